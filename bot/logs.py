@@ -61,13 +61,13 @@ class _WarningKind:
 
     first: float
     last: float
-    next_at: float
-    gap: float
-    between: float = 0.0
+    next_line_at: float
+    interval: float
+    longest_gap: float = 0.0
     """The longest time between two of them."""
-    left_out: int = 0
+    suppressed: int = 0
     """Since the last line."""
-    times: int = 1
+    count: int = 1
 
 
 class RepeatLimiter(logging.Filter):
@@ -81,7 +81,7 @@ class RepeatLimiter(logging.Filter):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._kinds: dict[tuple[str, ...], _WarningKind] = {}
+        self._warning_kinds: dict[tuple[str, ...], _WarningKind] = {}
         # Lines come from the threads of the brokers' clients too.
         self._lock = threading.Lock()
 
@@ -91,40 +91,40 @@ class RepeatLimiter(logging.Filter):
             return True
         key, now = _dedup_key(record), self._clock()
         with self._lock:
-            known = self._kinds.get(key)
+            known = self._warning_kinds.get(key)
             if known is None:
-                if len(self._kinds) >= MAX_KINDS:
-                    self._kinds.pop(next(iter(self._kinds)))
-                self._kinds[key] = _WarningKind(now, now, now + MIN_INTERVAL_S, MIN_INTERVAL_S)
+                if len(self._warning_kinds) >= MAX_KINDS:
+                    self._warning_kinds.pop(next(iter(self._warning_kinds)))
+                self._warning_kinds[key] = _WarningKind(now, now, now + MIN_INTERVAL_S, MIN_INTERVAL_S)
                 return True
-            known.times += 1
-            known.between, known.last = max(known.between, now - known.last), now
-            if now < known.next_at:
-                known.left_out += 1
+            known.count += 1
+            known.longest_gap, known.last = max(known.longest_gap, now - known.last), now
+            if now < known.next_line_at:
+                known.suppressed += 1
                 return False
-            left_out, known.left_out = known.left_out, 0
-            known.gap = min(known.gap * 2, MAX_INTERVAL_S)
-            known.next_at = now + known.gap
+            left_out, known.suppressed = known.suppressed, 0
+            known.interval = min(known.interval * 2, MAX_INTERVAL_S)
+            known.next_line_at = now + known.interval
         if left_out:
             _append_suppressed_count(record, left_out)
         return True
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Begin anew."""
         with self._lock:
-            self._kinds.clear()
+            self._warning_kinds.clear()
 
-    def over(self) -> list[dict[str, Any]]:
+    def pop_ended(self) -> list[dict[str, Any]]:
         """The kinds that came more than once and don't any more, each told once: fields of a line."""
         now, found = self._clock(), []
         with self._lock:
-            for key, kind in list(self._kinds.items()):
-                if now - kind.last <= max(ENDED_AFTER_S, 2 * kind.between):
+            for key, kind in list(self._warning_kinds.items()):
+                if now - kind.last <= max(ENDED_AFTER_S, 2 * kind.longest_gap):
                     continue
-                del self._kinds[key]
-                if kind.times > 1:
+                del self._warning_kinds[key]
+                if kind.count > 1:
                     lasted = round(kind.last - kind.first, 1)
-                    found.append({"of": key[1], "said_by": key[0], "times": kind.times, "lasted_s": lasted})
+                    found.append({"of": key[1], "said_by": key[0], "times": kind.count, "lasted_s": lasted})
         return found
 
 
@@ -156,12 +156,12 @@ def _append_suppressed_count(record: logging.LogRecord, left_out: int) -> None:
 _repeat_limiter = RepeatLimiter()
 
 
-async def log_ended_repeats(every_s: float = 5.0) -> None:
+async def log_ended_repeats(interval_s: float = 5.0) -> None:
     """Say of each kind of warning that came again and again when it doesn't any more, for ever."""
     while True:
-        for fields in _repeat_limiter.over():
+        for fields in _repeat_limiter.pop_ended():
             log.info("no_more", **fields)
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(interval_s)
 
 
 def redact(text: str) -> str:
@@ -186,9 +186,9 @@ def _redact_line(_: structlog.types.WrappedLogger, __: str, line: Any) -> str:
     return redact(line)
 
 
-def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
+def configure(level: str, log_format: Literal["auto", "console", "json"]) -> None:
     """Set up structlog and the standard library's logging, once, at the door; all goes to standard error."""
-    as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
+    as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -220,7 +220,7 @@ def configure(level: str, form: Literal["auto", "console", "json"]) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    _repeat_limiter.forget()
+    _repeat_limiter.reset()
     handler.addFilter(_repeat_limiter)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -246,7 +246,7 @@ class Settings(BaseSettings):
         return value
 
     @property
-    def ops_place(self) -> tuple[str | None, str | None]:
+    def ops_team_and_channel(self) -> tuple[str | None, str | None]:
         """Workspace, if it is named, and channel that are told of troubles."""
         team, _, channel = (self.ops_channel or "").rpartition("/")
         return team or None, channel or None
@@ -262,7 +262,7 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(_split_list(self.gcn_topics)))
 
     @property
-    def database(self) -> str:
+    def effective_database_url(self) -> str:
         """The SQLAlchemy URL in force, with an asynchronous driver. Raises SettingsError without a home."""
         if not self.database_url:
             try:
@@ -279,7 +279,7 @@ class Settings(BaseSettings):
         return f"{_DRIVERS.get(scheme, scheme)}{colon}{rest}"
 
     @property
-    def listens_on(self) -> int | None:
+    def effective_http_port(self) -> int | None:
         """The HTTP port; None where nothing is to be served, so that two bots on a machine don't collide."""
         if self.http_port is None and self.public_url is not None:
             return DEFAULT_HTTP_PORT
@@ -295,7 +295,7 @@ class Settings(BaseSettings):
         """How old a notice may be to open a root message."""
         return timedelta(hours=self.max_age_hours)
 
-    def draws(self, notice: Notice) -> bool:
+    def should_draw(self, notice: Notice) -> bool:
         """Whether the map of this notice is drawn: those of real events, others on request."""
         return self.mock_pictures or notice.category is Category.REAL
 
@@ -312,7 +312,7 @@ class Settings(BaseSettings):
     def slack_access(self) -> SlackAccess:
         """How the app reaches Slack, and Slack the app. Raises SettingsError, naming what is missing."""
         if self.slack_client_id is not None:
-            return self._many_workspaces()
+            return self._multi_workspace_access()
         if self.slack_bot_token is None:
             missing = ["SLACK_BOT_TOKEN"]
             if self.slack_app_token is None and self.slack_signing_secret is None:
@@ -329,7 +329,7 @@ class Settings(BaseSettings):
             )
         return SlackAccess(bot_token=self.slack_bot_token, signing_secret=self.slack_signing_secret)
 
-    def _many_workspaces(self) -> SlackAccess:
+    def _multi_workspace_access(self) -> SlackAccess:
         assert self.slack_client_id is not None
         if self.slack_bot_token is not None:
             raise SettingsError(
@@ -343,7 +343,7 @@ class Settings(BaseSettings):
         if self.slack_app_token is None:
             needed["SLACK_SIGNING_SECRET"] = self.slack_signing_secret
         missing = [name for name, value in needed.items() if value is None]
-        if self.ops_channel is not None and self.ops_place[0] is None:
+        if self.ops_channel is not None and self.ops_team_and_channel[0] is None:
             raise SettingsError(
                 "GWEVENT_OPS_CHANNEL must name the workspace too where there are many, like "
                 "T0123456789/C0123456789."
@@ -353,13 +353,13 @@ class Settings(BaseSettings):
         return SlackAccess(
             client_id=self.slack_client_id,
             client_secret=self.slack_client_secret,
-            keys=self.keys,
+            keys=self.token_keys,
             app_token=self.slack_app_token,
             signing_secret=self.slack_signing_secret,
         )
 
     @property
-    def keys(self) -> tuple[SecretStr, ...]:
+    def token_keys(self) -> tuple[SecretStr, ...]:
         """The keys that close tokens, the newest first."""
         given = "" if self.secret_keys is None else self.secret_keys.get_secret_value()
         return tuple(SecretStr(key.strip()) for key in given.split(",") if key.strip())

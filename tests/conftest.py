@@ -47,7 +47,7 @@ def postgres() -> Iterator[Databases]:
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres: Databases) -> str:
     """An empty PostgreSQL database at this version, to be copied."""
-    url = postgres.fresh()
+    url = postgres.create()
 
     async def migrate() -> None:
         database = Database(with_driver(url))

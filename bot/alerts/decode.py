@@ -97,7 +97,7 @@ def extract_sky_maps(body: bytes) -> tuple[bytes | None, bytes | None]:
         combined = [
             one
             for number, one in enumerate(combined)
-            if room.measure(one, further=number > 0).skymap is not None
+            if room.measure(one, additional=number > 0).skymap is not None
         ][:1] or combined
     return (
         None if given is None else fields.file_bytes(given),
@@ -132,7 +132,7 @@ def notice_from_record(record: Record) -> Notice:
     maps = [one.get("combined_skymap") for one in _coincidences(record.get("external_coinc"))]
     # What says most has its map measured first.
     combined = {
-        place: room.measure(maps[place], further=number > 0)
+        place: room.measure(maps[place], additional=number > 0)
         for number, place in enumerate(_indices_by_far(said))
     }
     coincidences = [
@@ -263,22 +263,24 @@ class _MapBudget:
     """The maps of one notice, and what they may take together: a list could bring fifty large ones."""
 
     def __init__(self) -> None:
-        self._tiles = MAX_TILES
-        self._further = MAX_TILES_OF_ADDITIONAL_MAPS
-        self._expanded = MAX_UNPACKED_BYTES
+        self._tiles_left = MAX_TILES
+        self._additional_tiles_left = MAX_TILES_OF_ADDITIONAL_MAPS
+        self._bytes_left = MAX_UNPACKED_BYTES
         self._digests: dict[int, str] = {}
 
-    def measure(self, given: object, *, further: bool = False) -> _MeasuredMap:
+    def measure(self, given: object, *, additional: bool = False) -> _MeasuredMap:
         """Measure a map as the record holds it; None is none. `further` ones are those of a long list."""
         if given is None:
             return _MeasuredMap()
         try:
-            table = read_table(fields.file_bytes(given), self._expanded, MAX_TILES)
-            self._digests[id(given)] = _digest(table.file)
-            self._expanded -= table.file.nbytes
-            skymap = sky_map_from_table(table, min(self._tiles, self._further) if further else self._tiles)
-            self._tiles -= skymap.uniq.size
-            self._further -= skymap.uniq.size if further else 0
+            table = read_table(fields.file_bytes(given), self._bytes_left, MAX_TILES)
+            self._digests[id(given)] = _digest(table.unpacked_file)
+            self._bytes_left -= table.unpacked_file.nbytes
+            skymap = sky_map_from_table(
+                table, min(self._tiles_left, self._additional_tiles_left) if additional else self._tiles_left
+            )
+            self._tiles_left -= skymap.uniq.size
+            self._additional_tiles_left -= skymap.uniq.size if additional else 0
             return _MeasuredMap(skymap, localize(skymap))
         except UnreadableMap as problem:
             return _MeasuredMap(problem=problem.reason)
@@ -295,7 +297,7 @@ class _MapBudget:
         except UnreadableMap:
             return _digest(str(given)[:MAX_PAYLOAD_BYTES].encode("utf-8", "replace"))
         try:
-            return _digest(read_table(file, self._expanded, MAX_TILES).file)
+            return _digest(read_table(file, self._bytes_left, MAX_TILES).unpacked_file)
         except UnreadableMap:
             return _digest(file)
 

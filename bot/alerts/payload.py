@@ -93,10 +93,10 @@ def unwrap_record(content: object) -> Record:
     return content
 
 
-def is_nested_deeper_than(most: int, value: object) -> bool:
+def is_nested_deeper_than(max_depth: int, value: object) -> bool:
     """Whether JSON's values are nested in more levels than this, found out without a stack of as many."""
     level = [value]
-    for _ in range(most + 1):
+    for _ in range(max_depth + 1):
         level = [
             inner
             for holder in level
@@ -171,11 +171,11 @@ def _parse_schema(text: bytes) -> Any:
 class _BoundedReader(io.BytesIO):
     """Bytes that are given out in so many pieces; fastavro takes at least one for each value."""
 
-    _left = MAX_VALUES
+    _reads_left = MAX_VALUES
 
     def read(self, size: int | None = -1) -> bytes:
-        self._left -= 1
-        if self._left < 0:
+        self._reads_left -= 1
+        if self._reads_left < 0:
             raise UndecodablePayload(_TOO_MANY_VALUES)
         return super().read(size)
 

@@ -42,12 +42,12 @@ def create_consumers(
     factory: Factory,
     sources: Sequence[Source],
     pipeline: Pipeline,
-    handled: Callable[[IngestResult], None] = lambda _: None,
+    on_handled: Callable[[IngestResult], None] = lambda _: None,
 ) -> list[SourceConsumer]:
     """What takes these sources' payloads in, each under a name that no other process has."""
     group = settings.kafka_group or DEFAULT_GROUP
     return [
-        factory.create_consumer(source, pipeline, f"{source.status().name}:{group}", handled)
+        factory.create_consumer(source, pipeline, f"{source.status().name}:{group}", on_handled)
         for source in sources
     ]
 
@@ -56,7 +56,7 @@ async def run_consumers(
     settings: Settings, factory: Factory, sources: Sequence[Source], stop: asyncio.Event
 ) -> None:
     """The consumer alone, until `stop` is set: what it plans is delivered by others. Raises SettingsError."""
-    if factory.database.sqlite:
+    if factory.database.is_sqlite:
         raise SettingsError(NEEDS_POSTGRESQL.format("consume"))
     if settings.kafka_group is None:
         raise SettingsError(
@@ -71,45 +71,47 @@ async def run_consumers(
         if webhook is None
         else WebhookNotifier(
             webhook,
-            factory.calls,
+            factory.webhook_outbox,
             factory.incidents,
-            factory.store,
+            factory.notices,
             factory.clock,
-            may_give_up=lambda: factory.clock.sure,
+            is_clock_trusted=lambda: factory.clock.is_trusted,
         )
     )
     watch = HealthMonitor(
-        factory.store,
+        factory.notices,
         factory.outbox,
         factory.incidents,
         factory.clock,
-        sources=lambda: [source.status() for source in sources],
-        ops=lambda: factory.operators.known,
-        caller=caller,
+        source_statuses=lambda: [source.status() for source in sources],
+        ops_channel=lambda: factory.ops_channel.cached,
+        webhook_notifier=caller,
         metrics=metrics,
-        limits=Thresholds(silence=timedelta(hours=settings.silence_hours), free=settings.free_bytes),
-        writes=factory.writes,
-        workers=factory.shares.living,
-        wrong=parts.problems,
-        jump=lambda: factory.clock.jump,
+        thresholds=Thresholds(
+            silence=timedelta(hours=settings.silence_hours), free_bytes=settings.free_bytes
+        ),
+        write_check=factory.write_check,
+        count_workers=factory.leases.count_workers,
+        pending_restarts=parts.problems,
+        clock_jump=lambda: factory.clock.jump,
     )
 
     async def take_in(consumer: SourceConsumer) -> None:
         # As in `bot.app`: what is old is never said, and that mustn't be a wrong clock's word.
-        await factory.clock_keeper.confirmed()
+        await factory.clock_synchronizer.wait_until_confirmed()
         await consumer.consume()
 
     def handled(what: IngestResult) -> None:
         metrics.count_payload(what)
         watch.record_payload()
 
-    pipeline = factory.create_pipeline(settings, factory.clock, stored=metrics.stored)
+    pipeline = factory.create_pipeline(settings, factory.clock, on_stored=metrics.count_notice)
     consumers = create_consumers(settings, factory, sources, pipeline, handled)
-    port = settings.listens_on
-    http = None if port is None else HttpServer(factory.pictures, settings.http_host, port, watch)
+    port = settings.effective_http_port
+    http = None if port is None else HttpServer(factory.images, settings.http_host, port, watch)
     if http is not None:
         await open_port(http, settings)
-    parts.start("keep_time", factory.clock_keeper.run)
+    parts.start("keep_time", factory.clock_synchronizer.run)
     for one in consumers:
         parts.start("consume", partial(take_in, one))
         parts.start("tell", one.report_status)
@@ -121,7 +123,7 @@ async def run_consumers(
     parts.start("tell_what_is_over", logs.log_ended_repeats)
     parts.start("say_ready", lambda: log_when_ready(watch))
     try:
-        await parts.until_one_ends(stop)
+        await parts.wait_for_stop_or_failure(stop)
     finally:
         log.info("stopping")
         with suppress(TimeoutError):

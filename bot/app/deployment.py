@@ -30,10 +30,10 @@ class Deployment:
     """The settings file; None where the environment alone holds settings."""
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         """The settings file and the database, without a secret. Raises SettingsError."""
         file = "no settings file" if self.env_file is None else f"settings file {self.env_file}"
-        return f"{file}, database {displayed_url(self.settings.database)}"
+        return f"{file}, database {displayed_url(self.settings.effective_database_url)}"
 
 
 def open_deployment(named: Path | None) -> Deployment:

@@ -78,39 +78,39 @@ class Factory:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.clock = SteadyClock()
-        self.clock_keeper = ClockSynchronizer(self.clock, ClockOffsetRepository(database))
-        self.store = NoticeRepository(database)
+        self.clock_synchronizer = ClockSynchronizer(self.clock, ClockOffsetRepository(database))
+        self.notices = NoticeRepository(database)
         self.subscriptions = SubscriptionRepository(database)
-        self.shares = WorkerLeases(database)
-        self.outbox = Outbox(database, self.shares)
+        self.leases = WorkerLeases(database)
+        self.outbox = Outbox(database, self.leases)
         self.channel_moves = ChannelMoves(database)
-        self.due_check = DueCheck(database, self.shares)
+        self.due_check = DueCheck(database, self.leases)
         self.observers = ObserverRepository(database)
-        self.pictures = ImageRepository(database, self.shares)
+        self.images = ImageRepository(database, self.leases)
         self.mentions = MentionRepository(database)
         self.installations = InstallationRepository(database)
         self.circulars = CircularRepository(database)
-        self.maps = SkyMapCache(self.store)
-        self.lookups = GraceDbLookups(database)
+        self.skymap_cache = SkyMapCache(self.notices)
+        self.gracedb_lookups = GraceDbLookups(database)
         self.sites = SiteRepository(database)
-        self.visibilities = ObservabilityService(self.maps)
-        self.undecided = DeferredRouting(database)
-        self.past = EventSearch(database)
-        self.asker = SkyMapQueries(self.maps)
+        self.observability = ObservabilityService(self.skymap_cache)
+        self.deferred_routing = DeferredRouting(database)
+        self.event_search = EventSearch(database)
+        self.skymap_queries = SkyMapQueries(self.skymap_cache)
         self.incidents = IncidentRepository(database)
-        self.calls = WebhookOutbox(database)
-        self.operators = OpsChannelRepository(database)
-        self.consumers = SourceHeartbeats(database, self.clock)
+        self.webhook_outbox = WebhookOutbox(database)
+        self.ops_channel = OpsChannelRepository(database)
+        self.source_heartbeats = SourceHeartbeats(database, self.clock)
         self.retention = Retention(database)
-        self.transfer = ChannelTransfer(database)
-        self.writes = WriteCheck(database)
+        self.channel_transfer = ChannelTransfer(database)
+        self.write_check = WriteCheck(database)
 
     def create_pipeline(
         self,
         settings: Settings,
         clock: Callable[[], datetime],
-        wake: Callable[[], None] = lambda: None,
-        stored: Callable[[Notice], None] = lambda _: None,
+        on_planned: Callable[[], None] = lambda: None,
+        on_stored: Callable[[Notice], None] = lambda _: None,
     ) -> Pipeline:
         """The one way in, for what comes live; `stored` is told of each new notice."""
         words = settings.webhook_filter
@@ -118,21 +118,21 @@ class Factory:
 
         def alarms() -> OperatorAlertRules:
             return OperatorAlertRules(
-                ops=self.operators.known,
-                quiet=timedelta(days=settings.first_real_days),
-                wakes=None if criteria is None else partial(matches, criteria),
+                ops_channel=self.ops_channel.cached,
+                quiet_period=timedelta(days=settings.first_real_days),
+                should_call_webhook=None if criteria is None else partial(matches, criteria),
             )
 
         return Pipeline(
-            self.store,
+            self.notices,
             clock,
             max_age=settings.max_age,
-            on_planned=wake,
-            ops=lambda: self.operators.known,
-            should_draw=settings.draws,
+            on_planned=on_planned,
+            ops_channel=lambda: self.ops_channel.cached,
+            should_draw=settings.should_draw,
             circulars=self.circulars,
-            alarms=alarms,
-            on_stored=stored,
+            operator_alerts=alarms,
+            on_stored=on_stored,
         )
 
     def create_consumer(
@@ -140,44 +140,51 @@ class Factory:
         source: Source,
         pipeline: Pipeline,
         name: str,
-        handled: Callable[[IngestResult], None] | None = None,
+        on_handled: Callable[[IngestResult], None] | None = None,
     ) -> SourceConsumer:
         """What takes a source's payloads in; `name` is its consumer group, `handled` is told what became."""
         return SourceConsumer(
             source,
             pipeline,
-            self.consumers,
-            self.operators,
+            self.source_heartbeats,
+            self.ops_channel,
             self.subscriptions,
             name,
-            handled or (lambda _: None),
+            on_handled or (lambda _: None),
         )
 
     def create_deferred_routing_worker(
         self,
         clock: Callable[[], datetime],
         max_age: timedelta,
-        wake: Callable[[], None] = lambda: None,
+        wake_deliveries: Callable[[], None] = lambda: None,
         poll_s: float = deferred_routing.POLL_INTERVAL_S,
     ) -> DeferredRoutingWorker:
         """What asks the maps that alone decide; `wake` says that deliveries may be due."""
         return DeferredRoutingWorker(
-            self.undecided, self.asker, clock, max_age=max_age, wake_deliveries=wake, poll_s=poll_s
+            self.deferred_routing,
+            self.skymap_queries,
+            clock,
+            max_age=max_age,
+            wake_deliveries=wake_deliveries,
+            poll_s=poll_s,
         )
 
     def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
         """What answers from everything that was received."""
-        return SearchCommands(self.store, self.past, self.asker, clock, canonical_site_name)
+        return SearchCommands(
+            self.notices, self.event_search, self.skymap_queries, clock, canonical_site_name
+        )
 
     def create_command_router(
         self,
         clock: Callable[[], datetime],
         *,
-        archive: SupereventImporter | None = None,
-        illustrate: ProvideImage | None = None,
-        sources: Callable[[], list[SourceStatus]] = list,
-        wake: Callable[[], None] = lambda: None,
-        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+        importer: SupereventImporter | None = None,
+        image_provider: ProvideImage | None = None,
+        source_statuses: Callable[[], list[SourceStatus]] = list,
+        wake_deliveries: Callable[[], None] = lambda: None,
+        check_permission: Callable[[str, str, str], Awaitable[str | None]] | None = None,
     ) -> CommandRouter:
         """What answers every question.
 
@@ -185,20 +192,22 @@ class Factory:
         Slack; `sources` are reported by `status`; `wake` says that deliveries are due; `refusal(team,
         channel, user)` says why somebody may not change what a channel receives.
         """
-        events = EventLookup(self.store, archive, clock)
+        events = EventLookup(self.notices, importer, clock)
         return CommandRouter(
-            self.store,
+            self.notices,
             self.subscriptions,
             self.outbox,
             clock,
             events=events,
-            choosing=self.create_search_commands(clock),
-            visibility=ObservabilityCommands(self.store, events, self.visibilities, self.sites, clock, wake),
-            positions=CheckCommand(events, self.maps),
-            details=EventDetailsCommand(self.maps, illustrate),
-            sources=sources,
-            wake=wake,
-            refusal=refusal,
+            search_commands=self.create_search_commands(clock),
+            observability_commands=ObservabilityCommands(
+                self.notices, events, self.observability, self.sites, clock, wake_deliveries
+            ),
+            check_command=CheckCommand(events, self.skymap_cache),
+            details_command=EventDetailsCommand(self.skymap_cache, image_provider),
+            sources=source_statuses,
+            wake_deliveries=wake_deliveries,
+            check_permission=check_permission,
             incidents=self.incidents,
         )
 
@@ -211,8 +220,8 @@ class Factory:
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
         poll_s: float = POLL_S,
-        settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
-        may_give_up: Callable[[], bool] = lambda: True,
+        on_recorded: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
+        is_clock_trusted: Callable[[], bool] = lambda: True,
     ) -> DeliveryWorker:
         """What delivers the ledger through these clients (by team); `settled` is told of the outcomes.
 
@@ -220,52 +229,52 @@ class Factory:
         """
 
         async def picture_failed(picture_id: int, reason: str) -> None:
-            await self.pictures.failed(picture_id, reason, clock())
+            await self.images.mark_failed(picture_id, reason, clock())
 
         async def permalink(team_id: str, channel_id: str, ts: str) -> str | None:
             return await clients[team_id].permalink(channel_id, ts)
 
         renderer = Renderer(
-            self.store,
+            self.notices,
             self.subscriptions,
             self.observers,
-            self.pictures,
+            self.images,
             self.mentions,
             self.circulars,
             self.sites,
-            self.visibilities,
+            self.observability,
             permalink,
             public_url,
             incidents=self.incidents,
-            refusals=RefusedMentionRepository(self.database),
+            refused_mentions=RefusedMentionRepository(self.database),
         )
         return DeliveryWorker(
             self.outbox,
             clients,
             renderer,
             clock,
-            picture_failed=picture_failed,
+            on_image_failed=picture_failed,
             concurrency=concurrency,
             channel_pause_s=channel_pause_s,
             poll_s=poll_s,
-            settled=settled,
-            may_give_up=may_give_up,
+            on_recorded=on_recorded,
+            is_clock_trusted=is_clock_trusted,
         )
 
 
 @asynccontextmanager
-async def open_factory(settings: Settings, *, make: bool = True) -> AsyncIterator[Factory]:
+async def open_factory(settings: Settings, *, create: bool = True) -> AsyncIterator[Factory]:
     """The store, at this version's tables; closed at the end. Raises StoreUnavailable, BadDatabaseUrl.
 
     With `make` False, for what only reads, no database is made: Raises SettingsError where there is none.
     """
-    database = Database(settings.database)
+    database = Database(settings.effective_database_url)
     try:
-        if not make and not await database.is_made():
-            raise missing_database_error(settings.database)
+        if not create and not await database.has_tables():
+            raise missing_database_error(settings.effective_database_url)
         await database.migrate()
         factory = Factory(database)
-        await factory.clock_keeper.start()
+        await factory.clock_synchronizer.start()
         yield factory
     finally:
         await database.close()
@@ -277,7 +286,7 @@ def create_gracedb_importer(
     clock: Callable[[], datetime],
     *,
     pace_s: float = 0.0,
-    beside: SupereventImporter | None = None,
+    shared_with: SupereventImporter | None = None,
 ) -> SupereventImporter | None:
     """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end.
 
@@ -286,9 +295,9 @@ def create_gracedb_importer(
     if settings.gracedb_url is None:
         return None
     # It tells nobody: what comes from an archive causes no delivery and no picture.
-    pipeline = Pipeline(factory.store, clock, max_age=settings.max_age)
+    pipeline = Pipeline(factory.notices, clock, max_age=settings.max_age)
     gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
-    return SupereventImporter(gracedb, pipeline, factory.lookups, clock, beside=beside)
+    return SupereventImporter(gracedb, pipeline, factory.gracedb_lookups, clock, shared_with=shared_with)
 
 
 def create_webhook(settings: Settings) -> Webhook | None:

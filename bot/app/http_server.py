@@ -40,19 +40,19 @@ class HttpServer:
 
     def __init__(
         self,
-        pictures: ImageRepository,
+        images: ImageRepository,
         host: str,
         port: int,
         health: HealthReporter | None = None,
-        slack: Callable[[web.UrlDispatcher], None] = lambda _: None,
+        add_slack_routes: Callable[[web.UrlDispatcher], None] = lambda _: None,
     ) -> None:
         """Without `health` only `/healthz` says something: that the process is alive.
 
         `slack` adds the routes that Slack asks for.
         """
-        self._pictures = pictures
+        self._images = images
         self._health = health
-        self._slack = slack
+        self._add_slack_routes = add_slack_routes
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -62,12 +62,12 @@ class HttpServer:
     async def start(self) -> int:
         """Listen, and return the port. Raises OSError where it is taken."""
         application = web.Application()
-        application.router.add_get(IMAGE_PATH, self._picture)
+        application.router.add_get(IMAGE_PATH, self._serve_image)
         application.router.add_get("/healthz", self._healthz)
         if self._health is not None:
             application.router.add_get("/readyz", self._readyz)
             application.router.add_get("/metrics", self._metrics)
-        self._slack(application.router)
+        self._add_slack_routes(application.router)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -86,10 +86,10 @@ class HttpServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _picture(self, request: web.Request) -> web.Response:
+    async def _serve_image(self, request: web.Request) -> web.Response:
         token = request.match_info["token"]
         try:
-            png = await self._pictures.served(token) if _TOKEN_PATTERN.fullmatch(token) else None
+            png = await self._images.get_png(token) if _TOKEN_PATTERN.fullmatch(token) else None
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable(text="The store doesn't answer.") from None
         if png is None:
@@ -124,7 +124,7 @@ async def start_listening(http: HttpServer, settings: Settings) -> None:
         await http.start()
     except OSError as error:
         raise SettingsError(
-            f"GWEVENT_HTTP_PORT {settings.listens_on} can't be used: {error.strerror}."
+            f"GWEVENT_HTTP_PORT {settings.effective_http_port} can't be used: {error.strerror}."
         ) from error
 
 

@@ -27,7 +27,7 @@ def initialize_process(deployment: Deployment, command: str) -> None:
         "gwevent_starts",
         version=__version__,
         command=command,
-        database=displayed_url(settings.database),
+        database=displayed_url(settings.effective_database_url),
         settings_file=None if deployment.env_file is None else str(deployment.env_file.absolute()),
         python=platform.python_version(),
     )

@@ -28,10 +28,10 @@ log = structlog.get_logger(__name__)
 class TaskSupervisor:
     """Tasks of a process, by name."""
 
-    def __init__(self, *, first_pause_s: float = MIN_BACKOFF_S) -> None:
-        self._first_pause_s = first_pause_s
+    def __init__(self, *, min_backoff_s: float = MIN_BACKOFF_S) -> None:
+        self._min_backoff_s = min_backoff_s
         self.tasks: list[asyncio.Task[None]] = []
-        self.ended: dict[str, str] = {}
+        self.pending_restarts: dict[str, str] = {}
         """The parts that wait to be started again, each with why it ended."""
 
     def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -39,9 +39,9 @@ class TaskSupervisor:
         taken = {task.get_name() for task in self.tasks}
         if name in taken:
             name = next(other for n in count(2) if (other := f"{name}_{n}") not in taken)
-        self.tasks.append(asyncio.create_task(self._keep(name, work), name=name))
+        self.tasks.append(asyncio.create_task(self._run_with_restarts(name, work), name=name))
 
-    async def until_one_ends(self, stop: asyncio.Event) -> None:
+    async def wait_for_stop_or_failure(self, stop: asyncio.Event) -> None:
         """Wait until `stop` is set or a part ends, which none should; raises the fault it ended by."""
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -54,7 +54,7 @@ class TaskSupervisor:
 
     def problems(self) -> dict[str, str]:
         """What waits, by part."""
-        return dict(self.ended)
+        return dict(self.pending_restarts)
 
     async def cancel(self) -> None:
         """End all of them."""
@@ -62,8 +62,8 @@ class TaskSupervisor:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    async def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        pause = self._first_pause_s
+    async def _run_with_restarts(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        pause = self._min_backoff_s
         while True:
             began = time.monotonic()
             try:
@@ -73,13 +73,13 @@ class TaskSupervisor:
                 if not _should_restart(error):
                     raise
                 if time.monotonic() - began > BACKOFF_RESET_S:
-                    pause = self._first_pause_s
+                    pause = self._min_backoff_s
                 reason = _failure_reason(error)
-                self.ended[name] = reason
+                self.pending_restarts[name] = reason
                 log.error("part_starts_again", part=name, reason=reason, again_in_s=pause, exc_info=error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, MAX_BACKOFF_S)
-            del self.ended[name]
+            del self.pending_restarts[name]
 
 
 def _should_restart(error: BaseException) -> bool:

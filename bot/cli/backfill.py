@@ -46,11 +46,11 @@ async def run_backfill(settings: Settings, since: date, until: date | None, *, l
                     filled = progress
                     show(progress)
 
-                filled = await Backfill(archive, factory.lookups, utc_now).run(
-                    since, until, lowsig=lowsig, tell=tell
+                filled = await Backfill(archive, factory.gracedb_lookups, utc_now).run(
+                    since, until, lowsig=lowsig, on_progress=tell
                 )
         except (GraceDbError, asyncio.CancelledError):
-            if filled.done:
+            if filled.processed:
                 _err.print(f"{_summarize(filled)}; run it again to go on.")
             raise
         finally:
@@ -61,10 +61,10 @@ async def run_backfill(settings: Settings, since: date, until: date | None, *, l
 
 def _summarize(filled: Filled) -> str:
     said = [
-        f"{filled.done} of {filled.total} superevents",
-        f"{filled.looked_up} looked up",
+        f"{filled.processed} of {filled.total} superevents",
+        f"{filled.imported} looked up",
         f"{filled.notices} notices new",
-        f"{filled.known} known before",
+        f"{filled.already_known} known before",
     ]
     if filled.skipped_low_significance:
         said.append(f"{filled.skipped_low_significance} of low significance passed over")
@@ -87,6 +87,6 @@ def _progress_bar() -> Iterator[Callable[[Filled], None]]:
 
         def show(filled: Filled) -> None:
             said = f"backfill {filled.current} {filled.problem}".strip()
-            progress.update(task, description=said, completed=filled.done, total=filled.total or None)
+            progress.update(task, description=said, completed=filled.processed, total=filled.total or None)
 
         yield show

@@ -116,8 +116,8 @@ def _channel_to_json(channel: ExportedChannel) -> dict[str, object]:
         ]
     if channel.sites.sites:
         row["sites"] = [asdict(site) for site in channel.sites.sites]
-    if channel.sites.conditions != ObservingConstraints():
-        row["conditions"] = asdict(channel.sites.conditions)
+    if channel.sites.constraints != ObservingConstraints():
+        row["conditions"] = asdict(channel.sites.constraints)
     if channel.last_number:
         row["last_number"] = channel.last_number
     return row
@@ -150,7 +150,9 @@ def _channel_from_model(row: _Channel) -> ExportedChannel:
         team_id=row.team,
         channel_id=row.channel,
         subscriptions=tuple(ExportedSubscription(**one.model_dump()) for one in row.subscriptions),
-        sites=ChannelSites(sites=tuple(Site(**one.model_dump()) for one in row.sites), conditions=conditions),
+        sites=ChannelSites(
+            sites=tuple(Site(**one.model_dump()) for one in row.sites), constraints=conditions
+        ),
         last_number=row.last_number,
     )
 

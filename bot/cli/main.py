@@ -107,7 +107,7 @@ def run() -> None:
         stop = _install_signal_handlers()
         sources = create_sources(settings)
         async with open_factory(settings) as factory:
-            if (reason := factory.database.only_name()) is not None:
+            if (reason := factory.database.why_path_is_aliased()) is not None:
                 raise SettingsError(reason)
             if not factory.database.acquire_instance_lock():
                 raise SettingsError(f"Another gwevent runs on {factory.database.path} already.")
@@ -151,7 +151,7 @@ def serve() -> None:
     async def work() -> None:
         stop = _install_signal_handlers()
         async with open_factory(settings) as factory:
-            if factory.database.sqlite:
+            if factory.database.is_sqlite:
                 raise SettingsError(NEEDS_POSTGRESQL.format("serve"))
             bot = Application(settings, factory, [])
             _freeze_garbage_collector()
@@ -246,9 +246,9 @@ def ask(
     settings = _load_settings()
 
     async def work() -> None:
-        async with open_factory(settings, make=False) as factory:
+        async with open_factory(settings, create=False) as factory:
             archive = create_gracedb_importer(settings, factory, utc_now)
-            answers = factory.create_command_router(utc_now, archive=archive)
+            answers = factory.create_command_router(utc_now, importer=archive)
             try:
                 typer.echo(message_text.render(await answers.dispatch(" ".join(words), None)))
             finally:
@@ -349,12 +349,12 @@ def rotate_keys() -> None:
     settings = _load_settings()
 
     async def work() -> None:
-        if not settings.keys:
+        if not settings.token_keys:
             raise SettingsError("GWEVENT_SECRET_KEYS isn't set, so there is nothing to encrypt with.")
         try:
-            vault = TokenCipher([key.get_secret_value() for key in settings.keys])
-            async with open_factory(settings, make=False) as factory:
-                count = await factory.installations.renew_tokens(vault.rotate)
+            vault = TokenCipher([key.get_secret_value() for key in settings.token_keys])
+            async with open_factory(settings, create=False) as factory:
+                count = await factory.installations.reencrypt_tokens(vault.rotate)
         except InvalidKeys as error:
             raise SettingsError(str(error)) from error
         typer.echo(f"{count} tokens are encrypted with the first key; the others aren't needed any more.")
@@ -370,7 +370,7 @@ def migrate() -> None:
     settings = _load_settings()
 
     async def work() -> None:
-        database = Database(settings.database)
+        database = Database(settings.effective_database_url)
         try:
             await database.migrate()
         finally:
@@ -393,12 +393,12 @@ def export(
     settings = _load_settings()
 
     async def work() -> str:
-        async with open_factory(settings, make=False) as factory:
-            channels = await factory.transfer.export()
-            if not channels and await factory.transfer.is_unused():
+        async with open_factory(settings, create=False) as factory:
+            channels = await factory.channel_transfer.export()
+            if not channels and await factory.channel_transfer.is_unused():
                 # An empty file would pass for a backup.
                 raise SettingsError(
-                    f"The database {displayed_url(settings.database)} was never a bot's: no notice came, no channel "
+                    f"The database {displayed_url(settings.effective_database_url)} was never a bot's: no notice came, no channel "
                     "asked for anything: there is nothing to export. Name the bot's settings with --env-file."
                 )
             return channel_file.dumps(channels)
@@ -433,7 +433,7 @@ def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote
 
     async def work() -> ImportResult:
         async with open_factory(settings) as factory:
-            return await factory.transfer.import_channels(channels, utc_now())
+            return await factory.channel_transfer.import_channels(channels, utc_now())
 
     try:
         taken = _run_async(work())
@@ -476,7 +476,7 @@ def _open_deployment(*, quiet: bool) -> Deployment:
 
     try:
         deployment = open_deployment(_env_file_option.get())
-        said = deployment.said
+        said = deployment.description
     except SettingsError as error:
         _fail(str(error))
     if not quiet:
@@ -486,7 +486,7 @@ def _open_deployment(*, quiet: bool) -> Deployment:
     return deployment
 
 
-def _run_async(work: Coroutine[Any, Any, T], bot: Deployment | None = None, command: str = "") -> T:
+def _run_async(work: Coroutine[Any, Any, T], deployment: Deployment | None = None, command: str = "") -> T:
     """Run to the end; what can be foreseen ends in one sentence.
 
     `bot` is given for what runs for ever, with the command's name: it has a log.
@@ -497,13 +497,13 @@ def _run_async(work: Coroutine[Any, Any, T], bot: Deployment | None = None, comm
     from bot.sources import SourceConfigError
     from bot.store.database import InvalidDatabaseUrl, StoreUnavailable
 
-    if bot is None:
+    if deployment is None:
         logs.configure("WARNING", "console")
     else:
         from bot.app.startup import initialize_process
         from bot.runtime.threads import exit_if_any_hangs
 
-        initialize_process(bot, command)
+        initialize_process(deployment, command)
         work = _with_finalizer(work, exit_if_any_hangs)
     try:
         return asyncio.run(work)

@@ -58,7 +58,10 @@ def render_messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, 
         kept = probability_in_previous_region(paths[before.key].read_bytes(), paths[notice.key].read_bytes())
         return alert_update.alert_update(superevent, notice, kept)
 
-    found = [alert_card.alert_card(superevent, ChannelView(root=True)), *map(reply, superevent.notices[1:])]
+    found = [
+        alert_card.alert_card(superevent, ChannelView(is_root=True)),
+        *map(reply, superevent.notices[1:]),
+    ]
     if as_json:
         blocks = [{"text": message.text, "blocks": list(message.blocks)} for message in found]
         return json.dumps(blocks, ensure_ascii=False, indent=2)
@@ -83,7 +86,7 @@ def write_image(superevent: Superevent, newest: Path, out: Path | None) -> str:
     except UnreadableMap as error:
         raise PreviewError(error.reason) from error
     except ImageFailed as error:
-        raise PreviewError(error.sentence) from error
+        raise PreviewError(error.reason) from error
     except OSError as error:
         raise PreviewError(f"{error.filename} can't be read or written: {error.strerror}.") from error
     return drawn.alt_text

@@ -55,7 +55,9 @@ async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) ->
     async with open_factory(settings) as factory:
         token = await _delivery_token(settings, factory) if post else None
         counts: Counter[IngestResult] = Counter()
-        pipeline = Pipeline(factory.store, utc_now, max_age=settings.max_age, should_draw=settings.draws)
+        pipeline = Pipeline(
+            factory.notices, utc_now, max_age=settings.max_age, should_draw=settings.should_draw
+        )
         with _progress_bar(_count_files(paths)) as advance:
 
             def skipped(path: Path, reason: str) -> None:
@@ -75,17 +77,17 @@ async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bo
 
     Return whether all could. `dry_run` only says what each would be read as.
     """
-    async with open_factory(settings, make=False) as factory:
+    async with open_factory(settings, create=False) as factory:
         token = await _delivery_token(settings, factory) if post and not dry_run else None
         pipeline = Pipeline(
-            factory.store,
+            factory.notices,
             utc_now,
             max_age=settings.max_age,
-            should_draw=settings.draws,
+            should_draw=settings.should_draw,
             circulars=factory.circulars,
         )
         after, released, kept = 0, 0, 0
-        while (payload := await factory.store.next_quarantined(after)) is not None:
+        while (payload := await factory.notices.next_quarantined(after)) is not None:
             after = payload.id
             if dry_run:
                 told = await asyncio.to_thread(_describe_quarantined, payload)
@@ -93,12 +95,12 @@ async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bo
                 continue
             handled = await pipeline.handle(payload.body, Origin("quarantine", payload.origin, live=post))
             if handled is IngestResult.QUARANTINED:
-                again = await factory.store.quarantined(payload.id)
+                again = await factory.notices.get_quarantined(payload.id)
                 reason = payload.reason if again is None else again.reason
                 _out.print(f"{payload.origin}: still not handled: {reason}")
                 kept += 1
                 continue
-            await factory.store.release(payload.id)
+            await factory.notices.release_from_quarantine(payload.id)
             _out.print(f"{payload.origin}: {handled.value}")
             released += 1
         if not dry_run:
@@ -124,7 +126,7 @@ async def _delivery_token(settings: Settings, factory: Factory) -> str | None:
     Many workspaces have theirs in the store, which only such a one opens: there too it is None.
     Asked for before anything is stored: a notice stored as live is news that somebody must deliver.
     """
-    running = not factory.database.acquire_instance_lock() or await factory.shares.another_lives()
+    running = not factory.database.acquire_instance_lock() or await factory.leases.has_other_workers()
     token = None if running else settings.slack_access().bot_token
     return None if token is None else token.get_secret_value()
 

@@ -68,7 +68,7 @@ class CheckCommand:
         Raises FilterSyntaxError with a sentence for the asker, NoSuchEvent, StoreUnavailable.
         """
         # A redshift brings in a module that takes a second to load.
-        asked = await asyncio.to_thread(parse_query, text, await self._events.unusual(text))
+        asked = await asyncio.to_thread(parse_query, text, await self._events.find_nonstandard_ids(text))
         superevent, introduction = await self._events.get_or_newest(asked.superevent_id)
         if superevent is None:
             return helping.error_message("No event was received yet.")
@@ -81,30 +81,30 @@ class CheckCommand:
                 maps=maps,
                 cosmology=COSMOLOGY,
                 introduction=introduction,
-                left_out=asked.omitted,
+                omitted=asked.omitted,
             )
         )
 
     async def _all_maps(self, superevent: Superevent, targets: Sequence[SkyPosition]) -> list[MapResult]:
-        return [one for notice in superevent.notices for one in await self._on_maps(notice, targets)]
+        return [one for notice in superevent.notices for one in await self._crossmatch_maps(notice, targets)]
 
     async def _newest_map(self, superevent: Superevent, targets: Sequence[SkyPosition]) -> list[MapResult]:
         tried: list[MapResult] = []
         for notice in reversed(superevent.notices):
-            found = await self._on_maps(notice, targets)
+            found = await self._crossmatch_maps(notice, targets)
             tried = [*found, *tried]
-            if any(one.places for one in found):
+            if any(one.positions for one in found):
                 break
         return tried
 
-    async def _on_maps(self, notice: Notice, targets: Sequence[SkyPosition]) -> list[MapResult]:
+    async def _crossmatch_maps(self, notice: Notice, targets: Sequence[SkyPosition]) -> list[MapResult]:
         external = notice.external
         problems = [
             (False, notice.map_problem),
             (True, None if external is None else external.map_problem),
         ]
         found = [
-            MapResult(notice=notice, combined=combined, problem=f"The map can't be read: {problem}")
+            MapResult(notice=notice, is_combined=combined, problem=f"The map can't be read: {problem}")
             for combined, problem in problems
             if problem is not None
         ]
@@ -116,7 +116,7 @@ class CheckCommand:
         for combined, skymap in ((False, maps.gw), (True, maps.combined)):
             if skymap is not None:
                 where = await asyncio.to_thread(_crossmatch_positions, skymap, targets)
-                found.append(MapResult(notice=notice, combined=combined, places=where))
+                found.append(MapResult(notice=notice, is_combined=combined, positions=where))
         return found
 
 
@@ -130,7 +130,7 @@ def _crossmatch_positions(skymap: SkyMap, targets: Sequence[SkyPosition]) -> lis
     )
 
 
-def parse_query(text: str, unusual: Mapping[str, str] = NO_NONSTANDARD_IDS) -> PositionQuery:
+def parse_query(text: str, nonstandard_ids: Mapping[str, str] = NO_NONSTANDARD_IDS) -> PositionQuery:
     """Read the question: a position a line, each with a name before it and a distance after it, or without.
 
     The event may stand in any line, or in one of its own; `unusual` are the ids that aren't of LVK's form,
@@ -143,7 +143,7 @@ def parse_query(text: str, unusual: Mapping[str, str] = NO_NONSTANDARD_IDS) -> P
     ids: dict[str, None] = {}
     lines = [words for words in (_split_words(line) for line in text.splitlines()) if words]
     for words in lines:
-        named = {word: _find_superevent_id(word.strip(",;()"), unusual) for word in words}
+        named = {word: _find_superevent_id(word.strip(",;()"), nonstandard_ids) for word in words}
         ids |= {found: None for found in named.values() if found is not None}
         rest = [word for word in words if named[word] is None]
         if len(rest) < len(words):

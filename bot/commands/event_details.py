@@ -32,9 +32,9 @@ class DetailKind(StrEnum):
 class EventDetailsCommand:
     """Answers what stands after an event's id."""
 
-    def __init__(self, maps: SkyMapCache, illustrate: ProvideImage | None = None) -> None:
+    def __init__(self, maps: SkyMapCache, image_provider: ProvideImage | None = None) -> None:
         self._maps = maps
-        self._illustrate = illustrate
+        self._image_provider = image_provider
 
     async def answer(self, superevent: Superevent, detail: DetailKind, team_id: str | None) -> Message:
         """Answer for a workspace, or for a terminal (None), which has room. Raises StoreUnavailable."""
@@ -46,11 +46,13 @@ class EventDetailsCommand:
                     superevent, None if team_id is None else event_details.MAX_CODE_CHARS
                 )
             case DetailKind.MOC:
-                return await self._moc(superevent, None if team_id is None else event_details.MAX_CODE_CHARS)
+                return await self._moc_answer(
+                    superevent, None if team_id is None else event_details.MAX_CODE_CHARS
+                )
             case DetailKind.MAP:
-                return await self._map(superevent, team_id)
+                return await self._image_answer(superevent, team_id)
 
-    async def _moc(self, superevent: Superevent, limit: int | None) -> Message:
+    async def _moc_answer(self, superevent: Superevent, limit: int | None) -> Message:
         notice = superevent.latest_with_map
         if notice is None:
             return helping.error_message(_NO_MAP.format(superevent.superevent_id))
@@ -64,25 +66,25 @@ class EventDetailsCommand:
             event_details.MocAnswer(
                 superevent=superevent,
                 notice=notice,
-                combined=skymap is maps.combined,
+                is_combined=skymap is maps.combined,
                 moc=text,
-                area=moc.area,
-                exact_area=exact.area,
-                order=moc.finest,
-                coarsened=moc is not exact,
+                moc_area=moc.area,
+                region_area=exact.area,
+                max_order=moc.max_order,
+                is_coarsened=moc is not exact,
             )
         )
 
-    async def _map(self, superevent: Superevent, team_id: str | None) -> Message:
+    async def _image_answer(self, superevent: Superevent, team_id: str | None) -> Message:
         notice = superevent.latest_with_map
         if notice is None:
             return helping.error_message(_NO_MAP.format(superevent.superevent_id))
-        if team_id is None or self._illustrate is None:
+        if team_id is None or self._image_provider is None:
             return event_details.image_not_in_terminal(superevent)
         try:
-            picture = await self._illustrate(team_id, superevent, notice)
+            picture = await self._image_provider(team_id, superevent, notice)
         except ImageFailed as failure:
-            return event_details.no_image(superevent, failure.sentence)
+            return event_details.no_image(superevent, failure.reason)
         return event_details.image_message(superevent, notice, picture)
 
 
@@ -91,10 +93,10 @@ _NO_MAP = "No sky map of {} was received that can be read."
 
 def _fit_to_limit(moc: Moc, limit: int | None) -> tuple[Moc, str]:
     """The MOC in ASCII; of cells so large that it keeps within `limit` characters."""
-    written = moc.ascii()
-    for order in range(moc.finest - 1, -1, -1):
+    written = moc.to_ascii()
+    for order in range(moc.max_order - 1, -1, -1):
         if limit is None or len(written) <= limit:
             break
-        moc = moc.coarsened(order)
-        written = moc.ascii()
+        moc = moc.degrade_to_order(order)
+        written = moc.to_ascii()
     return moc, written

@@ -23,10 +23,10 @@ MAX_WORDS = 200
 class NoSuchEvent(LookupError):
     """Nothing is known of the event that was asked about."""
 
-    def __init__(self, superevent_id: str, looked_up: str | None = None) -> None:
+    def __init__(self, superevent_id: str, gracedb_reason: str | None = None) -> None:
         super().__init__(superevent_id)
         self.superevent_id = superevent_id
-        self.looked_up = looked_up
+        self.gracedb_reason = gracedb_reason
         """Why GraceDB has nothing either, in one sentence; None if it wasn't asked."""
 
 
@@ -34,26 +34,26 @@ class EventLookup:
     """Finds the event that a question is about."""
 
     def __init__(
-        self, store: NoticeRepository, archive: SupereventImporter | None, clock: Callable[[], datetime]
+        self, notices: NoticeRepository, importer: SupereventImporter | None, clock: Callable[[], datetime]
     ) -> None:
         """`archive` None: only what was received is known."""
-        self._store = store
-        self._archive = archive
+        self._notices = notices
+        self._importer = importer
         self._clock = clock
-        self._begun: str | None = None
+        self._question_with_leading_id: str | None = None
 
     async def get(self, superevent_id: str) -> Superevent:
         """All that is known of an event; what was never received is looked up, which may take seconds.
 
         Raises NoSuchEvent, StoreUnavailable.
         """
-        known = await self._store.superevent(superevent_id)
-        if self._archive is None or (known is not None and not await self._is_stale(known, self._archive)):
+        known = await self._notices.superevent(superevent_id)
+        if self._importer is None or (known is not None and not await self._is_stale(known, self._importer)):
             if known is None:
                 raise NoSuchEvent(superevent_id)
             return known
         try:
-            found = await self._store.superevent(await self._archive.import_superevent(superevent_id))
+            found = await self._notices.superevent(await self._importer.import_superevent(superevent_id))
         except GraceDbError as error:
             if known is not None:
                 return known
@@ -62,7 +62,7 @@ class EventLookup:
             raise NoSuchEvent(superevent_id, "What GraceDB has of it can't be read.")
         return found
 
-    async def unusual(self, text: str) -> dict[str, str]:
+    async def find_nonstandard_ids(self, text: str) -> dict[str, str]:
         """The events of unusual ids that a question's words name: each word, folded, with the id.
 
         Only what is stored is known by such a name, and only words of a letter and digits may be one here:
@@ -77,10 +77,10 @@ class EventLookup:
             and canonical_id(word) is None
             and _ID_CANDIDATE.search(word)
         ]
-        found = await self._store.called(words) if words else []
+        found = await self._notices.find_ids(words) if words else []
         return {folded_id(name): name for name in reversed(found)}
 
-    async def begun_with(self, question: str) -> tuple[str, str] | None:
+    async def split_leading_nonstandard_id(self, question: str) -> tuple[str, str] | None:
         """The unusual id that a question begins with, which may hold blanks, and the rest of the question.
 
         The longest counts, for "S 1" may be one too. Raises StoreUnavailable.
@@ -89,17 +89,17 @@ class EventLookup:
         starts = [" ".join(words[:count]) for count in range(1, len(words) + 1)]
         # Neither database takes what can't be printed, and no id has it.
         starts = [start for start in starts if start.isprintable() and len(start) <= ID_MAX]
-        found = await self._store.called(starts) if starts else []
+        found = await self._notices.find_ids(starts) if starts else []
         if not found:
             return None
         length = max(len(folded_id(name).split()) for name in found)
         name = next(name for name in found if len(folded_id(name).split()) == length)
-        self._begun = folded_id(question)
+        self._question_with_leading_id = folded_id(question)
         return name, " ".join(question.split()[length:])
 
-    def began(self, question: str) -> bool:
+    def had_leading_nonstandard_id(self, question: str) -> bool:
         """Whether the question asked last began with an unusual id."""
-        return self._begun == folded_id(question)
+        return self._question_with_leading_id == folded_id(question)
 
     async def get_or_newest(self, superevent_id: str | None) -> tuple[Superevent | None, str | None]:
         """The event of this id, else the newest real one, else the newest mock with a sentence that says so.
@@ -108,10 +108,10 @@ class EventLookup:
         """
         if superevent_id is not None:
             return await self.get(superevent_id), None
-        real = await self._store.newest(category=Category.REAL)
+        real = await self._notices.newest(category=Category.REAL)
         if real:
             return real[0], f"No event was named; {real[0].superevent_id} is the newest."
-        mock = await self._store.newest(category=Category.MOCK)
+        mock = await self._notices.newest(category=Category.MOCK)
         if mock:
             return mock[0], f"No real event was received yet; {mock[0].superevent_id} is the newest mock."
         return None, None

@@ -45,40 +45,42 @@ class CommandRouter:
 
     def __init__(
         self,
-        store: NoticeRepository,
+        notices: NoticeRepository,
         subscriptions: SubscriptionRepository,
         outbox: Outbox,
         clock: Callable[[], datetime],
         *,
         events: EventLookup,
-        choosing: SearchCommands,
-        visibility: ObservabilityCommands,
-        positions: CheckCommand,
-        details: EventDetailsCommand,
+        search_commands: SearchCommands,
+        observability_commands: ObservabilityCommands,
+        check_command: CheckCommand,
+        details_command: EventDetailsCommand,
         sources: Callable[[], list[SourceStatus]] = list,
-        wake: Callable[[], None] = lambda: None,
-        refusal: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+        wake_deliveries: Callable[[], None] = lambda: None,
+        check_permission: Callable[[str, str, str], Awaitable[str | None]] | None = None,
         incidents: IncidentRepository | None = None,
     ) -> None:
         """`refusal(team, channel, user)` says why somebody may not change what a channel receives."""
         self._events = events
-        self._store = store
+        self._notices = notices
         self._subscriptions = subscriptions
         self._outbox = outbox
         self._clock = clock
-        self._visibility = visibility
+        self._observability_commands = observability_commands
         self._sources = sources
-        self._began = time.monotonic()
-        self._refusal = refusal
-        self._positions = positions
-        self._details = details
-        self._choosing = choosing
-        self._subscribing = SubscriptionCommands(subscriptions, clock, wake, canonical_site_name)
+        self._started_monotonic = time.monotonic()
+        self._check_permission = check_permission
+        self._check_command = check_command
+        self._details_command = details_command
+        self._search_commands = search_commands
+        self._subscription_commands = SubscriptionCommands(
+            subscriptions, clock, wake_deliveries, canonical_site_name
+        )
         self._incidents = incidents
 
-    def criteria(self, words: str) -> Criteria:
+    def parse_criteria(self, words: str) -> Criteria:
         """What words after "subscribe" mean. Raises FilterSyntaxError."""
-        return self._subscribing.criteria(words)
+        return self._subscription_commands.parse_criteria(words)
 
     async def dispatch(
         self,
@@ -86,7 +88,7 @@ class CommandRouter:
         asker: CommandContext | None,
         *,
         shared: bool = False,
-        longest: int = MAX_QUESTION_LENGTH,
+        max_length: int = MAX_QUESTION_LENGTH,
     ) -> Message:
         """Answer a question; `shared` leaves out the button that posts the answer to the channel.
 
@@ -95,17 +97,17 @@ class CommandRouter:
         question = " ".join(text.split())
         word, _, rest = question.partition(" ")
         lines = word.casefold() in _MULTILINE_COMMANDS
-        if len(question) > longest and not lines:
+        if len(question) > max_length and not lines:
             if " " not in question[:40]:
                 return helping.unknown_command(question[:40] + "…")
             return helping.error_message(
-                f"A question has at most {longest:,} characters, and this one has {len(question):,}."
+                f"A question has at most {max_length:,} characters, and this one has {len(question):,}."
             )
         if lines:
             question = text.strip()
             rest = question[len(word) :]
-        if asker is not None and self._refusal is not None and _is_mutating(word.casefold(), rest):
-            refused = await self._refusal(asker.team_id, asker.channel_id, asker.user_id)
+        if asker is not None and self._check_permission is not None and _is_mutating(word.casefold(), rest):
+            refused = await self._check_permission(asker.team_id, asker.channel_id, asker.user_id)
             if refused is not None:
                 return helping.error_message(refused)
         try:
@@ -115,14 +117,14 @@ class CommandRouter:
             wanted = asker is not None and word.casefold() in ("subscribe", "sub")
             return subscription_modal.with_modal_button(complaint) if wanted else complaint
         except NoSuchEvent as error:
-            return await self._suggest_ids(error.superevent_id, error.looked_up)
+            return await self._suggest_ids(error.superevent_id, error.gracedb_reason)
         except StoreUnavailable:
             return helping.error_message(
                 "The store doesn't answer right now; alerts wait for it and aren't lost. Try again."
             )
         if shared and asker is not None:
             return answer.with_timestamp(message, asker.user_id, self._clock())
-        about_event = canonical_id(word) or self._events.began(question)
+        about_event = canonical_id(word) or self._events.had_leading_nonstandard_id(question)
         if asker is None or not (word.casefold() in _SHAREABLE_COMMANDS or about_event):
             return message
         if answer.contains_file(message):
@@ -138,57 +140,57 @@ class CommandRouter:
             case "" | "help" | "?":
                 return _help_message(rest.casefold())
             case "latest" | "last" | "newest":
-                return await self._choosing.latest(rest)
+                return await self._search_commands.latest(rest)
             case "recent":
                 return await self._recent(rest)
             case "status":
                 return await self._status()
             case "check":
-                return await self._positions.answer(rest)
+                return await self._check_command.answer(rest)
             case "search" | "find":
-                return await self._choosing.search(rest)
+                return await self._search_commands.search(rest)
             case "test":
-                return await self._choosing.test(rest)
+                return await self._search_commands.test(rest)
             case "visible":
-                return await self._visibility.visible(rest, asker)
+                return await self._observability_commands.visible(rest, asker)
             case "sites":
-                return await self._visibility.sites(rest, asker)
+                return await self._observability_commands.sites(rest, asker)
             case "subscribe" | "sub":
-                return await self._subscribing.subscribe(rest, asker)
+                return await self._subscription_commands.subscribe(rest, asker)
             case "unsubscribe" | "unsub":
-                return await self._subscribing.unsubscribe(rest, asker)
+                return await self._subscription_commands.unsubscribe(rest, asker)
             case "edit":
-                return await self._subscribing.edit(rest, asker)
+                return await self._subscription_commands.edit(rest, asker)
             case "pause":
-                return await self._subscribing.pause(rest, asker)
+                return await self._subscription_commands.pause(rest, asker)
             case "resume":
-                return await self._subscribing.pause(rest, asker, resume=True)
+                return await self._subscription_commands.pause(rest, asker, resume=True)
             case "dialog":
-                return await self._subscribing.modal_button(asker)
+                return await self._subscription_commands.modal_button(asker)
             case "subscriptions" | "subs":
                 if rest.partition(" ")[0].casefold() == "history":
-                    return await self._subscribing.history(rest.partition(" ")[2], asker)
-                return await self._subscribing.list(asker)
+                    return await self._subscription_commands.history(rest.partition(" ")[2], asker)
+                return await self._subscription_commands.list(asker)
         superevent_id = canonical_id(question)
         if superevent_id is not None:
-            return await self._event(superevent_id)
+            return await self._event_card(superevent_id)
         superevent_id = canonical_id(word)
         if superevent_id is not None:
-            return await self._detail(superevent_id, rest.casefold(), asker)
-        named = await self._events.begun_with(question)
+            return await self._event_detail(superevent_id, rest.casefold(), asker)
+        named = await self._events.split_leading_nonstandard_id(question)
         if named is not None:
             superevent_id, detail = named
             if not detail:
-                return await self._event(superevent_id)
-            return await self._detail(superevent_id, detail.casefold(), asker)
+                return await self._event_card(superevent_id)
+            return await self._event_detail(superevent_id, detail.casefold(), asker)
         if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word) and not rest:
             return await self._suggest_ids(question)
         return helping.unknown_command(question)
 
-    async def _event(self, superevent_id: str) -> Message:
+    async def _event_card(self, superevent_id: str) -> Message:
         return alert_card.alert_card(await self._events.get(superevent_id), ChannelView())
 
-    async def _detail(self, superevent_id: str, words: str, asker: CommandContext | None) -> Message:
+    async def _event_detail(self, superevent_id: str, words: str, asker: CommandContext | None) -> Message:
         try:
             detail = DetailKind(words)
         except ValueError as error:
@@ -197,10 +199,12 @@ class CommandRouter:
                 f'After an event\'s id comes one of {choices}, not "{words[:80]}".'
             ) from error
         superevent = await self._events.get(superevent_id)
-        return await self._details.answer(superevent, detail, None if asker is None else asker.team_id)
+        return await self._details_command.answer(
+            superevent, detail, None if asker is None else asker.team_id
+        )
 
     async def _suggest_ids(self, asked: str, looked_up: str | None = None) -> Message:
-        ids = await self._store.recent_ids()
+        ids = await self._notices.recent_ids()
         folded = {known.casefold(): known for known in ids}
         near = difflib.get_close_matches(asked.casefold(), folded, n=3, cutoff=0.75)
         return helping.no_such_event(asked, [folded[name] for name in near], looked_up)
@@ -212,17 +216,17 @@ class CommandRouter:
         if len(numbers) > 1 or (numbers and numbers[0] not in RECENT_NUMBERS):
             raise FilterSyntaxError(f'"recent" takes one number from 1 to {MAX_RECENT}.')
         limit = int(numbers[0]) if numbers else DEFAULT_RECENT
-        found = await self._store.newest(category=category, group=group, limit=limit)
+        found = await self._notices.newest(category=category, group=group, limit=limit)
         return recent.message(recent.RecentEvents(found), self._clock())
 
     async def _status(self) -> Message:
         counts = await self._outbox.counts()
-        last = await self._store.last_notice()
+        last = await self._notices.last_notice()
         return status.message(
             status.Status(
                 version=__version__,
                 # Not a time noted at the start: the clock may have been put right since.
-                started_at=self._clock() - timedelta(seconds=time.monotonic() - self._began),
+                started_at=self._clock() - timedelta(seconds=time.monotonic() - self._started_monotonic),
                 sources=tuple(
                     status.SourceState(name=s.name, connected=s.connected, detail=s.detail, lag=s.lag)
                     for s in self._sources()
@@ -232,9 +236,9 @@ class CommandRouter:
                 else status.LastNotice(
                     superevent_id=last.superevent_id, alert_type=last.alert_type, received=last.received
                 ),
-                posting_time=await self._outbox.posting_time(),
-                waiting=counts.waiting,
-                dead=counts.dead,
+                posting_time=await self._outbox.median_posting_time(),
+                pending_deliveries=counts.waiting,
+                dead_letters=counts.dead,
                 quarantined=counts.quarantined,
                 subscriptions=await self._subscriptions.count(),
                 incidents=() if self._incidents is None else tuple(await self._incidents.open_incidents()),

@@ -40,7 +40,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 class SearchResult:
     """What fits a wish."""
 
-    fitting: Sequence[EventAttributes]
+    matches: Sequence[EventAttributes]
     """The newest first."""
     candidates: int
     """How many were looked at."""
@@ -55,15 +55,15 @@ class SearchCommands:
 
     def __init__(
         self,
-        store: NoticeRepository,
-        past: EventSearch,
-        asker: SkyMapQueries,
+        notices: NoticeRepository,
+        event_search: EventSearch,
+        skymap_queries: SkyMapQueries,
         clock: Callable[[], datetime],
         sites: SiteNameResolver,
     ) -> None:
-        self._store = store
-        self._past = past
-        self._asker = asker
+        self._notices = notices
+        self._event_search = event_search
+        self._skymap_queries = skymap_queries
         self._clock = clock
         self._sites = sites
 
@@ -71,27 +71,27 @@ class SearchCommands:
         """The newest event that fits; the switches restrict."""
         criteria, category = _parse_criteria_and_category(words, self._sites)
         if criteria.filter is None and not criteria.lowsig:
-            return await self._newest(category, None if criteria.group == "all" else criteria.group)
-        chosen = await self._choose(criteria, [category], most=1)
-        if not chosen.fitting:
+            return await self._newest_of_group(category, None if criteria.group == "all" else criteria.group)
+        chosen = await self._find_matches(criteria, [category], max_depth=1)
+        if not chosen.matches:
             said = f"No {category.value} event that fits {_query_text(criteria)} was received yet."
             return helping.error_message(said + _describe_unqueried(chosen))
-        traits = chosen.fitting[0]
+        traits = chosen.matches[0]
         message = alert_card.alert_card(
-            (await self._past.superevents([traits.superevent_id]))[0], ChannelView()
+            (await self._event_search.superevents([traits.superevent_id]))[0], ChannelView()
         )
-        if not (_has_far_condition(criteria) and traits.joint):
+        if not (_has_far_condition(criteria) and traits.far_is_joint):
             return message
         said = f"It fits by its joint FAR, {quantities.rate(traits.far)}: a coincidence makes it significant."
         return answer.with_introduction(said, message)
 
-    async def _newest(self, category: Category, group: str | None) -> Message:
-        found = await self._store.newest(category=category, group=group)
+    async def _newest_of_group(self, category: Category, group: str | None) -> Message:
+        found = await self._notices.newest(category=category, group=group)
         if found:
             return alert_card.alert_card(found[0], ChannelView())
         mocks = []
         if category is Category.REAL:
-            mocks = await self._store.newest(category=Category.MOCK, group=group)
+            mocks = await self._notices.newest(category=Category.MOCK, group=group)
         what = " ".join(w for w in (category.value, group) if w)
         if mocks:
             said = f"No {what} event was received yet; this is the newest mock."
@@ -102,39 +102,41 @@ class SearchCommands:
         """All events that fit, in a span of time; the switches restrict."""
         rest, since, until = _extract_period(words)
         criteria, category = _parse_criteria_and_category(rest, self._sites)
-        chosen = await self._choose(criteria, [category], since=since, until=until)
-        found = await self._matching(_query_text(criteria), criteria, chosen)
+        chosen = await self._find_matches(criteria, [category], since=since, until=until)
+        found = await self._load_results(_query_text(criteria), criteria, chosen)
         return search_results.search_message(replace(found, since=since, until=until), self._clock())
 
     async def test(self, words: str) -> Message:
         """Which events a subscription to these words would have brought."""
         return search_results.backtest_message(
-            await self.brought(parse_criteria(words, self._sites)), self._clock()
+            await self.preview_subscription(parse_criteria(words, self._sites)), self._clock()
         )
 
-    async def brought(self, criteria: Criteria) -> search_results.SearchResults:
+    async def preview_subscription(self, criteria: Criteria) -> search_results.SearchResults:
         """Which events a subscription would have brought; its switches widen, its mentions don't matter."""
         asked = [Category.REAL]
         asked += [c for c in (Category.MOCK, Category.TEST) if getattr(criteria, c.value)]
-        return await self._matching(
-            criteria.canonical_without_mentions, criteria, await self._choose(criteria, asked, widens=True)
+        return await self._load_results(
+            criteria.canonical_without_mentions,
+            criteria,
+            await self._find_matches(criteria, asked, switches_widen=True),
         )
 
-    async def _choose(
+    async def _find_matches(
         self,
         criteria: Criteria,
         categories: Sequence[Category],
         *,
-        widens: bool = False,
+        switches_widen: bool = False,
         since: datetime | None = None,
         until: datetime | None = None,
-        most: int | None = None,
+        limit: int | None = None,
     ) -> SearchResult:
         """What fits; `widens` says that low significance is let in, not asked for."""
-        every = await self._past.attributes(categories, since=since, until=until)
+        every = await self._event_search.attributes(categories, since=since, until=until)
         # Which category it is was settled by the query.
-        meant = replace(criteria, mock=True, test=True, lowsig=criteria.lowsig if widens else True)
-        only_low = criteria.lowsig and not widens
+        meant = replace(criteria, mock=True, test=True, lowsig=criteria.lowsig if switches_widen else True)
+        only_low = criteria.lowsig and not switches_widen
 
         def judge() -> list[tuple[EventAttributes, bool]]:
             found = []
@@ -150,32 +152,36 @@ class SearchCommands:
         hung = asked = 0
         questions = map_queries(meant.filter)
         for traits, certain in await asyncio.to_thread(judge):
-            if most is not None and len(fitting) == most:
+            if limit is not None and len(fitting) == limit:
                 break
             if not certain:
                 hung += 1
                 if asked == MAX_MAP_QUERIES:
                     continue
                 asked += 1
-                shares = await self._asker.probabilities(traits.notice_key, questions, traits.time_created)
+                shares = await self._skymap_queries.probabilities(
+                    traits.notice_key, questions, traits.time_created
+                )
                 if not is_match(evaluate_criteria(meant, traits, traits.category, shares)):
                     continue
             fitting.append(traits)
         return SearchResult(fitting, len(every), hung, asked)
 
-    async def _matching(
+    async def _load_results(
         self, words: str, criteria: Criteria, chosen: SearchResult
     ) -> search_results.SearchResults:
-        listed = chosen.fitting[: recent.MAX_EVENTS]
-        superevents = await self._past.superevents([traits.superevent_id for traits in listed])
-        joint = {traits.superevent_id for traits in listed if _has_far_condition(criteria) and traits.joint}
+        listed = chosen.matches[: recent.MAX_EVENTS]
+        superevents = await self._event_search.superevents([traits.superevent_id for traits in listed])
+        joint = {
+            traits.superevent_id for traits in listed if _has_far_condition(criteria) and traits.far_is_joint
+        }
         return search_results.SearchResults(
-            words=words,
-            newest=[
-                search_results.SearchHit(superevent=found, joint=found.superevent_id in joint)
+            canonical=words,
+            newest_hits=[
+                search_results.SearchHit(superevent=found, by_joint_far=found.superevent_id in joint)
                 for found in superevents
             ],
-            count=len(chosen.fitting),
+            count=len(chosen.matches),
             candidates=chosen.candidates,
             undecided=chosen.undecided,
             queried=chosen.queried,

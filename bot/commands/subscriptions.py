@@ -33,15 +33,15 @@ class SubscriptionCommands:
         self,
         subscriptions: SubscriptionRepository,
         clock: Callable[[], datetime],
-        wake: Callable[[], None],
+        wake_deliveries: Callable[[], None],
         sites: SiteNameResolver,
     ) -> None:
         self._subscriptions = subscriptions
         self._clock = clock
-        self._wake = wake
+        self._wake_deliveries = wake_deliveries
         self._sites = sites
 
-    def criteria(self, words: str) -> Criteria:
+    def parse_criteria(self, words: str) -> Criteria:
         """What words mean. Raises FilterSyntaxError."""
         return parse_criteria(words, self._sites)
 
@@ -55,7 +55,7 @@ class SubscriptionCommands:
         )
         if already:
             return subscription_messages.already_subscribed(asked)
-        self._wake()
+        self._wake_deliveries()
         deadline = asyncio.get_running_loop().time() + CONFIRMATION_TIMEOUT_S
         while asyncio.get_running_loop().time() < deadline:
             fate = await self._subscriptions.request_status(asked)
@@ -83,7 +83,7 @@ class SubscriptionCommands:
             )
         criteria = parse_criteria(words) if words else None
         here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
-        every = [*here, *await self._subscriptions.waiting(asker.team_id, asker.channel_id)]
+        every = [*here, *await self._subscriptions.list_unconfirmed(asker.team_id, asker.channel_id)]
         # "all" is every group, and everything: who says it is asked which.
         everything = criteria is None or criteria == Criteria(group="all")
         found = (
@@ -100,14 +100,14 @@ class SubscriptionCommands:
         place = (asker.team_id, asker.channel_id)
         marks = {number: seen for number, seen in chosen if seen is not None}
         numbers = [number for number, _ in chosen]
-        ended = await self._subscriptions.end(*place, numbers, self._by(asker), marks)
+        ended = await self._subscriptions.end(*place, numbers, self._change_author(asker), marks)
         if ended is not None:
-            self._wake()
+            self._wake_deliveries()
             return subscription_messages.unsubscribed(ended)
         here = await self._subscriptions.for_channel(*place)
         if marks:
             return subscription_messages.stale_button(here)
-        known = {s.number for s in [*here, *await self._subscriptions.waiting(*place)]}
+        known = {s.number for s in [*here, *await self._subscriptions.list_unconfirmed(*place)]}
         missing = next((n for n in numbers if n not in known), numbers[0])
         return await self._no_such_subscription(missing, asker, several=len(numbers) > 1)
 
@@ -118,7 +118,7 @@ class SubscriptionCommands:
         if asker is None:
             return _needs_channel()
         found = await self._subscriptions.edit(
-            asker.team_id, asker.channel_id, number, criteria, self._by(asker)
+            asker.team_id, asker.channel_id, number, criteria, self._change_author(asker)
         )
         if found is None:
             return await self._no_such_subscription(number, asker)
@@ -127,7 +127,7 @@ class SubscriptionCommands:
             return subscription_messages.already_subscribed(after)
         if after == before:
             return subscription_messages.unchanged(after)
-        self._wake()
+        self._wake_deliveries()
         return subscription_messages.edited(before, after)
 
     async def pause(self, words: str, asker: CommandContext | None, *, resume: bool = False) -> Message:
@@ -140,7 +140,7 @@ class SubscriptionCommands:
         if asker is None:
             return _needs_channel()
         found = await self._subscriptions.pause(
-            asker.team_id, asker.channel_id, number, self._by(asker), resume=resume
+            asker.team_id, asker.channel_id, number, self._change_author(asker), resume=resume
         )
         if found is None:
             return await self._no_such_subscription(number, asker)
@@ -151,7 +151,7 @@ class SubscriptionCommands:
                 if resume
                 else subscription_messages.already_paused(after)
             )
-        self._wake()
+        self._wake_deliveries()
         return subscription_messages.resumed(after) if resume else subscription_messages.paused(after)
 
     async def history(self, words: str, asker: CommandContext | None) -> Message:
@@ -184,13 +184,13 @@ class SubscriptionCommands:
         self, number: int, asker: CommandContext, *, several: bool = False
     ) -> Message:
         place = (asker.team_id, asker.channel_id)
-        renumbered = await self._subscriptions.former(*place, number)
+        renumbered = await self._subscriptions.get_by_former_number(*place, number)
         if renumbered is not None:
             return subscription_messages.renumbered(number, renumbered)
         here = await self._subscriptions.for_channel(*place)
-        return subscription_messages.no_such_number(str(number), here, several=several)
+        return subscription_messages.no_such_number(str(number), here, several_named=several)
 
-    def _by(self, asker: CommandContext) -> ChangeAuthor:
+    def _change_author(self, asker: CommandContext) -> ChangeAuthor:
         return ChangeAuthor(asker.user_id, self._clock())
 
 

@@ -62,18 +62,18 @@ class ObservabilityCommands:
 
     def __init__(
         self,
-        store: NoticeRepository,
+        notices: NoticeRepository,
         events: EventLookup,
-        visibilities: ObservabilityService,
+        observability_service: ObservabilityService,
         sites: SiteRepository,
         clock: Callable[[], datetime],
-        wake: Callable[[], None] = lambda: None,
+        wake_deliveries: Callable[[], None] = lambda: None,
     ) -> None:
         """`wake` says that a delivery is due: what is changed in a channel is posted there."""
-        self._wake = wake
-        self._store = store
+        self._wake_deliveries = wake_deliveries
+        self._notices = notices
         self._events = events
-        self._visibilities = visibilities
+        self._observability_service = observability_service
         self._sites = sites
         self._clock = clock
 
@@ -85,7 +85,7 @@ class ObservabilityCommands:
         own = ChannelSites()
         if asker is not None:
             own = await self._sites.for_channel(asker.team_id, asker.channel_id)
-        superevent_id, words = _extract_event_id(rest, await self._events.unusual(rest))
+        superevent_id, words = _extract_event_id(rest, await self._events.find_nonstandard_ids(rest))
         try:
             sites = _parse_sites(words, own.sites) or own.sites
         except UnknownSite as error:
@@ -96,8 +96,8 @@ class ObservabilityCommands:
                 " /gwevent sites add Palomar."
             )
         if superevent_id is None:
-            return await self._newest(sites, own.conditions)
-        return await self._of(await self._events.get(superevent_id), sites, own.conditions)
+            return await self._newest_event_observability(sites, own.constraints)
+        return await self._event_observability(await self._events.get(superevent_id), sites, own.constraints)
 
     async def sites(self, rest: str, asker: CommandContext | None) -> Message:
         """The channel's sites, after whatever change is asked for. Raises CommandError."""
@@ -108,13 +108,13 @@ class ObservabilityCommands:
             case "":
                 return observability.site_list(await self._sites.for_channel(asker.team_id, asker.channel_id))
             case "add" | "remove" | "altitude" | "darkness":
-                return await self._change(word.casefold(), words.strip(), asker)
+                return await self._change_sites(word.casefold(), words.strip(), asker)
         raise CommandError(
             f'"sites {word[:40]}" is nothing I know. There are: sites, sites add Palomar, {_ADD_EXAMPLE},'
             " sites remove Palomar, sites altitude 25, sites darkness -12."
         )
 
-    async def _change(self, word: str, words: str, asker: CommandContext) -> Message:
+    async def _change_sites(self, word: str, words: str, asker: CommandContext) -> Message:
         """The one way in for whatever changes a channel's sites. Raises CommandError."""
         place = (asker.team_id, asker.channel_id)
         by = ChangeAuthor(asker.user_id, self._clock())
@@ -136,24 +136,26 @@ class ObservabilityCommands:
                 said = f"{gone.name} removed."
             case "altitude":
                 criteria = replace(
-                    before.conditions, altitude=_parse_degrees(word, words, ALTITUDE_LIMITS, "25")
+                    before.constraints, altitude=_parse_degrees(word, words, ALTITUDE_LIMITS, "25")
                 )
                 after, said = await self._sites.set_conditions(*place, criteria, by), "Changed."
             case _:
                 criteria = replace(
-                    before.conditions, darkness=_parse_degrees(word, words, DARKNESS_LIMITS, "-12")
+                    before.constraints, darkness=_parse_degrees(word, words, DARKNESS_LIMITS, "-12")
                 )
                 after, said = await self._sites.set_conditions(*place, criteria, by), "Changed."
-        self._wake()
+        self._wake_deliveries()
         return observability.site_list(after, said)
 
-    async def _newest(self, sites: Sequence[Site], conditions: ObservingConstraints) -> Message:
+    async def _newest_event_observability(
+        self, sites: Sequence[Site], conditions: ObservingConstraints
+    ) -> Message:
         for category in (Category.REAL, Category.MOCK):
-            found = await self._store.newest(category=category, limit=MAX_EVENTS_SEARCHED)
-            superevent = next((event for event in found if not event.retracted), None)
+            found = await self._notices.newest(category=category, limit=MAX_EVENTS_SEARCHED)
+            superevent = next((event for event in found if not event.is_retracted), None)
             if superevent is None:
                 continue
-            said = await self._of(superevent, sites, conditions)
+            said = await self._event_observability(superevent, sites, conditions)
             if category is Category.REAL:
                 return said
             return answer.with_introduction(
@@ -161,16 +163,16 @@ class ObservabilityCommands:
             )
         return helping.error_message("There is no event to observe yet.")
 
-    async def _of(
+    async def _event_observability(
         self, superevent: Superevent, sites: Sequence[Site], conditions: ObservingConstraints
     ) -> Message:
         name = superevent.superevent_id
-        if superevent.retracted:
+        if superevent.is_retracted:
             return helping.error_message(f"{name} was retracted: there is nothing to observe.")
         notice = superevent.latest_with_map
         if notice is None:
             return helping.error_message(f"{name} has no sky map, so nobody can say where to look.")
-        tonight = await self._visibilities.get(notice.key, sites, conditions, self._clock())
+        tonight = await self._observability_service.get(notice.key, sites, conditions, self._clock())
         if tonight is None:
             return helping.error_message(f"The sky map of {name} isn't kept any more.")
         return observability.message(superevent, tonight)

@@ -21,53 +21,55 @@ class DegradedMessages:
     """Remembered while the process lives: after a restart a message is tried whole again."""
 
     def __init__(self) -> None:
-        self._underway: dict[int, tuple[DroppedPart, ...]] = {}
-        self._unanswered: Counter[int] = Counter()
+        self._dropped_so_far: dict[int, tuple[DroppedPart, ...]] = {}
+        self._unanswered_attempts: Counter[int] = Counter()
         # Whether any attempt was made without its thread.
-        self._left_thread: dict[int, bool] = {}
-        self._guesses: OrderedDict[int, int] = OrderedDict()
+        self._sent_outside_thread: dict[int, bool] = {}
+        self._guess_counts: OrderedDict[int, int] = OrderedDict()
 
-    def start(self, delivery_id: int) -> tuple[DroppedPart, ...]:
+    def parts_to_drop(self, delivery_id: int) -> tuple[DroppedPart, ...]:
         """What of a delivery is left out from the start of its next attempt."""
-        if delivery_id in self._underway:
-            return self._underway[delivery_id]
-        tries = self._unanswered[delivery_id]
+        if delivery_id in self._dropped_so_far:
+            return self._dropped_so_far[delivery_id]
+        tries = self._unanswered_attempts[delivery_id]
         if tries < MAX_UNANSWERED_ATTEMPTS or tries % 2 == 0:
             return ()
         return tuple(DroppedPart(part, "no answer", guessed=True) for part in SUSPECT_PARTS)
 
-    def failed(self, delivery_id: int, failure: SlackFailure) -> None:
+    def record_failure(self, delivery_id: int, failure: SlackFailure) -> None:
         """Remember how an attempt ended: one that was told to wait goes on where it stopped."""
-        self._underway.pop(delivery_id, None)
+        self._dropped_so_far.pop(delivery_id, None)
         left = any(drop.part is MessagePart.THREAD for drop in failure.dropped)
-        self._left_thread[delivery_id] = self.may_stand_outside(delivery_id, unknown=False) or left
+        self._sent_outside_thread[delivery_id] = (
+            self.may_be_outside_thread(delivery_id, default=False) or left
+        )
         if isinstance(failure, RateLimited) and failure.dropped:
-            self._underway[delivery_id] = failure.dropped
+            self._dropped_so_far[delivery_id] = failure.dropped
         if isinstance(failure, OutcomeUnknown):
-            self._unanswered[delivery_id] += 1
+            self._unanswered_attempts[delivery_id] += 1
 
-    def may_stand_outside(self, delivery_id: int, *, unknown: bool = True) -> bool:
+    def may_be_outside_thread(self, delivery_id: int, *, default: bool = True) -> bool:
         """Whether a reply may stand beside its thread; `unknown` of what another process tried."""
-        return self._left_thread.get(delivery_id, unknown)
+        return self._sent_outside_thread.get(delivery_id, default)
 
     def forget(self, delivery_id: int) -> None:
         """The delivery is done with."""
-        self._underway.pop(delivery_id, None)
-        self._unanswered.pop(delivery_id, None)
-        self._left_thread.pop(delivery_id, None)
+        self._dropped_so_far.pop(delivery_id, None)
+        self._unanswered_attempts.pop(delivery_id, None)
+        self._sent_outside_thread.pop(delivery_id, None)
 
-    def whole_again(
+    def restore_time(
         self, thread_id: int | None, dropped: tuple[DroppedPart, ...], now: datetime
     ) -> datetime | None:
         """When a root that was just shown without some part should be tried whole; None if it needn't."""
         if thread_id is None:
             return None
         if not any(drop.guessed for drop in dropped):
-            self._guesses.pop(thread_id, None)
+            self._guess_counts.pop(thread_id, None)
             return None
-        times = self._guesses.get(thread_id, 0)
-        self._guesses[thread_id] = times + 1
-        self._guesses.move_to_end(thread_id)
-        while len(self._guesses) > MAX_REMEMBERED:
-            self._guesses.popitem(last=False)
+        times = self._guess_counts.get(thread_id, 0)
+        self._guess_counts[thread_id] = times + 1
+        self._guess_counts.move_to_end(thread_id)
+        while len(self._guess_counts) > MAX_REMEMBERED:
+            self._guess_counts.popitem(last=False)
         return now + RESTORE_DELAYS[times] if times < len(RESTORE_DELAYS) else None

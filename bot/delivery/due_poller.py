@@ -14,7 +14,7 @@ POLL_S = 1.0
 FALLBACK_POLL_S = 10.0
 """How often a worker that is looked out for looks by itself."""
 
-_EVERYTHING_DUE = DueWork(deliveries=True, pictures=True, maps=True)
+_EVERYTHING_DUE = DueWork(deliveries=True, images=True, deferred_routing=True)
 
 
 class DuePoller:
@@ -25,15 +25,15 @@ class DuePoller:
         due_check: DueCheck,
         clock: Callable[[], datetime],
         *,
-        deliveries: Callable[[], None],
-        pictures: Callable[[], None],
-        maps: Callable[[], None],
+        wake_deliveries: Callable[[], None],
+        wake_images: Callable[[], None],
+        wake_deferred_routing: Callable[[], None],
     ) -> None:
         self._due_check = due_check
         self._clock = clock
-        self._deliveries = deliveries
-        self._pictures = pictures
-        self._maps = maps
+        self._wake_deliveries = wake_deliveries
+        self._wake_images = wake_images
+        self._wake_deferred_routing = wake_deferred_routing
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -44,13 +44,13 @@ class DuePoller:
     async def poll_due(self) -> None:
         """Look once."""
         try:
-            due = await self._due_check.due(self._clock())
+            due = await self._due_check.check(self._clock())
         except StoreUnavailable:
             # Each of them meets the same, says so, and goes on as soon as the store is back.
             due = _EVERYTHING_DUE
         if due.deliveries:
-            self._deliveries()
-        if due.pictures:
-            self._pictures()
-        if due.maps:
-            self._maps()
+            self._wake_deliveries()
+        if due.images:
+            self._wake_images()
+        if due.deferred_routing:
+            self._wake_deferred_routing()

@@ -32,21 +32,21 @@ log = structlog.get_logger(__name__)
 class HistoryLookup:
     """Looks for deliveries, and counts how often a history didn't answer."""
 
-    def __init__(self, clock: Callable[[], datetime], sure: Callable[[], bool]) -> None:
+    def __init__(self, clock: Callable[[], datetime], is_clock_trusted: Callable[[], bool]) -> None:
         """`sure` says whether the clock can be trusted."""
         self._clock = clock
-        self._sure = sure
+        self._is_clock_trusted = is_clock_trusted
         # Counted apart from attempts: a post that was refused often is looked for as patiently.
-        self._looks: Counter[int] = Counter()
+        self._unanswered_lookups: Counter[int] = Counter()
 
     async def find(
         self,
         client: SlackClient,
         delivery: Delivery,
-        mark: DeliveryMetadata,
+        metadata: DeliveryMetadata,
         *,
         thread_ts: str | None,
-        outside: bool,
+        maybe_outside_thread: bool,
     ) -> str | None:
         """The `ts` under which a delivery stands; None if it doesn't, or nobody may look.
 
@@ -54,22 +54,24 @@ class HistoryLookup:
         Raises SlackFailure where it is worth asking again.
         """
         # Not since the last attempt: any of them may be the one that was heard. By Slack's clock.
-        since = earliest_post_time(delivery.created_at, delivery.root_ts, self._clock(), sure=self._sure())
+        since = earliest_post_time(
+            delivery.created_at, delivery.root_ts, self._clock(), is_clock_trusted=self._is_clock_trusted()
+        )
         try:
             try:
-                found = await client.find(delivery.channel_id, mark, since, thread_ts=thread_ts)
+                found = await client.find_delivery(delivery.channel_id, metadata, since, thread_ts=thread_ts)
             except RootOutOfReach:
                 # The thread is gone; what couldn't be said there may have been said in the channel.
-                found, outside = None, True
-            if found is None and thread_ts is not None and outside:
-                found = await client.find(delivery.channel_id, mark, since)
+                found, maybe_outside_thread = None, True
+            if found is None and thread_ts is not None and maybe_outside_thread:
+                found = await client.find_delivery(delivery.channel_id, metadata, since)
             return found
         except RateLimited:
             raise
         except SlackFailure as failure:
             if isinstance(failure, OutcomeUnknown | Unavailable | Unlisted):
-                self._looks[delivery.id] += 1
-                if self._looks[delivery.id] <= MAX_HISTORY_LOOKUPS:
+                self._unanswered_lookups[delivery.id] += 1
+                if self._unanswered_lookups[delivery.id] <= MAX_HISTORY_LOOKUPS:
                     raise
             if isinstance(failure, WorkspaceUnavailable) and failure.reason not in PERMISSION_ERRORS:
                 # A token that is no good says nothing about the history, and posts nothing either.
@@ -80,4 +82,4 @@ class HistoryLookup:
 
     def forget(self, delivery_id: int) -> None:
         """The delivery is done with."""
-        self._looks.pop(delivery_id, None)
+        self._unanswered_lookups.pop(delivery_id, None)

@@ -9,14 +9,14 @@ CLOCK_TOLERANCE = timedelta(hours=2)
 
 
 def earliest_post_time(
-    created_at: datetime, root_ts: str | None, now: datetime, *, sure: bool
+    created_at: datetime, root_ts: str | None, now: datetime, *, is_clock_trusted: bool
 ) -> float | None:
     """The Unix time before which it can't have been posted; None where the clocks don't say.
 
     `root_ts` is of its thread's root, which is older than it by Slack's own clock; `sure` says that `now` is
     right, and was for an hour.
     """
-    if not sure or created_at > now:
+    if not is_clock_trusted or created_at > now:
         return None
     since = (created_at - CLOCK_TOLERANCE).timestamp()
     return since if root_ts is None else min(since, float(root_ts))

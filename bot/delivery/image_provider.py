@@ -27,47 +27,47 @@ class ImageProvider:
 
     def __init__(
         self,
-        store: NoticeRepository,
-        pictures: ImageRepository,
+        notices: NoticeRepository,
+        images: ImageRepository,
         clients: Mapping[str, SlackClient],
-        draw: ImageProcess,
+        image_process: ImageProcess,
         public_url: str | None = None,
     ) -> None:
         """`public_url` is where the bot serves pictures itself, without a slash at its end."""
-        self._store = store
-        self._pictures = pictures
+        self._notices = notices
+        self._images = images
         self._clients = clients
-        self._draw = draw
+        self._image_process = image_process
         self._public_url = public_url
-        self._uploaded: OrderedDict[tuple[str, int], ImageRef] = OrderedDict()
-        self._one_at_a_time = asyncio.Lock()
+        self._uploaded_images: OrderedDict[tuple[str, int], ImageRef] = OrderedDict()
+        self._upload_lock = asyncio.Lock()
 
     async def __call__(self, team_id: str, superevent: Superevent, notice: Notice) -> ImageRef:
         """Return the picture; Slack may not show it yet. Raises ImageFailed, StoreUnavailable."""
-        notice_id = await self._store.notice_id(notice.key)
+        notice_id = await self._notices.notice_id(notice.key)
         if notice_id is None:
             raise ImageFailed("The notice is gone.")
-        stored = await self._pictures.of_notice(team_id, notice_id)
+        stored = await self._images.for_notice(team_id, notice_id)
         if stored is not None:
             if stored.file_id is not None:
                 return ImageRef(alt_text=stored.alt_text, file_id=stored.file_id)
             if stored.token is not None and self._public_url is not None:
                 url = self._public_url + IMAGE_PATH.format(token=stored.token)
                 return ImageRef(alt_text=stored.alt_text, url=url)
-        async with self._one_at_a_time:
-            known = self._uploaded.get((team_id, notice_id))
+        async with self._upload_lock:
+            known = self._uploaded_images.get((team_id, notice_id))
             if known is None:
                 known = await self._upload(team_id, superevent, notice)
-                self._uploaded[team_id, notice_id] = known
-                while len(self._uploaded) > MAX_REMEMBERED:
-                    self._uploaded.popitem(last=False)
+                self._uploaded_images[team_id, notice_id] = known
+                while len(self._uploaded_images) > MAX_REMEMBERED:
+                    self._uploaded_images.popitem(last=False)
         return known
 
     async def _upload(self, team_id: str, superevent: Superevent, notice: Notice) -> ImageRef:
         client = self._clients.get(team_id)
         if client is None or not client.has_scope("files:write"):
             raise ImageFailed("none was drawn, and the app may not upload one (scope files:write).")
-        body = await self._store.payload(notice.key)
+        body = await self._notices.payload(notice.key)
         if body is None:
             raise ImageFailed("the map isn't kept any more.")
         try:
@@ -76,7 +76,7 @@ class ImageProvider:
             raise ImageFailed(error.reason) from error
         except ThreadHangs as error:
             raise ImageFailed(str(error)) from error
-        drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
+        drawn = await self._image_process.draw(superevent.up_to(notice), gw_map, combined_map)
         title = superevent.superevent_id
         try:
             file_id = await client.upload(drawn.png, f"{id_as_file_name(title)}.png", title, drawn.alt_text)

@@ -50,40 +50,40 @@ class ImageWorker:
 
     def __init__(
         self,
-        store: NoticeRepository,
-        pictures: ImageRepository,
+        notices: NoticeRepository,
+        images: ImageRepository,
         clients: Mapping[str, SlackClient],
-        draw: ImageProcess,
+        image_process: ImageProcess,
         clock: Callable[[], datetime],
         *,
         wake_deliveries: Callable[[], None],
-        serve: bool = False,
+        serves_images: bool = False,
         poll_s: float = POLL_S,
     ) -> None:
         """`serve` says that the bot serves pictures itself, so that none is uploaded."""
-        self._serve = serve
+        self._serves_images = serves_images
         self._poll_s = poll_s
-        self._store = store
-        self._pictures = pictures
+        self._notices = notices
+        self._images = images
         self._clients = clients
-        self._draw = draw
+        self._image_process = image_process
         self._clock = clock
         self._wake_deliveries = wake_deliveries
-        self._wake = asyncio.Event()
-        self._drawn: OrderedDict[int, DrawnPicture] = OrderedDict()
+        self._wake_event = asyncio.Event()
+        self._image_cache: OrderedDict[int, DrawnPicture] = OrderedDict()
 
     def wake(self) -> None:
         """Say that a picture may be wanted."""
-        self._wake.set()
+        self._wake_event.set()
 
     async def run(self) -> None:
         """Work until cancelled or closed; the store's failures are waited out."""
         while True:
-            self._wake.clear()
+            self._wake_event.clear()
             try:
-                job = await self._pictures.next_wanted(self._clock()) if self._clients else None
+                job = await self._images.next_wanted(self._clock()) if self._clients else None
                 if job is not None:
-                    await self._work(job)
+                    await self._process(job)
                     self._wake_deliveries()
                     continue
             except ImageProcessClosed:
@@ -94,31 +94,33 @@ class ImageWorker:
             # Not wait_for: Python 3.11's loses a cancellation that comes with what it waits for.
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._poll_s):
-                    await self._wake.wait()
+                    await self._wake_event.wait()
 
     async def close(self) -> None:
         """End the process that draws."""
-        await self._draw.close()
+        await self._image_process.close()
 
-    async def _work(self, job: StoredImageJob) -> None:
+    async def _process(self, job: StoredImageJob) -> None:
         bound = log.bind(superevent_id=job.superevent_id, team=job.team_id, picture=job.id)
         now = self._clock()
         client = self._clients.get(job.team_id)
         try:
             if client is None:
-                await self._pictures.later(job, now + timedelta(seconds=10), "no token for this workspace")
+                await self._images.retry_later(
+                    job, now + timedelta(seconds=10), "no token for this workspace"
+                )
                 return
-            if not await self._pictures.is_newest(job):
+            if not await self._images.is_newest(job):
                 raise ImageFailed("A newer map took its place.")
-            if self._serve:
-                drawn = await self._picture(job)
-                await self._pictures.made(job, drawn.png, drawn.alt_text, self._clock())
+            if self._serves_images:
+                drawn = await self._get_image(job)
+                await self._images.record_png(job, drawn.png, drawn.alt_text, self._clock())
                 return
             if not client.has_scope("files:write"):
                 raise ImageFailed("The scope files:write isn't granted.")
-            drawn = await self._picture(job)
+            drawn = await self._get_image(job)
             name = f"{id_as_file_name(job.superevent_id)}-{job.notice_id}.png"
-            with send_only_while(partial(self._pictures.still_ours, job)):
+            with send_only_while(partial(self._images.owns_workspace, job)):
                 file_id = await client.upload(drawn.png, name, job.superevent_id, drawn.alt_text)
         except ImageProcessClosed:
             raise
@@ -131,35 +133,35 @@ class ImageWorker:
             pause = min(timedelta(seconds=2.0 ** min(job.attempts, 10)), MAX_DELAY)
             bound.warning("picture_waits", reason=failure.sentence, again_in_s=pause.total_seconds())
             if now - job.created_at < GIVE_UP_AFTER:
-                await self._pictures.later(job, now + pause, failure.sentence)
+                await self._images.retry_later(job, now + pause, failure.sentence)
             else:
-                await self._pictures.failed(job.id, failure.sentence, now)
+                await self._images.mark_failed(job.id, failure.sentence, now)
         except ImageFailed as failure:
-            bound.info("no_picture", reason=failure.sentence)
-            await self._pictures.failed(job.id, failure.sentence, self._clock())
+            bound.info("no_picture", reason=failure.reason)
+            await self._images.mark_failed(job.id, failure.reason, self._clock())
         except SlackFailure as failure:
             if _should_give_up(failure, job, now):
                 bound.warning("picture_refused", reason=failure.reason)
-                await self._pictures.failed(job.id, failure.reason, self._clock())
+                await self._images.mark_failed(job.id, failure.reason, self._clock())
                 return
             wait = failure.retry_after if isinstance(failure, RateLimited) else 2.0 ** min(job.attempts, 10)
             bound.info("picture_later", reason=failure.reason, attempts=job.attempts)
             again = self._clock() + min(timedelta(seconds=wait), MAX_DELAY)
-            await self._pictures.later(job, again, failure.reason)
+            await self._images.retry_later(job, again, failure.reason)
         except StoreUnavailable:
             raise
         except Exception:  # noqa: BLE001 - it is logged
             # The guard of law 6 for pictures: what can't be drawn must not end the bot, start after start.
             bound.exception("picture_broke_gwevent")
-            await self._pictures.failed(job.id, "gwevent met a fault of its own.", self._clock())
+            await self._images.mark_failed(job.id, "gwevent met a fault of its own.", self._clock())
         else:
-            await self._uploaded(client, job, file_id, drawn)
+            await self._record_upload(client, job, file_id, drawn)
 
-    async def _uploaded(
+    async def _record_upload(
         self, client: SlackClient, job: StoredImageJob, file_id: str, drawn: DrawnPicture
     ) -> None:
         bound = log.bind(superevent_id=job.superevent_id, team=job.team_id, file=file_id)
-        if await self._pictures.uploaded(job, file_id, drawn.alt_text, self._clock()):
+        if await self._images.record_upload(job, file_id, drawn.alt_text, self._clock()):
             bound.info("picture_uploaded", bytes=len(drawn.png))
             return
         try:
@@ -167,17 +169,17 @@ class ImageWorker:
         except SlackFailure as failure:
             bound.warning("file_not_deleted", reason=failure.reason)
 
-    async def _picture(self, job: StoredImageJob) -> DrawnPicture:
-        known = self._drawn.get(job.notice_id)
+    async def _get_image(self, job: StoredImageJob) -> DrawnPicture:
+        known = self._image_cache.get(job.notice_id)
         if known is not None:
             return known
-        key = await self._store.notice_key(job.notice_id)
-        superevent = await self._store.superevent(job.superevent_id)
-        body = None if key is None else await self._store.payload(key)
+        key = await self._notices.notice_key(job.notice_id)
+        superevent = await self._notices.superevent(job.superevent_id)
+        body = None if key is None else await self._notices.payload(key)
         notice = None if superevent is None else next((n for n in superevent.notices if n.key == key), None)
         if superevent is None or notice is None or body is None:
             raise ImageFailed("The notice or its payload is gone.")
-        if superevent.retracted:
+        if superevent.is_retracted:
             raise ImageFailed("The event was retracted.")
         try:
             gw_map, combined_map = await run_in_thread(extract_sky_maps, body)
@@ -185,10 +187,10 @@ class ImageWorker:
             raise ImageFailed(error.reason) from error
         except ThreadHangs as error:
             raise ImageFailed(str(error)) from error
-        drawn = await self._draw.draw(superevent.upto(notice), gw_map, combined_map)
-        self._drawn[job.notice_id] = drawn
-        while len(self._drawn) > CACHE_SIZE:
-            self._drawn.popitem(last=False)
+        drawn = await self._image_process.draw(superevent.up_to(notice), gw_map, combined_map)
+        self._image_cache[job.notice_id] = drawn
+        while len(self._image_cache) > CACHE_SIZE:
+            self._image_cache.popitem(last=False)
         return drawn
 
 

@@ -9,36 +9,36 @@ from collections import deque
 class LoopThrottle:
     """No more than so many go on in one turn of the event loop; the rest follow in the order they came."""
 
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
-        self._left = at_once
-        self._counting = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
+    def __init__(self, per_turn: int) -> None:
+        self._per_turn = per_turn
+        self._free_slots = per_turn
+        self._is_turn_scheduled = False
+        self._waiters: deque[asyncio.Future[None]] = deque()
 
     async def acquire(self) -> None:
         """Wait for a turn with room; none is waited for while there is."""
-        if self._left and not self._waiting:
-            self._left -= 1
-            self._count()
+        if self._free_slots and not self._waiters:
+            self._free_slots -= 1
+            self._schedule_turn()
             return
         waits: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waits)
-        self._count()
+        self._waiters.append(waits)
+        self._schedule_turn()
         await waits
 
-    def _count(self) -> None:
-        if not self._counting:
-            self._counting = True
-            asyncio.get_running_loop().call_soon(self._turn)
+    def _schedule_turn(self) -> None:
+        if not self._is_turn_scheduled:
+            self._is_turn_scheduled = True
+            asyncio.get_running_loop().call_soon(self._begin_turn)
 
-    def _turn(self) -> None:
-        self._counting = False
-        self._left = self._at_once
-        while self._left and self._waiting:
-            waits = self._waiting.popleft()
+    def _begin_turn(self) -> None:
+        self._is_turn_scheduled = False
+        self._free_slots = self._per_turn
+        while self._free_slots and self._waiters:
+            waits = self._waiters.popleft()
             # One that was cancelled while it waited takes no room.
             if not waits.done():
                 waits.set_result(None)
-                self._left -= 1
-        if self._left < self._at_once:
-            self._count()
+                self._free_slots -= 1
+        if self._free_slots < self._per_turn:
+            self._schedule_turn()

@@ -61,46 +61,46 @@ class Renderer:
 
     def __init__(
         self,
-        store: NoticeRepository,
+        notices: NoticeRepository,
         subscriptions: SubscriptionRepository,
         observers: ObserverRepository,
-        pictures: ImageRepository,
+        images: ImageRepository,
         mentions: MentionRepository,
         circulars: CircularRepository,
         sites: SiteRepository,
-        visibilities: ObservabilityService,
-        permalink: GetPermalink,
+        observability: ObservabilityService,
+        get_permalink: GetPermalink,
         public_url: str | None = None,
         *,
         incidents: IncidentRepository | None = None,
-        refusals: RefusedMentionRepository | None = None,
+        refused_mentions: RefusedMentionRepository | None = None,
     ) -> None:
         """`public_url` is where the bot serves pictures itself, without a slash at its end."""
         self._incidents = incidents
-        self._refusals = refusals
-        self._store = store
+        self._refused_mentions = refused_mentions
+        self._notices = notices
         self._subscriptions = subscriptions
         # A fan-out asks for hundreds of threads at once; one read each costs more than the posts.
-        self._observers = BatchLoader(observers.for_threads)
+        self._load_observers = BatchLoader(observers.for_threads)
         self._public_url = public_url
-        self._pictures = BatchLoader(pictures.to_show)
-        self._mentions = BatchLoader(mentions.for_roots)
-        self._planned_mention = mentions.get
+        self._load_image = BatchLoader(images.for_threads)
+        self._load_root_mentions = BatchLoader(mentions.for_roots)
+        self._get_planned_mention = mentions.get
         self._circulars = circulars
-        self._sites = BatchLoader(sites.for_channels)
-        self._visibilities = visibilities
-        self._permalink = permalink
+        self._load_sites = BatchLoader(sites.for_channels)
+        self._observability_service = observability
+        self._get_permalink = get_permalink
         self._cache: OrderedDict[tuple[object, ...], asyncio.Task[object]] = OrderedDict()
 
     async def __call__(self, delivery: Delivery) -> RenderedMessage | None:
         """The words; None if there is nothing to say any more. Raises StoreUnavailable."""
         match delivery.kind:
             case DeliveryKind.ROOT | DeliveryKind.EDIT:
-                return await self._root(delivery)
+                return await self._render_root(delivery)
             case DeliveryKind.REPLY:
-                return await self._reply(delivery)
+                return await self._render_reply(delivery)
             case DeliveryKind.MENTION:
-                return await self._mention(delivery)
+                return await self._render_mention(delivery)
             case DeliveryKind.CONFIRMATION:
                 asked = await self._subscriptions.get(delivery.subject_id)
                 return (
@@ -109,7 +109,7 @@ class Renderer:
                     else RenderedMessage(message=subscription_messages.confirmation(asked))
                 )
             case DeliveryKind.CHANGE:
-                told = await self._subscriptions.to_tell(delivery.id)
+                told = await self._subscriptions.changes_to_announce(delivery.id)
                 return (
                     None
                     if told is None
@@ -118,56 +118,61 @@ class Renderer:
             case DeliveryKind.WELCOME:
                 return RenderedMessage(message=welcome.message())
             case DeliveryKind.CIRCULAR:
-                return await self._circular(delivery)
+                return await self._render_circular(delivery)
             case DeliveryKind.UNREADABLE_NOTICE | DeliveryKind.QUARANTINE_REPORT:
-                return await self._unreadable_notice(delivery)
+                return await self._render_unreadable_notice(delivery)
             case DeliveryKind.INCIDENT_OPENED | DeliveryKind.INCIDENT_RESOLVED:
-                return await self._incident(delivery)
+                return await self._render_incident(delivery)
             case DeliveryKind.MENTION_REFUSED:
-                return await self._mention_refused(delivery)
+                return await self._render_mention_refused(delivery)
             case DeliveryKind.FIRST_REAL_EVENT:
-                return await self._first_real_event(delivery)
+                return await self._render_first_real_event(delivery)
 
-    async def _root(self, delivery: Delivery) -> RenderedMessage | None:
+    async def _render_root(self, delivery: Delivery) -> RenderedMessage | None:
         found = await self._latest_state(delivery)
         if found is None:
             return None
         superevent, notice_id = found
         seen = delivery.kind is DeliveryKind.EDIT or delivery.maybe_sent or delivery.was_posted
-        if superevent.retracted and not seen:
+        if superevent.is_retracted and not seen:
             # Who never saw the event needn't hear that it is none.
             return None
         assert delivery.thread_id is not None
         view = ChannelView(
-            root=True,
+            is_root=True,
             # Nobody can have pressed a button that nobody has seen.
-            observers=(await self._observers(delivery.thread_id) or ()) if seen else (),
-            mention=await self._mentioned_by(delivery, superevent),
+            observers=(await self._load_observers(delivery.thread_id) or ()) if seen else (),
+            mentions=await self._root_mention_targets(delivery, superevent),
         )
-        tonight, unfinished = await self._observability(delivery, superevent)
-        view = replace(view, tonight=tonight)
-        plain_card = await self._card(delivery, superevent, view)
+        tonight, unfinished = await self._get_observability(delivery, superevent)
+        view = replace(view, observability=tonight)
+        plain_card = await self._render_card(delivery, superevent, view)
         stored = None
         if notice_id is not None:
-            stored = await self._pictures((delivery.team_id, notice_id, delivery.thread_id))
+            stored = await self._load_image((delivery.team_id, notice_id, delivery.thread_id))
         if stored is None:
             return RenderedMessage(message=plain_card, needs_follow_up_edit=unfinished)
-        shown = replace(view, picture=self._shown(stored))
+        shown = replace(view, image=self._image_ref(stored))
         return RenderedMessage(
-            message=await self._card(delivery, superevent, shown),
+            message=await self._render_card(delivery, superevent, shown),
             picture_id=stored.id,
             picture_since=stored.created_at,
             without_picture=plain_card,
             needs_follow_up_edit=unfinished,
         )
 
-    async def _observability(
+    async def _get_observability(
         self, delivery: Delivery, superevent: Superevent
     ) -> tuple[Observability | None, bool]:
         """What the channel's sites can observe, and whether it could be said, but not at once (law 5)."""
-        channel = await self._sites((delivery.team_id, delivery.channel_id))
+        channel = await self._load_sites((delivery.team_id, delivery.channel_id))
         notice = superevent.latest
-        if channel is None or not channel.sites or superevent.retracted or notice.best_localization is None:
+        if (
+            channel is None
+            or not channel.sites
+            or superevent.is_retracted
+            or notice.best_localization is None
+        ):
             return None, False
         # Equal for all channels with these sites, and the same at the next edit.
         since = notice.received or notice.time_created
@@ -188,7 +193,9 @@ class Renderer:
         self, notice: Notice, channel: ChannelSites, since: datetime
     ) -> Observability | None:
         try:
-            return await self._visibilities.get(notice.key, channel.sites, channel.conditions, since)
+            return await self._observability_service.get(
+                notice.key, channel.sites, channel.constraints, since
+            )
         except StoreUnavailable:
             raise
         except Exception:
@@ -196,30 +203,30 @@ class Renderer:
             log.exception("visibility_broke_gwevent", superevent_id=notice.superevent_id)
             return None
 
-    def _shown(self, stored: StoredImage) -> ImageRef:
+    def _image_ref(self, stored: StoredImage) -> ImageRef:
         if stored.token is not None and self._public_url is not None:
             url = self._public_url + IMAGE_PATH.format(token=stored.token)
             return ImageRef(alt_text=stored.alt_text, url=url)
         return ImageRef(alt_text=stored.alt_text, file_id=stored.file_id)
 
-    async def _mentioned_by(self, delivery: Delivery, superevent: Superevent) -> tuple[str, ...]:
+    async def _root_mention_targets(self, delivery: Delivery, superevent: Superevent) -> tuple[str, ...]:
         """Whom the root's post mentions; an edit nobody, and a root that stood before neither."""
         if delivery.kind is not DeliveryKind.ROOT or delivery.was_posted or delivery.thread_id is None:
             return ()
-        targets, criteria_list = await self._mentions(delivery.thread_id) or ((), ())
+        targets, criteria_list = await self._load_root_mentions(delivery.thread_id) or ((), ())
         now = {target for criteria in criteria_list for target in mention_targets(criteria, superevent)}
         return tuple(target for target in targets if target in now)
 
-    async def _mention(self, delivery: Delivery) -> RenderedMessage | None:
+    async def _render_mention(self, delivery: Delivery) -> RenderedMessage | None:
         found = await self._latest_state(delivery)
-        planned = await self._planned_mention(delivery.subject_id)
+        planned = await self._get_planned_mention(delivery.subject_id)
         if found is None or planned is None:
             return None
         superevent, _ = found
         notice = next((n for n in superevent.notices if n.key == planned.notice_key), None)
         down = planned.reason is MentionReason.RETRACTION
         # What was overtaken meanwhile wakes nobody.
-        if notice is None or superevent.retracted is not down:
+        if notice is None or superevent.is_retracted is not down:
             return None
         if down:
             now = {
@@ -238,7 +245,7 @@ class Renderer:
         if not targets:
             return None
         assert delivery.root_ts is not None, "the ledger hands out mentions beside posted roots only"
-        root = await self._permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
+        root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
 
         def say() -> Message:
             if down:
@@ -252,20 +259,20 @@ class Renderer:
 
         async def load() -> tuple[Superevent, int | None] | None:
             assert delivery.superevent_id is not None
-            superevent = await self._store.superevent(delivery.superevent_id)
+            superevent = await self._notices.superevent(delivery.superevent_id)
             if superevent is None:
                 return None
-            notice = None if superevent.retracted else superevent.latest_with_event
+            notice = None if superevent.is_retracted else superevent.latest_with_event
             if notice is None or notice.best_localization is None:
                 return superevent, None
-            return superevent, await self._store.notice_id(notice.key)
+            return superevent, await self._notices.notice_id(notice.key)
 
         key = ("superevent", delivery.superevent_id, delivery.superevent_revision)
         found = await self._cached(key, load)
         assert found is None or isinstance(found, tuple)
         return found
 
-    async def _card(self, delivery: Delivery, superevent: Superevent, view: ChannelView) -> Message:
+    async def _render_card(self, delivery: Delivery, superevent: Superevent, view: ChannelView) -> Message:
         async def render() -> Message:
             return _render_or_fallback(superevent, lambda: alert_card.alert_card(superevent, view))
 
@@ -276,11 +283,11 @@ class Renderer:
         assert isinstance(message, Message)
         return message
 
-    async def _reply(self, delivery: Delivery) -> RenderedMessage | None:
+    async def _render_reply(self, delivery: Delivery) -> RenderedMessage | None:
         async def render() -> RenderedMessage | None:
             assert delivery.superevent_id is not None
-            found = await self._store.superevent(delivery.superevent_id)
-            key = await self._store.notice_key(delivery.subject_id)
+            found = await self._notices.superevent(delivery.superevent_id)
+            key = await self._notices.notice_key(delivery.subject_id)
             notice = None if found is None else next((n for n in found.notices if n.key == key), None)
             if found is None or notice is None:
                 return None
@@ -309,19 +316,19 @@ class Renderer:
             return None
         if before.localization == notice.localization:
             return None
-        old = await self._store.payload(before.key)
-        new = await self._store.payload(notice.key)
+        old = await self._notices.payload(before.key)
+        new = await self._notices.payload(notice.key)
         if old is None or new is None:
             return None
         return await asyncio.to_thread(probability_in_previous_region, old, new)
 
-    async def _circular(self, delivery: Delivery) -> RenderedMessage | None:
+    async def _render_circular(self, delivery: Delivery) -> RenderedMessage | None:
         found = await self._circulars.get(delivery.subject_id)
         return None if found is None else RenderedMessage(message=circular_link.message(found))
 
-    async def _unreadable_notice(self, delivery: Delivery) -> RenderedMessage | None:
+    async def _render_unreadable_notice(self, delivery: Delivery) -> RenderedMessage | None:
         async def render() -> RenderedMessage | None:
-            kept = await self._store.quarantined(delivery.subject_id)
+            kept = await self._notices.get_quarantined(delivery.subject_id)
             if kept is None:
                 return None
             if delivery.kind is DeliveryKind.QUARANTINE_REPORT:
@@ -339,7 +346,7 @@ class Renderer:
         task = self._cache.get(key)
         return task is not None and task.done() and not task.cancelled() and task.exception() is None
 
-    async def _incident(self, delivery: Delivery) -> RenderedMessage | None:
+    async def _render_incident(self, delivery: Delivery) -> RenderedMessage | None:
         # Never from the cache: it may be over meanwhile.
         found = None if self._incidents is None else await self._incidents.get(delivery.subject_id)
         if found is None:
@@ -350,23 +357,23 @@ class Renderer:
             else incident.opened(found)
         )
 
-    async def _mention_refused(self, delivery: Delivery) -> RenderedMessage | None:
-        refusals = self._refusals
-        refused = [] if refusals is None else await refusals.with_refusal(delivery.subject_id)
+    async def _render_mention_refused(self, delivery: Delivery) -> RenderedMessage | None:
+        refusals = self._refused_mentions
+        refused = [] if refusals is None else await refusals.for_refusal(delivery.subject_id)
         return RenderedMessage(message=subscription_messages.mention_refused(refused)) if refused else None
 
-    async def _first_real_event(self, delivery: Delivery) -> RenderedMessage | None:
-        key = await self._store.notice_key(delivery.subject_id)
+    async def _render_first_real_event(self, delivery: Delivery) -> RenderedMessage | None:
+        key = await self._notices.notice_key(delivery.subject_id)
         if key is None:
             return None
         superevent_id, alert_type, *_ = key
-        before = await self._store.previous_real_event_time(superevent_id)
+        before = await self._notices.previous_real_event_time(superevent_id)
         return RenderedMessage(message=incident.first_real_event(superevent_id, alert_type, before))
 
-    async def _cached(self, key: tuple[object, ...], work: Load) -> object:
+    async def _cached(self, key: tuple[object, ...], load: Load) -> object:
         task = self._cache.get(key)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = asyncio.ensure_future(work())
+            task = asyncio.ensure_future(load())
             self._cache[key] = task
             while len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
@@ -374,9 +381,9 @@ class Renderer:
         return await asyncio.shield(task)
 
 
-def _render_or_fallback(superevent: Superevent, say: Callable[[], Message]) -> Message:
+def _render_or_fallback(superevent: Superevent, render: Callable[[], Message]) -> Message:
     try:
-        return say()
+        return render()
     except Exception:
         # The guard of law 6 on the way out: an alert whose words break gwevent still reaches people.
         log.exception("words_broke_gwevent", superevent_id=superevent.superevent_id)

@@ -106,93 +106,93 @@ class DeliveryWorker:
         render: RenderDelivery,
         clock: Callable[[], datetime],
         *,
-        picture_failed: Callable[[int, str], Awaitable[None]],
+        on_image_failed: Callable[[int, str], Awaitable[None]],
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
         poll_s: float = POLL_S,
-        settled: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
-        may_give_up: Callable[[], bool] = lambda: True,
+        on_recorded: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
+        is_clock_trusted: Callable[[], bool] = lambda: True,
     ) -> None:
         """`picture_failed(id, reason)` is told which picture Slack will not show, `settled` every outcome.
 
         `may_give_up` says whether the clock is good enough to give up what is old.
         """
-        self._may_give_up = may_give_up
+        self._is_clock_trusted = is_clock_trusted
         self._outbox = outbox
         self._clients = clients
         self._render = render
         self._clock = clock
-        self._picture_failed = picture_failed
-        self._tell_outcomes = settled
+        self._on_image_failed = on_image_failed
+        self._on_outcomes_recorded = on_recorded
         self._concurrency = concurrency
         self._channel_pause_s = channel_pause_s
         self._poll_s = poll_s
         # `chat.update` has a limit of its own, for a workspace; posts go on meanwhile.
-        self._edits_paused: dict[str, float] = {}
-        self._last_limited: dict[str, tuple[str, float]] = {}
-        self._wake = asyncio.Event()
+        self._edits_paused_until: dict[str, float] = {}
+        self._last_rate_limit: dict[str, tuple[str, float]] = {}
+        self._wake_event = asyncio.Event()
         self._in_flight: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._edits_in_flight: Counter[str] = Counter()
-        self._lookup = HistoryLookup(clock, may_give_up)
-        self._reductions = DegradedMessages()
-        self._turns = LoopThrottle(MAX_STARTS_PER_TURN)
+        self._history_lookup = HistoryLookup(clock, is_clock_trusted)
+        self._degraded_messages = DegradedMessages()
+        self._loop_throttle = LoopThrottle(MAX_STARTS_PER_TURN)
         # What Slack asked us to leave alone, until when, by the loop's clock; "*" is a whole workspace.
-        self._paused: dict[tuple[str, str], float] = {}
-        self._done: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
-        self._settling: asyncio.Task[None] | None = None
+        self._paused_until: dict[tuple[str, str], float] = {}
+        self._pending_outcomes: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
+        self._recording: asyncio.Task[None] | None = None
         self._claimed_at = 0.0
         self._stopping = False
-        self._shared_for: set[str] | None = None
-        self._ended = asyncio.Event()
-        self._ended.set()
+        self._heartbeat_workspaces: set[str] | None = None
+        self._stopped = asyncio.Event()
+        self._stopped.set()
 
     def wake(self) -> None:
         """Say that the ledger may hold something new."""
-        self._wake.set()
+        self._wake_event.set()
 
     async def run(self) -> None:
         """Work until `stop`; the store's failures are waited out."""
-        self._ended.clear()
+        self._stopped.clear()
         await _retry_until_stored(self._heartbeat, "share")
         await _retry_until_stored(self._outbox.requeue_stalled, "recover")
-        sharing = asyncio.create_task(self._keep_heartbeat())
-        sharing.add_done_callback(lambda _: self._wake.set())
+        sharing = asyncio.create_task(self._run_heartbeat())
+        sharing.add_done_callback(lambda _: self._wake_event.set())
         try:
             while not self._stopping:
                 if sharing.done():
                     # Never by itself: without a sign of life this worker would be of no use.
                     sharing.result()
-                self._wake.clear()
+                self._wake_event.clear()
                 try:
-                    if self._shared_for != set(self._clients):
+                    if self._heartbeat_workspaces != set(self._clients):
                         await self._heartbeat()
                     started = await self._start_due()
                 except StoreUnavailable as error:
                     log.warning("deliveries_wait_for_store", reason=str(error))
                     started = 0
                 if not started and not self._stopping:
-                    await self._sleep()
+                    await self._wait_for_work()
         finally:
             sharing.cancel()
-            self._ended.set()
+            self._stopped.set()
 
     async def stop(self, timeout_s: float = 2.5) -> None:
         """Start nothing more; give what is under way a moment, then leave it to the next start."""
         self._stopping = True
-        self._wake.set()
+        self._wake_event.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 # What is being claimed right now is under way too.
-                await self._ended.wait()
+                await self._stopped.wait()
                 while self._in_flight:
                     await asyncio.wait(list(self._in_flight.values()))
-        late = [*self._in_flight.values(), *([self._settling] if self._settling is not None else [])]
+        late = [*self._in_flight.values(), *([self._recording] if self._recording is not None else [])]
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         try:
             async with asyncio.timeout(RELEASE_TIMEOUT_S):
-                await self._outbox.shares.release_all()
+                await self._outbox.leases.release_all()
         except (StoreUnavailable, TimeoutError) as error:
             # The others notice by themselves.
             log.warning("left_without_notice", reason=str(error))
@@ -200,15 +200,15 @@ class DeliveryWorker:
     async def _heartbeat(self) -> None:
         """Say that this worker lives, and see which workspaces are its own."""
         clients = set(self._clients)
-        gained = await self._outbox.shares.heartbeat(clients)
-        self._shared_for = clients
+        gained = await self._outbox.leases.heartbeat(clients)
+        self._heartbeat_workspaces = clients
         lost = await self._outbox.requeue_stalled_of_dead_workers()
         if lost:
             log.warning("taken_over", deliveries=lost)
         if gained or lost:
-            self._wake.set()
+            self._wake_event.set()
 
-    async def _keep_heartbeat(self) -> None:
+    async def _run_heartbeat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_INTERVAL_S)
             try:
@@ -216,31 +216,31 @@ class DeliveryWorker:
             except StoreUnavailable as error:
                 log.warning("share_waits_for_store", reason=str(error))
 
-    async def _sleep(self) -> None:
+    async def _wait_for_work(self) -> None:
         now = asyncio.get_running_loop().time()
-        pauses = [*self._paused.values(), *self._edits_paused.values()]
+        pauses = [*self._paused_until.values(), *self._edits_paused_until.values()]
         soonest = min((until - now for until in pauses if until > now), default=self._poll_s)
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.005, min(self._poll_s, soonest))):
-                await self._wake.wait()
+                await self._wake_event.wait()
 
     async def _start_due(self) -> int:
         now = asyncio.get_running_loop().time()
-        self._paused = {place: until for place, until in self._paused.items() if until > now}
+        self._paused_until = {place: until for place, until in self._paused_until.items() if until > now}
         others = self._concurrency - len(self._in_flight)
         free = others + self._concurrency // SLOTS_PER_URGENT_SLOT
         # A claim is one transaction: a few at a time cost as much as many, so room for many is waited for,
         # a moment only, lest calls that hang hold up the rest.
         rest = self._claimed_at + MIN_CLAIM_INTERVAL_S - now
-        if free <= 0 or not self._outbox.shares.alive:
+        if free <= 0 or not self._outbox.leases.is_alive:
             return 0
         if rest > 0 and others < self._concurrency // 2:
-            asyncio.get_running_loop().call_later(rest, self._wake.set)
+            asyncio.get_running_loop().call_later(rest, self._wake_event.set)
             return 0
         self._claimed_at = now
-        busy = _BusyChannels(self._clients, self._in_flight, self._paused)
+        busy = _BusyChannels(self._clients, self._in_flight, self._paused_until)
         claimed = await self._outbox.claim(
-            self._clock(), free, busy=busy, edits=self._room_for_edits, others=others
+            self._clock(), free, busy_channels=busy, edit_quota=self._free_edit_slots, non_urgent_limit=others
         )
         for delivery in claimed:
             place = (delivery.team_id, delivery.channel_id)
@@ -252,18 +252,18 @@ class DeliveryWorker:
             task.add_done_callback(lambda task, place=place, edit=edit: self._on_done(place, task, edit))  # type: ignore[misc]
         return len(claimed)
 
-    def _room_for_edits(self, team_id: str) -> int:
-        if self._edits_paused.get(team_id, 0.0) > asyncio.get_running_loop().time():
+    def _free_edit_slots(self, team_id: str) -> int:
+        if self._edits_paused_until.get(team_id, 0.0) > asyncio.get_running_loop().time():
             return 0
         return MAX_EDITS_PER_WORKSPACE - self._edits_in_flight[team_id]
 
-    def _on_done(self, place: tuple[str, str], task: asyncio.Task[None], edit: bool) -> None:
-        del self._in_flight[place]
+    def _on_done(self, channel_ref: tuple[str, str], task: asyncio.Task[None], edit: bool) -> None:
+        del self._in_flight[channel_ref]
         if edit:
-            self._edits_in_flight[place[0]] -= 1
+            self._edits_in_flight[channel_ref[0]] -= 1
         _log_exception(task)
         if edit or len(self._in_flight) <= self._concurrency // 2:
-            self._wake.set()
+            self._wake_event.set()
 
     async def _deliver(self, delivery: Delivery) -> None:
         bound = log.bind(
@@ -279,7 +279,7 @@ class DeliveryWorker:
             bound.warning("lease_lost_before_sending")
             outcome = Retry(not_before=self._clock(), reason=lost.reason)
         except SlackFailure as failure:
-            self._reductions.failed(delivery.id, failure)
+            self._degraded_messages.record_failure(delivery.id, failure)
             outcome = self._outcome_for_failure(delivery, failure)
             bound.warning("delivery_failed", reason=failure.reason, attempts=delivery.attempts)
         except StoreUnavailable as error:
@@ -292,38 +292,38 @@ class DeliveryWorker:
                 reason="a fault in gwevent, see its log",
                 maybe_sent=True,
             )
-            if self._is_old(delivery):
+            if self._is_expired(delivery):
                 outcome = DeadLettered(reason="a fault in gwevent, see its log")
         else:
             bound.debug("delivered", ts=outcome.ts if isinstance(outcome, Delivered) else None)
         if not isinstance(outcome, Retry):
-            self._lookup.forget(delivery.id)
-            self._reductions.forget(delivery.id)
+            self._history_lookup.forget(delivery.id)
+            self._degraded_messages.forget(delivery.id)
         if isinstance(outcome, Delivered) and delivery.kind is not DeliveryKind.EDIT:
             self._pause((delivery.team_id, delivery.channel_id), self._channel_pause_s)
         await self._record(delivery, outcome)
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         client = self._clients[delivery.team_id]
-        holds = partial(self._outbox.shares.still_ours, delivery.claimed_by)
+        holds = partial(self._outbox.leases.is_claim_valid, delivery.claimed_by)
         if delivery.maybe_sent and delivery.kind is not DeliveryKind.EDIT:
             thread_ts = None if delivery.kind in _TOP_LEVEL_KINDS else delivery.root_ts
-            found = await self._lookup.find(
+            found = await self._history_lookup.find(
                 client,
                 delivery,
-                self._mark(delivery),
+                self._delivery_metadata(delivery),
                 thread_ts=thread_ts,
-                outside=self._reductions.may_stand_outside(delivery.id),
+                maybe_outside_thread=self._degraded_messages.may_be_outside_thread(delivery.id),
             )
             if found is not None:
                 # Which revision stands there isn't known; showing none, it will be edited.
                 return Delivered(ts=found, revision=0)
-        if delivery.kind in _EXPIRING_KINDS and self._is_old(delivery):
+        if delivery.kind in _EXPIRING_KINDS and self._is_expired(delivery):
             return DeadLettered(reason="old news before it could be posted")
         words = await self._render(delivery)
         if words is None:
             return DeadLettered(reason="nothing to say any more")
-        await self._turns.acquire()
+        await self._loop_throttle.acquire()
         if not holds():
             raise LeaseLost
         # Looked at again before each request's first byte: the client waits for connections too.
@@ -332,7 +332,7 @@ class DeliveryWorker:
                 return await self._edit(client, delivery, words)
             return await self._post(client, delivery, words)
 
-    async def _edit(self, client: SlackClient, delivery: Delivery, words: RenderedMessage) -> Outcome:
+    async def _edit(self, client: SlackClient, delivery: Delivery, rendered: RenderedMessage) -> Outcome:
         ts = delivery.root_ts
         assert ts is not None, "the ledger hands out edits of posted roots only"
         if delivery.root_uneditable:
@@ -340,10 +340,10 @@ class DeliveryWorker:
         if delivery.posted_revision == delivery.target_revision:
             return Delivered(ts=ts, revision=delivery.target_revision)
         try:
-            start = self._reductions.start(delivery.id)
-            dropped = await client.edit(delivery.channel_id, ts, words.message, dropped=start)
+            start = self._degraded_messages.parts_to_drop(delivery.id)
+            dropped = await client.edit(delivery.channel_id, ts, rendered.message, dropped=start)
         except FileNotReady as failure:
-            return await self._edit_without(client, delivery, words, failure)
+            return await self._edit_without_image(client, delivery, rendered, failure)
         except SlackFailure as failure:
             if failure.reason in ROOT_NOT_EDITABLE:
                 return DeadLettered(reason=failure.reason, root_uneditable=True)
@@ -352,18 +352,18 @@ class DeliveryWorker:
                 return DeadLettered(reason=failure.reason, root_deleted=delivery.subject_id != 0)
             raise
         # A picture that this channel refuses may still be shown by others.
-        again = self._reductions.whole_again(delivery.thread_id, dropped, self._clock())
+        again = self._degraded_messages.restore_time(delivery.thread_id, dropped, self._clock())
         return Delivered(
-            ts=ts, revision=delivery.target_revision, picture_id=words.picture_id, again_at=again
+            ts=ts, revision=delivery.target_revision, image_id=rendered.picture_id, follow_up_edit_at=again
         )
 
-    async def _edit_without(
-        self, client: SlackClient, delivery: Delivery, words: RenderedMessage, failure: FileNotReady
+    async def _edit_without_image(
+        self, client: SlackClient, delivery: Delivery, rendered: RenderedMessage, failure: FileNotReady
     ) -> Outcome:
         """Slack can't show the picture yet: try again soon, while news waits so long and no longer."""
         now, ts = self._clock(), delivery.root_ts
-        assert ts is not None and words.without_picture is not None and words.picture_id is not None
-        age = now - (words.picture_since or now)
+        assert ts is not None and rendered.without_picture is not None and rendered.picture_id is not None
+        age = now - (rendered.picture_since or now)
         again: datetime | None = None
         if age < FILE_READY_TIMEOUT:
             # Twice as long as it has taken already: soon at first, seldom later.
@@ -373,60 +373,62 @@ class DeliveryWorker:
                 soon = min(again, words_at) if delivery.subject_id else again
                 return Retry(not_before=soon, reason=failure.reason)
         else:
-            await self._picture_failed(words.picture_id, failure.reason)
-        await client.edit(delivery.channel_id, ts, words.without_picture)
-        return Delivered(ts=ts, revision=delivery.target_revision, again_at=again)
+            await self._on_image_failed(rendered.picture_id, failure.reason)
+        await client.edit(delivery.channel_id, ts, rendered.without_picture)
+        return Delivered(ts=ts, revision=delivery.target_revision, follow_up_edit_at=again)
 
-    async def _post(self, client: SlackClient, delivery: Delivery, words: RenderedMessage) -> Outcome:
+    async def _post(self, client: SlackClient, delivery: Delivery, rendered: RenderedMessage) -> Outcome:
         thread_ts = None if delivery.kind in _TOP_LEVEL_KINDS else delivery.root_ts
-        picture_id = words.picture_id
-        mark = self._mark(delivery)
+        picture_id = rendered.picture_id
+        mark = self._delivery_metadata(delivery)
         try:
             posted = await client.post(
                 delivery.channel_id,
-                words.message,
+                rendered.message,
                 mark,
                 thread_ts=thread_ts,
-                broadcast=words.broadcast,
-                dropped=self._reductions.start(delivery.id),
+                broadcast=rendered.broadcast,
+                dropped=self._degraded_messages.parts_to_drop(delivery.id),
             )
         except FileNotReady:
             # Words first: the picture comes with an edit.
-            assert words.without_picture is not None
+            assert rendered.without_picture is not None
             picture_id = None
-            posted = await client.post(delivery.channel_id, words.without_picture, mark)
+            posted = await client.post(delivery.channel_id, rendered.without_picture, mark)
         except SlackFailure as failure:
             if thread_ts is None or failure.reason not in ROOT_DELETED:
                 raise
             if delivery.kind is not DeliveryKind.UNREADABLE_NOTICE:
                 # Only news brings the root back; and no root would say what an apology says.
                 return DeadLettered(reason=failure.reason, root_deleted=delivery.kind is DeliveryKind.REPLY)
-            posted = await client.post(delivery.channel_id, words.message, mark)
+            posted = await client.post(delivery.channel_id, rendered.message, mark)
         revision = again = None
         if delivery.kind is DeliveryKind.ROOT:
             revision = (
                 0
-                if words.picture_id != picture_id or words.needs_follow_up_edit
+                if rendered.picture_id != picture_id or rendered.needs_follow_up_edit
                 else delivery.target_revision
             )
-            again = self._reductions.whole_again(delivery.thread_id, posted.dropped, self._clock())
+            again = self._degraded_messages.restore_time(delivery.thread_id, posted.dropped, self._clock())
         return Delivered(
             ts=posted.ts,
             revision=revision,
-            picture_id=picture_id,
-            again_at=again,
-            mentions=words.message.mentions,
-            refused_mentions=refused_mentions(words.message, posted.dropped),
+            image_id=picture_id,
+            follow_up_edit_at=again,
+            mentions=rendered.message.mentions,
+            refused_mentions=refused_mentions(rendered.message, posted.dropped),
         )
 
-    def _mark(self, delivery: Delivery) -> DeliveryMetadata:
-        return DeliveryMetadata(delivery_id=delivery.id, key=delivery.key, database=self._outbox.database_id)
+    def _delivery_metadata(self, delivery: Delivery) -> DeliveryMetadata:
+        return DeliveryMetadata(
+            delivery_id=delivery.id, key=delivery.message_key, database=self._outbox.database_id
+        )
 
     def _outcome_for_failure(self, delivery: Delivery, failure: SlackFailure) -> Outcome:
         """What to do about a failure: wait, or give up."""
         now = self._clock()
         if isinstance(failure, RateLimited):
-            self._slow_down(delivery, failure.retry_after)
+            self._on_rate_limited(delivery, failure.retry_after)
             again = now + min(timedelta(seconds=failure.retry_after), MAX_DELAY)
             return Retry(not_before=again, reason=failure.reason)
         edit = delivery.kind is DeliveryKind.EDIT
@@ -437,7 +439,7 @@ class DeliveryWorker:
             return DeadLettered(reason=failure.reason, channel_problem=failure.reason)
         if isinstance(failure, Rejected) and not edit:
             return DeadLettered(reason=failure.reason)
-        if self._is_old(delivery):
+        if self._is_expired(delivery):
             return DeadLettered(reason=failure.reason)
         wait = _backoff_s(delivery.attempts)
         if isinstance(failure, WorkspaceUnavailable):
@@ -447,61 +449,61 @@ class DeliveryWorker:
         doubtful = isinstance(failure, OutcomeUnknown)
         return Retry(not_before=now + timedelta(seconds=wait), reason=failure.reason, maybe_sent=doubtful)
 
-    def _is_old(self, delivery: Delivery) -> bool:
+    def _is_expired(self, delivery: Delivery) -> bool:
         after = CHANGES_GIVE_UP_AFTER if delivery.kind is DeliveryKind.CHANGE else GIVE_UP_AFTER
-        return self._clock() - delivery.created_at > after and self._may_give_up()
+        return self._clock() - delivery.created_at > after and self._is_clock_trusted()
 
-    def _slow_down(self, delivery: Delivery, seconds: float) -> None:
+    def _on_rate_limited(self, delivery: Delivery, seconds: float) -> None:
         now = asyncio.get_running_loop().time()
         if delivery.kind is DeliveryKind.EDIT:
-            self._edits_paused[delivery.team_id] = now + seconds
+            self._edits_paused_until[delivery.team_id] = now + seconds
             return
-        channel, at = self._last_limited.get(delivery.team_id, (delivery.channel_id, 0.0))
-        self._last_limited[delivery.team_id] = (delivery.channel_id, now)
+        channel, at = self._last_rate_limit.get(delivery.team_id, (delivery.channel_id, 0.0))
+        self._last_rate_limit[delivery.team_id] = (delivery.channel_id, now)
         # Two channels refused within a second: it's the workspace that is limited, not the channel.
         whole = channel != delivery.channel_id and now - at < 1.0
         self._pause((delivery.team_id, "*" if whole else delivery.channel_id), seconds)
 
-    def _pause(self, place: tuple[str, str], seconds: float) -> None:
+    def _pause(self, channel_ref: tuple[str, str], seconds: float) -> None:
         until = asyncio.get_running_loop().time() + seconds
-        self._paused[place] = max(until, self._paused.get(place, 0.0))
+        self._paused_until[channel_ref] = max(until, self._paused_until.get(channel_ref, 0.0))
 
     async def _record(self, delivery: Delivery, outcome: Outcome) -> None:
         """Write the outcome down, together with those of others that come at the same time."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._done.append((delivery, outcome, written))
-        if self._settling is None:
+        self._pending_outcomes.append((delivery, outcome, written))
+        if self._recording is None:
             self._start_recording()
         await written
 
     def _start_recording(self) -> None:
-        self._settling = asyncio.create_task(self._record_all())
-        self._settling.add_done_callback(self._on_recorded)
+        self._recording = asyncio.create_task(self._record_all())
+        self._recording.add_done_callback(self._on_recorded)
 
     def _on_recorded(self, task: asyncio.Task[None]) -> None:
         _log_exception(task)
         # One that failed leaves behind what came meanwhile.
-        if not task.cancelled() and self._done and self._settling is None:
+        if not task.cancelled() and self._pending_outcomes and self._recording is None:
             self._start_recording()
 
     async def _record_all(self) -> None:
         batch: list[tuple[Delivery, Outcome, asyncio.Future[None]]] = []
         try:
-            while self._done:
+            while self._pending_outcomes:
                 # A commit costs as much for one as for many, so those that end together share it.
                 await asyncio.sleep(BATCH_WINDOW_S)
-                batch, self._done = self._done, []
+                batch, self._pending_outcomes = self._pending_outcomes, []
                 pairs = [(delivery, outcome) for delivery, outcome, _ in batch]
                 record = partial(self._outbox.record_outcomes, pairs)
                 await _retry_until_stored(lambda record=record: record(self._clock()), "settle")  # type: ignore[misc]
                 _log_outcomes(pairs)
-                self._tell_outcomes(pairs)
+                self._on_outcomes_recorded(pairs)
                 for _, _, written in batch:
                     if not written.done():
                         written.set_result(None)
                 batch = []
         finally:
-            self._settling = None
+            self._recording = None
             # Nobody may wait for ever for what can't be written: the next start takes it up again.
             for _, _, written in batch:
                 written.cancel()
@@ -514,15 +516,18 @@ class _BusyChannels:
         self,
         clients: Mapping[str, object],
         in_flight: Mapping[tuple[str, str], object],
-        paused: Mapping[tuple[str, str], float],
+        paused_until: Mapping[tuple[str, str], float],
     ) -> None:
-        self._clients, self._in_flight, self._paused = clients, in_flight, paused
+        self._clients, self._in_flight, self._paused_until = clients, in_flight, paused_until
 
     def __contains__(self, place: object) -> bool:
         assert isinstance(place, tuple)
         known = place[0] in self._clients
         return (
-            not known or place in self._in_flight or place in self._paused or (place[0], "*") in self._paused
+            not known
+            or place in self._in_flight
+            or place in self._paused_until
+            or (place[0], "*") in self._paused_until
         )
 
 

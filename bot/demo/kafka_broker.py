@@ -77,7 +77,7 @@ class EmbeddedBroker:
     @property
     def address(self) -> str:
         """127.0.0.1:PORT."""
-        bootstraps: bytes = self._library.rd_kafka_mock_cluster_bootstraps(self._running())
+        bootstraps: bytes = self._library.rd_kafka_mock_cluster_bootstraps(self._require_cluster())
         return bootstraps.decode()
 
     def url(self, topic: str) -> str:
@@ -86,32 +86,38 @@ class EmbeddedBroker:
 
     def create_topic(self, topic: str, partitions: int = 1) -> None:
         """Create a topic; a reader needs it to exist. One partition keeps the order of publishing."""
-        error = self._library.rd_kafka_mock_topic_create(self._running(), topic.encode(), partitions, 1)
+        error = self._library.rd_kafka_mock_topic_create(
+            self._require_cluster(), topic.encode(), partitions, 1
+        )
         if error:
             raise RuntimeError(f"The topic {topic} could not be created: {KafkaError(error).str()}.")
 
     def refuse_topic(self, topic: str, error: int) -> None:
         """Answer every request for the topic's metadata with a Kafka error code; 0 ends that."""
-        self._library.rd_kafka_mock_topic_set_error(self._running(), topic.encode(), error)
+        self._library.rd_kafka_mock_topic_set_error(self._require_cluster(), topic.encode(), error)
 
     def refuse_next(self, api: int, *errors: int) -> None:
         """Answer the next requests of one kind (Kafka's API key, 1 Fetch, 8 OffsetCommit, …) with errors."""
         codes = (ctypes.c_int * len(errors))(*errors)
-        self._library.rd_kafka_mock_push_request_errors_array(self._running(), api, len(errors), codes)
+        self._library.rd_kafka_mock_push_request_errors_array(
+            self._require_cluster(), api, len(errors), codes
+        )
 
     def advertise(self, host: str, port: int) -> None:
         """Send clients to another address, that of a proxy in front."""
-        self._library.rd_kafka_mock_broker_set_host_port(self._running(), _BROKER_ID, host.encode(), port)
+        self._library.rd_kafka_mock_broker_set_host_port(
+            self._require_cluster(), _BROKER_ID, host.encode(), port
+        )
 
     def set_down(self) -> None:
         """Drop all connections and accept none; what was published stays."""
-        self._library.rd_kafka_mock_broker_set_down(self._running(), _BROKER_ID)
+        self._library.rd_kafka_mock_broker_set_down(self._require_cluster(), _BROKER_ID)
 
     def set_up(self) -> None:
         """Accept connections again, on the same port."""
-        self._library.rd_kafka_mock_broker_set_up(self._running(), _BROKER_ID)
+        self._library.rd_kafka_mock_broker_set_up(self._require_cluster(), _BROKER_ID)
 
-    def _running(self) -> int:
+    def _require_cluster(self) -> int:
         if self._cluster is None:
             raise RuntimeError("The embedded broker isn't running.")
         return self._cluster
@@ -193,7 +199,7 @@ class Publisher:
         format: Format | None = "avro",  # noqa: A002 - hop's own word
         *,
         headers: Mapping[str, bytes] | None = None,
-        reader: str | None = None,
+        reader_group: str | None = None,
         timeout: float = 60.0,
     ) -> int:
         """Publish one payload and return its offset; format None sends no format header.
@@ -207,8 +213,8 @@ class Publisher:
             raise ValueError(
                 f"A payload of {size} bytes doesn't fit the embedded broker's {MAX_UNREAD_BYTES} bytes."
             )
-        if reader is not None:
-            self._wait(reader, MAX_UNREAD_BYTES - size, timeout)
+        if reader_group is not None:
+            self._wait_for_room(reader_group, MAX_UNREAD_BYTES - size, timeout)
         delivered: list[tuple[KafkaError | None, Message]] = []
         fields = [("_id", uuid.uuid4().bytes), *(headers or {}).items()]
         if format is not None:
@@ -229,16 +235,16 @@ class Publisher:
 
     def wait_until_read(self, group: str, timeout: float = 60.0) -> None:
         """Wait until the group has acknowledged everything published here; TimeoutError after `timeout` s."""
-        self._wait(group, 0, timeout)
+        self._wait_for_room(group, 0, timeout)
 
-    def _wait(self, group: str, room: int, timeout: float) -> None:
+    def _wait_for_room(self, group: str, room: int, timeout: float) -> None:
         if sum(size for _, size in self._unread) <= room and room:
             return
         deadline = time.monotonic() + timeout
         watcher = Consumer({"bootstrap.servers": self._address, "group.id": group, "log_level": 2})
         try:
             while True:
-                self._forget_read(watcher)
+                self._drop_acknowledged(watcher)
                 if not self._unread or (room and sum(size for _, size in self._unread) <= room):
                     return
                 if time.monotonic() > deadline:
@@ -249,7 +255,7 @@ class Publisher:
         finally:
             watcher.close()
 
-    def _forget_read(self, watcher: Consumer) -> None:
+    def _drop_acknowledged(self, watcher: Consumer) -> None:
         partitions = {place.partition for place, _ in self._unread}
         asked = [TopicPartition(self._topic, partition) for partition in partitions]
         committed = {place.partition: place.offset for place in watcher.committed(asked, timeout=10)}

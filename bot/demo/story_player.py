@@ -51,11 +51,11 @@ class SimulatedClock:
         """The story's time now, UTC."""
         return utc_now() + self._ahead
 
-    def start(self, at: datetime) -> None:
+    def set_time(self, at: datetime) -> None:
         """Tell this time from now on."""
         self._ahead = at - utc_now()
 
-    def use(self, time_created: datetime) -> None:
+    def advance_to(self, time_created: datetime) -> None:
         """Go forward to the moment at which a notice is sent; never back."""
         self._ahead = max(self._ahead, time_created - utc_now())
 
@@ -86,7 +86,7 @@ async def serve(port: int) -> None:
         _out.print("Ctrl-C ends it.\n")
         with Publisher(stage.broker.url(TOPIC)) as publisher:
             for sample in create_demo_notices(utc_now()):
-                await asyncio.sleep(sample.pause)
+                await asyncio.sleep(sample.pause_s)
                 await _publish(stage, publisher, sample)
         _out.print("\nThat was the story; the bot goes on answering. Ctrl-C ends it.")
         await asyncio.Event().wait()
@@ -106,7 +106,7 @@ async def play_once() -> None:
                 await asyncio.to_thread(publisher.wait_until_read, GROUP, TIMEOUT_S)
                 await _wait_until_delivered(stage)
         answer = await stage.local_slack.command("/gwevent", "MS181101ab", channel=stage.channels["gw-mocks"])
-        await answer.answer()
+        await answer.wait_for_answer()
         problems = []
         for name, channel in stage.channels.items():
             _print_channel(stage.local_slack, name, channel)
@@ -131,7 +131,7 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
             sources = create_sources(settings)
             async with open_factory(settings) as factory:
                 clock = SimulatedClock()
-                clock.start(utc_now() - MAX_STORY_AGE)
+                clock.set_time(utc_now() - MAX_STORY_AGE)
                 bot = Application(settings, factory, sources, clock)
                 stop = asyncio.Event()
                 running = asyncio.create_task(bot.run(stop))
@@ -166,12 +166,12 @@ def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> 
 async def _subscribe(stage: DemoEnvironment) -> None:
     for name, words in CHANNEL_CRITERIA.items():
         done = await stage.local_slack.command("/gwevent", f"subscribe {words}", channel=stage.channels[name])
-        await done.answer(timeout=TIMEOUT_S)
+        await done.wait_for_answer(timeout=TIMEOUT_S)
 
 
 async def _publish(stage: DemoEnvironment, publisher: Publisher, sample: SampleNotice) -> None:
-    stage.clock.use(datetime.fromisoformat(str(sample.record["time_created"])))
-    await asyncio.to_thread(publisher.publish, to_avro(sample.record), reader=GROUP)
+    stage.clock.advance_to(datetime.fromisoformat(str(sample.record["time_created"])))
+    await asyncio.to_thread(publisher.publish, to_avro(sample.record), reader_group=GROUP)
     _out.print(f"published {sample.name}")
 
 

@@ -67,7 +67,7 @@ async def run_checks(settings: Settings, env_file: Path | None = LOCAL_ENV_FILE)
 def _check_setting_names(env_file: Path | None) -> list[Finding]:
     """A setting under a wrong name would be passed over in silence."""
     return [
-        Finding(name="Settings", level=Level.WARN, found=found, advice=advice)
+        Finding(name="Settings", level=Level.WARN, result=found, advice=advice)
         for found, advice in setting_problems(env_file)
     ]
 
@@ -115,19 +115,19 @@ async def _check_database(settings: Settings) -> list[Finding]:
         async with open_factory(settings) as factory:
             counts = await factory.outbox.counts()
             subscriptions = await factory.subscriptions.count()
-            away = await factory.channel_moves.out_of_reach()
-            running = not factory.database.acquire_instance_lock() or await factory.shares.another_lives()
+            away = await factory.channel_moves.list_unreachable_channels()
+            running = not factory.database.acquire_instance_lock() or await factory.leases.has_other_workers()
     except (StoreUnavailable, InvalidDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
-        return [Finding(name="Database", level=Level.FAIL, found=str(error), advice=todo)]
+        return [Finding(name="Database", level=Level.FAIL, result=str(error), advice=todo)]
     where = "in use by a running gwevent" if running else "ready"
     found = f"{where}; {subscriptions} subscriptions, {counts.waiting} deliveries waiting"
-    findings = [Finding(name="Database", level=Level.OK, found=f"{found}.")]
+    findings = [Finding(name="Database", level=Level.OK, result=f"{found}.")]
     if not subscriptions:
         todo = "Type /gwevent subscribe CBC in the channel that should get alerts."
         findings.append(
             Finding(
-                name="Subscriptions", level=Level.WARN, found="No channel asked for anything.", advice=todo
+                name="Subscriptions", level=Level.WARN, result="No channel asked for anything.", advice=todo
             )
         )
     if away:
@@ -137,19 +137,19 @@ async def _check_database(settings: Settings) -> list[Finding]:
             "Invite gwevent again, or unarchive them. One that Slack Connect shared may have another id by "
             "now: then subscribe in it again."
         )
-        findings.append(Finding(name="Channels", level=Level.WARN, found=found, advice=todo))
+        findings.append(Finding(name="Channels", level=Level.WARN, result=found, advice=todo))
     if counts.quarantined:
         found = f"{counts.quarantined} payloads couldn't be handled and are kept."
         todo = "Run gwevent replay --quarantine after an upgrade."
-        findings.append(Finding(name="Quarantine", level=Level.WARN, found=found, advice=todo))
+        findings.append(Finding(name="Quarantine", level=Level.WARN, result=found, advice=todo))
     return findings
 
 
 async def _check_schema(settings: Settings) -> Finding | None:
     """A finding where the tables aren't this version's, or where there are none; looking makes none."""
-    database = Database(settings.database)
+    database = Database(settings.effective_database_url)
     try:
-        if not await database.is_made():
+        if not await database.has_tables():
             return _missing_database(database)
         if await database.is_current():
             return None
@@ -157,7 +157,7 @@ async def _check_schema(settings: Settings) -> Finding | None:
         await database.close()
     found = "Its tables are another version's of gwevent."
     todo = "Run gwevent migrate, after a backup; gwevent run does so by itself."
-    return Finding(name="Database", level=Level.WARN, found=found, advice=todo)
+    return Finding(name="Database", level=Level.WARN, result=found, advice=todo)
 
 
 def _missing_database(database: Database) -> Finding:
@@ -190,10 +190,10 @@ async def _check_workspaces(settings: Settings) -> list[Finding]:
     except (SettingsError, InvalidKeys) as error:
         return [Finding("Slack workspaces", Level.FAIL, str(error), "deploy/README.md says how to set it.")]
     findings = [] if access.app_token is not None else [_check_request_url(settings)]
-    database = Database(settings.database)
+    database = Database(settings.effective_database_url)
     try:
-        current = await database.is_made() and await database.is_current()
-        installed = await InstallationRepository(database).all() if current else []
+        current = await database.has_tables() and await database.is_current()
+        installed = await InstallationRepository(database).list_all() if current else []
         for one in installed:
             vault.decrypt(one.token)
     except StoreUnavailable as error:
@@ -211,13 +211,15 @@ async def _check_workspaces(settings: Settings) -> list[Finding]:
 async def _check_orphaned_channels(settings: Settings, installed: set[str]) -> list[Finding]:
     """Channels stored under a workspace in which the app isn't installed: nothing comes there."""
     try:
-        database = Database(settings.database)
+        database = Database(settings.effective_database_url)
     except InvalidDatabaseUrl:
         return []
     try:
         there = database.path is None or database.path.exists()
         strays = (
-            await ChannelMoves(database).elsewhere(installed) if there and await database.is_current() else []
+            await ChannelMoves(database).list_foreign_channels(installed)
+            if there and await database.is_current()
+            else []
         )
     except StoreUnavailable:
         return []
@@ -246,7 +248,7 @@ async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -
     name = "Slack bot token"
     if settings.slack_bot_token is None:
         todo = "Install the app in your workspace and set SLACK_BOT_TOKEN to its bot token (xoxb-…)."
-        return [Finding(name=name, level=Level.FAIL, found="SLACK_BOT_TOKEN isn't set.", advice=todo)]
+        return [Finding(name=name, level=Level.FAIL, result="SLACK_BOT_TOKEN isn't set.", advice=todo)]
     client = SlackClient(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, session)
     try:
         identity = await client.identify()
@@ -255,9 +257,11 @@ async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -
     except SlackFailure as failure:
         todo = "Install the app again (OAuth & Permissions) and copy the bot token anew."
         return [
-            Finding(name=name, level=Level.FAIL, found=f"Slack refuses it: {failure.reason}.", advice=todo)
+            Finding(name=name, level=Level.FAIL, result=f"Slack refuses it: {failure.reason}.", advice=todo)
         ]
-    findings = [Finding(name=name, level=Level.OK, found=f"works in {identity.team} as {identity.user_id}.")]
+    findings = [
+        Finding(name=name, level=Level.OK, result=f"works in {identity.team_name} as {identity.user_id}.")
+    ]
     findings += await _check_orphaned_channels(settings, {identity.team_id})
     missing = REQUIRED_SCOPES - identity.scopes
     if missing:
@@ -265,7 +269,7 @@ async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -
             Finding(
                 name="Slack scopes",
                 level=Level.FAIL,
-                found=f"{', '.join(sorted(missing))} missing.",
+                result=f"{', '.join(sorted(missing))} missing.",
                 advice="Compare its manifest with deploy/slack-manifest.yaml, then install the app again.",
             )
         )
@@ -273,16 +277,16 @@ async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -
     if unknowing:
         found = f"{' and '.join(unknowing)} missing: nobody can be known as one who may subscribe."
         todo = "Add it to the app's manifest and install the app again, or unset GWEVENT_WHO_MAY_SUBSCRIBE."
-        findings.append(Finding(name="Slack scopes", level=Level.FAIL, found=found, advice=todo))
+        findings.append(Finding(name="Slack scopes", level=Level.FAIL, result=found, advice=todo))
     for scope, use in OPTIONAL_SCOPES.items():
         if scope not in identity.scopes:
             found = f"{scope} isn't granted; with it gwevent can {use}."
-            findings.append(Finding(name="Slack scopes", level=Level.WARN, found=found))
-    _, channel = settings.ops_place
+            findings.append(Finding(name="Slack scopes", level=Level.WARN, result=found))
+    _, channel = settings.ops_team_and_channel
     if channel is not None:
         findings.append(await _check_ops_channel(client, channel, identity.scopes))
     if not missing:
-        findings.append(Finding(name="Slack scopes", level=Level.OK, found="All that is needed is granted."))
+        findings.append(Finding(name="Slack scopes", level=Level.OK, result="All that is needed is granted."))
     return findings
 
 
@@ -290,17 +294,17 @@ async def _check_ops_channel(client: SlackClient, channel: str, scopes: frozense
     name = "Ops channel"
     needed = {"channels:read", "groups:read"}
     try:
-        found = await client.channel(channel)
+        found = await client.channel_info(channel)
     except SlackFailure as failure:
         if failure.reason == "missing_scope" and not needed <= scopes:
             todo = f"gwevent doctor --post {channel} posts a sample there."
             return Finding(name, Level.WARN, f"{channel} can't be looked at without channels:read.", todo)
         todo = "Is GWEVENT_OPS_CHANNEL the channel's id? In a private channel, /invite @gwevent first."
         return Finding(name, Level.FAIL, f"{channel} can't be found: {failure.reason}.", todo)
-    if found.archived:
+    if found.is_archived:
         todo = "Unarchive it, or set GWEVENT_OPS_CHANNEL to another."
         return Finding(name, Level.FAIL, f"#{found.name} is archived.", todo)
-    if not found.member and (found.private or "chat:write.public" not in scopes):
+    if not found.is_member and (found.is_private or "chat:write.public" not in scopes):
         return Finding(name, Level.FAIL, f"gwevent isn't in #{found.name}.", "/invite @gwevent there.")
     return Finding(name, Level.OK, f"#{found.name} is told about troubles.")
 
@@ -309,17 +313,17 @@ async def _check_app_token(settings: Settings, session: aiohttp.ClientSession) -
     name = "Slack app token"
     if settings.slack_app_token is None:
         todo = "Make an app-level token with connections:write and set SLACK_APP_TOKEN to it (xapp-…)."
-        return [Finding(name=name, level=Level.FAIL, found="SLACK_APP_TOKEN isn't set.", advice=todo)]
+        return [Finding(name=name, level=Level.FAIL, result="SLACK_APP_TOKEN isn't set.", advice=todo)]
     web = create_web_client(settings.slack_app_token.get_secret_value(), settings.slack_api_url, session)
     try:
         await web.apps_connections_open(app_token=settings.slack_app_token.get_secret_value())
     except SlackClientError as error:
         reason = getattr(error, "response", {}).get("error") or type(error).__name__
         todo = "Make a new app-level token with connections:write, and switch Socket Mode on."
-        return [Finding(name=name, level=Level.FAIL, found=f"Slack refuses it: {reason}.", advice=todo)]
+        return [Finding(name=name, level=Level.FAIL, result=f"Slack refuses it: {reason}.", advice=todo)]
     except (aiohttp.ClientError, TimeoutError) as error:
         return [_unreachable(name, type(error).__name__)]
-    return [Finding(name=name, level=Level.OK, found="opens Socket Mode.")]
+    return [Finding(name=name, level=Level.OK, result="opens Socket Mode.")]
 
 
 async def _check_clock(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
@@ -330,15 +334,17 @@ async def _check_clock(settings: Settings, session: aiohttp.ClientSession) -> li
         async with session.post(url, timeout=within, proxy=proxy_for(url)) as answer:
             theirs = parsedate_to_datetime(answer.headers["Date"])
     except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
-        return [Finding(name="Clock", level=Level.WARN, found=f"can't be compared ({type(error).__name__}).")]
+        return [
+            Finding(name="Clock", level=Level.WARN, result=f"can't be compared ({type(error).__name__}).")
+        ]
     off = (datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds()
     if abs(off) > MAX_CLOCK_OFFSET_S:
         todo = "Set the clock (timedatectl set-ntp true): ages and latencies are wrong without."
         found = f"It is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} Slack's."
-        return [Finding(name="Clock", level=Level.FAIL, found=found, advice=todo)]
-    return [Finding(name="Clock", level=Level.OK, found="agrees with Slack's.")]
+        return [Finding(name="Clock", level=Level.FAIL, result=found, advice=todo)]
+    return [Finding(name="Clock", level=Level.OK, result="agrees with Slack's.")]
 
 
 def _unreachable(name: str, reason: str) -> Finding:
     todo = "Check the network, a proxy and GWEVENT_SLACK_API_URL."
-    return Finding(name=name, level=Level.FAIL, found=f"Slack can't be reached ({reason}).", advice=todo)
+    return Finding(name=name, level=Level.FAIL, result=f"Slack can't be reached ({reason}).", advice=todo)

@@ -31,7 +31,7 @@ DISKLESS_LOCAL_TYPES = frozenset({"tmpfs", "ramfs", "overlay", "aufs", "zfs", "u
 def check_file_modes(settings: Settings, env_file: Path | None = Path(".env")) -> list[Finding]:
     """Whether others may read what holds secrets, or who is subscribed to what."""
     findings = []
-    database = Database(settings.database).path
+    database = Database(settings.effective_database_url).path
     for name, path in (("Settings", env_file), ("Database", database)):
         if path is None or not _is_accessible(path, Path.is_file):
             continue
@@ -45,7 +45,7 @@ def check_file_modes(settings: Settings, env_file: Path | None = Path(".env")) -
 
 def check_disk_space(settings: Settings) -> list[Finding]:
     """Whether there is room for the database; nothing where it isn't a file here."""
-    path = Database(settings.database).path
+    path = Database(settings.effective_database_url).path
     if path is None:
         return []
     folder = nearest_folder(path)
@@ -63,19 +63,23 @@ def check_filesystem(settings: Settings) -> list[Finding]:
 
     SQLite's locks, and the memory that its processes share, work on one machine alone.
     """
-    path = Database(settings.database).path
+    path = Database(settings.effective_database_url).path
     if path is None:
         return []
     mount = find_mount(nearest_folder(path))
     if mount is None or is_local(mount, disk_filesystem_types()):
         return []
-    remote = mount.kind.startswith("nfs") or mount.kind in ("cifs", "smb3", "9p") or ":" in mount.source
+    remote = (
+        mount.filesystem_type.startswith("nfs")
+        or mount.filesystem_type in ("cifs", "smb3", "9p")
+        or ":" in mount.source
+    )
     said = "is" if remote or mount.source.startswith("//") else "may be"
     return [
         Finding(
             "File system",
             Level.FAIL if said == "is" else Level.WARN,
-            f"The database lies on {mount.kind} ({mount.point}), which {said} a network file system: "
+            f"The database lies on {mount.filesystem_type} ({mount.mount_point}), which {said} a network file system: "
             "SQLite's locks don't hold there, and the file can be damaged.",
             "Put it on a local disk (GWEVENT_DATABASE_URL=sqlite:////folder/file), or use PostgreSQL.",
         )
@@ -86,8 +90,8 @@ def check_filesystem(settings: Settings) -> list[Finding]:
 class Mount:
     """Where a file system is mounted."""
 
-    point: str
-    kind: str
+    mount_point: str
+    filesystem_type: str
     """Its type, as the kernel calls it."""
     source: str
 
@@ -108,7 +112,7 @@ def find_mount(folder: Path, table: Path = Path("/proc/self/mountinfo")) -> Moun
             continue
         point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
         # Of several on one point the last hides the others.
-        if where.is_relative_to(point) and (found is None or len(point) >= len(found.point)):
+        if where.is_relative_to(point) and (found is None or len(point) >= len(found.mount_point)):
             found = Mount(point, kinds[0], kinds[1])
     return found
 
@@ -128,12 +132,12 @@ def is_local(mount: Mount, on_disk: frozenset[str]) -> bool:
     """
     if mount.source.startswith("//") or ":/" in mount.source:
         return False
-    return mount.kind in on_disk | DISKLESS_LOCAL_TYPES or mount.source.startswith("/dev/")
+    return mount.filesystem_type in on_disk | DISKLESS_LOCAL_TYPES or mount.source.startswith("/dev/")
 
 
 async def check_http_port(settings: Settings) -> list[Finding]:
     """Whether the HTTP port is free, or held by a gwevent; nothing where none is wanted."""
-    wanted = settings.listens_on
+    wanted = settings.effective_http_port
     if wanted is None:
         return []
     where = f"{settings.http_host} port {wanted}"

@@ -71,17 +71,17 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
         await factory.subscriptions.add_confirmed(
             team, channel, parse_criteria("all test lowsig"), "doctor", utc_now()
         )
-        worker = factory.create_delivery_worker({team: client}, utc_now, settled=settled)
+        worker = factory.create_delivery_worker({team: client}, utc_now, on_recorded=settled)
         pictures = ImageWorker(
-            factory.store,
-            factory.pictures,
+            factory.notices,
+            factory.images,
             {team: client},
             ImageProcess(),
             utc_now,
             wake_deliveries=worker.wake,
         )
         pipeline = Pipeline(
-            factory.store,
+            factory.notices,
             utc_now,
             max_age=timedelta(days=1),
             on_planned=worker.wake,
@@ -137,7 +137,7 @@ def _is_finished(outcomes: Sequence[tuple[Delivery, Outcome]], kind: DeliveryKin
 
 
 def _has_image(outcomes: Sequence[tuple[Delivery, Outcome]]) -> bool:
-    return any(isinstance(outcome, Delivered) and outcome.picture_id is not None for _, outcome in outcomes)
+    return any(isinstance(outcome, Delivered) and outcome.image_id is not None for _, outcome in outcomes)
 
 
 async def _wait_until(true: Callable[[], bool], changed: asyncio.Event, within_s: float) -> None:

@@ -88,8 +88,8 @@ def _parse_switches_and_filter(given: Sequence[Token], sites: SiteNameResolver |
             rest.append(token)
             continue
         before, after = given[max(number - 1, 0) : number], given[number + 1 : number + 2]
-        joined = any(other.folded in ("and", "or") for other in (*before, *after))
-        if depth > 0 or joined or any(other.folded == "not" for other in before):
+        joined = any(other.normalized in ("and", "or") for other in (*before, *after))
+        if depth > 0 or joined or any(other.normalized == "not" for other in before):
             raise FilterSyntaxError(
                 f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".'
             )

@@ -48,10 +48,10 @@ _REAL, _MOCK = Category.REAL, Category.MOCK
 
 
 def evaluate_filter(
-    filter_: Filter, traits: EventAttributes, shares: MapProbabilities = NO_PROBABILITIES
+    filter_: Filter, attributes: EventAttributes, probabilities: MapProbabilities = NO_PROBABILITIES
 ) -> TruthRange:
     """Judge a superevent by a filter."""
-    return _EVALUATORS[type(filter_)](filter_, traits, shares)
+    return _EVALUATORS[type(filter_)](filter_, attributes, probabilities)
 
 
 def is_match(found: TruthRange) -> bool:
@@ -96,7 +96,7 @@ def _not(node: Not, traits: EventAttributes, shares: MapProbabilities) -> TruthR
 
 
 def _field_in(node: FieldIn, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
-    name = traits.named.get(node.field)
+    name = traits.fields.get(node.field)
     if name is None:
         return UNKNOWN
     return YES if any(name == value.casefold() for value in node.values) else NO
@@ -118,7 +118,7 @@ def _compare(value: float | None, op: Op, limit: float) -> TruthRange:
 
 
 def _quantity(node: Compare, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
-    return _compare(traits.numbers.get(node.quantity), node.op, node.value)
+    return _compare(traits.quantities.get(node.quantity), node.op, node.value)
 
 
 def _far(node: FarCompare, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
@@ -140,9 +140,9 @@ def _external(_node: External, traits: EventAttributes, _: MapProbabilities) -> 
 def _map_condition(node: MapCondition, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
     if not traits.has_map:
         return UNKNOWN
-    if node.question not in shares:
+    if node.map_query not in shares:
         return UNDECIDED
-    return _compare(shares[node.question], node.op, node.share)
+    return _compare(shares[node.map_query], node.op, node.probability)
 
 
 _EVALUATORS: Mapping[type[Filter], Callable[..., TruthRange]] = {
@@ -167,83 +167,88 @@ def category_allowed(criteria: Criteria, category: Category) -> bool:
 class CriteriaEvaluator:
     """Judges one superevent by many wishes, each distinct one once."""
 
-    def __init__(self, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES) -> None:
+    def __init__(self, superevent: Superevent, probabilities: MapProbabilities = NO_PROBABILITIES) -> None:
         self._superevent = superevent
-        self._traits = extract_attributes(superevent)
+        self._attributes = extract_attributes(superevent)
         self._category = superevent.category
-        self._shares = shares
+        self._probabilities = probabilities
         # By identity, for equal words are parsed to the very same wish; the wish is kept so that it stays so.
-        self._known: dict[int, tuple[Criteria, TruthRange]] = {}
+        self._cache: dict[int, tuple[Criteria, TruthRange]] = {}
 
     def __call__(self, criteria: Criteria) -> TruthRange:
         """Whether the superevent, as its newest event states it, is what was asked for.
 
         A superevent of which only a retraction is known matches nothing.
         """
-        known = self._known.get(id(criteria))
+        known = self._cache.get(id(criteria))
         if known is not None:
             return known[1]
-        traits = self._traits
-        found = NO if traits is None else evaluate_criteria(criteria, traits, self._category, self._shares)
-        self._known[id(criteria)] = (criteria, found)
+        traits = self._attributes
+        found = (
+            NO if traits is None else evaluate_criteria(criteria, traits, self._category, self._probabilities)
+        )
+        self._cache[id(criteria)] = (criteria, found)
         return found
 
-    def mentions(self, criteria: Criteria) -> TruthRange:
+    def evaluate_mentions(self, criteria: Criteria) -> TruthRange:
         """Whether the subscription mentions somebody because of the superevent as it stands.
 
         Nobody for a retracted event. Mocks and tests only by a word of their own: wanting to see them isn't
         wanting to be woken by them.
         """
         notify = criteria.notify
-        if notify is None or self._traits is None or self._superevent.retracted:
+        if notify is None or self._attributes is None or self._superevent.is_retracted:
             return NO
         if self._category is not _REAL and getattr(notify, self._category.value) is not True:
             return NO
         found = self(criteria)
         if found[1] < 1 or notify.condition is None:
-            return NO if notify.only_ns and not self._with_labels else found
-        condition = evaluate_filter(notify.condition, self._traits, self._shares)
+            return NO if notify.only_ns and not self._may_have_counterpart else found
+        condition = evaluate_filter(notify.condition, self._attributes, self._probabilities)
         return min(found[0], condition[0]), min(found[1], condition[1])
 
     @cached_property
-    def _with_labels(self) -> bool:
+    def _may_have_counterpart(self) -> bool:
         newest = self._superevent.latest_with_event
         return newest is not None and is_light_expected(newest)
 
 
 def evaluate_criteria(
     criteria: Criteria,
-    traits: EventAttributes,
+    attributes: EventAttributes,
     category: Category,
-    shares: MapProbabilities = NO_PROBABILITIES,
+    probabilities: MapProbabilities = NO_PROBABILITIES,
 ) -> TruthRange:
     """Whether what these traits are of is what was asked for.
 
     LVK's own flag decides what is significant: it is also set through a coincidence, where the FAR alone
     would not say so.
     """
-    if not (traits.significant or criteria.lowsig) or not category_allowed(criteria, category):
+    if not (attributes.significant or criteria.lowsig) or not category_allowed(criteria, category):
         return NO
-    group = traits.named.get("group")
+    group = attributes.fields.get("group")
     # Who asked for a group gets what may be of it: nobody may miss an event for a field that can't be read.
     if criteria.group != "all" and group is not None and criteria.group.casefold() != group:
         return NO
     wanted = criteria.filter
-    return YES if wanted is None else _EVALUATORS[type(wanted)](wanted, traits, shares)
+    return YES if wanted is None else _EVALUATORS[type(wanted)](wanted, attributes, probabilities)
 
 
-def matches(criteria: Criteria, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES) -> bool:
+def matches(
+    criteria: Criteria, superevent: Superevent, probabilities: MapProbabilities = NO_PROBABILITIES
+) -> bool:
     """Whether the superevent is what was asked for, for certain."""
-    return is_match(CriteriaEvaluator(superevent, shares)(criteria))
+    return is_match(CriteriaEvaluator(superevent, probabilities)(criteria))
 
 
 def mention_targets(
-    criteria: Criteria, superevent: Superevent, shares: MapProbabilities = NO_PROBABILITIES
+    criteria: Criteria, superevent: Superevent, probabilities: MapProbabilities = NO_PROBABILITIES
 ) -> tuple[str, ...]:
     """Whom a subscription mentions because of the superevent as it stands, or may once the map is asked."""
     asked = criteria.notify
     return (
         asked.targets
-        if asked is not None and CriteriaEvaluator(superevent, shares).mentions(criteria)[1] == 1
+        if asked is not None
+        and CriteriaEvaluator(superevent, probabilities).evaluate_mentions(criteria)[1] == 1
         else ()
     )

@@ -28,13 +28,13 @@ class EventAttributes:
     significant: bool
     retracted: bool
     """Whether a later notice withdrew it."""
-    named: Mapping[str, str]
+    fields: Mapping[str, str]
     """group, search, pipeline, type, case folded."""
-    numbers: Mapping[str, float]
+    quantities: Mapping[str, float]
     """By the names of `formatters.filter.QUANTITIES`."""
     far: float | None
     """Hz; where only the coincidence makes it significant, the joint FAR."""
-    joint: bool
+    far_is_joint: bool
     """Whether `far` is the joint one."""
     detectors: tuple[str, ...]
     """Empty where they aren't given."""
@@ -62,10 +62,10 @@ class EventAttributes:
                 "time": self.event_time.isoformat(),
                 "significant": self.significant,
                 "retracted": self.retracted,
-                "named": dict(self.named),
-                "numbers": dict(self.numbers),
+                "named": dict(self.fields),
+                "numbers": dict(self.quantities),
                 "far": self.far,
-                "joint": self.joint,
+                "joint": self.far_is_joint,
                 "detectors": self.detectors,
                 "external": self.external,
                 "map": self.has_map,
@@ -86,10 +86,10 @@ class EventAttributes:
             event_time=datetime.fromisoformat(said["time"]),
             significant=said["significant"],
             retracted=said["retracted"],
-            named=said["named"],
-            numbers=said["numbers"],
+            fields=said["named"],
+            quantities=said["numbers"],
             far=said["far"],
-            joint=said["joint"],
+            far_is_joint=said["joint"],
             detectors=tuple(said["detectors"]),
             external=said["external"],
             has_map=said["map"],
@@ -116,13 +116,13 @@ def extract_attributes(superevent: Superevent) -> EventAttributes | None:
         content=notice.content or "",
         event_time=event.time,
         significant=event.significant,
-        retracted=superevent.retracted,
-        named={field: name.casefold() for field, name in said.items() if name},
-        numbers=_extract_quantities(notice, event),
+        retracted=superevent.is_retracted,
+        fields={field: name.casefold() for field, name in said.items() if name},
+        quantities=_extract_quantities(notice, event),
         far=far,
-        joint=joint,
+        far_is_joint=joint,
         detectors=tuple(name.upper() for name in event.instruments),
-        external=None if notice.coincidence_unread else notice.external is not None,
+        external=None if notice.has_unreadable_coincidence else notice.external is not None,
         has_map=notice.best_localization is not None,
     )
 

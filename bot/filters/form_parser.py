@@ -31,20 +31,20 @@ class InvalidForm(ValueError):
         """By the name of the input: "BNS", "far", "words" …"""
 
 
-def criteria_from_form(form: SubscriptionForm, read: ParseCriteria) -> Criteria:
+def criteria_from_form(form: SubscriptionForm, parse: ParseCriteria) -> Criteria:
     """The wish that a form says. Raises InvalidForm, with all that is wrong."""
     errors: dict[str, str] = {}
     filters = _filters_from_inputs(form, errors)
     further = Criteria()
     try:
-        further = read(_with_switches(form))
+        further = parse(_with_switches(form))
     except FilterSyntaxError as error:
         errors["words"] = str(error)
     criteria = _combine(form, filters, further, errors)
     if not errors:
         try:
             # The inputs together may be too much, even if none is by itself.
-            return read(criteria.canonical)
+            return parse(criteria.canonical)
         except FilterSyntaxError as error:
             errors["words"] = str(error)
     raise InvalidForm(errors)

@@ -122,10 +122,10 @@ class Token:
     """One word or sign, with the place where it begins (1 is the first character)."""
 
     text: str
-    place: int
+    position: int
 
     @property
-    def folded(self) -> str:
+    def normalized(self) -> str:
         """For comparing: without case, signs of logic as their words."""
         return _LOGIC_WORDS.get(self.text) or self.text.casefold()
 
@@ -133,7 +133,7 @@ class Token:
     def quoted(self) -> str:
         """For a sentence: a sign with its place, for there may be many of it."""
         said = f'"{self.text}"' if len(self.text) <= 40 else f'"{self.text[:40]}…"'
-        return said if self.is_word else f"{said} (character {self.place})"
+        return said if self.is_word else f"{said} (character {self.position})"
 
     @property
     def is_word(self) -> bool:
@@ -166,7 +166,7 @@ def parse_tokens(given: Sequence[Token], sites: SiteNameResolver | None = None) 
         raise FilterSyntaxError("A filter needs a condition, like BNS>0.5 or distance<300.")
     reader = _Parser(given, sites)
     found = reader.parse_or(0)
-    reader.end()
+    reader.expect_end()
     if len(list(conditions(found))) > MAX_CONDITIONS:
         raise FilterSyntaxError(f"A filter has at most {MAX_CONDITIONS} conditions, and this one has more.")
     return found
@@ -174,11 +174,11 @@ def parse_tokens(given: Sequence[Token], sites: SiteNameResolver | None = None) 
 
 def unknown_word_error(token: Token) -> FilterSyntaxError:
     """What to say about a word that is none, with one that looks like it."""
-    if token.folded.replace("-", "") in SWITCHES or token.folded == "all":
+    if token.normalized.replace("-", "") in SWITCHES or token.normalized == "all":
         return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
     if re.fullmatch(_FLOAT + r"%?", token.text, re.IGNORECASE):
         return FilterSyntaxError(f"{token.quoted} stands alone: a number follows a comparison, like BNS>0.5.")
-    near = difflib.get_close_matches(token.folded[:40], _VOCABULARY, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(token.normalized[:40], _VOCABULARY, n=1, cutoff=0.6)
     if near:
         return FilterSyntaxError(
             f'{token.quoted} is no condition; did you mean "{_CANONICAL_SPELLINGS.get(near[0], near[0])}"?'
@@ -193,114 +193,114 @@ class _Parser:
     """Reads tokens from left to right; each method leaves off after what it took."""
 
     def __init__(self, given: Sequence[Token], sites: SiteNameResolver | None) -> None:
-        self._given = given
+        self._tokens = given
         self._sites = sites
-        self._at = 0
-        self._count = 0
+        self._position = 0
+        self._condition_count = 0
 
     @property
-    def _next(self) -> Token | None:
-        return self._given[self._at] if self._at < len(self._given) else None
+    def _current(self) -> Token | None:
+        return self._tokens[self._position] if self._position < len(self._tokens) else None
 
-    def _take(self) -> Token:
-        token = self._given[self._at]
-        self._at += 1
+    def _advance(self) -> Token:
+        token = self._tokens[self._position]
+        self._position += 1
         return token
 
-    def _taken(self, *folded: str) -> Token | None:
+    def _accept(self, *folded: str) -> Token | None:
         """The next token, if it is one of these."""
-        if self._next is not None and self._next.folded in folded:
-            return self._take()
+        if self._current is not None and self._current.normalized in folded:
+            return self._advance()
         return None
 
-    def _words(self, most: int) -> list[str]:
+    def _peek_words(self, most: int) -> list[str]:
         """The next words, at most so many, up to the next sign."""
         found: list[str] = []
-        for token in self._given[self._at : self._at + most]:
+        for token in self._tokens[self._position : self._position + most]:
             if not token.is_word:
                 break
             found.append(token.text)
         return found
 
-    def _match(self, pattern: re.Pattern[str], most: int) -> re.Match[str] | None:
+    def _accept_pattern(self, pattern: re.Pattern[str], most: int) -> re.Match[str] | None:
         """The longest run of words that fits, taken; None if none does."""
-        words = self._words(most)
+        words = self._peek_words(most)
         for count in range(len(words), 0, -1):
             match = pattern.fullmatch(" ".join(words[:count]).casefold())
             if match is not None:
-                self._at += count
+                self._position += count
                 return match
         return None
 
-    def end(self) -> None:
+    def expect_end(self) -> None:
         """Nothing may be left."""
-        if self._next is not None:
-            closes = self._next.text == ")"
+        if self._current is not None:
+            closes = self._current.text == ")"
             raise FilterSyntaxError(
-                f"{self._next.quoted} closes nothing." if closes else _misplaced_message(self._next)
+                f"{self._current.quoted} closes nothing." if closes else _misplaced_message(self._current)
             )
 
     def parse_or(self, depth: int) -> Filter:
         """Conditions with "or" between."""
         found = self._parse_and(depth)
-        while self._taken("or"):
+        while self._accept("or"):
             found = found | self._parse_and(depth)
         return found
 
     def _parse_and(self, depth: int) -> Filter:
         """Conditions with "and" or nothing between."""
         found = self._parse_not(depth)
-        while self._next is not None and self._next.folded != "or" and self._next.text != ")":
-            self._taken("and")
+        while self._current is not None and self._current.normalized != "or" and self._current.text != ")":
+            self._accept("and")
             found = found & self._parse_not(depth)
         return found
 
     def _parse_not(self, depth: int) -> Filter:
         negated = False
-        while self._taken("not"):
+        while self._accept("not"):
             negated = not negated
         found = self._parse_primary(depth)
         return ~found if negated else found
 
     def _parse_primary(self, depth: int) -> Filter:
-        before = self._given[self._at - 1] if self._at else None
-        if self._next is None or self._next.text == ")" or self._next.folded in ("and", "or"):
+        before = self._tokens[self._position - 1] if self._position else None
+        if self._current is None or self._current.text == ")" or self._current.normalized in ("and", "or"):
             if before is not None:
                 raise FilterSyntaxError(f"{before.quoted} needs a condition after it.")
-            assert self._next is not None, "a filter has a token"
-            raise FilterSyntaxError(f"{self._next.quoted} needs a condition before it.")
-        if self._taken("("):
-            opened = self._given[self._at - 1]
+            assert self._current is not None, "a filter has a token"
+            raise FilterSyntaxError(f"{self._current.quoted} needs a condition before it.")
+        if self._accept("("):
+            opened = self._tokens[self._position - 1]
             if depth >= MAX_DEPTH:
                 raise FilterSyntaxError(f"{opened.quoted} goes deeper than {MAX_DEPTH} parentheses.")
             found = self.parse_or(depth + 1)
-            if not self._taken(")"):
+            if not self._accept(")"):
                 raise FilterSyntaxError(f"{opened.quoted} isn't closed.")
             return found
-        self._count += 1
-        if self._count > MAX_CONDITIONS:
+        self._condition_count += 1
+        if self._condition_count > MAX_CONDITIONS:
             raise FilterSyntaxError(
                 f"A filter has at most {MAX_CONDITIONS} conditions, and this one has more."
             )
-        return self._condition(self._take())
+        return self._parse_condition(self._advance())
 
-    def _condition(self, word: Token) -> Filter:
-        folded = word.folded
+    def _parse_condition(self, word: Token) -> Filter:
+        folded = word.normalized
         plain = folded.replace("-", "").replace("_", "")
         if not word.is_word:
             raise FilterSyntaxError(_misplaced_message(word))
         if folded in FIELDS:
-            return self._named(word, FIELDS[FIELDS.index(folded)])
+            return self._parse_field(word, FIELDS[FIELDS.index(folded)])
         if folded == "far":
-            return self._far(word)
+            return self._parse_far(word)
         if folded == "near":
-            return self._near(word)
+            return self._parse_near(word)
         if folded == "visible":
-            return self._visible(word)
-        if folded == "ssm" and self._comparison() is None:
+            return self._parse_visible(word)
+        if folded == "ssm" and self._peek_comparison() is None:
             return FieldIn("search", ("SSM",))
         if folded in _QUANTITIES:
-            return self._number(word, _QUANTITIES[folded])
+            return self._parse_comparison(word, _QUANTITIES[folded])
         found: Filter | None = None
         if folded in GROUPS:
             found = FieldIn("group", (GROUPS[folded],))
@@ -312,56 +312,61 @@ class _Parser:
             found = FieldIn("type", (_parse_alert_type(word),))
         if found is None:
             raise unknown_word_error(word)
-        if self._comparison() is not None:
+        if self._peek_comparison() is not None:
             raise FilterSyntaxError(f"{word.quoted} is compared with nothing: it holds or it doesn't.")
         return found
 
-    def _comparison(self) -> Op | None:
+    def _peek_comparison(self) -> Op | None:
         """The operator that comes next, not taken."""
-        token = self._next
+        token = self._current
         if token is not None and token.text == "!=":
             raise FilterSyntaxError(
                 f'{token.quoted} isn\'t known: write "not" before the condition and "=" in it.'
             )
         return None if token is None else _OPS.get(token.text)
 
-    def _named(self, word: Token, field: Field) -> Filter:
-        if self._comparison() is not Op.EQ:
+    def _parse_field(self, word: Token, field: Field) -> Filter:
+        if self._peek_comparison() is not Op.EQ:
             raise FilterSyntaxError(f"{word.quoted} needs a name after it, like {_NAME_EXAMPLES[field]}.")
-        sign = self._take()
+        sign = self._advance()
         values: dict[str, None] = {}
         while True:
-            if self._next is None or not self._next.is_word:
+            if self._current is None or not self._current.is_word:
                 raise FilterSyntaxError(f"{sign.quoted} needs a name after it, like {_NAME_EXAMPLES[field]}.")
-            values[_canonical_name(self._take(), field)] = None
-            following = self._given[self._at + 1 : self._at + 2]
-            if self._next is None or self._next.text != "|" or not following or not following[0].is_word:
+            values[_canonical_name(self._advance(), field)] = None
+            following = self._tokens[self._position + 1 : self._position + 2]
+            if (
+                self._current is None
+                or self._current.text != "|"
+                or not following
+                or not following[0].is_word
+            ):
                 break
-            sign = self._take()
+            sign = self._advance()
         return FieldIn(field, tuple(values))
 
-    def _number(self, word: Token, quantity: str) -> Filter:
+    def _parse_comparison(self, word: Token, quantity: str) -> Filter:
         unit = QUANTITIES[quantity].unit
-        op = self._comparison()
+        op = self._peek_comparison()
         if op is None:
             if unit != "probability":
                 raise FilterSyntaxError(f"{word.quoted} needs a comparison, like {_NUMBER_EXAMPLES[unit]}.")
             return Compare(quantity, Op.GE, DEFAULT_MIN_PROBABILITY)
-        sign = self._take()
-        value = self._value(sign, unit)
-        if self._comparison() is not None:
+        sign = self._advance()
+        value = self._parse_value(sign, unit)
+        if self._peek_comparison() is not None:
             raise FilterSyntaxError(
-                f"{self._take().quoted} is one comparison too many: write the two with and."
+                f"{self._advance().quoted} is one comparison too many: write the two with and."
             )
         return Compare(quantity, op, value)
 
-    def _value(self, sign: Token, unit: str) -> float:
+    def _parse_value(self, sign: Token, unit: str) -> float:
         """The number after an operator, in the quantity's own unit."""
-        at = self._next
-        match = self._match(_VALUE, 2)
+        at = self._current
+        match = self._accept_pattern(_VALUE, 2)
         if match is not None and (match["unit"] or "") not in _UNITS[unit] and " " in match[0]:
             # The word after the number is no unit but the next condition.
-            self._at -= 1
+            self._position -= 1
             match = _VALUE.fullmatch(match["value"])
         if at is None or match is None or (match["unit"] or "") not in _UNITS[unit]:
             said = sign if at is None else at
@@ -377,13 +382,13 @@ class _Parser:
             raise FilterSyntaxError(f"{at.quoted} is no {wanted}.")
         return value
 
-    def _far(self, word: Token) -> Filter:
-        op = self._comparison()
+    def _parse_far(self, word: Token) -> Filter:
+        op = self._peek_comparison()
         if op is None:
             raise FilterSyntaxError(f"{word.quoted} needs a comparison, like far<1/month or far<1e-8 (Hz).")
-        sign = self._take()
-        at = self._next or sign
-        match = self._match(_FAR, 4)
+        sign = self._advance()
+        at = self._current or sign
+        match = self._accept_pattern(_FAR, 4)
         unit = None if match is None else _RATE_UNITS.get(match["unit"] or "")
         if match is None or (match["unit"] and unit is None):
             raise FilterSyntaxError(
@@ -394,15 +399,15 @@ class _Parser:
             raise FilterSyntaxError(f"{at.quoted} is no rate: both its numbers are above 0.")
         return found
 
-    def _near(self, word: Token) -> Filter:
-        words = self._words(12)
+    def _parse_near(self, word: Token) -> Filter:
+        words = self._peek_words(12)
         try:
             ra, dec, used = parse_position(words)
         except InvalidPosition as error:
             raise FilterSyntaxError(f"{word.quoted}: {error}") from error
-        self._at += used
-        at = self._next
-        match = self._match(_VALUE, 2)
+        self._position += used
+        at = self._current
+        match = self._accept_pattern(_VALUE, 2)
         angle = None if match is None else _ANGLES.get(match["unit"] or "")
         if at is None or match is None or angle is None:
             raise FilterSyntaxError(
@@ -411,14 +416,14 @@ class _Parser:
         radius = round(float(match["value"]) * angle, 6)
         if not 0 < radius <= 180:
             raise FilterSyntaxError(f"{at.quoted} is no radius: more than 0, at most 180 degrees.")
-        op, share = self._share()
+        op, share = self._parse_probability_limit()
         return Near(ConeQuery(round(ra, 6) % 360, round(dec, 6), radius), op, share)
 
-    def _visible(self, word: Token) -> Filter:
-        if not self._taken("from") or not self._words(1):
+    def _parse_visible(self, word: Token) -> Filter:
+        if not self._accept("from") or not self._peek_words(1):
             raise FilterSyntaxError(f"{word.quoted} needs a site, like visible from Palomar.")
-        at = self._given[self._at]
-        words = self._words(6)
+        at = self._tokens[self._position]
+        words = self._peek_words(6)
         name: str | None = None
         used = 1
         if words[0][0] in _QUOTES and words[0][-1] in _QUOTES:
@@ -435,15 +440,15 @@ class _Parser:
                     break
         if not name:
             raise FilterSyntaxError(f"{at.quoted} is no site I know.")
-        self._at += used
-        op, share = self._share()
+        self._position += used
+        op, share = self._parse_probability_limit()
         return VisibleFrom(SiteQuery(name), op, share)
 
-    def _share(self) -> tuple[Op, float]:
-        op = self._comparison()
+    def _parse_probability_limit(self) -> tuple[Op, float]:
+        op = self._peek_comparison()
         if op is None:
             return Op.GT, DEFAULT_MIN_MAP_PROBABILITY
-        return op, self._value(self._take(), "probability")
+        return op, self._parse_value(self._advance(), "probability")
 
 
 _QUOTES = '"“”„'
@@ -462,7 +467,7 @@ _NAME_EXAMPLES: dict[Field, str] = {
 
 
 def _misplaced_message(token: Token) -> str:
-    if token.folded in _OPS:
+    if token.normalized in _OPS:
         return f"{token.quoted} has nothing before it to compare."
     return f"{token.quoted} isn't expected here."
 
@@ -471,7 +476,7 @@ def _canonical_name(token: Token, field: Field) -> str:
     """The name as LVK writes it where it is known, else as it was typed."""
     if field == "type":
         return _parse_alert_type(token)
-    if field == "group" and token.folded == "all":
+    if field == "group" and token.normalized == "all":
         raise FilterSyntaxError(f"{token.quoted} is every group: leave the condition out.")
     if not re.fullmatch(r"[\w.+-]{1,60}", token.text):
         raise FilterSyntaxError(
@@ -482,7 +487,7 @@ def _canonical_name(token: Token, field: Field) -> str:
 
 
 def _parse_alert_type(token: Token) -> str:
-    found = _TYPES.get(token.folded.replace("-", "").replace("_", ""))
+    found = _TYPES.get(token.normalized.replace("-", "").replace("_", ""))
     if found == RETRACTION:
         raise FilterSyntaxError(
             f"{token.quoted} can't be chosen: a retraction goes to whoever has the event."

@@ -46,14 +46,14 @@ class Progress:
 
     total: int = 0
     """Superevents that GraceDB lists."""
-    done: int = 0
+    processed: int = 0
     """Of those, what was dealt with, in any way."""
     current: str = ""
     """The superevent that is being looked up."""
     problem: str = ""
     """Why GraceDB is waited for, one sentence; empty when it isn't."""
-    looked_up: int = 0
-    known: int = 0
+    imported: int = 0
+    already_known: int = 0
     """Looked up before."""
     skipped_low_significance: int = 0
     """Of low significance."""
@@ -68,18 +68,18 @@ class Backfill:
 
     def __init__(
         self,
-        archive: SupereventImporter,
+        importer: SupereventImporter,
         lookups: GraceDbLookups,
         clock: Callable[[], datetime],
         *,
         sleep: Sleep = asyncio.sleep,
-        page: int = PAGE_SIZE,
+        page_size: int = PAGE_SIZE,
     ) -> None:
-        self._archive = archive
+        self._importer = importer
         self._lookups = lookups
         self._clock = clock
         self._sleep = sleep
-        self._page = page
+        self._page_size = page_size
 
     async def run(
         self,
@@ -87,7 +87,7 @@ class Backfill:
         until: date | None = None,
         *,
         lowsig: bool = False,
-        tell: Callable[[Progress], None] = lambda _: None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Progress:
         """Store all that GraceDB has of the superevents created from `since` to the end of `until`.
 
@@ -97,31 +97,31 @@ class Backfill:
         last = "now" if until is None else str(until + timedelta(days=1))
         query = f"category: Production created: {since} .. {last}"
         progress = Progress()
-        show = partial(tell, progress)
+        show = partial(on_progress, progress)
         start = 0
         while True:
-            page = partial(self._archive.gracedb.superevents, query, start, self._page)
+            page = partial(self._importer.gracedb.superevents, query, start, self._page_size)
             listed = await self._retry_while_busy(page, progress, show)
             entries, held, progress.total = conversion.parse_superevent_list(listed)
             if not held:
                 return progress
             progress.unreadable += held - len(entries)
-            progress.done += held - len(entries)
+            progress.processed += held - len(entries)
             known = await self._lookups.get([entry.superevent_id for entry in entries])
             for entry in entries:
                 progress.current = entry.superevent_id
                 show()
                 if entry.significant or lowsig:
-                    await self._one(entry, known.get(entry.superevent_id), progress, show)
+                    await self._import_one(entry, known.get(entry.superevent_id), progress, show)
                 else:
                     progress.skipped_low_significance += 1
-                progress.done += 1
+                progress.processed += 1
             show()
             start += held
             if start >= progress.total:
                 return progress
 
-    async def _one(
+    async def _import_one(
         self,
         entry: SupereventRecord,
         looked_up: datetime | None,
@@ -129,12 +129,12 @@ class Backfill:
         show: Callable[[], None],
     ) -> None:
         if looked_up is not None and self._is_settled(entry, looked_up):
-            progress.known += 1
+            progress.already_known += 1
             return
         try:
-            store = partial(self._archive.import_entry, entry)
+            store = partial(self._importer.import_record, entry)
             progress.notices += await self._retry_while_busy(store, progress, show)
-            progress.looked_up += 1
+            progress.imported += 1
         except (NotPublic, Unreadable) as error:
             log.warning("gracedb_event_left_out", superevent_id=entry.superevent_id, reason=str(error))
             progress.unreadable += 1
@@ -166,8 +166,8 @@ class Backfill:
 
 async def repair_gap(
     backfill: Backfill,
-    store: NoticeRepository,
-    broker_keeps: timedelta,
+    notices: NoticeRepository,
+    broker_retention: timedelta,
     now: datetime,
     sleep: Sleep = asyncio.sleep,
 ) -> None:
@@ -178,8 +178,8 @@ async def repair_gap(
     """
     while True:
         try:
-            last = await store.last_received(LIVE_SOURCES, before=now - GAP_GRACE_PERIOD)
-            if last is None or now - last <= broker_keeps:
+            last = await notices.last_received(LIVE_SOURCES, before=now - GAP_GRACE_PERIOD)
+            if last is None or now - last <= broker_retention:
                 return
             since = (last - GAP_LOOKBACK).date()
             log.warning(
@@ -189,7 +189,7 @@ async def repair_gap(
                 posted=False,
             )
             done = await backfill.run(since)
-            log.info("gap_filled", superevents=done.looked_up, notices=done.notices, left_out=done.unreadable)
+            log.info("gap_filled", superevents=done.imported, notices=done.notices, left_out=done.unreadable)
             return
         except (Busy, NotPublic, Unreadable, StoreUnavailable) as error:
             log.warning("gap_waits", reason=str(error), again_in_s=REPAIR_RETRY_S)

@@ -77,56 +77,60 @@ class GraceDb:
         self._base_url = base_url
         self._pace_s = pace_s
         self._client: httpx.AsyncClient | None = None
-        self._turn = asyncio.Lock()
+        self._request_lock = asyncio.Lock()
         self._next_at = -math.inf
-        self._silent_until = -math.inf
-        self._has_notices = True
+        self._retry_not_before = -math.inf
+        self._has_notice_lists = True
 
-    def page(self, superevent_id: str) -> str:
+    def page_url(self, superevent_id: str) -> str:
         """The address of a superevent's page for people."""
         return urljoin(self._base_url, f"../superevents/{_path_segment(superevent_id)}/view/")
 
     async def superevent(self, superevent_id: str) -> Any:
         """The superevent's JSON. Raises GraceDbError."""
-        return await self._json(f"superevents/{_path_segment(superevent_id)}/", superevent_id)
+        return await self._get_json(f"superevents/{_path_segment(superevent_id)}/", superevent_id)
 
     async def labels(self, superevent_id: str) -> Any:
         """The labels, each with the time it was set. Raises GraceDbError."""
-        return await self._json(f"superevents/{_path_segment(superevent_id)}/labels/", superevent_id)
+        return await self._get_json(f"superevents/{_path_segment(superevent_id)}/labels/", superevent_id)
 
     async def logs(self, superevent_id: str) -> Any:
         """The log, which knows when each file was uploaded. Raises GraceDbError."""
-        return await self._json(f"superevents/{_path_segment(superevent_id)}/logs/", superevent_id)
+        return await self._get_json(f"superevents/{_path_segment(superevent_id)}/logs/", superevent_id)
 
     async def files(self, superevent_id: str) -> Any:
         """File names with their addresses. Raises GraceDbError."""
-        return await self._json(f"superevents/{_path_segment(superevent_id)}/files/", superevent_id)
+        return await self._get_json(f"superevents/{_path_segment(superevent_id)}/files/", superevent_id)
 
     async def notices(self, superevent_id: str) -> Any:
         """The notices that were sent, or None where this GraceDB is older than that. Raises GraceDbError."""
-        if not self._has_notices:
+        if not self._has_notice_lists:
             return None
         try:
-            return await self._json(f"v2/superevents/{_path_segment(superevent_id)}/notices/", superevent_id)
+            return await self._get_json(
+                f"v2/superevents/{_path_segment(superevent_id)}/notices/", superevent_id
+            )
         except NotPublic:
             # Of a superevent without notices the list is empty, so it is the list that is missing.
-            self._has_notices = False
+            self._has_notice_lists = False
             return None
 
     async def superevents(self, query: str, start: int, count: int) -> Any:
         """One page of a search. Raises GraceDbError."""
-        return await self._json("superevents/", "the list", {"query": query, "start": start, "count": count})
+        return await self._get_json(
+            "superevents/", "the list", {"query": query, "start": start, "count": count}
+        )
 
     async def file_json(self, superevent_id: str, name: str) -> Any:
         """A file that holds JSON. Raises GraceDbError."""
         return _parse_json(await self.file(superevent_id, name, MAX_JSON_BYTES))
 
-    async def file(self, superevent_id: str, name: str, most: int = MAX_FILE_BYTES) -> bytes:
+    async def file(self, superevent_id: str, name: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         """A file's content, of `most` bytes at most. Raises GraceDbError."""
         if _FILE_NAME.fullmatch(name) is None:
             raise Unreadable("GraceDB names a file as none is called.")
         path = f"superevents/{_path_segment(superevent_id)}/files/{quote(name, safe=',')}"
-        return await self._get(path, f"{superevent_id}'s {name}", most)
+        return await self._get(path, f"{superevent_id}'s {name}", max_bytes)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -134,7 +138,7 @@ class GraceDb:
             await self._client.aclose()
             self._client = None
 
-    async def _json(self, path: str, what: str, params: Mapping[str, Any] | None = None) -> Any:
+    async def _get_json(self, path: str, what: str, params: Mapping[str, Any] | None = None) -> Any:
         return _parse_json(await self._get(path, what, MAX_JSON_BYTES, params))
 
     async def _get(self, path: str, what: str, most: int, params: Mapping[str, Any] | None = None) -> bytes:
@@ -154,12 +158,12 @@ class GraceDb:
     async def _fetch(self, path: str, what: str, most: int, params: Mapping[str, Any] | None) -> bytes:
         url = urljoin(self._base_url, path)
         for _ in range(MAX_REDIRECTS + 1):
-            async with self._connected().stream("GET", url, params=params) as response:
+            async with self._http_client().stream("GET", url, params=params) as response:
                 if response.has_redirect_location:
                     # The address says what was asked for.
-                    url, params = self._further(url, response.headers["Location"]), None
+                    url, params = self._resolve_redirect(url, response.headers["Location"]), None
                     continue
-                self._check(response, what)
+                self._raise_for_status(response, what)
                 body = bytearray()
                 async for piece in response.aiter_bytes():
                     body += piece
@@ -168,7 +172,7 @@ class GraceDb:
                 return bytes(body)
         raise Unreadable("GraceDB sends us from one address to the next, without an end.")
 
-    def _further(self, url: str, location: str) -> str:
+    def _resolve_redirect(self, url: str, location: str) -> str:
         """Where GraceDB sends us: to another place of its own. Raises Unreadable.
 
         What an answer names is anybody's word: elsewhere, in our own network too, nothing is asked.
@@ -187,7 +191,7 @@ class GraceDb:
             raise Unreadable("GraceDB sends us to an address that isn't its own, and nothing is asked there.")
         return further.geturl()
 
-    def _connected(self) -> httpx.AsyncClient:
+    def _http_client(self) -> httpx.AsyncClient:
         if self._client is None:
             self._client = httpx.AsyncClient(
                 headers={"User-Agent": USER_AGENT},
@@ -195,7 +199,7 @@ class GraceDb:
             )
         return self._client
 
-    def _check(self, response: httpx.Response, what: str) -> None:
+    def _raise_for_status(self, response: httpx.Response, what: str) -> None:
         """Raise GraceDbError unless it is an answer."""
         status = response.status_code
         if status == httpx.codes.OK:
@@ -205,7 +209,7 @@ class GraceDb:
             status == httpx.codes.SERVICE_UNAVAILABLE and wait is not None
         ):
             wait = DEFAULT_RETRY_AFTER_S if wait is None else wait
-            self._silent_until = time.monotonic() + wait
+            self._retry_not_before = time.monotonic() + wait
             raise _rate_limited(wait)
         if status == httpx.codes.SERVICE_UNAVAILABLE:
             raise Busy("GraceDB is down for maintenance.")
@@ -216,8 +220,8 @@ class GraceDb:
         raise Unreadable(f"GraceDB didn't understand the request (HTTP {status}).")
 
     async def _wait_for_turn(self) -> None:
-        async with self._turn:
-            left = self._silent_until - time.monotonic()
+        async with self._request_lock:
+            left = self._retry_not_before - time.monotonic()
             if left > 0:
                 raise _rate_limited(left)
             if self._pace_s:

@@ -55,7 +55,7 @@ class SupereventRecord:
     superevent_id: str
     created: datetime
     labels: frozenset[str]
-    record: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any] = field(repr=False)
     """GraceDB's JSON."""
 
     @property
@@ -82,7 +82,7 @@ class SupereventFiles:
     mchirp_source: Mapping[str, Any] | None = None
     skymap: bytes | None = None
     combined_skymap: bytes | None = None
-    names: tuple[str, ...] = ()
+    file_names: tuple[str, ...] = ()
     """Of the files that these are."""
 
 
@@ -207,7 +207,7 @@ def parse_upload_times(answer: object) -> dict[str, datetime]:
 
 def preferred_pipeline(entry: SupereventRecord) -> str:
     """The pipeline of the preferred event, as GraceDB writes it."""
-    name = _as_mapping(entry.record.get("preferred_event_data")).get("pipeline")
+    name = _as_mapping(entry.raw.get("preferred_event_data")).get("pipeline")
     return name if isinstance(name, str) else ""
 
 
@@ -259,7 +259,7 @@ def _state_time(entry: SupereventRecord, parts: SupereventFiles) -> datetime:
     """When what is told became true: at the newest upload or label, yet before a retraction."""
     times = [entry.created]
     times += [when for name, when in parts.label_times.items() if name != RETRACTED_LABEL]
-    times += [when for name in parts.names if (when := parts.upload_times.get(name)) is not None]
+    times += [when for name in parts.file_names if (when := parts.upload_times.get(name)) is not None]
     at = max(times)
     if entry.retracted:
         at = min(at, _retraction_time(entry, parts.label_times) - timedelta(seconds=1))
@@ -282,8 +282,8 @@ def _build_payload(
         "event": event,
         "external_coinc": None if event is None else _build_coincidence(entry, parts),
         "labels": sorted(entry.labels),
-        "gw_id": entry.record.get("gw_id"),
-        ASSEMBLED_FROM: ["superevent", *parts.names],
+        "gw_id": entry.raw.get("gw_id"),
+        ASSEMBLED_FROM: ["superevent", *parts.file_names],
         # Where GraceDB doesn't say when, the record needs a time nevertheless; then nobody is told it.
         "dated": event is not None or RETRACTED_LABEL in parts.label_times,
     }
@@ -291,16 +291,16 @@ def _build_payload(
 
 
 def _build_event(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, Any]:
-    preferred = _as_mapping(entry.record.get("preferred_event_data"))
+    preferred = _as_mapping(entry.raw.get("preferred_event_data"))
     time = next(
-        (t for t in (entry.record.get("t_0"), preferred.get("gpstime")) if isinstance(t, int | float)), None
+        (t for t in (entry.raw.get("t_0"), preferred.get("gpstime")) if isinstance(t, int | float)), None
     )
     if time is None or not 0 < time < 4e9:
         raise Unreadable(f"GraceDB's {entry.superevent_id} has no time.")
     burst = _burst_attributes(preferred)
     return {
         "time": _format_utc(gps_to_utc(time)),
-        "far": entry.record.get("far"),
+        "far": entry.raw.get("far"),
         "significant": entry.significant,
         "instruments": _parse_instruments(preferred.get("instruments")),
         "group": preferred.get("group") or "",
@@ -323,7 +323,7 @@ def _burst_attributes(preferred: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _build_coincidence(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, Any] | None:
     # With whom only the external event says, which isn't public.
-    by_time, by_both = entry.record.get("time_coinc_far"), entry.record.get("space_coinc_far")
+    by_time, by_both = entry.raw.get("time_coinc_far"), entry.raw.get("space_coinc_far")
     if not entry.labels & _COINCIDENCE_LABELS or (by_time is None and by_both is None):
         return None
     return {

@@ -51,7 +51,7 @@ class SupereventImporter:
         lookups: GraceDbLookups,
         clock: Callable[[], datetime],
         *,
-        beside: SupereventImporter | None = None,
+        shared_with: SupereventImporter | None = None,
     ) -> None:
         """`pipeline` is the one way in; what comes from here isn't live, so it opens nothing.
 
@@ -61,11 +61,13 @@ class SupereventImporter:
         self._pipeline = pipeline
         self._lookups = lookups
         self._clock = clock
-        self._running: dict[str, asyncio.Task[tuple[str, int]]] = {} if beside is None else beside._running
-        self._mine: set[asyncio.Task[tuple[str, int]]] = set()
-        self._names: dict[str, str] = {}
-        self._failed: OrderedDict[str, tuple[float, GraceDbError]] = OrderedDict()
-        self._places = asyncio.Semaphore(MAX_CONCURRENT_IMPORTS)
+        self._in_flight: dict[str, asyncio.Task[tuple[str, int]]] = (
+            {} if shared_with is None else shared_with._in_flight
+        )
+        self._own_tasks: set[asyncio.Task[tuple[str, int]]] = set()
+        self._resolved_ids: dict[str, str] = {}
+        self._recent_failures: OrderedDict[str, tuple[float, GraceDbError]] = OrderedDict()
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_IMPORTS)
 
     async def import_superevent(self, superevent_id: str) -> str:
         """Store what GraceDB has of a superevent; return the id it has there (a GW… name is another's).
@@ -73,42 +75,42 @@ class SupereventImporter:
         Who asks for one that is being looked up waits for the same answer, and a failure stands for a short
         while. Raises GraceDbError, StoreUnavailable.
         """
-        if superevent_id in self._names:
-            return self._names[superevent_id]
-        failed = self._failed.get(superevent_id)
+        if superevent_id in self._resolved_ids:
+            return self._resolved_ids[superevent_id]
+        failed = self._recent_failures.get(superevent_id)
         if failed is not None and failed[0] > time.monotonic():
             raise failed[1].with_traceback(None)
-        found, _ = await self._once(superevent_id, partial(self._look_up, superevent_id))
+        found, _ = await self._join_or_start(superevent_id, partial(self._fetch_and_ingest, superevent_id))
         if found != superevent_id:
-            self._names[superevent_id] = found
+            self._resolved_ids[superevent_id] = found
         return found
 
-    async def import_entry(self, entry: SupereventRecord) -> int:
+    async def import_record(self, entry: SupereventRecord) -> int:
         """Store what GraceDB has of this superevent; return how many notices were new.
 
         Everything is fetched before the first is stored. Raises GraceDbError, StoreUnavailable.
         """
 
         async def work() -> tuple[str, int]:
-            return entry.superevent_id, await self._keep(entry, await self._fetch(entry))
+            return entry.superevent_id, await self._ingest_all(entry, await self._fetch_payloads(entry))
 
-        _, new = await self._once(entry.superevent_id, work)
+        _, new = await self._join_or_start(entry.superevent_id, work)
         return new
 
-    async def _once(
+    async def _join_or_start(
         self, superevent_id: str, work: Callable[[], Coroutine[object, object, tuple[str, int]]]
     ) -> tuple[str, int]:
-        running = self._running.get(superevent_id)
+        running = self._in_flight.get(superevent_id)
         if running is None:
             running = asyncio.create_task(work(), name=f"look_up {superevent_id}")
-            self._running[superevent_id] = running
-            self._mine.add(running)
-            running.add_done_callback(partial(self._done, superevent_id))
+            self._in_flight[superevent_id] = running
+            self._own_tasks.add(running)
+            running.add_done_callback(partial(self._on_done, superevent_id))
         return await asyncio.shield(running)
 
-    def _done(self, superevent_id: str, task: asyncio.Task[tuple[str, int]]) -> None:
-        self._running.pop(superevent_id, None)
-        self._mine.discard(task)
+    def _on_done(self, superevent_id: str, task: asyncio.Task[tuple[str, int]]) -> None:
+        self._in_flight.pop(superevent_id, None)
+        self._own_tasks.discard(task)
         if not task.cancelled():
             # Looked at here too: nobody may be waiting any more.
             task.exception()
@@ -127,60 +129,60 @@ class SupereventImporter:
 
     async def close(self) -> None:
         """Break off what is being looked up, and let go of the connections."""
-        running = list(self._mine)
+        running = list(self._own_tasks)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await self._gracedb.close()
 
-    async def _look_up(self, superevent_id: str) -> tuple[str, int]:
+    async def _fetch_and_ingest(self, superevent_id: str) -> tuple[str, int]:
         try:
-            async with asyncio.timeout(IMPORT_TIMEOUT_S), self._places:
+            async with asyncio.timeout(IMPORT_TIMEOUT_S), self._slots:
                 entry = conversion.parse_superevent(await self._gracedb.superevent(superevent_id))
-                payloads = await self._fetch(entry)
+                payloads = await self._fetch_payloads(entry)
         except TimeoutError:
             error: GraceDbError = Busy("GraceDB takes too long; try again.")
         except GraceDbError as failure:
             error = failure
         else:
-            return entry.superevent_id, await self._keep(entry, payloads)
+            return entry.superevent_id, await self._ingest_all(entry, payloads)
         stands = NOT_PUBLIC_CACHED_S if isinstance(error, NotPublic) else FAILURE_CACHED_S
-        self._failed[superevent_id] = (time.monotonic() + stands, error)
-        self._failed.move_to_end(superevent_id)
-        while len(self._failed) > MAX_CACHED_FAILURES:
-            self._failed.popitem(last=False)
+        self._recent_failures[superevent_id] = (time.monotonic() + stands, error)
+        self._recent_failures.move_to_end(superevent_id)
+        while len(self._recent_failures) > MAX_CACHED_FAILURES:
+            self._recent_failures.popitem(last=False)
         log.info("gracedb_gave_nothing", superevent_id=superevent_id, reason=str(error))
         raise error
 
-    async def _keep(self, entry: SupereventRecord, payloads: Sequence[tuple[str, bytes]]) -> int:
-        handled = [await self._take(entry, name, body) for name, body in payloads]
+    async def _ingest_all(self, entry: SupereventRecord, payloads: Sequence[tuple[str, bytes]]) -> int:
+        handled = [await self._ingest_payload(entry, name, body) for name, body in payloads]
         await self._lookups.record(entry.superevent_id, self._clock())
         new = handled.count(IngestResult.STORED)
         log.info("gracedb_looked_up", superevent_id=entry.superevent_id, notices=len(handled), new=new)
         return new
 
-    async def _fetch(self, entry: SupereventRecord) -> list[tuple[str, bytes]]:
+    async def _fetch_payloads(self, entry: SupereventRecord) -> list[tuple[str, bytes]]:
         """The notices that GraceDB keeps, by their files' names; else what can be put together."""
-        page = self._gracedb.page(entry.superevent_id)
-        found, files = await self._notices(entry)
+        page = self._gracedb.page_url(entry.superevent_id)
+        found, files = await self._fetch_notices(entry)
         if not found:
             if files is None:
                 files = await self._gracedb.files(entry.superevent_id)
-            made = conversion.build_payloads(entry, page, await self._parts(entry, files))
+            made = conversion.build_payloads(entry, page, await self._fetch_files(entry, files))
         elif entry.retracted and not any(conversion.is_retraction(body) for _, body in found):
             labelled = conversion.parse_label_times(
-                await self._or_nothing(self._gracedb.labels(entry.superevent_id))
+                await self._or_none(self._gracedb.labels(entry.superevent_id))
             )
             made = [conversion.build_retraction(entry, page, labelled, [body for _, body in found])]
         else:
             made = []
         return [*found, *(("assembled", body) for body in made)]
 
-    async def _take(self, entry: SupereventRecord, name: str, body: bytes) -> IngestResult:
+    async def _ingest_payload(self, entry: SupereventRecord, name: str, body: bytes) -> IngestResult:
         origin = Origin(GRACEDB, f"{entry.superevent_id} {name}", live=False, archive="GraceDB")
         return await self._pipeline.handle(body, origin)
 
-    async def _notices(self, entry: SupereventRecord) -> tuple[list[tuple[str, bytes]], object]:
+    async def _fetch_notices(self, entry: SupereventRecord) -> tuple[list[tuple[str, bytes]], object]:
         """The notices' files that GraceDB keeps, and its list of files where that was needed."""
         files: object = None
         listed = await self._gracedb.notices(entry.superevent_id)
@@ -192,24 +194,24 @@ class SupereventImporter:
         left = MAX_NOTICES_BYTES
         for name in names:
             most = min(left, MAX_FILE_BYTES)
-            body = await self._or_nothing(self._gracedb.file(entry.superevent_id, name, most))
+            body = await self._or_none(self._gracedb.file(entry.superevent_id, name, most))
             left -= len(body or b"")
             if body is not None and why_not_a_notice(body) is None:
                 found.append((name, body))
         return found, files
 
-    async def _parts(self, entry: SupereventRecord, files: object) -> SupereventFiles:
+    async def _fetch_files(self, entry: SupereventRecord, files: object) -> SupereventFiles:
         """What a record is put together from. Raises GraceDbError."""
         superevent_id, pipeline = entry.superevent_id, conversion.preferred_pipeline(entry)
-        labelled = conversion.parse_label_times(await self._or_nothing(self._gracedb.labels(superevent_id)))
-        uploaded = conversion.parse_upload_times(await self._or_nothing(self._gracedb.logs(superevent_id)))
+        labelled = conversion.parse_label_times(await self._or_none(self._gracedb.labels(superevent_id)))
+        uploaded = conversion.parse_upload_times(await self._or_none(self._gracedb.logs(superevent_id)))
         names: list[str] = []
 
         async def facts(kind: str) -> Mapping[str, Any] | None:
             name = conversion.preferred_json_file(kind, files, pipeline, uploaded)
             if name is None:
                 return None
-            found = await self._or_nothing(self._gracedb.file_json(superevent_id, name))
+            found = await self._or_none(self._gracedb.file_json(superevent_id, name))
             if not isinstance(found, Mapping):
                 return None
             names.append(name)
@@ -217,7 +219,7 @@ class SupereventImporter:
 
         async def newest(*, combined: bool, most: int) -> bytes | None:
             for name in conversion.maps_newest_first(files, uploaded, combined=combined):
-                fits = await self._or_nothing(self._gracedb.file(superevent_id, name, most))
+                fits = await self._or_none(self._gracedb.file(superevent_id, name, most))
                 if fits is not None:
                     names.append(name)
                     return fits
@@ -236,10 +238,10 @@ class SupereventImporter:
             mchirp_source=mchirp_source,
             skymap=skymap,
             combined_skymap=await newest(combined=True, most=left),
-            names=tuple(names),
+            file_names=tuple(names),
         )
 
-    async def _or_nothing(self, asked: Awaitable[T]) -> T | None:
+    async def _or_none(self, asked: Awaitable[T]) -> T | None:
         """An answer, or None where this part isn't public or isn't readable: the rest is told without it."""
         try:
             return await asked

@@ -28,27 +28,27 @@ class SourceConsumer:
         self,
         source: Source,
         pipeline: Pipeline,
-        consumers: SourceHeartbeats,
-        operators: OpsChannelRepository,
+        source_heartbeats: SourceHeartbeats,
+        ops_channel: OpsChannelRepository,
         subscriptions: SubscriptionRepository,
         name: str,
-        handled: Callable[[IngestResult], None],
+        on_handled: Callable[[IngestResult], None],
     ) -> None:
         """`name` is one that no other process has; `handled` is told what became of each payload."""
         self._source = source
         self._pipeline = pipeline
-        self._consumers = consumers
-        self._operators = operators
+        self._source_heartbeats = source_heartbeats
+        self._ops_channel = ops_channel
         self._subscriptions = subscriptions
         self._name = name
-        self._handled = handled
+        self._on_handled = on_handled
 
     async def consume(self) -> None:
         """Take payload after payload, for ever."""
         # Thousands of filters take a second to parse, once; if the store can't yet, the first notice waits.
         with suppress(StoreUnavailable):
             await self._subscriptions.count()
-            await self._operators.get()
+            await self._ops_channel.get()
         log.info("source_starts", source=self._source.status().name, group=self._name)
         async for payload in self._source.payloads():
             await self._ingest_until_stored(payload)
@@ -57,9 +57,9 @@ class SourceConsumer:
         """Write down how the source is doing, again and again."""
         while True:
             try:
-                await self._consumers.record(self._name, [self._source.status()])
+                await self._source_heartbeats.record(self._name, [self._source.status()])
                 # Only who knows Slack knows where they are, and may have come later.
-                await self._operators.get()
+                await self._ops_channel.get()
             except StoreUnavailable as error:
                 log.warning("consumer_waits_for_store", reason=str(error))
             await asyncio.sleep(STATUS_INTERVAL_S)
@@ -73,7 +73,7 @@ class SourceConsumer:
         wait = 0.2
         while True:
             try:
-                self._handled(await self._pipeline.handle(payload.body, payload.origin))
+                self._on_handled(await self._pipeline.handle(payload.body, payload.origin))
                 break
             except StoreUnavailable as error:
                 log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.location)

@@ -25,16 +25,16 @@ class DeferredRoutingWorker:
 
     def __init__(
         self,
-        undecided: DeferredRouting,
-        asker: SkyMapQueries,
+        deferred_routing: DeferredRouting,
+        skymap_queries: SkyMapQueries,
         clock: Callable[[], datetime],
         *,
         max_age: timedelta,
         wake_deliveries: Callable[[], None] = lambda: None,
         poll_s: float = POLL_INTERVAL_S,
     ) -> None:
-        self._undecided = undecided
-        self._asker = asker
+        self._deferred_routing = deferred_routing
+        self._skymap_queries = skymap_queries
         self._clock = clock
         self._max_age = max_age
         self._wake_deliveries = wake_deliveries
@@ -62,22 +62,22 @@ class DeferredRoutingWorker:
     async def process_pending(self) -> None:
         """Decide all that waits now. Raises StoreUnavailable."""
         # Looked anew each time: what comes meanwhile may go before all that waits.
-        while waiting := await self._undecided.waiting():
-            await self._decide(waiting[0])
+        while waiting := await self._deferred_routing.pending_superevents():
+            await self._route(waiting[0])
 
-    async def _decide(self, superevent_id: str) -> None:
+    async def _route(self, superevent_id: str) -> None:
         intents = None
         while intents is None:
-            asked = await self._undecided.question(superevent_id)
+            asked = await self._deferred_routing.get_map_queries(superevent_id)
             now = self._clock()
             shares = (
                 {}
                 if asked is None
-                else await self._asker.probabilities(asked.notice_key, asked.questions, now)
+                else await self._skymap_queries.probabilities(asked.notice_key, asked.map_queries, now)
             )
-            planner = partial(plan_after_map_queries, shares=shares, now=now, max_age=self._max_age)
+            planner = partial(plan_after_map_queries, probabilities=shares, now=now, max_age=self._max_age)
             key = None if asked is None else asked.notice_key
-            intents = await self._undecided.complete(superevent_id, key, planner, now)
+            intents = await self._deferred_routing.complete(superevent_id, key, planner, now)
         log.info("map_decided", superevent_id=superevent_id, questions=len(shares), intents=intents)
         if intents:
             self._wake_deliveries()

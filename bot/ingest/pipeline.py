@@ -34,7 +34,7 @@ class IngestResult(StrEnum):
     """What became of a payload; each of them means that it may be acknowledged."""
 
     STORED = "stored"
-    REPEAT = "repeat"
+    DUPLICATE = "repeat"
     QUARANTINED = "quarantined"
     CIRCULAR = "circulars"
 
@@ -44,16 +44,16 @@ class Pipeline:
 
     def __init__(
         self,
-        store: NoticeRepository,
+        notices: NoticeRepository,
         clock: Callable[[], datetime],
         *,
         max_age: timedelta,
         on_planned: Callable[[], None] = lambda: None,
-        ops: Callable[[], tuple[str, str] | None] = lambda: None,
+        ops_channel: Callable[[], tuple[str, str] | None] = lambda: None,
         should_draw: Callable[[Notice], bool] = lambda _: False,
         decode: Callable[[bytes], Notice] = decode,
         circulars: CircularRepository | None = None,
-        alarms: Callable[[], OperatorAlertRules | None] = lambda: None,
+        operator_alerts: Callable[[], OperatorAlertRules | None] = lambda: None,
         on_stored: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         """What the pipeline tells others.
@@ -62,16 +62,16 @@ class Pipeline:
         whether a notice's map is to be drawn; `circulars` takes GCN's Circulars, which else are quarantined;
         `alarms` says who is told of news beside the channels; `stored` is told of each new notice.
         """
-        self._store = store
+        self._notices = notices
         self._clock = clock
         self._max_age = max_age
-        self._wake = on_planned
-        self._ops = ops
-        self._draws = should_draw
+        self._on_planned = on_planned
+        self._ops_channel = ops_channel
+        self._should_draw = should_draw
         self._decode = decode
         self._circulars = circulars
-        self._alarms = alarms
-        self._stored = on_stored
+        self._operator_alerts = operator_alerts
+        self._on_stored = on_stored
 
     async def handle(self, body: bytes, origin: Origin) -> IngestResult:
         """Take one payload in. Raises StoreUnavailable only: then it must not be acknowledged."""
@@ -114,31 +114,31 @@ class Pipeline:
         planner = partial(plan, live=origin.live, now=received, max_age=self._max_age)
         # Old news wakes nobody (law 7).
         news = origin.live and received - notice.time_created <= self._max_age
-        recorded = await self._store.record(
+        recorded = await self._notices.record(
             notice,
             body,
             f"{origin.source}:{origin.location}",
             received,
             planner,
-            picture=self._draws(notice),
-            alarms=self._alarms() if news else None,
+            draw_image=self._should_draw(notice),
+            operator_alerts=self._operator_alerts() if news else None,
         )
         if recorded.new:
             bound.info("notice_stored", intents=recorded.intents, bytes=len(body))
-            self._stored(notice)
-            self._wake()
+            self._on_stored(notice)
+            self._on_planned()
             return IngestResult.STORED
         bound.info("notice_repeated")
-        return IngestResult.REPEAT
+        return IngestResult.DUPLICATE
 
     async def _ingest_circular(
         self, circulars: CircularRepository, circular: Circular, origin: Origin, received: datetime
     ) -> IngestResult:
         fresh = received - circular.created <= self._max_age
-        links = await circulars.record(circular, received, post=origin.live and fresh)
+        links = await circulars.record(circular, received, should_link=origin.live and fresh)
         log.info("circular_noted", number=circular.number, superevents=circular.superevent_ids, links=links)
         if links:
-            self._wake()
+            self._on_planned()
         return IngestResult.CIRCULAR
 
     async def _quarantine(
@@ -147,14 +147,14 @@ class Pipeline:
         apologise: UnreadableNoticePlanner | None = None
         if origin.live and superevent_id is not None and not self._is_old_id(superevent_id, received):
             apologise = channels_for_unreadable_notice
-        new = await self._store.quarantine(
+        new = await self._notices.quarantine(
             body,
             f"{origin.source}:{origin.location}",
             reason,
             superevent_id,
             received,
             apologise,
-            self._ops() if origin.live else None,
+            self._ops_channel() if origin.live else None,
         )
         if new:
             log.warning(
@@ -164,7 +164,7 @@ class Pipeline:
                 superevent_id=superevent_id,
                 bytes=len(body),
             )
-            self._wake()
+            self._on_planned()
         return IngestResult.QUARANTINED
 
     def _is_old_id(self, superevent_id: str, now: datetime) -> bool:

@@ -16,7 +16,7 @@ from bot.listeners.home_tab import HomeTab
 
 
 def register_home_listeners(
-    app: AsyncApp, answers: CommandRouter, homes: HomeTab, dialogs: SubscriptionModal
+    app: AsyncApp, router: CommandRouter, home: HomeTab, modal: SubscriptionModal
 ) -> None:
     """Register the listeners of the home tab."""
 
@@ -25,7 +25,7 @@ def register_home_listeners(
         await ack()
         # The tab with the messages is "opened" too.
         if event.get("tab") == "home":
-            await homes.publish(context_team(context), event["user"])
+            await home.publish(context_team(context), event["user"])
 
     @app.action(home_tab.NEW_ACTION)
     async def on_new(
@@ -64,16 +64,16 @@ def register_home_listeners(
 
     async def opened(team: str, body: dict[str, Any], action: dict[str, Any]) -> None:
         asker, target = _parse_button(team, body, action)
-        complaint = await dialogs.open(body["trigger_id"], asker, target.number, home=True)
+        complaint = await modal.open(body["trigger_id"], asker, target.number, from_home=True)
         if complaint is not None:
-            await homes.publish(asker.team_id, asker.user_id, complaint)
+            await home.publish(asker.team_id, asker.user_id, complaint)
 
     async def told(team: str, body: dict[str, Any], action: dict[str, Any], command: str) -> None:
         asker, target = _parse_button(team, body, action)
-        which = f"{target.number}" if target.mark is None else f"{target.number}@{target.mark}"
-        refused = await homes.refusal(asker)
-        said = refused or await answers.dispatch(f"{command} {which}", asker)
-        await homes.publish(asker.team_id, asker.user_id, said)
+        which = f"{target.number}" if target.fingerprint is None else f"{target.number}@{target.fingerprint}"
+        refused = await home.check_permission(asker)
+        said = refused or await router.dispatch(f"{command} {which}", asker)
+        await home.publish(asker.team_id, asker.user_id, said)
 
 
 def _parse_button(

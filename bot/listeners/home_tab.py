@@ -44,21 +44,21 @@ class HomeTab:
 
     def __init__(
         self,
-        store: NoticeRepository,
+        notices: NoticeRepository,
         subscriptions: SubscriptionRepository,
         incidents: IncidentRepository,
         clients: Mapping[str, SlackClient],
         clock: Callable[[], datetime],
-        sources: Callable[[], list[SourceStatus]],
+        source_statuses: Callable[[], list[SourceStatus]],
     ) -> None:
-        self._store = store
+        self._notices = notices
         self._subscriptions = subscriptions
         self._incidents = incidents
         self._clients = clients
         self._clock = clock
-        self._sources = sources
+        self._source_statuses = source_statuses
 
-    async def publish(self, team_id: str, user_id: str, said: Message | None = None) -> None:
+    async def publish(self, team_id: str, user_id: str, answer: Message | None = None) -> None:
         """Bring a person's home to the newest state; `said` is the answer to what they pressed."""
         try:
             client = get_client(self._clients, team_id)
@@ -66,28 +66,30 @@ class HomeTab:
             log.warning("home_not_published", reason=failure.reason)
             return
         try:
-            shown = await self._home(client, team_id, user_id, said)
+            shown = await self._build(client, team_id, user_id, answer)
         except StoreUnavailable:
             shown = home_tab.Home(
-                sources=self._source_states(),
+                sources=self._to_source_states(),
                 last_notice=None,
                 subscriptions=(),
                 newest=(),
-                said=helping.error_message("The store doesn't answer right now. Open this page again later."),
+                action_result=helping.error_message(
+                    "The store doesn't answer right now. Open this page again later."
+                ),
             )
         try:
             await client.publish_home(user_id, home_tab.view(shown, self._clock()))
         except SlackFailure as failure:
             log.warning("home_not_published", reason=failure.reason)
 
-    async def refusal(self, asker: CommandContext) -> Message | None:
+    async def check_permission(self, asker: CommandContext) -> Message | None:
         """Why somebody may not change a channel's subscriptions from outside of it; None if they may."""
         try:
             if asker.channel_id.startswith("D"):
                 own = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
                 allowed = any(s.created_by == asker.user_id for s in own)
             else:
-                channels = await get_client(self._clients, asker.team_id).channels_of(asker.user_id)
+                channels = await get_client(self._clients, asker.team_id).user_channels(asker.user_id)
                 allowed = asker.channel_id in channels
         except SlackFailure as failure:
             return helping.error_message(f"Slack doesn't tell which channels you are in ({failure.reason}).")
@@ -95,34 +97,34 @@ class HomeTab:
             return helping.error_message(STORE_UNAVAILABLE)
         return None if allowed else helping.error_message(NOT_IN_CHANNEL)
 
-    async def _home(
-        self, client: SlackClient, team_id: str, user_id: str, said: Message | None
+    async def _build(
+        self, client: SlackClient, team_id: str, user_id: str, answer: Message | None
     ) -> home_tab.Home:
         every = await self._subscriptions.for_team(team_id)
         problem = None
         channels: frozenset[str] = frozenset()
         try:
-            channels = await client.channels_of(user_id) if every else channels
+            channels = await client.user_channels(user_id) if every else channels
         except SlackFailure as failure:
             log.warning("channels_unknown", reason=failure.reason)
             problem = failure.reason
-        last = await self._store.last_notice()
+        last = await self._notices.last_notice()
         received = None if last is None else last.received
-        newest = await self._store.newest(category=Category.REAL, limit=home_tab.MAX_EVENTS)
+        newest = await self._notices.newest(category=Category.REAL, limit=home_tab.MAX_EVENTS)
         return home_tab.Home(
-            sources=self._source_states(),
+            sources=self._to_source_states(),
             last_notice=None
             if last is None or received is None
             else LastNotice(superevent_id=last.superevent_id, alert_type=last.alert_type, received=received),
             subscriptions=home_tab.visible_to(user_id, every, channels),
-            newest=newest or await self._store.newest(category=Category.MOCK, limit=home_tab.MAX_EVENTS),
+            newest=newest or await self._notices.newest(category=Category.MOCK, limit=home_tab.MAX_EVENTS),
             incidents=await self._incidents.open_incidents(),
             problem=problem,
-            said=said,
+            action_result=answer,
         )
 
-    def _source_states(self) -> tuple[SourceState, ...]:
+    def _to_source_states(self) -> tuple[SourceState, ...]:
         return tuple(
             SourceState(name=s.name, connected=s.connected, detail=s.detail, lag=s.lag)
-            for s in self._sources()
+            for s in self._source_statuses()
         )

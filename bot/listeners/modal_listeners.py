@@ -20,7 +20,7 @@ async def _is_modal_command(command: dict[str, Any]) -> bool:
     return _MODAL_COMMAND.fullmatch((command.get("text") or "").strip()) is not None
 
 
-def register_modal_listeners(app: AsyncApp, dialogs: SubscriptionModal) -> None:
+def register_modal_listeners(app: AsyncApp, modal: SubscriptionModal) -> None:
     """Register the listeners of the dialog; before those that take any command and any action."""
 
     @app.command("/gwevent", matchers=[_is_modal_command])
@@ -32,7 +32,7 @@ def register_modal_listeners(app: AsyncApp, dialogs: SubscriptionModal) -> None:
         match = _MODAL_COMMAND.fullmatch(command["text"].strip())
         assert match is not None, "the matcher saw to it"
         await _respond_if_failed(
-            respond, await dialogs.open(command["trigger_id"], asker, _parse_number(match[1]))
+            respond, await modal.open(command["trigger_id"], asker, _parse_number(match[1]))
         )
 
     @app.action(subscription_modal.OPEN_ACTION_PATTERN)
@@ -47,19 +47,19 @@ def register_modal_listeners(app: AsyncApp, dialogs: SubscriptionModal) -> None:
         asker = CommandContext(context_team(context), body["channel"]["id"], body["user"]["id"])
         match = subscription_modal.OPEN_ACTION_PATTERN.fullmatch(action["action_id"])
         number = None if match is None else _parse_number(match[1])
-        await _respond_if_failed(respond, await dialogs.open(body["trigger_id"], asker, number))
+        await _respond_if_failed(respond, await modal.open(body["trigger_id"], asker, number))
 
     @app.action(subscription_modal.PREVIEW_ACTION)
     async def on_preview(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        await dialogs.preview(context_team(context), body["view"])
+        await modal.preview(context_team(context), body["view"])
 
     @app.view(subscription_modal.CALLBACK_ID)
     async def on_submission(
         ack: AsyncAck, body: dict[str, Any], view: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         place = subscription_modal.parse_modal_context(view["private_metadata"])
-        await dialogs.submit(
+        await modal.submit(
             ack, CommandContext(context_team(context), place.channel_id, body["user"]["id"]), place, view
         )
 

@@ -35,14 +35,14 @@ SendEphemeral = Callable[[CommandContext, Message, str | None], Awaitable[bool]]
 
 def register_listeners(
     app: AsyncApp,
-    answers: CommandRouter,
-    revive: RequeueChannel,
-    observe: ToggleObserver,
-    homes: HomeTab,
-    dialogs: SubscriptionModal,
-    show: SendEphemeral | None = None,
+    router: CommandRouter,
+    requeue_channel: RequeueChannel,
+    toggle_observer: ToggleObserver,
+    home: HomeTab,
+    modal: SubscriptionModal,
+    send_ephemeral: SendEphemeral | None = None,
     *,
-    moved: OnChannelMoved | None = None,
+    on_channel_moved: OnChannelMoved | None = None,
 ) -> None:
     """Register every listener.
 
@@ -50,8 +50,8 @@ def register_listeners(
     superevent, user)` when somebody presses "I'm observing"; `show` shows an answer that holds a file;
     `moved(team, old, new)` is called when Slack gives a channel another id, and doesn't fail.
     """
-    modal_listeners.register_modal_listeners(app, dialogs)
-    home_listeners.register_home_listeners(app, answers, homes, dialogs)
+    modal_listeners.register_modal_listeners(app, modal)
+    home_listeners.register_home_listeners(app, router, home, modal)
 
     @app.command("/gwevent")
     async def on_command(
@@ -60,10 +60,10 @@ def register_listeners(
         # Slack waits 3 s for this and nothing else, so it comes before anything that can be slow.
         await ack()
         asker = CommandContext(context_team(context), command["channel_id"], command["user_id"])
-        message = await answers.dispatch(unescape(command.get("text") or ""), asker)
-        if show is not None and contains_file(message):
+        message = await router.dispatch(unescape(command.get("text") or ""), asker)
+        if send_ephemeral is not None and contains_file(message):
             # Nobody has shown that Slack takes files where slash commands are answered.
-            if await show(asker, message, None):
+            if await send_ephemeral(asker, message, None):
                 return
             message = without_files(message)
         await respond(**_message_body(message), response_type="ephemeral")
@@ -79,11 +79,11 @@ def register_listeners(
         asker = CommandContext(context_team(context), event["channel"], event["user"])
         # Ourselves only: whoever else is named may be the one to notify.
         text = re.sub(rf"<@{context.bot_user_id}(\|[^>]*)?>", " ", event.get("text") or "")
-        message = await answers.dispatch(unescape(text), asker)
+        message = await router.dispatch(unescape(text), asker)
         # Slash commands don't work inside threads; there people mention, and there they are answered.
         thread_ts = event.get("thread_ts")
-        if show is not None and contains_file(message):
-            await show(asker, message, thread_ts)
+        if send_ephemeral is not None and contains_file(message):
+            await send_ephemeral(asker, message, thread_ts)
             return
         await client.chat_postEphemeral(
             channel=event["channel"], user=event["user"], thread_ts=thread_ts, **_message_body(message)
@@ -101,7 +101,7 @@ def register_listeners(
         channel = body.get("channel") or {}
         asker = CommandContext(context_team(context), str(channel.get("id", "")), body["user"]["id"])
         # Asked again, not copied: what is posted is the newest state.
-        message = await answers.dispatch(unescape(str(action.get("value") or "")), asker, shared=True)
+        message = await router.dispatch(unescape(str(action.get("value") or "")), asker, shared=True)
         container = body.get("container") or {}
         await respond(
             **_message_body(message), response_type="in_channel", thread_ts=container.get("thread_ts")
@@ -112,7 +112,9 @@ def register_listeners(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        await observe(context_team(context), body["channel"]["id"], str(action["value"]), body["user"]["id"])
+        await toggle_observer(
+            context_team(context), body["channel"]["id"], str(action["value"]), body["user"]["id"]
+        )
 
     @app.action(END_ACTION_PATTERN)
     async def on_end(
@@ -125,8 +127,8 @@ def register_listeners(
         await ack()
         asker = CommandContext(context_team(context), body["channel"]["id"], body["user"]["id"])
         # The button names what it ends, and what that was when it was shown.
-        message = await answers.dispatch(
-            f"unsubscribe {action.get('value') or ''}", asker, longest=MAX_COMMAND_CHARS
+        message = await router.dispatch(
+            f"unsubscribe {action.get('value') or ''}", asker, max_length=MAX_COMMAND_CHARS
         )
         await respond(
             **_message_body(message),
@@ -145,23 +147,25 @@ def register_listeners(
     async def on_joined(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
         if event.get("user") == context.bot_user_id:
-            await revive(context_team(context), event["channel"])
+            await requeue_channel(context_team(context), event["channel"])
 
     @app.event("channel_unarchive")
     async def on_unarchived(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        await revive(context_team(context), event["channel"])
+        await requeue_channel(context_team(context), event["channel"])
 
     @app.event("group_unarchive")
     async def on_private_unarchived(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        await revive(context_team(context), event["channel"])
+        await requeue_channel(context_team(context), event["channel"])
 
     @app.event("channel_id_changed")
     async def on_moved(ack: AsyncAck, event: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        if moved is not None:
-            await moved(context_team(context), str(event["old_channel_id"]), str(event["new_channel_id"]))
+        if on_channel_moved is not None:
+            await on_channel_moved(
+                context_team(context), str(event["old_channel_id"]), str(event["new_channel_id"])
+            )
 
     @app.event(re.compile(r".*"))
     async def on_other_event(ack: AsyncAck) -> None:

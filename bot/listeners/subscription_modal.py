@@ -40,31 +40,31 @@ class SubscriptionModal:
 
     def __init__(
         self,
-        answers: CommandRouter,
+        router: CommandRouter,
         subscriptions: SubscriptionRepository,
         clients: Mapping[str, SlackClient],
-        homes: HomeTab,
+        home: HomeTab,
         *,
-        patience_s: float = SUBMIT_TIMEOUT_S,
+        submit_timeout_s: float = SUBMIT_TIMEOUT_S,
     ) -> None:
-        self._answers = answers
+        self._router = router
         self._subscriptions = subscriptions
         self._clients = clients
-        self._homes = homes
-        self._patience_s = patience_s
+        self._home_tab = home
+        self._submit_timeout_s = submit_timeout_s
 
     async def open(
-        self, trigger_id: str, asker: CommandContext, number: int | None = None, *, home: bool = False
+        self, trigger_id: str, asker: CommandContext, number: int | None = None, *, from_home: bool = False
     ) -> Message | None:
         """Open it for a new subscription of a channel, or for one of its own; what to say if that fails.
 
         `home` says that the asker isn't in the channel at this moment, so that Slack must be asked whether
         they may.
         """
-        place = ModalContext(channel_id=asker.channel_id, number=number, home=home)
+        place = ModalContext(channel_id=asker.channel_id, number=number, from_home=from_home)
         try:
             client = get_client(self._clients, asker.team_id)
-            if number is None and not home:
+            if number is None and not from_home:
                 await client.open_view(
                     trigger_id, subscription_modal.view(place, SubscriptionForm(), Preview())
                 )
@@ -73,41 +73,47 @@ class SubscriptionModal:
             view_id = await client.open_view(
                 trigger_id, subscription_modal.loading_page(place, "One moment …")
             )
-            await client.update_view(view_id, await self._filled(place, asker))
+            await client.update_view(view_id, await self._build_view(place, asker))
         except SlackFailure as failure:
             log.warning("dialog_not_opened", reason=failure.reason)
             return helping.error_message(f"Slack didn't open the dialog ({failure.reason}). Try again.")
         return None
 
-    async def _filled(self, place: ModalContext, asker: CommandContext) -> subscription_modal.View:
+    async def _build_view(
+        self, modal_context: ModalContext, asker: CommandContext
+    ) -> subscription_modal.View:
         """The dialog for what is there already, or a page that says why there is none."""
-        refused = await self._homes.refusal(asker) if place.home else None
+        refused = await self._home_tab.check_permission(asker) if modal_context.from_home else None
         if refused is not None:
-            return subscription_modal.result_page(place, refused)
-        if place.number is None:
-            return subscription_modal.view(place, SubscriptionForm(), Preview())
+            return subscription_modal.result_page(modal_context, refused)
+        if modal_context.number is None:
+            return subscription_modal.view(modal_context, SubscriptionForm(), Preview())
         try:
             here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
-            former = await self._subscriptions.former(asker.team_id, asker.channel_id, place.number)
+            former = await self._subscriptions.get_by_former_number(
+                asker.team_id, asker.channel_id, modal_context.number
+            )
         except StoreUnavailable:
-            return subscription_modal.result_page(place, helping.error_message(STORE_UNAVAILABLE))
-        found = _find_by_number(here, place.number)
+            return subscription_modal.result_page(modal_context, helping.error_message(STORE_UNAVAILABLE))
+        found = _find_by_number(here, modal_context.number)
         if found is None and former is not None:
             return subscription_modal.result_page(
-                place, subscription_messages.renumbered(place.number, former)
+                modal_context, subscription_messages.renumbered(modal_context.number, former)
             )
         if found is None:
             return subscription_modal.result_page(
-                place, subscription_messages.no_such_number(str(place.number), here)
+                modal_context, subscription_messages.no_such_number(str(modal_context.number), here)
             )
         return subscription_modal.view(
-            place, form_from_criteria(found.criteria), Preview(criteria=found.criteria, stored=True)
+            modal_context,
+            form_from_criteria(found.criteria),
+            Preview(criteria=found.criteria, is_stored=True),
         )
 
-    def read(self, view: Mapping[str, Any]) -> Criteria:
+    def parse_criteria(self, view: Mapping[str, Any]) -> Criteria:
         """What was entered. Raises InvalidForm."""
         return criteria_from_form(
-            subscription_modal.parse_form(view["state"]["values"]), self._answers.criteria
+            subscription_modal.parse_form(view["state"]["values"]), self._router.parse_criteria
         )
 
     async def preview(self, team_id: str, view: Mapping[str, Any]) -> None:
@@ -116,65 +122,73 @@ class SubscriptionModal:
         form = subscription_modal.parse_form(view["state"]["values"])
 
         async def show(preview: Preview) -> None:
-            await self._show(team_id, view["id"], subscription_modal.view(place, form, preview))
+            await self._update_view(team_id, view["id"], subscription_modal.view(place, form, preview))
 
         try:
-            criteria = self.read(view)
+            criteria = self.parse_criteria(view)
         except InvalidForm as error:
             await show(Preview(errors=error.errors))
             return
         if map_queries(criteria.filter):
             # Maps take seconds, words don't.
-            await show(Preview(criteria=criteria, testing=True))
-        tested = await self._answers.dispatch(
-            f"test {criteria.canonical_without_mentions}", None, longest=MAX_COMMAND_CHARS
+            await show(Preview(criteria=criteria, is_backtesting=True))
+        tested = await self._router.dispatch(
+            f"test {criteria.canonical_without_mentions}", None, max_length=MAX_COMMAND_CHARS
         )
-        await show(Preview(criteria=criteria, tested=tested))
+        await show(Preview(criteria=criteria, backtest=tested))
 
     async def submit(
-        self, ack: AsyncAck, asker: CommandContext, place: ModalContext, view: Mapping[str, Any]
+        self, ack: AsyncAck, asker: CommandContext, modal_context: ModalContext, view: Mapping[str, Any]
     ) -> None:
         """Do what was submitted, as the command in the channel does, and say there what became of it.
 
         Words that can't be read are said at their inputs.
         """
         try:
-            criteria = self.read(view)
+            criteria = self.parse_criteria(view)
         except InvalidForm as error:
             await ack(response_action="errors", errors=error.errors)
             return
-        work = asyncio.create_task(self._submit(asker, place, criteria))
-        done, _ = await asyncio.wait([work], timeout=self._patience_s)
+        work = asyncio.create_task(self._submit(asker, modal_context, criteria))
+        done, _ = await asyncio.wait([work], timeout=self._submit_timeout_s)
         if done:
-            await ack(response_action="update", view=subscription_modal.result_page(place, work.result()))
+            await ack(
+                response_action="update", view=subscription_modal.result_page(modal_context, work.result())
+            )
         else:
             # True also if Slack should take this for newer than the update that follows.
-            await ack(response_action="update", view=subscription_modal.loading_page(place, _STILL_RUNNING))
-            await self._show(asker.team_id, view["id"], subscription_modal.result_page(place, await work))
-        if place.home:
-            await self._homes.publish(asker.team_id, asker.user_id)
+            await ack(
+                response_action="update", view=subscription_modal.loading_page(modal_context, _STILL_RUNNING)
+            )
+            await self._update_view(
+                asker.team_id, view["id"], subscription_modal.result_page(modal_context, await work)
+            )
+        if modal_context.from_home:
+            await self._home_tab.publish(asker.team_id, asker.user_id)
 
-    async def _submit(self, asker: CommandContext, place: ModalContext, criteria: Criteria) -> Message:
-        refused = await self._homes.refusal(asker) if place.home else None
-        return refused or await self._save(asker, place, criteria)
+    async def _submit(
+        self, asker: CommandContext, modal_context: ModalContext, criteria: Criteria
+    ) -> Message:
+        refused = await self._home_tab.check_permission(asker) if modal_context.from_home else None
+        return refused or await self._save(asker, modal_context, criteria)
 
-    async def _save(self, asker: CommandContext, place: ModalContext, criteria: Criteria) -> Message:
-        if place.number is None:
-            return await self._answers.dispatch(
-                f"subscribe {criteria.canonical}", asker, longest=MAX_COMMAND_CHARS
+    async def _save(self, asker: CommandContext, modal_context: ModalContext, criteria: Criteria) -> Message:
+        if modal_context.number is None:
+            return await self._router.dispatch(
+                f"subscribe {criteria.canonical}", asker, max_length=MAX_COMMAND_CHARS
             )
         try:
             here = await self._subscriptions.for_channel(asker.team_id, asker.channel_id)
         except StoreUnavailable:
             return helping.error_message(STORE_UNAVAILABLE)
-        found = _find_by_number(here, place.number)
+        found = _find_by_number(here, modal_context.number)
         if found is not None and same_criteria(found.criteria, criteria):
             return subscription_messages.unchanged(found)
-        return await self._answers.dispatch(
-            f"edit {place.number} {criteria.canonical}", asker, longest=MAX_COMMAND_CHARS
+        return await self._router.dispatch(
+            f"edit {modal_context.number} {criteria.canonical}", asker, max_length=MAX_COMMAND_CHARS
         )
 
-    async def _show(self, team_id: str, view_id: str, view: subscription_modal.View) -> None:
+    async def _update_view(self, team_id: str, view_id: str, view: subscription_modal.View) -> None:
         try:
             await get_client(self._clients, team_id).update_view(view_id, view)
         except SlackFailure as failure:

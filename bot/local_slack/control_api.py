@@ -63,15 +63,15 @@ class ControlApi:
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Put them into an application."""
-        router.add_post("/sandbox/control/{verb}", self._steer)
+        router.add_post("/sandbox/control/{verb}", self._run_command)
         router.add_get("/sandbox/control/messages", self._messages)
         router.add_get("/sandbox/control/ephemerals", self._ephemerals)
         router.add_get("/sandbox/control/calls", self._calls)
         router.add_get("/sandbox/control/envelopes", self._envelopes)
         router.add_get("/sandbox/control/sockets", self._sockets)
-        router.add_get("/sandbox/control/about", self._about)
+        router.add_get("/sandbox/control/about", self._connection_info)
 
-    async def _steer(self, request: web.Request) -> web.Response:
+    async def _run_command(self, request: web.Request) -> web.Response:
         verb = request.match_info["verb"]
         try:
             body = await request.json()
@@ -82,7 +82,7 @@ class ControlApi:
         wait = body.pop("wait", 0.0)
         try:
             if verb == "limits":
-                self._local_slack.rates.on = bool(body.get("on", True))
+                self._local_slack.rate_limiter.enabled = bool(body.get("on", True))
                 result = None
             elif verb == "file_delay":
                 self._local_slack.file_server.delay = float(body["seconds"])
@@ -107,20 +107,20 @@ class ControlApi:
         return await result if inspect.isawaitable(result) else result
 
     async def _messages(self, request: web.Request) -> web.Response:
-        return self._read(
+        return self._respond(
             lambda: self._local_slack.messages(request.query["channel"], request.query.get("thread_ts"))
         )
 
     async def _ephemerals(self, request: web.Request) -> web.Response:
-        return self._read(
+        return self._respond(
             lambda: self._local_slack.ephemerals(request.query["channel"], request.query.get("user"))
         )
 
     async def _calls(self, request: web.Request) -> web.Response:
-        return self._read(lambda: [asdict(call) for call in self._local_slack.calls[_since(request) :]])
+        return self._respond(lambda: [asdict(call) for call in self._local_slack.calls[_since(request) :]])
 
     async def _envelopes(self, request: web.Request) -> web.Response:
-        return self._read(
+        return self._respond(
             lambda: [asdict(envelope) for envelope in self._local_slack.envelopes[_since(request) :]]
         )
 
@@ -128,10 +128,10 @@ class ControlApi:
         sockets = self._local_slack.sockets
         return web.json_response({"open": sockets.count, "opened": sockets.opened})
 
-    async def _about(self, request: web.Request) -> web.Response:
+    async def _connection_info(self, request: web.Request) -> web.Response:
         return web.json_response(connection_info(self._local_slack))
 
-    def _read(self, read: Callable[[], Any]) -> web.Response:
+    def _respond(self, read: Callable[[], Any]) -> web.Response:
         try:
             return web.json_response(read())
         except ApiError as refusal:
@@ -168,7 +168,7 @@ async def _action_json(done: ActionResult, wait: object) -> Json:
     """What was done; with `wait` seconds, after the app's first answer."""
     if done.ok and done.response_url is not None and isinstance(wait, int | float) and wait > 0:
         try:
-            await done.answer(min(float(wait), 60.0))
+            await done.wait_for_answer(min(float(wait), 60.0))
         except TimeoutError:
             await asyncio.sleep(0)
     return done.to_json()

@@ -14,11 +14,11 @@ class ApiError(Exception):
     def __init__(self, error: str, **beside: Any) -> None:
         super().__init__(error)
         self.error = error
-        self.beside = beside
+        self.extra = beside
 
     def body(self) -> Json:
         """The answer of the Web API: `ok` false, `error`, and the rest."""
-        return {"ok": False, "error": self.error, **self.beside}
+        return {"ok": False, "error": self.error, **self.extra}
 
 
 def refuse_with_messages(error: str, messages: list[str]) -> ApiError:

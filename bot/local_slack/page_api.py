@@ -133,10 +133,12 @@ def stream_event(workspace: Workspace, change: Change, user_id: str) -> Json | N
 class PageApi:
     """The routes of the page."""
 
-    def __init__(self, workspaces: Mapping[str, Workspace], config: AppConfig, hands: UserActions) -> None:
+    def __init__(
+        self, workspaces: Mapping[str, Workspace], config: AppConfig, user_actions: UserActions
+    ) -> None:
         self._workspaces = workspaces
         self._config = config
-        self._hands = hands
+        self._user_actions = user_actions
         self._streams: set[asyncio.Queue[str | None]] = set()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -147,19 +149,19 @@ class PageApi:
         router.add_get("/sandbox/state", self._state)
         router.add_get("/sandbox/events", self._events)
         router.add_get("/sandbox/file/{file}", self._file)
-        router.add_post("/sandbox/say", self._act(self._say))
-        router.add_post("/sandbox/press", self._act(self._press))
-        router.add_post("/sandbox/view/submit", self._act(self._submit))
-        router.add_post("/sandbox/view/close", self._act(self._close))
-        router.add_post("/sandbox/view/action", self._act(self._view_action))
-        router.add_post("/sandbox/home/open", self._act(self._open_home))
+        router.add_post("/sandbox/say", self._user_action(self._say))
+        router.add_post("/sandbox/press", self._user_action(self._press))
+        router.add_post("/sandbox/view/submit", self._user_action(self._submit))
+        router.add_post("/sandbox/view/close", self._user_action(self._close))
+        router.add_post("/sandbox/view/action", self._user_action(self._view_action))
+        router.add_post("/sandbox/home/open", self._user_action(self._open_home))
 
     def close(self) -> None:
         """End the streams."""
         for stream in self._streams:
             stream.put_nowait(None)
 
-    def find(self, user_id: str | None, team_id: str | None = None) -> tuple[Workspace, User]:
+    def find_user(self, user_id: str | None, team_id: str | None = None) -> tuple[Workspace, User]:
         """The person and their workspace; the first of them where none is named. Raises `user_not_found`."""
         for workspace in self._workspaces.values():
             if team_id in (None, "", workspace.id):
@@ -189,7 +191,7 @@ class PageApi:
 
     async def _state(self, request: web.Request) -> web.Response:
         try:
-            workspace, user = self.find(request.query.get("user"), request.query.get("team"))
+            workspace, user = self.find_user(request.query.get("user"), request.query.get("team"))
         except ApiError as refusal:
             return web.json_response(refusal.body(), status=404)
         return web.json_response(user_state(workspace, self._config, user))
@@ -205,7 +207,7 @@ class PageApi:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         try:
-            workspace, user = self.find(request.query.get("user"), request.query.get("team"))
+            workspace, user = self.find_user(request.query.get("user"), request.query.get("team"))
         except ApiError as refusal:
             return web.json_response(refusal.body(), status=404)
         stream: asyncio.Queue[str | None] = asyncio.Queue()
@@ -231,7 +233,7 @@ class PageApi:
             self._streams.discard(stream)
         return response
 
-    def _act(self, act: Callable[[Workspace, str, Json], Any]) -> Callable[[web.Request], Any]:
+    def _user_action(self, act: Callable[[Workspace, str, Json], Any]) -> Callable[[web.Request], Any]:
         """A route that does something for the person that the body names."""
 
         async def handler(request: web.Request) -> web.Response:
@@ -242,7 +244,7 @@ class PageApi:
             if not isinstance(body, dict):
                 return web.json_response({"ok": False, "error": "invalid_json"}, status=400)
             try:
-                workspace, user = self.find(body.get("user"), body.get("team"))
+                workspace, user = self.find_user(body.get("user"), body.get("team"))
                 done: ActionResult = await act(workspace, user.id, body)
             except ApiError as refusal:
                 return web.json_response(refusal.body())
@@ -252,26 +254,28 @@ class PageApi:
 
     async def _say(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
         channel, text = str(body.get("channel")), str(body.get("text") or "")
-        return await self._hands.say(workspace, user_id, channel, text, body.get("thread_ts") or None)
+        return await self._user_actions.say(workspace, user_id, channel, text, body.get("thread_ts") or None)
 
     async def _press(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
         channel, ts, action_id = (str(body.get(key)) for key in ("channel", "ts", "action_id"))
-        return await self._hands.press(workspace, user_id, channel, ts, action_id, **_choice(body))
+        return await self._user_actions.press(workspace, user_id, channel, ts, action_id, **_choice(body))
 
     async def _submit(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
-        return await self._hands.submit(workspace, user_id, str(body.get("view_id")), body.get("state"))
+        return await self._user_actions.submit(
+            workspace, user_id, str(body.get("view_id")), body.get("state")
+        )
 
     async def _close(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
-        return await self._hands.close(workspace, user_id, str(body.get("view_id")))
+        return await self._user_actions.close(workspace, user_id, str(body.get("view_id")))
 
     async def _view_action(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
         view_id, action_id = str(body.get("view_id")), str(body.get("action_id"))
-        return await self._hands.view_action(
+        return await self._user_actions.view_action(
             workspace, user_id, view_id, action_id, state=body.get("state"), **_choice(body)
         )
 
     async def _open_home(self, workspace: Workspace, user_id: str, body: Json) -> ActionResult:
-        return self._hands.open_home(workspace, user_id)
+        return self._user_actions.open_home(workspace, user_id)
 
 
 def _choice(body: Json) -> Json:

@@ -71,38 +71,38 @@ class LocalSlack:
         self.workspaces: dict[str, Workspace] = {}
         """By team id."""
         self.file_server = FileServer(self.workspaces, file_delay)
-        self.rates = RateLimiter(on=limits, minute=minute)
+        self.rate_limiter = RateLimiter(enabled=limits, minute=minute)
         self.faults = Faults()
         self._port = 0
         self._runner: web.AppRunner | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._changed = asyncio.Event()
+        self._change_event = asyncio.Event()
         triggers = TriggerIds()
-        self.sockets = SocketModeServer(APP_ID, self._notice)
+        self.sockets = SocketModeServer(APP_ID, self._notify_waiters)
         self._response_urls = ResponseUrls(self.workspaces)
-        self.outgoing = RequestDelivery(self.sockets)
+        self.delivery = RequestDelivery(self.sockets)
         self.oauth = OAuth(self.workspaces, self.install)
-        self.events = EventsApi(self.outgoing, self.config.events, self._start)
+        self.events = EventsApi(self.delivery, self.config.events, self._spawn)
         self._web_api = WebApi(
             self.workspaces,
-            rates=self.rates,
+            rate_limiter=self.rate_limiter,
             faults=self.faults,
-            triggers=triggers,
+            trigger_ids=triggers,
             app_token=self.app_token,
-            connect=self.sockets.ticket,
+            connect=self.sockets.create_url,
             exchange=self.oauth.exchange,
-            settle_file=self.file_server.settle,
-            on_call=self._notice,
+            settle_file=self.file_server.mark_ready_later,
+            on_call=self._notify_waiters,
         )
-        self._hands = UserActions(
+        self._user_actions = UserActions(
             self.config,
-            outgoing=self.outgoing,
-            triggers=triggers,
+            delivery=self.delivery,
+            trigger_ids=triggers,
             response_urls=self._response_urls,
             events=self.events,
             wait=self.wait_for,
         )
-        self._page = PageApi(self.workspaces, self.config, self._hands)
+        self._page = PageApi(self.workspaces, self.config, self._user_actions)
         self.workspace = self.add_team(team)
         self.user = self.workspace.add_user("observer", "Olivia Observer").id
         """The person who acts where none is named."""
@@ -194,9 +194,9 @@ class LocalSlack:
         )
         if installed:
             self.install(workspace, self.config.scopes)
-        workspace.listeners.append(self._heed)
+        workspace.listeners.append(self._on_change)
         self.workspaces[team_id] = workspace
-        self.events.heed(workspace)
+        self.events.watch(workspace)
         return workspace
 
     def install(self, workspace: Workspace, scopes: Collection[str]) -> str:
@@ -265,7 +265,7 @@ class LocalSlack:
     ) -> ActionResult:
         """Type a slash command; what the app answers later comes with `await done.answer()`."""
         workspace, _ = self.find(channel)
-        return await self._hands.command(
+        return await self._user_actions.command(
             workspace, self._who(workspace, user), channel, command, text, thread_ts
         )
 
@@ -274,7 +274,7 @@ class LocalSlack:
     ) -> ActionResult:
         """Type a message; one that starts with "/" is a slash command."""
         workspace, _ = self.find(channel)
-        return await self._hands.say(workspace, self._who(workspace, user), channel, text, thread_ts)
+        return await self._user_actions.say(workspace, self._who(workspace, user), channel, text, thread_ts)
 
     async def press(
         self,
@@ -290,7 +290,7 @@ class LocalSlack:
         """Press a button of a message or an ephemeral answer."""
         workspace, _ = self.find(channel)
         who = self._who(workspace, user)
-        return await self._hands.press(
+        return await self._user_actions.press(
             workspace, who, channel, ts, action_id, block_id=block_id, value=value, chosen=chosen
         )
 
@@ -306,30 +306,30 @@ class LocalSlack:
         self, values: Json | None = None, *, view_id: str | None = None, user: str | None = None
     ) -> ActionResult:
         """Submit the open dialog; `values` is {block_id: {action_id: {"type": …, "value": …}}}."""
-        workspace, who = self._page.find(user)
+        workspace, who = self._page.find_user(user)
         found = view_id or (workspace.modals[who.id][-1].id if workspace.modals.get(who.id) else "")
-        return await self._hands.submit(workspace, who.id, found, values)
+        return await self._user_actions.submit(workspace, who.id, found, values)
 
     async def close_view(self, *, user: str | None = None) -> ActionResult:
         """Close the open dialog."""
-        workspace, who = self._page.find(user)
+        workspace, who = self._page.find_user(user)
         stack = workspace.modals.get(who.id)
-        return await self._hands.close(workspace, who.id, stack[-1].id if stack else "")
+        return await self._user_actions.close(workspace, who.id, stack[-1].id if stack else "")
 
     async def view_action(
         self, action_id: str, value: str | None = None, *, view_id: str | None = None, user: str | None = None
     ) -> ActionResult:
         """Press a button of the open dialog, or else of the home tab."""
-        workspace, who = self._page.find(user)
+        workspace, who = self._page.find_user(user)
         shown = self.view(who.id) or self.home(who.id) or {"id": ""}
-        return await self._hands.view_action(
+        return await self._user_actions.view_action(
             workspace, who.id, view_id or shown["id"], action_id, value=value
         )
 
     def open_home(self, user: str | None = None) -> ActionResult:
         """Look at the app's home tab."""
-        workspace, who = self._page.find(user)
-        return self._hands.open_home(workspace, who.id)
+        workspace, who = self._page.find_user(user)
+        return self._user_actions.open_home(workspace, who.id)
 
     # What there is
 
@@ -347,7 +347,7 @@ class LocalSlack:
 
     def state(self, user: str | None = None) -> Json:
         """Everything that a person sees, as the page gets it."""
-        workspace, who = self._page.find(user)
+        workspace, who = self._page.find_user(user)
         return user_state(workspace, self.config, who)
 
     @property
@@ -367,7 +367,7 @@ class LocalSlack:
         """
         async with asyncio.timeout(timeout):
             while True:
-                changed = self._changed
+                changed = self._change_event
                 value = predicate()
                 if value:
                     return value
@@ -421,9 +421,9 @@ class LocalSlack:
 
         Raises ValueError where the address doesn't answer Slack's challenge.
         """
-        self.outgoing.request_url = request_url
-        if request_url is not None and not await self.outgoing.verify():
-            self.outgoing.request_url = None
+        self.delivery.request_url = request_url
+        if request_url is not None and not await self.delivery.verify_url():
+            self.delivery.request_url = None
             raise ValueError(f"{request_url} doesn't answer the challenge.")
 
     def revoke_token(self, error: str = "token_revoked", *, team: str | None = None) -> None:
@@ -446,7 +446,7 @@ class LocalSlack:
 
     def settle_file(self, file_id: str) -> None:
         """Make an upload ready now; with an infinite delay, uploads wait for this."""
-        self.file_server.settle_now(file_id)
+        self.file_server.mark_ready(file_id)
 
     def grant(self, scope: str, *, team: str | None = None) -> None:
         """Give the token a scope."""
@@ -461,15 +461,15 @@ class LocalSlack:
     def _who(self, workspace: Workspace, user: str | None) -> str:
         return user or workspace.people()[0].id
 
-    def _heed(self, change: Change) -> None:
-        self._notice()
+    def _on_change(self, change: Change) -> None:
+        self._notify_waiters()
 
-    def _notice(self) -> None:
+    def _notify_waiters(self) -> None:
         """Something changed: wake whoever waits."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._change_event.set()
+        self._change_event = asyncio.Event()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -14,7 +14,7 @@ def add_external_member(workspace: Workspace, channel: Channel, team: str, name:
     workspace.users[person.id] = person
     channel.shared_with.add(team)
     channel.members.add(person.id)
-    workspace.tell(Change("channel", channel))
+    workspace.notify(Change("channel", channel))
     return person
 
 
@@ -26,7 +26,7 @@ def change_channel_id(workspace: Workspace, channel: Channel) -> str:
     workspace.channels[channel.id] = channel
     for message in (*channel.messages.values(), *channel.ephemerals.values()):
         message.channel = channel.id
-    workspace.tell(Change("channel_id_changed", channel, old_id=old))
+    workspace.notify(Change("channel_id_changed", channel, old_id=old))
     return channel.id
 
 

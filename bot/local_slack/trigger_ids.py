@@ -17,7 +17,7 @@ LIFETIME_S = 3.0
 class _Trigger:
     team: str
     user: str
-    born: float
+    created_at: float
     used: bool = False
 
 
@@ -26,25 +26,25 @@ class TriggerIds:
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._known: dict[str, _Trigger] = {}
+        self._trigger_ids: dict[str, _Trigger] = {}
 
-    def new(self, team: str, user: str) -> str:
+    def create(self, team: str, user: str) -> str:
         """A new trigger id for what this person just did."""
         trigger_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
-        self._known[trigger_id] = _Trigger(team, user, self._clock())
+        self._trigger_ids[trigger_id] = _Trigger(team, user, self._clock())
         return trigger_id
 
-    def exchange(self, trigger_id: str, team: str) -> str:
+    def redeem(self, trigger_id: str, team: str) -> str:
         """Use a trigger id; whose it is.
 
         Raises ApiError: `invalid_trigger_id`, `expired_trigger_id`, `exchanged_trigger_id`.
         """
-        trigger = self._known.get(trigger_id)
+        trigger = self._trigger_ids.get(trigger_id)
         if trigger is None or trigger.team != team:
             raise ApiError("invalid_trigger_id")
         if trigger.used:
             raise ApiError("exchanged_trigger_id")
-        if self._clock() - trigger.born > LIFETIME_S:
+        if self._clock() - trigger.created_at > LIFETIME_S:
             raise ApiError("expired_trigger_id")
         trigger.used = True
         return trigger.user

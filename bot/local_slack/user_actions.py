@@ -43,29 +43,31 @@ class ActionResult:
     wait: WaitFor | None = None
 
     @property
-    def shown(self) -> list[Json]:
+    def answers(self) -> list[Json]:
         """What the app answered by acknowledgement or response URL so far, as the page has it."""
-        return [] if self.response_url is None else [to_page(message) for message in self.response_url.shown]
+        return (
+            [] if self.response_url is None else [to_page(message) for message in self.response_url.messages]
+        )
 
     @property
     def ephemerals(self) -> list[Json]:
         """Of `shown`, what the person alone sees."""
-        return [message for message in self.shown if message["ephemeral"]]
+        return [message for message in self.answers if message["ephemeral"]]
 
     @property
     def acked_after(self) -> float | None:
         """Seconds until the app acknowledged; None where it didn't."""
         return None if self.envelope is None else self.envelope.acked_after
 
-    async def answer(self, timeout: float = 5.0) -> Json:  # noqa: ASYNC109
+    async def wait_for_answer(self, timeout: float = 5.0) -> Json:  # noqa: ASYNC109
         """The first answer, waited for at most `timeout` seconds. Raises TimeoutError."""
         assert self.wait is not None
-        shown: list[Json] = await self.wait(lambda: self.shown, timeout)
+        shown: list[Json] = await self.wait(lambda: self.answers, timeout)
         return shown[0]
 
     def to_json(self) -> Json:
         """For the page and the control API."""
-        body: Json = {"ok": self.ok, "shown": self.shown, "acked_after": self.acked_after}
+        body: Json = {"ok": self.ok, "shown": self.answers, "acked_after": self.acked_after}
         if self.error is not None:
             body["error"] = self.error
         if self.errors:
@@ -112,15 +114,15 @@ class UserActions:
         self,
         config: AppConfig,
         *,
-        outgoing: RequestDelivery,
-        triggers: TriggerIds,
+        delivery: RequestDelivery,
+        trigger_ids: TriggerIds,
         response_urls: ResponseUrls,
         events: EventsApi,
         wait: WaitFor,
     ) -> None:
         self._config = config
-        self._outgoing = outgoing
-        self._triggers = triggers
+        self._delivery = delivery
+        self._trigger_ids = trigger_ids
         self._response_urls = response_urls
         self._events = events
         self._wait = wait
@@ -129,7 +131,7 @@ class UserActions:
         self, workspace: Workspace, user_id: str, channel_id: str, text: str, thread_ts: str | None = None
     ) -> ActionResult:
         """Type into the box of a channel or a thread; a text that starts with "/" is a slash command."""
-        channel = self._place(workspace, user_id, channel_id)
+        channel = self._channel_for_typing(workspace, user_id, channel_id)
         if not text.strip():
             raise ApiError("no_text")
         if text.startswith("/"):
@@ -142,7 +144,7 @@ class UserActions:
         bot = workspace.bot
         if f"<@{bot.id}>" in words and bot.id not in channel.members:
             notice = f"You mentioned <@{bot.id}>, but they're not in this channel."
-            workspace.show(Draft(channel.id, SLACKBOT, notice, thread_ts=thread_ts), user_id)
+            workspace.post_ephemeral(Draft(channel.id, SLACKBOT, notice, thread_ts=thread_ts), user_id)
         return ActionResult(True, message=message, wait=self._wait)
 
     async def command(
@@ -155,27 +157,29 @@ class UserActions:
         thread_ts: str | None = None,
     ) -> ActionResult:
         """Type a slash command."""
-        channel = self._place(workspace, user_id, channel_id)
+        channel = self._channel_for_typing(workspace, user_id, channel_id)
         known = next((known for known in self._config.commands if known.command == command), None)
         if not workspace.bot_token:
             known = None
         if thread_ts is not None:
-            return self._slackbot(
+            return self._post_slackbot_error(
                 workspace, channel, user_id, "not_in_thread", _IN_THREAD.format(command), thread_ts
             )
         if known is None:
-            return self._slackbot(workspace, channel, user_id, "invalid_command", _UNKNOWN.format(command))
-        response_url = self._response_urls.new(workspace.id, channel.id, user_id)
+            return self._post_slackbot_error(
+                workspace, channel, user_id, "invalid_command", _UNKNOWN.format(command)
+            )
+        response_url = self._response_urls.create(workspace.id, channel.id, user_id)
         payload = self._command_payload(workspace, channel, user_id, known, text, response_url)
-        envelope = await self._outgoing.deliver("slash_commands", payload, takes_answer=True)
+        envelope = await self._delivery.deliver("slash_commands", payload, takes_answer=True)
         if envelope.outcome != "acknowledged":
             assert envelope.outcome is not None
             words = f"`{command}` failed with the error `{envelope.outcome}`"
-            done = self._slackbot(workspace, channel, user_id, envelope.outcome, words)
+            done = self._post_slackbot_error(workspace, channel, user_id, envelope.outcome, words)
             done.envelope, done.response_url = envelope, response_url
             return done
         if envelope.answer:
-            self._response_urls.answer(response_url, envelope.answer)
+            self._response_urls.apply_answer(response_url, envelope.answer)
         return ActionResult(True, envelope=envelope, response_url=response_url, wait=self._wait)
 
     def _command_payload(
@@ -201,10 +205,10 @@ class UserActions:
             "api_app_id": workspace.app_id,
             "is_enterprise_install": "false",
             "response_url": response_url.url,
-            "trigger_id": self._triggers.new(workspace.id, user_id),
+            "trigger_id": self._trigger_ids.create(workspace.id, user_id),
         }
 
-    def _slackbot(
+    def _post_slackbot_error(
         self,
         workspace: Workspace,
         channel: Channel,
@@ -213,7 +217,7 @@ class UserActions:
         words: str,
         thread_ts: str | None = None,
     ) -> ActionResult:
-        workspace.show(Draft(channel.id, SLACKBOT, words, thread_ts=thread_ts), user_id)
+        workspace.post_ephemeral(Draft(channel.id, SLACKBOT, words, thread_ts=thread_ts), user_id)
         return ActionResult(False, error, wait=self._wait)
 
     async def press(
@@ -233,7 +237,7 @@ class UserActions:
         `value` tells buttons of one action_id apart, or names the option of a select; `chosen` are keys
         such as `selected_option`. Raises ApiError: `message_not_found`, `no_such_action`.
         """
-        channel = self._place(workspace, user_id, channel_id, archived=True)
+        channel = self._channel_for_typing(workspace, user_id, channel_id, archived=True)
         message = channel.ephemerals.get(ts)
         if message is None or message.seen_by != user_id:
             message = workspace.message(channel, ts)
@@ -241,8 +245,8 @@ class UserActions:
         selection = {key: item for key, item in action.items() if key == "type" or key in _SELECTIONS}
         if len(selection) > 1:
             message.chosen.setdefault(action["block_id"], {})[action_id] = selection
-        response_url = self._response_urls.new(workspace.id, channel.id, user_id, message)
-        payload = self._interaction(workspace, user_id, "block_actions") | {
+        response_url = self._response_urls.create(workspace.id, channel.id, user_id, message)
+        payload = self._interaction_payload(workspace, user_id, "block_actions") | {
             "container": {
                 "type": "message",
                 "message_ts": message.ts,
@@ -257,8 +261,8 @@ class UserActions:
         }
         if not message.ephemeral:
             payload["message"] = to_api(message)
-        envelope = await self._outgoing.deliver("interactive", payload)
-        return self._done(envelope, response_url)
+        envelope = await self._delivery.deliver("interactive", payload)
+        return self._action_result(envelope, response_url)
 
     async def view_action(
         self,
@@ -276,12 +280,12 @@ class UserActions:
         view = self._view(workspace, user_id, view_id)
         view.state = _values(state) or view.state
         action = _action_payload(workspace, view.payload["blocks"], action_id, block_id, value, chosen or {})
-        payload = self._interaction(workspace, user_id, "block_actions") | {
+        payload = self._interaction_payload(workspace, user_id, "block_actions") | {
             "container": {"type": "view", "view_id": view.id},
             "view": views.to_api(workspace, view),
             "actions": [action],
         }
-        return self._done(await self._outgoing.deliver("interactive", payload), None)
+        return self._action_result(await self._delivery.deliver("interactive", payload), None)
 
     async def submit(
         self, workspace: Workspace, user_id: str, view_id: str, state: Json | None = None
@@ -295,12 +299,12 @@ class UserActions:
         missing = _missing_inputs(view)
         if missing:
             return ActionResult(False, "incomplete", missing, wait=self._wait)
-        payload = self._interaction(workspace, user_id, "view_submission") | {
+        payload = self._interaction_payload(workspace, user_id, "view_submission") | {
             "view": views.to_api(workspace, view),
             "response_urls": [],
         }
-        envelope = await self._outgoing.deliver("interactive", payload, takes_answer=True)
-        done = self._done(envelope, None)
+        envelope = await self._delivery.deliver("interactive", payload, takes_answer=True)
+        done = self._action_result(envelope, None)
         if not done.ok:
             return done
         answer = envelope.answer or {}
@@ -330,14 +334,14 @@ class UserActions:
         workspace.close_view(user_id, every=bool(view.payload.get("clear_on_close")))
         if not view.payload.get("notify_on_close"):
             return ActionResult(True, wait=self._wait)
-        payload = self._interaction(workspace, user_id, "view_closed")
+        payload = self._interaction_payload(workspace, user_id, "view_closed")
         del payload["trigger_id"]
         payload |= {"view": views.to_api(workspace, view), "is_cleared": False}
-        return self._done(await self._outgoing.deliver("interactive", payload), None)
+        return self._action_result(await self._delivery.deliver("interactive", payload), None)
 
     def open_home(self, workspace: Workspace, user_id: str) -> ActionResult:
         """Look at the app's home tab."""
-        channel = workspace.direct(workspace.user(user_id).id)
+        channel = workspace.open_direct(workspace.user(user_id).id)
         event: Json = {
             "type": "app_home_opened",
             "user": user_id,
@@ -351,30 +355,30 @@ class UserActions:
         self._events.emit(workspace, event)
         return ActionResult(True, wait=self._wait)
 
-    def _done(self, envelope: Envelope, response_url: ResponseUrl | None) -> ActionResult:
+    def _action_result(self, envelope: Envelope, response_url: ResponseUrl | None) -> ActionResult:
         ok = envelope.outcome == "acknowledged"
         error = None if ok else envelope.outcome
         return ActionResult(ok, error, envelope=envelope, response_url=response_url, wait=self._wait)
 
-    def _interaction(self, workspace: Workspace, user_id: str, kind: str) -> Json:
+    def _interaction_payload(self, workspace: Workspace, user_id: str, kind: str) -> Json:
         name, team = workspace.users[user_id].name, home_team_id(workspace, user_id)
         return {
             "type": kind,
             "user": {"id": user_id, "username": name, "name": name, "team_id": team},
             "api_app_id": workspace.app_id,
             "token": "sandbox",
-            "trigger_id": self._triggers.new(workspace.id, user_id),
+            "trigger_id": self._trigger_ids.create(workspace.id, user_id),
             # Whose it is that pressed, where people of two workspaces are.
             "team": {"id": team, "domain": workspace.domain},
             "enterprise": None,
             "is_enterprise_install": False,
         }
 
-    def _place(
+    def _channel_for_typing(
         self, workspace: Workspace, user_id: str, channel_id: str, *, archived: bool = False
     ) -> Channel:
         """The channel, if the person may type there."""
-        channel = workspace.visible(channel_id, workspace.user(user_id).id)
+        channel = workspace.visible_channel(channel_id, workspace.user(user_id).id)
         if user_id not in channel.members:
             raise ApiError("not_in_channel")
         if channel.archived and not archived:

@@ -166,7 +166,7 @@ class Workspace:
 
     # What it says
 
-    def tell(self, change: Change) -> None:
+    def notify(self, change: Change) -> None:
         """Tell every listener."""
         for listener in self.listeners:
             listener(change)
@@ -212,10 +212,10 @@ class Workspace:
         if bot_member:
             channel.members.add(self.bot.id)
         self.channels[channel.id] = channel
-        self.tell(Change("channel", channel))
+        self.notify(Change("channel", channel))
         return channel
 
-    def direct(self, user_id: str) -> Channel:
+    def open_direct(self, user_id: str) -> Channel:
         """The conversation of a person with the bot, opened if need be. Raises `user_not_found`."""
         user = self.user(user_id)
         for channel in self.channels.values():
@@ -226,7 +226,7 @@ class Workspace:
             self.new_id("D"), user.name, private=True, is_im=True, members=members, created=int(self.clock())
         )
         self.channels[channel.id] = channel
-        self.tell(Change("channel", channel))
+        self.notify(Change("channel", channel))
         return channel
 
     def channel(self, channel_id: str) -> Channel:
@@ -236,7 +236,7 @@ class Workspace:
             raise ApiError("channel_not_found")
         return channel
 
-    def visible(self, channel_id: object, user_id: str) -> Channel:
+    def visible_channel(self, channel_id: object, user_id: str) -> Channel:
         """The channel, if this person or bot may know of it. Raises ApiError `channel_not_found`."""
         channel = self.channels.get(channel_id) if isinstance(channel_id, str) else None
         if channel is None or (channel.private and user_id not in channel.members):
@@ -248,7 +248,7 @@ class Workspace:
         if user_id in channel.members:
             return False
         channel.members.add(user_id)
-        self.tell(Change("member_joined", channel, user=user_id))
+        self.notify(Change("member_joined", channel, user=user_id))
         return True
 
     def leave(self, channel: Channel, user_id: str) -> bool:
@@ -256,13 +256,13 @@ class Workspace:
         if user_id not in channel.members:
             return False
         channel.members.discard(user_id)
-        self.tell(Change("member_left", channel, user=user_id))
+        self.notify(Change("member_left", channel, user=user_id))
         return True
 
     def archive(self, channel: Channel, archived: bool = True) -> None:
         """Archive a channel, or bring it back."""
         channel.archived = archived
-        self.tell(Change("channel_archive" if archived else "channel_unarchive", channel))
+        self.notify(Change("channel_archive" if archived else "channel_unarchive", channel))
 
     # Messages
 
@@ -292,26 +292,26 @@ class Workspace:
         """Put a message into its channel, at the end. Raises ApiError for a wrong thread."""
         channel = self.channel(draft.channel)
         root = self.thread_root(channel, draft.thread_ts) if draft.thread_ts is not None else None
-        message = self._message(draft)
+        message = self._create_message(draft)
         channel.messages[message.ts] = message
-        self.tell(Change("message", channel, message))
+        self.notify(Change("message", channel, message))
         if root is not None:
             root.replies.append(message.ts)
             if message.user not in root.reply_users:
                 root.reply_users.append(message.user)
-            self.tell(Change("message_changed", channel, root))
+            self.notify(Change("message_changed", channel, root))
         return message
 
-    def show(self, draft: Draft, user_id: str) -> Message:
+    def post_ephemeral(self, draft: Draft, user_id: str) -> Message:
         """Show an ephemeral message to one person."""
         channel = self.channel(draft.channel)
-        message = self._message(draft)
+        message = self._create_message(draft)
         message.seen_by = user_id
         channel.ephemerals[message.ts] = message
-        self.tell(Change("ephemeral", channel, message, user=user_id))
+        self.notify(Change("ephemeral", channel, message, user=user_id))
         return message
 
-    def _message(self, draft: Draft) -> Message:
+    def _create_message(self, draft: Draft) -> Message:
         author = self.users.get(draft.user)
         return Message(
             ts=self.new_ts(),
@@ -354,28 +354,28 @@ class Workspace:
             message.metadata = metadata or None
         message.edited = self.new_ts()
         if message.ephemeral:
-            self.tell(Change("ephemeral_changed", channel, message, user=message.seen_by))
+            self.notify(Change("ephemeral_changed", channel, message, user=message.seen_by))
         else:
-            self.tell(Change("message_changed", channel, message))
+            self.notify(Change("message_changed", channel, message))
 
     def delete(self, message: Message) -> None:
         """Take a message away; a root with replies leaves a tombstone."""
         channel = self.channel(message.channel)
         if message.ephemeral:
             channel.ephemerals.pop(message.ts, None)
-            self.tell(Change("ephemeral_deleted", channel, message, user=message.seen_by))
+            self.notify(Change("ephemeral_deleted", channel, message, user=message.seen_by))
             return
         if message.replies:
             message.deleted = True
             message.text, message.blocks, message.metadata = TOMBSTONE, [], None
-            self.tell(Change("message_changed", channel, message))
+            self.notify(Change("message_changed", channel, message))
             return
         del channel.messages[message.ts]
-        self.tell(Change("message_deleted", channel, message))
+        self.notify(Change("message_deleted", channel, message))
         root = channel.messages.get(message.thread_ts or "")
         if root is not None and message.ts in root.replies:
             root.replies.remove(message.ts)
-            self.tell(Change("message_changed", channel, root))
+            self.notify(Change("message_changed", channel, root))
 
     def thread(self, channel: Channel, root: Message) -> list[Message]:
         """The root and its replies, oldest first."""
@@ -403,7 +403,7 @@ class Workspace:
         )
         stack.append(view)
         self.modals[user_id] = stack
-        self.tell(Change("view", view=view, user=user_id))
+        self.notify(Change("view", view=view, user=user_id))
         return view
 
     def replace_view(self, view: View, payload: Json) -> None:
@@ -414,7 +414,7 @@ class Workspace:
         kept = {block["block_id"] for block in view.payload["blocks"]}
         view.state = {block_id: values for block_id, values in view.state.items() if block_id in kept}
         is_home = payload.get("type") == "home"
-        self.tell(Change("home" if is_home else "view", view=view, user=view.user))
+        self.notify(Change("home" if is_home else "view", view=view, user=view.user))
 
     def close_view(self, user_id: str, *, every: bool = False) -> None:
         """Close the visible modal, or all of them."""
@@ -423,7 +423,7 @@ class Workspace:
             stack.clear()
         elif stack:
             stack.pop()
-        self.tell(Change("view", view=stack[-1] if stack else None, user=user_id))
+        self.notify(Change("view", view=stack[-1] if stack else None, user=user_id))
 
     def publish_home(self, user_id: str, payload: Json) -> View:
         """Set a person's home tab."""

@@ -36,28 +36,28 @@ class ClockSynchronizer:
     def __init__(
         self,
         clock: SteadyClock,
-        lines: ClockOffsetRepository,
+        offsets: ClockOffsetRepository,
         *,
         boot_id: str | None = None,
         elapsed: Callable[[], float] | None = None,
     ) -> None:
         self._clock = clock
-        self._lines = lines
+        self._offsets = offsets
         self._boot_id = machine_clock.boot_id() if boot_id is None else boot_id
         self._elapsed = elapsed or machine_clock.monotonic_time
-        self._written: tuple[float, float] | None = None
-        self._store_at = self._ask_at = self._ask_slack_at = 0.0
-        self._ask_slack_wait = MIN_SLACK_POLL_S
-        self.ask_slack: Callable[[], Awaitable[None]] | None = None
+        self._stored_offset: tuple[float, float] | None = None
+        self._store_retry_at = self._database_poll_at = self._slack_poll_at = 0.0
+        self._slack_poll_interval_s = MIN_SLACK_POLL_S
+        self.request_slack_time: Callable[[], Awaitable[None]] | None = None
         """Has Slack say something, whereby the clock hears its time."""
 
     async def start(self) -> None:
         """Go on with the clock as an earlier process of this boot left it. Raises StoreUnavailable."""
         if self._boot_id is not None:
-            offset = await self._lines.get(self._boot_id)
+            offset = await self._offsets.get(self._boot_id)
             if offset is not None:
-                self._clock.go_on(offset)
-        await self._ask_database()
+                self._clock.resume(offset)
+        await self._poll_database()
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -67,49 +67,49 @@ class ClockSynchronizer:
 
     async def check(self) -> None:
         """Look once; the store's failures are waited out."""
-        self._clock.look()
-        await self._ask_slack()
-        if self._elapsed() < self._store_at:
+        self._clock.compare_with_wall_clock()
+        await self._poll_slack()
+        if self._elapsed() < self._store_retry_at:
             return
         try:
-            if self._elapsed() >= self._ask_at:
-                await self._ask_database()
-            await self._write()
+            if self._elapsed() >= self._database_poll_at:
+                await self._poll_database()
+            await self._save_offset()
         except StoreUnavailable as error:
-            self._store_at = self._elapsed() + STORE_RETRY_S
+            self._store_retry_at = self._elapsed() + STORE_RETRY_S
             log.warning("clock_waits_for_store", reason=str(error))
 
-    async def _ask_slack(self) -> None:
-        if self.ask_slack is None or not self._clock.wants_word:
-            self._ask_slack_wait = MIN_SLACK_POLL_S
-        elif self._elapsed() >= self._ask_slack_at:
-            self._ask_slack_at = self._elapsed() + self._ask_slack_wait
-            self._ask_slack_wait = min(2 * self._ask_slack_wait, MAX_SLACK_POLL_S)
-            await self.ask_slack()
+    async def _poll_slack(self) -> None:
+        if self.request_slack_time is None or not self._clock.needs_reference:
+            self._slack_poll_interval_s = MIN_SLACK_POLL_S
+        elif self._elapsed() >= self._slack_poll_at:
+            self._slack_poll_at = self._elapsed() + self._slack_poll_interval_s
+            self._slack_poll_interval_s = min(2 * self._slack_poll_interval_s, MAX_SLACK_POLL_S)
+            await self.request_slack_time()
 
-    async def confirmed(self, within_s: float = CONFIRMATION_TIMEOUT_S) -> None:
+    async def wait_until_confirmed(self, timeout_s: float = CONFIRMATION_TIMEOUT_S) -> None:
         """Wait until somebody else's clock agrees, or for a while: until then nothing is known to be old."""
-        until = self._elapsed() + within_s
-        while not self._clock.confirmed and self._elapsed() < until:  # noqa: ASYNC110  it is seldom waited for
+        until = self._elapsed() + timeout_s
+        while not self._clock.is_confirmed and self._elapsed() < until:  # noqa: ASYNC110  it is seldom waited for
             await asyncio.sleep(0.05)
 
-    async def _ask_database(self) -> None:
+    async def _poll_database(self) -> None:
         asked = self._elapsed()
-        self._ask_at = asked + DATABASE_POLL_S
-        said = await self._lines.of_database()
+        self._database_poll_at = asked + DATABASE_POLL_S
+        said = await self._offsets.get_database_time()
         if said is not None:
-            self._clock.heard(said, asked, self._elapsed(), only_if_new=True)
-        if not self._clock.confirmed:
+            self._clock.add_reference(said, asked, self._elapsed(), only_if_unconfirmed=True)
+        if not self._clock.is_confirmed:
             # Where it disagrees its second word counts: until then what comes may be taken for old.
-            self._ask_at = asked + FIRST_DATABASE_POLL_S
+            self._database_poll_at = asked + FIRST_DATABASE_POLL_S
 
-    async def _write(self) -> None:
-        if self._boot_id is None or not self._clock.confirmed:
+    async def _save_offset(self) -> None:
+        if self._boot_id is None or not self._clock.is_confirmed:
             return
         offset, now = self._clock.offset, self._elapsed()
-        if self._written is not None:
-            known, at = self._written
+        if self._stored_offset is not None:
+            known, at = self._stored_offset
             if abs(known - offset) <= MAX_STORED_DRIFT_S and now - at < REWRITE_INTERVAL_S:
                 return
-        await self._lines.write(self._boot_id, offset, self._clock())
-        self._written = (offset, now)
+        await self._offsets.record(self._boot_id, offset, self._clock())
+        self._stored_offset = (offset, now)

@@ -39,10 +39,10 @@ class Metrics:
         self._notices = Counter(
             "gwevent_notices", "New notices stored.", ["category", "alert_type"], registry=registry
         )
-        self._handled = Counter(
+        self._payloads = Counter(
             "gwevent_payloads", "Payloads, by what became of them.", ["handled"], registry=registry
         )
-        self._age = Gauge(
+        self._last_notice_age = Gauge(
             "gwevent_last_notice_age_seconds",
             "Since the last payload came; NaN before the first.",
             registry=registry,
@@ -106,9 +106,9 @@ class Metrics:
 
     def count_payload(self, handled: str) -> None:
         """A payload was handled; `handled` says what became of it."""
-        self._handled.labels(handled).inc()
+        self._payloads.labels(handled).inc()
 
-    def stored(self, notice: Notice) -> None:
+    def count_notice(self, notice: Notice) -> None:
         """A new notice was stored."""
         # Whatever a notice may call itself, the label takes few values.
         known = notice.alert_type if notice.alert_type in ALERT_TYPES else "other"
@@ -147,7 +147,7 @@ class Metrics:
             self._connected.labels(name).set(any(source.connected for source in same))
             self._lag.labels(name).set(min(lags, default=float("nan")))
         self._slack.set(float("nan") if slack is None else slack)
-        self._age.set(float("nan") if last_heard is None else (now - last_heard).total_seconds())
+        self._last_notice_age.set(float("nan") if last_heard is None else (now - last_heard).total_seconds())
 
     def set_outbox(
         self,
@@ -170,15 +170,15 @@ class Metrics:
         for what in IncidentKind:
             self._incidents.labels(what.value).set(what in wrong)
 
-    def set_store_down(self, *, trouble: bool) -> None:
+    def set_store_down(self, *, is_incident: bool) -> None:
         """The store doesn't take anything; what it held when it last did stays.
 
         `trouble` says whether that lasts long enough to be one.
         """
         self._store.set(0)
-        self._incidents.labels(IncidentKind.STORE.value).set(trouble)
+        self._incidents.labels(IncidentKind.STORE.value).set(is_incident)
 
-    def text(self) -> bytes:
+    def exposition(self) -> bytes:
         """All of it, as Prometheus reads it."""
         return generate_latest(self.registry)
 

@@ -42,21 +42,21 @@ class Webhook:
 
     url: str
     """Secret: who knows it can call it."""
-    form: WebhookFormat
+    format: WebhookFormat
     key: str | None = None
     """PagerDuty's routing key; for the others a bearer token."""
 
-    async def call(self, session: aiohttp.ClientSession, said: WebhookEvent) -> None:
+    async def send(self, session: aiohttp.ClientSession, said: WebhookEvent) -> None:
         """Call once. Raises WebhookError."""
         url, topic = self.url, ""
-        if self.form is WebhookFormat.NTFY:
+        if self.format is WebhookFormat.NTFY:
             # ntfy takes JSON at its root only, with the topic inside.
             parts = urlsplit(self.url)
             base, _, topic = parts.path.rstrip("/").rpartition("/")
             url = urlunsplit(parts._replace(path=f"{base}/"))
-        body = payload.request_body(said, self.form, topic=topic, routing_key=self.key or "")
+        body = payload.request_body(said, self.format, topic=topic, routing_key=self.key or "")
         headers = {}
-        if self.key is not None and self.form is not WebhookFormat.PAGERDUTY:
+        if self.key is not None and self.format is not WebhookFormat.PAGERDUTY:
             headers["Authorization"] = f"Bearer {self.key}"
         try:
             async with (
@@ -79,22 +79,22 @@ class WebhookNotifier:
     def __init__(
         self,
         webhook: Webhook,
-        calls: WebhookOutbox,
+        outbox: WebhookOutbox,
         incidents: IncidentRepository,
-        store: NoticeRepository,
+        notices: NoticeRepository,
         clock: Callable[[], datetime],
         *,
         poll_s: float = POLL_S,
         elapsed: Callable[[], float] = machine_clock.monotonic_time,
-        may_give_up: Callable[[], bool] = lambda: True,
+        is_clock_trusted: Callable[[], bool] = lambda: True,
     ) -> None:
         """`may_give_up` says whether the clock is good enough for that."""
         self._elapsed = elapsed
-        self._may_give_up = may_give_up
+        self._is_clock_trusted = is_clock_trusted
         self._webhook = webhook
-        self._calls = calls
+        self._outbox = outbox
         self._incidents = incidents
-        self._store = store
+        self._notices = notices
         self._clock = clock
         self._poll_s = poll_s
         self._wake = asyncio.Event()
@@ -110,7 +110,7 @@ class WebhookNotifier:
             while True:
                 self._wake.clear()
                 try:
-                    while await self._next(session):
+                    while await self._send_next(session):
                         pass
                 except StoreUnavailable as error:
                     log.warning("webhook_waits_for_store", reason=str(error))
@@ -118,15 +118,15 @@ class WebhookNotifier:
                     async with asyncio.timeout(self._poll_s):
                         await self._wake.wait()
 
-    async def _next(self, session: aiohttp.ClientSession) -> bool:
+    async def _send_next(self, session: aiohttp.ClientSession) -> bool:
         """Make the next call; False where none is due."""
         until = self._elapsed() + CLAIM_DURATION.total_seconds()
-        call = await self._calls.claim(self._clock())
+        call = await self._outbox.claim(self._clock())
         if call is None:
             return False
         try:
             with send_only_while(lambda: self._elapsed() < until):
-                await self._send(session, call)
+                await self._send_call(session, call)
         except LeaseLost:
             # This process was paused for so long that another one may be calling.
             log.warning("lease_lost_before_calling", call=call.id)
@@ -136,41 +136,41 @@ class WebhookNotifier:
         """Call without the store, for what concerns the store itself; whether it was heard."""
         try:
             async with aiohttp.ClientSession() as session:
-                await self._webhook.call(session, said)
+                await self._webhook.send(session, said)
         except WebhookError as failure:
-            log.warning("webhook_not_heard", key=said.key, reason=str(failure))
+            log.warning("webhook_not_heard", key=said.dedup_key, reason=str(failure))
             return False
         return True
 
-    async def _send(self, session: aiohttp.ClientSession, call: WebhookCall) -> None:
-        said = await self._event(call)
+    async def _send_call(self, session: aiohttp.ClientSession, call: WebhookCall) -> None:
+        said = await self._build_event(call)
         if said is None:
-            await self._calls.dead(call, "nothing to say any more")
+            await self._outbox.dead_letter(call, "nothing to say any more")
             return
         try:
-            await self._webhook.call(session, said)
+            await self._webhook.send(session, said)
         except WebhookError as failure:
             now = self._clock()
-            log.warning("webhook_not_heard", key=said.key, reason=str(failure), attempts=call.attempts)
-            if now - call.created_at > GIVE_UP_AFTER and self._may_give_up():
-                await self._calls.dead(call, str(failure))
+            log.warning("webhook_not_heard", key=said.dedup_key, reason=str(failure), attempts=call.attempts)
+            if now - call.created_at > GIVE_UP_AFTER and self._is_clock_trusted():
+                await self._outbox.dead_letter(call, str(failure))
                 return
             wait = min(MAX_BACKOFF_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
-            await self._calls.later(call, now + timedelta(seconds=wait), str(failure))
+            await self._outbox.retry_later(call, now + timedelta(seconds=wait), str(failure))
             return
-        log.info("webhook_called", key=said.key, over=said.over)
-        await self._calls.sent(call, self._clock())
+        log.info("webhook_called", key=said.dedup_key, over=said.is_resolved)
+        await self._outbox.mark_sent(call, self._clock())
 
-    async def _event(self, call: WebhookCall) -> WebhookEvent | None:
+    async def _build_event(self, call: WebhookCall) -> WebhookEvent | None:
         """The words; None where what was to be said is over, and was never heard."""
-        over = call.kind in (CallKind.OVER, CallKind.STAND_DOWN)
-        if call.trouble_id is not None:
-            trouble = await self._incidents.get(call.trouble_id)
+        over = call.kind in (CallKind.INCIDENT_RESOLVED, CallKind.EVENT_RETRACTED)
+        if call.incident_id is not None:
+            trouble = await self._incidents.get(call.incident_id)
             if trouble is None or (trouble.ended is not None) is not over:
                 return None
-            return payload.event_from_incident(trouble, over=over)
+            return payload.event_from_incident(trouble, is_resolved=over)
         assert call.superevent_id is not None, "a call is about a trouble or about an event"
-        superevent = await self._store.superevent(call.superevent_id)
-        if superevent is None or superevent.retracted is not over:
+        superevent = await self._notices.superevent(call.superevent_id)
+        if superevent is None or superevent.is_retracted is not over:
             return None
-        return payload.event_from_superevent(superevent, over=over)
+        return payload.event_from_superevent(superevent, is_resolved=over)

@@ -73,7 +73,7 @@ class _Ephemeris:
 
 
 def observability_tonight(
-    skymap: SkyMap, sites: Sequence[Site], conditions: ObservingConstraints, now: datetime
+    skymap: SkyMap, sites: Sequence[Site], constraints: ObservingConstraints, now: datetime
 ) -> Observability:
     """What each site can observe of a map in the 24 hours from `now` (aware)."""
     sky = _ephemeris(_time_grid(now))
@@ -81,10 +81,12 @@ def observability_tonight(
     peak = _tile_direction(skymap, peak_tile(skymap))
     return Observability(
         since=now.astimezone(UTC),
-        conditions=conditions,
-        sites=tuple(_observe_site(tiles, shares, peak, site, conditions, sky) for site in sites),
-        near_sun=_sum_probability(shares, tiles @ sky.sun[0].astype(np.float32) > _cos_deg(NEAR_SUN_DEG)),
-        near_plane=_sum_probability(
+        constraints=constraints,
+        sites=tuple(_observe_site(tiles, shares, peak, site, constraints, sky) for site in sites),
+        probability_near_sun=_sum_probability(
+            shares, tiles @ sky.sun[0].astype(np.float32) > _cos_deg(NEAR_SUN_DEG)
+        ),
+        probability_near_galactic_plane=_sum_probability(
             shares,
             np.abs(tiles @ _unit_vector(*_GALACTIC_POLE).astype(np.float32))
             < _sin_deg(NEAR_GALACTIC_PLANE_DEG),
@@ -93,10 +95,12 @@ def observability_tonight(
 
 
 def observable_probability(
-    site: Site, skymap: SkyMap, now: datetime, conditions: ObservingConstraints | None = None
+    site: Site, skymap: SkyMap, now: datetime, constraints: ObservingConstraints | None = None
 ) -> float:
     """The share (0 to 1) of the probability that a site can observe in the 24 hours from `now`."""
-    return observability_tonight(skymap, [site], conditions or ObservingConstraints(), now).sites[0].share
+    return (
+        observability_tonight(skymap, [site], constraints or ObservingConstraints(), now).sites[0].probability
+    )
 
 
 def altitudes(site: Site, ra: float, dec: float, times: Sequence[datetime]) -> Floats:
@@ -167,18 +171,18 @@ def _observe_site(
     shares: Singles,
     peak: Floats,
     site: Site,
-    conditions: ObservingConstraints,
+    constraints: ObservingConstraints,
     sky: _Ephemeris,
 ) -> SiteObservability:
     zenith = _zenith(site, sky.earth_rotation)
     sun = np.einsum("ti,ti->t", sky.sun, zenith)
-    dark = np.flatnonzero((sun < _sin_deg(conditions.darkness)) | site.radio)
+    dark = np.flatnonzero((sun < _sin_deg(constraints.darkness)) | site.radio)
     if not dark.size:
-        return SiteObservability(site=site, dark=False)
+        return SiteObservability(site=site, has_darkness=False)
     seen, up = 0.0, np.zeros(len(sky.times))
     for first in range(0, shares.size, TILES_PER_BATCH):
         part = slice(first, first + TILES_PER_BATCH)
-        high = np.asarray(tiles[part] @ zenith[dark].T.astype(np.float32) > _sin_deg(conditions.altitude))
+        high = np.asarray(tiles[part] @ zenith[dark].T.astype(np.float32) > _sin_deg(constraints.altitude))
         seen += _sum_probability(shares[part], np.any(high, axis=1, keepdims=True)[:, 0])
         up[dark] += shares[part] @ high.astype(np.float32)
     window, span = None, dark
@@ -193,8 +197,8 @@ def _observe_site(
     altitude = _arcsin_deg(float(height.max()))
     return SiteObservability(
         site=site,
-        dark=True,
-        share=min(seen, 1.0),
+        has_darkness=True,
+        probability=min(seen, 1.0),
         window=window,
         peak_altitude=altitude,
         airmass=airmass(altitude) if altitude >= 0 else None,
@@ -219,16 +223,16 @@ def _topocentric_moon(site: Site, peak: Floats, sky: _Ephemeris, zenith: Floats,
     moon /= np.linalg.norm(moon)
     return Moon(
         # The angle at the Moon between Sun and Earth is 180° less the elongation, within 0.2°.
-        illuminated=(1 - float(moon @ sky.sun[index])) / 2,
+        illuminated_fraction=(1 - float(moon @ sky.sun[index])) / 2,
         distance=math.degrees(math.acos(max(-1.0, min(1.0, float(moon @ peak))))),
-        up=float(moon @ zenith[index]) > 0,
+        is_up=float(moon @ zenith[index]) > 0,
     )
 
 
-def _zenith(site: Site, attitude: Floats) -> Floats:
+def _zenith(site: Site, earth_rotation: Floats) -> Floats:
     """ICRS directions (times, 3) of the site's zenith."""
     # A product with the matrix on the right is one with its transpose, its inverse, on the left.
-    return _unit_vector(site.longitude, site.latitude) @ attitude
+    return _unit_vector(site.longitude, site.latitude) @ earth_rotation
 
 
 def _time_zone(site: Site) -> tzinfo:

@@ -22,8 +22,8 @@ _MAX_NORMALIZED_LENGTH = 64
 class UnknownSite(ValueError):
     """No observatory is called so; one sentence, with names that look like it."""
 
-    def __init__(self, asked: str, near: Iterable[str]) -> None:
-        names = list(near)
+    def __init__(self, asked: str, suggestions: Iterable[str]) -> None:
+        names = list(suggestions)
         meant = f" Did you mean {_join_with_or(names)}?" if names else ""
         super().__init__(f"I know no site called “{asked[:40]}”.{meant}")
 
@@ -75,18 +75,18 @@ def find_observatory(name: str) -> Site | None:
     return _sites_by_name().get(normalized_name(name))
 
 
-def find_site(name: str, own: Iterable[Site] = ()) -> Site:
+def find_site(name: str, custom_sites: Iterable[Site] = ()) -> Site:
     """A site by its name: one of a channel's `own`, else an observatory. Raises UnknownSite."""
-    mine = {normalized_name(site.name): site for site in own}
+    mine = {normalized_name(site.name): site for site in custom_sites}
     found = mine.get(normalized_name(name)) or find_observatory(name)
     if found is None:
         raise UnknownSite(name, suggest_names(name, mine.values()))
     return found
 
 
-def suggest_names(name: str, own: Iterable[Site] = ()) -> list[str]:
+def suggest_names(name: str, custom_sites: Iterable[Site] = ()) -> list[str]:
     """Names of sites that look like this one, the most alike first."""
-    known = {**_sites_by_name(), **{normalized_name(site.name): site for site in own}}
+    known = {**_sites_by_name(), **{normalized_name(site.name): site for site in custom_sites}}
     alike = difflib.get_close_matches(
         normalized_name(name), known, n=_MAX_SUGGESTIONS, cutoff=_MIN_SIMILARITY
     )

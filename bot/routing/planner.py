@@ -68,7 +68,7 @@ def plan(
         if thread.root is RootState.DEAD:
             continue
         seen.add(channel)
-        if thread.root is RootState.WAITING and superevent.retracted:
+        if thread.root is RootState.WAITING and superevent.is_retracted:
             intents.append(CancelRoot(thread.id))
             continue
         if thread.root is not RootState.WAITING:
@@ -79,7 +79,7 @@ def plan(
             intents.append(Reply(thread.id))
         if not old and channel in notifying and channel not in hanging:
             intents += _plan_mentions(thread, superevent, judge, before, notifying[channel])
-    if not old and not superevent.retracted:
+    if not old and not superevent.is_retracted:
         intents += [
             OpenRoot(
                 *channel,
@@ -100,7 +100,7 @@ def plan_after_map_queries(
     threads: Sequence[Thread],
     subscriptions: Sequence[Subscription],
     *,
-    shares: MapProbabilities,
+    probabilities: MapProbabilities,
     now: datetime,
     max_age: timedelta,
 ) -> list[Intent]:
@@ -109,9 +109,9 @@ def plan_after_map_queries(
     `notice` is the one for which it was asked. Roots are opened and mentions made only where the map alone
     decided; all else happened when the notice came.
     """
-    if superevent.retracted or now - notice.time_created > max_age:
+    if superevent.is_retracted or now - notice.time_created > max_age:
         return []
-    blind, judge = CriteriaEvaluator(superevent), CriteriaEvaluator(superevent, shares)
+    blind, judge = CriteriaEvaluator(superevent), CriteriaEvaluator(superevent, probabilities)
     by_channel: dict[ChannelRef, int] = {}
     for subscription in subscriptions:
         if is_undecided(blind(subscription.criteria)) and is_match(judge(subscription.criteria)):
@@ -149,7 +149,7 @@ def _channels_with_undecided_mentions(
     return {
         place
         for place, criteria_list in notifying.items()
-        if any(is_undecided(judge.mentions(w)) for w in criteria_list)
+        if any(is_undecided(judge.evaluate_mentions(w)) for w in criteria_list)
     }
 
 
@@ -158,7 +158,7 @@ class _PreviousState:
     """What was known before the notice came."""
 
     superevent: Superevent
-    judge: CriteriaEvaluator
+    evaluator: CriteriaEvaluator
 
 
 def _plan_mentions(
@@ -169,12 +169,12 @@ def _plan_mentions(
     criteria_list: Sequence[Criteria],
 ) -> list[Mention]:
     """Whom this notice mentions in a channel that has a thread: once for the event, once for each upgrade."""
-    if superevent.retracted:
+    if superevent.is_retracted:
         asked = dict.fromkeys(
             t for criteria in criteria_list if criteria.notify is not None for t in criteria.notify.targets
         )
         down = tuple(target for target in asked if target in thread.notified)
-        newly = before is not None and not before.superevent.retracted
+        newly = before is not None and not before.superevent.is_retracted
         return [Mention(thread.id, down, MentionReason.RETRACTION)] if down and newly else []
     whom = _mention_targets(criteria_list, judge)
     if thread.root is RootState.WAITING:
@@ -182,24 +182,30 @@ def _plan_mentions(
         new = tuple(target for target in whom if target not in thread.mentioned)
         return [Mention(thread.id, new, MentionReason.NEW_EVENT)] if new else []
     upgraded = bool(upgrades(None if before is None else before.superevent, superevent))
-    held = whom if before is None else _previous_targets(criteria_list, before.judge)
+    held = whom if before is None else _previous_targets(criteria_list, before.evaluator)
     again = tuple(t for t in whom if upgraded or t not in thread.mentioned or t not in held)
     return [Mention(thread.id, again, MentionReason.UPGRADE)] if again else []
 
 
 def _mention_targets(
-    criteria_list: Sequence[Criteria], judge: CriteriaEvaluator, hanging: bool = False
+    criteria_list: Sequence[Criteria], judge: CriteriaEvaluator, deferred: bool = False
 ) -> tuple[str, ...]:
     """Who is mentioned for certain; nobody yet in a channel whose mentions hang on the map."""
-    if hanging or not criteria_list:
+    if deferred or not criteria_list:
         return ()
-    found = (w.notify.targets for w in criteria_list if w.notify is not None and is_match(judge.mentions(w)))
+    found = (
+        w.notify.targets
+        for w in criteria_list
+        if w.notify is not None and is_match(judge.evaluate_mentions(w))
+    )
     return tuple(dict.fromkeys(target for targets in found for target in targets))
 
 
 def _previous_targets(criteria_list: Sequence[Criteria], judge: CriteriaEvaluator) -> set[str]:
     """Who was to be mentioned before, or may have been: the old map isn't asked again."""
-    found = (w.notify.targets for w in criteria_list if w.notify is not None and judge.mentions(w)[1] == 1)
+    found = (
+        w.notify.targets for w in criteria_list if w.notify is not None and judge.evaluate_mentions(w)[1] == 1
+    )
     return {target for targets in found for target in targets}
 
 

@@ -13,9 +13,9 @@ TOLERANCE_S = 0.5
 class ClockReading:
     """What another clock said at a moment between two of this machine's own count."""
 
-    said: datetime
-    before: float
-    after: float
+    reported: datetime
+    monotonic_before: float
+    monotonic_after: float
 
 
 def clock_jumped(earlier: ClockReading, later: ClockReading) -> bool:
@@ -23,6 +23,9 @@ def clock_jumped(earlier: ClockReading, later: ClockReading) -> bool:
 
     A whole machine that was paused looks the same from inside: its own count stood still.
     """
-    said = (later.said - earlier.said).total_seconds()
-    least, most = later.before - earlier.after, later.after - earlier.before
+    said = (later.reported - earlier.reported).total_seconds()
+    least, most = (
+        later.monotonic_before - earlier.monotonic_after,
+        later.monotonic_after - earlier.monotonic_before,
+    )
     return not least - TOLERANCE_S <= said <= most + TOLERANCE_S

@@ -37,7 +37,7 @@ class ClockJump:
     """The newest jump, as long as it matters."""
 
     since: datetime
-    by: timedelta
+    ahead_by: timedelta
     """How much the clock that is wrong was ahead of the right one; negative: behind."""
     corrected: bool
     """Wrong was not the machine's clock but this one; it was set right by others' word."""
@@ -54,14 +54,14 @@ class SteadyClock:
         """`wall` is the machine's Unix time, `elapsed` its count."""
         self._wall = wall or machine_clock.wall_time
         self._elapsed = elapsed or machine_clock.monotonic_time
-        self._began = self._elapsed()
-        self._offset = self._wall() - self._began
-        self._unsure_until = 0.0
-        self._confirmed = False
+        self._started = self._elapsed()
+        self._offset = self._wall() - self._started
+        self._distrusted_until = 0.0
+        self._is_confirmed = False
         self._jump: ClockJump | None = None
-        self._wall_off = False
-        self._word: tuple[float, float] | None = None
-        self._heard_at = float("-inf")
+        self._wall_is_off = False
+        self._pending_reference: tuple[float, float] | None = None
+        self._last_reference_at = float("-inf")
 
     def __call__(self) -> datetime:
         """The time."""
@@ -73,83 +73,92 @@ class SteadyClock:
         return self._offset
 
     @property
-    def confirmed(self) -> bool:
+    def is_confirmed(self) -> bool:
         """Whether somebody else's clock agreed, or an earlier process of this boot found it right."""
-        return self._confirmed
+        return self._is_confirmed
 
     @property
-    def wants_word(self) -> bool:
+    def needs_reference(self) -> bool:
         """Whether somebody else should be asked for the time now."""
-        if not self._confirmed or self._word is not None:
+        if not self._is_confirmed or self._pending_reference is not None:
             return True
-        return self._wall_off and self._elapsed() - self._heard_at >= REFERENCE_INTERVAL_S
+        return self._wall_is_off and self._elapsed() - self._last_reference_at >= REFERENCE_INTERVAL_S
 
     @property
-    def sure(self) -> bool:
+    def is_trusted(self) -> bool:
         """Whether an age is good enough to give something up, or to delete it."""
         now = self._elapsed()
-        known = self._confirmed or now - self._began >= TRUSTED_WITHOUT_REFERENCE_S
-        return known and now >= self._unsure_until
+        known = self._is_confirmed or now - self._started >= TRUSTED_WITHOUT_REFERENCE_S
+        return known and now >= self._distrusted_until
 
     @property
     def jump(self) -> ClockJump | None:
         """The newest jump, until nothing was wrong for an hour."""
-        if self._wall_off or self._elapsed() < self._unsure_until:
+        if self._wall_is_off or self._elapsed() < self._distrusted_until:
             return self._jump
         return None
 
-    def go_on(self, offset: float) -> None:
+    def resume(self, offset: float) -> None:
         """Continue what an earlier process of this boot counted: the machine's may have jumped."""
-        self._offset, self._confirmed = offset, True
-        self.look()
+        self._offset, self._is_confirmed = offset, True
+        self.compare_with_wall_clock()
 
-    def look(self) -> None:
+    def compare_with_wall_clock(self) -> None:
         """Compare with the machine's clock, and follow it where it only drifts."""
         ahead = self._wall() - self._now()
         if abs(ahead) <= TOLERANCE_S:
             self._offset += ahead
-            if self._wall_off:
+            if self._wall_is_off:
                 # Back again is a jump too.
-                self._unsure_until = self._elapsed() + DISTRUST_AFTER_JUMP_S
-            self._wall_off = False
+                self._distrusted_until = self._elapsed() + DISTRUST_AFTER_JUMP_S
+            self._wall_is_off = False
             return
         known = self._jump
-        if not self._wall_off or known is None or abs(known.by.total_seconds() - ahead) > TOLERANCE_S:
-            self._jumped(ahead, corrected=False)
-        self._wall_off = True
+        if (
+            not self._wall_is_off
+            or known is None
+            or abs(known.ahead_by.total_seconds() - ahead) > TOLERANCE_S
+        ):
+            self._record_jump(ahead, corrected=False)
+        self._wall_is_off = True
 
-    def heard(self, said: float, asked: float, answered: float, *, only_if_new: bool = False) -> None:
+    def add_reference(
+        self, said: float, asked: float, answered: float, *, only_if_unconfirmed: bool = False
+    ) -> None:
         """Take note of somebody else's Unix time, said between two moments of this machine's count.
 
         Where it differs from this clock, the second such word in a row counts, or the first that the
         machine's clock agrees with: one answer may be an old one, that somebody kept. `only_if_new` is for
         a clock that isn't better than this one once anybody agreed with this one.
         """
-        self._heard_at = answered
+        self._last_reference_at = answered
         if self._offset + asked - TOLERANCE_S <= said <= self._offset + answered + TOLERANCE_S:
-            self._confirmed, self._word = True, None
+            self._is_confirmed, self._pending_reference = True, None
             return
         if answered - asked > MAX_RESPONSE_TIME_S:
             return
         offset, wall = said - answered, self._wall() - self._elapsed()
         if abs(wall - offset) <= TOLERANCE_S:
             offset = wall
-        elif (only_if_new and self._confirmed) or not self._said_twice(offset, answered):
+        elif (only_if_unconfirmed and self._is_confirmed) or not self._is_repeated(offset, answered):
             return
         wrong_by, self._offset = self._offset - offset, offset
-        self._word, self._confirmed = None, True
-        self._jumped(wrong_by, corrected=True)
-        self._wall_off = abs(wall - offset) > TOLERANCE_S
+        self._pending_reference, self._is_confirmed = None, True
+        self._record_jump(wrong_by, corrected=True)
+        self._wall_is_off = abs(wall - offset) > TOLERANCE_S
 
-    def _said_twice(self, offset: float, answered: float) -> bool:
-        if self._word is None or abs(self._word[0] - offset) > REFERENCE_AGREEMENT_S:
-            self._word = (offset, answered)
+    def _is_repeated(self, offset: float, answered: float) -> bool:
+        if (
+            self._pending_reference is None
+            or abs(self._pending_reference[0] - offset) > REFERENCE_AGREEMENT_S
+        ):
+            self._pending_reference = (offset, answered)
             return False
-        return answered - self._word[1] >= MIN_REFERENCE_SPACING_S
+        return answered - self._pending_reference[1] >= MIN_REFERENCE_SPACING_S
 
-    def _jumped(self, ahead: float, *, corrected: bool) -> None:
-        self._jump = ClockJump(since=self(), by=timedelta(seconds=round(ahead)), corrected=corrected)
-        self._unsure_until = self._elapsed() + DISTRUST_AFTER_JUMP_S
+    def _record_jump(self, ahead: float, *, corrected: bool) -> None:
+        self._jump = ClockJump(since=self(), ahead_by=timedelta(seconds=round(ahead)), corrected=corrected)
+        self._distrusted_until = self._elapsed() + DISTRUST_AFTER_JUMP_S
         log.warning("clock_jumped", ahead_s=round(ahead), corrected=corrected)
 
     def _now(self) -> float:

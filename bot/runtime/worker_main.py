@@ -30,7 +30,7 @@ class WorkerResult:
 
     value: Any
     error: BaseException | None
-    grown: int
+    peak_memory: int
     """Bytes of memory that the process held at most."""
 
 
@@ -74,7 +74,9 @@ def _send_result(results: BinaryIO, result: WorkerResult) -> None:
     try:
         body = pickle.dumps(result)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
-        body = pickle.dumps(WorkerResult(None, RuntimeError(f"no result to send: {error}"), result.grown))
+        body = pickle.dumps(
+            WorkerResult(None, RuntimeError(f"no result to send: {error}"), result.peak_memory)
+        )
     results.write(LENGTH_PREFIX.pack(len(body)) + body)
     results.flush()
 

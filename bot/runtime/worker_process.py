@@ -50,14 +50,14 @@ class ProcessClosed(Exception):
 class WorkerProcess:
     """Hands orders to a process of its own, one at a time."""
 
-    def __init__(self, *, timeout_s: float, start_s: float, orders: int) -> None:
+    def __init__(self, *, timeout_s: float, start_timeout_s: float, max_jobs: int) -> None:
         """`timeout_s` is for one order, `start_s` for the start; after so many `orders` it is renewed."""
         self._timeout_s = timeout_s
-        self._start_s = start_s
-        self._orders = orders
-        self._turn = asyncio.Lock()
+        self._start_timeout_s = start_timeout_s
+        self._max_jobs = max_jobs
+        self._lock = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
-        self._done = 0
+        self._completed_jobs = 0
         self._closed = False
 
     @property
@@ -71,16 +71,16 @@ class WorkerProcess:
         Raises what the work raised, ProcessFailed, NoProcess, ProcessClosed.
         """
         order = pickle.dumps((work, argument))
-        async with self._turn:
+        async with self._lock:
             try:
-                result = await self._ask(order)
+                result = await self._request(order)
             except BaseException:
                 # Cancelled too: what it is at is nobody's any more.
-                await self._drop()
+                await self._kill()
                 raise
-            self._done += 1
-            if self._done >= self._orders or result.grown > REPLACE_ABOVE_BYTES:
-                await self._drop()
+            self._completed_jobs += 1
+            if self._completed_jobs >= self._max_jobs or result.peak_memory > REPLACE_ABOVE_BYTES:
+                await self._kill()
         if result.error is not None:
             raise result.error
         value: T = result.value
@@ -89,10 +89,10 @@ class WorkerProcess:
     async def close(self) -> None:
         """End the process at once, and start no other."""
         self._closed = True
-        await self._drop()
+        await self._kill()
 
-    async def _ask(self, order: bytes) -> WorkerResult:
-        process = await self._started()
+    async def _request(self, order: bytes) -> WorkerResult:
+        process = await self._ensure_started()
         assert process.stdin is not None and process.stdout is not None
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -102,14 +102,14 @@ class WorkerProcess:
         except TimeoutError as error:
             raise ProcessFailed(f"It took longer than {self._timeout_s:g} s.") from error
         except (asyncio.IncompleteReadError, OSError, ValueError) as error:
-            raise self._ended(await _exit_status(process)) from error
+            raise self._exit_error(await _exit_status(process)) from error
 
-    async def _started(self) -> asyncio.subprocess.Process:
+    async def _ensure_started(self) -> asyncio.subprocess.Process:
         if self._closed:
             raise ProcessClosed
         if self._process is not None and self._process.returncode is None:
             return self._process
-        await self._drop()
+        await self._kill()
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", _PROGRAM, str(int(self._timeout_s))),
@@ -120,27 +120,27 @@ class WorkerProcess:
         except (OSError, RuntimeError, MemoryError) as error:
             # RuntimeError: no thread could be started to wait for the process's end.
             raise ProcessNotStarted(f"It can't be started: {error}.") from error
-        self._process, self._done = process, 0
+        self._process, self._completed_jobs = process, 0
         if self._closed:
             raise ProcessClosed
         assert process.stdout is not None
         try:
-            async with asyncio.timeout(self._start_s):
+            async with asyncio.timeout(self._start_timeout_s):
                 await _read_result(process.stdout)
         except TimeoutError as error:
-            raise ProcessNotStarted(f"It didn't start within {self._start_s:g} s.") from error
+            raise ProcessNotStarted(f"It didn't start within {self._start_timeout_s:g} s.") from error
         except (asyncio.IncompleteReadError, OSError, ValueError) as error:
-            ended = self._ended(await _exit_status(process))
+            ended = self._exit_error(await _exit_status(process))
             raise (ended if self._closed else ProcessNotStarted(f"{ended} It hadn't started yet.")) from error
         log.debug("drawing_process_started", pid=process.pid)
         return process
 
-    def _ended(self, status: int | None) -> Exception:
+    def _exit_error(self, status: int | None) -> Exception:
         if self._closed:
             return ProcessClosed()
         return ProcessFailed(f"The process died ({'no status' if status is None else f'status {status}'}).")
 
-    async def _drop(self) -> None:
+    async def _kill(self) -> None:
         """End the process whatever state it is in: stopped, too, it can't refuse this signal."""
         process, self._process = self._process, None
         if process is None:

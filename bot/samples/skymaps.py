@@ -114,7 +114,7 @@ def _log_density(sky: Sky, order: int, ipix: Integers) -> Floats:
 
 @lru_cache(maxsize=64)
 def refine_tiles(
-    sky: Sky, times: Sky | None = None, base_order: int = BASE_ORDER, rounds: int = REFINEMENT_ROUNDS
+    sky: Sky, external_sky: Sky | None = None, base_order: int = BASE_ORDER, rounds: int = REFINEMENT_ROUNDS
 ) -> tuple[Integers, Floats]:
     """Return (UNIQ, probability density in sr⁻¹) of a sky, by BAYESTAR's adaptive refinement.
 
@@ -124,7 +124,7 @@ def refine_tiles(
 
     def measure(order: int, ipix: Integers) -> Floats:
         log_density = _log_density(sky, order, ipix)
-        return log_density if times is None else log_density + _log_density(times, order, ipix)
+        return log_density if external_sky is None else log_density + _log_density(external_sky, order, ipix)
 
     start = 12 * 4**base_order
     orders = np.full(start, base_order, dtype=np.int64)
@@ -223,8 +223,8 @@ def sky_map(
     instruments: Sequence[str] = ("H1", "L1", "V1"),
     distance: tuple[float, float] | None = None,
     nearer_at_peak: float = 0.05,
-    times: Sequence[tuple[float, float, float, float]] | None = None,
-    external: str | None = None,
+    external_sky: Sequence[tuple[float, float, float, float]] | None = None,
+    external_observatory: str | None = None,
     creator: str = "BAYESTAR",
     log_bci: float | None = None,
     log_bsn: float | None = None,
@@ -241,7 +241,7 @@ def sky_map(
     """
     uniq, density = refine_tiles(
         tuple(Lobe(*peak) for peak in peaks),
-        None if times is None else tuple(Lobe(*peak) for peak in times),
+        None if external_sky is None else tuple(Lobe(*peak) for peak in external_sky),
         base_order,
         rounds,
     )
@@ -253,7 +253,7 @@ def sky_map(
 
     event = graceid(superevent_id)
     header = fits.Header()
-    if external is not None:
+    if external_observatory is not None:
         header["MOC"] = True
     header["PIXTYPE"] = ("HEALPIX", "HEALPIX pixelisation")
     header["ORDERING"] = ("NUNIQ", "Pixel ordering scheme: RING, NESTED, or NUNIQ")
@@ -262,7 +262,7 @@ def sky_map(
     header["INDXSCHM"] = ("EXPLICIT", "Indexing: IMPLICIT or EXPLICIT")
     header["OBJECT"] = (event, "Unique identifier for this event")
     header["REFERENC"] = (f"https://gracedb.ligo.org/events/{event}", "URL of this event")
-    seen_by = ",".join(instruments if external is None else (external, *instruments))
+    seen_by = ",".join(instruments if external_observatory is None else (external_observatory, *instruments))
     header["INSTRUME"] = (seen_by, "Instruments that triggered this event")
     header["DATE-OBS"] = (_iso(time), "UTC date of the observation")
     header["MJD-OBS"] = ((time - _MJD_EPOCH) / timedelta(days=1), "modified Julian date of the observation")
@@ -279,8 +279,8 @@ def sky_map(
     if log_bsn is not None:
         header["LOGBSN"] = (log_bsn, "Log Bayes factor: signal vs. noise")
     header["HISTORY"] = "Made by formula for gwevent; no observation."
-    if external is not None:
-        header["HISTORY"] = f"The values were reweighted by using data from {external}"
+    if external_observatory is not None:
+        header["HISTORY"] = f"The values were reweighted by using data from {external_observatory}"
     return to_fits(columns, header)
 
 

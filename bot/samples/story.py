@@ -20,7 +20,7 @@ class SampleNotice:
     """Unique in the story, as a file would be called: MS181101ab-preliminary."""
     record: Record
     """For `to_avro` and `to_json`."""
-    pause: float
+    pause_s: float
     """Seconds to wait before publishing it where somebody watches."""
 
 
@@ -45,7 +45,7 @@ def create_demo_notices(now: datetime) -> list[SampleNotice]:
     ]
     told.sort(key=lambda record: str(record["time_created"]))
     return [
-        SampleNotice(name, record, pause=2.0 if index == 0 else 5.0)
+        SampleNotice(name, record, pause_s=2.0 if index == 0 else 5.0)
         for index, (name, record) in enumerate(zip(file_names(told), told, strict=True))
     ]
 

@@ -47,14 +47,14 @@ def _read_map_or_none(fits: bytes | None) -> SkyMap | None:
 class SkyMapCache:
     """The maps of notices, by their keys."""
 
-    def __init__(self, store: NoticeRepository, keep: int = CACHE_SIZE) -> None:
+    def __init__(self, store: NoticeRepository, max_entries: int = CACHE_SIZE) -> None:
         self._store = store
-        self._keep = keep
-        self._known: OrderedDict[NoticeKey, NoticeMaps] = OrderedDict()
+        self._max_entries = max_entries
+        self._entries: OrderedDict[NoticeKey, NoticeMaps] = OrderedDict()
 
     async def get(self, key: NoticeKey) -> NoticeMaps | None:
         """The maps of a stored notice; None if its payload isn't kept any more. Raises StoreUnavailable."""
-        known = self._known.get(key)
+        known = self._entries.get(key)
         if known is None:
             body = await self._store.payload(key)
             if body is None:
@@ -64,8 +64,8 @@ class SkyMapCache:
             except ThreadHangs:
                 # Kept as one without maps: asked for again, it would take another thread.
                 known = NoticeMaps(None, None)
-            self._known[key] = known
-            while len(self._known) > self._keep:
-                self._known.popitem(last=False)
-        self._known.move_to_end(key)
+            self._entries[key] = known
+            while len(self._entries) > self._max_entries:
+                self._entries.popitem(last=False)
+        self._entries.move_to_end(key)
         return known

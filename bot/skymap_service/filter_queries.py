@@ -36,41 +36,43 @@ def observatory_probability(site: str, skymap: SkyMap, when: datetime) -> float 
 class SkyMapQueries:
     """Asks the maps of stored notices."""
 
-    def __init__(self, maps: SkyMapCache, visible: ObservableProbability = observatory_probability) -> None:
+    def __init__(
+        self, maps: SkyMapCache, observable_probability: ObservableProbability = observatory_probability
+    ) -> None:
         self._maps = maps
-        self._visible = visible
+        self._observable_probability = observable_probability
 
     async def probabilities(
-        self, key: NoticeKey, questions: Collection[MapQuery], when: datetime
+        self, key: NoticeKey, queries: Collection[MapQuery], when: datetime
     ) -> dict[MapQuery, float | None]:
         """The answers of one notice's map, for the night after `when`.
 
         None where the map can't be read any more. Raises StoreUnavailable.
         """
-        maps = await self._maps.get(key) if questions else None
+        maps = await self._maps.get(key) if queries else None
         if maps is None or maps.best is None:
-            return dict.fromkeys(questions)
+            return dict.fromkeys(queries)
         try:
-            return await run_in_thread(self._ask, maps.best, questions, when)
+            return await run_in_thread(self._evaluate_all, maps.best, queries, when)
         except ThreadHangs:
-            return dict.fromkeys(questions)
+            return dict.fromkeys(queries)
 
-    def _ask(
-        self, skymap: SkyMap, questions: Collection[MapQuery], when: datetime
+    def _evaluate_all(
+        self, skymap: SkyMap, queries: Collection[MapQuery], when: datetime
     ) -> dict[MapQuery, float | None]:
         found: dict[MapQuery, float | None] = {}
-        for question in questions:
+        for question in queries:
             try:
-                found[question] = self._answer(question, skymap, when)
+                found[question] = self._evaluate(question, skymap, when)
             except Exception:
                 # The guard of law 6: one question that breaks gwevent leaves the others their answers.
                 log.exception("question_broke_gwevent", question=str(question))
                 found[question] = None
         return found
 
-    def _answer(self, question: MapQuery, skymap: SkyMap, when: datetime) -> float | None:
-        match question:
+    def _evaluate(self, query: MapQuery, skymap: SkyMap, when: datetime) -> float | None:
+        match query:
             case ConeQuery(ra, dec, radius):
                 return probability_in_cone(skymap, ra, dec, radius)
             case SiteQuery(name):
-                return self._visible(name, skymap, when)
+                return self._observable_probability(name, skymap, when)

@@ -19,10 +19,10 @@ class ObservabilityService:
     def __init__(self, maps: SkyMapCache) -> None:
         self._maps = maps
         # Numbers by the million: more of them at a time would only take processor and memory from the posts.
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def get(
-        self, key: NoticeKey, sites: Sequence[Site], conditions: ObservingConstraints, now: datetime
+        self, key: NoticeKey, sites: Sequence[Site], constraints: ObservingConstraints, now: datetime
     ) -> Observability | None:
         """What these sites see of a notice's best map in the 24 hours from `now`.
 
@@ -31,8 +31,8 @@ class ObservabilityService:
         maps = await self._maps.get(key)
         if maps is None or maps.best is None:
             return None
-        async with self._turn:
+        async with self._lock:
             try:
-                return await run_in_thread(observability_tonight, maps.best, sites, conditions, now)
+                return await run_in_thread(observability_tonight, maps.best, sites, constraints, now)
             except ThreadHangs:
                 return None

@@ -96,7 +96,7 @@ class ParsedPosition(NamedTuple):
     """ICRS degrees, 0 to 360."""
     dec: float
     """ICRS degrees, −90 to 90."""
-    used: int
+    words_used: int
     """How many of the words it took."""
 
 

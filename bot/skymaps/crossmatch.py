@@ -77,13 +77,15 @@ def crossmatch(
         density = float(skymap.density[tile])
         found.append(
             PositionOnMap(
-                level=float(levels[tile]),
+                credible_level=float(levels[tile]),
                 relative_density=density / peak,
                 searched_area=float(areas[np.searchsorted(ranked, -density, side="right") - 1]),
                 in_50=bool(in_50[tile]),
                 in_90=bool(in_90[tile]),
                 distance=_distance_along(skymap, tile),
-                level_3d=None if volume is None or np.isnan(target) else volume.level(tile, target),
+                credible_level_3d=None
+                if volume is None or np.isnan(target)
+                else volume.credible_level(tile, target),
             )
         )
     return found
@@ -109,7 +111,7 @@ class CredibleVolume:
     """ln of probability density times DISTNORM, ln (sr⁻¹ Mpc⁻²)."""
     area: Floats
     """sr."""
-    mean: float
+    mean_distance: float
     """Distance over the whole sky, Mpc."""
 
     @staticmethod
@@ -127,13 +129,13 @@ class CredibleVolume:
         log_norm = np.log(skymap.density[tile]) + np.log(norm[tile])
         return CredibleVolume(tile, mu, sigma, log_norm, skymap.area[tile], mean)
 
-    def level(self, tile: int, distance: float) -> float:
+    def credible_level(self, tile: int, distance: float) -> float:
         """Credible level in the volume of a distance (Mpc) in a tile of the map, 0 to 1.
 
         As in crossmatch the density counts at the near edge of the target's shell, and of each tile the
         whole shells whose middle is at least as dense.
         """
-        step = max(MAX_DISTANCE_IN_MEANS * self.mean, distance) / DISTANCE_SHELLS
+        step = max(MAX_DISTANCE_IN_MEANS * self.mean_distance, distance) / DISTANCE_SHELLS
         shell = min(max(int(distance / step), 1), DISTANCE_SHELLS - 1)
         # ln of the density's peak in each tile, sr⁻¹ Mpc⁻³ up to a constant.
         peak = self.log_norm - np.log(self.sigma)

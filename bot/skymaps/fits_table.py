@@ -82,12 +82,12 @@ class BinaryTable:
     _fields: Mapping[str, _Field]
     _data: bytes | bytearray
     _start: int
-    _width: int
+    _row_bytes: int
 
     @property
-    def file(self) -> memoryview:
+    def unpacked_file(self) -> memoryview:
         """The file to the end of the table, not gzipped."""
-        return memoryview(self._data)[: self._start + self.rows * self._width]
+        return memoryview(self._data)[: self._start + self.rows * self._row_bytes]
 
     def column(self, name: str) -> NDArray[Any] | None:
         """Return a numeric column, flat, `rows` times its repeat count long; None where there is none.
@@ -106,7 +106,7 @@ class BinaryTable:
             dtype,
             buffer=self._data,
             offset=self._start + field.offset,
-            strides=(self._width, dtype.itemsize),
+            strides=(self._row_bytes, dtype.itemsize),
         ).reshape(-1)
         scale = self.header.get(f"TSCAL{field.number}", 1)
         zero = self.header.get(f"TZERO{field.number}", 0)
@@ -121,7 +121,7 @@ class BinaryTable:
         raise UnreadableMap(f"The map's column {name} is scaled in an unknown way.")
 
 
-def read_table(data: bytes, most: int = MAX_UNPACKED_BYTES, most_rows: int | None = None) -> BinaryTable:
+def read_table(data: bytes, max_bytes: int = MAX_UNPACKED_BYTES, max_rows: int | None = None) -> BinaryTable:
     """Return the first binary table of a FITS file, gzipped or not; raises UnreadableMap.
 
     One that declares more than `most_rows` rows isn't unpacked at all.
@@ -129,8 +129,8 @@ def read_table(data: bytes, most: int = MAX_UNPACKED_BYTES, most_rows: int | Non
     A gzipped file is unpacked only as far as its table goes, to `most` bytes, and what doesn't begin as a
     FITS file no further than that: a bomb costs nothing.
     """
-    file = _LazyFile(data, most)
-    if not file.upto(len(_FITS_MAGIC)).startswith(_FITS_MAGIC):
+    file = _LazyFile(data, max_bytes)
+    if not file.read_to(len(_FITS_MAGIC)).startswith(_FITS_MAGIC):
         raise UnreadableMap(
             "The map is gzipped, and what it expands to isn't a FITS file."
             if file.gzipped
@@ -140,10 +140,10 @@ def read_table(data: bytes, most: int = MAX_UNPACKED_BYTES, most_rows: int | Non
     for _ in range(_MAX_HDUS):
         header, start = _read_header(file, start)
         if header.get("XTENSION") == "BINTABLE":
-            return _parse_table(header, file, start, most_rows)
+            return _parse_table(header, file, start, max_rows)
         size = _data_size(header)
         start += size + -size % _BLOCK_BYTES
-        if start >= len(file.upto(start + 1)):
+        if start >= len(file.read_to(start + 1)):
             break
     raise UnreadableMap("The map's FITS file holds no binary table.")
 
@@ -151,40 +151,44 @@ def read_table(data: bytes, most: int = MAX_UNPACKED_BYTES, most_rows: int | Non
 class _LazyFile:
     """A file in memory, unpacked as far as somebody wants to look."""
 
-    def __init__(self, data: bytes, most: int) -> None:
+    def __init__(self, data: bytes, max_bytes: int) -> None:
         self.gzipped = data.startswith(_GZIP_MAGIC)
-        self._held: bytes | bytearray = data
+        self._content: bytes | bytearray = data
         if self.gzipped:
-            self._held, self._packed, self._at, self._tail = bytearray(), data, 0, b""
-            self._most = most
+            self._content, self._packed, self._packed_position, self._unconsumed = bytearray(), data, 0, b""
+            self._max_bytes = max_bytes
             self._stream = zlib.decompressobj(wbits=31)
 
-    def upto(self, size: int) -> bytes | bytearray:
+    def read_to(self, size: int) -> bytes | bytearray:
         """Return the file to this size at least, or to its end. Raises UnreadableMap."""
-        if isinstance(self._held, bytearray) and size > len(self._held):
-            if size > self._most:
-                raise UnreadableMap(f"The map is gzipped and expands to more than {self._most // 2**20} MiB.")
-            while len(self._held) < size and (piece := self._next()):
-                self._held += piece
-        return self._held
+        if isinstance(self._content, bytearray) and size > len(self._content):
+            if size > self._max_bytes:
+                raise UnreadableMap(
+                    f"The map is gzipped and expands to more than {self._max_bytes // 2**20} MiB."
+                )
+            while len(self._content) < size and (piece := self._next_chunk()):
+                self._content += piece
+        return self._content
 
-    def check_end(self) -> None:
+    def verify_checksum(self) -> None:
         """See whether the file's checksum, if it ends soon, is right. Raises UnreadableMap."""
         left = _CHUNK_BYTES
-        while self.gzipped and left > 0 and (piece := self._next()):
+        while self.gzipped and left > 0 and (piece := self._next_chunk()):
             left -= len(piece)
 
-    def _next(self) -> bytes:
+    def _next_chunk(self) -> bytes:
         """The next piece; empty at the end of the file, or where it is cut off."""
         try:
             while not self._stream.eof:
-                if not self._tail:
-                    self._tail = self._packed[self._at : self._at + _CHUNK_BYTES]
-                    self._at += len(self._tail)
-                    if not self._tail:
+                if not self._unconsumed:
+                    self._unconsumed = self._packed[
+                        self._packed_position : self._packed_position + _CHUNK_BYTES
+                    ]
+                    self._packed_position += len(self._unconsumed)
+                    if not self._unconsumed:
                         break
-                piece = self._stream.decompress(self._tail, _CHUNK_BYTES)
-                self._tail = self._stream.unconsumed_tail
+                piece = self._stream.decompress(self._unconsumed, _CHUNK_BYTES)
+                self._unconsumed = self._stream.unconsumed_tail
                 if piece:
                     return piece
         except zlib.error:
@@ -196,7 +200,7 @@ def _read_header(file: _LazyFile, start: int) -> tuple[dict[str, CardValue], int
     """Return the cards with a value (of repeated keys the first) and where the header's data begin."""
     header: dict[str, CardValue] = {}
     for block in range(start, start + _MAX_HEADER_BYTES, _BLOCK_BYTES):
-        data = file.upto(block + _BLOCK_BYTES)
+        data = file.read_to(block + _BLOCK_BYTES)
         for offset in range(block, min(len(data), block + _BLOCK_BYTES), _CARD_BYTES):
             card = data[offset : offset + _CARD_BYTES].decode("latin-1")
             key = card[:8].rstrip(" ")
@@ -251,15 +255,15 @@ def _data_size(header: Mapping[str, CardValue]) -> int:
 
 
 def _parse_table(
-    header: Mapping[str, CardValue], file: _LazyFile, start: int, most_rows: int | None
+    header: Mapping[str, CardValue], file: _LazyFile, start: int, max_rows: int | None
 ) -> BinaryTable:
     if header.get("BITPIX") != 8 or header.get("NAXIS") != 2:
         raise UnreadableMap("The map's FITS header doesn't describe a binary table of bytes.")
     width, rows = _non_negative_card(header, "NAXIS1"), _non_negative_card(header, "NAXIS2")
-    if most_rows is not None and rows > most_rows and width:
-        raise UnreadableMap(f"The map has {rows:.6g} tiles, and at most {most_rows:,} are read.")
-    data = file.upto(start + width * rows)
-    file.check_end()
+    if max_rows is not None and rows > max_rows and width:
+        raise UnreadableMap(f"The map has {rows:.6g} tiles, and at most {max_rows:,} are read.")
+    data = file.read_to(start + width * rows)
+    file.verify_checksum()
     there = max(len(data) - start, 0)
     if width * rows > there:
         raise UnreadableMap(f"The map's table declares {width * rows:.6g} bytes, and {there} are there.")

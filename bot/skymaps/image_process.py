@@ -31,9 +31,9 @@ log = structlog.get_logger(__name__)
 class ImageFailed(Exception):
     """There is no picture; `sentence` says why."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class ImageProcessClosed(ImageFailed):
@@ -50,11 +50,11 @@ class ImageJob:
 
     captions: Captions
     peak: Position
-    time: datetime
+    event_time: datetime
     """Of the event: where Sun and Moon stood."""
-    main: bytes
+    main_map: bytes
     """FITS."""
-    other: bytes | None
+    gw_map: bytes | None
     """FITS of the GW map, where the main one is a combined map."""
 
 
@@ -65,7 +65,7 @@ class ImageResult:
     png: bytes
     sun: Position
     moon: Position
-    inset: bool
+    has_inset: bool
 
 
 class ImageProcess:
@@ -74,11 +74,13 @@ class ImageProcess:
     def __init__(
         self,
         *,
-        timeout: float = DRAW_TIMEOUT_S,
-        start: float = START_TIMEOUT_S,
-        pictures_per_process: int = IMAGES_PER_PROCESS,
+        timeout_s: float = DRAW_TIMEOUT_S,
+        start_timeout_s: float = START_TIMEOUT_S,
+        images_per_process: int = IMAGES_PER_PROCESS,
     ) -> None:
-        self._process = WorkerProcess(timeout_s=timeout, start_s=start, orders=pictures_per_process)
+        self._process = WorkerProcess(
+            timeout_s=timeout_s, start_timeout_s=start_timeout_s, max_jobs=images_per_process
+        )
 
     @property
     def pid(self) -> int | None:
@@ -134,7 +136,7 @@ def draw_in_process(
 
 
 def _drawn_picture(superevent: Superevent, rendered: ImageResult) -> DrawnPicture:
-    said = alt_text(superevent, sun=rendered.sun, moon=rendered.moon, inset=rendered.inset)
+    said = alt_text(superevent, sun=rendered.sun, moon=rendered.moon, inset=rendered.has_inset)
     return DrawnPicture(rendered.png, said)
 
 
@@ -148,9 +150,9 @@ def _create_job(superevent: Superevent, gw_map: bytes | None, combined_map: byte
     return ImageJob(
         captions=create_captions(superevent),
         peak=(localization.ra, localization.dec),
-        time=notice.event.time,
-        main=main,
-        other=gw_map if combined and notice.localization is not None else None,
+        event_time=notice.event.time,
+        main_map=main,
+        gw_map=gw_map if combined and notice.localization is not None else None,
     )
 
 
@@ -162,15 +164,15 @@ def warm_up() -> None:
     raster.all_sky_pixel_grid()
 
 
-def render(order: ImageJob) -> ImageResult:
+def render(job: ImageJob) -> ImageResult:
     """Draw one picture, in this process. Raises UnreadableMap."""
     # Matplotlib and the coordinates stay out of the bot's own memory.
     from bot.skymaps import raster, skymap
     from formatters.skymap_image import Inset
     from formatters.skymap_image.figure import draw
 
-    main = skymap.read_sky_map(order.main)
-    other = None if order.other is None else skymap.read_sky_map(order.other)
+    main = skymap.read_sky_map(job.main_map)
+    other = None if job.gw_map is None else skymap.read_sky_map(job.gw_map)
     region = raster.inset_region(main)
     inset = None
     if region is not None:
@@ -178,18 +180,18 @@ def render(order: ImageJob) -> ImageResult:
         inset = Inset(
             window=region.window,
             grid=raster.rasterize(main, pixels),
-            share=region.share,
-            other=None if other is None else raster.rasterize(other, pixels),
+            probability=region.probability,
+            gw_alone=None if other is None else raster.rasterize(other, pixels),
         )
-    sun, moon = sun_and_moon(order.time)
+    sun, moon = sun_and_moon(job.event_time)
     picture = SkyMapFigure(
-        captions=order.captions,
+        captions=job.captions,
         sky=raster.rasterize(main, raster.all_sky_pixel_grid()),
-        peak=order.peak,
+        peak=job.peak,
         sun=sun,
         moon=moon,
         inset=inset,
-        other=None if other is None else raster.rasterize(other, raster.all_sky_pixel_grid()),
+        gw_alone=None if other is None else raster.rasterize(other, raster.all_sky_pixel_grid()),
     )
     return ImageResult(draw(picture), sun, moon, inset is not None)
 

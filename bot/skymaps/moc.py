@@ -33,11 +33,11 @@ class Moc:
         return float(np.sum(_SKY_DEG2 / 12 / 4.0**self.order))
 
     @property
-    def finest(self) -> int:
+    def max_order(self) -> int:
         """The largest order of a cell."""
         return int(self.order.max())
 
-    def coarsened(self, order: int) -> Moc:
+    def degrade_to_order(self, order: int) -> Moc:
         """Return the cells of this order or larger ones that hold all of it: the area grows at the rim."""
         shift = 2 * np.maximum(self.order - order, 0)
         # Cells are disjoint, so what holds a fine one lies in no other; it may hold several.
@@ -45,7 +45,7 @@ class Moc:
         place = np.argsort(cells[1] << 2 * (MAX_ORDER - cells[0]))
         return Moc(*merge_tiles(cells[0][place], cells[1][place]))
 
-    def ascii(self) -> str:
+    def to_ascii(self) -> str:
         """Write it as ASCII, ranges of neighbours joined."""
         return " ".join(
             f"{order}/{','.join(_format_ranges(np.sort(self.ipix[self.order == order])))}"

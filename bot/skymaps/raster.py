@@ -41,7 +41,7 @@ class PixelGrid:
 
     ipix: Integers
     """At order 29, ascending."""
-    place: NDArray[np.int32]
+    grid_index: NDArray[np.int32]
     """Each one's index in the flattened grid."""
     shape: tuple[int, int]
 
@@ -51,7 +51,7 @@ class InsetRegion:
     """The most probable connected part of the 90 % credible region, and a window around it."""
 
     window: ImageWindow
-    share: float
+    probability: float
     """Of the whole map's probability, 0 to 1."""
 
 
@@ -83,7 +83,7 @@ def tile_index_grid(skymap: SkyMap, where: PixelGrid) -> NDArray[np.int32]:
     held = last - first
     covered = np.arange(held.sum()) + np.repeat(first - np.cumsum(held) + held, held)
     tiles = np.full(where.shape, skymap.uniq.size, np.int32)
-    tiles.ravel()[where.place[covered]] = np.repeat(skymap.by_position, held)
+    tiles.ravel()[where.grid_index[covered]] = np.repeat(skymap.by_position, held)
     return tiles
 
 
@@ -106,7 +106,7 @@ def rasterize(skymap: SkyMap, where: PixelGrid) -> Grid:
     def spread(values: Floats) -> NDArray[np.float32]:
         return np.append(values, np.nan).astype(np.float32)[tiles]
 
-    return Grid(density=spread(skymap.density), level=spread(midpoint_levels(skymap)))
+    return Grid(density=spread(skymap.density), credible_level=spread(midpoint_levels(skymap)))
 
 
 def inset_region(skymap: SkyMap) -> InsetRegion | None:

@@ -107,33 +107,33 @@ def read_sky_map(fits: bytes) -> SkyMap:
     return sky_map_from_table(read_table(fits))
 
 
-def sky_map_from_table(table: BinaryTable, most: int = MAX_TILES) -> SkyMap:
+def sky_map_from_table(table: BinaryTable, max_tiles: int = MAX_TILES) -> SkyMap:
     """Read a map of at most `most` tiles from its table. Raises UnreadableMap."""
     frame = table.header.get("COORDSYS", "C")
     if str(frame).upper() not in _ICRS_NAMES:
         raise UnreadableMap(f"The map is in the frame {str(frame)[:20]!r}, and only ICRS (C) is read.")
     uniq = table.column("UNIQ")
     if uniq is None:
-        return _parse_flat_map(table, most)
+        return _parse_flat_map(table, max_tiles)
     density = table.column("PROBDENSITY")
     if density is None:
         raise UnreadableMap("The map has no column PROBDENSITY.")
     if uniq.dtype.kind not in "iu":
         raise UnreadableMap("The map's column UNIQ doesn't hold integers.")
-    _check_tile_count(uniq.size, most)
+    _check_tile_count(uniq.size, max_tiles)
     if uniq.min() < _FIRST_UNIQ[0] or uniq.max() >= _FIRST_UNIQ[-1]:
         raise UnreadableMap("The map has a tile whose UNIQ is none.")
     return _create_sky_map(table, uniq.astype(np.int64), density.astype(np.float64))
 
 
-def _parse_flat_map(table: BinaryTable, most: int) -> SkyMap:
+def _parse_flat_map(table: BinaryTable, max_tiles: int) -> SkyMap:
     """Turn a flat map (one probability per pixel of one nside) into tiles."""
     prob = table.column("PROB")
     if prob is None:
         prob = table.column("PROBABILITY")
     if prob is None:
         raise UnreadableMap("The map has neither a column UNIQ nor a column PROB.")
-    _check_tile_count(prob.size, most)
+    _check_tile_count(prob.size, max_tiles)
     order = int(prob.size // 12).bit_length() // 2
     if prob.size != 12 * 4**order or table.header.get("INDXSCHM", "IMPLICIT") != "IMPLICIT":
         raise UnreadableMap(f"The map is a flat one of {prob.size} pixels, which don't make a whole sky.")
@@ -148,11 +148,11 @@ def _parse_flat_map(table: BinaryTable, most: int) -> SkyMap:
     return _create_sky_map(table, ipix + 4 * 4**order, prob.astype(np.float64) * (3 * 4**order / pi))
 
 
-def _check_tile_count(tiles: int, most: int) -> None:
+def _check_tile_count(tiles: int, max_tiles: int) -> None:
     if not tiles:
         raise UnreadableMap("The map is empty.")
-    if tiles > most:
-        raise UnreadableMap(f"The map has {tiles:,} tiles, and at most {most:,} are read.")
+    if tiles > max_tiles:
+        raise UnreadableMap(f"The map has {tiles:,} tiles, and at most {max_tiles:,} are read.")
 
 
 def _create_sky_map(table: BinaryTable, uniq: Integers, density: Floats) -> SkyMap:

@@ -26,9 +26,9 @@ _REFUSALS: Mapping[AllowedRole, str] = {
 class ChannelPolicy:
     """Asks Slack, each time: who was a member or an admin a minute ago may be none now."""
 
-    def __init__(self, who: AllowedRole, clients: Mapping[str, SlackClient]) -> None:
+    def __init__(self, allowed_role: AllowedRole, clients: Mapping[str, SlackClient]) -> None:
         """`clients` by team."""
-        self._who = who
+        self._allowed_role = allowed_role
         self._clients = clients
 
     async def check(self, team_id: str, channel_id: str, user_id: str) -> str | None:
@@ -36,13 +36,13 @@ class ChannelPolicy:
 
         Where Slack doesn't tell, they may not.
         """
-        if self._who == "anyone":
+        if self._allowed_role == "anyone":
             return None
         client = self._clients.get(team_id)
         if client is None:
             return "Slack can't be asked yet who may do that; try again in a moment."
         try:
-            if self._who == "admins":
+            if self._allowed_role == "admins":
                 allowed = await client.is_admin(user_id, team_id)
             else:
                 # In a direct conversation with the app (D…) nobody else can type.
@@ -51,9 +51,9 @@ class ChannelPolicy:
             if failure.reason != "missing_scope":
                 return f"Slack doesn't tell who may do that ({failure.reason}); try again later."
             return (
-                f"I can't see who may do that: gwevent's operator kept it to {self._who} and gave me no "
-                f"{' or '.join(REQUIRED_SCOPES[self._who])}."
+                f"I can't see who may do that: gwevent's operator kept it to {self._allowed_role} and gave me no "
+                f"{' or '.join(REQUIRED_SCOPES[self._allowed_role])}."
             )
         except SlackFailure as failure:
             return f"Slack doesn't tell who may do that ({failure.reason}); try again later."
-        return None if allowed else _REFUSALS[self._who]
+        return None if allowed else _REFUSALS[self._allowed_role]

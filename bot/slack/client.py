@@ -64,7 +64,7 @@ class Identity:
     """Who the bot is in a workspace."""
 
     team_id: str
-    team: str
+    team_name: str
     user_id: str
     scopes: frozenset[str]
 
@@ -83,9 +83,9 @@ class ChannelInfo:
     """What Slack says of a channel."""
 
     name: str
-    private: bool
-    archived: bool
-    member: bool
+    is_private: bool
+    is_archived: bool
+    is_member: bool
     """Whether the bot is in it."""
 
 
@@ -99,7 +99,7 @@ class SlackClient:
         session: aiohttp.ClientSession,
         *,
         timeout_s: float = CALL_TIMEOUT_S,
-        called: OnCall = lambda _method, _failure: None,
+        on_call: OnCall = lambda _method, _failure: None,
     ) -> None:
         """`called(method, failure)` is told of every call that came to an end."""
         # No retry handler at all: the default one sends a message again after a cut connection, in silence.
@@ -109,7 +109,7 @@ class SlackClient:
         self.web = create_web_client(token, api_url, session)
         # slack_sdk's own timeout is for sessions that it opens itself.
         self._timeout_s = timeout_s
-        self._called = called
+        self._on_call = on_call
 
         self.scopes: frozenset[str] | None = None
         """What the token may do; None before `identify`."""
@@ -127,7 +127,7 @@ class SlackClient:
         self._bot_id = str(data["bot_id"]) if data.get("bot_id") else None
         return Identity(
             team_id=required_text(data, "team_id"),
-            team=str(data.get("team", "")),
+            team_name=str(data.get("team", "")),
             user_id=required_text(data, "user_id"),
             scopes=self.scopes,
         )
@@ -136,7 +136,7 @@ class SlackClient:
         self,
         channel: str,
         message: Message,
-        mark: DeliveryMetadata,
+        metadata: DeliveryMetadata,
         *,
         thread_ts: str | None = None,
         broadcast: bool = False,
@@ -162,13 +162,13 @@ class SlackClient:
             }
 
         whole = OutgoingMessage(
-            whole=message,
+            original=message,
             thread_ts=thread_ts,
             broadcast=broadcast,
-            metadata=mark.metadata,
+            metadata=metadata.slack_metadata,
             dropped=dropped,
         )
-        answer, sent = await self._degrading("chat.postMessage", whole, body)
+        answer, sent = await self._call_degrading("chat.postMessage", whole, body)
         try:
             return PostedMessage(required_ts(answer), sent.dropped)
         except OutcomeUnknown as unknown:
@@ -192,15 +192,15 @@ class SlackClient:
                 "thread_ts": thread_ts if MessagePart.THREAD in sent.parts else None,
             }
 
-        whole = OutgoingMessage(whole=message, thread_ts=thread_ts)
+        whole = OutgoingMessage(original=message, thread_ts=thread_ts)
         for pause in FILE_RETRY_DELAYS_S:
             try:
-                await self._degrading("chat.postEphemeral", whole, body)
+                await self._call_degrading("chat.postEphemeral", whole, body)
                 return
             except FileNotReady:
                 await asyncio.sleep(pause)
-        whole = whole.dropping(MessagePart.PICTURE, "not ready in time")
-        await self._degrading("chat.postEphemeral", whole, body)
+        whole = whole.drop(MessagePart.PICTURE, "not ready in time")
+        await self._call_degrading("chat.postEphemeral", whole, body)
 
     async def edit(
         self, channel: str, ts: str, message: Message, *, dropped: tuple[DroppedPart, ...] = ()
@@ -216,10 +216,12 @@ class SlackClient:
                 "blocks": list(sent.message.blocks),
             }
 
-        _, sent = await self._degrading("chat.update", OutgoingMessage(whole=message, dropped=dropped), body)
+        _, sent = await self._call_degrading(
+            "chat.update", OutgoingMessage(original=message, dropped=dropped), body
+        )
         return sent.dropped
 
-    async def channel(self, channel: str) -> ChannelInfo:
+    async def channel_info(self, channel: str) -> ChannelInfo:
         """What a channel is; `channel_not_found` where the bot can't see it."""
         data = await self._call("conversations.info", {"channel": channel})
         found = data.get("channel")
@@ -227,9 +229,9 @@ class SlackClient:
             raise OutcomeUnknown("an answer without channel")
         return ChannelInfo(
             name=str(found.get("name", channel)),
-            private=bool(found.get("is_private")),
-            archived=bool(found.get("is_archived")),
-            member=bool(found.get("is_member")),
+            is_private=bool(found.get("is_private")),
+            is_archived=bool(found.get("is_archived")),
+            is_member=bool(found.get("is_member")),
         )
 
     async def permalink(self, channel: str, ts: str) -> str | None:
@@ -306,7 +308,7 @@ class SlackClient:
         """Set a person's home tab."""
         await self._call("views.publish", {"user_id": user_id, "view": view})
 
-    async def channels_of(self, user_id: str) -> frozenset[str]:
+    async def user_channels(self, user_id: str) -> frozenset[str]:
         """The channels that a person is in; of private ones those that the bot is in too."""
         query = {
             "user": user_id,
@@ -334,8 +336,8 @@ class SlackClient:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise OutcomeUnknown(f"no answer to an upload: {type(error).__name__}") from error
 
-    async def find(
-        self, channel: str, mark: DeliveryMetadata, oldest: float | None, *, thread_ts: str | None = None
+    async def find_delivery(
+        self, channel: str, metadata: DeliveryMetadata, oldest: float | None, *, thread_ts: str | None = None
     ) -> str | None:
         """Look for a delivery in the channel's history, the newest first; its `ts`, or None.
 
@@ -356,7 +358,7 @@ class SlackClient:
             if not isinstance(messages, list):
                 raise OutcomeUnknown("a history without messages")
             for found in messages:
-                if isinstance(found, dict) and mark.matches(found, self._bot_id):
+                if isinstance(found, dict) and metadata.matches(found, self._bot_id):
                     return required_ts(found)
             cursor = str((data.get("response_metadata") or {}).get("next_cursor") or "")
             past = thread_ts is None and oldest is not None and _any_older(messages, oldest)
@@ -365,7 +367,7 @@ class SlackClient:
         log.warning("history_too_long", channel=channel, pages=MAX_HISTORY_PAGES)
         return None
 
-    async def _degrading(
+    async def _call_degrading(
         self, method: str, outgoing: OutgoingMessage, body: Callable[[OutgoingMessage], dict[str, Any]]
     ) -> tuple[Mapping[str, Any], OutgoingMessage]:
         """Call with ever less of a message until Slack takes it; return its answer and what was taken."""
@@ -373,7 +375,7 @@ class SlackClient:
             try:
                 return await self._call(method, body(outgoing)), outgoing
             except SlackFailure as refused:
-                less = outgoing.after(refused)
+                less = outgoing.degrade(refused)
                 if less is None:
                     if isinstance(refused, RateLimited | OutcomeUnknown):
                         refused.dropped = outgoing.dropped
@@ -400,9 +402,9 @@ class SlackClient:
         try:
             answer = await self._send(method, body)
         except SlackFailure as failure:
-            self._called(method, failure)
+            self._on_call(method, failure)
             raise
-        self._called(method, None)
+        self._on_call(method, None)
         return answer
 
     async def _send(

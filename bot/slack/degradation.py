@@ -88,34 +88,37 @@ class DroppedPart:
 class OutgoingMessage:
     """A message on its way to Slack, with what was given up of it so far."""
 
-    whole: Message
+    original: Message
     thread_ts: str | None = None
     broadcast: bool = False
     metadata: Mapping[str, Any] | None = None
     dropped: tuple[DroppedPart, ...] = ()
 
     @property
-    def lacks(self) -> frozenset[MessagePart]:
+    def dropped_parts(self) -> frozenset[MessagePart]:
         """The parts that were given up."""
         return frozenset(dropped.part for dropped in self.dropped)
 
     @property
     def message(self) -> Message:
         """What is left of the message."""
-        return remove_parts(self.whole, self.lacks)
+        return remove_parts(self.original, self.dropped_parts)
 
     @property
     def parts(self) -> frozenset[MessagePart]:
         """The parts that it still has."""
         message = self.message
-        thread = self.thread_ts is not None and MessagePart.THREAD not in self.lacks
+        thread = self.thread_ts is not None and MessagePart.THREAD not in self.dropped_parts
         has = {
             MessagePart.PICTURE: any(block["type"] == "image" for block in message.blocks),
-            MessagePart.BROADCAST: self.broadcast and thread and MessagePart.BROADCAST not in self.lacks,
+            MessagePart.BROADCAST: self.broadcast
+            and thread
+            and MessagePart.BROADCAST not in self.dropped_parts,
             MessagePart.BUTTONS: any(
                 block["type"] == "actions" or "accessory" in block for block in message.blocks
             ),
-            MessagePart.METADATA: self.metadata is not None and MessagePart.METADATA not in self.lacks,
+            MessagePart.METADATA: self.metadata is not None
+            and MessagePart.METADATA not in self.dropped_parts,
             MessagePart.BLOCKS: bool(message.blocks),
             MessagePart.THREAD: thread,
             MessagePart.EVERYBODY: any(target in _EVERYBODY_MENTIONS for target in message.mentions),
@@ -123,11 +126,11 @@ class OutgoingMessage:
         }
         return frozenset(part for part, there in has.items() if there)
 
-    def dropping(self, part: MessagePart, reason: str, *, guessed: bool = False) -> OutgoingMessage:
+    def drop(self, part: MessagePart, reason: str, *, guessed: bool = False) -> OutgoingMessage:
         """The same without a part."""
         return replace(self, dropped=(*self.dropped, DroppedPart(part, reason, guessed)))
 
-    def after(self, failure: SlackFailure) -> OutgoingMessage | None:
+    def degrade(self, failure: SlackFailure) -> OutgoingMessage | None:
         """What to send in its place after a refusal; None where nothing of it is to blame, or left."""
         parts = self.parts
         if isinstance(failure, FileNotReady) and MessagePart.PICTURE in parts:
@@ -137,17 +140,17 @@ class OutgoingMessage:
             return None
         named = next((part for part in _parts_named_by(failure, self.message.blocks) if part in parts), None)
         if named is not None:
-            return self.dropping(named, failure.reason)
+            return self.drop(named, failure.reason)
         part = next((part for part in DROP_ORDER if part in parts), None)
         if part is None or isinstance(failure, ChannelUnavailable):
             return None
-        return self.dropping(part, failure.reason, guessed=True)
+        return self.drop(part, failure.reason, guessed=True)
 
 
-def refused_mentions(whole: Message, dropped: Iterable[DroppedPart]) -> dict[str, str]:
+def refused_mentions(original: Message, dropped: Iterable[DroppedPart]) -> dict[str, str]:
     """Whom a message was to mention and doesn't, each with Slack's word for why."""
     reasons = {drop.part: drop.reason for drop in dropped}
-    found = {target: reasons.get(_mention_part(target)) for target in whole.mentions}
+    found = {target: reasons.get(_mention_part(target)) for target in original.mentions}
     return {target: reason for target, reason in found.items() if reason is not None}
 
 
@@ -181,7 +184,7 @@ def _mention_part(target: str) -> MessagePart:
 
 def _parts_named_by(failure: SlackFailure, shown: tuple[Block, ...]) -> list[MessagePart]:
     """The parts that Slack's answer names, the likeliest first."""
-    pointed = [int(index) for sentence in failure.about for index in _BLOCK_POINTER.findall(sentence)]
+    pointed = [int(index) for sentence in failure.details for index in _BLOCK_POINTER.findall(sentence)]
     kinds = {shown[index]["type"] if index < len(shown) else "" for index in pointed}
     if kinds == {"image"}:
         return [MessagePart.PICTURE]

@@ -16,7 +16,7 @@ class SlackFailure(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.about: tuple[str, ...] = ()
+        self.details: tuple[str, ...] = ()
         """Slack's sentences about what is wrong, where it gives any; they end in "[json-pointer:/…]"."""
         self.dropped: tuple[DroppedPart, ...] = ()
         """What the message had lost on the way by then, where it is worth knowing."""

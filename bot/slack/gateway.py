@@ -64,9 +64,9 @@ class SlackGateway:
         clients: dict[str, SlackClient],
         clock: Callable[[], datetime],
         *,
-        register: Callable[[AsyncApp], None],
-        wake: Callable[[], None],
-        called: OnCall,
+        register_listeners: Callable[[AsyncApp], None],
+        wake_deliveries: Callable[[], None],
+        on_call: OnCall,
     ) -> None:
         """`clients` is filled here, by team id, as workspaces become known; `wake` says that one did.
 
@@ -78,24 +78,24 @@ class SlackGateway:
         self._installations = installations
         self._clients = clients
         self._clock = clock
-        self._register = register
-        self._wake = wake
-        self._called = called
+        self._register_listeners = register_listeners
+        self._wake_deliveries = wake_deliveries
+        self._on_call = on_call
         self._app: AsyncApp | None = None
-        self._flow: AsyncOAuthFlow | None = None
-        self._link: SocketModeSupervisor | None = None
+        self._oauth_flow: AsyncOAuthFlow | None = None
+        self._socket_mode: SocketModeSupervisor | None = None
         self._workspaces: WorkspaceRegistry | None = None
         try:
             keys = [key.get_secret_value() for key in access.keys]
-            self._vault = None if access.client_id is None else TokenCipher(keys)
+            self._token_cipher = None if access.client_id is None else TokenCipher(keys)
         except InvalidKeys as error:
             raise SettingsError(str(error)) from error
 
     @property
     def state(self) -> ConnectionState:
         """How the way from Slack to the app is doing."""
-        if self._link is not None:
-            return self._link.state
+        if self._socket_mode is not None:
+            return self._socket_mode.state
         if self._app is None or self._access.app_token is not None:
             return ConnectionState(False, "not connected yet")
         return ConnectionState(True, "")
@@ -103,16 +103,16 @@ class SlackGateway:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """What Slack, and who installs the app, ask for over HTTP; nothing where neither does."""
         if self._access.app_token is None:
-            router.add_post(EVENTS_PATH, self._request)
+            router.add_post(EVENTS_PATH, self._handle_request)
         if self._access.client_id is not None:
-            router.add_get(oauth.INSTALL_PATH, self._install)
-            router.add_get(oauth.REDIRECT_PATH, self._redirected)
+            router.add_get(oauth.INSTALL_PATH, self._handle_install)
+            router.add_get(oauth.REDIRECT_PATH, self._handle_oauth_redirect)
 
     async def run(
         self,
         session: aiohttp.ClientSession,
-        known: Callable[[Identity | None], Awaitable[None]],
-        connected: Callable[[], None],
+        on_identified: Callable[[Identity | None], Awaitable[None]],
+        on_connected: Callable[[], None],
     ) -> None:
         """Learn who we are, tell `known`, then take requests, for ever.
 
@@ -120,34 +120,34 @@ class SlackGateway:
         """
         if self._access.bot_token is not None:
             app, identity = await self._single_workspace(self._access.bot_token.get_secret_value(), session)
-            await known(identity)
-            await self._take_requests(app, session, connected)
+            await on_identified(identity)
+            await self._serve_requests(app, session, on_connected)
             return
         workspaces, app = await self._multi_workspace(session)
-        await known(None)
+        await on_identified(None)
         async with asyncio.TaskGroup() as group:
             group.create_task(workspaces.run())
-            group.create_task(self._take_requests(app, session, connected))
+            group.create_task(self._serve_requests(app, session, on_connected))
 
     async def close(self) -> None:
         """Let go of the connection."""
-        if self._link is not None:
-            await self._link.close()
+        if self._socket_mode is not None:
+            await self._socket_mode.close()
 
     async def _single_workspace(
         self, token: str, session: aiohttp.ClientSession
     ) -> tuple[AsyncApp, Identity]:
-        client = SlackClient(token, self._settings.slack_api_url, session, called=self._called)
+        client = SlackClient(token, self._settings.slack_api_url, session, on_call=self._on_call)
         identity = await _retry_until_connected(client.identify)
         log.info("slack_connected", team=identity.team_id, bot=identity.user_id)
         self._clients[identity.team_id] = client
-        self._wake()
-        app = self._bolt(TeamResolver(self._clients), client=client.web)
-        self._register(app)
+        self._wake_deliveries()
+        app = self._create_bolt_app(TeamResolver(self._clients), client=client.web)
+        self._register_listeners(app)
         return app, identity
 
     async def _multi_workspace(self, session: aiohttp.ClientSession) -> tuple[WorkspaceRegistry, AsyncApp]:
-        access, vault = self._access, self._vault
+        access, vault = self._access, self._token_cipher
         assert access.client_id is not None and access.client_secret is not None and vault is not None
         assert self._settings.public_url is not None, "settings without it aren't taken"
         workspaces = WorkspaceRegistry(
@@ -156,8 +156,8 @@ class SlackGateway:
             self._clients,
             self._settings.slack_api_url,
             session,
-            self._wake,
-            called=self._called,
+            self._wake_deliveries,
+            on_call=self._on_call,
         )
         self._workspaces = workspaces
         # Without a token of its own: it gets one, or a workspace's, for each call.
@@ -166,7 +166,7 @@ class SlackGateway:
         async def authorize(team_id: str | None) -> AuthorizeResult | None:
             return await workspaces.authorize(team_id)
 
-        self._flow = oauth.create_oauth_flow(
+        self._oauth_flow = oauth.create_oauth_flow(
             self._installations,
             vault,
             self._clock,
@@ -175,41 +175,45 @@ class SlackGateway:
             public_url=self._settings.public_url,
             client=nobody,
             authorization_url=self._settings.authorization_url,
-            saved=workspaces.request_sync,
+            on_saved=workspaces.request_sync,
         )
         missing = (
             "gwevent isn't installed here, or not any more; "
             f"{self._settings.public_url}{oauth.INSTALL_PATH} installs it."
         )
-        app = self._bolt(
-            TeamResolver(self._clients, follow=workspaces.sync, stranger=f"{missing} {SHARED_CHANNEL_HINT}"),
+        app = self._create_bolt_app(
+            TeamResolver(
+                self._clients,
+                sync_installations=workspaces.sync,
+                not_installed=f"{missing} {SHARED_CHANNEL_HINT}",
+            ),
             client=nobody,
             authorize=authorize,
             user_facing_authorize_error_message=missing,
         )
         # First: the others end with one that takes every event.
-        oauth.register_uninstall_listeners(app, self._forget)
-        self._register(app)
+        oauth.register_uninstall_listeners(app, self._forget_workspace)
+        self._register_listeners(app)
         return workspaces, app
 
-    def _bolt(self, teams: TeamResolver, **options: Any) -> AsyncApp:
+    def _create_bolt_app(self, team_resolver: TeamResolver, **options: Any) -> AsyncApp:
         secret = self._access.signing_secret
         with _hide_bolt_env_variables():
             return AsyncApp(
                 signing_secret=None if secret is None else secret.get_secret_value(),
                 # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
                 logger=logging.getLogger("slack_bolt"),
-                before_authorize=teams.middleware,
+                before_authorize=team_resolver.middleware,
                 **options,
             )
 
-    async def _take_requests(
-        self, app: AsyncApp, session: aiohttp.ClientSession, connected: Callable[[], None]
+    async def _serve_requests(
+        self, app: AsyncApp, session: aiohttp.ClientSession, on_connected: Callable[[], None]
     ) -> None:
         self._app = app
         if self._access.app_token is None:
             log.info("takes_signed_requests", path=EVENTS_PATH)
-            connected()
+            on_connected()
             await asyncio.Event().wait()
             return
         token = self._access.app_token.get_secret_value()
@@ -221,19 +225,19 @@ class SlackGateway:
             made.client.proxy = asker.proxy
             return made
 
-        if self._link is not None:
+        if self._socket_mode is not None:
             # Started again after an error of the system's: the former may still be open.
-            await self._link.close()
-        self._link = SocketModeSupervisor(handler)
+            await self._socket_mode.close()
+        self._socket_mode = SocketModeSupervisor(handler)
 
         def through() -> None:
             log.info("socket_mode_connected")
-            connected()
+            on_connected()
 
-        await self._link.run(through)
+        await self._socket_mode.run(through)
 
-    async def _forget(self, team_id: str, at: datetime) -> None:
-        if not await _retry_until_stored(lambda: self._installations.forget(team_id, at)):
+    async def _forget_workspace(self, team_id: str, at: datetime) -> None:
+        if not await _retry_until_stored(lambda: self._installations.delete_workspace(team_id, at)):
             log.info("workspace_kept", team=team_id, reason="not known, or installed again since")
             return
         self._clients.pop(team_id, None)
@@ -241,7 +245,7 @@ class SlackGateway:
         if self._workspaces is not None:
             self._workspaces.request_sync()
 
-    async def _request(self, request: web.Request) -> web.Response:
+    async def _handle_request(self, request: web.Request) -> web.Response:
         if self._app is None:
             raise web.HTTPServiceUnavailable(text="Not ready yet.")
         # A proxy may send it in chunks, without a length: of those aiohttp itself takes no more than 1 MiB.
@@ -249,20 +253,20 @@ class SlackGateway:
             raise web.HTTPRequestEntityTooLarge(MAX_REQUEST_BYTES, request.content_length)
         return await to_aiohttp_response(await self._app.async_dispatch(await to_bolt_request(request)))
 
-    async def _install(self, request: web.Request) -> web.Response:
-        if self._flow is None:
+    async def _handle_install(self, request: web.Request) -> web.Response:
+        if self._oauth_flow is None:
             raise web.HTTPServiceUnavailable(text="Not ready yet.")
         try:
-            response = await self._flow.handle_installation(await to_bolt_request(request))
+            response = await self._oauth_flow.handle_installation(await to_bolt_request(request))
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable(text="The store doesn't answer; try again.") from None
         return await to_aiohttp_response(response)
 
-    async def _redirected(self, request: web.Request) -> web.Response:
-        if self._flow is None:
+    async def _handle_oauth_redirect(self, request: web.Request) -> web.Response:
+        if self._oauth_flow is None:
             raise web.HTTPServiceUnavailable(text="Not ready yet.")
         try:
-            response = await self._flow.handle_callback(await to_bolt_request(request))
+            response = await self._oauth_flow.handle_callback(await to_bolt_request(request))
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable(text="The store doesn't answer; begin again.") from None
         except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -25,9 +25,9 @@ class LeaseLost(SlackFailure):
 
 
 class _SendCondition:
-    def __init__(self, holds: Callable[[], bool]) -> None:
-        self.holds = holds
-        self.refused = False
+    def __init__(self, is_met: Callable[[], bool]) -> None:
+        self.is_met = is_met
+        self.aborted = False
 
 
 _current_condition: ContextVar[_SendCondition | None] = ContextVar("lease", default=None)
@@ -42,7 +42,7 @@ def send_only_while(holds: Callable[[], bool]) -> Iterator[None]:
         yield
     except Exception as error:
         # aiohttp wraps what stopped a body, and its callers wrap that: nobody got the whole of that request.
-        if condition.refused and not isinstance(error, LeaseLost):
+        if condition.aborted and not isinstance(error, LeaseLost):
             raise LeaseLost from error
         raise
     finally:
@@ -68,6 +68,6 @@ class _LeaseCheckTrace(aiohttp.TraceConfig):
 
 async def _check_lease(_session: aiohttp.ClientSession, _context: SimpleNamespace, _about: object) -> None:
     condition = _current_condition.get()
-    if condition is not None and not condition.holds():
-        condition.refused = True
+    if condition is not None and not condition.is_met():
+        condition.aborted = True
         raise LeaseLost

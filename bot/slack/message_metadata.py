@@ -21,7 +21,7 @@ class DeliveryMetadata:
     """Which database the row is in, for who looks into a channel's history; also random."""
 
     @property
-    def metadata(self) -> dict[str, Any]:
+    def slack_metadata(self) -> dict[str, Any]:
         """The metadata of the message, as Slack takes them."""
         payload = {"delivery_id": self.delivery_id, "key": self.key, "database": self.database}
         known = {name: value for name, value in payload.items() if value is not None}

@@ -60,7 +60,7 @@ def is_allowed_response_url(url: object, api_url: str) -> bool:
     return place == RESPONSE_URL_ORIGIN or (local and place == f"{api.scheme}://{api.netloc}")
 
 
-def register_middleware(app: AsyncApp, api_url: str, allowance: UserRateLimiter) -> None:
+def register_middleware(app: AsyncApp, api_url: str, rate_limiter: UserRateLimiter) -> None:
     """Let nothing through to the listeners that asks too often, or to be answered elsewhere than in Slack."""
     telling: set[asyncio.Task[None]] = set()
 
@@ -94,11 +94,11 @@ def register_middleware(app: AsyncApp, api_url: str, allowance: UserRateLimiter)
         event = body.get("event") or {}
         asks = "command" in body or body.get("type") == "block_actions" or event.get("type") == "app_mention"
         team, user = context.team_id, context.user_id
-        if not asks or user is None or allowance.try_acquire(str(team), user):
+        if not asks or user is None or rate_limiter.try_acquire(str(team), user):
             await next_()
             return None
         log.warning("asks_too_often", team=team)
-        said = error_message(rate_limit_message(allowance.per_minute))
+        said = error_message(rate_limit_message(rate_limiter.per_minute))
         if "command" in body:
             return await ack(text=said.text)
         if event:

@@ -53,14 +53,14 @@ class _BoltInstallationStore(AsyncInstallationStore):  # type: ignore[misc, unus
     def __init__(
         self,
         installations: InstallationRepository,
-        vault: TokenCipher,
+        token_cipher: TokenCipher,
         clock: Callable[[], datetime],
-        saved: Callable[[], None],
+        on_saved: Callable[[], None],
     ) -> None:
         self._installations = installations
-        self._vault = vault
+        self._token_cipher = token_cipher
         self._clock = clock
-        self._saved = saved
+        self._on_saved = on_saved
 
     @property
     def logger(self) -> logging.Logger:
@@ -80,7 +80,7 @@ class _BoltInstallationStore(AsyncInstallationStore):  # type: ignore[misc, unus
             bot_id=installation.bot_id or "",
             app_id=installation.app_id or "",
             scopes=frozenset(installation.bot_scopes or ()),
-            token=self._vault.encrypt(installation.bot_token),
+            token=self._token_cipher.encrypt(installation.bot_token),
             installed_by=installation.user_id,
         )
         try:
@@ -88,7 +88,7 @@ class _BoltInstallationStore(AsyncInstallationStore):  # type: ignore[misc, unus
         except StoreUnavailable as error:
             raise BoltError("gwevent can't store the installation right now; try again.") from error
         log.info("workspace_installed", team=installed.team_id, new=new)
-        self._saved()
+        self._on_saved()
 
 
 class _BoltStateStore(AsyncOAuthStateStore):  # type: ignore[misc, unused-ignore]
@@ -112,7 +112,7 @@ class _BoltStateStore(AsyncOAuthStateStore):  # type: ignore[misc, unused-ignore
 
 def create_oauth_flow(
     installations: InstallationRepository,
-    vault: TokenCipher,
+    token_cipher: TokenCipher,
     clock: Callable[[], datetime],
     *,
     client_id: str,
@@ -120,7 +120,7 @@ def create_oauth_flow(
     public_url: str,
     client: AsyncWebClient,
     authorization_url: str,
-    saved: Callable[[], None],
+    on_saved: Callable[[], None],
 ) -> AsyncOAuthFlow:
     """The two pages of an installation, for `handle_installation` and `handle_callback`.
 
@@ -138,7 +138,7 @@ def create_oauth_flow(
             install_path=INSTALL_PATH,
             redirect_uri_path=REDIRECT_PATH,
             authorization_url=authorization_url,
-            installation_store=_BoltInstallationStore(installations, vault, clock, saved),
+            installation_store=_BoltInstallationStore(installations, token_cipher, clock, on_saved),
             state_store=_BoltStateStore(installations, clock),
             state_expiration_seconds=int(STATE_LIFETIME.total_seconds()),
             callback_options=AsyncCallbackOptions(success=_on_success, failure=_on_failure),
@@ -173,7 +173,9 @@ def _html_response(status: int, title: str, said: str) -> BoltResponse:
     return BoltResponse(status=status, body=body, headers={"Content-Type": "text/html; charset=utf-8"})
 
 
-def register_uninstall_listeners(app: AsyncApp, forget: Callable[[str, datetime], Awaitable[None]]) -> None:
+def register_uninstall_listeners(
+    app: AsyncApp, forget_workspace: Callable[[str, datetime], Awaitable[None]]
+) -> None:
     """Register what happens when a workspace takes the app away: `forget(team, when)`, which doesn't fail.
 
     Whose it is was found before: where the event names two workspaces, nothing of either is forgotten.
@@ -183,7 +185,7 @@ def register_uninstall_listeners(app: AsyncApp, forget: Callable[[str, datetime]
     async def on_uninstalled(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         # Bolt acknowledges before a listener runs, so Slack won't say it again: `forget` must do it.
         await ack()
-        await forget(context_team(context), _event_time(body))
+        await forget_workspace(context_team(context), _event_time(body))
 
     @app.event("tokens_revoked")
     async def on_revoked(
@@ -192,7 +194,7 @@ def register_uninstall_listeners(app: AsyncApp, forget: Callable[[str, datetime]
         await ack()
         # A person's own token may be revoked too; only the bot's is ours.
         if (event.get("tokens") or {}).get("bot"):
-            await forget(context_team(context), _event_time(body))
+            await forget_workspace(context_team(context), _event_time(body))
 
 
 def _event_time(body: dict[str, Any]) -> datetime:

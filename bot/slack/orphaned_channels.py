@@ -34,7 +34,7 @@ class OrphanedChannels:
         self._clients = clients
         self._clock = clock
         self._max_age = max_age
-        self._told: set[ChannelRef] = set()
+        self._logged: set[ChannelRef] = set()
 
     async def repatriate(self, installed: Collection[str]) -> int:
         """Give what is stored under none of the installed workspaces to the one that sees the channel.
@@ -42,16 +42,16 @@ class OrphanedChannels:
         Return how many channels that were; of the others the log tells once. Raises StoreUnavailable.
         """
         brought = 0
-        for team_id, channel_id in await self._moves.elsewhere(installed):
-            home = await self._home_of(channel_id)
+        for team_id, channel_id in await self._moves.list_foreign_channels(installed):
+            home = await self._find_home_team(channel_id)
             if home is None:
-                if (team_id, channel_id) not in self._told:
+                if (team_id, channel_id) not in self._logged:
                     log.warning("channel_of_no_workspace", team=team_id, channel=channel_id)
-                    self._told.add((team_id, channel_id))
+                    self._logged.add((team_id, channel_id))
                 continue
             now = self._clock()
             old, new = (team_id, channel_id), (home, channel_id)
-            moved = await self._moves.follow(old, new, now - self._max_age, now)
+            moved = await self._moves.move_channel(old, new, now - self._max_age, now)
             log.warning(
                 "channel_brought_home",
                 channel=channel_id,
@@ -62,15 +62,15 @@ class OrphanedChannels:
             brought += 1
         return brought
 
-    async def _home_of(self, channel_id: str) -> str | None:
+    async def _find_home_team(self, channel_id: str) -> str | None:
         """The workspace whose installation sees the channel; before others one whose bot is in it."""
         sees = None
         for team_id, client in list(self._clients.items()):
             try:
-                face = await client.channel(channel_id)
+                face = await client.channel_info(channel_id)
             except SlackFailure:
                 continue
-            if face.member:
+            if face.is_member:
                 return team_id
             sees = sees or team_id
         return sees

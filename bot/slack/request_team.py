@@ -90,8 +90,8 @@ class TeamResolver:
         self,
         clients: Mapping[str, SlackClient],
         *,
-        follow: Callable[[], Awaitable[None]] | None = None,
-        stranger: str = NOT_INSTALLED,
+        sync_installations: Callable[[], Awaitable[None]] | None = None,
+        not_installed: str = NOT_INSTALLED,
     ) -> None:
         """`clients` are the installations, by team.
 
@@ -99,9 +99,9 @@ class TeamResolver:
         said to people of workspaces that aren't among them.
         """
         self._clients = clients
-        self._follow = follow
-        self._stranger = stranger
-        self._remembered: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._sync_installations = sync_installations
+        self._not_installed = not_installed
+        self._remembered_teams: OrderedDict[tuple[str, str], str] = OrderedDict()
         """(channel, person of another workspace) -> whose installation answered them there."""
 
     async def resolve(self, body: Mapping[str, Any]) -> str | None:
@@ -109,10 +109,10 @@ class TeamResolver:
         if _object_field(body, "event").get("type") in UNINSTALL_EVENTS:
             return uninstalled_team(body)
         named, where = teams_in_request(body), _channel_and_user(body)
-        if self._follow is not None and not (named and named[0] in self._clients):
+        if self._sync_installations is not None and not (named and named[0] in self._clients):
             # Another process may have taken the installation in a moment ago.
             try:
-                await self._follow()
+                await self._sync_installations()
             except StoreUnavailable as error:
                 log.warning("installations_wait_for_store", reason=str(error))
         team = request_team(body, self._clients)
@@ -121,12 +121,12 @@ class TeamResolver:
                 self._remember(where, team)
             return team
         # A button of an answer that one person alone sees comes without a message that would name us.
-        remembered = None if where is None else self._remembered.get(where)
+        remembered = None if where is None else self._remembered_teams.get(where)
         if remembered is not None and remembered in self._clients:
             return remembered
-        return await self._only(body) if self._follow is None else None
+        return await self._resolve_single(body) if self._sync_installations is None else None
 
-    async def _only(self, body: Mapping[str, Any]) -> str | None:
+    async def _resolve_single(self, body: Mapping[str, Any]) -> str | None:
         """Of the one workspace that is served, unless it is about a channel that isn't in its reach."""
         own = next(iter(self._clients), None)
         if own is None or "actions" in body or "view" in body:
@@ -137,7 +137,7 @@ class TeamResolver:
             return None
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
-                await self._clients[own].channel(channel)
+                await self._clients[own].channel_info(channel)
         except (SlackFailure, TimeoutError) as failure:
             reason = failure.reason if isinstance(failure, SlackFailure) else "no answer"
             log.warning("channel_not_in_reach", channel=channel, reason=reason)
@@ -146,10 +146,10 @@ class TeamResolver:
         return own
 
     def _remember(self, where: tuple[str, str], team: str) -> None:
-        self._remembered[where] = team
-        self._remembered.move_to_end(where)
-        while len(self._remembered) > MAX_REMEMBERED:
-            self._remembered.popitem(last=False)
+        self._remembered_teams[where] = team
+        self._remembered_teams.move_to_end(where)
+        while len(self._remembered_teams) > MAX_REMEMBERED:
+            self._remembered_teams.popitem(last=False)
 
     async def middleware(
         self,
@@ -180,7 +180,7 @@ class TeamResolver:
             type=_object_field(body, "event").get("type") or body.get("type"),
             command=body.get("command"),
         )
-        said = error_message(self._stranger)
+        said = error_message(self._not_installed)
         if body.get("type") == "view_submission":
             return await ack(response_action="update", view=_message_modal(said.text))
         if is_allowed_response_url(body.get("response_url"), client.base_url):

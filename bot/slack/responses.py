@@ -38,7 +38,7 @@ def failure_from_response(error: SlackApiError) -> SlackFailure:
     if isinstance(found, Unlisted) and status >= 500:
         # A refusal comes with 200 or 4xx; what broke on the way may have been done.
         return OutcomeUnknown(reason)
-    found.about = tuple(map(str, errors))
+    found.details = tuple(map(str, errors))
     return found
 
 

@@ -14,7 +14,7 @@ OnServerTime = Callable[[float, float, float], None]
 """(said, asked, answered): a Unix time, and between which moments of the machine's count it was said."""
 
 
-def trace_server_time(heard: OnServerTime) -> aiohttp.TraceConfig:
+def trace_server_time(on_server_time: OnServerTime) -> aiohttp.TraceConfig:
     """For a session that talks to Slack alone: tells `heard` what each answer says of the time."""
 
     async def begins(_session: aiohttp.ClientSession, context: SimpleNamespace, _about: object) -> None:
@@ -25,7 +25,7 @@ def trace_server_time(heard: OnServerTime) -> aiohttp.TraceConfig:
     ) -> None:
         said = parse_http_date(about.response.headers.get("Date"))
         if about.response.status == 200 and said is not None:
-            heard(said, context.asked, machine_clock.monotonic_time())
+            on_server_time(said, context.asked, machine_clock.monotonic_time())
 
     config = aiohttp.TraceConfig()
     config.on_request_start.append(begins)

@@ -42,34 +42,34 @@ class SocketModeSupervisor:
 
     def __init__(
         self,
-        make: Callable[[], AsyncSocketModeHandler],
+        create_handler: Callable[[], AsyncSocketModeHandler],
         *,
-        look_every_s: float = CHECK_INTERVAL_S,
+        check_interval_s: float = CHECK_INTERVAL_S,
         stale_after_s: float = STALE_AFTER_S,
         rebuild_after_s: float = REBUILD_AFTER_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`make` builds a handler that isn't connected yet."""
-        self._make = make
-        self._look_every_s = look_every_s
+        self._create_handler = create_handler
+        self._check_interval_s = check_interval_s
         self._stale_after_s = stale_after_s
         self._rebuild_after_s = rebuild_after_s
         self._monotonic = monotonic
         self._handler: AsyncSocketModeHandler | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._pong: tuple[float | None, float] = (None, 0.0)
+        self._last_pong: tuple[float | None, float] = (None, 0.0)
         """slack_sdk's trace of the newest pong, and when we saw it change."""
         self.state = ConnectionState(False, "not connected yet")
-        self.rebuilt = 0
+        self.rebuild_count = 0
         """How often the handler was built anew."""
 
-    async def run(self, connected: Callable[[], None]) -> None:
+    async def run(self, on_connected: Callable[[], None]) -> None:
         """Connect, call `connected` once that is done, and keep it so, for ever."""
         out_since: float | None = None
         told = False
-        self._build()
+        self._start_handler()
         while True:
-            await self._wait()
+            await self._wait_for_next_check()
             now = self._monotonic()
             self.state = await self._check_health(now)
             if self.state.connected:
@@ -78,7 +78,7 @@ class SocketModeSupervisor:
                 out_since = None
                 if not told:
                     told = True
-                    connected()
+                    on_connected()
                 continue
             if out_since is None:
                 out_since = built_at = now
@@ -86,25 +86,25 @@ class SocketModeSupervisor:
             if now - built_at > self._rebuild_after_s:
                 log.warning("socket_mode_rebuilt", reason=self.state.detail, out_s=round(now - out_since, 1))
                 built_at = now
-                self.rebuilt += 1
-                await self._close()
-                self._build()
+                self.rebuild_count += 1
+                await self._close_handler()
+                self._start_handler()
 
     async def close(self) -> None:
         """Close the connection, and say so to Slack if it listens."""
-        await self._close()
+        await self._close_handler()
 
-    def _build(self) -> None:
-        self._handler = self._make()
-        self._pong = (None, self._monotonic())
+    def _start_handler(self) -> None:
+        self._handler = self._create_handler()
+        self._last_pong = (None, self._monotonic())
         self._opening = asyncio.create_task(_connect(self._handler))
 
-    async def _wait(self) -> None:
+    async def _wait_for_next_check(self) -> None:
         """Until the next look; at once when a connection that was being opened stands."""
         if self._opening is None:
-            await asyncio.sleep(self._look_every_s)
+            await asyncio.sleep(self._check_interval_s)
             return
-        await asyncio.wait([self._opening], timeout=self._look_every_s)
+        await asyncio.wait([self._opening], timeout=self._check_interval_s)
         if self._opening.done():
             opened, self._opening = self._opening, None
             opened.result()
@@ -112,17 +112,17 @@ class SocketModeSupervisor:
     async def _check_health(self, now: float) -> ConnectionState:
         assert self._handler is not None
         client = self._handler.client
-        if client.last_ping_pong_time != self._pong[0]:
-            self._pong = (client.last_ping_pong_time, now)
+        if client.last_ping_pong_time != self._last_pong[0]:
+            self._last_pong = (client.last_ping_pong_time, now)
         if self._opening is not None:
             return ConnectionState(False, "Slack doesn't take the connection")
         if not await client.is_connected():
             return ConnectionState(False, "the connection is closed")
-        if now - self._pong[1] > self._stale_after_s:
+        if now - self._last_pong[1] > self._stale_after_s:
             return ConnectionState(False, "pings aren't answered")
         return ConnectionState(True, "")
 
-    async def _close(self) -> None:
+    async def _close_handler(self) -> None:
         handler, self._handler = self._handler, None
         if self._opening is not None:
             self._opening.cancel()

@@ -33,21 +33,21 @@ class TokenCipher:
         """Encrypt with the first key; ASCII, about twice as long plus 100 characters."""
         return self._fernet.encrypt(secret.encode()).decode()
 
-    def decrypt(self, closed: str) -> str:
+    def decrypt(self, encrypted: str) -> str:
         """Decrypt. Raises InvalidKeys where no key fits."""
         from cryptography.fernet import InvalidToken
 
         try:
-            return self._fernet.decrypt(closed.encode()).decode()
+            return self._fernet.decrypt(encrypted.encode()).decode()
         except InvalidToken as error:
             raise InvalidKeys(
                 "None of GWEVENT_SECRET_KEYS opens a stored token; keep old keys behind the new one until"
                 " gwevent rotate-keys has run."
             ) from error
 
-    def rotate(self, closed: str) -> str:
+    def rotate(self, encrypted: str) -> str:
         """Encrypt anew with the first key what any key opens. Raises InvalidKeys."""
-        return self.encrypt(self.decrypt(closed))
+        return self.encrypt(self.decrypt(encrypted))
 
 
 def generate_key() -> str:

@@ -26,71 +26,71 @@ class WorkspaceRegistry:
     def __init__(
         self,
         installations: InstallationRepository,
-        vault: TokenCipher,
+        token_cipher: TokenCipher,
         clients: dict[str, SlackClient],
         api_url: str,
         session: aiohttp.ClientSession,
-        wake: Callable[[], None],
-        called: OnCall,
+        wake_deliveries: Callable[[], None],
+        on_call: OnCall,
     ) -> None:
         """`clients` is what deliveries are sent through: it grows and shrinks here."""
         self._installations = installations
-        self._vault = vault
+        self._token_cipher = token_cipher
         self._clients = clients
         self._api_url = api_url
         self._session = session
-        self._wake = wake
-        self._called = called
-        self._known: dict[str, InstalledWorkspace] = {}
-        self._look = asyncio.Event()
-        self._following = asyncio.Lock()
+        self._wake_deliveries = wake_deliveries
+        self._on_call = on_call
+        self._installed: dict[str, InstalledWorkspace] = {}
+        self._sync_requested = asyncio.Event()
+        self._sync_lock = asyncio.Lock()
 
     def request_sync(self) -> None:
         """Look at once: an installation came or went."""
-        self._look.set()
+        self._sync_requested.set()
 
     async def run(self) -> None:
         """Follow the installations for ever."""
         while True:
-            self._look.clear()
+            self._sync_requested.clear()
             try:
                 await self.sync()
             except StoreUnavailable as error:
                 log.warning("installations_wait_for_store", reason=str(error))
             try:
                 async with asyncio.timeout(SYNC_INTERVAL_S):
-                    await self._look.wait()
+                    await self._sync_requested.wait()
             except TimeoutError:
                 continue
 
     async def sync(self) -> None:
         """Bring the clients to what is installed now. Raises StoreUnavailable."""
         # One after the other: what was read first must not be what is put in force last.
-        async with self._following:
-            await self._follow()
+        async with self._sync_lock:
+            await self._sync()
 
-    async def _follow(self) -> None:
-        installed = {one.team_id: one for one in await self._installations.all()}
-        for team_id in self._known.keys() - installed.keys():
-            del self._known[team_id]
+    async def _sync(self) -> None:
+        installed = {one.team_id: one for one in await self._installations.list_all()}
+        for team_id in self._installed.keys() - installed.keys():
+            del self._installed[team_id]
             self._clients.pop(team_id, None)
             log.info("workspace_gone", team=team_id)
         for team_id, one in installed.items():
-            if self._known.get(team_id) == one:
+            if self._installed.get(team_id) == one:
                 continue
             try:
-                token = self._vault.decrypt(one.token)
+                token = self._token_cipher.decrypt(one.token)
             except InvalidKeys as error:
                 log.error("token_cant_be_opened", team=team_id, reason=str(error))
-                self._known[team_id] = one
+                self._installed[team_id] = one
                 self._clients.pop(team_id, None)
                 continue
-            client = SlackClient(token, self._api_url, self._session, called=self._called)
+            client = SlackClient(token, self._api_url, self._session, on_call=self._on_call)
             client.scopes = one.scopes
-            self._known[team_id] = one
+            self._installed[team_id] = one
             self._clients[team_id] = client
             log.info("workspace_served", team=team_id)
-            self._wake()
+            self._wake_deliveries()
 
     async def authorize(self, team_id: str | None) -> AuthorizeResult | None:
         """By whose token a request of this workspace is answered; None where the app isn't installed."""
@@ -98,7 +98,7 @@ class WorkspaceRegistry:
             return None
         if team_id not in self._clients:
             await self.sync()
-        client, one = self._clients.get(team_id), self._known.get(team_id)
+        client, one = self._clients.get(team_id), self._installed.get(team_id)
         if client is None or one is None:
             return None
         return AuthorizeResult(

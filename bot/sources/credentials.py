@@ -41,7 +41,7 @@ class KafkaUrl:
         return urlsplit(f"//{self.broker}").port or 9092
 
     @property
-    def anonymous(self) -> str:
+    def without_username(self) -> str:
         """The URL without a username, for a reader that has its credential already."""
         return f"kafka://{self.broker}/{','.join(self.topics)}"
 

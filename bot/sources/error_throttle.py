@@ -19,23 +19,23 @@ class ThrottledErrorLog:
         self,
         logger: structlog.typing.FilteringBoundLogger,
         *,
-        every: float = 60.0,
+        interval_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Log an error of one code at most once in `every` seconds of `clock`."""
         self._log = logger
-        self._every = every
+        self._interval_s = interval_s
         self._clock = clock
-        self._next: dict[int, float] = {}
-        self._left_out: dict[int, int] = {}
+        self._next_log_at: dict[int, float] = {}
+        self._suppressed: dict[int, int] = {}
 
     def __call__(self, error: KafkaError) -> None:
         """Log the error, or count it."""
         code, now = error.code(), self._clock()
-        if now < self._next.get(code, now):
-            self._left_out[code] = self._left_out.get(code, 0) + 1
+        if now < self._next_log_at.get(code, now):
+            self._suppressed[code] = self._suppressed.get(code, 0) + 1
             return
-        self._next[code] = now + self._every
+        self._next_log_at[code] = now + self._interval_s
         self._log.warning(
-            "kafka_error", code=error.name(), reason=error.str(), left_out=self._left_out.pop(code, 0)
+            "kafka_error", code=error.name(), reason=error.str(), left_out=self._suppressed.pop(code, 0)
         )

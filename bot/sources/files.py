@@ -16,7 +16,7 @@ AVRO_MAGIC = b"Obj\x01"
 
 
 def read_notice_files(
-    paths: Iterable[Path], skipped: Callable[[Path, str], None]
+    paths: Iterable[Path], on_skipped: Callable[[Path, str], None]
 ) -> Iterator[tuple[Path, bytes]]:
     """Yield (path, content) of the notices among `paths`; folders are searched whole, in order of names.
 
@@ -32,9 +32,9 @@ def read_notice_files(
         if path.is_dir():
             for found in sorted(path.rglob("*")):
                 if not found.is_dir():
-                    yield from _read_file(found, skipped, sift=True)
+                    yield from _read_file(found, on_skipped, skip_non_notices=True)
         else:
-            yield from _read_file(path, skipped, sift=False)
+            yield from _read_file(path, on_skipped, skip_non_notices=False)
 
 
 def file_origin(path: Path, *, live: bool = False) -> Origin:
@@ -61,24 +61,24 @@ def why_not_a_notice(body: bytes) -> str | None:
 
 
 def _read_file(
-    path: Path, skipped: Callable[[Path, str], None], *, sift: bool
+    path: Path, on_skipped: Callable[[Path, str], None], *, skip_non_notices: bool
 ) -> Iterator[tuple[Path, bytes]]:
     try:
         if not path.is_file():
-            skipped(path, "not a regular file")
+            on_skipped(path, "not a regular file")
             return
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            skipped(path, f"{size:,} bytes, more than {MAX_FILE_BYTES:,}")
+            on_skipped(path, f"{size:,} bytes, more than {MAX_FILE_BYTES:,}")
             return
         with path.open("rb") as file:
             # the file may grow between the two
             body = file.read(MAX_FILE_BYTES)
     except OSError as error:
-        skipped(path, f"can't be read: {error.strerror}")
+        on_skipped(path, f"can't be read: {error.strerror}")
         return
-    reason = "empty" if not body else why_not_a_notice(body) if sift else None
+    reason = "empty" if not body else why_not_a_notice(body) if skip_non_notices else None
     if reason is not None:
-        skipped(path, reason)
+        on_skipped(path, reason)
         return
     yield path, body

@@ -72,16 +72,16 @@ class GcnAccess:
 class GcnTiming:
     """Seconds between things; tests use shorter ones."""
 
-    first_retry: float = 0.5
-    longest_retry: float = 60.0
-    look_every: float = 30.0
+    first_backoff_s: float = 0.5
+    max_backoff_s: float = 60.0
+    watermark_interval_s: float = 30.0
     """Between two looks at how far the broker is ahead, and at what topics it has."""
-    look_timeout: float = 10.0
-    silent_after: float = 120.0
+    query_timeout_s: float = 10.0
+    heartbeat_timeout_s: float = 120.0
     """How long the heartbeat may be missing before the connection is opened anew."""
-    hangs_after: float = 180.0
+    hang_timeout_s: float = 180.0
     """How long the reader's thread may stand still before it isn't taken for connected any more."""
-    settled_after: float = 60.0
+    stable_after_s: float = 60.0
     """How long a connection must hold for the next retry to start small again."""
 
 
@@ -96,7 +96,7 @@ class GcnSource:
         *,
         logger: structlog.typing.FilteringBoundLogger | None = None,
         timing: GcnTiming | None = None,
-        hand_over: int = 2,
+        queue_size: int = 2,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -110,27 +110,27 @@ class GcnSource:
         self._topics = topics
         self._group = group
         self._log = (logger or structlog.get_logger()).bind(source="gcn")
-        self._errors = ThrottledErrorLog(self._log)
+        self._error_log = ThrottledErrorLog(self._log)
         self._timing = timing or GcnTiming()
         self._now = now
         self._options, self._consumer_class = _connection_options(access)
         self._options |= {"group.id": group, "error_cb": self._on_error, **KAFKA_OPTIONS}
-        self._over = ThreadBridge("GCN", hand_over)
-        self._reconnecting = ReconnectLoop(
-            self._over,
-            first_retry=self._timing.first_retry,
-            longest_retry=self._timing.longest_retry,
-            settled_after=self._timing.settled_after,
+        self._bridge = ThreadBridge("GCN", queue_size)
+        self._reconnect_loop = ReconnectLoop(
+            self._bridge,
+            first_backoff_s=self._timing.first_backoff_s,
+            max_backoff_s=self._timing.max_backoff_s,
+            stable_after_s=self._timing.stable_after_s,
             jitter=jitter,
-            lost=lambda reason: self._set_state(False, reason),
+            on_disconnect=lambda reason: self._set_state(False, reason),
             log=self._log,
         )
         self._session: _Session | None = None
         self._connected = False
         self._reason: str | None = None
         self._since = now()
-        self._refusal: KafkaError | None = None
-        self._heard: datetime | None = None
+        self._login_error: KafkaError | None = None
+        self._last_heartbeat: datetime | None = None
         self._lag: int | None = None
 
     def payloads(self) -> AsyncIterator[Payload]:
@@ -138,7 +138,7 @@ class GcnSource:
 
         May be iterated once. Raises RuntimeError if the reader ended by a fault of its own.
         """
-        return self._over.payloads(
+        return self._bridge.payloads(
             lambda: threading.Thread(target=self._run, name="gcn-reader", daemon=True).start()
         )
 
@@ -147,12 +147,12 @@ class GcnSource:
         ticket = payload.ack_token
         if not isinstance(ticket, _AckToken):
             raise TypeError(f"{payload.origin.location} didn't come from this source.")
-        ticket.session.done(ticket.offset)
+        ticket.session.acknowledge(ticket.offset)
 
     async def stop(self) -> None:
         """End `payloads`; what the broker holds for longer than `STOP_SECONDS` is left behind."""
-        self._over.stop()
-        if self._over.started and not await asyncio.to_thread(self._over.ended.wait, STOP_TIMEOUT_S):
+        self._bridge.stop()
+        if self._bridge.started and not await asyncio.to_thread(self._bridge.ended.wait, STOP_TIMEOUT_S):
             self._log.warning("broker_hangs_at_stop", waited=STOP_TIMEOUT_S)
 
     def status(self) -> SourceStatus:
@@ -162,39 +162,44 @@ class GcnSource:
         since = f"since {self._since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         if not self._connected:
             return SourceStatus("gcn", False, f"{self._reason} {since}", self._lag)
-        if self._over.silent_s > self._timing.hangs_after:
-            hangs = f"its reader hangs for {self._over.silent_s:.0f} s; gwevent must be started again"
+        if self._bridge.heartbeat_age_s > self._timing.hang_timeout_s:
+            hangs = (
+                f"its reader hangs for {self._bridge.heartbeat_age_s:.0f} s; gwevent must be started again"
+            )
             return SourceStatus("gcn", False, hangs, self._lag)
         read = ", ".join(topic for topic in self._topics if topic != HEARTBEAT_TOPIC)
         said = f"reads {read} as {self._group} {since}"
-        if self._heard is not None:
-            said += f", heartbeat {max(0, round((self._now() - self._heard).total_seconds()))} s ago"
+        if self._last_heartbeat is not None:
+            said += f", heartbeat {max(0, round((self._now() - self._last_heartbeat).total_seconds()))} s ago"
         return SourceStatus("gcn", True, said, self._lag)
 
     def _run(self) -> None:
-        self._reconnecting.run(self._read, _describe_error, (KafkaException,))
+        self._reconnect_loop.run(self._read, _describe_error, (KafkaException,))
 
     def _read(self) -> None:
         consumer = self._consumer_class(dict(self._options))
         session = _Session()
         self._session = session
         try:
-            partitions = self._partitions(consumer)
+            partitions = self._list_partitions(consumer)
             consumer.assign([_start_partition(*partition) for partition in sorted(partitions)])
             self._set_state(True, "")
             self._log.info("connected", group=self._group, partitions=len(partitions))
-            while not self._over.stopping.is_set():
-                self._over.beat()
+            while not self._bridge.stopping.is_set():
+                self._bridge.heartbeat()
                 message = consumer.poll(0.25)
                 session.commit(consumer)
                 now = time.monotonic()
-                if message is not None and self._take(consumer, session, message):
-                    session.heard = time.monotonic()
-                elif HEARTBEAT_TOPIC in self._topics and now - session.heard > self._timing.silent_after:
-                    self._log.warning("gcn_silent", seconds=round(now - session.heard))
+                if message is not None and self._handle_message(consumer, session, message):
+                    session.last_message_at = time.monotonic()
+                elif (
+                    HEARTBEAT_TOPIC in self._topics
+                    and now - session.last_message_at > self._timing.heartbeat_timeout_s
+                ):
+                    self._log.warning("gcn_silent", seconds=round(now - session.last_message_at))
                     return
-                if self._count(consumer, session):
-                    if self._partitions(consumer) != partitions:
+                if self._refresh_lag_if_due(consumer, session):
+                    if self._list_partitions(consumer) != partitions:
                         self._log.info("partitions_changed")
                         return
                     # It answers; a quiet topic without a heartbeat would leave it "not connected" for hours.
@@ -204,15 +209,15 @@ class GcnSource:
             self._session = None
             consumer.close()
 
-    def _count(self, consumer: Consumer, session: _Session) -> bool:
+    def _refresh_lag_if_due(self, consumer: Consumer, session: _Session) -> bool:
         """See how far the broker is ahead, if it is time to; return whether it was. Raises KafkaException."""
-        if time.monotonic() - session.looked <= self._timing.look_every:
+        if time.monotonic() - session.lag_queried_at <= self._timing.watermark_interval_s:
             return False
-        session.looked = time.monotonic()
-        self._lag = _query_lag(consumer, self._timing.look_timeout)
+        session.lag_queried_at = time.monotonic()
+        self._lag = _query_lag(consumer, self._timing.query_timeout_s)
         return True
 
-    def _take(self, consumer: Consumer, session: _Session, message: Message) -> bool:
+    def _handle_message(self, consumer: Consumer, session: _Session, message: Message) -> bool:
         """Hand over what came; return whether anything did."""
         error = message.error()
         if error is not None:
@@ -221,34 +226,34 @@ class GcnSource:
             return False
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         assert topic is not None and partition is not None and offset is not None
-        self._reconnecting.reset_backoff()
+        self._reconnect_loop.reset_backoff()
         self._set_state(True, "")
         if topic == HEARTBEAT_TOPIC:
-            self._heard = self._now()
+            self._last_heartbeat = self._now()
             return True
         place = MessageOffset(topic, partition, offset)
-        session.delivered(place)
+        session.record_delivery(place)
         # While the store takes nothing in, more comes.
-        if not self._over.wait_for_room(lambda: self._count(consumer, session)):
+        if not self._bridge.wait_for_room(lambda: self._refresh_lag_if_due(consumer, session)):
             return True
         # A tombstone has no body; as empty bytes it goes the way of any payload that can't be read.
-        self._over.put(
+        self._bridge.put(
             Payload(message.value() or b"", Origin("gcn", str(place), live=True), _AckToken(session, place))
         )
         return True
 
-    def _partitions(self, consumer: Consumer) -> frozenset[tuple[str, int]]:
+    def _list_partitions(self, consumer: Consumer) -> frozenset[tuple[str, int]]:
         """Every partition of the topics; a topic that isn't there yet has none. Raises KafkaException."""
         found: set[tuple[str, int]] = set()
         for topic in self._topics:
             try:
-                told = consumer.list_topics(topic, timeout=self._timing.look_timeout).topics[topic]
+                told = consumer.list_topics(topic, timeout=self._timing.query_timeout_s).topics[topic]
             except KafkaException as error:
                 # It says only that nobody answered; why, a refused login say, is told to who polls.
-                self._refusal = None
+                self._login_error = None
                 consumer.poll(0)
-                if self._refusal is not None:
-                    raise KafkaException(self._refusal) from error
+                if self._login_error is not None:
+                    raise KafkaException(self._login_error) from error
                 raise
             if told.error is not None and told.error.code() not in IGNORED_ERRORS:
                 raise KafkaException(told.error)
@@ -256,11 +261,11 @@ class GcnSource:
         return frozenset(found)
 
     def _on_error(self, error: KafkaError) -> None:
-        self._errors(error)
+        self._error_log(error)
         if error.code() in DISCONNECT_ERRORS:
             self._set_state(False, error.str())
         if error.code() in DISCONNECT_ERRORS - {KafkaError._ALL_BROKERS_DOWN}:
-            self._refusal = error
+            self._login_error = error
 
     def _set_state(self, connected: bool, reason: str) -> None:
         if self._reason is None or connected != self._connected:
@@ -275,16 +280,16 @@ class _Session:
         self._lock = threading.Lock()
         self._offsets = OffsetTracker()
         self._pending: dict[tuple[str, int], int] = {}
-        self.heard = time.monotonic()
+        self.last_message_at = time.monotonic()
         """When anything last came; monotonic seconds."""
-        self.looked = time.monotonic()
+        self.lag_queried_at = time.monotonic()
         """When somebody looked how far the broker is ahead."""
 
-    def delivered(self, place: MessageOffset) -> None:
+    def record_delivery(self, place: MessageOffset) -> None:
         with self._lock:
-            self._offsets.delivered(place)
+            self._offsets.record_delivery(place)
 
-    def done(self, place: MessageOffset) -> None:
+    def acknowledge(self, place: MessageOffset) -> None:
         with self._lock:
             upto = self._offsets.acknowledge(place)
             if upto is not None:

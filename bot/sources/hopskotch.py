@@ -71,14 +71,14 @@ KAFKA_OPTIONS = {
 class HopskotchTiming:
     """Seconds between things; the defaults suit SCiMMA, tests use shorter ones."""
 
-    first_retry: float = 0.5
-    longest_retry: float = 60.0
-    look_every: float = 30.0
+    first_backoff_s: float = 0.5
+    max_backoff_s: float = 60.0
+    watermark_interval_s: float = 30.0
     """Between two looks at how far the broker is ahead."""
-    look_timeout: float = 5.0
-    stuck_after: float = 120.0
+    query_timeout_s: float = 5.0
+    stuck_timeout_s: float = 120.0
     """How long nothing may arrive although the broker has more; then the connection is opened anew."""
-    settled_after: float = 60.0
+    stable_after_s: float = 60.0
     """How long a connection must hold, if nothing arrives, for the next retry to start small again."""
 
 
@@ -97,7 +97,7 @@ class HopskotchSource:
         *,
         logger: structlog.typing.FilteringBoundLogger | None = None,
         timing: HopskotchTiming | None = None,
-        hand_over: int = 2,
+        queue_size: int = 2,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -111,7 +111,7 @@ class HopskotchSource:
         self._auth = load_auth(url, "hop") if auth is True else auth
         self._group = group
         self._log = (logger or structlog.get_logger()).bind(source="hopskotch", broker=self._url.broker)
-        self._errors = ThrottledErrorLog(self._log)
+        self._error_log = ThrottledErrorLog(self._log)
         self._timing = timing or HopskotchTiming()
         self._now = now
         self._options = _AuthWithOptions(None if isinstance(self._auth, bool) else self._auth)
@@ -123,33 +123,33 @@ class HopskotchSource:
                 **self._options(),
             },
             self._url.topics,
-            look_every=self._timing.look_every,
-            timeout=self._timing.look_timeout,
-            saw=self._on_watermarks,
-            failed=self._failed,
+            watermark_interval_s=self._timing.watermark_interval_s,
+            timeout_s=self._timing.query_timeout_s,
+            on_watermarks=self._on_watermarks,
+            on_error=self._on_committer_error,
             log=self._log,
         )
-        self._over = ThreadBridge("Hopskotch", hand_over)
-        self._reconnecting = ReconnectLoop(
-            self._over,
-            first_retry=self._timing.first_retry,
-            longest_retry=self._timing.longest_retry,
-            settled_after=self._timing.settled_after,
+        self._bridge = ThreadBridge("Hopskotch", queue_size)
+        self._reconnect_loop = ReconnectLoop(
+            self._bridge,
+            first_backoff_s=self._timing.first_backoff_s,
+            max_backoff_s=self._timing.max_backoff_s,
+            stable_after_s=self._timing.stable_after_s,
             jitter=jitter,
-            lost=lambda reason: self._set_state(False, reason),
+            on_disconnect=lambda reason: self._set_state(False, reason),
             log=self._log,
         )
         self._connection: _Connection | None = None
         self._state = _ConnectionState(False, None, now())
         self._lag: int | None = None
-        self._patience = self._timing.stuck_after
+        self._stuck_timeout_s = self._timing.stuck_timeout_s
 
     def payloads(self) -> AsyncIterator[Payload]:
         """Yield payloads in the order of each partition, reconnecting for ever; ends after `stop`.
 
         May be iterated once. Raises RuntimeError if the reader ended by a fault of its own.
         """
-        return self._over.payloads(self._start)
+        return self._bridge.payloads(self._start)
 
     def _start(self) -> None:
         threading.Thread(target=self._run, name="hopskotch-reader", daemon=True).start()
@@ -163,17 +163,17 @@ class HopskotchSource:
         ticket = payload.ack_token
         if not isinstance(ticket, _AckToken):
             raise TypeError(f"{payload.origin.location} didn't come from this source.")
-        self._settle(ticket.connection, ticket.offset)
+        self._acknowledge_offset(ticket.connection, ticket.offset)
 
     async def stop(self) -> None:
         """End `payloads`; what the broker holds for longer than `STOP_SECONDS` is left behind."""
-        self._over.stop()
-        if not self._over.started:
+        self._bridge.stop()
+        if not self._bridge.started:
             return
         self._offset_committer.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
-                while not (self._over.ended.is_set() and self._offset_committer.ended.is_set()):
+                while not (self._bridge.ended.is_set() and self._offset_committer.ended.is_set()):
                     # hop forgets a stop that comes before its first read, so it is told again
                     self._interrupt()
                     await asyncio.sleep(0.02)
@@ -193,7 +193,7 @@ class HopskotchSource:
 
     def _run(self) -> None:
         ends = (KafkaException, ValueError, RuntimeError, OSError)
-        self._reconnecting.run(self._read, self._explain, ends)
+        self._reconnect_loop.run(self._read, self._describe_error, ends)
 
     def _read(self) -> None:
         connection = _Connection(self._open())
@@ -204,16 +204,16 @@ class HopskotchSource:
             for body, metadata in connection.stream.read_raw(
                 metadata=True, autocommit=False, batch_size=1, batch_timeout=timedelta(milliseconds=250)
             ):
-                if self._over.stopping.is_set():
+                if self._bridge.stopping.is_set():
                     return
-                self._deliver(connection, body, metadata)
+                self._handle_message(connection, body, metadata)
         finally:
             self._connection = None
             connection.stream.close()
 
     def _open(self) -> HopConsumer:
         return Stream(auth=self._options, start_at=StartPosition.EARLIEST).open(
-            self._url.anonymous,
+            self._url.without_username,
             "r",
             group_id=self._group,
             # a test message must move the offset on too, so it is dropped here, by hop's own rule
@@ -224,29 +224,29 @@ class HopskotchSource:
             check_crcs=True,
         )
 
-    def _deliver(self, connection: _Connection, body: bytes | None, metadata: Metadata) -> None:
+    def _handle_message(self, connection: _Connection, body: bytes | None, metadata: Metadata) -> None:
         place = MessageOffset(metadata.topic, metadata.partition, metadata.offset)
         with connection.lock:
-            connection.offsets.delivered(place)
+            connection.offsets.record_delivery(place)
         connection.positions[place[:2]] = place.offset + 1
-        connection.arrived += 1
-        connection.progress = time.monotonic()
-        self._reconnecting.reset_backoff()
+        connection.received_count += 1
+        connection.last_progress_at = time.monotonic()
+        self._reconnect_loop.reset_backoff()
         self._set_state(True, "")
         if HopConsumer.is_test(metadata._raw):
             self._log.info("test_message_dropped", place=str(place))
-            self._settle(connection, place)
+            self._acknowledge_offset(connection, place)
             return
-        connection.handing_over = True
-        if not self._over.wait_for_room():
+        connection.waiting_for_room = True
+        if not self._bridge.wait_for_room():
             return
-        connection.progress = time.monotonic()
-        connection.handing_over = False
+        connection.last_progress_at = time.monotonic()
+        connection.waiting_for_room = False
         origin = Origin("hopskotch", str(place), live=True)
         # a tombstone has no body; as empty bytes it goes the way of any payload that can't be read
-        self._over.put(Payload(body if body is not None else b"", origin, _AckToken(connection, place)))
+        self._bridge.put(Payload(body if body is not None else b"", origin, _AckToken(connection, place)))
 
-    def _settle(self, connection: _Connection, place: MessageOffset) -> None:
+    def _acknowledge_offset(self, connection: _Connection, place: MessageOffset) -> None:
         with connection.lock:
             upto = connection.offsets.acknowledge(place)
         if upto is not None:
@@ -257,42 +257,42 @@ class HopskotchSource:
         if connection is not None:
             connection.stream.stop()
 
-    def _on_watermarks(self, look: Watermarks) -> None:
+    def _on_watermarks(self, watermarks: Watermarks) -> None:
         connection = self._connection
         positions = {} if connection is None else connection.positions
         # What is told is what isn't acknowledged; whether the reader is stuck, what it didn't fetch.
-        self._lag = sum(end - look.first[partition] for partition, end in look.end.items())
+        self._lag = sum(end - watermarks.start[partition] for partition, end in watermarks.end.items())
         unread = sum(
-            max(0, end - positions.get(partition, look.first[partition]))
-            for partition, end in look.end.items()
+            max(0, end - positions.get(partition, watermarks.start[partition]))
+            for partition, end in watermarks.end.items()
         )
         if connection is None:
             return
         self._set_state(True, "")
         if connection.partitions is None:
-            connection.partitions = frozenset(look.end)
-        elif connection.partitions != frozenset(look.end):
-            self._log.info("partitions_changed", partitions=len(look.end))
+            connection.partitions = frozenset(watermarks.end)
+        elif connection.partitions != frozenset(watermarks.end):
+            self._log.info("partitions_changed", partitions=len(watermarks.end))
             self._interrupt()
         now = time.monotonic()
-        if connection.arrived:
-            self._patience = self._timing.stuck_after
-        if not unread or connection.handing_over:
-            connection.progress = now
-        elif now - connection.progress > self._patience:
-            self._log.warning("reader_stuck", lag=unread, seconds=round(now - connection.progress))
+        if connection.received_count:
+            self._stuck_timeout_s = self._timing.stuck_timeout_s
+        if not unread or connection.waiting_for_room:
+            connection.last_progress_at = now
+        elif now - connection.last_progress_at > self._stuck_timeout_s:
+            self._log.warning("reader_stuck", lag=unread, seconds=round(now - connection.last_progress_at))
             # where opening it anew doesn't help, the broker counts what it doesn't send: try less often
-            self._patience = min(2 * self._patience, 3600.0)
+            self._stuck_timeout_s = min(2 * self._stuck_timeout_s, 3600.0)
             self._interrupt()
 
-    def _failed(self, error: KafkaException) -> None:
-        self._set_state(False, self._explain(error))
+    def _on_committer_error(self, error: KafkaException) -> None:
+        self._set_state(False, self._describe_error(error))
 
     def _on_error(self, error: KafkaError) -> None:
         """librdkafka's callback; what it raised would come out of hop's iterator, so it raises nothing."""
-        if self._over.stopping.is_set():
+        if self._bridge.stopping.is_set():
             return
-        self._errors(error)
+        self._error_log(error)
         if error.code() in AUTHENTICATION_ERRORS:
             self._set_state(False, f"{self._url.broker} refuses the credential")
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:
@@ -305,7 +305,7 @@ class HopskotchSource:
         since = state.since if state.connected == connected and state.reason is not None else self._now()
         self._state = _ConnectionState(connected, reason, since)
 
-    def _explain(self, error: Exception) -> str:
+    def _describe_error(self, error: Exception) -> str:
         broker = self._url.broker
         if isinstance(error, ValueError) and "does not exist" in str(error):
             return (
@@ -349,9 +349,9 @@ class _Connection:
         self.offsets = OffsetTracker()
         self.partitions: frozenset[Partition] | None = None
         self.positions: dict[Partition, int] = {}
-        self.arrived = 0
-        self.handing_over = False
-        self.progress = time.monotonic()
+        self.received_count = 0
+        self.waiting_for_room = False
+        self.last_progress_at = time.monotonic()
         """When something last arrived or went on, or nothing was missing; monotonic seconds."""
 
 

@@ -28,7 +28,7 @@ Partition = tuple[str, int]
 class Watermarks:
     """What the broker has, per partition."""
 
-    first: Mapping[Partition, int]
+    start: Mapping[Partition, int]
     """The offset at which the group would start: the committed one, else the oldest kept."""
     end: Mapping[Partition, int]
     """The offset that the next published payload will get."""
@@ -42,10 +42,10 @@ class OffsetCommitter:
         options: Mapping[str, Any],
         topics: tuple[str, ...],
         *,
-        look_every: float,
-        timeout: float,
-        saw: Callable[[Watermarks], None],
-        failed: Callable[[KafkaException], None],
+        watermark_interval_s: float,
+        timeout_s: float,
+        on_watermarks: Callable[[Watermarks], None],
+        on_error: Callable[[KafkaException], None],
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         """Prepare a clerk for `topics`.
@@ -56,10 +56,10 @@ class OffsetCommitter:
         """
         self._options = options
         self._topics = topics
-        self._look_every = look_every
-        self._timeout = timeout
-        self._saw = saw
-        self._failed = failed
+        self._watermark_interval_s = watermark_interval_s
+        self._timeout_s = timeout_s
+        self._on_watermarks = on_watermarks
+        self._on_error = on_error
         self._log = log
         self._lock = threading.Lock()
         self._pending: dict[Partition, int] = {}
@@ -87,7 +87,7 @@ class OffsetCommitter:
         try:
             while True:
                 try:
-                    self._work()
+                    self._commit_until_stopped()
                     return
                 except Exception as error:  # noqa: BLE001 - it is logged
                     # The last guard of a thread that nobody waits for: dead, it would let no offset be
@@ -98,7 +98,7 @@ class OffsetCommitter:
         finally:
             self.ended.set()
 
-    def _work(self) -> None:
+    def _commit_until_stopped(self) -> None:
         consumer = Consumer(dict(self._options))
         look_at = 0.0
         try:
@@ -108,17 +108,17 @@ class OffsetCommitter:
                 try:
                     self._commit(consumer)
                     if time.monotonic() >= look_at:
-                        self._saw(self._query_watermarks(consumer))
-                        look_at = time.monotonic() + self._look_every
+                        self._on_watermarks(self._query_watermarks(consumer))
+                        look_at = time.monotonic() + self._watermark_interval_s
                 except KafkaException as error:
-                    self._failed(error)
-                    look_at = time.monotonic() + min(self._look_every, 5.0)
+                    self._on_error(error)
+                    look_at = time.monotonic() + min(self._watermark_interval_s, 5.0)
                 self._wake.wait(max(0.0, look_at - time.monotonic()))
                 self._wake.clear()
             try:
                 self._commit(consumer)
             except KafkaException as error:
-                self._failed(error)
+                self._on_error(error)
         finally:
             consumer.close()
 
@@ -141,15 +141,15 @@ class OffsetCommitter:
     def _query_watermarks(self, consumer: Consumer) -> Watermarks:
         partitions: list[TopicPartition] = []
         for topic in self._topics:
-            found = consumer.list_topics(topic, timeout=self._timeout).topics[topic]
+            found = consumer.list_topics(topic, timeout=self._timeout_s).topics[topic]
             if found.error is not None:
                 raise KafkaException(found.error)
             partitions += [TopicPartition(topic, number) for number in found.partitions]
         first, end = {}, {}
-        for place in consumer.committed(partitions, timeout=self._timeout):
+        for place in consumer.committed(partitions, timeout=self._timeout_s):
             if place.error is not None:
                 raise KafkaException(place.error)
-            low, high = consumer.get_watermark_offsets(place, timeout=self._timeout)
+            low, high = consumer.get_watermark_offsets(place, timeout=self._timeout_s)
             # One beyond the end is out of range: the group would start anew.
             known = low <= place.offset <= high
             first[place.topic, place.partition] = place.offset if known else low

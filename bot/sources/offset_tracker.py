@@ -25,19 +25,19 @@ class OffsetTracker:
     """The payloads that one connection delivered and that aren't yet committed."""
 
     def __init__(self) -> None:
-        self._order: defaultdict[tuple[str, int], deque[int]] = defaultdict(deque)
-        self._done: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+        self._delivered: defaultdict[tuple[str, int], deque[int]] = defaultdict(deque)
+        self._acknowledged: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
 
-    def delivered(self, place: MessageOffset) -> None:
+    def record_delivery(self, place: MessageOffset) -> None:
         """Note a payload, in the order in which the broker sent it."""
-        self._order[place[:2]].append(place.offset)
+        self._delivered[place[:2]].append(place.offset)
 
     def acknowledge(self, place: MessageOffset) -> int | None:
         """Note an acknowledgement and return the offset to commit, None while an earlier payload is open.
 
         The offset is that of the next payload to read, as Kafka wants it.
         """
-        order, done = self._order[place[:2]], self._done[place[:2]]
+        order, done = self._delivered[place[:2]], self._acknowledged[place[:2]]
         done.add(place.offset)
         upto: int | None = None
         while order and order[0] in done:

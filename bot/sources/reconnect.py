@@ -16,25 +16,25 @@ class ReconnectLoop:
 
     def __init__(
         self,
-        over: ThreadBridge,
+        bridge: ThreadBridge,
         *,
-        first_retry: float,
-        longest_retry: float,
-        settled_after: float,
+        first_backoff_s: float,
+        max_backoff_s: float,
+        stable_after_s: float,
         jitter: Callable[[], float],
-        lost: Callable[[str], None],
+        on_disconnect: Callable[[str], None],
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         """Seconds: the first pause, the longest, and how long a connection holds that was a good one.
 
         `jitter` gives 0 to 1; `lost(reason)` is told before each pause.
         """
-        self._over = over
-        self._first_retry = first_retry
-        self._longest_retry = longest_retry
-        self._settled_after = settled_after
+        self._bridge = bridge
+        self._first_backoff_s = first_backoff_s
+        self._max_backoff_s = max_backoff_s
+        self._stable_after_s = stable_after_s
         self._jitter = jitter
-        self._lost = lost
+        self._on_disconnect = on_disconnect
         self._log = log
         self.failures = 0
         """In a row, up to now."""
@@ -47,7 +47,7 @@ class ReconnectLoop:
         self,
         read: Callable[[], None],
         explain: Callable[[Exception], str],
-        ends: tuple[type[Exception], ...],
+        expected_errors: tuple[type[Exception], ...],
     ) -> None:
         """Call `read`, which opens a connection and reads until it ends, again and again.
 
@@ -55,26 +55,28 @@ class ReconnectLoop:
         a fault of the reader's own and raised; the source is told that it is through in any case.
         """
         try:
-            while not self._over.stopping.is_set():
+            while not self._bridge.stopping.is_set():
                 opened = time.monotonic()
                 try:
                     read()
                     reason = "the connection is opened anew"
-                except ends as error:
+                except expected_errors as error:
                     reason = explain(error)
                 except OSError as error:
                     # The system's, descriptors that are short say: it passes.
                     reason = error.strerror or str(error)
-                if self._over.stopping.is_set():
+                if self._bridge.stopping.is_set():
                     return
-                if time.monotonic() - opened > self._settled_after:
+                if time.monotonic() - opened > self._stable_after_s:
                     self.failures = 0
                 self.failures += 1
-                pause = backoff_delay(self.failures, self._first_retry, self._longest_retry, self._jitter())
-                self._lost(reason)
+                pause = backoff_delay(
+                    self.failures, self._first_backoff_s, self._max_backoff_s, self._jitter()
+                )
+                self._on_disconnect(reason)
                 self._log.warning(
                     "reconnecting", reason=reason, attempt=self.failures, in_seconds=round(pause, 1)
                 )
-                self._over.stopping.wait(pause)
+                self._bridge.stopping.wait(pause)
         finally:
-            self._over.finish()
+            self._bridge.finish()

@@ -16,14 +16,14 @@ class ThreadBridge:
     `payloads` and `stop` belong to the loop, the rest to the reader's thread.
     """
 
-    def __init__(self, reader: str, ahead: int) -> None:
+    def __init__(self, reader: str, queue_size: int) -> None:
         """`reader` is what it is called where it ends by a fault; `ahead` payloads at most wait."""
         self._reader = reader
-        self._slots = threading.Semaphore(ahead)
+        self._slots = threading.Semaphore(queue_size)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: asyncio.Queue[Payload | None] = asyncio.Queue()
         self._iterated = False
-        self._beaten = time.monotonic()
+        self._last_heartbeat = time.monotonic()
         self.stopping = threading.Event()
         """Set once nobody wants anything more."""
         self.ended = threading.Event()
@@ -52,12 +52,12 @@ class ThreadBridge:
                     # No thread could be started: it wasn't begun, and may be tried again.
                     self._loop = None
                     raise
-            async for payload in self._handed_over():
+            async for payload in self._queued_payloads():
                 yield payload
         finally:
             self._iterated = False
 
-    async def _handed_over(self) -> AsyncIterator[Payload]:
+    async def _queued_payloads(self) -> AsyncIterator[Payload]:
         while True:
             payload = await self._queue.get()
             if self.stopping.is_set():
@@ -75,42 +75,42 @@ class ThreadBridge:
         self._slots.release()
         self._queue.put_nowait(None)
 
-    def wait_for_room(self, meanwhile: Callable[[], object] = lambda: None) -> bool:
+    def wait_for_room(self, on_waiting: Callable[[], object] = lambda: None) -> bool:
         """Wait until one more may be handed over; False if nobody wants it any more.
 
         `meanwhile` is called every second.
         """
         while not self._slots.acquire(timeout=1.0):
-            self.beat()
+            self.heartbeat()
             if self.stopping.is_set():
                 return False
-            meanwhile()
+            on_waiting()
         return True
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Say that the reader's thread goes on."""
-        self._beaten = time.monotonic()
+        self._last_heartbeat = time.monotonic()
 
     @property
-    def silent_s(self) -> float:
+    def heartbeat_age_s(self) -> float:
         """For how long the reader's thread hasn't said that it goes on."""
-        return time.monotonic() - self._beaten
+        return time.monotonic() - self._last_heartbeat
 
     @property
-    def waiting(self) -> int:
+    def queued(self) -> int:
         """How many were handed over and not taken yet."""
         return self._queue.qsize()
 
     def put(self, payload: Payload) -> None:
         """Hand one over, after `wait_for_room`."""
-        self._tell(payload)
+        self._put_threadsafe(payload)
 
     def finish(self) -> None:
         """The reader is through."""
         self.ended.set()
-        self._tell(None)
+        self._put_threadsafe(None)
 
-    def _tell(self, payload: Payload | None) -> None:
+    def _put_threadsafe(self, payload: Payload | None) -> None:
         assert self._loop is not None
         try:
             self._loop.call_soon_threadsafe(self._queue.put_nowait, payload)

@@ -79,9 +79,11 @@ class Database:
             parsed = make_url(url)
             if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+psycopg"):
                 raise ValueError("It names another database, or another driver.")
-            self.sqlite = parsed.get_backend_name() == "sqlite"
+            self.is_sqlite = parsed.get_backend_name() == "sqlite"
             self.path = (
-                Path(parsed.database) if self.sqlite and parsed.database not in (None, ":memory:") else None
+                Path(parsed.database)
+                if self.is_sqlite and parsed.database not in (None, ":memory:")
+                else None
             )
             self._file = None if self.path is None else DatabaseFile(self.path)
             self._engine = _create_engine(parsed, self._file)
@@ -98,28 +100,28 @@ class Database:
             ) from error
         self._url = parsed
         # Each statement of PostgreSQL's usual transactions sees another state; SQLite's see one.
-        self._reader = (
+        self._read_engine = (
             self._engine
-            if self.sqlite
+            if self.is_sqlite
             else self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         )
         # SQLite has one writer; waiting for it here is exact, waiting inside SQLite is polling.
-        self._writer = asyncio.Lock()
-        self._lock: FileLock | None = None
-        self._lock_file: FileId | None = None
-        self._rival: str | None = None
-        self._guard = None if self._file is None else FileGuard(self._engine, self._file)
-        self.wrote_at: float | None = None
+        self._writer_lock = asyncio.Lock()
+        self._instance_lock: FileLock | None = None
+        self._instance_lock_file_id: FileId | None = None
+        self._rival_error: str | None = None
+        self._file_guard = None if self._file is None else FileGuard(self._engine, self._file)
+        self.last_commit_monotonic: float | None = None
         """When a transaction was committed last, on the monotonic clock."""
-        self.refused: str | None = None
+        self.write_error: str | None = None
         """Why one failed, until `bot.store.write_check` has found out that they succeed again."""
 
     @asynccontextmanager
     async def read_transaction(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the database. Raises StoreUnavailable."""
         with _map_errors():
-            await self.look_at_file()
-            async with self._reader.connect() as connection:
+            await self.ensure_file_current()
+            async with self._read_engine.connect() as connection:
                 yield connection
 
     @asynccontextmanager
@@ -129,8 +131,8 @@ class Database:
         What is read in it stays true until it ends. Workers of other processes are woken by it. Raises
         StoreUnavailable.
         """
-        async with self._committing():
-            if self.sqlite:
+        async with self._track_commit():
+            if self.is_sqlite:
                 async with self._sqlite_writer() as connection:
                     yield connection
                 return
@@ -145,12 +147,12 @@ class Database:
 
         They wait for `writing`, and it for them; one process does one such transaction after the other.
         """
-        async with self._committing():
-            if self.sqlite:
+        async with self._track_commit():
+            if self.is_sqlite:
                 async with self._sqlite_writer() as connection:
                     yield connection
                 return
-            async with self._writer, self._engine.begin() as connection:
+            async with self._writer_lock, self._engine.begin() as connection:
                 await connection.execute(select(func.pg_advisory_xact_lock_shared(_WRITER_LOCK_KEY)))
                 yield connection
 
@@ -160,8 +162,8 @@ class Database:
 
         For what neither plans nor deliveries depend on. Raises StoreUnavailable.
         """
-        async with self._committing():
-            if self.sqlite:
+        async with self._track_commit():
+            if self.is_sqlite:
                 async with self._sqlite_writer() as connection:
                     yield connection
                 return
@@ -169,36 +171,36 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def _committing(self) -> AsyncIterator[None]:
+    async def _track_commit(self) -> AsyncIterator[None]:
         """Note whether a transaction could be committed."""
         try:
             with _map_errors():
                 yield
         except StoreUnavailable as error:
-            self.refused = str(error)
+            self.write_error = str(error)
             raise
-        self.wrote_at = time.monotonic()
+        self.last_commit_monotonic = time.monotonic()
 
     @asynccontextmanager
     async def _sqlite_writer(self) -> AsyncIterator[AsyncConnection]:
-        async with self._writer:
-            await self.look_at_file()
+        async with self._writer_lock:
+            await self.ensure_file_current()
             async with self._engine.connect() as plain:
                 connection = await plain.execution_options(gwevent_write=True)
                 async with connection.begin():
                     yield connection
-            if self._guard is not None:
-                self._guard.committed()
+            if self._file_guard is not None:
+                self._file_guard.verify_commit()
 
-    async def look_at_file(self) -> None:
+    async def ensure_file_current(self) -> None:
         """Make sure that the connections write to what a restart would open (`bot.store.file_guard`).
 
         Raises StoreUnavailable. Nothing happens on PostgreSQL.
         """
-        if self._rival is not None:
-            raise StoreUnavailable(self._rival)
-        if self._guard is not None:
-            await self._guard.look()
+        if self._rival_error is not None:
+            raise StoreUnavailable(self._rival_error)
+        if self._file_guard is not None:
+            await self._file_guard.ensure_current()
 
     async def migrate(self) -> None:
         """Bring the tables to this version. Raises StoreUnavailable."""
@@ -220,7 +222,7 @@ class Database:
             except sqlite3.Error as error:
                 raise StoreUnavailable(f"The database {self.path} can't be used: {error}.") from error
         try:
-            await self._migration(lambda config: command.upgrade(config, "head"))
+            await self._run_migration(lambda config: command.upgrade(config, "head"))
         except CommandError as error:
             async with self.read_transaction() as connection:
                 serves = await connection.run_sync(_is_newer_but_compatible)
@@ -237,7 +239,7 @@ class Database:
 
     async def check_migrations(self) -> None:
         """Fail if the tables declared in the schema differ from what the migrations make."""
-        await self._migration(command.check)
+        await self._run_migration(command.check)
 
     async def is_current(self) -> bool:
         """Whether the database is at this version's newest migration."""
@@ -249,7 +251,7 @@ class Database:
         async with self.read_transaction() as connection:
             return await connection.run_sync(current)
 
-    async def is_made(self) -> bool:
+    async def has_tables(self) -> bool:
         """Whether a gwevent has made its tables here; looking makes nothing. Raises StoreUnavailable."""
         try:
             if self.path is not None and not (self.path.exists() and self.path.stat().st_size):
@@ -271,28 +273,30 @@ class Database:
         """
         if self.path is None:
             return True
-        if self._lock is None:
+        if self._instance_lock is None:
             # Beside the file itself, by whatever name it is reached.
             real = Path(os.path.realpath(self.path))
-            self._lock = FileLock(real.with_name(real.name + ".lock"), mode=0o600)
+            self._instance_lock = FileLock(real.with_name(real.name + ".lock"), mode=0o600)
         try:
-            self._lock.acquire(timeout=0)
+            self._instance_lock.acquire(timeout=0)
         except Timeout:
             return False
-        self._lock_file = file_id(Path(self._lock.lock_file))
+        self._instance_lock_file_id = file_id(Path(self._instance_lock.lock_file))
         return True
 
-    def keep_instance_lock(self) -> None:
+    def ensure_instance_lock(self) -> None:
         """Take the lock again where its file was deleted.
 
         Raises StoreUnavailable if another bot has it, or if it can't be taken now: then it is tried again.
         """
-        if self._lock is None or self._lock_file is None:
+        if self._instance_lock is None or self._instance_lock_file_id is None:
             return
-        at = Path(self._lock.lock_file)
-        if (self._rival is None and file_id(at) == self._lock_file) or not at.parent.is_dir():
+        at = Path(self._instance_lock.lock_file)
+        if (
+            self._rival_error is None and file_id(at) == self._instance_lock_file_id
+        ) or not at.parent.is_dir():
             return
-        self._lock.release(force=True)
+        self._instance_lock.release(force=True)
         try:
             taken = self.acquire_instance_lock()
         except OSError as error:
@@ -300,18 +304,18 @@ class Database:
                 f"The lock {at} was deleted and can't be made again: {error.strerror or error}."
             ) from error
         if taken:
-            self._rival = None
+            self._rival_error = None
             return
-        self._rival = (
+        self._rival_error = (
             f"Another gwevent runs on {self.path} since the lock {at} was deleted; stop one of them."
         )
-        raise StoreUnavailable(self._rival)
+        raise StoreUnavailable(self._rival_error)
 
-    def only_name(self) -> str | None:
+    def why_path_is_aliased(self) -> str | None:
         """Why a SQLite file can't have a bot of its own because it goes by another name too, or None."""
         return None if self.path is None else why_path_is_aliased(self.path)
 
-    def connect_arguments(self) -> dict[str, Any]:
+    def driver_connect_args(self) -> dict[str, Any]:
         """What the driver itself is to connect with, for a connection outside the pool."""
         _, given = self._engine.dialect.create_connect_args(self._url)
         return {**given, **_POSTGRESQL_CONNECT_ARGS}
@@ -319,22 +323,22 @@ class Database:
     async def close(self) -> None:
         """Close every connection, and let go of the lock."""
         await self._engine.dispose()
-        if self._lock is not None:
+        if self._instance_lock is not None:
             # Asked for twice it is held twice.
-            self._lock.release(force=True)
+            self._instance_lock.release(force=True)
 
-    async def _migration(self, work: Callable[[Config], Any]) -> None:
+    async def _run_migration(self, work: Callable[[Config], Any]) -> None:
         def run(connection: Connection) -> None:
             config = _alembic_config()
             config.attributes["connection"] = connection
             work(config)
 
-        if not self.sqlite:
+        if not self.is_sqlite:
             async with self.exclusive_transaction() as connection:
                 await connection.run_sync(run)
             return
         with _map_errors():
-            async with self._writer, self._engine.connect() as plain:
+            async with self._writer_lock, self._engine.connect() as plain:
                 # SQLite changes a table's keys only by making it anew, and while it is gone nothing refers
                 # to it. The setting stands from before a transaction begins.
                 connection = await plain.execution_options(gwevent_write=True, gwevent_references="OFF")
@@ -401,8 +405,8 @@ def _create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
             return
         if not file.path.exists():
             # The driver's thread outlives a connection that can't be opened.
-            raise StoreUnavailable(file.sentence(FileChange.GONE))
-        arguments[0], named["uri"] = file.address(), True
+            raise StoreUnavailable(file.describe_change(FileChange.MISSING))
+        arguments[0], named["uri"] = file.uri(), True
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -420,7 +424,7 @@ def _create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
             cursor.execute("SELECT 1 FROM sqlite_master LIMIT 1")
             cursor.fetchall()
             cursor.execute("PRAGMA user_version")
-            wrong = file.connected(cursor.fetchone()[0])
+            wrong = file.on_connected(cursor.fetchone()[0])
             if wrong is not None:
                 cursor.close()
                 connection.close()
@@ -430,7 +434,7 @@ def _create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "close")
     def closed(_connection: object, _record: object) -> None:
         if file is not None:
-            file.disconnected()
+            file.on_disconnected()
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:

@@ -14,13 +14,13 @@ MAX_BACKOFF_S = 10.0
 log = structlog.get_logger(__name__)
 
 
-async def listen_for_notifications(database: Database, wake: Callable[[], None]) -> None:
+async def listen_for_notifications(database: Database, on_notification: Callable[[], None]) -> None:
     """Call `wake` after each transaction of another process that may have left something to do, for ever.
 
     A hint only: whoever waits for it also looks by itself. A lost connection is made again. On SQLite there
     is nobody else, and this ends at once.
     """
-    if database.sqlite:
+    if database.is_sqlite:
         return
     import psycopg
 
@@ -29,14 +29,14 @@ async def listen_for_notifications(database: Database, wake: Callable[[], None])
         try:
             # Outside the pool: it stays open, and idle, for as long as the process lives.
             connection = await psycopg.AsyncConnection.connect(
-                **database.connect_arguments(), autocommit=True
+                **database.driver_connect_args(), autocommit=True
             )
             async with connection:
                 await connection.execute(f"LISTEN {NOTIFY_CHANNEL}")
                 wait = 0.5
-                wake()
+                on_notification()
                 async for _ in connection.notifies():
-                    wake()
+                    on_notification()
         except (psycopg.Error, OSError) as error:
             log.warning("wakeups_interrupted", reason=str(error).strip(), again_in_s=wait)
         await asyncio.sleep(wait)

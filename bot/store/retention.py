@@ -72,15 +72,15 @@ class Retention:
     async def purge(self, keep: RetentionPolicy, now: datetime) -> PurgeResult:
         """Remove what is older than it shall be kept. Raises StoreUnavailable."""
         return PurgeResult(
-            payloads=0 if keep.payloads is None else await self.payloads(now - keep.payloads),
-            deliveries=await self.deliveries(now - keep.deliveries),
-            quarantined=await self.quarantine(now - keep.quarantine),
+            payloads=0 if keep.payloads is None else await self.purge_payloads(now - keep.payloads),
+            deliveries=await self.purge_deliveries(now - keep.deliveries),
+            quarantined=await self.purge_quarantine(now - keep.quarantine),
             # After the deliveries about them.
-            incidents=await self.incidents(now - keep.deliveries),
-            changes=await self.changes(now - keep.changes),
+            incidents=await self.purge_incidents(now - keep.deliveries),
+            changes=await self.purge_changes(now - keep.changes),
         )
 
-    async def payloads(self, received_before: datetime) -> int:
+    async def purge_payloads(self, received_before: datetime) -> int:
         """Remove the payloads of what isn't a mock; facts and keys stay. Return how many."""
         old = (
             select(_p.c.notice_id)
@@ -89,13 +89,13 @@ class Retention:
             .where(schema.superevents.c.category != Category.MOCK.value, _n.c.received_at < received_before)
         )
         removed = 0
-        while ids := await self._some(old):
+        while ids := await self._next_batch(old):
             async with self._database.exclusive_transaction() as connection:
                 result = await connection.execute(delete(_p).where(_p.c.notice_id.in_(ids)))
             removed += result.rowcount
         return removed
 
-    async def deliveries(self, done_before: datetime) -> int:
+    async def purge_deliveries(self, done_before: datetime) -> int:
         """Remove what was said, or given up, before, of events that were quiet since. Return how many.
 
         Roots stay, and mentions: a thread without them would be opened again, or would mention again. So do
@@ -116,17 +116,17 @@ class Retention:
         shown = (_d.c.kind == DeliveryKind.EDIT.value) & (_d.c.state == DeliveryState.SENT.value)
         old = (said | shown) & (_d.c.created_at < done_before) & ~heard_since
         removed = 0
-        while ids := await self._some(select(_d.c.id).where(old)):
+        while ids := await self._next_batch(select(_d.c.id).where(old)):
             async with self._database.exclusive_transaction() as connection:
                 # One that was wanted again meanwhile isn't old any more.
                 result = await connection.execute(delete(_d).where(_d.c.id.in_(ids), old))
             removed += result.rowcount
         return removed
 
-    async def quarantine(self, received_before: datetime) -> int:
+    async def purge_quarantine(self, received_before: datetime) -> int:
         """Remove payloads that nobody could make sense of, and what wasn't posted about them yet."""
         removed = 0
-        while ids := await self._some(select(_q.c.id).where(_q.c.received_at < received_before)):
+        while ids := await self._next_batch(select(_q.c.id).where(_q.c.received_at < received_before)):
             async with self._database.exclusive_transaction() as connection:
                 about = _d.c.kind.in_(
                     [DeliveryKind.UNREADABLE_NOTICE.value, DeliveryKind.QUARANTINE_REPORT.value]
@@ -136,7 +136,7 @@ class Retention:
             removed += result.rowcount
         return removed
 
-    async def incidents(self, ended_before: datetime) -> int:
+    async def purge_incidents(self, ended_before: datetime) -> int:
         """Remove troubles that were over before, and of which no message is left. Return how many.
 
         With them go the webhook's calls about them; its calls about events stay, for each is made once.
@@ -151,14 +151,14 @@ class Retention:
         )
         old = _o.c.open_as.is_(None) & (_o.c.ended_at < ended_before) & ~told
         removed = 0
-        while ids := await self._some(select(_o.c.id).where(old)):
+        while ids := await self._next_batch(select(_o.c.id).where(old)):
             async with self._database.exclusive_transaction() as connection:
                 await connection.execute(delete(_c).where(_c.c.trouble_id.in_(ids)))
                 result = await connection.execute(delete(_o).where(_o.c.id.in_(ids)))
             removed += result.rowcount
         return removed
 
-    async def changes(self, made_before: datetime) -> int:
+    async def purge_changes(self, made_before: datetime) -> int:
         """Remove from the history of channels who changed what before, but what is still to be posted."""
         table = schema.channel_changes
         unsaid = select(_d.c.id).where(
@@ -167,13 +167,13 @@ class Retention:
         )
         said = table.c.delivery_id.is_(None) | table.c.delivery_id.not_in(unsaid)
         removed = 0
-        while ids := await self._some(select(table.c.id).where(table.c.changed_at < made_before, said)):
+        while ids := await self._next_batch(select(table.c.id).where(table.c.changed_at < made_before, said)):
             async with self._database.exclusive_transaction() as connection:
                 result = await connection.execute(delete(table).where(table.c.id.in_(ids)))
             removed += result.rowcount
         return removed
 
-    async def _some(self, ids: Select[Any]) -> Sequence[int]:
+    async def _next_batch(self, ids: Select[Any]) -> Sequence[int]:
         # Looked for without being in anybody's way; mostly there is nothing.
         async with self._database.read_transaction() as connection:
             found: Sequence[int] = (await connection.execute(ids.limit(BATCH_SIZE))).scalars().all()

@@ -40,24 +40,24 @@ class WriteCheck:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._failed_at: float | None = None
-        self._said = ""
-        self._noted = False
+        self._last_error = ""
+        self._marker_written = False
 
     async def check(self) -> None:
         """Raise StoreUnavailable unless a notice could be stored now."""
-        async with self._turn:
+        async with self._lock:
             if self._failed_at is not None and time.monotonic() - self._failed_at < FAILURE_CACHED_S:
-                raise StoreUnavailable(self._said)
+                raise StoreUnavailable(self._last_error)
             try:
                 await self._check()
             except StoreUnavailable as error:
-                self._failed_at, self._said = time.monotonic(), str(error)
+                self._failed_at, self._last_error = time.monotonic(), str(error)
                 raise
             self._failed_at = None
 
-    async def space(self) -> DiskSpace:
+    async def disk_space(self) -> DiskSpace:
         """How much room there is. PostgreSQL doesn't tell what its disk has left. Raises StoreUnavailable."""
         path = self._database.path
         if path is not None:
@@ -69,7 +69,7 @@ class WriteCheck:
             except OSError as error:
                 raise StoreUnavailable(f"The database's folder can't be looked at: {error}.") from error
             return DiskSpace(used, disk.free, disk.total)
-        if self._database.sqlite:
+        if self._database.is_sqlite:
             return DiskSpace(None, None, None)
         async with self._database.read_transaction() as connection:
             query = text("SELECT pg_database_size(current_database())")
@@ -77,18 +77,21 @@ class WriteCheck:
 
     async def _check(self) -> None:
         database = self._database
-        database.keep_instance_lock()
-        await database.look_at_file()
-        if database.refused is not None:
+        database.ensure_instance_lock()
+        await database.ensure_file_current()
+        if database.write_error is not None:
             # What is small may find room where a notice doesn't.
             await self._write(bytes(REQUIRED_FREE_BYTES))
             await self._write(b"")
-            database.refused = None
-        elif database.wrote_at is None or time.monotonic() - database.wrote_at > WRITE_TRUSTED_S:
+            database.write_error = None
+        elif (
+            database.last_commit_monotonic is None
+            or time.monotonic() - database.last_commit_monotonic > WRITE_TRUSTED_S
+        ):
             await self._write(b"")
-        if database.path is not None and not self._noted:
-            self._noted = await asyncio.to_thread(marker_file.is_filled, database.path)
-            if self._noted:
+        if database.path is not None and not self._marker_written:
+            self._marker_written = await asyncio.to_thread(marker_file.is_filled, database.path)
+            if self._marker_written:
                 await asyncio.to_thread(marker_file.write_marker, database.path)
 
     async def _write(self, filling: bytes) -> None:
@@ -97,7 +100,7 @@ class WriteCheck:
             mine = update(_w).where(_w.c.id == 1).values(count=_w.c.count + 1, filling=filling)
             if not (await connection.execute(mine)).rowcount:
                 # On PostgreSQL other processes may make the row at the same moment.
-                insert = sqlite.insert if self._database.sqlite else postgresql.insert
+                insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
                 new = insert(_w).values(id=1, count=1, filling=filling)
                 await connection.execute(new.on_conflict_do_nothing())
             count = (await connection.execute(select(_w.c.count).where(_w.c.id == 1))).scalar_one()
@@ -109,7 +112,7 @@ class WriteCheck:
         except sqlite3.Error as error:
             raise StoreUnavailable(f"The database {path} can't be read back: {error}.") from error
         if found is None or found < count:
-            self._database.refused = "what was written"
+            self._database.write_error = "what was written"
             raise StoreUnavailable(
                 f"What is written to the database {path} isn't found there again: its files were changed by "
                 "somebody else. Stop gwevent, put them right, and start it again."

@@ -61,31 +61,31 @@ class MocAnswer:
 
     superevent: Superevent
     notice: Notice
-    combined: bool
+    is_combined: bool
     """Whether it is the map combined with the external event's."""
     moc: str
     """IVOA's ASCII form."""
-    area: float
+    moc_area: float
     """Of the MOC, deg²."""
-    exact_area: float
+    region_area: float
     """Of the region, deg²; less than `area` where the MOC was coarsened to be short."""
-    order: int
+    max_order: int
     """The finest of the MOC's cells."""
-    coarsened: bool
+    is_coarsened: bool
 
 
 def moc_answer(answer: MocAnswer) -> Message:
     """The MOC as text to paste, and where Aladin finds the map itself."""
-    which = _notice_label(answer.superevent, answer.notice) + (", combined map" if answer.combined else "")
+    which = _notice_label(answer.superevent, answer.notice) + (", combined map" if answer.is_combined else "")
     title = f"90\u00a0% credible region of {which}"
     said = (
-        f"{quantities.area(answer.area)}, cells down to order {answer.order}. Saved as a text file it opens"
+        f"{quantities.area(answer.moc_area)}, cells down to order {answer.max_order}. Saved as a text file it opens"
         " in Aladin; mocpy reads it with `MOC.from_string`."
     )
     notes = [said]
-    if answer.coarsened:
+    if answer.is_coarsened:
         notes.append(
-            f"The region itself has {quantities.area(answer.exact_area)}; its finest cells were replaced by"
+            f"The region itself has {quantities.area(answer.region_area)}; its finest cells were replaced by"
             f' larger ones, for a message to hold it. `gwevent ask "{answer.superevent.superevent_id} moc"`'
             " in a terminal prints every cell."
         )
@@ -93,7 +93,7 @@ def moc_answer(answer: MocAnswer) -> Message:
     if map_url is not None:
         notes.append(f"The whole map, for Aladin: {link(map_url, map_url.rpartition('/')[2] or map_url)}")
     return blocks.message(
-        escape(f"{title}: {quantities.area(answer.area)}."),
+        escape(f"{title}: {quantities.area(answer.moc_area)}."),
         blocks.section(bold(escape(title))),
         blocks.code(answer.moc),
         blocks.context("\n".join(notes)),
@@ -129,7 +129,7 @@ def image_not_in_terminal(superevent: Superevent) -> Message:
 
 
 def _notice_label(superevent: Superevent, notice: Notice) -> str:
-    then = superevent.upto(notice)
+    then = superevent.up_to(notice)
     return " ".join(
         [
             *alert_card.status_labels(superevent),

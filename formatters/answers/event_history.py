@@ -33,7 +33,7 @@ def message(superevent: Superevent) -> Message:
     shown = superevent.notices[-MAX_NOTICES:]
     fronts = " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
     title = f"{fronts}: {quantities.pluralize(len(superevent.notices), 'notice')}"
-    stages = [alert_card.alert_type_with_ordinal(superevent.upto(notice), notice) for notice in shown]
+    stages = [alert_card.alert_type_with_ordinal(superevent.up_to(notice), notice) for notice in shown]
     rows = [
         row for notice, stage in zip(shown, stages, strict=True) for row in _rows(superevent, notice, stage)
     ]

@@ -46,8 +46,8 @@ def message(superevent: Superevent, answer: Observability) -> Message:
         blocks.section(escape(sun_and_plane_line(answer))),
         blocks.context(
             escape(
-                f"Share of the probability above {quantities.angle(answer.conditions.altitude)} in darkness"
-                f" ({_darkness_limit(answer.conditions)}; radio sites don't ask) within 24{quantities.NBSP}h from"
+                f"Share of the probability above {quantities.angle(answer.constraints.altitude)} in darkness"
+                f" ({_darkness_limit(answer.constraints)}; radio sites don't ask) within 24{quantities.NBSP}h from"
                 f" {_day(since)} {since:%H:%M}{quantities.NBSP}UTC. Best window: at least half as much up as"
                 " at the best moment. Peak and Moon: when the peak is highest in it.",
                 600,
@@ -69,8 +69,8 @@ def site_list(channel: ChannelSites, said: str | None = None) -> Message:
         blocks.section(*first, *places),
         blocks.context(
             escape(
-                f"What counts as observable: above {quantities.angle(channel.conditions.altitude)},"
-                f" {_darkness_limit(channel.conditions)}."
+                f"What counts as observable: above {quantities.angle(channel.constraints.altitude)},"
+                f" {_darkness_limit(channel.constraints)}."
             ),
             "To change that: `/gwevent sites altitude 25`, `/gwevent sites darkness -12`",
         ),
@@ -91,16 +91,16 @@ def _darkness_limit(conditions: ObservingConstraints) -> str:
 
 def _row(night: SiteObservability) -> Sequence[str]:
     utc, local = _window_cells(night)
-    share = quantities.percent(night.share)
+    share = quantities.percent(night.probability)
     return plain_text(night.site.name), share, utc, local, _peak_cell(night), _moon_cell(night)
 
 
 def _window_cells(night: SiteObservability) -> tuple[str, str]:
     """The best window in UTC and in local time, or why there is none worth the name."""
     window = night.window
-    if not night.dark:
+    if not night.has_darkness:
         return "no darkness", _EMPTY_CELL
-    if window is None or night.share < MIN_USEFUL_PROBABILITY:
+    if window is None or night.probability < MIN_USEFUL_PROBABILITY:
         return "too low" if night.site.radio else "too low in darkness", _EMPTY_CELL
     if window.stop - window.start >= WHOLE_DAY:
         return "at any time", _EMPTY_CELL
@@ -131,5 +131,7 @@ def _peak_cell(night: SiteObservability) -> str:
 def _moon_cell(night: SiteObservability) -> str:
     if night.moon is None or night.site.radio:
         return _EMPTY_CELL
-    said = f"{quantities.percent(night.moon.illuminated)}, {quantities.angle(night.moon.distance)} away"
-    return said if night.moon.up else f"{said}, down"
+    said = (
+        f"{quantities.percent(night.moon.illuminated_fraction)}, {quantities.angle(night.moon.distance)} away"
+    )
+    return said if night.moon.is_up else f"{said}, down"

@@ -30,7 +30,7 @@ _CREDIBLE_LEVEL_3D_NOTE = (
 class PositionOnMap:
     """Where one position lies in one map."""
 
-    level: float
+    credible_level: float
     """Credible level: the probability of all tiles at least as dense as the position's, 0 to 1."""
     relative_density: float
     """Probability density over that of the peak, 0 to 1."""
@@ -40,7 +40,7 @@ class PositionOnMap:
     in_90: bool
     distance: Distance | None
     """Along this line of sight; None where the map has no distance there."""
-    level_3d: float | None
+    credible_level_3d: float | None
     """Probability of all volume at least as dense as the target's place; None without distances."""
 
 
@@ -65,9 +65,9 @@ class MapResult:
     """Where positions lie in one map, or why that isn't known."""
 
     notice: Notice
-    combined: bool = False
+    is_combined: bool = False
     """Whether it is the map combined with the external event's."""
-    places: Sequence[PositionOnMap | None] = ()
+    positions: Sequence[PositionOnMap | None] = ()
     """One a target; None where the map has a gap."""
     problem: str | None = None
     """One sentence; None if the map could be read."""
@@ -86,13 +86,13 @@ class PositionCheck:
     """By which redshifts became distances."""
     introduction: str | None = None
     """Why it is this event, where nobody named one; not escaped."""
-    left_out: Sequence[str] = ()
+    omitted: Sequence[str] = ()
     """Sentences about lines that are no positions; not escaped."""
 
 
 def message(answer: PositionCheck) -> Message:
     """One position in every map of the event, or several in its newest."""
-    known = [one for one in answer.maps if one.places]
+    known = [one for one in answer.maps if one.positions]
     if not known:
         said = [f"{_event_label(answer)} has no sky map to look at.", *_problems(answer)]
         return blocks.message(
@@ -107,7 +107,7 @@ def _single_position_message(
     answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]
 ) -> Message:
     newest = known[-1]
-    place = newest.places[0]
+    place = newest.positions[0]
     title = f"{_target_label(target)} in {_event_label(answer)}"
     lines = [_NO_TILE_SENTENCE] if place is None else list(_sentences(place, target))
     which = f"{_map_name(answer.superevent, newest)}: "
@@ -139,7 +139,7 @@ _NO_TILE_SENTENCE = "The map has no tile at this position."
 
 def _sentences(place: PositionOnMap, target: SkyPosition) -> Iterator[str]:
     yield (
-        f"{_region_sentence(place)} · credible level {quantities.credible_level(place.level)}"
+        f"{_region_sentence(place)} · credible level {quantities.credible_level(place.credible_level)}"
         f" · {quantities.area(place.searched_area)} at least as probable"
         f" · density {quantities.fraction(place.relative_density)} of the peak's"
     )
@@ -147,9 +147,9 @@ def _sentences(place: PositionOnMap, target: SkyPosition) -> Iterator[str]:
         yield "This map has no distance along this line of sight."
         return
     said = f"Along this line of sight {quantities.distance(place.distance)}"
-    if place.level_3d is not None and target.distance is not None:
+    if place.credible_level_3d is not None and target.distance is not None:
         at = _mpc(target.distance)
-        said += f" · 3-D credible level at {at}: {quantities.credible_level(place.level_3d)}"
+        said += f" · 3-D credible level at {at}: {quantities.credible_level(place.credible_level_3d)}"
     yield said
 
 
@@ -165,7 +165,7 @@ def _region(place: PositionOnMap) -> str:
 
 def _map_history_table(answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]) -> Block:
     distant = target.distance is not None
-    rows = [[_map_name(answer.superevent, one), *_cells(one.places[0], distant)] for one in known]
+    rows = [[_map_name(answer.superevent, one), *_cells(one.positions[0], distant)] for one in known]
     header = ["map", *_header(distant)]
     return blocks.table(header, rows)
 
@@ -178,10 +178,12 @@ def _header(distant: bool) -> list[str]:
 def _cells(place: PositionOnMap | None, distant: bool) -> list[str]:
     if place is None:
         return [_NO_TILE, *[_EMPTY_CELL] * (len(_header(distant)) - 1)]
-    level_3d = _EMPTY_CELL if place.level_3d is None else quantities.credible_level(place.level_3d)
+    level_3d = (
+        _EMPTY_CELL if place.credible_level_3d is None else quantities.credible_level(place.credible_level_3d)
+    )
     return [
         _region(place),
-        quantities.credible_level(place.level),
+        quantities.credible_level(place.credible_level),
         *([level_3d] if distant else []),
         quantities.area(place.searched_area),
         quantities.fraction(place.relative_density),
@@ -199,7 +201,7 @@ def _position_list_message(answer: PositionCheck, newest: MapResult) -> Message:
     if named:
         header.append("position")
     rows = []
-    for target, place in zip(answer.targets, newest.places, strict=True):
+    for target, place in zip(answer.targets, newest.positions, strict=True):
         position = quantities.position_degrees(target.ra, target.dec)
         cells = [
             (plain_text(target.name, _MAX_LISTED_NAME_CHARS) or position) if named else position,
@@ -210,7 +212,7 @@ def _position_list_message(answer: PositionCheck, newest: MapResult) -> Message:
         if named:
             cells.append(position)
         rows.append(cells)
-    inside = sum(place is not None and place.in_90 for place in newest.places)
+    inside = sum(place is not None and place.in_90 for place in newest.positions)
     where = f"{_event_label(answer)} ({_map_name(answer.superevent, newest)})"
     title = f"{inside} of {len(answer.targets)} positions in the 90\u00a0% region of {where}"
     notes = [_CREDIBLE_LEVEL_NOTE]
@@ -260,11 +262,11 @@ def _mpc(distance: float) -> str:
 
 
 def _map_name(superevent: Superevent, one: MapResult) -> str:
-    then = superevent.upto(one.notice)
+    then = superevent.up_to(one.notice)
     said = alert_card.alert_type_with_ordinal(then, one.notice)
     if superevent.event is not None:
         said += f" {quantities.delay(one.notice.time_created - superevent.event.time)}"
-    return f"{said}, combined" if one.combined else said
+    return f"{said}, combined" if one.is_combined else said
 
 
 def _introduction(answer: PositionCheck) -> list[Block]:
@@ -280,7 +282,7 @@ def _problems(answer: PositionCheck) -> list[str]:
 
 
 def _small_print(answer: PositionCheck) -> list[Block]:
-    said = [*answer.left_out, *_problems(answer)]
+    said = [*answer.omitted, *_problems(answer)]
     return [blocks.context("\n".join(escape(line) for line in said[:_MAX_SMALL_PRINT_LINES]))] if said else []
 
 

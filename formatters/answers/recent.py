@@ -53,7 +53,7 @@ def event_line(superevent: Superevent, now: datetime) -> str:
     event = superevent.event
     when = superevent.latest.time_created if event is None else event.time
     date = f"{when.astimezone(UTC):%Y-%m-%d %H:%M}{quantities.NBSP}UTC ({quantities.age_text(when, now)})"
-    if superevent.retracted:
+    if superevent.is_retracted:
         words = f"RETRACTED {strikethrough(escape(said))}" if said else "RETRACTED"
     else:
         words = escape(said) if said else "no facts"
@@ -65,7 +65,7 @@ def _facts(superevent: Superevent) -> str:
     if notice is None or notice.event is None:
         return ""
     said = [event_lines.headline(notice.event)]
-    if not superevent.retracted:
+    if not superevent.is_retracted:
         said.append(alert_type_with_ordinal(superevent, notice))
         if not notice.event.significant:
             said.append("LOW SIGNIFICANCE")

@@ -21,7 +21,7 @@ class SearchHit:
     """An event that fits."""
 
     superevent: Superevent
-    joint: bool = False
+    by_joint_far: bool = False
     """Whether it passes a FAR by its joint one, because only a coincidence makes it significant."""
 
 
@@ -29,9 +29,9 @@ class SearchHit:
 class SearchResults:
     """What was found."""
 
-    words: str
+    canonical: str
     """The filter, as one would type it; "all" for none."""
-    newest: Sequence[SearchHit]
+    newest_hits: Sequence[SearchHit]
     """The newest that fit, at most `recent.MOST`."""
     count: int
     """How many fit."""
@@ -49,10 +49,10 @@ class SearchResults:
 def search_message(answer: SearchResults, now: datetime) -> Message:
     """The answer to `search`."""
     if not answer.candidates:
-        return _message(replace(answer, words=""), f"No event{_period_phrase(answer)} was received", now)
+        return _message(replace(answer, canonical=""), f"No event{_period_phrase(answer)} was received", now)
     events = quantities.pluralize(answer.candidates, "event")
-    if answer.words == "all":
-        return _message(replace(answer, words=""), f"{events}{_period_phrase(answer)}", now)
+    if answer.canonical == "all":
+        return _message(replace(answer, canonical=""), f"{events}{_period_phrase(answer)}", now)
     fit = "fits" if answer.count == 1 else "fit"
     return _message(
         answer, f"{quantities.number(answer.count)} of {events}{_period_phrase(answer)} {fit}", now
@@ -62,7 +62,7 @@ def search_message(answer: SearchResults, now: datetime) -> Message:
 def backtest_message(answer: SearchResults, now: datetime) -> Message:
     """The answer to `test`: what would have come, had the channel been subscribed all along."""
     if not answer.candidates:
-        return _message(replace(answer, words=""), "No event to test this with was received yet", now)
+        return _message(replace(answer, canonical=""), "No event to test this with was received yet", now)
     events = quantities.pluralize(answer.candidates, "past event")
     count = quantities.number(answer.count)
     return _message(answer, f"{count} of {events}, as they stand now, would have come with", now)
@@ -79,8 +79,8 @@ def _period_phrase(answer: SearchResults) -> str:
 
 def _message(answer: SearchResults, title: str, now: datetime) -> Message:
     title = escape(title)
-    words = escape(answer.words, SECTION_MAX)
-    lines = [_hit_line(found, now) for found in answer.newest[: recent.MAX_EVENTS]]
+    words = escape(answer.canonical, SECTION_MAX)
+    lines = [_hit_line(found, now) for found in answer.newest_hits[: recent.MAX_EVENTS]]
     sections = [
         blocks.section(*lines[at : at + EVENTS_PER_SECTION])
         for at in range(0, len(lines), EVENTS_PER_SECTION)
@@ -91,7 +91,7 @@ def _message(answer: SearchResults, title: str, now: datetime) -> Message:
     if answer.undecided:
         small.append(_map_query_note(answer))
     foot = [blocks.context(escape(" ".join(small), SECTION_MAX))] if small else []
-    ids = ", ".join(found.superevent.superevent_id for found in answer.newest)
+    ids = ", ".join(found.superevent.superevent_id for found in answer.newest_hits)
     text = f"{title} {words}" if words else title
     return blocks.message(
         f"{text}: {escape(ids, SECTION_MAX)}" if ids else text,
@@ -114,7 +114,7 @@ def _map_query_note(answer: SearchResults) -> str:
 def _hit_line(found: SearchHit, now: datetime) -> str:
     line = recent.event_line(found.superevent, now)
     notice = found.superevent.latest_with_event
-    if not found.joint or notice is None or notice.external is None:
+    if not found.by_joint_far or notice is None or notice.external is None:
         return line
     rate = quantities.rate(event_lines.lowest_joint_far(notice))
     return f"{line} · {escape(f'by its joint FAR, {rate}')}"

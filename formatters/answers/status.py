@@ -47,9 +47,9 @@ class Status:
     last_notice: LastNotice | None
     posting_time: timedelta | None
     """From a notice's receipt to its channels, the median of the latest; None before the first."""
-    waiting: int
+    pending_deliveries: int
     """Deliveries that are still to be made."""
-    dead: int
+    dead_letters: int
     """Deliveries given up."""
     quarantined: int
     """Payloads that couldn't be handled."""
@@ -64,12 +64,12 @@ def message(status: Status, now: datetime) -> Message:
     lines[:0] = [f"{incident.sentence(wrong)}." for wrong in status.incidents]
     if not status.sources:
         lines.insert(0, "No source runs in this process")
-    deliveries = quantities.number(status.waiting)
+    deliveries = quantities.number(status.pending_deliveries)
     said = [f"Deliveries waiting: {deliveries}"]
     if status.posting_time is not None:
         said.append(f"posted {quantities.duration_text(status.posting_time)} after receipt (median)")
-    if status.dead:
-        said.append(f"given up: {quantities.number(status.dead)}")
+    if status.dead_letters:
+        said.append(f"given up: {quantities.number(status.dead_letters)}")
     lines.append(" · ".join(said))
     if status.quarantined:
         payloads = quantities.pluralize(status.quarantined, "payload")

@@ -74,7 +74,7 @@ def describe_alerts(criteria: Criteria) -> str:
     return said
 
 
-def describe_mentions(notify: MentionRule, *, quiet: bool = False) -> str:
+def describe_mentions(notify: MentionRule, *, silent: bool = False) -> str:
     """Who is mentioned and when, for a mrkdwn text; broadcasts stand as words, and if `quiet` all do."""
     said = "once for each event"
     if notify.only_ns:
@@ -97,14 +97,14 @@ def describe_mentions(notify: MentionRule, *, quiet: bool = False) -> str:
         said += " @channel wakes everybody; @here skips who sleeps."
     elif "<!here>" in notify.targets:
         said += " @here skips who sleeps."
-    whom = notify.whom if quiet else ", ".join(map(target_label, notify.targets))
+    whom = notify.silent_targets if silent else ", ".join(map(target_label, notify.targets))
     return f"Mentions {whom} {escape(said, SECTION_MAX)}"
 
 
-def describe(criteria: Criteria, *, quiet: bool = False) -> list[str]:
+def describe(criteria: Criteria, *, silent: bool = False) -> list[str]:
     """Exactly what will come and whom it mentions, for mrkdwn texts; `quiet` ones wake nobody."""
     lines = [escape(describe_alerts(criteria), SECTION_MAX)]
-    return lines if criteria.notify is None else [*lines, describe_mentions(criteria.notify, quiet=quiet)]
+    return lines if criteria.notify is None else [*lines, describe_mentions(criteria.notify, silent=silent)]
 
 
 def confirmation(subscription: Subscription) -> Message:
@@ -175,13 +175,15 @@ def resumed(subscription: Subscription) -> Message:
     return _text_message("\n".join([said, *describe(subscription.criteria)]))
 
 
-def no_such_number(number: str, subscriptions: Sequence[Subscription], *, several: bool = False) -> Message:
+def no_such_number(
+    number: str, subscriptions: Sequence[Subscription], *, several_named: bool = False
+) -> Message:
     """Where a channel has no subscription of that number; `several` says that it was one of those named."""
     if not subscriptions:
         return no_subscriptions()
     has = ", ".join(f"{s.number} ({bold(s.criteria.mrkdwn)})" for s in subscriptions)
     said = f"This channel has no subscription {escape(plain_text(number))}; it has {has}."
-    return _text_message(f"{said} Nothing was changed." if several else said)
+    return _text_message(f"{said} Nothing was changed." if several_named else said)
 
 
 def subscription_list(subscriptions: Sequence[Subscription]) -> Message:
@@ -213,7 +215,7 @@ def summary(subscription: Subscription) -> list[str]:
         when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.number}`")
     lines += describe(subscription.criteria)
-    for refused in subscription.refused:
+    for refused in subscription.refused_mentions:
         since = (
             f"since {refused.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({escape(plain_text(refused.reason))})"
         )
@@ -221,8 +223,8 @@ def summary(subscription: Subscription) -> list[str]:
             f"{bold('Slack refuses')} {target_label(refused.target)} here, {since}:"
             " messages come without it, and it is tried again each time"
         )
-    if subscription.problem is not None:
-        lines.append(f"{bold('Nothing can be posted')}: {escape(plain_text(subscription.problem))}")
+    if subscription.delivery_problem is not None:
+        lines.append(f"{bold('Nothing can be posted')}: {escape(plain_text(subscription.delivery_problem))}")
     return lines
 
 
@@ -230,7 +232,7 @@ def unsubscribed(subscriptions: Sequence[Subscription]) -> Message:
     """After `unsubscribe`: what comes no more."""
     words = ", ".join(bold(s.criteria.mrkdwn) for s in subscriptions)
     said = f"Unsubscribed from {words}. Messages already here stay true, but no replies follow."
-    if all(s.waiting for s in subscriptions):
+    if all(s.is_pending for s in subscriptions):
         return _text_message(f"{said} It wasn't in force yet.")
     return _text_message(f"{said} The channel is told, and how to bring it back.")
 

@@ -81,7 +81,7 @@ def button(
     *,
     url: str | None = None,
     value: str | None = None,
-    asks: str | None = None,
+    confirmation: str | None = None,
 ) -> Block:
     """A button; with `url` (checked by `mrkdwn.web_url`) it opens a page.
 
@@ -96,10 +96,10 @@ def button(
         element["url"] = url
     if value is not None:
         element["value"] = mrkdwn.truncate(value, mrkdwn.BUTTON_VALUE_MAX)
-    if asks is not None:
+    if confirmation is not None:
         element["confirm"] = {
             "title": _plain("Are you sure?", 100),
-            "text": _plain(asks, mrkdwn.CONFIRM_TEXT_MAX),
+            "text": _plain(confirmation, mrkdwn.CONFIRM_TEXT_MAX),
             "confirm": _plain("Yes", 30),
             "deny": _plain("No", 30),
         }

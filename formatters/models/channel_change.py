@@ -25,21 +25,21 @@ PAGE_SIZE = 10
 class SubscriptionState:
     """One subscription, as it was or is."""
 
-    words: str
+    canonical: str
     """Canonical."""
-    paused: bool
+    is_paused: bool
     criteria: Criteria | None
     """What the words mean; None where only another version of gwevent can read them."""
 
     @property
-    def shown(self) -> str:
+    def mrkdwn(self) -> str:
         """The words for a mrkdwn text that is one person's alone: it names whom they mention."""
-        return escape(self.words, SECTION_MAX) if self.criteria is None else self.criteria.mrkdwn
+        return escape(self.canonical, SECTION_MAX) if self.criteria is None else self.criteria.mrkdwn
 
     @property
-    def quiet(self) -> str:
+    def silent_mrkdwn(self) -> str:
         """The words for a post, which wakes nobody whom they name."""
-        return escape(self.words, SECTION_MAX) if self.criteria is None else self.criteria.quiet
+        return escape(self.canonical, SECTION_MAX) if self.criteria is None else self.criteria.silent_mrkdwn
 
 
 RecordedState = SubscriptionState | ChannelSites
@@ -55,6 +55,6 @@ class ChannelChange:
     """None: there was no such subscription."""
     after: RecordedState | None
     """None: there is none any more."""
-    by: str
+    changed_by: str
     """Slack's id of a person, or IMPORT, or ITSELF."""
-    at: datetime
+    changed_at: datetime

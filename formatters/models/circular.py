@@ -31,7 +31,7 @@ class Circular:
     """Those that its subject or GCN's event id names, as LVK writes them; can be empty."""
 
     @property
-    def address(self) -> str:
+    def url(self) -> str:
         """Where it can be read."""
         return URL_TEMPLATE.format(self.number)
 

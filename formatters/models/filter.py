@@ -158,21 +158,21 @@ class FieldIn(Filter):
 class Quantity:
     """A number that a notice may state."""
 
-    words: str
+    phrase: str
     unit: Literal["", "probability", "deg²", "Mpc"]
 
 
 _CLASSES = {
-    name: Quantity(words=name, unit="probability") for name in vocabulary.CLASSES + vocabulary.PROPERTIES
+    name: Quantity(phrase=name, unit="probability") for name in vocabulary.CLASSES + vocabulary.PROPERTIES
 }
 QUANTITIES: Mapping[str, Quantity] = {
     **_CLASSES,
-    "NS": Quantity(words="BNS + NSBH", unit="probability"),
-    "remnant": Quantity(words="HasRemnant × (1 − Terrestrial)", unit="probability"),
-    "area50": Quantity(words="a 50 % area", unit="deg²"),
-    "area90": Quantity(words="a 90 % area", unit="deg²"),
-    "distance": Quantity(words="a mean distance", unit="Mpc"),
-    "instruments": Quantity(words="instruments", unit=""),
+    "NS": Quantity(phrase="BNS + NSBH", unit="probability"),
+    "remnant": Quantity(phrase="HasRemnant × (1 − Terrestrial)", unit="probability"),
+    "area50": Quantity(phrase="a 50 % area", unit="deg²"),
+    "area90": Quantity(phrase="a 90 % area", unit="deg²"),
+    "distance": Quantity(phrase="a mean distance", unit="Mpc"),
+    "instruments": Quantity(phrase="instruments", unit=""),
 }
 """What a `Compare` may compare, by the name that stands in the text."""
 
@@ -189,17 +189,17 @@ class Compare(Filter):
     @property
     def canonical(self) -> str:
         """As in "distance<300"; a probability of 0.5 or more is the bare name: "BNS"."""
-        if self.bare:
+        if self.is_implicit:
             return self.quantity
-        return self.explicit
+        return self.explicit_text
 
     @property
-    def explicit(self) -> str:
+    def explicit_text(self) -> str:
         """As in "BNS>=0.5"."""
         return f"{self.quantity}{self.op}{format_number(self.value)}"
 
     @property
-    def bare(self) -> bool:
+    def is_implicit(self) -> bool:
         """Whether the name alone says it."""
         probable = QUANTITIES[self.quantity].unit == "probability"
         return probable and self.op is Op.GE and self.value == DEFAULT_MIN_PROBABILITY
@@ -210,13 +210,15 @@ class Compare(Filter):
         quantity = QUANTITIES[self.quantity]
         match quantity.unit:
             case "":
-                return comparison_phrase(self.op, f"{format_number(self.value)} {quantity.words}", "exactly ")
+                return comparison_phrase(
+                    self.op, f"{format_number(self.value)} {quantity.phrase}", "exactly "
+                )
             case "probability":
                 value = f"{format_number(float(f'{self.value * 100:.6g}'))}{quantities.NBSP}%"
             case unit:
                 value = f"{format_number(self.value)}{quantities.NBSP}{unit}"
         between = " of " if self.op in (Op.GE, Op.LE, Op.EQ) else " "
-        return f"{quantity.words}{between}{comparison_phrase(self.op, value)}"
+        return f"{quantity.phrase}{between}{comparison_phrase(self.op, value)}"
 
 
 SECONDS_PER_UNIT = {
@@ -326,10 +328,10 @@ class Near(Filter):
 
     cone: ConeQuery
     op: Op = Op.GT
-    share: float = DEFAULT_MIN_MAP_PROBABILITY
+    probability: float = DEFAULT_MIN_MAP_PROBABILITY
 
     @property
-    def question(self) -> MapQuery:
+    def map_query(self) -> MapQuery:
         """What the map is asked."""
         return self.cone
 
@@ -337,13 +339,13 @@ class Near(Filter):
     def canonical(self) -> str:
         """As in "near 197.45 -23.381389 5deg>0.1"."""
         ra, dec, radius = map(format_degrees, (self.cone.ra, self.cone.dec, self.cone.radius))
-        return f"near {ra} {dec} {radius}deg{self.op}{format_number(self.share)}"
+        return f"near {ra} {dec} {radius}deg{self.op}{format_number(self.probability)}"
 
     @property
     def sentence(self) -> str:
         """As in "more than 10 % of the probability within 5° of 13h10m −23.4°"."""
         place = quantities.position(self.cone.ra, self.cone.dec)
-        return f"{_probability_phrase(self.op, self.share)} within {format_degrees(self.cone.radius)}° of {place}"
+        return f"{_probability_phrase(self.op, self.probability)} within {format_degrees(self.cone.radius)}° of {place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,10 +354,10 @@ class VisibleFrom(Filter):
 
     site: SiteQuery
     op: Op = Op.GT
-    share: float = DEFAULT_MIN_MAP_PROBABILITY
+    probability: float = DEFAULT_MIN_MAP_PROBABILITY
 
     @property
-    def question(self) -> MapQuery:
+    def map_query(self) -> MapQuery:
         """What the map is asked."""
         return self.site
 
@@ -364,12 +366,12 @@ class VisibleFrom(Filter):
         """As in "visible from Palomar>0.1"; a name of several words stands in quotes."""
         simple = self.site.name.replace("-", "").replace(".", "").replace("_", "").isalnum()
         name = self.site.name if simple else f'"{self.site.name}"'
-        return f"visible from {name}{self.op}{format_number(self.share)}"
+        return f"visible from {name}{self.op}{format_number(self.probability)}"
 
     @property
     def sentence(self) -> str:
         """As in "more than 10 % of the probability observable tonight from Palomar"."""
-        return f"{_probability_phrase(self.op, self.share)} observable tonight from {self.site.name}"
+        return f"{_probability_phrase(self.op, self.probability)} observable tonight from {self.site.name}"
 
 
 Condition = FieldIn | Compare | FarCompare | Detector | External | Near | VisibleFrom
@@ -392,7 +394,7 @@ def map_queries(filter_: Filter | None) -> frozenset[MapQuery]:
     """What the filter asks of the map."""
     if filter_ is None:
         return frozenset()
-    return frozenset(c.question for c in conditions(filter_) if isinstance(c, Near | VisibleFrom))
+    return frozenset(c.map_query for c in conditions(filter_) if isinstance(c, Near | VisibleFrom))
 
 
 def format_number(value: float) -> str:

@@ -280,7 +280,7 @@ class Notice:
         return (*before, self.external, *after)
 
     @property
-    def coincidence_unread(self) -> bool:
+    def has_unreadable_coincidence(self) -> bool:
         """Whether it names a coincidence in a form that can't be understood."""
         return self.external is None and self.published.get("external_coinc") not in (None, [], "", False)
 
@@ -290,12 +290,12 @@ class Notice:
         return category_from_id(self.superevent_id)
 
     @property
-    def retraction(self) -> bool:
+    def is_retraction(self) -> bool:
         """Whether this notice withdraws the candidate."""
         return self.alert_type == RETRACTION
 
     @property
-    def assembled(self) -> bool:
+    def is_assembled(self) -> bool:
         """Whether it was put together from an archive's facts: no notice like it was ever sent."""
         return self.archive is not None and ASSEMBLED_FROM in self.published
 

@@ -45,7 +45,7 @@ class ChannelSites:
     """A channel's sites, in the order in which they were added, and its conditions."""
 
     sites: tuple[Site, ...] = ()
-    conditions: ObservingConstraints = field(default_factory=ObservingConstraints)
+    constraints: ObservingConstraints = field(default_factory=ObservingConstraints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +60,11 @@ class ObservingWindow:
 class Moon:
     """The Moon, as a site sees it."""
 
-    illuminated: float
+    illuminated_fraction: float
     """Share of its disc, 0 to 1."""
     distance: float
     """Degrees from the map's peak."""
-    up: bool
+    is_up: bool
     """Above the horizon."""
 
 
@@ -73,9 +73,9 @@ class SiteObservability:
     """What a site can observe of a map within 24 hours."""
 
     site: Site
-    dark: bool
+    has_darkness: bool
     """Whether the Sun goes low enough; always for radio."""
-    share: float = 0.0
+    probability: float = 0.0
     """Of the probability, 0 to 1: all that is high enough at some moment of darkness."""
     window: ObservingWindow | None = None
     """Around the best moment, as long as half as much is up; None where nothing ever is."""
@@ -92,9 +92,9 @@ class Observability:
     """What sites can observe of a map in the 24 hours from `since`."""
 
     since: datetime
-    conditions: ObservingConstraints
+    constraints: ObservingConstraints
     sites: tuple[SiteObservability, ...]
-    near_sun: float
+    probability_near_sun: float
     """Share of the probability within 45° of the Sun."""
-    near_plane: float
+    probability_near_galactic_plane: float
     """Share of the probability within 10° of the Galactic plane."""

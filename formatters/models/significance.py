@@ -71,7 +71,7 @@ def is_light_expected(notice: Notice) -> bool:
         > MIN_REMNANT_PROBABILITY
     ):
         return True
-    return is_ssm(event) or notice.external is not None or notice.coincidence_unread
+    return is_ssm(event) or notice.external is not None or notice.has_unreadable_coincidence
 
 
 _MIN_BROADCAST_NEUTRON_STAR_PROBABILITY = 0.3
@@ -91,14 +91,14 @@ def should_broadcast(superevent: Superevent, notice: Notice) -> bool:
     """
     if superevent.category is not Category.REAL or late_notice_lines(superevent, notice):
         return False
-    before = superevent.before(notice)
-    if notice.retraction:
+    before = superevent.previous_notice(notice)
+    if notice.is_retraction:
         return True
     known, new = comparison_notice(superevent, notice), notice.event
     if before is None or known is None or known.event is None or new is None:
         return False
     old = known.event
-    if before.retraction or (new.significant and not old.significant):
+    if before.is_retraction or (new.significant and not old.significant):
         return True
     if new_coincidences(known, notice):
         return True
@@ -125,7 +125,7 @@ def _leading_class(event: Event) -> str | None:
 
 def comparison_notice(superevent: Superevent, notice: Notice) -> Notice | None:
     """The notice that a reply compares with: the newest before it that carried facts; None if none did."""
-    earlier = superevent.upto(notice).notices[:-1]
+    earlier = superevent.up_to(notice).notices[:-1]
     return next((n for n in reversed(earlier) if n.event is not None), None)
 
 
@@ -136,7 +136,7 @@ def late_notice_lines(superevent: Superevent, notice: Notice) -> list[str]:
     """
     if notice.received is None:
         return []
-    newer = superevent.notices[superevent.ordinal(notice) :]
+    newer = superevent.notices[superevent.notice_ordinal(notice) :]
     known = [n for n in newer if n.received is not None and n.received < notice.received]
     if not known:
         return []

@@ -39,13 +39,13 @@ class MentionRule:
         return " ".join(["notify", *map(target_label, self.targets), *conditions])
 
     @property
-    def quiet(self) -> str:
+    def silent_mrkdwn(self) -> str:
         """The same for a mrkdwn text that wakes nobody: "notify @here, 2 people, 1 group if NS"."""
         conditions = [escape(words, SECTION_MAX) for words in self._conditions]
-        return " ".join(["notify", self.whom, *conditions])
+        return " ".join(["notify", self.silent_targets, *conditions])
 
     @property
-    def whom(self) -> str:
+    def silent_targets(self) -> str:
         """Whom it mentions, in a mrkdwn text that wakes nobody: Slack shows no name that doesn't."""
         said = [BROADCAST_WORDS[target] for target in self.targets if target in BROADCAST_WORDS]
         people = sum(target.startswith("<@") for target in self.targets)
@@ -100,10 +100,10 @@ class Criteria:
         return what if self.notify is None else f"{what} {self.notify.mrkdwn}"
 
     @property
-    def quiet(self) -> str:
+    def silent_mrkdwn(self) -> str:
         """The words for a mrkdwn text that wakes nobody whom they name."""
         what = escape(self.canonical_without_mentions, SECTION_MAX)
-        return what if self.notify is None else f"{what} {self.notify.quiet}"
+        return what if self.notify is None else f"{what} {self.notify.silent_mrkdwn}"
 
     @property
     def canonical_without_mentions(self) -> str:
@@ -145,18 +145,18 @@ class Subscription:
     created_by: str
     """Slack's user id of who asked."""
     created_at: datetime
-    problem: str | None = None
+    delivery_problem: str | None = None
     """Why nothing can be delivered to the channel now, in Slack's word (`is_archived`); None if it can."""
     paused_at: datetime | None = None
     """Since when nothing comes, because somebody asked for that; None if it comes."""
-    waiting: bool = False
+    is_pending: bool = False
     """Whether it isn't in force yet, for its confirmation doesn't stand in the channel."""
-    refused: tuple[RefusedMention, ...] = ()
+    refused_mentions: tuple[RefusedMention, ...] = ()
     """Those of its mentions that Slack refuses in its channel."""
 
 
 def _condition_text(condition: Filter) -> str:
     """The condition after "if", where a bare NS has a meaning of its own."""
     if isinstance(condition, Compare) and condition.quantity == "NS":
-        return condition.explicit
+        return condition.explicit_text
     return condition.canonical

@@ -18,14 +18,14 @@ def _sort_key(notice: Notice) -> tuple[object, ...]:
 
 def _without_superseded_archive_copies(notices: list[Notice]) -> list[Notice]:
     """Leave out what an archive had, where the notice itself is known."""
-    sent = [notice for notice in notices if not notice.assembled]
+    sent = [notice for notice in notices if not notice.is_assembled]
     facts = any(notice.event is not None for notice in sent)
-    gone = any(notice.retraction for notice in sent)
+    gone = any(notice.is_retraction for notice in sent)
     received = {notice.key[:3] for notice in notices if notice.archive is None}
     return [
         notice
         for notice in notices
-        if not (notice.assembled and (gone if notice.event is None else facts))
+        if not (notice.is_assembled and (gone if notice.event is None else facts))
         and not (notice.archive is not None and notice.key[:3] in received)
     ]
 
@@ -75,31 +75,31 @@ class Superevent:
         return None if notice is None else notice.event
 
     @property
-    def retracted(self) -> bool:
+    def is_retracted(self) -> bool:
         """Whether the newest notice is a retraction (a later notice revives the event)."""
-        return self.latest.retraction
+        return self.latest.is_retraction
 
     @property
     def category(self) -> Category:
         """Real, mock or test."""
         return category_from_id(self.superevent_id)
 
-    def upto(self, notice: Notice) -> Superevent:
+    def up_to(self, notice: Notice) -> Superevent:
         """The superevent as it stood when `notice` was its newest. Raises ValueError for another's notice."""
         for index, known in enumerate(self.notices):
             if known.key == notice.key:
                 return Superevent(self.superevent_id, self.notices[: index + 1])
         raise ValueError(f"{notice.alert_type} {notice.time_created} is no notice of {self.superevent_id}.")
 
-    def before(self, notice: Notice) -> Notice | None:
+    def previous_notice(self, notice: Notice) -> Notice | None:
         """The notice right before this one; None if it is the first."""
-        history = self.upto(notice).notices
+        history = self.up_to(notice).notices
         return history[-2] if len(history) > 1 else None
 
-    def ordinal(self, notice: Notice) -> int:
+    def notice_ordinal(self, notice: Notice) -> int:
         """1 for the first notice of the event."""
-        return len(self.upto(notice).notices)
+        return len(self.up_to(notice).notices)
 
     def preliminary_ordinal(self, notice: Notice) -> int:
         """1 for the first PRELIMINARY up to `notice`, 2 for the second."""
-        return sum(1 for n in self.upto(notice).notices if n.alert_type == PRELIMINARY)
+        return sum(1 for n in self.up_to(notice).notices if n.alert_type == PRELIMINARY)

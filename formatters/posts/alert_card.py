@@ -57,21 +57,21 @@ class ImageRef:
 class ChannelView:
     """What a card shows besides its superevent. Cards of one revision and view are equal."""
 
-    picture: ImageRef | None = None
+    image: ImageRef | None = None
     """Of the newest map."""
     observers: tuple[str, ...] = ()
     """Slack's ids of the people who said in this channel that they observe, in that order."""
-    mention: tuple[str, ...] = ()
+    mentions: tuple[str, ...] = ()
     """Whom the message notifies, as Slack writes them; empty for everything but a root's first post."""
-    tonight: Observability | None = None
+    observability: Observability | None = None
     """What the channel's sites can observe of the newest map; None where there are none, or no map."""
-    root: bool = False
+    is_root: bool = False
     """Whether it is a channel's root message, which has the button "I'm observing"; an answer hasn't."""
 
 
 def alert_card(superevent: Superevent, view: ChannelView) -> Message:
     """The card of a superevent as `view` wants it: the facts of its newest notice, or its retraction."""
-    if superevent.retracted:
+    if superevent.is_retracted:
         return _retraction_card(superevent, view)
     notice = superevent.latest
     if notice.event is None:
@@ -84,7 +84,7 @@ def title(superevent: Superevent) -> str:
     notice = superevent.latest
     event = superevent.event
     said = status_labels(superevent)
-    if not notice.retraction:
+    if not notice.is_retraction:
         if event is not None:
             said.append(event_lines.headline(event))
         if notice.alert_type != EARLYWARNING:
@@ -99,7 +99,7 @@ def status_labels(superevent: Superevent) -> list[str]:
     notice = superevent.latest
     category = vocabulary.category_label(superevent.category)
     said = [] if category is None else [category]
-    if notice.retraction:
+    if notice.is_retraction:
         said.append("RETRACTED")
     elif notice.alert_type == EARLYWARNING:
         said.append("EARLY WARNING")
@@ -127,7 +127,7 @@ def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | Non
     Nobody plans observations of what was retracted, so then Treasure Map and "I'm observing" are gone.
     """
     buttons = []
-    if view is not None and view.root and not notice.retraction:
+    if view is not None and view.is_root and not notice.is_retraction:
         buttons.append(blocks.button("I'm observing", TOGGLE_OBSERVER_ACTION, value=notice.superevent_id))
     gracedb = web_url(notice.urls.get("gracedb"))
     if gracedb is not None:
@@ -140,7 +140,7 @@ def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | Non
             treasure_map = web_url(f"https://treasuremap.space/alerts?graceids={notice.superevent_id}")
         if circulars is not None:
             buttons.append(blocks.button("Circulars", "link.circulars", url=circulars))
-        if treasure_map is not None and not notice.retraction:
+        if treasure_map is not None and not notice.is_retraction:
             buttons.append(blocks.button("Treasure Map", "link.treasuremap", url=treasure_map))
         for number, external in enumerate(notice.coincidences[:_MAX_TRIGGER_BUTTONS]):
             trigger = _trigger_page_url(external)
@@ -182,9 +182,9 @@ def last_known_facts(notice: Notice) -> str | None:
 
 def notice_ordinal(superevent: Superevent, notice: Notice) -> str:
     """As in "Notice 2 of this event", with the archive it comes from if it was never received."""
-    if notice.assembled:
+    if notice.is_assembled:
         return f"Put together from {notice.archive}"
-    said = f"Notice {superevent.ordinal(notice)} of this event"
+    said = f"Notice {superevent.notice_ordinal(notice)} of this event"
     if is_unusual_id(superevent.superevent_id):
         said += ", unusual id"
     return said if notice.archive is None else f"{said}, from {notice.archive}"
@@ -195,7 +195,7 @@ def footer(superevent: Superevent, notice: Notice, event: Event | None) -> str:
     said = [notice_ordinal(superevent, notice)]
     if event is not None:
         said += [_search_label(event), f"FAR {quantities.rate_hz(event.far)}"]
-        if not notice.assembled:
+        if not notice.is_assembled:
             said.append(f"event → notice {_signed_duration(notice.time_created - event.time)}")
     else:
         said.append(f"sent {quantities.utc(notice.time_created)}")
@@ -230,7 +230,7 @@ def _status_line(notice: Notice, event: Event) -> str:
 
 
 def _time_line(notice: Notice, event: Event) -> str:
-    if notice.assembled:
+    if notice.is_assembled:
         state = f"{notice.archive}'s state of {quantities.utc(notice.time_created)}"
         return f"{quantities.utc(event.time)}, {state}"
     late = notice.time_created - event.time
@@ -243,7 +243,7 @@ def _time_line(notice: Notice, event: Event) -> str:
 
 def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
     shown: list[Block] = [blocks.header(title(superevent))]
-    who = mentions(view.mention)
+    who = mentions(view.mentions)
     if who:
         shown.insert(0, blocks.section(who))
     first, *others = event_lines.source_lines(event) or [event_lines.headline(event)]
@@ -260,23 +260,24 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
     coincidence = event_lines.coincidence_lines(notice)
     if coincidence:
         shown.append(blocks.section(bold(escape(coincidence[0])), *map(escape, coincidence[1:])))
-    if view.tonight is not None:
+    if view.observability is not None:
         shown.append(
             blocks.section(
                 escape(
-                    f"Your sites tonight: {observability_line.observability_line(view.tonight)}", SECTION_MAX
+                    f"Your sites tonight: {observability_line.observability_line(view.observability)}",
+                    SECTION_MAX,
                 )
             )
         )
     shown.append(blocks.context(escape(footer(superevent, notice, event))))
-    if view.picture is not None:
-        shown.append(blocks.image(view.picture.alt_text, file_id=view.picture.file_id, url=view.picture.url))
+    if view.image is not None:
+        shown.append(blocks.image(view.image.alt_text, file_id=view.image.file_id, url=view.image.url))
     shown += observers_block(view.observers)
     links = link_buttons(notice, view)
     if links is not None:
         shown.append(links)
     push = escape(_notification_text(superevent, notice, event))
-    return blocks.message(f"{who} {push}" if who else push, *shown, mentions=view.mention)
+    return blocks.message(f"{who} {push}" if who else push, *shown, mentions=view.mentions)
 
 
 def _localization_lines(notice: Notice, event: Event) -> list[str]:
@@ -316,7 +317,7 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
     facts = None if earlier is None else last_known_facts(earlier)
     if facts is not None:
         lines.append(f"Was: {strikethrough(escape(facts))}")
-    if not notice.assembled or notice.published.get("dated"):
+    if not notice.is_assembled or notice.published.get("dated"):
         when = f"Retracted {quantities.utc(notice.time_created)}"
         if earlier is not None and earlier.event is not None:
             when += f", {_signed_duration(notice.time_created - earlier.event.time)} after the event"

@@ -32,25 +32,25 @@ MIN_OVERLAP_CHANGE = 0.85
 """Share of the new map in the old 90 % region; the same map would have 0.9."""
 
 
-def alert_update(superevent: Superevent, notice: Notice, kept: float | None = None) -> Message:
+def alert_update(superevent: Superevent, notice: Notice, overlap: float | None = None) -> Message:
     """What `notice` changed. Raises ValueError if it is no notice of `superevent`.
 
     It compares with the notice right before it by `time_created`; after a retraction with the last one
     that carried facts (see `compared_with`). `kept` is the share of the new GW map's probability inside the
     old one's 90 % region; None where that isn't known.
     """
-    then = superevent.upto(notice)
-    if notice.retraction:
+    then = superevent.up_to(notice)
+    if notice.is_retraction:
         return _retraction(superevent, then, notice)
     # With the id: a reply is also read in the channel, and among all of one's threads.
     head = [bold(escape(f"{alert_card.alert_type_with_ordinal(then, notice)} · {superevent.superevent_id}"))]
-    before = superevent.before(notice)
+    before = superevent.previous_notice(notice)
     lead: list[str] = []
-    if before is not None and before.retraction:
+    if before is not None and before.is_retraction:
         when = quantities.utc(before.time_created)
         lead.append(f"A candidate again: it was retracted {when}.")
     known = comparison_notice(superevent, notice)
-    changed = changes(known, notice, kept)
+    changed = changes(known, notice, overlap)
     summary = _no_change_line(superevent, known, notice)
     late = late_notice_lines(superevent, notice)
     vetting = vocabulary.vetting(notice.alert_type, notice.category)
@@ -66,7 +66,7 @@ def alert_update(superevent: Superevent, notice: Notice, kept: float | None = No
     )
 
 
-def changes(before: Notice | None, notice: Notice, kept: float | None = None) -> list[str]:
+def changes(before: Notice | None, notice: Notice, overlap: float | None = None) -> list[str]:
     """What is news in `notice` against `before`, in plain lines, the most important first.
 
     Without anything to compare with, the facts themselves.
@@ -88,7 +88,7 @@ def changes(before: Notice | None, notice: Notice, kept: float | None = None) ->
         *_coincidence_changes(before, notice),
         *_class_changes(old, event),
         *_property_changes(old, event),
-        *_map_changes(before, notice, kept),
+        *_map_changes(before, notice, overlap),
         *_far_changes(old, event),
         *_preferred_event_changes(old, event),
         *_burst_changes(old, event),
@@ -157,7 +157,7 @@ def _early_warning_confirmation(old: Event, new: Event) -> list[str]:
 def _coincidence_changes(before: Notice, notice: Notice) -> list[str]:
     old, new = before.external, notice.external
     lines, known = event_lines.coincidence_lines(notice), set(event_lines.coincidence_lines(before))
-    if notice.coincidence_unread:
+    if notice.has_unreadable_coincidence:
         # Whether it is the one of before can't be known.
         return [line for line in lines if line not in known]
     if new is None and old is not None:

@@ -13,11 +13,11 @@ from formatters.models.circular import Circular
 def message(circular: Circular) -> Message:
     """The line in the thread: number, subject, author, address."""
     title = f"GCN Circular {circular.number}: {plain_text(circular.subject, 300)}"
-    said = [link(circular.address, title)]
+    said = [link(circular.url, title)]
     when = f"{circular.created.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     by = plain_text(circular.author, 200)
     return blocks.message(
-        escape(f"{title} {circular.address}"),
+        escape(f"{title} {circular.url}"),
         blocks.section(*said),
         blocks.context(escape(f"{by} · {when}" if by else when)),
     )

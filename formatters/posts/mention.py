@@ -34,7 +34,9 @@ def upgrades(before: Superevent | None, after: Superevent) -> list[str]:
     for external in new.coincidences:
         if _coincidence_label(external) not in known:
             said.append(f"New coincidence: {event_lines.coincidence_words(external)}")
-    if new.coincidence_unread and not any(n.coincidence_unread or n.coincidences for n in before.notices):
+    if new.has_unreadable_coincidence and not any(
+        n.has_unreadable_coincidence or n.coincidences for n in before.notices
+    ):
         said.append(event_lines.UNREADABLE_COINCIDENCE)
     return said
 
@@ -43,11 +45,11 @@ def mention_message(
     superevent: Superevent, notice: Notice, targets: Sequence[str], root: str | None
 ) -> Message:
     """The short message that mentions `targets` because of `notice`; `root` is the address of the card."""
-    then = superevent.upto(notice)
-    before = superevent.before(notice)
-    earlier = None if before is None else superevent.upto(before)
+    then = superevent.up_to(notice)
+    before = superevent.previous_notice(notice)
+    earlier = None if before is None else superevent.up_to(before)
     said = upgrades(earlier, then)
-    if before is not None and before.retraction:
+    if before is not None and before.is_retraction:
         said.insert(0, f"A candidate again: it was retracted {quantities.utc(before.time_created)}")
     elif before is not None and is_light_expected(notice) and not said and not _had_light_expected(earlier):
         said.append("Light may be expected now: BNS, NSBH, a remnant, SSM or a coincidence")

@@ -53,7 +53,7 @@ def subscription_change(changes: Sequence[ChannelChange], here: Sequence[Subscri
         heads.append(lines[0])
     rest = len(subjects) - len(heads)
     # It may be said late: where nothing could be posted for days, say.
-    when = escape(f"Changed at {quantities.utc(max(change.at for change in changes))}.")
+    when = escape(f"Changed at {quantities.utc(max(change.changed_at for change in changes))}.")
     more = [] if not rest else [f"And {rest} more: `/gwevent subscriptions history` lists them."]
     text = blocks.fit_lines([*heads, *more], _MAX_NOTIFICATION_CHARS).replace("*", "").replace("`", "")
     return blocks.message(text, *sections, blocks.context(*more, _remaining_line(here), when))
@@ -80,9 +80,9 @@ def subscription_history(changes: Sequence[ChannelChange], page: int, total: int
 
 def change_line(change: ChannelChange) -> str:
     """One change in one line."""
-    when = escape(quantities.utc(change.at))
+    when = escape(quantities.utc(change.changed_at))
     what = _sites_line(change) if change.number is None else _subscription_line(change)
-    return f"{when} · {author_names([change.by])} · {what}"
+    return f"{when} · {author_names([change.changed_by])} · {what}"
 
 
 def author_names(users: Iterable[str]) -> str:
@@ -106,7 +106,10 @@ def _sections(lines: Sequence[str]) -> list[Block]:
 
 def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
     """What happened to one subscription, or to the sites; at least one line."""
-    by, others = author_names([group[-1].by]), [change.by for change in group if change.by != group[-1].by]
+    by, others = (
+        author_names([group[-1].changed_by]),
+        [change.changed_by for change in group if change.changed_by != group[-1].changed_by],
+    )
     if group[0].number is None:
         return [*_sites_change_lines(group, by), *_other_authors_line(others)]
     name = f"subscription {group[0].number}"
@@ -117,43 +120,43 @@ def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
         was = gone if isinstance(gone, SubscriptionState) else before
         assert was is not None, "what ended was something"
         return [
-            f"{by} ended {name}, {bold(was.quiet)}: nothing comes of it any more. Messages already here stay"
+            f"{by} ended {name}, {bold(was.silent_mrkdwn)}: nothing comes of it any more. Messages already here stay"
             " true, but no replies follow.",
             _restore_command("subscribe", was),
             *_other_authors_line(others),
         ]
     number = group[0].number
     if before is None:
-        stands = f" It is paused: `/gwevent resume {number}` lets it come." if after.paused else ""
+        stands = f" It is paused: `/gwevent resume {number}` lets it come." if after.is_paused else ""
         return [
-            f"{by} put {name} in force: {bold(after.quiet)}.{stands}",
+            f"{by} put {name} in force: {bold(after.silent_mrkdwn)}.{stands}",
             *_criteria_lines(after),
             f"To end it: `/gwevent unsubscribe {number}`",
         ]
-    if before.words != after.words:
-        paused = f" It is paused: `/gwevent resume {number}` lets it come again." if after.paused else ""
-        if before.paused and not after.paused:
+    if before.canonical != after.canonical:
+        paused = f" It is paused: `/gwevent resume {number}` lets it come again." if after.is_paused else ""
+        if before.is_paused and not after.is_paused:
             paused = " It was paused, and comes again."
         return [
-            f"{by} changed {name} from {bold(before.quiet)} to {bold(after.quiet)}.{paused}",
+            f"{by} changed {name} from {bold(before.silent_mrkdwn)} to {bold(after.silent_mrkdwn)}.{paused}",
             *_criteria_lines(after),
             _restore_command(f"edit {number}", before),
             *_other_authors_line(others),
         ]
-    if before.paused == after.paused:
-        stands = f"it is paused (`/gwevent resume {number}`)" if after.paused else "it comes"
+    if before.is_paused == after.is_paused:
+        stands = f"it is paused (`/gwevent resume {number}`)" if after.is_paused else "it comes"
         return [
-            f"{by} changed {name} and changed it back: {bold(after.quiet)}, and {stands}.",
+            f"{by} changed {name} and changed it back: {bold(after.silent_mrkdwn)}, and {stands}.",
             *_other_authors_line(others),
         ]
-    if after.paused:
+    if after.is_paused:
         return [
-            f"{by} paused {name}, {bold(after.quiet)}: nothing comes of it, and threads get no replies.",
+            f"{by} paused {name}, {bold(after.silent_mrkdwn)}: nothing comes of it, and threads get no replies.",
             f"To let it come again: `/gwevent resume {number}`",
             *_other_authors_line(others),
         ]
     return [
-        f"{by} let {name} come again: {bold(after.quiet)}; what came meanwhile isn't posted.",
+        f"{by} let {name} come again: {bold(after.silent_mrkdwn)}; what came meanwhile isn't posted.",
         *_criteria_lines(after),
         f"To pause it again: `/gwevent pause {number}`",
         *_other_authors_line(others),
@@ -166,12 +169,12 @@ def _other_authors_line(others: Sequence[str]) -> list[str]:
 
 
 def _criteria_lines(state: SubscriptionState) -> list[str]:
-    return [] if state.criteria is None else describe(state.criteria, quiet=True)
+    return [] if state.criteria is None else describe(state.criteria, silent=True)
 
 
 def _restore_command(command: str, state: SubscriptionState) -> str:
     """The exact command that brings back what was; what is too long to be typed goes into the dialog."""
-    typed = f"{command} {state.words}"
+    typed = f"{command} {state.canonical}"
     if len(typed) > _MAX_COMMAND_CHARS:
         return (
             "To bring it back: its words are too long for a command; the dialog takes them: `/gwevent dialog`"
@@ -204,14 +207,14 @@ def _subscription_line(change: ChannelChange) -> str:
     if after is None:
         return f"{name} ended" + ("" if before is None else f": {_short_state(before)}")
     if before is None:
-        return f"{name} put in force: {_short_state(after)}" + (", paused" if after.paused else "")
-    if before.words != after.words:
+        return f"{name} put in force: {_short_state(after)}" + (", paused" if after.is_paused else "")
+    if before.canonical != after.canonical:
         return f"{name} changed: {_short_state(before)} → {_short_state(after)}"
-    return f"{name} {'paused' if after.paused else 'comes again'}: {_short_state(after)}"
+    return f"{name} {'paused' if after.is_paused else 'comes again'}: {_short_state(after)}"
 
 
 def _short_state(state: SubscriptionState) -> str:
-    return bold(truncate_escaped(state.shown, _MAX_HISTORY_WORDS_CHARS))
+    return bold(truncate_escaped(state.mrkdwn, _MAX_HISTORY_WORDS_CHARS))
 
 
 def _sites_line(change: ChannelChange) -> str:
@@ -251,7 +254,7 @@ def _site_differences(before: ChannelSites, after: ChannelSites) -> list[tuple[s
         if n in new and new[n] != site
     ]
     for name in ("altitude", "darkness"):
-        was, is_ = getattr(before.conditions, name), getattr(after.conditions, name)
+        was, is_ = getattr(before.constraints, name), getattr(after.constraints, name)
         if was != is_:
             found.append(
                 (f"{name} {format_degrees(was)}° → {format_degrees(is_)}°", f"{name} {format_degrees(was)}")

@@ -33,20 +33,25 @@ _GALACTIC_CENTRE = (266.40499, -28.93617)
 
 def draw_allsky(sheet: Canvas, picture: SkyMapFigure) -> None:
     """Draw everything on the all-sky map but its colours."""
-    sheet.image(_static_background(), 0, 0)
-    if picture.captions.mark is not None:
-        draw_watermark(sheet, _CENTRE, picture.captions.mark, 160)
-    if picture.other is not None:
-        sheet.lines(_to_canvas(outlines(picture.other.level, 0.9)), style.GW_ALONE_CONTOUR, 3.2, dashed=True)
+    sheet.add_image(_static_background(), 0, 0)
+    if picture.captions.watermark is not None:
+        draw_watermark(sheet, _CENTRE, picture.captions.watermark, 160)
+    if picture.gw_alone is not None:
+        sheet.draw_lines(
+            _to_canvas(outlines(picture.gw_alone.credible_level, 0.9)),
+            style.GW_ALONE_CONTOUR,
+            3.2,
+            dashed=True,
+        )
     for level in style.CREDIBLE_LEVELS:
-        lines = _to_canvas(outlines(picture.sky.level, level))
-        sheet.lines(lines, style.CONTOUR, style.CONTOUR_WIDTHS[level], cased=True)
-    if picture.inset is not None and not picture.inset.window.polar:
-        sheet.lines(_inset_frame(picture.inset.window), style.INK, 2.4)
+        lines = _to_canvas(outlines(picture.sky.credible_level, level))
+        sheet.draw_lines(lines, style.CONTOUR, style.CONTOUR_WIDTHS[level], cased=True)
+    if picture.inset is not None and not picture.inset.window.is_polar:
+        sheet.draw_lines(_inset_frame(picture.inset.window), style.INK, 2.4)
     peak, sun, moon = (canvas_position(*position) for position in (picture.peak, picture.sun, picture.moon))
-    sheet.mark(moon, _crescent(), 36, style.MOON)
+    sheet.draw_marker(moon, _crescent(), 36, style.MOON)
     _draw_label(sheet, moon, (peak, sun), "Moon", style.MOON)
-    sheet.mark(sun, (12, 1, 0), 46, style.SUN)
+    sheet.draw_marker(sun, (12, 1, 0), 46, style.SUN)
     _draw_label(sheet, sun, (peak, moon), "Sun", style.SUN)
     draw_reticle(sheet, peak)
 
@@ -63,13 +68,13 @@ def draw_reticle(sheet: Canvas, at: Point, near: float = 11, far: float = 30) ->
         np.array([(at[0] + near * a, at[1] + near * b), (at[0] + far * a, at[1] + far * b)])
         for a, b in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ]
-    sheet.lines(arms, BACKGROUND, 10.0, zorder=8)
-    sheet.lines(arms, style.PEAK, 5.5, zorder=8)
+    sheet.draw_lines(arms, BACKGROUND, 10.0, zorder=8)
+    sheet.draw_lines(arms, style.PEAK, 5.5, zorder=8)
 
 
 def draw_watermark(sheet: Canvas, middle: Point, mark: str, size: float) -> None:
     """Write MOCK over a map, so that no clipping of the picture passes for the real thing."""
-    sheet.text(
+    sheet.draw_text(
         *middle, mark, size, style.WATERMARK, ha="center", bold=True, alpha=0.3, rotation=18, zorder=2.5
     )  # fmt: skip
 
@@ -78,19 +83,19 @@ def draw_watermark(sheet: Canvas, middle: Point, mark: str, size: float) -> None
 def _static_background() -> Bytes:
     """What is the same on every map, drawn once in a process: graticule, Galactic plane, rim and numbers."""
     sheet = Canvas(style.WIDTH, style.SKY_BOTTOM + 10)
-    sheet.lines(_graticule(), style.GRATICULE, 1.4)
-    sheet.lines(_galactic_plane(), style.FAINT, 2.6, dashed=True)
-    sheet.outline(Ellipse(_CENTRE, SKY_WIDTH, SKY_HEIGHT), style.FAINT, 3, zorder=4)
+    sheet.draw_lines(_graticule(), style.GRATICULE, 1.4)
+    sheet.draw_lines(_galactic_plane(), style.FAINT, 2.6, dashed=True)
+    sheet.draw_outline(Ellipse(_CENTRE, SKY_WIDTH, SKY_HEIGHT), style.FAINT, 3, zorder=4)
     for hour in range(3, 24, 3):
         x, y = canvas_position(hour * 15.0, 0.0)
-        sheet.text(x, y + 20, f"{hour}h", style.TICK, style.INK, ha="center", cased=True)
+        sheet.draw_text(x, y + 20, f"{hour}h", style.TICK, style.INK, ha="center", cased=True)
     for dec in (-60, -30, 30, 60):
         x, y = canvas_position(CENTRE_RA + 179.99, dec)
-        sheet.text(x - 12, y, style.format_degrees(dec, 1, signed=True), 25, style.INK, ha="right")
+        sheet.draw_text(x - 12, y, style.format_degrees(dec, 1, signed=True), 25, style.INK, ha="right")
     x, y = canvas_position(*_GALACTIC_CENTRE)
-    sheet.mark((x, y), "o", 11, style.FAINT)
-    sheet.text(x, y + 24, "GC", 23, style.FAINT, ha="center", cased=True)
-    return sheet.pixels()
+    sheet.draw_marker((x, y), "o", 11, style.FAINT)
+    sheet.draw_text(x, y + 24, "GC", 23, style.FAINT, ha="center", cased=True)
+    return sheet.to_pixels()
 
 
 def _graticule() -> list[Floats]:
@@ -114,7 +119,7 @@ def _galactic_plane() -> list[Floats]:
 
 
 def _inset_frame(window: ImageWindow) -> list[Floats]:
-    half = max(window.half, _MIN_FRAME_DEG)
+    half = max(window.half_width, _MIN_FRAME_DEG)
     side = np.linspace(-half, half, 41)
     edge = np.full_like(side, half)
     east = np.concatenate((side, edge, -side, -edge))
@@ -154,6 +159,6 @@ def _draw_label(sheet: Canvas, place: Point, others: tuple[Point, ...], text: st
     side = -1 if x > _CENTRE[0] else 1
     if any(0 < (other[0] - x) * side < 170 and abs(other[1] - y) < 70 for other in others):
         side = -side
-    sheet.text(
+    sheet.draw_text(
         x + 28 * side, y, text, style.TICK, colour, ha="left" if side > 0 else "right", cased=True
     )  # fmt: skip

@@ -40,16 +40,16 @@ class Canvas:
         self._height = height
         self._images: list[tuple[Bytes, int, int]] = []
 
-    def image(self, rgba: Bytes, left: int = 0, top: int = 0) -> None:
+    def add_image(self, rgba: Bytes, left: int = 0, top: int = 0) -> None:
         """Put an image (height, width, 4), pixel by pixel; one that came before lies beneath."""
         self._images.append((rgba, left, top))
 
-    def add(self, artist: Artist) -> None:
+    def add_artist(self, artist: Artist) -> None:
         """Put any artist, in pixels."""
         artist.set_transform(self._pixels)
         self._figure.add_artist(artist)
 
-    def lines(
+    def draw_lines(
         self,
         lines: Sequence[Floats],
         colour: str,
@@ -71,13 +71,13 @@ class Canvas:
                 capstyle="butt" if dashed else "round",
                 zorder=zorder,
             )
-            self.add(drawn)
+            self.add_artist(drawn)
             if within is not None:
                 drawn.set_clip_path(Rectangle(within[:2], *within[2:], transform=self._pixels))
 
-    def mark(self, place: Point, marker: object, size: float, colour: str, zorder: float = 5) -> None:
+    def draw_marker(self, place: Point, marker: object, size: float, colour: str, zorder: float = 5) -> None:
         """Put one of matplotlib's markers, edged in the paper's colour; `size` is its width."""
-        self.add(
+        self.add_artist(
             Line2D(
                 [place[0]],
                 [place[1]],
@@ -89,12 +89,12 @@ class Canvas:
             )
         )
 
-    def outline(self, patch: Patch, colour: str, width: float, zorder: float) -> None:
+    def draw_outline(self, patch: Patch, colour: str, width: float, zorder: float) -> None:
         """Draw a shape's outline."""
         patch.set(fill=False, edgecolor=colour, linewidth=width, zorder=zorder)
-        self.add(patch)
+        self.add_artist(patch)
 
-    def text(
+    def draw_text(
         self,
         x: float,
         y: float,
@@ -129,9 +129,9 @@ class Canvas:
             label.set_bbox({"facecolor": box, "edgecolor": "none", "boxstyle": "round,pad=0.25"})
         if cased:
             label.set_path_effects([_CASING])
-        self.add(label)
+        self.add_artist(label)
 
-    def pixels(self) -> Bytes:
+    def to_pixels(self) -> Bytes:
         """Draw it all: (height, width, 4), straight alpha."""
         renderer = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
         # Straight onto the renderer: matplotlib's own images are resampled, which takes longer than the rest.

@@ -34,11 +34,11 @@ def create_captions(superevent: Superevent) -> Captions:
     return Captions(
         title=f"{event_lines.headline(event)} · {superevent.superevent_id}",
         subtitle=" · ".join([*said, quantities.utc(event.time)]),
-        mark=mark,
+        watermark=mark,
         area_50=quantities.area(localization.area_50),
         area_90=quantities.area(localization.area_90),
         facts=tuple(facts),
-        other=other,
+        gw_alone=other,
     )
 
 

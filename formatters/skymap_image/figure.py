@@ -12,13 +12,13 @@ from formatters.skymap_image.projection import SKY_HEIGHT, SKY_WIDTH
 
 def draw(picture: SkyMapFigure) -> bytes:
     """Return the PNG file: style.WIDTH pixels wide, under 300 kB."""
-    other = picture.captions.other if picture.other is not None else None
+    other = picture.captions.gw_alone if picture.gw_alone is not None else None
     if picture.inset is None:
         height = style.SKY_BOTTOM + legend.height_below(other)
     else:
         height = style.INSET_TOP + style.INSET_SIDE + 65
     sheet = Canvas(style.WIDTH, height)
-    sheet.image(_map_pixels(picture, height))
+    sheet.add_image(_map_pixels(picture, height))
     legend.draw_title(sheet, picture.captions)
     draw_allsky(sheet, picture)
     if picture.inset is None:
@@ -26,7 +26,7 @@ def draw(picture: SkyMapFigure) -> bytes:
     else:
         draw_inset(sheet, picture, picture.inset)
         legend.draw_key_beside(sheet, picture.captions, other)
-    return png.encode(sheet.pixels(), style.DOTS_PER_INCH)
+    return png.encode(sheet.to_pixels(), style.DOTS_PER_INCH)
 
 
 def _map_pixels(picture: SkyMapFigure, height: int) -> Bytes:

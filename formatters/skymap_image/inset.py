@@ -31,22 +31,22 @@ _MIN_LABEL_SPACING = 125
 def draw_inset(sheet: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
     """Draw everything on the inset but its colours."""
     _graticule(sheet, inset.window)
-    if picture.captions.mark is not None:
-        draw_watermark(sheet, (_LEFT + _SIDE / 2, _TOP + _SIDE / 2), picture.captions.mark, 110)
-    if inset.other is not None:
-        lines = _to_canvas(outlines(inset.other.level, 0.9))
-        sheet.lines(lines, style.GW_ALONE_CONTOUR, 4, dashed=True, within=_CLIP_AREA)
+    if picture.captions.watermark is not None:
+        draw_watermark(sheet, (_LEFT + _SIDE / 2, _TOP + _SIDE / 2), picture.captions.watermark, 110)
+    if inset.gw_alone is not None:
+        lines = _to_canvas(outlines(inset.gw_alone.credible_level, 0.9))
+        sheet.draw_lines(lines, style.GW_ALONE_CONTOUR, 4, dashed=True, within=_CLIP_AREA)
     for level in style.CREDIBLE_LEVELS:
-        lines = _to_canvas(outlines(inset.grid.level, level))
-        sheet.lines(lines, style.CONTOUR, style.CONTOUR_WIDTHS[level] + 1, cased=True, within=_CLIP_AREA)
+        lines = _to_canvas(outlines(inset.grid.credible_level, level))
+        sheet.draw_lines(lines, style.CONTOUR, style.CONTOUR_WIDTHS[level] + 1, cased=True, within=_CLIP_AREA)
     column, row = project_window(inset.window, np.array([picture.peak[0]]), np.array([picture.peak[1]]))
     x, y = _to_canvas([np.column_stack((column, row))])[0][0]
     if _LEFT < x < _RIGHT and _TOP < y < _BOTTOM:
         draw_reticle(sheet, (float(x), float(y)), 14, 40)
-    if inset.share < _MAX_LABELLED_PROBABILITY:
-        said = f"{inset.share * 100:.0f}\u00a0% of the probability"
-        sheet.text(_LEFT + 18, _TOP + 30, said, style.SMALL, style.INK, cased=True)
-    sheet.outline(Rectangle((_LEFT, _TOP), _SIDE, _SIDE), style.INK, 3, zorder=8)
+    if inset.probability < _MAX_LABELLED_PROBABILITY:
+        said = f"{inset.probability * 100:.0f}\u00a0% of the probability"
+        sheet.draw_text(_LEFT + 18, _TOP + 30, said, style.SMALL, style.INK, cased=True)
+    sheet.draw_outline(Rectangle((_LEFT, _TOP), _SIDE, _SIDE), style.INK, 3, zorder=8)
 
 
 def _to_canvas(lines: list[Floats]) -> list[Floats]:
@@ -55,23 +55,23 @@ def _to_canvas(lines: list[Floats]) -> list[Floats]:
 
 def _graticule(sheet: Canvas, window: ImageWindow) -> None:
     """Draw meridians and parallels in round degrees, and number them where they cross the edges."""
-    low, high = max(-90.0, window.dec - 2 * window.half), min(90.0, window.dec + 2 * window.half)
-    step = _graticule_step(2 * window.half, 4)
+    low, high = max(-90.0, window.dec - 2 * window.half_width), min(90.0, window.dec + 2 * window.half_width)
+    step = _graticule_step(2 * window.half_width, 4)
     parallels = [dec for dec in _multiples(low, high, step) if abs(dec) < 90]
     # At least to the corners.
-    reach = 180.0 if window.polar else 1.6 * window.half / np.cos(np.radians(window.dec))
+    reach = 180.0 if window.is_polar else 1.6 * window.half_width / np.cos(np.radians(window.dec))
     ra = np.linspace(window.ra - reach, window.ra + reach, 181)
     circles = [_project_line(window, ra, np.full_like(ra, dec)) for dec in parallels]
     for dec, line in zip(parallels, circles, strict=True):
         _number_parallel(sheet, line, style.format_degrees(dec, step, signed=True))
-    step = 45.0 if window.polar else _graticule_step(1.25 * reach, 4.5)
-    meridians = _multiples(window.ra - reach, window.ra + reach - (step / 2 if window.polar else 0), step)
+    step = 45.0 if window.is_polar else _graticule_step(1.25 * reach, 4.5)
+    meridians = _multiples(window.ra - reach, window.ra + reach - (step / 2 if window.is_polar else 0), step)
     lat = np.linspace(low, high, 181)
     rays = [_project_line(window, np.full_like(lat, ra_1), lat) for ra_1 in meridians]
     taken: list[tuple[float, float]] = []
     for ra_1, line in zip(meridians, rays, strict=True):
         _number_meridian(sheet, line, style.format_degrees(ra_1 % 360, step), taken)
-    sheet.lines([*circles, *rays], style.GRATICULE, 1.6, within=_FRAME, zorder=2)
+    sheet.draw_lines([*circles, *rays], style.GRATICULE, 1.6, within=_FRAME, zorder=2)
 
 
 def _project_line(window: ImageWindow, ra: Floats, dec: Floats) -> Floats:
@@ -82,14 +82,14 @@ def _number_parallel(sheet: Canvas, line: Floats, text: str) -> None:
     y = _crossing(line[::-1], 0, _LEFT)
     if y is not None:
         if _TOP + 14 < y < _BOTTOM - 14:
-            sheet.text(_LEFT - 10, y, text, style.TICK, style.INK, ha="right")
+            sheet.draw_text(_LEFT - 10, y, text, style.TICK, style.INK, ha="right")
         return
     # A circle around a pole: far from what is looked at, which lies in the middle.
     middle = np.array((_LEFT, _TOP)) + _SIDE / 2
     seen = line[(np.abs(line - middle) < _SIDE / 2 - 45).all(axis=1)]
     if seen.size:
         x, y = seen[np.hypot(*(seen - middle).T).argmax()]
-        sheet.text(float(x), float(y), text, style.TICK, style.INK, ha="center", cased=True)
+        sheet.draw_text(float(x), float(y), text, style.TICK, style.INK, ha="center", cased=True)
 
 
 def _number_meridian(sheet: Canvas, line: Floats, text: str, taken: list[tuple[float, float]]) -> None:
@@ -100,7 +100,7 @@ def _number_meridian(sheet: Canvas, line: Floats, text: str, taken: list[tuple[f
             continue
         free = all(abs(x - other) > _MIN_LABEL_SPACING for other, row in taken if row == y)
         if _LEFT + 30 < x < _RIGHT - 30 and free:
-            sheet.text(x, y, text, style.TICK, style.INK, ha="center")
+            sheet.draw_text(x, y, text, style.TICK, style.INK, ha="center")
             taken.append((x, y))
         return
 

@@ -16,15 +16,17 @@ _INDENT = 70
 def draw_title(sheet: Canvas, words: Captions) -> None:
     """Write what it is, how sure, and when."""
     room = style.WIDTH - 2 * style.MARGIN
-    sheet.text(
+    sheet.draw_text(
         style.MARGIN, 120, words.subtitle, style.fit_font_size(words.subtitle, style.MEDIUM, room), style.INK
     )
-    if words.mark is not None:
+    if words.watermark is not None:
         right = style.WIDTH - style.MARGIN - 14
-        sheet.text(right, 52, words.mark, 44, BACKGROUND, ha="right", bold=True, box=style.WATERMARK)
+        sheet.draw_text(
+            right, 52, words.watermark, 44, BACKGROUND, ha="right", bold=True, box=style.WATERMARK
+        )
         room -= 200
     size = style.fit_font_size(words.title, style.LARGE, room, 0.66)
-    sheet.text(style.MARGIN, 52, words.title, size, style.INK, bold=True)
+    sheet.draw_text(style.MARGIN, 52, words.title, size, style.INK, bold=True)
 
 
 def height_below(other: str | None) -> int:
@@ -39,16 +41,16 @@ def draw_key_below(sheet: Canvas, words: Captions, other: str | None) -> None:
     for x, level, area in zip(columns, style.CREDIBLE_LEVELS, (words.area_50, words.area_90), strict=True):
         _draw_line_sample(sheet, (x, y), style.CONTOUR_WIDTHS[level], style.CONTOUR)
         said = f"{level * 100:.0f}\u00a0%: {area}"
-        sheet.text(x + _INDENT, y, said, style.fit_font_size(said, 40, 430, 0.66), style.INK, bold=True)
+        sheet.draw_text(x + _INDENT, y, said, style.fit_font_size(said, 40, 430, 0.66), style.INK, bold=True)
     y += style.ROW_HEIGHT
     facts = " · ".join(words.facts)
-    sheet.text(
+    sheet.draw_text(
         style.MARGIN, y, facts, style.fit_font_size(facts, 36, style.WIDTH - 2 * style.MARGIN), style.INK
     )
     if other is not None:
         y += style.ROW_HEIGHT
         _draw_line_sample(sheet, (style.MARGIN, y), 4, style.GW_ALONE_CONTOUR, dashed=True)
-        sheet.text(style.MARGIN + _INDENT, y, other, style.MEDIUM, style.GW_ALONE_CONTOUR)
+        sheet.draw_text(style.MARGIN + _INDENT, y, other, style.MEDIUM, style.GW_ALONE_CONTOUR)
     y += style.ROW_HEIGHT
     _draw_symbol_key(sheet, (style.MARGIN, y), (_SECOND_COLUMN, y))
 
@@ -59,33 +61,33 @@ def draw_key_beside(sheet: Canvas, words: Captions, other: str | None) -> None:
     room = style.WIDTH - x - 15
     for level, area in zip(style.CREDIBLE_LEVELS, (words.area_50, words.area_90), strict=True):
         _draw_line_sample(sheet, (x, y), style.CONTOUR_WIDTHS[level] + 1, style.CONTOUR)
-        sheet.text(x + _INDENT, y, f"{level * 100:.0f}\u00a0% region", style.SMALL, style.FAINT)
-        sheet.text(x, y + 46, area, style.fit_font_size(area, 48, room, 0.66), style.INK, bold=True)
+        sheet.draw_text(x + _INDENT, y, f"{level * 100:.0f}\u00a0% region", style.SMALL, style.FAINT)
+        sheet.draw_text(x, y + 46, area, style.fit_font_size(area, 48, room, 0.66), style.INK, bold=True)
         y += 110
     for fact in words.facts:
-        sheet.text(x, y, fact, style.fit_font_size(fact, 38, room), style.INK)
+        sheet.draw_text(x, y, fact, style.fit_font_size(fact, 38, room), style.INK)
         y += 56
     if other is not None:
         first, _, second = other.partition(": ")
         _draw_line_sample(sheet, (x, y), 4, style.GW_ALONE_CONTOUR, dashed=True)
-        sheet.text(
+        sheet.draw_text(
             x + _INDENT,
             y,
             first,
             style.fit_font_size(first, style.SMALL, room - _INDENT),
             style.GW_ALONE_CONTOUR,
         )
-        sheet.text(x, y + 42, second, style.fit_font_size(second, 38, room), style.GW_ALONE_CONTOUR)
+        sheet.draw_text(x, y + 42, second, style.fit_font_size(second, 38, room), style.GW_ALONE_CONTOUR)
         y += 98
     _draw_symbol_key(sheet, (x, y), (x, y + 52))
 
 
 def _draw_symbol_key(sheet: Canvas, peak: Point, plane: Point) -> None:
     draw_reticle(sheet, (peak[0] + 28, peak[1]), 6, 20)
-    sheet.text(peak[0] + _INDENT, peak[1], "densest tile", style.SMALL, style.FAINT)
+    sheet.draw_text(peak[0] + _INDENT, peak[1], "densest tile", style.SMALL, style.FAINT)
     _draw_line_sample(sheet, plane, 3, style.FAINT, dashed=True)
-    sheet.text(plane[0] + _INDENT, plane[1], "Galactic plane", style.SMALL, style.FAINT)
+    sheet.draw_text(plane[0] + _INDENT, plane[1], "Galactic plane", style.SMALL, style.FAINT)
 
 
 def _draw_line_sample(sheet: Canvas, at: Point, width: float, colour: str, *, dashed: bool = False) -> None:
-    sheet.lines([np.array([at, (at[0] + 56, at[1])])], colour, width, dashed=dashed)
+    sheet.draw_lines([np.array([at, (at[0] + 56, at[1])])], colour, width, dashed=dashed)

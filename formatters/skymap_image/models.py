@@ -19,7 +19,7 @@ class Grid:
 
     density: NDArray[np.float32]
     """sr⁻¹."""
-    level: NDArray[np.float32]
+    credible_level: NDArray[np.float32]
     """Credible level, 0 to 1."""
 
 
@@ -29,9 +29,9 @@ class Inset:
 
     window: ImageWindow
     grid: Grid
-    share: float
+    probability: float
     """The main region's share of the map's probability, 0 to 1."""
-    other: Grid | None = None
+    gw_alone: Grid | None = None
     """The other map in the same window."""
 
 
@@ -41,13 +41,13 @@ class Captions:
 
     title: str
     subtitle: str
-    mark: str | None
+    watermark: str | None
     """MOCK or TEST, written across; None for what is real."""
     area_50: str
     area_90: str
     facts: tuple[str, ...]
     """Lines beside the map: distance, instruments."""
-    other: str | None = None
+    gw_alone: str | None = None
     """What the dashed contour is, where there is a second map."""
 
 
@@ -63,7 +63,7 @@ class SkyMapFigure:
     sun: Position
     moon: Position
     inset: Inset | None = None
-    other: Grid | None = None
+    gw_alone: Grid | None = None
     """The GW map alone, on the all-sky grid, where the one drawn is a combined map."""
 
 

@@ -36,18 +36,18 @@ class ImageWindow:
     ra: float
     """Of its middle, ICRS degrees."""
     dec: float
-    half: float
+    half_width: float
     """Half of its side in degrees, at most 90."""
 
     @property
-    def polar(self) -> bool:
+    def is_polar(self) -> bool:
         """Whether a pole lies in it or so near that its meridians run in all directions."""
-        return abs(self.dec) + 1.5 * self.half >= 90
+        return abs(self.dec) + 1.5 * self.half_width >= 90
 
     @property
     def pixel_area(self) -> float:
         """deg² of each pixel of its grid."""
-        return (2 * self.half / WINDOW_PIXELS) ** 2
+        return (2 * self.half_width / WINDOW_PIXELS) ** 2
 
 
 def project_sky(ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
@@ -100,12 +100,12 @@ def plane_to_sky(window: ImageWindow, east: Floats, north: Floats) -> tuple[Floa
 def project_window(window: ImageWindow, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
     """Columns and rows of positions on an inset's grid, as in `sky_pixels`."""
     east, north = sky_to_plane(window, ra, dec)
-    scale = WINDOW_PIXELS / (2 * window.half)
-    return (window.half - east) * scale - 0.5, (window.half - north) * scale - 0.5
+    scale = WINDOW_PIXELS / (2 * window.half_width)
+    return (window.half_width - east) * scale - 0.5, (window.half_width - north) * scale - 0.5
 
 
 def window_positions(window: ImageWindow) -> tuple[Floats, Floats]:
     """RA and Dec of the centres of an inset's pixels, (WINDOW_PIXELS, WINDOW_PIXELS)."""
-    offset = window.half * (1 - 2 * (np.arange(WINDOW_PIXELS) + 0.5) / WINDOW_PIXELS)
+    offset = window.half_width * (1 - 2 * (np.arange(WINDOW_PIXELS) + 0.5) / WINDOW_PIXELS)
     east, north = np.meshgrid(offset, offset)
     return plane_to_sky(window, east, north)

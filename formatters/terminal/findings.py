@@ -22,7 +22,7 @@ class Finding:
     name: str
     """What was checked, in a word or two: "credential"."""
     level: Level
-    found: str
+    result: str
     """What was found, one sentence."""
     advice: str = ""
     """What to do about it, one sentence; empty where nothing is to be done."""
@@ -41,7 +41,7 @@ def format_findings(findings: Iterable[Finding]) -> str:
     width = max((len(finding.name) for finding in listed), default=0)
     lines = []
     for finding in listed:
-        lines.append(f"{_MARKS[finding.level]} {_capitalize_first(finding.name):<{width}}  {finding.found}")
+        lines.append(f"{_MARKS[finding.level]} {_capitalize_first(finding.name):<{width}}  {finding.result}")
         if finding.advice:
             lines.append(f"  {'':<{width}}  → {finding.advice}")
     bad = sum(finding.level is Level.FAIL for finding in listed)

@@ -80,7 +80,7 @@ def _lines(notice: Notice) -> Iterator[str]:
     yield from _localization_rows(notice.localization)
     for external in notice.coincidences:
         yield from _coincidence_rows(external)
-    if notice.coincidence_unread:
+    if notice.has_unreadable_coincidence:
         yield _row("coincidence", "named in a form that gwevent doesn't understand")
 
 

@@ -161,7 +161,7 @@ def sky_lines(notice: Notice) -> list[str]:
         return [f"The sky map of this notice can't be read: {plain_text(notice.map_problem, 200)}"]
     localization = notice.localization
     if localization is None:
-        return [f"No sky map in {notice.archive if notice.assembled else 'this notice'}"]
+        return [f"No sky map in {notice.archive if notice.is_assembled else 'this notice'}"]
     lobes = regions(localization)
     if lobes is None:
         return [f"{areas(localization)} · {peak(localization)}"]
@@ -277,7 +277,7 @@ def lowest_joint_far(notice: Notice) -> float | None:
 def coincidence_lines(notice: Notice) -> list[str]:
     """The coincidence: what and when, joint FAR, and what the combined map changes; the others in a line."""
     if notice.external is None:
-        return [UNREADABLE_COINCIDENCE] if notice.coincidence_unread else []
+        return [UNREADABLE_COINCIDENCE] if notice.has_unreadable_coincidence else []
     return [*_coincidence_lines(notice, notice.external), *further_coincidence_lines(notice)]
 
 

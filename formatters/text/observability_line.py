@@ -21,19 +21,26 @@ WHOLE_DAY = timedelta(hours=23, minutes=50)
 def observability_line(answer: Observability) -> str:
     """As in "Palomar 63 % from 07:10 UTC · <1 % from Paranal · 5 % within 45° of the Sun …", not escaped."""
     worth = sorted(
-        (n for n in answer.sites if n.share >= MIN_USEFUL_PROBABILITY), key=lambda night: -night.share
+        (n for n in answer.sites if n.probability >= MIN_USEFUL_PROBABILITY),
+        key=lambda night: -night.probability,
     )
     said = [
-        f"{plain_text(n.site.name)} {quantities.percent(n.share)} {_window_phrase(n, answer)}" for n in worth
+        f"{plain_text(n.site.name)} {quantities.percent(n.probability)} {_window_phrase(n, answer)}"
+        for n in worth
     ]
-    rest = [plain_text(night.site.name) for night in answer.sites if night.share < MIN_USEFUL_PROBABILITY]
+    rest = [
+        plain_text(night.site.name) for night in answer.sites if night.probability < MIN_USEFUL_PROBABILITY
+    ]
     if rest:
         said.append(f"{quantities.percent(0)} from {', '.join(rest)}")
     return " · ".join([*said, sun_and_plane_line(answer)])
 
 
 def sun_and_plane_line(answer: Observability) -> str:
-    sun, plane = quantities.percent(answer.near_sun), quantities.percent(answer.near_plane)
+    sun, plane = (
+        quantities.percent(answer.probability_near_sun),
+        quantities.percent(answer.probability_near_galactic_plane),
+    )
     return f"{sun} within 45° of the Sun, {plane} within 10° of the Galactic plane"
 
 

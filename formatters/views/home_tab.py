@@ -44,7 +44,7 @@ class HomeAction:
     channel_id: str
     number: int | None = None
     """The subscription; None for the channel itself."""
-    mark: str | None = None
+    fingerprint: str | None = None
     """What the subscription was when the button was shown; None where that doesn't matter."""
 
     @property
@@ -52,7 +52,9 @@ class HomeAction:
         """For a button's value."""
         if self.number is None:
             return self.channel_id
-        return f"{self.channel_id} {self.number}" + ("" if self.mark is None else f"@{self.mark}")
+        return f"{self.channel_id} {self.number}" + (
+            "" if self.fingerprint is None else f"@{self.fingerprint}"
+        )
 
 
 def parse_action(value: str) -> HomeAction:
@@ -77,7 +79,7 @@ class Home:
     """What is wrong with gwevent or its source, the oldest first."""
     problem: str | None = None
     """Why the person's channels aren't known, in Slack's word; None if they are."""
-    said: Message | None = None
+    action_result: Message | None = None
     """What came of the button that was pressed last."""
 
 
@@ -95,8 +97,8 @@ def visible_to(
 def view(home: Home, now: datetime) -> View:
     """The home tab at `now`."""
     shown: list[Block] = []
-    if home.said is not None:
-        shown += [*home.said.blocks[:2], {"type": "divider"}]
+    if home.action_result is not None:
+        shown += [*home.action_result.blocks[:2], {"type": "divider"}]
     sources = [source_line(source) for source in home.sources] or ["No source runs in this process"]
     wrong = [f"{incident.sentence(one)}." for one in home.incidents]
     head, *rest = map(escape, [*wrong, *sources, last_notice_line(home.last_notice, now)])
@@ -157,7 +159,10 @@ def _buttons(subscription: Subscription) -> Block:
         blocks.button("Edit", EDIT_ACTION, value=value),
         blocks.button(*pausing, value=value),
         blocks.button(
-            "End", END_ACTION, value=end, asks=f"End number {subscription.number}? The channel is told."
+            "End",
+            END_ACTION,
+            value=end,
+            confirmation=f"End number {subscription.number}? The channel is told.",
         ),
     )
 

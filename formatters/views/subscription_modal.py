@@ -83,13 +83,13 @@ class ModalContext:
     channel_id: str
     number: int | None = None
     """The subscription to be changed; None for a new one."""
-    home: bool = False
+    from_home: bool = False
     """Whether it was opened from the App Home, away from the channel."""
 
     @property
     def metadata(self) -> str:
         """For a view's `private_metadata`."""
-        return json.dumps({"channel": self.channel_id, "number": self.number, "home": self.home})
+        return json.dumps({"channel": self.channel_id, "number": self.number, "home": self.from_home})
 
 
 def parse_modal_context(metadata: str) -> ModalContext:
@@ -99,7 +99,7 @@ def parse_modal_context(metadata: str) -> ModalContext:
         case {"channel": str(channel), "number": int() | None as number, "home": bool(home)} if re.fullmatch(
             r"[CDG][A-Z0-9]{1,30}", channel
         ):
-            return ModalContext(channel_id=channel, number=number, home=home)
+            return ModalContext(channel_id=channel, number=number, from_home=home)
     raise ValueError("no place of a subscription")
 
 
@@ -111,11 +111,11 @@ class Preview:
     """None where it means nothing, or nobody asked yet."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """By the name of the input."""
-    tested: Message | None = None
+    backtest: Message | None = None
     """Which of the past events would have come; None where that wasn't asked."""
-    stored: bool = False
+    is_stored: bool = False
     """Whether it is what is in force, not what stands in the inputs."""
-    testing: bool = False
+    is_backtesting: bool = False
     """Whether that is still being found out."""
 
 
@@ -253,7 +253,7 @@ def end_button(ended: Subscription, value: str | None = None) -> Block:
         f"End {number}",
         f"{END_ACTION}.{number}",
         value=value or number_with_fingerprint(ended),
-        asks=f"End {number}, {what}? The channel is told.",
+        confirmation=f"End {number}, {what}? The channel is told.",
     )
 
 
@@ -265,7 +265,9 @@ def confirm_unsubscribe(subscriptions: Sequence[Subscription]) -> Message:
     # One that holds not all of them would end others than it says.
     if len(subscriptions) > 1 and utf16_length(value) <= BUTTON_VALUE_MAX:
         asks = f"End all {len(subscriptions)}? The channel is told."
-        buttons.insert(0, blocks.button(f"End all {len(subscriptions)}", END_ACTION, value=value, asks=asks))
+        buttons.insert(
+            0, blocks.button(f"End all {len(subscriptions)}", END_ACTION, value=value, confirmation=asks)
+        )
     rows = [blocks.actions(*buttons[at : at + ACTIONS_MAX]) for at in range(0, len(buttons), ACTIONS_MAX)]
     room = MESSAGE_BLOCKS_MAX - len(message.blocks)
     return Message(message.text, (*message.blocks, *rows[:room]), message.mentions)
@@ -291,11 +293,11 @@ def _preview_blocks(preview: Preview) -> list[Block]:
         lines = [f"{escape(_input_label(name))}: {escape(said)}" for name, said in preview.errors.items()]
         shown.append(blocks.section(bold("This can't be read"), *lines))
     elif preview.criteria is not None:
-        so_far = "So far: " if preview.stored else ""
+        so_far = "So far: " if preview.is_stored else ""
         shown.append(blocks.section(f"{so_far}{bold(preview.criteria.mrkdwn)}", *describe(preview.criteria)))
     button = blocks.button("Preview, and test on past events", PREVIEW_ACTION)
-    tested = () if preview.tested is None else preview.tested.blocks
-    if preview.testing:
+    tested = () if preview.backtest is None else preview.backtest.blocks
+    if preview.is_backtesting:
         tested = (blocks.context("Asking the sky maps of past events …"),)
     return [*shown, blocks.actions(button), *tested]
 

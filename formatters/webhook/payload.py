@@ -33,42 +33,42 @@ class WebhookFormat(StrEnum):
 class WebhookEvent:
     """One call of the webhook."""
 
-    key: str
+    dedup_key: str
     """The same for what begins and what ends it: "event:S241126dm", "trouble:silence"."""
-    over: bool
+    is_resolved: bool
     """It ends what was called before."""
     title: str
     text: str
-    urgent: bool
+    is_urgent: bool
     """Whether somebody is to be woken; else it only informs."""
     time: datetime
     """When it happened."""
     url: str | None = None
 
 
-def event_from_incident(found: Incident, *, over: bool) -> WebhookEvent:
+def event_from_incident(found: Incident, *, is_resolved: bool) -> WebhookEvent:
     """The bot's own trouble, or its end."""
-    said = message_text.render(incident.resolved(found) if over else incident.opened(found))
+    said = message_text.render(incident.resolved(found) if is_resolved else incident.opened(found))
     head = f"gwevent: {incident.kind_label(found.kind)}"
     return WebhookEvent(
-        key=f"trouble:{found.kind.value}",
-        over=over,
-        title=f"{head}, over" if over else head,
+        dedup_key=f"trouble:{found.kind.value}",
+        is_resolved=is_resolved,
+        title=f"{head}, over" if is_resolved else head,
         text=said,
-        urgent=False,
-        time=found.ended if over and found.ended is not None else found.since,
+        is_urgent=False,
+        time=found.ended if is_resolved and found.ended is not None else found.since,
     )
 
 
-def event_from_superevent(superevent: Superevent, *, over: bool) -> WebhookEvent:
+def event_from_superevent(superevent: Superevent, *, is_resolved: bool) -> WebhookEvent:
     """An event that somebody is to be woken for, or its retraction."""
     said: Message = alert_card.alert_card(superevent, ChannelView())
     return WebhookEvent(
-        key=f"event:{superevent.superevent_id}",
-        over=over,
+        dedup_key=f"event:{superevent.superevent_id}",
+        is_resolved=is_resolved,
         title=message_text.notification_text(said),
         text=message_text.render(said),
-        urgent=superevent.category is Category.REAL,
+        is_urgent=superevent.category is Category.REAL,
         time=superevent.latest.time_created,
         url=web_url(superevent.latest.urls.get("gracedb")),
     )
@@ -86,8 +86,8 @@ def request_body(
         case WebhookFormat.JSON:
             return {
                 "source": "gwevent",
-                "action": "resolve" if alarm.over else "trigger",
-                "key": alarm.key,
+                "action": "resolve" if alarm.is_resolved else "trigger",
+                "key": alarm.dedup_key,
                 "severity": _severity(alarm),
                 "title": alarm.title,
                 "text": alarm.text,
@@ -97,7 +97,7 @@ def request_body(
 
 
 def _severity(alarm: WebhookEvent) -> str:
-    return "critical" if alarm.urgent else "warning"
+    return "critical" if alarm.is_urgent else "warning"
 
 
 def _ntfy(alarm: WebhookEvent, topic: str) -> dict[str, Any]:
@@ -106,8 +106,8 @@ def _ntfy(alarm: WebhookEvent, topic: str) -> dict[str, Any]:
         "topic": topic,
         "title": truncate(alarm.title, 250),
         "message": truncate(alarm.text, 3_500),
-        "priority": 3 if alarm.over else 5 if alarm.urgent else 4,
-        "tags": ["white_check_mark" if alarm.over else "warning"],
+        "priority": 3 if alarm.is_resolved else 5 if alarm.is_urgent else 4,
+        "tags": ["white_check_mark" if alarm.is_resolved else "warning"],
     }
     return said if alarm.url is None else {**said, "click": alarm.url}
 
@@ -116,8 +116,8 @@ def _pagerduty(alarm: WebhookEvent, routing_key: str) -> dict[str, Any]:
     """Events API v2: https://developer.pagerduty.com/docs/send-alert-event."""
     said: dict[str, Any] = {
         "routing_key": routing_key,
-        "event_action": "resolve" if alarm.over else "trigger",
-        "dedup_key": f"gwevent:{alarm.key}",
+        "event_action": "resolve" if alarm.is_resolved else "trigger",
+        "dedup_key": f"gwevent:{alarm.dedup_key}",
         "client": "gwevent",
         "payload": {
             "summary": truncate(alarm.title, PAGERDUTY_SUMMARY_MAX),

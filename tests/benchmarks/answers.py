@@ -90,7 +90,7 @@ async def measure(folder: Path) -> dict[str, list[float]]:
     settings = Settings.model_validate({"database_url": f"sqlite:///{folder / 'gwevent.sqlite'}"})
     async with open_factory(settings) as factory:
         await fill(factory)
-        assert await factory.store.last_received() is not None
+        assert await factory.notices.last_received() is not None
         answers = factory.create_command_router(lambda: NOW)
 
         async def one_row() -> object:

@@ -83,7 +83,7 @@ async def record(factory: Factory, superevent_id: str) -> None:
     found = dict(next(r for r in ms181101ab(now()) if r["alert_type"] == "PRELIMINARY"))
     body = to_avro(found | {"superevent_id": superevent_id})
     planner = partial(plan, live=True, now=now(), max_age=timedelta(days=1))
-    recorded = await factory.store.record(decode(body), body, "benchmark", now(), planner)
+    recorded = await factory.notices.record(decode(body), body, "benchmark", now(), planner)
     assert recorded.intents == CHANNELS
 
 
@@ -95,7 +95,7 @@ async def fill(factory: Factory, about: dict[str, Any]) -> None:
         await connection.execute(insert(schema.subscriptions), rows)
     for number in range(MOCKS):
         await record(factory, f"MS181101{chr(97 + number // 26)}{chr(97 + number % 26)}")
-    if not factory.database.sqlite:
+    if not factory.database.is_sqlite:
         async with factory.database.exclusive_transaction() as connection:
             await connection.execute(text("ANALYZE"))
 
@@ -105,7 +105,7 @@ async def time_claims(factory: Factory, busy: set[tuple[str, str]]) -> float:
     taken = []
     for _ in range(CLAIMS):
         start = time.perf_counter()
-        claimed = await factory.outbox.claim(now(), LIMIT, busy=busy)
+        claimed = await factory.outbox.claim(now(), LIMIT, busy_channels=busy)
         taken.append(1000 * (time.perf_counter() - start))
         assert len(claimed) == min(LIMIT, CHANNELS - len(busy))
         async with factory.database.exclusive_transaction() as connection:
@@ -117,7 +117,7 @@ async def time_claims(factory: Factory, busy: set[tuple[str, str]]) -> float:
 
 async def time_alert(factory: Factory, about: dict[str, Any]) -> tuple[float, float, float]:
     """Seconds from the stored alert to its first post and to its last; mocks sent a second before."""
-    factory.outbox = outbox = TimedOutbox(factory.database, factory.shares)
+    factory.outbox = outbox = TimedOutbox(factory.database, factory.leases)
     async with aiohttp.ClientSession() as session:
         client = SlackClient(about["bot_token"], about["api_url"], session)
         worker = factory.create_delivery_worker({about["team_id"]: client}, now)
@@ -138,7 +138,7 @@ async def measure(url: str, about: dict[str, Any]) -> tuple[float, ...]:
     settings = Settings.model_validate({"database_url": url})
     async with open_factory(settings) as factory:
         team = about["team_id"]
-        await factory.shares.heartbeat({team})
+        await factory.leases.heartbeat({team})
         await fill(factory, about)
         busy = {(team, channel) for channel in sorted(about["channels"].values())[: CHANNELS * 9 // 10]}
         free = await time_claims(factory, set())
@@ -175,7 +175,7 @@ def main() -> None:
         row("SQLite", f"sqlite:///{folder}/gwevent.sqlite")
     try:
         with postgres_server(DURABLE) as url:
-            row("PostgreSQL", with_driver(Databases(url).fresh()))
+            row("PostgreSQL", with_driver(Databases(url).create()))
     except PostgresUnavailable as reason:
         print(f"no PostgreSQL here: {reason}")
 

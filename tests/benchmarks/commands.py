@@ -39,13 +39,13 @@ QUESTIONS = ("latest mock", "MS181101ab", "status", "help", "recent mock 5")
 class LoopLateness:
     """How late this process's own loop is."""
 
-    seen: list[float] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
 
     async def run(self) -> None:
         while True:
             before = time.perf_counter()
             await asyncio.sleep(0.005)
-            self.seen.append(time.perf_counter() - before - 0.005)
+            self.delays.append(time.perf_counter() - before - 0.005)
 
 
 async def subscribe(world: LocalDeployment, channels: Sequence[str]) -> None:
@@ -76,7 +76,7 @@ async def measure(folder: Path) -> tuple[list[float], list[float], list[float], 
         asked_in = world.local_slack.add_channel("questions")
         await subscribe(world, channels)
         bot = world.start(GWEVENT_MOCK_PICTURES="true")
-        await bot.ready()
+        await bot.wait_until_ready()
         # The collector's pauses in this process are none of the bot's.
         gc.collect()
         gc.freeze()
@@ -95,7 +95,7 @@ async def measure(folder: Path) -> tuple[list[float], list[float], list[float], 
 
             def posted(number: int = number) -> bool:
                 roots = "select count(*) from deliveries where kind = 'root' and state = 'sent'"
-                return int(world.outbox(roots)[0][0]) >= (number + 1) * CHANNELS
+                return int(world.query_database(roots)[0][0]) >= (number + 1) * CHANNELS
 
             while not await asyncio.to_thread(posted):
                 # Not one after the other: a slow one mustn't hold back those that would be slow too.
@@ -109,7 +109,7 @@ async def measure(folder: Path) -> tuple[list[float], list[float], list[float], 
         with suppress(asyncio.CancelledError):
             await watching
         assert await bot.terminate() == 0
-        return quiet, busy, [1000 * late for late in lateness.seen], taken
+        return quiet, busy, [1000 * late for late in lateness.delays], taken
 
 
 def quantile(values: Sequence[float], percent: int) -> float:

@@ -85,9 +85,9 @@ async def subscribe(factory: Factory, team: str, channels: Sequence[str]) -> Non
 async def time_outbox(factory: Factory, client: SlackClient, team: str, body: bytes) -> float:
     """Seconds from the worker's start, the notice stored and planned, to the last outcome written down."""
     planner = partial(plan, live=True, now=now(), max_age=timedelta(days=1))
-    recorded = await factory.store.record(decode(body), body, "benchmark", now(), planner)
+    recorded = await factory.notices.record(decode(body), body, "benchmark", now(), planner)
     assert recorded.intents == CHANNELS
-    factory.outbox = outbox = CountingOutbox(factory.database, factory.shares, CHANNELS)
+    factory.outbox = outbox = CountingOutbox(factory.database, factory.leases, CHANNELS)
     worker = factory.create_delivery_worker({team: client}, now)
     start = time.perf_counter()
     running = asyncio.create_task(worker.run())

@@ -62,9 +62,9 @@ async def starts(world: LocalDeployment) -> list[float]:
     for _ in range(STARTS):
         before = time.perf_counter()
         bot = world.start()
-        await bot.ready()
+        await bot.wait_until_ready()
         times.append(time.perf_counter() - before)
-        await bot.until_logged("connected")
+        await bot.wait_until_logged("connected")
         assert await bot.terminate() == 0
     return times
 
@@ -115,18 +115,20 @@ async def notices(world: LocalDeployment, memory: Memory, publisher: Publisher) 
         event = record["event"] | {"far": (group + 1) * 1e-9}
         body = to_avro(record | {"superevent_id": name, "event": event})
         # The embedded broker forgets what it has no room for, so the reader is waited for.
-        await asyncio.to_thread(publisher.publish, body, reader=GROUP, timeout=WITHIN_S)
+        await asyncio.to_thread(publisher.publish, body, reader_group=GROUP, timeout=WITHIN_S)
         if group == GROUPS - 1:
             await wait_until(
-                lambda number=number: world.stored() == number + 1 and world.waiting() < 2 * CHANNELS,  # type: ignore[misc]
+                lambda number=number: (
+                    world.stored_count() == number + 1 and world.pending_count() < 2 * CHANNELS
+                ),  # type: ignore[misc]
                 WITHIN_S,
             )
         if number + 1 == FIRST:
-            await wait_until(lambda: not world.waiting(), WITHIN_S)
+            await wait_until(lambda: not world.pending_count(), WITHIN_S)
             after_first = memory_mb(memory.bot.pid)
         if (number + 1) % FIRST == 0:
             print(f"  {number + 1:>5} notices: {memory_mb(memory.bot.pid):4.0f} MB", flush=True)
-    await wait_until(lambda: not world.waiting(), WITHIN_S)
+    await wait_until(lambda: not world.pending_count(), WITHIN_S)
     return after_first, memory_mb(memory.bot.pid)
 
 
@@ -139,7 +141,7 @@ async def measure(folder: Path) -> None:
             flush=True,
         )
         bot = world.start()
-        await bot.ready()
+        await bot.wait_until_ready()
         print(
             f"{'CPU while idle, % of a core':<40}{await idle(bot):9.2f}   aim ≤ {AIMS['idle']:.0f}",
             flush=True,
@@ -149,7 +151,7 @@ async def measure(folder: Path) -> None:
         with Publisher(world.broker.url(TOPIC)) as publisher:
             first, last = await notices(world, memory, publisher)
         watching.cancel()
-        sent = world.outbox("select count(*) from deliveries where state = 'sent'")[0][0]
+        sent = world.query_database("select count(*) from deliveries where state = 'sent'")[0][0]
         print(f"{'deliveries':<40}{sent:9,}")
         print(f"{f'memory after {FIRST} notices, MB':<40}{first:9.0f}")
         print(

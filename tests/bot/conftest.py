@@ -101,7 +101,7 @@ def database_url(backend: str, request: pytest.FixtureRequest) -> str:
     if backend == "sqlite":
         return f"sqlite+aiosqlite:///{request.getfixturevalue('database_path')}"
     postgres: Databases = request.getfixturevalue("postgres")
-    return with_driver(postgres.emptied(request.getfixturevalue("migrated_postgres")))
+    return with_driver(postgres.empty_copy(request.getfixturevalue("migrated_postgres")))
 
 
 @pytest.fixture

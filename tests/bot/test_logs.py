@@ -132,10 +132,10 @@ def test_an_outage_is_said_at_once_and_then_at_growing_intervals(
     for name in names:
         left_out = sum(line.get("left_out", 0) for line in lines.said if line["event"] == name)
         assert came[name] - 700 < left_out + said[name] <= came[name]
-    assert repeats.over() == []
+    assert repeats.pop_ended() == []
     now[0] += logs.ENDED_AFTER_S + 5
-    over = repeats.over()
-    assert {line["of"]: line["times"] for line in over} == came and repeats.over() == []
+    over = repeats.pop_ended()
+    assert {line["of"]: line["times"] for line in over} == came and repeats.pop_ended() == []
     logger.warning(entry(names[0], reason="locked 1"))
     assert lines.said[-1]["event"] == names[0] and "left_out" not in lines.said[-1], "the next is a new one"
 
@@ -155,7 +155,7 @@ def test_what_differs_in_words_is_never_left_out(
     assert len(lines.said) == 3 + 10 + 2
     for number in range(3 * logs.MAX_KINDS):
         logger.warning(entry("odd", word=f"x{number}"))
-    assert len(repeats._kinds) <= logs.MAX_KINDS
+    assert len(repeats._warning_kinds) <= logs.MAX_KINDS
 
 
 def test_a_librarys_lines_are_limited_too(

@@ -26,7 +26,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_without_settings_the_defaults_are_in_force(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     settings = Settings.load()
-    assert settings.database == f"sqlite+aiosqlite:///{tmp_path}/gwevent/gwevent.sqlite"
+    assert settings.effective_database_url == f"sqlite+aiosqlite:///{tmp_path}/gwevent/gwevent.sqlite"
     assert settings.kafka_url == "kafka://kafka.scimma.org/igwn.gwalert"
     assert settings.max_age == timedelta(hours=24)
 
@@ -164,7 +164,7 @@ def test_what_many_workspaces_need_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_a_url_gets_its_asynchronous_driver(given: str, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GWEVENT_DATABASE_URL", given)
-    assert Settings.load().database == used
+    assert Settings.load().effective_database_url == used
 
 
 def test_a_slash_is_put_behind_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,8 +221,8 @@ def test_the_webhook_makes_sense(monkeypatch: pytest.MonkeyPatch, changes: dict[
 
 
 def test_nothing_listens_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Settings.load(None).listens_on is None
+    assert Settings.load(None).effective_http_port is None
     monkeypatch.setenv("GWEVENT_PUBLIC_URL", "https://gwevent.example.org")
-    assert Settings.load(None).listens_on == 8016
+    assert Settings.load(None).effective_http_port == 8016
     monkeypatch.setenv("GWEVENT_HTTP_PORT", "9000")
-    assert Settings.load(None).listens_on == 9000
+    assert Settings.load(None).effective_http_port == 9000

@@ -36,14 +36,14 @@ def main() -> int:
         verdict = result.verdict
         print(
             f"{result.name:<28}{result.kills:>6}{result.notices:>9}{result.channels:>10}{verdict.messages:>10}"
-            f"{len(verdict.lost):>6}{len(verdict.doubled):>9}{verdict.excused:>9}{result.seconds:>8.0f} s"
-            f"{'  skipped' if result.skipped else '' if result.good else '  NOT PASSED'}",
+            f"{len(verdict.lost):>6}{len(verdict.duplicated):>9}{verdict.excused:>9}{result.seconds:>8.0f} s"
+            f"{'  skipped' if result.skipped else '' if result.passed else '  NOT PASSED'}",
             flush=True,
         )
         for sentence in [
             *verdict.lost[:10],
-            *verdict.doubled[:10],
-            *filter(None, [result.broken, result.skipped]),
+            *verdict.duplicated[:10],
+            *filter(None, [result.error, result.skipped]),
         ]:
             print(f"    {sentence}", flush=True)
 
@@ -59,12 +59,12 @@ def main() -> int:
     for result in run_cases(names, folder, seed, chosen.jobs):
         tell(result)
         results.append(result)
-    bad = [result.name for result in results if not result.good]
+    bad = [result.name for result in results if not result.passed]
     totals = [sum(r.kills for r in results), sum(r.notices for r in results)]
     print(
         f"{len(results)} cases, {totals[0]} kills, {totals[1]} notices, "
         f"{sum(len(r.verdict.lost) for r in results)} lost, "
-        f"{sum(len(r.verdict.doubled) for r in results)} doubled without excuse, "
+        f"{sum(len(r.verdict.duplicated) for r in results)} doubled without excuse, "
         f"{time.monotonic() - began:.0f} s; seed {seed}."
     )
     if bad:

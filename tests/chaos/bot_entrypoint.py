@@ -45,18 +45,18 @@ class BotTuning:
 
     channel_pause: float = 0.02
     slack_timeout: float = 15.0
-    longest_wait: float = 2.0
+    max_wait: float = 2.0
     ping_every: float = 1.0
     stuck_after: float = 3.0
     clock: str = ""
     """A file that holds by how many seconds the machine's clock is wrong."""
-    narrow: str = ""
+    full_marker: str = ""
     """A file that makes the database full while it exists."""
     drawing_timeout: float = 30.0
     descriptors: int = 0
     """How many the bot may have open when it starts; 0 for what the system gives."""
 
-    def variable(self) -> dict[str, str]:
+    def to_environment(self) -> dict[str, str]:
         """What a bot's environment needs to know of it."""
         return {TUNING_VARIABLE: json.dumps(asdict(self))}
 
@@ -70,16 +70,16 @@ def run(environment: dict[str, str], folder: str, log: str, step: str | None, co
 def apply_tuning(habits: BotTuning) -> None:
     """Put the habits where the bot has its own."""
     timing = HopskotchTiming(
-        first_retry=0.2,
-        longest_retry=habits.longest_wait,
-        look_every=0.5,
-        look_timeout=2.0,
-        stuck_after=habits.stuck_after,
+        first_backoff_s=0.2,
+        max_backoff_s=habits.max_wait,
+        watermark_interval_s=0.5,
+        query_timeout_s=2.0,
+        stuck_timeout_s=habits.stuck_after,
     )
-    patch(bot.slack.gateway, "MAX_BACKOFF_S", habits.longest_wait)
-    patch(bot.delivery.worker, "MAX_BACKOFF_S", habits.longest_wait)
-    patch(bot.store.channels.change_log, "MIN_POST_INTERVAL", timedelta(seconds=habits.longest_wait))
-    whole_again = (timedelta(seconds=0.2), timedelta(seconds=habits.longest_wait))
+    patch(bot.slack.gateway, "MAX_BACKOFF_S", habits.max_wait)
+    patch(bot.delivery.worker, "MAX_BACKOFF_S", habits.max_wait)
+    patch(bot.store.channels.change_log, "MIN_POST_INTERVAL", timedelta(seconds=habits.max_wait))
+    whole_again = (timedelta(seconds=0.2), timedelta(seconds=habits.max_wait))
     patch(bot.delivery.degraded_messages, "RESTORE_DELAYS", whole_again)
     patch(
         Factory,
@@ -107,8 +107,8 @@ def apply_tuning(habits: BotTuning) -> None:
         patch(bot.app.startup, "raise_descriptor_limit", lambda: habits.descriptors)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (habits.descriptors, hard))
-    if habits.narrow:
-        event.listen(Engine, "begin", functools.partial(_limit_pages, Path(habits.narrow)))
+    if habits.full_marker:
+        event.listen(Engine, "begin", functools.partial(_limit_pages, Path(habits.full_marker)))
     _stall_on_signal()
 
 

@@ -23,10 +23,10 @@ class ControllableBroker(BrokerProcess):
         )
         self.address = self._read()
         for topic in self._topics:
-            self.tell("create", topic)
+            self.send_command("create", topic)
         return self
 
-    def tell(self, *order: str) -> None:
+    def send_command(self, *order: str) -> None:
         """Give an order and wait until it is done."""
         assert self._process is not None and self._process.stdin is not None
         self._process.stdin.write(" ".join(order) + "\n")

@@ -41,14 +41,14 @@ class Verdict:
 
     messages: int = 0
     lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
+    duplicated: list[str] = field(default_factory=list)
     excused: int = 0
     """Messages too many, each of which Slack posted while nobody was left to learn of it."""
 
     @property
-    def good(self) -> bool:
+    def passed(self) -> bool:
         """Nothing is lost, and nothing doubled without excuse."""
-        return not (self.lost or self.doubled)
+        return not (self.lost or self.duplicated)
 
 
 def is_side_message(message: Mapping[str, Any]) -> bool:
@@ -96,7 +96,7 @@ def check_messages(
         for said in messages:
             by_event[said.superevent_id].append(said)
         for name in by_event.keys() - events.keys():
-            verdict.doubled.append(f"{channel}: {name} was never published")
+            verdict.duplicated.append(f"{channel}: {name} was never published")
         for name, kinds in events.items():
             _check_event(
                 verdict, f"{channel} {name}", kinds, by_event[name], excused or {}, channel in revived
@@ -132,7 +132,7 @@ def _check_event(
             verdict.lost.append(f"{where}: the reply for notice {number} doesn't say {kind}")
     for number in replies.keys() - set(range(2, len(kinds) + 1)):
         if replies[number]:
-            verdict.doubled.append(f"{where}: a reply for notice {number}")
+            verdict.duplicated.append(f"{where}: a reply for notice {number}")
     _check_surplus(verdict, f"{where}: root", roots, excused)
     for number, found in replies.items():
         _check_surplus(verdict, f"{where}: reply for notice {number}", found, excused)
@@ -149,7 +149,7 @@ def _check_surplus(
     )
     verdict.excused += min(surplus, allowed)
     if surplus > allowed:
-        verdict.doubled.append(f"{what} stands {len(found)} times, {allowed} of them excused")
+        verdict.duplicated.append(f"{what} stands {len(found)} times, {allowed} of them excused")
 
 
 def _times(found: Iterable[AlertMessage]) -> Counter[int]:

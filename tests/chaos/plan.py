@@ -121,15 +121,15 @@ class CaseResult:
     notices: int = 0
     channels: int = 0
     verdict: Verdict = field(default_factory=Verdict)
-    broken: str = ""
+    error: str = ""
     """Why it couldn't be judged, or what else it asserts."""
     skipped: str = ""
     """Why it couldn't be played on this machine."""
 
     @property
-    def good(self) -> bool:
+    def passed(self) -> bool:
         """Nothing lost, nothing doubled, nothing broken."""
-        return self.verdict.good and not self.broken
+        return self.verdict.passed and not self.error
 
 
 async def run_case(name: str, case: Case, folder: Path, seed: int) -> CaseResult:
@@ -140,7 +140,7 @@ async def run_case(name: str, case: Case, folder: Path, seed: int) -> CaseResult
         verdict = Verdict()
         try:
             await case(chaos)
-            verdict = await chaos.verdict()
+            verdict = await chaos.check()
         except CaseUnsupported as reason:
             skipped = str(reason)
         except CASE_ERRORS as error:
@@ -150,10 +150,10 @@ async def run_case(name: str, case: Case, folder: Path, seed: int) -> CaseResult
             seed=seed,
             seconds=time.monotonic() - began,
             kills=chaos.kills,
-            notices=chaos.story.told,
+            notices=chaos.notice_generator.count,
             channels=len(chaos.channels),
             verdict=verdict,
-            broken=broken,
+            error=broken,
             skipped=skipped,
         )
 

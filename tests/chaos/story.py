@@ -25,58 +25,58 @@ REAL_FRACTION = 0.04
 class NoticeGenerator:
     """Notices in the order of their publishing; the same seed tells the same story."""
 
-    chance: random.Random
+    rng: random.Random
     events: dict[str, list[str]] = field(default_factory=dict)
     """Alert types published so far, by superevent id; the n-th is the event's notice n."""
-    mapped: float = MAP_FRACTION
+    map_fraction: float = MAP_FRACTION
     """The share of mocks' notices with a map."""
-    _begun: int = 0
-    _ahead: dict[str, list[str]] = field(default_factory=dict)
+    _event_count: int = 0
+    _upcoming: dict[str, list[str]] = field(default_factory=dict)
     _now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
-    def told(self) -> int:
+    def count(self) -> int:
         """How many notices were made."""
         return sum(map(len, self.events.values()))
 
-    def go_on(self, count: int) -> list[bytes]:
+    def next_notices(self, count: int) -> list[bytes]:
         """The next notices."""
         return [self._next() for _ in range(count)]
 
-    def alert(self) -> tuple[str, bytes]:
+    def new_real_event(self) -> tuple[str, bytes]:
         """The id of a new real event and its first notice."""
-        self._begun += 1
-        name = f"S{self._now:%y%m%d}{_letters(self._begun)}"
-        self._ahead[name] = [PRELIMINARY, UPDATE]
+        self._event_count += 1
+        name = f"S{self._now:%y%m%d}{_letters(self._event_count)}"
+        self._upcoming[name] = [PRELIMINARY, UPDATE]
         return name, self._notice(name)
 
     def _next(self) -> bytes:
-        while len(self._ahead) < ACTIVE_EVENTS:
-            self._begin()
-        return self._notice(self.chance.choice(list(self._ahead)))
+        while len(self._upcoming) < ACTIVE_EVENTS:
+            self._begin_event()
+        return self._notice(self.rng.choice(list(self._upcoming)))
 
     def _notice(self, name: str) -> bytes:
-        kind = self._ahead[name].pop(0)
-        if not self._ahead[name]:
-            del self._ahead[name]
+        kind = self._upcoming[name].pop(0)
+        if not self._upcoming[name]:
+            del self._upcoming[name]
         told = self.events.setdefault(name, [])
         record = bbh_record(name, kind, after=len(told), now=self._now)
         if kind == RETRACTION:
             record["event"] = None
-        elif self.chance.random() >= (self.mapped if name.startswith("M") else 0.5):
+        elif self.rng.random() >= (self.map_fraction if name.startswith("M") else 0.5):
             record["event"]["skymap"] = None
         told.append(kind)
         return to_avro(record)
 
-    def _begin(self) -> None:
-        self._begun += 1
+    def _begin_event(self) -> None:
+        self._event_count += 1
         name = (
-            "S" if self.chance.random() < REAL_FRACTION else "MS"
-        ) + f"{self._now:%y%m%d}{_letters(self._begun)}"
-        kinds = [*self.chance.choice(STAGES), INITIAL, UPDATE, UPDATE][: self.chance.randint(1, 5)]
-        if self.chance.random() < RETRACTED_FRACTION:
+            "S" if self.rng.random() < REAL_FRACTION else "MS"
+        ) + f"{self._now:%y%m%d}{_letters(self._event_count)}"
+        kinds = [*self.rng.choice(STAGES), INITIAL, UPDATE, UPDATE][: self.rng.randint(1, 5)]
+        if self.rng.random() < RETRACTED_FRACTION:
             kinds.append(RETRACTION)
-        self._ahead[name] = kinds
+        self._upcoming[name] = kinds
 
 
 def _letters(number: int) -> str:

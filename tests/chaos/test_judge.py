@@ -25,7 +25,7 @@ COMPLETE_CHANNEL = [root(), reply(2), reply(3)]
 
 def test_a_whole_channel_is_good() -> None:
     verdict = check_messages({EVENT: KINDS}, {"C1": COMPLETE_CHANNEL, "C2": COMPLETE_CHANNEL})
-    assert verdict.good
+    assert verdict.passed
     assert verdict.messages == 6
 
 
@@ -52,37 +52,39 @@ def test_what_is_missing_is_lost(held: Sequence[AlertMessage], what: str) -> Non
 def test_surplus_message_counts_as_duplicate(extra: AlertMessage) -> None:
     verdict = check_messages({EVENT: KINDS}, {"C1": [*COMPLETE_CHANNEL, extra]})
     assert not verdict.lost
-    assert len(verdict.doubled) == 1
+    assert len(verdict.duplicated) == 1
 
 
 def test_an_event_that_nobody_published() -> None:
     stray = AlertMessage("BBH · UPDATE · MS240101zz", "MS240101zz", 1, False, 9)
-    assert check_messages({EVENT: KINDS}, {"C1": [*COMPLETE_CHANNEL, stray]}).doubled
+    assert check_messages({EVENT: KINDS}, {"C1": [*COMPLETE_CHANNEL, stray]}).duplicated
 
 
 def test_a_post_at_the_moment_of_a_kill_is_excused_so_often_and_no_more() -> None:
     twice = [*COMPLETE_CHANNEL, reply(2)]
     verdict = check_messages({EVENT: KINDS}, {"C1": twice}, excused={2: 1})
-    assert verdict.good and verdict.excused == 1
-    assert not check_messages({EVENT: KINDS}, {"C1": [*twice, reply(2)]}, excused={2: 1}).good
-    assert not check_messages({EVENT: KINDS}, {"C1": [*COMPLETE_CHANNEL, reply(2, 9)]}, excused={2: 1}).good
+    assert verdict.passed and verdict.excused == 1
+    assert not check_messages({EVENT: KINDS}, {"C1": [*twice, reply(2)]}, excused={2: 1}).passed
+    assert not check_messages({EVENT: KINDS}, {"C1": [*COMPLETE_CHANNEL, reply(2, 9)]}, excused={2: 1}).passed
 
 
 def test_an_orphan_root_may_stay_behind_where_it_is_excused() -> None:
     held = [root("PRELIMINARY", 1), *COMPLETE_CHANNEL]
-    assert check_messages({EVENT: KINDS}, {"C1": held}, excused={1: 1}).good
-    assert not check_messages({EVENT: KINDS}, {"C1": held}).good
+    assert check_messages({EVENT: KINDS}, {"C1": held}, excused={1: 1}).passed
+    assert not check_messages({EVENT: KINDS}, {"C1": held}).passed
 
 
 def test_a_revived_channel_has_the_state_without_every_reply() -> None:
-    assert check_messages({EVENT: KINDS}, {"C1": [root()]}, revived={"C1"}).good
-    assert not check_messages({EVENT: KINDS}, {"C1": []}, revived={"C1"}).good
-    assert not check_messages({EVENT: KINDS}, {"C1": [root()]}).good
+    assert check_messages({EVENT: KINDS}, {"C1": [root()]}, revived={"C1"}).passed
+    assert not check_messages({EVENT: KINDS}, {"C1": []}, revived={"C1"}).passed
+    assert not check_messages({EVENT: KINDS}, {"C1": [root()]}).passed
 
 
 def test_event_retracted_before_its_root_needs_no_message() -> None:
     kinds = ("PRELIMINARY", "RETRACTION")
-    assert check_messages({EVENT: kinds}, {"C1": []}).good
-    assert not check_messages({EVENT: kinds}, {"C1": [root("PRELIMINARY", 1)]}).good
+    assert check_messages({EVENT: kinds}, {"C1": []}).passed
+    assert not check_messages({EVENT: kinds}, {"C1": [root("PRELIMINARY", 1)]}).passed
     gone = [AlertMessage(f"MOCK RETRACTED · {EVENT}", EVENT, 2, False, 1)]
-    assert check_messages({EVENT: kinds}, {"C1": [*gone, AlertMessage("RETRACTED", EVENT, 2, True, 2)]}).good
+    assert check_messages(
+        {EVENT: kinds}, {"C1": [*gone, AlertMessage("RETRACTED", EVENT, 2, True, 2)]}
+    ).passed

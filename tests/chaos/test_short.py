@@ -25,4 +25,4 @@ SEED = 1
 )
 async def test_short_chaos_cases_lose_no_alert(tmp_path: Path, name: str, case: Case) -> None:
     result = await run_case(name, case, tmp_path, SEED)
-    assert result.good, result
+    assert result.passed, result

@@ -49,12 +49,12 @@ class CaseUnsupported(RuntimeError):
 class ChaosHarness:
     """One case's world."""
 
-    world: LocalDeployment
+    deployment: LocalDeployment
     broker: ControllableBroker
-    chance: random.Random
-    story: NoticeGenerator
-    habits: BotTuning
-    ends: ExitStack
+    rng: random.Random
+    notice_generator: NoticeGenerator
+    tuning: BotTuning
+    exit_stack: ExitStack
     """What a case opened for itself, closed after the verdict."""
     channels: list[str] = field(default_factory=list)
     revived: set[str] = field(default_factory=set)
@@ -68,16 +68,16 @@ class ChaosHarness:
     @property
     def local_slack(self) -> LocalSlack:
         """The local Slack."""
-        return self.world.local_slack
+        return self.deployment.local_slack
 
     @property
     def bot(self) -> BotProcess:
         """The bot that was started last."""
-        return self.world.processes[-1]
+        return self.deployment.processes[-1]
 
     def set_clock(self, wrong_by: int) -> None:
         """Make the bot's clock wrong by so many seconds, from now on."""
-        write_clock(Path(self.habits.clock), wrong_by)
+        write_clock(Path(self.tuning.clock), wrong_by)
 
     def grant_history(self) -> None:
         """Let the bot look whether what it is in doubt about stands in a channel."""
@@ -88,7 +88,7 @@ class ChaosHarness:
         """New channels with a subscription in force, to everything if nothing else is said."""
         names = [f"gw-{len(self.channels) + number}" for number in range(count)]
         new = [self.local_slack.add_channel(name, private=private) for name in names]
-        async with open_factory(self.world.settings()) as factory:
+        async with open_factory(self.deployment.settings()) as factory:
             for channel in new:
                 await factory.subscriptions.add_confirmed(
                     self.local_slack.team_id,
@@ -102,11 +102,11 @@ class ChaosHarness:
 
     async def publish(self, count: int, *, times: int = 1, topic: str = TOPIC) -> None:
         """Publish the story's next notices, each `times` times."""
-        await self._publish(self.story.go_on(count), times=times, topic=topic)
+        await self._publish(self.notice_generator.next_notices(count), times=times, topic=topic)
 
     async def publish_alert(self) -> str:
         """Publish the first notice of a new real event; return its id."""
-        name, body = self.story.alert()
+        name, body = self.notice_generator.new_real_event()
         await self._publish([body])
         return name
 
@@ -121,17 +121,23 @@ class ChaosHarness:
 
     def start(self, step: str | None = None, command: str | None = None, **changes: str | None) -> BotProcess:
         """Start a bot with this case's habits: `gwevent run`, or another command."""
-        return self.world.live(bot_entrypoint.run, step, {**self.habits.variable(), **changes}, command)
+        return self.deployment.start_entrypoint(
+            bot_entrypoint.run, step, {**self.tuning.to_environment(), **changes}, command
+        )
 
     async def kill(self, bot: BotProcess | None = None) -> None:
         """Kill a bot as a power cut does, and write down what it had under way."""
         bot = bot or self.bot
-        if not bot.ended:
+        if not bot.has_exited:
             os.kill(bot.pid, signal.SIGKILL)
-        await wait_until(lambda: bot.ended, TIMEOUT_S, what="the bot is dead")
-        assert bot.status() == -signal.SIGKILL, f"It ended by itself ({bot.status()}), see {bot.path}"
+        await wait_until(lambda: bot.has_exited, TIMEOUT_S, what="the bot is dead")
+        assert bot.exit_status() == -signal.SIGKILL, (
+            f"It ended by itself ({bot.exit_status()}), see {bot.log_path}"
+        )
         self.kills += 1
-        rows = self.world.outbox("select id from deliveries where state = 'sending' and kind != 'edit'")
+        rows = self.deployment.query_database(
+            "select id from deliveries where state = 'sending' and kind != 'edit'"
+        )
         self.in_flight.update(int(row[0]) for row in rows)
         await self.check_acknowledged()
 
@@ -148,17 +154,17 @@ class ChaosHarness:
             if change.type not in ("message", "message_changed"):
                 return
             left -= 1
-            if left == 0 and not bot.ended:
+            if left == 0 and not bot.has_exited:
                 os.kill(bot.pid, what)
                 sent.set()
-            if left <= 0 or bot.ended:
+            if left <= 0 or bot.has_exited:
                 # The list is being gone through.
-                asyncio.get_running_loop().call_soon(self._unheed, heed)
+                asyncio.get_running_loop().call_soon(self._remove_listener, heed)
 
         self.local_slack.workspace.listeners.append(heed)
         return sent
 
-    def _unheed(self, heed: Callable[[Change], None]) -> None:
+    def _remove_listener(self, heed: Callable[[Change], None]) -> None:
         if heed in self.local_slack.workspace.listeners:
             self.local_slack.workspace.listeners.remove(heed)
 
@@ -166,58 +172,61 @@ class ChaosHarness:
         """Law 3: what is acknowledged is stored."""
         acknowledged = await asyncio.to_thread(self.broker.committed, GROUP, TOPIC)
         notices = len({body for offset, body in self.offsets.items() if offset < acknowledged})
-        stored = self.world.stored()
+        stored = self.deployment.stored_count()
         assert notices <= stored, f"{notices} notices are acknowledged, {stored} stored"
 
-    async def until(self, condition: Callable[[], object], what: str) -> None:
+    async def wait_until(self, condition: Callable[[], object], what: str) -> None:
         """Wait for something, in vain if the bot ends."""
 
         def happened() -> object:
             if found := condition():
                 return found
-            assert not self.bot.ended, f"The bot ended, see {self.bot.path}"
+            assert not self.bot.has_exited, f"The bot ended, see {self.bot.log_path}"
             return None
 
-        await wait_until(happened, TIMEOUT_S, what=f"{what}, see {self.bot.path}")
+        await wait_until(happened, TIMEOUT_S, what=f"{what}, see {self.bot.log_path}")
 
-    async def logged(self, name: str, times: int = 1) -> None:
+    async def wait_until_logged(self, name: str, times: int = 1) -> None:
         """Wait for a line of the bot's log."""
-        await self.until(lambda: len(self.bot.logged(name)) >= times, f"the log says {name}")
+        await self.wait_until(lambda: len(self.bot.logged_events(name)) >= times, f"the log says {name}")
 
-    async def ready(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Wait until the bot reads the broker and is connected to Slack."""
-        await self.logged("connected")
-        await self.logged("socket_mode_connected")
+        await self.wait_until_logged("connected")
+        await self.wait_until_logged("socket_mode_connected")
 
-    async def stored(self) -> None:
+    async def wait_until_stored(self) -> None:
         """Wait until all that was published is stored."""
-        await self.until(
-            lambda: self.world.stored() >= self.story.told, f"{self.story.told} notices are stored"
+        await self.wait_until(
+            lambda: self.deployment.stored_count() >= self.notice_generator.count,
+            f"{self.notice_generator.count} notices are stored",
         )
 
-    async def settled(self) -> None:
+    async def wait_until_delivered(self) -> None:
         """Wait until all that was published is stored and delivered."""
-        await self.stored()
-        await self.until(lambda: not self.world.waiting(), "no delivery waits")
+        await self.wait_until_stored()
+        await self.wait_until(lambda: not self.deployment.pending_count(), "no delivery waits")
 
-    async def answers(self, words: str = "help", says: str = "subscribe") -> None:
+    async def wait_for_command(self, words: str = "help", says: str = "subscribe") -> None:
         """Ask in Slack, and wait for the answer."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             asked = await self.local_slack.command("/gwevent", words, channel=self.channels[0])
             try:
-                assert says in message_text(await asked.answer(10.0))
+                assert says in message_text(await asked.wait_for_answer(10.0))
                 return
             except TimeoutError:
-                assert time.monotonic() < deadline, f"no answer in Slack, see {self.bot.path}"
+                assert time.monotonic() < deadline, f"no answer in Slack, see {self.bot.log_path}"
 
-    async def verdict(self) -> Verdict:
+    async def check(self) -> Verdict:
         """What the channels hold, judged; and that nothing was acknowledged but not stored."""
         await self.check_acknowledged()
-        excused = Counter[int]() if self.has_history else self.in_flight + self._cut()
-        return check_messages(self.story.events, self.held(), excused=excused, revived=self.revived)
+        excused = Counter[int]() if self.has_history else self.in_flight + self._unconfirmed_posts()
+        return check_messages(
+            self.notice_generator.events, self.messages_by_channel(), excused=excused, revived=self.revived
+        )
 
-    def _cut(self) -> Counter[int]:
+    def _unconfirmed_posts(self) -> Counter[int]:
         """How often Slack did a post and didn't say so, or not where it stands, by delivery id."""
         return Counter(
             int(call.args["metadata"]["event_payload"]["delivery_id"])
@@ -232,11 +241,11 @@ class ChaosHarness:
         """Whether the bot may read back what it posted."""
         return set(HISTORY_SCOPES) <= self.local_slack.workspace.scopes
 
-    def held(self) -> dict[str, list[AlertMessage]]:
+    def messages_by_channel(self) -> dict[str, list[AlertMessage]]:
         """What stands in each channel."""
-        return {channel: self._held(channel) for channel in self.channels}
+        return {channel: self._channel_messages(channel) for channel in self.channels}
 
-    def _held(self, channel: str) -> list[AlertMessage]:
+    def _channel_messages(self, channel: str) -> list[AlertMessage]:
         workspace, found = self.local_slack.find(channel)
         own = (
             m
@@ -249,9 +258,9 @@ class ChaosHarness:
             if not is_side_message(message)
         ]
 
-    def problems(self) -> dict[str, str]:
+    def channel_problems(self) -> dict[str, str]:
         """Channels marked as out of reach, with Slack's word for why."""
-        return dict(self.world.outbox("select channel_id, problem from channels"))
+        return dict(self.deployment.query_database("select channel_id, problem from channels"))
 
 
 def write_clock(clock: Path, wrong_by: int) -> None:
@@ -278,7 +287,7 @@ async def open_chaos_harness(
     folder.mkdir(parents=True, exist_ok=True)
     clock = folder / "clock"
     write_clock(clock, 0)
-    habits = BotTuning(clock=str(clock), narrow=str(folder / "full"))
+    habits = BotTuning(clock=str(clock), full_marker=str(folder / "full"))
     with ExitStack() as ends, ControllableBroker(topics) as broker:
         try:
             async with open_deployment(folder, broker=broker) as world:

@@ -36,7 +36,7 @@ async def test_300_channels_end_in_the_newest_state(tmp_path: Path) -> None:
         LocalSlack(limits=True, minute=MINUTE) as local_slack,
         open_app_harness(tmp_path, local_slack, clock=Clock(runs=True), channel_pause_s=1.0) as desk,
     ):
-        channels = await desk.subscribed(300)
+        channels = await desk.create_subscribed_channels(300)
         await receive(desk, avro())
         await wait_until(
             lambda: all(desk.local_slack.messages(c) for c in channels), what="every root stands"
@@ -58,7 +58,7 @@ async def test_300_channels_end_in_the_newest_state(tmp_path: Path) -> None:
         )
         behind = [c for c in channels if "INITIAL" not in header(desk.roots(c)[0])]
         assert len(behind) > 100, "most edits are still to come"
-        await desk.done()
+        await desk.wait_until_delivered()
 
         for channel in channels:
             first, other = desk.roots(channel)
@@ -87,7 +87,7 @@ async def test_a_retractions_edits_come_before_others(tmp_path: Path) -> None:
         LocalSlack(limits=True, minute=MINUTE) as local_slack,
         open_app_harness(tmp_path, local_slack, clock=Clock(runs=True), channel_pause_s=0.0) as desk,
     ):
-        many = await desk.subscribed(120)
+        many = await desk.create_subscribed_channels(120)
         few = [local_slack.add_channel(f"few-{n}") for n in range(40)]
         for channel in few:
             await desk.subscribe(channel, "Burst")
@@ -102,7 +102,7 @@ async def test_a_retractions_edits_come_before_others(tmp_path: Path) -> None:
         )
         before = len([c for c in desk.calls("chat.update") if c.outcome == "ok"])
         await receive(desk, avro(RETRACTION, 30, name=OTHER))
-        await desk.done()
+        await desk.wait_until_delivered()
         later = [c for c in desk.calls("chat.update") if c.outcome == "ok"][before:]
         retracted = [n for n, c in enumerate(later) if "RETRACTED" in c.args["text"]]
         assert len(retracted) == 40

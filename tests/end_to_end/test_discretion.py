@@ -51,19 +51,21 @@ async def test_logs_leak_nothing_and_no_link_is_fetched(world: LocalDeployment) 
         notice = bbh_record("S240101a", "PRELIMINARY")
         notice["urls"] = {name: f"{trap.url}/{name}" for name in ("gracedb", "skymap", "combined_skymap")}
         notice |= {"$schema": f"{trap.url}/schema", "logo": f"{trap.url}/logo.png"}
-        bot = world.fork(GWEVENT_LOG_LEVEL="DEBUG", GWEVENT_MOCK_PICTURES="true")
-        await bot.ready()
+        bot = world.start_forked(GWEVENT_LOG_LEVEL="DEBUG", GWEVENT_MOCK_PICTURES="true")
+        await bot.wait_until_ready()
         # hop would fetch what such a message names, if it were let.
         await asyncio.to_thread(produce, world.broker, f'{{"url": "{trap.url}/x"}}'.encode(), b"external")
         await world.publish(
             to_avro(notice), to_json(bbh_record("S240101a", "INITIAL", 60)), to_json(notice)[:9_000]
         )
-        await world.delivered(2)
+        await world.wait_until_delivered(2)
         quarantined = "select count(*) from quarantine"
-        await wait_until(lambda: world.outbox(quarantined) == [(2,)], what="two payloads are quarantined")
+        await wait_until(
+            lambda: world.query_database(quarantined) == [(2,)], what="two payloads are quarantined"
+        )
         for words in ("help", "status", "latest", TYPED, f"subscribe {TYPED}", f"S240101a {TYPED}"):
             done = await local_slack.command("/gwevent", words, channel=channel)
-            await done.answer(60)
+            await done.wait_for_answer(60)
         seen = len(local_slack.ephemerals(channel))
         await local_slack.say(f"@gwevent {TYPED}", channel)
         await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) > seen, 60)
@@ -71,12 +73,12 @@ async def test_logs_leak_nothing_and_no_link_is_fetched(world: LocalDeployment) 
         local_slack.fail("chat.postMessage", error="internal_error")
         await local_slack.close_sockets(abort=True)
         await world.publish(to_avro(bbh_record("S240101b", "PRELIMINARY")))
-        await world.delivered(3)
+        await world.wait_until_delivered(3)
         assert await bot.terminate() == 0
         assert trap.calls == 0, "an address in a message was called"
-    said = bot.text
-    assert bot.logged("notice_stored") and bot.logged("payload_quarantined")
-    for line in bot.logged("notice_stored"):
+    said = bot.stderr
+    assert bot.logged_events("notice_stored") and bot.logged_events("payload_quarantined")
+    for line in bot.logged_events("notice_stored"):
         assert line["superevent_id"].startswith("S240101") and line["alert_type"] and line["level"] == "info"
     for secret in (local_slack.bot_token, local_slack.app_token, TYPED):
         assert secret not in said

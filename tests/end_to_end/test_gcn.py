@@ -27,14 +27,14 @@ async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
         async with open_deployment(tmp_path) as world:
             channel = world.local_slack.add_channel("gw")
             await world.subscribe(channel, "all circulars")
-            bot = world.fork(GWEVENT_SOURCES="hopskotch,gcn", GWEVENT_GCN_BROKER=gcn.address)
-            await bot.ready()
+            bot = world.start_forked(GWEVENT_SOURCES="hopskotch,gcn", GWEVENT_GCN_BROKER=gcn.address)
+            await bot.wait_until_ready()
             first, second = (bbh_record(name, "PRELIMINARY") for name in ("S240101a", "S240101b"))
             await world.publish(to_avro(first))
             await publish(TOPIC, to_json(first))
             await publish(TOPIC, to_json(second))
             await world.publish(to_avro(second))
-            await world.delivered(2)
+            await world.wait_until_delivered(2)
             said = circular(subject="S240101b: a candidate", eventId=None, createdOn=time.time() * 1000)
             await publish("gcn.circulars", said)
             await wait_until(
@@ -43,7 +43,9 @@ async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
             )
             (link,) = [m for m in world.local_slack.messages(channel) if "45640" in message_text(m)]
             assert link["thread_ts"] == world.roots(channel, "S240101b")[0]["ts"]
-            await wait_until(lambda: bot.logged("notice_repeated"), what="the other broker's is recognised")
+            await wait_until(
+                lambda: bot.logged_events("notice_repeated"), what="the other broker's is recognised"
+            )
             for name in ("S240101a", "S240101b"):
                 assert len(world.roots(channel, name)) == 1
             told = ""
@@ -51,6 +53,6 @@ async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
                 while "heartbeat" not in told:
                     await publish("gcn.heartbeat", b"{}")
                     asked = await world.local_slack.command("/gwevent", "status", channel=channel)
-                    told = message_text(await asked.answer(TIMEOUT_S))
+                    told = message_text(await asked.wait_for_answer(TIMEOUT_S))
                     await asyncio.sleep(1.0)
             assert "hopskotch" in told.casefold() and "gcn" in told.casefold()

@@ -47,21 +47,21 @@ HISTORY = ("channels:history", "groups:history")
 
 
 async def run_until_crash(world: LocalDeployment, channel: str, step: str) -> None:
-    bot = world.fork(step)
+    bot = world.start_forked(step)
     await world.publish(avro_bbh(EVENT, "PRELIMINARY"))
     await wait_until(
-        lambda: bot.ended or (world.roots(channel) and not world.waiting()), what="root or death"
+        lambda: bot.has_exited or (world.roots(channel) and not world.pending_count()), what="root or death"
     )
     await world.publish(avro_bbh(EVENT, "INITIAL", after=60))
-    assert await bot.end() == -9, bot.text
+    assert await bot.wait_for_exit() == -9, bot.stderr
 
 
 async def restart_and_finish(world: LocalDeployment, notices: int) -> None:
     """Start again, as it is, and let it finish; it ends in good order."""
-    bot = world.fork()
-    await world.delivered(notices)
-    assert await bot.terminate() == 0, bot.text
-    complaints = [line for line in bot.log if line["level"] in ("error", "critical")]
+    bot = world.start_forked()
+    await world.wait_until_delivered(notices)
+    assert await bot.terminate() == 0, bot.stderr
+    complaints = [line for line in bot.log_records if line["level"] in ("error", "critical")]
     assert complaints == []
 
 
@@ -107,18 +107,18 @@ async def test_a_kill_at_any_moment(world: LocalDeployment, seed: int, history: 
     in_flight: Counter[str] = Counter()
     for life, kind in enumerate(("PRELIMINARY", "INITIAL", "UPDATE")):
         await world.publish(*(avro_bbh(name, kind, after=60 * life) for name in events))
-        bot = world.fork()
-        await bot.until_logged("source_starts")
+        bot = world.start_forked()
+        await bot.wait_until_logged("source_starts")
         await asyncio.sleep(chance.uniform(0.0, 2.5))
         await bot.kill()
         sending = "select channel_id from deliveries where state = 'sending' and kind != 'edit'"
-        in_flight.update(channel for (channel,) in world.outbox(sending))
+        in_flight.update(channel for (channel,) in world.query_database(sending))
     await restart_and_finish(world, notices=6)
 
     for channel in channels:
         # A root that waits when a further notice is stored says all of them: it needs no reply to each.
         planned = "select count(*) from deliveries where channel_id = ? and kind in ('root', 'reply')"
-        wanted = world.outbox(planned.replace("?", f"'{channel}'"))[0][0]
+        wanted = world.query_database(planned.replace("?", f"'{channel}'"))[0][0]
         surplus = len(world.local_slack.messages(channel)) - wanted
         assert 0 <= surplus <= (0 if history else in_flight[channel])
         for name in events:

@@ -27,14 +27,14 @@ async def test_crash_neither_loses_nor_repeats_mention(world: LocalDeployment, s
         world.local_slack.grant(scope)
     channel = world.local_slack.add_channel("gw-cbc")
     await world.subscribe(channel, "CBC notify @here")
-    bot = world.fork(step)
+    bot = world.start_forked(step)
     await world.publish(avro_bbh(EVENT, "PRELIMINARY"))
     await wait_until(
-        lambda: bot.ended or (world.roots(channel) and not world.waiting()), what="root or death"
+        lambda: bot.has_exited or (world.roots(channel) and not world.pending_count()), what="root or death"
     )
-    if bot.ended:
-        world.fork()
-        await world.delivered(1)
+    if bot.has_exited:
+        world.start_forked()
+        await world.wait_until_delivered(1)
         posted = [
             c for c in world.local_slack.calls if c.method == "chat.postMessage" and HERE in c.args["text"]
         ]
@@ -43,9 +43,9 @@ async def test_crash_neither_loses_nor_repeats_mention(world: LocalDeployment, s
     else:
         assert len(mentions(world, channel)) == 1
         await world.publish(retraction())
-        assert await bot.end() == -9, bot.text
-        world.fork()
-    await world.delivered(2)
+        assert await bot.wait_for_exit() == -9, bot.stderr
+        world.start_forked()
+    await world.wait_until_delivered(2)
     (down,) = mentions(world, channel)
     assert "Stand down" in down, "and the root's, edited, mentions nobody any more"
     edits = [str(c.args) for c in world.local_slack.calls if c.method == "chat.update"]

@@ -89,14 +89,15 @@ async def test_real_notices_end_in_the_golden_states(
     channels = {words: world.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
     for words, channel in channels.items():
         await world.subscribe(channel, words)
-    bot = world.fork(GWEVENT_MAX_AGE_HOURS=LONG_AGO, GWEVENT_MOCK_PICTURES="false")
+    bot = world.start_forked(GWEVENT_MAX_AGE_HOURS=LONG_AGO, GWEVENT_MOCK_PICTURES="false")
     world.local_slack.ungrant("files:write")
-    await bot.ready()
+    await bot.wait_until_ready()
     for count, body in enumerate(real_notices(shared_notices), start=1):
         await world.publish(*[body] * times)
-        await world.delivered(count)
+        await world.wait_until_delivered(count)
     await wait_until(
-        lambda: len(bot.logged("notice_repeated")) == (times - 1) * len(REAL_NAMES), what="repeats are known"
+        lambda: len(bot.logged_events("notice_repeated")) == (times - 1) * len(REAL_NAMES),
+        what="repeats are known",
     )
     for words, channel in channels.items():
         check_golden(
@@ -111,10 +112,10 @@ async def test_made_notices_end_in_the_golden_states(desk: AppHarness, times: in
     for words, channel in channels.items():
         await desk.subscribe(channel, words)
     for body in synthetic_notices():
-        await desk.take(body)
+        await desk.ingest(body)
         for _ in range(times - 1):
             await desk.pipeline.handle(body, ORIGIN)
-        await desk.done()
+        await desk.wait_until_delivered()
     for words, channel in channels.items():
         check_golden(
             f"made-{words.replace(' ', '-').lower()}", transcript(desk.local_slack.messages(channel))
@@ -136,19 +137,19 @@ class EventHistory:
     """Which of them, from 0, found the event no longer or not yet retracted, and opened the root."""
 
     def add(self, notice: Notice) -> None:
-        self.times.append((notice.time_created, notice.retraction))
+        self.times.append((notice.time_created, notice.is_retraction))
         if self.opener is None and not max(self.times)[1]:
             self.opener = len(self.times) - 1
 
 
 async def ingest_all(desk: AppHarness, bodies: Sequence[bytes]) -> tuple[list[Json], dict[str, EventHistory]]:
     """Have notices come in this order; the channel's messages, and what came of each event."""
-    (channel,) = await desk.subscribed(words="all mock lowsig")
+    (channel,) = await desk.create_subscribed_channels(words="all mock lowsig")
     came: defaultdict[str, EventHistory] = defaultdict(EventHistory)
     for body in bodies:
         notice = await asyncio.to_thread(decode, body)
         came[notice.superevent_id].add(notice)
-        await desk.take(body)
+        await desk.ingest(body)
     return desk.local_slack.messages(channel), came
 
 
@@ -190,20 +191,20 @@ async def test_shuffled_made_notices_end_in_the_same_roots(tmp_path: Path, seed:
 
 
 async def test_a_late_notice_never_rolls_the_root_back(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
-    await desk.take(avro("INITIAL", 20, far=1e-12))
+    (channel,) = await desk.create_subscribed_channels()
+    await desk.ingest(avro("INITIAL", 20, far=1e-12))
     before = plain_text(desk.root(channel))
-    desk.clock.forward(minutes=1)
-    await desk.take(avro("PRELIMINARY", 0, far=1e-9))
+    desk.clock.advance(minutes=1)
+    await desk.ingest(avro("PRELIMINARY", 0, far=1e-9))
     (late,) = desk.replies(channel)
     assert "Late: sent" in plain_text(late) and not late["broadcast"]
     assert plain_text(desk.root(channel)) == before.replace("Notice 1 of", "Notice 2 of")
 
 
 async def test_retraction_reaches_channels_that_saw_the_event(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
-    await desk.take(avro())
-    await desk.take(avro(RETRACTION, 30))
+    (channel,) = await desk.create_subscribed_channels()
+    await desk.ingest(avro())
+    await desk.ingest(avro(RETRACTION, 30))
     root, (reply,) = desk.root(channel), desk.replies(channel)
     assert header_text(root).startswith("RETRACTED") and "Was: ~" in str(root["blocks"])
     assert reply["broadcast"] and "RETRACTED" in plain_text(reply)
@@ -211,10 +212,10 @@ async def test_retraction_reaches_channels_that_saw_the_event(desk: AppHarness) 
 
 
 async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
-    await desk.take(avro())
-    await desk.take(avro(RETRACTION, 30))
-    await desk.take(avro("UPDATE", 40))
+    (channel,) = await desk.create_subscribed_channels()
+    await desk.ingest(avro())
+    await desk.ingest(avro(RETRACTION, 30))
+    await desk.ingest(avro("UPDATE", 40))
     _, reply = desk.replies(channel)
     assert "A candidate again" in plain_text(reply) and reply["broadcast"]
     assert "RETRACTED" not in plain_text(desk.root(channel))
@@ -222,25 +223,25 @@ async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(desk: A
 
 
 async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
+    (channel,) = await desk.create_subscribed_channels()
     client = desk.clients.pop(desk.local_slack.team_id)
     assert await desk.pipeline.handle(avro(), ORIGIN)
     assert await desk.pipeline.handle(avro(RETRACTION, 30), ORIGIN)
     desk.clients[desk.local_slack.team_id] = client
-    await desk.done()
+    await desk.wait_until_delivered()
     assert desk.local_slack.messages(channel) == [] and not desk.calls("chat.postMessage")
-    await desk.take(avro("UPDATE", 40))
+    await desk.ingest(avro("UPDATE", 40))
     assert "UPDATE" in header_text(desk.root(channel)), "revived, it is news to who never saw it"
     assert desk.replies(channel) == []
 
 
 async def test_unsubscribed_channel_gets_edits_but_no_replies(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
-    await desk.take(avro())
+    (channel,) = await desk.create_subscribed_channels()
+    await desk.ingest(avro())
     await unsubscribe(desk.factory, channel, team=desk.local_slack.team_id)
-    await desk.done()
-    await desk.take(avro("INITIAL", 20))
-    await desk.take(avro(RETRACTION, 30))
+    await desk.wait_until_delivered()
+    await desk.ingest(avro("INITIAL", 20))
+    await desk.ingest(avro(RETRACTION, 30))
     root, told = desk.roots(channel)
     assert header_text(root).startswith("RETRACTED")
     assert "ended subscription 1" in told["text"], "nobody is unsubscribed in silence"
@@ -249,33 +250,33 @@ async def test_unsubscribed_channel_gets_edits_but_no_replies(desk: AppHarness) 
 
 @pytest.mark.parametrize("replied", [False, True], ids=["alone", "with replies"])
 async def test_a_deleted_root_is_posted_anew_at_the_next_notice(desk: AppHarness, replied: bool) -> None:
-    (channel,) = await desk.subscribed()
-    await desk.take(avro())
+    (channel,) = await desk.create_subscribed_channels()
+    await desk.ingest(avro())
     if replied:
-        await desk.take(avro("PRELIMINARY", 5))
+        await desk.ingest(avro("PRELIMINARY", 5))
     workspace, found = desk.local_slack.find(channel)
     old = desk.root(channel)
     workspace.delete(workspace.message(found, old["ts"]))
     # Neither an observer nor a picture brings it back.
     await desk.factory.observers.toggle(workspace.id, channel, REAL, desk.local_slack.user, desk.clock())
     desk.worker.wake()
-    await desk.done()
+    await desk.wait_until_delivered()
     assert desk.roots(channel) == []
-    await desk.take(avro("INITIAL", 20))
+    await desk.ingest(avro("INITIAL", 20))
     root = desk.root(channel)
     assert root["ts"] != old["ts"] and "INITIAL" in header_text(root)
     assert desk.replies(channel) == []
-    await desk.take(avro("UPDATE", 40))
+    await desk.ingest(avro("UPDATE", 40))
     assert "UPDATE" in header_text(desk.root(channel))
     assert [plain_text(m).count("UPDATE") > 0 for m in desk.replies(channel)] == [True]
 
 
 async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
-    await desk.take(avro())
+    (channel,) = await desk.create_subscribed_channels()
+    await desk.ingest(avro())
     desk.local_slack.fail("chat.update", error="edit_window_closed", times=None)
-    await desk.take(avro("INITIAL", 20))
-    await desk.take(avro("UPDATE", 40))
+    await desk.ingest(avro("INITIAL", 20))
+    await desk.ingest(avro("UPDATE", 40))
     *_, told, last = desk.replies(channel)
     for message, stage in ((told, "INITIAL"), (last, "UPDATE")):
         assert message["broadcast"] and stage in header_text(message)
@@ -284,12 +285,12 @@ async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(desk: App
 
 
 async def test_a_channel_without_threads_gets_plain_messages(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
-    await desk.take(avro())
+    (channel,) = await desk.create_subscribed_channels()
+    await desk.ingest(avro())
     desk.local_slack.fail(
         "chat.postMessage", error="restricted_action_non_threadable_channel", channel=channel
     )
-    await desk.take(avro("INITIAL", 20))
+    await desk.ingest(avro("INITIAL", 20))
     root, plain = desk.roots(channel)
     assert "INITIAL" in header_text(root) and REAL in plain_text(plain) and "INITIAL" in plain_text(plain)
 
@@ -297,7 +298,7 @@ async def test_a_channel_without_threads_gets_plain_messages(desk: AppHarness) -
 async def test_important_replies_are_broadcast_except_for_mocks(desk: AppHarness) -> None:
     turned = {"BNS": 0.03, "NSBH": 0.01, "BBH": 0.95, "Terrestrial": 0.01}
     for name, words in ((REAL, "all"), (f"M{REAL}", "all mock")):
-        (channel,) = await desk.subscribed(words=words)
+        (channel,) = await desk.create_subscribed_channels(words=words)
         for body in (
             avro(name=name),
             avro("PRELIMINARY", 5, name=name),
@@ -307,7 +308,7 @@ async def test_important_replies_are_broadcast_except_for_mocks(desk: AppHarness
             avro(RETRACTION, 40, name=name),
             avro("UPDATE", 50, name=name),
         ):
-            await desk.take(body)
+            await desk.ingest(body)
         (root,) = [m for m in desk.roots(channel) if name in header_text(m).split(" · ")]
         shown = [m["broadcast"] for m in desk.replies(channel, root)]
         wanted = [False, True, False, True, True, True]

@@ -20,13 +20,13 @@ async def test_map_filter_posts_once_despite_crash(world: LocalDeployment, step:
     await world.subscribe(everybody, "all mock")
     await world.subscribe(near, f"CBC near {ra:.3f} {dec:.3f} 5deg mock")
     await world.subscribe(far, f"CBC not near {ra:.3f} {dec:.3f} 5deg mock")
-    dying = world.fork(step, GWEVENT_MOCK_PICTURES="false")
+    dying = world.start_forked(step, GWEVENT_MOCK_PICTURES="false")
     await world.publish(to_avro(ms181101ab(datetime.now(UTC))[1]))
-    assert await dying.end() == -9, dying.text
-    bot = world.fork(GWEVENT_MOCK_PICTURES="false")
+    assert await dying.wait_for_exit() == -9, dying.stderr
+    bot = world.start_forked(GWEVENT_MOCK_PICTURES="false")
     await wait_until(lambda: world.roots(near) and world.roots(everybody), what="the map has decided")
-    await world.delivered(1)
-    assert world.outbox("select * from undecided") == []
+    await world.wait_until_delivered(1)
+    assert world.query_database("select * from undecided") == []
     assert [len(world.local_slack.messages(channel)) for channel in (everybody, near, far)] == [1, 1, 0]
-    assert await bot.terminate() == 0, bot.text
-    assert [line for line in bot.log if line["level"] in ("error", "critical")] == []
+    assert await bot.terminate() == 0, bot.stderr
+    assert [line for line in bot.log_records if line["level"] in ("error", "critical")] == []

@@ -97,7 +97,7 @@ async def local_slack() -> AsyncIterator[LocalSlack]:
 async def desk(
     tmp_path: Path, local_slack: LocalSlack, quick: InstantImageProcess
 ) -> AsyncIterator[AppHarness]:
-    async with open_app_harness(tmp_path, local_slack, draws=real_only, pictures=quick) as made:
+    async with open_app_harness(tmp_path, local_slack, should_draw=real_only, image_process=quick) as made:
         yield made
 
 
@@ -106,7 +106,7 @@ async def wake_until(desk: AppHarness, true: Callable[[], object]) -> None:
 
     def so() -> object:
         desk.worker.wake()
-        desk.drawing.wake()
+        desk.image_worker.wake()
         return true()
 
     await wait_until(so, what="the picture is where it belongs")
@@ -120,9 +120,9 @@ async def receive(desk: AppHarness, *bodies: bytes) -> None:
 async def test_the_picture_comes_by_an_edit_after_the_first_words(
     desk: AppHarness, quick: InstantImageProcess
 ) -> None:
-    one, two = await desk.subscribed(2)
+    one, two = await desk.create_subscribed_channels(2)
     quick.may_go.clear()
-    await desk.take(avro())
+    await desk.ingest(avro())
     assert [shown_alert_type(desk, c) for c in (one, two)] == [None, None]
     assert "picture" not in plain_text(desk.root(one))
     quick.may_go.set()
@@ -135,50 +135,50 @@ async def test_the_picture_comes_by_an_edit_after_the_first_words(
 
 async def test_canary_channel_gets_image_before_others(desk: AppHarness) -> None:
     desk.local_slack.file_server.delay = math.inf
-    channels = await desk.subscribed(5)
+    channels = await desk.create_subscribed_channels(5)
     await receive(desk, avro())
     await wake_until(desk, lambda: any(count_image_edits(desk, c) for c in channels))
     for _ in range(4):
-        await desk.forward(seconds=5)
+        await desk.advance(seconds=5)
     tried = {c: count_image_edits(desk, c) for c in channels}
     (trying,) = [c for c, count in tried.items() if count]
     assert tried[trying] >= 3
     assert all(shown_alert_type(desk, c) is None for c in channels), "the words stand"
     (file,) = desk.local_slack.workspace.files
     desk.local_slack.settle_file(file)
-    await desk.forward(seconds=30)
+    await desk.advance(seconds=30)
     await wake_until(desk, lambda: all(shown_alert_type(desk, c) for c in channels))
-    await desk.done()
+    await desk.wait_until_delivered()
     assert all(count_image_edits(desk, c) == 1 for c in channels if c != trying)
 
 
 async def test_image_never_ready_keeps_text(desk: AppHarness) -> None:
     desk.local_slack.file_server.delay = math.inf
-    one, two = await desk.subscribed(2)
+    one, two = await desk.create_subscribed_channels(2)
     await receive(desk, avro())
     await wake_until(desk, lambda: count_image_edits(desk, one) + count_image_edits(desk, two))
-    desk.clock.forward(seconds=FILE_READY_TIMEOUT.total_seconds() + 1)
-    await desk.done()
+    desk.clock.advance(seconds=FILE_READY_TIMEOUT.total_seconds() + 1)
+    await desk.wait_until_delivered()
     before = count_image_edits(desk, one) + count_image_edits(desk, two)
     (file,) = desk.local_slack.workspace.files
     desk.local_slack.settle_file(file)
-    await desk.forward(minutes=10)
-    await desk.done()
+    await desk.advance(minutes=10)
+    await desk.wait_until_delivered()
     assert count_image_edits(desk, one) + count_image_edits(desk, two) == before
     assert shown_alert_type(desk, one) is None and shown_alert_type(desk, two) is None
 
 
 async def test_edit_waits_for_its_image_only(desk: AppHarness, quick: InstantImageProcess) -> None:
-    one, two = channels = await desk.subscribed(2)
-    await desk.take(avro())
+    one, two = channels = await desk.create_subscribed_channels(2)
+    await desk.ingest(avro())
     await wake_until(desk, lambda: shown_alert_type(desk, one) and shown_alert_type(desk, two))
-    await desk.done()
+    await desk.wait_until_delivered()
     quick.may_go.clear()
     edits = len(desk.calls("chat.update"))
     await receive(desk, avro("INITIAL", 20))
-    await desk.idle()
+    await desk.run_rounds()
     assert len(desk.calls("chat.update")) == edits, "one edit is to do both"
-    await desk.forward(seconds=IMAGE_WAIT.total_seconds() + 0.1)
+    await desk.advance(seconds=IMAGE_WAIT.total_seconds() + 0.1)
     await wake_until(desk, lambda: all("INITIAL" in plain_text(desk.root(c)) for c in channels))
     assert shown_alert_type(desk, one) is shown_alert_type(desk, two) is None, "no picture of another notice"
     quick.may_go.set()
@@ -186,31 +186,31 @@ async def test_edit_waits_for_its_image_only(desk: AppHarness, quick: InstantIma
 
 
 async def test_news_and_picture_come_in_one_edit(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
+    (channel,) = await desk.create_subscribed_channels()
     await receive(desk, avro())
     await wake_until(desk, lambda: shown_alert_type(desk, channel))
-    await desk.done()
+    await desk.wait_until_delivered()
     before = len(desk.calls("chat.update", channel))
     await receive(desk, avro("INITIAL", 20))
     await wake_until(desk, lambda: shown_alert_type(desk, channel) == "INITIAL")
-    await desk.done()
+    await desk.wait_until_delivered()
     assert len(desk.calls("chat.update", channel)) == before + 1
 
 
 async def test_a_file_that_isnt_ready_doesnt_hold_up_news(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
+    (channel,) = await desk.create_subscribed_channels()
     await receive(desk, avro())
     await wake_until(desk, lambda: shown_alert_type(desk, channel))
     desk.local_slack.file_server.delay = math.inf
     before = count_image_edits(desk, channel)
     await receive(desk, avro("INITIAL", 20))
     await wake_until(desk, lambda: count_image_edits(desk, channel) > before)
-    desk.clock.forward(seconds=IMAGE_WAIT.total_seconds() + 0.1)
+    desk.clock.advance(seconds=IMAGE_WAIT.total_seconds() + 0.1)
     await wake_until(desk, lambda: "INITIAL" in plain_text(desk.root(channel)))
     assert shown_alert_type(desk, channel) is None
     for file in desk.local_slack.workspace.files:
         desk.local_slack.settle_file(file)
-    await desk.forward(seconds=30)
+    await desk.advance(seconds=30)
     await wake_until(desk, lambda: shown_alert_type(desk, channel) == "INITIAL")
 
 
@@ -218,10 +218,10 @@ async def test_without_the_scope_nothing_is_uploaded_and_edits_dont_wait(
     tmp_path: Path, local_slack: LocalSlack, quick: InstantImageProcess
 ) -> None:
     local_slack.ungrant("files:write")
-    async with open_app_harness(tmp_path, local_slack, draws=real_only, pictures=quick) as desk:
-        (channel,) = await desk.subscribed()
-        await desk.take(avro())
-        await desk.take(avro("INITIAL", 20))
+    async with open_app_harness(tmp_path, local_slack, should_draw=real_only, image_process=quick) as desk:
+        (channel,) = await desk.create_subscribed_channels()
+        await desk.ingest(avro())
+        await desk.ingest(avro("INITIAL", 20))
         assert "INITIAL" in plain_text(desk.root(channel)), "though no time passed"
         assert not desk.calls("files.getUploadURLExternal") and quick.drawn == []
 
@@ -229,12 +229,12 @@ async def test_without_the_scope_nothing_is_uploaded_and_edits_dont_wait(
 async def test_a_picture_of_another_notice_is_never_shown(
     desk: AppHarness, quick: InstantImageProcess
 ) -> None:
-    channels = await desk.subscribed(3)
+    channels = await desk.create_subscribed_channels(3)
     desk.local_slack.file_server.delay = 0.05
     for minutes, kind in ((0, "PRELIMINARY"), (20, "INITIAL"), (40, "UPDATE")):
         await receive(desk, avro(kind, minutes))
         await asyncio.sleep(0.03 * minutes / 20)
-    await desk.forward(seconds=1)
+    await desk.advance(seconds=1)
     await wake_until(desk, lambda: all(shown_alert_type(desk, c) == "UPDATE" for c in channels))
     for call in desk.calls("chat.update"):
         block = image(call.args)
@@ -246,22 +246,22 @@ async def test_a_picture_of_another_notice_is_never_shown(
 async def test_a_late_notice_takes_no_picture_from_the_newest(
     desk: AppHarness, quick: InstantImageProcess
 ) -> None:
-    (channel,) = await desk.subscribed()
+    (channel,) = await desk.create_subscribed_channels()
     quick.may_go.clear()
-    await desk.take(avro("INITIAL", 20))
+    await desk.ingest(avro("INITIAL", 20))
     await receive(desk, avro("PRELIMINARY", 0))
     quick.may_go.set()
     await wake_until(desk, lambda: shown_alert_type(desk, channel))
-    await desk.done()
+    await desk.wait_until_delivered()
     assert shown_alert_type(desk, channel) == "INITIAL" and quick.drawn == ["INITIAL"]
 
 
 async def test_a_retraction_takes_picture_and_buttons_away_at_once(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
+    (channel,) = await desk.create_subscribed_channels()
     await receive(desk, avro())
     await wake_until(desk, lambda: shown_alert_type(desk, channel))
-    await desk.done()
-    await desk.take(avro(RETRACTION, 30))
+    await desk.wait_until_delivered()
+    await desk.ingest(avro(RETRACTION, 30))
     root = desk.root(channel)
     assert image(root) is None and "RETRACTED" in plain_text(root)
     assert TOGGLE_OBSERVER_ACTION not in str(root["blocks"]) and "treasuremap" not in str(root["blocks"])
@@ -272,13 +272,13 @@ async def test_mocks_have_a_picture_on_request_only(
     tmp_path: Path, local_slack: LocalSlack, quick: InstantImageProcess, wanted: bool
 ) -> None:
     draws: Callable[[Notice], bool] = (lambda _: True) if wanted else real_only
-    async with open_app_harness(tmp_path, local_slack, draws=draws, pictures=quick) as desk:
-        (channel,) = await desk.subscribed(words="all mock")
-        await desk.take(avro(name=MOCK))
+    async with open_app_harness(tmp_path, local_slack, should_draw=draws, image_process=quick) as desk:
+        (channel,) = await desk.create_subscribed_channels(words="all mock")
+        await desk.ingest(avro(name=MOCK))
         if wanted:
             await wake_until(desk, lambda: shown_alert_type(desk, channel))
         else:
-            await desk.take(avro("INITIAL", 20, name=MOCK))
+            await desk.ingest(avro("INITIAL", 20, name=MOCK))
             assert "INITIAL" in plain_text(desk.root(channel)), "it waits for nothing"
         assert bool(desk.calls("files.completeUploadExternal")) is wanted
 
@@ -288,8 +288,11 @@ async def test_drawn_once_and_uploaded_once_a_workspace(
 ) -> None:
     other = local_slack.add_team("Other")
     other.add_user("someone")
-    async with open_app_harness(tmp_path, local_slack, draws=real_only, pictures=quick) as desk:
-        channels = [*await desk.subscribed(2), *await desk.subscribed(2, team=other.id)]
+    async with open_app_harness(tmp_path, local_slack, should_draw=real_only, image_process=quick) as desk:
+        channels = [
+            *await desk.create_subscribed_channels(2),
+            *await desk.create_subscribed_channels(2, team=other.id),
+        ]
         await receive(desk, avro())
         await wake_until(desk, lambda: all(shown_alert_type(desk, c) for c in channels))
         assert quick.drawn == ["PRELIMINARY"]
@@ -300,11 +303,11 @@ async def test_drawn_once_and_uploaded_once_a_workspace(
 async def test_a_picture_that_fails_leaves_the_words_and_the_next_one_works(
     desk: AppHarness, quick: InstantImageProcess
 ) -> None:
-    (channel,) = await desk.subscribed()
+    (channel,) = await desk.create_subscribed_channels()
     quick.fails = 1
-    await desk.take(avro())
+    await desk.ingest(avro())
     await wake_until(desk, lambda: quick.drawn)
-    await desk.done()
+    await desk.wait_until_delivered()
     assert shown_alert_type(desk, channel) is None
     await receive(desk, avro("INITIAL", 20))
     await wake_until(desk, lambda: shown_alert_type(desk, channel) == "INITIAL")
@@ -313,16 +316,18 @@ async def test_a_picture_that_fails_leaves_the_words_and_the_next_one_works(
 async def test_the_drawing_process_is_killed_and_the_next_picture_works(
     tmp_path: Path, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_app_harness(tmp_path, local_slack, draws=real_only, pictures=ImageProcess()) as desk:
-        (channel,) = await desk.subscribed()
+    async with open_app_harness(
+        tmp_path, local_slack, should_draw=real_only, image_process=ImageProcess()
+    ) as desk:
+        (channel,) = await desk.create_subscribed_channels()
         # Whatever is ordered, the process ends itself.
         monkeypatch.setattr(drawing, "render", signal.raise_signal)
         monkeypatch.setattr(drawing, "_create_job", lambda *_: signal.SIGKILL)
         await receive(desk, avro())
         async with asyncio.timeout(60):
-            while await desk.factory.pictures.next_wanted(desk.clock()) is not None:
+            while await desk.factory.images.next_wanted(desk.clock()) is not None:
                 await asyncio.sleep(0.05)
-        await desk.done()
+        await desk.wait_until_delivered()
         assert image(desk.root(channel)) is None
         monkeypatch.undo()
         await receive(desk, avro("INITIAL", 20))
@@ -334,19 +339,19 @@ async def test_the_drawing_process_is_killed_and_the_next_picture_works(
 async def test_canary_is_reassigned_when_root_is_uneditable(
     desk: AppHarness, quick: InstantImageProcess
 ) -> None:
-    first, second, third = await desk.subscribed(3)
+    first, second, third = await desk.create_subscribed_channels(3)
     quick.may_go.clear()
-    await desk.take(avro())
+    await desk.ingest(avro())
     desk.local_slack.archive(first)
     desk.local_slack.fail("chat.update", error="edit_window_closed", channel=second)
     quick.may_go.set()
     await wake_until(desk, lambda: shown_alert_type(desk, third))
-    await desk.done()
+    await desk.wait_until_delivered()
     assert shown_alert_type(desk, second) is None
 
 
 async def test_root_in_flight_gets_image(desk: AppHarness) -> None:
-    fast, slow = await desk.subscribed(2)
+    fast, slow = await desk.create_subscribed_channels(2)
     desk.local_slack.fail("chat.postMessage", channel=slow, delay=0.5)
     await receive(desk, avro())
     await wake_until(desk, lambda: shown_alert_type(desk, fast))
@@ -354,22 +359,22 @@ async def test_root_in_flight_gets_image(desk: AppHarness) -> None:
 
 
 async def test_observers_come_and_go_and_stay_through_edits(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
+    (channel,) = await desk.create_subscribed_channels()
     team, me, you = desk.local_slack.team_id, desk.local_slack.user, desk.local_slack.colleague
-    await desk.take(avro())
+    await desk.ingest(avro())
 
     async def press(user: str) -> bool | None:
         on = await desk.factory.observers.toggle(team, channel, REAL, user, desk.clock())
-        desk.clock.forward(seconds=1)
+        desk.clock.advance(seconds=1)
         desk.worker.wake()
-        await desk.done()
+        await desk.wait_until_delivered()
         return on
 
     assert await press(me) and await press(you)
     line = f"Observing: <@{me}>, <@{you}>"
     assert line in str(desk.root(channel)["blocks"])
     await receive(desk, avro("INITIAL", 20))
-    await desk.forward(seconds=11)
+    await desk.advance(seconds=11)
     await wake_until(desk, lambda: "INITIAL" in plain_text(desk.root(channel)))
     assert line in str(desk.root(channel)["blocks"])
     assert await press(me) is False
@@ -382,8 +387,8 @@ async def test_observers_come_and_go_and_stay_through_edits(desk: AppHarness) ->
 async def test_the_button_of_a_running_bot(world: LocalDeployment) -> None:
     channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "CBC")
-    bot = world.fork()
-    await bot.ready()
+    bot = world.start_forked()
+    await bot.wait_until_ready()
     await world.publish(worlds.avro_bbh("S240101k", "PRELIMINARY"))
     await wait_until(
         lambda: world.roots(channel) and image(world.roots(channel)[0]), what="the picture is shown"
@@ -427,28 +432,31 @@ async def test_killed_anywhere_it_ends_in_the_newest_state_with_its_picture(
         roots = [world.roots(c, name) for c in channels]
         return all(len(r) == 1 and stage in plain_text(r[0]) and image(r[0]) is not None for r in roots)
 
-    bot = world.fork(step)
+    bot = world.start_forked(step)
     await world.publish(worlds.avro_bbh(name, "PRELIMINARY"))
     await wait_until(
-        lambda: bot.ended or (complete("PRELIMINARY") and not world.waiting()), what="shown or dead"
+        lambda: bot.has_exited or (complete("PRELIMINARY") and not world.pending_count()),
+        what="shown or dead",
     )
     await world.publish(worlds.avro_bbh(name, "INITIAL", after=60))
-    assert await bot.end() == -signal.SIGKILL, bot.text
-    again = world.fork()
-    await wait_until(lambda: again.ended or complete("INITIAL"), what="the newest state with its picture")
-    await world.delivered(2)
+    assert await bot.wait_for_exit() == -signal.SIGKILL, bot.stderr
+    again = world.start_forked()
+    await wait_until(
+        lambda: again.has_exited or complete("INITIAL"), what="the newest state with its picture"
+    )
+    await world.wait_until_delivered(2)
     assert complete("INITIAL")
     for channel in channels:
         (root,) = world.roots(channel, name)
         assert len(world.replies(channel, root)) == 1, "nothing twice"
-    assert await again.terminate() == 0, again.text
+    assert await again.terminate() == 0, again.stderr
 
 
 async def advance_until_delivered(desk: AppHarness) -> None:
     """Let time pass until nothing waits."""
     for _ in range(40):
-        await desk.forward(seconds=70)
-        if not await desk.waiting():
+        await desk.advance(seconds=70)
+        if not await desk.pending_count():
             return
     raise AssertionError("it waits for ever")
 
@@ -458,7 +466,7 @@ async def advance_until_delivered(desk: AppHarness) -> None:
     ["slack_connect_file_upload_sharing_blocked", "file_not_found", "posting_to_channel_denied", "zomeru_ba"],
 )
 async def test_rejected_image_keeps_text_and_buttons(desk: AppHarness, word: str) -> None:
-    shared, own = await desk.subscribed(2)
+    shared, own = await desk.create_subscribed_channels(2)
     desk.local_slack.fail("chat.update", error=word, times=None, channel=shared, having=("file",))
     await receive(desk, avro())
     await wake_until(desk, lambda: count_image_edits(desk, shared) and shown_alert_type(desk, own))
@@ -473,19 +481,19 @@ async def test_rejected_image_keeps_text_and_buttons(desk: AppHarness, word: str
     assert "RETRACTED" in plain_text(desk.root(shared)) and "RETRACTED" in plain_text(desk.root(own))
     # What it can't have is tried with each edit, not for ever.
     before = len(desk.calls("chat.update", shared))
-    await desk.forward(hours=2)
+    await desk.advance(hours=2)
     assert len(desk.calls("chat.update", shared)) == before
 
 
 @pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
 @pytest.mark.parametrize("word", ["zomeru_ba", "token_expired", "external_channel_migrating"])
 async def test_upload_with_transient_error_is_retried(desk: AppHarness, method: str, word: str) -> None:
-    (channel,) = await desk.subscribed()
+    (channel,) = await desk.create_subscribed_channels()
     desk.local_slack.fail(method, error=word, times=2)
-    await desk.take(avro())
+    await desk.ingest(avro())
 
     async def later() -> None:
-        await desk.forward(seconds=5)
+        await desk.advance(seconds=5)
 
     for _ in range(10):
         await later()
@@ -493,11 +501,11 @@ async def test_upload_with_transient_error_is_retried(desk: AppHarness, method: 
 
 
 async def test_upload_with_permanent_error_keeps_text(desk: AppHarness) -> None:
-    (channel,) = await desk.subscribed()
+    (channel,) = await desk.create_subscribed_channels()
     desk.local_slack.fail("files.getUploadURLExternal", error="zomeru_ba", times=None)
-    await desk.take(avro())
+    await desk.ingest(avro())
     for _ in range(10):
-        await desk.forward(minutes=5)
+        await desk.advance(minutes=5)
     await receive(desk, avro("UPDATE", 5))
     await advance_until_delivered(desk)
-    assert "UPDATE" in plain_text(desk.root(channel)) and not await desk.waiting()
+    assert "UPDATE" in plain_text(desk.root(channel)) and not await desk.pending_count()

@@ -30,18 +30,20 @@ async def shared_world(
 ) -> AsyncIterator[LocalDeployment]:
     """The world with a database for many processes."""
     async with open_deployment(tmp_path) as made:
-        made.postgres = postgres.fresh(migrated_postgres)
+        made.postgres = postgres.create(migrated_postgres)
         yield made
 
 
 def consumer(world: LocalDeployment, number: int) -> BotProcess:
     nothing_of_slack = {"SLACK_BOT_TOKEN": None, "SLACK_APP_TOKEN": None}
-    return world.fork(command="consume", GWEVENT_KAFKA_GROUP=f"gwevent-host-{number}", **nothing_of_slack)
+    return world.start_forked(
+        command="consume", GWEVENT_KAFKA_GROUP=f"gwevent-host-{number}", **nothing_of_slack
+    )
 
 
 async def status(world: LocalDeployment, channel: str) -> str:
     asked = await world.local_slack.command("/gwevent", "status", channel=channel)
-    return message_text(await asked.answer(TIMEOUT_S))
+    return message_text(await asked.wait_for_answer(TIMEOUT_S))
 
 
 async def test_crash_of_one_consumer_and_one_server(shared_world: LocalDeployment) -> None:
@@ -52,46 +54,48 @@ async def test_crash_of_one_consumer_and_one_server(shared_world: LocalDeploymen
     for channel in channels:
         await world.subscribe(channel, "CBC")
 
-    doomed = world.fork("post:after:2", command="serve")
-    await doomed.ready()
+    doomed = world.start_forked("post:after:2", command="serve")
+    await doomed.wait_until_ready()
     await wait_until(
-        lambda: world.outbox("select 1 from leases where worker_id is not null"), what="it works"
+        lambda: world.query_database("select 1 from leases where worker_id is not null"), what="it works"
     )
-    survivor = world.fork(command="serve")
+    survivor = world.start_forked(command="serve")
     consumers = [consumer(world, number) for number in range(2)]
-    await survivor.ready()
+    await survivor.wait_until_ready()
     for one in consumers:
-        await one.until_logged("source_starts")
+        await one.wait_until_logged("source_starts")
 
     # Both read it, one stores it; the server dies with two of the posts made and none written down.
     await world.publish(avro_bbh(EVENT, "PRELIMINARY"))
-    assert await doomed.end() == -9, doomed.text
+    assert await doomed.wait_for_exit() == -9, doomed.stderr
     died = time.monotonic()
-    await world.delivered(1)
+    await world.wait_until_delivered(1)
     print(f"takeover: all channels {time.monotonic() - died:.1f} s after the server was killed")
     for channel in channels:
         (root,) = world.local_slack.messages(channel)
         assert EVENT in root["text"]
     await wait_until(
-        lambda: all(one.logged("notice_stored") or one.logged("notice_repeated") for one in consumers),
+        lambda: all(
+            one.logged_events("notice_stored") or one.logged_events("notice_repeated") for one in consumers
+        ),
         what="both have read it",
     )
 
     # A consumer dies, the other goes on. The first comes back in its own group; its repeats change nothing.
     await consumers[0].kill()
     await world.publish(avro_bbh(EVENT, "INITIAL", after=60))
-    await world.delivered(2)
+    await world.wait_until_delivered(2)
     back = consumer(world, 0)
-    await back.until_logged("notice_repeated")
+    await back.wait_until_logged("notice_repeated")
     for channel in channels:
         root, reply = world.local_slack.messages(channel)
         assert "INITIAL" in message_text(reply) and "INITIAL" in root["blocks"][0]["text"]["text"]
-    stored = [line for one in (*consumers, back) for line in one.logged("notice_stored")]
+    stored = [line for one in (*consumers, back) for line in one.logged_events("notice_stored")]
     assert len(stored) == 2
     async with asyncio.timeout(TIMEOUT_S):
         while (said := await status(world, channels[0])).count("hopskotch: connected") < 2:
             await asyncio.sleep(0.5)
     assert "No source" not in said
     for process in (survivor, consumers[1], back):
-        assert await process.terminate() == 0, process.text
-        assert [line for line in process.log if line["level"] in ("error", "critical")] == []
+        assert await process.terminate() == 0, process.stderr
+        assert [line for line in process.log_records if line["level"] in ("error", "critical")] == []

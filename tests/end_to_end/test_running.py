@@ -26,14 +26,14 @@ SENTENCE = "gwevent: "
 
 
 async def connected(world: LocalDeployment, **changes: str | None) -> BotProcess:
-    bot = world.fork(**changes)
-    await bot.ready()
-    await bot.until_logged("connected")
+    bot = world.start_forked(**changes)
+    await bot.wait_until_ready()
+    await bot.wait_until_logged("connected")
     return bot
 
 
 def complaints(bot: BotProcess) -> list[str]:
-    return [line for line in bot.text.splitlines() if line.startswith(SENTENCE)]
+    return [line for line in bot.stderr.splitlines() if line.startswith(SENTENCE)]
 
 
 @pytest.fixture
@@ -51,12 +51,12 @@ async def test_stop_while_broker_hangs(frozen: tuple[LocalDeployment, BrokerProc
     await world.subscribe(channel, "all")
     bot = await connected(world)
     await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
-    await world.delivered(1)
+    await world.wait_until_delivered(1)
     broker.freeze()
     asked = await world.local_slack.command("/gwevent", "S240101a", channel=channel)
-    assert "BBH" in message_text(await asked.answer())
+    assert "BBH" in message_text(await asked.wait_for_answer())
     assert await bot.terminate() == 0
-    assert bot.logged("stopped")
+    assert bot.logged_events("stopped")
 
 
 async def test_stop_while_slack_hangs(world: LocalDeployment) -> None:
@@ -66,14 +66,14 @@ async def test_stop_while_slack_hangs(world: LocalDeployment) -> None:
     world.local_slack.fail("*", delay=600, times=None)
     await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
     await wait_until(
-        lambda: world.outbox("select 1 from deliveries where state = 'sending'"), what="it is sent"
+        lambda: world.query_database("select 1 from deliveries where state = 'sending'"), what="it is sent"
     )
     assert await bot.terminate() == 0
-    assert bot.logged("stopped")
+    assert bot.logged_events("stopped")
     # What hung is taken up by the next one.
     world.local_slack.faults.clear()
     await connected(world)
-    await world.delivered(1)
+    await world.wait_until_delivered(1)
     assert len(world.roots(channel, "S240101a")) >= 1
 
 
@@ -82,12 +82,12 @@ async def test_slack_unavailable_at_start_loses_nothing(tmp_path: Path, unused_p
         channel = world.local_slack.add_channel("gw")
         await world.subscribe(channel, "all")
         await world.local_slack.stop()
-        bot = world.fork(GWEVENT_SLACK_API_URL=f"http://127.0.0.1:{unused_port}/api/")
-        await bot.until_logged("slack_out_of_reach", times=2)
+        bot = world.start_forked(GWEVENT_SLACK_API_URL=f"http://127.0.0.1:{unused_port}/api/")
+        await bot.wait_until_logged("slack_out_of_reach", times=2)
         await world.publish(avro_bbh("S240101a", "PRELIMINARY"), avro_bbh("S240101a", "INITIAL", after=60))
-        await wait_until(lambda: world.stored() == 2, what="notices are stored without Slack")
+        await wait_until(lambda: world.stored_count() == 2, what="notices are stored without Slack")
         await world.local_slack.start(unused_port)
-        await world.delivered(2)
+        await world.wait_until_delivered(2)
         (root,) = world.roots(channel)
         assert "INITIAL" in root["blocks"][0]["text"]["text"]
         assert len(world.replies(channel, root)) == 1
@@ -98,14 +98,14 @@ async def test_broker_unavailable_at_start_is_read_later(world: LocalDeployment)
     await world.subscribe(channel, "all")
     assert isinstance(world.broker, EmbeddedBroker)
     world.broker.set_down()
-    bot = world.fork()
-    await bot.ready()
-    await bot.until_logged("reconnecting")
+    bot = world.start_forked()
+    await bot.wait_until_ready()
+    await bot.wait_until_logged("reconnecting")
     asked = await world.local_slack.command("/gwevent", "status", channel=channel)
-    assert "NOT CONNECTED" in message_text(await asked.answer())
+    assert "NOT CONNECTED" in message_text(await asked.wait_for_answer())
     world.broker.set_up()
     await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
-    await world.delivered(1)
+    await world.wait_until_delivered(1)
     assert world.roots(channel, "S240101a")
 
 
@@ -120,7 +120,7 @@ async def test_a_closed_socket_is_opened_again(world: LocalDeployment, abort: bo
         what="a new socket is open",
     )
     asked = await world.local_slack.command("/gwevent", "help", channel=channel)
-    assert "subscribe" in message_text(await asked.answer())
+    assert "subscribe" in message_text(await asked.wait_for_answer())
 
 
 async def test_notices_of_one_event_at_one_moment_open_one_root(world: LocalDeployment) -> None:
@@ -132,7 +132,7 @@ async def test_notices_of_one_event_at_one_moment_open_one_root(world: LocalDepl
         world.publish(avro_bbh("S240101a", "PRELIMINARY")),
         world.publish(avro_bbh("S240101a", "PRELIMINARY", after=60)),
     )
-    await world.delivered(2)
+    await world.wait_until_delivered(2)
     for channel in channels:
         (root,) = world.roots(channel)
         assert len(world.replies(channel, root)) == 1
@@ -141,11 +141,11 @@ async def test_notices_of_one_event_at_one_moment_open_one_root(world: LocalDepl
 
 async def test_second_bot_on_same_database_is_refused(world: LocalDeployment) -> None:
     await connected(world)
-    second = world.fork()
-    assert await second.end() == 2
+    second = world.start_forked()
+    assert await second.wait_for_exit() == 2
     (sentence,) = complaints(second)
     assert str(world.database) in sentence
-    assert [line["event"] for line in second.log] == ["gwevent_starts"]
+    assert [line["event"] for line in second.log_records] == ["gwevent_starts"]
 
 
 @pytest.mark.parametrize(
@@ -167,26 +167,26 @@ async def test_second_bot_on_same_database_is_refused(world: LocalDeployment) ->
 async def test_wrong_settings_end_in_one_sentence(
     world: LocalDeployment, changes: dict[str, str | None], named: str
 ) -> None:
-    bot = world.fork(**changes)
-    assert await bot.end() == 2
+    bot = world.start_forked(**changes)
+    assert await bot.wait_for_exit() == 2
     # Where the settings themselves can be read, the log's first line says which they are.
-    said = [line for line in bot.text.splitlines() if "gwevent_starts" not in line]
-    assert said == complaints(bot) and len(said) == 1, bot.text
+    said = [line for line in bot.stderr.splitlines() if "gwevent_starts" not in line]
+    assert said == complaints(bot) and len(said) == 1, bot.stderr
     assert named in said[0]
-    assert "wrong-way-round" not in bot.text
+    assert "wrong-way-round" not in bot.stderr
 
 
 async def test_run_as_command(world: LocalDeployment) -> None:
     """Once as people start it, not from a fork."""
     channel = world.local_slack.add_channel("gw")
     bot = world.start()
-    await bot.ready()
+    await bot.wait_until_ready()
     asked = await world.local_slack.command("/gwevent", "subscribe all", channel=channel)
-    await asked.answer(20.0)
+    await asked.wait_for_answer(20.0)
     (confirmation,) = world.roots(channel)
     assert world.local_slack.user in message_text(confirmation)
     await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
-    await world.delivered(1)
+    await world.wait_until_delivered(1)
     assert world.roots(channel, "S240101a")
     assert await bot.terminate() == 0
 
@@ -194,17 +194,17 @@ async def test_run_as_command(world: LocalDeployment) -> None:
 async def test_a_refused_token_is_logged_at_each_try_and_notices_wait(world: LocalDeployment) -> None:
     channel = world.local_slack.add_channel("gw")
     await world.subscribe(channel, "all")
-    bot = world.fork(SLACK_BOT_TOKEN="xoxb-0-refused")
-    await bot.until_logged("slack_out_of_reach", times=2)
+    bot = world.start_forked(SLACK_BOT_TOKEN="xoxb-0-refused")
+    await bot.wait_until_logged("slack_out_of_reach", times=2)
     await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
-    await wait_until(lambda: world.stored() == 1, what="the notice is stored")
+    await wait_until(lambda: world.stored_count() == 1, what="the notice is stored")
     tries = len([call for call in world.local_slack.calls if call.method == "auth.test"])
-    lines = bot.logged("slack_out_of_reach")
+    lines = bot.logged_events("slack_out_of_reach")
     assert abs(tries - len(lines)) <= 1
     assert all("invalid_auth" in line["reason"] and line["level"] == "error" for line in lines)
     assert await bot.terminate() == 0
     await connected(world)
-    await world.delivered(1)
+    await world.wait_until_delivered(1)
     assert len(world.local_slack.messages(channel)) == 1
 
 
@@ -214,9 +214,9 @@ async def test_a_revoked_token_loses_nothing(world: LocalDeployment) -> None:
     bot = await connected(world)
     world.local_slack.revoke_token()
     await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
-    await bot.until_logged("delivery_failed")
+    await bot.wait_until_logged("delivery_failed")
     world.local_slack.restore_token()
-    await world.delivered(1)
+    await world.wait_until_delivered(1)
     assert len(world.local_slack.messages(channel)) == 1
 
 
@@ -228,22 +228,24 @@ async def test_unreadable_payloads_are_quarantined(world: LocalDeployment) -> No
     secret = b"the payload's own bytes"
     mangled = [b"", secret, good[0][:2000], b'{"superevent_id": "S240105a", "alert_type": 3}', b"\x00" * 100]
     await world.publish(*(body for pair in zip(mangled, [*good, good[0]], strict=True) for body in pair))
-    await world.delivered(4)
-    await wait_until(lambda: world.outbox("select count(*) from quarantine") == [(5,)], what="5 are kept")
+    await world.wait_until_delivered(4)
+    await wait_until(
+        lambda: world.query_database("select count(*) from quarantine") == [(5,)], what="5 are kept"
+    )
 
     def told() -> bool:
         said = [message["text"] for message in world.local_slack.messages(ops)]
-        return not world.waiting() and sum("quarantine" in text for text in said) == 5
+        return not world.pending_count() and sum("quarantine" in text for text in said) == 5
 
     await wait_until(told, what="ops is told")
     for n in range(1, 5):
         assert len(world.roots(channel, f"S24010{n}a")) == 1
     asked = await world.local_slack.command("/gwevent", "status", channel=channel)
-    assert "5 payloads" in message_text(await asked.answer())
+    assert "5 payloads" in message_text(await asked.wait_for_answer())
     assert await bot.terminate() == 0
-    assert len(bot.logged("payload_quarantined")) == 5
+    assert len(bot.logged_events("payload_quarantined")) == 5
     for hidden in (world.local_slack.bot_token, world.local_slack.app_token, secret.decode(), "SIMPLE  ="):
-        assert hidden not in bot.text
+        assert hidden not in bot.stderr
 
 
 def test_help_needs_no_settings(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ async def channels_of(world: LocalDeployment) -> dict[str, str]:
 
 
 def quarantined(world: LocalDeployment) -> int:
-    return int(world.outbox("select count(*) from quarantine")[0][0])
+    return int(world.query_database("select count(*) from quarantine")[0][0])
 
 
 async def test_every_notice_arrives_where_it_belongs(world: LocalDeployment, shared_notices: Path) -> None:
@@ -171,14 +171,14 @@ async def test_every_notice_arrives_where_it_belongs(world: LocalDeployment, sha
         for name in ("preliminary.json", "ext-update.avro", "ext-update.json", "retraction.json")
     ]
     channels = await channels_of(world)
-    bot = world.fork(GWEVENT_MAX_AGE_HOURS=LONG_AGO)
-    await bot.ready()
+    bot = world.start_forked(GWEVENT_MAX_AGE_HOURS=LONG_AGO)
+    await bot.wait_until_ready()
     stored = 0
     for count, now in enumerate(zip_longest(*events.values()), start=1):
         sent = [notice for notice in now if notice is not None]
         await world.publish(*(notice.body for notice in sent))
         stored += len(sent)
-        await world.delivered(stored)
+        await world.wait_until_delivered(stored)
         for notice in sent:
             so_far = events[notice.id][:count]
             preliminaries = sum(n.facts["alert_type"] == "PRELIMINARY" for n in so_far)
@@ -202,10 +202,12 @@ async def test_every_notice_arrives_where_it_belongs(world: LocalDeployment, sha
     # JSON twins of Avro notices are repeats; the coincidence's update has an update's type and second, and
     # is a notice of its own, which came after the event was retracted.
     await world.publish(*(twin.body for twin in twins))
-    await wait_until(lambda: len(bot.logged("notice_repeated")) == 3, what="the twins are known as repeats")
-    await world.delivered(stored + 1)
+    await wait_until(
+        lambda: len(bot.logged_events("notice_repeated")) == 3, what="the twins are known as repeats"
+    )
+    await world.wait_until_delivered(stored + 1)
     assert quarantined(world) == 0
-    assert not world.waiting()
+    assert not world.pending_count()
     for words, channel in channels.items():
         further = int(matches_filter(words, events["MS181101ab"][0]))
         assert len(world.local_slack.messages(channel)) == before[channel] + further
@@ -227,15 +229,15 @@ async def test_the_update_with_the_coincidence_counts_where_it_comes_first(
     assert told[1].key == other.key
     channel = world.local_slack.add_channel("mocks")
     await world.subscribe(channel, "CBC mock")
-    bot = world.fork(GWEVENT_MAX_AGE_HOURS=LONG_AGO)
+    bot = world.start_forked(GWEVENT_MAX_AGE_HOURS=LONG_AGO)
     for count, notice in enumerate(told, start=1):
         await world.publish(notice.body)
-        await world.delivered(count)
+        await world.wait_until_delivered(count)
         (root,) = world.roots(channel)
         check_root(root, notice, 1)
     await world.publish(other.body)
-    await world.delivered(3)
-    assert not bot.logged("payload_quarantined")
+    await world.wait_until_delivered(3)
+    assert not bot.logged_events("payload_quarantined")
     # What says less of the same second is told in the thread, and the message goes on showing the other.
     (root,) = world.roots(channel)
     check_root(root, told[1], 1)

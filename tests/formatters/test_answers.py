@@ -25,7 +25,7 @@ def subscribed(criteria: Criteria, **changes: object) -> Subscription:
         criteria=criteria,
         created_by=str(given["created_by"]),
         created_at=NOW,
-        problem=None if given["problem"] is None else str(given["problem"]),
+        delivery_problem=None if given["problem"] is None else str(given["problem"]),
     )
 
 
@@ -154,8 +154,8 @@ def state(**changes: object) -> status.Status:
         sources=(status.SourceState(name="hopskotch", connected=False, detail="The broker refuses us."),),
         last_notice=last,
         posting_time=timedelta(seconds=0.4),
-        waiting=0,
-        dead=0,
+        pending_deliveries=0,
+        dead_letters=0,
         quarantined=0,
         subscriptions=0,
     )

@@ -61,7 +61,7 @@ def test_cards_and_replies(
 ) -> None:
     superevent = Superevent.from_notices(stories[kind])
     for number, notice in enumerate(superevent.notices, start=1):
-        then = superevent.upto(notice)
+        then = superevent.up_to(notice)
         golden(f"{kind}-{number}-card", check(alert_card.alert_card(then, VIEW)))
         if number > 1:
             golden(f"{kind}-{number}-reply", check(alert_update.alert_update(then, notice)))
@@ -117,12 +117,12 @@ def test_mentions(
     bns, raven = (Superevent.from_notices(stories[kind]) for kind in ("bns", "raven"))
     targets = ("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>")
     address = "https://example.slack.com/archives/C1/p1732586446000100"
-    first = alert_card.ChannelView(mention=targets, root=True)
-    golden("mention-root", check(alert_card.alert_card(bns.upto(bns.notices[0]), first)))
+    first = alert_card.ChannelView(mentions=targets, is_root=True)
+    golden("mention-root", check(alert_card.alert_card(bns.up_to(bns.notices[0]), first)))
     golden("mention-coincidence", check(mention.mention_message(raven, raven.notices[1], targets, address)))
     golden("mention-no-address", check(mention.mention_message(raven, raven.notices[1], targets[:1], None)))
-    gone = next(n for n in bns.notices if n.retraction)
-    golden("mention-stand-down", check(mention.retraction_mention(bns.upto(gone), targets, address)))
+    gone = next(n for n in bns.notices if n.is_retraction)
+    golden("mention-stand-down", check(mention.retraction_mention(bns.up_to(gone), targets, address)))
 
 
 def _wishes() -> list[subscription.Subscription]:
@@ -147,7 +147,7 @@ def _wishes() -> list[subscription.Subscription]:
             criteria=criteria,
             created_by="U024BE7LH",
             created_at=NOW,
-            problem="is_archived" if number == 1 else None,
+            delivery_problem="is_archived" if number == 1 else None,
         )
         for number, criteria in enumerate(criteria_list)
     ]
@@ -177,9 +177,10 @@ def _filtered() -> subscription.Subscription:
 def _matching(stories: dict[str, list[Notice]]) -> search_results.SearchResults:
     found = [Superevent.from_notices(stories[kind]) for kind in ("ssm", "raven", "bns", "mock")]
     return search_results.SearchResults(
-        words="(BNS or search=SSM) far<1/yr",
-        newest=[
-            search_results.SearchHit(superevent=one, joint=number == 0) for number, one in enumerate(found)
+        canonical="(BNS or search=SSM) far<1/yr",
+        newest_hits=[
+            search_results.SearchHit(superevent=one, by_joint_far=number == 0)
+            for number, one in enumerate(found)
         ],
         count=12_345,
         candidates=23_456,
@@ -208,8 +209,8 @@ def _status(**problems: int) -> status.Status:
             received=NOW - timedelta(hours=9 if problems else 0.2),
         ),
         posting_time=timedelta(seconds=0.42),
-        waiting=problems.get("waiting", 0),
-        dead=problems.get("dead", 0),
+        pending_deliveries=problems.get("waiting", 0),
+        dead_letters=problems.get("dead", 0),
         quarantined=problems.get("quarantined", 0),
         subscriptions=3,
     )
@@ -279,13 +280,13 @@ def test_answers(
         ),
         "search": search_results.search_message(_matching(stories), NOW),
         "search-none": search_results.search_message(
-            replace(_matching(stories), newest=[], count=0, undecided=0), NOW
+            replace(_matching(stories), newest_hits=[], count=0, undecided=0), NOW
         ),
         "search-all": search_results.search_message(
-            replace(_matching(stories), words="all", undecided=0), NOW
+            replace(_matching(stories), canonical="all", undecided=0), NOW
         ),
         "search-nothing-received": search_results.search_message(
-            search_results.SearchResults(words="BNS", newest=[], count=0, candidates=0), NOW
+            search_results.SearchResults(canonical="BNS", newest_hits=[], count=0, candidates=0), NOW
         ),
         "test": search_results.backtest_message(
             replace(_matching(stories), since=None, until=None, queried=3, undecided=3), NOW

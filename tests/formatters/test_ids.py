@@ -146,10 +146,10 @@ def test_nothing_in_an_id_does_anything_in_a_message(id_: str) -> None:
     whole = _event(id_)
     assert whole.superevent_id == parse_event_id(id_)
     _, second, _ = whole.notices
-    until = whole.upto(second)
+    until = whole.up_to(second)
     messages = [
-        alert_card.alert_card(until, ChannelView(root=True)),
-        alert_card.alert_card(whole, ChannelView(root=True)),
+        alert_card.alert_card(until, ChannelView(is_root=True)),
+        alert_card.alert_card(whole, ChannelView(is_root=True)),
         *(alert_update.alert_update(whole, notice) for notice in whole.notices),
         event_history.message(whole),
         mention.mention_message(until, second, ("<!here>",), "https://example.org"),
@@ -172,7 +172,7 @@ def test_an_unusual_id_is_said_and_a_usual_one_isnt() -> None:
     for id_, said in (("S1234", True), ("MS181101ab2", True), ("S190425z", False), ("MS181101ab", False)):
         whole = _event(id_)
         for message in (
-            alert_card.alert_card(whole.upto(whole.notices[0]), ChannelView()),
+            alert_card.alert_card(whole.up_to(whole.notices[0]), ChannelView()),
             alert_card.alert_card(whole, ChannelView()),
             *(alert_update.alert_update(whole, notice) for notice in whole.notices),
         ):
@@ -182,7 +182,7 @@ def test_an_unusual_id_is_said_and_a_usual_one_isnt() -> None:
 
 def test_an_unusual_ids_links_go_nowhere_wrong() -> None:
     whole = _event("S12/34?x")
-    urls = _urls(alert_card.alert_card(whole.upto(whole.notices[0]), ChannelView()).blocks)
+    urls = _urls(alert_card.alert_card(whole.up_to(whole.notices[0]), ChannelView()).blocks)
     assert "https://gcn.nasa.gov/circulars?query=S12%2F34%3Fx" in urls
     assert not any("treasuremap" in url for url in urls)
     assert (

@@ -45,7 +45,7 @@ def test_every_message_of_every_event_is_sound(
     for notices in by_id.values():
         superevent = Superevent.from_notices(notices)
         for notice in superevent.notices:
-            check(alert_card.alert_card(superevent.upto(notice), alert_card.ChannelView()))
+            check(alert_card.alert_card(superevent.up_to(notice), alert_card.ChannelView()))
             check(alert_update.alert_update(superevent, notice))
 
 

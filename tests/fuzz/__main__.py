@@ -19,21 +19,21 @@ COLUMNS = (REFUSED, MAP_REFUSED, READ, "crash", "hang")
 def table(report: Report) -> str:
     """Counts by what was done and what became of it, the slowest of each, and the peak."""
     kinds = Counter(
-        done.kind.partition(" ")[0] if "monster" in done.kind else done.kind for done in report.done
+        done.kind.partition(" ")[0] if "monster" in done.kind else done.kind for done in report.results
     )
     lines = [
         f"{'what was done':<22}{'payloads':>9}" + "".join(f"{name:>13}" for name in COLUMNS) + "   slowest"
     ]
     for kind in [*sorted(kinds), None]:
-        of_kind = [done for done in report.done if kind is None or done.kind.startswith(kind)]
+        of_kind = [done for done in report.results if kind is None or done.kind.startswith(kind)]
         outcomes = Counter(done.outcome for done in of_kind)
         counts = "".join(f"{outcomes[name]:>13,}" for name in COLUMNS)
         slowest = max(done.cpu for done in of_kind)
         lines.append(f"{kind or 'all':<22}{len(of_kind):>9,}{counts}{slowest * 1000:>7,.0f} ms")
-    slow = max(report.done, key=lambda done: done.cpu)
+    slow = max(report.results, key=lambda done: done.cpu)
     limit = f"at most {SLOW_S * 1000:,.0f}"
     lines.append(f"\nSlowest: {slow.cpu * 1000:,.0f} ms of CPU, seed {slow.seed}, {slow.kind} ({limit}).")
-    peak = max(report.done, key=lambda done: done.grown)
+    peak = max(report.results, key=lambda done: done.grown)
     lines.append(f"Most memory: {peak.grown} MB, seed {peak.seed}, {peak.kind} (at most {MEMORY_MB}).")
     return "\n".join(lines)
 
@@ -60,10 +60,10 @@ def main() -> int:
 
     report = run_trials(range(count), workers=workers, progress=progress)
     print(f"\n{table(report)}\nTook {time.monotonic() - began:,.0f} s.")
-    for fault in report.faults[:20]:
+    for fault in report.failures[:20]:
         print(f"\nseed {fault.seed}: {fault.kind}: {fault.outcome}, {fault.cpu:.2f} s, {fault.grown} MB")
         print(fault.detail)
-    return 1 if report.faults else 0
+    return 1 if report.failures else 0
 
 
 if __name__ == "__main__":

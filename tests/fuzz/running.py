@@ -46,13 +46,13 @@ class TrialResult:
 class Report:
     """All of it."""
 
-    done: list[TrialResult] = field(default_factory=list)
+    results: list[TrialResult] = field(default_factory=list)
 
     @property
-    def faults(self) -> list[TrialResult]:
+    def failures(self) -> list[TrialResult]:
         """Crashes, hangs, what was slow, and what took too much memory."""
         return [
-            d for d in self.done if d.outcome in ("crash", "hang") or d.cpu > SLOW_S or d.grown > MEMORY_MB
+            d for d in self.results if d.outcome in ("crash", "hang") or d.cpu > SLOW_S or d.grown > MEMORY_MB
         ]
 
 
@@ -66,12 +66,12 @@ def run_trials(
     """Try the payloads of these seeds, dealt out to so many processes; `progress` hears how many are done."""
     report = Report()
     watched = [_TrialProcess(list(seeds[n::workers]), shared) for n in range(workers)]
-    while running := [w for w in watched if w.left]:
+    while running := [w for w in watched if w.remaining]:
         for worker in running:
-            worker.watch(report)
-        progress(len(report.done))
-        wait([worker.pipe for worker in running if worker.left], timeout=1.0)
-    report.done.sort(key=lambda done: done.seed)
+            worker.collect(report)
+        progress(len(report.results))
+        wait([worker.pipe for worker in running if worker.remaining], timeout=1.0)
+    report.results.sort(key=lambda done: done.seed)
     return report
 
 
@@ -79,40 +79,42 @@ class _TrialProcess:
     """A process that tries payloads, and the time since it last spoke."""
 
     def __init__(self, seeds: list[int], shared: Path) -> None:
-        self.left = seeds
+        self.remaining = seeds
         self._shared = shared
         self._start()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=_try_all, args=(self.left, self._shared, theirs), daemon=True)
+        self._process = context.Process(
+            target=_try_all, args=(self.remaining, self._shared, theirs), daemon=True
+        )
         self._process.start()
         theirs.close()
-        self._spoke = time.monotonic()
+        self._last_message = time.monotonic()
 
-    def watch(self, report: Report) -> None:
+    def collect(self, report: Report) -> None:
         """Take what was said; end and replace the process where it said nothing for too long, or died."""
         ended = False
         try:
             while self.pipe.poll():
                 done = self.pipe.recv()
-                self._spoke = time.monotonic()
+                self._last_message = time.monotonic()
                 if done is not None:
-                    self.left.remove(done.seed)
-                    report.done.append(done)
+                    self.remaining.remove(done.seed)
+                    report.results.append(done)
         except EOFError:
             ended = True
-        hangs = time.monotonic() - self._spoke > HANGS_S
-        if not self.left or not (ended or hangs):
-            if not self.left:
+        hangs = time.monotonic() - self._last_message > HANGS_S
+        if not self.remaining or not (ended or hangs):
+            if not self.remaining:
                 self._process.join(HANGS_S)
             return
         self._process.kill()
         self._process.join()
         outcome, said = ("hang", "") if hangs else ("crash", f"exit status {self._process.exitcode}")
-        report.done.append(TrialResult(self.left.pop(0), "?", outcome, detail=said))
-        if self.left:
+        report.results.append(TrialResult(self.remaining.pop(0), "?", outcome, detail=said))
+        if self.remaining:
             self._start()
 
 

@@ -18,12 +18,12 @@ SAMPLE = 300
 def test_hostile_payloads_are_refused_with_a_reason_at_a_bounded_cost() -> None:
     report = run_trials(range(SAMPLE), workers=1)
     # What is slow is for the full run to judge, on a machine that does nothing else.
-    assert [fault for fault in report.faults if fault.outcome in ("crash", "hang")] == []
-    assert [fault for fault in report.faults if fault.grown > 256] == []
-    outcomes = Counter(done.outcome for done in report.done)
+    assert [fault for fault in report.failures if fault.outcome in ("crash", "hang")] == []
+    assert [fault for fault in report.failures if fault.grown > 256] == []
+    outcomes = Counter(done.outcome for done in report.results)
     assert sum(outcomes.values()) == SAMPLE
     assert outcomes[REFUSED] > 50 and outcomes[MAP_REFUSED] > 20 and outcomes[READ] > 20
-    assert {done.kind for done in report.done[len(hostile_payloads.PAYLOADS) :]} == set(MUTATIONS)
+    assert {done.kind for done in report.results[len(hostile_payloads.PAYLOADS) :]} == set(MUTATIONS)
     assert "all" in table(report)
 
 

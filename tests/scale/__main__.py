@@ -99,11 +99,11 @@ async def simulate(sizes: list[int], rounds: int) -> bool:
         each: list[float] = []
         for count in sizes:
             teams = first_teams(slack.teams, count)
-            empty = await measure_fan_out(with_driver(databases.fresh()), slack, teams, 0, rounds)
+            empty = await measure_fan_out(with_driver(databases.create()), slack, teams, 0, rounds)
             print(row(f"{count * CHANNELS:,}", empty), flush=True)
             each.append(median_of_field(empty, "done") / (count * CHANNELS))
         print(f"seconds a channel, most against fewest: {each[-1] / each[0]:.2f} (1: linear)")
-        url = with_driver(databases.fresh())
+        url = with_driver(databases.create())
         found = await measure_fan_out(url, slack, teams, NOTICES, rounds)
         print(row(f"{sizes[-1] * CHANNELS:,}, {NOTICES:,} notices", found), flush=True)
         done, cpu = (
@@ -114,8 +114,8 @@ async def simulate(sizes: list[int], rounds: int) -> bool:
         with explain_statements(database) as plans:
             await run_all_queries(database, teams)
         await database.close()
-        whole = plans.whole_tables()
-        print(f"plans of {len(plans.of)} statements, {len(whole)} read a whole table that grows")
+        whole = plans.full_scans()
+        print(f"plans of {len(plans.by_statement)} statements, {len(whole)} read a whole table that grows")
         for table, statement in whole:
             good = False
             print(f"  {table}: {' '.join(statement.split())[:1000]}")

@@ -78,15 +78,15 @@ class LocalSlackProcess:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        about = process.hear()
+        about = process.receive()
         self.api_url: str = about["api_url"]
         self.teams: Mapping[str, Team] = {
             team_id: Team(team["token"], tuple(team["channels"])) for team_id, team in about["teams"].items()
         }
 
-    def counted(self) -> dict[str, Any]:
+    def take_counts(self) -> dict[str, Any]:
         """What was posted since this was asked last."""
-        return dict(self._process.ask())
+        return dict(self._process.request())
 
 
 def first_teams(teams: Mapping[str, Team], count: int) -> dict[str, Team]:
@@ -154,7 +154,7 @@ async def start_workers(
     with ExitStack() as stack:
         started = [stack.enter_context(module_process("tests.scale.worker")) for _ in range(workers)]
         for process in started:
-            process.tell(order)
+            process.send(order)
         async with asyncio.timeout(TIMEOUT_S):
             while not await _is_balanced(factory, set(teams), workers):
                 await asyncio.sleep(POLL_S)
@@ -182,19 +182,19 @@ async def fan_out(
     """Let one notice reach every channel; then let a bare loop post the same. Raises AssertionError."""
     body = alert_notice(number)
     everywhere = channel_refs(teams)
-    pipeline = Pipeline(factory.store, utc_now, max_age=timedelta(days=1))
-    slack.counted()
-    cpu = sum(process.ask() for process in staff)
+    pipeline = Pipeline(factory.notices, utc_now, max_age=timedelta(days=1))
+    slack.take_counts()
+    cpu = sum(process.request() for process in staff)
     began = time.time()
     handled = await pipeline.handle(body, Origin("kafka", "scale", live=True))
     planned = time.time() - began
     assert handled is IngestResult.STORED, handled
     done = await _all_sent(factory, event_id(number), len(everywhere))
-    cpu = sum(process.ask() for process in staff) - cpu
-    posts = slack.counted()
+    cpu = sum(process.request() for process in staff) - cpu
+    posts = slack.take_counts()
     assert posts["posted"] == posts["channels"] == len(everywhere), posts
     bare = await post_without_bot(slack, teams, body)
-    slack.counted()
+    slack.take_counts()
     return FanOut(
         channels=len(everywhere),
         planned=planned,

@@ -45,7 +45,7 @@ class Process:
         )
         self.pid = self._process.pid
 
-    def hear(self) -> Any:
+    def receive(self) -> Any:
         """What it says next. Raises RuntimeError where it ended."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -53,17 +53,17 @@ class Process:
             raise RuntimeError(f"{self._name} ended with {self._process.wait(TIMEOUT_S)}.")
         return json.loads(line)
 
-    def tell(self, what: object) -> None:
+    def send(self, what: object) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(what) + "\n")
         self._process.stdin.flush()
 
-    def ask(self, what: object = None) -> Any:
+    def request(self, what: object = None) -> Any:
         """Say something and hear what it says to that."""
-        self.tell(what)
-        return self.hear()
+        self.send(what)
+        return self.receive()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Let it end by itself; what doesn't is killed."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
@@ -82,4 +82,4 @@ def module_process(*arguments: object) -> Iterator[Process]:
     try:
         yield process
     finally:
-        process.end()
+        process.close()

@@ -24,14 +24,14 @@ class QueryPlans:
     """The plans of all statements that were executed, one each."""
 
     def __init__(self) -> None:
-        self.of: dict[str, Mapping[str, Any]] = {}
+        self.by_statement: dict[str, Mapping[str, Any]] = {}
         """By statement."""
 
-    def whole_tables(self) -> list[tuple[str, str]]:
+    def full_scans(self) -> list[tuple[str, str]]:
         """(table, statement) wherever one that grows is read from its first row to its last."""
         return [
             (node["Relation Name"], statement)
-            for statement, plan in self.of.items()
+            for statement, plan in self.by_statement.items()
             for node in _nodes(plan)
             if node["Node Type"] == "Seq Scan" and node["Relation Name"] in GROWING
         ]
@@ -52,13 +52,13 @@ def explain_statements(database: Database) -> Iterator[QueryPlans]:
     def explain(
         connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, many: bool
     ) -> None:
-        if statement in plans.of or not _EXPLAINED.match(statement) or "pg_advisory" in statement:
+        if statement in plans.by_statement or not _EXPLAINED.match(statement) or "pg_advisory" in statement:
             return
-        plans.of[statement] = {}
+        plans.by_statement[statement] = {}
         first = values[0] if many and isinstance(values, Sequence) else values
         found = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", first).scalar_one()
         tree = json.loads(found) if isinstance(found, str) else found
-        plans.of[statement] = tree[0]["Plan"]
+        plans.by_statement[statement] = tree[0]["Plan"]
 
     event.listen(engine, "before_cursor_execute", explain)
     try:

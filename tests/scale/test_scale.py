@@ -13,7 +13,7 @@ from tests.support.postgres import Databases, with_driver
 async def test_one_notice_reaches_every_channel_of_every_workspace_once(
     postgres: Databases, migrated_postgres: str
 ) -> None:
-    url = with_driver(postgres.fresh(migrated_postgres))
+    url = with_driver(postgres.create(migrated_postgres))
     with module_process("tests.scale.slack", 2, 3) as process:
         slack = LocalSlackProcess(process)
         async with (
@@ -25,12 +25,12 @@ async def test_one_notice_reaches_every_channel_of_every_workspace_once(
 
 
 async def test_no_query_scans_a_growing_table(postgres: Databases, migrated_postgres: str) -> None:
-    url = with_driver(postgres.fresh(migrated_postgres))
+    url = with_driver(postgres.create(migrated_postgres))
     teams = {f"T{number}": Team("", (f"C{number}A", f"C{number}B")) for number in range(20)}
     async with open_subscribed_store(url, teams) as factory:
         await past.fill_history(factory.database, 4_000)
         await past.analyze_tables(factory.database)
         with explain_statements(factory.database) as plans:
             await run_all_queries(factory.database, teams)
-    assert len(plans.of) > 100
-    assert not plans.whole_tables()
+    assert len(plans.by_statement) > 100
+    assert not plans.full_scans()

@@ -25,12 +25,12 @@ LIMIT = 50
 async def run_all_queries(database: Database, teams: Mapping[str, Team]) -> None:
     """Plan an event's notices; claim, render and settle deliveries; ask for pictures and maps; answer."""
     factory = Factory(database)
-    await factory.shares.heartbeat(teams)
+    await factory.leases.heartbeat(teams)
     try:
         await _deliver(factory)
         await _answer(factory, *channel_refs(teams)[0])
     finally:
-        await factory.shares.release_all()
+        await factory.leases.release_all()
 
 
 async def _deliver(factory: Factory) -> None:
@@ -39,16 +39,16 @@ async def _deliver(factory: Factory) -> None:
     await factory.outbox.requeue_stalled()
     await factory.outbox.requeue_stalled_of_dead_workers()
     for body in [*event_notices(8), b"nonsense"]:
-        assert await pipeline.handle(body, origin) is not IngestResult.REPEAT
+        assert await pipeline.handle(body, origin) is not IngestResult.DUPLICATE
         # Roots, then what follows them.
         for _ in range(2):
             await _deliver_round(factory)
-        job = await factory.pictures.next_wanted(utc_now())
+        job = await factory.images.next_wanted(utc_now())
         if job is not None:
-            await factory.pictures.is_newest(job)
-            await factory.pictures.uploaded(job, f"F{job.id}", "a map", utc_now())
-    await factory.pictures.of_old_mocks(utc_now() - timedelta(days=7))
-    await factory.store.purge_mock_payloads(utc_now() - timedelta(days=7))
+            await factory.images.is_newest(job)
+            await factory.images.record_upload(job, f"F{job.id}", "a map", utc_now())
+    await factory.images.list_old_mocks(utc_now() - timedelta(days=7))
+    await factory.notices.purge_mock_payloads(utc_now() - timedelta(days=7))
 
 
 async def _deliver_round(factory: Factory) -> None:
@@ -58,8 +58,8 @@ async def _deliver_round(factory: Factory) -> None:
     outcomes = [(d, _outcome(d, words[d.id])) for d in claimed]
     await factory.outbox.record_outcomes(outcomes, utc_now())
     # As where so much was given by order alone that all channels are looked at.
-    factory.outbox._claiming._turns.owed = MAX_PLACES_BY_ORDER
-    await factory.outbox.claim(utc_now(), LIMIT, busy=_EveryChannel())
+    factory.outbox._claim_query._fair_share.placed_by_order = MAX_PLACES_BY_ORDER
+    await factory.outbox.claim(utc_now(), LIMIT, busy_channels=_EveryChannel())
     for delivery, outcome in outcomes:
         if isinstance(outcome, DeadLettered):
             await factory.outbox.requeue_channel(
@@ -78,7 +78,7 @@ def _outcome(delivery: Delivery, words: RenderedMessage | None) -> Outcome:
         case 4 if delivery.kind is DeliveryKind.EDIT:
             return DeadLettered(reason="edit_window_closed", root_uneditable=True)
     picture = None if words is None else words.picture_id
-    return Delivered(ts=f"1.{delivery.id}", revision=delivery.target_revision, picture_id=picture)
+    return Delivered(ts=f"1.{delivery.id}", revision=delivery.target_revision, image_id=picture)
 
 
 class _EveryChannel:
@@ -96,8 +96,8 @@ async def _answer(factory: Factory, team: str, channel: str) -> None:
     await factory.subscriptions.end(team, channel, [asked.number], ChangeAuthor("U1", utc_now()))
     await factory.subscriptions.request_status(asked)
     await factory.observers.toggle(team, channel, event_id(8), "U1", utc_now())
-    await factory.outbox.overdue(utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10))
-    await factory.outbox.by_state()
-    await factory.store.last_received()
-    await factory.undecided.waiting()
+    await factory.outbox.count_overdue(utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10))
+    await factory.outbox.count_by_state()
+    await factory.notices.last_received()
+    await factory.deferred_routing.pending_superevents()
     await factory.circulars.count()

@@ -49,7 +49,7 @@ class Clock:
             return self.now
         return self.now + timedelta(seconds=asyncio.get_running_loop().time() - self._since)
 
-    def forward(self, **by: float) -> None:
+    def advance(self, **by: float) -> None:
         self.now += timedelta(**by)
 
 
@@ -63,7 +63,7 @@ class AppHarness:
     clients: dict[str, SlackClient]
     worker: DeliveryWorker
     pipeline: Pipeline
-    drawing: ImageWorker
+    image_worker: ImageWorker
 
     async def subscribe(self, channel: str, words: str = "CBC") -> None:
         workspace, _ = self.local_slack.find(channel)
@@ -71,38 +71,40 @@ class AppHarness:
             workspace.id, channel, parse_criteria(words), self.local_slack.user, self.clock()
         )
 
-    async def subscribed(self, count: int = 1, words: str = "CBC", *, team: str | None = None) -> list[str]:
+    async def create_subscribed_channels(
+        self, count: int = 1, words: str = "CBC", *, team: str | None = None
+    ) -> list[str]:
         """New channels that asked for something."""
         channels = [self.local_slack.add_channel(f"gw-{number}", team=team) for number in range(count)]
         for channel in channels:
             await self.subscribe(channel, words)
         return channels
 
-    async def take(self, *bodies: bytes) -> None:
+    async def ingest(self, *bodies: bytes) -> None:
         """Have notices come in, and wait until all that follows is done."""
         for body in bodies:
             assert await self.pipeline.handle(body, ORIGIN) is IngestResult.STORED
-        await self.done()
+        await self.wait_until_delivered()
 
-    async def waiting(self) -> int:
+    async def pending_count(self) -> int:
         return (await self.factory.outbox.counts()).waiting
 
-    async def done(self) -> None:
+    async def wait_until_delivered(self) -> None:
         """Wait until no delivery waits."""
         async with asyncio.timeout(60):
-            while await self.waiting():
+            while await self.pending_count():
                 await asyncio.sleep(0.02)
 
-    async def forward(self, **by: float) -> None:
+    async def advance(self, **by: float) -> None:
         """Let time pass for the bot, and let it notice."""
-        self.clock.forward(**by)
-        await self.idle()
+        self.clock.advance(**by)
+        await self.run_rounds()
 
-    async def idle(self) -> None:
+    async def run_rounds(self) -> None:
         """Give the workers the time for some rounds."""
         for _ in range(8):
             self.worker.wake()
-            self.drawing.wake()
+            self.image_worker.wake()
             await asyncio.sleep(0.02)
 
     def roots(self, channel: str) -> list[Json]:
@@ -124,7 +126,7 @@ class AppHarness:
             if c.method == method and channel in (None, c.args.get("channel"))
         ]
 
-    async def settled(self, condition: Callable[[], object], what: str) -> None:
+    async def wait_until(self, condition: Callable[[], object], what: str) -> None:
         await wait_until(condition, what=what)
 
 
@@ -134,8 +136,8 @@ async def open_app_harness(
     local_slack: LocalSlack,
     *,
     clock: Clock | None = None,
-    draws: Callable[[Notice], bool] = lambda _: False,
-    pictures: ImageProcess | None = None,
+    should_draw: Callable[[Notice], bool] = lambda _: False,
+    image_process: ImageProcess | None = None,
     channel_pause_s: float = 0.0,
 ) -> AsyncIterator[AppHarness]:
     """A desk at work, on a database in this folder and every workspace of the local Slack."""
@@ -151,9 +153,9 @@ async def open_app_harness(
         for client in clients.values():
             await client.identify()
         worker = factory.create_delivery_worker(clients, clock, channel_pause_s=channel_pause_s)
-        draw = pictures or ImageProcess()
+        draw = image_process or ImageProcess()
         drawing = ImageWorker(
-            factory.store, factory.pictures, clients, draw, clock, wake_deliveries=worker.wake
+            factory.notices, factory.images, clients, draw, clock, wake_deliveries=worker.wake
         )
 
         def wake() -> None:
@@ -161,7 +163,7 @@ async def open_app_harness(
             drawing.wake()
 
         pipeline = Pipeline(
-            factory.store, clock, max_age=timedelta(days=36_500), on_planned=wake, should_draw=draws
+            factory.notices, clock, max_age=timedelta(days=36_500), on_planned=wake, should_draw=should_draw
         )
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(drawing.run())]
         try:

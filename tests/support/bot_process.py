@@ -128,7 +128,7 @@ class LocalDeployment:
             reader = GROUP if sum(map(len, bodies)) > MAX_UNREAD_BYTES else None
             with Publisher(self.broker.url(TOPIC)) as publisher:
                 for body in bodies:
-                    publisher.publish(body, reader=reader)
+                    publisher.publish(body, reader_group=reader)
 
         await asyncio.to_thread(work)
 
@@ -145,14 +145,16 @@ class LocalDeployment:
             )
         return self._started(BotProcess(process.pid, process.poll, log))
 
-    def fork(self, step: str | None = None, command: str | None = None, **changes: str | None) -> BotProcess:
+    def start_forked(
+        self, step: str | None = None, command: str | None = None, **changes: str | None
+    ) -> BotProcess:
         """Start `gwevent run`, or another command, from a server that has imported it.
 
         To die at a step, if one is named.
         """
-        return self.live(crashing.run, step, changes, command)
+        return self.start_entrypoint(crashing.run, step, changes, command)
 
-    def live(
+    def start_entrypoint(
         self,
         life: Entrypoint,
         step: str | None,
@@ -180,7 +182,7 @@ class LocalDeployment:
         self.processes.append(bot)
         return bot
 
-    def outbox(self, query: str) -> list[tuple[Any, ...]]:
+    def query_database(self, query: str) -> list[tuple[Any, ...]]:
         """Look into the bot's database with nothing of the bot's own."""
         if self.postgres is not None:
             with psycopg.connect(self.postgres) as shared:
@@ -191,25 +193,25 @@ class LocalDeployment:
         finally:
             connection.close()
 
-    def waiting(self) -> int:
+    def pending_count(self) -> int:
         """How many deliveries are still to be made."""
         query = "select count(*) from deliveries where state in ('pending', 'sending')"
-        return int(self.outbox(query)[0][0])
+        return int(self.query_database(query)[0][0])
 
-    def stored(self) -> int:
+    def stored_count(self) -> int:
         """How many notices the bot has stored."""
-        return int(self.outbox("select count(*) from notices")[0][0])
+        return int(self.query_database("select count(*) from notices")[0][0])
 
-    async def delivered(self, notices: int) -> None:
+    async def wait_until_delivered(self, notices: int) -> None:
         """Wait until so many notices are stored and nothing waits any more."""
         bot = self.processes[-1]
 
         def arrived() -> bool:
-            assert not bot.ended, f"The bot ended:\n{bot.text}"
+            assert not bot.has_exited, f"The bot ended:\n{bot.stderr}"
             made = self.postgres is not None or self.database.stat().st_size > 0
-            return made and self.stored() == notices and not self.waiting()
+            return made and self.stored_count() == notices and not self.pending_count()
 
-        await wait_until(arrived, what=f"{notices} notices are stored and delivered, see {bot.path}")
+        await wait_until(arrived, what=f"{notices} notices are stored and delivered, see {bot.log_path}")
 
     def roots(self, channel: str, superevent_id: str = "") -> list[Json]:
         """The messages of a channel that stand in no thread, about one superevent or about all."""
@@ -230,59 +232,59 @@ class BotProcess:
     """A bot's process and what it logs."""
 
     pid: int
-    status: Callable[[], int | None]
+    exit_status: Callable[[], int | None]
     """The exit status; None while it runs."""
-    path: Path
+    log_path: Path
 
     @property
-    def text(self) -> str:
+    def stderr(self) -> str:
         """Everything on its standard error so far."""
-        return self.path.read_text()
+        return self.log_path.read_text()
 
     @property
-    def log(self) -> list[Json]:
+    def log_records(self) -> list[Json]:
         """Its log's lines; what is no JSON (a sentence before the end) is left out."""
-        return [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
 
-    def logged(self, name: str) -> list[Json]:
+    def logged_events(self, name: str) -> list[Json]:
         """The lines of one event name."""
-        return [line for line in self.log if line.get("event") == name]
+        return [line for line in self.log_records if line.get("event") == name]
 
     @property
-    def ended(self) -> bool:
-        return self.status() is not None
+    def has_exited(self) -> bool:
+        return self.exit_status() is not None
 
-    async def until_logged(self, name: str, times: int = 1) -> None:
+    async def wait_until_logged(self, name: str, times: int = 1) -> None:
         """Wait for a line of the log."""
 
         def seen() -> bool:
-            if len(self.logged(name)) >= times:
+            if len(self.logged_events(name)) >= times:
                 return True
-            assert not self.ended, f"The bot ended before it logged {name}:\n{self.text}"
+            assert not self.has_exited, f"The bot ended before it logged {name}:\n{self.stderr}"
             return False
 
         await wait_until(seen, what=f"the log says {name}")
 
-    async def ready(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Wait until it is connected to Slack."""
-        await self.until_logged("socket_mode_connected")
+        await self.wait_until_logged("socket_mode_connected")
 
-    async def end(self) -> int:
+    async def wait_for_exit(self) -> int:
         """Wait for its end; its exit status."""
-        await wait_until(lambda: self.ended, what="the bot ends")
-        status = self.status()
+        await wait_until(lambda: self.has_exited, what="the bot ends")
+        status = self.exit_status()
         assert status is not None
         return status
 
     async def terminate(self) -> int:
         """End it as a service manager does."""
         os.kill(self.pid, signal.SIGTERM)
-        return await self.end()
+        return await self.wait_for_exit()
 
     async def kill(self) -> None:
         """End it as a power cut does."""
         os.kill(self.pid, signal.SIGKILL)
-        await self.end()
+        await self.wait_for_exit()
 
 
 @asynccontextmanager
@@ -298,7 +300,7 @@ async def open_deployment(folder: Path, *, broker: Broker | None = None) -> Asyn
             yield world
         finally:
             for process in world.processes:
-                if not process.ended:
+                if not process.has_exited:
                     await process.kill()
             if own is not None:
                 own.stop()

@@ -39,15 +39,15 @@ class DeliveryHarness:
     clock: Clock
     client: SlackClient
     worker: DeliveryWorker = field(init=False, repr=False)
-    running: list[asyncio.Task[None]] = field(default_factory=list)
-    closed: asyncio.Lock = field(default_factory=asyncio.Lock)
+    worker_tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    claims_paused: asyncio.Lock = field(default_factory=asyncio.Lock)
     """While it is held, nothing is claimed."""
 
     def __post_init__(self) -> None:
         claim = self.factory.outbox.claim
 
         async def when_open(*args: Any, **options: Any) -> list[Delivery]:
-            async with self.closed:
+            async with self.claims_paused:
                 return await claim(*args, **options)
 
         self.factory.outbox.claim = when_open  # type: ignore[method-assign]
@@ -59,7 +59,7 @@ class DeliveryHarness:
             self.clock,
             **{"channel_pause_s": 0.0, **options},
         )
-        self.running.append(asyncio.create_task(self.worker.run()))
+        self.worker_tasks.append(asyncio.create_task(self.worker.run()))
         return self.worker
 
     async def restart(self) -> None:
@@ -67,24 +67,24 @@ class DeliveryHarness:
         await self.worker.stop()
         self.start()
 
-    def channels(self, count: int, words: str = "CBC") -> list[str]:
+    def create_channels(self, count: int, words: str = "CBC") -> list[str]:
         return [self.local_slack.add_channel(f"gw-{number}") for number in range(count)]
 
-    async def subscribed(self, count: int = 1, words: str = "CBC") -> list[str]:
+    async def create_subscribed_channels(self, count: int = 1, words: str = "CBC") -> list[str]:
         """New channels that asked for something."""
-        made = self.channels(count)
+        made = self.create_channels(count)
         await subscribe(self.factory, words, *made)
         return made
 
-    async def receive(self, *notices: Notice) -> None:
+    async def record_notices(self, *notices: Notice) -> None:
         """Record notices now, before the worker sees any of them."""
-        async with self.closed:
+        async with self.claims_paused:
             await record_notices(self.factory, notices, now=self.clock())
         self.worker.wake()
 
-    def forward(self, **by: float) -> None:
+    def advance(self, **by: float) -> None:
         """Let time pass, and say so."""
-        self.clock.forward(**by)
+        self.clock.advance(**by)
         self.worker.wake()
 
     def wake(self) -> None:
@@ -92,24 +92,24 @@ class DeliveryHarness:
 
     def pipeline(self) -> Pipeline:
         return Pipeline(
-            self.factory.store, self.clock, max_age=timedelta(hours=24), on_planned=self.worker.wake
+            self.factory.notices, self.clock, max_age=timedelta(hours=24), on_planned=self.worker.wake
         )
 
     def renderer(self) -> Renderer:
         factory = self.factory
         return Renderer(
-            factory.store,
+            factory.notices,
             factory.subscriptions,
             factory.observers,
-            factory.pictures,
+            factory.images,
             factory.mentions,
             factory.circulars,
             factory.sites,
-            factory.visibilities,
-            self.address,
+            factory.observability,
+            self.permalink,
         )
 
-    async def address(self, _team_id: str, channel_id: str, ts: str) -> str | None:
+    async def permalink(self, _team_id: str, channel_id: str, ts: str) -> str | None:
         """A message's address."""
         return await self.client.permalink(channel_id, ts)
 
@@ -123,29 +123,29 @@ class DeliveryHarness:
         found = await self.rows(kind=kind.value)
         return [row.state for row in found if channel in (None, row.channel_id)]
 
-    async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
+    async def wait_until(self, true: Callable[[], Awaitable[bool]]) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(TIMEOUT_S):
             while not await true():
                 await asyncio.sleep(0.01)
 
-    async def done(self) -> None:
+    async def wait_until_delivered(self) -> None:
         """Wait until nothing waits."""
 
         async def nothing() -> bool:
             return not (await self.factory.outbox.counts()).waiting
 
-        await self.until(nothing)
+        await self.wait_until(nothing)
 
-    async def failed(self, reason: str, count: int = 1) -> None:
+    async def wait_for_retry(self, reason: str, count: int = 1) -> None:
         """Wait until as many deliveries wait for a further attempt for this reason."""
 
         async def so() -> bool:
             return len(await self.rows(state=DeliveryState.PENDING.value, reason=reason)) >= count
 
-        await self.until(so)
+        await self.wait_until(so)
 
-    async def idle(self) -> None:
+    async def run_rounds(self) -> None:
         """Give the worker the time for some rounds."""
         for _ in range(10):
             self.worker.wake()
@@ -183,11 +183,11 @@ async def still_office(
         local_slack.workspace.clock = lambda: clock().timestamp()
         office = DeliveryHarness(local_slack, factory, clock, client)
         yield office
-        if office.running:
+        if office.worker_tasks:
             await office.worker.stop(0.5)
-        for task in office.running:
+        for task in office.worker_tasks:
             task.cancel()
-        await asyncio.gather(*office.running, return_exceptions=True)
+        await asyncio.gather(*office.worker_tasks, return_exceptions=True)
 
 
 @pytest.fixture

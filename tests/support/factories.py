@@ -35,7 +35,7 @@ class Clock:
     def __call__(self) -> datetime:
         return self.now
 
-    def forward(self, **by: float) -> None:
+    def advance(self, **by: float) -> None:
         self.now += timedelta(**by)
 
 
@@ -89,7 +89,7 @@ async def unsubscribe(
 ) -> list[Subscription]:
     """End a channel's subscription of these words, or all that it has or waits for."""
     here = await factory.subscriptions.for_channel(team, channel)
-    every = [*here, *await factory.subscriptions.waiting(team, channel)]
+    every = [*here, *await factory.subscriptions.list_unconfirmed(team, channel)]
     chosen = [s.number for s in every if words is None or s.criteria == parse_criteria(words)]
     ended = await factory.subscriptions.end(team, channel, chosen, AUTHOR)
     assert ended is not None
@@ -104,4 +104,4 @@ async def record_notices(
         body = f"{notice.key}".encode()
         received = replace(notice, received=now)
         origin = "hopskotch:1" if live else "test:1"
-        assert (await factory.store.record(received, body, origin, now, planner(now, live=live))).new
+        assert (await factory.notices.record(received, body, origin, now, planner(now, live=live))).new

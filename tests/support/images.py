@@ -56,8 +56,8 @@ def sample(kind: str) -> Sample:
             time=WHEN,
             instruments=instruments,
             distance=None if burst else (120.0, 30.0),
-            times=times,
-            external=None if times is None else "Swift",
+            external_sky=times,
+            external_observatory=None if times is None else "Swift",
         )
 
     gw_map = fits()

@@ -151,7 +151,7 @@ def _wait(url: str, keeper: subprocess.Popen[bytes], log: Path) -> None:
 
 def with_driver(url: str) -> str:
     """The URL with its driver, as the settings give it."""
-    return Settings.model_validate({"database_url": url}).database
+    return Settings.model_validate({"database_url": url}).effective_database_url
 
 
 class Databases:
@@ -163,7 +163,7 @@ class Databases:
         self._made: list[str] = []
         self._kept: dict[str, str] = {}
 
-    def fresh(self, template: str | None = None) -> str:
+    def create(self, template: str | None = None) -> str:
         """The URL of a new database; `template` is another's URL."""
         name = f"{self._prefix}_{len(self._made)}"
         source = "template0" if template is None else make_url(template).database
@@ -172,7 +172,7 @@ class Databases:
         self._made.append(name)
         return make_url(self._url).set(database=name).render_as_string(hide_password=False)
 
-    def emptied(self, template: str) -> str:
+    def empty_copy(self, template: str) -> str:
         """A copy of this template without any rows; the same again and again, which is much faster."""
         known = self._kept.get(template)
         if known is not None:
@@ -182,7 +182,7 @@ class Databases:
                 # Something of an earlier test still hangs in it.
                 known = None
         if known is None:
-            known = self._kept[template] = self.fresh(template)
+            known = self._kept[template] = self.create(template)
         return known
 
     def drop_all(self) -> None:

@@ -27,9 +27,9 @@ class SaslProxy:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(*certificate)
         self._mechanism = ScramMechanism(SCRAM)
-        self.accept(password)
+        self.set_password(password)
 
-    def accept(self, password: str) -> None:
+    def set_password(self, password: str) -> None:
         """Let in who knows this password, and nobody else."""
         self._secret = self._mechanism.make_auth_info(password, iteration_count=4096)
 
@@ -38,13 +38,13 @@ class SaslProxy:
             self._tls.wrap_socket(plain, server_side=True) as client,
             socket.create_connection(self._upstream) as broker,
         ):
-            if self._let_in(client, broker):
-                back = threading.Thread(target=self._pass, args=(broker, client), daemon=True)
+            if self._authenticate(client, broker):
+                back = threading.Thread(target=self._forward, args=(broker, client), daemon=True)
                 back.start()
-                self._pass(client, broker)
+                self._forward(client, broker)
                 back.join()
 
-    def _let_in(self, client: socket.socket, broker: socket.socket) -> bool:
+    def _authenticate(self, client: socket.socket, broker: socket.socket) -> bool:
         server = self._mechanism.make_server(lambda _: self._secret)
         while request := self._frame(client):
             key, version, correlation = struct.unpack_from(">hhi", request)
@@ -84,7 +84,7 @@ class SaslProxy:
         return read_exactly(connection, struct.unpack(">i", header)[0]) if header else b""
 
     @staticmethod
-    def _pass(source: socket.socket, target: socket.socket) -> None:
+    def _forward(source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while part := source.recv(65536):
                 target.sendall(part)

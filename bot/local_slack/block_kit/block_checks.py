@@ -44,7 +44,7 @@ MAX_VIEW_BYTES = 250_000
 def _section(found: ValidationErrors, block: Json, at: str) -> None:
     check_keys(found, block, at, (), ("text", "fields", "accessory", "expand"))
     if "text" not in block and "fields" not in block:
-        found.wrong("missing required field: text", at)
+        found.add("missing required field: text", at)
     if "text" in block:
         check_text(found, block["text"], f"{at}/text", 3000)
     if "fields" in block:
@@ -106,12 +106,12 @@ def _markdown(found: ValidationErrors, block: Json, at: str) -> None:
     ):
         found.markdown += len(block["text"])
         if found.markdown > MAX_MARKDOWN:
-            found.wrong(f"all markdown blocks must be less than {MAX_MARKDOWN + 1} characters", at)
+            found.add(f"all markdown blocks must be less than {MAX_MARKDOWN + 1} characters", at)
 
 
 def _cell(found: ValidationErrors, cell: object, at: str) -> None:
     if not isinstance(cell, dict):
-        found.wrong("must provide an object", at)
+        found.add("must provide an object", at)
         return
     match cell.get("type"):
         case "raw_text":
@@ -127,13 +127,13 @@ def _cell(found: ValidationErrors, cell: object, at: str) -> None:
         case "rich_text":
             _rich_text(found, cell, at)
         case kind:
-            found.wrong(f"unsupported type: {kind}", f"{at}/type")
+            found.add(f"unsupported type: {kind}", f"{at}/type")
 
 
 def _table(found: ValidationErrors, block: Json, at: str) -> None:
     found.tables += 1
     if found.tables > 1:
-        found.wrong("only_one_table_allowed", at)
+        found.add("only_one_table_allowed", at)
     if not check_keys(found, block, at, ("rows",), ("column_settings",)):
         return
     for number, row in enumerate(check_items(found, block["rows"], f"{at}/rows", 100)):
@@ -142,14 +142,14 @@ def _table(found: ValidationErrors, block: Json, at: str) -> None:
     for number, setting in enumerate(block.get("column_settings") or ()):
         here = f"{at}/column_settings/{number}"
         if number >= 20:
-            found.wrong("no more than 20 items allowed", f"{at}/column_settings")
+            found.add("no more than 20 items allowed", f"{at}/column_settings")
             break
         if setting is None:
             continue
         if not isinstance(setting, dict) or not setting.keys() <= {"align", "is_wrapped"}:
-            found.wrong("invalid column setting", here)
+            found.add("invalid column setting", here)
         elif setting.get("align", "left") not in ("left", "center", "right"):
-            found.wrong("must be one of left, center, right", f"{here}/align")
+            found.add("must be one of left, center, right", f"{here}/align")
 
 
 _RICH_INLINE: Mapping[str, tuple[str, ...]] = {
@@ -170,11 +170,11 @@ def _rich_inline(found: ValidationErrors, parts: object, at: str) -> None:
         here = f"{at}/{number}"
         required = _RICH_INLINE.get(str(part.get("type"))) if isinstance(part, dict) else None
         if required is None:
-            found.wrong("unsupported type", here)
+            found.add("unsupported type", here)
             continue
         for key in required:
             if not part.get(key):
-                found.wrong(f"missing required field: {key}", here)
+                found.add(f"missing required field: {key}", here)
         found.characters += len(str(part.get("text") or ""))
         if part["type"] == "link" and part.get("url"):
             check_url(found, part["url"], f"{here}/url")
@@ -190,14 +190,14 @@ def _rich_text(found: ValidationErrors, block: Json, at: str) -> None:
                 _rich_inline(found, element.get("elements"), f"{here}/elements")
             case "rich_text_list":
                 if element.get("style") not in ("bullet", "ordered"):
-                    found.wrong("must be one of bullet, ordered", f"{here}/style")
+                    found.add("must be one of bullet, ordered", f"{here}/style")
                 for line, item in enumerate(
                     check_items(found, element.get("elements"), f"{here}/elements", 10_000)
                 ):
                     inner = item.get("elements") if isinstance(item, dict) else None
                     _rich_inline(found, inner, f"{here}/elements/{line}/elements")
             case kind:
-                found.wrong(f"unsupported type: {kind}", here)
+                found.add(f"unsupported type: {kind}", here)
 
 
 def _alert(found: ValidationErrors, block: Json, at: str) -> None:
@@ -225,17 +225,17 @@ def _blocks(blocks: object, at: str, kinds: Mapping[str, Check], most: int, leas
     for number, block in enumerate(check_items(found, blocks, at, most, least)):
         here = f"{at}/{number}"
         if not isinstance(block, dict):
-            found.wrong("must provide an object", here)
+            found.add("must provide an object", here)
             continue
         check = kinds.get(str(block.get("type")))
         if check is None:
-            found.wrong(f"unsupported type: {block.get('type')}", f"{here}/type")
+            found.add(f"unsupported type: {block.get('type')}", f"{here}/type")
             continue
         check(found, block, here)
         block_id = block.get("block_id")
         if block_id is not None and check_string(found, block_id, f"{here}/block_id", MAX_ID_LENGTH):
             if block_id in found.block_ids:
-                found.wrong(f"block_id {block_id!r} already exists", f"{here}/block_id")
+                found.add(f"block_id {block_id!r} already exists", f"{here}/block_id")
             found.block_ids.add(block_id)
     return found
 
@@ -276,7 +276,7 @@ def check_view(view: object, kind: str) -> ValidationErrors:
             check_string(found, view[key], f"/view/{key}", longest, 0)
     if kind == "modal":
         if "title" not in view:
-            found.wrong("missing required field: title", "/view")
+            found.add("missing required field: title", "/view")
         for key in ("title", "submit", "close"):
             if key in view:
                 check_text(found, view[key], f"/view/{key}", 24, PLAIN_TEXT)
@@ -285,7 +285,7 @@ def check_view(view: object, kind: str) -> ValidationErrors:
             isinstance(block, dict) and block.get("type") == "input" for block in blocks
         )
         if inputs and "submit" not in view:
-            found.wrong("missing required field: submit", "/view")
+            found.add("missing required field: submit", "/view")
     if found.errors:
         raise refuse_with_messages("invalid_arguments", found.errors)
     if len(str(view)) > MAX_VIEW_BYTES:

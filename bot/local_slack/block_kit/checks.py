@@ -33,7 +33,7 @@ class ValidationErrors:
     tables: int = 0
     charts: int = 0
 
-    def wrong(self, sentence: str, at: str) -> None:
+    def add(self, sentence: str, at: str) -> None:
         """Note an error at a JSON pointer."""
         self.errors.append(f"{sentence} [json-pointer:{at}]")
 
@@ -45,11 +45,11 @@ def check_keys(
     right = True
     for key in required:
         if thing.get(key) is None:
-            found.wrong(f"missing required field: {key}", at)
+            found.add(f"missing required field: {key}", at)
             right = False
     for key in thing:
         if key not in allowed and key not in required and key not in ("type", "block_id"):
-            found.wrong(f"invalid additional property: {key}", at)
+            found.add(f"invalid additional property: {key}", at)
             right = False
     return right
 
@@ -57,13 +57,13 @@ def check_keys(
 def check_string(found: ValidationErrors, value: object, at: str, longest: int, shortest: int = 1) -> bool:
     """Whether it is a string of a good length."""
     if not isinstance(value, str):
-        found.wrong("must provide a string", at)
+        found.add("must provide a string", at)
         return False
     if len(value) > longest:
-        found.wrong(f"must be less than {longest + 1} characters", at)
+        found.add(f"must be less than {longest + 1} characters", at)
         return False
     if len(value) < shortest:
-        found.wrong(f"must be more than {shortest - 1} characters", at)
+        found.add(f"must be more than {shortest - 1} characters", at)
         return False
     return True
 
@@ -73,16 +73,16 @@ def check_text(
 ) -> None:
     """A text object of one of the types."""
     if not isinstance(text, dict):
-        found.wrong("must provide an object", at)
+        found.add("must provide an object", at)
         return
     kind = text.get("type")
     if kind not in types:
-        found.wrong(f"unsupported type: {kind}", f"{at}/type")
+        found.add(f"unsupported type: {kind}", f"{at}/type")
         return
     extra = "emoji" if kind == "plain_text" else "verbatim"
     for key in text:
         if key not in ("type", "text", extra):
-            found.wrong(f"invalid additional property: {key}", at)
+            found.add(f"invalid additional property: {key}", at)
     words = text.get("text")
     if check_string(found, words, f"{at}/text", longest):
         found.characters += len(words)  # type: ignore[arg-type]
@@ -91,25 +91,25 @@ def check_text(
 def check_items(found: ValidationErrors, items: object, at: str, most: int, least: int = 1) -> list[Any]:
     """The items of an array of a good length."""
     if not isinstance(items, list):
-        found.wrong("must provide an array", at)
+        found.add("must provide an array", at)
         return []
     if len(items) > most:
-        found.wrong(f"no more than {most} items allowed", at)
+        found.add(f"no more than {most} items allowed", at)
     if len(items) < least:
-        found.wrong(f"no less than {least} items allowed", at)
+        found.add(f"no less than {least} items allowed", at)
     return items
 
 
 def check_number(found: ValidationErrors, value: object, at: str) -> None:
     """A number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        found.wrong("must provide a number", at)
+        found.add("must provide a number", at)
 
 
 def check_url(found: ValidationErrors, url: object, at: str, longest: int = 3000) -> None:
     """A web address that people follow."""
     if check_string(found, url, at, longest) and not re.match(r"https?://[^\s/]+", str(url)):
-        found.wrong("must be a valid URL", at)
+        found.add("must be a valid URL", at)
 
 
 def check_fetched_url(found: ValidationErrors, url: object, at: str) -> None:
@@ -123,20 +123,20 @@ def check_fetched_url(found: ValidationErrors, url: object, at: str) -> None:
     except ValueError:
         inside = host == "localhost" or "." not in host
     if parts.scheme not in ("http", "https") or inside:
-        found.wrong("downloading image failed", at)
+        found.add("downloading image failed", at)
 
 
 def check_image_source(found: ValidationErrors, image: Json, at: str) -> None:
     """Either an address or an uploaded file; files are noted for the caller to look up."""
     if ("image_url" in image) == ("slack_file" in image):
-        found.wrong("must provide either image_url or slack_file", at)
+        found.add("must provide either image_url or slack_file", at)
     elif "image_url" in image:
         check_fetched_url(found, image["image_url"], f"{at}/image_url")
     else:
         file = image["slack_file"]
         if not isinstance(file, dict) or len(file) != 1 or not file.keys() <= {"id", "url"}:
-            found.wrong("must provide either id or url", f"{at}/slack_file")
+            found.add("must provide either id or url", f"{at}/slack_file")
         elif "id" in file and not (isinstance(file["id"], str) and _FILE_ID.fullmatch(file["id"])):
-            found.wrong("must match pattern ^F[A-Z0-9]{8,}$", f"{at}/slack_file/id")
+            found.add("must match pattern ^F[A-Z0-9]{8,}$", f"{at}/slack_file/id")
         else:
             found.files.append((f"{at}/slack_file/{next(iter(file))}", file))

@@ -23,7 +23,7 @@ from bot.local_slack.errors import Json
 def check_confirm(found: ValidationErrors, confirm: object, at: str) -> None:
     """A confirmation dialog: title and text, with the words of its two buttons."""
     if not isinstance(confirm, dict):
-        found.wrong("must provide an object", at)
+        found.add("must provide an object", at)
     elif check_keys(found, confirm, at, ("title", "text"), ("confirm", "deny", "style")):
         check_text(found, confirm["title"], f"{at}/title", 100, PLAIN_TEXT)
         check_text(found, confirm["text"], f"{at}/text", 300)
@@ -34,7 +34,7 @@ def check_confirm(found: ValidationErrors, confirm: object, at: str) -> None:
 
 def _option(found: ValidationErrors, option: object, at: str, types: Collection[str] = PLAIN_TEXT) -> None:
     if not isinstance(option, dict):
-        found.wrong("must provide an object", at)
+        found.add("must provide an object", at)
     elif check_keys(found, option, at, ("text", "value"), ("description", "url")):
         check_text(found, option["text"], f"{at}/text", 75, types)
         check_string(found, option["value"], f"{at}/value", 150)
@@ -48,14 +48,14 @@ def _options(
     options = check_items(found, element.get("options"), f"{at}/options", most)
     values = [option.get("value") for option in options if isinstance(option, dict)]
     if len(set(map(str, values))) != len(values):
-        found.wrong("option values must be unique", f"{at}/options")
+        found.add("option values must be unique", f"{at}/options")
     for number, option in enumerate(options):
         _option(found, option, f"{at}/options/{number}", types)
     if "initial_option" in element and element["initial_option"] not in options:
-        found.wrong("must be one of the options", f"{at}/initial_option")
+        found.add("must be one of the options", f"{at}/initial_option")
     for number, option in enumerate(element.get("initial_options") or ()):
         if option not in options:
-            found.wrong("must be one of the options", f"{at}/initial_options/{number}")
+            found.add("must be one of the options", f"{at}/initial_options/{number}")
 
 
 def check_placeholder(found: ValidationErrors, element: Json, at: str) -> None:
@@ -73,7 +73,7 @@ def _button(found: ValidationErrors, element: Json, at: str) -> None:
     if "url" in element:
         check_url(found, element["url"], f"{at}/url")
     if "style" in element and element["style"] not in ("primary", "danger"):
-        found.wrong("must be one of primary, danger", f"{at}/style")
+        found.add("must be one of primary, danger", f"{at}/style")
     if "accessibility_label" in element:
         check_string(found, element["accessibility_label"], f"{at}/accessibility_label", 75)
 
@@ -84,7 +84,7 @@ _BUTTON = ("action_id", "value", "url", "style", "confirm", "accessibility_label
 def _static_select(found: ValidationErrors, element: Json, at: str) -> None:
     if "option_groups" in element:
         if "options" in element:
-            found.wrong("must provide either options or option_groups", at)
+            found.add("must provide either options or option_groups", at)
         for number, group in enumerate(
             check_items(found, element["option_groups"], f"{at}/option_groups", 100)
         ):
@@ -135,9 +135,9 @@ def _picker(found: ValidationErrors, element: Json, at: str) -> None:
     check_keys(found, element, at, (), allowed)
     check_placeholder(found, element, at)
     if "initial_date" in element and not re.fullmatch(r"\d{4}-\d\d-\d\d", str(element["initial_date"])):
-        found.wrong("must be a date of the form YYYY-MM-DD", f"{at}/initial_date")
+        found.add("must be a date of the form YYYY-MM-DD", f"{at}/initial_date")
     if "initial_time" in element and not re.fullmatch(r"\d\d:\d\d", str(element["initial_time"])):
-        found.wrong("must be a time of the form HH:mm", f"{at}/initial_time")
+        found.add("must be a time of the form HH:mm", f"{at}/initial_time")
 
 
 def _plain_text_input(found: ValidationErrors, element: Json, at: str) -> None:
@@ -148,7 +148,7 @@ def _plain_text_input(found: ValidationErrors, element: Json, at: str) -> None:
     for key, least in (("min_length", 0), ("max_length", 1)):
         value = element.get(key, least)
         if not isinstance(value, int) or not least <= value <= 3000:
-            found.wrong(f"must be between {least} and 3000", f"{at}/{key}")
+            found.add(f"must be between {least} and 3000", f"{at}/{key}")
 
 
 _INPUT = ("action_id", "placeholder", "initial_value", "focus_on_load", "dispatch_action_config")
@@ -159,7 +159,7 @@ def _number_input(found: ValidationErrors, element: Json, at: str) -> None:
     check_placeholder(found, element, at)
     for key in ("min_value", "max_value", "initial_value"):
         if key in element and not isinstance(element[key], str):
-            found.wrong("must provide a string", f"{at}/{key}")
+            found.add("must provide a string", f"{at}/{key}")
 
 
 def _line_input(found: ValidationErrors, element: Json, at: str) -> None:
@@ -219,11 +219,11 @@ def check_element(
 ) -> None:
     """An element of one of the kinds that may stand here; `seen` are the action_ids of its block."""
     if not isinstance(element, dict):
-        found.wrong("must provide an object", at)
+        found.add("must provide an object", at)
         return
     check = kinds.get(str(element.get("type")))
     if check is None:
-        found.wrong(f"unsupported type: {element.get('type')}", f"{at}/type")
+        found.add(f"unsupported type: {element.get('type')}", f"{at}/type")
         return
     check(found, element, at)
     if "confirm" in element:
@@ -231,5 +231,5 @@ def check_element(
     action_id = element.get("action_id")
     if action_id is not None and check_string(found, action_id, f"{at}/action_id", MAX_ID_LENGTH):
         if action_id in seen:
-            found.wrong(f"action_id {action_id!r} already exists", f"{at}/action_id")
+            found.add(f"action_id {action_id!r} already exists", f"{at}/action_id")
         seen.add(action_id)

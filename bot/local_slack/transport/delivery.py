@@ -42,7 +42,7 @@ class RequestDelivery:
             )
         return await self._request(self.request_url, kind, payload, retry, reason)
 
-    async def verify(self) -> bool:
+    async def verify_url(self) -> bool:
         """Whether the app's address answers the challenge, as Slack asks before it takes an address."""
         assert self.request_url is not None
         challenge = secrets.token_hex(8)
@@ -81,7 +81,7 @@ class RequestDelivery:
             if envelope.outcome == "acknowledged":
                 envelope.acked_after = time.perf_counter() - started
                 envelope.answer = _json(text)
-        self._sockets.changed()
+        self._sockets.notify_change()
         return envelope
 
     def _signature(self, body: str) -> dict[str, str]:

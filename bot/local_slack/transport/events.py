@@ -107,16 +107,16 @@ class EventsApi:
 
     def __init__(
         self,
-        outgoing: RequestDelivery,
+        delivery: RequestDelivery,
         subscribed: Collection[str],
         start: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self.subscribed = set(subscribed)
-        self.retries = RETRY_DELAYS_S
-        self._outgoing = outgoing
-        self._start = start
+        self.retry_delays_s = RETRY_DELAYS_S
+        self._delivery = delivery
+        self._spawn = start
 
-    def heed(self, workspace: Workspace) -> None:
+    def watch(self, workspace: Workspace) -> None:
         """Turn the changes of a workspace into events from now on."""
 
         def listener(change: Change) -> None:
@@ -128,12 +128,12 @@ class EventsApi:
     def emit(self, workspace: Workspace, event: Json) -> None:
         """Deliver an event, if the app is installed there and subscribed to it."""
         if workspace.bot_token and subscription_name(event) in self.subscribed:
-            self._start(self._deliver(_envelope(workspace, event)))
+            self._spawn(self._deliver(_envelope(workspace, event)))
 
     async def _deliver(self, payload: Json) -> None:
         reason: str | None = None
-        for attempt, wait in enumerate((*self.retries, None)):
-            envelope = await self._outgoing.deliver("events_api", payload, retry=attempt, reason=reason)
+        for attempt, wait in enumerate((*self.retry_delays_s, None)):
+            envelope = await self._delivery.deliver("events_api", payload, retry=attempt, reason=reason)
             if envelope.outcome == "acknowledged" or wait is None:
                 return
             reason = "timeout" if envelope.outcome == "operation_timeout" else "connection_failed"

@@ -30,15 +30,15 @@ class FileServer:
         router.add_post("/upload/v1/{file}/{secret}", self._upload)
         router.add_get("/files-pri/{ids}/{file}/{name}", self._private)
 
-    def settle(self, workspace: Workspace, file: File) -> None:
+    def mark_ready_later(self, workspace: Workspace, file: File) -> None:
         """Make a completed file ready, after the delay."""
-        workspace.tell(Change("file", file=file))
+        workspace.notify(Change("file", file=file))
         if self.delay <= 0:
             _ready(workspace, file)
         elif self.delay < math.inf:
             asyncio.get_running_loop().call_later(self.delay, _ready, workspace, file)
 
-    def settle_now(self, file_id: str) -> None:
+    def mark_ready(self, file_id: str) -> None:
         """Make a file ready at once. Raises ApiError `file_not_found`."""
         for workspace in self._workspaces.values():
             if file_id in workspace.files:
@@ -73,7 +73,7 @@ class FileServer:
 
 def _ready(workspace: Workspace, file: File) -> None:
     file.ready = True
-    workspace.tell(Change("file", file=file))
+    workspace.notify(Change("file", file=file))
 
 
 async def _body(request: web.Request) -> bytes:

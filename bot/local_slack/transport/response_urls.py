@@ -44,9 +44,9 @@ class ResponseUrl:
     user: str
     original: Message | None
     """The message whose button was pressed."""
-    born: float
+    created_at: float
     uses: int = 0
-    shown: list[Message] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     """What came of it, oldest first."""
 
 
@@ -56,23 +56,23 @@ class ResponseUrls:
     def __init__(self, workspaces: Mapping[str, Workspace], clock: Callable[[], float] = monotonic) -> None:
         self._workspaces = workspaces
         self._clock = clock
-        self._known: dict[str, ResponseUrl] = {}
+        self._urls: dict[str, ResponseUrl] = {}
         self.base_url = ""
 
-    def new(self, team: str, channel: str, user: str, original: Message | None = None) -> ResponseUrl:
+    def create(self, team: str, channel: str, user: str, original: Message | None = None) -> ResponseUrl:
         """A new response URL for what a person just did."""
         secret = secrets.token_urlsafe(18)
         url = f"{self.base_url}/response/{team}/{secret}"
         response_url = ResponseUrl(url, team, channel, user, original, self._clock())
-        self._known[secret] = response_url
+        self._urls[secret] = response_url
         return response_url
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """An answer of the app."""
-        known = self._known.get(request.match_info["secret"])
+        known = self._urls.get(request.match_info["secret"])
         if known is None:
             return web.json_response({"ok": False, "error": "expired_url"}, status=404)
-        if self._clock() - known.born > LIFETIME_S:
+        if self._clock() - known.created_at > LIFETIME_S:
             return web.json_response({"ok": False, "error": "expired_url"}, status=404)
         if known.uses >= MAX_USES:
             return web.json_response({"ok": False, "error": "used_url"}, status=404)
@@ -82,12 +82,12 @@ class ResponseUrls:
         except ValueError:
             return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
         try:
-            self.answer(known, body)
+            self.apply_answer(known, body)
         except ApiError as refusal:
             return web.json_response(refusal.body(), status=404 if "not_found" in refusal.error else 400)
         return web.Response(text="ok")
 
-    def answer(self, known: ResponseUrl, body: object) -> None:
+    def apply_answer(self, known: ResponseUrl, body: object) -> None:
         """Do what an answer says; also that of an acknowledgement.
 
         Raises ApiError as `chat.postMessage` does.
@@ -106,10 +106,10 @@ class ResponseUrls:
             if original is None:
                 raise ApiError("invalid_payload")
             workspace.edit(original, text=text, blocks=blocks or ())
-            known.shown.append(original)
+            known.messages.append(original)
             return
         kind = body.get("response_type", "ephemeral")
-        channel = workspace.visible(known.channel, known.user)
+        channel = workspace.visible_channel(known.channel, known.user)
         if kind not in ("ephemeral", "in_channel"):
             raise ApiError("invalid_payload")
         if channel.archived:
@@ -126,8 +126,8 @@ class ResponseUrls:
             app_id=workspace.app_id,
             thread_ts=thread_ts,
         )
-        shown = workspace.post(draft) if kind == "in_channel" else workspace.show(draft, known.user)
-        known.shown.append(shown)
+        shown = workspace.post(draft) if kind == "in_channel" else workspace.post_ephemeral(draft, known.user)
+        known.messages.append(shown)
 
     def _content(self, workspace: Workspace, body: Json) -> tuple[str, tuple[Json, ...] | None]:
         text, blocks = body.get("text") or "", body.get("blocks")

@@ -68,7 +68,7 @@ class SocketModeServer:
         self._turn = 0
         self._refuse_until = 0.0
 
-    def changed(self) -> None:
+    def notify_change(self) -> None:
         """Tell that something was recorded."""
         self._on_change()
 
@@ -82,7 +82,7 @@ class SocketModeServer:
         """How many connections were ever opened."""
         return self._opened
 
-    def ticket(self) -> str:
+    def create_url(self) -> str:
         """The address of a new connection, good for one use."""
         ticket = secrets.token_urlsafe(24)
         self._tickets[ticket] = time.monotonic() + TICKET_LIFETIME_S
@@ -120,7 +120,7 @@ class SocketModeServer:
         try:
             async for message in ws:
                 if message.type is WSMsgType.TEXT:
-                    self._acknowledged(socket, message.data)
+                    self._on_acknowledgement(socket, message.data)
         finally:
             self._sockets.remove(socket)
             for future in socket.waiting.values():
@@ -129,7 +129,7 @@ class SocketModeServer:
             self._on_change()
         return ws
 
-    def _acknowledged(self, socket: _Connection, data: str) -> None:
+    def _on_acknowledgement(self, socket: _Connection, data: str) -> None:
         try:
             body = json.loads(data)
         except json.JSONDecodeError:

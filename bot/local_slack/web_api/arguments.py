@@ -19,7 +19,7 @@ class MethodCall:
     method: str
     args: Json
     workspace: Workspace
-    triggers: TriggerIds
+    trigger_ids: TriggerIds
     base_url: str
     """Of the sandbox, without a slash at the end."""
     settle_file: Callable[[Workspace, File], None]
@@ -37,7 +37,7 @@ class MethodCall:
             response_metadata={"messages": [f"[ERROR] must provide a string [json-pointer:/{name}]"]},
         )
 
-    def need(self, name: str) -> str:
+    def require(self, name: str) -> str:
         """A string that must be there."""
         value = self.get(name)
         if not value:
@@ -55,7 +55,7 @@ class MethodCall:
             raise ApiError("invalid_limit")
         return int(value)
 
-    def structure(self, name: str, wrong: str) -> Any:
+    def json_value(self, name: str, wrong: str) -> Any:
         """A nested value, None where it wasn't given. Raises ApiError with the error `wrong`."""
         value = self.args.get(name)
         if not isinstance(value, str):
@@ -67,7 +67,7 @@ class MethodCall:
         except json.JSONDecodeError:
             raise ApiError(wrong) from None
 
-    def need_scope(self, scope: str) -> None:
+    def require_scope(self, scope: str) -> None:
         """Raises ApiError `missing_scope`, with what is needed and provided, where the token lacks it."""
         if scope not in self.workspace.scopes:
             raise ApiError("missing_scope", needed=scope, provided=",".join(sorted(self.workspace.scopes)))

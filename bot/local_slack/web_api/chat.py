@@ -18,8 +18,8 @@ def writable_channel(call: MethodCall, channel_id: str) -> Channel:
     """
     workspace = call.workspace
     if channel_id in workspace.users and channel_id != workspace.bot.id:
-        return workspace.direct(channel_id)
-    channel = workspace.visible(channel_id, workspace.bot.id)
+        return workspace.open_direct(channel_id)
+    channel = workspace.visible_channel(channel_id, workspace.bot.id)
     if channel.archived:
         raise ApiError("is_archived")
     if workspace.bot.id not in channel.members and "chat:write.public" not in workspace.scopes:
@@ -49,7 +49,7 @@ def _checked_content(call: MethodCall, most: int) -> tuple[str, tuple[Json, ...]
         raise ApiError("msg_too_long")
     if call.args.get("markdown_text") is not None or call.args.get("attachments"):
         raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] use text and blocks"]})
-    blocks = call.structure("blocks", "invalid_blocks_format")
+    blocks = call.json_value("blocks", "invalid_blocks_format")
     if blocks is None:
         return text, None
     check_files(call.workspace, block_checks.check_message(blocks))
@@ -58,11 +58,11 @@ def _checked_content(call: MethodCall, most: int) -> tuple[str, tuple[Json, ...]
 
 def post_message(call: MethodCall) -> Json:
     """`chat.postMessage`."""
-    channel = writable_channel(call, call.need("channel"))
+    channel = writable_channel(call, call.require("channel"))
     text, blocks = _checked_content(call, block_checks.MAX_POST_TEXT)
     if not text and not blocks:
         raise ApiError("no_text")
-    metadata = call.structure("metadata", "invalid_metadata_format")
+    metadata = call.json_value("metadata", "invalid_metadata_format")
     if metadata is not None:
         metadata = block_checks.check_metadata(metadata) or None
     thread_ts = call.get("thread_ts") or None
@@ -99,8 +99,8 @@ def _warning(text: str) -> Json:
 
 def post_ephemeral(call: MethodCall) -> Json:
     """`chat.postEphemeral`."""
-    channel = writable_channel(call, call.need("channel"))
-    user = call.need("user")
+    channel = writable_channel(call, call.require("channel"))
+    user = call.require("user")
     if user not in channel.members:
         raise ApiError("user_not_in_channel")
     if call.workspace.bot.id not in channel.members:
@@ -111,7 +111,7 @@ def post_ephemeral(call: MethodCall) -> Json:
     thread_ts = call.get("thread_ts") or None
     if thread_ts is not None:
         call.workspace.thread_root(channel, thread_ts)
-    message = call.workspace.show(
+    message = call.workspace.post_ephemeral(
         Draft(
             channel.id,
             call.workspace.bot.id,
@@ -129,12 +129,12 @@ def post_ephemeral(call: MethodCall) -> Json:
 def _own_message(call: MethodCall, refusal: str) -> Message:
     """A message of the bot itself, in a channel it may write to."""
     workspace = call.workspace
-    channel = workspace.visible(call.need("channel"), workspace.bot.id)
+    channel = workspace.visible_channel(call.require("channel"), workspace.bot.id)
     if channel.archived:
         raise ApiError("is_inactive" if refusal == "cant_update_message" else "is_archived")
     if workspace.bot.id not in channel.members and "chat:write.public" not in workspace.scopes:
         raise ApiError("not_in_channel")
-    message = workspace.message(channel, call.need("ts"))
+    message = workspace.message(channel, call.require("ts"))
     if message.bot_id != workspace.bot_id or message.deleted:
         raise ApiError(refusal)
     return message
@@ -148,7 +148,7 @@ def update(call: MethodCall) -> Json:
         raise ApiError("no_text")
     if blocks is not None and _rich(message.blocks) and not _rich(blocks):
         raise ApiError("block_mismatch")
-    metadata = call.structure("metadata", "invalid_metadata_format")
+    metadata = call.json_value("metadata", "invalid_metadata_format")
     if metadata is not None:
         metadata = block_checks.check_metadata(metadata)
     call.workspace.edit(message, text=text, blocks=blocks, metadata=metadata)
@@ -181,6 +181,6 @@ def permalink(base_url: str, message: Message) -> str:
 
 def get_permalink(call: MethodCall) -> Json:
     """`chat.getPermalink`."""
-    channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
-    message = call.workspace.message(channel, call.need("message_ts"))
+    channel = call.workspace.visible_channel(call.require("channel"), call.workspace.bot.id)
+    message = call.workspace.message(channel, call.require("message_ts"))
     return {"channel": channel.id, "permalink": permalink(call.base_url, message)}

@@ -16,7 +16,7 @@ def _scope_resource(channel: Channel) -> str:
 
 
 def _need_channel_scope(call: MethodCall, channel: Channel, what: str) -> None:
-    call.need_scope(f"{_scope_resource(channel)}:{what}")
+    call.require_scope(f"{_scope_resource(channel)}:{what}")
 
 
 def _channel_json(call: MethodCall, channel: Channel) -> Json:
@@ -66,7 +66,7 @@ def _list_channels(call: MethodCall, member: str | None) -> Json:
     for wanted in (call.get("types") or "public_channel").split(","):
         if wanted.strip() not in words:
             raise ApiError("invalid_types")
-        call.need_scope(f"{words[wanted.strip()]}:read")
+        call.require_scope(f"{words[wanted.strip()]}:read")
         kinds.add(words[wanted.strip()])
     bot = call.workspace.bot.id
     channels = [
@@ -86,14 +86,14 @@ def _list_channels(call: MethodCall, member: str | None) -> Json:
 
 def info(call: MethodCall) -> Json:
     """`conversations.info`."""
-    channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
+    channel = call.workspace.visible_channel(call.require("channel"), call.workspace.bot.id)
     _need_channel_scope(call, channel, "read")
     return {"channel": _channel_json(call, channel)}
 
 
 def members(call: MethodCall) -> Json:
     """`conversations.members`."""
-    channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
+    channel = call.workspace.visible_channel(call.require("channel"), call.workspace.bot.id)
     _need_channel_scope(call, channel, "read")
     page, cursor = call.page(sorted(channel.members), call.number("limit", 100, 1000))
     return {"members": page, "response_metadata": {"next_cursor": cursor}}
@@ -101,7 +101,7 @@ def members(call: MethodCall) -> Json:
 
 def join(call: MethodCall) -> Json:
     """`conversations.join`: public channels only."""
-    channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
+    channel = call.workspace.visible_channel(call.require("channel"), call.workspace.bot.id)
     if channel.private:
         raise ApiError("method_not_supported_for_channel_type")
     if channel.archived:
@@ -117,18 +117,18 @@ def join(call: MethodCall) -> Json:
 
 def open_direct(call: MethodCall) -> Json:
     """`conversations.open` with one person."""
-    users = call.need("users").split(",")
+    users = call.require("users").split(",")
     if len(users) != 1:
         raise ApiError("too_many_users")
     known = call.workspace.users.get(users[0])
     if known is None or known.is_bot:
         raise ApiError("user_not_found")
-    return {"channel": {"id": call.workspace.direct(users[0]).id}}
+    return {"channel": {"id": call.workspace.open_direct(users[0]).id}}
 
 
 def _history_channel(call: MethodCall) -> Channel:
     """History needs its scope and membership, of public channels too."""
-    channel = call.workspace.visible(call.need("channel"), call.workspace.bot.id)
+    channel = call.workspace.visible_channel(call.require("channel"), call.workspace.bot.id)
     _need_channel_scope(call, channel, "history")
     if call.workspace.bot.id not in channel.members:
         raise ApiError("not_in_channel")
@@ -167,7 +167,7 @@ def history(call: MethodCall) -> Json:
 def replies(call: MethodCall) -> Json:
     """`conversations.replies`: the root first, then its replies, oldest first."""
     channel = _history_channel(call)
-    message = channel.messages.get(call.need("ts"))
+    message = channel.messages.get(call.require("ts"))
     if message is None:
         raise ApiError("thread_not_found")
     root = channel.messages[message.thread_ts] if message.is_reply and message.thread_ts else message

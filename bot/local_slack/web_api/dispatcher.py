@@ -27,7 +27,7 @@ TIER_2, TIER_3, TIER_4 = 20, 50, 100
 class ApiMethod:
     """How a method is called."""
 
-    work: Callable[[MethodCall], Json]
+    handler: Callable[[MethodCall], Json]
     scope: str | None = None
     """What the token needs; None where none is needed or it depends on the channel."""
     per_minute: int | None = None
@@ -87,9 +87,9 @@ class WebApi:
         self,
         workspaces: Mapping[str, Workspace],
         *,
-        rates: RateLimiter,
+        rate_limiter: RateLimiter,
         faults: Faults,
-        triggers: TriggerIds,
+        trigger_ids: TriggerIds,
         app_token: str,
         connect: Callable[[], str],
         exchange: Callable[[Json, str], Json],
@@ -98,11 +98,11 @@ class WebApi:
     ) -> None:
         self.workspaces = workspaces
         """By team id."""
-        self.rates = rates
+        self.rate_limiter = rate_limiter
         self.faults = faults
         self.calls: list[RecordedCall] = []
         self.base_url = ""
-        self._triggers = triggers
+        self._trigger_ids = trigger_ids
         self._app_token = app_token
         self._connect = connect
         self._exchange = exchange
@@ -120,7 +120,7 @@ class WebApi:
         except ApiError as refusal:
             unreadable = refusal
         channel = args.get("channel")
-        fault = self.faults.take(method, channel if isinstance(channel, str) else None, args)
+        fault = self.faults.match(method, channel if isinstance(channel, str) else None, args)
 
         def record(outcome: str, team: str | None = None) -> None:
             self.calls.append(RecordedCall(method, arrived, outcome, args, team))
@@ -172,15 +172,15 @@ class WebApi:
         known = METHODS.get(method)
         if known is None:
             raise ApiError("unknown_method", req_method=method)
-        wait = self.rates.call(workspace.id, method, known.per_minute) if known.per_minute else 0
+        wait = self.rate_limiter.count_call(workspace.id, method, known.per_minute) if known.per_minute else 0
         if known.posts and not wait:
-            wait = self.rates.post(workspace.id, str(args.get("channel")))
-        self._hold(wait, headers)
-        call = MethodCall(method, args, workspace, self._triggers, self.base_url, self._settle_file)
+            wait = self.rate_limiter.count_post(workspace.id, str(args.get("channel")))
+        self._check_rate_limit(wait, headers)
+        call = MethodCall(method, args, workspace, self._trigger_ids, self.base_url, self._settle_file)
         if known.scope is not None:
             headers["x-accepted-oauth-scopes"] = known.scope
-            call.need_scope(known.scope)
-        return {"ok": True, **known.work(call)}
+            call.require_scope(known.scope)
+        return {"ok": True, **known.handler(call)}
 
     def _workspace(self, token: str) -> Workspace:
         for workspace in self.workspaces.values():
@@ -196,10 +196,12 @@ class WebApi:
         if token != self._app_token:
             known = any(token == workspace.bot_token for workspace in self.workspaces.values())
             raise ApiError("not_allowed_token_type" if known else "invalid_auth")
-        self._hold(self.rates.call("", CONNECTIONS_OPEN, CONNECTIONS_OPEN_PER_MINUTE), headers)
+        self._check_rate_limit(
+            self.rate_limiter.count_call("", CONNECTIONS_OPEN, CONNECTIONS_OPEN_PER_MINUTE), headers
+        )
         return {"ok": True, "url": self._connect()}
 
-    def _hold(self, wait: int, headers: dict[str, str]) -> None:
+    def _check_rate_limit(self, wait: int, headers: dict[str, str]) -> None:
         """Refuse a call that came too early, with the seconds to wait."""
         if wait:
             headers["Retry-After"] = str(wait)

@@ -56,7 +56,7 @@ class Faults:
         """Forget them all."""
         self._faults.clear()
 
-    def take(self, method: str, channel: str | None, args: Json | None = None) -> Fault | None:
+    def match(self, method: str, channel: str | None, args: Json | None = None) -> Fault | None:
         """The fault that hits this call, counted down."""
         for fault in self._faults:
             if fault.method not in ("*", method) or fault.channel not in (None, channel):

@@ -19,7 +19,7 @@ def mimetype(content: bytes) -> str:
 
 def get_upload_url(call: MethodCall) -> Json:
     """`files.getUploadURLExternal`."""
-    name, length = call.need("filename"), call.get("length")
+    name, length = call.require("filename"), call.get("length")
     if not length.isdigit() or int(length) == 0:
         raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] invalid length"]})
     if int(length) > 1_000_000_000:
@@ -44,7 +44,7 @@ def get_upload_url(call: MethodCall) -> Json:
 def complete_upload(call: MethodCall) -> Json:
     """`files.completeUploadExternal`: shares the file where channels are given, else it stays private."""
     workspace = call.workspace
-    wanted = call.structure("files", "invalid_arguments")
+    wanted = call.json_value("files", "invalid_arguments")
     if not isinstance(wanted, list) or not wanted or not all(isinstance(item, dict) for item in wanted):
         raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] invalid files"]})
     files = []
@@ -107,7 +107,7 @@ def _file_json(call: MethodCall, file: File) -> Json:
 
 def info(call: MethodCall) -> Json:
     """`files.info`."""
-    file = call.workspace.files.get(call.need("file"))
+    file = call.workspace.files.get(call.require("file"))
     if file is None or not file.completed:
         raise ApiError("file_not_found")
     return {"file": _file_json(call, file), "comments": [], "response_metadata": {"next_cursor": ""}}
@@ -116,7 +116,7 @@ def info(call: MethodCall) -> Json:
 def delete(call: MethodCall) -> Json:
     """`files.delete`: one's own files only."""
     workspace = call.workspace
-    file = workspace.files.get(call.need("file"))
+    file = workspace.files.get(call.require("file"))
     if file is None or not file.completed:
         raise ApiError("file_not_found")
     if file.owner != workspace.bot.id:

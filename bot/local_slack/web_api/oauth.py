@@ -45,7 +45,7 @@ class _Grant:
     user: str
     scopes: frozenset[str]
     redirect_uri: str
-    born: float
+    created_at: float
 
 
 class OAuth:
@@ -68,11 +68,11 @@ class OAuth:
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """The page where a person consents, and the address behind its buttons."""
-        router.add_get("/oauth/v2/authorize", self._ask)
-        router.add_get("/oauth/v2/allow", self._allow)
+        router.add_get("/oauth/v2/authorize", self._consent_page)
+        router.add_get("/oauth/v2/allow", self._grant_consent)
 
-    async def _ask(self, request: web.Request) -> web.Response:
-        scopes, redirect_uri = self._request(request)
+    async def _consent_page(self, request: web.Request) -> web.Response:
+        scopes, redirect_uri = self._parse_authorization(request)
         buttons = "".join(
             f'<p><a href="/oauth/v2/allow?{html.escape(urlencode(dict(request.query) | {"team": team}))}">'
             f"Allow in {html.escape(workspace.name)}</a></p>"
@@ -86,8 +86,8 @@ class OAuth:
         )
         return web.Response(text=page, content_type="text/html")
 
-    async def _allow(self, request: web.Request) -> web.Response:
-        scopes, redirect_uri = self._request(request)
+    async def _grant_consent(self, request: web.Request) -> web.Response:
+        scopes, redirect_uri = self._parse_authorization(request)
         workspace = self._workspaces.get(request.query.get("team", ""))
         if workspace is None:
             raise web.HTTPBadRequest(text="team_not_found")
@@ -97,7 +97,7 @@ class OAuth:
         given = urlencode({"code": code, "state": request.query.get("state", "")})
         raise web.HTTPFound(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{given}")
 
-    def _request(self, request: web.Request) -> tuple[frozenset[str], str]:
+    def _parse_authorization(self, request: web.Request) -> tuple[frozenset[str], str]:
         """The scopes and the redirect address that are asked for. Raises HTTPBadRequest with Slack's word."""
         scopes = frozenset(scope for scope in request.query.get("scope", "").split(",") if scope)
         redirect_uri = request.query.get("redirect_uri", "")
@@ -119,7 +119,7 @@ class OAuth:
         grant = self._grants.pop(str(args.get("code", "")), None)
         if grant is None:
             raise ApiError("invalid_code")
-        if self._clock() - grant.born > CODE_LIFETIME_S:
+        if self._clock() - grant.created_at > CODE_LIFETIME_S:
             raise ApiError("code_expired")
         if str(args.get("redirect_uri", grant.redirect_uri)) != grant.redirect_uri:
             raise ApiError("bad_redirect_uri")

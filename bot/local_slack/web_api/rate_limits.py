@@ -22,20 +22,20 @@ class RateLimiter:
     """Counts calls and says how long to wait. `minute` is how long a tier's minute lasts, s."""
 
     def __init__(
-        self, *, on: bool = True, minute: float = MINUTE, clock: Callable[[], float] = monotonic
+        self, *, enabled: bool = True, minute: float = MINUTE, clock: Callable[[], float] = monotonic
     ) -> None:
-        self.on = on
+        self.enabled = enabled
         self._minute = minute
         self._clock = clock
         self._calls: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
         self._free_at: defaultdict[tuple[str, str], float] = defaultdict(float)
 
-    def call(self, team: str, method: str, per_minute: int) -> int:
+    def count_call(self, team: str, method: str, per_minute: int) -> int:
         """Count a call of a tiered method; the seconds to wait, or 0 where it may pass.
 
         A call that must wait isn't counted.
         """
-        if not self.on:
+        if not self.enabled:
             return 0
         now = self._clock()
         calls = self._calls[team, method]
@@ -46,9 +46,9 @@ class RateLimiter:
         calls.append(now)
         return 0
 
-    def post(self, team: str, channel: str) -> int:
+    def count_post(self, team: str, channel: str) -> int:
         """Count a message to a channel; the seconds to wait, or 0 where it may pass."""
-        if not self.on:
+        if not self.enabled:
             return 0
         now = self._clock()
         free_at = max(self._free_at[team, channel], now)

@@ -41,7 +41,7 @@ def _user_json(call: MethodCall, user: User) -> Json:
 
 def info(call: MethodCall) -> Json:
     """`users.info`."""
-    return {"user": _user_json(call, call.workspace.user(call.need("user")))}
+    return {"user": _user_json(call, call.workspace.user(call.require("user")))}
 
 
 def list_users(call: MethodCall) -> Json:

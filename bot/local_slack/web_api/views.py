@@ -44,7 +44,7 @@ def validate_view(workspace: Workspace, view: object, kind: str) -> Json:
 
 
 def _view_argument(call: MethodCall, kind: str) -> Json:
-    view = call.structure("view", "invalid_arguments")
+    view = call.json_value("view", "invalid_arguments")
     if view is None:
         raise refuse_with_messages("invalid_arguments", ["missing required field: view"])
     return validate_view(call.workspace, view, kind)
@@ -60,7 +60,7 @@ def _check_external_id(call: MethodCall, payload: Json, itself: View | None = No
 def _open_modal(call: MethodCall, *, on_top: bool) -> Json:
     payload = _view_argument(call, "modal")
     _check_external_id(call, payload)
-    user = call.triggers.exchange(call.need("trigger_id"), call.workspace.id)
+    user = call.trigger_ids.redeem(call.require("trigger_id"), call.workspace.id)
     return {"view": to_api(call.workspace, call.workspace.open_view(user, payload, on_top=on_top))}
 
 
@@ -87,7 +87,7 @@ def update(call: MethodCall) -> Json:
 
 def publish(call: MethodCall) -> Json:
     """`views.publish`: a person's home tab."""
-    user = call.workspace.users.get(call.need("user_id"))
+    user = call.workspace.users.get(call.require("user_id"))
     if user is None or user.is_bot:
         raise refuse_with_messages("invalid_arguments", ["user_not_found [json-pointer:/user_id]"])
     payload = _view_argument(call, "home")

@@ -148,8 +148,8 @@ class ChannelTransfer:
                     if channel.sites.sites:
                         await add_sites(connection, place, channel.sites.sites)
                         sites += len(channel.sites.sites)
-                    if channel.sites.conditions != ObservingConstraints():
-                        await set_conditions(connection, place, channel.sites.conditions)
+                    if channel.sites.constraints != ObservingConstraints():
+                        await set_conditions(connection, place, channel.sites.constraints)
         return ImportResult(channels=len(channels), subscriptions=new, already_known=known, sites=sites)
 
 
@@ -194,7 +194,9 @@ async def _import_subscription(
         waiting = (_d.c.kind == DeliveryKind.CONFIRMATION.value) & (_d.c.subject_id == row.id)
         await connection.execute(delete(_d).where(waiting, _d.c.state == DeliveryState.PENDING.value))
     after = SubscriptionState(
-        words=asked.words, paused=asked.paused_at is not None, criteria=parse_stored_criteria(asked.words)
+        canonical=asked.words,
+        is_paused=asked.paused_at is not None,
+        criteria=parse_stored_criteria(asked.words),
     )
     return ChangeRecord(subscription_id=subscription_id, number=number, before=None, after=after)
 

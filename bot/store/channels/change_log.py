@@ -59,7 +59,7 @@ def subscription_state(subscription: Subscription) -> SubscriptionState:
     """A subscription as it is."""
     criteria = subscription.criteria
     return SubscriptionState(
-        words=criteria.canonical, paused=subscription.paused_at is not None, criteria=criteria
+        canonical=criteria.canonical, is_paused=subscription.paused_at is not None, criteria=criteria
     )
 
 
@@ -81,8 +81,8 @@ async def record_changes(
     by: ChangeAuthor,
     changes: Sequence[ChangeRecord],
     *,
-    tell: bool = True,
-    said_by: int | None = None,
+    announce: bool = True,
+    announced_by: int | None = None,
 ) -> None:
     """Keep changes of one channel, and have them posted there.
 
@@ -103,12 +103,12 @@ async def record_changes(
                 state_after=_to_json(one.after),
                 changed_by=by.user_id,
                 changed_at=by.at,
-                delivery_id=said_by,
+                delivery_id=announced_by,
             )
         )
         assert result.inserted_primary_key is not None
         ids.append(int(result.inserted_primary_key[0]))
-    if tell and said_by is None:
+    if announce and announced_by is None:
         delivery_id = await _enqueue_announcement(connection, place, ids[0], by.at)
         await connection.execute(update(_c).where(_c.c.id.in_(ids)).values(delivery_id=delivery_id))
 
@@ -188,7 +188,7 @@ async def last_canonical_of_number(connection: AsyncConnection, place: ChannelRe
     if row is None or row.state_after is not None:
         return None
     before = _from_json(row.state_before)
-    return before.words if isinstance(before, SubscriptionState) else None
+    return before.canonical if isinstance(before, SubscriptionState) else None
 
 
 def _in_channel(place: ChannelRef) -> ColumnElement[bool]:
@@ -200,8 +200,8 @@ def _change_from_row(row: Any) -> ChannelChange:
         number=row.number,
         before=_from_json(row.state_before),
         after=_from_json(row.state_after),
-        by=row.changed_by,
-        at=row.changed_at,
+        changed_by=row.changed_by,
+        changed_at=row.changed_at,
     )
 
 
@@ -210,9 +210,9 @@ def _to_json(state: channel_change.RecordedState | None) -> str | None:
         case None:
             return None
         case SubscriptionState():
-            said: dict[str, object] = {"words": state.words, "paused": state.paused}
+            said: dict[str, object] = {"words": state.canonical, "paused": state.is_paused}
         case ChannelSites():
-            said = {"sites": [asdict(site) for site in state.sites], **asdict(state.conditions)}
+            said = {"sites": [asdict(site) for site in state.sites], **asdict(state.constraints)}
     return json.dumps(said, ensure_ascii=False)
 
 
@@ -225,10 +225,10 @@ def _from_json(text: str | None) -> channel_change.RecordedState | None:
         # Another version may know more of a site.
         known = {one.name for one in fields(Site)}
         sites = [Site(**{name: site[name] for name in known & site.keys()}) for site in said["sites"]]
-        return ChannelSites(sites=tuple(sites), conditions=conditions)
+        return ChannelSites(sites=tuple(sites), constraints=conditions)
     try:
         criteria = parse_stored_criteria(said["words"])
     except FilterSyntaxError:
         # Words of another version, perhaps: they are shown as they are.
         criteria = None
-    return SubscriptionState(words=said["words"], paused=said["paused"], criteria=criteria)
+    return SubscriptionState(canonical=said["words"], is_paused=said["paused"], criteria=criteria)

@@ -70,7 +70,9 @@ class ChannelMoves:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def follow(self, old: ChannelRef, new: ChannelRef, since: datetime, now: datetime) -> MoveResult:
+    async def move_channel(
+        self, old: ChannelRef, new: ChannelRef, since: datetime, now: datetime
+    ) -> MoveResult:
         """Give everything of `old` to `new`, in one transaction; a second time there is nothing left to do.
 
         What was given up because `old` was out of reach comes back where it is younger than `since`. Raises
@@ -98,7 +100,7 @@ class ChannelMoves:
                 await _set_problem(connection, new, own_problem, now)
         return MoveResult(subscriptions=subscriptions, threads=threads, merged=merged)
 
-    async def elsewhere(self, teams: Collection[str]) -> list[ChannelRef]:
+    async def list_foreign_channels(self, teams: Collection[str]) -> list[ChannelRef]:
         """The channels that asked for something under a workspace that is none of these.
 
         One that another process serves, with a token of its own, isn't meant.
@@ -112,7 +114,7 @@ class ChannelMoves:
             rows = (await connection.execute(asked)).all()
         return sorted((row.team_id, row.channel_id) for row in rows)
 
-    async def out_of_reach(self) -> list[tuple[str, str, str]]:
+    async def list_unreachable_channels(self) -> list[tuple[str, str, str]]:
         """(team, channel, Slack's word) of the channels that subscribed and can't be posted to."""
         c = schema.channel_problems
         here = (_s.c.team_id == c.c.team_id) & (_s.c.channel_id == c.c.channel_id)

@@ -68,7 +68,7 @@ class InstallationRepository:
             await connection.execute(insert(schema.deliveries).values(welcome))
         return True
 
-    async def all(self) -> list[InstalledWorkspace]:
+    async def list_all(self) -> list[InstalledWorkspace]:
         """Every installation, by team id."""
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(select(_i).order_by(_i.c.team_id))).all()
@@ -86,7 +86,7 @@ class InstallationRepository:
             for row in rows
         ]
 
-    async def forget(self, team_id: str, at: datetime | None = None) -> bool:
+    async def delete_workspace(self, team_id: str, at: datetime | None = None) -> bool:
         """Remove all that belongs to a workspace, its subscriptions included; whether it was known.
 
         With `at`, when it took the app away: one that has installed it again since is kept.
@@ -105,13 +105,13 @@ class InstallationRepository:
                     await connection.execute(delete(table).where(table.c.thread_id.in_(threads)))
         return known is not None
 
-    async def renew_tokens(self, renew: Callable[[str], str]) -> int:
+    async def reencrypt_tokens(self, reencrypt: Callable[[str], str]) -> int:
         """Write every token anew, as `renew` makes it of the old; all or, where it raises, none."""
         async with self._database.exclusive_transaction() as connection:
             rows = (await connection.execute(select(_i.c.team_id, _i.c.token).with_for_update())).all()
             for row in rows:
                 mine = _i.c.team_id == row.team_id
-                await connection.execute(update(_i).where(mine).values(token=renew(row.token)))
+                await connection.execute(update(_i).where(mine).values(token=reencrypt(row.token)))
         return len(rows)
 
     async def issue_state(self, now: datetime) -> str:

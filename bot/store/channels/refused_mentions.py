@@ -28,7 +28,7 @@ class RefusedMentionRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def with_refusal(self, refusal_id: int) -> list[RefusedMention]:
+    async def for_refusal(self, refusal_id: int) -> list[RefusedMention]:
         """All mentions that are refused in the channel of a refusal; none if that one is over."""
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_r).where(_r.c.id == refusal_id))).first()
@@ -62,7 +62,7 @@ async def attach_refusals(
     return [
         replace(
             s,
-            refused=tuple(
+            refused_mentions=tuple(
                 r
                 for r in refused.get((s.team_id, s.channel_id), ())
                 if s.criteria.notify is not None and r.target in s.criteria.notify.targets

@@ -176,7 +176,7 @@ async def _load_sites(
     }
     return {
         place: ChannelSites(
-            sites=tuple(sites.get(place, ())), conditions=conditions.get(place, ObservingConstraints())
+            sites=tuple(sites.get(place, ())), constraints=conditions.get(place, ObservingConstraints())
         )
         for place in sites.keys() | conditions.keys()
     }

@@ -55,11 +55,11 @@ class SubscriptionRepository:
         while True:
             async with self._database.read_transaction() as connection:
                 if not await _channels_without_numbers(connection, team_id, channel_id):
-                    here = await load_active_subscriptions(connection, place, paused=True)
+                    here = await load_active_subscriptions(connection, place, include_paused=True)
                     return await attach_refusals(connection, here, team_id)
-            await self._with_numbers([place])
+            await self._assign_numbers([place])
 
-    async def waiting(self, team_id: str, channel_id: str) -> list[Subscription]:
+    async def list_unconfirmed(self, team_id: str, channel_id: str) -> list[Subscription]:
         """A channel's subscriptions that wait for their confirmation, the oldest first."""
         async with self._database.read_transaction() as connection:
             return await _load_unconfirmed(connection, (team_id, channel_id))
@@ -70,11 +70,11 @@ class SubscriptionRepository:
             async with self._database.read_transaction() as connection:
                 nameless = await _channels_without_numbers(connection, team_id)
                 if not nameless:
-                    every = await load_active_subscriptions(connection, paused=True)
+                    every = await load_active_subscriptions(connection, include_paused=True)
                     mine = [s for s in every if s.team_id == team_id]
                     found = await attach_refusals(connection, mine, team_id)
                     break
-            await self._with_numbers(nameless)
+            await self._assign_numbers(nameless)
         return sorted(found, key=lambda s: (s.channel_id, s.id))
 
     async def count(self) -> int:
@@ -133,7 +133,7 @@ class SubscriptionRepository:
                 criteria=criteria,
                 created_by=user_id,
                 created_at=now,
-                waiting=True,
+                is_pending=True,
             )
             return asked, False
 
@@ -161,7 +161,7 @@ class SubscriptionRepository:
                 place,
                 ChangeAuthor(user_id, now),
                 [subscription_change(None, added)],
-                tell=False,
+                announce=False,
             )
 
     async def get(self, subscription_id: int) -> Subscription | None:
@@ -171,7 +171,7 @@ class SubscriptionRepository:
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(query)).first()
         if row is not None and row.number is None:
-            await self._with_numbers([(row.team_id, row.channel_id)])
+            await self._assign_numbers([(row.team_id, row.channel_id)])
             async with self._database.read_transaction() as connection:
                 row = (await connection.execute(query)).first()
         return None if row is None else _subscription_from_row(row)
@@ -277,7 +277,7 @@ class SubscriptionRepository:
             await _end_subscriptions(connection, place, chosen, by)
             return chosen
 
-    async def former(self, team_id: str, channel_id: str, number: int) -> Subscription | None:
+    async def get_by_former_number(self, team_id: str, channel_id: str, number: int) -> Subscription | None:
         """The subscription that the channel knew by this number before it counted for itself, if it lives."""
         place = (team_id, channel_id)
         here = await self.for_channel(team_id, channel_id)
@@ -290,16 +290,18 @@ class SubscriptionRepository:
         async with self._database.read_transaction() as connection:
             return await load_change_page(connection, (team_id, channel_id), page)
 
-    async def to_tell(self, delivery_id: int) -> tuple[list[ChannelChange], list[Subscription]] | None:
+    async def changes_to_announce(
+        self, delivery_id: int
+    ) -> tuple[list[ChannelChange], list[Subscription]] | None:
         """The changes that a delivery is to say, and what the channel has now; None if another says them."""
         async with self._database.read_transaction() as connection:
             found = await load_delivery_changes(connection, delivery_id)
             if found is None:
                 return None
             place, changes = found
-            return changes, await load_active_subscriptions(connection, place, paused=True)
+            return changes, await load_active_subscriptions(connection, place, include_paused=True)
 
-    async def _with_numbers(self, places: Collection[tuple[str, str]]) -> None:
+    async def _assign_numbers(self, places: Collection[tuple[str, str]]) -> None:
         async with self._database.exclusive_transaction() as connection:
             for place in sorted(places):
                 await assign_missing_numbers(connection, place)
@@ -321,7 +323,7 @@ async def confirm_subscriptions(
         place = (asked.team_id, asked.channel_id)
         by = ChangeAuthor(asked.created_by, now)
         await record_changes(
-            connection, place, by, [subscription_change(None, asked)], said_by=confirmations[asked.id]
+            connection, place, by, [subscription_change(None, asked)], announced_by=confirmations[asked.id]
         )
 
 
@@ -367,9 +369,9 @@ async def _end_subscriptions(
         delete(deliveries).where(confirmation, deliveries.c.state == DeliveryState.PENDING.value)
     )
     await connection.execute(delete(table).where(table.c.id.in_(ids)))
-    if any(s.criteria.notify is not None and not s.waiting for s in chosen):
+    if any(s.criteria.notify is not None and not s.is_pending for s in chosen):
         await forget_refusals(connection, place)
-    ended = [subscription_change(s, None) for s in chosen if not s.waiting or s.id in may_stand]
+    ended = [subscription_change(s, None) for s in chosen if not s.is_pending or s.id in may_stand]
     await record_changes(connection, place, by, ended)
     if not await load_active_subscriptions(connection, place):
         await connection.execute(
@@ -399,7 +401,7 @@ async def _channels_without_numbers(
 async def _load_numbered(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
     """A channel's subscriptions in force, paused ones too, each with its number."""
     await assign_missing_numbers(connection, place)
-    return await load_active_subscriptions(connection, place, paused=True)
+    return await load_active_subscriptions(connection, place, include_paused=True)
 
 
 async def _load_unconfirmed(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
@@ -411,7 +413,7 @@ async def _load_unconfirmed(connection: AsyncConnection, place: tuple[str, str])
 
 
 async def load_active_subscriptions(
-    connection: AsyncConnection, channel: tuple[str, str] | None = None, *, paused: bool = False
+    connection: AsyncConnection, channel: tuple[str, str] | None = None, *, include_paused: bool = False
 ) -> list[Subscription]:
     """All confirmed subscriptions (of one channel), with their channel's problem if it has one.
 
@@ -421,7 +423,7 @@ async def load_active_subscriptions(
     same = (channels.c.team_id == table.c.team_id) & (channels.c.channel_id == table.c.channel_id)
     query = select(table, channels.c.problem).join(channels, same, isouter=True).order_by(table.c.id)
     query = query.where(table.c.confirmed_at.is_not(None))
-    if not paused:
+    if not include_paused:
         query = query.where(table.c.paused_at.is_(None))
     if channel is not None:
         query = query.where(table.c.team_id == channel[0], table.c.channel_id == channel[1])
@@ -449,7 +451,7 @@ def _subscription_from_row(row: Any) -> Subscription:
         criteria=parse_stored_criteria(row.words),
         created_by=row.created_by,
         created_at=row.created_at,
-        problem=getattr(row, "problem", None),
+        delivery_problem=getattr(row, "problem", None),
         paused_at=row.paused_at,
-        waiting=row.confirmed_at is None,
+        is_pending=row.confirmed_at is None,
     )

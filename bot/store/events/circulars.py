@@ -33,7 +33,7 @@ class CircularRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record(self, circular: Circular, received_at: datetime, *, post: bool) -> int:
+    async def record(self, circular: Circular, received_at: datetime, *, should_link: bool) -> int:
         """Note a circular for each superevent that it names, and plan its links, in one transaction.
 
         With `post` it is linked in every thread of those superevents whose channel has a subscription in
@@ -43,8 +43,10 @@ class CircularRepository:
         planned = 0
         async with self._database.exclusive_transaction() as connection:
             for superevent_id in circular.superevent_ids:
-                row_id = await _insert_circular(connection, circular, superevent_id, received_at, news=post)
-                if row_id is not None and post:
+                row_id = await _insert_circular(
+                    connection, circular, superevent_id, received_at, news=should_link
+                )
+                if row_id is not None and should_link:
                     planned += await _plan_links(connection, row_id, circular, superevent_id, received_at)
         return planned
 
@@ -169,7 +171,7 @@ async def _enqueue_links(
             row_id,
             now,
             thread_id=thread_id,
-            slot=f"circular:{number}:{superevent_id}",
+            dedup_key=f"circular:{number}:{superevent_id}",
             priority=priority,
             event=event,
         )

@@ -29,7 +29,7 @@ class DeferredNotice:
 
     notice_key: NoticeKey
     """Of the notice whose map it is: the newest that carries an event."""
-    questions: frozenset[MapQuery]
+    map_queries: frozenset[MapQuery]
 
 
 class DeferredRouting:
@@ -38,7 +38,7 @@ class DeferredRouting:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def waiting(self) -> list[str]:
+    async def pending_superevents(self) -> list[str]:
         """The superevents that wait: real before mock and test, the newest first. Raises StoreUnavailable."""
         mock = case((_s.c.category == Category.REAL.value, 0), else_=1)
         query = (
@@ -49,7 +49,7 @@ class DeferredRouting:
         async with self._database.read_transaction() as connection:
             return list(dict.fromkeys((await connection.execute(query)).scalars()))
 
-    async def question(self, superevent_id: str) -> DeferredNotice | None:
+    async def get_map_queries(self, superevent_id: str) -> DeferredNotice | None:
         """What to ask the map of the newest notice; None where nothing is known any more."""
         async with self._database.read_transaction() as connection:
             superevent = await _load_superevent(connection, superevent_id)
@@ -62,12 +62,12 @@ class DeferredRouting:
         for criteria in {id(s.criteria): s.criteria for s in subscriptions}.values():
             if is_undecided(judge(criteria)):
                 asked |= map_queries(criteria.filter)
-            if criteria.notify is not None and is_undecided(judge.mentions(criteria)):
+            if criteria.notify is not None and is_undecided(judge.evaluate_mentions(criteria)):
                 asked |= map_queries(criteria.filter) | map_queries(criteria.notify.condition)
         return DeferredNotice(newest.key, frozenset(asked))
 
     async def complete(
-        self, superevent_id: str, answered: NoticeKey | None, plan: Planner, now: datetime
+        self, superevent_id: str, notice_key: NoticeKey | None, plan: Planner, now: datetime
     ) -> int | None:
         """Plan what the map decided, and let the notices wait no more; return the number of intents.
 
@@ -84,7 +84,7 @@ class DeferredRouting:
                 return 0
             superevent = await _load_superevent(connection, superevent_id)
             newest = None if superevent is None else superevent.latest_with_event
-            if newest is not None and newest.key != answered:
+            if newest is not None and newest.key != notice_key:
                 return None
             await connection.execute(delete(_u).where(_u.c.superevent_id == superevent_id))
             row = rows[-1]
@@ -101,7 +101,7 @@ class DeferredRouting:
             threads = await load_threads(connection, superevent_id)
             intents = plan(superevent, notice, threads, asked)
             await write_deferred_plan(
-                connection, intents, superevent, row.notice_id, now, picture=row.picture
+                connection, intents, superevent, row.notice_id, now, draw_image=row.picture
             )
             await link_earlier_circulars(connection, superevent_id, intents, asked, now)
             return len(intents)

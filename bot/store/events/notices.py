@@ -71,8 +71,8 @@ class NoticeRepository:
         received_at: datetime,
         plan: Planner,
         *,
-        picture: bool = False,
-        alarms: OperatorAlertRules | None = None,
+        draw_image: bool = False,
+        operator_alerts: OperatorAlertRules | None = None,
     ) -> RecordResult:
         """Store a notice with its payload and what follows from it, in one transaction (law 3).
 
@@ -106,14 +106,16 @@ class NoticeRepository:
             subscriptions = await load_active_subscriptions(connection)
             intents = plan(superevent, notice, threads, subscriptions)
             # A notice that came late isn't shown, so its map needn't be drawn.
-            shown = not superevent.retracted and superevent.latest_with_event is notice
-            draw = picture and shown and notice.best_localization is not None
-            await write_plan(connection, intents, superevent, notice_id, received_at, picture=draw)
+            shown = not superevent.is_retracted and superevent.latest_with_event is notice
+            draw = draw_image and shown and notice.best_localization is not None
+            await write_plan(connection, intents, superevent, notice_id, received_at, draw_image=draw)
             await link_earlier_circulars(
                 connection, superevent.superevent_id, intents, subscriptions, received_at
             )
-            if alarms is not None:
-                await enqueue_operator_alerts(connection, alarms, superevent, notice, notice_id, received_at)
+            if operator_alerts is not None:
+                await enqueue_operator_alerts(
+                    connection, operator_alerts, superevent, notice, notice_id, received_at
+                )
             return RecordResult(new=True, intents=len(intents))
 
     async def quarantine(
@@ -123,8 +125,8 @@ class NoticeRepository:
         reason: str,
         superevent_id: str | None,
         received_at: datetime,
-        apologise: UnreadableNoticePlanner | None,
-        ops: tuple[str, str] | None,
+        plan_unreadable: UnreadableNoticePlanner | None,
+        ops_channel: tuple[str, str] | None,
     ) -> bool:
         """Keep a payload that couldn't be handled; False if the very same bytes are kept already.
 
@@ -150,9 +152,9 @@ class NoticeRepository:
             )
             quarantine_id = _inserted_id(result.inserted_primary_key)
             rows = []
-            if apologise is not None and superevent_id is not None:
+            if plan_unreadable is not None and superevent_id is not None:
                 threads = await load_threads(connection, superevent_id)
-                channels = apologise(
+                channels = plan_unreadable(
                     category_from_id(superevent_id), threads, await load_active_subscriptions(connection)
                 )
                 event = await event_rank(connection, superevent_id)
@@ -168,13 +170,15 @@ class NoticeRepository:
                     )
                     for team, channel, thread in channels
                 ]
-            if ops is not None:
-                rows.append(delivery_row(*ops, DeliveryKind.QUARANTINE_REPORT, quarantine_id, received_at))
+            if ops_channel is not None:
+                rows.append(
+                    delivery_row(*ops_channel, DeliveryKind.QUARANTINE_REPORT, quarantine_id, received_at)
+                )
             if rows:
                 await connection.execute(insert(schema.deliveries), rows)
             return True
 
-    async def quarantined(self, quarantine_id: int) -> QuarantinedPayload | None:
+    async def get_quarantined(self, quarantine_id: int) -> QuarantinedPayload | None:
         """One quarantined payload, or None if it was taken out since."""
         found = await self._quarantined(
             select(schema.quarantine).where(schema.quarantine.c.id == quarantine_id)
@@ -202,7 +206,7 @@ class NoticeRepository:
             for row in rows
         ]
 
-    async def release(self, quarantine_id: int) -> None:
+    async def release_from_quarantine(self, quarantine_id: int) -> None:
         """Take a payload out of the quarantine, once it was handled. What was posted about it stays."""
         async with self._database.exclusive_transaction() as connection:
             await connection.execute(
@@ -278,7 +282,7 @@ class NoticeRepository:
             query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
             return list((await connection.execute(query)).scalars())
 
-    async def called(self, names: Sequence[str]) -> list[str]:
+    async def find_ids(self, names: Sequence[str]) -> list[str]:
         """The stored ids that are among these names, in whatever case they were typed; exact ones first."""
         id_ = schema.superevents.c.superevent_id
         folded = {folded_id(name) for name in names}

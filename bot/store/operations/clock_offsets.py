@@ -28,7 +28,7 @@ class ClockOffsetRepository:
             found: float | None = (await connection.execute(query)).scalar_one_or_none()
         return found
 
-    async def write(self, boot_id: str, offset_s: float, now: datetime) -> None:
+    async def record(self, boot_id: str, offset_s: float, now: datetime) -> None:
         """Write it. Raises StoreUnavailable."""
         values = {"offset_s": offset_s, "seen_at": now}
         async with self._database.exclusive_transaction() as connection:
@@ -37,9 +37,9 @@ class ClockOffsetRepository:
                 await connection.execute(insert(_c).values(boot_id=boot_id, **values))
             await connection.execute(delete(_c).where(_c.c.seen_at < now - KEPT_FOR))
 
-    async def of_database(self) -> float | None:
+    async def get_database_time(self) -> float | None:
         """The database's own clock (Unix time); None on SQLite, which has none. Raises StoreUnavailable."""
-        if self._database.sqlite:
+        if self._database.is_sqlite:
             return None
         async with self._database.read_transaction() as connection:
             said: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()

@@ -46,10 +46,10 @@ class IncidentRepository:
         async with self._database.read_transaction() as connection:
             return [_incident_from_row(row) for row in (await connection.execute(query)).all()]
 
-    async def get(self, trouble_id: int) -> Incident | None:
+    async def get(self, incident_id: int) -> Incident | None:
         """One of them, over or not."""
         async with self._database.read_transaction() as connection:
-            row = (await connection.execute(select(_t).where(_t.c.id == trouble_id))).first()
+            row = (await connection.execute(select(_t).where(_t.c.id == incident_id))).first()
         return None if row is None else _incident_from_row(row)
 
     async def record_check(
@@ -57,9 +57,9 @@ class IncidentRepository:
         seen: Sequence[Incident],
         now: datetime,
         *,
-        ops: ChannelRef | None = None,
-        webhook: bool = False,
-        called: Collection[IncidentKind] = (),
+        ops_channel: ChannelRef | None = None,
+        has_webhook: bool = False,
+        already_called: Collection[IncidentKind] = (),
     ) -> IncidentChanges:
         """Write down what was seen at this look, and in the same transaction whom that is to be told.
 
@@ -67,25 +67,35 @@ class IncidentRepository:
         the operators' (team, channel), if it is known yet; `webhook` says whether one is called, `called`
         for which troubles it was called already. Raises StoreUnavailable.
         """
-        if not seen and not await self._anything(now, ops is not None):
+        if not seen and not await self._has_work(now, ops_channel is not None):
             return IncidentChanges()
         async with self._database.exclusive_transaction() as connection:
             began = await _open_incidents(connection, seen, now)
             ended = await _resolve_incidents(connection, {trouble.kind for trouble in seen}, now)
-            if webhook:
+            if has_webhook:
                 for trouble_id, trouble in began:
-                    done = trouble.kind in called
-                    await enqueue_call(connection, CallKind.TROUBLE, now, trouble_id=trouble_id, sent=done)
+                    done = trouble.kind in already_called
+                    await enqueue_call(
+                        connection, CallKind.INCIDENT_OPENED, now, incident_id=trouble_id, already_sent=done
+                    )
                 for trouble_id, _ in ended:
                     # What nobody heard of needn't be taken back.
-                    heard = not await cancel_call(connection, CallKind.TROUBLE, trouble_id=trouble_id)
-                    if heard and await was_called(connection, CallKind.TROUBLE, trouble_id=trouble_id):
-                        await enqueue_call(connection, CallKind.OVER, now, trouble_id=trouble_id)
-            if ops is not None:
-                await _enqueue_announcements(connection, ops, [trouble_id for trouble_id, _ in ended], now)
+                    heard = not await cancel_call(
+                        connection, CallKind.INCIDENT_OPENED, incident_id=trouble_id
+                    )
+                    if heard and await was_called(
+                        connection, CallKind.INCIDENT_OPENED, incident_id=trouble_id
+                    ):
+                        await enqueue_call(
+                            connection, CallKind.INCIDENT_RESOLVED, now, incident_id=trouble_id
+                        )
+            if ops_channel is not None:
+                await _enqueue_announcements(
+                    connection, ops_channel, [trouble_id for trouble_id, _ in ended], now
+                )
         return IncidentChanges(tuple(trouble for _, trouble in began), tuple(trouble for _, trouble in ended))
 
-    async def _anything(self, now: datetime, known: bool) -> bool:
+    async def _has_work(self, now: datetime, known: bool) -> bool:
         untold = ~_t.c.told & (_t.c.seen_at > now - ANNOUNCE_WITHIN) if known else _t.c.id.is_(None)
         query = select(_t.c.id).where(_t.c.open_as.is_not(None) | untold).limit(1)
         async with self._database.read_transaction() as connection:

@@ -23,31 +23,31 @@ _s = schema.superevents
 class OperatorAlertRules:
     """Who is to be told of what, beside the channels that subscribed."""
 
-    ops: ChannelRef | None
+    ops_channel: ChannelRef | None
     """The operators' (team, channel), if it is known yet."""
-    quiet: timedelta
+    quiet_period: timedelta
     """After so long without real events the next one is told to the operators."""
-    wakes: Callable[[Superevent], bool] | None = None
+    should_call_webhook: Callable[[Superevent], bool] | None = None
     """For which events the webhook is called; None where it is for none."""
 
 
 async def enqueue_operator_alerts(
     connection: AsyncConnection,
-    alarms: OperatorAlertRules,
+    rules: OperatorAlertRules,
     superevent: Superevent,
     notice: Notice,
     notice_id: int,
     now: datetime,
 ) -> None:
     """Write down, in the transaction that stores the notice, what follows from it for these."""
-    if alarms.wakes is not None:
-        await enqueue_event_call(connection, alarms.wakes, superevent, notice, now)
+    if rules.should_call_webhook is not None:
+        await enqueue_event_call(connection, rules.should_call_webhook, superevent, notice, now)
     first = superevent.category is Category.REAL and len(superevent.notices) == 1
-    if alarms.ops is None or not first:
+    if rules.ops_channel is None or not first:
         return
     before = await previous_real_event_time(connection, superevent.superevent_id)
-    if before is None or now - before > alarms.quiet:
-        row = delivery_row(*alarms.ops, DeliveryKind.FIRST_REAL_EVENT, notice_id, now)
+    if before is None or now - before > rules.quiet_period:
+        row = delivery_row(*rules.ops_channel, DeliveryKind.FIRST_REAL_EVENT, notice_id, now)
         await connection.execute(insert(schema.deliveries).values(row))
 
 

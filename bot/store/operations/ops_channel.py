@@ -15,7 +15,7 @@ class OpsChannelRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.known: tuple[str, str] | None = None
+        self.cached: tuple[str, str] | None = None
         """Team and channel, as they were seen last."""
 
     async def set(self, team_id: str, channel_id: str | None) -> None:
@@ -27,11 +27,11 @@ class OpsChannelRepository:
             await connection.execute(delete(_o))
             if channel_id is not None:
                 await connection.execute(insert(_o).values(team_id=team_id, channel_id=channel_id))
-        self.known = place
+        self.cached = place
 
     async def get(self) -> tuple[str, str] | None:
         """Team and channel; None if they are told nowhere."""
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_o).limit(1))).first()
-        self.known = None if row is None else (row.team_id, row.channel_id)
-        return self.known
+        self.cached = None if row is None else (row.team_id, row.channel_id)
+        return self.cached

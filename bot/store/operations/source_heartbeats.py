@@ -26,7 +26,7 @@ class SourceHeartbeats:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
-        self._back_at: datetime | None = None
+        self._store_back_at: datetime | None = None
 
     async def record(self, name: str, sources: Sequence[SourceStatus]) -> None:
         """Write down how a consumer's sources are doing."""
@@ -38,7 +38,7 @@ class SourceHeartbeats:
                 await connection.execute(insert(_c).values(id=name[:255], **told))
             await connection.execute(delete(_c).where(_c.c.seen_at < now - FORGET_AFTER))
 
-    async def sources(self) -> list[SourceStatus]:
+    async def statuses(self) -> list[SourceStatus]:
         """Those of all consumers; one that fell silent is told as such for a day.
 
         While the store took nothing in none could say anything: after that each gets its time anew.
@@ -48,15 +48,15 @@ class SourceHeartbeats:
             async with self._database.read_transaction() as connection:
                 rows = (await connection.execute(select(_c).order_by(_c.c.id))).all()
         except StoreUnavailable:
-            self._back_at = now
+            self._store_back_at = now
             raise
-        if self._database.refused is not None:
-            self._back_at = now
+        if self._database.write_error is not None:
+            self._store_back_at = now
         found = []
         for row in rows:
             for source in json.loads(row.sources):
                 status = SourceStatus(**source)
-                if now - max(row.seen_at, self._back_at or row.seen_at) > SILENT_AFTER:
+                if now - max(row.seen_at, self._store_back_at or row.seen_at) > SILENT_AFTER:
                     said = f"its consumer {row.id} fell silent at {row.seen_at:%Y-%m-%d %H:%M} UTC"
                     status = SourceStatus(name=status.name, connected=False, detail=said)
                 found.append(status)

@@ -96,23 +96,23 @@ class Candidate:
     id: int
     team_id: str
     channel_id: str
-    edit: bool
+    is_edit: bool
     mock: bool
     priority: int
     event_order: int
 
     @property
-    def place(self) -> ChannelRef:
+    def channel(self) -> ChannelRef:
         """Its channel."""
         return (self.team_id, self.channel_id)
 
     @property
-    def order(self) -> tuple[bool, int, int, int]:
+    def sort_key(self) -> tuple[bool, int, int, int]:
         """The smallest goes first."""
         return (self.mock, self.priority, self.event_order, self.id)
 
     @property
-    def urgent(self) -> bool:
+    def is_urgent(self) -> bool:
         """Whether the last places are kept for the like of it."""
         return not self.mock and self.priority <= Priority.ANSWER
 
@@ -121,20 +121,22 @@ class FairShare:
     """Whose turn it is, where there is more to send than there are places."""
 
     def __init__(self) -> None:
-        self.after: ChannelRef = ("", "")
+        self.last_channel: ChannelRef = ("", "")
         """The channel that had its turn last."""
-        self.owed = 0
+        self.placed_by_order = 0
         """How many places were given by order alone since."""
 
-    def count(self, chosen: Sequence[Candidate], in_turn: int, limit: int) -> None:
+    def record_turns(self, chosen: Sequence[Candidate], in_turn: int, limit: int) -> None:
         """Remember who had his turn, the first of those chosen."""
         if len(chosen) < limit:
             # Whoever could go goes.
-            self.owed = 0
+            self.placed_by_order = 0
             return
         if in_turn:
-            self.after = chosen[in_turn - 1].place
-        self.owed = max(0, self.owed + len(chosen) - in_turn - in_turn * ROUND_ROBIN_EVERY)
+            self.last_channel = chosen[in_turn - 1].channel
+        self.placed_by_order = max(
+            0, self.placed_by_order + len(chosen) - in_turn - in_turn * ROUND_ROBIN_EVERY
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +144,11 @@ class ClaimRequest:
     """What a claim is allowed to take."""
 
     limit: int
-    busy: Container[ChannelRef]
+    busy_channels: Container[ChannelRef]
     """Channels that nothing is claimed for; a workspace is the place (team, "*")."""
-    edits: Callable[[str], int]
+    edit_quota: Callable[[str], int]
     """How many edits of a workspace may be claimed."""
-    others: int
+    non_urgent_limit: int
     """How many may be claimed that aren't urgent."""
 
 
@@ -154,12 +156,12 @@ def choose_candidates(
     candidates: Collection[Candidate], asked: ClaimRequest, turns: FairShare
 ) -> tuple[list[Candidate], int]:
     """Choose from the candidates of all channels; return with them how many of the first got a turn."""
-    places = min(-(-asked.limit // 2), turns.owed // ROUND_ROBIN_EVERY)
+    places = min(-(-asked.limit // 2), turns.placed_by_order // ROUND_ROBIN_EVERY)
     chosen: list[Candidate] = []
     if places:
-        in_turn = sorted(candidates, key=lambda c: (c.place <= turns.after, c.place, c.order))
+        in_turn = sorted(candidates, key=lambda c: (c.channel <= turns.last_channel, c.channel, c.sort_key))
         chosen = select_within_limits(in_turn, replace(asked, limit=places))
-    by_order = sorted(candidates, key=lambda c: c.order)
+    by_order = sorted(candidates, key=lambda c: c.sort_key)
     return select_within_limits(by_order, asked, chosen), len(chosen)
 
 
@@ -168,19 +170,19 @@ def select_within_limits(
 ) -> list[Candidate]:
     """Those that were chosen, and the first of these that may go beside them, at most one a channel."""
     taken = list(chosen)
-    seen = {one.place for one in taken}
-    others = asked.others - sum(not one.urgent for one in taken)
-    edits = Counter(one.team_id for one in taken if one.edit)
+    seen = {one.channel for one in taken}
+    others = asked.non_urgent_limit - sum(not one.is_urgent for one in taken)
+    edits = Counter(one.team_id for one in taken if one.is_edit)
     for one in candidates:
         if len(taken) >= asked.limit:
             break
-        if one.place in seen or one.place in asked.busy or not (one.urgent or others > 0):
+        if one.channel in seen or one.channel in asked.busy_channels or not (one.is_urgent or others > 0):
             continue
-        if one.edit and edits[one.team_id] >= asked.edits(one.team_id):
+        if one.is_edit and edits[one.team_id] >= asked.edit_quota(one.team_id):
             continue
-        edits[one.team_id] += one.edit
-        others -= not one.urgent
-        seen.add(one.place)
+        edits[one.team_id] += one.is_edit
+        others -= not one.is_urgent
+        seen.add(one.channel)
         taken.append(one)
     return taken
 
@@ -189,12 +191,14 @@ class ClaimQuery:
     """Finds what a claim takes, for the workspaces that are this process's own."""
 
     def __init__(self, own: OwnershipFilter) -> None:
-        self._turns = FairShare()
-        self._own = own
-        self._foreign: set[str] = set()
+        self._fair_share = FairShare()
+        self._is_owned = own
+        self._reported_kinds: set[str] = set()
         """Kinds that are a newer gwevent's, and were told."""
 
-    async def take(self, connection: AsyncConnection, now: datetime, asked: ClaimRequest) -> list[Any]:
+    async def select_claimable(
+        self, connection: AsyncConnection, now: datetime, asked: ClaimRequest
+    ) -> list[Any]:
         """The rows that go now, the most urgent first."""
         await _promote_due(connection, now)
         able: list[Any] = []
@@ -205,49 +209,49 @@ class ClaimQuery:
             rows = await _load_details(connection, now, [one.id for one in chosen])
             able = [row for row in rows if row.is_due and row.may_go]
             if len(able) == len(rows):
-                self._turns.count(chosen, in_turn, asked.limit)
+                self._fair_share.record_turns(chosen, in_turn, asked.limit)
                 break
             if foreign := {row.kind for row in rows}.difference(KNOWN_KINDS):
-                await self._hold_foreign(connection, foreign, now)
+                await self._hold_unknown_kinds(connection, foreign, now)
             else:
                 await _hold_blocked(connection, seen, now)
         return sorted(able, key=lambda row: (row.mock, row.priority, row.event_order, row.id))
 
-    async def _hold_foreign(self, connection: AsyncConnection, kinds: set[str], now: datetime) -> None:
+    async def _hold_unknown_kinds(self, connection: AsyncConnection, kinds: set[str], now: datetime) -> None:
         """Keep what this version doesn't know for one that does, and say so once of each kind."""
         those = _d.c.kind.in_(kinds)
         held = await connection.execute(
             update(_d).where(_READY, those).values(held_until=now + HOLD_DURATION)
         )
-        for kind in sorted(kinds - self._foreign):
+        for kind in sorted(kinds - self._reported_kinds):
             log.error("deliveries_of_a_newer_gwevent_wait", kind=kind, deliveries=held.rowcount)
-        self._foreign |= kinds
+        self._reported_kinds |= kinds
 
     async def _choose(
         self, connection: AsyncConnection, asked: ClaimRequest
     ) -> tuple[Sequence[Candidate], tuple[list[Candidate], int]]:
         """All that were looked at, and the choice from them."""
-        if self._turns.owed < MAX_PLACES_BY_ORDER:
+        if self._fair_share.placed_by_order < MAX_PLACES_BY_ORDER:
             # Mostly the first in the queue are the first of their channels, and that is cheap to see.
             page = 2 * asked.limit + EXTRA_CANDIDATES
-            rows = (await connection.execute(_first_page_query(self._own), {"page": page})).all()
+            rows = (await connection.execute(_first_page_query(self._is_owned), {"page": page})).all()
             mine = [_candidate_from_row(row) for row in rows if row.own]
             chosen = select_within_limits(mine, asked)
-            full = sum(not one.urgent for one in chosen) >= asked.others
-            only_others = bool(mine) and not mine[-1].urgent
+            full = sum(not one.is_urgent for one in chosen) >= asked.non_urgent_limit
+            only_others = bool(mine) and not mine[-1].is_urgent
             if len(chosen) == asked.limit or len(rows) < page or (full and only_others):
                 return mine, (chosen, 0)
-        heads = await self._heads(connection, asked)
-        return heads, choose_candidates(heads, asked, self._turns)
+        heads = await self._channel_heads(connection, asked)
+        return heads, choose_candidates(heads, asked, self._fair_share)
 
-    async def _heads(self, connection: AsyncConnection, asked: ClaimRequest) -> list[Candidate]:
+    async def _channel_heads(self, connection: AsyncConnection, asked: ClaimRequest) -> list[Candidate]:
         """The first post and the first edit of each channel that may have one."""
         found: list[Candidate] = []
         for edits in (False, True):
-            teams = (await connection.execute(_TEAMS_QUERIES[edits](self._own))).all()
-            able = [row.team_id for row in teams if (row.team_id, "*") not in asked.busy]
+            teams = (await connection.execute(_TEAMS_QUERIES[edits](self._is_owned))).all()
+            able = [row.team_id for row in teams if (row.team_id, "*") not in asked.busy_channels]
             if edits:
-                able = [team for team in able if asked.edits(team) > 0]
+                able = [team for team in able if asked.edit_quota(team) > 0]
             if able:
                 heads = _HEADS_QUERIES[connection.dialect.name, edits]
                 rows = await connection.execute(heads, {"teams": json.dumps(able)})

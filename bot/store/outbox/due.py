@@ -20,27 +20,29 @@ class DueWork:
     """For whom there may be something to do now."""
 
     deliveries: bool
-    pictures: bool
-    maps: bool
+    images: bool
+    deferred_routing: bool
 
 
 class DueCheck:
     """Sees whether anything is due, of the workspaces that are this process's, without saying what."""
 
-    def __init__(self, database: Database, shares: WorkerLeases) -> None:
+    def __init__(self, database: Database, leases: WorkerLeases) -> None:
         self._database = database
-        self._shares = shares
+        self._leases = leases
         # Made once: to put a statement together costs more than to run this one.
-        self._statement = _due_query(shared=not database.sqlite)
+        self._statement = _due_query(shared=not database.is_sqlite)
 
-    async def due(self, now: datetime) -> DueWork:
+    async def check(self, now: datetime) -> DueWork:
         """Look. What waits for something else than its time counts as due. Raises StoreUnavailable."""
         values: dict[str, object] = {"now": now, "too_late": now + MAX_DELAY}
-        if not self._database.sqlite:
-            values["worker_id"] = self._shares.worker_id
+        if not self._database.is_sqlite:
+            values["worker_id"] = self._leases.worker_id
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(self._statement, values)).one()
-        return DueWork(deliveries=bool(row.deliveries), pictures=bool(row.pictures), maps=bool(row.maps))
+        return DueWork(
+            deliveries=bool(row.deliveries), images=bool(row.pictures), deferred_routing=bool(row.maps)
+        )
 
 
 def _due_query(*, shared: bool) -> Select[bool, bool, bool]:

@@ -131,9 +131,9 @@ async def _refresh_roots(
 class ImageRepository:
     """Pictures wanted, pictures made."""
 
-    def __init__(self, database: Database, shares: WorkerLeases) -> None:
+    def __init__(self, database: Database, leases: WorkerLeases) -> None:
         self._database = database
-        self._shares = shares
+        self._leases = leases
 
     async def next_wanted(self, now: datetime) -> StoredImageJob | None:
         """The next picture to make: real before mock, then the newest, since an older one is soon overtaken.
@@ -147,8 +147,8 @@ class ImageRepository:
             .order_by(_p.c.created_at.desc(), _p.c.id.desc())
             .limit(1)
         )
-        if not self._database.sqlite:
-            query = query.where(_p.c.team_id.in_(self._shares.owned_workspaces()))
+        if not self._database.is_sqlite:
+            query = query.where(_p.c.team_id.in_(self._leases.owned_workspaces()))
         async with self._database.read_transaction() as connection:
             # Asked one after the other, each is the end of an index.
             row = (await connection.execute(query.where(_p.c.mock.is_(false())))).first()
@@ -165,9 +165,9 @@ class ImageRepository:
             created_at=row.created_at,
         )
 
-    def still_ours(self, job: StoredImageJob) -> bool:
+    def owns_workspace(self, job: StoredImageJob) -> bool:
         """Whether this process still works for the job's workspace."""
-        return self._shares.holds(job.team_id)
+        return self._leases.holds_lease(job.team_id)
 
     async def is_newest(self, job: StoredImageJob) -> bool:
         """Whether no newer notice of the event has a picture of its own in this workspace."""
@@ -177,7 +177,7 @@ class ImageRepository:
         async with self._database.read_transaction() as connection:
             return (await connection.execute(newer.limit(1))).first() is None
 
-    async def uploaded(self, job: StoredImageJob, file_id: str, alt_text: str, now: datetime) -> bool:
+    async def record_upload(self, job: StoredImageJob, file_id: str, alt_text: str, now: datetime) -> bool:
         """Slack has the file: one thread shall try whether it can be shown.
 
         False if another process was faster; then this file is one too many.
@@ -192,7 +192,7 @@ class ImageRepository:
                 await _choose_canary(connection, job.id, job.team_id, job.superevent_id, now)
             return bool(result.rowcount)
 
-    async def made(self, job: StoredImageJob, png: bytes, alt_text: str, now: datetime) -> None:
+    async def record_png(self, job: StoredImageJob, png: bytes, alt_text: str, now: datetime) -> None:
         """The bot serves this picture itself: one thread shall try whether Slack can fetch it."""
         async with self._database.exclusive_transaction() as connection:
             result = await connection.execute(
@@ -209,7 +209,7 @@ class ImageRepository:
             if result.rowcount:
                 await _choose_canary(connection, job.id, job.team_id, job.superevent_id, now)
 
-    async def served(self, token: str) -> bytes | None:
+    async def get_png(self, token: str) -> bytes | None:
         """The picture (PNG) at this address; None if there is none."""
         async with self._database.read_transaction() as connection:
             png: bytes | None = (
@@ -217,7 +217,7 @@ class ImageRepository:
             ).scalar_one_or_none()
         return png
 
-    async def later(self, job: StoredImageJob, not_before: datetime, reason: str) -> None:
+    async def retry_later(self, job: StoredImageJob, not_before: datetime, reason: str) -> None:
         """Try again at `not_before`."""
         async with self._database.exclusive_transaction() as connection:
             await connection.execute(
@@ -226,7 +226,7 @@ class ImageRepository:
                 .values(not_before=not_before, reason=reason, attempts=job.attempts + 1)
             )
 
-    async def failed(self, picture_id: int, reason: str, now: datetime) -> None:
+    async def mark_failed(self, picture_id: int, reason: str, now: datetime) -> None:
         """There will be no picture: the text stands alone, and edits that waited for it go."""
         async with self._database.exclusive_transaction() as connection:
             row = (
@@ -251,7 +251,7 @@ class ImageRepository:
                 .values(not_before=now)
             )
 
-    async def to_show(
+    async def for_threads(
         self, asked: Collection[tuple[str, int, int]]
     ) -> dict[tuple[str, int, int], StoredImage]:
         """By (team, notice, thread) what the thread's root shows now as the notice's picture, if any."""
@@ -276,7 +276,7 @@ class ImageRepository:
                 )
         return found
 
-    async def of_notice(self, team_id: str, notice_id: int) -> StoredImage | None:
+    async def for_notice(self, team_id: str, notice_id: int) -> StoredImage | None:
         """The picture of a notice that a workspace has, for who asks for it; None if it has none."""
         query = select(_p).where(_p.c.team_id == team_id, _p.c.notice_id == notice_id)
         async with self._database.read_transaction() as connection:
@@ -292,7 +292,7 @@ class ImageRepository:
             created_at=row.created_at,
         )
 
-    async def of_old_mocks(self, received_before: datetime) -> list[tuple[int, str, str | None]]:
+    async def list_old_mocks(self, received_before: datetime) -> list[tuple[int, str, str | None]]:
         """Pictures of mocks received before: (id, team, file in Slack if there is one), for deleting them."""
         query = (
             select(_p.c.id, _p.c.team_id, _p.c.file_id)
@@ -303,7 +303,7 @@ class ImageRepository:
         async with self._database.read_transaction() as connection:
             return [(row.id, row.team_id, row.file_id) for row in (await connection.execute(query)).all()]
 
-    async def forget(self, picture_id: int) -> None:
+    async def delete(self, picture_id: int) -> None:
         """The file is gone from Slack."""
         async with self._database.exclusive_transaction() as connection:
             await connection.execute(delete(_p).where(_p.c.id == picture_id))

@@ -140,7 +140,7 @@ class Delivery:
     """It was posted before, and deleted since."""
     claimed_by: str = ""
     """The worker that claimed it."""
-    key: str | None = None
+    message_key: str | None = None
     """Random, its own, and in the metadata of its message; None of a row from before there were keys."""
 
 
@@ -151,9 +151,9 @@ class Delivered:
     ts: str
     revision: int | None = None
     """What a root or an edit shows, by the thread's own count."""
-    picture_id: int | None = None
+    image_id: int | None = None
     """The picture that stands in it, or was refused in this channel."""
-    again_at: datetime | None = None
+    follow_up_edit_at: datetime | None = None
     """Its words stand there; when what it lacks is tried again (a picture that Slack couldn't show yet)."""
     mentions: Collection[str] = ()
     """Whom it was to mention, as Slack writes them."""
@@ -204,7 +204,7 @@ def delivery_row(
     now: datetime,
     *,
     thread_id: int | None = None,
-    slot: str | None = None,
+    dedup_key: str | None = None,
     priority: Priority | None = None,
     not_before: datetime | None = None,
     event: EventRank | None = None,
@@ -215,7 +215,7 @@ def delivery_row(
         "team_id": team_id,
         "channel_id": channel_id,
         "kind": kind.value,
-        "slot": slot or f"{kind.value}:{subject_id}",
+        "slot": dedup_key or f"{kind.value}:{subject_id}",
         "thread_id": thread_id,
         "subject_id": subject_id,
         "priority": int(DEFAULT_PRIORITIES.get(kind, Priority.ANSWER) if priority is None else priority),

@@ -66,13 +66,13 @@ REQUEUE_MAX_AGE = timedelta(hours=24)
 class Outbox:
     """Claims and outcomes; each batch is one transaction."""
 
-    def __init__(self, database: Database, shares: WorkerLeases) -> None:
+    def __init__(self, database: Database, leases: WorkerLeases) -> None:
         self._database = database
-        self.shares = shares
+        self.leases = leases
         """Which workspaces are this process's; claims are made for those alone."""
         self.database_id: str | None = None
         """Which database this is, by a random word of its own; None before `recover`."""
-        self._claiming = ClaimQuery(self._leased)
+        self._claim_query = ClaimQuery(self._is_leased)
 
     async def requeue_stalled(self) -> int:
         """Put back what a process that is gone had claimed (it may stand in its channel); return how many.
@@ -80,27 +80,27 @@ class Outbox:
         For the start of a worker: what this process had claimed is put back too.
         """
         those: ColumnElement[bool] = true()
-        if not self._database.sqlite:
-            those = (_d.c.claimed_by == self.shares.worker_id) | self.shares.is_lost(_d.c.claimed_by)
+        if not self._database.is_sqlite:
+            those = (_d.c.claimed_by == self.leases.worker_id) | self.leases.is_orphaned(_d.c.claimed_by)
         async with self._database.shared_transaction() as connection:
             self.database_id = await get_or_create_database_id(connection)
             return await _requeue_claimed(connection, those)
 
     async def requeue_stalled_of_dead_workers(self) -> int:
         """The same of workers that died meanwhile; what a living one sends is left alone."""
-        if self._database.sqlite:
+        if self._database.is_sqlite:
             return 0
         async with self._database.independent_transaction() as connection:
-            return await _requeue_claimed(connection, self.shares.is_lost(_d.c.claimed_by))
+            return await _requeue_claimed(connection, self.leases.is_orphaned(_d.c.claimed_by))
 
     async def claim(
         self,
         now: datetime,
         limit: int,
         *,
-        busy: Container[ChannelRef] = (),
-        edits: Callable[[str], int] = lambda _: 1_000_000,
-        others: int | None = None,
+        busy_channels: Container[ChannelRef] = (),
+        edit_quota: Callable[[str], int] = lambda _: 1_000_000,
+        non_urgent_limit: int | None = None,
     ) -> list[Delivery]:
         """Claim up to `limit` due deliveries, at most one a channel and none in `busy` channels.
 
@@ -112,14 +112,16 @@ class Outbox:
         if limit <= 0:
             return []
         async with self._database.shared_transaction() as connection:
-            asked = ClaimRequest(limit, busy, edits, limit if others is None else others)
-            chosen = await self._claiming.take(connection, now, asked)
+            asked = ClaimRequest(
+                limit, busy_channels, edit_quota, limit if non_urgent_limit is None else non_urgent_limit
+            )
+            chosen = await self._claim_query.select_claimable(connection, now, asked)
             mine: set[int] = set()
-            worker_id = self.shares.worker_id
+            worker_id = self.leases.worker_id
             if chosen:
                 # Of two workers that read the same rows one gets them, and the other waits for none of them.
                 still = select(_d.c.id).where(_d.c.id.in_([row.id for row in chosen]))
-                if not self._database.sqlite:
+                if not self._database.is_sqlite:
                     # Nor would SQLite find them by their ids, if asked for the state as well.
                     still = still.where(_d.c.state == DeliveryState.PENDING.value).with_for_update(
                         skip_locked=True
@@ -138,12 +140,12 @@ class Outbox:
                 mine.update(claimed.scalars())
         return [_delivery_from_row(row, worker_id) for row in chosen if row.id in mine]
 
-    def _leased(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
+    def _is_leased(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
         """For a query: whether this is a workspace that this worker has the lease of."""
-        if self._database.sqlite:
+        if self._database.is_sqlite:
             return true()
         # PostgreSQL would make a join of a bare IN, and lose the order of the index.
-        return func.coalesce(team_id.in_(self.shares.owned_workspaces()), false())
+        return func.coalesce(team_id.in_(self.leases.owned_workspaces()), false())
 
     async def record_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Write down what became of claimed deliveries, all in one transaction.
@@ -213,14 +215,16 @@ class Outbox:
             oldest_waiting=min((row[2] for row in waiting), default=None),
         )
 
-    async def by_state(self) -> dict[str, int]:
+    async def count_by_state(self) -> dict[str, int]:
         """How many deliveries that weren't sent stand where."""
         unsent = _d.c.state.in_([state.value for state in UNSENT_STATES])
         query = select(_d.c.state, func.count()).where(unsent).group_by(_d.c.state)
         async with self._database.read_transaction() as connection:
             return {row[0]: row[1] for row in (await connection.execute(query)).all()}
 
-    async def overdue(self, now: datetime, posts: timedelta, edits: timedelta) -> tuple[int, datetime | None]:
+    async def count_overdue(
+        self, now: datetime, posts: timedelta, edits: timedelta
+    ) -> tuple[int, datetime | None]:
         """How many deliveries wait for longer than they should, and since when the oldest does.
 
         Posts longer than `posts`, edits longer than `edits`: Slack takes only so many of them a minute.
@@ -236,7 +240,7 @@ class Outbox:
             count, oldest = (await connection.execute(query)).one()
         return count, oldest
 
-    async def posting_time(self, latest: int = 50) -> timedelta | None:
+    async def median_posting_time(self, latest: int = 50) -> timedelta | None:
         """How long the latest roots and replies took from the notice's receipt to the channel, the median.
 
         None if nothing was posted yet.
@@ -334,7 +338,7 @@ def _delivery_from_row(row: Any, worker_id: str) -> Delivery:
         was_posted=row.sent_at is not None,
         superevent_revision=row.superevent_revision,
         claimed_by=worker_id,
-        key=row.key,
+        message_key=row.key,
     )
 
 
@@ -379,12 +383,12 @@ async def _record_delivered(
         )
         await _enqueue_missed_edits(connection, {d.thread_id: d for d, _ in shown.values()}, now)
         for d, o in shown.values():
-            if o.again_at is not None and d.thread_id is not None:
+            if o.follow_up_edit_at is not None and d.thread_id is not None:
                 again = {d.thread_id: (d.team_id, d.channel_id)}
-                await mark_threads_stale(connection, again, now, not_before=o.again_at)
+                await mark_threads_stale(connection, again, now, not_before=o.follow_up_edit_at)
     # The root stands, or the next reply may follow.
     await release_threads(connection, {d.thread_id for d, _ in sent if d.kind is not DeliveryKind.EDIT}, now)
-    await publish_to_others(connection, {o.picture_id for _, o in sent if o.picture_id is not None}, now)
+    await publish_to_others(connection, {o.image_id for _, o in sent if o.image_id is not None}, now)
     await record_mention_outcomes(connection, sent, now)
     confirmed = {d.subject_id: d.id for d, _ in sent if d.kind is DeliveryKind.CONFIRMATION}
     if confirmed:

@@ -134,7 +134,7 @@ async def write_plan(
     notice_id: int,
     now: datetime,
     *,
-    picture: bool,
+    draw_image: bool,
 ) -> None:
     """Write a plan into the ledger; `picture` says that the notice's map shall be drawn."""
     superevent_id = superevent.superevent_id
@@ -143,7 +143,12 @@ async def write_plan(
         update(_t).where(_t.c.superevent_id == superevent_id).values(wanted_revision=_t.c.wanted_revision + 1)
     )
     if DeferToSkyMap() in intents:
-        row = {"notice_id": notice_id, "superevent_id": superevent_id, "picture": picture, "created_at": now}
+        row = {
+            "notice_id": notice_id,
+            "superevent_id": superevent_id,
+            "picture": draw_image,
+            "created_at": now,
+        }
         await connection.execute(insert(schema.deferred_notices).values(row))
     event = await event_rank(connection, superevent_id)
     roots = [i for i in intents if isinstance(i, OpenRoot)]
@@ -158,7 +163,7 @@ async def write_plan(
     places = await _channels_by_thread(connection, superevent_id)
     # What takes an alert back is as urgent as an alert.
     reply, edit = (
-        (Priority.ROOT, Priority.RETRACTED) if superevent.retracted else (Priority.REPLY, Priority.EDIT)
+        (Priority.ROOT, Priority.RETRACTED) if superevent.is_retracted else (Priority.REPLY, Priority.EDIT)
     )
     replies = [
         delivery_row(
@@ -175,7 +180,7 @@ async def write_plan(
     ]
     if replies:
         await connection.execute(insert(_d), replies)
-    if superevent.retracted:
+    if superevent.is_retracted:
         # What goes before it in its thread mustn't hold it up.
         before = _d.c.thread_id.in_([i.thread_id for i in intents if isinstance(i, Reply)])
         waits = (_d.c.kind == DeliveryKind.REPLY.value) & (_d.c.state == DeliveryState.PENDING.value)
@@ -183,9 +188,9 @@ async def write_plan(
     await _enqueue_mentions(connection, intents, places, event, notice_id, now)
     edited = {i.thread_id: places[i.thread_id] for i in intents if isinstance(i, EditRoot)}
     teams = {place[0] for place in edited.values()} | {root.team_id for root in roots}
-    if picture and teams:
+    if draw_image and teams:
         await _enqueue_images(connection, teams, superevent_id, notice_id, now)
-    due = now + IMAGE_WAIT if picture else None
+    due = now + IMAGE_WAIT if draw_image else None
     await enqueue_edits(connection, edited, now, notice_id=notice_id, not_before=due, priority=edit)
 
 
@@ -196,7 +201,7 @@ async def write_deferred_plan(
     notice_id: int,
     now: datetime,
     *,
-    picture: bool,
+    draw_image: bool,
 ) -> None:
     """Write into the ledger what the map decided, after what `apply` did for the same notice."""
     superevent_id = superevent.superevent_id
@@ -209,7 +214,7 @@ async def write_deferred_plan(
     )
     fresh = [i for i in intents if not (isinstance(i, Mention) and i.thread_id in made)]
     await _enqueue_mentions(connection, fresh, places, event, notice_id, now)
-    if picture:
+    if draw_image:
         pictures = schema.images
         drawn = select(pictures.c.team_id).where(pictures.c.notice_id == notice_id)
         teams = {root.team_id for root in roots} - set((await connection.execute(drawn)).scalars())
@@ -257,7 +262,7 @@ async def _enqueue_mentions(
             row.id,
             now,
             thread_id=row.thread_id,
-            slot=f"mention:{row.thread_id}:{notice_id}",
+            dedup_key=f"mention:{row.thread_id}:{notice_id}",
             event=event,
         )
         for row in (await connection.execute(own)).all()
@@ -330,7 +335,7 @@ async def enqueue_edits(
             notice_id,
             now,
             thread_id=thread_id,
-            slot=f"edit:{thread_id}",
+            dedup_key=f"edit:{thread_id}",
             priority=priority,
             not_before=not_before,
             event=ranks.get(thread_id),
@@ -471,7 +476,7 @@ async def _open_roots(
             notice_id,
             now,
             thread_id=by_place[place],
-            slot=f"root:{superevent_id}",
+            dedup_key=f"root:{superevent_id}",
             event=event,
         )
         for place in wanted

@@ -21,10 +21,10 @@ FileId = tuple[int, int]
 class FileChange(Enum):
     """How what stands at the path differs from what the connections have open."""
 
-    GONE = "is gone: deleted, moved away, or its disk isn't mounted"
-    OTHER = "was replaced by another file"
-    SMALLER = "was truncated"
-    BESIDE = "lost the -wal or -shm file beside it, which held what was written last"
+    MISSING = "is gone: deleted, moved away, or its disk isn't mounted"
+    REPLACED = "was replaced by another file"
+    TRUNCATED = "was truncated"
+    WAL_LOST = "lost the -wal or -shm file beside it, which held what was written last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,103 +46,110 @@ class DatabaseFile:
         self.path = path
         self.identity = 0
         """The number drawn when the database was made; 0 while it isn't known."""
-        self.connections = 0
+        self.open_connections = 0
         """How many are open."""
-        self._real = path
-        self._main: FileId | None = None
-        self._opened: FilesAtPath | None = None
-        self._size = 0
+        self._real_path = path
+        self._main_id: FileId | None = None
+        self._opened_files: FilesAtPath | None = None
+        self._last_size = 0
 
-    def address(self) -> str:
+    def uri(self) -> str:
         """A URI that opens the file and never makes one: an empty database would hide that it is gone."""
         return f"{self.path.absolute().as_uri()}?mode=rw"
 
-    def change(self) -> FileChange | None:
+    def detect_change(self) -> FileChange | None:
         """What happened to the files since they were opened; None if nothing did."""
-        if self._main is None:
+        if self._main_id is None:
             return None
-        now = self._look()
+        now = self._stat_files()
         if now.main is None:
-            return FileChange.GONE
-        if now.main != self._main:
-            return FileChange.OTHER
-        if now.size < self._size:
-            return FileChange.SMALLER
-        if self._opened is not None and now != self._opened:
-            return FileChange.BESIDE
-        self._size = now.size
+            return FileChange.MISSING
+        if now.main != self._main_id:
+            return FileChange.REPLACED
+        if now.size < self._last_size:
+            return FileChange.TRUNCATED
+        if self._opened_files is not None and now != self._opened_files:
+            return FileChange.WAL_LOST
+        self._last_size = now.size
         return None
 
-    def connected(self, identity: int) -> str | None:
+    def on_connected(self, identity: int) -> str | None:
         """Note a connection just opened to a database of this identity; say why it can't be used, or None.
 
         Its files are those at the path if they were the expected ones before and are so after.
         """
-        self._real = Path(os.path.realpath(self.path))
-        now = self._look()
-        if now.main is None or (self._main is not None and now.main != self._main):
-            return self.sentence(FileChange.GONE if now.main is None else FileChange.OTHER)
+        self._real_path = Path(os.path.realpath(self.path))
+        now = self._stat_files()
+        if now.main is None or (self._main_id is not None and now.main != self._main_id):
+            return self.describe_change(FileChange.MISSING if now.main is None else FileChange.REPLACED)
         if self.identity and identity != self.identity:
-            return self.another()
-        if self._opened is not None and now != self._opened:
-            return self.sentence(FileChange.BESIDE)
-        self._main, self._opened, self._size = now.main, now, now.size
+            return self.describe_wrong_database()
+        if self._opened_files is not None and now != self._opened_files:
+            return self.describe_change(FileChange.WAL_LOST)
+        self._main_id, self._opened_files, self._last_size = now.main, now, now.size
         self.identity = self.identity or identity
-        self.connections += 1
+        self.open_connections += 1
         return None
 
-    def disconnected(self) -> None:
+    def on_disconnected(self) -> None:
         """Note that a connection is closed; after the last one SQLite takes away what lies beside it."""
-        self.connections -= 1
-        if self.connections == 0:
-            self._opened = None
+        self.open_connections -= 1
+        if self.open_connections == 0:
+            self._opened_files = None
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Take what stands at the path for the database, once all connections are closed."""
-        self._main, self._opened, self._size = None, None, 0
+        self._main_id, self._opened_files, self._last_size = None, None, 0
 
-    def sentence(self, change: FileChange) -> str:
+    def describe_change(self, change: FileChange) -> str:
         """What happened, for the log and for who is told."""
         return f"The database {self.path} {change.value}; nothing is taken in until it is back."
 
-    def another(self) -> str:
+    def describe_wrong_database(self) -> str:
         """The sentence for a database that isn't the one that was there."""
         return (
             f"Another database stands at {self.path} than the one that was opened there; put the right one "
             "back, or restart gwevent if this one is meant."
         )
 
-    def standing_identity(self) -> int | None:
+    def identity_at_path(self) -> int | None:
         """The identity of the database that stands at the path; None if there is none that can be read.
 
         Blocks. To be called when no connection is open: the files beside it may be the former database's.
         """
-        if not self._look().size:
+        if not self._stat_files().size:
             return None
-        with suppress(sqlite3.Error), closing(sqlite3.connect(self.address(), uri=True)) as connection:
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self.uri(), uri=True)) as connection:
             connection.execute("SELECT 1 FROM notices LIMIT 1").fetchall()
             return read_identity(connection)
         return None
 
     def is_empty(self) -> bool:
         """Whether there isn't a byte in what stands at the path."""
-        return not self._look().size
+        return not self._stat_files().size
 
-    def set_wal_aside(self) -> None:
+    def move_stale_wal_away(self) -> None:
         """Take away the -wal of the file that was open, if another file stands there now: it isn't its."""
-        now = self._look()
-        if self._opened is None or now.main == self._main or now.wal != self._opened.wal or now.wal is None:
+        now = self._stat_files()
+        if (
+            self._opened_files is None
+            or now.main == self._main_id
+            or now.wal != self._opened_files.wal
+            or now.wal is None
+        ):
             return
-        wal = self._real.with_name(f"{self._real.name}-wal")
+        wal = self._real_path.with_name(f"{self._real_path.name}-wal")
         with suppress(OSError):
             wal.rename(wal.with_name(f"{wal.name}.lost"))
 
-    def _look(self) -> FilesAtPath:
+    def _stat_files(self) -> FilesAtPath:
         size, main = 0, None
         with suppress(OSError):
             found = self.path.stat()
             main, size = (found.st_dev, found.st_ino), found.st_size
-        wal, shm = (file_id(self._real.with_name(f"{self._real.name}-{end}")) for end in ("wal", "shm"))
+        wal, shm = (
+            file_id(self._real_path.with_name(f"{self._real_path.name}-{end}")) for end in ("wal", "shm")
+        )
         return FilesAtPath(main, wal, shm, size)
 
 

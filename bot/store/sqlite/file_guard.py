@@ -28,61 +28,63 @@ class FileGuard:
     def __init__(self, engine: AsyncEngine, file: DatabaseFile) -> None:
         self._engine = engine
         self._file = file
-        self._turn = asyncio.Lock()
-        self._told: FileChange | None = None
+        self._lock = asyncio.Lock()
+        self._reported_change: FileChange | None = None
 
-    async def look(self) -> None:
+    async def ensure_current(self) -> None:
         """Make sure that the connections write to what a restart would open, by new ones if need be.
 
         Where another file stands at the path it is opened if it is the same database, a backup of it say.
         Raises StoreUnavailable while there is none.
         """
-        if self._file.change() is None:
-            self._well()
+        if self._file.detect_change() is None:
+            self._report_recovery()
             return
-        async with self._turn:
-            change = self._file.change()
+        async with self._lock:
+            change = self._file.detect_change()
             if change is None:
                 return
-            if change is not self._told:
-                self._told = change
-                log.error("database_changed", path=str(self._file.path), reason=self._file.sentence(change))
+            if change is not self._reported_change:
+                self._reported_change = change
+                log.error(
+                    "database_changed", path=str(self._file.path), reason=self._file.describe_change(change)
+                )
             await self._reopen(change)
-            self._well()
+            self._report_recovery()
 
-    def committed(self) -> None:
+    def verify_commit(self) -> None:
         """Raise StoreUnavailable if what was committed just now went into a file that nobody can open."""
-        change = self._file.change()
+        change = self._file.detect_change()
         if change is not None:
-            raise StoreUnavailable(self._file.sentence(change))
+            raise StoreUnavailable(self._file.describe_change(change))
 
-    def _well(self) -> None:
-        if self._told is not None:
-            self._told = None
+    def _report_recovery(self) -> None:
+        if self._reported_change is not None:
+            self._reported_change = None
             log.warning("database_is_back", path=str(self._file.path))
 
     async def _reopen(self, change: FileChange) -> None:
         file = self._file
-        if change is FileChange.GONE or file.is_empty():
-            raise StoreUnavailable(file.sentence(change))
+        if change is FileChange.MISSING or file.is_empty():
+            raise StoreUnavailable(file.describe_change(change))
         deadline = time.monotonic() + REOPEN_TIMEOUT_S
         pool = self._engine.sync_engine.pool
         while isinstance(pool, QueuePool) and pool.checkedout():
             if time.monotonic() > deadline:
-                raise StoreUnavailable(file.sentence(change))
+                raise StoreUnavailable(file.describe_change(change))
             await asyncio.sleep(0.01)
-        if file.connections:
-            await self._empty_wal(change)
+        if file.open_connections:
+            await self._checkpoint_wal(change)
             await self._engine.dispose()
-        if change is not FileChange.BESIDE:
-            found = await asyncio.to_thread(file.standing_identity)
+        if change is not FileChange.WAL_LOST:
+            found = await asyncio.to_thread(file.identity_at_path)
             if found is None:
-                raise StoreUnavailable(file.sentence(change))
+                raise StoreUnavailable(file.describe_change(change))
             if found != file.identity:
-                raise StoreUnavailable(file.another())
-        file.forget()
+                raise StoreUnavailable(file.describe_wrong_database())
+        file.reset()
 
-    async def _empty_wal(self, change: FileChange) -> None:
+    async def _checkpoint_wal(self, change: FileChange) -> None:
         """Put what lies beside the open file into it, while that can be done.
 
         A deleted -wal is lost with the last connection, and one that stayed would be taken for another's.
@@ -94,10 +96,10 @@ class FileGuard:
                 busy = bool(done.scalar_one())
         except OperationalError as error:
             # It may still succeed: the disk is full, say.
-            raise StoreUnavailable(self._file.sentence(change)) from error
+            raise StoreUnavailable(self._file.describe_change(change)) from error
         except DatabaseError as error:
             log.error("database_wal_lost", path=str(self._file.path), reason=str(error.orig))
-            self._file.set_wal_aside()
+            self._file.move_stale_wal_away()
             return
         if busy:
-            raise StoreUnavailable(self._file.sentence(change))
+            raise StoreUnavailable(self._file.describe_change(change))

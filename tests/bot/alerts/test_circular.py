@@ -35,7 +35,7 @@ def test_reads_number_author_and_time_without_mail_address() -> None:
     read = read_circular(circular())
     assert (read.number, read.superevent_ids, read.created) == (45_640, ("S261122a",), NOW)
     assert read.author == "Jane Doe at Example Observatory", "a mail address isn't ours to keep"
-    assert read.address == "https://gcn.nasa.gov/circulars/45640"
+    assert read.url == "https://gcn.nasa.gov/circulars/45640"
 
 
 def test_is_circular_is_false_for_notices_and_empty_payloads() -> None:

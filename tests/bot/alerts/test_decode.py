@@ -153,7 +153,7 @@ class TestPublished:
             assert notice.superevent_id == figures["superevent_id"], name
             assert notice.alert_type == figures["alert_type"], name
             assert f"{notice.time_created:%Y-%m-%dT%H:%M:%SZ}" == figures["time_created"], name
-            assert (notice.event is None) == notice.retraction, name
+            assert (notice.event is None) == notice.is_retraction, name
             assert (notice.localization is None) == ("map" not in figures), name
             assert notice.map_problem is None, name
             combined = notice.external.localization if notice.external else None
@@ -286,7 +286,7 @@ class TestForms:
 
     def test_retraction(self) -> None:
         notice = decode(as_json(record(alert_type="RETRACTION", event=None)))
-        assert notice.retraction and notice.event is None and notice.localization is None
+        assert notice.is_retraction and notice.event is None and notice.localization is None
 
     def test_unknown_type_may_come_without_an_event(self) -> None:
         assert decode(as_json(record(alert_type="HEARTBEAT", event=None))).event is None

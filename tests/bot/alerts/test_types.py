@@ -102,7 +102,7 @@ def said(notice: Notice) -> str:
     )
     alone = Superevent.from_notices([notice])
     messages = [
-        alert_card.alert_card(alone, ChannelView(root=True)),
+        alert_card.alert_card(alone, ChannelView(is_root=True)),
         alert_card.alert_card(whole, ChannelView()),
         alert_update.alert_update(whole, notice),
         event_history.message(whole),

@@ -58,7 +58,7 @@ async def test_payload_is_retried_after_a_system_error(factory: Factory, error: 
                 raise error
             return IngestResult.STORED
 
-    pipeline = Starved(factory.store, Clock(), max_age=MAX_AGE)
+    pipeline = Starved(factory.notices, Clock(), max_age=MAX_AGE)
     reading = asyncio.create_task(factory.create_consumer(One(), pipeline, "silent").consume())
     async with asyncio.timeout(10):
         while "acknowledged" not in did and not reading.done():

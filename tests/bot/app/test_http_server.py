@@ -27,23 +27,23 @@ async def test_a_root_shows_the_picture_that_the_bot_serves(
     channel = local_slack.add_channel("gw-cbc")
     local_slack.ungrant("files:write")
     await subscribe(factory, "CBC", channel)
-    server = HttpServer(factory.pictures, "127.0.0.1", 0)
+    server = HttpServer(factory.images, "127.0.0.1", 0)
     port = await server.start()
     async with aiohttp.ClientSession() as session:
         clients = {local_slack.team_id: SlackClient(local_slack.bot_token, local_slack.api_url, session)}
         worker = factory.create_delivery_worker(clients, utc_now, public_url=PUBLIC, channel_pause_s=0)
         pictures = ImageWorker(
-            factory.store,
-            factory.pictures,
+            factory.notices,
+            factory.images,
             clients,
             ImageProcess(),
             utc_now,
             wake_deliveries=worker.wake,
-            serve=True,
+            serves_images=True,
         )
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(pictures.run())]
         pipeline = Pipeline(
-            factory.store,
+            factory.notices,
             utc_now,
             max_age=timedelta(hours=24),
             on_planned=worker.wake,

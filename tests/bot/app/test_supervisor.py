@@ -61,7 +61,7 @@ def few_descriptors() -> Iterator[int]:
 
 
 async def test_two_parts_of_one_name_start_again_each_by_itself() -> None:
-    parts, begun, both = TaskSupervisor(first_pause_s=0.05), [0, 0], asyncio.Event()
+    parts, begun, both = TaskSupervisor(min_backoff_s=0.05), [0, 0], asyncio.Event()
 
     def source(n: int) -> Callable[[], Awaitable[None]]:
         async def consume() -> None:
@@ -87,7 +87,7 @@ async def test_two_parts_of_one_name_start_again_each_by_itself() -> None:
 
 
 async def test_task_restarts_after_any_system_error() -> None:
-    parts, stop, left = TaskSupervisor(first_pause_s=0.0), asyncio.Event(), list(PASSING)
+    parts, stop, left = TaskSupervisor(min_backoff_s=0.0), asyncio.Event(), list(PASSING)
 
     async def work() -> None:
         if left:
@@ -110,7 +110,7 @@ async def test_task_restarts_after_any_system_error() -> None:
 
 
 async def test_pending_restarts_are_reported() -> None:
-    parts = TaskSupervisor(first_pause_s=60.0)
+    parts = TaskSupervisor(min_backoff_s=60.0)
 
     async def work() -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -131,7 +131,7 @@ async def test_a_fault_of_its_own_ends_the_process(fault: Exception) -> None:
     parts.start("work", work)
     parts.start("other", asyncio.Event().wait)  # type: ignore[arg-type]
     with structlog.testing.capture_logs() as said, pytest.raises(type(fault)):
-        await parts.until_one_ends(asyncio.Event())
+        await parts.wait_for_stop_or_failure(asyncio.Event())
     assert {"event": "part_ended", "part": "work", "log_level": "error"} in said
     await parts.cancel()
 
@@ -139,8 +139,8 @@ async def test_a_fault_of_its_own_ends_the_process(fault: Exception) -> None:
 async def test_descriptors_that_get_short_are_said_and_shown(
     few_descriptors: int, factory: Factory, clock: Clock
 ) -> None:
-    watch = HealthMonitor(factory.store, factory.outbox, factory.incidents, clock, sources=list)
-    await factory.store.last_received()
+    watch = HealthMonitor(factory.notices, factory.outbox, factory.incidents, clock, source_statuses=list)
+    await factory.notices.last_received()
     assert "descriptors" not in (await watch.readiness()).parts
     with structlog.testing.capture_logs() as said, ExitStack() as opened:
         os_limits.CHECK_INTERVAL_S = 0.01
@@ -182,7 +182,7 @@ def test_descriptor_limit_is_raised_to_the_hard_limit() -> None:
 async def test_a_starved_system_puts_no_alert_into_quarantine(
     factory: Factory, clock: Clock, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
+    pipeline = Pipeline(factory.notices, clock, max_age=MAX_AGE)
 
     async def starved(*_: object) -> None:
         raise error

@@ -51,28 +51,28 @@ async def forget(factory: Factory) -> None:
 @BOTH
 async def test_everything_comes_back_and_twice_is_the_same_as_once(factory: Factory) -> None:
     await asked(factory)
-    text = dumps(await factory.transfer.export())
+    text = dumps(await factory.channel_transfer.export())
     await forget(factory)
     for taken in (
         ImportResult(channels=3, subscriptions=3, already_known=0, sites=2),
         ImportResult(channels=3, subscriptions=0, already_known=3, sites=2),
     ):
-        assert await factory.transfer.import_channels(loads(text), NOW) == taken
-        assert dumps(await factory.transfer.export()) == text
+        assert await factory.channel_transfer.import_channels(loads(text), NOW) == taken
+        assert dumps(await factory.channel_transfer.export()) == text
 
 
 @BOTH
 async def test_each_channel_hears_once_of_what_an_import_put_in_force(factory: Factory) -> None:
     given = export({**ROW, "number": 4}, {**ROW, "words": "Burst", "number": 2}, last_number=7)
     for _ in range(2):
-        await factory.transfer.import_channels(loads(given), NOW)
+        await factory.channel_transfer.import_channels(loads(given), NOW)
         assert (await factory.outbox.counts()).waiting == 1
     here = await factory.subscriptions.for_channel("T1", "C1")
     assert {s.criteria.canonical: s.number for s in here} == {"CBC": 4, "Burst": 2}, (
         "as old messages call them"
     )
     changes, total = await factory.subscriptions.history("T1", "C1", 1)
-    assert total == 2 and {change.by for change in changes} == {"import"}
+    assert total == 2 and {change.changed_by for change in changes} == {"import"}
     asked, _ = await factory.subscriptions.request("T1", "C1", parse_criteria("all"), "U2", NOW)
     assert asked.number == 8, "what was given elsewhere isn't given again"
 
@@ -82,10 +82,10 @@ async def test_a_number_that_another_had_here_is_not_given_by_an_import(factory:
     await subscribe(factory, "CBC", "C1", team="T1")
     await subscribe(factory, "all mock", "C1", team="T1")
     await unsubscribe(factory, "C1", "CBC", team="T1")
-    await factory.transfer.import_channels(loads(export({**ROW, "words": "Burst", "number": 1})), NOW)
+    await factory.channel_transfer.import_channels(loads(export({**ROW, "words": "Burst", "number": 1})), NOW)
     here = await factory.subscriptions.for_channel("T1", "C1")
     assert {s.criteria.canonical: s.number for s in here} == {"all mock": 2, "Burst": 3}
-    await factory.transfer.import_channels(loads(export({**ROW, "number": 1})), NOW)
+    await factory.channel_transfer.import_channels(loads(export({**ROW, "number": 1})), NOW)
     assert 1 in {s.number for s in await factory.subscriptions.for_channel("T1", "C1")}, "it had it itself"
 
 
@@ -93,30 +93,32 @@ async def test_a_number_that_another_had_here_is_not_given_by_an_import(factory:
 async def test_renumbered_subscription_keeps_later_numbers_of_the_file(factory: Factory) -> None:
     await subscribe(factory, "all mock", "C1", team="T1")
     given = export({**ROW, "number": 1}, {**ROW, "words": "Burst", "number": 2}, last_number=4)
-    await factory.transfer.import_channels(loads(given), NOW)
+    await factory.channel_transfer.import_channels(loads(given), NOW)
     here = await factory.subscriptions.for_channel("T1", "C1")
     assert {s.criteria.canonical: s.number for s in here} == {"all mock": 1, "CBC": 5, "Burst": 2}
 
 
 @BOTH
 async def test_what_is_imported_is_in_force(factory: Factory) -> None:
-    await factory.transfer.import_channels(loads(export(ROW)), NOW)
+    await factory.channel_transfer.import_channels(loads(export(ROW)), NOW)
     await record_notices(factory, decoded_notice())
     assert (await factory.outbox.counts("T1")).waiting == 2, "what it was told, and the event"
 
 
 @BOTH
 async def test_what_is_paused_stays_paused(factory: Factory) -> None:
-    await factory.transfer.import_channels(loads(export({**ROW, "paused_at": "2026-11-22T13:00:00Z"})), NOW)
+    await factory.channel_transfer.import_channels(
+        loads(export({**ROW, "paused_at": "2026-11-22T13:00:00Z"})), NOW
+    )
     await record_notices(factory, decoded_notice())
     assert (await factory.outbox.counts("T1")).waiting == 1, "what it was told alone"
-    assert "paused_at" in dumps(await factory.transfer.export())
+    assert "paused_at" in dumps(await factory.channel_transfer.export())
 
 
 async def test_import_confirms_a_pending_subscription(factory: Factory) -> None:
     await factory.subscriptions.request("T1", "C1", parse_criteria("CBC"), "U2", NOW)
-    assert await factory.transfer.export() == [], "it isn't in force"
-    taken = await factory.transfer.import_channels(loads(export(ROW)), NOW)
+    assert await factory.channel_transfer.export() == [], "it isn't in force"
+    taken = await factory.channel_transfer.import_channels(loads(export(ROW)), NOW)
     assert (taken.subscriptions, taken.already_known) == (1, 0)
     [here] = await factory.subscriptions.for_channel("T1", "C1")
     assert here.created_by == "U2"
@@ -130,7 +132,7 @@ async def test_a_channel_with_too_many_sites_leaves_everything_as_it_was(factory
     await factory.sites.add("T1", "C1", sites, AUTHOR)
     one_more = {"name": "One more", "latitude": 1, "longitude": 2, "height": 3}
     with pytest.raises(TooManySites):
-        await factory.transfer.import_channels(loads(export(ROW, sites=[one_more])), NOW)
+        await factory.channel_transfer.import_channels(loads(export(ROW, sites=[one_more])), NOW)
     assert await factory.subscriptions.for_channel("T1", "C1") == []
 
 

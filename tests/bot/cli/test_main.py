@@ -314,7 +314,7 @@ def test_a_consumer_needs_a_group_of_its_own(
     run: Run, monkeypatch: pytest.MonkeyPatch, postgres: Databases
 ) -> None:
     monkeypatch.setenv("GWEVENT_KAFKA_AUTH", "off")
-    monkeypatch.setenv("GWEVENT_DATABASE_URL", postgres.fresh())
+    monkeypatch.setenv("GWEVENT_DATABASE_URL", postgres.create())
     assert "GWEVENT_KAFKA_GROUP must be set" in refused(run("consume"))
     assert "SLACK_BOT_TOKEN" in refused(run("serve"))
 

@@ -31,7 +31,7 @@ NGC_4993 = "13h09m48s -23d22m53s"
 
 async def stored(factory: Factory, body: bytes) -> Notice:
     notice = replace(decode(body), received=NOW)
-    await factory.store.record(notice, body, "test:1", NOW, planner(NOW))
+    await factory.notices.record(notice, body, "test:1", NOW, planner(NOW))
     return notice
 
 
@@ -44,7 +44,7 @@ async def mock(factory: Factory) -> Factory:
 
 
 def answers(factory: Factory, illustrate: ProvideImage | None = None) -> CommandRouter:
-    return factory.create_command_router(Clock(), illustrate=illustrate)
+    return factory.create_command_router(Clock(), image_provider=illustrate)
 
 
 async def asked(factory: Factory, words: str, asker: CommandContext | None = None) -> Message:
@@ -178,8 +178,8 @@ async def test_purged_and_unreadable_maps_say_so(factory: Factory, clock: Clock)
     assert "has no sky map to look at" in said and "The map can't be read" in said
     for body in map(to_avro, ms181101ab(NOW)[:2]):
         await stored(factory, body)
-    clock.forward(days=100)
-    assert await factory.store.purge_mock_payloads(clock()) == 2
+    clock.advance(days=100)
+    assert await factory.notices.purge_mock_payloads(clock()) == 2
     assert "The map isn't kept any more." in message_text.render(await asked(factory, f"check 1 2 {MOCK}"))
     assert "isn't kept any more" in message_text.render(await asked(factory, f"{MOCK} moc"))
 
@@ -205,12 +205,12 @@ async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Factor
     slack = await asked(mock, f"{MOCK} moc", ASKER)
     assert len(code(slack)) <= 6_000
     assert len(code(terminal)) >= len(code(slack))
-    superevent = await mock.store.superevent(MOCK)
+    superevent = await mock.notices.superevent(MOCK)
     assert superevent is not None and superevent.latest.localization is not None
     assert f"{superevent.latest.localization.area_90:.0f} deg²" in message_text.render(terminal).replace(
         "\xa0", " "
     )
-    short = await EventDetailsCommand(SkyMapCache(mock.store))._moc(superevent, 200)
+    short = await EventDetailsCommand(SkyMapCache(mock.notices))._moc_answer(superevent, 200)
     assert len(code(short)) <= 200 and "larger ones, for a message to hold it" in message_text.render(short)
 
 

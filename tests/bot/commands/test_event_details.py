@@ -60,7 +60,7 @@ async def bot(
     monkeypatch.setattr(Quick, "fails", False)
     for body in map(to_avro, ms181101ab(NOW)[:2]):
         notice = replace(decode(body), received=NOW)
-        await factory.store.record(notice, body, "test:1", NOW, planner(NOW))
+        await factory.notices.record(notice, body, "test:1", NOW, planner(NOW))
     settings = Settings.model_validate(
         {
             "slack_bot_token": local_slack.bot_token,
@@ -213,9 +213,9 @@ async def test_the_picture_that_a_channel_has_is_shown_again(
     await subscribe(factory, "all mock", channel)
     body = to_avro(ms181101ab(NOW)[2])
     notice = replace(decode(body), received=NOW)
-    await factory.store.record(notice, body, "test:1", NOW, planner(NOW), picture=True)
-    bot.worker.wake()
-    bot.pictures.wake()
+    await factory.notices.record(notice, body, "test:1", NOW, planner(NOW), draw_image=True)
+    bot.delivery_worker.wake()
+    bot.image_worker.wake()
     await local_slack.wait_for(lambda: "slack_file" in str(local_slack.messages(channel)), 60)
     assert Quick.drawn == 1
     answer = await shown(local_slack, channel, f"{MOCK} map")
@@ -227,15 +227,15 @@ async def test_a_picture_that_the_bot_serves_is_an_address(factory: Factory) -> 
     await subscribe(factory, "all mock", "C1")
     body = to_avro(ms181101ab(NOW)[1])
     notice = replace(decode(body), received=NOW)
-    await factory.store.record(notice, body, "test:1", NOW, planner(NOW), picture=True)
-    await factory.shares.heartbeat({TEAM})
-    job = await factory.pictures.next_wanted(NOW)
-    superevent = await factory.store.superevent(MOCK)
+    await factory.notices.record(notice, body, "test:1", NOW, planner(NOW), draw_image=True)
+    await factory.leases.heartbeat({TEAM})
+    job = await factory.images.next_wanted(NOW)
+    superevent = await factory.notices.superevent(MOCK)
     assert job is not None and superevent is not None
-    illustrate = ImageProvider(factory.store, factory.pictures, {}, Quick(), "https://gw.example.org")
+    illustrate = ImageProvider(factory.notices, factory.images, {}, Quick(), "https://gw.example.org")
     with pytest.raises(ImageFailed, match="files:write"):
         await illustrate(TEAM, superevent, superevent.latest)
-    await factory.pictures.made(job, PNG, "Sky map", NOW)
+    await factory.images.record_png(job, PNG, "Sky map", NOW)
     picture = await illustrate(TEAM, superevent, superevent.latest)
     assert picture.url is not None and picture.url.startswith("https://gw.example.org/pictures/")
     assert picture.file_id is None and picture.alt_text == "Sky map"

@@ -46,7 +46,7 @@ OFFER = "\n[Choose in a dialog]"
 def answers(
     factory: Factory, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()
 ) -> CommandRouter:
-    return factory.create_command_router(clock or Clock(), sources=lambda: list(sources))
+    return factory.create_command_router(clock or Clock(), source_statuses=lambda: list(sources))
 
 
 async def said(factory: Factory, words: str, asker: CommandContext | None = None) -> str:
@@ -191,7 +191,7 @@ async def test_nonsense_is_answered_in_few_words(factory: Factory, words: str) -
     message = await answers(factory).dispatch(words, None)
     assert message.text and len(message.text) < 300
     assert "<!channel>" not in str(message.blocks) and "<!channel>" not in message.text
-    assert await factory.store.recent_ids() == []
+    assert await factory.notices.recent_ids() == []
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -226,8 +226,8 @@ async def test_only_unshared_answers_have_a_share_button(factory: Factory) -> No
 async def test_status_counts(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "CBC", "C1", "C2")
     await record_notices(factory, decoded_notice())
-    await factory.store.quarantine(b"noise", "test:1", "Noise.", None, NOW, None, None)
-    clock.forward(minutes=3)
+    await factory.notices.quarantine(b"noise", "test:1", "Noise.", None, NOW, None, None)
+    clock.advance(minutes=3)
     source = SourceStatus("hopskotch", True, "reads igwn.gwalert", lag=2)
     told = message_text.render(await answers(factory, clock, [source]).dispatch("status", None))
     for part in (__version__, "hopskotch", "reads igwn.gwalert", "S261122a", "2 "):
@@ -420,7 +420,7 @@ async def test_only_the_newest_maps_are_asked_and_that_is_said(
     monkeypatch.setattr("bot.commands.search.MAX_MAP_QUERIES", 1)
     for record in (bns(NOW)[0], bbh(NOW)[0]):
         body = to_avro(record)
-        assert (await factory.store.record(decode(body), body, "test:1", NOW, planner())).new
+        assert (await factory.notices.record(decode(body), body, "test:1", NOW, planner())).new
     told = await said(factory, "search near 10 10 180deg")
     assert told.startswith("1 of 2 events fits near 10 10 180deg>0.1")
     assert told.endswith(
@@ -432,11 +432,11 @@ async def test_only_the_newest_maps_are_asked_and_that_is_said(
 
 async def test_missing_event_attributes_are_backfilled_on_search(factory: Factory) -> None:
     await story(factory)
-    before = await factory.past.attributes([Category.REAL, Category.MOCK])
+    before = await factory.event_search.attributes([Category.REAL, Category.MOCK])
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE superevents SET traits = NULL, traits_revision = NULL"))
         await connection.execute(text("UPDATE superevents SET traits_revision = 7 WHERE category = 'mock'"))
-    assert await factory.past.attributes([Category.REAL, Category.MOCK]) == before
+    assert await factory.event_search.attributes([Category.REAL, Category.MOCK]) == before
     assert [traits.superevent_id for traits in before][:2] == ["MS261124e", "S261123d"]
 
 
@@ -501,7 +501,7 @@ async def test_the_history_is_there_for_anybody_page_by_page(factory: Factory, c
     assert "Nobody has changed" in await said(factory, "subscriptions history", ASKER)
     await subscribe(factory, "CBC", "C1")
     for number in range(11):
-        clock.forward(minutes=1)
+        clock.advance(minutes=1)
         word = "resume" if number % 2 else "pause"
         await answers(factory, clock).dispatch(f"{word} 1", CommandContext(TEAM, "C1", f"U{number}"))
     told = await said(factory, "subscriptions history", CommandContext(TEAM, "C1", "U0READER"))

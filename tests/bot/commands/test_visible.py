@@ -41,7 +41,7 @@ async def store(factory: Factory, *announced: Any) -> Notice:
     for one in announced:
         body = to_avro(one)
         notice = decode(body)
-        await factory.store.record(notice, body, "test:1", NOW, planner(NOW))
+        await factory.notices.record(notice, body, "test:1", NOW, planner(NOW))
     return notice
 
 
@@ -126,7 +126,7 @@ async def test_a_burst_is_as_visible_as_all_else(factory: Factory) -> None:
 
 async def test_a_map_that_is_not_kept(factory: Factory) -> None:
     notice = decode(to_avro(ms181101ab(NOW)[1]))
-    await factory.store.record(notice, b"purged", "test:1", NOW, planner(NOW))
+    await factory.notices.record(notice, b"purged", "test:1", NOW, planner(NOW))
     assert "isn't kept any more" in await said(factory, "visible Palomar")
 
 

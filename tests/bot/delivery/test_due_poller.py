@@ -18,7 +18,7 @@ class StubDueCheck(DueCheck):
     """Sees what it is told to, or meets a store in trouble."""
 
     def __init__(self, factory: Factory) -> None:
-        super().__init__(factory.database, factory.shares)
+        super().__init__(factory.database, factory.leases)
         self.sees: DueWork | None = None
 
     async def due(self, now: datetime) -> DueWork:
@@ -31,10 +31,10 @@ class StubDueCheck(DueCheck):
 @pytest.mark.parametrize(
     ("sees", "woken"),
     [
-        (DueWork(deliveries=False, pictures=False, maps=False), []),
-        (DueWork(deliveries=True, pictures=False, maps=False), ["deliveries"]),
-        (DueWork(deliveries=False, pictures=True, maps=False), ["pictures"]),
-        (DueWork(deliveries=False, pictures=False, maps=True), ["maps"]),
+        (DueWork(deliveries=False, images=False, deferred_routing=False), []),
+        (DueWork(deliveries=True, images=False, deferred_routing=False), ["deliveries"]),
+        (DueWork(deliveries=False, images=True, deferred_routing=False), ["pictures"]),
+        (DueWork(deliveries=False, images=False, deferred_routing=True), ["maps"]),
         (None, ["deliveries", "pictures", "maps"]),
     ],
 )
@@ -48,7 +48,11 @@ async def test_only_workers_with_due_work_are_woken(
         return lambda: called.append(name)
 
     lookout = DuePoller(
-        due_check, Clock(), deliveries=wakes("deliveries"), pictures=wakes("pictures"), maps=wakes("maps")
+        due_check,
+        Clock(),
+        wake_deliveries=wakes("deliveries"),
+        wake_images=wakes("pictures"),
+        wake_deferred_routing=wakes("maps"),
     )
     await lookout.poll_due()
     assert called == woken

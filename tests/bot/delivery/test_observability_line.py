@@ -48,7 +48,7 @@ async def announce(office: DeliveryHarness, *announced: Any) -> None:
     """Hand made notices in, with their maps, and wait until all is posted."""
     for one in announced:
         await office.pipeline().handle(to_avro(one), Origin("test", "1", live=True))
-        await office.done()
+        await office.wait_until_delivered()
 
 
 def root(office: DeliveryHarness, channel: str) -> str:
@@ -60,7 +60,7 @@ def root(office: DeliveryHarness, channel: str) -> str:
 async def test_the_words_come_first_and_the_line_by_an_edit(
     office: DeliveryHarness, looks: list[Sequence[Site]]
 ) -> None:
-    (channel,) = await office.subscribed(words="CBC mock")
+    (channel,) = await office.create_subscribed_channels(words="CBC mock")
     await add(office, channel, "Palomar", "VLA")
     await announce(office, EVENT[1])
     [post] = [c for c in office.calls("chat.postMessage", channel) if "about its sites" not in str(c.args)]
@@ -78,7 +78,7 @@ async def test_the_words_come_first_and_the_line_by_an_edit(
 async def test_channels_with_the_same_sites_share_it(
     office: DeliveryHarness, looks: list[Sequence[Site]]
 ) -> None:
-    first, same, other, none = await office.subscribed(4, words="CBC mock")
+    first, same, other, none = await office.create_subscribed_channels(4, words="CBC mock")
     for channel in (first, same):
         await add(office, channel, "Palomar", "Keck")
     await add(office, other, "VLA")
@@ -96,7 +96,7 @@ async def test_a_failed_computation_posts_the_card_without_the_line(
         raise ZeroDivisionError
 
     monkeypatch.setattr(observability, "observability_tonight", broken)
-    (channel,) = await office.subscribed(words="CBC mock")
+    (channel,) = await office.create_subscribed_channels(words="CBC mock")
     await add(office, channel, "Palomar")
     await announce(office, EVENT[1], EVENT[3])
     assert LINE not in root(office, channel) and "INITIAL" in root(office, channel)
@@ -104,44 +104,44 @@ async def test_a_failed_computation_posts_the_card_without_the_line(
 
 
 async def test_without_a_map_there_is_no_line_and_no_edit(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed(words="CBC")
+    (channel,) = await office.create_subscribed_channels(words="CBC")
     await add(office, channel, "Palomar")
     await announce(office, notice_record())
     assert LINE not in root(office, channel) and office.calls("chat.update", channel) == []
 
 
 async def test_an_edit_after_that_night_says_nothing_of_it(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed(words="CBC mock")
+    (channel,) = await office.create_subscribed_channels(words="CBC mock")
     await add(office, channel, "Palomar")
     await announce(office, EVENT[1])
     assert LINE in root(office, channel)
-    office.clock.forward(hours=25)
+    office.clock.advance(hours=25)
     name = EVENT[1]["superevent_id"]
     await office.factory.observers.toggle(TEAM, channel, name, "U0OBSERVER", office.clock())
     office.wake()
-    await office.done()
+    await office.wait_until_delivered()
     assert LINE not in root(office, channel) and "U0OBSERVER" in root(office, channel)
 
 
 async def test_a_crash_after_the_post_loses_no_line(office: DeliveryHarness) -> None:
     """What the root lacks stands in the ledger, in the same transaction as the post."""
-    (channel,) = await office.subscribed(words="CBC mock")
+    (channel,) = await office.create_subscribed_channels(words="CBC mock")
     await add(office, channel, "Palomar")
     # The channel hears of the new site first.
-    await office.done()
+    await office.wait_until_delivered()
     await office.worker.stop()
     await office.pipeline().handle(to_avro(EVENT[1]), Origin("test", "1", live=True))
-    await office.factory.shares.heartbeat({office.local_slack.team_id})
+    await office.factory.leases.heartbeat({office.local_slack.team_id})
     [delivery] = await office.factory.outbox.claim(office.clock(), 5)
     words = await office.renderer()(delivery)
     assert words is not None and words.needs_follow_up_edit and LINE not in str(words.message.blocks)
     await office.restart()
-    await office.done()
+    await office.wait_until_delivered()
     assert LINE in root(office, channel)
 
 
 async def test_the_line_uses_the_channels_constraints(office: DeliveryHarness) -> None:
-    strict, loose = await office.subscribed(2, words="CBC mock")
+    strict, loose = await office.create_subscribed_channels(2, words="CBC mock")
     for channel, altitude in ((strict, 85.0), (loose, 5.0)):
         await add(office, channel, "VLA")
         await office.factory.sites.set_conditions(

@@ -42,7 +42,7 @@ both = pytest.mark.backends("sqlite", "postgresql")
 
 def shown(*notices: Any) -> str:
     """The words of the root after these notices."""
-    return alert_card.alert_card(Superevent.from_notices(notices), ChannelView(root=True)).text
+    return alert_card.alert_card(Superevent.from_notices(notices), ChannelView(is_root=True)).text
 
 
 def mentioning(office: DeliveryHarness, channel: str, target: str = HERE) -> list[str]:
@@ -64,10 +64,10 @@ def restrict_mentions(
 async def finish(office: DeliveryHarness) -> None:
     """Let time pass until nothing waits."""
     for _ in range(40):
-        await office.idle()
+        await office.run_rounds()
         if not (await office.factory.outbox.counts()).waiting:
             return
-        office.forward(seconds=70)
+        office.advance(seconds=70)
     raise AssertionError(f"it waits for ever: {await office.rows(state='pending')}")
 
 
@@ -76,21 +76,21 @@ async def finish(office: DeliveryHarness) -> None:
 
 @both
 async def test_an_alert_comes_without_a_mention_that_slack_refuses(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed(words="CBC notify @here")
+    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
     restrict_mentions(office, "everybody")
-    await office.receive(FIRST)
+    await office.record_notices(FIRST)
     await finish(office)
     root, told = office.local_slack.messages(channel)
     assert root["text"] == shown(FIRST) and root["blocks"][0]["type"] == "header"
     assert "Slack refuses the mention of @here here" in told["text"] and "restricted_action" in told["text"]
     assert HERE not in str(office.local_slack.messages(channel)) and told["thread_ts"] is None
     subscription = await subscription_in(office, channel)
-    assert subscription.problem is None
-    assert [(r.target, r.reason) for r in subscription.refused] == [(HERE, "restricted_action")]
-    assert subscription.refused[0].since >= NOW
+    assert subscription.delivery_problem is None
+    assert [(r.target, r.reason) for r in subscription.refused_mentions] == [(HERE, "restricted_action")]
+    assert subscription.refused_mentions[0].since >= NOW
     assert "Slack refuses" in str(subscription_list([subscription]).blocks)
     # What comes later is posted too, and not told again.
-    await office.receive(decoded_notice("S261122b"), replace(SECOND, external=BURST), RETRACTION)
+    await office.record_notices(decoded_notice("S261122b"), replace(SECOND, external=BURST), RETRACTION)
     await finish(office)
     assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 1
     assert office.texts(channel)[0] == shown(FIRST, replace(SECOND, external=BURST), RETRACTION)
@@ -98,15 +98,15 @@ async def test_an_alert_comes_without_a_mention_that_slack_refuses(office: Deliv
 
 
 async def test_a_mention_of_its_own_and_a_stand_down_come_without_it_too(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed(words="CBC notify @here")
-    await office.receive(FIRST)
+    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
+    await office.record_notices(FIRST)
     await finish(office)
     assert len(mentioning(office, channel)) == 1
     restrict_mentions(office, "everybody")
-    await office.receive(replace(SECOND, external=BURST))
+    await office.record_notices(replace(SECOND, external=BURST))
     await finish(office)
     assert any("New coincidence" in text for text in office.texts(channel))
-    await office.receive(RETRACTION)
+    await office.record_notices(RETRACTION)
     await finish(office)
     assert any("Stand down" in text for text in office.texts(channel))
     assert not mentioning(office, channel)
@@ -114,69 +114,69 @@ async def test_a_mention_of_its_own_and_a_stand_down_come_without_it_too(office:
 
 
 async def test_who_may_be_mentioned_still_is(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed(words="CBC notify @here <@U1>")
+    (channel,) = await office.create_subscribed_channels(words="CBC notify @here <@U1>")
     restrict_mentions(office, "everybody")
-    await office.receive(FIRST)
+    await office.record_notices(FIRST)
     await finish(office)
     assert len(mentioning(office, channel, "<@U1>")) == 1
-    assert [r.target for r in (await subscription_in(office, channel)).refused] == [HERE]
+    assert [r.target for r in (await subscription_in(office, channel)).refused_mentions] == [HERE]
 
 
 @both
 async def test_a_mention_that_goes_through_again_clears_it(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed(words="CBC notify @here")
+    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
     restrict_mentions(office, "everybody")
-    await office.receive(FIRST)
+    await office.record_notices(FIRST)
     await finish(office)
-    assert (await subscription_in(office, channel)).refused
+    assert (await subscription_in(office, channel)).refused_mentions
     office.local_slack.faults.clear()
-    await office.receive(decoded_notice("S261122b"))
+    await office.record_notices(decoded_notice("S261122b"))
     await finish(office)
     assert len(mentioning(office, channel)) == 1, "it is tried with each alert"
-    assert (await subscription_in(office, channel)).refused == ()
+    assert (await subscription_in(office, channel)).refused_mentions == ()
     restrict_mentions(office, "everybody")
-    await office.receive(decoded_notice("S261122c"))
+    await office.record_notices(decoded_notice("S261122c"))
     await finish(office)
     assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 2
 
 
 async def test_an_edited_subscription_begins_anew(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed(words="CBC notify @here")
+    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
     restrict_mentions(office, "everybody")
-    await office.receive(FIRST)
+    await office.record_notices(FIRST)
     await finish(office)
     before = await subscription_in(office, channel)
     criteria = replace(before.criteria, mock=True)
     await office.factory.subscriptions.edit(TEAM, channel, before.number, criteria, AUTHOR)
-    assert (await subscription_in(office, channel)).refused == ()
+    assert (await subscription_in(office, channel)).refused_mentions == ()
 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_mention_refused_with_an_unlisted_error(office: DeliveryHarness, seed: int) -> None:
-    (channel,) = await office.subscribed(words="CBC notify @here")
+    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
     word = random_error_name(random.Random(seed))
     restrict_mentions(office, "everybody", error=word)
-    await office.receive(FIRST)
+    await office.record_notices(FIRST)
     await finish(office)
     assert len(office.texts(channel)) == 2 and REAL in office.texts(channel)[0]
-    assert [r.reason for r in (await subscription_in(office, channel)).refused] == [word]
+    assert [r.reason for r in (await subscription_in(office, channel)).refused_mentions] == [word]
 
 
 async def test_without_a_mention_the_word_is_the_channels(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed(words="CBC notify @here")
+    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
     office.local_slack.fail(POST, error="restricted_action", times=None)
-    await office.receive(FIRST)
+    await office.record_notices(FIRST)
     await finish(office)
     subscription = await subscription_in(office, channel)
-    assert (subscription.problem, subscription.refused) == ("restricted_action", ())
+    assert (subscription.delivery_problem, subscription.refused_mentions) == ("restricted_action", ())
     office.local_slack.faults.clear()
-    await office.receive(decoded_notice("S261122b"))
+    await office.record_notices(decoded_notice("S261122b"))
 
     async def both_there() -> bool:
         return len(mentioning(office, channel)) == 2
 
-    await office.until(both_there)
-    assert (await subscription_in(office, channel)).problem is None
+    await office.wait_until(both_there)
+    assert (await subscription_in(office, channel)).delivery_problem is None
 
 
 # Words in no list
@@ -188,11 +188,11 @@ SEEDS = range(4)
 @pytest.mark.parametrize("word", ["external_channel_migrating", "unable_to_share_files", 1126])
 async def test_one_unlisted_error_loses_no_message(office: DeliveryHarness, word: str | int) -> None:
     error = word if isinstance(word, str) else random_error_name(random.Random(word))
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     office.local_slack.fail(POST, error=error)
-    await office.receive(FIRST)
+    await office.record_notices(FIRST)
     await finish(office)
-    office.forward(minutes=2)
+    office.advance(minutes=2)
     await finish(office)
     (root,) = office.local_slack.messages(channel)
     assert root["text"] == shown(FIRST) and any(b["type"] == "actions" for b in root["blocks"]), root
@@ -200,19 +200,19 @@ async def test_one_unlisted_error_loses_no_message(office: DeliveryHarness, word
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_a_lasting_unlisted_error_is_retried(office: DeliveryHarness, seed: int) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     word = random_error_name(random.Random(seed))
     office.local_slack.fail(POST, error=word, times=None)
-    await office.receive(FIRST)
-    await office.failed(word)
+    await office.record_notices(FIRST)
+    await office.wait_for_retry(word)
     for _ in range(3):
-        office.forward(minutes=10)
-        await office.idle()
+        office.advance(minutes=10)
+        await office.run_rounds()
     assert (
         await office.state(DeliveryKind.ROOT) == ["pending"]
-        and (await subscription_in(office, channel)).problem is None
+        and (await subscription_in(office, channel)).delivery_problem is None
     )
-    office.forward(hours=22)
+    office.advance(hours=22)
     office.local_slack.faults.clear()
     await finish(office)
     assert office.texts(channel) == [shown(FIRST)]
@@ -220,12 +220,12 @@ async def test_a_lasting_unlisted_error_is_retried(office: DeliveryHarness, seed
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_a_subscription_is_confirmed_though_the_word_is_new(office: DeliveryHarness, seed: int) -> None:
-    (channel,) = office.channels(1)
+    (channel,) = office.create_channels(1)
     word = random_error_name(random.Random(seed))
     office.local_slack.fail(POST, error=word, times=12)
     asked, _ = await office.factory.subscriptions.request(TEAM, channel, FILTERLESS, "U0P", office.clock())
     office.wake()
-    await office.failed(word)
+    await office.wait_for_retry(word)
     assert await office.factory.subscriptions.request_status(asked) is False, "it waits"
     await finish(office)
     assert await office.factory.subscriptions.request_status(asked) is True
@@ -235,15 +235,15 @@ async def test_a_subscription_is_confirmed_though_the_word_is_new(office: Delive
 @pytest.mark.parametrize("word", ["update_failed", "streaming_state_conflict", 9])
 async def test_a_retraction_whose_edit_failed_is_shown(office: DeliveryHarness, word: str | int) -> None:
     error = word if isinstance(word, str) else random_error_name(random.Random(word))
-    (channel,) = await office.subscribed()
-    await office.receive(FIRST)
+    (channel,) = await office.create_subscribed_channels()
+    await office.record_notices(FIRST)
     await finish(office)
     office.local_slack.fail(EDIT, error=error, times=4)
-    await office.receive(RETRACTION)
-    await office.failed(error)
-    office.forward(seconds=5)
+    await office.record_notices(RETRACTION)
+    await office.wait_for_retry(error)
+    office.advance(seconds=5)
     await finish(office)
-    office.forward(minutes=2)
+    office.advance(minutes=2)
     await finish(office)
     assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
     assert office.local_slack.messages(channel)[0]["blocks"], "and whole in the end"
@@ -251,52 +251,52 @@ async def test_a_retraction_whose_edit_failed_is_shown(office: DeliveryHarness, 
 
 @pytest.mark.parametrize("error", ["update_failed", "msg_too_long", "restricted_action", "no_text"])
 async def test_an_edit_is_wanted_again_for_a_day(office: DeliveryHarness, error: str) -> None:
-    (channel,) = await office.subscribed()
-    await office.receive(FIRST)
+    (channel,) = await office.create_subscribed_channels()
+    await office.record_notices(FIRST)
     await finish(office)
     office.local_slack.fail(EDIT, error=error, times=None)
-    await office.receive(RETRACTION)
-    await office.failed(error)
+    await office.record_notices(RETRACTION)
+    await office.wait_for_retry(error)
     for _ in range(23):
         before = len(office.calls(EDIT))
-        office.forward(hours=1)
+        office.advance(hours=1)
 
         async def again(before: int = before) -> bool:
             return len(office.calls(EDIT)) > before
 
-        await office.until(again)
+        await office.wait_until(again)
         # Written down before time goes on, else its next attempt is put off by the later clock.
-        await office.failed(error)
+        await office.wait_for_retry(error)
     office.local_slack.faults.clear()
-    office.forward(minutes=6)
+    office.advance(minutes=6)
     await finish(office)
     assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
 
 
 async def test_news_doesnt_wait_for_a_refused_edits_next_attempt(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed()
-    await office.receive(FIRST)
+    (channel,) = await office.create_subscribed_channels()
+    await office.record_notices(FIRST)
     await finish(office)
     office.local_slack.fail(EDIT, error="update_failed", times=None)
-    await office.receive(SECOND)
-    await office.failed("update_failed")
+    await office.record_notices(SECOND)
+    await office.wait_for_retry("update_failed")
     for _ in range(8):
-        office.forward(minutes=6)
-        await office.idle()
+        office.advance(minutes=6)
+        await office.run_rounds()
     office.local_slack.faults.clear()
-    await office.receive(RETRACTION)
+    await office.record_notices(RETRACTION)
     await finish(office)
     assert office.texts(channel)[0] == shown(FIRST, SECOND, RETRACTION)
 
 
 async def test_an_edit_that_was_given_up_comes_with_the_next_occasion(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed()
-    await office.receive(FIRST)
+    (channel,) = await office.create_subscribed_channels()
+    await office.record_notices(FIRST)
     await finish(office)
     office.local_slack.fail(EDIT, error="update_failed", times=None)
-    await office.receive(SECOND)
-    await office.failed("update_failed")
-    office.forward(hours=25)
+    await office.record_notices(SECOND)
+    await office.wait_for_retry("update_failed")
+    office.advance(hours=25)
     await finish(office)
     assert await office.state(DeliveryKind.EDIT) == ["dead"]
     office.local_slack.faults.clear()
@@ -313,24 +313,24 @@ async def test_unknown_http_statuses_and_missing_error_codes_are_retried(
     office: DeliveryHarness, fault: dict[str, Any]
 ) -> None:
     office.local_slack.grant("channels:history")
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     office.local_slack.fail(POST, **fault)
-    await office.receive(FIRST)
+    await office.record_notices(FIRST)
     for _ in range(3):
-        office.forward(minutes=5)
-        await office.idle()
+        office.advance(minutes=5)
+        await office.run_rounds()
     await finish(office)
     assert office.texts(channel) == [shown(FIRST)]
 
 
 async def test_a_post_never_answered_is_sent_as_text_only(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     office.local_slack.fail(POST, status=500, error="", times=None, having=("blocks",))
-    await office.receive(FIRST)
+    await office.record_notices(FIRST)
     for _ in range(6):
-        office.forward(minutes=10)
-        await office.idle()
-    await office.until(lambda: _any(office, channel))
+        office.advance(minutes=10)
+        await office.run_rounds()
+    await office.wait_until(lambda: _any(office, channel))
     (root,) = office.local_slack.messages(channel)
     assert REAL in root["text"] and "metadata" in root
 
@@ -350,15 +350,15 @@ async def test_the_words_of_posts_and_edits_come_without_what_is_refused(
 ) -> None:
     chance = random.Random(seed)
     refused = tuple(chance.sample(PARTS, chance.randint(1, 3)))
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     word = random_error_name(chance)
     office.local_slack.fail(POST, error=word, times=None, having=refused)
     office.local_slack.fail(EDIT, error=word, times=None, having=refused)
-    await office.receive(FIRST)
+    await office.record_notices(FIRST)
     await finish(office)
-    await office.receive(SECOND)
+    await office.record_notices(SECOND)
     await finish(office)
-    await office.receive(RETRACTION)
+    await office.record_notices(RETRACTION)
     await finish(office)
     root, *replies = office.local_slack.messages(channel)
     assert "RETRACTED" in str(root) and len(replies) == 2
@@ -366,14 +366,14 @@ async def test_the_words_of_posts_and_edits_come_without_what_is_refused(
 
 
 async def test_a_rate_limit_while_degrading_keeps_the_dropped_parts(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     office.local_slack.fail(POST, error="zomeru")
     office.local_slack.fail(POST, status=429, retry_after=0.05)
     office.local_slack.fail(POST, error="zomeru", times=None, having=("buttons", "metadata"))
-    await office.receive(FIRST)
-    await office.failed("ratelimited")
-    office.forward(seconds=5)
-    await office.until(lambda: _any(office, channel))
+    await office.record_notices(FIRST)
+    await office.wait_for_retry("ratelimited")
+    office.advance(seconds=5)
+    await office.wait_until(lambda: _any(office, channel))
     sent = [call.args for call in office.calls(POST)]
     assert [bool(args.get("metadata")) for args in sent] == [True, True, True, False]
     # The first refusal took the buttons, and the limit gave them not back.
@@ -384,15 +384,17 @@ async def test_a_rate_limit_while_degrading_keeps_the_dropped_parts(office: Deli
     "word", ["restricted_action_thread_locked", "restricted_action_replies_off", "zomeru"]
 )
 async def test_a_locked_thread_makes_plain_messages(office: DeliveryHarness, word: str) -> None:
-    (channel,) = await office.subscribed()
-    await office.receive(FIRST)
+    (channel,) = await office.create_subscribed_channels()
+    await office.record_notices(FIRST)
     await finish(office)
     office.local_slack.fail(POST, error=word, times=None, having=("thread",))
-    await office.receive(SECOND)
+    await office.record_notices(SECOND)
     await finish(office)
     root, reply = office.local_slack.messages(channel)
     assert reply["thread_ts"] is None and "INITIAL" in reply["text"].upper()
-    assert (await subscription_in(office, channel)).problem is None and root["text"] == shown(FIRST, SECOND)
+    assert (await subscription_in(office, channel)).delivery_problem is None and root["text"] == shown(
+        FIRST, SECOND
+    )
 
 
 @both
@@ -402,21 +404,21 @@ async def test_a_reply_that_stands_outside_its_thread_is_found_there(
 ) -> None:
     """Its thread is locked, and the answer to the plain message is lost."""
     office.local_slack.grant("channels:history")
-    (channel,) = await office.subscribed()
-    await office.receive(FIRST)
+    (channel,) = await office.create_subscribed_channels()
+    await office.record_notices(FIRST)
     await finish(office)
     office.local_slack.fail(POST, error="restricted_action_thread_locked", times=None, having=("thread",))
     office.local_slack.fail(POST, oddity="null ts")
-    await office.receive(SECOND)
+    await office.record_notices(SECOND)
 
     async def doubtful() -> bool:
         return [row.state for row in await office.rows(doubtful=1)] == ["pending"]
 
-    await office.until(doubtful)
+    await office.wait_until(doubtful)
     if restarted:
         # Another process doesn't know what this one tried.
-        office.worker._reductions = DegradedMessages()
-    office.forward(seconds=5)
+        office.worker._degraded_messages = DegradedMessages()
+    office.advance(seconds=5)
     await finish(office)
     _, *replies = office.local_slack.messages(channel)
     assert [reply["thread_ts"] for reply in replies] == [None]
@@ -442,20 +444,20 @@ async def test_an_answer_that_says_nothing_is_looked_up(
     office: DeliveryHarness, oddity: Oddity, kind: str
 ) -> None:
     office.local_slack.grant("channels:history")
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     if kind == "reply":
-        await office.receive(FIRST)
+        await office.record_notices(FIRST)
         await finish(office)
     office.local_slack.fail(POST, oddity=oddity)
-    await office.receive(FIRST if kind == "root" else SECOND)
+    await office.record_notices(FIRST if kind == "root" else SECOND)
 
     async def doubtful() -> bool:
         return [row.state for row in await office.rows(doubtful=1)] == ["pending"]
 
-    await office.until(doubtful)
-    office.forward(seconds=5)
+    await office.wait_until(doubtful)
+    office.advance(seconds=5)
     await finish(office)
-    await office.receive(RETRACTION)
+    await office.record_notices(RETRACTION)
     await finish(office)
     told = [FIRST, RETRACTION] if kind == "root" else [FIRST, SECOND, RETRACTION]
     root, *replies = office.local_slack.messages(channel)
@@ -466,13 +468,13 @@ async def test_an_answer_that_says_nothing_is_looked_up(
 async def test_without_the_history_a_root_of_unknown_ts_is_rather_twice_there(
     office: DeliveryHarness,
 ) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     office.local_slack.fail(POST, oddity="null ts")
-    await office.receive(FIRST)
-    await office.failed("an answer without the message's ts")
-    office.forward(seconds=5)
+    await office.record_notices(FIRST)
+    await office.wait_for_retry("an answer without the message's ts")
+    office.advance(seconds=5)
     await finish(office)
-    await office.receive(RETRACTION)
+    await office.record_notices(RETRACTION)
     await finish(office)
     roots = [m for m in office.local_slack.messages(channel) if m["thread_ts"] is None]
     assert [m["text"] for m in roots] == [shown(FIRST), shown(FIRST, RETRACTION)], "the second is kept true"
@@ -482,14 +484,14 @@ async def test_without_the_history_a_root_of_unknown_ts_is_rather_twice_there(
 async def test_an_edit_whose_answer_says_nothing_is_done_again(
     office: DeliveryHarness, oddity: Oddity
 ) -> None:
-    (channel,) = await office.subscribed()
-    await office.receive(FIRST)
+    (channel,) = await office.create_subscribed_channels()
+    await office.record_notices(FIRST)
     await finish(office)
     office.local_slack.fail(EDIT, oddity=oddity)
-    await office.receive(RETRACTION)
+    await office.record_notices(RETRACTION)
     for _ in range(3):
-        office.forward(seconds=5)
-        await office.idle()
+        office.advance(seconds=5)
+        await office.run_rounds()
     await finish(office)
     assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
 
@@ -503,13 +505,15 @@ async def test_every_call_ends_in_a_failure_of_ours(
     office: DeliveryHarness, method: str, oddity: Oddity
 ) -> None:
     office.local_slack.grant("channels:history")
-    (channel,) = office.channels(1)
+    (channel,) = office.create_channels(1)
     office.local_slack.fail(method, oddity=oddity)
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "auth.test": office.client.identify,
         "files.getUploadURLExternal": lambda: office.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
         "files.completeUploadExternal": lambda: office.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
-        "conversations.history": lambda: office.client.find(channel, DeliveryMetadata(delivery_id=1), 0.0),
+        "conversations.history": lambda: office.client.find_delivery(
+            channel, DeliveryMetadata(delivery_id=1), 0.0
+        ),
     }
     with pytest.raises(OutcomeUnknown):
         await calls[method]()
@@ -539,10 +543,10 @@ async def test_a_message_of_another_database_isnt_taken_for_ours(
     office: DeliveryHarness, payload: str
 ) -> None:
     office.local_slack.grant("channels:history")
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     office.local_slack.fail(POST, drop="before")
-    await office.receive(FIRST)
-    await office.failed("no answer: ServerDisconnectedError")
+    await office.record_notices(FIRST)
+    await office.wait_for_retry("no answer: ServerDisconnectedError")
     (row,) = await office.rows(kind="root")
     given: dict[str, object] = {
         "number": {"delivery_id": row.id},
@@ -551,7 +555,7 @@ async def test_a_message_of_another_database_isnt_taken_for_ours(
         "nothing": None,
     }
     foreign(office, channel, given[payload])
-    office.forward(seconds=5)
+    office.advance(seconds=5)
     await finish(office)
     assert office.texts(channel) == ["Somebody else's", shown(FIRST)]
 
@@ -562,23 +566,23 @@ async def test_what_was_under_way_before_there_were_keys_is_found(
 ) -> None:
     office.local_slack.grant("channels:history")
     await office.client.identify()
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     office.local_slack.fail(POST, drop="before")
-    await office.receive(FIRST)
-    await office.failed("no answer: ServerDisconnectedError")
+    await office.record_notices(FIRST)
+    await office.wait_for_retry("no answer: ServerDisconnectedError")
     (row,) = await office.rows(kind="root")
     async with office.factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE deliveries SET key = NULL"))
     foreign(office, channel, {"delivery_id": row.id}, None if ours else "B0OTHER")
-    office.forward(seconds=5)
+    office.advance(seconds=5)
     await finish(office)
     stands = [shown(FIRST)] if ours else ["Somebody else's", shown(FIRST)]
     assert office.texts(channel) == stands
 
 
 async def test_keys_differ_and_name_their_database(office: DeliveryHarness) -> None:
-    channels = await office.subscribed(3)
-    await office.receive(FIRST, SECOND)
+    channels = await office.create_subscribed_channels(3)
+    await office.record_notices(FIRST, SECOND)
     await finish(office)
     payloads = [
         message["metadata"]["event_payload"] for c in channels for message in office.local_slack.messages(c)
@@ -587,7 +591,7 @@ async def test_keys_differ_and_name_their_database(office: DeliveryHarness) -> N
     assert {payload["database"] for payload in payloads} == {office.factory.outbox.database_id}
     before = office.factory.outbox.database_id
     await office.restart()
-    await office.idle()
+    await office.run_rounds()
     assert office.factory.outbox.database_id == before is not None
 
 
@@ -597,5 +601,5 @@ def test_metadata_of_any_form_is_matched_without_error() -> None:
     odd: tuple[object, ...] = (None, "x", 7, {}, ours, {**ours, "event_payload": 7})
     for metadata in odd:
         assert not mark.matches({"metadata": metadata}, "B1")
-    assert mark.matches({"metadata": mark.metadata}, None)
-    assert not mark.matches({"metadata": DeliveryMetadata(delivery_id=7).metadata}, None)
+    assert mark.matches({"metadata": mark.slack_metadata}, None)
+    assert not mark.matches({"metadata": DeliveryMetadata(delivery_id=7).slack_metadata}, None)

@@ -31,7 +31,7 @@ States = dict[int, tuple[str, bool]]
 
 
 def answers(office: DeliveryHarness) -> CommandRouter:
-    return office.factory.create_command_router(office.clock, wake=office.worker.wake)
+    return office.factory.create_command_router(office.clock, wake_deliveries=office.worker.wake)
 
 
 def asker(channel: str, user: str = "U0ASKER") -> CommandContext:
@@ -70,10 +70,10 @@ async def replayed(factory: Factory, channel: str) -> tuple[States, ChannelSites
         before, after = change.before, change.after
         assert not isinstance(before, ChannelSites) and not isinstance(after, ChannelSites)
         if before is not None and change.number in found:
-            assert found[change.number] == (before.words, before.paused)
+            assert found[change.number] == (before.canonical, before.is_paused)
         found.pop(change.number, None)
         if after is not None:
-            found[change.number] = (after.words, after.paused)
+            found[change.number] = (after.canonical, after.is_paused)
     return found, sites, total
 
 
@@ -106,7 +106,10 @@ async def assert_history_is_true(office: DeliveryHarness, channel: str) -> None:
             assert "ended" in line, line
             continue
         words, paused = now[number]
-        assert parse_criteria(words).quiet in line or parse_criteria(words).mrkdwn in line, (line, words)
+        assert parse_criteria(words).silent_mrkdwn in line or parse_criteria(words).mrkdwn in line, (
+            line,
+            words,
+        )
         assert "ended" not in line
         assert ("paused" in line.replace("It was paused, and comes", "")) is paused, (line, paused)
 
@@ -115,7 +118,7 @@ async def assert_history_is_true(office: DeliveryHarness, channel: str) -> None:
 async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(
     office: DeliveryHarness,
 ) -> None:
-    channel = office.channels(1)[0]
+    channel = office.create_channels(1)[0]
     steps = [
         ("subscribe CBC mock", "unsubscribe 1"),
         ("pause 1", "/gwevent resume 1"),
@@ -128,15 +131,15 @@ async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(
     ]
     for number, (words, back) in enumerate(steps, start=1):
         await run_command(office, channel, words, f"U{number}")
-        office.forward(minutes=1)
-        await office.done()
+        office.advance(minutes=1)
+        await office.wait_until_delivered()
         posts = office.local_slack.messages(channel)
         assert len(posts) == number, words
         assert f"<@U{number}>" in str(posts[-1]["blocks"]) and back in str(posts[-1]["blocks"]), words
         assert "<@U0OTHER>" not in str(posts[-1]), "a post about a change wakes nobody else"
     found, sites, total = await replayed(office.factory, channel)
     assert (found, sites.sites, total) == ({}, (), len(steps))
-    assert sites.conditions.altitude == 25
+    assert sites.constraints.altitude == 25
     # What they say brings it back does.
     for words in ("subscribe Burst notify <@U0OTHER>", "sites add MyDome 34.2 -116.9 1700"):
         await run_command(office, channel, words)
@@ -144,7 +147,7 @@ async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(
 
 
 async def test_what_changes_nothing_is_neither_kept_nor_posted(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     await run_command(office, channel, "sites add Palomar")
     for words in ("pause 1", "sites add Palomar", "pause 1", "pause 7", "edit 1 CBC", "edit 9 CBC"):
         await run_command(office, channel, words)
@@ -155,48 +158,48 @@ async def test_what_changes_nothing_is_neither_kept_nor_posted(office: DeliveryH
 
 
 async def test_who_presses_again_and_again_fills_no_channel(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     for number in range(41):
         await run_command(office, channel, "resume 1" if number % 2 else "pause 1", f"U{number % 3}")
-        office.forward(seconds=0.5)
-    office.forward(minutes=1)
-    await office.done()
-    await office.idle()
+        office.advance(seconds=0.5)
+    office.advance(minutes=1)
+    await office.wait_until_delivered()
+    await office.run_rounds()
     assert len(office.texts(channel)) <= 2
     await assert_history_is_true(office, channel)
     assert (await replayed(office.factory, channel))[2] == 42, "each is kept"
 
 
 async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     office.local_slack.archive(channel)
     await run_command(office, channel, "unsubscribe 1", "U0ASKER")
-    await office.done()
+    await office.wait_until_delivered()
     assert office.texts(channel) == [] and await office.state(DeliveryKind.CHANGE) == ["dead"]
-    office.forward(days=5)
+    office.advance(days=5)
     office.local_slack.unarchive(channel)
     now = office.clock()
     await office.factory.outbox.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
     office.worker.wake()
-    await office.done()
+    await office.wait_until_delivered()
     (told,) = office.texts(channel)
     assert "ended subscription 1" in told
     assert "2026-11-22 12:00" in str(office.local_slack.messages(channel)[0]["blocks"]), "when it was"
 
 
 async def test_an_undeliverable_change_is_posted_with_the_next_one(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     await subscribe(office.factory, "Burst", channel)
     office.local_slack.archive(channel)
     await run_command(office, channel, "unsubscribe 1", "U0FIRST")
-    await office.done()
+    await office.wait_until_delivered()
     office.local_slack.unarchive(channel)
     assert office.texts(channel) == []
     await run_command(office, channel, "pause 2", "U0SECOND")
-    office.forward(minutes=1)
-    await office.done()
-    office.forward(minutes=1)
-    await office.done()
+    office.advance(minutes=1)
+    await office.wait_until_delivered()
+    office.advance(minutes=1)
+    await office.wait_until_delivered()
     (told,) = office.texts(channel)
     assert "<@U0FIRST> ended subscription 1" in told and "<@U0SECOND> paused subscription 2" in told
 
@@ -204,15 +207,15 @@ async def test_an_undeliverable_change_is_posted_with_the_next_one(office: Deliv
 async def test_a_workspace_that_is_away_for_days_hears_of_it_when_it_is_back(
     office: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     monkeypatch.setattr("bot.delivery.worker.DeliveryWorker._pause", lambda *_: None)
     office.local_slack.fail("chat.postMessage", error="token_revoked", times=2)
     await run_command(office, channel, "pause 1")
-    await office.failed("token_revoked")
-    office.forward(days=3)
-    await office.until(lambda: _attempted(office, 2))
-    office.forward(minutes=10)
-    await office.done()
+    await office.wait_for_retry("token_revoked")
+    office.advance(days=3)
+    await office.wait_until(lambda: _attempted(office, 2))
+    office.advance(minutes=10)
+    await office.wait_until_delivered()
     (told,) = office.texts(channel)
     assert "paused subscription 1" in told
 
@@ -224,7 +227,7 @@ async def _attempted(office: DeliveryHarness, times: int) -> bool:
 
 
 async def test_unsubscribing_while_the_confirmation_is_in_flight(office: DeliveryHarness) -> None:
-    (channel,) = office.channels(1)
+    (channel,) = office.create_channels(1)
     office.local_slack.faults.add(Fault("chat.postMessage", delay=0.3))
     asked, _ = await office.factory.subscriptions.request(
         TEAM, channel, parse_criteria("CBC"), "U0P", office.clock()
@@ -234,9 +237,9 @@ async def test_unsubscribing_while_the_confirmation_is_in_flight(office: Deliver
     async def under_way() -> bool:
         return await office.state(DeliveryKind.CONFIRMATION) == ["sending"]
 
-    await office.until(under_way)
+    await office.wait_until(under_way)
     await unsubscribe(office.factory, channel)
-    await office.done()
+    await office.wait_until_delivered()
     confirmed, ended = office.texts(channel)
     assert "Subscribed" in confirmed and "ended subscription 1" in ended
     assert await office.factory.subscriptions.get(asked.id) is None
@@ -244,7 +247,7 @@ async def test_unsubscribing_while_the_confirmation_is_in_flight(office: Deliver
 
 
 async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(office: DeliveryHarness) -> None:
-    (channel,) = office.channels(1)
+    (channel,) = office.create_channels(1)
     office.local_slack.fail("chat.postMessage", drop="after")
     await office.factory.subscriptions.request(TEAM, channel, parse_criteria("CBC"), "U0P", office.clock())
     office.worker.wake()
@@ -252,15 +255,15 @@ async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(offi
     async def doubtful() -> bool:
         return bool(await office.rows(doubtful=1, state=DeliveryState.PENDING.value))
 
-    await office.until(doubtful)
+    await office.wait_until(doubtful)
     office.local_slack.archive(channel)
-    office.forward(minutes=5)
-    await office.done()
+    office.advance(minutes=5)
+    await office.wait_until_delivered()
     assert await states(office.factory, channel) == {}
     office.local_slack.unarchive(channel)
     await office.factory.outbox.requeue_channel(TEAM, channel, office.clock(), office.clock())
     office.worker.wake()
-    await office.done()
+    await office.wait_until_delivered()
     assert len(office.texts(channel)) == 2
     await assert_history_is_true(office, channel)
 
@@ -268,7 +271,7 @@ async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(offi
 async def test_a_post_that_comes_late_says_what_is_so_by_then(
     office: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     monkeypatch.setattr("bot.delivery.worker._backoff_s", lambda _: 100.0)
     office.local_slack.faults.add(Fault("chat.postMessage", delay=0.3, error="internal_error"))
     await run_command(office, channel, "pause 1")
@@ -276,32 +279,32 @@ async def test_a_post_that_comes_late_says_what_is_so_by_then(
     async def under_way() -> bool:
         return await office.state(DeliveryKind.CHANGE) == ["sending"]
 
-    await office.until(under_way)
+    await office.wait_until(under_way)
     await run_command(office, channel, "resume 1")
-    await office.failed("internal_error")
-    office.forward(seconds=40)
-    await office.until(lambda: _posted(office, channel, 1))
-    office.forward(seconds=100)
-    await office.done()
+    await office.wait_for_retry("internal_error")
+    office.advance(seconds=40)
+    await office.wait_until(lambda: _posted(office, channel, 1))
+    office.advance(seconds=100)
+    await office.wait_until_delivered()
     assert len(office.texts(channel)) == 2, "the first one came last"
     await assert_history_is_true(office, channel)
 
 
 async def test_what_may_stand_already_takes_up_nothing_more(office: DeliveryHarness) -> None:
     office.local_slack.grant("channels:history")
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     office.local_slack.fail("chat.postMessage", drop="after")
     await run_command(office, channel, "pause 1")
 
     async def doubtful() -> bool:
         return bool(await office.rows(doubtful=1, state=DeliveryState.PENDING.value))
 
-    await office.until(doubtful)
+    await office.wait_until(doubtful)
     await run_command(office, channel, "resume 1")
-    office.forward(minutes=1)
-    await office.done()
-    office.forward(minutes=1)
-    await office.done()
+    office.advance(minutes=1)
+    await office.wait_until_delivered()
+    office.advance(minutes=1)
+    await office.wait_until_delivered()
     assert len(office.texts(channel)) == 2, "found again, not posted again"
     await assert_history_is_true(office, channel)
 
@@ -311,12 +314,12 @@ async def _posted(office: DeliveryHarness, channel: str, count: int) -> bool:
 
 
 async def test_import_and_the_tools_leave_no_gap(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     await office.factory.sites.add(TEAM, channel, [find_site("Palomar")], AUTHOR)
-    given = await office.factory.transfer.export()
+    given = await office.factory.channel_transfer.export()
     await unsubscribe(office.factory, channel)
     await office.factory.sites.remove(TEAM, channel, "Palomar", AUTHOR)
-    await office.factory.transfer.import_channels(given, office.clock())
+    await office.factory.channel_transfer.import_channels(given, office.clock())
     found, sites, _ = await replayed(office.factory, channel)
     assert found == await states(office.factory, channel) == {1: ("CBC", False)}
     assert sites == await office.factory.sites.for_channel(TEAM, channel) and sites.sites
@@ -327,11 +330,11 @@ async def test_the_history_ends_after_its_term_and_what_waits_stays(factory: Fac
     await subscribe(factory, "CBC", "C1")
     old = ChangeAuthor("U1", NOW - timedelta(days=500))
     await factory.subscriptions.pause(TEAM, "C1", 1, old)
-    assert await factory.retention.changes(NOW - timedelta(days=400)) == 0, "it is still to be posted"
+    assert await factory.retention.purge_changes(NOW - timedelta(days=400)) == 0, "it is still to be posted"
     async with factory.database.exclusive_transaction() as connection:
         table = schema.deliveries
         await connection.execute(table.update().values(state=DeliveryState.SENT.value))
-    assert await factory.retention.changes(NOW - timedelta(days=400)) == 1
+    assert await factory.retention.purge_changes(NOW - timedelta(days=400)) == 1
     assert (await factory.subscriptions.history(TEAM, "C1", 1))[1] == 1
 
 
@@ -385,7 +388,7 @@ class Crowd:
                 self.office.local_slack.fail("chat.postMessage", status=429, retry_after=1)
             case 4:
                 self.office.local_slack.faults.add(Fault("chat.postMessage", delay_after=0.05))
-        self.office.forward(seconds=self.random.choice([0, 0, 1, 5, 40]))
+        self.office.advance(seconds=self.random.choice([0, 0, 1, 5, 40]))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -395,7 +398,7 @@ async def test_whatever_people_do_the_history_and_the_channel_tell_it(
     monkeypatch.setattr("bot.commands.subscriptions.CONFIRMATION_TIMEOUT_S", 0.2)
     if seed % 2:
         office.local_slack.grant("channels:history")
-    channels = office.channels(2)
+    channels = office.create_channels(2)
     crowd = Crowd(office, channels, seed)
     for _ in range(40):
         before = [await _all(office.factory, channel) for channel in channels]
@@ -409,9 +412,9 @@ async def test_whatever_people_do_the_history_and_the_channel_tell_it(
         await crowd.mishap()
     office.local_slack.faults.clear()
     for _ in range(8):
-        office.forward(minutes=6)
-        await office.idle()
-    await office.done()
+        office.advance(minutes=6)
+        await office.run_rounds()
+    await office.wait_until_delivered()
     for channel in channels:
         found, sites, _ = await replayed(office.factory, channel)
         assert (found, sites) == (await _all(office.factory, channel))[:2]

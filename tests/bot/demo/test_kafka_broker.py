@@ -46,12 +46,12 @@ def test_waits_for_the_reader_before_the_oldest_would_be_dropped() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic("t")
         with Publisher(broker.url("t")) as publisher:
-            publisher.publish(b"a" * 2_000_000, reader="g")
-            publisher.publish(b"b" * 2_000_000, reader="g")
+            publisher.publish(b"a" * 2_000_000, reader_group="g")
+            publisher.publish(b"b" * 2_000_000, reader_group="g")
             with pytest.raises(TimeoutError, match="left 2 payloads of t unread"):
-                publisher.publish(b"c" * 2_000_000, reader="g", timeout=0.2)
+                publisher.publish(b"c" * 2_000_000, reader_group="g", timeout=0.2)
             commit(broker.url("t"), "g", 1)
-            publisher.publish(b"c" * 2_000_000, reader="g")
+            publisher.publish(b"c" * 2_000_000, reader_group="g")
             with pytest.raises(TimeoutError, match="left 2"):
                 publisher.wait_until_read("g", timeout=0.2)
             commit(broker.url("t"), "g", 3)

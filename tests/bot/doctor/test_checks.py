@@ -102,7 +102,7 @@ async def test_tables_of_another_version_are_left_alone(
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     findings = await run_checks(settings(local_slack, database_path))
-    said = [finding for finding in findings if finding.name == "Database" and "tables" in finding.found]
+    said = [finding for finding in findings if finding.name == "Database" and "tables" in finding.result]
     assert said and "gwevent migrate" in said[0].advice
     async with factory.database.read_transaction() as connection:
         assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar() == "0000"
@@ -117,7 +117,7 @@ async def test_a_gwevent_that_holds_the_port_is_recognised(
     async with asyncio.timeout(PATIENCE_S):
         await bot.ready.wait()
     (finding,) = await host.check_http_port(settings(local_slack, database_path, http_port=bot.http_port))
-    assert finding.level is Level.OK and "is ready" in finding.found
+    assert finding.level is Level.OK and "is ready" in finding.result
     stop.set()
     await running
 
@@ -132,7 +132,7 @@ async def test_the_sample_is_posted_and_leaves_nothing_behind(
     (message,) = local_slack.messages(channel)
     assert message["text"].startswith("TEST ") and "sample of gwevent doctor" in str(message["blocks"])
     assert "<!" not in str(message) and "gracedb" not in str(message).casefold()
-    assert await factory.store.recent_ids() == []
+    assert await factory.notices.recent_ids() == []
 
 
 async def test_a_sample_that_slack_refuses(local_slack: LocalSlack, database_path: Path) -> None:
@@ -157,11 +157,11 @@ async def test_many_workspaces_and_their_keys(
     good = settings(local_slack, database_path, secret_keys=key, **given)
     found = await run_checks(good)
     assert levels(found)["Slack workspaces"] is Level.OK
-    assert any("https://gwevent.example.org/slack/events" in finding.found for finding in found)
+    assert any("https://gwevent.example.org/slack/events" in finding.result for finding in found)
     lost = await run_checks(settings(local_slack, database_path, secret_keys=generate_key(), **given))
     assert levels(lost)["Slack workspaces"] is Level.FAIL
     without = await run_checks(settings(local_slack, database_path, **given))
-    assert any("GWEVENT_SECRET_KEYS must be set" in finding.found for finding in without)
+    assert any("GWEVENT_SECRET_KEYS must be set" in finding.result for finding in without)
 
 
 async def test_channels_to_which_nothing_comes_are_named(
@@ -179,6 +179,6 @@ async def test_channels_to_which_nothing_comes_are_named(
         await connection.execute(insert(schema.channel_problems).values(gone))
     findings = await run_checks(settings(local_slack, database_path))
     (away,) = [finding for finding in findings if finding.name == "Channels"]
-    assert away.level is Level.WARN and "C0GONE (channel_not_found)" in away.found
+    assert away.level is Level.WARN and "C0GONE (channel_not_found)" in away.result
     (stray,) = [finding for finding in findings if finding.name == "Slack workspaces"]
-    assert stray.level is Level.WARN and "C0STRAY (T0ELSEWHERE)" in stray.found
+    assert stray.level is Level.WARN and "C0STRAY (T0ELSEWHERE)" in stray.result

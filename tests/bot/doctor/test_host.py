@@ -42,7 +42,7 @@ def test_the_mount_is_the_deepest_and_the_last(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(data)
     found = find_mount(link, table)
-    assert found is not None and found.kind == "nfs4"
+    assert found is not None and found.filesystem_type == "nfs4"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_possibly_remote_filesystem_is_reported(
     assert bool(found) is not local
     for finding in found:
         assert finding.level in (Level.WARN, Level.FAIL)
-        assert kind in finding.found and "local disk" in finding.advice and "PostgreSQL" in finding.advice
+        assert kind in finding.result and "local disk" in finding.advice and "PostgreSQL" in finding.advice
     assert check_filesystem(Settings.model_validate({"database_url": "postgresql://bot@db/x"})) == []
 
 

@@ -59,7 +59,7 @@ def failure(findings: list[Finding]) -> Finding:
     assert [finding.level for finding in findings].count(Level.FAIL) == 1
     last = findings[-1]
     assert last.level is Level.FAIL
-    assert last.found.endswith(".") and last.advice.endswith((".", "`."))
+    assert last.result.endswith(".") and last.advice.endswith((".", "`."))
     return last
 
 
@@ -78,7 +78,7 @@ def test_all_is_well() -> None:
             "topic",
             "group permission",
         ]
-        assert findings[-1].found == "gwevent may be used; 1 payloads are waiting."
+        assert findings[-1].result == "gwevent may be used; 1 payloads are waiting."
 
 
 def test_a_url_that_is_none() -> None:
@@ -87,14 +87,14 @@ def test_a_url_that_is_none() -> None:
 
 def test_a_missing_credential(auth_file: Path) -> None:
     found = failure(check_kafka("kafka://kafka.scimma.org/igwn.gwalert", "hop", None))
-    assert found.name == "credential" and "doesn't exist" in found.found and "hop auth add" in found.advice
+    assert found.name == "credential" and "doesn't exist" in found.result and "hop auth add" in found.advice
 
 
 def test_a_group_without_the_user_name(auth_file: Path) -> None:
     write(auth_file)
     findings = check_kafka("kafka://127.0.0.1:1/t", "hop", "mine")
     assert findings[1].level is Level.WARN
-    assert findings[1].found == "mine doesn't begin with the credential's user name, so jane-mine is used."
+    assert findings[1].result == "mine doesn't begin with the credential's user name, so jane-mine is used."
 
 
 def test_a_name_that_doesnt_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,10 +102,12 @@ def test_a_name_that_doesnt_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     too_long = "a" * 64
-    assert f"{too_long} can't be resolved" in failure(check_kafka(f"kafka://{too_long}/t", "off", None)).found
+    assert (
+        f"{too_long} can't be resolved" in failure(check_kafka(f"kafka://{too_long}/t", "off", None)).result
+    )
     # asking a real resolver would leave this machine
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
-    assert failure(check_kafka("kafka://kafka.scimma.org/t", "off", None)).found == (
+    assert failure(check_kafka("kafka://kafka.scimma.org/t", "off", None)).result == (
         "The name kafka.scimma.org can't be resolved: Name or service not known."
     )
 
@@ -113,7 +115,7 @@ def test_a_name_that_doesnt_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_port_where_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert failure(check_kafka(f"kafka://127.0.0.1:{port}/t", "off", None)).found == (
+    assert failure(check_kafka(f"kafka://127.0.0.1:{port}/t", "off", None)).result == (
         f"127.0.0.1 port {port} refuses connections."
     )
 
@@ -122,7 +124,7 @@ def test_a_port_where_nobody_listens() -> None:
 def test_a_listener_that_isnt_a_broker(listener: Listener, serve: Callable[[socket.socket], None]) -> None:
     with listener(serve) as address:
         found = failure(check_kafka(f"kafka://{address}/t", "off", None, timeout=1.0))
-    assert found.name == "login" and "doesn't answer Kafka's questions" in found.found
+    assert found.name == "login" and "doesn't answer Kafka's questions" in found.result
 
 
 @pytest.mark.parametrize("serve", [hang_up, say_nothing])
@@ -132,7 +134,7 @@ def test_a_broker_without_tls(
     write(auth_file)
     with listener(serve) as address:
         found = failure(check_kafka(f"kafka://{address}/t", "hop", None, timeout=1.0))
-    assert found.name == "TLS" and "doesn't speak TLS" in found.found
+    assert found.name == "TLS" and "doesn't speak TLS" in found.result
 
 
 def test_a_refused_credential_is_told_from_a_broker_that_is_down(
@@ -141,11 +143,11 @@ def test_a_refused_credential_is_told_from_a_broker_that_is_down(
     write(auth_file, 'protocol = "SASL_PLAINTEXT"\nmechanism = "PLAIN"\n')
     with listener(lambda connection: refuse_login(connection, receive)) as address:
         found = failure(check_kafka(f"kafka://{address}/t", "hop", None))
-        assert found.name == "login" and "refuses the credential" in found.found
-        assert "no such user" in found.found
+        assert found.name == "login" and "refuses the credential" in found.result
+        assert "no such user" in found.result
     with listener(hang_up) as address:
         found = failure(check_kafka(f"kafka://{address}/t", "hop", None, timeout=1.0))
-        assert found.name == "login" and "doesn't answer Kafka's questions" in found.found
+        assert found.name == "login" and "doesn't answer Kafka's questions" in found.result
 
 
 def test_tls(listener: Listener, receive: Receive, auth_file: Path, certificate: tuple[Path, Path]) -> None:
@@ -160,11 +162,11 @@ def test_tls(listener: Listener, receive: Receive, auth_file: Path, certificate:
         url = f"kafka://{address}/t"
         write(auth_file, 'mechanism = "PLAIN"\n')
         found = failure(check_kafka(url, "hop", None))
-        assert found.name == "TLS" and "isn't trusted: self" in found.found
+        assert found.name == "TLS" and "isn't trusted: self" in found.result
         write(auth_file, f'mechanism = "PLAIN"\nssl_ca_location = "{certificate[0]}"\n')
         findings = check_kafka(url, "hop", None)
-        assert "The broker's certificate is good" in findings[-2].found
-        assert "refuses the credential" in failure(findings).found
+        assert "The broker's certificate is good" in findings[-2].result
+        assert "refuses the credential" in failure(findings).result
         # a user name and password without TLS, to a broker that wants it
         found = failure(check_kafka(url, "off", None, timeout=1.0))
         assert found.name == "login" and "may want a credential" in found.advice
@@ -175,7 +177,7 @@ def test_a_group_that_may_not_be_used() -> None:
         broker.create_topic(TOPIC)
         broker.refuse_next(9, KafkaError.GROUP_AUTHORIZATION_FAILED)
         found = failure(check_kafka(broker.url(TOPIC), "off", "other"))
-    assert found.found == "The credential may not use the consumer group other."
+    assert found.result == "The credential may not use the consumer group other."
 
 
 def test_a_topic_that_is_shown_but_may_not_be_read() -> None:
@@ -184,14 +186,14 @@ def test_a_topic_that_is_shown_but_may_not_be_read() -> None:
         publish(broker.url(TOPIC), b"one")
         broker.refuse_next(1, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 10)
         found = failure(check_kafka(broker.url(TOPIC), "off", None))
-    assert found.found == "The credential may not read igwn.gwalert."
+    assert found.result == "The credential may not read igwn.gwalert."
 
 
 def test_an_absent_topic() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic(TOPIC)
         found = failure(check_kafka(broker.url("igwn.gwalerts"), "off", None))
-    assert found.name == "topic" and "has no topic igwn.gwalerts" in found.found
+    assert found.name == "topic" and "has no topic igwn.gwalerts" in found.result
     assert found.advice.startswith("Did you mean igwn.gwalert? ")
 
 
@@ -200,4 +202,4 @@ def test_a_topic_that_may_not_be_read() -> None:
         broker.create_topic(TOPIC)
         broker.refuse_topic(TOPIC, KafkaError.TOPIC_AUTHORIZATION_FAILED)
         found = failure(check_kafka(broker.url(TOPIC), "off", None))
-    assert found.found == "The credential may not read igwn.gwalert." and "within an hour" in found.advice
+    assert found.result == "The credential may not read igwn.gwalert." and "within an hour" in found.advice

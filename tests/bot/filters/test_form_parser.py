@@ -172,5 +172,5 @@ def test_metadata_that_the_dialog_never_wrote_is_refused(metadata: str) -> None:
 
 
 def test_metadata_comes_back() -> None:
-    for place in (PLACE, ModalContext(channel_id="D0AB1", home=True)):
+    for place in (PLACE, ModalContext(channel_id="D0AB1", from_home=True)):
         assert subscription_modal.parse_modal_context(place.metadata) == place

@@ -139,7 +139,7 @@ def test_the_reason_for_a_refusal_pings_nobody(words: str, in_codec: bool) -> No
     ).map(" ".join)
 )
 async def test_whatever_is_asked_gets_words_that_ping_nobody(factory: Factory, words: str) -> None:
-    if not await factory.store.recent_ids():
+    if not await factory.notices.recent_ids():
         await record_notices(factory, decoded_notice())
     asked = answers(factory)
     # From the terminal: there subscribing says only that it belongs to Slack.
@@ -200,7 +200,7 @@ def test_settings_are_good_or_refused_in_a_sentence(given_values: dict[str, str]
         except SettingsError as error:
             assert str(error).endswith(".") and "\n" not in str(error)
         else:
-            assert loaded.database and loaded.max_age > timedelta(0)
+            assert loaded.effective_database_url and loaded.max_age > timedelta(0)
             for name, value in usable.items():
                 if "TOKEN" in name and len(value.strip()) > 6:
                     assert value not in repr(loaded)

@@ -293,10 +293,10 @@ stated = st.builds(
         event_time=NOW,
         significant=True,
         retracted=False,
-        named={name: value.casefold() for name, value in named.items()},
-        numbers=numbers,
+        fields={name: value.casefold() for name, value in named.items()},
+        quantities=numbers,
         far=far,
-        joint=joint,
+        far_is_joint=joint,
         detectors=tuple(detectors),
         external=external,
         has_map=has_map,
@@ -331,8 +331,9 @@ def test_a_filter_or_its_negation_matches_where_every_fact_is_known(
 ) -> None:
     known = replace(
         traits,
-        named={"group": "cbc", "search": "ssm", "pipeline": "gstlal", "type": "initial"} | dict(traits.named),
-        numbers=dict.fromkeys(QUANTITIES, 0.5) | dict(traits.numbers),
+        fields={"group": "cbc", "search": "ssm", "pipeline": "gstlal", "type": "initial"}
+        | dict(traits.fields),
+        quantities=dict.fromkeys(QUANTITIES, 0.5) | dict(traits.quantities),
         far=traits.far or 0.0,
         detectors=traits.detectors or ("L1",),
         has_map=True,
@@ -422,13 +423,13 @@ def test_an_alert_significant_by_coincidence_passes_by_its_joint_far() -> None:
     ):
         assert matches(parse_criteria("CBC far<1/yr"), Superevent.from_notices([notice])) is passes
     strong = extract_attributes(Superevent.from_notices([replace(decoded_notice(far=1e-9), external=GRB)]))
-    assert strong is not None and strong.far == 1e-9 and not strong.joint
+    assert strong is not None and strong.far == 1e-9 and not strong.far_is_joint
     for search, group, passes in (("SSM", "CBC", True), ("AllSky", "Burst", True), ("BBH", "Burst", False)):
         middling = replace(decoded_notice(far=9e-8, search=search, group=group), external=GRB)
         assert matches(parse_criteria("far<1/yr"), Superevent.from_notices([middling])) is passes
     lone = replace(GRB, time_sky_position_coincidence_far=None)
     traits = extract_attributes(Superevent.from_notices([replace(weak, external=lone)]))
-    assert traits is not None and traits.far == 2e-10 and traits.joint
+    assert traits is not None and traits.far == 2e-10 and traits.far_is_joint
 
 
 @given(stated)

@@ -38,8 +38,8 @@ async def gracedb(fake: FakeGraceDb) -> AsyncIterator[GraceDb]:
 
 @pytest.fixture
 async def archive(fake: FakeGraceDb, factory: Factory, clock: Clock) -> AsyncIterator[SupereventImporter]:
-    pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
-    looks_up = SupereventImporter(GraceDb(fake.url), pipeline, factory.lookups, clock)
+    pipeline = Pipeline(factory.notices, clock, max_age=MAX_AGE)
+    looks_up = SupereventImporter(GraceDb(fake.url), pipeline, factory.gracedb_lookups, clock)
     yield looks_up
     await looks_up.close()
 

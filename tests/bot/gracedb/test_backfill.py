@@ -36,9 +36,9 @@ def slept() -> list[float]:
 def backfill(archive: SupereventImporter, factory: Factory, clock: Clock, slept: list[float]) -> Backfill:
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
-        archive.gracedb._silent_until = 0.0
+        archive.gracedb._retry_not_before = 0.0
 
-    return Backfill(archive, factory.lookups, clock, sleep=sleep, page=3)
+    return Backfill(archive, factory.gracedb_lookups, clock, sleep=sleep, page_size=3)
 
 
 def filled(fake: FakeGraceDb) -> None:
@@ -48,16 +48,18 @@ def filled(fake: FakeGraceDb) -> None:
 
 
 def counts(progress: Progress) -> tuple[int, int, int]:
-    return progress.looked_up, progress.known, progress.notices
+    return progress.imported, progress.already_known, progress.notices
 
 
 async def test_all_of_it_page_by_page(fake: FakeGraceDb, backfill: Backfill, factory: Factory) -> None:
     filled(fake)
     await subscribe(factory, "all", "C1")
     told: list[tuple[int, int]] = []
-    progress = await backfill.run(SINCE, date(2026, 11, 20), tell=lambda p: told.append((p.done, p.total)))
+    progress = await backfill.run(
+        SINCE, date(2026, 11, 20), on_progress=lambda p: told.append((p.processed, p.total))
+    )
     assert counts(progress) == (7, 0, 7) and told[-1] == (7, 7) and told == sorted(told)
-    assert sorted(await factory.store.recent_ids()) == IDS
+    assert sorted(await factory.notices.recent_ids()) == IDS
     assert (await factory.outbox.counts()).waiting == 0
     assert [query["start"] for query in fake.queries] == ["0", "3", "6"]
     assert fake.queries[0]["query"] == "category: Production created: 2026-11-01 .. 2026-11-21"
@@ -71,17 +73,17 @@ async def test_broken_off_it_goes_on_where_it_was(
     fourth = asyncio.Event()
 
     def tell(progress: Progress) -> None:
-        if progress.done == 4:
+        if progress.processed == 4:
             fourth.set()
             fake.gate.clear()
 
-    running = asyncio.create_task(backfill.run(SINCE, tell=tell))
+    running = asyncio.create_task(backfill.run(SINCE, on_progress=tell))
     await fourth.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     fake.gate.set()
-    assert sorted(await factory.store.recent_ids()) == IDS[:4]
+    assert sorted(await factory.notices.recent_ids()) == IDS[:4]
     assert counts(await backfill.run(SINCE)) == (3, 4, 3)
 
 
@@ -92,7 +94,7 @@ async def test_an_event_that_may_have_changed_is_looked_up_again(
     fake.events[IDS[0]].superevent["created"] = "2026-05-01 00:00:00 UTC"
     await backfill.run(SINCE)
     assert counts(await backfill.run(SINCE)) == (0, 7, 0)
-    clock.forward(days=2)
+    clock.advance(days=2)
     assert counts(await backfill.run(SINCE)) == (6, 1, 0)
 
 
@@ -101,8 +103,8 @@ async def test_low_significance_only_on_request(
 ) -> None:
     fake.add(with_notices(REAL, notice_record(), labels=("LOW_SIGNIF_LOCKED",)))
     progress = await backfill.run(SINCE)
-    assert (progress.skipped_low_significance, progress.looked_up) == (1, 0)
-    assert (await backfill.run(SINCE, lowsig=True)).looked_up == 1
+    assert (progress.skipped_low_significance, progress.imported) == (1, 0)
+    assert (await backfill.run(SINCE, lowsig=True)).imported == 1
 
 
 async def test_asked_to_wait_it_waits_as_long(
@@ -115,7 +117,7 @@ async def test_asked_to_wait_it_waits_as_long(
         f"{IDS[3]}/files/": [503],
     }
     told: list[str] = []
-    assert counts(await backfill.run(SINCE, tell=lambda p: told.append(p.problem))) == (7, 0, 7)
+    assert counts(await backfill.run(SINCE, on_progress=lambda p: told.append(p.problem))) == (7, 0, 7)
     assert slept == [17.0, 4.0, 40.0, 2.0]
     assert set(told) == {
         "",
@@ -131,7 +133,7 @@ async def test_what_is_listed_and_not_given_is_left_out(fake: FakeGraceDb, backf
     fake.faults = {f"{IDS[2]}/files/": [404], f"{IDS[4]}/files/": [BROKEN]}
     fake.events[IDS[5]].superevent = {"superevent_id": "X1"}
     progress = await backfill.run(SINCE)
-    assert (progress.looked_up, progress.unreadable, progress.done) == (4, 3, 7)
+    assert (progress.imported, progress.unreadable, progress.processed) == (4, 3, 7)
 
 
 async def test_it_gives_up_in_one_sentence(
@@ -142,14 +144,14 @@ async def test_it_gives_up_in_one_sentence(
     with pytest.raises(Busy, match="maintenance"):
         await backfill.run(SINCE)
     assert len(slept) == MAX_ATTEMPTS - 1
-    assert await factory.store.recent_ids() == [IDS[0]]
+    assert await factory.notices.recent_ids() == [IDS[0]]
     fake.faults["api/superevents/"] = [BROKEN]
     with pytest.raises(Unreadable):
         await backfill.run(SINCE)
 
 
 async def received(factory: Factory, clock: Clock, source: str = "hopskotch") -> None:
-    pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
+    pipeline = Pipeline(factory.notices, clock, max_age=MAX_AGE)
     await pipeline.handle(to_json(notice_record(MOCK)), Origin(source, "1", live=True))
 
 
@@ -158,24 +160,24 @@ async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
 ) -> None:
     filled(fake)
     keeps = timedelta(days=28)
-    await repair_gap(backfill, factory.store, keeps, clock())
+    await repair_gap(backfill, factory.notices, keeps, clock())
     await received(factory, clock, source="file")
-    await repair_gap(backfill, factory.store, keeps, NOW + timedelta(days=60))
+    await repair_gap(backfill, factory.notices, keeps, NOW + timedelta(days=60))
     # Nothing was ever received from a broker, so nothing is missing.
     assert fake.requests() == 0
-    clock.forward(minutes=1)
-    await factory.store.purge_mock_payloads(NOW)
-    pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
+    clock.advance(minutes=1)
+    await factory.notices.purge_mock_payloads(NOW)
+    pipeline = Pipeline(factory.notices, clock, max_age=MAX_AGE)
     await pipeline.handle(to_json(notice_record(MOCK, "INITIAL", 1)), Origin("hopskotch", "1", live=True))
-    await repair_gap(backfill, factory.store, keeps, NOW + timedelta(days=27))
+    await repair_gap(backfill, factory.notices, keeps, NOW + timedelta(days=27))
     assert fake.requests() == 0
 
     async def sleep(_: float) -> None:
         fake.faults.clear()
 
     fake.faults["api/superevents/"] = [503] * MAX_ATTEMPTS
-    await repair_gap(backfill, factory.store, keeps, NOW + timedelta(days=29), sleep)
-    assert set(IDS) < set(await factory.store.recent_ids())
+    await repair_gap(backfill, factory.notices, keeps, NOW + timedelta(days=29), sleep)
+    assert set(IDS) < set(await factory.notices.recent_ids())
     assert fake.queries[-1]["query"] == "category: Production created: 2026-10-23 .. now"
 
 
@@ -184,13 +186,13 @@ async def test_what_the_broker_still_kept_hides_no_gap(
 ) -> None:
     filled(fake)
     await received(factory, clock)
-    clock.forward(hours=24 * 40)
-    pipeline = Pipeline(factory.store, clock, max_age=MAX_AGE)
+    clock.advance(hours=24 * 40)
+    pipeline = Pipeline(factory.notices, clock, max_age=MAX_AGE)
     await pipeline.handle(to_json(notice_record(MOCK, "INITIAL", 1)), Origin("hopskotch", "2", live=True))
-    await repair_gap(backfill, factory.store, timedelta(days=28), clock() + timedelta(seconds=10))
-    assert set(IDS) < set(await factory.store.recent_ids())
+    await repair_gap(backfill, factory.notices, timedelta(days=28), clock() + timedelta(seconds=10))
+    assert set(IDS) < set(await factory.notices.recent_ids())
     asked = fake.requests()
-    await repair_gap(backfill, factory.store, timedelta(days=28), clock() + timedelta(hours=3))
+    await repair_gap(backfill, factory.notices, timedelta(days=28), clock() + timedelta(hours=3))
     assert fake.requests() == asked, "what came since shows that nothing is missing"
 
 
@@ -234,7 +236,7 @@ async def test_the_bot_repairs_a_gap_at_its_start(
         clock = Clock(NOW + timedelta(days=40))
         stop = asyncio.Event()
         running = asyncio.create_task(Application(settings, factory, [SilentSource()], clock).run(stop))
-        while len(await factory.lookups.get(IDS)) < len(IDS):
+        while len(await factory.gracedb_lookups.get(IDS)) < len(IDS):
             assert not running.done()
             await asyncio.sleep(0.05)
         stop.set()

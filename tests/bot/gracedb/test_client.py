@@ -114,4 +114,4 @@ async def test_it_says_who_asks_and_asks_the_list_of_notices_no_longer_than_it_m
     assert await gracedb.notices(ID) is None
     assert fake.requests() == 1
     assert fake.agents == {f"gwevent/{__version__}"}
-    assert gracedb.page(ID) == f"{fake.url.removesuffix('api/')}superevents/{ID}/view/"
+    assert gracedb.page_url(ID) == f"{fake.url.removesuffix('api/')}superevents/{ID}/view/"

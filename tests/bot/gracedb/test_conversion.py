@@ -48,7 +48,7 @@ def test_a_record_is_put_together_from_all_there_is() -> None:
     parts = SupereventFiles(
         p_astro={"BNS": 0.9994, "Terrestrial": 0.0006},
         em_bright={"HasNS": 1.0},
-        names=("LALInference.multiorder.fits,0",),
+        file_names=("LALInference.multiorder.fits,0",),
         upload_times={
             "LALInference.multiorder.fits,0": uploaded,
             "other,0": datetime(2020, 1, 1, tzinfo=UTC),

@@ -90,7 +90,7 @@ async def test_a_files_redirect_elsewhere_is_a_part_that_is_missing(
     fake.redirects[f"{PATH}files/p_astro.json,0"] = f"{other.url}superevents/{ID}/"
     assert await archive.import_superevent(ID) == ID
     assert not other.requests()
-    assert await factory.store.superevent(ID) is not None
+    assert await factory.notices.superevent(ID) is not None
 
 
 @pytest.mark.parametrize("depth", [101, 300, 900, 960, 985, 990, 995, 1_000, 5_000, 200_000])
@@ -113,9 +113,9 @@ async def test_a_part_nested_without_end_is_left_out(
             b'{"BNS": 1, "x": ' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
         )
     await archive.import_superevent(ID)
-    found = await factory.store.superevent(ID)
+    found = await factory.notices.superevent(ID)
     assert found is not None and found.event is not None and not found.event.classification
-    assert await factory.store.next_quarantined() is None
+    assert await factory.notices.next_quarantined() is None
 
 
 NUMBERS = (
@@ -195,7 +195,9 @@ def understand(bodies: list[str]) -> None:
     conversion.parse_notice_list(answers[4])
     conversion.parse_superevent_list(answers[5])
     facts = answers[6] if isinstance(answers[6], dict) else None
-    parts = SupereventFiles(label_times=labelled, upload_times=uploaded, p_astro=facts, names=tuple(names))
+    parts = SupereventFiles(
+        label_times=labelled, upload_times=uploaded, p_astro=facts, file_names=tuple(names)
+    )
     for payload in conversion.build_payloads(entry, "https://example.org", parts):
         json.loads(payload)
 
@@ -216,6 +218,6 @@ async def test_ids_are_escaped_in_request_paths(fake: FakeGraceDb, gracedb: Grac
     for id_ in ("../../etc", "..", "S1/../x", "S1?x=1", "S1#x", "S 1", "<!channel>", "Ω"):
         with pytest.raises(GraceDbError):
             await gracedb.superevent(id_)
-        assert gracedb.page(id_).startswith(fake.url.removesuffix("api/") + "superevents/")
+        assert gracedb.page_url(id_).startswith(fake.url.removesuffix("api/") + "superevents/")
     assert all(path.startswith("superevents/") for path in fake.asked)
     assert all(path.removeprefix("superevents/").count("/") >= 1 for path in fake.asked)

@@ -27,7 +27,7 @@ O3 = "S190425z"
 
 
 def answers(factory: Factory, archive: SupereventImporter | None, clock: Clock) -> CommandRouter:
-    return factory.create_command_router(clock, archive=archive)
+    return factory.create_command_router(clock, importer=archive)
 
 
 async def said(factory: Factory, archive: SupereventImporter | None, clock: Clock, words: str) -> str:
@@ -113,8 +113,8 @@ async def test_a_retraction_that_gracedb_keeps_is_the_one(
     gone = notice_record(alert_type=RETRACTION, minutes=30)
     fake.add(with_notices(REAL, notice_record(), gone, labels=("ADVNO",)))
     await archive.import_superevent(REAL)
-    known = await factory.store.superevent(REAL)
-    assert known is not None and known.retracted and len(known.notices) == 2
+    known = await factory.notices.superevent(REAL)
+    assert known is not None and known.is_retracted and len(known.notices) == 2
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ async def test_trouble_on_the_way_stores_nothing(
     fake.faults["em_bright.json,0"] = [503]
     with pytest.raises(Busy):
         await archive.import_superevent(O3)
-    assert await factory.store.superevent(O3) is None
+    assert await factory.notices.superevent(O3) is None
 
 
 async def test_what_cant_be_read_at_all_is_quarantined_and_said(
@@ -194,13 +194,13 @@ async def test_two_importers_never_look_one_event_up_at_once(
     listed = await entry(archive, REAL)
     slow = SupereventImporter(
         GraceDb(fake.url),
-        Pipeline(factory.store, clock, max_age=MAX_AGE),
-        factory.lookups,
+        Pipeline(factory.notices, clock, max_age=MAX_AGE),
+        factory.gracedb_lookups,
         clock,
-        beside=archive,
+        shared_with=archive,
     )
     fake.gate.clear()
-    filling = asyncio.create_task(slow.import_entry(listed))
+    filling = asyncio.create_task(slow.import_record(listed))
     while not fake.at_once:
         await asyncio.sleep(0.01)
     asked = asyncio.create_task(archive.import_superevent(REAL))
@@ -238,15 +238,15 @@ async def test_known_from_gracedb_alone_it_is_looked_up_again_later(
     assert "PRELIMINARY" in await said(factory, archive, clock, REAL)
     fake.add(with_notices(REAL, notice_record(), notice_record(alert_type="UPDATE", minutes=30)))
     assert "PRELIMINARY" in await said(factory, archive, clock, REAL)
-    clock.forward(hours=2)
+    clock.advance(hours=2)
     fake.faults[f"{REAL}/"] = [503]
     assert "PRELIMINARY" in await said(factory, archive, clock, REAL)
-    archive._failed.clear()
+    archive._recent_failures.clear()
     assert "UPDATE" in await said(factory, archive, clock, REAL)
 
 
 def live(factory: Factory, clock: Clock) -> Pipeline:
-    return Pipeline(factory.store, clock, max_age=MAX_AGE)
+    return Pipeline(factory.notices, clock, max_age=MAX_AGE)
 
 
 BROKER = Origin("hopskotch", "igwn.gwalert 0:1", live=True)
@@ -257,22 +257,22 @@ async def test_what_was_looked_up_first_is_routed_when_the_broker_brings_it(
 ) -> None:
     await subscribe(factory, "all", "C1")
     first, second = notice_record(), notice_record(alert_type="INITIAL", minutes=5)
-    clock.forward(minutes=10)
+    clock.advance(minutes=10)
     fake.add(with_notices(REAL, first, second))
     await archive.import_superevent(REAL)
     assert (await factory.outbox.counts()).waiting == 0
     for body in (to_json(first), to_json(second)):
         assert await live(factory, clock).handle(body, BROKER) is IngestResult.STORED
-        assert await live(factory, clock).handle(body, BROKER) is IngestResult.REPEAT
+        assert await live(factory, clock).handle(body, BROKER) is IngestResult.DUPLICATE
     # The root, and the reply of the second.
     assert (await factory.outbox.counts()).waiting == 2
-    known = await factory.store.superevent(REAL)
+    known = await factory.notices.superevent(REAL)
     assert known is not None and [n.archive for n in known.notices] == [None, None]
     assert "from GraceDB" not in await said(factory, archive, clock, REAL)
-    assert await factory.store.payload(known.latest.key) == to_json(second)
+    assert await factory.notices.payload(known.latest.key) == to_json(second)
     # The other way round it stays as the broker brought it.
-    await archive.import_entry(await entry(archive, REAL))
-    assert await factory.store.superevent(REAL) == known
+    await archive.import_record(await entry(archive, REAL))
+    assert await factory.notices.superevent(REAL) == known
 
 
 async def entry(archive: SupereventImporter, superevent_id: str) -> Any:

@@ -34,7 +34,9 @@ async def store(factory: Factory, *bodies: bytes, now: datetime = NOW) -> list[N
     notices = [decode(body) for body in bodies]
     for notice, body in zip(notices, bodies, strict=True):
         received = replace(notice, received=now)
-        assert (await factory.store.record(received, body, "test:1", now, planner(now), picture=True)).new
+        assert (
+            await factory.notices.record(received, body, "test:1", now, planner(now), draw_image=True)
+        ).new
     return notices
 
 
@@ -42,7 +44,7 @@ class Asking(SkyMapQueries):
     """Counts what the maps are asked."""
 
     def __init__(self, factory: Factory) -> None:
-        super().__init__(factory.maps, self._visible_share)
+        super().__init__(factory.skymap_cache, self._visible_share)
         self.asked: list[str] = []
 
     def _visible_share(self, site: str, skymap: SkyMap, when: datetime) -> float | None:
@@ -69,7 +71,7 @@ def decisions(
     factory: Factory, asker: SkyMapQueries | None = None, clock: Clock | None = None
 ) -> DeferredRoutingWorker:
     clock = clock or Clock()
-    return DeferredRoutingWorker(factory.undecided, asker or Asking(factory), clock, max_age=MAX_AGE)
+    return DeferredRoutingWorker(factory.deferred_routing, asker or Asking(factory), clock, max_age=MAX_AGE)
 
 
 async def rows(factory: Factory, query: str) -> list[tuple[object, ...]]:
@@ -88,10 +90,10 @@ async def test_others_get_the_notice_at_once_and_the_map_decides_for_the_rest(fa
     await subscribe(factory, f"CBC (BNS<0.1 and {HERE}) mock", "C5")
     await store(factory, STORY[1])
     assert await deliveries(factory) == [("C1", "root")]
-    assert await factory.undecided.waiting() == ["MS181101ab"]
+    assert await factory.deferred_routing.pending_superevents() == ["MS181101ab"]
     await decisions(factory).process_pending()
     assert await deliveries(factory) == [("C1", "root"), ("C2", "root"), ("C3", "root")]
-    assert await factory.undecided.waiting() == []
+    assert await factory.deferred_routing.pending_superevents() == []
     assert len(await rows(factory, "SELECT * FROM pictures")) == 1, "asked for once a workspace"
     await store(factory, STORY[2])
     replies = [("C2", "reply") in await deliveries(factory), ("C4", "reply") in await deliveries(factory)]
@@ -106,19 +108,19 @@ async def test_nothing_waits_where_no_filter_needs_the_map(factory: Factory) -> 
     await subscribe(factory, f"CBC {HERE}", "C3")
     await store(factory, STORY[1])
     assert await deliveries(factory) == [("C1", "root"), ("C2", "root")]
-    assert await factory.undecided.waiting() == []
+    assert await factory.deferred_routing.pending_superevents() == []
 
 
 async def test_what_waits_survives_and_is_decided_once(factory: Factory, database_url: str) -> None:
     await subscribe(factory, f"CBC {HERE} mock", "C2")
     await store(factory, STORY[1])
     other = Factory(Database(database_url))
-    question = await factory.undecided.question("MS181101ab")
+    question = await factory.deferred_routing.get_map_queries("MS181101ab")
     assert question is not None
     for again in (decisions(other), decisions(factory)):
         await again.process_pending()
-    plan = partial(plan_after_map_queries, shares={}, now=NOW, max_age=MAX_AGE)
-    assert await factory.undecided.complete("MS181101ab", question.notice_key, plan, NOW) == 0
+    plan = partial(plan_after_map_queries, probabilities={}, now=NOW, max_age=MAX_AGE)
+    assert await factory.deferred_routing.complete("MS181101ab", question.notice_key, plan, NOW) == 0
     assert await deliveries(factory) == [("C2", "root")]
     await other.database.close()
 
@@ -126,16 +128,19 @@ async def test_what_waits_survives_and_is_decided_once(factory: Factory, databas
 async def test_a_newer_notice_is_asked_instead(factory: Factory) -> None:
     await subscribe(factory, f"CBC {HERE} mock", "C2")
     await store(factory, STORY[1])
-    question = await factory.undecided.question("MS181101ab")
+    question = await factory.deferred_routing.get_map_queries("MS181101ab")
     await store(factory, STORY[2])
     assert question is not None
     plan = partial(
-        plan_after_map_queries, shares=dict.fromkeys(question.questions, 1.0), now=NOW, max_age=MAX_AGE
+        plan_after_map_queries,
+        probabilities=dict.fromkeys(question.map_queries, 1.0),
+        now=NOW,
+        max_age=MAX_AGE,
     )
-    assert await factory.undecided.complete("MS181101ab", question.notice_key, plan, NOW) is None
+    assert await factory.deferred_routing.complete("MS181101ab", question.notice_key, plan, NOW) is None
     await decisions(factory).process_pending()
     assert await deliveries(factory) == [("C2", "root")]
-    assert await factory.undecided.waiting() == []
+    assert await factory.deferred_routing.pending_superevents() == []
 
 
 async def test_each_position_and_site_is_asked_once_and_a_broken_one_harms_no_other(factory: Factory) -> None:
@@ -153,24 +158,24 @@ async def test_each_position_and_site_is_asked_once_and_a_broken_one_harms_no_ot
 async def test_a_payload_that_is_gone_leaves_the_map_unknown(factory: Factory) -> None:
     await subscribe(factory, f"CBC not {THERE} mock", "C1")
     await store(factory, STORY[1])
-    await factory.store.purge_mock_payloads(NOW + timedelta(days=1))
+    await factory.notices.purge_mock_payloads(NOW + timedelta(days=1))
     await decisions(factory).process_pending()
     assert await deliveries(factory) == []
-    assert await factory.undecided.waiting() == []
+    assert await factory.deferred_routing.pending_superevents() == []
 
 
 async def test_what_was_retracted_or_got_old_meanwhile_opens_nothing(factory: Factory) -> None:
     await subscribe(factory, f"CBC {HERE} mock", "C1")
     await subscribe(factory, "all near 10 10 180deg", "C2")
     await store(factory, STORY[1], STORY[-1])
-    assert await factory.undecided.waiting() == ["MS181101ab"]
+    assert await factory.deferred_routing.pending_superevents() == ["MS181101ab"]
     await decisions(factory).process_pending()
-    assert await deliveries(factory) == [] and await factory.undecided.waiting() == []
+    assert await deliveries(factory) == [] and await factory.deferred_routing.pending_superevents() == []
     await store(factory, to_avro(retracted(NOW)[0]))
     clock = Clock()
-    clock.forward(hours=30)
+    clock.advance(hours=30)
     await decisions(factory, clock=clock).process_pending()
-    assert await deliveries(factory) == [] and await factory.undecided.waiting() == []
+    assert await deliveries(factory) == [] and await factory.deferred_routing.pending_superevents() == []
 
 
 async def test_who_asked_later_gets_what_comes_later(factory: Factory) -> None:

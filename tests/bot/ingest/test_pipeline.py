@@ -29,7 +29,7 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 def pipeline(factory: Factory, clock: Clock, **options: Any) -> Pipeline:
-    return Pipeline(factory.store, clock, max_age=MAX_AGE, **options)
+    return Pipeline(factory.notices, clock, max_age=MAX_AGE, **options)
 
 
 async def planned(factory: Factory) -> list[tuple[str, str]]:
@@ -48,12 +48,12 @@ async def test_a_notice_is_stored_and_its_repeat_is_one(factory: Factory, clock:
     woken: list[bool] = []
     way_in = pipeline(factory, clock, wake=lambda: woken.append(True))
     assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.STORED
-    clock.forward(hours=1)
-    assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.REPEAT
-    assert await way_in.handle(to_json(notice_record()), LIVE) is IngestResult.REPEAT
+    clock.advance(hours=1)
+    assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.DUPLICATE
+    assert await way_in.handle(to_json(notice_record()), LIVE) is IngestResult.DUPLICATE
     assert await planned(factory) == [("root", "C1")]
     assert woken == [True]
-    last = await factory.store.last_notice()
+    last = await factory.notices.last_notice()
     assert last is not None and last.received == NOW, "a repeat isn't received anew"
 
 
@@ -61,9 +61,9 @@ async def test_an_archive_fills_the_store_in_silence(factory: Factory, clock: Cl
     await subscribe(factory, "all", "C1")
     way_in = pipeline(factory, clock, ops=lambda: OPS)
     assert await way_in.handle(to_avro(notice_record()), ARCHIVE) is IngestResult.STORED
-    known = await factory.store.superevent(REAL)
+    known = await factory.notices.superevent(REAL)
     assert known is not None and not known.latest.live, "so nobody is told how long it took"
-    assert await factory.store.last_notice() is None, "a source that is silent stays so"
+    assert await factory.notices.last_notice() is None, "a source that is silent stays so"
     assert await way_in.handle(mangled(REAL), ARCHIVE) is IngestResult.QUARANTINED
     assert await planned(factory) == []
 
@@ -92,7 +92,7 @@ async def test_what_cant_be_read_is_kept_and_counted_and_the_next_goes_out(
     way_in = pipeline(factory, clock)
     assert await way_in.handle(GARBAGE[name], LIVE) is IngestResult.QUARANTINED
     assert (await factory.outbox.counts()).quarantined == 1
-    kept = await factory.store.next_quarantined()
+    kept = await factory.notices.next_quarantined()
     assert kept is not None and kept.body == GARBAGE[name] and kept.reason.endswith(".")
     assert kept.origin == "hopskotch:igwn.gwalert:0:7"
     assert await way_in.handle(to_avro(notice_record("S261122z")), LIVE) is IngestResult.STORED
@@ -143,7 +143,7 @@ async def test_a_fault_in_decoding_stops_one_payload_and_no_other(factory: Facto
 
     way_in = pipeline(factory, clock, decode=broken)
     assert await way_in.handle(to_avro(notice_record("S261122x")), LIVE) is IngestResult.QUARANTINED
-    kept = await factory.store.next_quarantined()
+    kept = await factory.notices.next_quarantined()
     assert kept is not None and kept.reason == "gwevent met a fault of its own (ZeroDivisionError)."
     assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.STORED
     # Once mended, the same bytes are a notice.
@@ -164,7 +164,7 @@ async def test_a_fault_in_planning_leaves_nothing_but_an_apology(
     with monkeypatch.context() as patched:
         patched.setattr("bot.ingest.pipeline.plan", broken)
         assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.QUARANTINED
-    assert await factory.store.superevent(REAL) is None
+    assert await factory.notices.superevent(REAL) is None
     assert await planned(factory) == [("apology", "C1")]
     assert await way_in.handle(to_avro(notice_record("S261122b")), LIVE) is IngestResult.STORED
 
@@ -178,10 +178,10 @@ async def test_the_same_type_and_second_with_other_words_is_posted_too(
     assert await way_in.handle(to_avro(notice_record(far=0.5)), LIVE) is IngestResult.STORED
     assert await planned(factory) == [("root", "C1"), ("reply", "C1")]
     for again in (to_json(notice_record()), to_json(notice_record(far=0.5))):
-        assert await way_in.handle(again, LIVE) is IngestResult.REPEAT
-    known = await factory.store.superevent(REAL)
+        assert await way_in.handle(again, LIVE) is IngestResult.DUPLICATE
+    known = await factory.notices.superevent(REAL)
     assert known is not None and len(known.notices) == 2
-    assert await factory.store.next_quarantined() is None
+    assert await factory.notices.next_quarantined() is None
 
 
 @pytest.mark.parametrize("body", [to_avro(notice_record()), b"noise"], ids=["notice", "noise"])
@@ -207,11 +207,11 @@ async def test_releasing_from_quarantine_cancels_the_unposted_unreadable_notice(
     await subscribe(factory, "CBC", "C1")
     way_in = pipeline(factory, clock, ops=lambda: OPS)
     await way_in.handle(mangled(REAL), LIVE)
-    kept = await factory.store.next_quarantined()
+    kept = await factory.notices.next_quarantined()
     assert kept is not None
-    await factory.store.release(kept.id)
+    await factory.notices.release_from_quarantine(kept.id)
     assert await planned(factory) == []
-    assert await factory.store.quarantined(kept.id) is None
+    assert await factory.notices.get_quarantined(kept.id) is None
     assert (await factory.outbox.counts()).quarantined == 0
 
 
@@ -240,6 +240,6 @@ async def test_what_a_database_cant_hold_is_no_obstacle(factory: Factory, clock:
         origin = Origin("hopskotch", f"igwn\0.gwalert:{number}:" + "9" * 300, live=True)
         first = await way_in.handle(body, origin)
         assert await way_in.handle(body, origin) is (
-            IngestResult.REPEAT if first is IngestResult.STORED else IngestResult.QUARANTINED
+            IngestResult.DUPLICATE if first is IngestResult.STORED else IngestResult.QUARANTINED
         )
     assert await way_in.handle(to_avro(notice_record(minutes=9)), LIVE) is IngestResult.STORED

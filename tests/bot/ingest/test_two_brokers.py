@@ -20,7 +20,7 @@ HOPSKOTCH, GCN = (
 
 @pytest.fixture
 def way_in(factory: Factory, clock: Clock) -> Pipeline:
-    return Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
+    return Pipeline(factory.notices, clock, max_age=MAX_AGE, circulars=factory.circulars)
 
 
 @pytest.mark.parametrize("first", [HOPSKOTCH, GCN], ids=lambda origin: str(origin.source))
@@ -32,7 +32,7 @@ async def test_whichever_comes_first_is_posted_and_the_other_is_the_same(
         bodies = {HOPSKOTCH: to_avro(record), GCN: to_json(record)}
         second = GCN if first is HOPSKOTCH else HOPSKOTCH
         assert await way_in.handle(bodies[first], first) is IngestResult.STORED
-        assert await way_in.handle(bodies[second], second) is IngestResult.REPEAT
+        assert await way_in.handle(bodies[second], second) is IngestResult.DUPLICATE
     counts = await factory.outbox.counts()
     assert counts.quarantined == 0
 
@@ -42,4 +42,4 @@ async def test_published_avro_and_json_notices_are_duplicates(way_in: Pipeline, 
         files = [shared_notices / "official" / f"MS181101ab-{stage}.{form}" for form in ("avro", "json")]
         avro, json = (file.read_bytes() for file in files)
         assert await way_in.handle(avro, HOPSKOTCH) is IngestResult.STORED
-        assert await way_in.handle(json, GCN) is IngestResult.REPEAT
+        assert await way_in.handle(json, GCN) is IngestResult.DUPLICATE

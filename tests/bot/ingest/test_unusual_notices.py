@@ -72,19 +72,19 @@ async def test_an_unusual_id_is_posted(
 ) -> None:
     for words, channel in (("all", "C1"), ("all mock", "C2"), ("all test", "C3")):
         await subscribe(factory, words, channel)
-    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE)
+    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE)
     for kind in ("PRELIMINARY", "UPDATE", "RETRACTION"):
         one = notice_record(superevent_id, kind, 5 * (kind != "PRELIMINARY"))
         assert await way_in.handle(to_json(one), LIVE) is IngestResult.STORED
-        assert await way_in.handle(to_avro(one), LIVE) is IngestResult.REPEAT
+        assert await way_in.handle(to_avro(one), LIVE) is IngestResult.DUPLICATE
         if kind == "PRELIMINARY":
             roots = [channel for kind, channel in await planned(factory) if kind == "root"]
             assert roots == {"real": ["C1", "C2", "C3"], "mock": ["C2"], "test": ["C3"]}[category]
-    assert await factory.store.next_quarantined() is None
-    [found] = await factory.store.newest(category=Category(category))
-    assert found.superevent_id == superevent_id and found.retracted
+    assert await factory.notices.next_quarantined() is None
+    [found] = await factory.notices.newest(category=Category(category))
+    assert found.superevent_id == superevent_id and found.is_retracted
     assert "unusual id" in message_text.render(
-        alert_card.alert_card(found.upto(found.notices[0]), ChannelView())
+        alert_card.alert_card(found.up_to(found.notices[0]), ChannelView())
     )
 
 
@@ -104,7 +104,7 @@ async def test_of_an_id_that_cant_be_one_the_channels_hear_what_can_be_read(
     factory: Factory, clock: Clock, superevent_id: object, told: str | None
 ) -> None:
     await subscribe(factory, "all mock", "C1")
-    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE)
+    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE)
     body = json.dumps({**notice_record(REAL), "superevent_id": superevent_id}).encode()
     handled = await way_in.handle(body, LIVE)
     if told is None:
@@ -112,7 +112,7 @@ async def test_of_an_id_that_cant_be_one_the_channels_hear_what_can_be_read(
         return
     assert handled is IngestResult.QUARANTINED
     assert await planned(factory) == [("apology", "C1")]
-    kept = await factory.store.next_quarantined()
+    kept = await factory.notices.next_quarantined()
     assert kept is not None and kept.superevent_id == told
 
 
@@ -210,7 +210,7 @@ async def test_all_of_several_coincidences_are_shown(factory: Factory) -> None:
     news = mention.upgrades(Superevent.from_notices([decoded_notice()]), whole)
     assert len(news) == len(names)
     await record_notices(factory, [decoded_notice(), notice])
-    known = await factory.store.superevent(REAL)
+    known = await factory.notices.superevent(REAL)
     assert known is not None and known.latest == notice
     # The lowest joint FAR counts, whichever the card shows first.
     loud = decode(to_json({**one, "event": {**one["event"], "far": 1e-3}}))
@@ -240,11 +240,11 @@ async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_chan
     with_burst = {**plain_one, "external_coinc": coincidence("Fermi", 1e-9)}
     bodies = [to_json(notice_record()), to_json(plain_one), to_json(with_burst)]
     random.Random(seed).shuffle(bodies)
-    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE)
+    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE)
     for body in bodies * 2:
-        clock.forward(seconds=1)
+        clock.advance(seconds=1)
         await way_in.handle(body, LIVE)
-    known = await factory.store.superevent(REAL)
+    known = await factory.notices.superevent(REAL)
     assert known is not None and len(known.notices) == 3
     first, second, third = known.notices
     assert second.key[:3] == third.key[:3] and second.external is None and third.external is not None
@@ -257,14 +257,14 @@ async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_chan
     assert [kind for kind, _ in await planned(factory)].count("root") == 1
     assert first.alert_type == "PRELIMINARY"
     for notice in known.notices:
-        assert await factory.store.payload(notice.key) in bodies
+        assert await factory.notices.payload(notice.key) in bodies
 
 
 @pytest.mark.parametrize("form", ['{"a":', "["])
 async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
     factory: Factory, clock: Clock, form: str
 ) -> None:
-    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
+    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE, circulars=factory.circulars)
     close = "}" if form == '{"a":' else "]"
     notice = to_json(notice_record()).decode()
     for depth in (100, 300, 900, 950, 970, 980, 985, 988, 990, 992, 995, 1_000, 3_000, 40_000):
@@ -278,17 +278,17 @@ async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
             f'{{"circularId": {nested}}}',
         ):
             await way_in.handle(body.encode(), LIVE)
-    kept = await factory.store.next_quarantined()
+    kept = await factory.notices.next_quarantined()
     while kept is not None:
         assert "fault of its own" not in kept.reason and kept.reason.endswith("."), kept.reason
-        kept = await factory.store.next_quarantined(kept.id)
+        kept = await factory.notices.next_quarantined(kept.id)
 
 
 @pytest.mark.parametrize(
     "number", ["1e999", "-1e999", "NaN", "9" * 400, "9" * 5_000, "-1", "0.5", "true", '"\\ud800"']
 )
 async def test_a_circulars_numbers_of_all_kinds(factory: Factory, clock: Clock, number: str) -> None:
-    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
+    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE, circulars=factory.circulars)
     for body in (
         f'{{"circularId": {number}, "createdOn": 5, "subject": "S261122a"}}',
         f'{{"circularId": 5, "createdOn": {number}, "subject": "S261122a"}}',
@@ -296,10 +296,10 @@ async def test_a_circulars_numbers_of_all_kinds(factory: Factory, clock: Clock, 
         f'{{"circularId": 5, "createdOn": 5, "eventId": {number}}}',
     ):
         assert await way_in.handle(body.encode(), LIVE) in (IngestResult.CIRCULAR, IngestResult.QUARANTINED)
-    kept = await factory.store.next_quarantined()
+    kept = await factory.notices.next_quarantined()
     while kept is not None:
         assert "fault of its own" not in kept.reason
-        kept = await factory.store.next_quarantined(kept.id)
+        kept = await factory.notices.next_quarantined(kept.id)
 
 
 async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
@@ -307,7 +307,7 @@ async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
 ) -> None:
     await subscribe(factory, "all circulars", "C1")
     await record_notices(factory, decoded_notice("S1234"))
-    way_in = Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
+    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE, circulars=factory.circulars)
     created = int(clock().timestamp() * 1_000)
     circular = {
         "circularId": 5,

@@ -26,7 +26,7 @@ async def typed(local_slack: LocalSlack, channel: str, text: str) -> dict[str, A
     """Type `/gwevent …` and wait for the answer."""
     done = await local_slack.command("/gwevent", text, channel=channel)
     assert done.ok and done.acked_after is not None
-    answer = await done.answer(15)
+    answer = await done.wait_for_answer(15)
     assert answer["ephemeral"]
     return answer
 
@@ -44,7 +44,7 @@ async def test_commands_in_any_words(bot: Application, local_slack: LocalSlack, 
     assert "newest mock" in words(await typed(local_slack, channel, "latest"))
     assert "one number from 1 to 20" in words(await typed(local_slack, channel, "recent 999"))
     assert "silent" in words(await typed(local_slack, channel, "status"))
-    assert await factory.operators.get() == (local_slack.team_id, "C0OPS"), (
+    assert await factory.ops_channel.get() == (local_slack.team_id, "C0OPS"), (
         "for processes that don't know Slack"
     )
     # What Slack escaped is unescaped once, and escaped again on the way out.
@@ -163,7 +163,7 @@ async def test_kicked_and_invited_it_catches_up_by_itself(
     await typed(local_slack, channel, "subscribe all")
     local_slack.kick(channel)
     await record_notices(factory, decoded_notice())
-    bot.worker.wake()
+    bot.delivery_worker.wake()
     async with asyncio.timeout(60):
         while (await factory.outbox.counts()).waiting:
             await asyncio.sleep(0.02)

@@ -75,7 +75,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
     channel = local_slack.add_channel("gw")
     await record_notices(factory, decoded_notice())
     done = await typed(local_slack, channel, "Dialog")
-    assert done.shown == [], "nothing but the dialog"
+    assert done.answers == [], "nothing but the dialog"
     view = await opened(local_slack)
     assert local_slack.messages(channel) == [] and "Real, significant" not in words(view)
 
@@ -119,7 +119,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
         f"{asked} not V1 notify @here if BNS>=0.5".replace(">=0.5", "")
     ]
 
-    listed = await (await typed(local_slack, channel, "subscriptions")).answer(30)
+    listed = await (await typed(local_slack, channel, "subscriptions")).wait_for_answer(30)
     (first,) = await factory.subscriptions.for_channel(TEAM, channel)
     await local_slack.press(channel, listed["ts"], f"{OPEN_ACTION}.{first.id}")
     view = await opened(local_slack)
@@ -145,7 +145,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
 async def test_a_slow_submission_is_answered_in_time(
     bot: Application, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot._dialogs, "_patience_s", 0.05)
+    monkeypatch.setattr(bot._subscription_modal, "_patience_s", 0.05)
     channel = local_slack.add_channel("gw")
     await typed(local_slack, channel, "dialog")
     await opened(local_slack)
@@ -164,7 +164,7 @@ async def test_what_cant_be_opened_says_why(
     await typed(local_slack, channel, f"dialog {there.id}")
     await last_page(local_slack, "This channel has no subscription")
     local_slack.fail("views.open", error="expired_trigger_id")
-    answer = await (await typed(local_slack, channel, "dialog")).answer(30)
+    answer = await (await typed(local_slack, channel, "dialog")).wait_for_answer(30)
     assert "expired_trigger_id" in answer["text"]
     # A mention has no trigger: it is answered with a button that has one.
     await local_slack.say("@gwevent dialog", other)
@@ -179,7 +179,7 @@ async def test_what_cant_be_opened_says_why(
     assert (await local_slack.submit(filled(group="Burst"))).ok
     await last_page(local_slack, "no subscription")
     assert await in_channel(factory, other) == ["CBC"] and await in_channel(factory, channel) == []
-    wrong = await (await typed(local_slack, channel, "subscribe wibble")).answer(30)
+    wrong = await (await typed(local_slack, channel, "subscribe wibble")).wait_for_answer(30)
     assert "Choose in a dialog" in words(wrong)
 
 
@@ -248,7 +248,7 @@ async def test_buttons_end_one_and_only_as_it_was_shown(
     channel = local_slack.add_channel("gw")
     for criteria in ("CBC", "Burst", "all mock"):
         await subscribe(factory, criteria, channel)
-    listed = await (await typed(local_slack, channel, "subscriptions")).answer(30)
+    listed = await (await typed(local_slack, channel, "subscriptions")).wait_for_answer(30)
     action, value = end_button(listed, 2)
     assert (await local_slack.press(channel, listed["ts"], action, value=value)).ok
     await answered(local_slack, channel, "Unsubscribed from *Burst*")
@@ -257,7 +257,7 @@ async def test_buttons_end_one_and_only_as_it_was_shown(
     # Again, and one that was changed since: nothing is done, and what there is is said.
     assert (await local_slack.press(channel, listed["ts"], action, value=value)).ok
     await answered(local_slack, channel, "out of date")
-    await (await typed(local_slack, channel, "edit 1 CBC mock")).answer(30)
+    await (await typed(local_slack, channel, "edit 1 CBC mock")).wait_for_answer(30)
     action, value = end_button(listed, 1)
     assert (await local_slack.press(channel, listed["ts"], action, value=value)).ok
     await answered(local_slack, channel, "the channel has 1 (*CBC mock*), 3 (*all mock*)")
@@ -270,7 +270,7 @@ async def test_the_button_that_ends_all_ends_what_it_lists(
     channel = local_slack.add_channel("gw")
     for criteria in ("CBC", "Burst"):
         await subscribe(factory, criteria, channel)
-    asked = await (await typed(local_slack, channel, "unsubscribe")).answer(30)
+    asked = await (await typed(local_slack, channel, "unsubscribe")).wait_for_answer(30)
     assert "Nothing has ended yet" in words(asked)
     await subscribe(factory, "all mock", channel)
     assert (await local_slack.press(channel, asked["ts"], subscription_modal.END_ACTION)).ok
@@ -299,8 +299,8 @@ async def test_what_is_done_in_the_home_is_posted_in_the_channel(
     assert stale is not None
 
     async def posted(said: str) -> None:
-        clock.forward(minutes=1)
-        bot.worker.wake()
+        clock.advance(minutes=1)
+        bot.delivery_worker.wake()
         await local_slack.wait_for(lambda: any(said in words(m) for m in local_slack.messages(channel)))
         assert f"<@{local_slack.user}> {said}" in words(local_slack.messages(channel)[-1])
 
@@ -322,7 +322,7 @@ async def test_what_is_done_in_the_home_is_posted_in_the_channel(
     await local_slack.wait_for(lambda: "Unsubscribed from" in words(local_slack.home()))
     await posted("ended subscription 1")
     changes, total = await factory.subscriptions.history(TEAM, channel, 1)
-    assert total == 5 and {change.by for change in changes} == {local_slack.user, "U0OTHER", "U1"}
+    assert total == 5 and {change.changed_by for change in changes} == {local_slack.user, "U0OTHER", "U1"}
 
 
 async def test_whoever_may_not_change_anything_presses_in_vain(
@@ -330,12 +330,12 @@ async def test_whoever_may_not_change_anything_presses_in_vain(
 ) -> None:
     channel = local_slack.add_channel("gw")
     await subscribe(factory, "CBC", channel)
-    listed = await (await typed(local_slack, channel, "subscriptions")).answer(30)
-    monkeypatch.setattr(bot.answers, "_refusal", ChannelPolicy("admins", {}).check)
+    listed = await (await typed(local_slack, channel, "subscriptions")).wait_for_answer(30)
+    monkeypatch.setattr(bot.command_router, "_refusal", ChannelPolicy("admins", {}).check)
     action, value = end_button(listed, 1)
     assert (await local_slack.press(channel, listed["ts"], action, value=value)).ok
     await answered(local_slack, channel, "Slack can't be asked yet who may do that")
     assert await in_channel(factory, channel) == ["CBC"]
     assert (await factory.subscriptions.history(TEAM, channel, 1))[1] == 1
-    told = await (await typed(local_slack, channel, "subscriptions history")).answer(30)
+    told = await (await typed(local_slack, channel, "subscriptions history")).wait_for_answer(30)
     assert "put in force" in words(told), "anybody may read it"

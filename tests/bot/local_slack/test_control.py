@@ -65,7 +65,7 @@ async def test_every_verb_does_what_the_method_does(
     with pytest.raises(SlackApiError, match="is_archived"):
         await slack_client.chat_postMessage(channel=channel, text="x")
     await post_command(session, url, "limits", on=True)
-    assert local_slack.rates.on
+    assert local_slack.rate_limiter.enabled
     await post_command(session, url, "file_delay", seconds=9)
     assert local_slack.file_server.delay == 9
     for verb in ("close_sockets", "refresh_sockets"):

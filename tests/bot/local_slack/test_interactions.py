@@ -133,7 +133,7 @@ async def test_a_button_of_an_ephemeral_answer(
 
     await connect(app)
     channel = local_slack.add_channel("ops", private=True)
-    shown = await (await local_slack.command("/gwevent", channel=channel)).answer()
+    shown = await (await local_slack.command("/gwevent", channel=channel)).wait_for_answer()
     with pytest.raises(ApiError, match="message_not_found"):
         await local_slack.press(channel, shown["ts"], "go", user=local_slack.colleague)
     await local_slack.press(channel, shown["ts"], "go")

@@ -16,18 +16,18 @@ class Clock:
 def test_once_and_within_three_seconds() -> None:
     clock = Clock()
     triggers = TriggerIds(clock)
-    first, second = triggers.new("T", "U"), triggers.new("T", "U")
+    first, second = triggers.create("T", "U"), triggers.create("T", "U")
     clock.now += 2.9
-    assert triggers.exchange(first, "T") == "U"
+    assert triggers.redeem(first, "T") == "U"
     with pytest.raises(ApiError, match="exchanged_trigger_id"):
-        triggers.exchange(first, "T")
+        triggers.redeem(first, "T")
     clock.now += 0.2
     with pytest.raises(ApiError, match="expired_trigger_id"):
-        triggers.exchange(second, "T")
+        triggers.redeem(second, "T")
 
 
 def test_unknown_or_foreign_trigger_is_rejected() -> None:
     triggers = TriggerIds()
-    for wrong in (triggers.new("T1", "U"), "1.2.abc"):
+    for wrong in (triggers.create("T1", "U"), "1.2.abc"):
         with pytest.raises(ApiError, match="invalid_trigger_id"):
-            triggers.exchange(wrong, "T2")
+            triggers.redeem(wrong, "T2")

@@ -101,7 +101,7 @@ async def test_circulars_are_no_sign_that_notices_come(bot: Application, clock: 
     async with asyncio.timeout(PATIENCE_S):
         while tray.acknowledged < 1:
             await asyncio.sleep(0.02)
-        clock.forward(hours=3)
+        clock.advance(hours=3)
         tray.queue.put_nowait(circular())
         while tray.acknowledged < 2:
             await asyncio.sleep(0.02)
@@ -129,7 +129,7 @@ async def test_health_figures_and_the_first_real_notice(
     assert await get(bot, "/healthz") == (200, '{"ok": true}')
     status, text = await get(bot, "/readyz")
     assert status == 200, text
-    clock.forward(minutes=5)
+    clock.advance(minutes=5)
     found = await figures(bot)
     assert found["gwevent_notices_total{alert_type=PRELIMINARY,category=real}"] == 2
     assert found["gwevent_payloads_total{handled=quarantined}"] == 1
@@ -154,8 +154,8 @@ async def test_status_says_what_is_wrong(
     bot: Application, factory: Factory, local_slack: LocalSlack, clock: Clock
 ) -> None:
     await record_notices(factory, decoded_notice(MOCK))
-    clock.forward(hours=3)
-    await bot.watch.check()
+    clock.advance(hours=3)
+    await bot.health_monitor.check()
     done = await local_slack.command("/gwevent", "status", channel=local_slack.add_channel("gw"))
-    answer = await done.answer(PATIENCE_S)
+    answer = await done.wait_for_answer(PATIENCE_S)
     assert f"No notice has come since {NOW:%Y-%m-%d} 12:00:00" in answer["text"].replace("\u00a0", " ")

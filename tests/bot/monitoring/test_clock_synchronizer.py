@@ -48,13 +48,13 @@ async def test_a_restart_goes_on_with_the_clock_of_this_boot(factory: Factory) -
     clock, kept = keeper(factory, wall)
     await kept.start()
     now = wall()
-    clock.heard(now, machine_clock.monotonic_time(), machine_clock.monotonic_time())
+    clock.add_reference(now, machine_clock.monotonic_time(), machine_clock.monotonic_time())
     await kept.check()
     wall.by = MONTH
     again, kept = keeper(factory, wall)
     assert wrong_by(again) > MONTH - 10
     await kept.start()
-    assert abs(wrong_by(again)) < 5 and not again.sure and again.jump is not None
+    assert abs(wrong_by(again)) < 5 and not again.is_trusted and again.jump is not None
     await kept.check()
     assert abs(wrong_by(again)) < 5
 
@@ -64,8 +64,8 @@ async def test_unconfirmed_offset_is_not_stored(factory: Factory) -> None:
     wall.by = MONTH
     clock, kept = keeper(factory, wall)
     await kept.check()
-    if factory.database.sqlite:
-        assert not clock.confirmed
+    if factory.database.is_sqlite:
+        assert not clock.is_confirmed
         assert await ClockOffsetRepository(factory.database).get("this boot") is None
     wall.by = 0.0
     _, another = keeper(factory, wall, "another boot")
@@ -76,9 +76,9 @@ async def test_unconfirmed_offset_is_not_stored(factory: Factory) -> None:
 @pytest.mark.backends("postgresql")
 async def test_a_shared_database_agrees(factory: Factory) -> None:
     clock, kept = keeper(factory, Wrong())
-    before = clock.confirmed
+    before = clock.is_confirmed
     await kept.start()
-    assert (before, clock.confirmed, clock.sure) == (False, True, True)
+    assert (before, clock.is_confirmed, clock.is_trusted) == (False, True, True)
 
 
 @pytest.mark.backends("postgresql")
@@ -87,10 +87,10 @@ async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(f
     wall.by = MONTH
     clock, kept = keeper(factory, wall, "a new boot")
     await kept.start()
-    assert not clock.confirmed and wrong_by(clock) > MONTH - 10
+    assert not clock.is_confirmed and wrong_by(clock) > MONTH - 10
     keeping = asyncio.create_task(kept.run())
     try:
-        await kept.confirmed()
+        await kept.wait_until_confirmed()
         assert abs(wrong_by(clock)) < 5
     finally:
         keeping.cancel()
@@ -98,9 +98,9 @@ async def test_a_wrong_clock_at_the_start_is_set_right_before_anything_is_read(f
 
 async def test_stored_offsets_are_replaced_and_expire(factory: Factory) -> None:
     lines, now = ClockOffsetRepository(factory.database), datetime.now(UTC)
-    await lines.write("old", 1.5, now - KEPT_FOR - timedelta(days=1))
-    await lines.write("new", 2.25, now)
-    await lines.write("new", 1_764_000_000.123456, now)
+    await lines.record("old", 1.5, now - KEPT_FOR - timedelta(days=1))
+    await lines.record("new", 2.25, now)
+    await lines.record("new", 1_764_000_000.123456, now)
     assert await lines.get("old") is None
     assert await lines.get("new") == pytest.approx(1_764_000_000.123456, abs=1e-5)
 
@@ -135,11 +135,11 @@ async def test_a_bot_goes_by_the_clock_that_doesnt_jump(
     async with open_factory(settings) as factory:
         bot = Application(settings, factory, [])
         wall.by = MONTH
-        await factory.clock_keeper.check()
+        await factory.clock_synchronizer.check()
         assert abs((bot.pipeline._clock() - datetime.now(UTC)).total_seconds()) < 10
-        assert not bot._may_give_up()
+        assert not bot._is_clock_trusted()
         (trouble,) = [t for t in [factory.clock.jump] if t is not None]
-        assert round(trouble.by.total_seconds()) == pytest.approx(MONTH, abs=5)
+        assert round(trouble.ahead_by.total_seconds()) == pytest.approx(MONTH, abs=5)
 
 
 @pytest.mark.backends("sqlite")
@@ -193,12 +193,12 @@ async def test_slack_is_asked_soon_then_seldom_and_not_where_all_is_known(factor
     async def ask() -> None:
         asked.append(count)
 
-    kept.ask_slack = ask
+    kept.request_slack_time = ask
     for second in range(301):
         count = float(second)
         await kept.check()
     assert asked[:4] == [0.0, 2.0, 6.0, 14.0] and 6 <= len(asked) <= 10
-    clock.heard(clock().timestamp(), count, count)
+    clock.add_reference(clock().timestamp(), count, count)
     before = len(asked)
     for second in range(301, 400):
         count = float(second)

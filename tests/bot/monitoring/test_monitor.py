@@ -51,16 +51,16 @@ class Tower:
     def restart(self) -> None:
         """Begin to watch, as a process that starts does."""
         self.watch = HealthMonitor(
-            self.factory.store,
+            self.factory.notices,
             self.factory.outbox,
             self.factory.incidents,
             self.clock,
-            sources=lambda: [self.source],
-            link=lambda: self.link,
-            ops=self.place,
-            wake=self.worker.wake,
-            caller=self.caller,
-            jump=lambda: self.jump,
+            source_statuses=lambda: [self.source],
+            connection_state=lambda: self.link,
+            ops_channel=self.place,
+            wake_deliveries=self.worker.wake,
+            webhook_notifier=self.caller,
+            clock_jump=lambda: self.jump,
         )
 
     def place(self) -> ChannelRef | None:
@@ -69,7 +69,7 @@ class Tower:
     async def look(self, times: int = 1, **later: float) -> None:
         """Look again and again, time passing before each look."""
         for _ in range(times):
-            self.clock.forward(**later)
+            self.clock.advance(**later)
             await self.watch.check()
 
     def said(self) -> list[str]:
@@ -111,7 +111,9 @@ async def tower(
         clients = {local_slack.team_id: SlackClient(local_slack.bot_token, local_slack.api_url, session)}
         worker = factory.create_delivery_worker(clients, clock, channel_pause_s=0)
         webhook = Webhook(pager.url, WebhookFormat.JSON)
-        caller = WebhookNotifier(webhook, factory.calls, factory.incidents, factory.store, clock, poll_s=0.05)
+        caller = WebhookNotifier(
+            webhook, factory.webhook_outbox, factory.incidents, factory.notices, clock, poll_s=0.05
+        )
         tower = Tower(factory, clock, local_slack, local_slack.add_channel("ops"), pager, worker, caller)
         tower.restart()
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(caller.run())]
@@ -190,7 +192,7 @@ async def test_deliveries_that_wait_are_told(tower: Tower) -> None:
 
     await until(heard)
     tower.local_slack.faults.clear()
-    tower.clock.forward(minutes=10)
+    tower.clock.advance(minutes=10)
     await tower.called(1)
 
     async def done() -> bool:
@@ -231,19 +233,21 @@ async def test_one_connected_consumer_makes_a_source_ready(factory: Factory, clo
     reads, silent = SourceStatus("hopskotch", True, "reads", 3), SourceStatus("hopskotch", False, "silent")
     for sources in ([reads, silent], [silent, reads]):
         watch = HealthMonitor(
-            factory.store, factory.outbox, factory.incidents, clock, sources=lambda: sources
+            factory.notices, factory.outbox, factory.incidents, clock, source_statuses=lambda: sources
         )
         assert (await watch.readiness()).parts == {"hopskotch": "ok", "store": "ok"}
         figures = (await watch.metrics()).decode()
         assert 'gwevent_source_connected{source="hopskotch"} 1.0' in figures
         assert 'gwevent_source_lag{source="hopskotch"} 3.0' in figures
-    alone = HealthMonitor(factory.store, factory.outbox, factory.incidents, clock, sources=lambda: [silent])
+    alone = HealthMonitor(
+        factory.notices, factory.outbox, factory.incidents, clock, source_statuses=lambda: [silent]
+    )
     assert (await alone.readiness()).parts["hopskotch"] == "silent"
 
 
 async def test_a_clock_that_jumped_is_told_once_and_again_when_it_is_sure(tower: Tower) -> None:
     await tower.look(times=3, seconds=10)
-    tower.jump = ClockJump(since=tower.clock(), by=timedelta(hours=25), corrected=False)
+    tower.jump = ClockJump(since=tower.clock(), ahead_by=timedelta(hours=25), corrected=False)
     await tower.look(times=3, seconds=10)
     (said,) = await tower.told(1)
     assert "machine's clock jumped 25 h ahead" in said and "goes on by its own count" in said

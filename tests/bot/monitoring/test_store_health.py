@@ -39,13 +39,13 @@ def watch_of(
     factory: Factory, clock: Clock, source: SourceStatus | None = None, **more: object
 ) -> HealthMonitor:
     return HealthMonitor(
-        factory.store,
+        factory.notices,
         factory.outbox,
         factory.incidents,
         clock,
-        sources=lambda: [source or SourceStatus("hopskotch", True, "reads", 0)],
-        writes=factory.writes,
-        workers=factory.shares.living,
+        source_statuses=lambda: [source or SourceStatus("hopskotch", True, "reads", 0)],
+        write_check=factory.write_check,
+        count_workers=factory.leases.count_workers,
         **more,  # type: ignore[arg-type]
     )
 
@@ -61,7 +61,7 @@ async def expect_out(watch: HealthMonitor, clock: Clock) -> None:
     assert not (await watch.readiness()).ready
     assert (await figures(watch))["gwevent_store_up"] == 0
     for _ in range(8):
-        clock.forward(seconds=10)
+        clock.advance(seconds=10)
         await watch.check()
     assert (await figures(watch))['gwevent_trouble{what="store"}'] == 1
 
@@ -70,14 +70,14 @@ async def expect_well(watch: HealthMonitor, clock: Clock, factory: Factory) -> N
     """Everything says that it is back; the trouble is told, and over."""
     readiness = await watch.readiness()
     assert readiness.ready, readiness.parts
-    clock.forward(seconds=10)
+    clock.advance(seconds=10)
     await watch.check()
     assert [trouble.kind for trouble in await factory.incidents.open_incidents()] == [IncidentKind.STORE]
     found = await figures(watch)
     assert found["gwevent_store_up"] == 1
     assert found['gwevent_trouble{what="store"}'] == 0, "it is over, though not told so yet"
     for _ in range(6):
-        clock.forward(seconds=10)
+        clock.advance(seconds=10)
         await watch.check()
     assert await factory.incidents.open_incidents() == []
 
@@ -118,7 +118,9 @@ async def test_a_full_disk(narrow: Factory, small_disk: Path, clock: Clock) -> N
     assert (await watch.readiness()).ready
     filling = fill(small_disk, 0)
     with pytest.raises(StoreUnavailable, match="full"):
-        await factory.store.record(decoded_notice(), bytes(1_000_000), "hopskotch:1", clock(), lambda *_: [])
+        await factory.notices.record(
+            decoded_notice(), bytes(1_000_000), "hopskotch:1", clock(), lambda *_: []
+        )
     await expect_out(watch, clock)
     # Room for a small row isn't room for a notice.
     filling.unlink()
@@ -130,7 +132,7 @@ async def test_a_full_disk(narrow: Factory, small_disk: Path, clock: Clock) -> N
 
 async def test_little_room_is_told_before_it_ends(narrow: Factory, small_disk: Path, clock: Clock) -> None:
     factory = narrow
-    watch = watch_of(factory, clock, limits=Thresholds(free=50_000_000))
+    watch = watch_of(factory, clock, limits=Thresholds(free_bytes=50_000_000))
     watch.record_payload()
     await watch.check()
     assert await factory.incidents.open_incidents() == [], "of a small disk a tenth is enough"
@@ -143,20 +145,20 @@ async def test_little_room_is_told_before_it_ends(narrow: Factory, small_disk: P
     assert found['gwevent_trouble{what="space"}'] == 1
     filling.unlink()
     for _ in range(6):
-        clock.forward(seconds=10)
+        clock.advance(seconds=10)
         await watch.check()
     assert await factory.incidents.open_incidents() == []
 
 
 def test_when_room_is_little() -> None:
-    limits = Thresholds(free=500)
+    limits = Thresholds(free_bytes=500)
     assert not is_disk_nearly_full(None, None, limits)
     assert is_disk_nearly_full(499, 100_000, limits) and not is_disk_nearly_full(500, 100_000, limits)
-    assert is_disk_nearly_full(510, 100_000, limits, lasts=True) and not is_disk_nearly_full(
-        560, 100_000, limits, lasts=True
+    assert is_disk_nearly_full(510, 100_000, limits, was_nearly_full=True) and not is_disk_nearly_full(
+        560, 100_000, limits, was_nearly_full=True
     )
     assert is_disk_nearly_full(99, 1_000, limits) and not is_disk_nearly_full(100, 1_000, limits)
-    assert not is_disk_nearly_full(0, 1_000, Thresholds(free=0))
+    assert not is_disk_nearly_full(0, 1_000, Thresholds(free_bytes=0))
 
 
 @pytest.mark.backends("sqlite")
@@ -208,7 +210,7 @@ async def test_an_idle_bot_writes_seldom(
 @pytest.fixture
 async def own(postgres: Databases, migrated_postgres: str) -> AsyncIterator[Factory]:
     """A database of its own, whose settings may be changed."""
-    factory = Factory(Database(with_driver(postgres.fresh(migrated_postgres))))
+    factory = Factory(Database(with_driver(postgres.create(migrated_postgres))))
     yield factory
     await factory.database.close()
 
@@ -230,7 +232,7 @@ async def set_read_only(factory: Factory, *, read_only: bool) -> None:
 
 async def test_postgresql_that_became_read_only_and_its_successor(own: Factory, clock: Clock) -> None:
     watch = watch_of(own, clock)
-    await own.shares.heartbeat({"T1"})
+    await own.leases.heartbeat({"T1"})
     assert (await watch.readiness()).ready
     await set_read_only(own, read_only=True)
     await own.database._engine.dispose()
@@ -243,20 +245,20 @@ async def test_postgresql_that_became_read_only_and_its_successor(own: Factory, 
 
 async def test_consumers_are_not_silent_because_the_store_was(own: Factory) -> None:
     reads = SourceStatus("hopskotch", True, "reads", 0)
-    await own.consumers.record("a", [reads])
+    await own.source_heartbeats.record("a", [reads])
     async with own.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE consumers SET seen_at = seen_at - interval '1 hour'"))
     await set_read_only(own, read_only=True)
     await own.database._engine.dispose()
     with pytest.raises(StoreUnavailable):
-        await own.consumers.record("a", [reads])
-    assert await own.consumers.sources() == [reads]
+        await own.source_heartbeats.record("a", [reads])
+    assert await own.source_heartbeats.statuses() == [reads]
     await set_read_only(own, read_only=False)
-    await own.writes.check()
-    assert await own.consumers.sources() == [reads], "it gets its time anew"
-    assert own.consumers._back_at is not None
-    own.consumers._back_at -= source_heartbeats.SILENT_AFTER
-    (silent,) = await own.consumers.sources()
+    await own.write_check.check()
+    assert await own.source_heartbeats.statuses() == [reads], "it gets its time anew"
+    assert own.source_heartbeats._store_back_at is not None
+    own.source_heartbeats._store_back_at -= source_heartbeats.SILENT_AFTER
+    (silent,) = await own.source_heartbeats.statuses()
     assert not silent.connected
 
 
@@ -265,15 +267,15 @@ async def test_nobody_delivers(own: Factory, clock: Clock) -> None:
     watch = watch_of(own, clock)
     watch.record_payload()
     for _ in range(20):
-        await own.shares.heartbeat({"T1"})
-        clock.forward(seconds=10)
+        await own.leases.heartbeat({"T1"})
+        clock.advance(seconds=10)
         await watch.check()
     assert await own.incidents.open_incidents() == []
     assert (await figures(watch))["gwevent_workers"] == 1
     async with own.database.exclusive_transaction() as connection:
         await connection.execute(text("DELETE FROM workers"))
     for _ in range(8):
-        clock.forward(seconds=10)
+        clock.advance(seconds=10)
         await watch.check()
     assert [trouble.kind for trouble in await own.incidents.open_incidents()] == [IncidentKind.WORKERS]
     assert (await figures(watch))["gwevent_workers"] == 0
@@ -284,19 +286,19 @@ async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
 ) -> None:
     source = SourceStatus("hopskotch", False, "no answer")
     watch = HealthMonitor(
-        factory.store,
+        factory.notices,
         factory.outbox,
         factory.incidents,
         clock,
-        sources=lambda: [source],
-        writes=factory.writes,
+        source_statuses=lambda: [source],
+        write_check=factory.write_check,
     )
     watch.record_payload()
     await watch.check()
     database_path.rename(database_path.with_name("elsewhere"))
     source = SourceStatus("hopskotch", True, "reads", 0)
     for _ in range(8):
-        clock.forward(seconds=10)
+        clock.advance(seconds=10)
         await watch.check()
     database_path.with_name("elsewhere").rename(database_path)
     source = SourceStatus("hopskotch", False, "no answer")
@@ -315,7 +317,7 @@ async def test_processes_that_start_at_once_all_find_that_the_store_is_well(
                 await connection.execute(delete(schema.write_checks))
             await asyncio.gather(*(WriteCheck(other).check() for other in others))
             for other in others:
-                other.wrote_at = None
+                other.last_commit_monotonic = None
     finally:
         for other in others:
             await other.close()

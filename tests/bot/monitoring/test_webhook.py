@@ -35,7 +35,9 @@ async def until(true: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def calling(factory: Factory, clock: Clock, webhook: Webhook) -> AsyncIterator[WebhookNotifier]:
-    caller = WebhookNotifier(webhook, factory.calls, factory.incidents, factory.store, clock, poll_s=0.02)
+    caller = WebhookNotifier(
+        webhook, factory.webhook_outbox, factory.incidents, factory.notices, clock, poll_s=0.02
+    )
     task = asyncio.create_task(caller.run())
     yield caller
     task.cancel()
@@ -43,8 +45,10 @@ async def calling(factory: Factory, clock: Clock, webhook: Webhook) -> AsyncIter
 
 
 def pipeline(factory: Factory, clock: Clock, words: str) -> Pipeline:
-    alarms = OperatorAlertRules(ops=None, quiet=MAX_AGE, wakes=partial(matches, parse_criteria(words)))
-    return Pipeline(factory.store, clock, max_age=MAX_AGE, alarms=lambda: alarms)
+    alarms = OperatorAlertRules(
+        ops_channel=None, quiet_period=MAX_AGE, should_call_webhook=partial(matches, parse_criteria(words))
+    )
+    return Pipeline(factory.notices, clock, max_age=MAX_AGE, operator_alerts=lambda: alarms)
 
 
 async def take(line: Pipeline, *records: Record, origin: Origin = LIVE) -> None:
@@ -78,7 +82,7 @@ async def test_old_news_and_archives_call_nobody(factory: Factory, clock: Clock,
     line = pipeline(factory, clock, "all mock")
     await take(line, notice_record(), origin=Origin("file", "archive", live=False))
     await take(line, notice_record(MOCK, minutes=-1500))
-    assert await factory.calls.by_state() == {}
+    assert await factory.webhook_outbox.count_by_state() == {}
 
 
 async def test_failed_call_is_retried_even_after_a_restart(
@@ -90,11 +94,11 @@ async def test_failed_call_is_retried_even_after_a_restart(
         await take(pipeline(factory, clock, "all"), notice_record())
         await until(lambda: pager.refused == 1)
         for _ in range(3):
-            clock.forward(minutes=10)
+            clock.advance(minutes=10)
             refused = pager.refused
             await until(lambda refused=refused: pager.refused > refused)  # type: ignore[misc]
     pager.status = 200
-    clock.forward(minutes=10)
+    clock.advance(minutes=10)
     async with calling(factory, clock, webhook):
         await until(lambda: len(pager.calls) == 1)
         await until_settled(factory)
@@ -103,7 +107,7 @@ async def test_failed_call_is_retried_even_after_a_restart(
 
 async def until_settled(factory: Factory) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while "pending" in await factory.calls.by_state():
+        while "pending" in await factory.webhook_outbox.count_by_state():
             await asyncio.sleep(0.01)
 
 
@@ -112,7 +116,7 @@ async def test_a_retraction_before_anybody_heard_is_silent(
 ) -> None:
     line = pipeline(factory, clock, "all")
     await take(line, notice_record(), notice_record(alert_type=RETRACTION, minutes=5))
-    assert await factory.calls.by_state() == {"dead": 1}
+    assert await factory.webhook_outbox.count_by_state() == {"dead": 1}
     pager.status = 503
     await take(line, notice_record("S261122b"))
     async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON)):
@@ -120,7 +124,7 @@ async def test_a_retraction_before_anybody_heard_is_silent(
         # It may have been heard all the same, so it is taken back.
         await take(line, notice_record("S261122b", RETRACTION, minutes=5))
         pager.status = 200
-        clock.forward(minutes=10)
+        clock.advance(minutes=10)
         await until_settled(factory)
     assert said(pager) == [("resolve", "event:S261122b")]
 
@@ -150,27 +154,27 @@ async def test_expired_claim_sends_no_call(factory: Factory, clock: Clock, pager
     slept = 0.0
     caller = WebhookNotifier(
         Webhook(pager.url, WebhookFormat.JSON),
-        factory.calls,
+        factory.webhook_outbox,
         factory.incidents,
-        factory.store,
+        factory.notices,
         clock,
         poll_s=0.02,
         elapsed=lambda: slept,
     )
-    words = caller._event
+    words = caller._build_event
 
     async def sleepily(call: WebhookCall) -> WebhookEvent | None:
         nonlocal slept
         slept += CLAIM_DURATION.total_seconds() + 1.0 if not slept else 0.0
         return await words(call)
 
-    caller._event = sleepily  # type: ignore[method-assign]
+    caller._build_event = sleepily  # type: ignore[method-assign]
     await take(pipeline(factory, clock, "all"), notice_record())
     running = asyncio.create_task(caller.run())
     await until(lambda: slept > 0)
     await asyncio.sleep(0.2)
-    assert pager.calls == [] and await factory.calls.by_state() == {"pending": 1}
-    clock.forward(seconds=CLAIM_DURATION.total_seconds() + 1.0)
+    assert pager.calls == [] and await factory.webhook_outbox.count_by_state() == {"pending": 1}
+    clock.advance(seconds=CLAIM_DURATION.total_seconds() + 1.0)
     await until(lambda: len(pager.calls) == 1)
     await until_settled(factory)
     running.cancel()
@@ -182,48 +186,48 @@ async def test_a_call_of_a_newer_gwevent_holds_nothing_up(factory: Factory, cloc
     await take(pipeline(factory, clock, "all"), notice_record())
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE webhook_calls SET kind = 'novelty'"))
-    assert await factory.calls.claim(clock()) is None
-    assert await factory.calls.by_state() == {"pending": 1}
+    assert await factory.webhook_outbox.claim(clock()) is None
+    assert await factory.webhook_outbox.count_by_state() == {"pending": 1}
 
 
 async def test_late_failure_does_not_undo_a_delivered_call(factory: Factory, clock: Clock) -> None:
     await take(pipeline(factory, clock, "all"), notice_record())
-    slow = await factory.calls.claim(clock())
-    clock.forward(seconds=CLAIM_DURATION.total_seconds() + 1.0)
-    quick = await factory.calls.claim(clock())
+    slow = await factory.webhook_outbox.claim(clock())
+    clock.advance(seconds=CLAIM_DURATION.total_seconds() + 1.0)
+    quick = await factory.webhook_outbox.claim(clock())
     assert (
         slow is not None and quick is not None and (slow.id, slow.attempts + 1) == (quick.id, quick.attempts)
     )
-    await factory.calls.later(slow, clock(), "no answer")
-    assert await factory.calls.claim(clock()) is None, "it is the other's"
-    await factory.calls.sent(quick, clock())
-    await factory.calls.later(slow, clock(), "no answer")
-    await factory.calls.dead(slow, "no answer")
-    assert await factory.calls.by_state() == {"sent": 1}
+    await factory.webhook_outbox.retry_later(slow, clock(), "no answer")
+    assert await factory.webhook_outbox.claim(clock()) is None, "it is the other's"
+    await factory.webhook_outbox.mark_sent(quick, clock())
+    await factory.webhook_outbox.retry_later(slow, clock(), "no answer")
+    await factory.webhook_outbox.dead_letter(slow, "no answer")
+    assert await factory.webhook_outbox.count_by_state() == {"sent": 1}
 
 
 async def test_after_a_jump_no_call_is_given_up(factory: Factory, clock: Clock, pager: Pager) -> None:
     sure = False
     caller = WebhookNotifier(
         Webhook(pager.url, WebhookFormat.JSON),
-        factory.calls,
+        factory.webhook_outbox,
         factory.incidents,
-        factory.store,
+        factory.notices,
         clock,
         poll_s=0.02,
-        may_give_up=lambda: sure,
+        is_clock_trusted=lambda: sure,
     )
     pager.status = 503
     await take(pipeline(factory, clock, "all"), notice_record())
     running = asyncio.create_task(caller.run())
     await until(lambda: pager.refused == 1)
-    clock.forward(hours=25)
+    clock.advance(hours=25)
     await until(lambda: pager.refused == 2)
     await asyncio.sleep(0.1)
-    assert await factory.calls.by_state() == {"pending": 1}
+    assert await factory.webhook_outbox.count_by_state() == {"pending": 1}
     sure = True
-    clock.forward(hours=1)
+    clock.advance(hours=1)
     await until_settled(factory)
-    assert await factory.calls.by_state() == {"dead": 1}
+    assert await factory.webhook_outbox.count_by_state() == {"dead": 1}
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -86,7 +86,7 @@ def test_a_night_agrees_with_astropy(name: str, now: datetime) -> None:
     found = night(skymap, site, now)
     # Tiles within 0.1° of the limit may fall to either side of it.
     lowest, highest = (share[(altitude > 30 + off).any(axis=1)].sum() for off in (0.1, -0.1))
-    assert lowest - 2e-5 <= found.share <= highest + 1e-6
+    assert lowest - 2e-5 <= found.probability <= highest + 1e-6
     assert found.window is not None and found.peak_altitude is not None and found.moon is not None
     inside = [i for i, time in enumerate(times) if found.window.start <= time <= found.window.stop]
     assert dark[inside].all()
@@ -101,7 +101,7 @@ def test_a_night_agrees_with_astropy(name: str, now: datetime) -> None:
     sun = get_body("sun", best, horizon.location)
     place = SkyCoord(lon[peak], lat[peak]).transform_to(moon.frame)
     assert abs(moon.separation(place, origin_mismatch="ignore").deg - found.moon.distance) < 0.1
-    assert abs((1 - np.cos(moon.separation(sun).rad)) / 2 - found.moon.illuminated) < 0.005
+    assert abs((1 - np.cos(moon.separation(sun).rad)) / 2 - found.moon.illuminated_fraction) < 0.005
 
 
 def test_sun_and_plane_agree_with_astropy() -> None:
@@ -112,36 +112,40 @@ def test_sun_and_plane_agree_with_astropy() -> None:
     near = tiles.separation(SkyCoord(sun.ra, sun.dec)).deg
     plane = np.abs(tiles.galactic.b.deg)
     found = observability_tonight(skymap, [], ObservingConstraints(), NOVEMBER)
-    assert share[near < 44.9].sum() - 2e-5 <= found.near_sun <= share[near < 45.1].sum() + 1e-6
-    assert share[plane < 9.99].sum() - 2e-5 <= found.near_plane <= share[plane < 10.01].sum() + 1e-6
+    assert share[near < 44.9].sum() - 2e-5 <= found.probability_near_sun <= share[near < 45.1].sum() + 1e-6
+    assert (
+        share[plane < 9.99].sum() - 2e-5
+        <= found.probability_near_galactic_plane
+        <= share[plane < 10.01].sum() + 1e-6
+    )
     assert found.sites == ()
 
 
 def test_polar_night_and_midnight_sun() -> None:
     skymap = lobes(NORTH)
     summer, winter = night(skymap, POLAR, JUNE), night(skymap, POLAR, datetime(2026, 12, 21, tzinfo=UTC))
-    assert (summer.dark, summer.share, summer.window, summer.moon) == (False, 0.0, None, None)
-    assert winter.dark and winter.share > 0.99 and winter.window is not None
+    assert (summer.has_darkness, summer.probability, summer.window, summer.moon) == (False, 0.0, None, None)
+    assert winter.has_darkness and winter.probability > 0.99 and winter.window is not None
     assert winter.window.stop - winter.window.start == LOOKAHEAD
     # The Sun of June never reaches −18° at the South Pole's side of the world either, but stays below 0°.
     pole = Site(name="Pole", latitude=-90, longitude=0, height=2800)
-    assert night(lobes(SOUTH), pole, JUNE).share > 0.99
-    assert night(lobes(SOUTH), pole, NOW).dark is False
+    assert night(lobes(SOUTH), pole, JUNE).probability > 0.99
+    assert night(lobes(SOUTH), pole, NOW).has_darkness is False
 
 
 def test_map_that_never_rises_has_no_window() -> None:
     found = night(lobes(SOUTH, sigma=2.0), POLAR, datetime(2026, 12, 21, tzinfo=UTC))
-    assert found.dark and found.share == 0 and found.window is None
+    assert found.has_darkness and found.probability == 0 and found.window is None
     assert found.peak_altitude is not None and found.peak_altitude < 0 and found.airmass is None
 
 
 def test_radio_ignores_the_sun() -> None:
     sunny = lobes((238.0, -20.0), sigma=3.0)  # where the Sun is in November
     place = {"latitude": 34.0, "longitude": -107.6, "height": 2100.0}
-    assert night(sunny, Site(name="Dome", **place)).share < 0.01  # type: ignore[arg-type]
+    assert night(sunny, Site(name="Dome", **place)).probability < 0.01  # type: ignore[arg-type]
     dish = Site(name="Dish", radio=True, **place)  # type: ignore[arg-type]
-    assert night(sunny, dish).share > 0.9
-    assert observable_probability(dish, sunny, NOW) == night(sunny, dish).share
+    assert night(sunny, dish).probability > 0.9
+    assert observable_probability(dish, sunny, NOW) == night(sunny, dish).probability
 
 
 def test_a_night_under_way_begins_now() -> None:

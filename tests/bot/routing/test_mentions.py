@@ -116,7 +116,7 @@ def test_a_condition_that_comes_true_later_is_a_message_of_its_own(root: RootSta
     ],
 )
 def test_each_upgrade_mentions_again(before: Notice, after: Notice) -> None:
-    story = [decoded_notice(minutes=-1), before, after] if before.retraction else [before, after]
+    story = [decoded_notice(minutes=-1), before, after] if before.is_retraction else [before, after]
     found = planned(story, [thread(mentioned=HERE)], "all lowsig notify @here")
     assert mentions(found) == news("<!here>")
 
@@ -174,7 +174,7 @@ def test_who_unsubscribed_is_mentioned_no_more() -> None:
 def test_old_news_and_archives_mention_nobody() -> None:
     later = MAX_AGE + timedelta(minutes=6)
     for story in ([decoded_notice(**BBH), decoded_notice(minutes=5)], [decoded_notice(), RETRACTED]):
-        threads = [thread(mentioned=HERE if story[-1].retraction else ())]
+        threads = [thread(mentioned=HERE if story[-1].is_retraction else ())]
         assert mentions(planned(story, threads, "CBC notify @here if NS", later=later)) == []
         assert planned(story, threads, "CBC notify @here if NS", live=False) == []
         assert mentions(planned(story, threads, "CBC notify @here if NS"))

@@ -241,7 +241,7 @@ def test_plan_invariants(
         assert intents == []
     if later > MAX_AGE:
         assert not roots and not any(isinstance(i, Reply) for i in intents)
-    if Superevent.from_notices(history).retracted:
+    if Superevent.from_notices(history).is_retracted:
         assert not roots
     for cancelled in (i.thread_id for i in intents if isinstance(i, CancelRoot)):
         assert of_threads.count(cancelled) == 1, "what is cancelled gets nothing else"

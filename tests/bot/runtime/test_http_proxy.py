@@ -119,14 +119,14 @@ async def test_all_clients_use_the_proxy(
         await bot.ready.wait()
     channel = local_slack.add_channel("gw")
     done = await local_slack.command("/gwevent", "status", channel=channel)
-    assert (await done.answer(PATIENCE_S))["ephemeral"]
+    assert (await done.wait_for_answer(PATIENCE_S))["ephemeral"]
     await local_slack.say("@gwevent status", channel)
     await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) == 2, PATIENCE_S)
     await _look_up(gracedb.url)
     async with aiohttp.ClientSession() as session:
         client = SlackClient(local_slack.bot_token, local_slack.api_url, session)
         await client.upload(b"\x89PNG" + bytes(100), "map.png", "Map", "A map")
-        await Webhook(pager.url, WebhookFormat.JSON).call(session, alarm())
+        await Webhook(pager.url, WebhookFormat.JSON).send(session, alarm())
     stop.set()
     await running
 
@@ -154,7 +154,12 @@ async def _look_up(url: str) -> None:
 
 def alarm() -> WebhookEvent:
     return WebhookEvent(
-        key="test", over=False, title="A test", text="Nothing is wrong.", urgent=False, time=NOW
+        dedup_key="test",
+        is_resolved=False,
+        title="A test",
+        text="Nothing is wrong.",
+        is_urgent=False,
+        time=NOW,
     )
 
 
@@ -180,7 +185,7 @@ async def test_https_is_asked_of_the_proxy_by_connect(environment: Environment, 
         with pytest.raises(SlackFailure):
             await client._send_file("https://files.slack.invalid/upload", b"x")
         with pytest.raises(WebhookError):
-            await Webhook("https://pager.invalid/hook", WebhookFormat.JSON).call(session, alarm())
+            await Webhook("https://pager.invalid/hook", WebhookFormat.JSON).send(session, alarm())
         await _look_up("https://gracedb.invalid/api/")
     assert [url for method, url in proxy.asked if method == "CONNECT"] == [
         f"{host}.invalid:443" for host in ("slack", "files.slack", "pager", "gracedb")

@@ -39,12 +39,12 @@ class Machine:
     def slack_says(self, clock: SteadyClock, *, took: float = 0.2) -> None:
         asked = self.passed
         self.passed += took
-        clock.heard(float(int(BEGIN + self.passed)), asked, self.passed)
+        clock.add_reference(float(int(BEGIN + self.passed)), asked, self.passed)
 
 
 def state(clock: SteadyClock) -> tuple[bool, bool, bool]:
     """Whether it is confirmed, sure, and has jumped."""
-    return clock.confirmed, clock.sure, clock.jump is not None
+    return clock.is_confirmed, clock.is_trusted, clock.jump is not None
 
 
 def off(machine: Machine, clock: SteadyClock) -> float:
@@ -66,7 +66,7 @@ def test_no_jump_moves_it_and_nothing_is_given_up_within_an_hour(
     machine = Machine()
     clock = machine.clock()
     machine.slack_says(clock)
-    assert clock.sure
+    assert clock.is_trusted
     jumped_at = -1e9
     drift = 0.0
     for wrong_by, pause, restart, hears in steps:
@@ -75,10 +75,10 @@ def test_no_jump_moves_it_and_nothing_is_given_up_within_an_hour(
         machine.passed += 1.0
         if restart:
             offset, clock = clock.offset, machine.clock()
-            clock.go_on(offset)
+            clock.resume(offset)
             # A jump that is over is forgotten with the process; the count goes on, so no age is wrong by it.
             jumped_at = -1e9
-        clock.look()
+        clock.compare_with_wall_clock()
         # A minute is followed; so two jumps of less than one each may add up, as NTP's do.
         drift += TOLERANCE_S if abs(wrong_by - before) <= 2 * TOLERANCE_S else 0.0
         if hears:
@@ -90,7 +90,7 @@ def test_no_jump_moves_it_and_nothing_is_given_up_within_an_hour(
         if machine.passed - jumped_at < DISTRUST_AFTER_JUMP_S - 5 and not restart:
             assert told
         machine.passed += pause
-        clock.look()
+        clock.compare_with_wall_clock()
 
 
 @given(jumps)
@@ -100,23 +100,23 @@ def test_within_an_hour_of_a_jump_it_is_not_sure(wrong_by: float) -> None:
     machine.slack_says(clock)
     before = clock()
     machine.wrong_by = wrong_by
-    clock.look()
+    clock.compare_with_wall_clock()
     if abs(wrong_by) <= TOLERANCE_S:
-        assert clock.sure and clock.jump is None
+        assert clock.is_trusted and clock.jump is None
         return
-    assert not clock.sure
+    assert not clock.is_trusted
     assert abs((clock() - before).total_seconds()) < 1.0
     jump = clock.jump
-    assert jump is not None and abs(jump.by.total_seconds() - wrong_by) <= 1.0 and not jump.corrected
+    assert jump is not None and abs(jump.ahead_by.total_seconds() - wrong_by) <= 1.0 and not jump.corrected
     machine.passed += DISTRUST_AFTER_JUMP_S - 1.0
-    clock.look()
-    assert not clock.sure
+    clock.compare_with_wall_clock()
+    assert not clock.is_trusted
     machine.wrong_by = 0.0
-    clock.look()
+    clock.compare_with_wall_clock()
     machine.passed += DISTRUST_AFTER_JUMP_S - 1.0
     assert state(clock) == (True, False, True), "back again is a jump too"
     machine.passed += 2.0
-    clock.look()
+    clock.compare_with_wall_clock()
     assert state(clock) == (True, True, False)
 
 
@@ -130,26 +130,26 @@ def test_one_that_began_wrong_is_set_right_by_the_second_word(wrong_by: float) -
     machine.passed += 1.0
     machine.slack_says(clock)
     assert state(clock) == (False, False, False), "too soon after the first"
-    assert clock.wants_word
+    assert clock.needs_reference
     machine.passed += 6.0
     machine.slack_says(clock)
     assert state(clock) == (True, False, True) and abs(off(machine, clock)) < 3
     jump = clock.jump
-    assert jump is not None and jump.corrected and abs(jump.by.total_seconds() - wrong_by) < 4
+    assert jump is not None and jump.corrected and abs(jump.ahead_by.total_seconds() - wrong_by) < 4
     machine.passed += 10 * DISTRUST_AFTER_JUMP_S
-    clock.look()
+    clock.compare_with_wall_clock()
     assert abs(off(machine, clock)) < 3, "the machine's is still wrong"
-    assert state(clock) == (True, True, True) and clock.wants_word
+    assert state(clock) == (True, True, True) and clock.needs_reference
 
 
 def test_a_machine_set_right_is_followed_at_the_first_word() -> None:
     machine = Machine(wrong_by=-YEAR)
     clock = machine.clock()
     machine.wrong_by = 0.0
-    clock.look()
+    clock.compare_with_wall_clock()
     assert off(machine, clock) == pytest.approx(-YEAR), "it may as well be this jump that is wrong"
     machine.slack_says(clock)
-    assert off(machine, clock) == pytest.approx(0.0, abs=0.1) and clock.confirmed
+    assert off(machine, clock) == pytest.approx(0.0, abs=0.1) and clock.is_confirmed
 
 
 def test_an_old_answer_out_of_a_cache_moves_nothing() -> None:
@@ -157,7 +157,7 @@ def test_an_old_answer_out_of_a_cache_moves_nothing() -> None:
     clock = machine.clock()
     machine.slack_says(clock)
     for _ in range(20):
-        clock.heard(BEGIN - 9_000.0, machine.passed, machine.passed + 0.1)
+        clock.add_reference(BEGIN - 9_000.0, machine.passed, machine.passed + 0.1)
         machine.passed += 7.0
         assert abs(off(machine, clock)) < 1.0
 
@@ -168,8 +168,8 @@ def test_an_answer_that_came_in_a_pause_moves_nothing() -> None:
     for _ in range(3):
         said, asked = BEGIN + machine.passed, machine.passed
         machine.passed += 4_000.0
-        clock.heard(said, asked, machine.passed)
-        assert clock.confirmed and abs(off(machine, clock)) < 1.0
+        clock.add_reference(said, asked, machine.passed)
+        assert clock.is_confirmed and abs(off(machine, clock)) < 1.0
 
 
 def test_a_whole_machine_that_was_paused_is_set_right() -> None:
@@ -178,12 +178,12 @@ def test_a_whole_machine_that_was_paused_is_set_right() -> None:
     clock = machine.clock()
     machine.slack_says(clock)
     for _ in range(2):
-        clock.look()
-        clock.heard(BEGIN + machine.passed + 7_200.0, machine.passed, machine.passed + 0.1)
+        clock.compare_with_wall_clock()
+        clock.add_reference(BEGIN + machine.passed + 7_200.0, machine.passed, machine.passed + 0.1)
         machine.passed += 6.0
-    assert off(machine, clock) == pytest.approx(7_200.0, abs=3.0) and not clock.sure
+    assert off(machine, clock) == pytest.approx(7_200.0, abs=3.0) and not clock.is_trusted
     machine.wrong_by = 7_200.0
-    clock.look()
+    clock.compare_with_wall_clock()
     assert off(machine, clock) == pytest.approx(7_200.0, abs=0.1)
 
 
@@ -193,12 +193,16 @@ def test_a_database_is_believed_only_until_somebody_agreed() -> None:
     machine.slack_says(clock)
     for _ in range(5):
         machine.passed += 7.0
-        clock.heard(BEGIN + machine.passed + YEAR, machine.passed, machine.passed, only_if_new=True)
+        clock.add_reference(
+            BEGIN + machine.passed + YEAR, machine.passed, machine.passed, only_if_unconfirmed=True
+        )
     assert abs(off(machine, clock)) < 1.0
     fresh = machine.clock()
     for _ in range(3):
         machine.passed += 7.0
-        fresh.heard(BEGIN + machine.passed + YEAR, machine.passed, machine.passed, only_if_new=True)
+        fresh.add_reference(
+            BEGIN + machine.passed + YEAR, machine.passed, machine.passed, only_if_unconfirmed=True
+        )
     assert off(machine, fresh) == pytest.approx(YEAR)
 
 
@@ -210,20 +214,20 @@ def test_a_restart_goes_on_though_the_clock_jumped_meanwhile() -> None:
     machine.passed += 30.0
     machine.wrong_by = 30 * 86_400.0
     again = machine.clock()
-    again.go_on(offset)
-    assert abs(off(machine, again)) < 1.0 and again.confirmed and not again.sure
-    assert again.jump is not None and again.jump.by == timedelta(days=30)
+    again.resume(offset)
+    assert abs(off(machine, again)) < 1.0 and again.is_confirmed and not again.is_trusted
+    assert again.jump is not None and again.jump.ahead_by == timedelta(days=30)
 
 
 def test_where_nobody_says_the_time_a_day_without_a_jump_is_enough() -> None:
     machine = Machine()
     clock = machine.clock()
     machine.passed += TRUSTED_WITHOUT_REFERENCE_S - 10.0
-    clock.look()
+    clock.compare_with_wall_clock()
     assert state(clock) == (False, False, False)
     machine.passed += 20.0
     machine.wrong_by = YEAR
-    clock.look()
+    clock.compare_with_wall_clock()
     assert state(clock) == (False, False, True)
     machine.passed += DISTRUST_AFTER_JUMP_S + 1.0
-    assert clock.sure
+    assert clock.is_trusted

@@ -65,10 +65,10 @@ async def test_one_that_ends_late_is_forgotten(hang: threading.Event) -> None:
 async def test_a_payload_over_which_reading_hangs_holds_up_no_other(
     factory: Factory, clock: Clock, hang: threading.Event
 ) -> None:
-    stuck = Pipeline(factory.store, clock, max_age=MAX_AGE, decode=lambda _: hang.wait(60))  # type: ignore[arg-type,return-value]
+    stuck = Pipeline(factory.notices, clock, max_age=MAX_AGE, decode=lambda _: hang.wait(60))  # type: ignore[arg-type,return-value]
     assert await stuck.handle(b"x", Origin("hopskotch", "1", live=True)) is IngestResult.QUARANTINED
     hang.set()
-    good = Pipeline(factory.store, clock, max_age=MAX_AGE)
+    good = Pipeline(factory.notices, clock, max_age=MAX_AGE)
     assert (
         await good.handle(to_avro(notice_record()), Origin("hopskotch", "2", live=True))
         is IngestResult.STORED
@@ -80,7 +80,7 @@ async def test_a_map_over_which_reading_hangs_is_none(
 ) -> None:
     notice = decoded_notice()
     await record_notices(factory, notice, now=NOW)
-    maps = SkyMapCache(factory.store)
+    maps = SkyMapCache(factory.notices)
     with monkeypatch.context() as patch:
         patch.setattr("bot.skymap_service.cache.read_notice_maps", lambda _: hang.wait(60))
         found = await maps.get(notice.key)

@@ -25,7 +25,7 @@ HANGS_S = 6.0
 
 @pytest.fixture
 async def worker() -> AsyncIterator[WorkerProcess]:
-    found = WorkerProcess(timeout_s=HANGS_S, start_s=60.0, orders=50)
+    found = WorkerProcess(timeout_s=HANGS_S, start_timeout_s=60.0, max_jobs=50)
     yield found
     await found.close()
 
@@ -38,7 +38,7 @@ def strike(drawing: ImageProcess | WorkerProcess, number: signal.Signals) -> Non
 @pytest.mark.parametrize("seed", [1126, 2611])
 async def test_a_signal_at_any_moment_costs_no_picture(seed: int) -> None:
     chance = random.Random(seed)
-    drawing = ImageProcess(timeout=HANGS_S, start=2 * HANGS_S)
+    drawing = ImageProcess(timeout_s=HANGS_S, start_timeout_s=2 * HANGS_S)
     loop = asyncio.get_running_loop()
     try:
         for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGSEGV):
@@ -72,7 +72,7 @@ async def test_one_that_is_stopped_or_killed_while_idle_is_replaced(worker: Work
 async def test_a_picture_that_kills_twice_is_given_up_and_others_go_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    drawing = ImageProcess(timeout=HANGS_S)
+    drawing = ImageProcess(timeout_s=HANGS_S)
     with monkeypatch.context() as patch:
         deaths = tmp_path / "deaths"
         patch.setattr(image_process, "render", eval)
@@ -89,7 +89,7 @@ async def test_a_picture_that_kills_twice_is_given_up_and_others_go_on(
 
 async def test_one_that_never_starts_is_said_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     for program in ("import time; time.sleep(3600)", "raise SystemExit(3)", "print('no result')"):
-        worker = WorkerProcess(timeout_s=HANGS_S, start_s=60.0, orders=50)
+        worker = WorkerProcess(timeout_s=HANGS_S, start_timeout_s=60.0, max_jobs=50)
         with monkeypatch.context() as patch:
             patch.setattr(worker_process, "_PROGRAM", program)
             patch.setattr(worker, "_start_s", 1.5)

@@ -399,7 +399,7 @@ def test_the_story_is_told_in_order_and_has_every_alert_type() -> None:
     assert created == sorted(set(created))
     assert {sample.record["alert_type"] for sample in told} == set(ALERT_TYPES)
     assert len({sample.name for sample in told}) == len(told)
-    assert all(sample.pause > 0 for sample in told)
+    assert all(sample.pause_s > 0 for sample in told)
     assert any(sample.record["event"] and sample.record["event"]["group"] == "Burst" for sample in told)
 
 

@@ -43,7 +43,7 @@ def test_one_position_in_many_spellings(text: str) -> None:
     found = parse_position(text.split())
     assert found.ra == pytest.approx(RA, abs=1e-8)
     assert found.dec == pytest.approx(DEC, abs=1e-8)
-    assert found.used == len(text.split())
+    assert found.words_used == len(text.split())
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_any_words_are_a_position_or_told_why(words: list[str]) -> None:
         found = parse_position(words)
     except InvalidPosition:
         return
-    assert 0 <= found.ra < 360 and -90 <= found.dec <= 90 and found.used > 0
+    assert 0 <= found.ra < 360 and -90 <= found.dec <= 90 and found.words_used > 0

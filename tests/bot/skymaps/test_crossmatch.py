@@ -84,9 +84,9 @@ def test_agrees_with_ligo_skymap_reference_values(
 ) -> None:
     """Recorded from crossmatch of ligo.skymap 2.5.4, on the map by formula."""
     found = place(formula(), ra, dec, distance)
-    assert found.level == pytest.approx(searched_prob, abs=1e-6)
+    assert found.credible_level == pytest.approx(searched_prob, abs=1e-6)
     assert found.searched_area == pytest.approx(searched_area, rel=1e-6)
-    assert found.level_3d == pytest.approx(searched_prob_vol, abs=1e-4)
+    assert found.credible_level_3d == pytest.approx(searched_prob_vol, abs=1e-4)
 
 
 SHARED = ("real/S241125n-UPDATE-RAVEN.json", "official/MS181101ab-preliminary.avro")
@@ -113,9 +113,9 @@ def test_agrees_with_installed_ligo_skymap(shared_notices: Path, tmp_path: Path,
             where = SkyCoord(ra * units.deg, dec * units.deg, distance=distance * units.Mpc)
             reference = module.crossmatch(theirs, where)
             found = place(skymap, ra, dec, distance)
-            assert found.level == pytest.approx(float(reference.searched_prob), abs=1e-3)
+            assert found.credible_level == pytest.approx(float(reference.searched_prob), abs=1e-3)
             assert found.searched_area == pytest.approx(float(reference.searched_area), rel=1e-3)
-            assert found.level_3d == pytest.approx(float(reference.searched_prob_vol), abs=1e-3)
+            assert found.credible_level_3d == pytest.approx(float(reference.searched_prob_vol), abs=1e-3)
 
 
 @pytest.mark.parametrize("tile", [0, 200, 767])
@@ -141,7 +141,7 @@ def test_volume_level_agrees_with_sum_over_voxels(tile: int, distance: float) ->
         total += float(np.sum(np.where(every >= mine, every, 0) * r**2 * step * skymap.area[part, None]))
     found = place(skymap, ra, dec, distance)
     # The shells of crossmatch are 0.9 Mpc wide, and the target's counts whole.
-    assert found.level_3d == pytest.approx(total, abs=0.01)
+    assert found.credible_level_3d == pytest.approx(total, abs=0.01)
 
 
 def test_conditional_means_and_volume_are_accurate_far_in_the_tail() -> None:
@@ -161,7 +161,7 @@ def test_conditional_means_and_volume_are_accurate_far_in_the_tail() -> None:
             np.array([0]), mu[[index]], sigma[[index]], log_norm, np.array([4 * np.pi]), mean
         )
         # A target so far away that all volume is denser.
-        assert volume.level(0, 6 * mean) == pytest.approx(1, abs=1e-4 if m > 0 else 0.03)
+        assert volume.credible_level(0, 6 * mean) == pytest.approx(1, abs=1e-4 if m > 0 else 0.03)
 
 
 def without_distance(skymap: SkyMap, tile: int) -> SkyMap:
@@ -185,10 +185,10 @@ def test_position_without_distance_information_has_none() -> None:
     skymap = without_distance(formula(), 300)
     found = place(skymap, *centre(skymap, 300), 100.0)
     assert found.distance is None
-    assert found.level_3d == pytest.approx(1, abs=2e-3), "everywhere else is denser"
+    assert found.credible_level_3d == pytest.approx(1, abs=2e-3), "everywhere else is denser"
     plain = place(remade(formula(), {}), 120.0, 30.0, 100.0)
-    assert plain.distance is None and plain.level_3d is None
-    assert place(formula(), 120.0, 30.0).level_3d is None
+    assert plain.distance is None and plain.credible_level_3d is None
+    assert place(formula(), 120.0, 30.0).credible_level_3d is None
 
 
 def test_position_in_a_gap_is_none_and_poles_have_tiles() -> None:
@@ -209,7 +209,7 @@ def test_the_peak_lies_at_its_own_probability() -> None:
     skymap = formula()
     peak = peak_tile(skymap)
     found = place(skymap, *centre(skymap, peak))
-    assert found.level == pytest.approx(skymap.probability[peak], rel=1e-9)
+    assert found.credible_level == pytest.approx(skymap.probability[peak], rel=1e-9)
     assert found.relative_density == 1
     assert found.searched_area == pytest.approx(skymap.area[peak] * (180 / np.pi) ** 2)
     assert found.in_50 and found.in_90
@@ -254,16 +254,18 @@ def turned(skymap: SkyMap, quarters: int) -> SkyMap:
 def test_crossmatch_and_cone_are_invariant_under_rotation(seed: int, number: int, distance: float) -> None:
     skymap = split(seed)
     peak = peak_tile(skymap)
-    assert place(skymap, *centre(skymap, peak)).level == pytest.approx(skymap.probability[peak], rel=1e-9)
+    assert place(skymap, *centre(skymap, peak)).credible_level == pytest.approx(
+        skymap.probability[peak], rel=1e-9
+    )
     ra, dec = centre(skymap, number % skymap.uniq.size)
     found = place(skymap, ra, dec, distance)
-    assert 0 <= found.level <= 1.0000001 and 0 < found.relative_density <= 1
+    assert 0 <= found.credible_level <= 1.0000001 and 0 < found.relative_density <= 1
     assert found.in_90 or not found.in_50
-    assert found.level_3d is not None and 0 <= found.level_3d <= 1
+    assert found.credible_level_3d is not None and 0 <= found.credible_level_3d <= 1
     for quarters in (1, 2, 3):
         again = place(turned(skymap, quarters), (ra + 90 * quarters) % 360, dec, distance)
-        assert again.level == pytest.approx(found.level, abs=1e-9)
-        assert again.level_3d == pytest.approx(found.level_3d, abs=1e-9)
+        assert again.credible_level == pytest.approx(found.credible_level, abs=1e-9)
+        assert again.credible_level_3d == pytest.approx(found.credible_level_3d, abs=1e-9)
         assert again.searched_area == pytest.approx(found.searched_area)
         assert (again.in_50, again.in_90) == (found.in_50, found.in_90)
         assert again.distance == found.distance
@@ -277,7 +279,7 @@ def test_levels_in_the_volume_rise_away_from_the_densest_distance() -> None:
     peak = peak_tile(skymap)
     assert mu is not None
     ra, dec = centre(skymap, peak)
-    levels = [place(skymap, ra, dec, float(mu[peak]) * by).level_3d for by in (1, 1.3, 1.8, 2.5)]
+    levels = [place(skymap, ra, dec, float(mu[peak]) * by).credible_level_3d for by in (1, 1.3, 1.8, 2.5)]
     assert levels == sorted(levels, key=lambda level: level or 0)
 
 

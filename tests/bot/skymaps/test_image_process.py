@@ -52,7 +52,7 @@ async def test_a_picture_and_its_words_come_back(drawing: ImageProcess) -> None:
 
 
 async def test_what_hangs_is_ended_and_the_next_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawing = ImageProcess(timeout=1.0)
+    drawing = ImageProcess(timeout_s=1.0)
     with monkeypatch.context() as patch:
         stand_in(patch, time.sleep, 3600)
         with pytest.raises(ImageFailed, match=r"failed twice.*longer than 1 s"):
@@ -79,7 +79,7 @@ async def test_crash_of_the_process_raises_image_failed(
 
 
 async def test_the_process_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawing = ImageProcess(pictures_per_process=2)
+    drawing = ImageProcess(images_per_process=2)
     stand_in(monkeypatch, eval, "__import__('os').getpid()")
     monkeypatch.setattr(image_process, "_drawn_picture", lambda _, told: told)
     ids: list[object] = [await drawing.draw(*sample("a tile")) for _ in range(5)]
@@ -126,7 +126,7 @@ async def test_a_map_that_cant_be_read_says_why(drawing: ImageProcess) -> None:
         await drawing.draw(superevent, gw_map[:4000])
     with pytest.raises(ImageFailed) as here:
         draw_in_process(superevent, gw_map[:4000])
-    assert caught.value.sentence == here.value.sentence != ""
+    assert caught.value.reason == here.value.reason != ""
 
 
 def test_sun_and_moon_are_where_astropy_has_them() -> None:

@@ -45,7 +45,7 @@ def test_moc_covers_exactly_the_credible_region(skymap: SkyMap, level: float) ->
     part = in_credible_region(skymap, level)
     finest = int(skymap.order[part].max())
     tiles = list(zip(skymap.order[part].tolist(), skymap.ipix[part].tolist(), strict=True))
-    cells = read_ascii(moc.ascii())
+    cells = read_ascii(moc.to_ascii())
     assert len(cells) == len(set(cells)) == moc.order.size < len(tiles)
     assert pixels(cells, finest) == pixels(tiles, finest)
     # Up to the tile in which the level is reached.
@@ -61,22 +61,22 @@ def test_moc_covers_exactly_the_credible_region(skymap: SkyMap, level: float) ->
 @pytest.mark.parametrize("order", [0, 1, 2, 3, 4, 9])
 def test_degraded_moc_covers_the_original(skymap: SkyMap, order: int) -> None:
     moc = credible_moc(skymap, 0.9)
-    coarse = moc.coarsened(order)
-    assert coarse.finest <= order
-    fine, finest = pixels(read_ascii(moc.ascii()), moc.finest), max(moc.finest, coarse.finest)
-    held = pixels(read_ascii(coarse.ascii()), finest)
+    coarse = moc.degrade_to_order(order)
+    assert coarse.max_order <= order
+    fine, finest = pixels(read_ascii(moc.to_ascii()), moc.max_order), max(moc.max_order, coarse.max_order)
+    held = pixels(read_ascii(coarse.to_ascii()), finest)
     assert fine <= held
-    if order >= moc.finest:
+    if order >= moc.max_order:
         assert held == fine
     # No cell for nothing.
-    for cell in read_ascii(coarse.ascii()):
+    for cell in read_ascii(coarse.to_ascii()):
         assert pixels([cell], finest) & fine
 
 
 def test_ascii_serialization_follows_ivoa(skymap: SkyMap) -> None:
-    written = credible_moc(skymap, 0.9).ascii()
+    written = credible_moc(skymap, 0.9).to_ascii()
     assert re.fullmatch(r"\d+/\d+(-\d+)?(,\d+(-\d+)?)*( \d+/\d+(-\d+)?(,\d+(-\d+)?)*)*", written)
-    assert Moc(np.array([4, 4, 4, 5]), np.array([12, 15, 16, 300])).ascii() == "4/12,15-16 5/300"
+    assert Moc(np.array([4, 4, 4, 5]), np.array([12, 15, 16, 300])).to_ascii() == "4/12,15-16 5/300"
     orders = [int(part.partition("/")[0]) for part in written.split()]
     assert orders == sorted(set(orders))
 
@@ -85,6 +85,6 @@ def test_ascii_serialization_follows_ivoa(skymap: SkyMap) -> None:
 @given(st.sets(st.integers(0, 12 * 4**3 - 1), min_size=1))
 def test_any_set_of_pixels_is_kept(wanted: set[int]) -> None:
     ipix = np.array(sorted(wanted))
-    moc = Moc(np.full(ipix.size, 3), ipix).coarsened(3)
-    assert pixels(read_ascii(moc.ascii()), 3) == wanted
+    moc = Moc(np.full(ipix.size, 3), ipix).degrade_to_order(3)
+    assert pixels(read_ascii(moc.to_ascii()), 3) == wanted
     assert moc.area == pytest.approx(len(wanted) * 4 * 180**2 / np.pi / (12 * 4**3))

@@ -38,7 +38,7 @@ def check_against_single_lookups(grid: Grid, found: SkyMap, ra: np.ndarray, dec:
         tile = skymap.tile_at(found, float(ra.flat[place]), float(dec.flat[place]))
         assert tile is not None
         assert grid.density.flat[place] == np.float32(found.density[tile])
-        assert grid.level.flat[place] == np.float32(middles[tile])
+        assert grid.credible_level.flat[place] == np.float32(middles[tile])
 
 
 @pytest.mark.parametrize("kind", ["across RA 0 h", "the north pole", "several lobes"])
@@ -54,11 +54,11 @@ def test_each_pixel_has_the_values_of_its_tile(kind: str) -> None:
 
 def test_outside_the_ellipse_there_is_nothing() -> None:
     grid = raster.rasterize(map_of("one detector"), raster.all_sky_pixel_grid())
-    assert grid.density.shape == grid.level.shape == (SKY_HEIGHT, SKY_WIDTH)
-    corner = grid.density[0, 0], grid.level[-1, -1]
+    assert grid.density.shape == grid.credible_level.shape == (SKY_HEIGHT, SKY_WIDTH)
+    corner = grid.density[0, 0], grid.credible_level[-1, -1]
     assert np.isnan(corner).all()
-    assert np.isfinite(grid.level).mean() == pytest.approx(np.pi / 4, abs=0.002)
-    assert np.isfinite(grid.level[SKY_HEIGHT // 2]).all()
+    assert np.isfinite(grid.credible_level).mean() == pytest.approx(np.pi / 4, abs=0.002)
+    assert np.isfinite(grid.credible_level[SKY_HEIGHT // 2]).all()
 
 
 def test_a_gap_in_the_map_is_nothing() -> None:
@@ -77,7 +77,7 @@ def test_a_gap_in_the_map_is_nothing() -> None:
     base = np.full(ra.shape, -1)
     base[sky] = healpix.lonlat_to_healpix(ra[sky] * units.deg, dec[sky] * units.deg, 1, order="nested")
     assert np.array_equal(np.isnan(grid.density), ~sky | (base == 0))
-    assert np.array_equal(np.isnan(grid.level), ~sky | (base == 0))
+    assert np.array_equal(np.isnan(grid.credible_level), ~sky | (base == 0))
 
 
 @pytest.mark.parametrize("kind", SKIES)
@@ -116,16 +116,16 @@ def test_the_window_holds_all_of_the_main_region(kind: str, share: float) -> Non
     found = map_of(kind)
     region = raster.inset_region(found)
     assert region is not None
-    assert region.share == pytest.approx(share, abs=0.03)
+    assert region.probability == pytest.approx(share, abs=0.03)
     part = skymap.in_credible_region(found, 0.9)
     lon, lat = healpix.healpix_to_lonlat(found.ipix[part], 2 ** found.order[part], order="nested")
     east, north = sky_to_plane(region.window, lon.to_value(units.deg), lat.to_value(units.deg))
-    held = (np.abs(east) < region.window.half) & (np.abs(north) < region.window.half)
-    assert found.probability[part][held].sum() == pytest.approx(region.share, abs=1e-3)
+    held = (np.abs(east) < region.window.half_width) & (np.abs(north) < region.window.half_width)
+    assert found.probability[part][held].sum() == pytest.approx(region.probability, abs=1e-3)
     if share == 0.9:
         assert held.all()
         # … and isn't lost in it.
-        assert max(np.abs(east).max(), np.abs(north).max()) > 0.4 * region.window.half
+        assert max(np.abs(east).max(), np.abs(north).max()) > 0.4 * region.window.half_width
 
 
 @pytest.mark.parametrize("kind", ["one detector", "a ring"])
@@ -140,4 +140,4 @@ def test_a_window_is_never_narrower_than_a_telescope() -> None:
     region = raster.inset_region(skymap.read_sky_map(fits_file))
     assert region is not None
     assert isinstance(region.window, ImageWindow)
-    assert region.window.half == raster.MIN_WINDOW_HALF_WIDTH_DEG
+    assert region.window.half_width == raster.MIN_WINDOW_HALF_WIDTH_DEG

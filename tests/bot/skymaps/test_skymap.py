@@ -590,7 +590,7 @@ def test_a_table_of_too_many_rows_is_not_unpacked() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(UnreadableMap, match=r"2e\+06 tiles, and at most 1,048,576 are read"):
-            read_table(bomb, most_rows=MAX_TILES)
+            read_table(bomb, max_rows=MAX_TILES)
         assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
     finally:
         tracemalloc.stop()

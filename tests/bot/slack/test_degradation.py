@@ -85,13 +85,13 @@ def messages(draw: st.DrawFn) -> OutgoingMessage:
         whole = mention.retraction_mention(EVENT, who or (EVERYONE,), None)
     else:
         picture = ImageRef(alt_text="Sky map", file_id="F0123456789") if draw(st.booleans()) else None
-        view = ChannelView(root=True, picture=picture, mention=who if kind == "root" else ())
+        view = ChannelView(is_root=True, image=picture, mentions=who if kind == "root" else ())
         whole = alert_card.alert_card(EVENT, view)
     return OutgoingMessage(
-        whole=whole,
+        original=whole,
         thread_ts="1.000001" if kind == "reply" else None,
         broadcast=kind == "reply" and draw(st.booleans()),
-        metadata=DeliveryMetadata(delivery_id=7, key="k").metadata if draw(st.booleans()) else None,
+        metadata=DeliveryMetadata(delivery_id=7, key="k").slack_metadata if draw(st.booleans()) else None,
     )
 
 
@@ -104,10 +104,10 @@ def send(
         if found is None:
             return outgoing, None, calls
         refusal = failure_from_code(word(found), None)
-        less = outgoing.after(refusal)
+        less = outgoing.degrade(refusal)
         if less is None:
             return None, refusal, calls
-        assert less.lacks > outgoing.lacks, "something goes each time"
+        assert less.dropped_parts > outgoing.dropped_parts, "something goes each time"
         outgoing = less
     raise AssertionError("it never ends")
 
@@ -132,14 +132,14 @@ def test_the_words_get_through_whatever_is_refused(
     taken, _, calls = send(outgoing, refuses, lambda _: word)
     assert taken is not None and calls <= len(DROP_ORDER) + 1
     assert not taken.parts & refuses
-    assert whole_words(outgoing.whole) <= set(re.findall(r"[A-Za-z0-9]{3,}", said(taken.message)))
+    assert whole_words(outgoing.original) <= set(re.findall(r"[A-Za-z0-9]{3,}", said(taken.message)))
     # What Slack doesn't name goes in turn, the mentions last.
     order = [drop.part for drop in taken.dropped]
     assert order == sorted(order, key=DROP_ORDER.index)
     assert not order or order[-1] in refuses or order[-1] is MessagePart.BLOCKS
     assert all(drop.guessed for drop in taken.dropped)
     if not refuses & set(MENTION_PARTS):
-        assert taken.message.mentions == outgoing.whole.mentions
+        assert taken.message.mentions == outgoing.original.mentions
 
 
 @given(messages(), st.data())
@@ -148,39 +148,41 @@ def test_an_error_that_names_a_part_drops_only_it(outgoing: OutgoingMessage, dat
     names = {part: data.draw(st.sampled_from(NAMING[part])) for part in DROP_ORDER}
     taken, _, _ = send(outgoing, refuses, names.__getitem__)
     assert taken is not None and not taken.parts & refuses
-    assert taken.lacks <= refuses | ({MessagePart.EVERYBODY} if MessagePart.MENTION in refuses else set())
+    assert taken.dropped_parts <= refuses | (
+        {MessagePart.EVERYBODY} if MessagePart.MENTION in refuses else set()
+    )
     assert not any(drop.guessed for drop in taken.dropped)
-    assert whole_words(outgoing.whole) <= set(re.findall(r"[A-Za-z0-9]{3,}", said(taken.message)))
+    assert whole_words(outgoing.original) <= set(re.findall(r"[A-Za-z0-9]{3,}", said(taken.message)))
 
 
 @given(messages(), unlisted)
 def test_who_is_mentioned_no_more_is_known_with_the_reason(outgoing: OutgoingMessage, word: str) -> None:
     taken, _, _ = send(outgoing, frozenset({MessagePart.EVERYBODY}), lambda _: word)
     assert taken is not None
-    gone = [target for target in outgoing.whole.mentions if target in (EVERYONE, "<!channel>")]
-    assert refused_mentions(outgoing.whole, taken.dropped) == dict.fromkeys(gone, word)
+    gone = [target for target in outgoing.original.mentions if target in (EVERYONE, "<!channel>")]
+    assert refused_mentions(outgoing.original, taken.dropped) == dict.fromkeys(gone, word)
     assert not any(target in str(taken.message) for target in gone)
     assert all(target in taken.message.text for target in taken.message.mentions)
 
 
 @pytest.mark.parametrize("index_of", ["image", "actions"])
 def test_a_pointer_names_the_block(index_of: str) -> None:
-    view = ChannelView(root=True, picture=ImageRef(alt_text="Sky map", url="https://example.org/a.png"))
-    outgoing = OutgoingMessage(whole=alert_card.alert_card(EVENT, view))
-    at = [block["type"] for block in outgoing.whole.blocks].index(index_of)
+    view = ChannelView(is_root=True, image=ImageRef(alt_text="Sky map", url="https://example.org/a.png"))
+    outgoing = OutgoingMessage(original=alert_card.alert_card(EVENT, view))
+    at = [block["type"] for block in outgoing.original.blocks].index(index_of)
     refusal = failure_from_code("invalid_blocks", None)
-    refusal.about = (f"must be shorter [json-pointer:/blocks/{at}/alt_text]",)
-    less = outgoing.after(refusal)
+    refusal.details = (f"must be shorter [json-pointer:/blocks/{at}/alt_text]",)
+    less = outgoing.degrade(refusal)
     assert less is not None
-    assert less.lacks == {MessagePart.PICTURE if index_of == "image" else MessagePart.BUTTONS}
+    assert less.dropped_parts == {MessagePart.PICTURE if index_of == "image" else MessagePart.BUTTONS}
 
 
 def test_a_channel_that_keeps_posting_to_some_is_a_channels_problem() -> None:
     outgoing = OutgoingMessage(
-        whole=alert_card.alert_card(EVENT, ChannelView(root=True, mention=(EVERYONE, ALICE)))
+        original=alert_card.alert_card(EVENT, ChannelView(is_root=True, mentions=(EVERYONE, ALICE)))
     )
     order = []
-    while (less := outgoing.after(failure_from_code("restricted_action", None))) is not None:
+    while (less := outgoing.degrade(failure_from_code("restricted_action", None))) is not None:
         order.append(less.dropped[-1].part)
         outgoing = less
     assert order == list(MENTION_PARTS), "the mention may be to blame, nothing else"
@@ -203,13 +205,13 @@ def test_a_channel_that_keeps_posting_to_some_is_a_channels_problem() -> None:
     ids=str,
 )
 def test_what_is_about_something_else_drops_nothing(blameless: SlackFailure) -> None:
-    view = ChannelView(root=True, picture=ImageRef(alt_text="Sky map", file_id="F0123456789"))
+    view = ChannelView(is_root=True, image=ImageRef(alt_text="Sky map", file_id="F0123456789"))
     whole = OutgoingMessage(
-        whole=alert_card.alert_card(EVENT, view),
+        original=alert_card.alert_card(EVENT, view),
         thread_ts="1.000001",
-        metadata=DeliveryMetadata(delivery_id=1).metadata,
+        metadata=DeliveryMetadata(delivery_id=1).slack_metadata,
     )
-    assert whole.after(blameless) is None
+    assert whole.degrade(blameless) is None
 
 
 @given(unlisted)
@@ -238,8 +240,8 @@ def test_error_codes_map_to_failures(word: str, kind: type[SlackFailure]) -> Non
 
 def test_words_alone_say_what_the_blocks_said() -> None:
     outgoing = OutgoingMessage(
-        whole=alert_card.alert_card(EVENT, ChannelView(root=True, mention=(EVERYONE,)))
+        original=alert_card.alert_card(EVENT, ChannelView(is_root=True, mentions=(EVERYONE,)))
     )
-    bare = outgoing.dropping(MessagePart.BLOCKS, "why").message
+    bare = outgoing.drop(MessagePart.BLOCKS, "why").message
     assert bare.blocks == () and REAL in bare.text and bare.text.count(EVERYONE) == 1
     assert "I'm observing" not in bare.text

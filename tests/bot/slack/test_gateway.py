@@ -43,7 +43,7 @@ async def test_start_warns_of_no_environment_token(
             await bot.ready.wait()
         channel = local_slack.add_channel("gw")
         done = await local_slack.command("/gwevent", "status", channel=channel)
-        await done.answer(PATIENCE_S)
+        await done.wait_for_answer(PATIENCE_S)
         stop.set()
         await running
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []

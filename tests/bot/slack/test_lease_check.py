@@ -28,8 +28,8 @@ class Lease:
     def __init__(self, office: DeliveryHarness, times: int) -> None:
         self.left = times
         self.looks = 0
-        self._real = office.factory.shares.still_ours
-        office.factory.shares.still_ours = self  # type: ignore[method-assign]
+        self._real = office.factory.leases.is_claim_valid
+        office.factory.leases.is_claim_valid = self  # type: ignore[method-assign]
 
     def __call__(self, claimed_by: str) -> bool:
         self.looks += 1
@@ -41,16 +41,16 @@ class Lease:
 async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(
     office: DeliveryHarness, times: int
 ) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     lease = Lease(office, times)
-    await office.receive(FIRST)
-    await office.failed("its worker was taken for dead")
+    await office.record_notices(FIRST)
+    await office.wait_for_retry("its worker was taken for dead")
     assert lease.looks > times and office.texts(channel) == []
     assert office.calls("chat.postMessage") == [], "Slack heard of no request"
     (root,) = await office.rows(kind=DeliveryKind.ROOT.value)
     assert not root.doubtful, "it is known that nothing was sent"
     lease.left = 1_000_000
-    await office.done()
+    await office.wait_until_delivered()
     assert len(office.texts(channel)) == 1
 
 
@@ -58,24 +58,24 @@ async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(
 async def test_a_lease_that_ends_before_the_last_byte_edits_nothing(
     office: DeliveryHarness, times: int
 ) -> None:
-    (channel,) = await office.subscribed()
-    await office.receive(FIRST)
-    await office.done()
+    (channel,) = await office.create_subscribed_channels()
+    await office.record_notices(FIRST)
+    await office.wait_until_delivered()
     edited = len(office.calls("chat.update"))
     lease = Lease(office, 3 + times)  # the reply goes first: a look, headers, body
-    await office.receive(SECOND)
-    await office.failed("its worker was taken for dead")
+    await office.record_notices(SECOND)
+    await office.wait_for_retry("its worker was taken for dead")
     assert len(office.calls("chat.update")) == edited
     lease.left = 1_000_000
-    await office.done()
+    await office.wait_until_delivered()
     assert len(office.texts(channel)) == 2
 
 
 @pytest.mark.backends("postgresql")
 async def test_a_worker_that_slept_through_its_lease_posts_nothing(office: DeliveryHarness) -> None:
     """Between the claim and the request the process is paused; another worker may have posted meanwhile."""
-    (channel,) = await office.subscribed()
-    shares, render, slept = office.factory.shares, office.worker._render, 0
+    (channel,) = await office.create_subscribed_channels()
+    shares, render, slept = office.factory.leases, office.worker._render, 0
     count = shares._elapsed
     began: list[str] = []
 
@@ -89,10 +89,10 @@ async def test_a_worker_that_slept_through_its_lease_posts_nothing(office: Deliv
         return words
 
     office.worker._render = sleepily
-    await office.receive(FIRST)
-    await office.failed("its worker was taken for dead")
+    await office.record_notices(FIRST)
+    await office.wait_for_retry("its worker was taken for dead")
     assert office.calls("chat.postMessage") == []
-    await office.done()
+    await office.wait_until_delivered()
     assert len(office.texts(channel)) == 1 and len(began) >= 2
 
 
@@ -100,8 +100,8 @@ async def test_a_worker_that_slept_through_its_lease_posts_nothing(office: Deliv
 async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_before(
     office: DeliveryHarness,
 ) -> None:
-    (channel,) = await office.subscribed()
-    shares, render = office.factory.shares, office.worker._render
+    (channel,) = await office.create_subscribed_channels()
+    shares, render = office.factory.leases, office.worker._render
     names: list[str] = []
 
     async def lapsing(delivery):  # type: ignore[no-untyped-def]
@@ -110,20 +110,20 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
             names.append(delivery.claimed_by)
             await shares.release_all()
             await shares.heartbeat({office.local_slack.team_id})
-            assert shares.alive and shares.worker_id != delivery.claimed_by
+            assert shares.is_alive and shares.worker_id != delivery.claimed_by
         else:
             names.append(delivery.claimed_by)
         return words
 
     office.worker._render = lapsing
-    await office.receive(FIRST)
-    await office.done()
+    await office.record_notices(FIRST)
+    await office.wait_until_delivered()
     assert names[0] != names[1] and len(office.calls("chat.postMessage")) == 1
     assert len(office.texts(channel)) == 1
 
 
 async def test_settling_waits_for_the_store_however_often_it_fails(office: DeliveryHarness) -> None:
-    (channel,) = await office.subscribed()
+    (channel,) = await office.create_subscribed_channels()
     settle, failures = office.factory.outbox.record_outcomes, 3
 
     async def failing(*args, **options):  # type: ignore[no-untyped-def]
@@ -134,12 +134,12 @@ async def test_settling_waits_for_the_store_however_often_it_fails(office: Deliv
         await settle(*args, **options)
 
     office.factory.outbox.record_outcomes = failing  # type: ignore[method-assign]
-    await office.receive(FIRST)
-    await office.done()
+    await office.record_notices(FIRST)
+    await office.wait_until_delivered()
     assert failures < 0 and await office.state(DeliveryKind.ROOT) == ["sent"]
     assert len(office.calls("chat.postMessage")) == 1, "what stands isn't posted again"
-    office.forward(seconds=timedelta(minutes=1).total_seconds())
-    await office.idle()
+    office.advance(seconds=timedelta(minutes=1).total_seconds())
+    await office.run_rounds()
     assert len(office.texts(channel)) == 1
 
 
@@ -148,11 +148,11 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
 ) -> None:
     """It was drawn before a pause; whoever has the workspace now uploads its own."""
     office = still_office
-    shares = office.factory.shares
+    shares = office.factory.leases
     await shares.heartbeat({office.local_slack.team_id})
-    await office.subscribed()
+    await office.create_subscribed_channels()
     notice = decoded_notice()
-    await office.factory.store.record(notice, b"bytes", "hopskotch:1", NOW, planner())
+    await office.factory.notices.record(notice, b"bytes", "hopskotch:1", NOW, planner())
     async with office.factory.database.exclusive_transaction() as connection:
         await _enqueue_images(connection, {office.local_slack.team_id}, notice.superevent_id, 1, NOW)
     drawn = 0
@@ -168,8 +168,8 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
     monkeypatch.setattr("bot.delivery.image_worker.HEARTBEAT_INTERVAL_S", 0.05)
     clients = {office.local_slack.team_id: office.client}
     worker = Drawn(
-        office.factory.store,
-        office.factory.pictures,
+        office.factory.notices,
+        office.factory.images,
         clients,
         ImageProcess(),
         office.clock,
@@ -181,14 +181,14 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
     async def often() -> bool:
         return drawn >= 2
 
-    await office.until(often)
+    await office.wait_until(often)
     assert not [call for call in office.local_slack.calls if call.method.startswith("files.")]
     held = True
 
     async def uploaded() -> bool:
         return bool(office.calls("files.completeUploadExternal"))
 
-    await office.until(uploaded)
+    await office.wait_until(uploaded)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await worker.close()

@@ -141,14 +141,14 @@ async def test_who_asks_too_often_is_told_so_and_others_are_answered(
         assert MOCK in words(answer)
         assert "more than 1 questions" in words(await typed(local_slack, channel, "help"))
         pressed = await local_slack.press(channel, answer["ts"], SHARE_ACTION)
-        assert pressed.ok and "more than 1 questions" in words(await pressed.answer(PATIENT))
+        assert pressed.ok and "more than 1 questions" in words(await pressed.wait_for_answer(PATIENT))
         seen = len(local_slack.ephemerals(channel))
         await local_slack.say("@gwevent help", channel)
         await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) > seen, PATIENT)
         assert "more than 1 questions" in words(local_slack.ephemerals(channel)[-1])
         assert [m["text"] for m in local_slack.messages(channel)] == ["<@U0BOT0001> help"]
         done = await local_slack.command("/gwevent", "help", channel=channel, user=local_slack.colleague)
-        assert "latest" in words(await done.answer(PATIENT))
+        assert "latest" in words(await done.wait_for_answer(PATIENT))
 
 
 async def subscriptions(factory: Factory, local_slack: LocalSlack, channel: str) -> int:
@@ -166,7 +166,7 @@ async def test_members_alone_may_subscribe_where_that_is_set(
         # Slack lets nobody type where they are no member, so this one left meanwhile.
         asker = CommandContext(local_slack.team_id, channel, local_slack.user)
         for question in ("subscribe CBC", "Unsub", "edit 1", "pause", "site add X"):
-            assert "Only members" in (await bot.answers.dispatch(question, asker)).text
+            assert "Only members" in (await bot.command_router.dispatch(question, asker)).text
         assert await subscriptions(factory, local_slack, channel) == 0
         local_slack.workspace.channels[channel].members.add(local_slack.user)
         assert "no subscription" in words(await typed(local_slack, channel, "subscriptions"))

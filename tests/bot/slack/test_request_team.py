@@ -151,7 +151,7 @@ async def test_a_guest_mentions_and_subscribes(
             await asyncio.sleep(0.02)
     assert await stored_teams(factory) == {local_slack.team_id}
     await record_notices(factory, decoded_notice())
-    bot.worker.wake()
+    bot.delivery_worker.wake()
     await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 3, PATIENCE_S)
     root = local_slack.messages(channel)[-1]
     await local_slack.press(channel, root["ts"], TOGGLE_OBSERVER_ACTION, user=guest)
@@ -217,7 +217,7 @@ async def test_a_guests_command_is_taken_where_the_channel_is_ours(
     """Slack names the typist's workspace alone, so it is asked whether the channel is in reach."""
     channel, guest = shared
     done = await local_slack.command("/gwevent", "subscribe CBC", channel=channel, user=guest)
-    assert "Done" in (await done.answer(PATIENCE_S))["text"]
+    assert "Done" in (await done.wait_for_answer(PATIENCE_S))["text"]
     assert await stored_teams(factory) == {local_slack.team_id}
 
 
@@ -228,7 +228,7 @@ async def test_a_guests_command_elsewhere_is_refused_with_a_sentence(
     channel, guest = shared
     local_slack.fail("conversations.info", error=fault, times=None)
     done = await local_slack.command("/gwevent", "subscribe CBC", channel=channel, user=guest)
-    said = (await done.answer(PATIENCE_S))["text"]
+    said = (await done.wait_for_answer(PATIENCE_S))["text"]
     assert "isn't installed in the workspace" in said and "mention @gwevent" in said
     assert await stored_teams(factory) == set() and local_slack.messages(channel) == []
 
@@ -238,7 +238,7 @@ async def test_an_admin_of_another_workspace_is_none_here(bot: Application, loca
     guest = local_slack.share(local_slack.add_channel("shared"))
     for user in (guest, local_slack.user):
         local_slack.workspace.users[user].is_admin = True
-    client = bot.worker._clients[TEAM]
+    client = bot.delivery_worker._clients[TEAM]
     assert await client.is_admin(local_slack.user, TEAM)
     assert not await client.is_admin(guest, TEAM)
 
@@ -263,9 +263,9 @@ async def test_orphaned_channels_are_repatriated(
     async with asyncio.timeout(PATIENCE_S):
         while not await factory.subscriptions.for_channel(TEAM, channel):
             await asyncio.sleep(0.02)
-    assert await factory.channel_moves.elsewhere({TEAM}) == [(THEIRS, nowhere)]
+    assert await factory.channel_moves.list_foreign_channels({TEAM}) == [(THEIRS, nowhere)]
     await record_notices(factory, decoded_notice(), now=NOW)
-    bot.worker.wake()
+    bot.delivery_worker.wake()
     await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 1, PATIENCE_S)
 
 
@@ -278,14 +278,14 @@ async def test_a_channel_that_gets_another_id_goes_on(
     channel = local_slack.add_channel("gw")
     await subscribe(factory, "CBC", channel)
     await record_notices(factory, decoded_notice())
-    bot.worker.wake()
+    bot.delivery_worker.wake()
     await local_slack.wait_for(lambda: local_slack.messages(channel), PATIENCE_S)
     new = local_slack.convert(channel)
     async with asyncio.timeout(PATIENCE_S):
         while not await factory.subscriptions.for_channel(TEAM, new):
             await asyncio.sleep(0.02)
     await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=5, far=1e-12))
-    bot.worker.wake()
+    bot.delivery_worker.wake()
     await local_slack.wait_for(lambda: len(local_slack.messages(new)) == 2, PATIENCE_S)
     root, reply = local_slack.messages(new)
     assert reply["thread_ts"] == root["ts"], "in the thread that was there before"
@@ -301,12 +301,12 @@ async def test_a_missed_change_is_seen_and_made_good_later(
     new = local_slack.convert(channel)
     local_slack.events.subscribed.add("channel_id_changed")
     await record_notices(factory, decoded_notice())
-    bot.worker.wake()
+    bot.delivery_worker.wake()
     async with asyncio.timeout(PATIENCE_S):
-        while not await factory.channel_moves.out_of_reach():
+        while not await factory.channel_moves.list_unreachable_channels():
             await asyncio.sleep(0.02)
     said = {"type": "channel_id_changed", "old_channel_id": channel, "new_channel_id": new}
     for _ in range(2):
         local_slack.events.emit(local_slack.workspace, said)
     await local_slack.wait_for(lambda: len(local_slack.messages(new)) == 1, PATIENCE_S)
-    assert await factory.channel_moves.out_of_reach() == []
+    assert await factory.channel_moves.list_unreachable_channels() == []

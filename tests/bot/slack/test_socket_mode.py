@@ -36,7 +36,7 @@ async def create_supervisor(
         )
         return handlers[-1]
 
-    link = SocketModeSupervisor(make, look_every_s=0.05, stale_after_s=1.5, rebuild_after_s=0.3)
+    link = SocketModeSupervisor(make, check_interval_s=0.05, stale_after_s=1.5, rebuild_after_s=0.3)
     connected = asyncio.Event()
     running = asyncio.create_task(link.run(connected.set))
     async with asyncio.timeout(PATIENCE_S):
@@ -51,7 +51,7 @@ async def test_a_connection_that_only_seems_to_stand_is_built_anew(
     local_slack: LocalSlack, made: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
 ) -> None:
     link, handlers = made
-    assert link.state.connected and link.rebuilt == 0
+    assert link.state.connected and link.rebuild_count == 0
     client = handlers[0].client
     # The task that pings and looks is gone, and the word that all is well stays.
     assert client.current_session_monitor is not None
@@ -61,7 +61,7 @@ async def test_a_connection_that_only_seems_to_stand_is_built_anew(
     assert link.state.detail == "pings aren't answered"
     assert await client.is_connected()
     await until(link, connected=True)
-    assert link.rebuilt >= 1 and len(handlers) == link.rebuilt + 1
+    assert link.rebuild_count >= 1 and len(handlers) == link.rebuild_count + 1
     assert client.closed and client.aiohttp_client_session.closed
     await local_slack.wait_for(lambda: local_slack.sockets.count == 1, PATIENCE_S)
 

@@ -68,7 +68,7 @@ def test_keys_are_made_and_changed_on_the_command_line(
         return await factory.installations.save(replace(ONE, token=TokenCipher([old]).encrypt(TOKEN)), NOW)
 
     async def kept(factory: Factory) -> str:
-        (one,) = await factory.installations.all()
+        (one,) = await factory.installations.list_all()
         return one.token
 
     asyncio.run(work(save))

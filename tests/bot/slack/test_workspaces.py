@@ -51,7 +51,7 @@ def settings(slack: LocalSlack, port: int, **changed: Any) -> Settings:
         {
             "slack_client_id": slack.oauth.client_id,
             "slack_client_secret": slack.oauth.client_secret,
-            "slack_signing_secret": slack.outgoing.signing_secret,
+            "slack_signing_secret": slack.delivery.signing_secret,
             "slack_api_url": slack.api_url,
             "secret_keys": generate_key(),
             "public_url": f"http://127.0.0.1:{port}",
@@ -69,7 +69,7 @@ async def bot(
     # As where gwevent runs: Bolt reads these by itself, and must not put a store of its own in place of ours.
     monkeypatch.setenv("SLACK_CLIENT_ID", slack.oauth.client_id)
     monkeypatch.setenv("SLACK_CLIENT_SECRET", slack.oauth.client_secret)
-    monkeypatch.setenv("SLACK_SIGNING_SECRET", slack.outgoing.signing_secret)
+    monkeypatch.setenv("SLACK_SIGNING_SECRET", slack.delivery.signing_secret)
     made_bot = Application(settings(slack, unused_tcp_port), factory, [IdleSource()], clock)
     stop = asyncio.Event()
     running = asyncio.create_task(made_bot.run(stop))
@@ -102,7 +102,7 @@ async def browse(bot: Application, team: str, *, cookie: bool = True) -> tuple[i
 async def installed(bot: Application, slack: LocalSlack, team: str) -> None:
     status, page = await browse(bot, team)
     assert (status, "is installed" in page) == (200, True)
-    await slack.wait_for(lambda: team in bot.worker._clients, PATIENCE_S)
+    await slack.wait_for(lambda: team in bot.delivery_worker._clients, PATIENCE_S)
 
 
 async def test_two_workspaces_come_and_one_goes(
@@ -113,15 +113,15 @@ async def test_two_workspaces_come_and_one_goes(
         await installed(bot, slack, team)
         workspace = slack.workspaces[team]
         person = workspace.people()[0]
-        await slack.wait_for(lambda: workspace.direct(person.id).messages, PATIENCE_S)  # noqa: B023
-        (welcome,) = workspace.direct(person.id).messages.values()
+        await slack.wait_for(lambda: workspace.open_direct(person.id).messages, PATIENCE_S)  # noqa: B023
+        (welcome,) = workspace.open_direct(person.id).messages.values()
         assert "/gwevent subscribe CBC" in welcome.text
     channels = {team: slack.add_channel("gw", team=team) for team in teams}
     for channel in channels.values():
         asked = await slack.command("/gwevent", "subscribe CBC", channel=channel)
-        assert "Done" in (await asked.answer(PATIENCE_S))["text"]
+        assert "Done" in (await asked.wait_for_answer(PATIENCE_S))["text"]
     await record_notices(factory, decoded_notice())
-    bot.worker.wake()
+    bot.delivery_worker.wake()
     for team, channel in channels.items():
         await slack.wait_for(lambda: len(slack.messages(channel)) == 2, PATIENCE_S)  # noqa: B023
         posts = [call for call in slack.calls if call.method == "chat.postMessage" and call.team == team]
@@ -135,14 +135,14 @@ async def test_two_workspaces_come_and_one_goes(
 
     gone, stays = teams
     slack.uninstall(team=gone)
-    await slack.wait_for(lambda: gone not in bot.worker._clients, PATIENCE_S)
+    await slack.wait_for(lambda: gone not in bot.delivery_worker._clients, PATIENCE_S)
     async with factory.database.read_transaction() as connection:
         for table in workspace_tables():
             if "team_id" in table.c:
                 left = select(func.count()).select_from(table).where(table.c.team_id == gone)
                 assert (await connection.execute(left)).scalar_one() == 0, table.name
     await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=5, far=1e-12))
-    bot.worker.wake()
+    bot.delivery_worker.wake()
     await slack.wait_for(lambda: len(slack.messages(channels[stays])) == 3, PATIENCE_S)
     assert len(slack.messages(channels[gone])) == 2
 
@@ -157,7 +157,7 @@ async def test_only_the_browser_that_began_may_end(
 ) -> None:
     status, page = await browse(bot, slack.team_id, cookie=False)
     assert status == 400 and "not installed" in page
-    assert await factory.installations.all() == []
+    assert await factory.installations.list_all() == []
 
 
 async def test_unsigned_and_foreign_requests_change_nothing(bot: Application, slack: LocalSlack) -> None:
@@ -178,7 +178,7 @@ async def test_unsigned_and_foreign_requests_change_nothing(bot: Application, sl
     stranger = slack.workspaces[other]
     slack.install(stranger, ["commands"])
     done = await slack.command("/gwevent", "latest", channel=slack.add_channel("gw", team=other))
-    said = await done.answer(PATIENCE_S)
+    said = await done.wait_for_answer(PATIENCE_S)
     assert "/slack/install installs it." in said["text"], "an unknown workspace is told so"
 
 
@@ -206,7 +206,7 @@ async def test_a_failed_installation_shows_a_sentence(
     monkeypatch.setattr(slack._web_api, "_exchange", lambda *asked: exchange(*asked) | told)
     status, page = await browse(bot, slack.team_id)
     assert status >= 400 and "not installed" in page and said in page
-    assert await factory.installations.all() == []
+    assert await factory.installations.list_all() == []
 
 
 async def test_an_installation_to_which_slack_says_nothing(
@@ -215,14 +215,14 @@ async def test_an_installation_to_which_slack_says_nothing(
     slack.fail("oauth.v2.access", drop="before")
     status, page = await browse(bot, slack.team_id)
     assert (status, page) == (502, "Slack didn't answer; begin again.")
-    assert await factory.installations.all() == []
+    assert await factory.installations.list_all() == []
 
 
 async def test_who_leaves_is_forgotten_once_the_store_answers(
     bot: Application, slack: LocalSlack, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await installed(bot, slack, slack.team_id)
-    forget, asked = factory.installations.forget, []
+    forget, asked = factory.installations.delete_workspace, []
 
     async def locked_at_first(team_id: str, at: datetime | None = None) -> bool:
         asked.append(team_id)
@@ -233,7 +233,7 @@ async def test_who_leaves_is_forgotten_once_the_store_answers(
     monkeypatch.setattr(factory.installations, "forget", locked_at_first)
     slack.uninstall(team=slack.team_id)
     async with asyncio.timeout(PATIENCE_S):
-        while await factory.installations.all():
+        while await factory.installations.list_all():
             await asyncio.sleep(0.05)
     assert asked == [slack.team_id] * 2
 
@@ -251,10 +251,10 @@ async def test_concurrent_syncs_keep_the_newest_installations(
             slack.api_url,
             session,
             lambda: None,
-            called=lambda *_: None,
+            on_call=lambda *_: None,
         )
         one = replace(ONE, token=TokenCipher(keys).encrypt("xoxb-1"))
-        everything = factory.installations.all
+        everything = factory.installations.list_all
 
         async def slowly() -> list[InstalledWorkspace]:
             found = await everything()
@@ -297,7 +297,7 @@ async def test_a_guest_belongs_to_the_channels_installation(
         while not await factory.subscriptions.for_channel(ours, channel):
             await asyncio.sleep(0.02)
     await record_notices(factory, decoded_notice())
-    bot.worker.wake()
+    bot.delivery_worker.wake()
     await slack.wait_for(lambda: len(slack.messages(channel)) == 3, PATIENCE_S)
     root = slack.messages(channel)[-1]
     await slack.press(channel, root["ts"], TOGGLE_OBSERVER_ACTION, user=guest)
@@ -311,11 +311,11 @@ async def test_a_guest_belongs_to_the_channels_installation(
     await slack.wait_for(lambda: len(slack.messages(channel)) == 5, PATIENCE_S)
     slack.open_home(guest)
     await slack.wait_for(lambda: slack.home(guest), PATIENCE_S)
-    assert await factory.channel_moves.elsewhere({ours}) == []
+    assert await factory.channel_moves.list_foreign_channels({ours}) == []
     if whose == "no installation":
         # Of them nothing was heard before that would tell whose channel it is.
         silent = slack.share(channel, team="T0NONE", name="silent")
         asked = await slack.command("/gwevent", "subscribe Burst", channel=channel, user=silent)
-        said = (await asked.answer(PATIENCE_S))["text"]
+        said = (await asked.wait_for_answer(PATIENCE_S))["text"]
         assert "/slack/install installs it" in said and "mention @gwevent" in said
         assert len(await factory.subscriptions.for_channel(ours, channel)) == 1

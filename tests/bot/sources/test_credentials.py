@@ -122,7 +122,7 @@ def test_reads_a_url() -> None:
         "kafka.scimma.org",
         9093,
     )
-    assert url.anonymous == "kafka://kafka.scimma.org:9093/a,b"
+    assert url.without_username == "kafka://kafka.scimma.org:9093/a,b"
     assert KafkaUrl.parse(URL).port == 9092
     assert KafkaUrl.parse("kafka://[::1]:9093/a").host == "::1"
 

@@ -10,7 +10,7 @@ def test_logs_each_kind_of_error_once_in_a_while_and_counts_the_rest() -> None:
     now = [0.0]
     log = ThrottledErrorLog(
         structlog.wrap_logger(None, processors=[capture], wrapper_class=structlog.BoundLogger),
-        every=60.0,
+        interval_s=60.0,
         clock=lambda: now[0],
     )
     for _ in range(1000):

@@ -20,7 +20,7 @@ from tests.support.tls_proxy import SaslProxy, listen_on_loopback
 
 NOTICES, CIRCULARS = "igwn.gwalert", "gcn.circulars"
 TOPICS = (NOTICES, CIRCULARS, HEARTBEAT_TOPIC)
-QUICK = GcnTiming(first_retry=0.05, longest_retry=0.2, look_every=0.1, look_timeout=1.0)
+QUICK = GcnTiming(first_backoff_s=0.05, max_backoff_s=0.2, watermark_interval_s=0.1, query_timeout_s=1.0)
 PATIENT = 60.0
 
 
@@ -133,10 +133,10 @@ async def test_a_broker_that_comes_back_is_read_on(broker: EmbeddedBroker) -> No
 
 async def test_a_heartbeat_that_stops_opens_the_connection_anew(broker: EmbeddedBroker) -> None:
     publish(broker, HEARTBEAT_TOPIC, b"{}")
-    timing = GcnTiming(first_retry=0.05, longest_retry=0.2, silent_after=2.0)
+    timing = GcnTiming(first_backoff_s=0.05, max_backoff_s=0.2, heartbeat_timeout_s=2.0)
     async with reading(broker, timing=timing) as (source, payloads):
         waiting = asyncio.create_task(take(payloads, 1))
-        await until(lambda: source._reconnecting.failures >= 1)
+        await until(lambda: source._reconnect_loop.failures >= 1)
         publish(broker, NOTICES, b"one")
         assert [payload.body for payload in await waiting] == [b"one"]
 
@@ -200,7 +200,7 @@ def test_the_credential_goes_where_gcn_gives_tokens() -> None:
 def test_what_doctor_finds(broker: EmbeddedBroker) -> None:
     assert check_gcn(GcnAccess(broker=broker.address), TOPICS, 30.0).level is Level.OK
     odd = check_gcn(GcnAccess(broker=broker.address), ("gcn.typo",), 30.0)
-    assert (odd.level, "gcn.typo" in odd.found) == (Level.WARN, True)
+    assert (odd.level, "gcn.typo" in odd.result) == (Level.WARN, True)
     broker.set_down()
     assert check_gcn(GcnAccess(broker=broker.address), TOPICS, 1.0).level is Level.FAIL
     assert check_gcn(GcnAccess(), TOPICS, 1.0).level is Level.FAIL

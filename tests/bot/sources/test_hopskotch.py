@@ -16,7 +16,7 @@ from bot.sources import Origin, Payload, SourceConfigError
 from bot.sources.hopskotch import HopskotchSource, HopskotchTiming
 
 TOPIC = "igwn.gwalert"
-QUICK = HopskotchTiming(first_retry=0.05, longest_retry=0.2, look_every=0.1)
+QUICK = HopskotchTiming(first_backoff_s=0.05, max_backoff_s=0.2, watermark_interval_s=0.1)
 PATIENT = 60.0
 """A wait that fails the test instead of hanging it; nothing measures it."""
 
@@ -32,7 +32,7 @@ def broker() -> Iterator[EmbeddedBroker]:
 async def reading(
     url: str, *, timing: HopskotchTiming = QUICK, hand_over: int = 2
 ) -> AsyncIterator[tuple[HopskotchSource, AsyncIterator[Payload]]]:
-    source = HopskotchSource(url, "gwevent", False, timing=timing, hand_over=hand_over)
+    source = HopskotchSource(url, "gwevent", False, timing=timing, queue_size=hand_over)
     payloads = source.payloads()
     try:
         yield source, payloads
@@ -154,7 +154,7 @@ async def test_hands_over_no_more_than_the_pipeline_takes(broker: EmbeddedBroker
     async with reading(broker.url(TOPIC), hand_over=2) as (source, payloads):
         (first,) = await take(payloads, 1)
         # One taken, two handed over, one in the reader's hand; what isn't acknowledged is still to come.
-        await until(lambda: source._over.waiting == 2 and source.status().lag == 10)
+        await until(lambda: source._bridge.queued == 2 and source.status().lag == 10)
         await source.acknowledge(first)
         await until(lambda: source.status().lag == 9)
         rest = await take(payloads, 9)
@@ -168,7 +168,9 @@ async def test_hands_over_no_more_than_the_pipeline_takes(broker: EmbeddedBroker
 async def test_waits_for_a_broker_that_is_down_at_the_start(broker: EmbeddedBroker) -> None:
     publish(broker.url(TOPIC), b"hello")
     broker.set_down()
-    async with reading(broker.url(TOPIC), timing=HopskotchTiming(first_retry=0.05, look_timeout=0.2)) as (
+    async with reading(
+        broker.url(TOPIC), timing=HopskotchTiming(first_backoff_s=0.05, query_timeout_s=0.2)
+    ) as (
         source,
         payloads,
     ):
@@ -188,7 +190,9 @@ async def test_waits_for_a_broker_that_is_down_at_the_start(broker: EmbeddedBrok
 async def test_comes_back_after_the_broker_was_away(broker: EmbeddedBroker) -> None:
     url = broker.url(TOPIC)
     publish(url, b"before")
-    async with reading(url, timing=HopskotchTiming(first_retry=0.05, look_every=0.1, look_timeout=0.2)) as (
+    async with reading(
+        url, timing=HopskotchTiming(first_backoff_s=0.05, watermark_interval_s=0.1, query_timeout_s=0.2)
+    ) as (
         source,
         payloads,
     ):
@@ -268,7 +272,7 @@ class Deaf:
 
 
 async def test_opens_anew_a_reader_that_fell_silent(broker: EmbeddedBroker) -> None:
-    timing = HopskotchTiming(first_retry=0.05, look_every=0.1, stuck_after=0.5)
+    timing = HopskotchTiming(first_backoff_s=0.05, watermark_interval_s=0.1, stuck_timeout_s=0.5)
     async with reading(broker.url(TOPIC), timing=timing) as (source, payloads):
         publish(broker.url(TOPIC), b"first")
         (first,) = await take(payloads, 1)

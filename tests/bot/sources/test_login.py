@@ -61,7 +61,7 @@ async def test_says_that_the_credential_is_refused(
 ) -> None:
     write(auth_file, "wrong", certificate)
     source = HopskotchSource(
-        secured, "jane-gwevent", True, timing=HopskotchTiming(look_every=0.1, look_timeout=0.5)
+        secured, "jane-gwevent", True, timing=HopskotchTiming(watermark_interval_s=0.1, query_timeout_s=0.5)
     )
     waiting = asyncio.ensure_future(anext(source.payloads()))
     async with asyncio.timeout(60):
@@ -80,4 +80,4 @@ def test_the_doctor_knows_a_good_credential_from_a_refused_one(
     assert {finding.level for finding in check_kafka(secured, "hop", None)} == {Level.OK}
     write(auth_file, "wrong", certificate)
     last = check_kafka(secured, "hop", None)[-1]
-    assert (last.name, last.level) == ("login", Level.FAIL) and "refuses the credential" in last.found
+    assert (last.name, last.level) == ("login", Level.FAIL) and "refuses the credential" in last.result

@@ -48,7 +48,13 @@ def test_offset_committer_restarts_after_an_unexpected_error(monkeypatch: pytest
     Broker.ends, Broker.committed_offsets = list(ENDS), []
     failed: list[KafkaException] = []
     one = OffsetCommitter(
-        {}, ("x",), look_every=0.1, timeout=1.0, saw=print, failed=failed.append, log=structlog.get_logger()
+        {},
+        ("x",),
+        watermark_interval_s=0.1,
+        timeout_s=1.0,
+        on_watermarks=print,
+        on_error=failed.append,
+        log=structlog.get_logger(),
     )
     one.start()
     one.commit(("x", 0), 7)

@@ -7,7 +7,7 @@ from bot.sources.offset_tracker import MessageOffset, OffsetTracker
 def test_a_payload_that_is_open_holds_back_those_after_it() -> None:
     offsets = OffsetTracker()
     for offset in (3, 4, 7):
-        offsets.delivered(MessageOffset("t", 0, offset))
+        offsets.record_delivery(MessageOffset("t", 0, offset))
     assert offsets.acknowledge(MessageOffset("t", 0, 4)) is None
     assert offsets.acknowledge(MessageOffset("t", 0, 3)) == 5
     assert offsets.acknowledge(MessageOffset("t", 0, 7)) == 8
@@ -16,7 +16,7 @@ def test_a_payload_that_is_open_holds_back_those_after_it() -> None:
 def test_partitions_and_topics_dont_hold_back_each_other() -> None:
     offsets = OffsetTracker()
     for place in (MessageOffset("t", 0, 1), MessageOffset("t", 1, 5), MessageOffset("u", 0, 9)):
-        offsets.delivered(place)
+        offsets.record_delivery(place)
     assert offsets.acknowledge(MessageOffset("t", 1, 5)) == 6
     assert offsets.acknowledge(MessageOffset("u", 0, 9)) == 10
 
@@ -25,7 +25,7 @@ def test_partitions_and_topics_dont_hold_back_each_other() -> None:
 def test_never_commits_past_an_open_payload(order: list[int], finished: int) -> None:
     offsets = OffsetTracker()
     for offset in range(12):
-        offsets.delivered(MessageOffset("t", 0, offset))
+        offsets.record_delivery(MessageOffset("t", 0, offset))
     committed = 0
     for offset in order[:finished]:
         committed = offsets.acknowledge(MessageOffset("t", 0, offset)) or committed

@@ -24,11 +24,11 @@ class Reader:
         self.lost: list[tuple[str, int]] = []
         self.reconnecting = ReconnectLoop(
             self.over,
-            first_retry=0.001,
-            longest_retry=0.004,
-            settled_after=settled_after,
+            first_backoff_s=0.001,
+            max_backoff_s=0.004,
+            stable_after_s=settled_after,
             jitter=lambda: 0.0,
-            lost=lambda reason: self.lost.append((reason, self.reconnecting.failures)),
+            on_disconnect=lambda reason: self.lost.append((reason, self.reconnecting.failures)),
             log=structlog.get_logger(),
         )
 

@@ -51,7 +51,7 @@ async def rows(factory: Factory) -> dict[str, list[tuple[object, ...]]]:
 
 async def goes_on(factory: Factory) -> None:
     """What was known is known: a repeat is one, and news finds the thread."""
-    repeat = await factory.store.record(decoded_notice(), b"bytes", "test:2", NOW, planner())
+    repeat = await factory.notices.record(decoded_notice(), b"bytes", "test:2", NOW, planner())
     assert (repeat.new, repeat.intents) == (False, 0)
     await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=1))
     assert (await factory.outbox.counts()).waiting == 2, "the root that waited, and a reply"
@@ -100,7 +100,7 @@ async def test_postgresql_backup_is_complete(
     factory: Factory, backend: str, database_url: str, postgres: Databases, tmp_path: Path
 ) -> None:
     await something(factory)
-    restored_url = postgres.fresh()
+    restored_url = postgres.create()
     [dump], [restore] = commands("pg_dump"), commands("pg_restore")
     for command, url in ((dump, database_url), (restore, with_driver(restored_url))):
         program = postgres_program(command[0])

@@ -40,7 +40,7 @@ async def test_migrations_make_the_tables_that_the_schema_declares(factory: Fact
 async def test_migrating_twice_changes_nothing(factory: Factory) -> None:
     await record_notices(factory, decoded_notice())
     await factory.database.migrate()
-    assert await factory.store.recent_ids() == [decoded_notice().superevent_id]
+    assert await factory.notices.recent_ids() == [decoded_notice().superevent_id]
 
 
 async def test_a_new_file_in_a_new_folder_is_its_owners_alone(tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ async def test_a_locked_file_is_unavailable_and_then_it_is_not(
     other = sqlite3.connect(database_path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable, match="locked"):
-        await factory.store.record(decoded_notice(), b"bytes", "test:1", NOW, planner())
-    assert await factory.store.superevent(decoded_notice().superevent_id) is None, "reading goes on"
+        await factory.notices.record(decoded_notice(), b"bytes", "test:1", NOW, planner())
+    assert await factory.notices.superevent(decoded_notice().superevent_id) is None, "reading goes on"
     other.execute("ROLLBACK")
     other.close()
     await record_notices(factory, decoded_notice())
@@ -117,10 +117,10 @@ async def test_a_full_disk_is_unavailable_and_then_it_is_not(database_path: Path
     async with database.read_transaction() as connection:
         limit = (await connection.execute(text("PRAGMA page_count"))).scalar_one() + 2
     with pytest.raises(StoreUnavailable, match="full"):
-        await factory.store.record(decoded_notice(), bytes(100_000), "test:1", NOW, planner())
-    assert await factory.store.recent_ids() == [], "nothing half done"
+        await factory.notices.record(decoded_notice(), bytes(100_000), "test:1", NOW, planner())
+    assert await factory.notices.recent_ids() == [], "nothing half done"
     limit = 0
-    recorded = await factory.store.record(decoded_notice(), bytes(100_000), "test:1", NOW, planner())
+    recorded = await factory.notices.record(decoded_notice(), bytes(100_000), "test:1", NOW, planner())
     assert recorded.new
     await database.close()
 
@@ -135,7 +135,7 @@ async def test_a_read_only_database_is_unavailable(database_path: Path) -> None:
         cursor.close()
 
     with pytest.raises(StoreUnavailable, match="readonly"):
-        await Factory(database).store.record(decoded_notice(), b"bytes", "test:1", NOW, planner())
+        await Factory(database).notices.record(decoded_notice(), b"bytes", "test:1", NOW, planner())
     await database.close()
 
 
@@ -208,7 +208,7 @@ async def test_an_exception_undoes_the_transaction(factory: Factory) -> None:
 
 
 async def test_many_processes_migrate_at_once(postgres: Databases) -> None:
-    url = with_driver(postgres.fresh())
+    url = with_driver(postgres.create())
     databases = [Database(url) for _ in range(3)]
     await asyncio.gather(*(database.migrate() for database in databases))
     assert await databases[0].is_current()
@@ -217,9 +217,9 @@ async def test_many_processes_migrate_at_once(postgres: Databases) -> None:
 
 
 async def test_migrations_go_back_and_forth_on_postgresql(postgres: Databases) -> None:
-    database = Database(with_driver(postgres.fresh()))
+    database = Database(with_driver(postgres.create()))
     await database.migrate()
-    await database._migration(lambda config: command.downgrade(config, "base"))
+    await database._run_migration(lambda config: command.downgrade(config, "base"))
     await database.migrate()
     await database.check_migrations()
     await database.close()
@@ -270,12 +270,12 @@ async def test_a_process_that_stands_still_doesnt_hold_up_the_others(
 ) -> None:
     options = "-c idle_in_transaction_session_timeout=100"
     monkeypatch.setitem(rooms_database._POSTGRESQL_CONNECT_ARGS, "options", options)
-    url = with_driver(postgres.emptied(migrated_postgres))
+    url = with_driver(postgres.empty_copy(migrated_postgres))
     frozen, other = Database(url), Factory(Database(url))
     with pytest.raises(StoreUnavailable):
         async with frozen.exclusive_transaction():
             await record_notices(other, decoded_notice())
-    assert await other.store.recent_ids() == [decoded_notice().superevent_id]
+    assert await other.notices.recent_ids() == [decoded_notice().superevent_id]
     for database in (frozen, other.database):
         await database.close()
 

@@ -30,7 +30,7 @@ async def test_documented_sql_erases_person(factory: Factory) -> None:
             assert done.rowcount >= 1
     [here] = await factory.subscriptions.for_channel(TEAM, "C1")
     assert here.created_by != "U1"
-    assert '"U1"' not in dumps(await factory.transfer.export())
+    assert '"U1"' not in dumps(await factory.channel_transfer.export())
     changes, total = await factory.subscriptions.history(TEAM, "C1", 1)
     assert total == 2 and "U1" not in str(changes)
-    assert loads(dumps(await factory.transfer.export()))
+    assert loads(dumps(await factory.channel_transfer.export()))

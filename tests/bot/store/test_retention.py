@@ -24,7 +24,7 @@ LONG_AGO = LATER - timedelta(days=90)
 
 async def deliver(factory: Factory, now: datetime = NOW, *, edits: Outcome | None = None) -> None:
     """Send all that is due; `edits` is what becomes of edits instead."""
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     number = 0
     while claimed := await factory.outbox.claim(now + timedelta(minutes=1), 100):
         outcomes: list[tuple[object, Outcome]] = []
@@ -58,16 +58,16 @@ async def an_old_event(factory: Factory, *, edits: Outcome | None = None) -> Non
 async def test_what_was_said_long_ago_goes_and_its_root_stays(factory: Factory) -> None:
     await an_old_event(factory)
     assert await outbox(factory) == ["edit", "reply", "root"]
-    assert await factory.retention.deliveries(LONG_AGO) == 2
+    assert await factory.retention.purge_deliveries(LONG_AGO) == 2
     assert await outbox(factory) == ["root"]
-    assert await factory.retention.deliveries(LONG_AGO) == 0
+    assert await factory.retention.purge_deliveries(LONG_AGO) == 0
 
 
 async def test_news_of_an_event_whose_deliveries_went_opens_no_second_root_and_mentions_nobody_again(
     factory: Factory,
 ) -> None:
     await an_old_event(factory)
-    await factory.retention.deliveries(LONG_AGO)
+    await factory.retention.purge_deliveries(LONG_AGO)
     await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=100 * 24 * 60), now=LATER)
     assert await outbox(factory) == ["edit", "reply", "root"]
     await deliver(factory, LATER)
@@ -77,9 +77,9 @@ async def test_news_of_an_event_whose_deliveries_went_opens_no_second_root_and_m
 
 async def test_a_repeat_of_what_went_stays_a_repeat(factory: Factory) -> None:
     await an_old_event(factory)
-    await factory.retention.payloads(LONG_AGO)
-    await factory.retention.deliveries(LONG_AGO)
-    again = await factory.store.record(decoded_notice(), b"bytes", "test:2", LATER, planner(LATER))
+    await factory.retention.purge_payloads(LONG_AGO)
+    await factory.retention.purge_deliveries(LONG_AGO)
+    again = await factory.notices.record(decoded_notice(), b"bytes", "test:2", LATER, planner(LATER))
     assert (again.new, again.intents) == (False, 0)
     assert await outbox(factory) == ["root"]
 
@@ -87,19 +87,19 @@ async def test_a_repeat_of_what_went_stays_a_repeat(factory: Factory) -> None:
 async def test_events_that_were_heard_of_since_keep_theirs(factory: Factory) -> None:
     await an_old_event(factory)
     await record_notices(factory, decoded_notice(alert_type="RETRACTION", minutes=60), now=LATER)
-    assert await factory.retention.deliveries(LONG_AGO) == 0
+    assert await factory.retention.purge_deliveries(LONG_AGO) == 0
 
 
 async def test_an_edit_that_was_given_up_waits_for_its_channel_at_any_age(factory: Factory) -> None:
     await an_old_event(factory, edits=DeadLettered(reason="is_archived", channel_problem="is_archived"))
-    assert await factory.retention.deliveries(LONG_AGO) == 1
+    assert await factory.retention.purge_deliveries(LONG_AGO) == 1
     assert await outbox(factory) == ["edit", "root"]
     assert await factory.outbox.requeue_channel(TEAM, "C1", LONG_AGO, LATER) == 1
 
 
 async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(factory: Factory) -> None:
     seen = Incident(kind=IncidentKind.SLACK, detail="Why.", since=NOW)
-    await factory.incidents.record_check([seen], NOW, ops=(TEAM, "C9"))
+    await factory.incidents.record_check([seen], NOW, ops_channel=(TEAM, "C9"))
     others = [
         kind
         for kind in DeliveryKind
@@ -110,10 +110,10 @@ async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(factory
         rows = [delivery_row(TEAM, "C8", kind, 0, NOW) for kind in others]
         await connection.execute(insert(schema.deliveries), rows)
         await connection.execute(update(schema.deliveries).values(state="sent"))
-    assert await factory.retention.deliveries(LONG_AGO) == len(others)
+    assert await factory.retention.purge_deliveries(LONG_AGO) == len(others)
     assert await outbox(factory) == ["trouble"], "who heard of it is told when it is over"
-    await factory.incidents.record_check([], LATER, ops=(TEAM, "C9"))
-    assert await factory.retention.deliveries(LONG_AGO) == 1
+    await factory.incidents.record_check([], LATER, ops_channel=(TEAM, "C9"))
+    assert await factory.retention.purge_deliveries(LONG_AGO) == 1
     assert await outbox(factory) == ["over"]
 
 
@@ -122,15 +122,15 @@ async def test_troubles_go_with_the_last_that_was_said_about_them(factory: Facto
     slack, store = (
         Incident(kind=what, detail="Why.", since=NOW) for what in (IncidentKind.SLACK, IncidentKind.STORE)
     )
-    await factory.incidents.record_check([slack, store], NOW, ops=ops, webhook=True)
+    await factory.incidents.record_check([slack, store], NOW, ops_channel=ops, has_webhook=True)
     await run(factory, "UPDATE deliveries SET state = 'sent'")
     over = NOW + timedelta(minutes=5)
-    await factory.incidents.record_check([store], over, ops=ops, webhook=True)
-    assert await factory.retention.incidents(LONG_AGO) == 0, "what is over is still to be told"
+    await factory.incidents.record_check([store], over, ops_channel=ops, has_webhook=True)
+    assert await factory.retention.purge_incidents(LONG_AGO) == 0, "what is over is still to be told"
     await run(factory, "UPDATE deliveries SET state = 'sent'")
-    await factory.retention.deliveries(LONG_AGO)
-    assert await factory.retention.incidents(NOW) == 0, "it was over later than that"
-    assert await factory.retention.incidents(LONG_AGO) == 1
+    await factory.retention.purge_deliveries(LONG_AGO)
+    assert await factory.retention.purge_incidents(NOW) == 0, "it was over later than that"
+    assert await factory.retention.purge_incidents(LONG_AGO) == 1
     assert [trouble.kind for trouble in await factory.incidents.open_incidents()] == [IncidentKind.STORE]
     async with factory.database.read_transaction() as connection:
         slots = (await connection.execute(text("SELECT slot FROM webhook_calls"))).scalars().all()
@@ -140,24 +140,26 @@ async def test_troubles_go_with_the_last_that_was_said_about_them(factory: Facto
 async def test_pending_deliveries_are_not_purged(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
     await record_notices(factory, [decoded_notice(), decoded_notice(alert_type="INITIAL", minutes=1)])
-    assert await factory.retention.deliveries(LONG_AGO) == 0
+    assert await factory.retention.purge_deliveries(LONG_AGO) == 0
 
 
 async def test_payloads_of_real_events_go_and_what_was_measured_stays(factory: Factory) -> None:
     await record_notices(factory, [decoded_notice(REAL), decoded_notice(MOCK)])
-    assert await factory.retention.payloads(LONG_AGO) == 1
-    assert await factory.store.payload(decoded_notice(REAL).key) is None
-    assert await factory.store.payload(decoded_notice(MOCK).key) is not None, "mocks have a term of their own"
-    assert await factory.store.superevent(REAL) is not None
-    assert await factory.retention.payloads(LONG_AGO) == 0
+    assert await factory.retention.purge_payloads(LONG_AGO) == 1
+    assert await factory.notices.payload(decoded_notice(REAL).key) is None
+    assert await factory.notices.payload(decoded_notice(MOCK).key) is not None, (
+        "mocks have a term of their own"
+    )
+    assert await factory.notices.superevent(REAL) is not None
+    assert await factory.retention.purge_payloads(LONG_AGO) == 0
 
 
 async def test_quarantine_goes_with_what_wasnt_posted_about_it(factory: Factory) -> None:
     for when, body in ((NOW, b"old"), (LATER, b"new")):
-        assert await factory.store.quarantine(body, "test:1", "Why.", None, when, None, (TEAM, "C9"))
-    assert await factory.retention.quarantine(LONG_AGO) == 1
+        assert await factory.notices.quarantine(body, "test:1", "Why.", None, when, None, (TEAM, "C9"))
+    assert await factory.retention.purge_quarantine(LONG_AGO) == 1
     assert await outbox(factory) == ["ops"]
-    left = await factory.store.next_quarantined()
+    left = await factory.notices.next_quarantined()
     assert left is not None and left.body == b"new"
 
 
@@ -171,4 +173,4 @@ async def test_by_default_payloads_are_kept_and_the_rest_for_a_quarter(
     assert await factory.retention.purge(keep, NOW + timedelta(days=89)) == NOTHING_PURGED
     removed = await factory.retention.purge(keep, NOW + timedelta(days=91))
     assert removed == PurgeResult(payloads=0, deliveries=2, quarantined=0, incidents=0)
-    assert await factory.store.payload(decoded_notice().key) is not None
+    assert await factory.notices.payload(decoded_notice().key) is not None

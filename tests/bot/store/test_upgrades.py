@@ -170,7 +170,7 @@ async def test_a_newer_versions_tables_serve_as_long_as_they_only_grew(database_
         "ALTER TABLE notices ADD COLUMN rating INTEGER NOT NULL DEFAULT 5",
     )
     await factory.database.migrate()
-    assert (await factory.store.record(decoded_notice(), b"bytes", "test:1", NOW, planner())).new
+    assert (await factory.notices.record(decoded_notice(), b"bytes", "test:1", NOW, planner())).new
     await factory.database.close()
 
 
@@ -192,7 +192,7 @@ async def test_newer_tables_serve_on_postgresql(factory: Factory, backend: str) 
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     try:
         await factory.database.migrate()
-        assert (await factory.store.record(decoded_notice(), b"bytes", "test:1", NOW, planner())).new
+        assert (await factory.notices.record(decoded_notice(), b"bytes", "test:1", NOW, planner())).new
     finally:
         # This database is used by other tests too.
         async with factory.database.exclusive_transaction() as connection:
@@ -226,7 +226,7 @@ async def test_the_wider_key_of_notices_keeps_what_is_in_flight(factory: Factory
     assert before["deliveries"] and before["mentions"] and before["payloads"]
     before_it = ScriptDirectory.from_config(_alembic_config()).get_revision("0013").down_revision
     assert isinstance(before_it, str)
-    await factory.database._migration(lambda config: command.downgrade(config, before_it))
+    await factory.database._run_migration(lambda config: command.downgrade(config, before_it))
     try:
         assert await _rows(factory, *columns) == before
     finally:
@@ -234,13 +234,13 @@ async def test_the_wider_key_of_notices_keeps_what_is_in_flight(factory: Factory
     await factory.database.check_migrations()
     assert await _rows(factory, *columns) == before
     # What came before the migration is known by its payload, or else only by its type and time.
-    assert not (await factory.store.record(decoded_notice(far=0.5), b"bytes", "test:1", NOW, planner())).new
+    assert not (await factory.notices.record(decoded_notice(far=0.5), b"bytes", "test:1", NOW, planner())).new
     await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=5))
     await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=5, far=2e-9))
     async with factory.database.read_transaction() as connection:
         newest = (await connection.execute(text("SELECT MAX(id) FROM notices"))).scalar_one()
     assert newest == before["notices"][-1][0] + 2  # type: ignore[operator]
-    if factory.database.sqlite:
+    if factory.database.is_sqlite:
         async with factory.database.read_transaction() as connection:
             assert (await connection.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
             assert (await connection.execute(text("PRAGMA foreign_key_check"))).all() == []
@@ -252,7 +252,7 @@ async def test_the_wider_key_of_notices_keeps_what_is_in_flight(factory: Factory
 async def test_what_waits_at_the_upgrade_has_its_place_in_the_queue(factory: Factory) -> None:
     """0012: rows of before it are claimed in the new order, and none is left behind."""
     before = {"mock": "false", "event_order": "0", "held_until": "NULL"}
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     await subscribe(factory, "all mock test", "C1")
     for name in ("S261122a", "MS261122b", "S261122c", "TS261122d"):
         await record_notices(factory, decoded_notice(name))
@@ -288,5 +288,5 @@ def _before(revision: str) -> str:
 
 
 async def _again(database: Database, *, down_to: str) -> None:
-    await database._migration(lambda config: command.downgrade(config, down_to))
-    await database._migration(lambda config: command.upgrade(config, "head"))
+    await database._run_migration(lambda config: command.downgrade(config, down_to))
+    await database._run_migration(lambda config: command.upgrade(config, "head"))

@@ -23,26 +23,26 @@ async def unlisted_words(chaos: ChaosHarness) -> None:
     """Words that stand in no list, drawn anew each time, for posts and edits, for a while."""
     await start_bot(chaos)
     for _ in range(6):
-        chaos.local_slack.fail(POST, error=random_error_name(chaos.chance), times=chaos.chance.randint(1, 25))
-        chaos.local_slack.fail(EDIT, error=random_error_name(chaos.chance), times=chaos.chance.randint(1, 12))
+        chaos.local_slack.fail(POST, error=random_error_name(chaos.rng), times=chaos.rng.randint(1, 25))
+        chaos.local_slack.fail(EDIT, error=random_error_name(chaos.rng), times=chaos.rng.randint(1, 12))
         await chaos.publish(4)
-    await chaos.settled()
-    assert not chaos.problems(), chaos.problems()
+    await chaos.wait_until_delivered()
+    assert not chaos.channel_problems(), chaos.channel_problems()
 
 
 async def refused_parts(chaos: ChaosHarness) -> None:
     """Any of a message's parts refused, by a word that names it or by one that says nothing."""
     await start_bot(chaos)
     for _ in range(6):
-        for part in chaos.chance.sample(PARTS, chaos.chance.randint(1, len(PARTS))):
-            word = chaos.chance.choice([NAMING[part], random_error_name(chaos.chance)])
+        for part in chaos.rng.sample(PARTS, chaos.rng.randint(1, len(PARTS))):
+            word = chaos.rng.choice([NAMING[part], random_error_name(chaos.rng)])
             for method in (POST, EDIT):
                 chaos.local_slack.fail(method, error=word, times=None, having=(part,))
         await chaos.publish(4)
-        await chaos.settled()
+        await chaos.wait_until_delivered()
         chaos.local_slack.faults.clear()
     await chaos.publish(4)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def restricted_mentions(chaos: ChaosHarness) -> None:
@@ -52,20 +52,20 @@ async def restricted_mentions(chaos: ChaosHarness) -> None:
     channels = await chaos.open_channels(3, words=words)
     chaos.local_slack.fail(POST, error="restricted_action", times=None, having=("everybody",))
     chaos.start()
-    await chaos.ready()
+    await chaos.wait_until_ready()
     await chaos.publish(12)
-    await chaos.settled()
-    assert not chaos.problems(), chaos.problems()
+    await chaos.wait_until_delivered()
+    assert not chaos.channel_problems(), chaos.channel_problems()
     for channel in channels:
         told = [m for m in chaos.local_slack.messages(channel) if "Slack refuses the mention" in m["text"]]
         assert len(told) == 1, f"said {len(told)} times in {channel}"
-    assert len(chaos.world.outbox("select target from refused_mentions")) == len(channels)
+    assert len(chaos.deployment.query_database("select target from refused_mentions")) == len(channels)
     chaos.local_slack.faults.clear()
-    before = chaos.story.told
-    while chaos.world.outbox("select target from refused_mentions"):
+    before = chaos.notice_generator.count
+    while chaos.deployment.query_database("select target from refused_mentions"):
         await chaos.publish(6)
-        await chaos.settled()
-        assert chaos.story.told < before + 60, "a mention that goes through clears it"
+        await chaos.wait_until_delivered()
+        assert chaos.notice_generator.count < before + 60, "a mention that goes through clears it"
 
 
 async def odd_answers(chaos: ChaosHarness) -> None:
@@ -75,7 +75,7 @@ async def odd_answers(chaos: ChaosHarness) -> None:
         chaos.local_slack.fail(POST, oddity=oddity, times=4)
         chaos.local_slack.fail(EDIT, oddity=oddity, times=2)
         await chaos.publish(4)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def odd_answers_unseen(chaos: ChaosHarness) -> None:
@@ -84,13 +84,13 @@ async def odd_answers_unseen(chaos: ChaosHarness) -> None:
     for oddity in ODD:
         chaos.local_slack.fail(POST, oddity=oddity, times=3)
         await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def foreign_deliveries(chaos: ChaosHarness) -> None:
     """Channels hold messages of other databases with the same numbers, and posts have to be looked for."""
     await start_bot(chaos)
-    (newest,) = chaos.world.outbox("select max(id) from deliveries")[0]
+    (newest,) = chaos.deployment.query_database("select max(id) from deliveries")[0]
     for channel in chaos.channels:
         for number in range(newest + 1, newest + 200):
             chaos.local_slack.workspace.post(_foreign(chaos, channel, number))
@@ -99,14 +99,14 @@ async def foreign_deliveries(chaos: ChaosHarness) -> None:
         await chaos.publish(6)
     await chaos.kill()
     chaos.start()
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 def _foreign(chaos: ChaosHarness, channel: str, number: int) -> Draft:
     """Of an older database of this bot, or of another bot; with a key, or from before there were any."""
     payload: dict[str, object] = {"delivery_id": number}
-    if chaos.chance.random() < 0.5:
-        payload |= {"key": f"{chaos.chance.getrandbits(128):032x}", "database": "0" * 32}
+    if chaos.rng.random() < 0.5:
+        payload |= {"key": f"{chaos.rng.getrandbits(128):032x}", "database": "0" * 32}
     return Draft(
         channel,
         chaos.local_slack.workspace.bot.id,

@@ -24,9 +24,9 @@ async def start_bot(chaos: ChaosHarness) -> None:
     chaos.grant_history()
     await chaos.open_channels(2)
     chaos.start()
-    await chaos.ready()
+    await chaos.wait_until_ready()
     await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def down_at_start(chaos: ChaosHarness) -> None:
@@ -34,24 +34,24 @@ async def down_at_start(chaos: ChaosHarness) -> None:
     chaos.grant_history()
     await chaos.open_channels(2)
     await chaos.publish(3)
-    chaos.broker.tell("down")
+    chaos.broker.send_command("down")
     chaos.start()
-    await chaos.logged("reconnecting")
-    await chaos.answers("status", says="NOT CONNECTED")
-    chaos.broker.tell("up")
+    await chaos.wait_until_logged("reconnecting")
+    await chaos.wait_for_command("status", says="NOT CONNECTED")
+    chaos.broker.send_command("up")
     await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def down_in_between(chaos: ChaosHarness) -> None:
     """The broker is down for a while; Slack is answered meanwhile."""
     await start_bot(chaos)
-    chaos.broker.tell("down")
-    await chaos.answers("status", says="NOT CONNECTED")
+    chaos.broker.send_command("down")
+    await chaos.wait_for_command("status", says="NOT CONNECTED")
     await asyncio.sleep(AWAY_S)
-    chaos.broker.tell("up")
+    chaos.broker.send_command("up")
     await chaos.publish(5)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def frozen(chaos: ChaosHarness) -> None:
@@ -59,10 +59,10 @@ async def frozen(chaos: ChaosHarness) -> None:
     await start_bot(chaos)
     chaos.broker.freeze()
     await asyncio.sleep(FROZEN_S)
-    await chaos.answers()
+    await chaos.wait_for_command()
     chaos.broker.thaw()
     await chaos.publish(5)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def restarted(chaos: ChaosHarness) -> None:
@@ -70,10 +70,10 @@ async def restarted(chaos: ChaosHarness) -> None:
     await start_bot(chaos)
     for _ in range(5):
         await chaos.publish(2)
-        chaos.broker.tell("down")
-        chaos.broker.tell("up")
+        chaos.broker.send_command("down")
+        chaos.broker.send_command("up")
         await chaos.publish(2)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def offset_lost(chaos: ChaosHarness) -> None:
@@ -83,25 +83,26 @@ async def offset_lost(chaos: ChaosHarness) -> None:
     await asyncio.to_thread(chaos.broker.commit, GROUP, TOPIC, NOWHERE)
     await chaos.publish(2)
     chaos.start()
-    await chaos.logged("notice_repeated", times=3)
-    await chaos.settled()
+    await chaos.wait_until_logged("notice_repeated", times=3)
+    await chaos.wait_until_delivered()
     await chaos.publish(2)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
     await chaos.kill()
     chaos.start(GWEVENT_KAFKA_GROUP=f"{GROUP}-new")
-    await chaos.logged("notice_repeated", times=7)
+    await chaos.wait_until_logged("notice_repeated", times=7)
     await chaos.publish(2)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def doubled(chaos: ChaosHarness) -> None:
     """The broker has each message three times."""
     await start_bot(chaos)
-    told = chaos.story.told
+    told = chaos.notice_generator.count
     await chaos.publish(10, times=3)
-    await chaos.settled()
-    await chaos.until(
-        lambda: len(chaos.bot.logged("notice_repeated")) >= 2 * (chaos.story.told - told), "all are read"
+    await chaos.wait_until_delivered()
+    await chaos.wait_until(
+        lambda: len(chaos.bot.logged_events("notice_repeated")) >= 2 * (chaos.notice_generator.count - told),
+        "all are read",
     )
 
 
@@ -112,32 +113,32 @@ async def wrong_credentials(chaos: ChaosHarness) -> None:
     chaos.grant_history()
     await chaos.open_channels(2)
     await chaos.publish(4)
-    certificate = make_certificate(openssl, chaos.world.folder)
+    certificate = make_certificate(openssl, chaos.deployment.folder)
     host, port = chaos.broker.address.split(":")
     gate = SaslProxy((host, int(port)), certificate, "not yet")
-    _write_credential(chaos.world.folder, "right", certificate[0])
+    _write_credential(chaos.deployment.folder, "right", certificate[0])
     with listen_on_loopback(gate.serve) as address:
-        chaos.broker.tell("advertise", *address.split(":"))
+        chaos.broker.send_command("advertise", *address.split(":"))
         through = {"GWEVENT_KAFKA_AUTH": "hop", "GWEVENT_KAFKA_URL": f"kafka://{address}/{TOPIC}"}
         chaos.start(**through)
-        await chaos.logged("reconnecting", times=2)
-        await chaos.answers("status", says="NOT CONNECTED")
-        gate.accept("right")
-        await chaos.settled()
+        await chaos.wait_until_logged("reconnecting", times=2)
+        await chaos.wait_for_command("status", says="NOT CONNECTED")
+        gate.set_password("right")
+        await chaos.wait_until_delivered()
         assert await chaos.bot.terminate() == 0
         # A person mends it: the file has the wrong password, then the right one.
-        _write_credential(chaos.world.folder, "wrong", certificate[0])
+        _write_credential(chaos.deployment.folder, "wrong", certificate[0])
         chaos.start(**through)
-        await chaos.logged("reconnecting")
+        await chaos.wait_until_logged("reconnecting")
         assert await chaos.bot.terminate() == 0
-        chaos.broker.tell("advertise", host, port)
+        chaos.broker.send_command("advertise", host, port)
         await chaos.publish(3)
-        chaos.broker.tell("advertise", *address.split(":"))
-        _write_credential(chaos.world.folder, "right", certificate[0])
+        chaos.broker.send_command("advertise", *address.split(":"))
+        _write_credential(chaos.deployment.folder, "right", certificate[0])
         chaos.start(**through)
-        await chaos.settled()
+        await chaos.wait_until_delivered()
         assert await chaos.bot.terminate() == 0
-        chaos.broker.tell("advertise", host, port)
+        chaos.broker.send_command("advertise", host, port)
 
 
 async def topic_later(chaos: ChaosHarness) -> None:
@@ -146,11 +147,11 @@ async def topic_later(chaos: ChaosHarness) -> None:
     await chaos.open_channels(2)
     later = "igwn.later"
     chaos.start(GWEVENT_KAFKA_URL=chaos.broker.url(later))
-    await chaos.logged("reconnecting", times=2)
-    assert any("doesn't exist" in line["reason"] for line in chaos.bot.logged("reconnecting"))
-    chaos.broker.tell("create", later)
+    await chaos.wait_until_logged("reconnecting", times=2)
+    assert any("doesn't exist" in line["reason"] for line in chaos.bot.logged_events("reconnecting"))
+    chaos.broker.send_command("create", later)
     await chaos.publish(4, topic=later)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def reader_stuck(chaos: ChaosHarness) -> None:
@@ -158,8 +159,8 @@ async def reader_stuck(chaos: ChaosHarness) -> None:
     await start_bot(chaos)
     os.kill(chaos.bot.pid, STALL_SIGNAL)
     await chaos.publish(5)
-    await chaos.logged("reader_stuck")
-    await chaos.settled()
+    await chaos.wait_until_logged("reader_stuck")
+    await chaos.wait_until_delivered()
 
 
 def _write_credential(home: Path, password: str, certificate: Path) -> None:

@@ -26,66 +26,68 @@ async def start_bot(chaos: ChaosHarness) -> None:
     chaos.grant_history()
     await chaos.open_channels(2)
     chaos.start()
-    await chaos.ready()
+    await chaos.wait_until_ready()
     await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def locked(chaos: ChaosHarness) -> None:
     """Another process holds the database's lock for longer than is waited for it."""
     await start_bot(chaos)
-    with hold_write_lock(chaos.world.database):
+    with hold_write_lock(chaos.deployment.database):
         await chaos.publish(4)
-        await chaos.logged(WAITS)
+        await chaos.wait_until_logged(WAITS)
         await chaos.check_acknowledged()
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def locked_and_killed(chaos: ChaosHarness) -> None:
     """The same, and the bot is killed while it waits."""
     await start_bot(chaos)
-    with hold_write_lock(chaos.world.database):
+    with hold_write_lock(chaos.deployment.database):
         await chaos.publish(4)
-        await chaos.logged(WAITS)
+        await chaos.wait_until_logged(WAITS)
         await chaos.kill()
     chaos.start()
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def full(chaos: ChaosHarness) -> None:
     """The database is full (`PRAGMA max_page_count`), then there is room again."""
     await start_bot(chaos)
-    narrow = Path(chaos.habits.narrow)
+    narrow = Path(chaos.tuning.full_marker)
     narrow.touch()
     # Some may find room in pages that are there already.
     await chaos.publish(20)
-    await chaos.logged(WAITS, times=2)
-    assert any("full" in line["reason"] for line in chaos.bot.logged(WAITS))
+    await chaos.wait_until_logged(WAITS, times=2)
+    assert any("full" in line["reason"] for line in chaos.bot.logged_events(WAITS))
     await chaos.check_acknowledged()
     narrow.unlink()
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def disk_full(chaos: ChaosHarness) -> None:
     """The disk takes nothing more: every write of the bot's fails (RLIMIT_FSIZE)."""
     await start_bot(chaos)
     _, most = resource.prlimit(chaos.bot.pid, resource.RLIMIT_FSIZE)
-    stored = chaos.world.stored()
+    stored = chaos.deployment.stored_count()
     resource.prlimit(chaos.bot.pid, resource.RLIMIT_FSIZE, (0, most))
     await chaos.publish(4)
     await asyncio.sleep(HELD_S)
-    assert chaos.world.stored() == stored
+    assert chaos.deployment.stored_count() == stored
     await chaos.check_acknowledged()
     resource.prlimit(chaos.bot.pid, resource.RLIMIT_FSIZE, (most, most))
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def restarted(chaos: ChaosHarness) -> None:
     """The database goes away under the bot and comes back: its files, as when a volume is mounted anew."""
     await start_bot(chaos)
-    stored = chaos.world.stored()
-    files = [path for path in chaos.world.folder.glob("gwevent.sqlite*") if not path.name.endswith(".lock")]
-    elsewhere = chaos.world.folder / "elsewhere"
+    stored = chaos.deployment.stored_count()
+    files = [
+        path for path in chaos.deployment.folder.glob("gwevent.sqlite*") if not path.name.endswith(".lock")
+    ]
+    elsewhere = chaos.deployment.folder / "elsewhere"
     elsewhere.mkdir()
     for path in files:
         path.rename(elsewhere / path.name)
@@ -94,39 +96,39 @@ async def restarted(chaos: ChaosHarness) -> None:
     for path in files:
         path.unlink(missing_ok=True)
         (elsewhere / path.name).rename(path)
-    assert chaos.world.stored() >= stored
+    assert chaos.deployment.stored_count() >= stored
     await chaos.check_acknowledged()
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def disk_really_full(chaos: ChaosHarness) -> None:
     """The disk (a small one, mounted for it) is full: the bot isn't ready, and acknowledges nothing."""
-    disk = chaos.world.folder / "disk"
+    disk = chaos.deployment.folder / "disk"
     disk.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
         raise CaseUnsupported(f"no disk can be mounted here, which takes root ({mounted.stderr.strip()})")
-    chaos.ends.callback(_unmount, disk)
+    chaos.exit_stack.callback(_unmount, disk)
     # All others reach it by a symbolic link.
-    chaos.world.database.symlink_to(disk / "gwevent.sqlite")
+    chaos.deployment.database.symlink_to(disk / "gwevent.sqlite")
     chaos.grant_history()
     await chaos.open_channels(2)
     chaos.start(GWEVENT_HTTP_PORT=str(port := _free_port()))
-    await chaos.ready()
+    await chaos.wait_until_ready()
     await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
     assert await _get(port, "readyz") == 200
     filling = disk / "filling"
     filling.write_bytes(bytes(shutil.disk_usage(disk).free))
     await chaos.publish(20)
-    await chaos.logged(WAITS, times=2)
-    assert any("full" in line["reason"] for line in chaos.bot.logged(WAITS))
+    await chaos.wait_until_logged(WAITS, times=2)
+    assert any("full" in line["reason"] for line in chaos.bot.logged_events(WAITS))
     assert await _get(port, "readyz") == 503
     await chaos.check_acknowledged()
     filling.unlink()
-    await chaos.settled()
+    await chaos.wait_until_delivered()
     async with asyncio.timeout(TIMEOUT_S):
         while await _get(port, "readyz") != 200:
             await asyncio.sleep(0.2)
@@ -135,38 +137,41 @@ async def disk_really_full(chaos: ChaosHarness) -> None:
 async def swapped(chaos: ChaosHarness) -> None:
     """The database's file is deleted, replaced by an empty one, and by an older copy, at any moment."""
     await start_bot(chaos)
-    files = [chaos.world.database.with_name(f"gwevent.sqlite{end}") for end in ("", "-wal", "-shm")]
-    for way in chaos.chance.sample(["deleted", "emptied", "foreign"], 3):
+    files = [chaos.deployment.database.with_name(f"gwevent.sqlite{end}") for end in ("", "-wal", "-shm")]
+    for way in chaos.rng.sample(["deleted", "emptied", "foreign"], 3):
         # What stands in the copy is all that was told: so nothing is lost by it.
-        await chaos.settled()
-        copy = chaos.world.folder / "copy.sqlite"
-        with closing(sqlite3.connect(chaos.world.database)) as now, closing(sqlite3.connect(copy)) as then:
+        await chaos.wait_until_delivered()
+        copy = chaos.deployment.folder / "copy.sqlite"
+        with (
+            closing(sqlite3.connect(chaos.deployment.database)) as now,
+            closing(sqlite3.connect(copy)) as then,
+        ):
             now.backup(then)
-        told = len(chaos.bot.logged("database_changed"))
+        told = len(chaos.bot.logged_events("database_changed"))
         for path in files:
             path.unlink(missing_ok=True)
         if way == "emptied":
-            chaos.world.database.touch()
+            chaos.deployment.database.touch()
         elif way == "foreign":
-            chaos.world.database.write_bytes(b"no database" * 1_000)
+            chaos.deployment.database.write_bytes(b"no database" * 1_000)
         await chaos.publish(4)
-        await chaos.logged("database_changed", times=told + 1)
-        await asyncio.sleep(chaos.chance.uniform(1.0, 3.0))
+        await chaos.wait_until_logged("database_changed", times=told + 1)
+        await asyncio.sleep(chaos.rng.uniform(1.0, 3.0))
         acknowledged = await asyncio.to_thread(chaos.broker.committed, GROUP, TOPIC)
         for path in files:
             path.unlink(missing_ok=True)
-        copy.rename(chaos.world.database)
-        held = chaos.world.stored()
+        copy.rename(chaos.deployment.database)
+        held = chaos.deployment.stored_count()
         notices = len({body for offset, body in chaos.offsets.items() if offset < acknowledged})
         assert notices <= held, f"{way}: {notices} are acknowledged, the copy holds {held}"
-        await chaos.settled()
+        await chaos.wait_until_delivered()
 
 
 async def emptied_and_restarted(chaos: ChaosHarness) -> None:
     """A start with an empty file where a filled one was is refused before anything is read."""
     await start_bot(chaos)
     assert await chaos.bot.terminate() == 0
-    database, elsewhere = chaos.world.database, chaos.world.folder / "elsewhere.sqlite"
+    database, elsewhere = chaos.deployment.database, chaos.deployment.folder / "elsewhere.sqlite"
     database.rename(elsewhere)
     await chaos.publish(3)
     before = await asyncio.to_thread(chaos.broker.committed, GROUP, TOPIC)
@@ -174,30 +179,30 @@ async def emptied_and_restarted(chaos: ChaosHarness) -> None:
         if there:
             database.touch()
         bot = chaos.start()
-        assert await bot.end() == 2
-        assert "a filled one was there before" in bot.text
+        assert await bot.wait_for_exit() == 2
+        assert "a filled one was there before" in bot.stderr
     assert await asyncio.to_thread(chaos.broker.committed, GROUP, TOPIC) == before
     elsewhere.replace(database)
     chaos.start()
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def linked(chaos: ChaosHarness) -> None:
     """A second bot on the same file by another name is refused, whatever the name."""
     await start_bot(chaos)
-    first, folder = chaos.bot, chaos.world.folder
-    (folder / "link.sqlite").symlink_to(chaos.world.database)
+    first, folder = chaos.bot, chaos.deployment.folder
+    (folder / "link.sqlite").symlink_to(chaos.deployment.database)
     (folder / "folder").symlink_to(folder, target_is_directory=True)
-    (folder / "second.sqlite").hardlink_to(chaos.world.database)
+    (folder / "second.sqlite").hardlink_to(chaos.deployment.database)
     for name in ("link.sqlite", "folder/gwevent.sqlite", "second.sqlite"):
         second = chaos.start(GWEVENT_DATABASE_URL=f"sqlite:///{folder / name}")
-        assert await second.end() == 2, name
-        assert "already" in second.text or "hard link" in second.text
-        chaos.world.processes.remove(second)
+        assert await second.wait_for_exit() == 2, name
+        assert "already" in second.stderr or "hard link" in second.stderr
+        chaos.deployment.processes.remove(second)
     assert chaos.bot is first
     (folder / "second.sqlite").unlink()
     await chaos.publish(4)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 def _unmount(disk: Path) -> None:

@@ -19,17 +19,17 @@ REAL_DOOR = 20
 async def kills(chaos: ChaosHarness, *, lives: int = 200, notices: int = 500, channels: int = 20) -> None:
     """Without the history scope: what Slack posted at the moment of a kill may come twice."""
     await chaos.open_channels(channels)
-    for number, count in enumerate(split_randomly(notices, lives, chaos.chance), start=1):
+    for number, count in enumerate(split_randomly(notices, lives, chaos.rng), start=1):
         publishing = asyncio.create_task(chaos.publish(count))
         try:
             await run_until_killed(chaos, number)
         finally:
             await publishing
     chaos.start()
-    await chaos.ready()
-    await chaos.settled()
+    await chaos.wait_until_ready()
+    await chaos.wait_until_delivered()
     status = await chaos.bot.terminate()
-    assert status == 0, f"The last bot ended with {status}, see {chaos.bot.path}"
+    assert status == 0, f"The last bot ended with {status}, see {chaos.bot.log_path}"
 
 
 async def kills_with_history(
@@ -50,10 +50,10 @@ def split_randomly(total: int, parts: int, chance: random.Random) -> Sequence[in
 
 async def run_until_killed(chaos: ChaosHarness, number: int) -> None:
     """From a start to a violent end."""
-    chance = chaos.chance
+    chance = chaos.rng
     if number % REAL_DOOR == 0:
-        bot = chaos.world.start()
-        await chaos.logged("source_starts")
+        bot = chaos.deployment.start()
+        await chaos.wait_until_logged("source_starts")
         await asyncio.sleep(chance.uniform(0.0, 1.5))
         await chaos.kill(bot)
         return
@@ -70,7 +70,9 @@ async def run_until_killed(chaos: ChaosHarness, number: int) -> None:
         elif way == "start":
             await asyncio.sleep(chance.uniform(0.0, 0.4))
         else:
-            await wait_until(lambda: bot.logged("source_starts") or bot.ended, TIMEOUT_S, what="it starts")
+            await wait_until(
+                lambda: bot.logged_events("source_starts") or bot.has_exited, TIMEOUT_S, what="it starts"
+            )
             await asyncio.sleep(chance.uniform(0.0, 1.5))
     await chaos.kill(bot)
 
@@ -78,5 +80,5 @@ async def run_until_killed(chaos: ChaosHarness, number: int) -> None:
 async def _ended(bot: BotProcess, within: float) -> None:
     """Wait for an end that comes by itself, or not."""
     deadline = asyncio.get_running_loop().time() + within
-    while not bot.ended and asyncio.get_running_loop().time() < deadline:
+    while not bot.has_exited and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.01)

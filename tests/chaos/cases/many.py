@@ -26,18 +26,18 @@ async def roles_killed(chaos: ChaosHarness, *, kills: int = 24, notices: int = 9
     on_postgres(chaos)
     await chaos.open_channels(channels)
     living = [start_role(chaos, place) for place in range(len(ROLES))]
-    for count in split_randomly(notices, kills, chaos.chance):
-        place = chaos.chance.randrange(len(ROLES))
+    for count in split_randomly(notices, kills, chaos.rng):
+        place = chaos.rng.randrange(len(ROLES))
         publishing = asyncio.create_task(chaos.publish(count))
         try:
             if ROLES[place] == "serve":
-                chaos.kill_at_post(living[place], chaos.chance.randint(1, 3 * channels))
-            await asyncio.sleep(chaos.chance.uniform(0.0, 2.0))
+                chaos.kill_at_post(living[place], chaos.rng.randint(1, 3 * channels))
+            await asyncio.sleep(chaos.rng.uniform(0.0, 2.0))
             await chaos.kill(living[place])
             living[place] = start_role(chaos, place)
         finally:
             await publishing
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def postgres_restarted(chaos: ChaosHarness) -> None:
@@ -46,22 +46,22 @@ async def postgres_restarted(chaos: ChaosHarness) -> None:
     admin, url = on_postgres(chaos)
     await chaos.open_channels(2)
     chaos.start()
-    await chaos.ready()
+    await chaos.wait_until_ready()
     await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
     for _ in range(3):
         publishing = asyncio.create_task(chaos.publish(3))
-        await asyncio.sleep(chaos.chance.uniform(0.0, 0.5))
+        await asyncio.sleep(chaos.rng.uniform(0.0, 0.5))
         _crash(admin)
         await wait_until(lambda: _answers(url), TIMEOUT_S, what="PostgreSQL has recovered")
         await publishing
-        await chaos.settled()
-    told = len(chaos.bot.logged(WAITS))
+        await chaos.wait_until_delivered()
+    told = len(chaos.bot.logged_events(WAITS))
     _allow_connections(admin, url, admitted=False)
     await chaos.publish(4)
-    await chaos.logged(WAITS, times=told + 1)
+    await chaos.wait_until_logged(WAITS, times=told + 1)
     _allow_connections(admin, url, admitted=True)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def postgres_read_only(chaos: ChaosHarness) -> None:
@@ -70,30 +70,30 @@ async def postgres_read_only(chaos: ChaosHarness) -> None:
     admin, url = on_postgres(chaos)
     await chaos.open_channels(2)
     chaos.start()
-    await chaos.ready()
+    await chaos.wait_until_ready()
     await chaos.publish(3)
-    await chaos.settled()
-    told = len(chaos.bot.logged(WAITS))
+    await chaos.wait_until_delivered()
+    told = len(chaos.bot.logged_events(WAITS))
     _write(admin, url, allowed=False)
     await chaos.publish(4)
-    await chaos.logged(WAITS, times=told + 2)
-    assert any("read-only" in line["reason"] for line in chaos.bot.logged(WAITS))
+    await chaos.wait_until_logged(WAITS, times=told + 2)
+    assert any("read-only" in line["reason"] for line in chaos.bot.logged_events(WAITS))
     await chaos.check_acknowledged()
     # Connections opened meanwhile stay read-only: the bot must leave them for new ones.
     _write(admin, url, allowed=True, ends=False)
     await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 def on_postgres(chaos: ChaosHarness) -> tuple[str, str]:
     """Let the case's processes share a new database; the URLs of the server's own and of that."""
     # What is committed outlives a crash of the server, as in production.
-    admin = chaos.ends.enter_context(postgres_server({**SETTINGS, "synchronous_commit": "on"}))
+    admin = chaos.exit_stack.enter_context(postgres_server({**SETTINGS, "synchronous_commit": "on"}))
     databases = Databases(admin)
-    chaos.ends.callback(databases.drop_all)
-    url = chaos.world.postgres = databases.fresh()
+    chaos.exit_stack.callback(databases.drop_all)
+    url = chaos.deployment.postgres = databases.create()
     # SQLite's pragma is unknown to it.
-    chaos.habits = replace(chaos.habits, narrow="")
+    chaos.tuning = replace(chaos.tuning, full_marker="")
     return admin, url
 
 

@@ -19,13 +19,13 @@ LEASE_AND_SOME_S = 10.0
 async def paused_run(chaos: ChaosHarness, *, pauses: int = 2, channels: int = 12) -> None:
     """`gwevent run` on SQLite is stopped while it posts, for 1 to 60 s; it can't read its history."""
     # Shorter than most pauses: the answers that came meanwhile lie in the sockets.
-    chaos.habits = replace(chaos.habits, slack_timeout=1.5)
+    chaos.tuning = replace(chaos.tuning, slack_timeout=1.5)
     await chaos.open_channels(channels)
     chaos.start()
-    await chaos.ready()
+    await chaos.wait_until_ready()
     for _ in range(pauses):
         await _pause_while_posting(chaos, chaos.bot, _length(chaos), 2 * channels)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def paused_worker(chaos: ChaosHarness, *, channels: int = 150) -> None:
@@ -38,9 +38,9 @@ async def paused_worker(chaos: ChaosHarness, *, channels: int = 150) -> None:
     for bot in serving:
         await wait_until(lambda bot=bot: bot.logged("socket_mode_connected"), TIMEOUT_S, what="both serve")  # type: ignore[misc]
     await chaos.publish(1)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
     await _pause_while_posting(chaos, _posting(chaos, serving), LEASE_AND_SOME_S, channels // 2)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def paused_roles(chaos: ChaosHarness, *, pauses: int = 4, channels: int = 6) -> None:
@@ -51,20 +51,20 @@ async def paused_roles(chaos: ChaosHarness, *, pauses: int = 4, channels: int = 
     living = [start_role(chaos, place) for place in range(len(ROLES))]
     for bot in living[2:]:
         await wait_until(lambda bot=bot: bot.logged("socket_mode_connected"), TIMEOUT_S, what="both serve")  # type: ignore[misc]
-    order = chaos.chance.sample(living, pauses)
+    order = chaos.rng.sample(living, pauses)
     waiting: list[asyncio.Task[None]] = []
     for bot in order:
         await chaos.publish(6)
-        await asyncio.sleep(chaos.chance.uniform(0.0, 1.0))
+        await asyncio.sleep(chaos.rng.uniform(0.0, 1.0))
         waiting.append(asyncio.create_task(_pause(bot, _length(chaos))))
-        await asyncio.sleep(chaos.chance.uniform(0.0, 8.0))
+        await asyncio.sleep(chaos.rng.uniform(0.0, 8.0))
     await chaos.publish(6)
     await asyncio.gather(*waiting)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def _pause_while_posting(chaos: ChaosHarness, bot: BotProcess, length: float, posts: int) -> None:
-    stopped = chaos.signal_at_post(bot, chaos.chance.randint(1, posts), signal.SIGSTOP)
+    stopped = chaos.signal_at_post(bot, chaos.rng.randint(1, posts), signal.SIGSTOP)
     while not stopped.is_set():
         await chaos.publish(1)
         for _ in range(20):
@@ -84,12 +84,12 @@ async def _pause(bot: BotProcess, length: float) -> None:
 
 def _length(chaos: ChaosHarness) -> float:
     """From 1 to 60 s, as often short as long."""
-    return math.exp(chaos.chance.uniform(0.0, math.log(LONGEST_S)))
+    return math.exp(chaos.rng.uniform(0.0, math.log(LONGEST_S)))
 
 
 def _posting(chaos: ChaosHarness, serving: list[BotProcess]) -> BotProcess:
     """Who has the workspace."""
     query = f"select worker_id from leases where name = '{chaos.local_slack.team_id}'"
-    ((worker_id,),) = chaos.world.outbox(query)
+    ((worker_id,),) = chaos.deployment.query_database(query)
     (found,) = [bot for bot in serving if f"-{bot.pid}-" in worker_id]
     return found

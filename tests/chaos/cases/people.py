@@ -21,15 +21,15 @@ async def changes(chaos: ChaosHarness) -> None:
     await chaos.open_channels(2)
     channel = chaos.local_slack.add_channel("gw-changed")
     team = chaos.local_slack.team_id
-    async with open_factory(chaos.world.settings()) as factory:
+    async with open_factory(chaos.deployment.settings()) as factory:
         who, now = chaos.local_slack.user, datetime.now(UTC)
         await factory.subscriptions.add_confirmed(team, channel, parse_criteria("all mock"), who, now)
     chaos.start()
-    await chaos.ready()
+    await chaos.wait_until_ready()
     for number, command in enumerate(COMMANDS, start=1):
         await chaos.publish(1)
-        await chaos.settled()
-        at_post = chaos.chance.random() < 0.5
+        await chaos.wait_until_delivered()
+        at_post = chaos.rng.random() < 0.5
         if at_post:
             chaos.kill_at_post(chaos.bot, 1)
         else:
@@ -39,27 +39,29 @@ async def changes(chaos: ChaosHarness) -> None:
             partial(has_more_changes, chaos, channel, number), TIMEOUT_S, what=f"{command} is kept"
         )
         if at_post:
-            await wait_until(lambda: chaos.bot.ended, TIMEOUT_S, what="the bot is dead")
+            await wait_until(lambda: chaos.bot.has_exited, TIMEOUT_S, what="the bot is dead")
         await chaos.kill()
         chaos.local_slack.faults.clear()
         chaos.start()
-        await chaos.ready()
-    await chaos.settled()
+        await chaos.wait_until_ready()
+    await chaos.wait_until_delivered()
     said = [message["text"] for message in chaos.local_slack.messages(channel)]
     said = [text for text in said if "subscription 1" in text]
     assert len(said) == len(COMMANDS), f"each is said once: {said}"
     assert "let subscription 1 come again" in said[-1], said[-1]
-    async with open_factory(chaos.world.settings()) as factory:
+    async with open_factory(chaos.deployment.settings()) as factory:
         (here,) = await factory.subscriptions.for_channel(team, channel)
         (newest, *_), total = await factory.subscriptions.history(team, channel, 1)
     assert total == 1 + len(COMMANDS)
     assert isinstance(newest.after, SubscriptionState)
     assert (
-        (newest.after.words, newest.after.paused) == (here.criteria.canonical, False) == ("all mock", False)
+        (newest.after.canonical, newest.after.is_paused)
+        == (here.criteria.canonical, False)
+        == ("all mock", False)
     )
 
 
 def has_more_changes(chaos: ChaosHarness, channel: str, more_than: int) -> bool:
     """Whether the history of a channel holds more changes than so many."""
     count = f"select count(*) from channel_changes where channel_id = '{channel}'"
-    return int(chaos.world.outbox(count)[0][0]) > more_than
+    return int(chaos.deployment.query_database(count)[0][0]) > more_than

@@ -21,9 +21,9 @@ async def start_bot(chaos: ChaosHarness) -> None:
     chaos.grant_history()
     await chaos.open_channels(3)
     chaos.start()
-    await chaos.ready()
+    await chaos.wait_until_ready()
     await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def clock_forward(chaos: ChaosHarness) -> None:
@@ -42,45 +42,45 @@ async def clock_mended(chaos: ChaosHarness) -> None:
     chaos.set_clock(HOUR)
     chaos.local_slack.fail(POST, status=503, times=None)
     await chaos.publish(6)
-    await chaos.stored()
-    await chaos.logged("delivery_failed", times=3)
+    await chaos.wait_until_stored()
+    await chaos.wait_until_logged("delivery_failed", times=3)
     chaos.set_clock(0)
     chaos.local_slack.faults.clear()
     await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def clock_jumps(chaos: ChaosHarness, *, crashes: bool = False) -> None:
     """The clock jumps 3 h, 25 h, a month, ahead or back, while deliveries wait, and is set right again."""
     await start_bot(chaos)
-    sizes = [size * chaos.chance.choice((1, -1)) for size in JUMPS]
-    sizes[chaos.chance.randrange(len(sizes))] = 25 * HOUR
+    sizes = [size * chaos.rng.choice((1, -1)) for size in JUMPS]
+    sizes[chaos.rng.randrange(len(sizes))] = 25 * HOUR
     for seconds in sizes:
         chaos.local_slack.fail(POST, status=503, times=None)
-        failed = len(chaos.bot.logged("delivery_failed"))
+        failed = len(chaos.bot.logged_events("delivery_failed"))
         await chaos.publish(3)
-        await chaos.logged("delivery_failed", times=failed + 2)
+        await chaos.wait_until_logged("delivery_failed", times=failed + 2)
         chaos.set_clock(seconds)
-        await chaos.logged("clock_jumped")
+        await chaos.wait_until_logged("clock_jumped")
         if crashes:
             await chaos.kill()
             chaos.start()
-            await chaos.ready()
-            await chaos.logged("clock_jumped")
+            await chaos.wait_until_ready()
+            await chaos.wait_until_logged("clock_jumped")
         await chaos.publish(3)
-        await chaos.stored()
+        await chaos.wait_until_stored()
         chaos.local_slack.faults.clear()
         if crashes:
-            chaos.kill_at_post(chaos.bot, chaos.chance.randint(1, 6))
-            await wait_until(lambda: chaos.bot.ended, TIMEOUT_S, what="it dies at a post")
+            chaos.kill_at_post(chaos.bot, chaos.rng.randint(1, 6))
+            await wait_until(lambda: chaos.bot.has_exited, TIMEOUT_S, what="it dies at a post")
             await chaos.kill()
-            if chaos.chance.random() < 0.5:
+            if chaos.rng.random() < 0.5:
                 chaos.set_clock(0)
             chaos.start()
-        await chaos.settled()
+        await chaos.wait_until_delivered()
         chaos.set_clock(0)
         await chaos.publish(2)
-        await chaos.settled()
+        await chaos.wait_until_delivered()
 
 
 async def clock_jumps_and_crashes(chaos: ChaosHarness) -> None:
@@ -97,31 +97,33 @@ async def clock_wrong_at_start(chaos: ChaosHarness) -> None:
         forget_boot(chaos)
         await chaos.publish(4)
         chaos.start()
-        await chaos.settled()
-        await chaos.logged("clock_jumped")
+        await chaos.wait_until_delivered()
+        await chaos.wait_until_logged("clock_jumped")
         chaos.set_clock(0)
         await chaos.publish(2)
-        await chaos.settled()
+        await chaos.wait_until_delivered()
         await chaos.kill()
 
 
 async def backlog(chaos: ChaosHarness) -> None:
     """Notices wait in channels that are slow, limited, in trouble; a real alert comes and goes first."""
-    chaos.habits = replace(chaos.habits, channel_pause=0.3)
+    chaos.tuning = replace(chaos.tuning, channel_pause=0.3)
     await start_bot(chaos)
     chaos.local_slack.fail(POST, status=503, times=None)
     await chaos.publish(45)
-    await chaos.stored()
+    await chaos.wait_until_stored()
     chaos.local_slack.faults.clear()
     chaos.local_slack.fail(POST, status=429, retry_after=2, times=2, channel=chaos.channels[0])
     for channel in chaos.channels:
-        await chaos.until(lambda channel=channel: len(chaos.held()[channel]) > 5, "some went")  # type: ignore[misc]
+        await chaos.wait_until(
+            lambda channel=channel: len(chaos.messages_by_channel()[channel]) > 5, "some went"
+        )  # type: ignore[misc]
     alert = await chaos.publish_alert()
-    await chaos.stored()
-    already = {channel: len(said) for channel, said in chaos.held().items()}
-    assert chaos.world.waiting() > 20, "a backlog stood before it"
-    await chaos.settled()
-    for channel, said in chaos.held().items():
+    await chaos.wait_until_stored()
+    already = {channel: len(said) for channel, said in chaos.messages_by_channel().items()}
+    assert chaos.deployment.pending_count() > 20, "a backlog stood before it"
+    await chaos.wait_until_delivered()
+    for channel, said in chaos.messages_by_channel().items():
         in_order = [one.superevent_id for one in said]
         # One may be under way.
         assert in_order.index(alert) <= already[channel] + 1, (channel, in_order)
@@ -130,12 +132,12 @@ async def backlog(chaos: ChaosHarness) -> None:
 async def full_queue(chaos: ChaosHarness) -> None:
     """More waits on the broker than the bot takes ahead, for longer than the watchdog's patience."""
     await start_bot(chaos)
-    with hold_write_lock(chaos.world.database):
+    with hold_write_lock(chaos.deployment.database):
         await chaos.publish(200)
-        await chaos.logged(WAITS)
-        await asyncio.sleep(2 * chaos.habits.stuck_after)
-    await chaos.settled()
-    assert not chaos.bot.logged("reader_stuck"), "a reader that waits for the store isn't stuck"
+        await chaos.wait_until_logged(WAITS)
+        await asyncio.sleep(2 * chaos.tuning.stuck_after)
+    await chaos.wait_until_delivered()
+    assert not chaos.bot.logged_events("reader_stuck"), "a reader that waits for the store isn't stuck"
 
 
 async def thousand_at_once(chaos: ChaosHarness, *, notices: int = 1_000) -> None:
@@ -144,12 +146,12 @@ async def thousand_at_once(chaos: ChaosHarness, *, notices: int = 1_000) -> None
     await chaos.open_channels(3)
     await chaos.publish(notices)
     chaos.start()
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 def forget_boot(chaos: ChaosHarness) -> None:
     """As if the machine had been started anew: nobody knows any more what its clock was found to be."""
-    with closing(sqlite3.connect(chaos.world.database)) as connection, connection:
+    with closing(sqlite3.connect(chaos.deployment.database)) as connection, connection:
         connection.execute("DELETE FROM clocks")
 
 
@@ -157,14 +159,14 @@ async def _jump(chaos: ChaosHarness, seconds: int) -> None:
     await start_bot(chaos)
     chaos.set_clock(seconds)
     await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
     for post in (1, 2, 4):
         chaos.kill_at_post(chaos.bot, post)
         await chaos.publish(3)
-        await wait_until(lambda: chaos.bot.ended, TIMEOUT_S, what="it dies at a post")
+        await wait_until(lambda: chaos.bot.has_exited, TIMEOUT_S, what="it dies at a post")
         await chaos.kill()
         chaos.start()
-        await chaos.settled()
+        await chaos.wait_until_delivered()
     chaos.set_clock(0)
     await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()

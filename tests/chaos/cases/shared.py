@@ -21,19 +21,19 @@ async def foreign_teams(chaos: ChaosHarness, *, rounds: int = 8) -> None:
     stray = await _stored_as_before(chaos)
     guests[stray] = chaos.local_slack.share(stray, team="T0ELSE1", name="stray")
     chaos.start()
-    await chaos.ready()
-    await chaos.logged("channel_brought_home")
+    await chaos.wait_until_ready()
+    await chaos.wait_until_logged("channel_brought_home")
     for number in range(3):
         channel = chaos.local_slack.add_channel(f"shared-{number}")
         guests[channel] = chaos.local_slack.share(channel, team=f"T0ELSE{number}", name=f"guest{number}")
         await _subscribe(chaos, channel, guests[channel])
     await chaos.publish(4)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
     for _ in range(rounds):
         publishing = asyncio.create_task(chaos.publish(3))
-        await asyncio.sleep(chaos.chance.uniform(0.0, 0.3))
-        channel = chaos.chance.choice(chaos.channels)
-        deed = chaos.chance.choice(("convert", "convert", "press", "press", "kill"))
+        await asyncio.sleep(chaos.rng.uniform(0.0, 0.3))
+        channel = chaos.rng.choice(chaos.channels)
+        deed = chaos.rng.choice(("convert", "convert", "press", "press", "kill"))
         if deed == "convert":
             await _convert(chaos, channel, guests)
         elif deed == "press":
@@ -42,19 +42,19 @@ async def foreign_teams(chaos: ChaosHarness, *, rounds: int = 8) -> None:
         if deed == "kill":
             await chaos.kill()
             chaos.start()
-            await chaos.ready()
-    await chaos.settled()
-    teams = {row[0] for row in chaos.world.outbox("select distinct team_id from subscriptions")}
+            await chaos.wait_until_ready()
+    await chaos.wait_until_delivered()
+    teams = {row[0] for row in chaos.deployment.query_database("select distinct team_id from subscriptions")}
     assert teams == {chaos.local_slack.team_id}, teams
-    assert not chaos.problems(), chaos.problems()
-    for bot in chaos.world.processes:
-        assert not bot.logged("listener_failed"), f"a listener failed, see {bot.path}"
+    assert not chaos.channel_problems(), chaos.channel_problems()
+    for bot in chaos.deployment.processes:
+        assert not bot.logged_events("listener_failed"), f"a listener failed, see {bot.log_path}"
 
 
 async def _stored_as_before(chaos: ChaosHarness) -> str:
     """A channel that is subscribed under another workspace, as versions before stored it."""
     channel = chaos.local_slack.add_channel("stray")
-    async with open_factory(chaos.world.settings()) as factory:
+    async with open_factory(chaos.deployment.settings()) as factory:
         await factory.subscriptions.add_confirmed(
             "T0ELSE1", channel, parse_criteria(ASKED), "U1", datetime.now(UTC)
         )
@@ -63,12 +63,12 @@ async def _stored_as_before(chaos: ChaosHarness) -> str:
 
 
 async def _subscribe(chaos: ChaosHarness, channel: str, guest: str) -> None:
-    if chaos.chance.random() < 0.5:
+    if chaos.rng.random() < 0.5:
         await chaos.local_slack.command("/gwevent", f"subscribe {ASKED}", channel=channel, user=guest)
     else:
         await chaos.local_slack.say(f"@gwevent subscribe {ASKED}", channel, user=guest)
     workspace, found = chaos.local_slack.find(channel)
-    await chaos.until(lambda: any(m.bot_id for m in found.messages.values()), "the confirmation")
+    await chaos.wait_until(lambda: any(m.bot_id for m in found.messages.values()), "the confirmation")
     # The judge knows nothing but alerts.
     for message in list(found.messages.values()):
         workspace.delete(message)
@@ -76,17 +76,17 @@ async def _subscribe(chaos: ChaosHarness, channel: str, guest: str) -> None:
 
 
 async def _convert(chaos: ChaosHarness, channel: str, guests: dict[str, str]) -> None:
-    told = len(chaos.bot.logged("channel_id_changed"))
+    told = len(chaos.bot.logged_events("channel_id_changed"))
     new = chaos.local_slack.convert(channel)
     guests[new] = guests.pop(channel)
     chaos.channels[chaos.channels.index(channel)] = new
-    await chaos.logged("channel_id_changed", told + 1)
+    await chaos.wait_until_logged("channel_id_changed", told + 1)
 
 
 async def _press(chaos: ChaosHarness, channel: str, guest: str) -> None:
     _, found = chaos.local_slack.find(channel)
     roots = [m for m in found.messages.values() if not m.is_reply and TOGGLE_OBSERVER_ACTION in str(m.blocks)]
     if roots:
-        root = chaos.chance.choice(roots)
+        root = chaos.rng.choice(roots)
         done = await chaos.local_slack.press(channel, root.ts, TOGGLE_OBSERVER_ACTION, user=guest)
         assert done.ok, done.error

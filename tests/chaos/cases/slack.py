@@ -19,9 +19,9 @@ async def start_bot(chaos: ChaosHarness, *, history: bool = True, channels: int 
         chaos.grant_history()
     await chaos.open_channels(channels)
     chaos.start()
-    await chaos.ready()
+    await chaos.wait_until_ready()
     await chaos.publish(4)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def rate_limited(chaos: ChaosHarness) -> None:
@@ -31,10 +31,10 @@ async def rate_limited(chaos: ChaosHarness) -> None:
         chaos.local_slack.fail(POST, status=429, retry_after=2, times=4, channel=channel)
     chaos.local_slack.fail(EDIT, status=429, retry_after=1, times=10)
     await chaos.publish(6)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
     chaos.local_slack.fail(POST, status=429, retry_after=2, times=8)
     await chaos.publish(6)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def server_errors(chaos: ChaosHarness) -> None:
@@ -44,27 +44,27 @@ async def server_errors(chaos: ChaosHarness) -> None:
         chaos.local_slack.fail(POST, status=status, times=5)
         chaos.local_slack.fail(EDIT, status=status, times=5)
         await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
     for error in ("internal_error", "fatal_error", "service_unavailable"):
         chaos.local_slack.fail(POST, error=error, times=5)
         chaos.local_slack.fail(EDIT, error=error, times=5)
         await chaos.publish(3)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def timeouts(chaos: ChaosHarness) -> None:
     """No answer in time, with the work done and not done."""
-    chaos.habits = replace(chaos.habits, slack_timeout=SHORT_S)
+    chaos.tuning = replace(chaos.tuning, slack_timeout=SHORT_S)
     await start_bot(chaos)
     # Not done: what a fault answers, it doesn't do.
     chaos.local_slack.fail(POST, delay=2 * SHORT_S, status=500, times=6)
     chaos.local_slack.fail(EDIT, delay=2 * SHORT_S, status=500, times=3)
     await chaos.publish(4)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
     chaos.local_slack.fail(POST, delay_after=2 * SHORT_S, times=6)
     chaos.local_slack.fail(EDIT, delay_after=2 * SHORT_S, times=3)
     await chaos.publish(4)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def cut_before(chaos: ChaosHarness) -> None:
@@ -73,7 +73,7 @@ async def cut_before(chaos: ChaosHarness) -> None:
     chaos.local_slack.fail(POST, drop="before", times=10)
     chaos.local_slack.fail(EDIT, drop="before", times=5)
     await chaos.publish(8)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def cut_after(chaos: ChaosHarness) -> None:
@@ -82,7 +82,7 @@ async def cut_after(chaos: ChaosHarness) -> None:
     chaos.local_slack.fail(POST, drop="after", times=10)
     chaos.local_slack.fail(EDIT, drop="after", times=5)
     await chaos.publish(8)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def cut_after_unseen(chaos: ChaosHarness) -> None:
@@ -90,7 +90,7 @@ async def cut_after_unseen(chaos: ChaosHarness) -> None:
     await start_bot(chaos, history=False)
     chaos.local_slack.fail(POST, drop="after", times=10)
     await chaos.publish(8)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def sockets_closed(chaos: ChaosHarness) -> None:
@@ -99,7 +99,7 @@ async def sockets_closed(chaos: ChaosHarness) -> None:
     await _loses_its_socket(chaos, chaos.local_slack.close_sockets)
     await _loses_its_socket(chaos, functools.partial(chaos.local_slack.close_sockets, abort=True))
     await _loses_its_socket(chaos, chaos.local_slack.refresh_sockets)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def sockets_refused(chaos: ChaosHarness) -> None:
@@ -108,8 +108,8 @@ async def sockets_refused(chaos: ChaosHarness) -> None:
     chaos.local_slack.refuse_sockets(8.0)
     await chaos.local_slack.close_sockets(abort=True)
     await chaos.publish(5)
-    await chaos.settled()
-    await chaos.answers()
+    await chaos.wait_until_delivered()
+    await chaos.wait_for_command()
 
 
 async def sockets_half_open(chaos: ChaosHarness) -> None:
@@ -118,10 +118,10 @@ async def sockets_half_open(chaos: ChaosHarness) -> None:
     opened = chaos.local_slack.sockets.opened
     chaos.local_slack.hang_sockets()
     await chaos.publish(5)
-    await chaos.settled()
-    await chaos.until(lambda: chaos.local_slack.sockets.opened > opened, "a new socket")
+    await chaos.wait_until_delivered()
+    await chaos.wait_until(lambda: chaos.local_slack.sockets.opened > opened, "a new socket")
     await chaos.local_slack.close_sockets(abort=True)
-    await chaos.answers()
+    await chaos.wait_for_command()
 
 
 async def channel_archived(chaos: ChaosHarness) -> None:
@@ -153,36 +153,36 @@ async def token_revoked(chaos: ChaosHarness) -> None:
     await start_bot(chaos)
     chaos.local_slack.revoke_token()
     await chaos.publish(6)
-    await chaos.stored()
-    await chaos.logged("delivery_failed")
+    await chaos.wait_until_stored()
+    await chaos.wait_until_logged("delivery_failed")
     chaos.local_slack.restore_token()
-    await chaos.settled()
+    await chaos.wait_until_delivered()
 
 
 async def _loses_its_socket(chaos: ChaosHarness, lose: Callable[[], Awaitable[None]]) -> None:
     opened = chaos.local_slack.sockets.opened
     await lose()
     await chaos.publish(3)
-    await chaos.until(lambda: chaos.local_slack.sockets.opened > opened, "a new socket")
-    await chaos.answers()
+    await chaos.wait_until(lambda: chaos.local_slack.sockets.opened > opened, "a new socket")
+    await chaos.wait_for_command()
 
 
 async def _dead_for_a_while(chaos: ChaosHarness, channel: str, reason: str) -> None:
     chaos.revived.add(channel)
     await chaos.publish(8)
-    await chaos.settled()
-    assert chaos.problems() == {channel: reason}, chaos.problems()
+    await chaos.wait_until_delivered()
+    assert chaos.channel_problems() == {channel: reason}, chaos.channel_problems()
     # A restart in between changes nothing.
     await chaos.kill()
     chaos.start()
-    await chaos.ready()
+    await chaos.wait_until_ready()
     await chaos.publish(4)
-    await chaos.settled()
-    assert chaos.problems() == {channel: reason}, chaos.problems()
+    await chaos.wait_until_delivered()
+    assert chaos.channel_problems() == {channel: reason}, chaos.channel_problems()
 
 
 async def _revived(chaos: ChaosHarness, channel: str) -> None:
-    await chaos.until(lambda: not chaos.problems(), "the channel is within reach again")
+    await chaos.wait_until(lambda: not chaos.channel_problems(), "the channel is within reach again")
     await chaos.publish(4)
-    await chaos.settled()
-    assert not chaos.problems()
+    await chaos.wait_until_delivered()
+    assert not chaos.channel_problems()

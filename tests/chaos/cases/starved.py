@@ -18,54 +18,58 @@ async def drawing(chaos: ChaosHarness) -> None:
     """The drawing process is stopped and killed at any moment: each event still gets its picture."""
     chaos.grant_history()
     chaos.local_slack.grant("files:write")
-    chaos.habits = replace(chaos.habits, drawing_timeout=6.0)
-    chaos.story.mapped = 0.8
+    chaos.tuning = replace(chaos.tuning, drawing_timeout=6.0)
+    chaos.notice_generator.map_fraction = 0.8
     await chaos.open_channels(2)
     chaos.start(GWEVENT_MOCK_PICTURES="true")
-    await chaos.ready()
+    await chaos.wait_until_ready()
     for _ in range(6):
         await chaos.publish(3)
-        await asyncio.sleep(chaos.chance.uniform(0.0, 2.0))
+        await asyncio.sleep(chaos.rng.uniform(0.0, 2.0))
         for pid in _children(chaos.bot.pid):
-            os.kill(pid, chaos.chance.choice((signal.SIGSTOP, signal.SIGKILL)))
-    await chaos.settled()
-    await chaos.until(lambda: not _wanted_images(chaos), "no picture is wanted any more")
-    await chaos.settled()
-    failed = chaos.world.outbox("select reason from pictures where state = 'failed'")
+            os.kill(pid, chaos.rng.choice((signal.SIGSTOP, signal.SIGKILL)))
+    await chaos.wait_until_delivered()
+    await chaos.wait_until(lambda: not _wanted_images(chaos), "no picture is wanted any more")
+    await chaos.wait_until_delivered()
+    failed = chaos.deployment.query_database("select reason from pictures where state = 'failed'")
     # A newer map takes an older one's place; a picture that two processes died over is given up.
     assert sum("failed twice" in reason for (reason,) in failed) <= 1, failed
-    made = chaos.world.outbox("select count(*) from pictures where state in ('uploaded', 'ready')")[0][0]
+    made = chaos.deployment.query_database(
+        "select count(*) from pictures where state in ('uploaded', 'ready')"
+    )[0][0]
     assert made, failed
-    assert chaos.bot.logged("drawing_process_replaced") or chaos.bot.logged("picture_waits"), "none was hit"
+    assert chaos.bot.logged_events("drawing_process_replaced") or chaos.bot.logged_events("picture_waits"), (
+        "none was hit"
+    )
     # The one that is left draws.
     await chaos.publish(3)
-    await chaos.settled()
-    await chaos.until(lambda: not _wanted_images(chaos), "no picture is wanted any more")
+    await chaos.wait_until_delivered()
+    await chaos.wait_until(lambda: not _wanted_images(chaos), "no picture is wanted any more")
 
 
 async def descriptors(chaos: ChaosHarness) -> None:
     """The descriptors run out, at the start and while all has to be opened anew; then there are more."""
     chaos.grant_history()
     # Its clock is a file, which takes one too.
-    chaos.habits = replace(chaos.habits, clock="", descriptors=chaos.chance.randint(24, 40))
+    chaos.tuning = replace(chaos.tuning, clock="", descriptors=chaos.rng.randint(24, 40))
     await chaos.open_channels(3)
     chaos.start()
-    for limit in (0, 64, chaos.chance.randint(16, 40)):
+    for limit in (0, 64, chaos.rng.randint(16, 40)):
         if limit:
             _limit(chaos, limit)
         await chaos.publish(6)
-        chaos.broker.tell("down")
+        chaos.broker.send_command("down")
         await chaos.local_slack.close_sockets(abort=True)
         await asyncio.sleep(SHORT_S / 2)
-        chaos.broker.tell("up")
+        chaos.broker.send_command("up")
         await asyncio.sleep(SHORT_S / 2)
-        assert not chaos.bot.ended, f"It ended, see {chaos.bot.path}"
+        assert not chaos.bot.has_exited, f"It ended, see {chaos.bot.log_path}"
         await chaos.check_acknowledged()
         _limit(chaos, 4_096)
-        await chaos.settled()
-        await chaos.answers()
-    assert chaos.bot.logged("descriptors_short")
-    await chaos.logged("descriptors_free_again")
+        await chaos.wait_until_delivered()
+        await chaos.wait_for_command()
+    assert chaos.bot.logged_events("descriptors_short")
+    await chaos.wait_until_logged("descriptors_free_again")
 
 
 def _limit(chaos: ChaosHarness, soft: int) -> None:
@@ -80,4 +84,4 @@ def _children(pid: int) -> list[int]:
 
 
 def _wanted_images(chaos: ChaosHarness) -> int:
-    return int(chaos.world.outbox("select count(*) from pictures where state = 'wanted'")[0][0])
+    return int(chaos.deployment.query_database("select count(*) from pictures where state = 'wanted'")[0][0])

@@ -21,71 +21,71 @@ async def storm(chaos: ChaosHarness, *, rounds: int = 60, notices: int = 200, ch
     await chaos.open_channels(channels)
     chaos.start()
     for _ in range(rounds):
-        count = chaos.chance.randint(0, 2 * notices // rounds)
+        count = chaos.rng.randint(0, 2 * notices // rounds)
         publishing = asyncio.create_task(chaos.publish(count))
         try:
-            await chaos.chance.choice(FAULTS)(chaos)
-            if chaos.bot.ended:
-                assert chaos.bot.status() == -signal.SIGKILL, f"It ended by itself, see {chaos.bot.path}"
+            await chaos.rng.choice(FAULTS)(chaos)
+            if chaos.bot.has_exited:
+                assert chaos.bot.exit_status() == -signal.SIGKILL, (
+                    f"It ended by itself, see {chaos.bot.log_path}"
+                )
                 chaos.start()
-            await asyncio.sleep(chaos.chance.uniform(0.0, 0.5))
+            await asyncio.sleep(chaos.rng.uniform(0.0, 0.5))
         finally:
             await publishing
     chaos.local_slack.faults.clear()
     chaos.set_clock(0)
-    await chaos.settled()
+    await chaos.wait_until_delivered()
     # What was out of reach is known to be within it by the next post.
     await chaos.publish(10)
-    await chaos.settled()
-    assert not chaos.problems()
+    await chaos.wait_until_delivered()
+    assert not chaos.channel_problems()
 
 
 async def kill(chaos: ChaosHarness) -> None:
     """The bot dies at any moment."""
-    await asyncio.sleep(chaos.chance.uniform(0.0, 1.0))
+    await asyncio.sleep(chaos.rng.uniform(0.0, 1.0))
     await chaos.kill()
 
 
 async def kill_at_post(chaos: ChaosHarness) -> None:
     """The bot dies before it hears of a post."""
-    chaos.kill_at_post(chaos.bot, chaos.chance.randint(1, 20))
+    chaos.kill_at_post(chaos.bot, chaos.rng.randint(1, 20))
     await asyncio.sleep(1.0)
     await chaos.kill()
 
 
 async def slack_refuses(chaos: ChaosHarness) -> None:
     """Slack does nothing."""
-    status = chaos.chance.choice((429, 500, 502, 503))
-    chaos.local_slack.fail(
-        chaos.chance.choice((POST, EDIT)), status=status, times=chaos.chance.randint(1, 10)
-    )
+    status = chaos.rng.choice((429, 500, 502, 503))
+    chaos.local_slack.fail(chaos.rng.choice((POST, EDIT)), status=status, times=chaos.rng.randint(1, 10))
 
 
 async def slack_cuts(chaos: ChaosHarness) -> None:
     """The connection is cut."""
-    method = chaos.chance.choice((POST, EDIT))
-    side = chaos.chance.choice(("before", "after"))
+    method = chaos.rng.choice((POST, EDIT))
+    side = chaos.rng.choice(("before", "after"))
     chaos.local_slack.fail(
-        method, drop="before" if side == "before" else "after", times=chaos.chance.randint(1, 10)
+        method, drop="before" if side == "before" else "after", times=chaos.rng.randint(1, 10)
     )
 
 
 async def sockets_close(chaos: ChaosHarness) -> None:
     """Socket Mode goes away, and comes back."""
-    chaos.local_slack.refuse_sockets(chaos.chance.uniform(0.0, 2.0))
-    await chaos.local_slack.close_sockets(abort=chaos.chance.random() < 0.5)
+    chaos.local_slack.refuse_sockets(chaos.rng.uniform(0.0, 2.0))
+    await chaos.local_slack.close_sockets(abort=chaos.rng.random() < 0.5)
 
 
 async def channel_goes(chaos: ChaosHarness) -> None:
     """A channel of the first half is archived, or the bot kicked, and back."""
-    channel = chaos.chance.choice(chaos.channels[: len(chaos.channels) // 2])
+    channel = chaos.rng.choice(chaos.channels[: len(chaos.channels) // 2])
     chaos.revived.add(channel)
-    archived = chaos.chance.random() < 0.5
+    archived = chaos.rng.random() < 0.5
     if archived:
         chaos.local_slack.archive(channel)
     else:
         chaos.local_slack.kick(channel)
-    await asyncio.sleep(chaos.chance.uniform(0.2, 2.0))
+    await asyncio.sleep(chaos.rng.uniform(0.2, 2.0))
     if archived:
         chaos.local_slack.unarchive(channel)
     else:
@@ -95,33 +95,33 @@ async def channel_goes(chaos: ChaosHarness) -> None:
 async def token_goes(chaos: ChaosHarness) -> None:
     """The token is revoked for a moment."""
     chaos.local_slack.revoke_token()
-    await asyncio.sleep(chaos.chance.uniform(0.1, 1.0))
+    await asyncio.sleep(chaos.rng.uniform(0.1, 1.0))
     chaos.local_slack.restore_token()
 
 
 async def broker_goes(chaos: ChaosHarness) -> None:
     """The broker is away for a moment."""
-    chaos.broker.tell("down")
-    await asyncio.sleep(chaos.chance.uniform(0.0, 1.0))
-    chaos.broker.tell("up")
+    chaos.broker.send_command("down")
+    await asyncio.sleep(chaos.rng.uniform(0.0, 1.0))
+    chaos.broker.send_command("up")
 
 
 async def broker_hangs(chaos: ChaosHarness) -> None:
     """The broker hangs for a moment."""
     chaos.broker.freeze()
-    await asyncio.sleep(chaos.chance.uniform(0.1, 2.0))
+    await asyncio.sleep(chaos.rng.uniform(0.1, 2.0))
     chaos.broker.thaw()
 
 
 async def database_locked(chaos: ChaosHarness) -> None:
     """Another writer holds the database."""
-    with hold_write_lock(chaos.world.database):
-        await asyncio.sleep(chaos.chance.uniform(0.1, 2.0))
+    with hold_write_lock(chaos.deployment.database):
+        await asyncio.sleep(chaos.rng.uniform(0.1, 2.0))
 
 
 async def clock_jumps(chaos: ChaosHarness) -> None:
     """The clock is wrong by up to an hour, either way, until it jumps again."""
-    chaos.set_clock(chaos.chance.randint(-3600, 3600))
+    chaos.set_clock(chaos.rng.randint(-3600, 3600))
 
 
 FAULTS: tuple[Fault, ...] = (

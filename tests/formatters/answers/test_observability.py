@@ -49,18 +49,18 @@ def night(site: Site = PALOMAR, share: float = 0.634, **changes: object) -> Site
         "window": window(4 + 1 / 6, 5.5, PACIFIC if site.zone else None),
         "peak_altitude": 51.2,
         "airmass": 1.28,
-        "moon": Moon(illuminated=0.11, distance=84.4, up=True),
+        "moon": Moon(illuminated_fraction=0.11, distance=84.4, is_up=True),
     }
-    return SiteObservability(site=site, dark=True, share=share, **(usual | changes))  # type: ignore[arg-type]
+    return SiteObservability(site=site, has_darkness=True, probability=share, **(usual | changes))  # type: ignore[arg-type]
 
 
 def tonight(*nights: SiteObservability, conditions: ObservingConstraints | None = None) -> Observability:
     return Observability(
         since=NOW,
-        conditions=conditions or ObservingConstraints(),
+        constraints=conditions or ObservingConstraints(),
         sites=nights,
-        near_sun=0.052,
-        near_plane=0.003,
+        probability_near_sun=0.052,
+        probability_near_galactic_plane=0.003,
     )
 
 
@@ -69,8 +69,8 @@ ALL = tonight(
     night(),
     night(VLA, 0.997, window=window(0, 24, PACIFIC)),
     night(replace(PALOMAR, name="Keck"), 0.0, window=None, peak_altitude=-12.0, airmass=None),
-    SiteObservability(site=replace(DOME, name="Polar"), dark=False),
-    night(replace(VLA, name="Dish"), 0.002, moon=Moon(illuminated=1.0, distance=3.21, up=False)),
+    SiteObservability(site=replace(DOME, name="Polar"), has_darkness=False),
+    night(replace(VLA, name="Dish"), 0.002, moon=Moon(illuminated_fraction=1.0, distance=3.21, is_up=False)),
 )
 
 
@@ -85,9 +85,9 @@ def test_golden(
     golden: Callable[[str, Message], None],
 ) -> None:
     channel = ChannelSites(
-        sites=(PALOMAR, VLA, DOME), conditions=ObservingConstraints(altitude=25, darkness=-12)
+        sites=(PALOMAR, VLA, DOME), constraints=ObservingConstraints(altitude=25, darkness=-12)
     )
-    view = ChannelView(root=True, tonight=ALL)
+    view = ChannelView(is_root=True, observability=ALL)
     answers = {
         "visibility": observability.message(superevents["raven"], ALL),
         "visibility-mock": observability.message(
@@ -123,7 +123,7 @@ def test_a_terminal_shows_columns(superevents: dict[str, Superevent]) -> None:
 
 def test_the_card_has_the_line_only_where_sites_are(superevents: dict[str, Superevent]) -> None:
     superevent = superevents["raven"]
-    bare, full = (alert_card.alert_card(superevent, ChannelView(tonight=t)) for t in (None, ALL))
+    bare, full = (alert_card.alert_card(superevent, ChannelView(observability=t)) for t in (None, ALL))
     assert "Your sites tonight" not in str(bare.blocks)
     said = [block for block in full.blocks if block not in bare.blocks]
     assert len(said) == 1 and said[0]["text"]["text"].startswith("Your sites tonight: VLA &gt;99")
@@ -132,7 +132,7 @@ def test_the_card_has_the_line_only_where_sites_are(superevents: dict[str, Super
 
 def test_a_retracted_event_has_no_such_line(superevents: dict[str, Superevent]) -> None:
     for name in ("mock", "bare", "retraction_only"):
-        said = alert_card.alert_card(superevents[name], ChannelView(root=True, tonight=ALL))
+        said = alert_card.alert_card(superevents[name], ChannelView(is_root=True, observability=ALL))
         assert "Your sites" not in str(said.blocks), name
 
 
@@ -143,7 +143,7 @@ def test_names_format_and_mention_nothing(
     for message in (
         observability.message(superevents["raven"], answer),
         observability.site_list(ChannelSites(sites=(NASTY,)), f"{NASTY.name} added."),
-        alert_card.alert_card(superevents["raven"], ChannelView(tonight=answer)),
+        alert_card.alert_card(superevents["raven"], ChannelView(observability=answer)),
     ):
         check(message)
         marked = [b["text"]["text"] for b in message.blocks if b["type"] == "section"]
@@ -157,6 +157,6 @@ def test_the_longest_fits(superevents: dict[str, Superevent], check: Callable[[M
     sites = tuple(n.site for n in nights)
     check(observability.message(superevents["raven"], tonight(*nights)))
     check(observability.site_list(ChannelSites(sites=sites)))
-    said = check(alert_card.alert_card(superevents["raven"], ChannelView(tonight=tonight(*nights))))
+    said = check(alert_card.alert_card(superevents["raven"], ChannelView(observability=tonight(*nights))))
     [line] = [b["text"]["text"] for b in said.blocks if "Your sites" in str(b)]
     assert len(line) <= SECTION_MAX and "Galactic plane" in line

@@ -22,13 +22,13 @@ TARGET = SkyPosition(ra=197.45, dec=-23.3814)
 
 def place(level: float = 0.324, **changes: object) -> PositionOnMap:
     made = PositionOnMap(
-        level=level,
+        credible_level=level,
         relative_density=0.61,
         searched_area=9.53,
         in_50=level < 0.5,
         in_90=level < 0.9,
         distance=Distance(mean=42.4, std=8.2),
-        level_3d=None,
+        credible_level_3d=None,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -39,7 +39,7 @@ def checked(superevent: Superevent, *targets: SkyPosition, **changes: object) ->
         superevent=superevent,
         targets=targets,
         maps=[
-            MapResult(notice=notice, places=[place(0.324 + 0.3 * number)])
+            MapResult(notice=notice, positions=[place(0.324 + 0.3 * number)])
             for number, notice in enumerate(known)
         ],
         cosmology="Planck18",
@@ -58,14 +58,14 @@ def test_answers_about_positions(
     last = raven.notices[-1]
     far = replace(TARGET, distance=43.7476, redshift=0.0098)
     answers = {
-        "one": checked(bns.upto(bns.notices[2]), TARGET),
+        "one": checked(bns.up_to(bns.notices[2]), TARGET),
         "retracted": checked(bns, replace(TARGET, name="AT *2017gfo* <!here>")),
         "distance": checked(
             raven,
             far,
             maps=[
-                MapResult(notice=last, places=[place(0.99, level_3d=0.9996, distance=None)]),
-                MapResult(notice=last, combined=True, places=[place(0.41, level_3d=0.3681)]),
+                MapResult(notice=last, positions=[place(0.99, level_3d=0.9996, distance=None)]),
+                MapResult(notice=last, is_combined=True, positions=[place(0.41, level_3d=0.3681)]),
             ],
             introduction=f"No event was named; {raven.superevent_id} is the newest.",
         ),
@@ -73,7 +73,7 @@ def test_answers_about_positions(
             mock,
             TARGET,
             maps=[
-                MapResult(notice=mock.notices[0], places=[None]),
+                MapResult(notice=mock.notices[0], positions=[None]),
                 MapResult(notice=mock.notices[1], problem="The map isn't kept any more."),
             ],
         ),
@@ -84,7 +84,7 @@ def test_answers_about_positions(
             replace(TARGET, name="NGC <4993> & *co*"),
             SkyPosition(ra=0.0, dec=90.0),
             maps=[
-                MapResult(notice=last, combined=True, places=[place(level_3d=0.2), place(0.7), None]),
+                MapResult(notice=last, is_combined=True, positions=[place(level_3d=0.2), place(0.7), None]),
             ],
             left_out=("Left out “foo 400 10”: RA 400 isn't between 0° and 360°.",),
         ),
@@ -103,7 +103,7 @@ def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable
     answer = checked(
         superevent,
         *targets,
-        maps=[MapResult(notice=superevent.latest, places=[worst] * len(targets))],
+        maps=[MapResult(notice=superevent.latest, positions=[worst] * len(targets))],
         left_out=["x" * 500] * 500,
     )
     message = check(position_check.message(answer))
@@ -147,15 +147,15 @@ def test_details(
     coverage = event_details.MocAnswer(
         superevent=superevent,
         notice=notice,
-        combined=False,
+        is_combined=False,
         moc="4/12,15-17 5/300",
-        area=31.2,
-        exact_area=31.2,
-        order=5,
-        coarsened=False,
+        moc_area=31.2,
+        region_area=31.2,
+        max_order=5,
+        is_coarsened=False,
     )
     golden("details-moc", check(event_details.moc_answer(coverage)))
-    coarse = replace(coverage, exact_area=30.1, coarsened=True, combined=True)
+    coarse = replace(coverage, region_area=30.1, is_coarsened=True, is_combined=True)
     golden("details-moc-coarse", check(event_details.moc_answer(coarse)))
     picture = ImageRef(alt_text="Sky map of S241126dm, an oval near 12h57m.", file_id="F0123456789")
     golden("details-map", check(event_details.image_message(bns, bns.notices[1], picture)))

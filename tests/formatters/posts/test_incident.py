@@ -65,8 +65,8 @@ def test_status_begins_with_what_is_wrong(
         sources=(),
         last_notice=None,
         posting_time=None,
-        waiting=0,
-        dead=0,
+        pending_deliveries=0,
+        dead_letters=0,
         quarantined=0,
         subscriptions=3,
         incidents=(wrong(IncidentKind.SILENCE), wrong(IncidentKind.SLACK)),
@@ -76,8 +76,8 @@ def test_status_begins_with_what_is_wrong(
 
 def test_a_webhook_says_the_same_to_each(stories: dict[str, list[Notice]]) -> None:
     bns = Superevent.from_notices(stories["bns"])
-    woken = payload.event_from_superevent(bns.upto(bns.notices[0]), over=False)
-    assert woken.urgent and woken.key == "event:S241126dm"
+    woken = payload.event_from_superevent(bns.up_to(bns.notices[0]), is_resolved=False)
+    assert woken.is_urgent and woken.dedup_key == "event:S241126dm"
     plain, ntfy, duty = (
         payload.request_body(woken, form, topic="gw", routing_key="r") for form in WebhookFormat
     )
@@ -86,8 +86,8 @@ def test_a_webhook_says_the_same_to_each(stories: dict[str, list[Notice]]) -> No
     assert "&" not in plain["text"] and "*" not in plain["text"]
     assert plain["url"] == ntfy["click"] == duty["links"][0]["href"]
     assert plain["time"] == duty["payload"]["timestamp"]
-    mock = payload.event_from_superevent(Superevent.from_notices(stories["mock"][:1]), over=False)
-    assert not mock.urgent, "mocks inform, if they are wanted at all"
-    over = payload.event_from_incident(wrong(IncidentKind.SOURCE, NOW), over=True)
+    mock = payload.event_from_superevent(Superevent.from_notices(stories["mock"][:1]), is_resolved=False)
+    assert not mock.is_urgent, "mocks inform, if they are wanted at all"
+    over = payload.event_from_incident(wrong(IncidentKind.SOURCE, NOW), is_resolved=True)
     assert payload.request_body(over, WebhookFormat.PAGERDUTY)["event_action"] == "resolve"
     assert over.title == "gwevent: source out of reach, over"

@@ -34,7 +34,7 @@ Golden = Callable[[str, Message], None]
 
 def state(words: str, *, paused: bool = False) -> SubscriptionState:
     criteria = parse_criteria(words)
-    return SubscriptionState(words=criteria.canonical, paused=paused, criteria=criteria)
+    return SubscriptionState(canonical=criteria.canonical, is_paused=paused, criteria=criteria)
 
 
 def made(
@@ -45,7 +45,7 @@ def made(
     minutes: float = 0,
 ) -> ChannelChange:
     at = NOW + timedelta(minutes=minutes)
-    return ChannelChange(number=number, before=before, after=after, by=by, at=at)
+    return ChannelChange(number=number, before=before, after=after, changed_by=by, changed_at=at)
 
 
 def has(number: int, words: str, **further: object) -> Subscription:
@@ -65,36 +65,40 @@ CBC, FILTERED = state("CBC"), state("CBC BNS>0.5 distance<300 mock notify @here 
 SITES = ChannelSites(sites=(DOME,))
 
 CASES: dict[str, tuple[list[ChannelChange], list[Subscription]]] = {
-    "paused": ([made(1, CBC, replace(CBC, paused=True))], [has(1, "CBC", paused_at=NOW)]),
-    "resumed": ([made(1, replace(CBC, paused=True), CBC)], [has(1, "CBC")]),
-    "edited": ([made(1, CBC, FILTERED)], [has(1, FILTERED.words), has(2, "Burst", paused_at=NOW)]),
+    "paused": ([made(1, CBC, replace(CBC, is_paused=True))], [has(1, "CBC", paused_at=NOW)]),
+    "resumed": ([made(1, replace(CBC, is_paused=True), CBC)], [has(1, "CBC")]),
+    "edited": ([made(1, CBC, FILTERED)], [has(1, FILTERED.canonical), has(2, "Burst", paused_at=NOW)]),
     "edited-while-paused": (
-        [made(1, replace(CBC, paused=True), replace(FILTERED, paused=True))],
-        [has(1, FILTERED.words, paused_at=NOW)],
+        [made(1, replace(CBC, is_paused=True), replace(FILTERED, is_paused=True))],
+        [has(1, FILTERED.canonical, paused_at=NOW)],
     ),
     "ended": ([made(2, FILTERED, None)], []),
     "ended-several": ([made(1, CBC, None), made(2, FILTERED, None)], [has(3, "Burst")]),
     "back-and-forth": (
         [
-            made(1, CBC, replace(CBC, paused=True)),
-            made(1, replace(CBC, paused=True), CBC, BOB, 1),
+            made(1, CBC, replace(CBC, is_paused=True)),
+            made(1, replace(CBC, is_paused=True), CBC, BOB, 1),
         ],
         [has(1, "CBC")],
     ),
     "paused-and-ended-by-two": (
-        [made(1, CBC, replace(CBC, paused=True)), made(1, replace(CBC, paused=True), None, BOB, 1)],
+        [made(1, CBC, replace(CBC, is_paused=True)), made(1, replace(CBC, is_paused=True), None, BOB, 1)],
         [],
     ),
     "imported": (
-        [made(1, None, CBC, BY_IMPORT), made(2, None, replace(FILTERED, paused=True), BY_IMPORT)],
-        [has(1, "CBC"), has(2, FILTERED.words, paused_at=NOW)],
+        [made(1, None, CBC, BY_IMPORT), made(2, None, replace(FILTERED, is_paused=True), BY_IMPORT)],
+        [has(1, "CBC"), has(2, FILTERED.canonical, paused_at=NOW)],
     ),
     "taken-back": ([made(1, CBC, None, BY_GWEVENT)], []),
     "sites": (
         [
             made(None, ChannelSites(), SITES),
             made(
-                None, SITES, ChannelSites(sites=(DISH,), conditions=ObservingConstraints(altitude=25)), BOB, 1
+                None,
+                SITES,
+                ChannelSites(sites=(DISH,), constraints=ObservingConstraints(altitude=25)),
+                BOB,
+                1,
             ),
         ],
         [has(1, "CBC")],
@@ -104,7 +108,7 @@ CASES: dict[str, tuple[list[ChannelChange], list[Subscription]]] = {
         [has(1, "CBC")],
     ),
     "another-versions-words": (
-        [made(1, SubscriptionState(words="wibble *x*", paused=False, criteria=None), None)],
+        [made(1, SubscriptionState(canonical="wibble *x*", is_paused=False, criteria=None), None)],
         [],
     ),
 }
@@ -120,10 +124,10 @@ def test_what_the_channel_is_told(case: str, check: Check, golden: Golden) -> No
         if one.number is not None:
             assert f"subscription {one.number}" in said
         for state in (one.before, one.after):
-            if isinstance(state, SubscriptionState) and state.criteria is not None and one.by != BOB:
-                assert BOB not in told.text or any(o.by == BOB for o in changes), "woken"
-        if one.by not in (BY_IMPORT, BY_GWEVENT):
-            assert f"@{one.by}" in said, "who did it"
+            if isinstance(state, SubscriptionState) and state.criteria is not None and one.changed_by != BOB:
+                assert BOB not in told.text or any(o.changed_by == BOB for o in changes), "woken"
+        if one.changed_by not in (BY_IMPORT, BY_GWEVENT):
+            assert f"@{one.changed_by}" in said, "who did it"
     if not here or all(s.paused_at is not None for s in here):
         assert "Nothing comes to this channel" in said
     if case not in ("back-and-forth",):
@@ -145,7 +149,7 @@ def test_restore_commands_restore_previous_state() -> None:
 
 
 def test_what_is_too_long_to_be_typed_goes_into_the_dialog(check: Check) -> None:
-    long = SubscriptionState(words="distance " * 120, paused=False, criteria=None)
+    long = SubscriptionState(canonical="distance " * 120, is_paused=False, criteria=None)
     many = [made(n, long, None) for n in range(1, 40)]
     said = str(check(subscription_change.subscription_change(many, [])).blocks)
     assert "/gwevent dialog" in said and "more: `/gwevent subscriptions history`" in said
@@ -154,7 +158,7 @@ def test_what_is_too_long_to_be_typed_goes_into_the_dialog(check: Check) -> None
 def test_however_long_the_words_are_the_command_is_there(check: Check) -> None:
     sites = " or ".join(f'visible from "Observatory number {n:02}">0.25' for n in range(20))
     long = state(f"CBC ({sites})")
-    assert 900 < len(long.words) < 960
+    assert 900 < len(long.canonical) < 960
     said = str(
         check(subscription_change.subscription_change([made(1, CBC, long), made(2, long, None)], [])).blocks
     )

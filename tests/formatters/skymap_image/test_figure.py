@@ -53,9 +53,9 @@ def order(of: Sample) -> ImageJob:
     return ImageJob(
         captions=create_captions(of.superevent),
         peak=(localization.ra, localization.dec),
-        time=event.time,
-        main=of.combined_map or of.gw_map,
-        other=of.gw_map if of.combined_map else None,
+        event_time=event.time,
+        main_map=of.combined_map or of.gw_map,
+        gw_map=of.gw_map if of.combined_map else None,
     )
 
 
@@ -68,7 +68,7 @@ def near(image: np.ndarray, colour: str, tolerance: int = 24) -> np.ndarray:
 def enclosed(grid: Grid, level: float) -> float:
     """Pixels inside the outlines, islands less lakes, by the shoelace formula."""
     total = 0.0
-    for line in outlines(grid.level, level):
+    for line in outlines(grid.credible_level, level):
         x, y = line.T
         assert np.array_equal(line[0], line[-1]), "an outline is closed"
         total += float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) / 2)
@@ -97,7 +97,7 @@ def test_an_insets_contour_encloses_its_own_region() -> None:
     main = skymap.localize(read).regions[0]
     close = raster.rasterize(read, raster.window_pixel_grid(region.window))
     assert enclosed(close, 0.9) * region.window.pixel_area == pytest.approx(main.area, rel=0.03)
-    assert region.share == pytest.approx(main.probability)
+    assert region.probability == pytest.approx(main.probability)
 
 
 @pytest.mark.parametrize("kind", SKIES)
@@ -203,10 +203,10 @@ def test_titles_in_words() -> None:
     said = create_captions(sample("combined").superevent)
     assert said.title == "BNS 97\u00a0% · S261120a"
     assert said.subtitle == "PRELIMINARY · 2026-11-20 03:04:05\u00a0UTC"
-    assert said.mark is None
+    assert said.watermark is None
     assert said.facts == ("120\u00a0±\u00a030\u00a0Mpc", "H1 L1 V1", "with Swift")
-    assert said.other is not None and said.other.startswith("GW alone 90\u00a0%: ")
-    assert create_captions(sample("a mock").superevent).mark == "MOCK"
+    assert said.gw_alone is not None and said.gw_alone.startswith("GW alone 90\u00a0%: ")
+    assert create_captions(sample("a mock").superevent).watermark == "MOCK"
     assert create_captions(sample("a burst").superevent).facts == ("H1 L1 V1",)
 
 

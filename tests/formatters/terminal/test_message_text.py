@@ -71,12 +71,12 @@ def test_the_fallback_still_mentions_and_leaves_out_what_cant_be_pressed(
     targets = ("<!channel>", "<@U12>", "<@U1>", "<!subteam^S0AB1>")
     superevent = Superevent.from_notices(stories["bns"][:1])
     said = message_text.fallback_text(
-        alert_card.alert_card(superevent, alert_card.ChannelView(mention=targets, root=True))
+        alert_card.alert_card(superevent, alert_card.ChannelView(mentions=targets, is_root=True))
     )
     assert said.startswith("<!channel> <@U12> <@U1> <!subteam^S0AB1>\n")
     assert "observing" not in said and "GraceDB: https://gracedb.ligo.org/" in said
     quiet = message_text.fallback_text(
-        alert_card.alert_card(superevent, alert_card.ChannelView(observers=("U12",), root=True))
+        alert_card.alert_card(superevent, alert_card.ChannelView(observers=("U12",), is_root=True))
     )
     assert "Observing: @U12" in quiet, "who observes needn't hear of each edit"
 

@@ -122,17 +122,21 @@ def checked(view: View) -> View:
 def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     place = ModalContext(channel_id="C1")
     golden("view-dialog-empty", checked(subscription_modal.view(place, SubscriptionForm(), Preview())))
-    changed = ModalContext(channel_id="C1", number=3, home=True)
+    changed = ModalContext(channel_id="C1", number=3, from_home=True)
     found = search_results.SearchResults(
-        words=WISH.canonical_without_mentions,
-        newest=[search_results.SearchHit(superevent=Superevent.from_notices(stories["bns"][:3]))],
+        canonical=WISH.canonical_without_mentions,
+        newest_hits=[search_results.SearchHit(superevent=Superevent.from_notices(stories["bns"][:3]))],
         count=1,
         candidates=12_345,
     )
     tested = search_results.backtest_message(found, NOW)
-    shown = subscription_modal.view(changed, form_from_criteria(WISH), Preview(criteria=WISH, tested=tested))
+    shown = subscription_modal.view(
+        changed, form_from_criteria(WISH), Preview(criteria=WISH, backtest=tested)
+    )
     golden("view-dialog-filled", checked(shown))
-    asking = subscription_modal.view(changed, form_from_criteria(WISH), Preview(criteria=WISH, testing=True))
+    asking = subscription_modal.view(
+        changed, form_from_criteria(WISH), Preview(criteria=WISH, is_backtesting=True)
+    )
     assert "Asking the sky maps" in json.dumps(checked(asking), ensure_ascii=False)
     errors = {"BNS": "A probability in percent: 0 to 100.", "words": '"<b>" is no condition.'}
     wrong = subscription_modal.view(

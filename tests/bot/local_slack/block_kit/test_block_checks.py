@@ -169,14 +169,14 @@ def test_bad_blocks_are_refused_with_their_place(blocks: list[Json], sentence: s
     with pytest.raises(ApiError) as refused:
         block_checks.check_message(blocks)
     assert refused.value.error == "invalid_blocks"
-    assert any(sentence in error for error in refused.value.beside["errors"]), refused.value.beside
-    assert refused.value.beside["response_metadata"]["messages"][0].startswith("[ERROR] ")
+    assert any(sentence in error for error in refused.value.extra["errors"]), refused.value.extra
+    assert refused.value.extra["response_metadata"]["messages"][0].startswith("[ERROR] ")
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(ApiError) as refused:
         block_checks.check_message([{"type": "header"}, {"type": "section"}, {"type": "nothing"}])
-    assert len(refused.value.beside["errors"]) == 3
+    assert len(refused.value.extra["errors"]) == 3
 
 
 def test_too_much_text_in_all_has_a_name_of_its_own() -> None:
@@ -228,7 +228,7 @@ def test_bad_views_are_refused(view: object, sentence: str) -> None:
     with pytest.raises(ApiError) as refused:
         block_checks.check_view(view, "modal")
     assert refused.value.error == "invalid_arguments"
-    assert any(sentence in error for error in refused.value.beside["errors"]), refused.value.beside
+    assert any(sentence in error for error in refused.value.extra["errors"]), refused.value.extra
 
 
 def test_a_view_may_not_weigh_too_much() -> None:

@@ -42,7 +42,7 @@ async def test_a_slash_command_and_its_answer(
     done = await local_slack.command("/gwevent", "BNS>0.5 in #gw-cbc by @colleague", channel=channel)
     assert done.ok
     assert done.acked_after is not None
-    assert (await done.answer())["text"] == "for you alone"
+    assert (await done.wait_for_answer())["text"] == "for you alone"
     await local_slack.wait_for(lambda: local_slack.messages(channel))
     assert [message["text"] for message in local_slack.ephemerals(channel, local_slack.user)] == [
         "for you alone"
@@ -212,7 +212,7 @@ async def test_messages_are_told_only_to_those_subscribed(
 async def test_an_event_that_is_not_acknowledged_comes_again(
     local_slack: LocalSlack, app: AsyncApp, connect: Connect
 ) -> None:
-    local_slack.events.retries = (0.01, 0.01, 0.01)
+    local_slack.events.retry_delays_s = (0.01, 0.01, 0.01)
     channel = local_slack.add_channel("gw-cbc")
     await local_slack.say("@gwevent while you were away", channel)
     await local_slack.wait_for(lambda: len(local_slack.envelopes) == 4)
@@ -261,15 +261,15 @@ async def test_connections_can_be_refused_for_a_while(local_slack: LocalSlack) -
     local_slack.refuse_sockets(60.0)
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await session.ws_connect(local_slack.sockets.ticket())
+            await session.ws_connect(local_slack.sockets.create_url())
         assert refused.value.status == 503
         local_slack.refuse_sockets(0.0)
-        async with session.ws_connect(local_slack.sockets.ticket()) as ws:
+        async with session.ws_connect(local_slack.sockets.create_url()) as ws:
             assert (await ws.receive_json())["type"] == "hello"
 
 
 async def test_a_ticket_is_good_once(local_slack: LocalSlack) -> None:
-    url = local_slack.sockets.ticket()
+    url = local_slack.sockets.create_url()
     async with aiohttp.ClientSession() as session:
         async with session.ws_connect(url) as ws:
             hello = await ws.receive_json()
@@ -283,10 +283,10 @@ async def test_a_ticket_is_good_once(local_slack: LocalSlack) -> None:
 async def test_ten_connections_and_no_more_and_each_gets_its_share(local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw-cbc")
     async with aiohttp.ClientSession() as session:
-        sockets = [await session.ws_connect(local_slack.sockets.ticket()) for _ in range(10)]
+        sockets = [await session.ws_connect(local_slack.sockets.create_url()) for _ in range(10)]
         for ws in sockets:
             await ws.receive_json()
-        one_too_many = await session.ws_connect(local_slack.sockets.ticket())
+        one_too_many = await session.ws_connect(local_slack.sockets.create_url())
         assert (await one_too_many.receive_json())["reason"] == "too_many_websockets"
 
         async def acknowledge(ws: aiohttp.ClientWebSocketResponse) -> None:
@@ -305,7 +305,7 @@ async def test_ten_connections_and_no_more_and_each_gets_its_share(local_slack: 
 
 async def test_a_connection_lost_in_the_middle_fails_the_command(local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw-cbc")
-    async with aiohttp.ClientSession() as session, session.ws_connect(local_slack.sockets.ticket()) as ws:
+    async with aiohttp.ClientSession() as session, session.ws_connect(local_slack.sockets.create_url()) as ws:
         await ws.receive_json()
         call = asyncio.create_task(local_slack.command("/gwevent", channel=channel))
         await ws.receive_json()

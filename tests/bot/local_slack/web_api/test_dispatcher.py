@@ -48,7 +48,7 @@ async def test_connections_need_the_app_token(local_slack: LocalSlack, slack_cli
 
 
 async def test_connections_are_limited_too(local_slack: LocalSlack, slack_client: AsyncWebClient) -> None:
-    local_slack.rates.on = True
+    local_slack.rate_limiter.enabled = True
     for _ in range(50):
         await slack_client.apps_connections_open(app_token=local_slack.app_token)
     with pytest.raises(SlackApiError) as caught:
@@ -82,7 +82,7 @@ async def test_unknown_methods_and_arguments(local_slack: LocalSlack, slack_clie
 async def test_too_many_calls_get_429_and_the_time_to_wait(
     local_slack: LocalSlack, slack_client: AsyncWebClient
 ) -> None:
-    local_slack.rates.on = True
+    local_slack.rate_limiter.enabled = True
     channel = local_slack.add_channel("gw-cbc")
     other = local_slack.add_channel("gw-burst")
     with pytest.raises(SlackApiError) as caught:

@@ -94,7 +94,7 @@ async def test_requests_are_signed_and_the_address_is_challenged(local_slack: Lo
 
     async def take(request: web.Request) -> web.Response:
         body = await request.text()
-        verifier = SignatureVerifier(local_slack.outgoing.signing_secret)
+        verifier = SignatureVerifier(local_slack.delivery.signing_secret)
         seen.append((request.content_type, verifier.is_valid_request(body, dict(request.headers))))
         if request.content_type == "application/json":
             return web.json_response({"challenge": (await request.json()).get("challenge")})

@@ -46,7 +46,7 @@ async def nothing_left(factory: Factory) -> None:
 
 
 async def claimed_of(factory: Factory) -> list[Delivery]:
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     return await factory.outbox.claim(NOW, 100)
 
 
@@ -83,20 +83,20 @@ async def test_move_carries_every_table_of_channel(factory: Factory, backend: st
     await factory.observers.toggle(*OLD, REAL, "U1", NOW)
     await factory.sites.add(*OLD, [DOME], AUTHOR)
     await factory.sites.set_conditions(*OLD, ObservingConstraints(altitude=40.0, darkness=-12.0), AUTHOR)
-    await factory.operators.set(*OLD)
+    await factory.ops_channel.set(*OLD)
     await factory.subscriptions.request(*OLD, parse_criteria("Burst"), "U1", NOW)
     before = {table.name: len(await rows(factory, table, OLD)) for table in channel_tables()}
     beside = {table.name: await rows(factory, table, BESIDE) for table in channel_tables()}
 
-    moved = await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    moved = await factory.channel_moves.move_channel(OLD, NEW, SINCE, NOW)
     assert (moved.subscriptions, moved.threads, moved.merged) == (2, 1, 0)
     await nothing_left(factory)
     assert {table.name: len(await rows(factory, table, NEW)) for table in channel_tables()} == before
     assert {table.name: await rows(factory, table, BESIDE) for table in channel_tables()} == beside
-    assert await factory.operators.get() == NEW
+    assert await factory.ops_channel.get() == NEW
     assert (await factory.sites.for_channel(*NEW)).sites == (DOME,)
     # Told twice, as Slack does what wasn't acknowledged in time.
-    assert not await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    assert not await factory.channel_moves.move_channel(OLD, NEW, SINCE, NOW)
     # The next notice finds the thread.
     await send_all(factory)
     await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=9, far=1e-12))
@@ -121,7 +121,7 @@ async def test_what_both_ids_have_is_put_together(factory: Factory, backend: str
     paused = (await factory.subscriptions.for_channel(*NEW))[0]
     await factory.subscriptions.pause(*NEW, paused.number, AUTHOR)
 
-    moved = await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    moved = await factory.channel_moves.move_channel(OLD, NEW, SINCE, NOW)
     assert moved.merged >= 3
     await nothing_left(factory)
     here = await factory.subscriptions.for_channel(*NEW)
@@ -147,9 +147,9 @@ async def test_what_was_given_up_for_the_old_id_comes_back(factory: Factory, bac
     (claimed,) = await claimed_of(factory)
     gone = DeadLettered(reason="channel_not_found", channel_problem="channel_not_found")
     await factory.outbox.record_outcomes([(claimed, gone)], NOW)
-    assert await factory.channel_moves.out_of_reach() == [(*OLD, "channel_not_found")]
-    await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
-    assert await factory.channel_moves.out_of_reach() == []
+    assert await factory.channel_moves.list_unreachable_channels() == [(*OLD, "channel_not_found")]
+    await factory.channel_moves.move_channel(OLD, NEW, SINCE, NOW)
+    assert await factory.channel_moves.list_unreachable_channels() == []
     (root,) = await claimed_of(factory)
     assert (root.kind, root.channel_id) == (DeliveryKind.ROOT, NEW[1])
 
@@ -162,7 +162,7 @@ async def test_a_root_that_waits_goes_before_one_that_was_given_up(factory: Fact
     (dead,) = [d for d in await claimed_of(factory) if d.channel_id == NEW[1]]
     await factory.outbox.record_outcomes([(dead, DeadLettered(reason="msg_too_long"))], NOW)
     await factory.outbox.requeue_stalled()
-    await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    await factory.channel_moves.move_channel(OLD, NEW, SINCE, NOW)
     await nothing_left(factory)
     assert [(d.kind, d.channel_id) for d in await claimed_of(factory)] == [(DeliveryKind.ROOT, NEW[1])]
 
@@ -174,7 +174,7 @@ async def test_delivery_claimed_during_move_is_recorded_in_new_channel(
     await subscribe(factory, "CBC", OLD[1])
     await record_notices(factory, decoded_notice())
     (sending,) = await claimed_of(factory)
-    await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    await factory.channel_moves.move_channel(OLD, NEW, SINCE, NOW)
     assert await claimed_of(factory) == []
     # Its worker hears that the old id is no channel any more: that is no word about the new one.
     gone = DeadLettered(reason="channel_not_found", channel_problem="channel_not_found")
@@ -184,7 +184,7 @@ async def test_delivery_claimed_during_move_is_recorded_in_new_channel(
     (again,) = await claimed_of(factory)
     assert (again.id, again.channel_id, again.maybe_sent) == (sending.id, NEW[1], False)
     # Or that it stands: then it isn't sent again.
-    await factory.channel_moves.follow(NEW, OLD, SINCE, NOW)
+    await factory.channel_moves.move_channel(NEW, OLD, SINCE, NOW)
     await factory.outbox.record_outcomes([(again, Delivered(ts="1.0", revision=1))], NOW)
     (thread,) = await rows(factory, schema.threads, OLD)
     assert thread.root_ts == "1.0" and await claimed_of(factory) == []
@@ -194,8 +194,8 @@ async def test_delivery_claimed_during_move_is_recorded_in_new_channel(
 async def test_channels_served_by_another_process_are_not_foreign(factory: Factory, backend: str) -> None:
     await subscribe(factory, "CBC", "C0SHARED", team="T0STRAY")
     await subscribe(factory, "CBC", "C0SHARED", team="T0SERVED")
-    await factory.shares.heartbeat({"T0SERVED"})
-    assert await factory.channel_moves.elsewhere({TEAM}) == [("T0STRAY", "C0SHARED")]
+    await factory.leases.heartbeat({"T0SERVED"})
+    assert await factory.channel_moves.list_foreign_channels({TEAM}) == [("T0STRAY", "C0SHARED")]
 
 
 async def scene(factory: Factory, dice: random.Random) -> None:
@@ -250,7 +250,7 @@ async def test_nothing_is_lost_whatever_both_have(factory: Factory, seed: int) -
         for row in await rows(factory, schema.deliveries)
         if row.kind not in (DeliveryKind.EDIT.value, DeliveryKind.MENTION.value)
     }
-    await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    await factory.channel_moves.move_channel(OLD, NEW, SINCE, NOW)
     await nothing_left(factory)
     assert sorted(row.words for row in await rows(factory, schema.subscriptions)) == sorted(words)
     after = await rows(factory, schema.threads)
@@ -263,7 +263,7 @@ async def test_nothing_is_lost_whatever_both_have(factory: Factory, seed: int) -
     assert slots - kept <= {f"root:{superevent}" for superevent in posted}, "of two roots one may be gone"
     roots = Counter(row.thread_id for row in left if row.kind == DeliveryKind.ROOT.value)
     assert all(count == 1 for count in roots.values())
-    assert not await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    assert not await factory.channel_moves.move_channel(OLD, NEW, SINCE, NOW)
 
 
 @BOTH
@@ -282,6 +282,6 @@ async def test_move_reuses_no_former_number_of_either_channel(factory: Factory, 
             .values(last_number=3)
             .where(schema.channel_numbers.c.channel_id == OLD[1])
         )
-    await factory.channel_moves.follow(OLD, NEW, SINCE, NOW)
+    await factory.channel_moves.move_channel(OLD, NEW, SINCE, NOW)
     here = await factory.subscriptions.for_channel(*NEW)
     assert {s.criteria.canonical: s.number for s in here} == {"Burst": 5, "CBC": 1}

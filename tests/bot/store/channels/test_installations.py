@@ -53,7 +53,7 @@ async def test_one_row_a_workspace_and_one_welcome(factory: Factory, backend: st
     assert await factory.installations.save(ONE, NOW)
     again = replace(ONE, token="closed anew", scopes=ONE.scopes | {"files:write"})
     assert not await factory.installations.save(again, NOW)
-    assert await factory.installations.all() == [again]
+    assert await factory.installations.list_all() == [again]
     assert "closed" not in repr(again)
     async with factory.database.read_transaction() as connection:
         rows = (await connection.execute(select(schema.deliveries))).all()
@@ -69,8 +69,8 @@ async def test_delete_workspace_removes_every_row(factory: Factory, backend: str
     await record_notices(
         factory, [decoded_notice(), decoded_notice(alert_type="UPDATE", minutes=5, far=1e-12)]
     )
-    assert await factory.installations.forget(TEAM)
-    assert not await factory.installations.forget(TEAM)
+    assert await factory.installations.delete_workspace(TEAM)
+    assert not await factory.installations.delete_workspace(TEAM)
     async with factory.database.read_transaction() as connection:
         for table in workspace_tables():
             if "team_id" in table.c:
@@ -79,14 +79,14 @@ async def test_delete_workspace_removes_every_row(factory: Factory, backend: str
         threads = (await connection.execute(select(func.count()).select_from(schema.threads))).scalar_one()
         mentions = (await connection.execute(select(func.count()).select_from(schema.mentions))).scalar_one()
     assert (threads, mentions) == (1, 1)
-    assert await factory.store.superevent(decoded_notice().superevent_id) is not None, "what LVK said stays"
+    assert await factory.notices.superevent(decoded_notice().superevent_id) is not None, "what LVK said stays"
 
 
 async def test_reinstalled_workspace_is_not_deleted(factory: Factory) -> None:
     await factory.installations.save(ONE, NOW)
-    assert not await factory.installations.forget(TEAM, NOW - timedelta(minutes=5))
-    assert await factory.installations.all() == [ONE]
-    assert await factory.installations.forget(TEAM, NOW + timedelta(minutes=5))
+    assert not await factory.installations.delete_workspace(TEAM, NOW - timedelta(minutes=5))
+    assert await factory.installations.list_all() == [ONE]
+    assert await factory.installations.delete_workspace(TEAM, NOW + timedelta(minutes=5))
 
 
 def test_every_table_is_a_workspaces_or_nobodys() -> None:
@@ -107,6 +107,6 @@ async def test_a_state_is_good_once_and_for_ten_minutes(factory: Factory, backen
 async def test_tokens_are_reencrypted_all_or_none(factory: Factory, backend: str) -> None:
     old, new = generate_key(), generate_key()
     await factory.installations.save(replace(ONE, token=TokenCipher([old]).encrypt("xoxb-1")), NOW)
-    assert await factory.installations.renew_tokens(TokenCipher([new, old]).rotate) == 1
-    (kept,) = await factory.installations.all()
+    assert await factory.installations.reencrypt_tokens(TokenCipher([new, old]).rotate) == 1
+    (kept,) = await factory.installations.list_all()
     assert TokenCipher([new]).decrypt(kept.token) == "xoxb-1"

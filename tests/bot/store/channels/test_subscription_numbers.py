@@ -110,7 +110,7 @@ async def test_no_number_of_before_ever_means_another_one(
 async def test_the_migration_keeps_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "old.sqlite").touch()
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'old.sqlite'}")
-    await database._migration(lambda config: command.upgrade(config, "0010"))
+    await database._run_migration(lambda config: command.upgrade(config, "0010"))
     factory = Factory(database)
     async with database.exclusive_transaction() as connection:
         for id_, channel, words in (

@@ -35,7 +35,7 @@ async def way_in(factory: Factory, clock: Clock) -> Pipeline:
     await subscribe(factory, "all circulars", "C1")
     await subscribe(factory, "all", "C2")
     await record_notices(factory, decoded_notice())
-    return Pipeline(factory.store, clock, max_age=MAX_AGE, circulars=factory.circulars)
+    return Pipeline(factory.notices, clock, max_age=MAX_AGE, circulars=factory.circulars)
 
 
 async def planned(factory: Factory) -> list[str]:
@@ -101,7 +101,7 @@ async def test_one_that_came_before_is_linked_again_where_the_thread_is_opened_a
     factory: Factory, way_in: Pipeline
 ) -> None:
     await way_in.handle(circular(), LIVE)
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     (root,) = [d for d in await factory.outbox.claim(NOW, 10) if d.channel_id == "C1"]
     await factory.outbox.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
     await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=1))
@@ -117,7 +117,7 @@ async def test_a_mangled_one_is_kept_in_quarantine(factory: Factory, way_in: Pip
 
 
 async def test_circular_is_not_linked_under_dead_root(factory: Factory, way_in: Pipeline) -> None:
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     (root,) = [d for d in await factory.outbox.claim(NOW, 10) if d.channel_id == "C1"]
     await factory.outbox.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
     await way_in.handle(circular(), LIVE)

@@ -60,12 +60,12 @@ async def roots(factory: Factory) -> list[str]:
 async def test_a_repeat_changes_nothing(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
     body = to_avro(notice_record())
-    first = await factory.store.record(decode(body), body, "hopskotch:0", NOW, PLAN)
+    first = await factory.notices.record(decode(body), body, "hopskotch:0", NOW, PLAN)
     assert (first.new, first.intents) == (True, 1)
     before = await everything(factory)
     later = NOW + timedelta(hours=1)
     for again, origin in ((body, "hopskotch:1"), (to_json(notice_record()), "gcn:5")):
-        repeat = await factory.store.record(
+        repeat = await factory.notices.record(
             replace(decode(again), received=later), again, origin, later, planner(later)
         )
         assert (repeat.new, repeat.intents) == (False, 0)
@@ -75,8 +75,8 @@ async def test_a_repeat_changes_nothing(factory: Factory) -> None:
 async def test_a_notice_with_its_maps_is_the_same_from_avro_and_json(factory: Factory) -> None:
     announced = bns(NOW)[3]
     for body in (to_avro(announced), to_json(announced)):
-        await factory.store.record(decode(body), body, "test:1", NOW, PLAN)
-    known = await factory.store.superevent(announced["superevent_id"])
+        await factory.notices.record(decode(body), body, "test:1", NOW, PLAN)
+    known = await factory.notices.superevent(announced["superevent_id"])
     assert known is not None and len(known.notices) == 1
     assert known.latest == decode(to_avro(announced)), "what is stored is what was decoded"
     assert known.latest.external is not None and known.latest.external.localization is not None
@@ -85,21 +85,21 @@ async def test_a_notice_with_its_maps_is_the_same_from_avro_and_json(factory: Fa
 async def test_a_repeat_stays_one_after_its_payload_is_purged_and_its_facts_too(factory: Factory) -> None:
     await subscribe(factory, "all mock", "C1")
     await record_notices(factory, decoded_notice(MOCK))
-    assert await factory.store.purge_mock_payloads(NOW + timedelta(seconds=1)) == 1
-    assert await factory.store.purge_mock_payloads(NOW + timedelta(seconds=1)) == 0
-    again = await factory.store.record(decoded_notice(MOCK), b"other bytes", "test:2", NOW, PLAN)
+    assert await factory.notices.purge_mock_payloads(NOW + timedelta(seconds=1)) == 1
+    assert await factory.notices.purge_mock_payloads(NOW + timedelta(seconds=1)) == 0
+    again = await factory.notices.record(decoded_notice(MOCK), b"other bytes", "test:2", NOW, PLAN)
     assert not again.new
     # As one that an older gwevent stored: nothing says what it said.
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE notices SET facts = NULL, content = ''"))
     for notice in (decoded_notice(MOCK), decoded_notice(MOCK, far=0.5)):
-        again = await factory.store.record(notice, b"bytes", "test:2", NOW, PLAN)
+        again = await factory.notices.record(notice, b"bytes", "test:2", NOW, PLAN)
         assert not again.new
-    assert await factory.store.superevent(MOCK) is None, "nothing is known of it any more"
-    assert await factory.store.newest(category=Category.MOCK) == []
+    assert await factory.notices.superevent(MOCK) is None, "nothing is known of it any more"
+    assert await factory.notices.newest(category=Category.MOCK) == []
     # A further notice begins anew with what it says.
     await record_notices(factory, decoded_notice(MOCK, minutes=5))
-    known = await factory.store.superevent(MOCK)
+    known = await factory.notices.superevent(MOCK)
     assert known is not None and len(known.notices) == 1
     assert await roots(factory) == ["C1"]
 
@@ -107,7 +107,7 @@ async def test_a_repeat_stays_one_after_its_payload_is_purged_and_its_facts_too(
 async def test_only_mocks_and_only_old_ones_are_purged(factory: Factory) -> None:
     await record_notices(factory, [decoded_notice(MOCK), decoded_notice(REAL)])
     await record_notices(factory, decoded_notice("MS261122b"), now=NOW + timedelta(days=1))
-    assert await factory.store.purge_mock_payloads(NOW + timedelta(hours=1)) == 1
+    assert await factory.notices.purge_mock_payloads(NOW + timedelta(hours=1)) == 1
     assert len((await everything(factory))["payloads"]) == 2
 
 
@@ -116,27 +116,27 @@ async def test_the_same_type_and_second_with_other_content_is_a_notice_of_its_ow
     first, second = decoded_notice(alert_type="UPDATE"), decoded_notice(alert_type="UPDATE", far=2e-9)
     assert first.key[:3] == second.key[:3] and first.key != second.key
     await record_notices(factory, [first, second])
-    known = await factory.store.superevent(REAL)
+    known = await factory.notices.superevent(REAL)
     assert known is not None and {n.key for n in known.notices} == {first.key, second.key}
     before = await everything(factory)
     for again in (first, second):
-        assert not (await factory.store.record(again, b"bytes", "test:2", NOW, PLAN)).new
+        assert not (await factory.notices.record(again, b"bytes", "test:2", NOW, PLAN)).new
     assert await everything(factory) == before
     for notice in (first, second):
-        assert await factory.store.payload(notice.key) == f"{notice.key}".encode()
-        notice_id = await factory.store.notice_id(notice.key)
-        assert notice_id is not None and await factory.store.notice_key(notice_id) == notice.key
+        assert await factory.notices.payload(notice.key) == f"{notice.key}".encode()
+        notice_id = await factory.notices.notice_id(notice.key)
+        assert notice_id is not None and await factory.notices.notice_key(notice_id) == notice.key
 
 
 async def test_an_archives_copy_never_differs(factory: Factory) -> None:
     theirs = replace(decoded_notice(far=2e-9), archive="GraceDB", content=None)
     await record_notices(factory, [decoded_notice(), decoded_notice(far=3e-9)])
-    assert not (await factory.store.record(theirs, b"bytes", "gracedb:1", NOW, PLAN)).new
+    assert not (await factory.notices.record(theirs, b"bytes", "gracedb:1", NOW, PLAN)).new
     early = replace(decoded_notice(MOCK, far=2e-9), archive="GraceDB", content=None)
     await record_notices(factory, early, live=False)
     # The first that the source brings takes its place, whatever it says; the second is one of its own.
     await record_notices(factory, [decoded_notice(MOCK), decoded_notice(MOCK, far=3e-9)])
-    known = await factory.store.superevent(MOCK)
+    known = await factory.notices.superevent(MOCK)
     assert known is not None and {n.key for n in known.notices} == {
         decoded_notice(MOCK).key,
         decoded_notice(MOCK, far=3e-9).key,
@@ -148,29 +148,29 @@ async def test_what_an_older_version_stored_is_asked_what_it_says(factory: Facto
         to_json(notice_record(alert_type="UPDATE")),
         to_json(notice_record(alert_type="UPDATE", far=2e-9)),
     )
-    await factory.store.record(decode(body), body, "test:1", NOW, PLAN)
+    await factory.notices.record(decode(body), body, "test:1", NOW, PLAN)
     old = replace(decode(body), content=None).to_json()
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE notices SET content = '', facts = :old"), {"old": old})
     avro = to_avro(notice_record(alert_type="UPDATE"))
-    assert not (await factory.store.record(decode(avro), avro, "test:2", NOW, PLAN)).new
-    assert (await factory.store.record(decode(other), other, "test:3", NOW, PLAN)).new
-    known = await factory.store.superevent(REAL)
+    assert not (await factory.notices.record(decode(avro), avro, "test:2", NOW, PLAN)).new
+    assert (await factory.notices.record(decode(other), other, "test:3", NOW, PLAN)).new
+    known = await factory.notices.superevent(REAL)
     assert known is not None and {n.key for n in known.notices} == {decode(body).key, decode(other).key}
-    assert await factory.store.payload(decode(body).key) == body
+    assert await factory.notices.payload(decode(body).key) == body
     # Who noted its key before that was known finds it still.
-    assert await factory.store.payload((*decode(body).key[:3], "")) in (body, other)
+    assert await factory.notices.payload((*decode(body).key[:3], "")) in (body, other)
 
 
 async def test_a_map_measured_otherwise_by_a_newer_version_is_a_repeat(factory: Factory) -> None:
-    await factory.store.record(decoded_notice(), b"the bytes", "test:1", NOW, PLAN)
+    await factory.notices.record(decoded_notice(), b"the bytes", "test:1", NOW, PLAN)
     measured = replace(
         decoded_notice(),
         localization=Localization(
             ra=1, dec=2, area_50=3, area_90=4, regions=(), distance=None, peak_distance=None
         ),
     )
-    assert not (await factory.store.record(measured, b"the bytes", "test:1", NOW, PLAN)).new
+    assert not (await factory.notices.record(measured, b"the bytes", "test:1", NOW, PLAN)).new
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -202,8 +202,8 @@ async def test_any_order_of_arrival_and_any_repeats_end_in_the_same_state(
     bodies = [*map(to_avro, known_types), *map(to_json, records), *map(to_json, records)]
     rng.shuffle(bodies)
     for body in bodies:
-        await factory.store.record(decode(body), body, "test:1", NOW, PLAN)
-    known = await factory.store.superevent(REAL)
+        await factory.notices.record(decode(body), body, "test:1", NOW, PLAN)
+    known = await factory.notices.superevent(REAL)
     assert known == expected
     async with factory.database.read_transaction() as connection:
         [traits] = (await connection.execute(text("SELECT traits FROM superevents"))).scalars()
@@ -218,7 +218,7 @@ async def test_notices_out_of_order_end_in_the_same_superevent(factory: Factory)
         decoded_notice(alert_type="UPDATE", minutes=9),
     ]
     await record_notices(factory, [story[2], story[0], story[1]])
-    known = await factory.store.superevent_with_revision(REAL)
+    known = await factory.notices.superevent_with_revision(REAL)
     assert known is not None
     assert known[0].notices == tuple(story)
     assert known[1] == 3, "the revision counts what was stored"
@@ -236,7 +236,7 @@ async def test_two_concurrent_notices_open_one_root(factory: Factory, database_u
     story = [decoded_notice(minutes=minute) for minute in range(6)]
     recorded = await asyncio.gather(
         *(
-            (factory, other)[number % 2].store.record(notice, b"bytes", "test:1", NOW, PLAN)
+            (factory, other)[number % 2].notices.record(notice, b"bytes", "test:1", NOW, PLAN)
             for number, notice in enumerate(story)
         )
     )
@@ -252,7 +252,7 @@ async def test_the_same_notice_twice_at_once_is_stored_once(factory: Factory, da
     await subscribe(factory, "CBC", "C1")
     other = Factory(Database(database_url))
     recorded = await asyncio.gather(
-        *(one.store.record(decoded_notice(), b"bytes", "test:1", NOW, PLAN) for one in (factory, other) * 3)
+        *(one.notices.record(decoded_notice(), b"bytes", "test:1", NOW, PLAN) for one in (factory, other) * 3)
     )
     assert sorted(one.new for one in recorded) == [False] * 5 + [True]
     assert await roots(factory) == ["C1"]
@@ -273,7 +273,7 @@ async def test_a_planner_that_fails_leaves_nothing_behind(factory: Factory) -> N
 
     for notice in (decoded_notice(minutes=5), decoded_notice("S261122b")):
         with pytest.raises(KeyError):
-            await factory.store.record(notice, b"bytes", "test:1", NOW, broken)
+            await factory.notices.record(notice, b"bytes", "test:1", NOW, broken)
     assert await everything(factory) == before
     await record_notices(factory, decoded_notice(minutes=5))
 
@@ -292,7 +292,7 @@ async def test_the_planner_sees_what_is_known(factory: Factory) -> None:
         seen.append((len(superevent.notices), len(threads), len(subscriptions)))
         return plan(superevent, notice, threads, subscriptions, live=True, now=NOW, max_age=MAX_AGE)
 
-    await factory.store.record(decoded_notice(minutes=5), b"bytes", "test:1", NOW, watching)
+    await factory.notices.record(decoded_notice(minutes=5), b"bytes", "test:1", NOW, watching)
     assert seen == [(2, 1, 1)]
 
 
@@ -306,11 +306,11 @@ async def test_newest_filters_by_category_and_group(factory: Factory) -> None:
             decoded_notice("S261120c", alert_type="RETRACTION", minutes=-60),
         ],
     )
-    newest = [s.superevent_id for s in await factory.store.newest(category=Category.REAL, limit=9)]
+    newest = [s.superevent_id for s in await factory.notices.newest(category=Category.REAL, limit=9)]
     assert newest == ["S261122b", "S261121a", "S261120c"]
-    bursts = await factory.store.newest(category=Category.REAL, group="burst", limit=9)
+    bursts = await factory.notices.newest(category=Category.REAL, group="burst", limit=9)
     assert [s.superevent_id for s in bursts] == ["S261122b"]
-    last = await factory.store.last_notice()
+    last = await factory.notices.last_notice()
     assert last is not None and last.superevent_id == "S261120c"
 
 

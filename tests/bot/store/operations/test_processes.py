@@ -12,26 +12,26 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 async def test_where_the_operators_are(factory: Factory) -> None:
-    assert await factory.operators.get() is None
+    assert await factory.ops_channel.get() is None
     for team, channel in (("T1", "C1"), ("T1", "C2"), ("T2", "C3")):
-        await factory.operators.set(team, channel)
-        assert await factory.operators.get() == (team, channel)
-    await factory.operators.set("T2", None)
-    assert await factory.operators.get() is None
+        await factory.ops_channel.set(team, channel)
+        assert await factory.ops_channel.get() == (team, channel)
+    await factory.ops_channel.set("T2", None)
+    assert await factory.ops_channel.get() is None
 
 
 async def test_how_the_sources_of_all_processes_are_doing(factory: Factory) -> None:
-    assert await factory.consumers.sources() == []
+    assert await factory.source_heartbeats.statuses() == []
     here, there = SourceStatus("hopskotch", True, "reads", 3), SourceStatus("gcn", False, "no answer")
-    await factory.consumers.record("a", [SourceStatus("hopskotch", False, "begins")])
-    await factory.consumers.record("a", [here])
-    await factory.consumers.record("b", [there])
-    assert await factory.consumers.sources() == [here, there]
+    await factory.source_heartbeats.record("a", [SourceStatus("hopskotch", False, "begins")])
+    await factory.source_heartbeats.record("a", [here])
+    await factory.source_heartbeats.record("b", [there])
+    assert await factory.source_heartbeats.statuses() == [here, there]
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(
             text("UPDATE consumers SET seen_at = '2026-01-02 03:04:05+00:00' WHERE id = 'a'")
         )
-    silent, _ = await factory.consumers.sources()
+    silent, _ = await factory.source_heartbeats.statuses()
     assert not silent.connected and silent.detail == "its consumer a fell silent at 2026-01-02 03:04 UTC"
-    await factory.consumers.record("b", [there])
-    assert await factory.consumers.sources() == [there], "after a day it is forgotten"
+    await factory.source_heartbeats.record("b", [there])
+    assert await factory.source_heartbeats.statuses() == [there], "after a day it is forgotten"

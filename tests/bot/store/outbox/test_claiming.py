@@ -127,24 +127,24 @@ def test_the_choice_keeps_its_rules(
     candidates: list[Candidate], limit: int, busy: set[Place], edits: int, others: int, owed: int
 ) -> None:
     turns = FairShare()
-    turns.owed = owed
+    turns.placed_by_order = owed
     criteria = asked(limit, busy=busy, edits=lambda _: edits, others=others)
     chosen, in_turn = choose_candidates(candidates, criteria, turns)
-    places = [one.place for one in chosen]
+    places = [one.channel for one in chosen]
     assert len(chosen) <= limit and len(set(places)) == len(places) and not busy & set(places)
-    assert all(sum(one.edit and one.team_id == team for one in chosen) <= edits for team in TEAMS)
-    assert sum(not one.urgent for one in chosen) <= others
+    assert all(sum(one.is_edit and one.team_id == team for one in chosen) <= edits for team in TEAMS)
+    assert sum(not one.is_urgent for one in chosen) <= others
     assert in_turn <= -(-limit // 2)
     for left in set(candidates) - set(chosen):
         # What was left out had to wait for something that can be named.
-        room = sum(one.edit and one.team_id == left.team_id for one in chosen) < edits
+        room = sum(one.is_edit and one.team_id == left.team_id for one in chosen) < edits
         stopped = (
-            left.place in busy
-            or left.place in places
-            or (left.edit and not room)
-            or (not left.urgent and sum(not one.urgent for one in chosen) >= others)
+            left.channel in busy
+            or left.channel in places
+            or (left.is_edit and not room)
+            or (not left.is_urgent and sum(not one.is_urgent for one in chosen) >= others)
         )
-        later = len(chosen) == limit and all(one.order < left.order for one in chosen[in_turn:])
+        later = len(chosen) == limit and all(one.sort_key < left.sort_key for one in chosen[in_turn:])
         assert stopped or later
 
 
@@ -152,12 +152,12 @@ def test_the_choice_keeps_its_rules(
 def test_whoever_waits_gets_a_turn(candidates: list[Candidate], limit: int) -> None:
     """However much real news comes for other channels, every channel is served in time."""
     flood = [candidate(20_000 + n, (REAL, 0, -99 - n), ("T9", f"C{n}")) for n in range(10)]
-    waiting = {one.place for one in candidates}
+    waiting = {one.channel for one in candidates}
     turns, claims = FairShare(), 0
     while waiting:
         chosen, in_turn = choose_candidates([*candidates, *flood], asked(limit), turns)
-        turns.count(chosen, in_turn, limit)
-        waiting -= {one.place for one in chosen}
+        turns.record_turns(chosen, in_turn, limit)
+        waiting -= {one.channel for one in chosen}
         claims += 1
         assert claims <= 2 * ROUND_ROBIN_EVERY * (len(flood) + len(PLACES) * 2)
 
@@ -217,14 +217,14 @@ class Story:
             one = Circular(
                 number=self.number, subject="x", author="y", created=self.now, superevent_ids=about
             )
-            await self.factory.circulars.record(one, self.now, post=True)
+            await self.factory.circulars.record(one, self.now, should_link=True)
 
     async def apology(self) -> None:
         self.number += 1
         if self.events:
             about = self.dice.choice(list(self.events))
             body = str(self.number).encode()
-            await self.factory.store.quarantine(
+            await self.factory.notices.quarantine(
                 body, "test:1", "Why.", about, self.now, _to_all_threads, (TEAM, "C0")
             )
 
@@ -267,7 +267,7 @@ class Story:
         if chance < 0.45 and delivery.kind is DeliveryKind.EDIT:
             return DeadLettered(reason="edit_window_closed", root_uneditable=True)
         again = self.now + timedelta(seconds=5) if self.dice.random() < 0.2 else None
-        return Delivered(ts=f"1.{delivery.id}", revision=delivery.target_revision, again_at=again)
+        return Delivered(ts=f"1.{delivery.id}", revision=delivery.target_revision, follow_up_edit_at=again)
 
     async def claim(self) -> None:
         ours = {(d.team_id, d.channel_id) for d in self.claimed}
@@ -277,12 +277,12 @@ class Story:
             busy |= {(team, "*")} | {place for place in PLACES if place[0] == team}
         allowed = {team: self.dice.choice([0, 1, 9]) for team in TEAMS}
         limit, others = self.dice.randint(1, 5), self.dice.choice([0, 1, 9])
-        turns = self.factory.outbox._claiming._turns
+        turns = self.factory.outbox._claim_query._fair_share
         if not self.fair:
-            turns.owed = 0
+            turns.placed_by_order = 0
         wanted = await self.model(limit, busy, allowed, others, turns)
         got = await self.factory.outbox.claim(
-            self.now, limit, busy=busy, edits=allowed.__getitem__, others=others
+            self.now, limit, busy_channels=busy, edit_quota=allowed.__getitem__, non_urgent_limit=others
         )
         assert [d.id for d in got] == wanted
         self.compared += len(got)
@@ -343,10 +343,12 @@ class Story:
 
         def in_turn(row: Any) -> tuple[Any, ...]:
             place = (row.team_id, row.channel_id)
-            return (place <= turns.after, place, order(row))
+            return (place <= turns.last_channel, place, order(row))
 
-        if turns.owed >= ROUND_ROBIN_EVERY:
-            go_through(sorted(able, key=in_turn), min(-(-limit // 2), turns.owed // ROUND_ROBIN_EVERY))
+        if turns.placed_by_order >= ROUND_ROBIN_EVERY:
+            go_through(
+                sorted(able, key=in_turn), min(-(-limit // 2), turns.placed_by_order // ROUND_ROBIN_EVERY)
+            )
         go_through(able, limit)
         return [row.id for row in sorted(chosen, key=order)]
 
@@ -363,7 +365,7 @@ async def tell(factory: Factory, seed: int, steps: int, monkeypatch: pytest.Monk
         monkeypatch.setattr(claiming, "MAX_PLACES_BY_ORDER", -1)
     else:
         monkeypatch.setattr(claiming, "EXTRA_CANDIDATES", dice.choice([-1, 0, 30]))
-    await factory.shares.heartbeat(set(TEAMS))
+    await factory.leases.heartbeat(set(TEAMS))
     for team, channel in PLACES:
         await subscribe(factory, WORDS, channel, team=team)
     story = Story(factory, dice, fair)
@@ -425,9 +427,9 @@ async def work_of_a_claim(factory: Factory, criteria: ClaimRequest) -> int:
         raw = await connection.get_raw_connection()
         await raw.driver_connection.set_progress_handler(count, 100)  # type: ignore[union-attr]
         taker = ClaimQuery(lambda _: true())
-        assert criteria.busy or await taker.take(connection, NOW, criteria)
+        assert criteria.busy_channels or await taker.select_claimable(connection, NOW, criteria)
         steps = 0
-        await taker.take(connection, NOW, criteria)
+        await taker.select_claimable(connection, NOW, criteria)
         await raw.driver_connection.set_progress_handler(None, 100)  # type: ignore[union-attr]
     return steps
 
@@ -476,7 +478,7 @@ async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_t
     factory: Factory,
 ) -> None:
     """The last guard: a way of moving a thread on that nobody thought of delays, and loses nothing."""
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     await subscribe(factory, WORDS, "C1")
     await record_notices(factory, decoded_notice())
     (root,) = await factory.outbox.claim(NOW, 10)
@@ -511,12 +513,12 @@ async def test_what_is_posted_once_more_is_not_found_by_its_first_message(factor
     await factory.outbox.record_outcomes([(edit, gone)], NOW)
     (again,) = await factory.outbox.claim(NOW + IMAGE_WAIT, 10)
     first = reply if why == "root_fixed" else root
-    assert again.id == first.id and again.key not in (None, first.key)
+    assert again.id == first.id and again.message_key not in (None, first.message_key)
 
 
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(factory: Factory) -> None:
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     await subscribe(factory, WORDS, "C1")
     await record_notices(factory, decoded_notice())
     (root,) = await factory.outbox.claim(NOW, 10)
@@ -537,7 +539,7 @@ async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(fa
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory: Factory) -> None:
     """After a way back to an older version: more of them than a claim looks at, in a thread and without."""
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     await subscribe(factory, WORDS, "C1")
     await record_notices(factory, decoded_notice())
     (root,) = await factory.outbox.claim(NOW, 10)
@@ -568,7 +570,7 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory:
             [(got[0], Delivered(ts="1.1", revision=got[0].target_revision))], later
         )
         assert await factory.outbox.claim(later, 10) == []
-        assert not (await factory.due_check.due(later)).deliveries, "nobody looks for them without end"
+        assert not (await factory.due_check.check(later)).deliveries, "nobody looks for them without end"
         assert await factory.outbox.claim(later + claiming.HOLD_DURATION, 10) == []
     told = [line["kind"] for line in logs if line["event"] == "deliveries_of_a_newer_gwevent_wait"]
     assert sorted(set(told)) == sorted(told) and set(told) <= {"novelty0", "novelty1", "reply2"} and told
@@ -578,7 +580,7 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory:
 
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_the_picture_of_what_is_real_is_drawn_first(factory: Factory) -> None:
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     for number, name in enumerate(("S261122a", "S261122b", "MS261122c", "TS261122d")):
         await record_notices(factory, decoded_notice(name))
         async with factory.database.exclusive_transaction() as connection:
@@ -596,9 +598,9 @@ async def test_the_picture_of_what_is_real_is_drawn_first(factory: Factory) -> N
                 )
             )
     drawn = []
-    while (job := await factory.pictures.next_wanted(NOW + timedelta(seconds=9))) is not None:
+    while (job := await factory.images.next_wanted(NOW + timedelta(seconds=9))) is not None:
         drawn.append(job.superevent_id)
-        await factory.pictures.failed(job.id, "tried", NOW)
+        await factory.images.mark_failed(job.id, "tried", NOW)
     assert drawn == ["S261122b", "S261122a", "TS261122d", "MS261122c"]
 
 
@@ -614,4 +616,9 @@ async def test_the_map_of_what_is_real_is_asked_first(factory: Factory) -> None:
                 "SELECT id, superevent_id, false, received_at FROM notices"
             )
         )
-    assert await factory.undecided.waiting() == ["S261122c", "S261122a", "TS261122d", "MS261122b"]
+    assert await factory.deferred_routing.pending_superevents() == [
+        "S261122c",
+        "S261122a",
+        "TS261122d",
+        "MS261122b",
+    ]

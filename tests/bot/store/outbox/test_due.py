@@ -14,8 +14,8 @@ from bot.store.outbox.due import DueWork
 from bot.store.outbox.models import MAX_DELAY, Delivered, Retry
 from tests.support.factories import NOW, TEAM, decoded_notice, record_notices, subscribe
 
-NOTHING = DueWork(deliveries=False, pictures=False, maps=False)
-DELIVERIES = DueWork(deliveries=True, pictures=False, maps=False)
+NOTHING = DueWork(deliveries=False, images=False, deferred_routing=False)
+DELIVERIES = DueWork(deliveries=True, images=False, deferred_routing=False)
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 @pytest.fixture(autouse=True)
 async def at_work(factory: Factory) -> AsyncIterator[None]:
     """This process works for the workspace."""
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     yield
 
 
@@ -33,22 +33,22 @@ async def run(factory: Factory, statement: str) -> None:
 
 
 async def test_a_delivery_is_due_from_its_time_until_it_is_claimed(factory: Factory) -> None:
-    assert await factory.due_check.due(NOW) == NOTHING
+    assert await factory.due_check.check(NOW) == NOTHING
     await subscribe(factory, "CBC", "C1")
     await record_notices(factory, decoded_notice())
-    assert await factory.due_check.due(NOW) == DELIVERIES
+    assert await factory.due_check.check(NOW) == DELIVERIES
     [delivery] = await factory.outbox.claim(NOW, 10)
-    assert await factory.due_check.due(NOW) == NOTHING
+    assert await factory.due_check.check(NOW) == NOTHING
     later = NOW + timedelta(seconds=30)
     await factory.outbox.record_outcomes([(delivery, Retry(not_before=later, reason="ratelimited"))], NOW)
-    assert await factory.due_check.due(NOW) == NOTHING
-    assert await factory.due_check.due(later) == DELIVERIES
-    assert await factory.due_check.due(later - 2 * MAX_DELAY) == DELIVERIES, "the clock jumped back"
+    assert await factory.due_check.check(NOW) == NOTHING
+    assert await factory.due_check.check(later) == DELIVERIES
+    assert await factory.due_check.check(later - 2 * MAX_DELAY) == DELIVERIES, "the clock jumped back"
     [delivery] = await factory.outbox.claim(later, 10)
     await factory.outbox.record_outcomes(
         [(delivery, Delivered(ts="1.0", revision=delivery.target_revision))], later
     )
-    assert await factory.due_check.due(later) == NOTHING
+    assert await factory.due_check.check(later) == NOTHING
 
 
 async def test_a_picture_is_due_while_it_is_wanted(factory: Factory) -> None:
@@ -60,10 +60,12 @@ async def test_a_picture_is_due_while_it_is_wanted(factory: Factory) -> None:
         "INSERT INTO pictures (team_id, superevent_id, notice_id, state, attempts, not_before, created_at) "
         f"SELECT '{TEAM}', superevent_id, id, 'wanted', 0, received_at, received_at FROM notices",
     )
-    assert await factory.due_check.due(NOW) == DueWork(deliveries=False, pictures=True, maps=False)
-    assert (await factory.due_check.due(NOW - timedelta(seconds=1))) == NOTHING
+    assert await factory.due_check.check(NOW) == DueWork(
+        deliveries=False, images=True, deferred_routing=False
+    )
+    assert (await factory.due_check.check(NOW - timedelta(seconds=1))) == NOTHING
     await run(factory, "UPDATE pictures SET state = 'ready'")
-    assert await factory.due_check.due(NOW) == NOTHING
+    assert await factory.due_check.check(NOW) == NOTHING
 
 
 async def test_a_notice_that_waits_for_its_map_is_due(factory: Factory) -> None:
@@ -73,7 +75,9 @@ async def test_a_notice_that_waits_for_its_map_is_due(factory: Factory) -> None:
         "INSERT INTO undecided (notice_id, superevent_id, picture, created_at) "
         "SELECT id, superevent_id, false, received_at FROM notices",
     )
-    assert await factory.due_check.due(NOW) == DueWork(deliveries=False, pictures=False, maps=True)
+    assert await factory.due_check.check(NOW) == DueWork(
+        deliveries=False, images=False, deferred_routing=True
+    )
 
 
 @pytest.mark.backends("postgresql")
@@ -82,10 +86,10 @@ async def test_what_another_process_works_for_is_not_due_here(factory: Factory, 
     await record_notices(factory, decoded_notice())
     other = Factory(Database(database_url))
     try:
-        assert await other.due_check.due(NOW) == NOTHING
-        await factory.shares.release_all()
-        await other.shares.heartbeat({TEAM})
-        assert await other.due_check.due(NOW) == DELIVERIES
-        assert await factory.due_check.due(NOW) == NOTHING
+        assert await other.due_check.check(NOW) == NOTHING
+        await factory.leases.release_all()
+        await other.leases.heartbeat({TEAM})
+        assert await other.due_check.check(NOW) == DELIVERIES
+        assert await factory.due_check.check(NOW) == NOTHING
     finally:
         await other.database.close()

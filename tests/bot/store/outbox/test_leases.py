@@ -39,70 +39,70 @@ async def run(factory: Factory, statement: str) -> None:
 async def dies(factory: Factory) -> None:
     """Its last sign of life is long past, as the others see it."""
     past = "clock_timestamp() - interval '1 second'"
-    await run(factory, f"UPDATE workers SET alive_until = {past} WHERE id = '{factory.shares.worker_id}'")
+    await run(factory, f"UPDATE workers SET alive_until = {past} WHERE id = '{factory.leases.worker_id}'")
 
 
 def held(factory: Factory) -> set[str]:
-    return {name for name in (*TEAMS, *SINGLETON_JOBS) if factory.shares.holds(name)}
+    return {name for name in (*TEAMS, *SINGLETON_JOBS) if factory.leases.holds_lease(name)}
 
 
 async def test_each_workspace_has_one_worker_and_a_newcomer_gets_its_part(
     factory: Factory, others: Sequence[Factory]
 ) -> None:
-    assert await factory.shares.heartbeat(TEAMS) == TEAMS | SINGLETON_JOBS
+    assert await factory.leases.heartbeat(TEAMS) == TEAMS | SINGLETON_JOBS
     everybody = [factory, *others]
     for one in others:
         for _ in range(2):
             for each in everybody[: everybody.index(one) + 1]:
-                await each.shares.heartbeat(TEAMS)
+                await each.leases.heartbeat(TEAMS)
     parts = [held(one) for one in everybody]
     assert sum(map(len, parts)) == len(TEAMS | SINGLETON_JOBS) and set.union(*parts) == TEAMS | SINGLETON_JOBS
     assert max(len(part - SINGLETON_JOBS) for part in parts) == 3
     for one in everybody:
-        assert await one.shares.heartbeat(TEAMS) == frozenset(), "once shared out, it stays so"
+        assert await one.leases.heartbeat(TEAMS) == frozenset(), "once shared out, it stays so"
 
 
 async def test_what_a_dead_worker_had_goes_to_the_living(factory: Factory, others: Sequence[Factory]) -> None:
     survivor, _ = others
-    await factory.shares.heartbeat(TEAMS)
-    await survivor.shares.heartbeat(TEAMS)
-    assert held(survivor) == set() and await survivor.shares.another_lives()
+    await factory.leases.heartbeat(TEAMS)
+    await survivor.leases.heartbeat(TEAMS)
+    assert held(survivor) == set() and await survivor.leases.has_other_workers()
     await dies(factory)
-    assert await survivor.shares.heartbeat(TEAMS) == TEAMS | SINGLETON_JOBS
-    assert not await survivor.shares.another_lives()
-    before = factory.shares.worker_id
-    assert await factory.shares.heartbeat(TEAMS) == frozenset(), "it wakes up, and it's too late"
-    assert held(factory) == set() and factory.shares.worker_id != before
+    assert await survivor.leases.heartbeat(TEAMS) == TEAMS | SINGLETON_JOBS
+    assert not await survivor.leases.has_other_workers()
+    before = factory.leases.worker_id
+    assert await factory.leases.heartbeat(TEAMS) == frozenset(), "it wakes up, and it's too late"
+    assert held(factory) == set() and factory.leases.worker_id != before
 
 
 async def test_who_leaves_gives_back_at_once(factory: Factory, others: Sequence[Factory]) -> None:
-    await factory.shares.heartbeat(TEAMS)
-    await others[0].shares.heartbeat(TEAMS)
-    await factory.shares.release_all()
-    assert not factory.shares.alive and held(factory) == set()
-    assert await others[0].shares.heartbeat(TEAMS) == TEAMS | SINGLETON_JOBS
+    await factory.leases.heartbeat(TEAMS)
+    await others[0].leases.heartbeat(TEAMS)
+    await factory.leases.release_all()
+    assert not factory.leases.is_alive and held(factory) == set()
+    assert await others[0].leases.heartbeat(TEAMS) == TEAMS | SINGLETON_JOBS
 
 
 async def test_a_workspace_that_only_one_can_serve_is_served(
     factory: Factory, others: Sequence[Factory]
 ) -> None:
-    await others[0].shares.heartbeat({"T0"})
-    await factory.shares.heartbeat(TEAMS)
+    await others[0].leases.heartbeat({"T0"})
+    await factory.leases.heartbeat(TEAMS)
     missing = TEAMS - held(factory) - held(others[0])
     assert missing, "half of all were left to the other"
     await run(factory, "UPDATE leases SET since = since - interval '1 minute' WHERE worker_id IS NULL")
-    await factory.shares.heartbeat(TEAMS)
+    await factory.leases.heartbeat(TEAMS)
     assert TEAMS - held(others[0]) <= held(factory)
 
 
 async def test_without_workspaces_nobody_is_a_worker(factory: Factory) -> None:
-    await factory.shares.heartbeat(frozenset())
-    assert not factory.shares.alive
-    await factory.shares.heartbeat({"T1"})
-    await factory.shares.heartbeat({"T2"})
+    await factory.leases.heartbeat(frozenset())
+    assert not factory.leases.is_alive
+    await factory.leases.heartbeat({"T1"})
+    await factory.leases.heartbeat({"T2"})
     assert held(factory) == {"T2", *SINGLETON_JOBS}, "one that is gone isn't kept"
-    await factory.shares.heartbeat(frozenset())
-    assert not factory.shares.alive
+    await factory.leases.heartbeat(frozenset())
+    assert not factory.leases.is_alive
 
 
 async def test_claims_are_made_for_ones_own_workspaces(factory: Factory, others: Sequence[Factory]) -> None:
@@ -110,8 +110,8 @@ async def test_claims_are_made_for_ones_own_workspaces(factory: Factory, others:
     for team in ("T1", "T2"):
         await subscribe(factory, "CBC", "C1", team=team)
     await record_notices(factory, decoded_notice())
-    await factory.shares.heartbeat({"T1"})
-    await other.shares.heartbeat({"T2"})
+    await factory.leases.heartbeat({"T1"})
+    await other.leases.heartbeat({"T2"})
     assert await others[1].outbox.claim(NOW, 10) == [], "without a lease nothing is claimed"
     assert [d.team_id for d in await factory.outbox.claim(NOW, 10)] == ["T1"]
     assert [d.team_id for d in await other.outbox.claim(NOW, 10)] == ["T2"]
@@ -121,15 +121,15 @@ async def test_what_a_living_worker_sends_is_left_alone(factory: Factory, others
     other, _ = others
     await subscribe(factory, "CBC", "C1")
     await record_notices(factory, decoded_notice())
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     (claimed,) = await factory.outbox.claim(NOW, 10)
-    await other.shares.heartbeat({TEAM})
+    await other.leases.heartbeat({TEAM})
     assert (
         await other.outbox.requeue_stalled() == 0
         and await other.outbox.requeue_stalled_of_dead_workers() == 0
     )
     await dies(factory)
-    await other.shares.heartbeat({TEAM})
+    await other.leases.heartbeat({TEAM})
     assert await other.outbox.requeue_stalled_of_dead_workers() == 1
     (again,) = await other.outbox.claim(NOW, 10)
     assert (again.id, again.maybe_sent) == (claimed.id, True)
@@ -148,11 +148,11 @@ async def test_a_worker_that_comes_to_says_what_stands_before_another_says_it_ag
     other, _ = others
     await subscribe(factory, "CBC", "C1", "C2")
     await record_notices(factory, decoded_notice())
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     first, second = await factory.outbox.claim(NOW, 10)
-    await other.shares.heartbeat({TEAM})
+    await other.leases.heartbeat({TEAM})
     await dies(factory)
-    await other.shares.heartbeat({TEAM})
+    await other.leases.heartbeat({TEAM})
     assert await other.outbox.requeue_stalled_of_dead_workers() == 2
     # It was heard, and the answer came after a pause; nobody has begun to send it again.
     await factory.outbox.record_outcomes([(first, Delivered(ts="5.5", revision=1))], NOW)
@@ -167,7 +167,7 @@ async def test_a_worker_that_comes_to_says_what_stands_before_another_says_it_ag
 async def test_a_worker_finds_again_what_it_had_claimed_itself(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
     await record_notices(factory, decoded_notice())
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     await factory.outbox.claim(NOW, 10)
     assert await factory.outbox.requeue_stalled() == 1
 
@@ -176,19 +176,19 @@ async def test_a_picture_is_drawn_by_the_workspaces_own_worker(
     factory: Factory, others: Sequence[Factory]
 ) -> None:
     await subscribe(factory, "CBC", "C1")
-    await factory.store.record(decoded_notice(), b"bytes", "test:1", NOW, planner())
+    await factory.notices.record(decoded_notice(), b"bytes", "test:1", NOW, planner())
     await run(
         factory,
         "INSERT INTO pictures (team_id, superevent_id, notice_id, state, attempts, not_before, created_at) "
         f"SELECT '{TEAM}', superevent_id, id, 'wanted', 0, received_at, received_at FROM notices",
     )
-    await factory.shares.heartbeat({TEAM})
-    assert await others[0].pictures.next_wanted(NOW) is None
-    job = await factory.pictures.next_wanted(NOW)
+    await factory.leases.heartbeat({TEAM})
+    assert await others[0].images.next_wanted(NOW) is None
+    job = await factory.images.next_wanted(NOW)
     assert job is not None
-    assert await factory.pictures.uploaded(job, "F1", "a map", NOW)
+    assert await factory.images.record_upload(job, "F1", "a map", NOW)
     late = ImageRepository(others[0].database, WorkerLeases(others[0].database))
-    assert not await late.uploaded(job, "F2", "a map", NOW), "one of two uploads is kept"
+    assert not await late.record_upload(job, "F2", "a map", NOW), "one of two uploads is kept"
 
 
 class Time:
@@ -196,30 +196,30 @@ class Time:
 
     def __init__(self, patch: pytest.MonkeyPatch, *everybody: Factory) -> None:
         self.passed, self.wrong_by = 0.0, 0.0
-        real_now, real_count = shares_module._database_now, everybody[0].shares._elapsed
+        real_now, real_count = shares_module._database_now, everybody[0].leases._elapsed
 
         def now() -> ColumnElement[Any]:
             return real_now() + timedelta(seconds=self.passed + self.wrong_by)
 
         patch.setattr(shares_module, "_database_now", now)
         for one in everybody:
-            one.shares._elapsed = lambda: real_count() + self.passed
+            one.leases._elapsed = lambda: real_count() + self.passed
 
 
 async def test_a_worker_counts_its_own_lease(
     factory: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     time = Time(monkeypatch, factory, *others)
-    await factory.shares.heartbeat(TEAMS)
-    name = factory.shares.worker_id
+    await factory.leases.heartbeat(TEAMS)
+    name = factory.leases.worker_id
     time.passed = LEASE_DURATION.total_seconds() - 1.0
-    assert held(factory) == TEAMS | SINGLETON_JOBS and factory.shares.still_ours(name)
+    assert held(factory) == TEAMS | SINGLETON_JOBS and factory.leases.is_claim_valid(name)
     time.passed = LEASE_DURATION.total_seconds() + 0.1
-    assert held(factory) == set() and not factory.shares.still_ours(name)
-    await others[0].shares.heartbeat(TEAMS)
+    assert held(factory) == set() and not factory.leases.is_claim_valid(name)
+    await others[0].leases.heartbeat(TEAMS)
     assert held(others[0]) == TEAMS | SINGLETON_JOBS
-    await factory.shares.heartbeat(TEAMS)
-    assert not factory.shares.still_ours(name), "what it claimed before is another's"
+    await factory.leases.heartbeat(TEAMS)
+    assert not factory.leases.is_claim_valid(name), "what it claimed before is another's"
 
 
 @pytest.mark.parametrize("wrong_by", [5.0, 3_600.0, 90_000.0, 2.6e6, -5.0, -3_600.0, -90_000.0, -2.6e6])
@@ -230,35 +230,35 @@ async def test_a_database_whose_clock_jumps_takes_nobody_for_dead(
     time = Time(monkeypatch, factory, *others)
     await subscribe(factory, "CBC", "C1")
     await record_notices(factory, decoded_notice())
-    await factory.shares.heartbeat({TEAM})
-    await other.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
+    await other.leases.heartbeat({TEAM})
     (claimed,) = await factory.outbox.claim(NOW, 10)
-    name = factory.shares.worker_id
+    name = factory.leases.worker_id
     time.passed, time.wrong_by = 1.0, wrong_by
-    assert await other.shares.heartbeat({TEAM}) == frozenset()
+    assert await other.leases.heartbeat({TEAM}) == frozenset()
     assert await other.outbox.requeue_stalled_of_dead_workers() == 0
-    await factory.shares.heartbeat({TEAM})
-    assert factory.shares.worker_id == name and factory.shares.still_ours(claimed.claimed_by)
+    await factory.leases.heartbeat({TEAM})
+    assert factory.leases.worker_id == name and factory.leases.is_claim_valid(claimed.claimed_by)
     # From now on the new clock is as good as the old one was.
     for _ in range(10):
         time.passed += 1.0
-        await factory.shares.heartbeat({TEAM})
-        assert await other.shares.heartbeat({TEAM}) == frozenset()
+        await factory.leases.heartbeat({TEAM})
+        assert await other.leases.heartbeat({TEAM}) == frozenset()
     for _ in range(8):
         time.passed += 1.0
-        await other.shares.heartbeat({TEAM})
-    assert other.shares.holds(TEAM) and await other.outbox.requeue_stalled_of_dead_workers() == 1
-    await newcomer.shares.heartbeat({TEAM})
-    assert other.shares.worker_id != newcomer.shares.worker_id
+        await other.leases.heartbeat({TEAM})
+    assert other.leases.holds_lease(TEAM) and await other.outbox.requeue_stalled_of_dead_workers() == 1
+    await newcomer.leases.heartbeat({TEAM})
+    assert other.leases.worker_id != newcomer.leases.worker_id
 
 
 async def test_heartbeat_from_before_clock_was_set_back_does_not_count(
     factory: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     time = Time(monkeypatch, factory, *others)
-    await factory.shares.heartbeat({TEAM})
+    await factory.leases.heartbeat({TEAM})
     time.wrong_by = -2.6e6
     for _ in range(9):
         time.passed += 1.0
-        await others[0].shares.heartbeat({TEAM})
-    assert others[0].shares.holds(TEAM), "else the workspace would be nobody's for a month"
+        await others[0].leases.heartbeat({TEAM})
+    assert others[0].leases.holds_lease(TEAM), "else the workspace would be nobody's for a month"

@@ -160,7 +160,7 @@ async def test_what_is_acknowledged_is_found_by_whoever_opens_the_path(
                 meddler.meddle()
                 since_touched.clear()
         with suppress(StoreUnavailable):
-            await factory.store.record(decoded_notice(name), b"bytes", "hopskotch:1", NOW, plan)
+            await factory.notices.record(decoded_notice(name), b"bytes", "hopskotch:1", NOW, plan)
             since_touched.add(name)
         if since_touched:
             assert since_touched <= stored(path), f"{name} after {meddler.did}"
@@ -269,7 +269,7 @@ async def test_a_second_bot_is_refused_by_whatever_name_it_comes(database_path: 
     for how, path in links(database_path, tmp_path).items():
         second = opened(path)
         assert not second.acquire_instance_lock(), how
-        assert second.only_name() is None, how
+        assert second.why_path_is_aliased() is None, how
         await second.close()
     await first.close()
 
@@ -277,7 +277,7 @@ async def test_a_second_bot_is_refused_by_whatever_name_it_comes(database_path: 
 async def test_a_file_with_a_second_name_is_refused(database_path: Path, tmp_path: Path) -> None:
     (tmp_path / "second.sqlite").hardlink_to(database_path)
     for path in (database_path, tmp_path / "second.sqlite"):
-        assert "hard link" in str(opened(path).only_name())
+        assert "hard link" in str(opened(path).why_path_is_aliased())
 
 
 async def test_a_lock_that_was_deleted_is_taken_again_or_the_rival_is_told(database_path: Path) -> None:
@@ -316,8 +316,8 @@ async def test_a_lock_that_cant_be_made_again_at_once_is_taken_later(
         patch.setattr("filelock.FileLock.acquire", full)
         for _ in range(2):
             with pytest.raises(StoreUnavailable, match="No space left"):
-                first.keep_instance_lock()
-    first.keep_instance_lock()
+                first.ensure_instance_lock()
+    first.ensure_instance_lock()
     assert not second.acquire_instance_lock()
     await first.close()
     await second.close()
