@@ -1,5 +1,6 @@
 """Notices made by formula, for the demo, the tests and the benchmarks."""
 
+from bot.samples.demo_notices import SampleNotice, create_demo_notices, file_names, write_samples
 from bot.samples.events import (
     MS181101AB_PEAK,
     all_sample_events,
@@ -27,7 +28,6 @@ from bot.samples.records import (
     without_maps,
 )
 from bot.samples.skymaps import Lobe, ring, sky_map, streak
-from bot.samples.story import SampleNotice, create_demo_notices, file_names, write_samples
 
 __all__ = [
     "MS181101AB_PEAK",

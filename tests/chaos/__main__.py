@@ -13,7 +13,7 @@ from pathlib import Path
 
 def main() -> int:
     """Run the cases; 0 if nothing was lost or doubled."""
-    from tests.chaos.plan import CASES, CaseResult, run_cases
+    from tests.chaos.runner import CASES, CaseResult, run_cases
 
     parser = argparse.ArgumentParser(prog="./tests/run --chaos", description=__doc__)
     parser.add_argument("case", nargs="*", metavar="case", help="which ones; all without a name")

@@ -32,7 +32,7 @@ from bot.runtime import machine_clock
 from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.sources.hopskotch import HopskotchSource, HopskotchTiming
-from tests.end_to_end import crashing
+from tests.end_to_end import crash_points
 
 TUNING_VARIABLE = "CHAOS_HABITS"
 STALL_SIGNAL = signal.SIGUSR1
@@ -64,7 +64,7 @@ class BotTuning:
 def run(environment: dict[str, str], folder: str, log: str, step: str | None, command: str = "run") -> None:
     """Become `gwevent run` or another command; dies at a step, if one is named (see crashing.py)."""
     apply_tuning(BotTuning(**json.loads(environment.pop(TUNING_VARIABLE))))
-    crashing.run(environment, folder, log, step, command)
+    crash_points.run(environment, folder, log, step, command)
 
 
 def apply_tuning(habits: BotTuning) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.cases import database, kills, storm
-from tests.chaos.plan import Case, run_case
+from tests.chaos.runner import Case, run_case
 
 SEED = 1
 

@@ -8,9 +8,9 @@ import time
 from collections import Counter
 
 from tests.fuzz import hostile_payloads
-from tests.fuzz.runner import MAP_REFUSED, READ, REFUSED
-from tests.fuzz.running import MEMORY_MB, SLOW_S, Report, run_trials
 from tests.fuzz.seeds import SHARED_NOTICES
+from tests.fuzz.trial import MAP_REFUSED, READ, REFUSED
+from tests.fuzz.trial_pool import MEMORY_MB, SLOW_S, Report, run_trials
 
 DEFAULT_COUNT = 20_000
 COLUMNS = (REFUSED, MAP_REFUSED, READ, "crash", "hang")

@@ -7,9 +7,9 @@ import pytest
 from tests.fuzz import hostile_payloads
 from tests.fuzz.__main__ import table
 from tests.fuzz.mutations import MUTATIONS, create_mutant
-from tests.fuzz.runner import MAP_REFUSED, READ, REFUSED
-from tests.fuzz.running import run_trials
 from tests.fuzz.seeds import published_corpus, synthetic_corpus
+from tests.fuzz.trial import MAP_REFUSED, READ, REFUSED
+from tests.fuzz.trial_pool import run_trials
 
 SAMPLE = 300
 

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from bot.store.database import Database
-from tests.scale import past, routing
-from tests.scale.house import (
+from tests.scale import history, routing
+from tests.scale.fan_out import (
     FanOut,
     LocalSlackProcess,
     Team,
@@ -26,9 +26,9 @@ from tests.scale.house import (
     open_subscribed_store,
     start_workers,
 )
-from tests.scale.lines import module_process
 from tests.scale.plans import explain_statements
-from tests.scale.work import run_all_queries
+from tests.scale.processes import module_process
+from tests.scale.workload import run_all_queries
 from tests.support.postgres import Databases, PostgresUnavailable, postgres_server, with_driver
 
 CHANNELS = 10
@@ -54,8 +54,8 @@ async def measure_fan_out(
     """One notice after the other; the first opens the connections and doesn't count."""
     async with open_subscribed_store(url, teams) as factory:
         if notices:
-            await past.fill_history(factory.database, notices)
-        await past.analyze_tables(factory.database)
+            await history.fill_history(factory.database, notices)
+        await history.analyze_tables(factory.database)
         async with start_workers(url, factory, slack, teams) as workers:
             found = [await fan_out(factory, slack, teams, workers, number) for number in range(rounds + 1)]
     return found[1:]

@@ -12,7 +12,7 @@ from bot.routing.intents import OpenRoot
 from bot.routing.planner import plan
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
-from tests.scale.house import alert_notice, filter_text
+from tests.scale.fan_out import alert_notice, filter_text
 
 TIMES = 7
 

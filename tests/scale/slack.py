@@ -12,7 +12,7 @@ import asyncio
 import sys
 
 from bot.local_slack.server import LocalSlack
-from tests.scale.lines import receive_lines, send
+from tests.scale.processes import receive_lines, send
 
 
 def take_counts(local_slack: LocalSlack) -> dict[str, object]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.scale import past
-from tests.scale.house import LocalSlackProcess, Team, fan_out, open_subscribed_store, start_workers
-from tests.scale.lines import module_process
+from tests.scale import history
+from tests.scale.fan_out import LocalSlackProcess, Team, fan_out, open_subscribed_store, start_workers
 from tests.scale.plans import explain_statements
-from tests.scale.work import run_all_queries
+from tests.scale.processes import module_process
+from tests.scale.workload import run_all_queries
 from tests.support.postgres import Databases, with_driver
 
 
@@ -28,8 +28,8 @@ async def test_no_query_scans_a_growing_table(postgres: Databases, migrated_post
     url = with_driver(postgres.create(migrated_postgres))
     teams = {f"T{number}": Team("", (f"C{number}A", f"C{number}B")) for number in range(20)}
     async with open_subscribed_store(url, teams) as factory:
-        await past.fill_history(factory.database, 4_000)
-        await past.analyze_tables(factory.database)
+        await history.fill_history(factory.database, 4_000)
+        await history.analyze_tables(factory.database)
         with explain_statements(factory.database) as plans:
             await run_all_queries(factory.database, teams)
     assert len(plans.by_statement) > 100

@@ -19,7 +19,7 @@ from bot.app.factory import open_factory, utc_now
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.store.notify import listen_for_notifications
-from tests.scale.lines import receive_lines, send
+from tests.scale.processes import receive_lines, send
 
 
 async def work() -> None:

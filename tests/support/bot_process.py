@@ -27,7 +27,7 @@ from bot.local_slack.server import LocalSlack
 from bot.samples import Record, event, notice, to_avro
 from bot.samples.edge_cases import few_rows
 from bot.settings import Settings
-from tests.end_to_end import crashing
+from tests.end_to_end import crash_points
 
 TOPIC = "igwn.gwalert"
 GROUP = "gwevent-test"
@@ -152,7 +152,7 @@ class LocalDeployment:
 
         To die at a step, if one is named.
         """
-        return self.start_entrypoint(crashing.run, step, changes, command)
+        return self.start_entrypoint(crash_points.run, step, changes, command)
 
     def start_entrypoint(
         self,

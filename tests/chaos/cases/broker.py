@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from tests.chaos.bot_entrypoint import STALL_SIGNAL
-from tests.chaos.world import ChaosHarness
+from tests.chaos.harness import ChaosHarness
 from tests.support.bot_process import GROUP, TOPIC
 from tests.support.tls_proxy import SaslProxy, listen_on_loopback, make_certificate
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.chaos.world import TIMEOUT_S, CaseUnsupported, ChaosHarness
+from tests.chaos.harness import TIMEOUT_S, CaseUnsupported, ChaosHarness
 from tests.support.bot_process import GROUP, TOPIC
 
 WAITS = "notice_waits_for_store"

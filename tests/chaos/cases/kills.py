@@ -6,8 +6,8 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-from tests.chaos.world import TIMEOUT_S, ChaosHarness
-from tests.end_to_end.crashing import STEPS
+from tests.chaos.harness import TIMEOUT_S, ChaosHarness
+from tests.end_to_end.crash_points import STEPS
 from tests.support.bot_process import BotProcess, wait_until
 
 MAX_UPTIME_S = 4.0

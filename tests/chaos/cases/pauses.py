@@ -8,8 +8,8 @@ import os
 import signal
 from dataclasses import replace
 
-from tests.chaos.cases.many import ROLES, on_postgres, start_role
-from tests.chaos.world import TIMEOUT_S, ChaosHarness
+from tests.chaos.cases.process_roles import ROLES, on_postgres, start_role
+from tests.chaos.harness import TIMEOUT_S, ChaosHarness
 from tests.support.bot_process import BotProcess, wait_until
 
 LONGEST_S = 60.0

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tests.chaos.cases.database import WAITS, hold_write_lock
 from tests.chaos.cases.slack import POST
-from tests.chaos.world import TIMEOUT_S, ChaosHarness
+from tests.chaos.harness import TIMEOUT_S, ChaosHarness
 from tests.support.bot_process import wait_until
 
 HOUR = 3600

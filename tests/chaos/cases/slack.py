@@ -6,7 +6,7 @@ import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from tests.chaos.world import ChaosHarness
+from tests.chaos.harness import ChaosHarness
 
 POST, EDIT = "chat.postMessage", "chat.update"
 SHORT_S = 1.5

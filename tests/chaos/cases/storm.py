@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.chaos.cases.database import hold_write_lock
 from tests.chaos.cases.slack import EDIT, POST
-from tests.chaos.world import ChaosHarness
+from tests.chaos.harness import ChaosHarness
 
 Fault = Callable[[ChaosHarness], Awaitable[None]]
 

@@ -18,21 +18,21 @@ from confluent_kafka import KafkaException
 
 from bot.local_slack.errors import ApiError
 from tests.chaos.cases import (
-    answers,
     broker,
     database,
     kills,
-    many,
+    odd_answers,
     pauses,
-    people,
     pressure,
-    shared,
+    process_roles,
+    resource_limits,
+    shared_channels,
     slack,
-    starved,
     storm,
+    subscription_changes,
 )
-from tests.chaos.judge import Verdict
-from tests.chaos.world import CaseUnsupported, ChaosHarness, open_chaos_harness
+from tests.chaos.harness import CaseUnsupported, ChaosHarness, open_chaos_harness
+from tests.chaos.message_check import Verdict
 
 CASE_ERRORS = (
     AssertionError,
@@ -61,17 +61,17 @@ CASES: Mapping[str, Case] = {
     "sockets-closed": slack.sockets_closed,
     "sockets-refused": slack.sockets_refused,
     "sockets-half-open": slack.sockets_half_open,
-    "changes-and-kills": people.changes,
+    "changes-and-kills": subscription_changes.changes,
     "channel-archived": slack.channel_archived,
     "bot-kicked": slack.bot_kicked,
     "token-revoked": slack.token_revoked,
-    "foreign-teams": shared.foreign_teams,
-    "slack-unlisted-words": answers.unlisted_words,
-    "slack-refused-parts": answers.refused_parts,
-    "slack-restricted-mentions": answers.restricted_mentions,
-    "slack-odd-answers": answers.odd_answers,
-    "slack-odd-answers-unseen": answers.odd_answers_unseen,
-    "slack-foreign-deliveries": answers.foreign_deliveries,
+    "foreign-teams": shared_channels.foreign_teams,
+    "slack-unlisted-words": odd_answers.unlisted_words,
+    "slack-refused-parts": odd_answers.refused_parts,
+    "slack-restricted-mentions": odd_answers.restricted_mentions,
+    "slack-odd-answers": odd_answers.odd_answers,
+    "slack-odd-answers-unseen": odd_answers.odd_answers_unseen,
+    "slack-foreign-deliveries": odd_answers.foreign_deliveries,
     "broker-down-at-start": broker.down_at_start,
     "broker-down-in-between": broker.down_in_between,
     "broker-frozen": broker.frozen,
@@ -90,9 +90,9 @@ CASES: Mapping[str, Case] = {
     "database-swapped": database.swapped,
     "database-emptied": database.emptied_and_restarted,
     "database-linked": database.linked,
-    "postgres-restarted": many.postgres_restarted,
-    "postgres-read-only": many.postgres_read_only,
-    "roles-killed": many.roles_killed,
+    "postgres-restarted": process_roles.postgres_restarted,
+    "postgres-read-only": process_roles.postgres_read_only,
+    "roles-killed": process_roles.roles_killed,
     "clock-forward": pressure.clock_forward,
     "clock-back": pressure.clock_back,
     "clock-mended": pressure.clock_mended,
@@ -104,8 +104,8 @@ CASES: Mapping[str, Case] = {
     "paused-roles": pauses.paused_roles,
     "backlog": pressure.backlog,
     "full-queue": pressure.full_queue,
-    "drawing-process": starved.drawing,
-    "descriptor-limit": starved.descriptors,
+    "drawing-process": resource_limits.drawing,
+    "descriptor-limit": resource_limits.descriptors,
     "thousand-at-once": pressure.thousand_at_once,
 }
 

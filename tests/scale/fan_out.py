@@ -27,7 +27,7 @@ from bot.store.outbox.models import DeliveryState
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
-from tests.scale.lines import Process, module_process
+from tests.scale.processes import Process, module_process
 
 WORKERS = 2
 TIMEOUT_S = 600.0

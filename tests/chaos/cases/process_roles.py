@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from tests.chaos.cases.database import WAITS
 from tests.chaos.cases.kills import split_randomly
-from tests.chaos.world import TIMEOUT_S, ChaosHarness
+from tests.chaos.harness import TIMEOUT_S, ChaosHarness
 from tests.support.bot_process import GROUP, BotProcess, wait_until
 from tests.support.postgres import SETTINGS, Databases, postgres_server
 

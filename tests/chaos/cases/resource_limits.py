@@ -9,7 +9,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
-from tests.chaos.world import ChaosHarness
+from tests.chaos.harness import ChaosHarness
 
 SHORT_S = 6.0
 

@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from tests.fuzz.mutations import create_mutant
-from tests.fuzz.runner import try_payload
 from tests.fuzz.seeds import SHARED_NOTICES, published_corpus, synthetic_corpus
+from tests.fuzz.trial import try_payload
 
 SLOW_S = 1.0
 """CPU seconds that a payload may take; by the CPU's clock, for a busy machine slows everything."""

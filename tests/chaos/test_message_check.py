@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.chaos.judge import AlertMessage, check_messages
+from tests.chaos.message_check import AlertMessage, check_messages
 
 EVENT = "MS240101a"
 KINDS = ("PRELIMINARY", "INITIAL", "UPDATE")

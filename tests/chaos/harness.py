@@ -24,8 +24,14 @@ from bot.local_slack.workspace import Change
 from tests.chaos import bot_entrypoint
 from tests.chaos.bot_entrypoint import BotTuning
 from tests.chaos.broker import ControllableBroker
-from tests.chaos.judge import AlertMessage, Verdict, check_messages, is_side_message, parse_alert_message
-from tests.chaos.story import NoticeGenerator
+from tests.chaos.message_check import (
+    AlertMessage,
+    Verdict,
+    check_messages,
+    is_side_message,
+    parse_alert_message,
+)
+from tests.chaos.notice_generator import NoticeGenerator
 from tests.support.bot_process import (
     GROUP,
     TOPIC,

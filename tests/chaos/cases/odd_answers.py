@@ -6,7 +6,7 @@ from bot.local_slack.web_api.odd_answers import MessagePart, Oddity, random_erro
 from bot.local_slack.workspace import Draft
 from bot.slack.message_metadata import METADATA_EVENT
 from tests.chaos.cases.slack import EDIT, POST, start_bot
-from tests.chaos.world import ChaosHarness
+from tests.chaos.harness import ChaosHarness
 
 PARTS: tuple[MessagePart, ...] = ("file", "broadcast", "buttons", "metadata", "blocks")
 NAMING: dict[MessagePart, str] = {

@@ -16,7 +16,7 @@ from bot.store.channels.change_log import ChangeAuthor
 from bot.store.database import Database
 from bot.store.outbox.claiming import MAX_PLACES_BY_ORDER
 from bot.store.outbox.models import DeadLettered, Delivered, Delivery, DeliveryKind, Outcome, Retry
-from tests.scale.house import Team, channel_refs, event_id, event_notices
+from tests.scale.fan_out import Team, channel_refs, event_id, event_notices
 
 DAY = timedelta(days=1)
 LIMIT = 50

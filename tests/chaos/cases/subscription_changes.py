@@ -8,7 +8,7 @@ from functools import partial
 from bot.app.factory import open_factory
 from bot.filters import parse_criteria
 from formatters.models.channel_change import SubscriptionState
-from tests.chaos.world import TIMEOUT_S, ChaosHarness
+from tests.chaos.harness import TIMEOUT_S, ChaosHarness
 from tests.support.bot_process import wait_until
 
 POST = "chat.postMessage"
