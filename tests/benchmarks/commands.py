@@ -48,11 +48,11 @@ class LoopLateness:
             self.delays.append(time.perf_counter() - before - 0.005)
 
 
-async def subscribe(world: LocalDeployment, channels: Sequence[str]) -> None:
+async def subscribe(deployment: LocalDeployment, channels: Sequence[str]) -> None:
     now = datetime.now(UTC)
-    row = {"team_id": world.local_slack.team_id, "words": "all mock", "created_by": "U1"}
+    row = {"team_id": deployment.local_slack.team_id, "words": "all mock", "created_by": "U1"}
     async with (
-        open_factory(world.settings()) as factory,
+        open_factory(deployment.settings()) as factory,
         factory.database.exclusive_transaction() as connection,
     ):
         await connection.execute(
@@ -61,8 +61,10 @@ async def subscribe(world: LocalDeployment, channels: Sequence[str]) -> None:
         )
 
 
-async def ask(world: LocalDeployment, channel: str, number: int, times: list[float]) -> None:
-    done = await world.local_slack.command("/gwevent", QUESTIONS[number % len(QUESTIONS)], channel=channel)
+async def ask(deployment: LocalDeployment, channel: str, number: int, times: list[float]) -> None:
+    done = await deployment.local_slack.command(
+        "/gwevent", QUESTIONS[number % len(QUESTIONS)], channel=channel
+    )
     # One that wasn't acknowledged in time counts as Slack's own limit.
     times.append(1000 * (ACK_TIMEOUT_S if done.acked_after is None else done.acked_after))
 
@@ -71,17 +73,17 @@ async def measure(folder: Path) -> tuple[list[float], list[float], list[float], 
     """Milliseconds to the acknowledgement, quiet and busy, this loop's lateness, and how long it was busy."""
     quiet: list[float] = []
     busy: list[float] = []
-    async with open_deployment(folder) as world:
-        channels = [world.local_slack.add_channel(f"gw-{n}") for n in range(CHANNELS)]
-        asked_in = world.local_slack.add_channel("questions")
-        await subscribe(world, channels)
-        bot = world.start(GWEVENT_MOCK_PICTURES="true")
+    async with open_deployment(folder) as deployment:
+        channels = [deployment.local_slack.add_channel(f"gw-{n}") for n in range(CHANNELS)]
+        asked_in = deployment.local_slack.add_channel("questions")
+        await subscribe(deployment, channels)
+        bot = deployment.start(GWEVENT_MOCK_PICTURES="true")
         await bot.wait_until_ready()
         # The collector's pauses in this process are none of the bot's.
         gc.collect()
         gc.freeze()
         for number in range(QUIET):
-            await ask(world, asked_in, number, quiet)
+            await ask(deployment, asked_in, number, quiet)
             await asyncio.sleep(EVERY_S)
         record = dict(next(r for r in ms181101ab(datetime.now(UTC)) if r["alert_type"] == "PRELIMINARY"))
         lateness = LoopLateness()
@@ -89,17 +91,17 @@ async def measure(folder: Path) -> tuple[list[float], list[float], list[float], 
         began = time.perf_counter()
         asking: set[asyncio.Task[None]] = set()
         for number in range(EVENTS):
-            await world.publish(
+            await deployment.publish(
                 to_avro(record | {"superevent_id": f"MS{datetime.now(UTC):%y%m%d}{chr(97 + number)}"})
             )
 
             def posted(number: int = number) -> bool:
                 roots = "select count(*) from deliveries where kind = 'root' and state = 'sent'"
-                return int(world.query_database(roots)[0][0]) >= (number + 1) * CHANNELS
+                return int(deployment.query_database(roots)[0][0]) >= (number + 1) * CHANNELS
 
             while not await asyncio.to_thread(posted):
                 # Not one after the other: a slow one mustn't hold back those that would be slow too.
-                task = asyncio.create_task(ask(world, asked_in, len(busy) + len(asking), busy))
+                task = asyncio.create_task(ask(deployment, asked_in, len(busy) + len(asking), busy))
                 asking.add(task)
                 task.add_done_callback(asking.discard)
                 await asyncio.sleep(EVERY_S)

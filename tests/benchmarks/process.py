@@ -56,12 +56,12 @@ def children(pid: int) -> list[int]:
     return found
 
 
-async def starts(world: LocalDeployment) -> list[float]:
+async def starts(deployment: LocalDeployment) -> list[float]:
     """Seconds from the command to Slack's connection."""
     times = []
     for _ in range(STARTS):
         before = time.perf_counter()
-        bot = world.start()
+        bot = deployment.start()
         await bot.wait_until_ready()
         times.append(time.perf_counter() - before)
         await bot.wait_until_logged("connected")
@@ -95,15 +95,15 @@ class Memory:
             await asyncio.sleep(0.5)
 
 
-async def subscribe(world: LocalDeployment) -> None:
+async def subscribe(deployment: LocalDeployment) -> None:
     """Each group takes the notices of its own false-alarm rate."""
     for group in range(GROUPS):
         words = f"all mock far>={group + 0.5}e-9 far<{group + 1.5}e-9"
         for number in range(1 if group == DRAWN_GROUP else CHANNELS):
-            await world.subscribe(world.local_slack.add_channel(f"gw-{group}-{number}"), words)
+            await deployment.subscribe(deployment.local_slack.add_channel(f"gw-{group}-{number}"), words)
 
 
-async def notices(world: LocalDeployment, memory: Memory, publisher: Publisher) -> tuple[float, float]:
+async def notices(deployment: LocalDeployment, memory: Memory, publisher: Publisher) -> tuple[float, float]:
     """MB after the first notices, and after all of them."""
     now = datetime.now(UTC)
     record = dict(next(r for r in ms181101ab(now) if r["alert_type"] == "PRELIMINARY"))
@@ -119,28 +119,28 @@ async def notices(world: LocalDeployment, memory: Memory, publisher: Publisher) 
         if group == GROUPS - 1:
             await wait_until(
                 lambda number=number: (
-                    world.stored_count() == number + 1 and world.pending_count() < 2 * CHANNELS
+                    deployment.stored_count() == number + 1 and deployment.pending_count() < 2 * CHANNELS
                 ),  # type: ignore[misc]
                 WITHIN_S,
             )
         if number + 1 == FIRST:
-            await wait_until(lambda: not world.pending_count(), WITHIN_S)
+            await wait_until(lambda: not deployment.pending_count(), WITHIN_S)
             after_first = memory_mb(memory.bot.pid)
         if (number + 1) % FIRST == 0:
             print(f"  {number + 1:>5} notices: {memory_mb(memory.bot.pid):4.0f} MB", flush=True)
-    await wait_until(lambda: not world.pending_count(), WITHIN_S)
+    await wait_until(lambda: not deployment.pending_count(), WITHIN_S)
     return after_first, memory_mb(memory.bot.pid)
 
 
 async def measure(folder: Path) -> None:
-    async with open_deployment(folder) as world:
-        await subscribe(world)
-        taken = await starts(world)
+    async with open_deployment(folder) as deployment:
+        await subscribe(deployment)
+        taken = await starts(deployment)
         print(
             f"{'start to ready, s':<40}{statistics.median(taken):9.2f}   aim ≤ {AIMS['start']:.0f}",
             flush=True,
         )
-        bot = world.start()
+        bot = deployment.start()
         await bot.wait_until_ready()
         print(
             f"{'CPU while idle, % of a core':<40}{await idle(bot):9.2f}   aim ≤ {AIMS['idle']:.0f}",
@@ -148,10 +148,10 @@ async def measure(folder: Path) -> None:
         )
         memory = Memory(bot)
         watching = asyncio.create_task(memory.run())
-        with Publisher(world.broker.url(TOPIC)) as publisher:
-            first, last = await notices(world, memory, publisher)
+        with Publisher(deployment.broker.url(TOPIC)) as publisher:
+            first, last = await notices(deployment, memory, publisher)
         watching.cancel()
-        sent = world.query_database("select count(*) from deliveries where state = 'sent'")[0][0]
+        sent = deployment.query_database("select count(*) from deliveries where state = 'sent'")[0][0]
         print(f"{'deliveries':<40}{sent:9,}")
         print(f"{f'memory after {FIRST} notices, MB':<40}{first:9.0f}")
         print(

@@ -296,7 +296,7 @@ async def open_chaos_harness(
     habits = BotTuning(clock=str(clock), full_marker=str(folder / "full"))
     with ExitStack() as ends, ControllableBroker(topics) as broker:
         try:
-            async with open_deployment(folder, broker=broker) as world:
-                yield ChaosHarness(world, broker, chance, NoticeGenerator(chance), habits, ends)
+            async with open_deployment(folder, broker=broker) as deployment:
+                yield ChaosHarness(deployment, broker, chance, NoticeGenerator(chance), habits, ends)
         finally:
             broker.thaw()

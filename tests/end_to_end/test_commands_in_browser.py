@@ -247,15 +247,15 @@ WIDE = """() => [...document.querySelectorAll("article *")].filter((node) => {
 async def test_every_command_is_answered_on_the_page(tmp_path: Path, browser: Browser) -> None:
     complaints: list[str] = []
     async with open_command_page(tmp_path) as stage:
-        desk = await open_page(browser, stage.local_slack.url, "desktop", complaints)
+        app_harness = await open_page(browser, stage.local_slack.url, "desktop", complaints)
         phone = await open_page(browser, stage.local_slack.url, "phone", complaints)
         questions = command_cases(stage)
         for typed, *expected in questions:
-            await ask(desk, typed, *expected)
+            await ask(app_harness, typed, *expected)
         shown = phone.locator("article", has_text="Only visible to you")
         await expect(shown).to_have_count(len(questions))
         await ask(phone, "latest BNS", stage.binary)
-        for page in (desk, phone):
+        for page in (app_harness, phone):
             picture = page.get_by_role("img", name=f"Sky map of {stage.binary}")
             await expect(picture).to_have_js_property("naturalWidth", 1)
             assert await page.evaluate(WIDE) == []

@@ -17,36 +17,39 @@ def retraction() -> bytes:
     return to_avro(notice(EVENT, "RETRACTION", datetime.now(UTC).replace(microsecond=0), event=None))
 
 
-def mentions(world: LocalDeployment, channel: str) -> list[str]:
-    return [str(m["text"]) for m in world.local_slack.messages(channel) if HERE in m["text"]]
+def mentions(deployment: LocalDeployment, channel: str) -> list[str]:
+    return [str(m["text"]) for m in deployment.local_slack.messages(channel) if HERE in m["text"]]
 
 
 @pytest.mark.parametrize("step", ["post:after:1", "post:before:3", "post:after:3"])
-async def test_crash_neither_loses_nor_repeats_mention(world: LocalDeployment, step: str) -> None:
+async def test_crash_neither_loses_nor_repeats_mention(deployment: LocalDeployment, step: str) -> None:
     for scope in ("channels:history", "groups:history"):
-        world.local_slack.grant(scope)
-    channel = world.local_slack.add_channel("gw-cbc")
-    await world.subscribe(channel, "CBC notify @here")
-    bot = world.start_forked(step)
-    await world.publish(avro_bbh(EVENT, "PRELIMINARY"))
+        deployment.local_slack.grant(scope)
+    channel = deployment.local_slack.add_channel("gw-cbc")
+    await deployment.subscribe(channel, "CBC notify @here")
+    bot = deployment.start_forked(step)
+    await deployment.publish(avro_bbh(EVENT, "PRELIMINARY"))
     await wait_until(
-        lambda: bot.has_exited or (world.roots(channel) and not world.pending_count()), what="root or death"
+        lambda: bot.has_exited or (deployment.roots(channel) and not deployment.pending_count()),
+        what="root or death",
     )
     if bot.has_exited:
-        world.start_forked()
-        await world.wait_until_delivered(1)
+        deployment.start_forked()
+        await deployment.wait_until_delivered(1)
         posted = [
-            c for c in world.local_slack.calls if c.method == "chat.postMessage" and HERE in c.args["text"]
+            c
+            for c in deployment.local_slack.calls
+            if c.method == "chat.postMessage" and HERE in c.args["text"]
         ]
         assert len([c for c in posted if c.outcome == "ok"]) == 1
-        await world.publish(retraction())
+        await deployment.publish(retraction())
     else:
-        assert len(mentions(world, channel)) == 1
-        await world.publish(retraction())
+        assert len(mentions(deployment, channel)) == 1
+        await deployment.publish(retraction())
         assert await bot.wait_for_exit() == -9, bot.stderr
-        world.start_forked()
-    await world.wait_until_delivered(2)
-    (down,) = mentions(world, channel)
+        deployment.start_forked()
+    await deployment.wait_until_delivered(2)
+    (down,) = mentions(deployment, channel)
     assert "Stand down" in down, "and the root's, edited, mentions nobody any more"
-    edits = [str(c.args) for c in world.local_slack.calls if c.method == "chat.update"]
+    edits = [str(c.args) for c in deployment.local_slack.calls if c.method == "chat.update"]
     assert edits and not any(HERE in edit for edit in edits)

@@ -46,41 +46,42 @@ IN_FLIGHT = {"post:after:1", "settle:before:1", "post:after:2", "settle:before:2
 HISTORY = ("channels:history", "groups:history")
 
 
-async def run_until_crash(world: LocalDeployment, channel: str, step: str) -> None:
-    bot = world.start_forked(step)
-    await world.publish(avro_bbh(EVENT, "PRELIMINARY"))
+async def run_until_crash(deployment: LocalDeployment, channel: str, step: str) -> None:
+    bot = deployment.start_forked(step)
+    await deployment.publish(avro_bbh(EVENT, "PRELIMINARY"))
     await wait_until(
-        lambda: bot.has_exited or (world.roots(channel) and not world.pending_count()), what="root or death"
+        lambda: bot.has_exited or (deployment.roots(channel) and not deployment.pending_count()),
+        what="root or death",
     )
-    await world.publish(avro_bbh(EVENT, "INITIAL", after=60))
+    await deployment.publish(avro_bbh(EVENT, "INITIAL", after=60))
     assert await bot.wait_for_exit() == -9, bot.stderr
 
 
-async def restart_and_finish(world: LocalDeployment, notices: int) -> None:
+async def restart_and_finish(deployment: LocalDeployment, notices: int) -> None:
     """Start again, as it is, and let it finish; it ends in good order."""
-    bot = world.start_forked()
-    await world.wait_until_delivered(notices)
+    bot = deployment.start_forked()
+    await deployment.wait_until_delivered(notices)
     assert await bot.terminate() == 0, bot.stderr
     complaints = [line for line in bot.log_records if line["level"] in ("error", "critical")]
     assert complaints == []
 
 
-async def test_crash_at_every_step(world: LocalDeployment, subtests_of: str) -> None:
-    step, _, history = subtests_of.partition("+")
+async def test_crash_at_every_step(deployment: LocalDeployment, crash_subtests: str) -> None:
+    step, _, history = crash_subtests.partition("+")
     for scope in HISTORY if history else ():
-        world.local_slack.grant(scope)
-    channel = world.local_slack.add_channel("gw-cbc")
-    await world.subscribe(channel, "CBC")
-    await run_until_crash(world, channel, step)
-    await restart_and_finish(world, notices=2)
+        deployment.local_slack.grant(scope)
+    channel = deployment.local_slack.add_channel("gw-cbc")
+    await deployment.subscribe(channel, "CBC")
+    await run_until_crash(deployment, channel, step)
+    await restart_and_finish(deployment, notices=2)
 
-    roots = world.roots(channel)
-    messages = world.local_slack.messages(channel)
+    roots = deployment.roots(channel)
+    messages = deployment.local_slack.messages(channel)
     twice = 1 if step in IN_FLIGHT and not history else 0
     assert len(messages) == 2 + twice, [message_text(message) for message in messages]
     assert len(roots) == 1 + (twice and step.endswith("1"))
     # One thread only, and its root shows the newest state, whichever of two roots the ledger knows.
-    threads = [(root, world.replies(channel, root)) for root in roots]
+    threads = [(root, deployment.replies(channel, root)) for root in roots]
     used = [(root, replies) for root, replies in threads if replies]
     assert len(used) == 1
     root, replies = used[0]
@@ -91,38 +92,38 @@ async def test_crash_at_every_step(world: LocalDeployment, subtests_of: str) -> 
 
 
 @pytest.fixture(params=[*STEPS, *(f"{step}+history" for step in STEPS if step in IN_FLIGHT)])
-def subtests_of(request: pytest.FixtureRequest) -> str:
+def crash_subtests(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.mark.parametrize(("seed", "history"), [(1, False), (2, False), (3, True)])
-async def test_a_kill_at_any_moment(world: LocalDeployment, seed: int, history: bool) -> None:
+async def test_a_kill_at_any_moment(deployment: LocalDeployment, seed: int, history: bool) -> None:
     chance = random.Random(seed)
     for scope in HISTORY if history else ():
-        world.local_slack.grant(scope)
-    channels = [world.local_slack.add_channel(f"gw-{n}") for n in range(3)]
+        deployment.local_slack.grant(scope)
+    channels = [deployment.local_slack.add_channel(f"gw-{n}") for n in range(3)]
     for channel in channels:
-        await world.subscribe(channel, "all")
+        await deployment.subscribe(channel, "all")
     events = ["S240101a", "S240102b"]
     in_flight: Counter[str] = Counter()
     for life, kind in enumerate(("PRELIMINARY", "INITIAL", "UPDATE")):
-        await world.publish(*(avro_bbh(name, kind, after=60 * life) for name in events))
-        bot = world.start_forked()
+        await deployment.publish(*(avro_bbh(name, kind, after=60 * life) for name in events))
+        bot = deployment.start_forked()
         await bot.wait_until_logged("source_starts")
         await asyncio.sleep(chance.uniform(0.0, 2.5))
         await bot.kill()
         sending = "select channel_id from deliveries where state = 'sending' and kind != 'edit'"
-        in_flight.update(channel for (channel,) in world.query_database(sending))
-    await restart_and_finish(world, notices=6)
+        in_flight.update(channel for (channel,) in deployment.query_database(sending))
+    await restart_and_finish(deployment, notices=6)
 
     for channel in channels:
         # A root that waits when a further notice is stored says all of them: it needs no reply to each.
         planned = "select count(*) from deliveries where channel_id = ? and kind in ('root', 'reply')"
-        wanted = world.query_database(planned.replace("?", f"'{channel}'"))[0][0]
-        surplus = len(world.local_slack.messages(channel)) - wanted
+        wanted = deployment.query_database(planned.replace("?", f"'{channel}'"))[0][0]
+        surplus = len(deployment.local_slack.messages(channel)) - wanted
         assert 0 <= surplus <= (0 if history else in_flight[channel])
         for name in events:
-            threads = [world.replies(channel, root) for root in world.roots(channel, name)]
+            threads = [deployment.replies(channel, root) for root in deployment.roots(channel, name)]
             assert [len(replies) for replies in threads].count(0) == len(threads) - 1
             said = "".join(message_text(reply) for replies in threads for reply in replies)
             assert "INITIAL" in said

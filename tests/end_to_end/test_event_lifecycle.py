@@ -63,7 +63,7 @@ def real_notices(folder: Path) -> tuple[bytes, ...]:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[AppHarness]:
+async def app_harness(tmp_path: Path) -> AsyncIterator[AppHarness]:
     async with (
         LocalSlack(limits=False, file_delay=0.0) as local_slack,
         open_app_harness(tmp_path, local_slack) as made,
@@ -84,41 +84,43 @@ def header_text(message: Json) -> str:
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 async def test_real_notices_end_in_the_golden_states(
-    world: LocalDeployment, shared_notices: Path, times: int
+    deployment: LocalDeployment, shared_notices: Path, times: int
 ) -> None:
-    channels = {words: world.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
+    channels = {words: deployment.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
     for words, channel in channels.items():
-        await world.subscribe(channel, words)
-    bot = world.start_forked(GWEVENT_MAX_AGE_HOURS=LONG_AGO, GWEVENT_MOCK_PICTURES="false")
-    world.local_slack.ungrant("files:write")
+        await deployment.subscribe(channel, words)
+    bot = deployment.start_forked(GWEVENT_MAX_AGE_HOURS=LONG_AGO, GWEVENT_MOCK_PICTURES="false")
+    deployment.local_slack.ungrant("files:write")
     await bot.wait_until_ready()
     for count, body in enumerate(real_notices(shared_notices), start=1):
-        await world.publish(*[body] * times)
-        await world.wait_until_delivered(count)
+        await deployment.publish(*[body] * times)
+        await deployment.wait_until_delivered(count)
     await wait_until(
         lambda: len(bot.logged_events("notice_repeated")) == (times - 1) * len(REAL_NAMES),
         what="repeats are known",
     )
     for words, channel in channels.items():
         check_golden(
-            f"real-{words.replace(' ', '-').lower()}", transcript(world.local_slack.messages(channel))
+            f"real-{words.replace(' ', '-').lower()}", transcript(deployment.local_slack.messages(channel))
         )
     assert await bot.terminate() == 0
 
 
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
-async def test_made_notices_end_in_the_golden_states(desk: AppHarness, times: int) -> None:
-    channels = {words: desk.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
+async def test_made_notices_end_in_the_golden_states(app_harness: AppHarness, times: int) -> None:
+    channels = {
+        words: app_harness.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS
+    }
     for words, channel in channels.items():
-        await desk.subscribe(channel, words)
+        await app_harness.subscribe(channel, words)
     for body in synthetic_notices():
-        await desk.ingest(body)
+        await app_harness.ingest(body)
         for _ in range(times - 1):
-            await desk.pipeline.handle(body, ORIGIN)
-        await desk.wait_until_delivered()
+            await app_harness.pipeline.handle(body, ORIGIN)
+        await app_harness.wait_until_delivered()
     for words, channel in channels.items():
         check_golden(
-            f"made-{words.replace(' ', '-').lower()}", transcript(desk.local_slack.messages(channel))
+            f"made-{words.replace(' ', '-').lower()}", transcript(app_harness.local_slack.messages(channel))
         )
 
 
@@ -142,15 +144,17 @@ class EventHistory:
             self.opener = len(self.times) - 1
 
 
-async def ingest_all(desk: AppHarness, bodies: Sequence[bytes]) -> tuple[list[Json], dict[str, EventHistory]]:
+async def ingest_all(
+    app_harness: AppHarness, bodies: Sequence[bytes]
+) -> tuple[list[Json], dict[str, EventHistory]]:
     """Have notices come in this order; the channel's messages, and what came of each event."""
-    (channel,) = await desk.create_subscribed_channels(words="all mock lowsig")
+    (channel,) = await app_harness.create_subscribed_channels(words="all mock lowsig")
     came: defaultdict[str, EventHistory] = defaultdict(EventHistory)
     for body in bodies:
         notice = await asyncio.to_thread(decode, body)
         came[notice.superevent_id].add(notice)
-        await desk.ingest(body)
-    return desk.local_slack.messages(channel), came
+        await app_harness.ingest(body)
+    return app_harness.local_slack.messages(channel), came
 
 
 async def shuffled(folder: Path, bodies: Sequence[bytes], seed: int) -> None:
@@ -160,8 +164,11 @@ async def shuffled(folder: Path, bodies: Sequence[bytes], seed: int) -> None:
     for order in (bodies, mixed):
         place = folder / str(len(ends))
         place.mkdir()
-        async with LocalSlack(limits=False) as local_slack, open_app_harness(place, local_slack) as desk:
-            ends.append(await ingest_all(desk, order))
+        async with (
+            LocalSlack(limits=False) as local_slack,
+            open_app_harness(place, local_slack) as app_harness,
+        ):
+            ends.append(await ingest_all(app_harness, order))
     (in_order, _), (messages, came) = ends
     wanted, roots = roots_by_event(in_order), roots_by_event(messages)
     assert len(roots) == len([m for m in messages if not m["thread_ts"]]), "one root an event"
@@ -190,115 +197,119 @@ async def test_shuffled_made_notices_end_in_the_same_roots(tmp_path: Path, seed:
 # One thing at a time
 
 
-async def test_a_late_notice_never_rolls_the_root_back(desk: AppHarness) -> None:
-    (channel,) = await desk.create_subscribed_channels()
-    await desk.ingest(avro("INITIAL", 20, far=1e-12))
-    before = plain_text(desk.root(channel))
-    desk.clock.advance(minutes=1)
-    await desk.ingest(avro("PRELIMINARY", 0, far=1e-9))
-    (late,) = desk.replies(channel)
+async def test_a_late_notice_never_rolls_the_root_back(app_harness: AppHarness) -> None:
+    (channel,) = await app_harness.create_subscribed_channels()
+    await app_harness.ingest(avro("INITIAL", 20, far=1e-12))
+    before = plain_text(app_harness.root(channel))
+    app_harness.clock.advance(minutes=1)
+    await app_harness.ingest(avro("PRELIMINARY", 0, far=1e-9))
+    (late,) = app_harness.replies(channel)
     assert "Late: sent" in plain_text(late) and not late["broadcast"]
-    assert plain_text(desk.root(channel)) == before.replace("Notice 1 of", "Notice 2 of")
+    assert plain_text(app_harness.root(channel)) == before.replace("Notice 1 of", "Notice 2 of")
 
 
-async def test_retraction_reaches_channels_that_saw_the_event(desk: AppHarness) -> None:
-    (channel,) = await desk.create_subscribed_channels()
-    await desk.ingest(avro())
-    await desk.ingest(avro(RETRACTION, 30))
-    root, (reply,) = desk.root(channel), desk.replies(channel)
+async def test_retraction_reaches_channels_that_saw_the_event(app_harness: AppHarness) -> None:
+    (channel,) = await app_harness.create_subscribed_channels()
+    await app_harness.ingest(avro())
+    await app_harness.ingest(avro(RETRACTION, 30))
+    root, (reply,) = app_harness.root(channel), app_harness.replies(channel)
     assert header_text(root).startswith("RETRACTED") and "Was: ~" in str(root["blocks"])
     assert reply["broadcast"] and "RETRACTED" in plain_text(reply)
     assert "Treasure Map" not in plain_text(root) and "I'm observing" not in plain_text(root)
 
 
-async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(desk: AppHarness) -> None:
-    (channel,) = await desk.create_subscribed_channels()
-    await desk.ingest(avro())
-    await desk.ingest(avro(RETRACTION, 30))
-    await desk.ingest(avro("UPDATE", 40))
-    _, reply = desk.replies(channel)
+async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(app_harness: AppHarness) -> None:
+    (channel,) = await app_harness.create_subscribed_channels()
+    await app_harness.ingest(avro())
+    await app_harness.ingest(avro(RETRACTION, 30))
+    await app_harness.ingest(avro("UPDATE", 40))
+    _, reply = app_harness.replies(channel)
     assert "A candidate again" in plain_text(reply) and reply["broadcast"]
-    assert "RETRACTED" not in plain_text(desk.root(channel))
-    assert "I'm observing" in plain_text(desk.root(channel))
+    assert "RETRACTED" not in plain_text(app_harness.root(channel))
+    assert "I'm observing" in plain_text(app_harness.root(channel))
 
 
-async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(desk: AppHarness) -> None:
-    (channel,) = await desk.create_subscribed_channels()
-    client = desk.clients.pop(desk.local_slack.team_id)
-    assert await desk.pipeline.handle(avro(), ORIGIN)
-    assert await desk.pipeline.handle(avro(RETRACTION, 30), ORIGIN)
-    desk.clients[desk.local_slack.team_id] = client
-    await desk.wait_until_delivered()
-    assert desk.local_slack.messages(channel) == [] and not desk.calls("chat.postMessage")
-    await desk.ingest(avro("UPDATE", 40))
-    assert "UPDATE" in header_text(desk.root(channel)), "revived, it is news to who never saw it"
-    assert desk.replies(channel) == []
+async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(app_harness: AppHarness) -> None:
+    (channel,) = await app_harness.create_subscribed_channels()
+    client = app_harness.clients.pop(app_harness.local_slack.team_id)
+    assert await app_harness.pipeline.handle(avro(), ORIGIN)
+    assert await app_harness.pipeline.handle(avro(RETRACTION, 30), ORIGIN)
+    app_harness.clients[app_harness.local_slack.team_id] = client
+    await app_harness.wait_until_delivered()
+    assert app_harness.local_slack.messages(channel) == [] and not app_harness.calls("chat.postMessage")
+    await app_harness.ingest(avro("UPDATE", 40))
+    assert "UPDATE" in header_text(app_harness.root(channel)), "revived, it is news to who never saw it"
+    assert app_harness.replies(channel) == []
 
 
-async def test_unsubscribed_channel_gets_edits_but_no_replies(desk: AppHarness) -> None:
-    (channel,) = await desk.create_subscribed_channels()
-    await desk.ingest(avro())
-    await unsubscribe(desk.factory, channel, team=desk.local_slack.team_id)
-    await desk.wait_until_delivered()
-    await desk.ingest(avro("INITIAL", 20))
-    await desk.ingest(avro(RETRACTION, 30))
-    root, told = desk.roots(channel)
+async def test_unsubscribed_channel_gets_edits_but_no_replies(app_harness: AppHarness) -> None:
+    (channel,) = await app_harness.create_subscribed_channels()
+    await app_harness.ingest(avro())
+    await unsubscribe(app_harness.factory, channel, team=app_harness.local_slack.team_id)
+    await app_harness.wait_until_delivered()
+    await app_harness.ingest(avro("INITIAL", 20))
+    await app_harness.ingest(avro(RETRACTION, 30))
+    root, told = app_harness.roots(channel)
     assert header_text(root).startswith("RETRACTED")
     assert "ended subscription 1" in told["text"], "nobody is unsubscribed in silence"
-    assert desk.replies(channel, root) == []
+    assert app_harness.replies(channel, root) == []
 
 
 @pytest.mark.parametrize("replied", [False, True], ids=["alone", "with replies"])
-async def test_a_deleted_root_is_posted_anew_at_the_next_notice(desk: AppHarness, replied: bool) -> None:
-    (channel,) = await desk.create_subscribed_channels()
-    await desk.ingest(avro())
+async def test_a_deleted_root_is_posted_anew_at_the_next_notice(
+    app_harness: AppHarness, replied: bool
+) -> None:
+    (channel,) = await app_harness.create_subscribed_channels()
+    await app_harness.ingest(avro())
     if replied:
-        await desk.ingest(avro("PRELIMINARY", 5))
-    workspace, found = desk.local_slack.find(channel)
-    old = desk.root(channel)
+        await app_harness.ingest(avro("PRELIMINARY", 5))
+    workspace, found = app_harness.local_slack.find(channel)
+    old = app_harness.root(channel)
     workspace.delete(workspace.message(found, old["ts"]))
     # Neither an observer nor a picture brings it back.
-    await desk.factory.observers.toggle(workspace.id, channel, REAL, desk.local_slack.user, desk.clock())
-    desk.worker.wake()
-    await desk.wait_until_delivered()
-    assert desk.roots(channel) == []
-    await desk.ingest(avro("INITIAL", 20))
-    root = desk.root(channel)
+    await app_harness.factory.observers.toggle(
+        workspace.id, channel, REAL, app_harness.local_slack.user, app_harness.clock()
+    )
+    app_harness.worker.wake()
+    await app_harness.wait_until_delivered()
+    assert app_harness.roots(channel) == []
+    await app_harness.ingest(avro("INITIAL", 20))
+    root = app_harness.root(channel)
     assert root["ts"] != old["ts"] and "INITIAL" in header_text(root)
-    assert desk.replies(channel) == []
-    await desk.ingest(avro("UPDATE", 40))
-    assert "UPDATE" in header_text(desk.root(channel))
-    assert [plain_text(m).count("UPDATE") > 0 for m in desk.replies(channel)] == [True]
+    assert app_harness.replies(channel) == []
+    await app_harness.ingest(avro("UPDATE", 40))
+    assert "UPDATE" in header_text(app_harness.root(channel))
+    assert [plain_text(m).count("UPDATE") > 0 for m in app_harness.replies(channel)] == [True]
 
 
-async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(desk: AppHarness) -> None:
-    (channel,) = await desk.create_subscribed_channels()
-    await desk.ingest(avro())
-    desk.local_slack.fail("chat.update", error="edit_window_closed", times=None)
-    await desk.ingest(avro("INITIAL", 20))
-    await desk.ingest(avro("UPDATE", 40))
-    *_, told, last = desk.replies(channel)
+async def test_a_root_that_cant_be_edited_has_its_state_in_the_channel(app_harness: AppHarness) -> None:
+    (channel,) = await app_harness.create_subscribed_channels()
+    await app_harness.ingest(avro())
+    app_harness.local_slack.fail("chat.update", error="edit_window_closed", times=None)
+    await app_harness.ingest(avro("INITIAL", 20))
+    await app_harness.ingest(avro("UPDATE", 40))
+    *_, told, last = app_harness.replies(channel)
     for message, stage in ((told, "INITIAL"), (last, "UPDATE")):
         assert message["broadcast"] and stage in header_text(message)
         assert "FAR" in plain_text(message) and "HasRemnant" in plain_text(message), "the whole state"
-    assert len(desk.calls("chat.update")) == 1, "it isn't tried in vain again"
+    assert len(app_harness.calls("chat.update")) == 1, "it isn't tried in vain again"
 
 
-async def test_a_channel_without_threads_gets_plain_messages(desk: AppHarness) -> None:
-    (channel,) = await desk.create_subscribed_channels()
-    await desk.ingest(avro())
-    desk.local_slack.fail(
+async def test_a_channel_without_threads_gets_plain_messages(app_harness: AppHarness) -> None:
+    (channel,) = await app_harness.create_subscribed_channels()
+    await app_harness.ingest(avro())
+    app_harness.local_slack.fail(
         "chat.postMessage", error="restricted_action_non_threadable_channel", channel=channel
     )
-    await desk.ingest(avro("INITIAL", 20))
-    root, plain = desk.roots(channel)
+    await app_harness.ingest(avro("INITIAL", 20))
+    root, plain = app_harness.roots(channel)
     assert "INITIAL" in header_text(root) and REAL in plain_text(plain) and "INITIAL" in plain_text(plain)
 
 
-async def test_important_replies_are_broadcast_except_for_mocks(desk: AppHarness) -> None:
+async def test_important_replies_are_broadcast_except_for_mocks(app_harness: AppHarness) -> None:
     turned = {"BNS": 0.03, "NSBH": 0.01, "BBH": 0.95, "Terrestrial": 0.01}
     for name, words in ((REAL, "all"), (f"M{REAL}", "all mock")):
-        (channel,) = await desk.create_subscribed_channels(words=words)
+        (channel,) = await app_harness.create_subscribed_channels(words=words)
         for body in (
             avro(name=name),
             avro("PRELIMINARY", 5, name=name),
@@ -308,8 +319,8 @@ async def test_important_replies_are_broadcast_except_for_mocks(desk: AppHarness
             avro(RETRACTION, 40, name=name),
             avro("UPDATE", 50, name=name),
         ):
-            await desk.ingest(body)
-        (root,) = [m for m in desk.roots(channel) if name in header_text(m).split(" · ")]
-        shown = [m["broadcast"] for m in desk.replies(channel, root)]
+            await app_harness.ingest(body)
+        (root,) = [m for m in app_harness.roots(channel) if name in header_text(m).split(" · ")]
+        shown = [m["broadcast"] for m in app_harness.replies(channel, root)]
         wanted = [False, True, False, True, True, True]
         assert shown == (wanted if name == REAL else [False] * 6)

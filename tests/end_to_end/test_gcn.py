@@ -24,35 +24,35 @@ async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
             producer.produce(topic, body)
             assert await asyncio.to_thread(producer.flush, 30) == 0
 
-        async with open_deployment(tmp_path) as world:
-            channel = world.local_slack.add_channel("gw")
-            await world.subscribe(channel, "all circulars")
-            bot = world.start_forked(GWEVENT_SOURCES="hopskotch,gcn", GWEVENT_GCN_BROKER=gcn.address)
+        async with open_deployment(tmp_path) as deployment:
+            channel = deployment.local_slack.add_channel("gw")
+            await deployment.subscribe(channel, "all circulars")
+            bot = deployment.start_forked(GWEVENT_SOURCES="hopskotch,gcn", GWEVENT_GCN_BROKER=gcn.address)
             await bot.wait_until_ready()
             first, second = (bbh_record(name, "PRELIMINARY") for name in ("S240101a", "S240101b"))
-            await world.publish(to_avro(first))
+            await deployment.publish(to_avro(first))
             await publish(TOPIC, to_json(first))
             await publish(TOPIC, to_json(second))
-            await world.publish(to_avro(second))
-            await world.wait_until_delivered(2)
+            await deployment.publish(to_avro(second))
+            await deployment.wait_until_delivered(2)
             said = circular(subject="S240101b: a candidate", eventId=None, createdOn=time.time() * 1000)
             await publish("gcn.circulars", said)
             await wait_until(
-                lambda: [m for m in world.local_slack.messages(channel) if "45640" in message_text(m)],
+                lambda: [m for m in deployment.local_slack.messages(channel) if "45640" in message_text(m)],
                 what="the circular is linked",
             )
-            (link,) = [m for m in world.local_slack.messages(channel) if "45640" in message_text(m)]
-            assert link["thread_ts"] == world.roots(channel, "S240101b")[0]["ts"]
+            (link,) = [m for m in deployment.local_slack.messages(channel) if "45640" in message_text(m)]
+            assert link["thread_ts"] == deployment.roots(channel, "S240101b")[0]["ts"]
             await wait_until(
                 lambda: bot.logged_events("notice_repeated"), what="the other broker's is recognised"
             )
             for name in ("S240101a", "S240101b"):
-                assert len(world.roots(channel, name)) == 1
+                assert len(deployment.roots(channel, name)) == 1
             told = ""
             async with asyncio.timeout(TIMEOUT_S):
                 while "heartbeat" not in told:
                     await publish("gcn.heartbeat", b"{}")
-                    asked = await world.local_slack.command("/gwevent", "status", channel=channel)
+                    asked = await deployment.local_slack.command("/gwevent", "status", channel=channel)
                     told = message_text(await asked.wait_for_answer(TIMEOUT_S))
                     await asyncio.sleep(1.0)
             assert "hopskotch" in told.casefold() and "gcn" in told.casefold()

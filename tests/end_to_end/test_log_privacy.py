@@ -42,26 +42,28 @@ def produce(broker: EmbeddedBroker, body: bytes, kind: bytes) -> None:
     assert producer.flush(60) == 0
 
 
-async def test_logs_leak_nothing_and_no_link_is_fetched(world: LocalDeployment) -> None:
-    local_slack = world.local_slack
+async def test_logs_leak_nothing_and_no_link_is_fetched(deployment: LocalDeployment) -> None:
+    local_slack = deployment.local_slack
     channel = local_slack.add_channel("gw")
-    await world.subscribe(channel, "all")
-    assert isinstance(world.broker, EmbeddedBroker)
+    await deployment.subscribe(channel, "all")
+    assert isinstance(deployment.broker, EmbeddedBroker)
     async with RequestTrap() as trap:
         notice = bbh_record("S240101a", "PRELIMINARY")
         notice["urls"] = {name: f"{trap.url}/{name}" for name in ("gracedb", "skymap", "combined_skymap")}
         notice |= {"$schema": f"{trap.url}/schema", "logo": f"{trap.url}/logo.png"}
-        bot = world.start_forked(GWEVENT_LOG_LEVEL="DEBUG", GWEVENT_MOCK_PICTURES="true")
+        bot = deployment.start_forked(GWEVENT_LOG_LEVEL="DEBUG", GWEVENT_MOCK_PICTURES="true")
         await bot.wait_until_ready()
         # hop would fetch what such a message names, if it were let.
-        await asyncio.to_thread(produce, world.broker, f'{{"url": "{trap.url}/x"}}'.encode(), b"external")
-        await world.publish(
+        await asyncio.to_thread(
+            produce, deployment.broker, f'{{"url": "{trap.url}/x"}}'.encode(), b"external"
+        )
+        await deployment.publish(
             to_avro(notice), to_json(bbh_record("S240101a", "INITIAL", 60)), to_json(notice)[:9_000]
         )
-        await world.wait_until_delivered(2)
+        await deployment.wait_until_delivered(2)
         quarantined = "select count(*) from quarantine"
         await wait_until(
-            lambda: world.query_database(quarantined) == [(2,)], what="two payloads are quarantined"
+            lambda: deployment.query_database(quarantined) == [(2,)], what="two payloads are quarantined"
         )
         for words in ("help", "status", "latest", TYPED, f"subscribe {TYPED}", f"S240101a {TYPED}"):
             done = await local_slack.command("/gwevent", words, channel=channel)
@@ -72,8 +74,8 @@ async def test_logs_leak_nothing_and_no_link_is_fetched(world: LocalDeployment) 
         # Slack in trouble: what libraries say of it is theirs to word.
         local_slack.fail("chat.postMessage", error="internal_error")
         await local_slack.close_sockets(abort=True)
-        await world.publish(to_avro(bbh_record("S240101b", "PRELIMINARY")))
-        await world.wait_until_delivered(3)
+        await deployment.publish(to_avro(bbh_record("S240101b", "PRELIMINARY")))
+        await deployment.wait_until_delivered(3)
         assert await bot.terminate() == 0
         assert trap.calls == 0, "an address in a message was called"
     said = bot.stderr
@@ -91,4 +93,4 @@ async def test_logs_leak_nothing_and_no_link_is_fetched(world: LocalDeployment) 
     assert not re.search(r"[A-Za-z0-9+/]{200}", said), "base64 of something"
     assert max(map(len, said.splitlines())) < 20_000
     assert "LIGO" not in said and "classification" not in said
-    assert message_text(world.roots(channel, "S240101a")[0])
+    assert message_text(deployment.roots(channel, "S240101a")[0])

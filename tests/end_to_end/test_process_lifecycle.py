@@ -25,8 +25,8 @@ from tests.support.bot_process import (
 SENTENCE = "gwevent: "
 
 
-async def connected(world: LocalDeployment, **changes: str | None) -> BotProcess:
-    bot = world.start_forked(**changes)
+async def connected(deployment: LocalDeployment, **changes: str | None) -> BotProcess:
+    bot = deployment.start_forked(**changes)
     await bot.wait_until_ready()
     await bot.wait_until_logged("connected")
     return bot
@@ -40,111 +40,114 @@ def complaints(bot: BotProcess) -> list[str]:
 async def frozen(tmp_path: Path) -> AsyncIterator[tuple[LocalDeployment, BrokerProcess]]:
     """A world whose broker can be made to hang."""
     with BrokerProcess([TOPIC]) as broker:
-        async with open_deployment(tmp_path, broker=broker) as world:
-            yield world, broker
+        async with open_deployment(tmp_path, broker=broker) as deployment:
+            yield deployment, broker
             broker.thaw()
 
 
 async def test_stop_while_broker_hangs(frozen: tuple[LocalDeployment, BrokerProcess]) -> None:
-    world, broker = frozen
-    channel = world.local_slack.add_channel("gw")
-    await world.subscribe(channel, "all")
-    bot = await connected(world)
-    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
-    await world.wait_until_delivered(1)
+    deployment, broker = frozen
+    channel = deployment.local_slack.add_channel("gw")
+    await deployment.subscribe(channel, "all")
+    bot = await connected(deployment)
+    await deployment.publish(avro_bbh("S240101a", "PRELIMINARY"))
+    await deployment.wait_until_delivered(1)
     broker.freeze()
-    asked = await world.local_slack.command("/gwevent", "S240101a", channel=channel)
+    asked = await deployment.local_slack.command("/gwevent", "S240101a", channel=channel)
     assert "BBH" in message_text(await asked.wait_for_answer())
     assert await bot.terminate() == 0
     assert bot.logged_events("stopped")
 
 
-async def test_stop_while_slack_hangs(world: LocalDeployment) -> None:
-    channel = world.local_slack.add_channel("gw")
-    await world.subscribe(channel, "all")
-    bot = await connected(world)
-    world.local_slack.fail("*", delay=600, times=None)
-    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
+async def test_stop_while_slack_hangs(deployment: LocalDeployment) -> None:
+    channel = deployment.local_slack.add_channel("gw")
+    await deployment.subscribe(channel, "all")
+    bot = await connected(deployment)
+    deployment.local_slack.fail("*", delay=600, times=None)
+    await deployment.publish(avro_bbh("S240101a", "PRELIMINARY"))
     await wait_until(
-        lambda: world.query_database("select 1 from deliveries where state = 'sending'"), what="it is sent"
+        lambda: deployment.query_database("select 1 from deliveries where state = 'sending'"),
+        what="it is sent",
     )
     assert await bot.terminate() == 0
     assert bot.logged_events("stopped")
     # What hung is taken up by the next one.
-    world.local_slack.faults.clear()
-    await connected(world)
-    await world.wait_until_delivered(1)
-    assert len(world.roots(channel, "S240101a")) >= 1
+    deployment.local_slack.faults.clear()
+    await connected(deployment)
+    await deployment.wait_until_delivered(1)
+    assert len(deployment.roots(channel, "S240101a")) >= 1
 
 
 async def test_slack_unavailable_at_start_loses_nothing(tmp_path: Path, unused_port: int) -> None:
-    async with open_deployment(tmp_path) as world:
-        channel = world.local_slack.add_channel("gw")
-        await world.subscribe(channel, "all")
-        await world.local_slack.stop()
-        bot = world.start_forked(GWEVENT_SLACK_API_URL=f"http://127.0.0.1:{unused_port}/api/")
+    async with open_deployment(tmp_path) as deployment:
+        channel = deployment.local_slack.add_channel("gw")
+        await deployment.subscribe(channel, "all")
+        await deployment.local_slack.stop()
+        bot = deployment.start_forked(GWEVENT_SLACK_API_URL=f"http://127.0.0.1:{unused_port}/api/")
         await bot.wait_until_logged("slack_out_of_reach", times=2)
-        await world.publish(avro_bbh("S240101a", "PRELIMINARY"), avro_bbh("S240101a", "INITIAL", after=60))
-        await wait_until(lambda: world.stored_count() == 2, what="notices are stored without Slack")
-        await world.local_slack.start(unused_port)
-        await world.wait_until_delivered(2)
-        (root,) = world.roots(channel)
+        await deployment.publish(
+            avro_bbh("S240101a", "PRELIMINARY"), avro_bbh("S240101a", "INITIAL", after=60)
+        )
+        await wait_until(lambda: deployment.stored_count() == 2, what="notices are stored without Slack")
+        await deployment.local_slack.start(unused_port)
+        await deployment.wait_until_delivered(2)
+        (root,) = deployment.roots(channel)
         assert "INITIAL" in root["blocks"][0]["text"]["text"]
-        assert len(world.replies(channel, root)) == 1
+        assert len(deployment.replies(channel, root)) == 1
 
 
-async def test_broker_unavailable_at_start_is_read_later(world: LocalDeployment) -> None:
-    channel = world.local_slack.add_channel("gw")
-    await world.subscribe(channel, "all")
-    assert isinstance(world.broker, EmbeddedBroker)
-    world.broker.set_down()
-    bot = world.start_forked()
+async def test_broker_unavailable_at_start_is_read_later(deployment: LocalDeployment) -> None:
+    channel = deployment.local_slack.add_channel("gw")
+    await deployment.subscribe(channel, "all")
+    assert isinstance(deployment.broker, EmbeddedBroker)
+    deployment.broker.set_down()
+    bot = deployment.start_forked()
     await bot.wait_until_ready()
     await bot.wait_until_logged("reconnecting")
-    asked = await world.local_slack.command("/gwevent", "status", channel=channel)
+    asked = await deployment.local_slack.command("/gwevent", "status", channel=channel)
     assert "NOT CONNECTED" in message_text(await asked.wait_for_answer())
-    world.broker.set_up()
-    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
-    await world.wait_until_delivered(1)
-    assert world.roots(channel, "S240101a")
+    deployment.broker.set_up()
+    await deployment.publish(avro_bbh("S240101a", "PRELIMINARY"))
+    await deployment.wait_until_delivered(1)
+    assert deployment.roots(channel, "S240101a")
 
 
 @pytest.mark.parametrize("abort", [False, True])
-async def test_a_closed_socket_is_opened_again(world: LocalDeployment, abort: bool) -> None:
-    channel = world.local_slack.add_channel("gw")
-    await connected(world)
-    opened = world.local_slack.sockets.opened
-    await world.local_slack.close_sockets(abort=abort)
+async def test_a_closed_socket_is_opened_again(deployment: LocalDeployment, abort: bool) -> None:
+    channel = deployment.local_slack.add_channel("gw")
+    await connected(deployment)
+    opened = deployment.local_slack.sockets.opened
+    await deployment.local_slack.close_sockets(abort=abort)
     await wait_until(
-        lambda: world.local_slack.sockets.opened > opened and world.local_slack.sockets.count > 0,
+        lambda: deployment.local_slack.sockets.opened > opened and deployment.local_slack.sockets.count > 0,
         what="a new socket is open",
     )
-    asked = await world.local_slack.command("/gwevent", "help", channel=channel)
+    asked = await deployment.local_slack.command("/gwevent", "help", channel=channel)
     assert "subscribe" in message_text(await asked.wait_for_answer())
 
 
-async def test_notices_of_one_event_at_one_moment_open_one_root(world: LocalDeployment) -> None:
-    channels = [world.local_slack.add_channel(f"gw-{n}") for n in range(3)]
+async def test_notices_of_one_event_at_one_moment_open_one_root(deployment: LocalDeployment) -> None:
+    channels = [deployment.local_slack.add_channel(f"gw-{n}") for n in range(3)]
     for channel in channels:
-        await world.subscribe(channel, "all")
-    await connected(world)
+        await deployment.subscribe(channel, "all")
+    await connected(deployment)
     await asyncio.gather(
-        world.publish(avro_bbh("S240101a", "PRELIMINARY")),
-        world.publish(avro_bbh("S240101a", "PRELIMINARY", after=60)),
+        deployment.publish(avro_bbh("S240101a", "PRELIMINARY")),
+        deployment.publish(avro_bbh("S240101a", "PRELIMINARY", after=60)),
     )
-    await world.wait_until_delivered(2)
+    await deployment.wait_until_delivered(2)
     for channel in channels:
-        (root,) = world.roots(channel)
-        assert len(world.replies(channel, root)) == 1
+        (root,) = deployment.roots(channel)
+        assert len(deployment.replies(channel, root)) == 1
         assert "PRELIMINARY 2" in root["blocks"][0]["text"]["text"]
 
 
-async def test_second_bot_on_same_database_is_refused(world: LocalDeployment) -> None:
-    await connected(world)
-    second = world.start_forked()
+async def test_second_bot_on_same_database_is_refused(deployment: LocalDeployment) -> None:
+    await connected(deployment)
+    second = deployment.start_forked()
     assert await second.wait_for_exit() == 2
     (sentence,) = complaints(second)
-    assert str(world.database) in sentence
+    assert str(deployment.database) in sentence
     assert [line["event"] for line in second.log_records] == ["gwevent_starts"]
 
 
@@ -165,9 +168,9 @@ async def test_second_bot_on_same_database_is_refused(world: LocalDeployment) ->
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_wrong_settings_end_in_one_sentence(
-    world: LocalDeployment, changes: dict[str, str | None], named: str
+    deployment: LocalDeployment, changes: dict[str, str | None], named: str
 ) -> None:
-    bot = world.start_forked(**changes)
+    bot = deployment.start_forked(**changes)
     assert await bot.wait_for_exit() == 2
     # Where the settings themselves can be read, the log's first line says which they are.
     said = [line for line in bot.stderr.splitlines() if "gwevent_starts" not in line]
@@ -176,75 +179,80 @@ async def test_wrong_settings_end_in_one_sentence(
     assert "wrong-way-round" not in bot.stderr
 
 
-async def test_run_as_command(world: LocalDeployment) -> None:
+async def test_run_as_command(deployment: LocalDeployment) -> None:
     """Once as people start it, not from a fork."""
-    channel = world.local_slack.add_channel("gw")
-    bot = world.start()
+    channel = deployment.local_slack.add_channel("gw")
+    bot = deployment.start()
     await bot.wait_until_ready()
-    asked = await world.local_slack.command("/gwevent", "subscribe all", channel=channel)
+    asked = await deployment.local_slack.command("/gwevent", "subscribe all", channel=channel)
     await asked.wait_for_answer(20.0)
-    (confirmation,) = world.roots(channel)
-    assert world.local_slack.user in message_text(confirmation)
-    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
-    await world.wait_until_delivered(1)
-    assert world.roots(channel, "S240101a")
+    (confirmation,) = deployment.roots(channel)
+    assert deployment.local_slack.user in message_text(confirmation)
+    await deployment.publish(avro_bbh("S240101a", "PRELIMINARY"))
+    await deployment.wait_until_delivered(1)
+    assert deployment.roots(channel, "S240101a")
     assert await bot.terminate() == 0
 
 
-async def test_a_refused_token_is_logged_at_each_try_and_notices_wait(world: LocalDeployment) -> None:
-    channel = world.local_slack.add_channel("gw")
-    await world.subscribe(channel, "all")
-    bot = world.start_forked(SLACK_BOT_TOKEN="xoxb-0-refused")
+async def test_a_refused_token_is_logged_at_each_try_and_notices_wait(deployment: LocalDeployment) -> None:
+    channel = deployment.local_slack.add_channel("gw")
+    await deployment.subscribe(channel, "all")
+    bot = deployment.start_forked(SLACK_BOT_TOKEN="xoxb-0-refused")
     await bot.wait_until_logged("slack_out_of_reach", times=2)
-    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
-    await wait_until(lambda: world.stored_count() == 1, what="the notice is stored")
-    tries = len([call for call in world.local_slack.calls if call.method == "auth.test"])
+    await deployment.publish(avro_bbh("S240101a", "PRELIMINARY"))
+    await wait_until(lambda: deployment.stored_count() == 1, what="the notice is stored")
+    tries = len([call for call in deployment.local_slack.calls if call.method == "auth.test"])
     lines = bot.logged_events("slack_out_of_reach")
     assert abs(tries - len(lines)) <= 1
     assert all("invalid_auth" in line["reason"] and line["level"] == "error" for line in lines)
     assert await bot.terminate() == 0
-    await connected(world)
-    await world.wait_until_delivered(1)
-    assert len(world.local_slack.messages(channel)) == 1
+    await connected(deployment)
+    await deployment.wait_until_delivered(1)
+    assert len(deployment.local_slack.messages(channel)) == 1
 
 
-async def test_a_revoked_token_loses_nothing(world: LocalDeployment) -> None:
-    channel = world.local_slack.add_channel("gw")
-    await world.subscribe(channel, "all")
-    bot = await connected(world)
-    world.local_slack.revoke_token()
-    await world.publish(avro_bbh("S240101a", "PRELIMINARY"))
+async def test_a_revoked_token_loses_nothing(deployment: LocalDeployment) -> None:
+    channel = deployment.local_slack.add_channel("gw")
+    await deployment.subscribe(channel, "all")
+    bot = await connected(deployment)
+    deployment.local_slack.revoke_token()
+    await deployment.publish(avro_bbh("S240101a", "PRELIMINARY"))
     await bot.wait_until_logged("delivery_failed")
-    world.local_slack.restore_token()
-    await world.wait_until_delivered(1)
-    assert len(world.local_slack.messages(channel)) == 1
+    deployment.local_slack.restore_token()
+    await deployment.wait_until_delivered(1)
+    assert len(deployment.local_slack.messages(channel)) == 1
 
 
-async def test_unreadable_payloads_are_quarantined(world: LocalDeployment) -> None:
-    channel, ops = world.local_slack.add_channel("gw"), world.local_slack.add_channel("ops")
-    await world.subscribe(channel, "all")
-    bot = await connected(world, GWEVENT_OPS_CHANNEL=ops, GWEVENT_LOG_LEVEL="DEBUG")
+async def test_unreadable_payloads_are_quarantined(deployment: LocalDeployment) -> None:
+    channel, ops = deployment.local_slack.add_channel("gw"), deployment.local_slack.add_channel("ops")
+    await deployment.subscribe(channel, "all")
+    bot = await connected(deployment, GWEVENT_OPS_CHANNEL=ops, GWEVENT_LOG_LEVEL="DEBUG")
     good = [avro_bbh(f"S24010{n}a", "PRELIMINARY") for n in range(1, 5)]
     secret = b"the payload's own bytes"
     mangled = [b"", secret, good[0][:2000], b'{"superevent_id": "S240105a", "alert_type": 3}', b"\x00" * 100]
-    await world.publish(*(body for pair in zip(mangled, [*good, good[0]], strict=True) for body in pair))
-    await world.wait_until_delivered(4)
+    await deployment.publish(*(body for pair in zip(mangled, [*good, good[0]], strict=True) for body in pair))
+    await deployment.wait_until_delivered(4)
     await wait_until(
-        lambda: world.query_database("select count(*) from quarantine") == [(5,)], what="5 are kept"
+        lambda: deployment.query_database("select count(*) from quarantine") == [(5,)], what="5 are kept"
     )
 
     def told() -> bool:
-        said = [message["text"] for message in world.local_slack.messages(ops)]
-        return not world.pending_count() and sum("quarantine" in text for text in said) == 5
+        said = [message["text"] for message in deployment.local_slack.messages(ops)]
+        return not deployment.pending_count() and sum("quarantine" in text for text in said) == 5
 
     await wait_until(told, what="ops is told")
     for n in range(1, 5):
-        assert len(world.roots(channel, f"S24010{n}a")) == 1
-    asked = await world.local_slack.command("/gwevent", "status", channel=channel)
+        assert len(deployment.roots(channel, f"S24010{n}a")) == 1
+    asked = await deployment.local_slack.command("/gwevent", "status", channel=channel)
     assert "5 payloads" in message_text(await asked.wait_for_answer())
     assert await bot.terminate() == 0
     assert len(bot.logged_events("payload_quarantined")) == 5
-    for hidden in (world.local_slack.bot_token, world.local_slack.app_token, secret.decode(), "SIMPLE  ="):
+    for hidden in (
+        deployment.local_slack.bot_token,
+        deployment.local_slack.app_token,
+        secret.decode(),
+        "SIMPLE  =",
+    ):
         assert hidden not in bot.stderr
 
 

@@ -25,7 +25,7 @@ CHANNELS = 4
 
 
 @pytest.fixture
-async def shared_world(
+async def postgres_deployment(
     tmp_path: Path, postgres: Databases, migrated_postgres: str
 ) -> AsyncIterator[LocalDeployment]:
     """The world with a database for many processes."""
@@ -34,45 +34,45 @@ async def shared_world(
         yield made
 
 
-def consumer(world: LocalDeployment, number: int) -> BotProcess:
+def consumer(deployment: LocalDeployment, number: int) -> BotProcess:
     nothing_of_slack = {"SLACK_BOT_TOKEN": None, "SLACK_APP_TOKEN": None}
-    return world.start_forked(
+    return deployment.start_forked(
         command="consume", GWEVENT_KAFKA_GROUP=f"gwevent-host-{number}", **nothing_of_slack
     )
 
 
-async def status(world: LocalDeployment, channel: str) -> str:
-    asked = await world.local_slack.command("/gwevent", "status", channel=channel)
+async def status(deployment: LocalDeployment, channel: str) -> str:
+    asked = await deployment.local_slack.command("/gwevent", "status", channel=channel)
     return message_text(await asked.wait_for_answer(TIMEOUT_S))
 
 
-async def test_crash_of_one_consumer_and_one_server(shared_world: LocalDeployment) -> None:
-    world = shared_world
+async def test_crash_of_one_consumer_and_one_server(postgres_deployment: LocalDeployment) -> None:
+    deployment = postgres_deployment
     for scope in ("channels:history", "groups:history"):
-        world.local_slack.grant(scope)
-    channels = [world.local_slack.add_channel(f"gw-{number}") for number in range(CHANNELS)]
+        deployment.local_slack.grant(scope)
+    channels = [deployment.local_slack.add_channel(f"gw-{number}") for number in range(CHANNELS)]
     for channel in channels:
-        await world.subscribe(channel, "CBC")
+        await deployment.subscribe(channel, "CBC")
 
-    doomed = world.start_forked("post:after:2", command="serve")
+    doomed = deployment.start_forked("post:after:2", command="serve")
     await doomed.wait_until_ready()
     await wait_until(
-        lambda: world.query_database("select 1 from leases where worker_id is not null"), what="it works"
+        lambda: deployment.query_database("select 1 from leases where worker_id is not null"), what="it works"
     )
-    survivor = world.start_forked(command="serve")
-    consumers = [consumer(world, number) for number in range(2)]
+    survivor = deployment.start_forked(command="serve")
+    consumers = [consumer(deployment, number) for number in range(2)]
     await survivor.wait_until_ready()
     for one in consumers:
         await one.wait_until_logged("source_starts")
 
     # Both read it, one stores it; the server dies with two of the posts made and none written down.
-    await world.publish(avro_bbh(EVENT, "PRELIMINARY"))
+    await deployment.publish(avro_bbh(EVENT, "PRELIMINARY"))
     assert await doomed.wait_for_exit() == -9, doomed.stderr
     died = time.monotonic()
-    await world.wait_until_delivered(1)
+    await deployment.wait_until_delivered(1)
     print(f"takeover: all channels {time.monotonic() - died:.1f} s after the server was killed")
     for channel in channels:
-        (root,) = world.local_slack.messages(channel)
+        (root,) = deployment.local_slack.messages(channel)
         assert EVENT in root["text"]
     await wait_until(
         lambda: all(
@@ -83,17 +83,17 @@ async def test_crash_of_one_consumer_and_one_server(shared_world: LocalDeploymen
 
     # A consumer dies, the other goes on. The first comes back in its own group; its repeats change nothing.
     await consumers[0].kill()
-    await world.publish(avro_bbh(EVENT, "INITIAL", after=60))
-    await world.wait_until_delivered(2)
-    back = consumer(world, 0)
+    await deployment.publish(avro_bbh(EVENT, "INITIAL", after=60))
+    await deployment.wait_until_delivered(2)
+    back = consumer(deployment, 0)
     await back.wait_until_logged("notice_repeated")
     for channel in channels:
-        root, reply = world.local_slack.messages(channel)
+        root, reply = deployment.local_slack.messages(channel)
         assert "INITIAL" in message_text(reply) and "INITIAL" in root["blocks"][0]["text"]["text"]
     stored = [line for one in (*consumers, back) for line in one.logged_events("notice_stored")]
     assert len(stored) == 2
     async with asyncio.timeout(TIMEOUT_S):
-        while (said := await status(world, channels[0])).count("hopskotch: connected") < 2:
+        while (said := await status(deployment, channels[0])).count("hopskotch: connected") < 2:
             await asyncio.sleep(0.5)
     assert "No source" not in said
     for process in (survivor, consumers[1], back):

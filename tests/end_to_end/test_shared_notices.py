@@ -141,18 +141,20 @@ def check_root(root: Json, notice: NoticeFile, preliminaries: int) -> None:
     assert event["time"][11:19] in push
 
 
-async def channels_of(world: LocalDeployment) -> dict[str, str]:
-    made = {words: world.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
+async def channels_of(deployment: LocalDeployment) -> dict[str, str]:
+    made = {words: deployment.local_slack.add_channel(words.replace(" ", "-").lower()) for words in WORDS}
     for words, channel in made.items():
-        await world.subscribe(channel, words)
+        await deployment.subscribe(channel, words)
     return made
 
 
-def quarantined(world: LocalDeployment) -> int:
-    return int(world.query_database("select count(*) from quarantine")[0][0])
+def quarantined(deployment: LocalDeployment) -> int:
+    return int(deployment.query_database("select count(*) from quarantine")[0][0])
 
 
-async def test_every_notice_arrives_where_it_belongs(world: LocalDeployment, shared_notices: Path) -> None:
+async def test_every_notice_arrives_where_it_belongs(
+    deployment: LocalDeployment, shared_notices: Path
+) -> None:
     names = sorted(json.loads((shared_notices / "expected.json").read_text()))
     events: dict[str, list[NoticeFile]] = {}
     for name in names:
@@ -170,24 +172,24 @@ async def test_every_notice_arrives_where_it_belongs(world: LocalDeployment, sha
         read_notice_file(shared_notices, f"official/MS181101ab-{name}")
         for name in ("preliminary.json", "ext-update.avro", "ext-update.json", "retraction.json")
     ]
-    channels = await channels_of(world)
-    bot = world.start_forked(GWEVENT_MAX_AGE_HOURS=LONG_AGO)
+    channels = await channels_of(deployment)
+    bot = deployment.start_forked(GWEVENT_MAX_AGE_HOURS=LONG_AGO)
     await bot.wait_until_ready()
     stored = 0
     for count, now in enumerate(zip_longest(*events.values()), start=1):
         sent = [notice for notice in now if notice is not None]
-        await world.publish(*(notice.body for notice in sent))
+        await deployment.publish(*(notice.body for notice in sent))
         stored += len(sent)
-        await world.wait_until_delivered(stored)
+        await deployment.wait_until_delivered(stored)
         for notice in sent:
             so_far = events[notice.id][:count]
             preliminaries = sum(n.facts["alert_type"] == "PRELIMINARY" for n in so_far)
             for words, channel in channels.items():
-                roots = world.roots(channel, notice.id)
+                roots = deployment.roots(channel, notice.id)
                 assert len(roots) == int(matches_filter(words, so_far[0])), (words, notice.path)
                 for root in roots:
                     check_root(root, notice, preliminaries)
-                    replies = world.replies(channel, root)
+                    replies = deployment.replies(channel, root)
                     assert len(replies) == count - 1
                     if replies:
                         assert notice.id in replies[-1]["text"]
@@ -195,31 +197,31 @@ async def test_every_notice_arrives_where_it_belongs(world: LocalDeployment, sha
                             notice.facts["alert_type"].title()[:6]
                             in replies[-1]["blocks"][0]["text"]["text"].title()
                         )
-    assert world.local_slack.messages(channels["Burst"]) == []
+    assert deployment.local_slack.messages(channels["Burst"]) == []
 
-    before = {channel: len(world.local_slack.messages(channel)) for channel in channels.values()}
-    assert quarantined(world) == 0
+    before = {channel: len(deployment.local_slack.messages(channel)) for channel in channels.values()}
+    assert quarantined(deployment) == 0
     # JSON twins of Avro notices are repeats; the coincidence's update has an update's type and second, and
     # is a notice of its own, which came after the event was retracted.
-    await world.publish(*(twin.body for twin in twins))
+    await deployment.publish(*(twin.body for twin in twins))
     await wait_until(
         lambda: len(bot.logged_events("notice_repeated")) == 3, what="the twins are known as repeats"
     )
-    await world.wait_until_delivered(stored + 1)
-    assert quarantined(world) == 0
-    assert not world.pending_count()
+    await deployment.wait_until_delivered(stored + 1)
+    assert quarantined(deployment) == 0
+    assert not deployment.pending_count()
     for words, channel in channels.items():
         further = int(matches_filter(words, events["MS181101ab"][0]))
-        assert len(world.local_slack.messages(channel)) == before[channel] + further
+        assert len(deployment.local_slack.messages(channel)) == before[channel] + further
         if further:
-            (root,) = world.roots(channel, "MS181101ab")
+            (root,) = deployment.roots(channel, "MS181101ab")
             assert "RETRACTED" in root["blocks"][0]["text"]["text"]
-            assert "New coincidence" in world.replies(channel, root)[-1]["blocks"][0]["text"]["text"]
+            assert "New coincidence" in deployment.replies(channel, root)[-1]["blocks"][0]["text"]["text"]
 
 
 @pytest.mark.parametrize("first", ["ext-update.avro", "ext-update.json"])
 async def test_the_update_with_the_coincidence_counts_where_it_comes_first(
-    world: LocalDeployment, shared_notices: Path, first: str
+    deployment: LocalDeployment, shared_notices: Path, first: str
 ) -> None:
     told = [
         read_notice_file(shared_notices, f"official/MS181101ab-{name}")
@@ -227,21 +229,21 @@ async def test_the_update_with_the_coincidence_counts_where_it_comes_first(
     ]
     other = read_notice_file(shared_notices, "official/MS181101ab-update.avro")
     assert told[1].key == other.key
-    channel = world.local_slack.add_channel("mocks")
-    await world.subscribe(channel, "CBC mock")
-    bot = world.start_forked(GWEVENT_MAX_AGE_HOURS=LONG_AGO)
+    channel = deployment.local_slack.add_channel("mocks")
+    await deployment.subscribe(channel, "CBC mock")
+    bot = deployment.start_forked(GWEVENT_MAX_AGE_HOURS=LONG_AGO)
     for count, notice in enumerate(told, start=1):
-        await world.publish(notice.body)
-        await world.wait_until_delivered(count)
-        (root,) = world.roots(channel)
+        await deployment.publish(notice.body)
+        await deployment.wait_until_delivered(count)
+        (root,) = deployment.roots(channel)
         check_root(root, notice, 1)
-    await world.publish(other.body)
-    await world.wait_until_delivered(3)
+    await deployment.publish(other.body)
+    await deployment.wait_until_delivered(3)
     assert not bot.logged_events("payload_quarantined")
     # What says less of the same second is told in the thread, and the message goes on showing the other.
-    (root,) = world.roots(channel)
+    (root,) = deployment.roots(channel)
     check_root(root, told[1], 1)
-    assert len(world.local_slack.messages(channel)) == 3
-    late = world.replies(channel, root)[-1]["blocks"][0]["text"]["text"]
+    assert len(deployment.local_slack.messages(channel)) == 3
+    late = deployment.replies(channel, root)[-1]["blocks"][0]["text"]["text"]
     assert "Sent in the same second as another UPDATE, which the message above shows." in late
     assert math.isclose(told[1].facts["external_coinc"]["time_difference"], 2.02, abs_tol=5)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from formatters.answers import answer, help, recent, search_results, status, subscription_messages
+from formatters.answers import answer, help, recent, search_results, status, subscription_messages  # noqa: A004
 from formatters.blockkit.message import Message
 from formatters.models import subscription
 from formatters.models.filter import (

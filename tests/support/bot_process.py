@@ -295,11 +295,11 @@ async def open_deployment(folder: Path, *, broker: Broker | None = None) -> Asyn
         if own is not None:
             own.start()
             own.create_topic(TOPIC)
-        world = LocalDeployment(local_slack, own or broker or EmbeddedBroker(), folder)
+        deployment = LocalDeployment(local_slack, own or broker or EmbeddedBroker(), folder)
         try:
-            yield world
+            yield deployment
         finally:
-            for process in world.processes:
+            for process in deployment.processes:
                 if not process.has_exited:
                     await process.kill()
             if own is not None:

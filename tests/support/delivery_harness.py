@@ -174,27 +174,27 @@ def short_tracebacks() -> Iterator[None]:
 
 
 @pytest.fixture
-async def still_office(
+async def stopped_harness(
     local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> AsyncIterator[DeliveryHarness]:
     """The office before its worker begins."""
     async with aiohttp.ClientSession() as session:
         client = SlackClient(local_slack.bot_token, local_slack.api_url, session, timeout_s=2.0)
         local_slack.workspace.clock = lambda: clock().timestamp()
-        office = DeliveryHarness(local_slack, factory, clock, client)
-        yield office
-        if office.worker_tasks:
-            await office.worker.stop(0.5)
-        for task in office.worker_tasks:
+        harness = DeliveryHarness(local_slack, factory, clock, client)
+        yield harness
+        if harness.worker_tasks:
+            await harness.worker.stop(0.5)
+        for task in harness.worker_tasks:
             task.cancel()
-        await asyncio.gather(*office.worker_tasks, return_exceptions=True)
+        await asyncio.gather(*harness.worker_tasks, return_exceptions=True)
 
 
 @pytest.fixture
-async def office(still_office: DeliveryHarness) -> DeliveryHarness:
+async def harness(stopped_harness: DeliveryHarness) -> DeliveryHarness:
     """The office at work."""
-    still_office.start()
-    return still_office
+    stopped_harness.start()
+    return stopped_harness
 
 
 class IdleSource:

@@ -40,113 +40,113 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Site]]:
     return seen
 
 
-async def add(office: DeliveryHarness, channel: str, *names: str) -> None:
-    await office.factory.sites.add(TEAM, channel, [find_site(name) for name in names], AUTHOR)
+async def add(harness: DeliveryHarness, channel: str, *names: str) -> None:
+    await harness.factory.sites.add(TEAM, channel, [find_site(name) for name in names], AUTHOR)
 
 
-async def announce(office: DeliveryHarness, *announced: Any) -> None:
+async def announce(harness: DeliveryHarness, *announced: Any) -> None:
     """Hand made notices in, with their maps, and wait until all is posted."""
     for one in announced:
-        await office.pipeline().handle(to_avro(one), Origin("test", "1", live=True))
-        await office.wait_until_delivered()
+        await harness.pipeline().handle(to_avro(one), Origin("test", "1", live=True))
+        await harness.wait_until_delivered()
 
 
-def root(office: DeliveryHarness, channel: str) -> str:
+def root(harness: DeliveryHarness, channel: str) -> str:
     """What the channel's first message says."""
-    message = next(m for m in office.local_slack.messages(channel) if "about its sites" not in m["text"])
+    message = next(m for m in harness.local_slack.messages(channel) if "about its sites" not in m["text"])
     return message_text.render(Message(message["text"], tuple(message["blocks"])))
 
 
 async def test_the_words_come_first_and_the_line_by_an_edit(
-    office: DeliveryHarness, looks: list[Sequence[Site]]
+    harness: DeliveryHarness, looks: list[Sequence[Site]]
 ) -> None:
-    (channel,) = await office.create_subscribed_channels(words="CBC mock")
-    await add(office, channel, "Palomar", "VLA")
-    await announce(office, EVENT[1])
-    [post] = [c for c in office.calls("chat.postMessage", channel) if "about its sites" not in str(c.args)]
+    (channel,) = await harness.create_subscribed_channels(words="CBC mock")
+    await add(harness, channel, "Palomar", "VLA")
+    await announce(harness, EVENT[1])
+    [post] = [c for c in harness.calls("chat.postMessage", channel) if "about its sites" not in str(c.args)]
     assert LINE not in str(post.args)
-    assert f"{LINE}: VLA" in root(office, channel) and "Palomar" in root(office, channel)
-    assert len(office.calls("chat.update", channel)) == 1 and len(looks) == 1
+    assert f"{LINE}: VLA" in root(harness, channel) and "Palomar" in root(harness, channel)
+    assert len(harness.calls("chat.update", channel)) == 1 and len(looks) == 1
     # The next map has its own line; a retraction none.
-    await announce(office, EVENT[3])
-    assert len(looks) == 2 and LINE in root(office, channel)
-    await announce(office, EVENT[-1])
-    assert LINE not in root(office, channel) and "RETRACTED" in root(office, channel)
+    await announce(harness, EVENT[3])
+    assert len(looks) == 2 and LINE in root(harness, channel)
+    await announce(harness, EVENT[-1])
+    assert LINE not in root(harness, channel) and "RETRACTED" in root(harness, channel)
     assert len(looks) == 2
 
 
 async def test_channels_with_the_same_sites_share_it(
-    office: DeliveryHarness, looks: list[Sequence[Site]]
+    harness: DeliveryHarness, looks: list[Sequence[Site]]
 ) -> None:
-    first, same, other, none = await office.create_subscribed_channels(4, words="CBC mock")
+    first, same, other, none = await harness.create_subscribed_channels(4, words="CBC mock")
     for channel in (first, same):
-        await add(office, channel, "Palomar", "Keck")
-    await add(office, other, "VLA")
-    await announce(office, EVENT[1])
-    assert root(office, first) == root(office, same)
-    assert "Keck" in root(office, first) and "VLA" in root(office, other)
-    assert LINE not in root(office, none) and office.calls("chat.update", none) == []
+        await add(harness, channel, "Palomar", "Keck")
+    await add(harness, other, "VLA")
+    await announce(harness, EVENT[1])
+    assert root(harness, first) == root(harness, same)
+    assert "Keck" in root(harness, first) and "VLA" in root(harness, other)
+    assert LINE not in root(harness, none) and harness.calls("chat.update", none) == []
     assert sorted([site.name for site in sites] for sites in looks) == [["Palomar", "Keck"], ["VLA"]]
 
 
 async def test_a_failed_computation_posts_the_card_without_the_line(
-    office: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
+    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> Observability:
         raise ZeroDivisionError
 
     monkeypatch.setattr(observability, "observability_tonight", broken)
-    (channel,) = await office.create_subscribed_channels(words="CBC mock")
-    await add(office, channel, "Palomar")
-    await announce(office, EVENT[1], EVENT[3])
-    assert LINE not in root(office, channel) and "INITIAL" in root(office, channel)
-    assert await office.state(DeliveryKind.EDIT) == [DeliveryState.SENT.value]
+    (channel,) = await harness.create_subscribed_channels(words="CBC mock")
+    await add(harness, channel, "Palomar")
+    await announce(harness, EVENT[1], EVENT[3])
+    assert LINE not in root(harness, channel) and "INITIAL" in root(harness, channel)
+    assert await harness.state(DeliveryKind.EDIT) == [DeliveryState.SENT.value]
 
 
-async def test_without_a_map_there_is_no_line_and_no_edit(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels(words="CBC")
-    await add(office, channel, "Palomar")
-    await announce(office, notice_record())
-    assert LINE not in root(office, channel) and office.calls("chat.update", channel) == []
+async def test_without_a_map_there_is_no_line_and_no_edit(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC")
+    await add(harness, channel, "Palomar")
+    await announce(harness, notice_record())
+    assert LINE not in root(harness, channel) and harness.calls("chat.update", channel) == []
 
 
-async def test_an_edit_after_that_night_says_nothing_of_it(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels(words="CBC mock")
-    await add(office, channel, "Palomar")
-    await announce(office, EVENT[1])
-    assert LINE in root(office, channel)
-    office.clock.advance(hours=25)
+async def test_an_edit_after_that_night_says_nothing_of_it(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC mock")
+    await add(harness, channel, "Palomar")
+    await announce(harness, EVENT[1])
+    assert LINE in root(harness, channel)
+    harness.clock.advance(hours=25)
     name = EVENT[1]["superevent_id"]
-    await office.factory.observers.toggle(TEAM, channel, name, "U0OBSERVER", office.clock())
-    office.wake()
-    await office.wait_until_delivered()
-    assert LINE not in root(office, channel) and "U0OBSERVER" in root(office, channel)
+    await harness.factory.observers.toggle(TEAM, channel, name, "U0OBSERVER", harness.clock())
+    harness.wake()
+    await harness.wait_until_delivered()
+    assert LINE not in root(harness, channel) and "U0OBSERVER" in root(harness, channel)
 
 
-async def test_a_crash_after_the_post_loses_no_line(office: DeliveryHarness) -> None:
+async def test_a_crash_after_the_post_loses_no_line(harness: DeliveryHarness) -> None:
     """What the root lacks stands in the ledger, in the same transaction as the post."""
-    (channel,) = await office.create_subscribed_channels(words="CBC mock")
-    await add(office, channel, "Palomar")
+    (channel,) = await harness.create_subscribed_channels(words="CBC mock")
+    await add(harness, channel, "Palomar")
     # The channel hears of the new site first.
-    await office.wait_until_delivered()
-    await office.worker.stop()
-    await office.pipeline().handle(to_avro(EVENT[1]), Origin("test", "1", live=True))
-    await office.factory.leases.heartbeat({office.local_slack.team_id})
-    [delivery] = await office.factory.outbox.claim(office.clock(), 5)
-    words = await office.renderer()(delivery)
+    await harness.wait_until_delivered()
+    await harness.worker.stop()
+    await harness.pipeline().handle(to_avro(EVENT[1]), Origin("test", "1", live=True))
+    await harness.factory.leases.heartbeat({harness.local_slack.team_id})
+    [delivery] = await harness.factory.outbox.claim(harness.clock(), 5)
+    words = await harness.renderer()(delivery)
     assert words is not None and words.needs_follow_up_edit and LINE not in str(words.message.blocks)
-    await office.restart()
-    await office.wait_until_delivered()
-    assert LINE in root(office, channel)
+    await harness.restart()
+    await harness.wait_until_delivered()
+    assert LINE in root(harness, channel)
 
 
-async def test_the_line_uses_the_channels_constraints(office: DeliveryHarness) -> None:
-    strict, loose = await office.create_subscribed_channels(2, words="CBC mock")
+async def test_the_line_uses_the_channels_constraints(harness: DeliveryHarness) -> None:
+    strict, loose = await harness.create_subscribed_channels(2, words="CBC mock")
     for channel, altitude in ((strict, 85.0), (loose, 5.0)):
-        await add(office, channel, "VLA")
-        await office.factory.sites.set_conditions(
+        await add(harness, channel, "VLA")
+        await harness.factory.sites.set_conditions(
             TEAM, channel, ObservingConstraints(altitude=altitude), AUTHOR
         )
-    await announce(office, EVENT[1])
-    assert f"{LINE}: <1 % from VLA" in root(office, strict)
-    assert f"{LINE}: VLA >99 %" in root(office, loose)
+    await announce(harness, EVENT[1])
+    assert f"{LINE}: <1 % from VLA" in root(harness, strict)
+    assert f"{LINE}: VLA >99 %" in root(harness, loose)

@@ -45,138 +45,138 @@ def shown(*notices: Any) -> str:
     return alert_card.alert_card(Superevent.from_notices(notices), ChannelView(is_root=True)).text
 
 
-def mentioning(office: DeliveryHarness, channel: str, target: str = HERE) -> list[str]:
-    return [text for text in office.texts(channel) if target in text]
+def mentioning(harness: DeliveryHarness, channel: str, target: str = HERE) -> list[str]:
+    return [text for text in harness.texts(channel) if target in text]
 
 
-async def subscription_in(office: DeliveryHarness, channel: str) -> Subscription:
-    (found,) = await office.factory.subscriptions.for_channel(TEAM, channel)
+async def subscription_in(harness: DeliveryHarness, channel: str) -> Subscription:
+    (found,) = await harness.factory.subscriptions.for_channel(TEAM, channel)
     return found
 
 
 def restrict_mentions(
-    office: DeliveryHarness, *parts: Held, error: str = "restricted_action", **more: Any
+    harness: DeliveryHarness, *parts: Held, error: str = "restricted_action", **more: Any
 ) -> None:
     """Refuse every post that has one of these parts."""
-    office.local_slack.fail(POST, error=error, times=None, having=parts, **more)
+    harness.local_slack.fail(POST, error=error, times=None, having=parts, **more)
 
 
-async def finish(office: DeliveryHarness) -> None:
+async def finish(harness: DeliveryHarness) -> None:
     """Let time pass until nothing waits."""
     for _ in range(40):
-        await office.run_rounds()
-        if not (await office.factory.outbox.counts()).waiting:
+        await harness.run_rounds()
+        if not (await harness.factory.outbox.counts()).waiting:
             return
-        office.advance(seconds=70)
-    raise AssertionError(f"it waits for ever: {await office.rows(state='pending')}")
+        harness.advance(seconds=70)
+    raise AssertionError(f"it waits for ever: {await harness.rows(state='pending')}")
 
 
 # A mention that Slack refuses
 
 
 @both
-async def test_an_alert_comes_without_a_mention_that_slack_refuses(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
-    restrict_mentions(office, "everybody")
-    await office.record_notices(FIRST)
-    await finish(office)
-    root, told = office.local_slack.messages(channel)
+async def test_an_alert_comes_without_a_mention_that_slack_refuses(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify @here")
+    restrict_mentions(harness, "everybody")
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    root, told = harness.local_slack.messages(channel)
     assert root["text"] == shown(FIRST) and root["blocks"][0]["type"] == "header"
     assert "Slack refuses the mention of @here here" in told["text"] and "restricted_action" in told["text"]
-    assert HERE not in str(office.local_slack.messages(channel)) and told["thread_ts"] is None
-    subscription = await subscription_in(office, channel)
+    assert HERE not in str(harness.local_slack.messages(channel)) and told["thread_ts"] is None
+    subscription = await subscription_in(harness, channel)
     assert subscription.delivery_problem is None
     assert [(r.target, r.reason) for r in subscription.refused_mentions] == [(HERE, "restricted_action")]
     assert subscription.refused_mentions[0].since >= NOW
     assert "Slack refuses" in str(subscription_list([subscription]).blocks)
     # What comes later is posted too, and not told again.
-    await office.record_notices(decoded_notice("S261122b"), replace(SECOND, external=BURST), RETRACTION)
-    await finish(office)
-    assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 1
-    assert office.texts(channel)[0] == shown(FIRST, replace(SECOND, external=BURST), RETRACTION)
-    assert not mentioning(office, channel) and await office.rows(state="dead", kind="root") == []
+    await harness.record_notices(decoded_notice("S261122b"), replace(SECOND, external=BURST), RETRACTION)
+    await finish(harness)
+    assert len([text for text in harness.texts(channel) if "Slack refuses" in text]) == 1
+    assert harness.texts(channel)[0] == shown(FIRST, replace(SECOND, external=BURST), RETRACTION)
+    assert not mentioning(harness, channel) and await harness.rows(state="dead", kind="root") == []
 
 
-async def test_a_mention_of_its_own_and_a_stand_down_come_without_it_too(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
-    await office.record_notices(FIRST)
-    await finish(office)
-    assert len(mentioning(office, channel)) == 1
-    restrict_mentions(office, "everybody")
-    await office.record_notices(replace(SECOND, external=BURST))
-    await finish(office)
-    assert any("New coincidence" in text for text in office.texts(channel))
-    await office.record_notices(RETRACTION)
-    await finish(office)
-    assert any("Stand down" in text for text in office.texts(channel))
-    assert not mentioning(office, channel)
-    assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 1
+async def test_a_mention_of_its_own_and_a_stand_down_come_without_it_too(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify @here")
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    assert len(mentioning(harness, channel)) == 1
+    restrict_mentions(harness, "everybody")
+    await harness.record_notices(replace(SECOND, external=BURST))
+    await finish(harness)
+    assert any("New coincidence" in text for text in harness.texts(channel))
+    await harness.record_notices(RETRACTION)
+    await finish(harness)
+    assert any("Stand down" in text for text in harness.texts(channel))
+    assert not mentioning(harness, channel)
+    assert len([text for text in harness.texts(channel) if "Slack refuses" in text]) == 1
 
 
-async def test_who_may_be_mentioned_still_is(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels(words="CBC notify @here <@U1>")
-    restrict_mentions(office, "everybody")
-    await office.record_notices(FIRST)
-    await finish(office)
-    assert len(mentioning(office, channel, "<@U1>")) == 1
-    assert [r.target for r in (await subscription_in(office, channel)).refused_mentions] == [HERE]
+async def test_who_may_be_mentioned_still_is(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify @here <@U1>")
+    restrict_mentions(harness, "everybody")
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    assert len(mentioning(harness, channel, "<@U1>")) == 1
+    assert [r.target for r in (await subscription_in(harness, channel)).refused_mentions] == [HERE]
 
 
 @both
-async def test_a_mention_that_goes_through_again_clears_it(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
-    restrict_mentions(office, "everybody")
-    await office.record_notices(FIRST)
-    await finish(office)
-    assert (await subscription_in(office, channel)).refused_mentions
-    office.local_slack.faults.clear()
-    await office.record_notices(decoded_notice("S261122b"))
-    await finish(office)
-    assert len(mentioning(office, channel)) == 1, "it is tried with each alert"
-    assert (await subscription_in(office, channel)).refused_mentions == ()
-    restrict_mentions(office, "everybody")
-    await office.record_notices(decoded_notice("S261122c"))
-    await finish(office)
-    assert len([text for text in office.texts(channel) if "Slack refuses" in text]) == 2
+async def test_a_mention_that_goes_through_again_clears_it(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify @here")
+    restrict_mentions(harness, "everybody")
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    assert (await subscription_in(harness, channel)).refused_mentions
+    harness.local_slack.faults.clear()
+    await harness.record_notices(decoded_notice("S261122b"))
+    await finish(harness)
+    assert len(mentioning(harness, channel)) == 1, "it is tried with each alert"
+    assert (await subscription_in(harness, channel)).refused_mentions == ()
+    restrict_mentions(harness, "everybody")
+    await harness.record_notices(decoded_notice("S261122c"))
+    await finish(harness)
+    assert len([text for text in harness.texts(channel) if "Slack refuses" in text]) == 2
 
 
-async def test_an_edited_subscription_begins_anew(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
-    restrict_mentions(office, "everybody")
-    await office.record_notices(FIRST)
-    await finish(office)
-    before = await subscription_in(office, channel)
+async def test_an_edited_subscription_begins_anew(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify @here")
+    restrict_mentions(harness, "everybody")
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    before = await subscription_in(harness, channel)
     criteria = replace(before.criteria, mock=True)
-    await office.factory.subscriptions.edit(TEAM, channel, before.number, criteria, AUTHOR)
-    assert (await subscription_in(office, channel)).refused_mentions == ()
+    await harness.factory.subscriptions.edit(TEAM, channel, before.number, criteria, AUTHOR)
+    assert (await subscription_in(harness, channel)).refused_mentions == ()
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_a_mention_refused_with_an_unlisted_error(office: DeliveryHarness, seed: int) -> None:
-    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
+async def test_a_mention_refused_with_an_unlisted_error(harness: DeliveryHarness, seed: int) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify @here")
     word = random_error_name(random.Random(seed))
-    restrict_mentions(office, "everybody", error=word)
-    await office.record_notices(FIRST)
-    await finish(office)
-    assert len(office.texts(channel)) == 2 and REAL in office.texts(channel)[0]
-    assert [r.reason for r in (await subscription_in(office, channel)).refused_mentions] == [word]
+    restrict_mentions(harness, "everybody", error=word)
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    assert len(harness.texts(channel)) == 2 and REAL in harness.texts(channel)[0]
+    assert [r.reason for r in (await subscription_in(harness, channel)).refused_mentions] == [word]
 
 
-async def test_without_a_mention_the_word_is_the_channels(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels(words="CBC notify @here")
-    office.local_slack.fail(POST, error="restricted_action", times=None)
-    await office.record_notices(FIRST)
-    await finish(office)
-    subscription = await subscription_in(office, channel)
+async def test_without_a_mention_the_word_is_the_channels(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify @here")
+    harness.local_slack.fail(POST, error="restricted_action", times=None)
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    subscription = await subscription_in(harness, channel)
     assert (subscription.delivery_problem, subscription.refused_mentions) == ("restricted_action", ())
-    office.local_slack.faults.clear()
-    await office.record_notices(decoded_notice("S261122b"))
+    harness.local_slack.faults.clear()
+    await harness.record_notices(decoded_notice("S261122b"))
 
     async def both_there() -> bool:
-        return len(mentioning(office, channel)) == 2
+        return len(mentioning(harness, channel)) == 2
 
-    await office.wait_until(both_there)
-    assert (await subscription_in(office, channel)).delivery_problem is None
+    await harness.wait_until(both_there)
+    assert (await subscription_in(harness, channel)).delivery_problem is None
 
 
 # Words in no list
@@ -186,157 +186,159 @@ SEEDS = range(4)
 
 @both
 @pytest.mark.parametrize("word", ["external_channel_migrating", "unable_to_share_files", 1126])
-async def test_one_unlisted_error_loses_no_message(office: DeliveryHarness, word: str | int) -> None:
+async def test_one_unlisted_error_loses_no_message(harness: DeliveryHarness, word: str | int) -> None:
     error = word if isinstance(word, str) else random_error_name(random.Random(word))
-    (channel,) = await office.create_subscribed_channels()
-    office.local_slack.fail(POST, error=error)
-    await office.record_notices(FIRST)
-    await finish(office)
-    office.advance(minutes=2)
-    await finish(office)
-    (root,) = office.local_slack.messages(channel)
+    (channel,) = await harness.create_subscribed_channels()
+    harness.local_slack.fail(POST, error=error)
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    harness.advance(minutes=2)
+    await finish(harness)
+    (root,) = harness.local_slack.messages(channel)
     assert root["text"] == shown(FIRST) and any(b["type"] == "actions" for b in root["blocks"]), root
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_a_lasting_unlisted_error_is_retried(office: DeliveryHarness, seed: int) -> None:
-    (channel,) = await office.create_subscribed_channels()
+async def test_a_lasting_unlisted_error_is_retried(harness: DeliveryHarness, seed: int) -> None:
+    (channel,) = await harness.create_subscribed_channels()
     word = random_error_name(random.Random(seed))
-    office.local_slack.fail(POST, error=word, times=None)
-    await office.record_notices(FIRST)
-    await office.wait_for_retry(word)
+    harness.local_slack.fail(POST, error=word, times=None)
+    await harness.record_notices(FIRST)
+    await harness.wait_for_retry(word)
     for _ in range(3):
-        office.advance(minutes=10)
-        await office.run_rounds()
+        harness.advance(minutes=10)
+        await harness.run_rounds()
     assert (
-        await office.state(DeliveryKind.ROOT) == ["pending"]
-        and (await subscription_in(office, channel)).delivery_problem is None
+        await harness.state(DeliveryKind.ROOT) == ["pending"]
+        and (await subscription_in(harness, channel)).delivery_problem is None
     )
-    office.advance(hours=22)
-    office.local_slack.faults.clear()
-    await finish(office)
-    assert office.texts(channel) == [shown(FIRST)]
+    harness.advance(hours=22)
+    harness.local_slack.faults.clear()
+    await finish(harness)
+    assert harness.texts(channel) == [shown(FIRST)]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_a_subscription_is_confirmed_though_the_word_is_new(office: DeliveryHarness, seed: int) -> None:
-    (channel,) = office.create_channels(1)
+async def test_a_subscription_is_confirmed_though_the_word_is_new(
+    harness: DeliveryHarness, seed: int
+) -> None:
+    (channel,) = harness.create_channels(1)
     word = random_error_name(random.Random(seed))
-    office.local_slack.fail(POST, error=word, times=12)
-    asked, _ = await office.factory.subscriptions.request(TEAM, channel, FILTERLESS, "U0P", office.clock())
-    office.wake()
-    await office.wait_for_retry(word)
-    assert await office.factory.subscriptions.request_status(asked) is False, "it waits"
-    await finish(office)
-    assert await office.factory.subscriptions.request_status(asked) is True
+    harness.local_slack.fail(POST, error=word, times=12)
+    asked, _ = await harness.factory.subscriptions.request(TEAM, channel, FILTERLESS, "U0P", harness.clock())
+    harness.wake()
+    await harness.wait_for_retry(word)
+    assert await harness.factory.subscriptions.request_status(asked) is False, "it waits"
+    await finish(harness)
+    assert await harness.factory.subscriptions.request_status(asked) is True
 
 
 @both
 @pytest.mark.parametrize("word", ["update_failed", "streaming_state_conflict", 9])
-async def test_a_retraction_whose_edit_failed_is_shown(office: DeliveryHarness, word: str | int) -> None:
+async def test_a_retraction_whose_edit_failed_is_shown(harness: DeliveryHarness, word: str | int) -> None:
     error = word if isinstance(word, str) else random_error_name(random.Random(word))
-    (channel,) = await office.create_subscribed_channels()
-    await office.record_notices(FIRST)
-    await finish(office)
-    office.local_slack.fail(EDIT, error=error, times=4)
-    await office.record_notices(RETRACTION)
-    await office.wait_for_retry(error)
-    office.advance(seconds=5)
-    await finish(office)
-    office.advance(minutes=2)
-    await finish(office)
-    assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
-    assert office.local_slack.messages(channel)[0]["blocks"], "and whole in the end"
+    (channel,) = await harness.create_subscribed_channels()
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    harness.local_slack.fail(EDIT, error=error, times=4)
+    await harness.record_notices(RETRACTION)
+    await harness.wait_for_retry(error)
+    harness.advance(seconds=5)
+    await finish(harness)
+    harness.advance(minutes=2)
+    await finish(harness)
+    assert harness.texts(channel)[0] == shown(FIRST, RETRACTION)
+    assert harness.local_slack.messages(channel)[0]["blocks"], "and whole in the end"
 
 
 @pytest.mark.parametrize("error", ["update_failed", "msg_too_long", "restricted_action", "no_text"])
-async def test_an_edit_is_wanted_again_for_a_day(office: DeliveryHarness, error: str) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    await office.record_notices(FIRST)
-    await finish(office)
-    office.local_slack.fail(EDIT, error=error, times=None)
-    await office.record_notices(RETRACTION)
-    await office.wait_for_retry(error)
+async def test_an_edit_is_wanted_again_for_a_day(harness: DeliveryHarness, error: str) -> None:
+    (channel,) = await harness.create_subscribed_channels()
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    harness.local_slack.fail(EDIT, error=error, times=None)
+    await harness.record_notices(RETRACTION)
+    await harness.wait_for_retry(error)
     for _ in range(23):
-        before = len(office.calls(EDIT))
-        office.advance(hours=1)
+        before = len(harness.calls(EDIT))
+        harness.advance(hours=1)
 
         async def again(before: int = before) -> bool:
-            return len(office.calls(EDIT)) > before
+            return len(harness.calls(EDIT)) > before
 
-        await office.wait_until(again)
+        await harness.wait_until(again)
         # Written down before time goes on, else its next attempt is put off by the later clock.
-        await office.wait_for_retry(error)
-    office.local_slack.faults.clear()
-    office.advance(minutes=6)
-    await finish(office)
-    assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
+        await harness.wait_for_retry(error)
+    harness.local_slack.faults.clear()
+    harness.advance(minutes=6)
+    await finish(harness)
+    assert harness.texts(channel)[0] == shown(FIRST, RETRACTION)
 
 
-async def test_news_doesnt_wait_for_a_refused_edits_next_attempt(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    await office.record_notices(FIRST)
-    await finish(office)
-    office.local_slack.fail(EDIT, error="update_failed", times=None)
-    await office.record_notices(SECOND)
-    await office.wait_for_retry("update_failed")
+async def test_news_doesnt_wait_for_a_refused_edits_next_attempt(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels()
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    harness.local_slack.fail(EDIT, error="update_failed", times=None)
+    await harness.record_notices(SECOND)
+    await harness.wait_for_retry("update_failed")
     for _ in range(8):
-        office.advance(minutes=6)
-        await office.run_rounds()
-    office.local_slack.faults.clear()
-    await office.record_notices(RETRACTION)
-    await finish(office)
-    assert office.texts(channel)[0] == shown(FIRST, SECOND, RETRACTION)
+        harness.advance(minutes=6)
+        await harness.run_rounds()
+    harness.local_slack.faults.clear()
+    await harness.record_notices(RETRACTION)
+    await finish(harness)
+    assert harness.texts(channel)[0] == shown(FIRST, SECOND, RETRACTION)
 
 
-async def test_an_edit_that_was_given_up_comes_with_the_next_occasion(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    await office.record_notices(FIRST)
-    await finish(office)
-    office.local_slack.fail(EDIT, error="update_failed", times=None)
-    await office.record_notices(SECOND)
-    await office.wait_for_retry("update_failed")
-    office.advance(hours=25)
-    await finish(office)
-    assert await office.state(DeliveryKind.EDIT) == ["dead"]
-    office.local_slack.faults.clear()
-    await office.factory.observers.toggle(TEAM, channel, REAL, "U1", office.clock())
-    office.wake()
-    await finish(office)
-    assert office.texts(channel)[0] == shown(FIRST, SECOND)
+async def test_an_edit_that_was_given_up_comes_with_the_next_occasion(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels()
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    harness.local_slack.fail(EDIT, error="update_failed", times=None)
+    await harness.record_notices(SECOND)
+    await harness.wait_for_retry("update_failed")
+    harness.advance(hours=25)
+    await finish(harness)
+    assert await harness.state(DeliveryKind.EDIT) == ["dead"]
+    harness.local_slack.faults.clear()
+    await harness.factory.observers.toggle(TEAM, channel, REAL, "U1", harness.clock())
+    harness.wake()
+    await finish(harness)
+    assert harness.texts(channel)[0] == shown(FIRST, SECOND)
 
 
 @pytest.mark.parametrize(
     "fault", [{"status": 418}, {"status": 507, "error": "zomeru"}, {"status": 302}, {"oddity": "no error"}]
 )
 async def test_unknown_http_statuses_and_missing_error_codes_are_retried(
-    office: DeliveryHarness, fault: dict[str, Any]
+    harness: DeliveryHarness, fault: dict[str, Any]
 ) -> None:
-    office.local_slack.grant("channels:history")
-    (channel,) = await office.create_subscribed_channels()
-    office.local_slack.fail(POST, **fault)
-    await office.record_notices(FIRST)
+    harness.local_slack.grant("channels:history")
+    (channel,) = await harness.create_subscribed_channels()
+    harness.local_slack.fail(POST, **fault)
+    await harness.record_notices(FIRST)
     for _ in range(3):
-        office.advance(minutes=5)
-        await office.run_rounds()
-    await finish(office)
-    assert office.texts(channel) == [shown(FIRST)]
+        harness.advance(minutes=5)
+        await harness.run_rounds()
+    await finish(harness)
+    assert harness.texts(channel) == [shown(FIRST)]
 
 
-async def test_a_post_never_answered_is_sent_as_text_only(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    office.local_slack.fail(POST, status=500, error="", times=None, having=("blocks",))
-    await office.record_notices(FIRST)
+async def test_a_post_never_answered_is_sent_as_text_only(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels()
+    harness.local_slack.fail(POST, status=500, error="", times=None, having=("blocks",))
+    await harness.record_notices(FIRST)
     for _ in range(6):
-        office.advance(minutes=10)
-        await office.run_rounds()
-    await office.wait_until(lambda: _any(office, channel))
-    (root,) = office.local_slack.messages(channel)
+        harness.advance(minutes=10)
+        await harness.run_rounds()
+    await harness.wait_until(lambda: _any(harness, channel))
+    (root,) = harness.local_slack.messages(channel)
     assert REAL in root["text"] and "metadata" in root
 
 
-async def _any(office: DeliveryHarness, channel: str) -> bool:
-    return bool(office.texts(channel))
+async def _any(harness: DeliveryHarness, channel: str) -> bool:
+    return bool(harness.texts(channel))
 
 
 # An extra that Slack refuses
@@ -346,35 +348,35 @@ PARTS: tuple[Held, ...] = ("buttons", "metadata", "blocks")
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_the_words_of_posts_and_edits_come_without_what_is_refused(
-    office: DeliveryHarness, seed: int
+    harness: DeliveryHarness, seed: int
 ) -> None:
     chance = random.Random(seed)
     refused = tuple(chance.sample(PARTS, chance.randint(1, 3)))
-    (channel,) = await office.create_subscribed_channels()
+    (channel,) = await harness.create_subscribed_channels()
     word = random_error_name(chance)
-    office.local_slack.fail(POST, error=word, times=None, having=refused)
-    office.local_slack.fail(EDIT, error=word, times=None, having=refused)
-    await office.record_notices(FIRST)
-    await finish(office)
-    await office.record_notices(SECOND)
-    await finish(office)
-    await office.record_notices(RETRACTION)
-    await finish(office)
-    root, *replies = office.local_slack.messages(channel)
+    harness.local_slack.fail(POST, error=word, times=None, having=refused)
+    harness.local_slack.fail(EDIT, error=word, times=None, having=refused)
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    await harness.record_notices(SECOND)
+    await finish(harness)
+    await harness.record_notices(RETRACTION)
+    await finish(harness)
+    root, *replies = harness.local_slack.messages(channel)
     assert "RETRACTED" in str(root) and len(replies) == 2
     assert all(reply["thread_ts"] == root["ts"] for reply in replies)
 
 
-async def test_a_rate_limit_while_degrading_keeps_the_dropped_parts(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    office.local_slack.fail(POST, error="zomeru")
-    office.local_slack.fail(POST, status=429, retry_after=0.05)
-    office.local_slack.fail(POST, error="zomeru", times=None, having=("buttons", "metadata"))
-    await office.record_notices(FIRST)
-    await office.wait_for_retry("ratelimited")
-    office.advance(seconds=5)
-    await office.wait_until(lambda: _any(office, channel))
-    sent = [call.args for call in office.calls(POST)]
+async def test_a_rate_limit_while_degrading_keeps_the_dropped_parts(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels()
+    harness.local_slack.fail(POST, error="zomeru")
+    harness.local_slack.fail(POST, status=429, retry_after=0.05)
+    harness.local_slack.fail(POST, error="zomeru", times=None, having=("buttons", "metadata"))
+    await harness.record_notices(FIRST)
+    await harness.wait_for_retry("ratelimited")
+    harness.advance(seconds=5)
+    await harness.wait_until(lambda: _any(harness, channel))
+    sent = [call.args for call in harness.calls(POST)]
     assert [bool(args.get("metadata")) for args in sent] == [True, True, True, False]
     # The first refusal took the buttons, and the limit gave them not back.
     assert not any(b["type"] == "actions" for b in sent[2]["blocks"])
@@ -383,16 +385,16 @@ async def test_a_rate_limit_while_degrading_keeps_the_dropped_parts(office: Deli
 @pytest.mark.parametrize(
     "word", ["restricted_action_thread_locked", "restricted_action_replies_off", "zomeru"]
 )
-async def test_a_locked_thread_makes_plain_messages(office: DeliveryHarness, word: str) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    await office.record_notices(FIRST)
-    await finish(office)
-    office.local_slack.fail(POST, error=word, times=None, having=("thread",))
-    await office.record_notices(SECOND)
-    await finish(office)
-    root, reply = office.local_slack.messages(channel)
+async def test_a_locked_thread_makes_plain_messages(harness: DeliveryHarness, word: str) -> None:
+    (channel,) = await harness.create_subscribed_channels()
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    harness.local_slack.fail(POST, error=word, times=None, having=("thread",))
+    await harness.record_notices(SECOND)
+    await finish(harness)
+    root, reply = harness.local_slack.messages(channel)
     assert reply["thread_ts"] is None and "INITIAL" in reply["text"].upper()
-    assert (await subscription_in(office, channel)).delivery_problem is None and root["text"] == shown(
+    assert (await subscription_in(harness, channel)).delivery_problem is None and root["text"] == shown(
         FIRST, SECOND
     )
 
@@ -400,27 +402,27 @@ async def test_a_locked_thread_makes_plain_messages(office: DeliveryHarness, wor
 @both
 @pytest.mark.parametrize("restarted", [False, True])
 async def test_a_reply_that_stands_outside_its_thread_is_found_there(
-    office: DeliveryHarness, restarted: bool
+    harness: DeliveryHarness, restarted: bool
 ) -> None:
     """Its thread is locked, and the answer to the plain message is lost."""
-    office.local_slack.grant("channels:history")
-    (channel,) = await office.create_subscribed_channels()
-    await office.record_notices(FIRST)
-    await finish(office)
-    office.local_slack.fail(POST, error="restricted_action_thread_locked", times=None, having=("thread",))
-    office.local_slack.fail(POST, oddity="null ts")
-    await office.record_notices(SECOND)
+    harness.local_slack.grant("channels:history")
+    (channel,) = await harness.create_subscribed_channels()
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    harness.local_slack.fail(POST, error="restricted_action_thread_locked", times=None, having=("thread",))
+    harness.local_slack.fail(POST, oddity="null ts")
+    await harness.record_notices(SECOND)
 
     async def doubtful() -> bool:
-        return [row.state for row in await office.rows(doubtful=1)] == ["pending"]
+        return [row.state for row in await harness.rows(doubtful=1)] == ["pending"]
 
-    await office.wait_until(doubtful)
+    await harness.wait_until(doubtful)
     if restarted:
         # Another process doesn't know what this one tried.
-        office.worker._degraded_messages = DegradedMessages()
-    office.advance(seconds=5)
-    await finish(office)
-    _, *replies = office.local_slack.messages(channel)
+        harness.worker._degraded_messages = DegradedMessages()
+    harness.advance(seconds=5)
+    await finish(harness)
+    _, *replies = harness.local_slack.messages(channel)
     assert [reply["thread_ts"] for reply in replies] == [None]
 
 
@@ -441,59 +443,59 @@ ODD: tuple[Oddity, ...] = ("null ts", "no ts", "array", "string", "html", "null"
 @pytest.mark.parametrize("oddity", ODD)
 @pytest.mark.parametrize("kind", ["root", "reply"])
 async def test_an_answer_that_says_nothing_is_looked_up(
-    office: DeliveryHarness, oddity: Oddity, kind: str
+    harness: DeliveryHarness, oddity: Oddity, kind: str
 ) -> None:
-    office.local_slack.grant("channels:history")
-    (channel,) = await office.create_subscribed_channels()
+    harness.local_slack.grant("channels:history")
+    (channel,) = await harness.create_subscribed_channels()
     if kind == "reply":
-        await office.record_notices(FIRST)
-        await finish(office)
-    office.local_slack.fail(POST, oddity=oddity)
-    await office.record_notices(FIRST if kind == "root" else SECOND)
+        await harness.record_notices(FIRST)
+        await finish(harness)
+    harness.local_slack.fail(POST, oddity=oddity)
+    await harness.record_notices(FIRST if kind == "root" else SECOND)
 
     async def doubtful() -> bool:
-        return [row.state for row in await office.rows(doubtful=1)] == ["pending"]
+        return [row.state for row in await harness.rows(doubtful=1)] == ["pending"]
 
-    await office.wait_until(doubtful)
-    office.advance(seconds=5)
-    await finish(office)
-    await office.record_notices(RETRACTION)
-    await finish(office)
+    await harness.wait_until(doubtful)
+    harness.advance(seconds=5)
+    await finish(harness)
+    await harness.record_notices(RETRACTION)
+    await finish(harness)
     told = [FIRST, RETRACTION] if kind == "root" else [FIRST, SECOND, RETRACTION]
-    root, *replies = office.local_slack.messages(channel)
+    root, *replies = harness.local_slack.messages(channel)
     assert root["text"] == shown(*told) and len(replies) == len(told) - 1
     assert all(reply["thread_ts"] == root["ts"] for reply in replies)
 
 
 async def test_without_the_history_a_root_of_unknown_ts_is_rather_twice_there(
-    office: DeliveryHarness,
+    harness: DeliveryHarness,
 ) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    office.local_slack.fail(POST, oddity="null ts")
-    await office.record_notices(FIRST)
-    await office.wait_for_retry("an answer without the message's ts")
-    office.advance(seconds=5)
-    await finish(office)
-    await office.record_notices(RETRACTION)
-    await finish(office)
-    roots = [m for m in office.local_slack.messages(channel) if m["thread_ts"] is None]
+    (channel,) = await harness.create_subscribed_channels()
+    harness.local_slack.fail(POST, oddity="null ts")
+    await harness.record_notices(FIRST)
+    await harness.wait_for_retry("an answer without the message's ts")
+    harness.advance(seconds=5)
+    await finish(harness)
+    await harness.record_notices(RETRACTION)
+    await finish(harness)
+    roots = [m for m in harness.local_slack.messages(channel) if m["thread_ts"] is None]
     assert [m["text"] for m in roots] == [shown(FIRST), shown(FIRST, RETRACTION)], "the second is kept true"
 
 
 @pytest.mark.parametrize("oddity", ["array", "string", "html", "null", "no error"])
 async def test_an_edit_whose_answer_says_nothing_is_done_again(
-    office: DeliveryHarness, oddity: Oddity
+    harness: DeliveryHarness, oddity: Oddity
 ) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    await office.record_notices(FIRST)
-    await finish(office)
-    office.local_slack.fail(EDIT, oddity=oddity)
-    await office.record_notices(RETRACTION)
+    (channel,) = await harness.create_subscribed_channels()
+    await harness.record_notices(FIRST)
+    await finish(harness)
+    harness.local_slack.fail(EDIT, oddity=oddity)
+    await harness.record_notices(RETRACTION)
     for _ in range(3):
-        office.advance(seconds=5)
-        await office.run_rounds()
-    await finish(office)
-    assert office.texts(channel)[0] == shown(FIRST, RETRACTION)
+        harness.advance(seconds=5)
+        await harness.run_rounds()
+    await finish(harness)
+    assert harness.texts(channel)[0] == shown(FIRST, RETRACTION)
 
 
 @pytest.mark.parametrize("oddity", ["array", "string", "html", "null", "no error"])
@@ -502,16 +504,18 @@ async def test_an_edit_whose_answer_says_nothing_is_done_again(
     ["auth.test", "files.getUploadURLExternal", "files.completeUploadExternal", "conversations.history"],
 )
 async def test_every_call_ends_in_a_failure_of_ours(
-    office: DeliveryHarness, method: str, oddity: Oddity
+    harness: DeliveryHarness, method: str, oddity: Oddity
 ) -> None:
-    office.local_slack.grant("channels:history")
-    (channel,) = office.create_channels(1)
-    office.local_slack.fail(method, oddity=oddity)
+    harness.local_slack.grant("channels:history")
+    (channel,) = harness.create_channels(1)
+    harness.local_slack.fail(method, oddity=oddity)
     calls: dict[str, Callable[[], Awaitable[object]]] = {
-        "auth.test": office.client.identify,
-        "files.getUploadURLExternal": lambda: office.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
-        "files.completeUploadExternal": lambda: office.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
-        "conversations.history": lambda: office.client.find_delivery(
+        "auth.test": harness.client.identify,
+        "files.getUploadURLExternal": lambda: harness.client.upload(b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"),
+        "files.completeUploadExternal": lambda: harness.client.upload(
+            b"\x89PNG\r\n\x1a\n", "a.png", "a", "a"
+        ),
+        "conversations.history": lambda: harness.client.find_delivery(
             channel, DeliveryMetadata(delivery_id=1), 0.0
         ),
     }
@@ -522,9 +526,9 @@ async def test_every_call_ends_in_a_failure_of_ours(
 # Whose delivery a message is
 
 
-def foreign(office: DeliveryHarness, channel: str, payload: object, bot_id: str | None = None) -> None:
+def foreign(harness: DeliveryHarness, channel: str, payload: object, bot_id: str | None = None) -> None:
     """A message that somebody else posted with metadata as ours."""
-    workspace = office.local_slack.workspace
+    workspace = harness.local_slack.workspace
     workspace.post(
         Draft(
             channel,
@@ -540,59 +544,59 @@ def foreign(office: DeliveryHarness, channel: str, payload: object, bot_id: str 
 @both
 @pytest.mark.parametrize("payload", ["number", "older key", "list", "nothing"])
 async def test_a_message_of_another_database_isnt_taken_for_ours(
-    office: DeliveryHarness, payload: str
+    harness: DeliveryHarness, payload: str
 ) -> None:
-    office.local_slack.grant("channels:history")
-    (channel,) = await office.create_subscribed_channels()
-    office.local_slack.fail(POST, drop="before")
-    await office.record_notices(FIRST)
-    await office.wait_for_retry("no answer: ServerDisconnectedError")
-    (row,) = await office.rows(kind="root")
+    harness.local_slack.grant("channels:history")
+    (channel,) = await harness.create_subscribed_channels()
+    harness.local_slack.fail(POST, drop="before")
+    await harness.record_notices(FIRST)
+    await harness.wait_for_retry("no answer: ServerDisconnectedError")
+    (row,) = await harness.rows(kind="root")
     given: dict[str, object] = {
         "number": {"delivery_id": row.id},
         "older key": {"delivery_id": row.id, "key": "f" * 32, "database": "0" * 32},
         "list": [row.id],
         "nothing": None,
     }
-    foreign(office, channel, given[payload])
-    office.advance(seconds=5)
-    await finish(office)
-    assert office.texts(channel) == ["Somebody else's", shown(FIRST)]
+    foreign(harness, channel, given[payload])
+    harness.advance(seconds=5)
+    await finish(harness)
+    assert harness.texts(channel) == ["Somebody else's", shown(FIRST)]
 
 
 @pytest.mark.parametrize("ours", [True, False])
 async def test_what_was_under_way_before_there_were_keys_is_found(
-    office: DeliveryHarness, ours: bool
+    harness: DeliveryHarness, ours: bool
 ) -> None:
-    office.local_slack.grant("channels:history")
-    await office.client.identify()
-    (channel,) = await office.create_subscribed_channels()
-    office.local_slack.fail(POST, drop="before")
-    await office.record_notices(FIRST)
-    await office.wait_for_retry("no answer: ServerDisconnectedError")
-    (row,) = await office.rows(kind="root")
-    async with office.factory.database.exclusive_transaction() as connection:
+    harness.local_slack.grant("channels:history")
+    await harness.client.identify()
+    (channel,) = await harness.create_subscribed_channels()
+    harness.local_slack.fail(POST, drop="before")
+    await harness.record_notices(FIRST)
+    await harness.wait_for_retry("no answer: ServerDisconnectedError")
+    (row,) = await harness.rows(kind="root")
+    async with harness.factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE deliveries SET key = NULL"))
-    foreign(office, channel, {"delivery_id": row.id}, None if ours else "B0OTHER")
-    office.advance(seconds=5)
-    await finish(office)
+    foreign(harness, channel, {"delivery_id": row.id}, None if ours else "B0OTHER")
+    harness.advance(seconds=5)
+    await finish(harness)
     stands = [shown(FIRST)] if ours else ["Somebody else's", shown(FIRST)]
-    assert office.texts(channel) == stands
+    assert harness.texts(channel) == stands
 
 
-async def test_keys_differ_and_name_their_database(office: DeliveryHarness) -> None:
-    channels = await office.create_subscribed_channels(3)
-    await office.record_notices(FIRST, SECOND)
-    await finish(office)
+async def test_keys_differ_and_name_their_database(harness: DeliveryHarness) -> None:
+    channels = await harness.create_subscribed_channels(3)
+    await harness.record_notices(FIRST, SECOND)
+    await finish(harness)
     payloads = [
-        message["metadata"]["event_payload"] for c in channels for message in office.local_slack.messages(c)
+        message["metadata"]["event_payload"] for c in channels for message in harness.local_slack.messages(c)
     ]
     assert len({payload["key"] for payload in payloads}) == len(payloads) == 6
-    assert {payload["database"] for payload in payloads} == {office.factory.outbox.database_id}
-    before = office.factory.outbox.database_id
-    await office.restart()
-    await office.run_rounds()
-    assert office.factory.outbox.database_id == before is not None
+    assert {payload["database"] for payload in payloads} == {harness.factory.outbox.database_id}
+    before = harness.factory.outbox.database_id
+    await harness.restart()
+    await harness.run_rounds()
+    assert harness.factory.outbox.database_id == before is not None
 
 
 def test_metadata_of_any_form_is_matched_without_error() -> None:

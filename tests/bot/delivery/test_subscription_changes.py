@@ -30,16 +30,16 @@ States = dict[int, tuple[str, bool]]
 """By number: the words, and whether it is paused."""
 
 
-def answers(office: DeliveryHarness) -> CommandRouter:
-    return office.factory.create_command_router(office.clock, wake_deliveries=office.worker.wake)
+def answers(harness: DeliveryHarness) -> CommandRouter:
+    return harness.factory.create_command_router(harness.clock, wake_deliveries=harness.worker.wake)
 
 
 def asker(channel: str, user: str = "U0ASKER") -> CommandContext:
     return CommandContext(TEAM, channel, user)
 
 
-async def run_command(office: DeliveryHarness, channel: str, words: str, user: str = "U0ASKER") -> str:
-    return message_text.render(await answers(office).dispatch(words, asker(channel, user)))
+async def run_command(harness: DeliveryHarness, channel: str, words: str, user: str = "U0ASKER") -> str:
+    return message_text.render(await answers(harness).dispatch(words, asker(channel, user)))
 
 
 async def states(factory: Factory, channel: str) -> States:
@@ -77,10 +77,10 @@ async def replayed(factory: Factory, channel: str) -> tuple[States, ChannelSites
     return found, sites, total
 
 
-def last_said(office: DeliveryHarness, channel: str) -> dict[int, str]:
+def last_said(harness: DeliveryHarness, channel: str) -> dict[int, str]:
     """By number: the first line of what the channel was told last of each subscription."""
     found: dict[int, str] = {}
-    for message in office.local_slack.messages(channel):
+    for message in harness.local_slack.messages(channel):
         for block in message["blocks"]:
             for text in (
                 (block.get("text") or {}).get("text"),
@@ -96,10 +96,10 @@ def last_said(office: DeliveryHarness, channel: str) -> dict[int, str]:
     return found
 
 
-async def assert_history_is_true(office: DeliveryHarness, channel: str) -> None:
+async def assert_history_is_true(harness: DeliveryHarness, channel: str) -> None:
     """See to it that what the channel was told last of each subscription is so."""
-    now = await states(office.factory, channel)
-    told = last_said(office, channel)
+    now = await states(harness.factory, channel)
+    told = last_said(harness, channel)
     assert now.keys() <= told.keys(), "nothing is in force of which the channel doesn't know"
     for number, line in told.items():
         if number not in now:
@@ -116,9 +116,9 @@ async def assert_history_is_true(office: DeliveryHarness, channel: str) -> None:
 
 @BOTH
 async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(
-    office: DeliveryHarness,
+    harness: DeliveryHarness,
 ) -> None:
-    channel = office.create_channels(1)[0]
+    channel = harness.create_channels(1)[0]
     steps = [
         ("subscribe CBC mock", "unsubscribe 1"),
         ("pause 1", "/gwevent resume 1"),
@@ -130,199 +130,199 @@ async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(
         ("unsubscribe 1", "/gwevent subscribe Burst notify &lt;@U0OTHER&gt;"),
     ]
     for number, (words, back) in enumerate(steps, start=1):
-        await run_command(office, channel, words, f"U{number}")
-        office.advance(minutes=1)
-        await office.wait_until_delivered()
-        posts = office.local_slack.messages(channel)
+        await run_command(harness, channel, words, f"U{number}")
+        harness.advance(minutes=1)
+        await harness.wait_until_delivered()
+        posts = harness.local_slack.messages(channel)
         assert len(posts) == number, words
         assert f"<@U{number}>" in str(posts[-1]["blocks"]) and back in str(posts[-1]["blocks"]), words
         assert "<@U0OTHER>" not in str(posts[-1]), "a post about a change wakes nobody else"
-    found, sites, total = await replayed(office.factory, channel)
+    found, sites, total = await replayed(harness.factory, channel)
     assert (found, sites.sites, total) == ({}, (), len(steps))
     assert sites.constraints.altitude == 25
     # What they say brings it back does.
     for words in ("subscribe Burst notify <@U0OTHER>", "sites add MyDome 34.2 -116.9 1700"):
-        await run_command(office, channel, words)
-    assert await states(office.factory, channel) == {2: ("Burst notify <@U0OTHER>", False)}
+        await run_command(harness, channel, words)
+    assert await states(harness.factory, channel) == {2: ("Burst notify <@U0OTHER>", False)}
 
 
-async def test_what_changes_nothing_is_neither_kept_nor_posted(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    await run_command(office, channel, "sites add Palomar")
+async def test_what_changes_nothing_is_neither_kept_nor_posted(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels()
+    await run_command(harness, channel, "sites add Palomar")
     for words in ("pause 1", "sites add Palomar", "pause 1", "pause 7", "edit 1 CBC", "edit 9 CBC"):
-        await run_command(office, channel, words)
+        await run_command(harness, channel, words)
     for words in ("sites altitude 30", "unsubscribe 9", "unsubscribe", "subscribe CBC", "resume 2"):
-        await run_command(office, channel, words)
-    _, _, total = await replayed(office.factory, channel)
+        await run_command(harness, channel, words)
+    _, _, total = await replayed(harness.factory, channel)
     assert total == 3, "put in force, its site, paused"
 
 
-async def test_who_presses_again_and_again_fills_no_channel(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels()
+async def test_who_presses_again_and_again_fills_no_channel(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels()
     for number in range(41):
-        await run_command(office, channel, "resume 1" if number % 2 else "pause 1", f"U{number % 3}")
-        office.advance(seconds=0.5)
-    office.advance(minutes=1)
-    await office.wait_until_delivered()
-    await office.run_rounds()
-    assert len(office.texts(channel)) <= 2
-    await assert_history_is_true(office, channel)
-    assert (await replayed(office.factory, channel))[2] == 42, "each is kept"
+        await run_command(harness, channel, "resume 1" if number % 2 else "pause 1", f"U{number % 3}")
+        harness.advance(seconds=0.5)
+    harness.advance(minutes=1)
+    await harness.wait_until_delivered()
+    await harness.run_rounds()
+    assert len(harness.texts(channel)) <= 2
+    await assert_history_is_true(harness, channel)
+    assert (await replayed(harness.factory, channel))[2] == 42, "each is kept"
 
 
-async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    office.local_slack.archive(channel)
-    await run_command(office, channel, "unsubscribe 1", "U0ASKER")
-    await office.wait_until_delivered()
-    assert office.texts(channel) == [] and await office.state(DeliveryKind.CHANGE) == ["dead"]
-    office.advance(days=5)
-    office.local_slack.unarchive(channel)
-    now = office.clock()
-    await office.factory.outbox.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
-    office.worker.wake()
-    await office.wait_until_delivered()
-    (told,) = office.texts(channel)
+async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels()
+    harness.local_slack.archive(channel)
+    await run_command(harness, channel, "unsubscribe 1", "U0ASKER")
+    await harness.wait_until_delivered()
+    assert harness.texts(channel) == [] and await harness.state(DeliveryKind.CHANGE) == ["dead"]
+    harness.advance(days=5)
+    harness.local_slack.unarchive(channel)
+    now = harness.clock()
+    await harness.factory.outbox.requeue_channel(TEAM, channel, now - timedelta(hours=24), now)
+    harness.worker.wake()
+    await harness.wait_until_delivered()
+    (told,) = harness.texts(channel)
     assert "ended subscription 1" in told
-    assert "2026-11-22 12:00" in str(office.local_slack.messages(channel)[0]["blocks"]), "when it was"
+    assert "2026-11-22 12:00" in str(harness.local_slack.messages(channel)[0]["blocks"]), "when it was"
 
 
-async def test_an_undeliverable_change_is_posted_with_the_next_one(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    await subscribe(office.factory, "Burst", channel)
-    office.local_slack.archive(channel)
-    await run_command(office, channel, "unsubscribe 1", "U0FIRST")
-    await office.wait_until_delivered()
-    office.local_slack.unarchive(channel)
-    assert office.texts(channel) == []
-    await run_command(office, channel, "pause 2", "U0SECOND")
-    office.advance(minutes=1)
-    await office.wait_until_delivered()
-    office.advance(minutes=1)
-    await office.wait_until_delivered()
-    (told,) = office.texts(channel)
+async def test_an_undeliverable_change_is_posted_with_the_next_one(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels()
+    await subscribe(harness.factory, "Burst", channel)
+    harness.local_slack.archive(channel)
+    await run_command(harness, channel, "unsubscribe 1", "U0FIRST")
+    await harness.wait_until_delivered()
+    harness.local_slack.unarchive(channel)
+    assert harness.texts(channel) == []
+    await run_command(harness, channel, "pause 2", "U0SECOND")
+    harness.advance(minutes=1)
+    await harness.wait_until_delivered()
+    harness.advance(minutes=1)
+    await harness.wait_until_delivered()
+    (told,) = harness.texts(channel)
     assert "<@U0FIRST> ended subscription 1" in told and "<@U0SECOND> paused subscription 2" in told
 
 
 async def test_a_workspace_that_is_away_for_days_hears_of_it_when_it_is_back(
-    office: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
+    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (channel,) = await office.create_subscribed_channels()
+    (channel,) = await harness.create_subscribed_channels()
     monkeypatch.setattr("bot.delivery.worker.DeliveryWorker._pause", lambda *_: None)
-    office.local_slack.fail("chat.postMessage", error="token_revoked", times=2)
-    await run_command(office, channel, "pause 1")
-    await office.wait_for_retry("token_revoked")
-    office.advance(days=3)
-    await office.wait_until(lambda: _attempted(office, 2))
-    office.advance(minutes=10)
-    await office.wait_until_delivered()
-    (told,) = office.texts(channel)
+    harness.local_slack.fail("chat.postMessage", error="token_revoked", times=2)
+    await run_command(harness, channel, "pause 1")
+    await harness.wait_for_retry("token_revoked")
+    harness.advance(days=3)
+    await harness.wait_until(lambda: _attempted(harness, 2))
+    harness.advance(minutes=10)
+    await harness.wait_until_delivered()
+    (told,) = harness.texts(channel)
     assert "paused subscription 1" in told
 
 
-async def _attempted(office: DeliveryHarness, times: int) -> bool:
-    return [row.attempts for row in await office.rows(kind=DeliveryKind.CHANGE.value, state="pending")] == [
+async def _attempted(harness: DeliveryHarness, times: int) -> bool:
+    return [row.attempts for row in await harness.rows(kind=DeliveryKind.CHANGE.value, state="pending")] == [
         times
     ]
 
 
-async def test_unsubscribing_while_the_confirmation_is_in_flight(office: DeliveryHarness) -> None:
-    (channel,) = office.create_channels(1)
-    office.local_slack.faults.add(Fault("chat.postMessage", delay=0.3))
-    asked, _ = await office.factory.subscriptions.request(
-        TEAM, channel, parse_criteria("CBC"), "U0P", office.clock()
+async def test_unsubscribing_while_the_confirmation_is_in_flight(harness: DeliveryHarness) -> None:
+    (channel,) = harness.create_channels(1)
+    harness.local_slack.faults.add(Fault("chat.postMessage", delay=0.3))
+    asked, _ = await harness.factory.subscriptions.request(
+        TEAM, channel, parse_criteria("CBC"), "U0P", harness.clock()
     )
-    office.worker.wake()
+    harness.worker.wake()
 
     async def under_way() -> bool:
-        return await office.state(DeliveryKind.CONFIRMATION) == ["sending"]
+        return await harness.state(DeliveryKind.CONFIRMATION) == ["sending"]
 
-    await office.wait_until(under_way)
-    await unsubscribe(office.factory, channel)
-    await office.wait_until_delivered()
-    confirmed, ended = office.texts(channel)
+    await harness.wait_until(under_way)
+    await unsubscribe(harness.factory, channel)
+    await harness.wait_until_delivered()
+    confirmed, ended = harness.texts(channel)
     assert "Subscribed" in confirmed and "ended subscription 1" in ended
-    assert await office.factory.subscriptions.get(asked.id) is None
-    await assert_history_is_true(office, channel)
+    assert await harness.factory.subscriptions.get(asked.id) is None
+    await assert_history_is_true(harness, channel)
 
 
-async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(office: DeliveryHarness) -> None:
-    (channel,) = office.create_channels(1)
-    office.local_slack.fail("chat.postMessage", drop="after")
-    await office.factory.subscriptions.request(TEAM, channel, parse_criteria("CBC"), "U0P", office.clock())
-    office.worker.wake()
+async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(harness: DeliveryHarness) -> None:
+    (channel,) = harness.create_channels(1)
+    harness.local_slack.fail("chat.postMessage", drop="after")
+    await harness.factory.subscriptions.request(TEAM, channel, parse_criteria("CBC"), "U0P", harness.clock())
+    harness.worker.wake()
 
     async def doubtful() -> bool:
-        return bool(await office.rows(doubtful=1, state=DeliveryState.PENDING.value))
+        return bool(await harness.rows(doubtful=1, state=DeliveryState.PENDING.value))
 
-    await office.wait_until(doubtful)
-    office.local_slack.archive(channel)
-    office.advance(minutes=5)
-    await office.wait_until_delivered()
-    assert await states(office.factory, channel) == {}
-    office.local_slack.unarchive(channel)
-    await office.factory.outbox.requeue_channel(TEAM, channel, office.clock(), office.clock())
-    office.worker.wake()
-    await office.wait_until_delivered()
-    assert len(office.texts(channel)) == 2
-    await assert_history_is_true(office, channel)
+    await harness.wait_until(doubtful)
+    harness.local_slack.archive(channel)
+    harness.advance(minutes=5)
+    await harness.wait_until_delivered()
+    assert await states(harness.factory, channel) == {}
+    harness.local_slack.unarchive(channel)
+    await harness.factory.outbox.requeue_channel(TEAM, channel, harness.clock(), harness.clock())
+    harness.worker.wake()
+    await harness.wait_until_delivered()
+    assert len(harness.texts(channel)) == 2
+    await assert_history_is_true(harness, channel)
 
 
 async def test_a_post_that_comes_late_says_what_is_so_by_then(
-    office: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
+    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (channel,) = await office.create_subscribed_channels()
+    (channel,) = await harness.create_subscribed_channels()
     monkeypatch.setattr("bot.delivery.worker._backoff_s", lambda _: 100.0)
-    office.local_slack.faults.add(Fault("chat.postMessage", delay=0.3, error="internal_error"))
-    await run_command(office, channel, "pause 1")
+    harness.local_slack.faults.add(Fault("chat.postMessage", delay=0.3, error="internal_error"))
+    await run_command(harness, channel, "pause 1")
 
     async def under_way() -> bool:
-        return await office.state(DeliveryKind.CHANGE) == ["sending"]
+        return await harness.state(DeliveryKind.CHANGE) == ["sending"]
 
-    await office.wait_until(under_way)
-    await run_command(office, channel, "resume 1")
-    await office.wait_for_retry("internal_error")
-    office.advance(seconds=40)
-    await office.wait_until(lambda: _posted(office, channel, 1))
-    office.advance(seconds=100)
-    await office.wait_until_delivered()
-    assert len(office.texts(channel)) == 2, "the first one came last"
-    await assert_history_is_true(office, channel)
+    await harness.wait_until(under_way)
+    await run_command(harness, channel, "resume 1")
+    await harness.wait_for_retry("internal_error")
+    harness.advance(seconds=40)
+    await harness.wait_until(lambda: _posted(harness, channel, 1))
+    harness.advance(seconds=100)
+    await harness.wait_until_delivered()
+    assert len(harness.texts(channel)) == 2, "the first one came last"
+    await assert_history_is_true(harness, channel)
 
 
-async def test_what_may_stand_already_takes_up_nothing_more(office: DeliveryHarness) -> None:
-    office.local_slack.grant("channels:history")
-    (channel,) = await office.create_subscribed_channels()
-    office.local_slack.fail("chat.postMessage", drop="after")
-    await run_command(office, channel, "pause 1")
+async def test_what_may_stand_already_takes_up_nothing_more(harness: DeliveryHarness) -> None:
+    harness.local_slack.grant("channels:history")
+    (channel,) = await harness.create_subscribed_channels()
+    harness.local_slack.fail("chat.postMessage", drop="after")
+    await run_command(harness, channel, "pause 1")
 
     async def doubtful() -> bool:
-        return bool(await office.rows(doubtful=1, state=DeliveryState.PENDING.value))
+        return bool(await harness.rows(doubtful=1, state=DeliveryState.PENDING.value))
 
-    await office.wait_until(doubtful)
-    await run_command(office, channel, "resume 1")
-    office.advance(minutes=1)
-    await office.wait_until_delivered()
-    office.advance(minutes=1)
-    await office.wait_until_delivered()
-    assert len(office.texts(channel)) == 2, "found again, not posted again"
-    await assert_history_is_true(office, channel)
-
-
-async def _posted(office: DeliveryHarness, channel: str, count: int) -> bool:
-    return len(office.texts(channel)) == count
+    await harness.wait_until(doubtful)
+    await run_command(harness, channel, "resume 1")
+    harness.advance(minutes=1)
+    await harness.wait_until_delivered()
+    harness.advance(minutes=1)
+    await harness.wait_until_delivered()
+    assert len(harness.texts(channel)) == 2, "found again, not posted again"
+    await assert_history_is_true(harness, channel)
 
 
-async def test_import_and_the_tools_leave_no_gap(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    await office.factory.sites.add(TEAM, channel, [find_site("Palomar")], AUTHOR)
-    given = await office.factory.channel_transfer.export()
-    await unsubscribe(office.factory, channel)
-    await office.factory.sites.remove(TEAM, channel, "Palomar", AUTHOR)
-    await office.factory.channel_transfer.import_channels(given, office.clock())
-    found, sites, _ = await replayed(office.factory, channel)
-    assert found == await states(office.factory, channel) == {1: ("CBC", False)}
-    assert sites == await office.factory.sites.for_channel(TEAM, channel) and sites.sites
+async def _posted(harness: DeliveryHarness, channel: str, count: int) -> bool:
+    return len(harness.texts(channel)) == count
+
+
+async def test_import_and_the_tools_leave_no_gap(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels()
+    await harness.factory.sites.add(TEAM, channel, [find_site("Palomar")], AUTHOR)
+    given = await harness.factory.channel_transfer.export()
+    await unsubscribe(harness.factory, channel)
+    await harness.factory.sites.remove(TEAM, channel, "Palomar", AUTHOR)
+    await harness.factory.channel_transfer.import_channels(given, harness.clock())
+    found, sites, _ = await replayed(harness.factory, channel)
+    assert found == await states(harness.factory, channel) == {1: ("CBC", False)}
+    assert sites == await harness.factory.sites.for_channel(TEAM, channel) and sites.sites
 
 
 @BOTH
@@ -346,8 +346,8 @@ WORDS = ("CBC", "Burst", "all mock", "CBC BNS>0.5 notify @here", "all lowsig not
 class Crowd:
     """People who do things to channels at random; everything is drawn from one seed."""
 
-    def __init__(self, office: DeliveryHarness, channels: list[str], seed: int) -> None:
-        self.office = office
+    def __init__(self, harness: DeliveryHarness, channels: list[str], seed: int) -> None:
+        self.harness = harness
         self.channels = channels
         self.random = random.Random(seed)
         self.buttons: list[tuple[str, str]] = []
@@ -357,7 +357,7 @@ class Crowd:
         number = self.random.randint(1, 6)
         words = self.random.choice(WORDS)
         kept = self.random.choice(self.buttons) if self.buttons else (channel, "1@00000000")
-        here = await self.office.factory.subscriptions.for_channel(TEAM, channel)
+        here = await self.harness.factory.subscriptions.for_channel(TEAM, channel)
         self.buttons += [(channel, number_with_fingerprint(s)) for s in here[:1]]
         choices: list[tuple[str, str]] = [
             *[(channel, f"subscribe {words}")] * 3,
@@ -374,51 +374,53 @@ class Crowd:
             (channel, f"sites altitude {self.random.randint(20, 22)}"),
         ]
         place, question = self.random.choice(choices)
-        await run_command(self.office, place, question, self.random.choice(["U1", "U2", "U3"]))
+        await run_command(self.harness, place, question, self.random.choice(["U1", "U2", "U3"]))
 
     async def mishap(self) -> None:
         match self.random.randint(0, 9):
             case 0:
-                await self.office.restart()
+                await self.harness.restart()
             case 1:
-                self.office.local_slack.fail("chat.postMessage", drop=self.random.choice(["before", "after"]))
+                self.harness.local_slack.fail(
+                    "chat.postMessage", drop=self.random.choice(["before", "after"])
+                )
             case 2:
-                self.office.local_slack.fail("chat.postMessage", error="internal_error")
+                self.harness.local_slack.fail("chat.postMessage", error="internal_error")
             case 3:
-                self.office.local_slack.fail("chat.postMessage", status=429, retry_after=1)
+                self.harness.local_slack.fail("chat.postMessage", status=429, retry_after=1)
             case 4:
-                self.office.local_slack.faults.add(Fault("chat.postMessage", delay_after=0.05))
-        self.office.advance(seconds=self.random.choice([0, 0, 1, 5, 40]))
+                self.harness.local_slack.faults.add(Fault("chat.postMessage", delay_after=0.05))
+        self.harness.advance(seconds=self.random.choice([0, 0, 1, 5, 40]))
 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_whatever_people_do_the_history_and_the_channel_tell_it(
-    office: DeliveryHarness, seed: int, monkeypatch: pytest.MonkeyPatch
+    harness: DeliveryHarness, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.commands.subscriptions.CONFIRMATION_TIMEOUT_S", 0.2)
     if seed % 2:
-        office.local_slack.grant("channels:history")
-    channels = office.create_channels(2)
-    crowd = Crowd(office, channels, seed)
+        harness.local_slack.grant("channels:history")
+    channels = harness.create_channels(2)
+    crowd = Crowd(harness, channels, seed)
     for _ in range(40):
-        before = [await _all(office.factory, channel) for channel in channels]
+        before = [await _all(harness.factory, channel) for channel in channels]
         await crowd.act()
         for channel, was in zip(channels, before, strict=True):
-            now = await _all(office.factory, channel)
-            found, sites, _ = await replayed(office.factory, channel)
+            now = await _all(harness.factory, channel)
+            found, sites, _ = await replayed(harness.factory, channel)
             # A confirmation may have come in between; then the history has it too.
-            if await _all(office.factory, channel) == now:
+            if await _all(harness.factory, channel) == now:
                 assert (found, sites) == now[:2], (was, now)
         await crowd.mishap()
-    office.local_slack.faults.clear()
+    harness.local_slack.faults.clear()
     for _ in range(8):
-        office.advance(minutes=6)
-        await office.run_rounds()
-    await office.wait_until_delivered()
+        harness.advance(minutes=6)
+        await harness.run_rounds()
+    await harness.wait_until_delivered()
     for channel in channels:
-        found, sites, _ = await replayed(office.factory, channel)
-        assert (found, sites) == (await _all(office.factory, channel))[:2]
-        await assert_history_is_true(office, channel)
+        found, sites, _ = await replayed(harness.factory, channel)
+        assert (found, sites) == (await _all(harness.factory, channel))[:2]
+        await assert_history_is_true(harness, channel)
 
 
 async def _all(factory: Factory, channel: str) -> tuple[States, ChannelSites]:

@@ -104,7 +104,7 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 
 
 @pytest.fixture
-async def tower(
+async def monitoring(
     local_slack: LocalSlack, factory: Factory, clock: Clock, pager: Pager
 ) -> AsyncIterator[Tower]:
     async with aiohttp.ClientSession() as session:
@@ -114,119 +114,121 @@ async def tower(
         caller = WebhookNotifier(
             webhook, factory.webhook_outbox, factory.incidents, factory.notices, clock, poll_s=0.05
         )
-        tower = Tower(factory, clock, local_slack, local_slack.add_channel("ops"), pager, worker, caller)
-        tower.restart()
+        monitoring = Tower(factory, clock, local_slack, local_slack.add_channel("ops"), pager, worker, caller)
+        monitoring.restart()
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(caller.run())]
-        yield tower
+        yield monitoring
         await worker.stop(0.5)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_silence_is_told_once_and_again_when_it_is_over(tower: Tower) -> None:
-    await record_notices(tower.factory, decoded_notice(MOCK))
-    await tower.look(hours=2.4)
-    assert await tower.factory.incidents.open_incidents() == []
-    await tower.look(minutes=10)
-    (said,) = await tower.told(1)
+async def test_silence_is_told_once_and_again_when_it_is_over(monitoring: Tower) -> None:
+    await record_notices(monitoring.factory, decoded_notice(MOCK))
+    await monitoring.look(hours=2.4)
+    assert await monitoring.factory.incidents.open_incidents() == []
+    await monitoring.look(minutes=10)
+    (said,) = await monitoring.told(1)
     assert "No notice has come since 2026-11-22 12:00:00 UTC" in said
-    await tower.look(3, minutes=10)
-    tower.restart()
-    await tower.look(3, minutes=10)
-    assert await tower.told(1), "a restart repeats nothing"
-    assert [trouble.kind for trouble in await tower.factory.incidents.open_incidents()] == [
+    await monitoring.look(3, minutes=10)
+    monitoring.restart()
+    await monitoring.look(3, minutes=10)
+    assert await monitoring.told(1), "a restart repeats nothing"
+    assert [trouble.kind for trouble in await monitoring.factory.incidents.open_incidents()] == [
         IncidentKind.SILENCE
     ]
-    tower.watch.record_payload()
-    await tower.look(6, seconds=10)
-    assert "no notices, from 2026-11-22 12:00:00" in (await tower.told(2))[1]
-    assert await tower.called(2) == ["trigger trouble:silence", "resolve trouble:silence"]
+    monitoring.watch.record_payload()
+    await monitoring.look(6, seconds=10)
+    assert "no notices, from 2026-11-22 12:00:00" in (await monitoring.told(2))[1]
+    assert await monitoring.called(2) == ["trigger trouble:silence", "resolve trouble:silence"]
     # The next one is another trouble.
-    await tower.look(hours=2.6)
-    assert "No notice" in (await tower.told(3))[2]
+    await monitoring.look(hours=2.6)
+    assert "No notice" in (await monitoring.told(3))[2]
 
 
-async def test_flapping_is_one_incident(tower: Tower) -> None:
-    tower.watch.record_payload()
-    tower.source = SourceStatus("hopskotch", False, "kafka.scimma.org:9092 doesn't answer <!channel>")
-    await tower.look(8, seconds=10)
-    await tower.told(1)
+async def test_flapping_is_one_incident(monitoring: Tower) -> None:
+    monitoring.watch.record_payload()
+    monitoring.source = SourceStatus("hopskotch", False, "kafka.scimma.org:9092 doesn't answer <!channel>")
+    await monitoring.look(8, seconds=10)
+    await monitoring.told(1)
     for connected in (True, False, True, False):
-        tower.source = SourceStatus("hopskotch", connected, "kafka.scimma.org:9092 doesn't answer <!channel>")
-        await tower.look(2, seconds=10)
-    (said,) = await tower.told(1)
+        monitoring.source = SourceStatus(
+            "hopskotch", connected, "kafka.scimma.org:9092 doesn't answer <!channel>"
+        )
+        await monitoring.look(2, seconds=10)
+    (said,) = await monitoring.told(1)
     assert "can't be read" in said and "<!" not in said
 
 
-async def test_what_is_found_before_slack_is_known_is_told_then(tower: Tower) -> None:
-    tower.watch.record_payload()
-    tower.known, tower.link = False, ConnectionState(False, "not connected yet")
-    await tower.look(8, seconds=10)
-    assert [trouble.kind for trouble in await tower.factory.incidents.open_incidents()] == [
+async def test_what_is_found_before_slack_is_known_is_told_then(monitoring: Tower) -> None:
+    monitoring.watch.record_payload()
+    monitoring.known, monitoring.link = False, ConnectionState(False, "not connected yet")
+    await monitoring.look(8, seconds=10)
+    assert [trouble.kind for trouble in await monitoring.factory.incidents.open_incidents()] == [
         IncidentKind.SLACK
     ]
-    tower.link = ConnectionState(True, "")
-    await tower.look(6, seconds=10)
-    assert tower.said() == [] and await tower.factory.incidents.open_incidents() == []
-    tower.known = True
-    await tower.look()
-    (said,) = await tower.told(1)
+    monitoring.link = ConnectionState(True, "")
+    await monitoring.look(6, seconds=10)
+    assert monitoring.said() == [] and await monitoring.factory.incidents.open_incidents() == []
+    monitoring.known = True
+    await monitoring.look()
+    (said,) = await monitoring.told(1)
     assert "was in trouble" in said and "Over since" in said, "one message says both"
 
 
-async def test_deliveries_that_wait_are_told(tower: Tower) -> None:
-    tower.watch.record_payload()
-    channel = tower.local_slack.add_channel("gw")
-    tower.local_slack.fail("chat.postMessage", status=503, times=None, channel=channel)
-    await tower.factory.subscriptions.add_confirmed(
-        tower.local_slack.team_id, channel, parse_criteria("all mock"), "U1", tower.clock()
+async def test_deliveries_that_wait_are_told(monitoring: Tower) -> None:
+    monitoring.watch.record_payload()
+    channel = monitoring.local_slack.add_channel("gw")
+    monitoring.local_slack.fail("chat.postMessage", status=503, times=None, channel=channel)
+    await monitoring.factory.subscriptions.add_confirmed(
+        monitoring.local_slack.team_id, channel, parse_criteria("all mock"), "U1", monitoring.clock()
     )
-    await record_notices(tower.factory, decoded_notice(MOCK), now=tower.clock())
-    await tower.look(seconds=59)
-    assert await tower.factory.incidents.open_incidents() == []
-    await tower.look(2, seconds=10)
+    await record_notices(monitoring.factory, decoded_notice(MOCK), now=monitoring.clock())
+    await monitoring.look(seconds=59)
+    assert await monitoring.factory.incidents.open_incidents() == []
+    await monitoring.look(2, seconds=10)
 
     async def heard() -> bool:
-        return any("Deliveries wait: 1, the oldest since" in said for said in tower.said())
+        return any("Deliveries wait: 1, the oldest since" in said for said in monitoring.said())
 
     await until(heard)
-    tower.local_slack.faults.clear()
-    tower.clock.advance(minutes=10)
-    await tower.called(1)
+    monitoring.local_slack.faults.clear()
+    monitoring.clock.advance(minutes=10)
+    await monitoring.called(1)
 
     async def done() -> bool:
-        tower.worker.wake()
-        return not (await tower.factory.outbox.counts()).waiting
+        monitoring.worker.wake()
+        return not (await monitoring.factory.outbox.counts()).waiting
 
     await until(done)
-    await tower.look(6, seconds=10)
-    assert "deliveries waiting, from" in (await tower.told(2))[1]
+    await monitoring.look(6, seconds=10)
+    assert "deliveries waiting, from" in (await monitoring.told(2))[1]
 
 
 async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
-    tower: Tower, monkeypatch: pytest.MonkeyPatch
+    monitoring: Tower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nothing() -> NoReturn:
         raise StoreUnavailable("The database can't do its work now: database or disk is full.")
 
-    tower.watch.record_payload()
-    await tower.look()
+    monitoring.watch.record_payload()
+    await monitoring.look()
     with monkeypatch.context() as broken:
         for way in ("reading", "writing"):
-            broken.setattr(tower.factory.database, way, nothing)
-        await tower.look(10, seconds=10)
-        assert await tower.called(1) == ["trigger trouble:store"]
-        assert (await tower.watch.readiness()).parts["store"] != "ok"
-        assert b"gwevent_store_up 0.0" in await tower.watch.metrics()
-    await tower.look(seconds=10)
-    (said,) = await tower.told(1)
+            broken.setattr(monitoring.factory.database, way, nothing)
+        await monitoring.look(10, seconds=10)
+        assert await monitoring.called(1) == ["trigger trouble:store"]
+        assert (await monitoring.watch.readiness()).parts["store"] != "ok"
+        assert b"gwevent_store_up 0.0" in await monitoring.watch.metrics()
+    await monitoring.look(seconds=10)
+    (said,) = await monitoring.told(1)
     assert "The database can't be used since 2026-11-22 12:00:10 UTC: The database can't" in said
-    await tower.look(6, seconds=10)
-    assert await tower.called(2) == ["trigger trouble:store", "resolve trouble:store"]
-    assert "database out of reach, from" in (await tower.told(2))[1]
-    assert (await tower.watch.readiness()).ready
-    assert b"gwevent_store_up 1.0" in await tower.watch.metrics()
+    await monitoring.look(6, seconds=10)
+    assert await monitoring.called(2) == ["trigger trouble:store", "resolve trouble:store"]
+    assert "database out of reach, from" in (await monitoring.told(2))[1]
+    assert (await monitoring.watch.readiness()).ready
+    assert b"gwevent_store_up 1.0" in await monitoring.watch.metrics()
 
 
 async def test_one_connected_consumer_makes_a_source_ready(factory: Factory, clock: Clock) -> None:
@@ -245,14 +247,14 @@ async def test_one_connected_consumer_makes_a_source_ready(factory: Factory, clo
     assert (await alone.readiness()).parts["hopskotch"] == "silent"
 
 
-async def test_a_clock_that_jumped_is_told_once_and_again_when_it_is_sure(tower: Tower) -> None:
-    await tower.look(times=3, seconds=10)
-    tower.jump = ClockJump(since=tower.clock(), ahead_by=timedelta(hours=25), corrected=False)
-    await tower.look(times=3, seconds=10)
-    (said,) = await tower.told(1)
+async def test_a_clock_that_jumped_is_told_once_and_again_when_it_is_sure(monitoring: Tower) -> None:
+    await monitoring.look(times=3, seconds=10)
+    monitoring.jump = ClockJump(since=monitoring.clock(), ahead_by=timedelta(hours=25), corrected=False)
+    await monitoring.look(times=3, seconds=10)
+    (said,) = await monitoring.told(1)
     assert "machine's clock jumped 25 h ahead" in said and "goes on by its own count" in said
-    assert await tower.called(1) == ["trigger trouble:clock"]
-    tower.jump = None
-    await tower.look(times=6, seconds=10)
-    _, over = await tower.told(2)
+    assert await monitoring.called(1) == ["trigger trouble:clock"]
+    monitoring.jump = None
+    await monitoring.look(times=6, seconds=10)
+    _, over = await monitoring.told(2)
     assert "clock jumped" in over and over.startswith("gwevent: Over")

@@ -25,11 +25,11 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 class Lease:
     """Says yes so many times, then no, until it is given back."""
 
-    def __init__(self, office: DeliveryHarness, times: int) -> None:
+    def __init__(self, harness: DeliveryHarness, times: int) -> None:
         self.left = times
         self.looks = 0
-        self._real = office.factory.leases.is_claim_valid
-        office.factory.leases.is_claim_valid = self  # type: ignore[method-assign]
+        self._real = harness.factory.leases.is_claim_valid
+        harness.factory.leases.is_claim_valid = self  # type: ignore[method-assign]
 
     def __call__(self, claimed_by: str) -> bool:
         self.looks += 1
@@ -39,43 +39,43 @@ class Lease:
 
 @pytest.mark.parametrize("times", [0, 1, 2])
 async def test_a_lease_that_ends_before_the_last_byte_sends_nothing(
-    office: DeliveryHarness, times: int
+    harness: DeliveryHarness, times: int
 ) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    lease = Lease(office, times)
-    await office.record_notices(FIRST)
-    await office.wait_for_retry("its worker was taken for dead")
-    assert lease.looks > times and office.texts(channel) == []
-    assert office.calls("chat.postMessage") == [], "Slack heard of no request"
-    (root,) = await office.rows(kind=DeliveryKind.ROOT.value)
+    (channel,) = await harness.create_subscribed_channels()
+    lease = Lease(harness, times)
+    await harness.record_notices(FIRST)
+    await harness.wait_for_retry("its worker was taken for dead")
+    assert lease.looks > times and harness.texts(channel) == []
+    assert harness.calls("chat.postMessage") == [], "Slack heard of no request"
+    (root,) = await harness.rows(kind=DeliveryKind.ROOT.value)
     assert not root.doubtful, "it is known that nothing was sent"
     lease.left = 1_000_000
-    await office.wait_until_delivered()
-    assert len(office.texts(channel)) == 1
+    await harness.wait_until_delivered()
+    assert len(harness.texts(channel)) == 1
 
 
 @pytest.mark.parametrize("times", [0, 1, 2])
 async def test_a_lease_that_ends_before_the_last_byte_edits_nothing(
-    office: DeliveryHarness, times: int
+    harness: DeliveryHarness, times: int
 ) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    await office.record_notices(FIRST)
-    await office.wait_until_delivered()
-    edited = len(office.calls("chat.update"))
-    lease = Lease(office, 3 + times)  # the reply goes first: a look, headers, body
-    await office.record_notices(SECOND)
-    await office.wait_for_retry("its worker was taken for dead")
-    assert len(office.calls("chat.update")) == edited
+    (channel,) = await harness.create_subscribed_channels()
+    await harness.record_notices(FIRST)
+    await harness.wait_until_delivered()
+    edited = len(harness.calls("chat.update"))
+    lease = Lease(harness, 3 + times)  # the reply goes first: a look, headers, body
+    await harness.record_notices(SECOND)
+    await harness.wait_for_retry("its worker was taken for dead")
+    assert len(harness.calls("chat.update")) == edited
     lease.left = 1_000_000
-    await office.wait_until_delivered()
-    assert len(office.texts(channel)) == 2
+    await harness.wait_until_delivered()
+    assert len(harness.texts(channel)) == 2
 
 
 @pytest.mark.backends("postgresql")
-async def test_a_worker_that_slept_through_its_lease_posts_nothing(office: DeliveryHarness) -> None:
+async def test_a_worker_that_slept_through_its_lease_posts_nothing(harness: DeliveryHarness) -> None:
     """Between the claim and the request the process is paused; another worker may have posted meanwhile."""
-    (channel,) = await office.create_subscribed_channels()
-    shares, render, slept = office.factory.leases, office.worker._render, 0
+    (channel,) = await harness.create_subscribed_channels()
+    shares, render, slept = harness.factory.leases, harness.worker._render, 0
     count = shares._elapsed
     began: list[str] = []
 
@@ -88,20 +88,20 @@ async def test_a_worker_that_slept_through_its_lease_posts_nothing(office: Deliv
             shares._elapsed = lambda: count() + slept
         return words
 
-    office.worker._render = sleepily
-    await office.record_notices(FIRST)
-    await office.wait_for_retry("its worker was taken for dead")
-    assert office.calls("chat.postMessage") == []
-    await office.wait_until_delivered()
-    assert len(office.texts(channel)) == 1 and len(began) >= 2
+    harness.worker._render = sleepily
+    await harness.record_notices(FIRST)
+    await harness.wait_for_retry("its worker was taken for dead")
+    assert harness.calls("chat.postMessage") == []
+    await harness.wait_until_delivered()
+    assert len(harness.texts(channel)) == 1 and len(began) >= 2
 
 
 @pytest.mark.backends("postgresql")
 async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_before(
-    office: DeliveryHarness,
+    harness: DeliveryHarness,
 ) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    shares, render = office.factory.leases, office.worker._render
+    (channel,) = await harness.create_subscribed_channels()
+    shares, render = harness.factory.leases, harness.worker._render
     names: list[str] = []
 
     async def lapsing(delivery):  # type: ignore[no-untyped-def]
@@ -109,22 +109,22 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
         if not names:
             names.append(delivery.claimed_by)
             await shares.release_all()
-            await shares.heartbeat({office.local_slack.team_id})
+            await shares.heartbeat({harness.local_slack.team_id})
             assert shares.is_alive and shares.worker_id != delivery.claimed_by
         else:
             names.append(delivery.claimed_by)
         return words
 
-    office.worker._render = lapsing
-    await office.record_notices(FIRST)
-    await office.wait_until_delivered()
-    assert names[0] != names[1] and len(office.calls("chat.postMessage")) == 1
-    assert len(office.texts(channel)) == 1
+    harness.worker._render = lapsing
+    await harness.record_notices(FIRST)
+    await harness.wait_until_delivered()
+    assert names[0] != names[1] and len(harness.calls("chat.postMessage")) == 1
+    assert len(harness.texts(channel)) == 1
 
 
-async def test_settling_waits_for_the_store_however_often_it_fails(office: DeliveryHarness) -> None:
-    (channel,) = await office.create_subscribed_channels()
-    settle, failures = office.factory.outbox.record_outcomes, 3
+async def test_settling_waits_for_the_store_however_often_it_fails(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels()
+    settle, failures = harness.factory.outbox.record_outcomes, 3
 
     async def failing(*args, **options):  # type: ignore[no-untyped-def]
         nonlocal failures
@@ -133,28 +133,28 @@ async def test_settling_waits_for_the_store_however_often_it_fails(office: Deliv
             raise StoreUnavailable("The database can't do its work now.")
         await settle(*args, **options)
 
-    office.factory.outbox.record_outcomes = failing  # type: ignore[method-assign]
-    await office.record_notices(FIRST)
-    await office.wait_until_delivered()
-    assert failures < 0 and await office.state(DeliveryKind.ROOT) == ["sent"]
-    assert len(office.calls("chat.postMessage")) == 1, "what stands isn't posted again"
-    office.advance(seconds=timedelta(minutes=1).total_seconds())
-    await office.run_rounds()
-    assert len(office.texts(channel)) == 1
+    harness.factory.outbox.record_outcomes = failing  # type: ignore[method-assign]
+    await harness.record_notices(FIRST)
+    await harness.wait_until_delivered()
+    assert failures < 0 and await harness.state(DeliveryKind.ROOT) == ["sent"]
+    assert len(harness.calls("chat.postMessage")) == 1, "what stands isn't posted again"
+    harness.advance(seconds=timedelta(minutes=1).total_seconds())
+    await harness.run_rounds()
+    assert len(harness.texts(channel)) == 1
 
 
 async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
-    still_office: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
+    stopped_harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was drawn before a pause; whoever has the workspace now uploads its own."""
-    office = still_office
-    shares = office.factory.leases
-    await shares.heartbeat({office.local_slack.team_id})
-    await office.create_subscribed_channels()
+    harness = stopped_harness
+    shares = harness.factory.leases
+    await shares.heartbeat({harness.local_slack.team_id})
+    await harness.create_subscribed_channels()
     notice = decoded_notice()
-    await office.factory.notices.record(notice, b"bytes", "hopskotch:1", NOW, planner())
-    async with office.factory.database.exclusive_transaction() as connection:
-        await _enqueue_images(connection, {office.local_slack.team_id}, notice.superevent_id, 1, NOW)
+    await harness.factory.notices.record(notice, b"bytes", "hopskotch:1", NOW, planner())
+    async with harness.factory.database.exclusive_transaction() as connection:
+        await _enqueue_images(connection, {harness.local_slack.team_id}, notice.superevent_id, 1, NOW)
     drawn = 0
 
     class Drawn(ImageWorker):
@@ -166,13 +166,13 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
     held = False
     monkeypatch.setattr(shares, "holds", lambda _name: held)
     monkeypatch.setattr("bot.delivery.image_worker.HEARTBEAT_INTERVAL_S", 0.05)
-    clients = {office.local_slack.team_id: office.client}
+    clients = {harness.local_slack.team_id: harness.client}
     worker = Drawn(
-        office.factory.notices,
-        office.factory.images,
+        harness.factory.notices,
+        harness.factory.images,
         clients,
         ImageProcess(),
-        office.clock,
+        harness.clock,
         wake_deliveries=lambda: None,
         poll_s=0.05,
     )
@@ -181,14 +181,14 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
     async def often() -> bool:
         return drawn >= 2
 
-    await office.wait_until(often)
-    assert not [call for call in office.local_slack.calls if call.method.startswith("files.")]
+    await harness.wait_until(often)
+    assert not [call for call in harness.local_slack.calls if call.method.startswith("files.")]
     held = True
 
     async def uploaded() -> bool:
-        return bool(office.calls("files.completeUploadExternal"))
+        return bool(harness.calls("files.completeUploadExternal"))
 
-    await office.wait_until(uploaded)
+    await harness.wait_until(uploaded)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await worker.close()
