@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class HealthReporter(Protocol):
-    """What can say how the bot is doing (`bot.watch.watch.Watch`)."""
+    """What can say how the bot is doing (`bot.monitoring.monitor.HealthMonitor`)."""
 
     async def readiness(self) -> Readiness:
         """Whether each part does its work."""

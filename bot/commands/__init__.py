@@ -1,1 +1,1 @@
-"""What people ask beyond the newest event: one module a subject, each a class that `bot.answers` asks."""
+"""What people ask beyond the newest event: one module a subject, each a class that the router calls."""

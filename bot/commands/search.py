@@ -72,7 +72,7 @@ class SearchCommands:
         criteria, category = _parse_criteria_and_category(words, self._sites)
         if criteria.filter is None and not criteria.lowsig:
             return await self._newest_of_group(category, None if criteria.group == "all" else criteria.group)
-        chosen = await self._find_matches(criteria, [category], max_depth=1)
+        chosen = await self._find_matches(criteria, [category], limit=1)
         if not chosen.matches:
             said = f"No {category.value} event that fits {_query_text(criteria)} was received yet."
             return helping.error_message(said + _describe_unqueried(chosen))

@@ -131,11 +131,11 @@ class ImageWorker:
         except ImageProcessUnavailable as failure:
             # Not the picture's fault, so it isn't given up for it before it is old news.
             pause = min(timedelta(seconds=2.0 ** min(job.attempts, 10)), MAX_DELAY)
-            bound.warning("picture_waits", reason=failure.sentence, again_in_s=pause.total_seconds())
+            bound.warning("picture_waits", reason=failure.reason, again_in_s=pause.total_seconds())
             if now - job.created_at < GIVE_UP_AFTER:
-                await self._images.retry_later(job, now + pause, failure.sentence)
+                await self._images.retry_later(job, now + pause, failure.reason)
             else:
-                await self._images.mark_failed(job.id, failure.sentence, now)
+                await self._images.mark_failed(job.id, failure.reason, now)
         except ImageFailed as failure:
             bound.info("no_picture", reason=failure.reason)
             await self._images.mark_failed(job.id, failure.reason, self._clock())

@@ -4,7 +4,7 @@ It is librdkafka's mock cluster, which the confluent-kafka wheel brings: real pr
 groups, commits and headers, in memory. Each partition keeps at most 5 MB and drops its oldest payload
 beyond that, so publish through `Publisher`, which waits for the reader.
 
-`python -m bot.sandbox.broker --topic igwn.gwalert` runs one in a process of its own.
+`python -m bot.demo.kafka_broker --topic igwn.gwalert` runs one in a process of its own.
 """
 
 from __future__ import annotations
@@ -314,7 +314,7 @@ def _librdkafka() -> ctypes.CDLL:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a broker until SIGTERM or SIGINT; its address is the first line of standard output."""
-    parser = argparse.ArgumentParser(prog="python -m bot.sandbox.broker", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bot.demo.kafka_broker", description=__doc__)
     parser.add_argument("--topic", action="append", default=[], help="a topic to create; may be repeated")
     parser.add_argument("--partitions", type=int, default=1, help="partitions of each topic")
     chosen = parser.parse_args(arguments)

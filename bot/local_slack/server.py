@@ -1,6 +1,6 @@
 """The local Slack as one server, and the steering of it.
 
-In a process of its own: `python -m bot.sandbox.server --port N`; it prints one line of JSON with the address
+In a process of its own: `python -m bot.local_slack.server --port N`; it prints one line of JSON with the address
 and the tokens, and is steered over HTTP (`/sandbox/control/…`, see control_api.py).
 """
 
@@ -477,7 +477,7 @@ class LocalSlack:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        "python -m bot.sandbox.server", description="A local Slack on 127.0.0.1."
+        "python -m bot.local_slack.server", description="A local Slack on 127.0.0.1."
     )
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--channel", action="append", default=[], help="a public channel; may be repeated")

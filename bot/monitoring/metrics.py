@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from prometheus_client import (
@@ -16,9 +15,28 @@ from prometheus_client import (
     generate_latest,
 )
 
-from bot.slack.errors import SlackFailure
+from bot.slack.errors import (
+    ChannelUnavailable,
+    FileNotReady,
+    OutcomeUnknown,
+    RateLimited,
+    Rejected,
+    RootOutOfReach,
+    SlackFailure,
+    Unavailable,
+    Unlisted,
+    WorkspaceUnavailable,
+)
 from bot.sources import SourceStatus
-from bot.store.outbox.models import UNSENT_STATES, Delivered, Delivery, DeliveryKind, Outcome
+from bot.store.outbox.models import (
+    UNSENT_STATES,
+    DeadLettered,
+    Delivered,
+    Delivery,
+    DeliveryKind,
+    Outcome,
+    Retry,
+)
 from bot.store.write_check import DiskSpace
 from formatters.models.incident import Incident, IncidentKind
 from formatters.models.notice import ALERT_TYPES, Notice
@@ -27,6 +45,23 @@ _POST_KINDS = frozenset({DeliveryKind.ROOT, DeliveryKind.REPLY, DeliveryKind.MEN
 _LVK_BUCKETS = (10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1_800.0, 3_600.0, 14_400.0, 86_400.0)
 _WIRE_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
 _POST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
+
+FAILURE_LABELS: Mapping[type[SlackFailure], str] = {
+    SlackFailure: "slack_failure",
+    RateLimited: "rate_limited",
+    ChannelUnavailable: "channel_out_of_reach",
+    WorkspaceUnavailable: "workspace_out_of_reach",
+    RootOutOfReach: "root_out_of_reach",
+    Rejected: "refused",
+    Unlisted: "unlisted",
+    Unavailable: "unavailable",
+    OutcomeUnknown: "unknown",
+    FileNotReady: "file_not_ready",
+}
+"""The label `outcome` of `gwevent_slack_calls`, by failure. Dashboards rely on these words: classes may be renamed,
+labels may not."""
+OUTCOME_LABELS: Mapping[type[Outcome], str] = {Delivered: "sent", Retry: "later", DeadLettered: "dead"}
+"""The label `outcome` of `gwevent_deliveries`."""
 
 
 class Metrics:
@@ -120,13 +155,13 @@ class Metrics:
 
     def count_api_call(self, method: str, failure: SlackFailure | None) -> None:
         """Slack answered a call, or didn't."""
-        outcome = "ok" if failure is None else re.sub(r"(?<!^)(?=[A-Z])", "_", type(failure).__name__).lower()
+        outcome = "ok" if failure is None else FAILURE_LABELS[type(failure)]
         self._calls.labels(method, outcome).inc()
 
     def count_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """What became of deliveries was written down."""
         for delivery, outcome in outcomes:
-            self._outcomes.labels(delivery.kind.value, type(outcome).__name__.lower()).inc()
+            self._outcomes.labels(delivery.kind.value, OUTCOME_LABELS[type(outcome)]).inc()
             if isinstance(outcome, Delivered) and delivery.kind in _POST_KINDS:
                 self._received_to_posted.observe((now - delivery.created_at).total_seconds())
 

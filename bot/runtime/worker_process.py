@@ -26,7 +26,7 @@ MAX_RESULT_BYTES = 256 * 1024**2
 KILL_TIMEOUT_S = 5.0
 """How long the kernel may take to end a process that was killed."""
 
-_PROGRAM = "from bot.drawing.child import main; main()"
+_PROGRAM = "from bot.runtime.worker_main import main; main()"
 """Not `-m`: what comes back is named after the module it was made in."""
 
 A = TypeVar("A")

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class ImageFailed(Exception):
-    """There is no picture; `sentence` says why."""
+    """There is no picture; `reason` says why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

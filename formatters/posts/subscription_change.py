@@ -22,7 +22,7 @@ from formatters.models.subscription import Subscription
 from formatters.text import quantities
 
 _MAX_COMMAND_CHARS = 1_000
-"""Characters that may be typed at once (`bot.answers.LONGEST_QUESTION`)."""
+"""Characters that may be typed at once (`bot.commands.router.MAX_QUESTION_LENGTH`)."""
 _MAX_CHANGES_CHARS = 7_500
 """Of the characters that a message may have, so many for the changes."""
 _MAX_NOTIFICATION_CHARS = 1_500

@@ -83,7 +83,7 @@ def apply_tuning(habits: BotTuning) -> None:
     patch(bot.delivery.degraded_messages, "RESTORE_DELAYS", whole_again)
     patch(
         Factory,
-        "worker",
+        "create_delivery_worker",
         functools.partialmethod(Factory.create_delivery_worker, channel_pause_s=habits.channel_pause),
     )
     patch(SlackClient, "__init__", _with_arguments(SlackClient.__init__, timeout_s=habits.slack_timeout))
@@ -99,7 +99,7 @@ def apply_tuning(habits: BotTuning) -> None:
         ImageProcess,
         "__init__",
         _with_arguments(
-            ImageProcess.__init__, timeout=habits.drawing_timeout, start=2 * habits.drawing_timeout
+            ImageProcess.__init__, timeout_s=habits.drawing_timeout, start_timeout_s=2 * habits.drawing_timeout
         ),
     )
     if habits.descriptors:

@@ -25,17 +25,17 @@ from bot.store.outbox.outbox import Outbox
 
 STEPS: dict[str, tuple[Any, str]] = {
     "record": (notices.NoticeRepository, "record"),
-    "plan": (notices, "apply"),
-    "decide": (deferred.DeferredRouting, "decide"),
-    "decided": (deferred, "apply_decided"),
+    "plan": (notices, "write_plan"),
+    "decide": (deferred.DeferredRouting, "complete"),
+    "decided": (deferred, "write_deferred_plan"),
     "acknowledge": (HopskotchSource, "acknowledge"),
     "commit": (OffsetCommitter, "_commit"),
     "claim": (Outbox, "claim"),
     "post": (SlackClient, "post"),
     "edit": (SlackClient, "edit"),
     "upload": (SlackClient, "upload"),
-    "uploaded": (ImageRepository, "uploaded"),
-    "settle": (Outbox, "settle"),
+    "uploaded": (ImageRepository, "record_upload"),
+    "settle": (Outbox, "record_outcomes"),
 }
 
 

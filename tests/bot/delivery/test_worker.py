@@ -808,7 +808,7 @@ async def test_nothing_expires_while_the_clock_is_not_trusted(stopped_harness: D
     (channel,) = await harness.create_subscribed_channels()
     await record_notices(harness.factory, FIRST)
     harness.clock.advance(hours=25)
-    harness.start(may_give_up=lambda: False)
+    harness.start(is_clock_trusted=lambda: False)
     await harness.wait_until_delivered()
     assert harness.texts(channel) == [shown(FIRST)]
 

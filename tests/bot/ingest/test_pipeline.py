@@ -59,7 +59,7 @@ async def test_a_notice_is_stored_and_its_repeat_is_one(factory: Factory, clock:
 
 async def test_an_archive_fills_the_store_in_silence(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all", "C1")
-    way_in = pipeline(factory, clock, ops=lambda: OPS)
+    way_in = pipeline(factory, clock, ops_channel=lambda: OPS)
     assert await way_in.handle(to_avro(notice_record()), ARCHIVE) is IngestResult.STORED
     known = await factory.notices.superevent(REAL)
     assert known is not None and not known.latest.live, "so nobody is told how long it took"
@@ -101,7 +101,7 @@ async def test_what_cant_be_read_is_kept_and_counted_and_the_next_goes_out(
 
 async def test_the_same_bytes_are_kept_once_and_told_once(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all", "C1")
-    way_in = pipeline(factory, clock, ops=lambda: OPS)
+    way_in = pipeline(factory, clock, ops_channel=lambda: OPS)
     for _ in range(3):
         assert await way_in.handle(mangled(REAL), LIVE) is IngestResult.QUARANTINED
     assert (await factory.outbox.counts()).quarantined == 1
@@ -110,7 +110,7 @@ async def test_the_same_bytes_are_kept_once_and_told_once(factory: Factory, cloc
 
 async def test_the_operators_are_told_even_where_no_id_can_be_read(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all mock test lowsig", "C1")
-    assert await pipeline(factory, clock, ops=lambda: OPS).handle(b"noise", LIVE) is IngestResult.QUARANTINED
+    assert await pipeline(factory, clock, ops_channel=lambda: OPS).handle(b"noise", LIVE) is IngestResult.QUARANTINED
     assert await planned(factory) == [("ops", "C0OPS")]
 
 
@@ -173,7 +173,7 @@ async def test_the_same_type_and_second_with_other_words_is_posted_too(
     factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "CBC", "C1")
-    way_in = pipeline(factory, clock, ops=lambda: OPS)
+    way_in = pipeline(factory, clock, ops_channel=lambda: OPS)
     assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.STORED
     assert await way_in.handle(to_avro(notice_record(far=0.5)), LIVE) is IngestResult.STORED
     assert await planned(factory) == [("root", "C1"), ("reply", "C1")]
@@ -205,7 +205,7 @@ async def test_releasing_from_quarantine_cancels_the_unposted_unreadable_notice(
     factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "CBC", "C1")
-    way_in = pipeline(factory, clock, ops=lambda: OPS)
+    way_in = pipeline(factory, clock, ops_channel=lambda: OPS)
     await way_in.handle(mangled(REAL), LIVE)
     kept = await factory.notices.next_quarantined()
     assert kept is not None
@@ -235,7 +235,7 @@ UNSTORABLE = [
 
 async def test_what_a_database_cant_hold_is_no_obstacle(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all", "C1")
-    way_in = pipeline(factory, clock, ops=lambda: OPS)
+    way_in = pipeline(factory, clock, ops_channel=lambda: OPS)
     for number, body in enumerate(UNSTORABLE):
         origin = Origin("hopskotch", f"igwn\0.gwalert:{number}:" + "9" * 300, live=True)
         first = await way_in.handle(body, origin)

@@ -132,7 +132,7 @@ async def test_a_full_disk(narrow: Factory, small_disk: Path, clock: Clock) -> N
 
 async def test_little_room_is_told_before_it_ends(narrow: Factory, small_disk: Path, clock: Clock) -> None:
     factory = narrow
-    watch = watch_of(factory, clock, limits=Thresholds(free_bytes=50_000_000))
+    watch = watch_of(factory, clock, thresholds=Thresholds(free_bytes=50_000_000))
     watch.record_payload()
     await watch.check()
     assert await factory.incidents.open_incidents() == [], "of a small disk a tenth is enough"

@@ -91,7 +91,7 @@ async def test_a_map_over_which_reading_hangs_is_none(
 def test_a_process_with_hanging_threads_ends() -> None:
     program = """
 import asyncio, time
-from bot.watch import threads
+from bot.runtime import threads
 threads.LIMIT_S = 0.1
 async def main():
     try:

@@ -328,7 +328,7 @@ async def test_a_killed_reader_loses_nothing() -> None:
 
 READER = """
 import asyncio, os, signal, sys, threading
-from bot.sandbox.broker import Publisher
+from bot.demo.kafka_broker import Publisher
 from bot.sources.hopskotch import HopskotchSource
 from confluent_kafka import Consumer, TopicPartition
 import structlog
@@ -349,7 +349,7 @@ async def main():
     print(payload.body, flush=True)
     if end == "kill":
         await source.acknowledge(payload)
-        await asyncio.to_thread(committed, payload.ticket.place.offset + 1)
+        await asyncio.to_thread(committed, payload.ack_token.offset.offset + 1)
         print((await anext(payloads)).body, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     await asyncio.to_thread(sys.stdin.readline)

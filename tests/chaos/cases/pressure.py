@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 from tests.chaos.cases.database import WAITS, hold_write_lock
 from tests.chaos.cases.slack import POST
@@ -115,9 +116,8 @@ async def backlog(chaos: ChaosHarness) -> None:
     chaos.local_slack.faults.clear()
     chaos.local_slack.fail(POST, status=429, retry_after=2, times=2, channel=chaos.channels[0])
     for channel in chaos.channels:
-        await chaos.wait_until(
-            lambda channel=channel: len(chaos.messages_by_channel()[channel]) > 5, "some went"
-        )  # type: ignore[misc]
+        posted = partial(_is_posted_to, chaos, channel, 5)
+        await chaos.wait_until(posted, "some went")
     alert = await chaos.publish_alert()
     await chaos.wait_until_stored()
     already = {channel: len(said) for channel, said in chaos.messages_by_channel().items()}
@@ -170,3 +170,7 @@ async def _jump(chaos: ChaosHarness, seconds: int) -> None:
     chaos.set_clock(0)
     await chaos.publish(3)
     await chaos.wait_until_delivered()
+
+
+def _is_posted_to(chaos: ChaosHarness, channel: str, more_than: int) -> bool:
+    return len(chaos.messages_by_channel()[channel]) > more_than
