@@ -1,0 +1,31 @@
+"""Wake-ups between the workers of one process: who found work sets an event, whose work it is clears it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Wakeups:
+    """One event for each polling worker; a worker also polls, so a wake-up that is lost costs time and no delivery."""
+
+    deliveries: asyncio.Event = field(default_factory=asyncio.Event)
+    """Rows of the outbox may be due."""
+    images: asyncio.Event = field(default_factory=asyncio.Event)
+    """Sky-map images may be wanted."""
+    deferred_routing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Notices may wait for queries of their sky maps."""
+    webhook: asyncio.Event = field(default_factory=asyncio.Event)
+    """Calls of the operators' webhook may be due."""
+
+    def intents_planned(self) -> None:
+        """Wake the workers that carry out what a plan may hold: posts and edits, images, webhook calls."""
+        self.deliveries.set()
+        self.images.set()
+        self.webhook.set()
+
+    def notice_stored(self) -> None:
+        """Wake every worker that a new notice can give work to."""
+        self.intents_planned()
+        self.deferred_routing.set()
