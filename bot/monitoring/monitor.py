@@ -12,6 +12,7 @@ import structlog
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.rules import HealthSnapshot, Thresholds, evaluate
 from bot.monitoring.webhook import WebhookNotifier
+from bot.routing.intents import ChannelRef
 from bot.runtime.os_limits import descriptor_shortage
 from bot.runtime.steady_clock import ClockJump
 from bot.slack.socket_mode import ConnectionState
@@ -20,7 +21,6 @@ from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentChanges, IncidentRepository
 from bot.store.outbox.outbox import Outbox
-from bot.store.outbox.plan_writer import ChannelRef
 from bot.store.write_check import DiskSpace, WriteCheck
 from formatters.models.incident import Incident, IncidentKind
 from formatters.posts.incident import clock_detail, sentence

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.routing.intents import ChannelRef
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.store.channels.channel_moves import ChannelMoves, ChannelRef
+from bot.store.channels.channel_moves import ChannelMoves
 
 log = structlog.get_logger(__name__)
 

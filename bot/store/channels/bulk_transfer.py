@@ -11,9 +11,10 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import parse_stored_criteria
+from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, last_canonical_of_number, record_changes
-from bot.store.channels.sites import ChannelRef, add_sites, load_all_sites, recording_changes, set_conditions
+from bot.store.channels.sites import add_sites, load_all_sites, recording_changes, set_conditions
 from bot.store.channels.subscription_numbers import (
     allocate_number,
     assign_missing_numbers,

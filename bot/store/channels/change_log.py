@@ -14,11 +14,13 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import FilterSyntaxError, parse_stored_criteria
+from bot.routing.intents import ChannelRef
 from bot.store import schema
+from bot.store.channels.clauses import in_channel
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from formatters.models import channel_change
 from formatters.models.channel_change import ChannelChange, SubscriptionState
@@ -28,9 +30,6 @@ from formatters.models.subscription import Subscription
 MIN_POST_INTERVAL = timedelta(seconds=30)
 CHANGES_KEPT_FOR = timedelta(days=400)
 """How long a change is kept: a whole observing year, and who looks back at it."""
-
-ChannelRef = tuple[str, str]
-"""Team and channel."""
 
 _c = schema.channel_changes
 _d = schema.deliveries
@@ -155,7 +154,7 @@ async def load_delivery_changes(
         return None
     place = (own[0].team_id, own[0].channel_id)
     subjects = {row.subscription_id for row in own}
-    query = select(_c).where(_in_channel(place), _c.c.id >= own[0].id).order_by(_c.c.id)
+    query = select(_c).where(in_channel(_c, place), _c.c.id >= own[0].id).order_by(_c.c.id)
     first: dict[int | None, int] = {}
     for row in own:
         first.setdefault(row.subscription_id, row.id)
@@ -172,9 +171,9 @@ async def load_change_page(
 ) -> tuple[list[ChannelChange], int]:
     """The changes of one page of a channel's history, the newest first, and how many there are in all."""
     total = (
-        await connection.execute(select(func.count()).select_from(_c).where(_in_channel(place)))
+        await connection.execute(select(func.count()).select_from(_c).where(in_channel(_c, place)))
     ).scalar_one()
-    query = select(_c).where(_in_channel(place)).order_by(_c.c.id.desc())
+    query = select(_c).where(in_channel(_c, place)).order_by(_c.c.id.desc())
     rows = await connection.execute(
         query.limit(channel_change.PAGE_SIZE).offset((page - 1) * channel_change.PAGE_SIZE)
     )
@@ -183,16 +182,12 @@ async def load_change_page(
 
 async def last_canonical_of_number(connection: AsyncConnection, place: ChannelRef, number: int) -> str | None:
     """The words of the subscription that had this number last and has ended; None if that isn't known."""
-    query = select(_c).where(_in_channel(place), _c.c.number == number).order_by(_c.c.id.desc()).limit(1)
+    query = select(_c).where(in_channel(_c, place), _c.c.number == number).order_by(_c.c.id.desc()).limit(1)
     row = (await connection.execute(query)).first()
     if row is None or row.state_after is not None:
         return None
     before = _from_json(row.state_before)
     return before.canonical if isinstance(before, SubscriptionState) else None
-
-
-def _in_channel(place: ChannelRef) -> ColumnElement[bool]:
-    return (_c.c.team_id == place[0]) & (_c.c.channel_id == place[1])
 
 
 def _change_from_row(row: Any) -> ChannelChange:

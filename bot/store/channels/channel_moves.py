@@ -25,7 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.intents import ChannelRef
 from bot.store import schema
+from bot.store.channels.clauses import in_channel
 from bot.store.channels.subscription_numbers import (
     allocate_number,
     is_former_number,
@@ -36,8 +38,6 @@ from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from bot.store.outbox.outbox import requeue_channel
 from bot.store.outbox.plan_writer import mark_threads_stale
-
-ChannelRef = tuple[str, str]
 
 _d, _s, _t, _m = schema.deliveries, schema.subscriptions, schema.threads, schema.mentions
 
@@ -133,10 +133,6 @@ def _channel_columns(place: ChannelRef) -> dict[str, object]:
     return {"team_id": place[0], "channel_id": place[1]}
 
 
-def _in_channel(table: Table, place: ChannelRef) -> ColumnElement[bool]:
-    return and_(table.c.team_id == place[0], table.c.channel_id == place[1])
-
-
 async def _load_rows(
     connection: AsyncConnection, table: Table, where: ColumnElement[bool]
 ) -> list[RowMapping]:
@@ -180,7 +176,7 @@ async def _reassign_rows(
 async def _pop_problem(connection: AsyncConnection, place: ChannelRef) -> str | None:
     gone = (
         delete(schema.channel_problems)
-        .where(_in_channel(schema.channel_problems, place))
+        .where(in_channel(schema.channel_problems, place))
         .returning(schema.channel_problems.c.problem)
     )
     problem: str | None = (await connection.execute(gone)).scalar_one_or_none()
@@ -189,7 +185,7 @@ async def _pop_problem(connection: AsyncConnection, place: ChannelRef) -> str | 
 
 async def _set_problem(connection: AsyncConnection, place: ChannelRef, problem: str, now: datetime) -> None:
     await connection.execute(
-        delete(schema.channel_problems).where(_in_channel(schema.channel_problems, place))
+        delete(schema.channel_problems).where(in_channel(schema.channel_problems, place))
     )
     await connection.execute(
         insert(schema.channel_problems).values(**_channel_columns(place), problem=problem, since=now)
@@ -200,12 +196,12 @@ async def _move_subscriptions(
     connection: AsyncConnection, old: ChannelRef, new: ChannelRef
 ) -> tuple[int, int]:
     """(how many followed, how many the new id had in the same words)."""
-    there = {row["words"]: row for row in await _load_rows(connection, _s, _in_channel(_s, new))}
+    there = {row["words"]: row for row in await _load_rows(connection, _s, in_channel(_s, new))}
     # Numbers that the new id gave out are in its messages: none of them may become another subscription's.
     given = await last_number(connection, new)
     last = await last_number(connection, old)
     moved = same = 0
-    rows = await _load_rows(connection, _s, _in_channel(_s, old))
+    rows = await _load_rows(connection, _s, in_channel(_s, old))
     # Nor one by which the new id's old messages still call another.
     other = {
         row["id"] for row in rows if row["number"] and await is_former_number(connection, new, row["number"])
@@ -237,7 +233,7 @@ async def _move_subscriptions(
     if last:
         await reserve_number(connection, new, last)
         await connection.execute(
-            delete(schema.channel_numbers).where(_in_channel(schema.channel_numbers, old))
+            delete(schema.channel_numbers).where(in_channel(schema.channel_numbers, old))
         )
     return moved, same
 
@@ -246,10 +242,10 @@ async def _move_threads(
     connection: AsyncConnection, old: ChannelRef, new: ChannelRef, now: datetime
 ) -> tuple[int, int]:
     """(how many followed, how many superevents had a thread under both ids)."""
-    there = {row["superevent_id"]: row for row in await _load_rows(connection, _t, _in_channel(_t, new))}
+    there = {row["superevent_id"]: row for row in await _load_rows(connection, _t, in_channel(_t, new))}
     moved = same = 0
     joined: set[int] = set()
-    for row in await _load_rows(connection, _t, _in_channel(_t, old)):
+    for row in await _load_rows(connection, _t, in_channel(_t, old)):
         twin = there.get(row["superevent_id"])
         if twin is None:
             moved += 1
@@ -300,8 +296,8 @@ async def _merge_threads(connection: AsyncConnection, kept: int, lost: int) -> N
 async def _move_deliveries(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) -> int:
     """Move the deliveries; return how many the new id had. What stands there goes before what waits."""
     same = 0
-    for row in await _load_rows(connection, _d, _in_channel(_d, old)):
-        own = await _load_rows(connection, _d, _in_channel(_d, new) & (_d.c.slot == row["slot"]))
+    for row in await _load_rows(connection, _d, in_channel(_d, old)):
+        own = await _load_rows(connection, _d, in_channel(_d, new) & (_d.c.slot == row["slot"]))
         if own and _PROGRESS.get(own[0]["state"], 3) >= _PROGRESS.get(row["state"], 3):
             same += 1
             await connection.execute(delete(_d).where(_is_row(_d, row)))
@@ -316,8 +312,8 @@ async def _move_deliveries(connection: AsyncConnection, old: ChannelRef, new: Ch
 async def _renumber_sites(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) -> None:
     """Put the old id's sites behind those that the new one has."""
     table = schema.channel_sites
-    highest = select(func.max(table.c.ordinal)).where(_in_channel(table, new))
+    highest = select(func.max(table.c.ordinal)).where(in_channel(table, new))
     last = (await connection.execute(highest)).scalar_one_or_none()
     if last is not None:
-        behind = update(table).where(_in_channel(table, old)).values(ordinal=table.c.ordinal + last + 1)
+        behind = update(table).where(in_channel(table, old)).values(ordinal=table.c.ordinal + last + 1)
         await connection.execute(behind)

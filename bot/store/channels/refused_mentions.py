@@ -11,15 +11,14 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.intents import ChannelRef
 from bot.store import schema
+from bot.store.channels.clauses import in_channel
 from bot.store.database import Database
 from bot.store.outbox.models import Delivered, Delivery, DeliveryKind, delivery_row
 from formatters.models.subscription import RefusedMention, Subscription
 
 _r = schema.refused_mentions
-
-ChannelRef = tuple[str, str]
-"""Team and channel."""
 
 
 class RefusedMentionRepository:
@@ -34,13 +33,9 @@ class RefusedMentionRepository:
             row = (await connection.execute(select(_r).where(_r.c.id == refusal_id))).first()
             if row is None:
                 return []
-            return (await load_refused_mentions(connection, _in_channel((row.team_id, row.channel_id))))[
+            return (await load_refused_mentions(connection, in_channel(_r, (row.team_id, row.channel_id))))[
                 row.team_id, row.channel_id
             ]
-
-
-def _in_channel(place: ChannelRef) -> ColumnElement[bool]:
-    return (_r.c.team_id == place[0]) & (_r.c.channel_id == place[1])
 
 
 async def load_refused_mentions(
@@ -74,7 +69,7 @@ async def attach_refusals(
 
 async def forget_refusals(connection: AsyncConnection, place: ChannelRef) -> None:
     """Somebody changed what the channel asks for: what is refused is found out, and said, anew."""
-    await connection.execute(delete(_r).where(_in_channel(place)))
+    await connection.execute(delete(_r).where(in_channel(_r, place)))
 
 
 async def record_mention_outcomes(
@@ -94,7 +89,7 @@ async def record_mention_outcomes(
         before = {refused.target for refused in known[place]}
         through = before & (set(o.mentions) - o.refused_mentions.keys())
         if through:
-            await connection.execute(delete(_r).where(_in_channel(place), _r.c.target.in_(through)))
+            await connection.execute(delete(_r).where(in_channel(_r, place), _r.c.target.in_(through)))
         new = [target for target in o.refused_mentions if target not in before]
         if new:
             await _record_refusals(connection, place, {t: o.refused_mentions[t] for t in new}, now)
@@ -112,7 +107,7 @@ async def _record_refusals(
     # Where the workspace's lease has just changed hands, the other process may have written the same.
     upsert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     await connection.execute(upsert(_r).on_conflict_do_nothing(), list(rows))
-    mine = select(_r.c.id).where(_in_channel(place), _r.c.target == next(iter(reasons)))
+    mine = select(_r.c.id).where(in_channel(_r, place), _r.c.target == next(iter(reasons)))
     refusal_id = (await connection.execute(mine)).scalar_one()
     told = delivery_row(team_id, channel_id, DeliveryKind.MENTION_REFUSED, refusal_id, now)
     await connection.execute(upsert(schema.deliveries).values(told).on_conflict_do_nothing())

@@ -10,13 +10,11 @@ from sqlalchemy import ColumnElement, delete, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.observing.observatories import normalized_name
+from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, record_changes
 from bot.store.database import Database
 from formatters.models.observing import SITES_MAX, ChannelSites, ObservingConstraints, Site
-
-ChannelRef = tuple[str, str]
-"""Team and channel."""
 
 _s = schema.channel_sites
 _c = schema.channel_conditions

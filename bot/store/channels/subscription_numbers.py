@@ -6,13 +6,12 @@ a number by which a channel may still know another subscription of its own isn't
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Table, and_, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.intents import ChannelRef
 from bot.store import schema
-
-ChannelRef = tuple[str, str]
-"""Team and channel."""
+from bot.store.channels.clauses import in_channel
 
 _f = schema.former_numbers
 _n = schema.channel_numbers
@@ -37,7 +36,7 @@ async def assign_missing_numbers(connection: AsyncConnection, place: ChannelRef)
     That is what was there before channels counted, or what an older gwevent wrote since; people know such a
     one by its id.
     """
-    nameless = select(_s.c.id).where(_in_channel(_s, place), _s.c.number.is_(None)).order_by(_s.c.id)
+    nameless = select(_s.c.id).where(in_channel(_s, place), _s.c.number.is_(None)).order_by(_s.c.id)
     ids = list((await connection.execute(nameless)).scalars())
     if not ids:
         return
@@ -59,7 +58,7 @@ async def assign_missing_numbers(connection: AsyncConnection, place: ChannelRef)
 
 async def last_number(connection: AsyncConnection, place: ChannelRef) -> int:
     """The greatest number that the channel ever gave; 0 if none."""
-    found = (await connection.execute(select(_n.c.last_number).where(_in_channel(_n, place)))).scalar()
+    found = (await connection.execute(select(_n.c.last_number).where(in_channel(_n, place)))).scalar()
     return int(found or 0)
 
 
@@ -70,18 +69,14 @@ async def reserve_number(connection: AsyncConnection, place: ChannelRef, number:
         row = {"team_id": place[0], "channel_id": place[1], "last_number": number}
         await connection.execute(insert(_n).values(row))
     elif number > last:
-        await connection.execute(update(_n).where(_in_channel(_n, place)).values(last_number=number))
+        await connection.execute(update(_n).where(in_channel(_n, place)).values(last_number=number))
 
 
 async def is_former_number(connection: AsyncConnection, place: ChannelRef, number: int) -> bool:
     """Whether the channel knew a subscription of its own by this number before it counted for itself."""
-    known = select(_f.c.number).where(_in_channel(_f, place), _f.c.number == number)
+    known = select(_f.c.number).where(in_channel(_f, place), _f.c.number == number)
     return (await connection.execute(known)).first() is not None
 
 
 async def _load_former_numbers(connection: AsyncConnection, place: ChannelRef) -> set[int]:
-    return set((await connection.execute(select(_f.c.number).where(_in_channel(_f, place)))).scalars())
-
-
-def _in_channel(table: Table, place: ChannelRef) -> ColumnElement[bool]:
-    return and_(table.c.team_id == place[0], table.c.channel_id == place[1])
+    return set((await connection.execute(select(_f.c.number).where(in_channel(_f, place)))).scalars())

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.operations.webhook_calls import CallKind, cancel_call, enqueue_call, was_called
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
-from bot.store.outbox.plan_writer import ChannelRef
 from formatters.models.incident import Incident, IncidentKind
 
 RESOLVE_AFTER = timedelta(seconds=40)

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.operations.webhook_calls import enqueue_event_call
 from bot.store.outbox.models import DeliveryKind, delivery_row
-from bot.store.outbox.plan_writer import ChannelRef
 from formatters.models.notice import Category, Notice
 from formatters.models.superevent import Superevent
 

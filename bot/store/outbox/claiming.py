@@ -50,9 +50,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.outbox.models import MAX_DELAY, DeliveryKind, DeliveryState, Priority
-from bot.store.outbox.plan_writer import ChannelRef
 
 ROUND_ROBIN_EVERY = 10
 """Of so many places one goes to the channels in turn."""

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.refused_mentions import record_mention_outcomes
 from bot.store.channels.subscriptions import (
@@ -51,7 +52,7 @@ from bot.store.outbox.models import (
     Priority,
     Retry,
 )
-from bot.store.outbox.plan_writer import ChannelRef, dead_letter_orphans, enqueue_edits, mark_threads_stale
+from bot.store.outbox.plan_writer import dead_letter_orphans, enqueue_edits, mark_threads_stale
 
 _d = schema.deliveries
 _t = schema.threads

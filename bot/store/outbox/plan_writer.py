@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import (
     CancelRoot,
+    ChannelRef,
     DeferToSkyMap,
     EditRoot,
     Intent,
@@ -40,9 +41,6 @@ IMAGE_WAIT = timedelta(seconds=10)
 
 MAYBE_POSTED_MAX_AGE = timedelta(hours=24)
 """How long a root that may stand is looked for; later it is old news, and news opens another."""
-
-ChannelRef = tuple[str, str]
-"""Team and channel."""
 
 _d = schema.deliveries
 _m = schema.mentions

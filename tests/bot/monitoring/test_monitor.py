@@ -17,12 +17,12 @@ from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
 from bot.monitoring.monitor import HealthMonitor
 from bot.monitoring.webhook import Webhook, WebhookNotifier
+from bot.routing.intents import ChannelRef
 from bot.runtime.steady_clock import ClockJump
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.plan_writer import ChannelRef
 from formatters.models.incident import IncidentKind
 from formatters.webhook.payload import WebhookFormat
 from tests.bot.monitoring.conftest import Pager
