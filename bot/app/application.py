@@ -37,6 +37,7 @@ from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookNotifier
 from bot.runtime.os_limits import watch_descriptors
 from bot.runtime.threads import watch_threads
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymaps.image_process import ImageProcess
 from bot.slack.channel_policy import ChannelPolicy
@@ -129,15 +130,20 @@ class Application:
             serves_images=settings.public_url is not None,
             poll_s=FALLBACK_POLL_S,
         )
+        # Until these workers take the wake-ups themselves, the events are theirs.
+        self._wakeups = wakeups = Wakeups(
+            deliveries=self.delivery_worker._wake_event,  # noqa: SLF001
+            images=self.image_worker._wake_event,  # noqa: SLF001
+        )
         self.deferred_routing_worker = factory.create_deferred_routing_worker(
-            clock, settings.max_age, self._wake_workers, FALLBACK_POLL_S
+            clock, settings.max_age, wakeups, FALLBACK_POLL_S
         )
         self._due_poller = DuePoller(
             factory.due_check,
             clock,
             wake_deliveries=self.delivery_worker.wake,
             wake_images=self.image_worker.wake,
-            wake_deferred_routing=self.deferred_routing_worker.wake,
+            wake_deferred_routing=wakeups.deferred_routing.set,
         )
         webhook = create_webhook(settings)
         self._webhook_notifier = (
@@ -152,6 +158,8 @@ class Application:
                 is_clock_trusted=self._is_clock_trusted,
             )
         )
+        if self._webhook_notifier is not None:
+            self._webhook_notifier._wake = wakeups.webhook  # noqa: SLF001
         self.health_monitor = HealthMonitor(
             factory.notices,
             factory.outbox,
@@ -183,9 +191,7 @@ class Application:
                 self._gateway.add_routes,
             )
         )
-        self.pipeline = factory.create_pipeline(
-            settings, clock, self._on_notice_stored, self.metrics.count_notice
-        )
+        self.pipeline = factory.create_pipeline(settings, clock, wakeups, self.metrics.count_notice)
         self._consumers = create_consumers(
             settings, factory, sources, self.pipeline, self._on_payload_handled
         )
@@ -253,7 +259,8 @@ class Application:
                 start("call", self._webhook_notifier.run)
             if not self._factory.database.is_sqlite:
                 start(
-                    "listen", lambda: listen_for_notifications(self._factory.database, self._on_notice_stored)
+                    "listen",
+                    lambda: listen_for_notifications(self._factory.database, self._wakeups.notice_stored),
                 )
                 for consumer in self._consumers:
                     start("tell", consumer.report_status)
@@ -358,7 +365,7 @@ class Application:
                 moved = await self._factory.channel_moves.move_channel(
                     (team_id, old_id), (team_id, new_id), now - self._settings.max_age, now
                 )
-                ops = await self._factory.ops_channel.get()
+                ops = await self._factory.ops_channel.refresh()
                 break
             except StoreUnavailable as error:
                 log.warning("moved_channel_waits_for_store", reason=str(error))
@@ -464,13 +471,3 @@ class Application:
         removed = await self._factory.retention.purge(retention_policy(self._settings), self._clock())
         if removed != NOTHING_PURGED:
             log.info("old_rows_purged", **asdict(removed))
-
-    def _wake_workers(self) -> None:
-        self.delivery_worker.wake()
-        self.image_worker.wake()
-        if self._webhook_notifier is not None:
-            self._webhook_notifier.wake()
-
-    def _on_notice_stored(self) -> None:
-        self._wake_workers()
-        self.deferred_routing_worker.wake()

@@ -24,6 +24,7 @@ from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookNotifier
 from bot.runtime.os_limits import watch_descriptors
 from bot.runtime.threads import watch_threads
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings, SettingsError
 from bot.sources import Source
 from bot.sources.credentials import DEFAULT_GROUP
@@ -105,7 +106,7 @@ async def run_consumers(
         metrics.count_payload(what)
         watch.record_payload()
 
-    pipeline = factory.create_pipeline(settings, factory.clock, on_stored=metrics.count_notice)
+    pipeline = factory.create_pipeline(settings, factory.clock, Wakeups(), on_stored=metrics.count_notice)
     consumers = create_consumers(settings, factory, sources, pipeline, handled)
     port = settings.effective_http_port
     http = None if port is None else HttpServer(factory.images, settings.http_host, port, watch)

@@ -24,11 +24,13 @@ from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
 from bot.ingest.deferred_routing import DeferredRoutingWorker
-from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.ingest.pipeline import IngestResult, IngestRules, IngestStores, Pipeline
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.webhook import Webhook
 from bot.observing.observatories import canonical_site_name
+from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.filter_queries import SkyMapQueries
@@ -48,10 +50,10 @@ from bot.store.events.circulars import CircularRepository
 from bot.store.events.deferred import DeferredRouting
 from bot.store.events.gracedb_lookups import GraceDbLookups
 from bot.store.events.notices import NoticeRepository
+from bot.store.events.quarantine import QuarantineRepository
 from bot.store.events.search import EventSearch
 from bot.store.operations.clock_offsets import ClockOffsetRepository
 from bot.store.operations.incidents import IncidentRepository
-from bot.store.operations.operator_alerts import OperatorAlertRules
 from bot.store.operations.ops_channel import OpsChannelRepository
 from bot.store.operations.source_heartbeats import SourceHeartbeats
 from bot.store.operations.webhook_calls import WebhookOutbox
@@ -80,6 +82,7 @@ class Factory:
         self.clock = SteadyClock()
         self.clock_synchronizer = ClockSynchronizer(self.clock, ClockOffsetRepository(database))
         self.notices = NoticeRepository(database)
+        self.quarantine = QuarantineRepository(database)
         self.subscriptions = SubscriptionRepository(database)
         self.leases = WorkerLeases(database)
         self.outbox = Outbox(database, self.leases)
@@ -105,33 +108,36 @@ class Factory:
         self.channel_transfer = ChannelTransfer(database)
         self.write_check = WriteCheck(database)
 
+    @property
+    def ingest_stores(self) -> IngestStores:
+        """The repositories that an ingest pipeline writes to."""
+        return IngestStores(notices=self.notices, quarantine=self.quarantine, circulars=self.circulars)
+
     def create_pipeline(
         self,
         settings: Settings,
         clock: Callable[[], datetime],
-        on_planned: Callable[[], None] = lambda: None,
-        on_stored: Callable[[Notice], None] = lambda _: None,
+        wakeups: Wakeups,
+        on_stored: Callable[[Notice], None] | None = None,
     ) -> Pipeline:
-        """The one way in, for what comes live; `stored` is told of each new notice."""
+        """Create the pipeline of live sources; `on_stored` is called with each new notice."""
         words = settings.webhook_filter
         criteria = None if create_webhook(settings) is None or words is None else parse_criteria(words)
 
-        def alarms() -> OperatorAlertRules:
-            return OperatorAlertRules(
+        def operator_rules() -> OperatorRules:
+            return OperatorRules(
                 ops_channel=self.ops_channel.cached,
                 quiet_period=timedelta(days=settings.first_real_days),
                 should_call_webhook=None if criteria is None else partial(matches, criteria),
             )
 
         return Pipeline(
-            self.notices,
+            self.ingest_stores,
             clock,
-            max_age=settings.max_age,
-            on_planned=on_planned,
-            ops_channel=lambda: self.ops_channel.cached,
-            should_draw=settings.should_draw,
-            circulars=self.circulars,
-            operator_alerts=alarms,
+            wakeups,
+            IngestRules(
+                max_age=settings.max_age, should_draw=settings.should_draw, operator_rules=operator_rules
+            ),
             on_stored=on_stored,
         )
 
@@ -157,16 +163,16 @@ class Factory:
         self,
         clock: Callable[[], datetime],
         max_age: timedelta,
-        wake_deliveries: Callable[[], None] = lambda: None,
+        wakeups: Wakeups,
         poll_s: float = deferred_routing.POLL_INTERVAL_S,
     ) -> DeferredRoutingWorker:
-        """What asks the maps that alone decide; `wake` says that deliveries may be due."""
+        """Create the worker that routes what needs a query of the sky map."""
         return DeferredRoutingWorker(
             self.deferred_routing,
             self.skymap_queries,
             clock,
+            wakeups,
             max_age=max_age,
-            wake_deliveries=wake_deliveries,
             poll_s=poll_s,
         )
 
@@ -247,6 +253,7 @@ class Factory:
             public_url,
             incidents=self.incidents,
             refused_mentions=RefusedMentionRepository(self.database),
+            quarantine=self.quarantine,
         )
         return DeliveryWorker(
             self.outbox,
@@ -295,7 +302,8 @@ def create_gracedb_importer(
     if settings.gracedb_url is None:
         return None
     # It tells nobody: what comes from an archive causes no delivery and no picture.
-    pipeline = Pipeline(factory.notices, clock, max_age=settings.max_age)
+    stores = IngestStores(notices=factory.notices, quarantine=factory.quarantine)
+    pipeline = Pipeline(stores, clock, Wakeups(), IngestRules(max_age=settings.max_age))
     gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
     return SupereventImporter(gracedb, pipeline, factory.gracedb_lookups, clock, shared_with=shared_with)
 

@@ -14,14 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
 from bot.app.factory import Factory, open_factory, utc_now
-from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.ingest.pipeline import IngestResult, IngestRules, IngestStores, Pipeline
 from bot.runtime.standard_streams import TerminalConsole
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.sources import Origin, SourceConfigError
 from bot.sources.files import file_origin, read_notice_files
-from bot.store.events.notices import QuarantinedPayload
+from bot.store.events.quarantine import QuarantinedPayload
 
 # Names of files and reasons go out as they are: brackets and colons in them are no markup.
 _out = TerminalConsole(highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -56,7 +57,10 @@ async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) ->
         token = await _delivery_token(settings, factory) if post else None
         counts: Counter[IngestResult] = Counter()
         pipeline = Pipeline(
-            factory.notices, utc_now, max_age=settings.max_age, should_draw=settings.should_draw
+            IngestStores(notices=factory.notices, quarantine=factory.quarantine),
+            utc_now,
+            Wakeups(),
+            IngestRules(max_age=settings.max_age, should_draw=settings.should_draw),
         )
         with _progress_bar(_count_files(paths)) as advance:
 
@@ -80,14 +84,13 @@ async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bo
     async with open_factory(settings, create=False) as factory:
         token = await _delivery_token(settings, factory) if post and not dry_run else None
         pipeline = Pipeline(
-            factory.notices,
+            factory.ingest_stores,
             utc_now,
-            max_age=settings.max_age,
-            should_draw=settings.should_draw,
-            circulars=factory.circulars,
+            Wakeups(),
+            IngestRules(max_age=settings.max_age, should_draw=settings.should_draw),
         )
         after, released, kept = 0, 0, 0
-        while (payload := await factory.notices.next_quarantined(after)) is not None:
+        while (payload := await factory.quarantine.next(after)) is not None:
             after = payload.id
             if dry_run:
                 told = await asyncio.to_thread(_describe_quarantined, payload)
@@ -95,12 +98,12 @@ async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bo
                 continue
             handled = await pipeline.handle(payload.body, Origin("quarantine", payload.origin, live=post))
             if handled is IngestResult.QUARANTINED:
-                again = await factory.notices.get_quarantined(payload.id)
+                again = await factory.quarantine.get(payload.id)
                 reason = payload.reason if again is None else again.reason
                 _out.print(f"{payload.origin}: still not handled: {reason}")
                 kept += 1
                 continue
-            await factory.notices.release_from_quarantine(payload.id)
+            await factory.quarantine.release(payload.id)
             _out.print(f"{payload.origin}: {handled.value}")
             released += 1
         if not dry_run:
@@ -144,7 +147,7 @@ async def _deliver(settings: Settings, factory: Factory, token: str | None) -> b
             raise SourceConfigError(
                 f"Slack can't be used ({failure.reason}); what was planned waits in the store."
             ) from failure
-        await factory.create_deferred_routing_worker(utc_now, settings.max_age).process_pending()
+        await factory.create_deferred_routing_worker(utc_now, settings.max_age, Wakeups()).process_pending()
         worker = factory.create_delivery_worker({identity.team_id: client}, utc_now)
         running = asyncio.create_task(worker.run())
         before = (await factory.outbox.counts(identity.team_id)).dead

@@ -13,7 +13,6 @@ from bot.filters import (
     FilterSyntaxError,
     SiteNameResolver,
     evaluate_criteria,
-    is_match,
     parse_criteria,
 )
 from bot.skymap_service.filter_queries import SkyMapQueries
@@ -144,8 +143,8 @@ class SearchCommands:
                 if only_low and traits.significant:
                     continue
                 verdict = evaluate_criteria(meant, traits, traits.category)
-                if verdict[1] == 1:
-                    found.append((traits, is_match(verdict)))
+                if verdict.may_match:
+                    found.append((traits, verdict.matches))
             return found
 
         fitting: list[EventAttributes] = []
@@ -162,7 +161,7 @@ class SearchCommands:
                 shares = await self._skymap_queries.probabilities(
                     traits.notice_key, questions, traits.time_created
                 )
-                if not is_match(evaluate_criteria(meant, traits, traits.category, shares)):
+                if not evaluate_criteria(meant, traits, traits.category, shares).matches:
                     continue
             fitting.append(traits)
         return SearchResult(fitting, len(every), hung, asked)

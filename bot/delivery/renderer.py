@@ -25,6 +25,7 @@ from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.notices import NoticeRepository
+from bot.store.events.quarantine import QuarantineRepository
 from bot.store.operations.incidents import IncidentRepository
 from bot.store.outbox.images import IMAGE_PATH, ImageRepository, StoredImage
 from bot.store.outbox.models import Delivery, DeliveryKind
@@ -74,10 +75,12 @@ class Renderer:
         *,
         incidents: IncidentRepository | None = None,
         refused_mentions: RefusedMentionRepository | None = None,
+        quarantine: QuarantineRepository | None = None,
     ) -> None:
         """`public_url` is where the bot serves pictures itself, without a slash at its end."""
         self._incidents = incidents
         self._refused_mentions = refused_mentions
+        self._quarantine = quarantine
         self._notices = notices
         self._subscriptions = subscriptions
         # A fan-out asks for hundreds of threads at once; one read each costs more than the posts.
@@ -328,7 +331,7 @@ class Renderer:
 
     async def _render_unreadable_notice(self, delivery: Delivery) -> RenderedMessage | None:
         async def render() -> RenderedMessage | None:
-            kept = await self._notices.get_quarantined(delivery.subject_id)
+            kept = None if self._quarantine is None else await self._quarantine.get(delivery.subject_id)
             if kept is None:
                 return None
             if delivery.kind is DeliveryKind.QUARANTINE_REPORT:

@@ -18,7 +18,8 @@ import aiohttp
 from bot.app.factory import open_factory, utc_now
 from bot.delivery.image_worker import ImageWorker
 from bot.filters import parse_criteria
-from bot.ingest.pipeline import Pipeline
+from bot.ingest.pipeline import IngestRules, IngestStores, Pipeline
+from bot.runtime.wakeups import Wakeups
 from bot.samples import Record, bbh, superevent_id, to_avro
 from bot.settings import Settings
 from bot.skymaps.image_process import ImageProcess
@@ -81,11 +82,10 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
             wake_deliveries=worker.wake,
         )
         pipeline = Pipeline(
-            factory.notices,
+            IngestStores(notices=factory.notices, quarantine=factory.quarantine),
             utc_now,
-            max_age=timedelta(days=1),
-            on_planned=worker.wake,
-            should_draw=lambda _: draws,
+            Wakeups(deliveries=worker._wake_event),  # noqa: SLF001
+            IngestRules(max_age=timedelta(days=1), should_draw=lambda _: draws),
         )
         await pipeline.handle(to_avro(sample_notice(utc_now())), Origin("doctor", "sample", live=True))
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(pictures.run())]

@@ -9,8 +9,6 @@ from bot.filters.evaluator import (
     category_allowed,
     evaluate_criteria,
     evaluate_filter,
-    is_match,
-    is_undecided,
     matches,
     mention_targets,
 )
@@ -30,8 +28,6 @@ __all__ = [
     "evaluate_criteria",
     "evaluate_filter",
     "extract_attributes",
-    "is_match",
-    "is_undecided",
     "matches",
     "mention_targets",
     "parse_criteria",

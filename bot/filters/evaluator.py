@@ -1,13 +1,15 @@
-"""What a filter means: a verdict over a superevent, in Kleene's three-valued logic.
+"""Evaluates filters against a superevent, in Kleene's three-valued logic (true, false, unknown).
 
-What a notice lacks is unknown, and unknown is neither a match nor, negated, one. A condition that needs
-the map is undecided until the map was asked: the verdict is then an interval of what it may become.
+A value that the notice lacks is unknown, and an unknown condition matches neither as it is nor negated. A
+condition that needs the sky map is undecided until the map is queried, so the result is a range: the lowest
+and the highest truth value that the filter may still get.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import NamedTuple
 
 from bot.filters.event_attributes import EventAttributes, extract_attributes
 from formatters.models.filter import (
@@ -31,18 +33,42 @@ from formatters.models.significance import is_light_expected
 from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
 
-TruthRange = tuple[int, int]
-"""The least and the most that it may be: -1 no, 0 unknown, 1 yes."""
-YES: TruthRange = (1, 1)
-NO: TruthRange = (-1, -1)
-UNKNOWN: TruthRange = (0, 0)
-UNDECIDED: TruthRange = (-1, 1)
+
+class TruthRange(NamedTuple):
+    """The lowest and the highest truth value that is possible: -1 false, 0 unknown, 1 true."""
+
+    low: int
+    high: int
+
+    @property
+    def matches(self) -> bool:
+        """True if it is a match, whatever the sky map says."""
+        return self.low == 1
+
+    @property
+    def may_match(self) -> bool:
+        """True if it is a match, or may become one when the sky map is queried."""
+        return self.high == 1
+
+    @property
+    def is_undecided(self) -> bool:
+        """True if the sky map decides whether it is a match."""
+        return self.low < 1 and self.high == 1
+
+
+YES = TruthRange(1, 1)
+NO = TruthRange(-1, -1)
+UNKNOWN = TruthRange(0, 0)
+UNDECIDED = TruthRange(-1, 1)
+
+# Looked up instead of created: thousands of filters are evaluated for each notice.
+_RANGES = {(low, high): TruthRange(low, high) for low in (-1, 0, 1) for high in (-1, 0, 1)}
 
 MapProbabilities = Mapping[MapQuery, float | None]
-"""What the map answered: shares of its probability, None where it can't be asked."""
+"""The answers of the sky map: probability (0 to 1) by query, None where the query can't be answered."""
 NO_PROBABILITIES: MapProbabilities = {}
 
-# An enum's member is looked up, and hashed, in Python: too slow for every condition of every channel.
+# Looking up or hashing a member of an enum runs Python code: too slow for every condition of every channel.
 _LT, _LE, _GT, _GE = Op.LT, Op.LE, Op.GT, Op.GE
 _REAL, _MOCK = Category.REAL, Category.MOCK
 
@@ -50,53 +76,43 @@ _REAL, _MOCK = Category.REAL, Category.MOCK
 def evaluate_filter(
     filter_: Filter, attributes: EventAttributes, probabilities: MapProbabilities = NO_PROBABILITIES
 ) -> TruthRange:
-    """Judge a superevent by a filter."""
+    """Evaluate a filter; without `probabilities`, conditions on the sky map are undecided."""
     return _EVALUATORS[type(filter_)](filter_, attributes, probabilities)
 
 
-def is_match(found: TruthRange) -> bool:
-    """Whether it is a match, for certain."""
-    return found[0] == 1
-
-
-def is_undecided(found: TruthRange) -> bool:
-    """Whether the map may still make it a match, or undo it."""
-    return found[0] < 1 and found[1] == 1
-
-
-def _and(node: And, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
+def _and(node: And, attributes: EventAttributes, probabilities: MapProbabilities) -> TruthRange:
     low, high = 1, 1
     for part in node.parts:
-        part_low, part_high = _EVALUATORS[type(part)](part, traits, shares)
+        part_low, part_high = _EVALUATORS[type(part)](part, attributes, probabilities)
         if part_high == -1:
             return NO
         if part_low < low:
             low = part_low
         if part_high < high:
             high = part_high
-    return low, high
+    return _RANGES[low, high]
 
 
-def _or(node: Or, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
+def _or(node: Or, attributes: EventAttributes, probabilities: MapProbabilities) -> TruthRange:
     low, high = -1, -1
     for part in node.parts:
-        part_low, part_high = _EVALUATORS[type(part)](part, traits, shares)
+        part_low, part_high = _EVALUATORS[type(part)](part, attributes, probabilities)
         if part_low == 1:
             return YES
         if part_low > low:
             low = part_low
         if part_high > high:
             high = part_high
-    return low, high
+    return _RANGES[low, high]
 
 
-def _not(node: Not, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
-    low, high = _EVALUATORS[type(node.part)](node.part, traits, shares)
-    return -high, -low
+def _not(node: Not, attributes: EventAttributes, probabilities: MapProbabilities) -> TruthRange:
+    low, high = _EVALUATORS[type(node.part)](node.part, attributes, probabilities)
+    return _RANGES[-high, -low]
 
 
-def _field_in(node: FieldIn, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
-    name = traits.fields.get(node.field)
+def _field_in(node: FieldIn, attributes: EventAttributes, _: MapProbabilities) -> TruthRange:
+    name = attributes.fields.get(node.field)
     if name is None:
         return UNKNOWN
     return YES if any(name == value.casefold() for value in node.values) else NO
@@ -117,32 +133,34 @@ def _compare(value: float | None, op: Op, limit: float) -> TruthRange:
     return YES if value == limit else NO
 
 
-def _quantity(node: Compare, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
-    return _compare(traits.quantities.get(node.quantity), node.op, node.value)
+def _quantity(node: Compare, attributes: EventAttributes, _: MapProbabilities) -> TruthRange:
+    return _compare(attributes.quantities.get(node.quantity), node.op, node.value)
 
 
-def _far(node: FarCompare, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
-    return _compare(traits.far, node.op, node.hertz)
+def _far(node: FarCompare, attributes: EventAttributes, _: MapProbabilities) -> TruthRange:
+    return _compare(attributes.far, node.op, node.hertz)
 
 
-def _detector(node: Detector, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
-    if not traits.detectors:
+def _detector(node: Detector, attributes: EventAttributes, _: MapProbabilities) -> TruthRange:
+    if not attributes.detectors:
         return UNKNOWN
-    return YES if node.name in traits.detectors else NO
+    return YES if node.name in attributes.detectors else NO
 
 
-def _external(_node: External, traits: EventAttributes, _: MapProbabilities) -> TruthRange:
-    if traits.external is None:
+def _external(_node: External, attributes: EventAttributes, _: MapProbabilities) -> TruthRange:
+    if attributes.external is None:
         return UNKNOWN
-    return YES if traits.external else NO
+    return YES if attributes.external else NO
 
 
-def _map_condition(node: MapCondition, traits: EventAttributes, shares: MapProbabilities) -> TruthRange:
-    if not traits.has_map:
+def _map_condition(
+    node: MapCondition, attributes: EventAttributes, probabilities: MapProbabilities
+) -> TruthRange:
+    if not attributes.has_map:
         return UNKNOWN
-    if node.map_query not in shares:
+    if node.map_query not in probabilities:
         return UNDECIDED
-    return _compare(shares[node.map_query], node.op, node.probability)
+    return _compare(probabilities[node.map_query], node.op, node.probability)
 
 
 _EVALUATORS: Mapping[type[Filter], Callable[..., TruthRange]] = {
@@ -160,52 +178,59 @@ _EVALUATORS: Mapping[type[Filter], Callable[..., TruthRange]] = {
 
 
 def category_allowed(criteria: Criteria, category: Category) -> bool:
-    """Whether events of this category may come at all: real ones always, mocks and tests on request."""
+    """Return True if events of the category are wanted: real ones always, mocks and tests on request."""
     return category is _REAL or (criteria.mock if category is _MOCK else criteria.test)
 
 
 class CriteriaEvaluator:
-    """Judges one superevent by many wishes, each distinct one once."""
+    """Evaluates the criteria of many subscriptions against one superevent.
+
+    Results are cached by the identity of the criteria object, since thousands of channels may have the same
+    words and hashing a filter costs more than evaluating it. `parse_stored_criteria` returns the same object
+    for the same words, which makes the cache effective; correctness does not depend on that. The cache keeps
+    each object alive, so that its identity is not reused.
+    """
 
     def __init__(self, superevent: Superevent, probabilities: MapProbabilities = NO_PROBABILITIES) -> None:
         self._superevent = superevent
         self._attributes = extract_attributes(superevent)
         self._category = superevent.category
         self._probabilities = probabilities
-        # By identity, for equal words are parsed to the very same wish; the wish is kept so that it stays so.
         self._cache: dict[int, tuple[Criteria, TruthRange]] = {}
 
-    def __call__(self, criteria: Criteria) -> TruthRange:
-        """Whether the superevent, as its newest event states it, is what was asked for.
+    def evaluate(self, criteria: Criteria) -> TruthRange:
+        """Return whether the superevent meets the criteria, as the newest notice with an event states it.
 
-        A superevent of which only a retraction is known matches nothing.
+        A superevent of which only a retraction is known meets none.
         """
         known = self._cache.get(id(criteria))
         if known is not None:
             return known[1]
-        traits = self._attributes
+        attributes = self._attributes
         found = (
-            NO if traits is None else evaluate_criteria(criteria, traits, self._category, self._probabilities)
+            NO
+            if attributes is None
+            else evaluate_criteria(criteria, attributes, self._category, self._probabilities)
         )
         self._cache[id(criteria)] = (criteria, found)
         return found
 
     def evaluate_mentions(self, criteria: Criteria) -> TruthRange:
-        """Whether the subscription mentions somebody because of the superevent as it stands.
+        """Return whether the criteria mention somebody because of the superevent as it is.
 
-        Nobody for a retracted event. Mocks and tests only by a word of their own: wanting to see them isn't
-        wanting to be woken by them.
+        A retracted event mentions nobody. Mocks and tests mention somebody only by a switch of their own:
+        people who want to see them don't want to be woken by them.
         """
         notify = criteria.notify
         if notify is None or self._attributes is None or self._superevent.is_retracted:
             return NO
         if self._category is not _REAL and getattr(notify, self._category.value) is not True:
             return NO
-        found = self(criteria)
-        if found[1] < 1 or notify.condition is None:
+        found = self.evaluate(criteria)
+        if not found.may_match or notify.condition is None:
             return NO if notify.only_ns and not self._may_have_counterpart else found
         condition = evaluate_filter(notify.condition, self._attributes, self._probabilities)
-        return min(found[0], condition[0]), min(found[1], condition[1])
+        return _RANGES[min(found.low, condition.low), min(found.high, condition.high)]
 
     @cached_property
     def _may_have_counterpart(self) -> bool:
@@ -219,15 +244,15 @@ def evaluate_criteria(
     category: Category,
     probabilities: MapProbabilities = NO_PROBABILITIES,
 ) -> TruthRange:
-    """Whether what these traits are of is what was asked for.
+    """Return whether a superevent with these attributes meets the criteria.
 
-    LVK's own flag decides what is significant: it is also set through a coincidence, where the FAR alone
-    would not say so.
+    LVK's own flag decides whether it is significant: the flag is also set because of a coincidence, where
+    the false-alarm rate alone would not make the event significant.
     """
     if not (attributes.significant or criteria.lowsig) or not category_allowed(criteria, category):
         return NO
     group = attributes.fields.get("group")
-    # Who asked for a group gets what may be of it: nobody may miss an event for a field that can't be read.
+    # An event without a readable group may be of the wanted one, and nobody may miss it for that.
     if criteria.group != "all" and group is not None and criteria.group.casefold() != group:
         return NO
     wanted = criteria.filter
@@ -237,18 +262,16 @@ def evaluate_criteria(
 def matches(
     criteria: Criteria, superevent: Superevent, probabilities: MapProbabilities = NO_PROBABILITIES
 ) -> bool:
-    """Whether the superevent is what was asked for, for certain."""
-    return is_match(CriteriaEvaluator(superevent, probabilities)(criteria))
+    """Return True if the superevent meets the criteria, whatever the sky map says."""
+    return CriteriaEvaluator(superevent, probabilities).evaluate(criteria).matches
 
 
 def mention_targets(
     criteria: Criteria, superevent: Superevent, probabilities: MapProbabilities = NO_PROBABILITIES
 ) -> tuple[str, ...]:
-    """Whom a subscription mentions because of the superevent as it stands, or may once the map is asked."""
-    asked = criteria.notify
-    return (
-        asked.targets
-        if asked is not None
-        and CriteriaEvaluator(superevent, probabilities).evaluate_mentions(criteria)[1] == 1
-        else ()
-    )
+    """Return the targets that the criteria mention, or may mention once the sky map is queried."""
+    rule = criteria.notify
+    if rule is None:
+        return ()
+    found = CriteriaEvaluator(superevent, probabilities).evaluate_mentions(criteria)
+    return rule.targets if found.may_match else ()

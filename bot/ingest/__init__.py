@@ -1,1 +1,1 @@
-"""The one way in: from a source's payload to a stored plan."""
+"""The way in: from a source's payload to a stored notice with its plan."""

@@ -1,4 +1,4 @@
-"""Takes what a source brings through the one way in, and tells other processes how the source is doing."""
+"""Consumer of one source: feeds its payloads to the pipeline, and records the source's status."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bot.store.operations.ops_channel import OpsChannelRepository
 from bot.store.operations.source_heartbeats import SourceHeartbeats
 
 STATUS_INTERVAL_S = 5.0
+"""Seconds between two heartbeats of a source."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,10 @@ class SourceConsumer:
         name: str,
         on_handled: Callable[[IngestResult], None],
     ) -> None:
-        """`name` is one that no other process has; `handled` is told what became of each payload."""
+        """Create a consumer.
+
+        `name` is unique among all processes; `on_handled` is called with the outcome of each payload.
+        """
         self._source = source
         self._pipeline = pipeline
         self._source_heartbeats = source_heartbeats
@@ -44,46 +48,52 @@ class SourceConsumer:
         self._on_handled = on_handled
 
     async def consume(self) -> None:
-        """Take payload after payload, for ever."""
-        # Thousands of filters take a second to parse, once; if the store can't yet, the first notice waits.
+        """Handle payload after payload until cancelled."""
+        # Parsing thousands of filters takes a second, once: do it before the first notice comes.
         with suppress(StoreUnavailable):
             await self._subscriptions.count()
-            await self._ops_channel.get()
-        log.info("source_starts", source=self._source.status().name, group=self._name)
+            await self._ops_channel.refresh()
+        log.info("source_started", source=self._source.status().name, group=self._name)
         async for payload in self._source.payloads():
             await self._ingest_until_stored(payload)
 
     async def report_status(self) -> None:
-        """Write down how the source is doing, again and again."""
+        """Record the source's status every `STATUS_INTERVAL_S`, until cancelled."""
         while True:
             try:
                 await self._source_heartbeats.record(self._name, [self._source.status()])
-                # Only who knows Slack knows where they are, and may have come later.
-                await self._ops_channel.get()
+                # The process that is connected to Slack finds the operators' channel, at any time; this
+                # process needs it when it plans a notice, and cannot wait for the store then.
+                await self._ops_channel.refresh()
             except StoreUnavailable as error:
-                log.warning("consumer_waits_for_store", reason=str(error))
+                log.warning("store_unavailable", subsystem="heartbeat", reason=str(error))
             await asyncio.sleep(STATUS_INTERVAL_S)
 
     async def stop(self) -> None:
-        """Let go of the source; what isn't acknowledged comes again."""
+        """Close the source. Payloads that are not acknowledged will come again."""
         await self._source.stop()
 
     async def _ingest_until_stored(self, payload: Payload) -> None:
-        """Handle a payload, however long the store takes; only then is it acknowledged (law 3)."""
+        """Handle a payload, however long the store is unavailable; acknowledge it only after that."""
         wait = 0.2
         while True:
             try:
                 self._on_handled(await self._pipeline.handle(payload.body, payload.origin))
                 break
             except StoreUnavailable as error:
-                log.error("notice_waits_for_store", reason=str(error), origin=payload.origin.location)
+                log.error(
+                    "store_unavailable",
+                    subsystem="ingest",
+                    reason=str(error),
+                    origin=payload.origin.location,
+                )
             except Exception as error:
-                # The system's: no descriptor or memory, say. What isn't taken in isn't passed over either:
-                # this part, started again, would go on with the next payload.
+                # A fault of the operating system, such as no memory, is waited for. After any other the
+                # consumer must not go on with the next payload: this one would be passed over.
                 if not is_transient(error):
                     raise
                 reason = str(error) or type(error).__name__
-                log.error("notice_waits_for_system", reason=reason, origin=payload.origin.location)
+                log.error("notice_postponed", reason=reason, origin=payload.origin.location)
             await asyncio.sleep(wait)
             wait = min(wait * 2, 10.0)
         await self._source.acknowledge(payload)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 import structlog
 
+from bot.routing.intents import CallKind
 from bot.runtime import machine_clock
 from bot.runtime.http_proxy import proxy_for
 from bot.runtime.running_timeout import running_timeout
@@ -20,7 +21,7 @@ from bot.slack.lease_check import LeaseLost, install_lease_check, send_only_whil
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentRepository
-from bot.store.operations.webhook_calls import CLAIM_DURATION, CallKind, WebhookCall, WebhookOutbox
+from bot.store.operations.webhook_calls import CLAIM_DURATION, WebhookCall, WebhookOutbox
 from formatters.webhook import payload
 from formatters.webhook.payload import WebhookEvent, WebhookFormat
 

@@ -1,48 +1,27 @@
-"""What routing decides: the intents, and what it needs to know of a thread."""
+"""The decisions that routing returns: one class for each kind of intent.
+
+An intent names what is to be done and for whom, never the words: messages are rendered when they are sent.
+Intents are written to the outbox, or to the webhook's own, in the transaction that stores their cause.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-class RootState(StrEnum):
-    """How far a thread's root message got."""
-
-    WAITING = "waiting"
-    """Planned, and never handed to Slack."""
-    ATTEMPTED = "attempted"
-    """Handed to Slack at least once; whether it arrived isn't known yet."""
-    POSTED = "posted"
-    DEAD = "dead"
-    """Given up; the channel never saw it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thread:
-    """One superevent in one channel."""
-
-    id: int
-    team_id: str
-    channel_id: str
-    subscription_id: int
-    """The subscription that opened it."""
-    root: RootState
-    mentioned: frozenset[str] = frozenset()
-    """Who was mentioned, or will be by what waits; as Slack writes them."""
-    notified: frozenset[str] = frozenset()
-    """Those of them whose mention may stand in the channel already."""
+ChannelRef = tuple[str, str]
+"""A channel: Slack's ids of its workspace (team) and of the channel."""
 
 
 class MentionReason(StrEnum):
-    """What a mention is for."""
+    """Why somebody is mentioned. The values are stored."""
 
     NEW_EVENT = "root"
-    """The event itself, in the post of its root."""
+    """The event itself; the mention is part of the root message."""
     UPGRADE = "news"
-    """What a later notice brings, in a message of its own."""
+    """A later notice raised the event's importance; the mention is a message of its own."""
     RETRACTION = "standdown"
-    """A retraction, to those who were mentioned before."""
+    """The event was retracted; only people who were mentioned before are mentioned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +32,33 @@ class OpenRoot:
     channel_id: str
     subscription_id: int
     mention: tuple[str, ...] = ()
-    """Whom it mentions."""
+    """People, groups and broadcasts that the root message mentions, as Slack writes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Say in the thread what this notice says."""
+    """Post this notice as a reply in a thread."""
 
     thread_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class EditRoot:
-    """Bring the root to the newest state."""
+    """Bring a thread's root message up to the newest state."""
 
     thread_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class CancelRoot:
-    """Don't post a root that hasn't been attempted: its event is gone."""
+    """Drop a root message that was never handed to Slack, because its event was retracted."""
 
     thread_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Mention these people, groups or the channel because of this notice."""
+    """Mention these people, groups or the whole channel because of this notice."""
 
     thread_id: int
     targets: tuple[str, ...]
@@ -88,11 +67,101 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class DeferToSkyMap:
-    """Plan again once the map has answered: for some channels it alone decides."""
+    """Plan again once the sky map was queried, because some filters depend on it alone."""
 
 
-Intent = OpenRoot | Reply | EditRoot | CancelRoot | Mention | DeferToSkyMap
+@dataclass(frozen=True, slots=True)
+class LinkCircular:
+    """Link a GCN Circular in the superevent's thread in one channel."""
+
+    team_id: str
+    channel_id: str
+    circular_id: int
+    """The store's id of the circular for this superevent."""
+    number: int
+    """GCN's number."""
+    is_earlier: bool = False
+    """True if the circular came before the thread was opened: then its link is the least urgent post."""
 
 
-ChannelRef = tuple[str, str]
-"""Team and channel."""
+@dataclass(frozen=True, slots=True)
+class ReportUnreadableNotice:
+    """Tell a channel that a notice could not be read."""
+
+    team_id: str
+    channel_id: str
+    thread_id: int | None
+    """The event's thread, or None to post in the channel itself."""
+
+
+class OperatorAlert(StrEnum):
+    """Kinds of messages to the operators' channel."""
+
+    FIRST_REAL_EVENT = "first real event"
+    UNREADABLE_PAYLOAD = "unreadable payload"
+    INCIDENT_OPENED = "incident opened"
+    INCIDENT_RESOLVED = "incident resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOperators:
+    """Post a message in the operators' channel."""
+
+    team_id: str
+    channel_id: str
+    alert: OperatorAlert
+    incident_id: int | None = None
+    """The incident of an incident's alert; None for one about the notice or payload that is being stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class WelcomeInstaller:
+    """Send a direct message to the person who installed the app in a workspace."""
+
+    team_id: str
+    user_id: str
+
+
+class CallKind(StrEnum):
+    """Reasons to call the operators' webhook. The values are stored."""
+
+    INCIDENT_OPENED = "trouble"
+    INCIDENT_RESOLVED = "over"
+    EVENT_MATCHED = "alert"
+    EVENT_RETRACTED = "stand_down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallWebhook:
+    """Call the operators' webhook about an incident or a superevent; exactly one of the two is given."""
+
+    kind: CallKind
+    incident_id: int | None = None
+    superevent_id: str | None = None
+    already_made: bool = False
+    """True if the call was made while the store was unavailable: it is recorded and not repeated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelWebhookCall:
+    """Drop a webhook call that was planned and never attempted, because its reason is over."""
+
+    kind: CallKind
+    incident_id: int | None = None
+    superevent_id: str | None = None
+
+
+Intent = (
+    OpenRoot
+    | Reply
+    | EditRoot
+    | CancelRoot
+    | Mention
+    | DeferToSkyMap
+    | LinkCircular
+    | ReportUnreadableNotice
+    | AlertOperators
+    | WelcomeInstaller
+    | CallWebhook
+    | CancelWebhookCall
+)

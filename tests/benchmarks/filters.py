@@ -18,6 +18,7 @@ from sqlalchemy import insert, update
 from bot.app.factory import Factory, utc_now
 from bot.filters import extract_attributes, parse_stored_criteria
 from bot.routing.planner import plan
+from bot.routing.state import RoutingState
 from bot.store import schema
 from bot.store.database import Database
 from formatters.models.notice import Notice
@@ -62,7 +63,8 @@ def routing() -> None:
     print(f"parsing {COUNT:,} filters, once: {time.perf_counter() - began:.2f} s")
     notice = decoded_notice()
     superevent = Superevent.from_notices([notice])
-    took = timed(lambda: plan(superevent, notice, [], asked, live=True, now=NOW, max_age=MAX_AGE))
+    state = RoutingState(superevent=superevent, notice=notice, subscriptions=asked)
+    took = timed(lambda: plan(state, live=True, now=NOW, max_age=MAX_AGE))
     print(f"routing {COUNT:,} filters: {took * 1000:.0f} ms")
 
 

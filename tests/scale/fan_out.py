@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select
 from bot.alerts.decode import decode
 from bot.app.factory import Factory, open_factory, utc_now
 from bot.delivery.worker import CONCURRENCY
-from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.ingest.pipeline import IngestResult
 from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
 from bot.sources import Origin
@@ -28,6 +28,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from tests.scale.processes import Process, module_process
+from tests.support.factories import create_pipeline
 
 WORKERS = 2
 TIMEOUT_S = 600.0
@@ -182,7 +183,7 @@ async def fan_out(
     """Let one notice reach every channel; then let a bare loop post the same. Raises AssertionError."""
     body = alert_notice(number)
     everywhere = channel_refs(teams)
-    pipeline = Pipeline(factory.notices, utc_now, max_age=timedelta(days=1))
+    pipeline = create_pipeline(factory, utc_now, max_age=timedelta(days=1))
     slack.take_counts()
     cpu = sum(process.request() for process in staff)
     began = time.time()

@@ -10,6 +10,7 @@ from bot.app.factory import utc_now
 from bot.filters import parse_stored_criteria
 from bot.routing.intents import OpenRoot
 from bot.routing.planner import plan
+from bot.routing.state import RoutingState
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from tests.scale.fan_out import alert_notice, filter_text
@@ -37,7 +38,12 @@ def measure_routing(count: int) -> float:
     best = float("inf")
     for _ in range(TIMES):
         began = time.perf_counter()
-        intents = plan(superevent, notice, [], asked, live=True, now=now, max_age=timedelta(days=1))
+        intents = plan(
+            RoutingState(superevent=superevent, notice=notice, subscriptions=asked),
+            live=True,
+            now=now,
+            max_age=timedelta(days=1),
+        )
         best = min(best, time.perf_counter() - began)
         assert sum(isinstance(intent, OpenRoot) for intent in intents) == count
     return best

@@ -10,6 +10,7 @@ from bot.commands.router import CommandContext
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestResult
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.sources import Origin
 from bot.store.channels.change_log import ChangeAuthor
@@ -34,7 +35,7 @@ async def run_all_queries(database: Database, teams: Mapping[str, Team]) -> None
 
 
 async def _deliver(factory: Factory) -> None:
-    pipeline = factory.create_pipeline(Settings.model_validate({"mock_pictures": True}), utc_now)
+    pipeline = factory.create_pipeline(Settings.model_validate({"mock_pictures": True}), utc_now, Wakeups())
     origin = Origin("hopskotch", "plans", live=True)
     await factory.outbox.requeue_stalled()
     await factory.outbox.requeue_stalled_of_dead_workers()

@@ -20,6 +20,7 @@ from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.dispatcher import RecordedCall
+from bot.runtime.wakeups import Wakeups
 from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.sources import Origin
@@ -28,6 +29,7 @@ from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.terminal import message_text
 from tests.support.bot_process import Json, wait_until
+from tests.support.factories import create_pipeline
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORD_VARIABLE = "RECORD_GOLDEN"
@@ -157,13 +159,12 @@ async def open_app_harness(
         drawing = ImageWorker(
             factory.notices, factory.images, clients, draw, clock, wake_deliveries=worker.wake
         )
-
-        def wake() -> None:
-            worker.wake()
-            drawing.wake()
-
-        pipeline = Pipeline(
-            factory.notices, clock, max_age=timedelta(days=36_500), on_planned=wake, should_draw=should_draw
+        pipeline = create_pipeline(
+            factory,
+            clock,
+            max_age=timedelta(days=36_500),
+            wakeups=Wakeups(deliveries=worker._wake_event, images=drawing._wake_event),  # noqa: SLF001
+            should_draw=should_draw,
         )
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(drawing.run())]
         try:

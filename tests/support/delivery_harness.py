@@ -20,12 +20,13 @@ from bot.delivery.worker import DeliveryWorker
 from bot.ingest.pipeline import Pipeline
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.dispatcher import RecordedCall
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.sources import Payload, SourceStatus
 from bot.store.outbox.models import Delivery, DeliveryKind, DeliveryState
 from formatters.models.notice import Notice
-from tests.support.factories import Clock, record_notices, subscribe
+from tests.support.factories import Clock, create_pipeline, record_notices, subscribe
 
 TIMEOUT_S = 60.0
 
@@ -91,8 +92,11 @@ class DeliveryHarness:
         self.worker.wake()
 
     def pipeline(self) -> Pipeline:
-        return Pipeline(
-            self.factory.notices, self.clock, max_age=timedelta(hours=24), on_planned=self.worker.wake
+        return create_pipeline(
+            self.factory,
+            self.clock,
+            max_age=timedelta(hours=24),
+            wakeups=Wakeups(deliveries=self.worker._wake_event),  # noqa: SLF001
         )
 
     def renderer(self) -> Renderer:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from bot.alerts.decode import notice_from_record
+from bot.alerts.decode import decode, notice_from_record
 from bot.app.factory import Factory
 from bot.filters import parse_criteria
+from bot.ingest.pipeline import IngestRules, Pipeline
 from bot.routing.planner import plan
+from bot.routing.state import OperatorRules
+from bot.runtime.wakeups import Wakeups
 from bot.samples import Record, event
 from bot.samples import notice as announced
 from bot.store.channels.change_log import ChangeAuthor
@@ -76,6 +79,28 @@ def subscription(words: str, channel: str = "C1", number: int = 1, team: str = T
 def planner(now: datetime = NOW, *, live: bool = True) -> Planner:
     """The real plan, at a moment."""
     return partial(plan, live=live, now=now, max_age=MAX_AGE)
+
+
+def create_pipeline(
+    factory: Factory,
+    clock: Callable[[], datetime],
+    *,
+    max_age: timedelta = MAX_AGE,
+    wakeups: Wakeups | None = None,
+    circulars: bool = False,
+    should_draw: Callable[[Notice], bool] = lambda _: False,
+    operator_rules: OperatorRules | None = None,
+    decode: Callable[[bytes], Notice] = decode,
+) -> Pipeline:
+    """An ingest pipeline on a factory's repositories; without `circulars`, they go to quarantine."""
+    stores = factory.ingest_stores
+    return Pipeline(
+        stores if circulars else replace(stores, circulars=None),
+        clock,
+        wakeups or Wakeups(),
+        IngestRules(max_age=max_age, should_draw=should_draw, operator_rules=lambda: operator_rules),
+        decode=decode,
+    )
 
 
 async def subscribe(factory: Factory, words: str, *channels: str, team: str = TEAM) -> None:

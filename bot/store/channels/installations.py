@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Table, delete, insert, select, update
 
+from bot.routing.planner import plan_installation
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.models import DeliveryKind, delivery_row
+from bot.store.outbox.announcement_writer import write_announcements
 
 _i = schema.installations
 _s = schema.oauth_states
@@ -60,13 +61,12 @@ class InstallationRepository:
         async with self._database.exclusive_transaction() as connection:
             mine = _i.c.team_id == installed.team_id
             result = await connection.execute(update(_i).where(mine).values(values))
-            if result.rowcount:
-                return False
-            await connection.execute(insert(_i).values(team_id=installed.team_id, **values))
-            # A message to a person goes to the person's id, in place of a channel's.
-            welcome = delivery_row(installed.team_id, installed.installed_by, DeliveryKind.WELCOME, 0, now)
-            await connection.execute(insert(schema.deliveries).values(welcome))
-        return True
+            is_new = not result.rowcount
+            if is_new:
+                await connection.execute(insert(_i).values(team_id=installed.team_id, **values))
+            intents = plan_installation(installed.team_id, installed.installed_by, is_new=is_new)
+            await write_announcements(connection, intents, now)
+        return is_new
 
     async def list_all(self) -> list[InstalledWorkspace]:
         """Every installation, by team id."""

@@ -8,12 +8,14 @@ from datetime import datetime
 from sqlalchemy import case, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import CriteriaEvaluator, is_undecided
+from bot.filters import CriteriaEvaluator
+from bot.routing.state import RoutingState
 from bot.store import schema
 from bot.store.channels.subscriptions import load_active_subscriptions
 from bot.store.database import Database
-from bot.store.events.circulars import link_earlier_circulars
 from bot.store.events.notices import Planner, load_notice_rows
+from bot.store.events.routing_state import load_earlier_circulars
+from bot.store.outbox.announcement_writer import write_circular_links
 from bot.store.outbox.plan_writer import load_threads, write_deferred_plan
 from formatters.models.filter import MapQuery, map_queries
 from formatters.models.notice import Category, Notice, NoticeKey
@@ -60,9 +62,9 @@ class DeferredRouting:
         judge = CriteriaEvaluator(superevent)
         asked: set[MapQuery] = set()
         for criteria in {id(s.criteria): s.criteria for s in subscriptions}.values():
-            if is_undecided(judge(criteria)):
+            if judge.evaluate(criteria).is_undecided:
                 asked |= map_queries(criteria.filter)
-            if criteria.notify is not None and is_undecided(judge.evaluate_mentions(criteria)):
+            if criteria.notify is not None and judge.evaluate_mentions(criteria).is_undecided:
                 asked |= map_queries(criteria.filter) | map_queries(criteria.notify.condition)
         return DeferredNotice(newest.key, frozenset(asked))
 
@@ -98,12 +100,18 @@ class DeferredRouting:
                 return 0
             # Who asked after the notice had come gets what comes next, as everybody.
             asked = [s for s in await load_active_subscriptions(connection) if s.created_at <= row.created_at]
-            threads = await load_threads(connection, superevent_id)
-            intents = plan(superevent, notice, threads, asked)
+            state = RoutingState(
+                superevent=superevent,
+                notice=notice,
+                threads=await load_threads(connection, superevent_id),
+                subscriptions=asked,
+                earlier_circulars=await load_earlier_circulars(connection, superevent_id, asked, now),
+            )
+            intents = plan(state)
             await write_deferred_plan(
                 connection, intents, superevent, row.notice_id, now, draw_image=row.picture
             )
-            await link_earlier_circulars(connection, superevent_id, intents, asked, now)
+            await write_circular_links(connection, intents, superevent_id, now)
             return len(intents)
 
 

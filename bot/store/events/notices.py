@@ -1,39 +1,47 @@
-"""What was received: notices, superevents, payloads, quarantine; and the one transaction of an alert."""
+"""Repository of notices and superevents, and the one transaction of an alert.
+
+The way of one notice through `NoticeRepository.record`, all of it in one transaction:
+
+1. The superevent's row is locked, or inserted if it is new. Two notices of one superevent that arrive at the
+   same time, at two consumers perhaps, are therefore planned one after the other.
+2. The stored notices of the superevent are read. If one of them is the same notice (`duplicates`), nothing is
+   changed. An exception is an archive's copy: the notice that a live source brings takes its place.
+3. The notice and its payload are inserted. The superevent gets a new revision, and the attributes that filters
+   and `/gwevent events` search by are computed again.
+4. Everything that routing depends on is read (`routing_state`): threads with the progress of their root
+   messages, active subscriptions, earlier circulars, webhook calls, the previous real event.
+5. The pure planner decides (`bot.routing.planner.plan`); nothing is decided here.
+6. The intents are written: to the outbox, to the webhook's outbox, and as a deferred notice if a filter needs
+   the sky map (`deferred` is the second transaction of such a notice).
+
+The source acknowledges the notice to its broker only after the commit. If the commit fails, the broker sends
+the notice again and everything is repeated from the start; a notice is never stored without its plan.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import extract_attributes
-from bot.routing.intents import Intent, Thread
+from bot.routing.intents import Intent
+from bot.routing.state import RoutingState
 from bot.sources import FILE, GRACEDB, LIVE_SOURCES
 from bot.store import schema
-from bot.store.channels.subscriptions import load_active_subscriptions
 from bot.store.database import Database
-from bot.store.events.circulars import link_earlier_circulars
 from bot.store.events.duplicates import backfill_digests, find_duplicate, supersedes_archive_copy
-from bot.store.operations.operator_alerts import (
-    OperatorAlertRules,
-    enqueue_operator_alerts,
-    previous_real_event_time,
-)
-from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
-from bot.store.outbox.plan_writer import event_rank, load_threads, write_plan
-from formatters.models.notice import Category, Notice, NoticeKey, category_from_id, folded_id
-from formatters.models.subscription import Subscription
+from bot.store.events.routing_state import load_routing_state, previous_real_event_time, write_notice_plan
+from bot.store.events.rows import inserted_id, sanitize
+from formatters.models.notice import Category, Notice, NoticeKey, folded_id
 from formatters.models.superevent import Superevent
 
-Planner = Callable[[Superevent, Notice, Sequence[Thread], Sequence[Subscription]], list[Intent]]
-UnreadableNoticePlanner = Callable[
-    [Category, Sequence[Thread], Sequence[Subscription]], Sequence[tuple[str, str, int | None]]
-]
+Planner = Callable[[RoutingState], list[Intent]]
+"""`bot.routing.planner.plan` or `plan_after_map_queries` with their settings applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +51,6 @@ class RecordResult:
     new: bool
     intents: int
     """How many intents its plan held."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuarantinedPayload:
-    """A payload that couldn't be handled."""
-
-    id: int
-    body: bytes
-    origin: str
-    reason: str
-    superevent_id: str | None
-    received_at: datetime
 
 
 class NoticeRepository:
@@ -72,15 +68,11 @@ class NoticeRepository:
         plan: Planner,
         *,
         draw_image: bool = False,
-        operator_alerts: OperatorAlertRules | None = None,
     ) -> RecordResult:
-        """Store a notice with its payload and what follows from it, in one transaction (law 3).
+        """Store a notice with its payload and its plan, in one transaction; see the module's docstring.
 
-        The superevent is locked, so that two notices of one event that come at once are planned one after
-        the other. A repeat (same key) changes nothing, and an archive's copy is one of whatever has its type
-        and time; but where an archive was asked before the source brought the notice, the source's takes its
-        place, and is planned as new. `picture` asks for one of
-        its map, where anything is posted; `alarms` says who else is told. Raises StoreUnavailable.
+        `origin` is source and location, `draw_image` is True if an image of its sky map is wanted where
+        anything is posted. Raises StoreUnavailable: then nothing was stored.
         """
         async with self._database.exclusive_transaction() as connection:
             revision = await _lock_superevent(connection, notice)
@@ -102,123 +94,12 @@ class NoticeRepository:
                 .where(schema.superevents.c.superevent_id == notice.superevent_id)
                 .values(revision=revision + 1, **_superevent_columns(superevent, revision + 1))
             )
-            threads = await load_threads(connection, notice.superevent_id)
-            subscriptions = await load_active_subscriptions(connection)
-            intents = plan(superevent, notice, threads, subscriptions)
+            intents = plan(await load_routing_state(connection, superevent, notice, received_at))
             # A notice that came late isn't shown, so its map needn't be drawn.
             shown = not superevent.is_retracted and superevent.latest_with_event is notice
             draw = draw_image and shown and notice.best_localization is not None
-            await write_plan(connection, intents, superevent, notice_id, received_at, draw_image=draw)
-            await link_earlier_circulars(
-                connection, superevent.superevent_id, intents, subscriptions, received_at
-            )
-            if operator_alerts is not None:
-                await enqueue_operator_alerts(
-                    connection, operator_alerts, superevent, notice, notice_id, received_at
-                )
+            await write_notice_plan(connection, intents, superevent, notice_id, received_at, draw_image=draw)
             return RecordResult(new=True, intents=len(intents))
-
-    async def quarantine(
-        self,
-        body: bytes,
-        origin: str,
-        reason: str,
-        superevent_id: str | None,
-        received_at: datetime,
-        plan_unreadable: UnreadableNoticePlanner | None,
-        ops_channel: tuple[str, str] | None,
-    ) -> bool:
-        """Keep a payload that couldn't be handled; False if the very same bytes are kept already.
-
-        Then only the reason is brought up to date. `apologise` chooses the channels that are told (None:
-        nobody); `ops` is the (team, channel) of who runs the bot.
-        """
-        digest = hashlib.sha256(body).hexdigest()
-        reason = _sanitize(reason)
-        async with self._database.exclusive_transaction() as connection:
-            table = schema.quarantine
-            again = update(table).where(table.c.digest == digest).values(reason=reason)
-            if (await connection.execute(again)).rowcount:
-                return False
-            result = await connection.execute(
-                insert(schema.quarantine).values(
-                    digest=digest,
-                    body=body,
-                    origin=_sanitize(origin, 255),
-                    reason=reason,
-                    superevent_id=None if superevent_id is None else _sanitize(superevent_id, 64),
-                    received_at=received_at,
-                )
-            )
-            quarantine_id = _inserted_id(result.inserted_primary_key)
-            rows = []
-            if plan_unreadable is not None and superevent_id is not None:
-                threads = await load_threads(connection, superevent_id)
-                channels = plan_unreadable(
-                    category_from_id(superevent_id), threads, await load_active_subscriptions(connection)
-                )
-                event = await event_rank(connection, superevent_id)
-                rows += [
-                    delivery_row(
-                        team,
-                        channel,
-                        DeliveryKind.UNREADABLE_NOTICE,
-                        quarantine_id,
-                        received_at,
-                        thread_id=thread,
-                        event=event,
-                    )
-                    for team, channel, thread in channels
-                ]
-            if ops_channel is not None:
-                rows.append(
-                    delivery_row(*ops_channel, DeliveryKind.QUARANTINE_REPORT, quarantine_id, received_at)
-                )
-            if rows:
-                await connection.execute(insert(schema.deliveries), rows)
-            return True
-
-    async def get_quarantined(self, quarantine_id: int) -> QuarantinedPayload | None:
-        """One quarantined payload, or None if it was taken out since."""
-        found = await self._quarantined(
-            select(schema.quarantine).where(schema.quarantine.c.id == quarantine_id)
-        )
-        return found[0] if found else None
-
-    async def next_quarantined(self, after: int = 0) -> QuarantinedPayload | None:
-        """The quarantined payload after this id, for going through all of them one by one."""
-        table = schema.quarantine
-        found = await self._quarantined(select(table).where(table.c.id > after).order_by(table.c.id).limit(1))
-        return found[0] if found else None
-
-    async def _quarantined(self, query: Select[tuple[object, ...]]) -> list[QuarantinedPayload]:
-        async with self._database.read_transaction() as connection:
-            rows = (await connection.execute(query)).all()
-        return [
-            QuarantinedPayload(
-                id=row.id,
-                body=row.body,
-                origin=row.origin,
-                reason=row.reason,
-                superevent_id=row.superevent_id,
-                received_at=row.received_at,
-            )
-            for row in rows
-        ]
-
-    async def release_from_quarantine(self, quarantine_id: int) -> None:
-        """Take a payload out of the quarantine, once it was handled. What was posted about it stays."""
-        async with self._database.exclusive_transaction() as connection:
-            await connection.execute(
-                delete(schema.deliveries).where(
-                    schema.deliveries.c.kind.in_(
-                        [DeliveryKind.UNREADABLE_NOTICE, DeliveryKind.QUARANTINE_REPORT]
-                    ),
-                    schema.deliveries.c.subject_id == quarantine_id,
-                    schema.deliveries.c.state == DeliveryState.PENDING,
-                )
-            )
-            await connection.execute(delete(schema.quarantine).where(schema.quarantine.c.id == quarantine_id))
 
     async def superevent(self, superevent_id: str) -> Superevent | None:
         """All that is known of one superevent, or None."""
@@ -375,11 +256,6 @@ async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
     return 0
 
 
-def _sanitize(words: str, limit: int | None = None) -> str:
-    """The words, where PostgreSQL takes them: it has no character zero, and counts."""
-    return words.replace("\0", "\N{REPLACEMENT CHARACTER}")[:limit]
-
-
 def _superevent_columns(superevent: Superevent, revision: int) -> dict[str, object]:
     event, traits = superevent.event, extract_attributes(superevent)
     return {
@@ -409,12 +285,12 @@ async def _insert_notice(
             alert_type=notice.alert_type,
             time_created=notice.time_created,
             received_at=received_at,
-            origin=_sanitize(origin, 255),
+            origin=sanitize(origin, 255),
             facts=notice.to_json(),
             content=notice.content or "",
         )
     )
-    notice_id = _inserted_id(result.inserted_primary_key)
+    notice_id = inserted_id(result.inserted_primary_key)
     await connection.execute(insert(schema.payloads).values(notice_id=notice_id, body=body))
     return notice_id
 
@@ -434,7 +310,7 @@ async def _replace_notice(
         .where(table.c.id == notice_id)
         .values(
             received_at=received_at,
-            origin=_sanitize(origin, 255),
+            origin=sanitize(origin, 255),
             facts=notice.to_json(),
             content=notice.content or "",
         )
@@ -442,10 +318,3 @@ async def _replace_notice(
     await connection.execute(delete(payloads).where(payloads.c.notice_id == notice_id))
     await connection.execute(insert(payloads).values(notice_id=notice_id, body=body))
     return notice_id
-
-
-def _inserted_id(key: object) -> int:
-    assert isinstance(key, Row | tuple)
-    value = key[0]
-    assert isinstance(value, int)
-    return value

@@ -1,26 +1,27 @@
-"""The bot's own troubles: which last, and who was told. A restart forgets none and repeats none."""
+"""Repository of incidents: the bot's own faults that operators are told of.
+
+They are stored, so a restart neither forgets an incident nor announces it again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef
+from bot.routing.limits import INCIDENT_ANNOUNCED_WITHIN
+from bot.routing.operators import IncidentState, OpenIncident, plan_incident_alerts, resolved_incidents
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.operations.webhook_calls import CallKind, cancel_call, enqueue_call, was_called
-from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
+from bot.store.operations.webhook_calls import load_incident_calls, write_webhook_calls
+from bot.store.outbox.announcement_writer import write_announcements
+from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.models.incident import Incident, IncidentKind
-
-RESOLVE_AFTER = timedelta(seconds=40)
-"""How long nobody must have seen a trouble for it to be over: one that comes and goes is one trouble."""
-ANNOUNCE_WITHIN = timedelta(hours=24)
-"""A trouble that is over for longer is told to nobody any more."""
 
 _d = schema.deliveries
 _t = schema.incidents
@@ -28,26 +29,26 @@ _t = schema.incidents
 
 @dataclass(frozen=True, slots=True)
 class IncidentChanges:
-    """What a look changed."""
+    """The incidents that a health check opened and resolved."""
 
     opened: tuple[Incident, ...] = ()
     resolved: tuple[Incident, ...] = ()
 
 
 class IncidentRepository:
-    """Troubles in and out, each told once, and once more when it is over."""
+    """Stores incidents with the announcements of their begin and end. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def open_incidents(self) -> list[Incident]:
-        """Those that last, the oldest first."""
+        """Return the incidents that are open, the oldest first."""
         query = select(_t).where(_t.c.open_as.is_not(None)).order_by(_t.c.since, _t.c.id)
         async with self._database.read_transaction() as connection:
             return [_incident_from_row(row) for row in (await connection.execute(query)).all()]
 
     async def get(self, incident_id: int) -> Incident | None:
-        """One of them, over or not."""
+        """Return an incident, open or resolved; None if it does not exist."""
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_t).where(_t.c.id == incident_id))).first()
         return None if row is None else _incident_from_row(row)
@@ -61,122 +62,117 @@ class IncidentRepository:
         has_webhook: bool = False,
         already_called: Collection[IncidentKind] = (),
     ) -> IncidentChanges:
-        """Write down what was seen at this look, and in the same transaction whom that is to be told.
+        """Store what a health check saw, and plan in the same transaction who is told.
 
-        What was seen before and isn't any more is over after a while, whichever process saw it. `ops` is
-        the operators' (team, channel), if it is known yet; `webhook` says whether one is called, `called`
-        for which troubles it was called already. Raises StoreUnavailable.
+        An incident that was seen before and is not any more is resolved after a while, whichever process saw
+        it. `ops_channel` is the operators' channel, None while it is unknown; `has_webhook` is True if there
+        is a webhook, `already_called` are the kinds for which it was called while the store was unavailable.
         """
         if not seen and not await self._has_work(now, ops_channel is not None):
             return IncidentChanges()
         async with self._database.exclusive_transaction() as connection:
-            began = await _open_incidents(connection, seen, now)
-            ended = await _resolve_incidents(connection, {trouble.kind for trouble in seen}, now)
-            if has_webhook:
-                for trouble_id, trouble in began:
-                    done = trouble.kind in already_called
-                    await enqueue_call(
-                        connection, CallKind.INCIDENT_OPENED, now, incident_id=trouble_id, already_sent=done
-                    )
-                for trouble_id, _ in ended:
-                    # What nobody heard of needn't be taken back.
-                    heard = not await cancel_call(
-                        connection, CallKind.INCIDENT_OPENED, incident_id=trouble_id
-                    )
-                    if heard and await was_called(
-                        connection, CallKind.INCIDENT_OPENED, incident_id=trouble_id
-                    ):
-                        await enqueue_call(
-                            connection, CallKind.INCIDENT_RESOLVED, now, incident_id=trouble_id
-                        )
-            if ops_channel is not None:
-                await _enqueue_announcements(
-                    connection, ops_channel, [trouble_id for trouble_id, _ in ended], now
-                )
-        return IncidentChanges(tuple(trouble for _, trouble in began), tuple(trouble for _, trouble in ended))
+            known = await _load_open(connection)
+            opened = await _record_seen(connection, known, seen, now)
+            resolved = await _resolve(connection, resolved_incidents(known, [i.kind for i in seen], now))
+            state = await _load_state(connection, opened, [id_ for id_, _ in resolved], now, has_webhook)
+            intents = plan_incident_alerts(
+                state, ops_channel=ops_channel, has_webhook=has_webhook, already_called=already_called
+            )
+            await write_webhook_calls(connection, intents, now)
+            await write_announcements(connection, intents, now)
+            if ops_channel is not None and state.unannounced:
+                await connection.execute(update(_t).where(_t.c.id.in_(state.unannounced)).values(told=True))
+        return IncidentChanges(
+            tuple(incident for _, incident in opened), tuple(incident for _, incident in resolved)
+        )
 
     async def _has_work(self, now: datetime, known: bool) -> bool:
-        untold = ~_t.c.told & (_t.c.seen_at > now - ANNOUNCE_WITHIN) if known else _t.c.id.is_(None)
+        """Return True if an incident is open or, where the channel is known, not announced yet."""
+        untold = ~_t.c.told & (_t.c.seen_at > now - INCIDENT_ANNOUNCED_WITHIN) if known else _t.c.id.is_(None)
         query = select(_t.c.id).where(_t.c.open_as.is_not(None) | untold).limit(1)
         async with self._database.read_transaction() as connection:
             return (await connection.execute(query)).first() is not None
 
 
-async def _open_incidents(
-    connection: AsyncConnection, seen: Sequence[Incident], now: datetime
+async def _load_open(connection: AsyncConnection) -> list[OpenIncident]:
+    """Return the open incidents, locked until the transaction ends."""
+    query = select(_t.c.id, _t.c.open_as, _t.c.seen_at).where(_t.c.open_as.is_not(None)).order_by(_t.c.id)
+    rows = (await connection.execute(query.with_for_update())).all()
+    return [OpenIncident(row.id, row.open_as, row.seen_at) for row in rows]
+
+
+async def _record_seen(
+    connection: AsyncConnection, known: Sequence[OpenIncident], seen: Sequence[Incident], now: datetime
 ) -> list[tuple[int, Incident]]:
-    query = select(_t.c.id, _t.c.open_as).where(_t.c.open_as.is_not(None)).with_for_update()
-    known = {row.open_as: row.id for row in (await connection.execute(query)).all()}
-    began = []
-    for trouble in seen:
-        if trouble.kind.value in known:
+    """Store what a health check saw; return the incidents that are new, by id."""
+    ids = {incident.kind: incident.id for incident in known}
+    opened = []
+    for incident in seen:
+        kind = incident.kind.value
+        if kind in ids:
             await connection.execute(
-                update(_t)
-                .where(_t.c.id == known[trouble.kind.value])
-                .values(seen_at=now, detail=trouble.detail)
+                update(_t).where(_t.c.id == ids[kind]).values(seen_at=now, detail=incident.detail)
             )
             continue
         new: dict[str, object] = {
-            "what": trouble.kind.value,
-            "open_as": trouble.kind.value,
-            "detail": trouble.detail,
-            "since": trouble.since,
+            "what": kind,
+            "open_as": kind,
+            "detail": incident.detail,
+            "since": incident.since,
             "seen_at": now,
             "told": False,
         }
-        made = await _insert_incident(connection, new)
-        if made is not None:
-            began.append((made, trouble))
-    return began
+        incident_id = await _insert_incident(connection, new)
+        if incident_id is not None:
+            opened.append((incident_id, incident))
+    return opened
 
 
 async def _insert_incident(connection: AsyncConnection, new: dict[str, object]) -> int | None:
-    """The new row's id; None where another process has just seen the same."""
+    """Insert an incident and return its id; None if another process has just opened the same."""
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as upsert
 
         query = upsert(_t).values(new).on_conflict_do_nothing().returning(_t.c.id)
-        made: int | None = (await connection.execute(query)).scalar_one_or_none()
-        return made
+        inserted: int | None = (await connection.execute(query)).scalar_one_or_none()
+        return inserted
     only: int = (await connection.execute(insert(_t).values(new).returning(_t.c.id))).scalar_one()
     return only
 
 
-async def _resolve_incidents(
-    connection: AsyncConnection, seen: Collection[IncidentKind], now: datetime
-) -> list[tuple[int, Incident]]:
-    gone = _t.c.open_as.is_not(None) & (_t.c.seen_at < now - RESOLVE_AFTER)
-    rows = (await connection.execute(select(_t).where(gone))).all()
-    ended = [row for row in rows if IncidentKind(row.what) not in seen]
-    for row in ended:
-        await connection.execute(
-            update(_t).where(_t.c.id == row.id).values(open_as=None, ended_at=row.seen_at)
-        )
-    return [(row.id, _incident_from_row(row, row.seen_at)) for row in ended]
+async def _resolve(connection: AsyncConnection, over: Sequence[OpenIncident]) -> list[tuple[int, Incident]]:
+    """Close incidents at the time when they were seen last; return them by id."""
+    if not over:
+        return []
+    ids = [incident.id for incident in over]
+    rows = (await connection.execute(select(_t).where(_t.c.id.in_(ids)).order_by(_t.c.id))).all()
+    await connection.execute(update(_t).where(_t.c.id.in_(ids)).values(open_as=None, ended_at=_t.c.seen_at))
+    return [(row.id, _incident_from_row(row, row.seen_at)) for row in rows]
 
 
-async def _enqueue_announcements(
-    connection: AsyncConnection, ops: ChannelRef, ended: Sequence[int], now: datetime
-) -> None:
-    untold = select(_t.c.id).where(~_t.c.told, _t.c.seen_at > now - ANNOUNCE_WITHIN).order_by(_t.c.id)
-    news = list((await connection.execute(untold)).scalars())
-    rows = [delivery_row(*ops, DeliveryKind.INCIDENT_OPENED, trouble_id, now) for trouble_id in news]
-    # Where the first message is still to be sent, it says both.
-    said = (
+async def _load_state(
+    connection: AsyncConnection,
+    opened: Sequence[tuple[int, Incident]],
+    resolved: Sequence[int],
+    now: datetime,
+    has_webhook: bool,
+) -> IncidentState:
+    """Return what the announcements of these incidents depend on."""
+    recent = (
+        select(_t.c.id).where(~_t.c.told, _t.c.seen_at > now - INCIDENT_ANNOUNCED_WITHIN).order_by(_t.c.id)
+    )
+    posted = (
         select(_d.c.subject_id)
-        .where(_d.c.kind == DeliveryKind.INCIDENT_OPENED.value, _d.c.subject_id.in_(ended))
+        .where(_d.c.kind == DeliveryKind.INCIDENT_OPENED.value, _d.c.subject_id.in_(resolved))
         .where((_d.c.state != DeliveryState.PENDING.value) | _d.c.doubtful)
     )
-    heard = set((await connection.execute(said)).scalars()) if ended else set()
-    rows += [
-        delivery_row(*ops, DeliveryKind.INCIDENT_RESOLVED, trouble_id, now)
-        for trouble_id in ended
-        if trouble_id in heard
-    ]
-    if rows:
-        await connection.execute(insert(_d), rows)
-    if news:
-        await connection.execute(update(_t).where(_t.c.id.in_(news)).values(told=True))
+    return IncidentState(
+        opened=opened,
+        resolved=resolved,
+        unannounced=list((await connection.execute(recent)).scalars()),
+        announced=set((await connection.execute(posted)).scalars()) if resolved else set(),
+        webhook_calls=await load_incident_calls(connection, resolved) if has_webhook else {},
+    )
 
 
 def _incident_from_row(row: Any, ended: datetime | None = None) -> Incident:

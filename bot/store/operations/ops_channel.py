@@ -1,9 +1,10 @@
-"""Where those who run the bot are told of its troubles."""
+"""Repository of the operators' channel, where incidents and quarantined payloads are reported."""
 
 from __future__ import annotations
 
 from sqlalchemy import delete, insert, select
 
+from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.database import Database
 
@@ -11,27 +12,39 @@ _o = schema.ops_channel
 
 
 class OpsChannelRepository:
-    """Written by whoever knows Slack, read by whoever meets trouble."""
+    """Stores the operators' channel, and keeps a copy of it in this process.
+
+    The process that is connected to Slack writes the channel; every process that plans alerts reads the copy
+    (`cached`) and calls `refresh` from time to time. All methods raise StoreUnavailable.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.cached: tuple[str, str] | None = None
-        """Team and channel, as they were seen last."""
+        self._cached: ChannelRef | None = None
+
+    @property
+    def cached(self) -> ChannelRef | None:
+        """The channel as it was stored at the last call of `set` or `refresh`; None if there is none."""
+        return self._cached
 
     async def set(self, team_id: str, channel_id: str | None) -> None:
-        """Tell them there from now on; nowhere, if `channel_id` is None."""
-        place = None if channel_id is None else (team_id, channel_id)
-        if await self.get() == place:
+        """Store the operators' channel; None removes it."""
+        channel = None if channel_id is None else (team_id, channel_id)
+        if await self.refresh() == channel:
             return
         async with self._database.exclusive_transaction() as connection:
             await connection.execute(delete(_o))
             if channel_id is not None:
                 await connection.execute(insert(_o).values(team_id=team_id, channel_id=channel_id))
-        self.cached = place
+        self._cached = channel
 
-    async def get(self) -> tuple[str, str] | None:
-        """Team and channel; None if they are told nowhere."""
+    async def get(self) -> ChannelRef | None:
+        """Return the stored channel; None if there is none."""
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_o).limit(1))).first()
-        self.cached = None if row is None else (row.team_id, row.channel_id)
-        return self.cached
+        return None if row is None else (row.team_id, row.channel_id)
+
+    async def refresh(self) -> ChannelRef | None:
+        """Read the stored channel, keep it as `cached`, and return it."""
+        self._cached = await self.get()
+        return self._cached

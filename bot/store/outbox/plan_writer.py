@@ -19,9 +19,8 @@ from bot.routing.intents import (
     MentionReason,
     OpenRoot,
     Reply,
-    RootState,
-    Thread,
 )
+from bot.routing.state import RootState, Thread
 from bot.store import schema
 from bot.store.outbox.models import (
     RATE_LIMIT_ERRORS,

@@ -10,7 +10,8 @@ import pytest
 
 from bot.app.consumer_application import run_consumers
 from bot.app.factory import Factory
-from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.sources import Origin, Payload
 from tests.support.delivery_harness import IdleSource
@@ -58,7 +59,7 @@ async def test_payload_is_retried_after_a_system_error(factory: Factory, error: 
                 raise error
             return IngestResult.STORED
 
-    pipeline = Starved(factory.notices, Clock(), max_age=MAX_AGE)
+    pipeline = Starved(factory.ingest_stores, Clock(), Wakeups(), IngestRules(max_age=MAX_AGE))
     reading = asyncio.create_task(factory.create_consumer(One(), pipeline, "silent").consume())
     async with asyncio.timeout(10):
         while "acknowledged" not in did and not reading.done():

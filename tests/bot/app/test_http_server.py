@@ -10,13 +10,13 @@ import aiohttp
 from bot.app.factory import Factory, utc_now
 from bot.app.http_server import HttpServer
 from bot.delivery.image_worker import ImageWorker
-from bot.ingest.pipeline import Pipeline
 from bot.local_slack.server import LocalSlack
+from bot.runtime.wakeups import Wakeups
 from bot.samples import bbh, to_avro
 from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.sources import Origin
-from tests.support.factories import subscribe
+from tests.support.factories import create_pipeline, subscribe
 
 PUBLIC = "https://gwevent.example.org"
 
@@ -42,11 +42,11 @@ async def test_a_root_shows_the_picture_that_the_bot_serves(
             serves_images=True,
         )
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(pictures.run())]
-        pipeline = Pipeline(
-            factory.notices,
+        pipeline = create_pipeline(
+            factory,
             utc_now,
             max_age=timedelta(hours=24),
-            on_planned=worker.wake,
+            wakeups=Wakeups(deliveries=worker._wake_event),  # noqa: SLF001
             should_draw=lambda _: True,
         )
         await pipeline.handle(to_avro(bbh(utc_now())[0]), Origin("file", "bbh", live=True))

@@ -17,13 +17,13 @@ import structlog
 from bot.app import supervisor as parts_module
 from bot.app.factory import Factory
 from bot.app.supervisor import TaskSupervisor
-from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.ingest.pipeline import IngestResult
 from bot.monitoring.monitor import HealthMonitor
 from bot.runtime import os_limits
 from bot.samples import to_avro
 from bot.sources import Origin
 from bot.store.database import StoreUnavailable
-from tests.support.factories import MAX_AGE, Clock, notice_record
+from tests.support.factories import Clock, create_pipeline, notice_record
 
 PASSING: list[BaseException] = [
     *(OSError(number, os.strerror(number)) for number in sorted(errno.errorcode) if number != errno.EINTR),
@@ -182,7 +182,7 @@ def test_descriptor_limit_is_raised_to_the_hard_limit() -> None:
 async def test_a_starved_system_puts_no_alert_into_quarantine(
     factory: Factory, clock: Clock, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline = Pipeline(factory.notices, clock, max_age=MAX_AGE)
+    pipeline = create_pipeline(factory, clock)
 
     async def starved(*_: object) -> None:
         raise error

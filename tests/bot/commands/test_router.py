@@ -19,6 +19,7 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.router import CommandContext, CommandRouter
 from bot.filters import parse_criteria
+from bot.routing.planner import plan_unreadable_payload
 from bot.samples import bbh, bns, to_avro
 from bot.sources import SourceStatus
 from bot.store.database import Database
@@ -226,7 +227,7 @@ async def test_only_unshared_answers_have_a_share_button(factory: Factory) -> No
 async def test_status_counts(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "CBC", "C1", "C2")
     await record_notices(factory, decoded_notice())
-    await factory.notices.quarantine(b"noise", "test:1", "Noise.", None, NOW, None, None)
+    await factory.quarantine.add(b"noise", "test:1", "Noise.", None, NOW, plan_unreadable_payload)
     clock.advance(minutes=3)
     source = SourceStatus("hopskotch", True, "reads igwn.gwalert", lag=2)
     told = message_text.render(await answers(factory, clock, [source]).dispatch("status", None))

@@ -16,7 +16,7 @@ from bot.delivery.history_lookup import MAX_HISTORY_LOOKUPS
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.worker import DeliveryWorker
 from bot.filters import parse_criteria
-from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.ingest.pipeline import IngestResult
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Draft
 from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
@@ -36,6 +36,7 @@ from tests.support.factories import (
     NOW,
     REAL,
     TEAM,
+    create_pipeline,
     decoded_notice,
     record_notices,
     subscribe,
@@ -363,12 +364,7 @@ async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(harne
     await harness.wait_until_delivered()
     found = harness.local_slack.workspace.channels[channel]
     harness.local_slack.workspace.delete(next(iter(found.messages.values())))
-    way_in = Pipeline(
-        harness.factory.notices,
-        harness.clock,
-        max_age=timedelta(hours=24),
-        circulars=harness.factory.circulars,
-    )
+    way_in = create_pipeline(harness.factory, harness.clock, max_age=timedelta(hours=24), circulars=True)
     live = Origin("test", "1", live=True)
     assert await way_in.handle(circular(), live) is IngestResult.CIRCULAR
     harness.wake()

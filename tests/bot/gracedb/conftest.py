@@ -10,9 +10,8 @@ import pytest
 from bot.app.factory import Factory
 from bot.gracedb.client import GraceDb
 from bot.gracedb.importer import SupereventImporter
-from bot.ingest.pipeline import Pipeline
 from tests.bot.gracedb.fake import FakeGraceDb
-from tests.support.factories import MAX_AGE, Clock
+from tests.support.factories import Clock, create_pipeline
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +37,7 @@ async def gracedb(fake: FakeGraceDb) -> AsyncIterator[GraceDb]:
 
 @pytest.fixture
 async def archive(fake: FakeGraceDb, factory: Factory, clock: Clock) -> AsyncIterator[SupereventImporter]:
-    pipeline = Pipeline(factory.notices, clock, max_age=MAX_AGE)
+    pipeline = create_pipeline(factory, clock)
     looks_up = SupereventImporter(GraceDb(fake.url), pipeline, factory.gracedb_lookups, clock)
     yield looks_up
     await looks_up.close()

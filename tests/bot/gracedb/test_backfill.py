@@ -14,12 +14,11 @@ from bot.app.factory import Factory, open_factory
 from bot.gracedb.backfill import MAX_ATTEMPTS, Backfill, Progress, repair_gap
 from bot.gracedb.client import Busy, Unreadable
 from bot.gracedb.importer import SupereventImporter
-from bot.ingest.pipeline import Pipeline
 from bot.samples import to_json
 from bot.settings import Settings
 from bot.sources import Origin, Payload, SourceStatus
 from tests.bot.gracedb.fake import BROKEN, FakeGraceDb, with_notices
-from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, Clock, notice_record, subscribe
+from tests.support.factories import MOCK, NOW, REAL, Clock, create_pipeline, notice_record, subscribe
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -151,7 +150,7 @@ async def test_it_gives_up_in_one_sentence(
 
 
 async def received(factory: Factory, clock: Clock, source: str = "hopskotch") -> None:
-    pipeline = Pipeline(factory.notices, clock, max_age=MAX_AGE)
+    pipeline = create_pipeline(factory, clock)
     await pipeline.handle(to_json(notice_record(MOCK)), Origin(source, "1", live=True))
 
 
@@ -167,7 +166,7 @@ async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
     assert fake.requests() == 0
     clock.advance(minutes=1)
     await factory.notices.purge_mock_payloads(NOW)
-    pipeline = Pipeline(factory.notices, clock, max_age=MAX_AGE)
+    pipeline = create_pipeline(factory, clock)
     await pipeline.handle(to_json(notice_record(MOCK, "INITIAL", 1)), Origin("hopskotch", "1", live=True))
     await repair_gap(backfill, factory.notices, keeps, NOW + timedelta(days=27))
     assert fake.requests() == 0
@@ -187,7 +186,7 @@ async def test_what_the_broker_still_kept_hides_no_gap(
     filled(fake)
     await received(factory, clock)
     clock.advance(hours=24 * 40)
-    pipeline = Pipeline(factory.notices, clock, max_age=MAX_AGE)
+    pipeline = create_pipeline(factory, clock)
     await pipeline.handle(to_json(notice_record(MOCK, "INITIAL", 1)), Origin("hopskotch", "2", live=True))
     await repair_gap(backfill, factory.notices, timedelta(days=28), clock() + timedelta(seconds=10))
     assert set(IDS) < set(await factory.notices.recent_ids())

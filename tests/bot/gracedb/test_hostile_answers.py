@@ -115,7 +115,7 @@ async def test_a_part_nested_without_end_is_left_out(
     await archive.import_superevent(ID)
     found = await factory.notices.superevent(ID)
     assert found is not None and found.event is not None and not found.event.classification
-    assert await factory.notices.next_quarantined() is None
+    assert await factory.quarantine.next() is None
 
 
 NUMBERS = (

@@ -21,7 +21,7 @@ from bot.sources import Origin
 from formatters.models.notice import RETRACTION
 from formatters.terminal import message_text
 from tests.bot.gracedb.fake import BROKEN, Event, FakeGraceDb, jsonb, log_entry, superevent, with_notices
-from tests.support.factories import MAX_AGE, NOW, REAL, TEAM, Clock, notice_record, subscribe
+from tests.support.factories import NOW, REAL, TEAM, Clock, create_pipeline, notice_record, subscribe
 
 O3 = "S190425z"
 
@@ -194,7 +194,7 @@ async def test_two_importers_never_look_one_event_up_at_once(
     listed = await entry(archive, REAL)
     slow = SupereventImporter(
         GraceDb(fake.url),
-        Pipeline(factory.notices, clock, max_age=MAX_AGE),
+        create_pipeline(factory, clock),
         factory.gracedb_lookups,
         clock,
         shared_with=archive,
@@ -246,7 +246,7 @@ async def test_known_from_gracedb_alone_it_is_looked_up_again_later(
 
 
 def live(factory: Factory, clock: Clock) -> Pipeline:
-    return Pipeline(factory.notices, clock, max_age=MAX_AGE)
+    return create_pipeline(factory, clock)
 
 
 BROKER = Origin("hopskotch", "igwn.gwalert 0:1", live=True)

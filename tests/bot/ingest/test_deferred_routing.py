@@ -15,6 +15,7 @@ from bot.app.factory import Factory
 from bot.filters import FilterSyntaxError, parse_criteria
 from bot.ingest.deferred_routing import DeferredRoutingWorker
 from bot.routing.planner import plan_after_map_queries
+from bot.runtime.wakeups import Wakeups
 from bot.samples import MS181101AB_PEAK, bns, ms181101ab, retracted, to_avro
 from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.skymaps.skymap import SkyMap
@@ -71,7 +72,9 @@ def decisions(
     factory: Factory, asker: SkyMapQueries | None = None, clock: Clock | None = None
 ) -> DeferredRoutingWorker:
     clock = clock or Clock()
-    return DeferredRoutingWorker(factory.deferred_routing, asker or Asking(factory), clock, max_age=MAX_AGE)
+    return DeferredRoutingWorker(
+        factory.deferred_routing, asker or Asking(factory), clock, Wakeups(), max_age=MAX_AGE
+    )
 
 
 async def rows(factory: Factory, query: str) -> list[tuple[object, ...]]:

@@ -14,22 +14,34 @@ from sqlalchemy import text
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.routing.state import OperatorRules
+from bot.runtime.wakeups import Wakeups
 from bot.samples import to_avro, to_json
 from bot.sources import Origin
 from bot.store import database as rooms_database
 from bot.store.database import Database, StoreUnavailable
 from formatters.models.notice import Notice
-from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, TEAM, Clock, notice_record, subscribe
+from tests.support.factories import (
+    MAX_AGE,
+    MOCK,
+    NOW,
+    REAL,
+    TEAM,
+    Clock,
+    create_pipeline,
+    notice_record,
+    subscribe,
+)
 
 LIVE = Origin("hopskotch", "igwn.gwalert:0:7", live=True)
 ARCHIVE = Origin("file", "old.avro", live=False)
-OPS = (TEAM, "C0OPS")
+OPERATORS = OperatorRules(ops_channel=(TEAM, "C0OPS"), quiet_period=timedelta(days=30))
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 def pipeline(factory: Factory, clock: Clock, **options: Any) -> Pipeline:
-    return Pipeline(factory.notices, clock, max_age=MAX_AGE, **options)
+    return create_pipeline(factory, clock, **options)
 
 
 async def planned(factory: Factory) -> list[tuple[str, str]]:
@@ -45,21 +57,23 @@ def mangled(superevent_id: str) -> bytes:
 
 async def test_a_notice_is_stored_and_its_repeat_is_one(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "CBC", "C1")
-    woken: list[bool] = []
-    way_in = pipeline(factory, clock, wake=lambda: woken.append(True))
+    wakeups = Wakeups()
+    way_in = pipeline(factory, clock, wakeups=wakeups)
     assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.STORED
+    assert wakeups.deliveries.is_set() and wakeups.deferred_routing.is_set()
+    wakeups.deliveries.clear()
     clock.advance(hours=1)
     assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.DUPLICATE
     assert await way_in.handle(to_json(notice_record()), LIVE) is IngestResult.DUPLICATE
     assert await planned(factory) == [("root", "C1")]
-    assert woken == [True]
+    assert not wakeups.deliveries.is_set(), "a repeat gives no work"
     last = await factory.notices.last_notice()
     assert last is not None and last.received == NOW, "a repeat isn't received anew"
 
 
 async def test_an_archive_fills_the_store_in_silence(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all", "C1")
-    way_in = pipeline(factory, clock, ops_channel=lambda: OPS)
+    way_in = pipeline(factory, clock, operator_rules=OPERATORS)
     assert await way_in.handle(to_avro(notice_record()), ARCHIVE) is IngestResult.STORED
     known = await factory.notices.superevent(REAL)
     assert known is not None and not known.latest.live, "so nobody is told how long it took"
@@ -92,7 +106,7 @@ async def test_what_cant_be_read_is_kept_and_counted_and_the_next_goes_out(
     way_in = pipeline(factory, clock)
     assert await way_in.handle(GARBAGE[name], LIVE) is IngestResult.QUARANTINED
     assert (await factory.outbox.counts()).quarantined == 1
-    kept = await factory.notices.next_quarantined()
+    kept = await factory.quarantine.next()
     assert kept is not None and kept.body == GARBAGE[name] and kept.reason.endswith(".")
     assert kept.origin == "hopskotch:igwn.gwalert:0:7"
     assert await way_in.handle(to_avro(notice_record("S261122z")), LIVE) is IngestResult.STORED
@@ -101,7 +115,7 @@ async def test_what_cant_be_read_is_kept_and_counted_and_the_next_goes_out(
 
 async def test_the_same_bytes_are_kept_once_and_told_once(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all", "C1")
-    way_in = pipeline(factory, clock, ops_channel=lambda: OPS)
+    way_in = pipeline(factory, clock, operator_rules=OPERATORS)
     for _ in range(3):
         assert await way_in.handle(mangled(REAL), LIVE) is IngestResult.QUARANTINED
     assert (await factory.outbox.counts()).quarantined == 1
@@ -110,7 +124,10 @@ async def test_the_same_bytes_are_kept_once_and_told_once(factory: Factory, cloc
 
 async def test_the_operators_are_told_even_where_no_id_can_be_read(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all mock test lowsig", "C1")
-    assert await pipeline(factory, clock, ops_channel=lambda: OPS).handle(b"noise", LIVE) is IngestResult.QUARANTINED
+    assert (
+        await pipeline(factory, clock, operator_rules=OPERATORS).handle(b"noise", LIVE)
+        is IngestResult.QUARANTINED
+    )
     assert await planned(factory) == [("ops", "C0OPS")]
 
 
@@ -143,7 +160,7 @@ async def test_a_fault_in_decoding_stops_one_payload_and_no_other(factory: Facto
 
     way_in = pipeline(factory, clock, decode=broken)
     assert await way_in.handle(to_avro(notice_record("S261122x")), LIVE) is IngestResult.QUARANTINED
-    kept = await factory.notices.next_quarantined()
+    kept = await factory.quarantine.next()
     assert kept is not None and kept.reason == "gwevent met a fault of its own (ZeroDivisionError)."
     assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.STORED
     # Once mended, the same bytes are a notice.
@@ -173,7 +190,7 @@ async def test_the_same_type_and_second_with_other_words_is_posted_too(
     factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "CBC", "C1")
-    way_in = pipeline(factory, clock, ops_channel=lambda: OPS)
+    way_in = pipeline(factory, clock)
     assert await way_in.handle(to_avro(notice_record()), LIVE) is IngestResult.STORED
     assert await way_in.handle(to_avro(notice_record(far=0.5)), LIVE) is IngestResult.STORED
     assert await planned(factory) == [("root", "C1"), ("reply", "C1")]
@@ -181,7 +198,7 @@ async def test_the_same_type_and_second_with_other_words_is_posted_too(
         assert await way_in.handle(again, LIVE) is IngestResult.DUPLICATE
     known = await factory.notices.superevent(REAL)
     assert known is not None and len(known.notices) == 2
-    assert await factory.notices.next_quarantined() is None
+    assert await factory.quarantine.next() is None
 
 
 @pytest.mark.parametrize("body", [to_avro(notice_record()), b"noise"], ids=["notice", "noise"])
@@ -205,13 +222,13 @@ async def test_releasing_from_quarantine_cancels_the_unposted_unreadable_notice(
     factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "CBC", "C1")
-    way_in = pipeline(factory, clock, ops_channel=lambda: OPS)
+    way_in = pipeline(factory, clock, operator_rules=OPERATORS)
     await way_in.handle(mangled(REAL), LIVE)
-    kept = await factory.notices.next_quarantined()
+    kept = await factory.quarantine.next()
     assert kept is not None
-    await factory.notices.release_from_quarantine(kept.id)
+    await factory.quarantine.release(kept.id)
     assert await planned(factory) == []
-    assert await factory.notices.get_quarantined(kept.id) is None
+    assert await factory.quarantine.get(kept.id) is None
     assert (await factory.outbox.counts()).quarantined == 0
 
 
@@ -235,7 +252,7 @@ UNSTORABLE = [
 
 async def test_what_a_database_cant_hold_is_no_obstacle(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all", "C1")
-    way_in = pipeline(factory, clock, ops_channel=lambda: OPS)
+    way_in = pipeline(factory, clock, operator_rules=OPERATORS)
     for number, body in enumerate(UNSTORABLE):
         origin = Origin("hopskotch", f"igwn\0.gwalert:{number}:" + "9" * 300, live=True)
         first = await way_in.handle(body, origin)

@@ -10,7 +10,7 @@ from bot.app.factory import Factory
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import bns, to_avro, to_json
 from bot.sources import Origin
-from tests.support.factories import MAX_AGE, NOW, Clock, subscribe
+from tests.support.factories import NOW, Clock, create_pipeline, subscribe
 
 HOPSKOTCH, GCN = (
     Origin("hopskotch", "igwn.gwalert[0]@1", live=True),
@@ -20,7 +20,7 @@ HOPSKOTCH, GCN = (
 
 @pytest.fixture
 def way_in(factory: Factory, clock: Clock) -> Pipeline:
-    return Pipeline(factory.notices, clock, max_age=MAX_AGE, circulars=factory.circulars)
+    return create_pipeline(factory, clock, circulars=True)
 
 
 @pytest.mark.parametrize("first", [HOPSKOTCH, GCN], ids=lambda origin: str(origin.source))

@@ -13,7 +13,7 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.router import CommandContext
 from bot.filters import matches, parse_criteria
-from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.ingest.pipeline import IngestResult
 from bot.samples import to_avro, to_json
 from bot.samples.edge_cases import few_rows
 from bot.sources import Origin
@@ -25,10 +25,10 @@ from formatters.posts import alert_card, alert_update, mention
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text, notice_text
 from tests.support.factories import (
-    MAX_AGE,
     REAL,
     TEAM,
     Clock,
+    create_pipeline,
     decoded_notice,
     notice_record,
     record_notices,
@@ -72,7 +72,7 @@ async def test_an_unusual_id_is_posted(
 ) -> None:
     for words, channel in (("all", "C1"), ("all mock", "C2"), ("all test", "C3")):
         await subscribe(factory, words, channel)
-    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE)
+    way_in = create_pipeline(factory, clock)
     for kind in ("PRELIMINARY", "UPDATE", "RETRACTION"):
         one = notice_record(superevent_id, kind, 5 * (kind != "PRELIMINARY"))
         assert await way_in.handle(to_json(one), LIVE) is IngestResult.STORED
@@ -80,7 +80,7 @@ async def test_an_unusual_id_is_posted(
         if kind == "PRELIMINARY":
             roots = [channel for kind, channel in await planned(factory) if kind == "root"]
             assert roots == {"real": ["C1", "C2", "C3"], "mock": ["C2"], "test": ["C3"]}[category]
-    assert await factory.notices.next_quarantined() is None
+    assert await factory.quarantine.next() is None
     [found] = await factory.notices.newest(category=Category(category))
     assert found.superevent_id == superevent_id and found.is_retracted
     assert "unusual id" in message_text.render(
@@ -104,7 +104,7 @@ async def test_of_an_id_that_cant_be_one_the_channels_hear_what_can_be_read(
     factory: Factory, clock: Clock, superevent_id: object, told: str | None
 ) -> None:
     await subscribe(factory, "all mock", "C1")
-    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE)
+    way_in = create_pipeline(factory, clock)
     body = json.dumps({**notice_record(REAL), "superevent_id": superevent_id}).encode()
     handled = await way_in.handle(body, LIVE)
     if told is None:
@@ -112,7 +112,7 @@ async def test_of_an_id_that_cant_be_one_the_channels_hear_what_can_be_read(
         return
     assert handled is IngestResult.QUARANTINED
     assert await planned(factory) == [("apology", "C1")]
-    kept = await factory.notices.next_quarantined()
+    kept = await factory.quarantine.next()
     assert kept is not None and kept.superevent_id == told
 
 
@@ -240,7 +240,7 @@ async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_chan
     with_burst = {**plain_one, "external_coinc": coincidence("Fermi", 1e-9)}
     bodies = [to_json(notice_record()), to_json(plain_one), to_json(with_burst)]
     random.Random(seed).shuffle(bodies)
-    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE)
+    way_in = create_pipeline(factory, clock)
     for body in bodies * 2:
         clock.advance(seconds=1)
         await way_in.handle(body, LIVE)
@@ -264,7 +264,7 @@ async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_chan
 async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
     factory: Factory, clock: Clock, form: str
 ) -> None:
-    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE, circulars=factory.circulars)
+    way_in = create_pipeline(factory, clock, circulars=True)
     close = "}" if form == '{"a":' else "]"
     notice = to_json(notice_record()).decode()
     for depth in (100, 300, 900, 950, 970, 980, 985, 988, 990, 992, 995, 1_000, 3_000, 40_000):
@@ -278,17 +278,17 @@ async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
             f'{{"circularId": {nested}}}',
         ):
             await way_in.handle(body.encode(), LIVE)
-    kept = await factory.notices.next_quarantined()
+    kept = await factory.quarantine.next()
     while kept is not None:
         assert "fault of its own" not in kept.reason and kept.reason.endswith("."), kept.reason
-        kept = await factory.notices.next_quarantined(kept.id)
+        kept = await factory.quarantine.next(kept.id)
 
 
 @pytest.mark.parametrize(
     "number", ["1e999", "-1e999", "NaN", "9" * 400, "9" * 5_000, "-1", "0.5", "true", '"\\ud800"']
 )
 async def test_a_circulars_numbers_of_all_kinds(factory: Factory, clock: Clock, number: str) -> None:
-    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE, circulars=factory.circulars)
+    way_in = create_pipeline(factory, clock, circulars=True)
     for body in (
         f'{{"circularId": {number}, "createdOn": 5, "subject": "S261122a"}}',
         f'{{"circularId": 5, "createdOn": {number}, "subject": "S261122a"}}',
@@ -296,10 +296,10 @@ async def test_a_circulars_numbers_of_all_kinds(factory: Factory, clock: Clock, 
         f'{{"circularId": 5, "createdOn": 5, "eventId": {number}}}',
     ):
         assert await way_in.handle(body.encode(), LIVE) in (IngestResult.CIRCULAR, IngestResult.QUARANTINED)
-    kept = await factory.notices.next_quarantined()
+    kept = await factory.quarantine.next()
     while kept is not None:
         assert "fault of its own" not in kept.reason
-        kept = await factory.notices.next_quarantined(kept.id)
+        kept = await factory.quarantine.next(kept.id)
 
 
 async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
@@ -307,7 +307,7 @@ async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
 ) -> None:
     await subscribe(factory, "all circulars", "C1")
     await record_notices(factory, decoded_notice("S1234"))
-    way_in = Pipeline(factory.notices, clock, max_age=MAX_AGE, circulars=factory.circulars)
+    way_in = create_pipeline(factory, clock, circulars=True)
     created = int(clock().timestamp() * 1_000)
     circular = {
         "circularId": 5,

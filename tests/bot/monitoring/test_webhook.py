@@ -14,14 +14,14 @@ from bot.app.factory import Factory
 from bot.filters import matches, parse_criteria
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.monitoring.webhook import Webhook, WebhookNotifier
+from bot.routing.state import OperatorRules
 from bot.samples import Record, to_json
 from bot.sources import Origin
-from bot.store.operations.operator_alerts import OperatorAlertRules
 from bot.store.operations.webhook_calls import CLAIM_DURATION, WebhookCall
 from formatters.models.notice import RETRACTION
 from formatters.webhook.payload import WebhookEvent, WebhookFormat
 from tests.bot.monitoring.conftest import Pager
-from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, Clock, notice_record
+from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, Clock, create_pipeline, notice_record
 
 PATIENCE_S = 60.0
 LIVE = Origin("kafka", "test", live=True)
@@ -45,10 +45,10 @@ async def calling(factory: Factory, clock: Clock, webhook: Webhook) -> AsyncIter
 
 
 def pipeline(factory: Factory, clock: Clock, words: str) -> Pipeline:
-    alarms = OperatorAlertRules(
+    alarms = OperatorRules(
         ops_channel=None, quiet_period=MAX_AGE, should_call_webhook=partial(matches, parse_criteria(words))
     )
-    return Pipeline(factory.notices, clock, max_age=MAX_AGE, operator_alerts=lambda: alarms)
+    return create_pipeline(factory, clock, operator_rules=alarms)
 
 
 async def take(line: Pipeline, *records: Record, origin: Origin = LIVE) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from bot.routing.intents import Intent, Mention, MentionReason, OpenRoot, RootState, Thread
+from bot.routing.intents import Intent, Mention, MentionReason, OpenRoot
 from bot.routing.planner import plan
+from bot.routing.state import RootState, RoutingState, Thread
 from formatters.models.notice import ExternalCoincidence, Notice
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
@@ -54,10 +55,12 @@ def planned(
 ) -> list[Intent]:
     subscriptions: list[Subscription] = [subscription(w, number=n) for n, w in enumerate(words, start=1)]
     return plan(
-        Superevent.from_notices(notices),
-        notices[-1],
-        threads,
-        subscriptions,
+        RoutingState(
+            superevent=Superevent.from_notices(notices),
+            notice=notices[-1],
+            threads=threads,
+            subscriptions=subscriptions,
+        ),
         live=live,
         now=NOW + later,
         max_age=MAX_AGE,

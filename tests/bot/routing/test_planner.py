@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 
 from bot.filters import category_allowed
 from bot.routing.intents import (
+    AlertOperators,
     CancelRoot,
-    DeferToSkyMap,
     EditRoot,
     Intent,
+    Mention,
     OpenRoot,
+    OperatorAlert,
     Reply,
-    RootState,
-    Thread,
+    ReportUnreadableNotice,
 )
-from bot.routing.planner import channels_for_unreadable_notice, plan
+from bot.routing.planner import plan, plan_unreadable_payload
+from bot.routing.state import RootState, RoutingState, Thread
 from formatters.models.notice import Category, Notice, category_from_id
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
@@ -43,10 +45,12 @@ def planned(
 ) -> list[Intent]:
     """The plan for the last of the notices."""
     return plan(
-        Superevent.from_notices(notices),
-        notices[-1],
-        threads,
-        subscriptions,
+        RoutingState(
+            superevent=Superevent.from_notices(notices),
+            notice=notices[-1],
+            threads=threads,
+            subscriptions=subscriptions,
+        ),
         live=live,
         now=NOW + later,
         max_age=MAX_AGE,
@@ -232,7 +236,7 @@ def test_plan_invariants(
     for place in roots:
         mine = [s for s in subscriptions if (s.team_id, s.channel_id) == place]
         assert any(category_allowed(s.criteria, category) for s in mine), "mocks never to who didn't ask"
-    of_threads = [i.thread_id for i in intents if not isinstance(i, OpenRoot | DeferToSkyMap)]
+    of_threads = [i.thread_id for i in intents if isinstance(i, EditRoot | Reply | CancelRoot | Mention)]
     assert set(of_threads) <= {t.id for t in threads if t.root is not RootState.DEAD}
     for kind in (EditRoot, Reply, CancelRoot):
         hit = Counter(i.thread_id for i in intents if isinstance(i, kind))
@@ -255,12 +259,17 @@ def test_channels_for_an_unreadable_notice() -> None:
         subscription("CBC mock", "C3", 3),
         subscription("all", "C4", 4),
     ]
-    assert channels_for_unreadable_notice(Category.REAL, threads, asked) == [
-        (TEAM, "C1", 10),
-        (TEAM, "C2", None),
-        (TEAM, "C3", None),
-        (TEAM, "C4", None),
-        (TEAM, "C5", 12),
+    assert plan_unreadable_payload(Category.REAL, threads, asked, None) == [
+        ReportUnreadableNotice(TEAM, "C1", 10),
+        ReportUnreadableNotice(TEAM, "C2", None),
+        ReportUnreadableNotice(TEAM, "C3", None),
+        ReportUnreadableNotice(TEAM, "C4", None),
+        ReportUnreadableNotice(TEAM, "C5", 12),
     ]
-    assert channels_for_unreadable_notice(Category.MOCK, [], asked) == [(TEAM, "C3", None)]
-    assert channels_for_unreadable_notice(Category.TEST, [], asked) == []
+    assert plan_unreadable_payload(Category.MOCK, [], asked, None) == [
+        ReportUnreadableNotice(TEAM, "C3", None)
+    ]
+    assert plan_unreadable_payload(Category.TEST, [], asked, None) == []
+    assert plan_unreadable_payload(None, threads, asked, (TEAM, "C0OPS")) == [
+        AlertOperators(TEAM, "C0OPS", OperatorAlert.UNREADABLE_PAYLOAD)
+    ]

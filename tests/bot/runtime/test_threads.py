@@ -12,13 +12,20 @@ from collections.abc import Iterator
 import pytest
 
 from bot.app.factory import Factory
-from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.ingest.pipeline import IngestResult
 from bot.runtime import threads
 from bot.runtime.threads import ThreadHangs, run_in_thread, watch_threads
 from bot.samples import to_avro
 from bot.skymap_service.cache import SkyMapCache
 from bot.sources import Origin
-from tests.support.factories import MAX_AGE, NOW, Clock, decoded_notice, notice_record, record_notices
+from tests.support.factories import (
+    NOW,
+    Clock,
+    create_pipeline,
+    decoded_notice,
+    notice_record,
+    record_notices,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -65,10 +72,10 @@ async def test_one_that_ends_late_is_forgotten(hang: threading.Event) -> None:
 async def test_a_payload_over_which_reading_hangs_holds_up_no_other(
     factory: Factory, clock: Clock, hang: threading.Event
 ) -> None:
-    stuck = Pipeline(factory.notices, clock, max_age=MAX_AGE, decode=lambda _: hang.wait(60))  # type: ignore[arg-type,return-value]
+    stuck = create_pipeline(factory, clock, decode=lambda _: hang.wait(60))  # type: ignore[arg-type,return-value]
     assert await stuck.handle(b"x", Origin("hopskotch", "1", live=True)) is IngestResult.QUARANTINED
     hang.set()
-    good = Pipeline(factory.notices, clock, max_age=MAX_AGE)
+    good = create_pipeline(factory, clock)
     assert (
         await good.handle(to_avro(notice_record()), Origin("hopskotch", "2", live=True))
         is IngestResult.STORED

@@ -9,6 +9,7 @@ from sqlalchemy import insert, text, update
 
 from bot.app.application import retention_policy
 from bot.app.factory import Factory
+from bot.routing.planner import plan_unreadable_payload
 from bot.settings import Settings
 from bot.store import schema
 from bot.store.outbox.models import DeadLettered, Delivered, DeliveryKind, Outcome, delivery_row
@@ -156,10 +157,12 @@ async def test_payloads_of_real_events_go_and_what_was_measured_stays(factory: F
 
 async def test_quarantine_goes_with_what_wasnt_posted_about_it(factory: Factory) -> None:
     for when, body in ((NOW, b"old"), (LATER, b"new")):
-        assert await factory.notices.quarantine(body, "test:1", "Why.", None, when, None, (TEAM, "C9"))
+        assert await factory.quarantine.add(
+            body, "test:1", "Why.", None, when, plan_unreadable_payload, ops_channel=(TEAM, "C9")
+        )
     assert await factory.retention.purge_quarantine(LONG_AGO) == 1
     assert await outbox(factory) == ["ops"]
-    left = await factory.notices.next_quarantined()
+    left = await factory.quarantine.next()
     assert left is not None and left.body == b"new"
 
 

@@ -19,6 +19,7 @@ from tests.support.factories import (
     TEAM,
     TEST,
     Clock,
+    create_pipeline,
     decoded_notice,
     record_notices,
     subscribe,
@@ -35,7 +36,7 @@ async def way_in(factory: Factory, clock: Clock) -> Pipeline:
     await subscribe(factory, "all circulars", "C1")
     await subscribe(factory, "all", "C2")
     await record_notices(factory, decoded_notice())
-    return Pipeline(factory.notices, clock, max_age=MAX_AGE, circulars=factory.circulars)
+    return create_pipeline(factory, clock, circulars=True)
 
 
 async def planned(factory: Factory) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,13 +14,13 @@ from sqlalchemy import text
 from bot.alerts.decode import decode, notice_from_record
 from bot.app.factory import Factory
 from bot.filters import extract_attributes
-from bot.routing.intents import Intent, Thread
+from bot.routing.intents import Intent
 from bot.routing.planner import plan
+from bot.routing.state import RoutingState
 from bot.samples import to_avro, to_json
 from bot.samples.events import bns
 from bot.store.database import Database
-from formatters.models.notice import ALERT_TYPES, Category, Localization, Notice
-from formatters.models.subscription import Subscription
+from formatters.models.notice import ALERT_TYPES, Category, Localization
 from formatters.models.superevent import Superevent
 from tests.support.factories import (
     MAX_AGE,
@@ -263,12 +262,7 @@ async def test_a_planner_that_fails_leaves_nothing_behind(factory: Factory) -> N
     await record_notices(factory, decoded_notice())
     before = await everything(factory)
 
-    def broken(
-        superevent: Superevent,
-        notice: Notice,
-        threads: Sequence[Thread],
-        subscriptions: Sequence[Subscription],
-    ) -> list[Intent]:
+    def broken(state: RoutingState) -> list[Intent]:
         raise KeyError("a fault on purpose")
 
     for notice in (decoded_notice(minutes=5), decoded_notice("S261122b")):
@@ -283,14 +277,9 @@ async def test_the_planner_sees_what_is_known(factory: Factory) -> None:
     await record_notices(factory, decoded_notice())
     seen: list[tuple[int, int, int]] = []
 
-    def watching(
-        superevent: Superevent,
-        notice: Notice,
-        threads: Sequence[Thread],
-        subscriptions: Sequence[Subscription],
-    ) -> list[Intent]:
-        seen.append((len(superevent.notices), len(threads), len(subscriptions)))
-        return plan(superevent, notice, threads, subscriptions, live=True, now=NOW, max_age=MAX_AGE)
+    def watching(state: RoutingState) -> list[Intent]:
+        seen.append((len(state.superevent.notices), len(state.threads), len(state.subscriptions)))
+        return plan(state, live=True, now=NOW, max_age=MAX_AGE)
 
     await factory.notices.record(decoded_notice(minutes=5), b"bytes", "test:1", NOW, watching)
     assert seen == [(2, 1, 1)]

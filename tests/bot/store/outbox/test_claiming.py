@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from bot.app.factory import Factory
 from bot.filters import parse_criteria
+from bot.routing.intents import AlertOperators, OperatorAlert, ReportUnreadableNotice
 from bot.store import schema
 from bot.store.outbox import claiming
 from bot.store.outbox.claiming import (
@@ -224,8 +225,15 @@ class Story:
         if self.events:
             about = self.dice.choice(list(self.events))
             body = str(self.number).encode()
-            await self.factory.notices.quarantine(
-                body, "test:1", "Why.", about, self.now, _to_all_threads, (TEAM, "C0")
+            await self.factory.quarantine.add(
+                body,
+                "test:1",
+                "Why.",
+                about,
+                self.now,
+                _to_all_threads,
+                tell_channels=True,
+                ops_channel=(TEAM, "C0"),
             )
 
     async def confirmation(self) -> None:
@@ -353,8 +361,11 @@ class Story:
         return [row.id for row in sorted(chosen, key=order)]
 
 
-def _to_all_threads(_category: Any, threads: Any, _subscriptions: Any) -> Any:
-    return [(thread.team_id, thread.channel_id, thread.id) for thread in threads]
+def _to_all_threads(_category: Any, threads: Any, _subscriptions: Any, ops_channel: Any) -> Any:
+    return [
+        *(ReportUnreadableNotice(thread.team_id, thread.channel_id, thread.id) for thread in threads),
+        AlertOperators(ops_channel[0], ops_channel[1], OperatorAlert.UNREADABLE_PAYLOAD),
+    ]
 
 
 async def tell(factory: Factory, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> Story:

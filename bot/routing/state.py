@@ -1,0 +1,94 @@
+"""The facts that routing decides by; the store reads them, in the transaction that writes the decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.routing.intents import CallKind, ChannelRef
+from formatters.models.notice import Notice
+from formatters.models.subscription import Subscription
+from formatters.models.superevent import Superevent
+
+
+class RootState(StrEnum):
+    """The progress of a thread's root message."""
+
+    WAITING = "waiting"
+    """Planned, and never handed to Slack."""
+    ATTEMPTED = "attempted"
+    """Handed to Slack at least once; it is not known yet whether it was posted."""
+    POSTED = "posted"
+    DEAD = "dead"
+    """Given up, or absent: the channel never saw it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """One superevent in one channel."""
+
+    id: int
+    team_id: str
+    channel_id: str
+    subscription_id: int
+    """The subscription that opened it."""
+    root: RootState
+    mentioned: frozenset[str] = frozenset()
+    """Targets that were mentioned, or will be by a pending post; as Slack writes them."""
+    notified: frozenset[str] = frozenset()
+    """The subset of `mentioned` that may have seen the mention already."""
+
+    @property
+    def channel(self) -> ChannelRef:
+        """The channel that the thread is in."""
+        return (self.team_id, self.channel_id)
+
+
+class CallState(StrEnum):
+    """The progress of a webhook call that was planned."""
+
+    UNTRIED = "untried"
+    """Pending, and never attempted: it can still be cancelled."""
+    MAY_BE_HEARD = "may be heard"
+    """Attempted, made or given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCircular:
+    """A GCN Circular about a superevent, as a link needs it."""
+
+    id: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingState:
+    """A notice and all stored facts that its plan depends on."""
+
+    superevent: Superevent
+    """The superevent, with `notice` included."""
+    notice: Notice
+    threads: Sequence[Thread] = ()
+    """The superevent's threads in all channels."""
+    subscriptions: Sequence[Subscription] = ()
+    """The active subscriptions of all channels."""
+    earlier_circulars: Sequence[StoredCircular] = ()
+    """The newest circulars about the superevent, the oldest of them first."""
+    webhook_calls: Mapping[CallKind, CallState] = field(default_factory=dict)
+    """The webhook calls about the superevent that were planned before."""
+    previous_real_event_at: datetime | None = None
+    """The time of the newest other real event; None if there is none, or if it was not needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorRules:
+    """The operators' settings that routing depends on."""
+
+    ops_channel: ChannelRef | None
+    """The operators' channel; None while it is unknown."""
+    quiet_period: timedelta
+    """A real event after a pause longer than this is announced to the operators."""
+    should_call_webhook: Callable[[Superevent], bool] | None = None
+    """Returns True for superevents that the webhook is called for; None if it is called for none."""

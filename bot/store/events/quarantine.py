@@ -1,0 +1,138 @@
+"""Repository of the quarantine: payloads that could not be handled, kept so that none is lost."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, delete, insert, select, update
+
+from bot.routing.intents import ChannelRef, Intent
+from bot.routing.state import Thread
+from bot.store import schema
+from bot.store.channels.subscriptions import load_active_subscriptions
+from bot.store.database import Database
+from bot.store.events.rows import inserted_id, sanitize
+from bot.store.outbox.announcement_writer import write_announcements
+from bot.store.outbox.models import DeliveryKind, DeliveryState
+from bot.store.outbox.plan_writer import load_threads
+from formatters.models.notice import Category, category_from_id
+from formatters.models.subscription import Subscription
+
+UnreadablePayloadPlanner = Callable[
+    [Category | None, Sequence[Thread], Sequence[Subscription], ChannelRef | None], list[Intent]
+]
+"""`bot.routing.planner.plan_unreadable_payload`."""
+
+_q = schema.quarantine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantinedPayload:
+    """A payload that could not be handled."""
+
+    id: int
+    body: bytes
+    origin: str
+    """Source and location, as in "hopskotch:igwn.gwalert:0:7"."""
+    reason: str
+    """A sentence."""
+    superevent_id: str | None
+    """The superevent's id, as far as it could be read."""
+    received_at: datetime
+
+
+class QuarantineRepository:
+    """Stores quarantined payloads with the reports that are planned for them. Methods raise StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(
+        self,
+        body: bytes,
+        origin: str,
+        reason: str,
+        superevent_id: str | None,
+        received_at: datetime,
+        plan: UnreadablePayloadPlanner,
+        *,
+        tell_channels: bool = False,
+        ops_channel: ChannelRef | None = None,
+    ) -> bool:
+        """Keep a payload that could not be handled, and write who is told of it, in one transaction.
+
+        With `tell_channels` the superevent's channels are told; `ops_channel` is the operators' channel, or
+        None if they are not to be told. If the same bytes are kept already, only the reason is updated and
+        False is returned.
+        """
+        digest = hashlib.sha256(body).hexdigest()
+        reason = sanitize(reason)
+        async with self._database.exclusive_transaction() as connection:
+            known = update(_q).where(_q.c.digest == digest).values(reason=reason)
+            if (await connection.execute(known)).rowcount:
+                return False
+            result = await connection.execute(
+                insert(_q).values(
+                    digest=digest,
+                    body=body,
+                    origin=sanitize(origin, 255),
+                    reason=reason,
+                    superevent_id=None if superevent_id is None else sanitize(superevent_id, 64),
+                    received_at=received_at,
+                )
+            )
+            if tell_channels and superevent_id is not None:
+                threads = await load_threads(connection, superevent_id)
+                subscriptions = await load_active_subscriptions(connection)
+                intents = plan(category_from_id(superevent_id), threads, subscriptions, ops_channel)
+            else:
+                intents = plan(None, (), (), ops_channel)
+            await write_announcements(
+                connection,
+                intents,
+                received_at,
+                subject_id=inserted_id(result.inserted_primary_key),
+                superevent_id=superevent_id,
+            )
+            return True
+
+    async def get(self, quarantine_id: int) -> QuarantinedPayload | None:
+        """Return one payload; None if it was released since."""
+        return await self._first(select(_q).where(_q.c.id == quarantine_id))
+
+    async def next(self, after: int = 0) -> QuarantinedPayload | None:
+        """Return the payload with the smallest id above `after`, to go through all of them one by one."""
+        return await self._first(select(_q).where(_q.c.id > after).order_by(_q.c.id).limit(1))
+
+    async def _first(self, query: Select[tuple[object, ...]]) -> QuarantinedPayload | None:
+        async with self._database.read_transaction() as connection:
+            row = (await connection.execute(query)).first()
+        return (
+            None
+            if row is None
+            else QuarantinedPayload(
+                id=row.id,
+                body=row.body,
+                origin=row.origin,
+                reason=row.reason,
+                superevent_id=row.superevent_id,
+                received_at=row.received_at,
+            )
+        )
+
+    async def release(self, quarantine_id: int) -> None:
+        """Remove a payload that was handled since, and its reports that were not posted yet."""
+        table = schema.deliveries
+        kinds = [DeliveryKind.UNREADABLE_NOTICE, DeliveryKind.QUARANTINE_REPORT]
+        async with self._database.exclusive_transaction() as connection:
+            await connection.execute(
+                delete(table).where(
+                    table.c.kind.in_(kinds),
+                    table.c.subject_id == quarantine_id,
+                    table.c.state == DeliveryState.PENDING,
+                )
+            )
+            await connection.execute(delete(_q).where(_q.c.id == quarantine_id))
