@@ -468,6 +468,7 @@ class Application:
     async def _purge_expired(self) -> None:
         if not self._factory.leases.holds_lease(PURGE_JOB):
             return
+        await self._factory.event_search.refresh_stale_attributes()
         removed = await self._factory.retention.purge(retention_policy(self._settings), self._clock())
         if removed != NOTHING_PURGED:
             log.info("old_rows_purged", **asdict(removed))

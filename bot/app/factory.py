@@ -29,6 +29,7 @@ from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.webhook import Webhook
 from bot.observing.observatories import canonical_site_name
 from bot.routing.state import OperatorRules
+from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
@@ -83,9 +84,10 @@ class Factory:
         self.clock_synchronizer = ClockSynchronizer(self.clock, ClockOffsetRepository(database))
         self.notices = NoticeRepository(database)
         self.quarantine = QuarantineRepository(database)
-        self.subscriptions = SubscriptionRepository(database)
+        notifier = OutcomeNotifier()
+        self.subscriptions = SubscriptionRepository(database, notifier)
         self.leases = WorkerLeases(database)
-        self.outbox = Outbox(database, self.leases)
+        self.outbox = Outbox(database, self.leases, notifier)
         self.channel_moves = ChannelMoves(database)
         self.due_check = DueCheck(database, self.leases)
         self.observers = ObserverRepository(database)
@@ -281,6 +283,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
         factory = Factory(database)
+        await factory.event_search.refresh_stale_attributes()
         await factory.clock_synchronizer.start()
         yield factory
     finally:

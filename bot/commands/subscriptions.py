@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,9 +13,9 @@ from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.subscriptions import SubscriptionRepository
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import NUMBER_WITH_FINGERPRINT, fingerprint
+from formatters.answers.subscription_messages import NUMBER_WITH_FINGERPRINT
 from formatters.blockkit.message import Message
-from formatters.models.subscription import Criteria
+from formatters.models.subscription import Criteria, fingerprint
 from formatters.posts import subscription_change
 from formatters.views import subscription_modal
 
@@ -56,14 +55,11 @@ class SubscriptionCommands:
         if already:
             return subscription_messages.already_subscribed(asked)
         self._wake_deliveries()
-        deadline = asyncio.get_running_loop().time() + CONFIRMATION_TIMEOUT_S
-        while asyncio.get_running_loop().time() < deadline:
-            fate = await self._subscriptions.request_status(asked)
-            if isinstance(fate, str):
-                return subscription_messages.refused(fate)
-            if fate:
-                return subscription_messages.subscribed(criteria)
-            await asyncio.sleep(0.05)
+        status = await self._subscriptions.wait_for_confirmation(asked, CONFIRMATION_TIMEOUT_S)
+        if isinstance(status, str):
+            return subscription_messages.refused(status)
+        if status:
+            return subscription_messages.subscribed(criteria)
         return subscription_messages.confirmation_pending(criteria)
 
     async def unsubscribe(self, words: str, asker: CommandContext | None) -> Message:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC
@@ -18,6 +17,7 @@ from formatters.models.subscription import (
     MentionRule,
     RefusedMention,
     Subscription,
+    fingerprint,
 )
 
 _TARGET_KINDS = {"<@": "the person ", "<!": "the group "}
@@ -29,13 +29,6 @@ _INCLUDED_ALERTS = "early warnings, SSM, cWB-BBH and alerts significant by coinc
 
 NUMBER_WITH_FINGERPRINT = re.compile(r"#?(\d{1,18})(?:@([0-9a-f]{8}))?")
 """A subscription's number, and in buttons what it was when they were shown (`mark`)."""
-
-
-def fingerprint(subscription: Subscription) -> str:
-    """What tells a subscription from what it was before somebody changed it; eight characters."""
-    paused = subscription.paused_at is not None
-    state = f"{subscription.id} {paused:d} {subscription.criteria.canonical}"
-    return hashlib.sha256(state.encode()).hexdigest()[:8]
 
 
 def number_with_fingerprint(subscription: Subscription) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -153,6 +154,13 @@ class Subscription:
     """Whether it isn't in force yet, for its confirmation doesn't stand in the channel."""
     refused_mentions: tuple[RefusedMention, ...] = ()
     """Those of its mentions that Slack refuses in its channel."""
+
+
+def fingerprint(subscription: Subscription) -> str:
+    """Return eight hexadecimal characters that change when somebody edits, pauses or resumes the subscription."""
+    paused = subscription.paused_at is not None
+    state = f"{subscription.id} {paused:d} {subscription.criteria.canonical}"
+    return hashlib.sha256(state.encode()).hexdigest()[:8]
 
 
 def _condition_text(condition: Filter) -> str:

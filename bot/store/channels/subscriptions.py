@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +14,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import FilterSyntaxError, parse_stored_criteria
+from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store import schema
 from bot.store.channels.change_log import (
     ChangeAuthor,
@@ -25,12 +28,13 @@ from bot.store.channels.subscription_numbers import allocate_number, assign_miss
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from bot.store.outbox.plan_writer import dead_letter_orphans
-from formatters.answers.subscription_messages import fingerprint
 from formatters.models.channel_change import BY_GWEVENT, ChannelChange
-from formatters.models.subscription import Criteria, Subscription
+from formatters.models.subscription import Criteria, Subscription, fingerprint
 
 log = structlog.get_logger(__name__)
 
+CONFIRMATION_POLL_S = 1.0
+"""Seconds between two reads of a confirmation's outcome, which another process may record."""
 UNSUBSCRIBED_REASON = "unsubscribed before it was posted"
 
 _SUBSCRIPTION_KINDS = (
@@ -46,8 +50,10 @@ _SUBSCRIPTION_KINDS = (
 class SubscriptionRepository:
     """Subscriptions in, subscriptions out."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notifier: OutcomeNotifier) -> None:
+        """`notifier` is notified by the outbox of the subscriptions whose confirmation has an outcome."""
         self._database = database
+        self._notifier = notifier
 
     async def for_channel(self, team_id: str, channel_id: str) -> list[Subscription]:
         """A channel's subscriptions, paused ones too, the oldest first."""
@@ -193,6 +199,25 @@ class SubscriptionRepository:
             reason = (await connection.execute(why)).scalar()
         return str(reason or "unsubscribed meanwhile")
 
+    async def wait_for_confirmation(self, subscription: Subscription, timeout_s: float) -> bool | str:
+        """Wait until a requested subscription is confirmed or refused, at most `timeout_s` seconds.
+
+        Return what `request_status` returns then. An outcome that this process records is noticed at once,
+        one of another process within `CONFIRMATION_POLL_S`.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        with self._notifier.watch(subscription.id) as changed:
+            while True:
+                status = await self.request_status(subscription)
+                left = deadline - loop.time()
+                if status is not False or left <= 0:
+                    return status
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(CONFIRMATION_POLL_S, left)):
+                        await changed.wait()
+                changed.clear()
+
     async def edit(
         self, team_id: str, channel_id: str, number: int, criteria: Criteria, by: ChangeAuthor
     ) -> tuple[Subscription, Subscription] | None:
@@ -275,7 +300,8 @@ class SubscriptionRepository:
             ):
                 return None
             await _end_subscriptions(connection, place, chosen, by)
-            return chosen
+        self._notifier.notify(s.id for s in chosen)
+        return chosen
 
     async def get_by_former_number(self, team_id: str, channel_id: str, number: int) -> Subscription | None:
         """The subscription that the channel knew by this number before it counted for itself, if it lives."""

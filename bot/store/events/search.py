@@ -40,7 +40,6 @@ class EventSearch:
 
         Events of which only a retraction is known have none. Raises StoreUnavailable.
         """
-        await self._refresh_stale_attributes()
         query = select(_s.c.superevent_id, _s.c.traits).where(_s.c.traits.is_not(None))
         query = query.where(_s.c.category.in_([category.value for category in categories]))
         if since is not None:
@@ -58,8 +57,12 @@ class EventSearch:
             found = await _load_superevents(connection, ids)
         return [found[superevent_id] for superevent_id in ids if superevent_id in found]
 
-    async def _refresh_stale_attributes(self) -> None:
-        """Write the traits that an older version of gwevent left out."""
+    async def refresh_stale_attributes(self) -> None:
+        """Compute the attributes of superevents that an older version of gwevent stored without them.
+
+        Called at start, after the migration, and by the maintenance job, for an older process that still runs
+        may leave more. Raises StoreUnavailable.
+        """
         stale = or_(_s.c.traits_revision.is_(None), _s.c.traits_revision != _s.c.revision)
         query = select(_s.c.superevent_id, _s.c.revision).where(stale).order_by(_s.c.superevent_id)
         async with self._database.read_transaction() as connection:

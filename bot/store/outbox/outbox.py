@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef
+from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store import schema
 from bot.store.channels.refused_mentions import record_mention_outcomes
 from bot.store.channels.subscriptions import (
@@ -67,7 +68,11 @@ REQUEUE_MAX_AGE = timedelta(hours=24)
 class Outbox:
     """Claims and outcomes; each batch is one transaction."""
 
-    def __init__(self, database: Database, leases: WorkerLeases) -> None:
+    def __init__(
+        self, database: Database, leases: WorkerLeases, notifier: OutcomeNotifier | None = None
+    ) -> None:
+        """`notifier` is told the subscriptions whose confirmation has an outcome."""
+        self._notifier = notifier or OutcomeNotifier()
         self._database = database
         self.leases = leases
         """Which workspaces are this process's; claims are made for those alone."""
@@ -193,6 +198,7 @@ class Outbox:
                 await _dead_letter(connection, dead, now)
             if sent:
                 await _record_delivered(connection, sent, now)
+        self._notifier.notify(d.subject_id for d, _ in outcomes if d.kind is DeliveryKind.CONFIRMATION)
 
     async def counts(self, team_id: str | None = None) -> OutboxCounts:
         """How much waits, is dead, is quarantined; deliveries of one workspace, or of all (None)."""

@@ -431,12 +431,13 @@ async def test_only_the_newest_maps_are_asked_and_that_is_said(
     assert none.endswith("(Of 2 events the map decides; only the newest 1 were asked.)")
 
 
-async def test_missing_event_attributes_are_backfilled_on_search(factory: Factory) -> None:
+async def test_missing_event_attributes_are_backfilled(factory: Factory) -> None:
     await story(factory)
     before = await factory.event_search.attributes([Category.REAL, Category.MOCK])
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(text("UPDATE superevents SET traits = NULL, traits_revision = NULL"))
         await connection.execute(text("UPDATE superevents SET traits_revision = 7 WHERE category = 'mock'"))
+    await factory.event_search.refresh_stale_attributes()
     assert await factory.event_search.attributes([Category.REAL, Category.MOCK]) == before
     assert [traits.superevent_id for traits in before][:2] == ["MS261124e", "S261123d"]
 

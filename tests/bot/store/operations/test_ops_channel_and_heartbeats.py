@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from bot.app.factory import Factory
 from bot.sources import SourceStatus
+from bot.store.operations.ops_channel import OpsChannelRepository
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -18,6 +19,14 @@ async def test_where_the_operators_are(factory: Factory) -> None:
         assert await factory.ops_channel.get() == (team, channel)
     await factory.ops_channel.set("T2", None)
     assert await factory.ops_channel.get() is None
+
+
+async def test_a_process_learns_of_the_ops_channel_by_refreshing(factory: Factory) -> None:
+    other = OpsChannelRepository(factory.database)
+    await factory.ops_channel.set("T1", "C1")
+    assert factory.ops_channel.cached == ("T1", "C1")
+    assert await other.get() == ("T1", "C1") and other.cached is None, "a read changes nothing"
+    assert await other.refresh() == ("T1", "C1") and other.cached == ("T1", "C1")
 
 
 async def test_how_the_sources_of_all_processes_are_doing(factory: Factory) -> None:
