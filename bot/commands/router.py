@@ -17,6 +17,7 @@ from bot.commands.search import SearchCommands
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import ObservabilityCommands
 from bot.filters import FilterSyntaxError, parse_criteria
+from bot.filters.limits import MAX_QUESTION_LENGTH
 from bot.observing.observatories import canonical_site_name
 from bot.sources import SourceStatus
 from bot.store.channels.subscriptions import SubscriptionRepository
@@ -37,7 +38,6 @@ from formatters.views import subscription_modal
 DEFAULT_RECENT = 5
 MAX_RECENT = 20
 RECENT_NUMBERS = frozenset(str(number) for number in range(1, MAX_RECENT + 1))
-MAX_QUESTION_LENGTH = 1_000
 
 
 class CommandRouter:

@@ -1,6 +1,6 @@
-"""The words of a subscription: their grammar and their meaning."""
+"""The language of subscriptions: parses filters and criteria, and evaluates them against superevents."""
 
-from bot.filters.criteria_parser import MAX_TARGETS, parse_criteria, parse_stored_criteria
+from bot.filters.criteria_parser import parse_criteria, parse_stored_criteria
 from bot.filters.evaluator import (
     NO_PROBABILITIES,
     CriteriaEvaluator,
@@ -13,7 +13,9 @@ from bot.filters.evaluator import (
     mention_targets,
 )
 from bot.filters.event_attributes import EventAttributes, extract_attributes
-from bot.filters.parser import FilterSyntaxError, SiteNameResolver, parse_filter
+from bot.filters.limits import MAX_TARGETS
+from bot.filters.parser import SiteNameResolver, parse_filter
+from bot.filters.tokens import FilterSyntaxError
 
 __all__ = [
     "MAX_TARGETS",

@@ -7,15 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from bot.filters.parser import (
-    MAX_LENGTH,
-    SWITCHES,
-    FilterSyntaxError,
-    SiteNameResolver,
-    Token,
-    parse_tokens,
-    tokenize,
-)
+from bot.filters.limits import CACHE_SIZE, MAX_LENGTH, MAX_TARGETS
+from bot.filters.parser import SiteNameResolver, parse_tokens
+from bot.filters.tokens import FilterSyntaxError, Token, tokenize
+from bot.filters.vocabulary import SWITCHES
 from formatters.models.filter import And, FieldIn, Filter
 from formatters.models.subscription import Criteria, MentionRule
 
@@ -25,9 +20,6 @@ NOTIFY_SWITCHES = {
     "notifytest": "test",
     "notifytests": "test",
 }
-MAX_TARGETS = 10
-CACHE_SIZE = 20_000
-"""Wishes kept parsed: those of all subscriptions are needed for every notice."""
 
 _GROUPS = {"cbc": "CBC", "burst": "Burst", "all": "all"}
 _MENTION_LABEL = re.compile(r"<([@!][^<>|]*)\|[^<>]*>")

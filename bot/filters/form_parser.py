@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import and_, or_
 
-from bot.filters.parser import FilterSyntaxError
+from bot.filters.tokens import FilterSyntaxError
 from formatters.models.filter import Compare, External, FarCompare, FieldIn, Filter, Op
 from formatters.models.subscription import Criteria, MentionRule
 from formatters.views.subscription_form import (

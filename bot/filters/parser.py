@@ -15,8 +15,29 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from bot.filters.limits import MAX_CONDITIONS, MAX_DEPTH, MAX_LENGTH
+from bot.filters.tokens import FilterSyntaxError, Token, tokenize
+from bot.filters.vocabulary import (
+    ANGLES,
+    CANONICAL_SPELLINGS,
+    DETECTORS,
+    EXTERNAL,
+    FAR,
+    FLOAT,
+    GROUPS,
+    NAME_EXAMPLES,
+    NUMBER_EXAMPLES,
+    OPS,
+    QUANTITY_NAMES,
+    RATE_UNITS,
+    SEARCHES,
+    SWITCHES,
+    TYPES,
+    UNITS,
+    VALUE,
+    VOCABULARY,
+)
 from bot.skymaps.coordinates import InvalidPosition, parse_position
 from formatters.models.filter import (
     DEFAULT_MIN_MAP_PROBABILITY,
@@ -37,115 +58,10 @@ from formatters.models.filter import (
     VisibleFrom,
     conditions,
 )
-from formatters.models.notice import ALERT_TYPES, RETRACTION
-
-MAX_CONDITIONS = 40
-MAX_DEPTH = 20
-"""Parentheses inside parentheses."""
-MAX_LENGTH = 3_000
-"""Characters of a filter, and of a subscription's words."""
+from formatters.models.notice import RETRACTION
 
 SiteNameResolver = Callable[[str], str | None]
 """A site's canonical name, from what somebody calls it; None for one that isn't known."""
-
-SWITCHES = {
-    "mock": "mock",
-    "mocks": "mock",
-    "test": "test",
-    "tests": "test",
-    "lowsig": "lowsig",
-    "lowsignificance": "lowsig",
-    "circular": "circulars",
-    "circulars": "circulars",
-}
-"""Words that stand outside of the filter."""
-
-
-GROUPS = {"cbc": "CBC", "burst": "Burst"}
-DETECTORS = ("H1", "L1", "V1", "K1", "I1", "G1")
-_SEARCHES = {name.casefold(): name for name in ("AllSky", "EarlyWarning", "BBH", "SSM", "MDC", "IMBH", "GRB")}
-_TYPES = {stage.casefold(): stage for stage in ALERT_TYPES}
-_QUANTITIES = {name.casefold(): name for name in QUANTITIES} | {
-    "massgap": "HasMassGap",
-    "ssm": "HasSSM",
-    "area": "area90",
-    "dist": "distance",
-    "detectors": "instruments",
-}
-_EXTERNAL = {"external", "coincidence", "raven"}
-_LOGIC_WORDS = {"&": "and", "|": "or", "~": "not", "!": "not"}
-_OPS = {op.value: op for op in Op} | {"==": Op.EQ, "≤": Op.LE, "≥": Op.GE}
-
-_OPERATOR_CHARACTERS = "<>=≤≥()|&~!"
-# A site's name in quotes is one word, whatever stands in it.
-_TOKEN = re.compile(
-    r"(?<=[Ff][Rr][Oo][Mm] )[\"“„][^\"“”]+[\"”“]|<[@!#][^<>]*>|[<>!=]=|[<>=≤≥()|&~!]|[^\s<>=≤≥()|&~!]+"
-)
-_FLOAT = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?"
-_VALUE = re.compile(rf"(?P<value>{_FLOAT})\s*(?P<unit>[a-z%°²′'\"]+2?)?")
-_UNITS = {
-    "probability": {"": 1.0, "%": 0.01},
-    "deg²": {"": 1.0, "deg2": 1.0, "deg²": 1.0, "sqdeg": 1.0},
-    "Mpc": {"": 1.0, "mpc": 1.0, "kpc": 1e-3, "gpc": 1e3},
-    "": {"": 1.0},
-}
-_ANGLES = {
-    **dict.fromkeys(("deg", "d", "°", "degree", "degrees"), 1.0),
-    **dict.fromkeys(("arcmin", "'", "′"), 1 / 60),
-    **dict.fromkeys(("arcsec", '"'), 1 / 3600),
-}
-_RATE_UNITS = {
-    **dict.fromkeys(("h", "hr", "hour"), "h"),
-    **dict.fromkeys(("d", "day"), "day"),
-    **dict.fromkeys(("week", "wk"), "week"),
-    **dict.fromkeys(("month", "mo"), "month"),
-    **dict.fromkeys(("yr", "year", "y"), "yr"),
-}
-_FAR = re.compile(
-    rf"(?P<count>{_FLOAT})\s*(?:(?:/|per)\s*(?P<per>{_FLOAT})?\s*(?P<unit>[a-z]+?)s?|hz)?", re.IGNORECASE
-)
-_VOCABULARY = sorted(
-    {*_QUANTITIES, *_EXTERNAL, *_TYPES, *GROUPS, *FIELDS, "far", "near", "visible", *SWITCHES.values()}
-    | {name.casefold() for name in DETECTORS}
-)
-_CANONICAL_SPELLINGS = {
-    name.casefold(): name for name in (*QUANTITIES, *DETECTORS, *ALERT_TYPES, *GROUPS.values())
-}
-
-
-class FilterSyntaxError(ValueError):
-    """A word that is no part of the grammar; its text is a sentence for who typed it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One word or sign, with the place where it begins (1 is the first character)."""
-
-    text: str
-    position: int
-
-    @property
-    def normalized(self) -> str:
-        """For comparing: without case, signs of logic as their words."""
-        return _LOGIC_WORDS.get(self.text) or self.text.casefold()
-
-    @property
-    def quoted(self) -> str:
-        """For a sentence: a sign with its place, for there may be many of it."""
-        said = f'"{self.text}"' if len(self.text) <= 40 else f'"{self.text[:40]}…"'
-        return said if self.is_word else f"{said} (character {self.position})"
-
-    @property
-    def is_word(self) -> bool:
-        """Whether it is neither an operator nor a parenthesis; "<!here>" is a word."""
-        return self.text[0] not in _OPERATOR_CHARACTERS or len(self.text) > 2
-
-
-def tokenize(text: str) -> list[Token]:
-    """Cut a text into words and signs; commas part words, save in "1,000"."""
-    parted = re.sub(r",(?!\d{3}(?!\d))", " ", " ".join(text.split()))
-    parted = re.sub(r"(?<=\d),(?=\d)", "", parted)
-    return [Token(match[0], match.start() + 1) for match in _TOKEN.finditer(parted)]
 
 
 def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
@@ -176,12 +92,12 @@ def unknown_word_error(token: Token) -> FilterSyntaxError:
     """What to say about a word that is none, with one that looks like it."""
     if token.normalized.replace("-", "") in SWITCHES or token.normalized == "all":
         return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
-    if re.fullmatch(_FLOAT + r"%?", token.text, re.IGNORECASE):
+    if re.fullmatch(FLOAT + r"%?", token.text, re.IGNORECASE):
         return FilterSyntaxError(f"{token.quoted} stands alone: a number follows a comparison, like BNS>0.5.")
-    near = difflib.get_close_matches(token.normalized[:40], _VOCABULARY, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(token.normalized[:40], VOCABULARY, n=1, cutoff=0.6)
     if near:
         return FilterSyntaxError(
-            f'{token.quoted} is no condition; did you mean "{_CANONICAL_SPELLINGS.get(near[0], near[0])}"?'
+            f'{token.quoted} is no condition; did you mean "{CANONICAL_SPELLINGS.get(near[0], near[0])}"?'
         )
     return FilterSyntaxError(
         f"{token.quoted} is none of CBC, Burst, all, mock, test, lowsig, circulars, notify, nor a condition"
@@ -299,16 +215,16 @@ class _Parser:
             return self._parse_visible(word)
         if folded == "ssm" and self._peek_comparison() is None:
             return FieldIn("search", ("SSM",))
-        if folded in _QUANTITIES:
-            return self._parse_comparison(word, _QUANTITIES[folded])
+        if folded in QUANTITY_NAMES:
+            return self._parse_comparison(word, QUANTITY_NAMES[folded])
         found: Filter | None = None
         if folded in GROUPS:
             found = FieldIn("group", (GROUPS[folded],))
         elif word.text.upper() in DETECTORS:
             found = Detector(word.text.upper())
-        elif plain in _EXTERNAL:
+        elif plain in EXTERNAL:
             found = External()
-        elif plain in _TYPES:
+        elif plain in TYPES:
             found = FieldIn("type", (_parse_alert_type(word),))
         if found is None:
             raise unknown_word_error(word)
@@ -323,16 +239,16 @@ class _Parser:
             raise FilterSyntaxError(
                 f'{token.quoted} isn\'t known: write "not" before the condition and "=" in it.'
             )
-        return None if token is None else _OPS.get(token.text)
+        return None if token is None else OPS.get(token.text)
 
     def _parse_field(self, word: Token, field: Field) -> Filter:
         if self._peek_comparison() is not Op.EQ:
-            raise FilterSyntaxError(f"{word.quoted} needs a name after it, like {_NAME_EXAMPLES[field]}.")
+            raise FilterSyntaxError(f"{word.quoted} needs a name after it, like {NAME_EXAMPLES[field]}.")
         sign = self._advance()
         values: dict[str, None] = {}
         while True:
             if self._current is None or not self._current.is_word:
-                raise FilterSyntaxError(f"{sign.quoted} needs a name after it, like {_NAME_EXAMPLES[field]}.")
+                raise FilterSyntaxError(f"{sign.quoted} needs a name after it, like {NAME_EXAMPLES[field]}.")
             values[_canonical_name(self._advance(), field)] = None
             following = self._tokens[self._position + 1 : self._position + 2]
             if (
@@ -350,7 +266,7 @@ class _Parser:
         op = self._peek_comparison()
         if op is None:
             if unit != "probability":
-                raise FilterSyntaxError(f"{word.quoted} needs a comparison, like {_NUMBER_EXAMPLES[unit]}.")
+                raise FilterSyntaxError(f"{word.quoted} needs a comparison, like {NUMBER_EXAMPLES[unit]}.")
             return Compare(quantity, Op.GE, DEFAULT_MIN_PROBABILITY)
         sign = self._advance()
         value = self._parse_value(sign, unit)
@@ -363,17 +279,17 @@ class _Parser:
     def _parse_value(self, sign: Token, unit: str) -> float:
         """The number after an operator, in the quantity's own unit."""
         at = self._current
-        match = self._accept_pattern(_VALUE, 2)
-        if match is not None and (match["unit"] or "") not in _UNITS[unit] and " " in match[0]:
+        match = self._accept_pattern(VALUE, 2)
+        if match is not None and (match["unit"] or "") not in UNITS[unit] and " " in match[0]:
             # The word after the number is no unit but the next condition.
             self._position -= 1
-            match = _VALUE.fullmatch(match["value"])
-        if at is None or match is None or (match["unit"] or "") not in _UNITS[unit]:
+            match = VALUE.fullmatch(match["value"])
+        if at is None or match is None or (match["unit"] or "") not in UNITS[unit]:
             said = sign if at is None else at
             raise FilterSyntaxError(
-                f"{said.quoted} {'needs' if at is None else 'is not'} a number as in {_NUMBER_EXAMPLES[unit]}."
+                f"{said.quoted} {'needs' if at is None else 'is not'} a number as in {NUMBER_EXAMPLES[unit]}."
             )
-        value = float(match["value"]) * _UNITS[unit][match["unit"] or ""]
+        value = float(match["value"]) * UNITS[unit][match["unit"] or ""]
         if match["unit"]:
             # 55 % is 0.55, not 0.55000000000000004.
             value = float(f"{value:.12g}")
@@ -388,8 +304,8 @@ class _Parser:
             raise FilterSyntaxError(f"{word.quoted} needs a comparison, like far<1/month or far<1e-8 (Hz).")
         sign = self._advance()
         at = self._current or sign
-        match = self._accept_pattern(_FAR, 4)
-        unit = None if match is None else _RATE_UNITS.get(match["unit"] or "")
+        match = self._accept_pattern(FAR, 4)
+        unit = None if match is None else RATE_UNITS.get(match["unit"] or "")
         if match is None or (match["unit"] and unit is None):
             raise FilterSyntaxError(
                 f"{at.quoted} is no rate: 1/yr, 1/100yr, 1/month, 1/week, 1/day, 1/h or Hz."
@@ -407,8 +323,8 @@ class _Parser:
             raise FilterSyntaxError(f"{word.quoted}: {error}") from error
         self._position += used
         at = self._current
-        match = self._accept_pattern(_VALUE, 2)
-        angle = None if match is None else _ANGLES.get(match["unit"] or "")
+        match = self._accept_pattern(VALUE, 2)
+        angle = None if match is None else ANGLES.get(match["unit"] or "")
         if at is None or match is None or angle is None:
             raise FilterSyntaxError(
                 f"{word.quoted} needs a radius after the position, like 5deg or 30arcmin."
@@ -452,22 +368,10 @@ class _Parser:
 
 
 _QUOTES = '"“”„'
-_NUMBER_EXAMPLES = {
-    "probability": "BNS>0.5",
-    "deg²": "area90<500",
-    "Mpc": "distance<300",
-    "": "instruments>=2",
-}
-_NAME_EXAMPLES: dict[Field, str] = {
-    "group": "group=CBC",
-    "search": "search=SSM",
-    "pipeline": "pipeline=gstlal",
-    "type": "type=INITIAL|UPDATE",
-}
 
 
 def _misplaced_message(token: Token) -> str:
-    if token.normalized in _OPS:
+    if token.normalized in OPS:
         return f"{token.quoted} has nothing before it to compare."
     return f"{token.quoted} isn't expected here."
 
@@ -480,14 +384,14 @@ def _canonical_name(token: Token, field: Field) -> str:
         raise FilterSyntaxError(f"{token.quoted} is every group: leave the condition out.")
     if not re.fullmatch(r"[\w.+-]{1,60}", token.text):
         raise FilterSyntaxError(
-            f"{token.quoted} is no {field}: letters and digits, as in {_NAME_EXAMPLES[field]}."
+            f"{token.quoted} is no {field}: letters and digits, as in {NAME_EXAMPLES[field]}."
         )
-    known = {"group": GROUPS, "search": _SEARCHES}.get(field, {})
+    known = {"group": GROUPS, "search": SEARCHES}.get(field, {})
     return known.get(token.text.casefold(), token.text)
 
 
 def _parse_alert_type(token: Token) -> str:
-    found = _TYPES.get(token.normalized.replace("-", "").replace("_", ""))
+    found = TYPES.get(token.normalized.replace("-", "").replace("_", ""))
     if found == RETRACTION:
         raise FilterSyntaxError(
             f"{token.quoted} can't be chosen: a retraction goes to whoever has the event."

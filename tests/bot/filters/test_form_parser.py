@@ -16,7 +16,7 @@ from formatters.models.subscription import Criteria
 from formatters.views import subscription_form, subscription_modal
 from formatters.views.subscription_form import SubscriptionForm, form_from_criteria, same_criteria
 from formatters.views.subscription_modal import INPUT_ACTION_ID, ModalContext, Preview
-from tests.bot.filters.test_parser import any_wish
+from tests.support.filter_strategies import any_criteria
 
 PLACE = ModalContext(channel_id="C1", number=3)
 
@@ -62,7 +62,7 @@ def state(view: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-@given(any_wish())
+@given(any_criteria())
 def test_every_wish_opens_in_the_dialog_and_comes_out_the_same(criteria: Criteria) -> None:
     view = subscription_modal.view(PLACE, form_from_criteria(criteria), Preview(criteria=criteria))
     block_checks.check_view(view, "modal")

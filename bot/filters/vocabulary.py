@@ -1,0 +1,78 @@
+"""The words, units and number formats of the filter language."""
+
+from __future__ import annotations
+
+import re
+
+from formatters.models.filter import FIELDS, QUANTITIES, Field, Op
+from formatters.models.notice import ALERT_TYPES
+
+SWITCHES = {
+    "mock": "mock",
+    "mocks": "mock",
+    "test": "test",
+    "tests": "test",
+    "lowsig": "lowsig",
+    "lowsignificance": "lowsig",
+    "circular": "circulars",
+    "circulars": "circulars",
+}
+"""Switches of a subscription by the words for them; they stand outside of its filter."""
+
+GROUPS = {"cbc": "CBC", "burst": "Burst"}
+DETECTORS = ("H1", "L1", "V1", "K1", "I1", "G1")
+SEARCHES = {name.casefold(): name for name in ("AllSky", "EarlyWarning", "BBH", "SSM", "MDC", "IMBH", "GRB")}
+TYPES = {stage.casefold(): stage for stage in ALERT_TYPES}
+QUANTITY_NAMES = {name.casefold(): name for name in QUANTITIES} | {
+    "massgap": "HasMassGap",
+    "ssm": "HasSSM",
+    "area": "area90",
+    "dist": "distance",
+    "detectors": "instruments",
+}
+EXTERNAL = {"external", "coincidence", "raven"}
+OPS = {op.value: op for op in Op} | {"==": Op.EQ, "≤": Op.LE, "≥": Op.GE}
+
+FLOAT = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?"
+VALUE = re.compile(rf"(?P<value>{FLOAT})\s*(?P<unit>[a-z%°²′'\"]+2?)?")
+UNITS = {
+    "probability": {"": 1.0, "%": 0.01},
+    "deg²": {"": 1.0, "deg2": 1.0, "deg²": 1.0, "sqdeg": 1.0},
+    "Mpc": {"": 1.0, "mpc": 1.0, "kpc": 1e-3, "gpc": 1e3},
+    "": {"": 1.0},
+}
+ANGLES = {
+    **dict.fromkeys(("deg", "d", "°", "degree", "degrees"), 1.0),
+    **dict.fromkeys(("arcmin", "'", "′"), 1 / 60),
+    **dict.fromkeys(("arcsec", '"'), 1 / 3600),
+}
+RATE_UNITS = {
+    **dict.fromkeys(("h", "hr", "hour"), "h"),
+    **dict.fromkeys(("d", "day"), "day"),
+    **dict.fromkeys(("week", "wk"), "week"),
+    **dict.fromkeys(("month", "mo"), "month"),
+    **dict.fromkeys(("yr", "year", "y"), "yr"),
+}
+FAR = re.compile(
+    rf"(?P<count>{FLOAT})\s*(?:(?:/|per)\s*(?P<per>{FLOAT})?\s*(?P<unit>[a-z]+?)s?|hz)?", re.IGNORECASE
+)
+VOCABULARY = sorted(
+    {*QUANTITY_NAMES, *EXTERNAL, *TYPES, *GROUPS, *FIELDS, "far", "near", "visible", *SWITCHES.values()}
+    | {name.casefold() for name in DETECTORS}
+)
+CANONICAL_SPELLINGS = {
+    name.casefold(): name for name in (*QUANTITIES, *DETECTORS, *ALERT_TYPES, *GROUPS.values())
+}
+
+NUMBER_EXAMPLES = {
+    "probability": "BNS>0.5",
+    "deg²": "area90<500",
+    "Mpc": "distance<300",
+    "": "instruments>=2",
+}
+NAME_EXAMPLES: dict[Field, str] = {
+    "group": "group=CBC",
+    "search": "search=SSM",
+    "pipeline": "pipeline=gstlal",
+    "type": "type=INITIAL|UPDATE",
+}

@@ -1,0 +1,124 @@
+"""Criteria of subscriptions: what is read, and the sentence where nothing can be."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import String
+
+from bot.filters import (
+    MAX_TARGETS,
+    FilterSyntaxError,
+    parse_criteria,
+)
+from bot.filters.limits import MAX_LENGTH
+from bot.store import schema
+from formatters.models.subscription import Criteria
+from formatters.views.subscription_modal import MAX_WORDS_CHARS
+from tests.support.filter_strategies import criteria_list
+
+
+@given(criteria_list)
+def test_a_wish_reads_as_it_is_written(criteria: Criteria) -> None:
+    assert parse_criteria(criteria.canonical) == criteria
+
+
+@pytest.mark.parametrize(
+    ("words", "canonical"),
+    [
+        ("", "all"),
+        ("   ", "all"),
+        ("cbc", "CBC"),
+        ("BURST", "Burst"),
+        ("mock CBC", "CBC mock"),
+        ("Mocks, tests", "all mock test"),
+        ("LowSig burst", "Burst lowsig"),
+        ("low-significance", "all lowsig"),
+        ("cbc CBC mock mock", "CBC mock"),
+        ("cbc notify @here", "CBC notify @here"),
+        ("CBC NOTIFY @Here IF ns", "CBC notify @here if NS"),
+        ("notify <!channel> <!here|here> <!here>", "all notify @channel @here"),
+        (
+            "CBC notify <@U024BE7LH|ada>, <!subteam^S0AB1|@on call>",
+            "CBC notify <@U024BE7LH> <!subteam^S0AB1>",
+        ),
+        ("mock notify @here notify-mock if NS", "all mock notify @here notify-mocks if NS"),
+        ("test mock notify notify-tests @here", "all mock test notify @here notify-tests"),
+    ],
+)
+def test_order_and_case_dont_matter(words: str, canonical: str) -> None:
+    assert parse_criteria(words).canonical == canonical
+
+
+@pytest.mark.parametrize("words", ["frob", "' OR 1=1 --", "*", "<!channel>", "🛰", "CBC <@U1>"])
+def test_unknown_words_get_a_sentence_with_the_word(words: str) -> None:
+    with pytest.raises(FilterSyntaxError, match="none of CBC, Burst, all, mock, test, lowsig"):
+        parse_criteria(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [("CBC mok", "mock"), ("bnss", "BNS"), ("distanse<300", "distance"), ("bsn>0.5", "BNS")],
+)
+def test_a_misspelled_word_gets_the_one_that_was_meant(words: str, meant: str) -> None:
+    with pytest.raises(FilterSyntaxError) as refused:
+        parse_criteria(words)
+    assert str(refused.value).endswith(f'is no condition; did you mean "{meant}"?')
+
+
+def test_two_groups_get_a_sentence() -> None:
+    with pytest.raises(FilterSyntaxError, match='"CBC" and "Burst" together'):
+        parse_criteria("cbc burst")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("CBC notify", '"notify" needs somebody to mention: @here, @channel, a person or a group.'),
+        ("CBC notify if NS", '"notify" needs somebody to mention: @here, @channel, a person or a group.'),
+        ("CBC notify @here if", '"if" needs a condition after it: if NS, or any filter.'),
+        (
+            "CBC notify @here if NS mock",
+            '"mock" stands by itself, outside of "and", "or", "not" and "( )".',
+        ),
+        ("CBC mock notify @here if NS notify-mocks", '"notify-mocks" belongs before "if".'),
+        ("CBC notify here", '"here" can\'t be mentioned: @here, @channel, a person or a group.'),
+        (
+            "CBC notify <!everyone>",
+            '"<!everyone>" can\'t be mentioned: @here, @channel, a person or a group.',
+        ),
+        (
+            "CBC notify @ada",
+            'Slack didn\'t say who "@ada" is: pick the name from its list while typing.',
+        ),
+        ("CBC notify @here mock", '"mock" is nobody to mention: write it before "notify".'),
+        ("CBC notify @here notify-mocks", '"notify-mocks" needs "mock" before "notify".'),
+        (
+            "CBC notify-mocks",
+            '"notify-mocks" is none of CBC, Burst, all, mock, test, lowsig, circulars, notify,'
+            " nor a condition like BNS.",
+        ),
+        (
+            "notify " + " ".join(f"<@U{n}>" for n in range(MAX_TARGETS + 1)),
+            '"notify" mentions at most 10: make it a user group.',
+        ),
+    ],
+)
+def test_what_cant_be_mentioned_gets_a_sentence(words: str, sentence: str) -> None:
+    with pytest.raises(FilterSyntaxError) as refused:
+        parse_criteria(words)
+    assert str(refused.value) == sentence
+
+
+@given(st.text(max_size=300))
+def test_whatever_is_typed_is_read_or_refused_in_a_short_sentence(words: str) -> None:
+    try:
+        assert parse_criteria(parse_criteria(words).canonical) == parse_criteria(words)
+    except FilterSyntaxError as refused:
+        assert len(str(refused)) < 150
+
+
+def test_criteria_fit_the_column_and_the_input_that_hold_them() -> None:
+    column = schema.subscriptions.c.words.type
+    assert isinstance(column, String) and column.length == MAX_LENGTH == MAX_WORDS_CHARS

@@ -1,0 +1,154 @@
+"""Hypothesis strategies: filters, criteria and event attributes."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from bot.filters.event_attributes import EventAttributes
+from bot.filters.vocabulary import DETECTORS
+from formatters.models.filter import (
+    QUANTITIES,
+    SECONDS_PER_UNIT,
+    And,
+    Compare,
+    ConeQuery,
+    Detector,
+    External,
+    FarCompare,
+    FieldIn,
+    Filter,
+    Near,
+    Op,
+    SiteQuery,
+    VisibleFrom,
+)
+from formatters.models.notice import ALERT_TYPES, Distance, ExternalCoincidence, Localization
+from formatters.models.subscription import Criteria, MentionRule
+from tests.support.factories import NOW, REAL
+
+numbers = st.one_of(st.sampled_from([0.5, 300.0, 1e-8, 0.0]), st.floats(0, 1e12))
+shares = st.one_of(st.sampled_from([0.5, 0.1]), st.floats(0, 1))
+ops = st.sampled_from(Op)
+probabilities = [name for name, quantity in QUANTITIES.items() if quantity.unit == "probability"]
+cones = st.builds(
+    ConeQuery,
+    ra=st.integers(0, 359_999_999).map(lambda n: n / 1e6),
+    dec=st.integers(-90_000_000, 90_000_000).map(lambda n: n / 1e6),
+    radius=st.integers(1, 180_000_000).map(lambda n: n / 1e6),
+)
+sites = st.sampled_from(["Palomar", "Cerro Tololo", "ESO-1.54", "La Silla (3.6)", "Mauna Kea"]).map(SiteQuery)
+simple: st.SearchStrategy[Filter] = st.one_of(
+    st.builds(Compare, st.sampled_from(probabilities), ops, shares),
+    st.builds(Compare, st.sampled_from(["area50", "area90", "distance", "instruments"]), ops, numbers),
+    st.builds(FarCompare, ops, numbers, st.floats(1e-3, 1e9), st.sampled_from(sorted(SECONDS_PER_UNIT))),
+    st.builds(FarCompare, ops, numbers),
+    st.sampled_from(DETECTORS).map(Detector),
+    st.just(External()),
+    st.builds(FieldIn, st.just("group"), st.sampled_from([("CBC",), ("Burst",), ("CBC", "Burst"), ("New",)])),
+    st.builds(FieldIn, st.just("search"), st.sampled_from([("SSM",), ("AllSky", "mock"), ("x.y-z",)])),
+    st.builds(FieldIn, st.just("pipeline"), st.sampled_from([("gstlal",), ("pycbc", "all")])),
+    st.builds(
+        FieldIn,
+        st.just("type"),
+        st.lists(st.sampled_from(ALERT_TYPES[:-1]), min_size=1, unique=True).map(tuple),
+    ),
+    st.builds(Near, cones, ops, shares),
+    st.builds(VisibleFrom, sites, ops, shares),
+)
+any_filter = st.recursive(
+    simple,
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda two: two[0] & two[1]),
+        st.tuples(inner, inner).map(lambda two: two[0] | two[1]),
+        inner.map(operator.invert),
+    ),
+    max_leaves=8,
+)
+
+
+def _without_group(found: Filter) -> Filter | None:
+    kept: Filter | None = None
+    for part in found.parts if isinstance(found, And) else (found,):
+        if part not in (FieldIn("group", ("CBC",)), FieldIn("group", ("Burst",))):
+            kept = part if kept is None else kept & part
+    return kept
+
+
+targets = st.sampled_from(["<!here>", "<!channel>", "<@U024BE7LH>", "<@W1>", "<!subteam^S0AB1>", "<@U2>"])
+
+
+@st.composite
+def any_criteria(draw: st.DrawFn) -> Criteria:
+    criteria = draw(
+        st.builds(
+            Criteria,
+            group=st.sampled_from(["CBC", "Burst", "all"]),
+            mock=st.booleans(),
+            test=st.booleans(),
+            lowsig=st.booleans(),
+            circulars=st.booleans(),
+        )
+    )
+    if draw(st.booleans()):
+        # A group at the top of a filter is the wish's own.
+        criteria = replace(criteria, filter=_without_group(draw(any_filter)))
+    if not draw(st.booleans()):
+        return criteria
+    notify = MentionRule(
+        targets=tuple(draw(st.lists(targets, min_size=1, unique=True))),
+        mock=criteria.mock and draw(st.booleans()),
+        test=criteria.test and draw(st.booleans()),
+        only_ns=draw(st.booleans()),
+    )
+    if not notify.only_ns and draw(st.booleans()):
+        notify = replace(notify, condition=draw(any_filter))
+    return replace(criteria, notify=notify)
+
+
+criteria_list = any_criteria()
+stated = st.builds(
+    lambda numbers, named, far, joint, detectors, external, has_map: EventAttributes(
+        superevent_id=REAL,
+        alert_type="INITIAL",
+        time_created=NOW,
+        event_time=NOW,
+        significant=True,
+        retracted=False,
+        fields={name: value.casefold() for name, value in named.items()},
+        quantities=numbers,
+        far=far,
+        far_is_joint=joint,
+        detectors=tuple(detectors),
+        external=external,
+        has_map=has_map,
+    ),
+    st.dictionaries(st.sampled_from(sorted(QUANTITIES)), numbers),
+    st.dictionaries(st.sampled_from(["group", "search", "pipeline", "type"]), st.sampled_from(["CBC", "x"])),
+    st.one_of(st.none(), numbers),
+    st.booleans(),
+    st.lists(st.sampled_from(DETECTORS)),
+    st.booleans(),
+    st.booleans(),
+)
+
+SKY = Localization(
+    ra=197.0,
+    dec=-23.0,
+    area_50=8.9,
+    area_90=31.0,
+    regions=(),
+    distance=Distance(mean=40.0, std=8.0),
+    peak_distance=None,
+)
+GRB = ExternalCoincidence(
+    observatory="Fermi",
+    search="GRB",
+    gcn_notice_id=None,
+    ivorn=None,
+    time_difference=1.7,
+    time_coincidence_far=2e-10,
+    time_sky_position_coincidence_far=1e-10,
+)
