@@ -105,13 +105,13 @@ class ChannelTransfer:
             )
         return [
             ExportedChannel(
-                team_id=place[0],
-                channel_id=place[1],
-                subscriptions=tuple(asked.get(place, ())),
-                sites=sites.get(place, ChannelSites()),
-                last_number=last.get(place, 0),
+                team_id=channel_ref[0],
+                channel_id=channel_ref[1],
+                subscriptions=tuple(asked.get(channel_ref, ())),
+                sites=sites.get(channel_ref, ChannelSites()),
+                last_number=last.get(channel_ref, 0),
             )
-            for place in sorted(asked.keys() | sites.keys())
+            for channel_ref in sorted(asked.keys() | sites.keys())
         ]
 
     async def is_unused(self) -> bool:
@@ -126,37 +126,37 @@ class ChannelTransfer:
         """Put in force what these channels asked for elsewhere, in one transaction; each hears what is new.
 
         What is in force already stays as it is, so a second time changes nothing; a site that the channel
-        has by that name gets the place it has here. Raises TooManySites, StoreUnavailable.
+        has by that name gets the channel_ref it has here. Raises TooManySites, StoreUnavailable.
         """
         new = known = sites = 0
         by = ChangeAuthor(BY_IMPORT, now)
         async with self._database.exclusive_transaction() as connection:
             for channel in channels:
-                place = (channel.team_id, channel.channel_id)
+                channel_ref = (channel.team_id, channel.channel_id)
                 fresh: list[ChangeRecord] = []
-                before = await last_number(connection, place)
+                before = await last_number(connection, channel_ref)
                 # What gets another number gets one that no other has in the file.
                 beyond = max([channel.last_number, *(a.number or 0 for a in channel.subscriptions)])
                 for asked in channel.subscriptions:
-                    change = await _import_subscription(connection, place, asked, before, beyond, now)
+                    change = await _import_subscription(connection, channel_ref, asked, before, beyond, now)
                     known += change is None
                     fresh += [] if change is None else [change]
                 new += len(fresh)
                 if channel.last_number:
-                    await reserve_number(connection, place, channel.last_number)
-                await record_changes(connection, place, by, fresh)
-                async with recording_changes(connection, place, by):
+                    await reserve_number(connection, channel_ref, channel.last_number)
+                await record_changes(connection, channel_ref, by, fresh)
+                async with recording_changes(connection, channel_ref, by):
                     if channel.sites.sites:
-                        await add_sites(connection, place, channel.sites.sites)
+                        await add_sites(connection, channel_ref, channel.sites.sites)
                         sites += len(channel.sites.sites)
                     if channel.sites.constraints != ObservingConstraints():
-                        await set_conditions(connection, place, channel.sites.constraints)
+                        await set_conditions(connection, channel_ref, channel.sites.constraints)
         return ImportResult(channels=len(channels), subscriptions=new, already_known=known, sites=sites)
 
 
 async def _import_subscription(
     connection: AsyncConnection,
-    place: ChannelRef,
+    channel_ref: ChannelRef,
     asked: ExportedSubscription,
     last: int,
     beyond: int,
@@ -166,16 +166,18 @@ async def _import_subscription(
 
     `last` is the last number given here before, `beyond` the greatest that was given elsewhere.
     """
-    mine = (_s.c.team_id == place[0]) & (_s.c.channel_id == place[1]) & (_s.c.words == asked.words)
-    await assign_missing_numbers(connection, place)
+    mine = (
+        (_s.c.team_id == channel_ref[0]) & (_s.c.channel_id == channel_ref[1]) & (_s.c.words == asked.words)
+    )
+    await assign_missing_numbers(connection, channel_ref)
     row = (await connection.execute(select(_s).where(mine))).first()
     if row is not None and row.confirmed_at is not None:
         return None
     if row is None:
-        number = await _choose_number(connection, place, asked, last, beyond)
+        number = await _choose_number(connection, channel_ref, asked, last, beyond)
         values = {
-            "team_id": place[0],
-            "channel_id": place[1],
+            "team_id": channel_ref[0],
+            "channel_id": channel_ref[1],
             "words": asked.words,
             "number": number,
             "created_by": asked.created_by,
@@ -203,18 +205,18 @@ async def _import_subscription(
 
 
 async def _choose_number(
-    connection: AsyncConnection, place: ChannelRef, asked: ExportedSubscription, last: int, beyond: int
+    connection: AsyncConnection, channel_ref: ChannelRef, asked: ExportedSubscription, last: int, beyond: int
 ) -> int:
     """The number that it had elsewhere, if no other had it here; else the next."""
     wanted = asked.number
-    if wanted is not None and not await is_former_number(connection, place, wanted):
+    if wanted is not None and not await is_former_number(connection, channel_ref, wanted):
         taken = select(_s.c.id).where(
-            _s.c.team_id == place[0], _s.c.channel_id == place[1], _s.c.number == wanted
+            _s.c.team_id == channel_ref[0], _s.c.channel_id == channel_ref[1], _s.c.number == wanted
         )
         free = (await connection.execute(taken)).first() is None
         if free and (
-            wanted > last or await last_canonical_of_number(connection, place, wanted) == asked.words
+            wanted > last or await last_canonical_of_number(connection, channel_ref, wanted) == asked.words
         ):
-            await reserve_number(connection, place, wanted)
+            await reserve_number(connection, channel_ref, wanted)
             return wanted
-    return await allocate_number(connection, place, beyond=beyond)
+    return await allocate_number(connection, channel_ref, beyond=beyond)

@@ -76,7 +76,7 @@ def subscription_change(before: Subscription | None, after: Subscription | None)
 
 async def record_changes(
     connection: AsyncConnection,
-    place: ChannelRef,
+    channel: ChannelRef,
     by: ChangeAuthor,
     changes: Sequence[ChangeRecord],
     *,
@@ -94,8 +94,8 @@ async def record_changes(
     for one in changes:
         result = await connection.execute(
             insert(_c).values(
-                team_id=place[0],
-                channel_id=place[1],
+                team_id=channel[0],
+                channel_id=channel[1],
                 subscription_id=one.subscription_id,
                 number=one.number,
                 state_before=_to_json(one.before),
@@ -108,16 +108,18 @@ async def record_changes(
         assert result.inserted_primary_key is not None
         ids.append(int(result.inserted_primary_key[0]))
     if announce and announced_by is None:
-        delivery_id = await _enqueue_announcement(connection, place, ids[0], by.at)
+        delivery_id = await _enqueue_announcement(connection, channel, ids[0], by.at)
         await connection.execute(update(_c).where(_c.c.id.in_(ids)).values(delivery_id=delivery_id))
 
 
 async def _enqueue_announcement(
-    connection: AsyncConnection, place: ChannelRef, change_id: int, now: datetime
+    connection: AsyncConnection, channel: ChannelRef, change_id: int, now: datetime
 ) -> int:
     """The delivery that is to say a change: the one that waits, if it can't have been seen, or a new one."""
     mine = (
-        (_d.c.team_id == place[0]) & (_d.c.channel_id == place[1]) & (_d.c.kind == DeliveryKind.CHANGE.value)
+        (_d.c.team_id == channel[0])
+        & (_d.c.channel_id == channel[1])
+        & (_d.c.kind == DeliveryKind.CHANGE.value)
     )
     unseen = mine & (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful.is_(False)
     waiting = (await connection.execute(select(_d.c.id).where(unseen).order_by(_d.c.id).limit(1))).scalar()
@@ -127,13 +129,13 @@ async def _enqueue_announcement(
         await connection.execute(select(func.max(_d.c.created_at, type_=schema.UtcDateTime())).where(mine))
     ).scalar()
     due = now if newest is None else min(max(now, newest + MIN_POST_INTERVAL), now + MIN_POST_INTERVAL)
-    row = delivery_row(*place, DeliveryKind.CHANGE, change_id, now, not_before=due)
+    row = delivery_row(*channel, DeliveryKind.CHANGE, change_id, now, not_before=due)
     result = await connection.execute(insert(_d).values(row))
     assert result.inserted_primary_key is not None
     delivery_id = int(result.inserted_primary_key[0])
     # What could never be said before is said now.
     unsaid = select(_d.c.id).where(mine, _d.c.state == DeliveryState.DEAD.value)
-    here = (_c.c.team_id == place[0]) & (_c.c.channel_id == place[1])
+    here = (_c.c.team_id == channel[0]) & (_c.c.channel_id == channel[1])
     await connection.execute(
         update(_c).where(here, _c.c.delivery_id.in_(unsaid)).values(delivery_id=delivery_id)
     )
@@ -152,14 +154,14 @@ async def load_delivery_changes(
     ).all()
     if not own:
         return None
-    place = (own[0].team_id, own[0].channel_id)
+    channel = (own[0].team_id, own[0].channel_id)
     subjects = {row.subscription_id for row in own}
-    query = select(_c).where(in_channel(_c, place), _c.c.id >= own[0].id).order_by(_c.c.id)
+    query = select(_c).where(in_channel(_c, channel), _c.c.id >= own[0].id).order_by(_c.c.id)
     first: dict[int | None, int] = {}
     for row in own:
         first.setdefault(row.subscription_id, row.id)
     rows = (await connection.execute(query)).all()
-    return place, [
+    return channel, [
         _change_from_row(row)
         for row in rows
         if row.subscription_id in subjects and row.id >= first[row.subscription_id]
@@ -167,22 +169,24 @@ async def load_delivery_changes(
 
 
 async def load_change_page(
-    connection: AsyncConnection, place: ChannelRef, page: int
+    connection: AsyncConnection, channel: ChannelRef, page: int
 ) -> tuple[list[ChannelChange], int]:
     """The changes of one page of a channel's history, the newest first, and how many there are in all."""
     total = (
-        await connection.execute(select(func.count()).select_from(_c).where(in_channel(_c, place)))
+        await connection.execute(select(func.count()).select_from(_c).where(in_channel(_c, channel)))
     ).scalar_one()
-    query = select(_c).where(in_channel(_c, place)).order_by(_c.c.id.desc())
+    query = select(_c).where(in_channel(_c, channel)).order_by(_c.c.id.desc())
     rows = await connection.execute(
         query.limit(channel_change.PAGE_SIZE).offset((page - 1) * channel_change.PAGE_SIZE)
     )
     return [_change_from_row(row) for row in rows.all()], total
 
 
-async def last_canonical_of_number(connection: AsyncConnection, place: ChannelRef, number: int) -> str | None:
+async def last_canonical_of_number(
+    connection: AsyncConnection, channel: ChannelRef, number: int
+) -> str | None:
     """The words of the subscription that had this number last and has ended; None if that isn't known."""
-    query = select(_c).where(in_channel(_c, place), _c.c.number == number).order_by(_c.c.id.desc()).limit(1)
+    query = select(_c).where(in_channel(_c, channel), _c.c.number == number).order_by(_c.c.id.desc()).limit(1)
     row = (await connection.execute(query)).first()
     if row is None or row.state_after is not None:
         return None

@@ -129,8 +129,8 @@ def channel_tables() -> list[Table]:
     return [t for t in schema.metadata.sorted_tables if {"team_id", "channel_id"} <= set(t.c.keys())]
 
 
-def _channel_columns(place: ChannelRef) -> dict[str, object]:
-    return {"team_id": place[0], "channel_id": place[1]}
+def _channel_columns(channel: ChannelRef) -> dict[str, object]:
+    return {"team_id": channel[0], "channel_id": channel[1]}
 
 
 async def _load_rows(
@@ -173,22 +173,22 @@ async def _reassign_rows(
     return same
 
 
-async def _pop_problem(connection: AsyncConnection, place: ChannelRef) -> str | None:
+async def _pop_problem(connection: AsyncConnection, channel: ChannelRef) -> str | None:
     gone = (
         delete(schema.channel_problems)
-        .where(in_channel(schema.channel_problems, place))
+        .where(in_channel(schema.channel_problems, channel))
         .returning(schema.channel_problems.c.problem)
     )
     problem: str | None = (await connection.execute(gone)).scalar_one_or_none()
     return problem
 
 
-async def _set_problem(connection: AsyncConnection, place: ChannelRef, problem: str, now: datetime) -> None:
+async def _set_problem(connection: AsyncConnection, channel: ChannelRef, problem: str, now: datetime) -> None:
     await connection.execute(
-        delete(schema.channel_problems).where(in_channel(schema.channel_problems, place))
+        delete(schema.channel_problems).where(in_channel(schema.channel_problems, channel))
     )
     await connection.execute(
-        insert(schema.channel_problems).values(**_channel_columns(place), problem=problem, since=now)
+        insert(schema.channel_problems).values(**_channel_columns(channel), problem=problem, since=now)
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bot.routing.intents import MentionReason
 from bot.store import schema
-from bot.store.channels.subscriptions import load_active_subscriptions
+from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from formatters.models.notice import NoticeKey
 from formatters.models.subscription import Criteria

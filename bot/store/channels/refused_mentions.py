@@ -67,9 +67,9 @@ async def attach_refusals(
     ]
 
 
-async def forget_refusals(connection: AsyncConnection, place: ChannelRef) -> None:
+async def forget_refusals(connection: AsyncConnection, channel_ref: ChannelRef) -> None:
     """Somebody changed what the channel asks for: what is refused is found out, and said, anew."""
-    await connection.execute(delete(_r).where(in_channel(_r, place)))
+    await connection.execute(delete(_r).where(in_channel(_r, channel_ref)))
 
 
 async def record_mention_outcomes(
@@ -82,24 +82,28 @@ async def record_mention_outcomes(
     those = [(d, o) for d, o in sent if o.mentions]
     if not those:
         return
-    places = {(d.team_id, d.channel_id) for d, _ in those}
-    known = await load_refused_mentions(connection, _r.c.channel_id.in_({channel for _, channel in places}))
+    channel_refs = {(d.team_id, d.channel_id) for d, _ in those}
+    known = await load_refused_mentions(
+        connection, _r.c.channel_id.in_({channel for _, channel in channel_refs})
+    )
     for d, o in those:
-        place = (d.team_id, d.channel_id)
-        before = {refused.target for refused in known[place]}
+        channel_ref = (d.team_id, d.channel_id)
+        before = {refused.target for refused in known[channel_ref]}
         through = before & (set(o.mentions) - o.refused_mentions.keys())
         if through:
-            await connection.execute(delete(_r).where(in_channel(_r, place), _r.c.target.in_(through)))
+            await connection.execute(delete(_r).where(in_channel(_r, channel_ref), _r.c.target.in_(through)))
         new = [target for target in o.refused_mentions if target not in before]
         if new:
-            await _record_refusals(connection, place, {t: o.refused_mentions[t] for t in new}, now)
-            known[place] += [RefusedMention(target=t, reason=o.refused_mentions[t], since=now) for t in new]
+            await _record_refusals(connection, channel_ref, {t: o.refused_mentions[t] for t in new}, now)
+            known[channel_ref] += [
+                RefusedMention(target=t, reason=o.refused_mentions[t], since=now) for t in new
+            ]
 
 
 async def _record_refusals(
-    connection: AsyncConnection, place: ChannelRef, reasons: dict[str, str], now: datetime
+    connection: AsyncConnection, channel_ref: ChannelRef, reasons: dict[str, str], now: datetime
 ) -> None:
-    team_id, channel_id = place
+    team_id, channel_id = channel_ref
     rows: Collection[dict[str, object]] = [
         {"team_id": team_id, "channel_id": channel_id, "target": target, "reason": reason, "since": now}
         for target, reason in reasons.items()
@@ -107,7 +111,7 @@ async def _record_refusals(
     # Where the workspace's lease has just changed hands, the other process may have written the same.
     upsert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     await connection.execute(upsert(_r).on_conflict_do_nothing(), list(rows))
-    mine = select(_r.c.id).where(in_channel(_r, place), _r.c.target == next(iter(reasons)))
+    mine = select(_r.c.id).where(in_channel(_r, channel_ref), _r.c.target == next(iter(reasons)))
     refusal_id = (await connection.execute(mine)).scalar_one()
     told = delivery_row(team_id, channel_id, DeliveryKind.MENTION_REFUSED, refusal_id, now)
     await connection.execute(upsert(schema.deliveries).values(told).on_conflict_do_nothing())

@@ -32,12 +32,12 @@ class SiteRepository:
 
     async def for_channel(self, team_id: str, channel_id: str) -> ChannelSites:
         """What a channel has; without sites and with the usual conditions where it never said anything."""
-        place = (team_id, channel_id)
-        return (await self.for_channels([place])).get(place, ChannelSites())
+        channel_ref = (team_id, channel_id)
+        return (await self.for_channels([channel_ref])).get(channel_ref, ChannelSites())
 
-    async def for_channels(self, places: Collection[ChannelRef]) -> dict[ChannelRef, ChannelSites]:
+    async def for_channels(self, channel_refs: Collection[ChannelRef]) -> dict[ChannelRef, ChannelSites]:
         """What these channels (team, channel) have; those that never said anything are left out."""
-        teams, channels = {team for team, _ in places}, {channel for _, channel in places}
+        teams, channels = {team for team, _ in channel_refs}, {channel for _, channel in channel_refs}
         async with self._database.read_transaction() as connection:
             return await _load_channels(connection, teams, channels)
 
@@ -48,12 +48,12 @@ class SiteRepository:
 
         Return what the channel has then.
         """
-        place = (team_id, channel_id)
+        channel_ref = (team_id, channel_id)
         async with (
             self._database.exclusive_transaction() as connection,
-            recording_changes(connection, place, by),
+            recording_changes(connection, channel_ref, by),
         ):
-            await add_sites(connection, place, sites)
+            await add_sites(connection, channel_ref, sites)
             return await _load_channel(connection, team_id, channel_id)
 
     async def remove(self, team_id: str, channel_id: str, name: str, by: ChangeAuthor) -> ChannelSites:
@@ -70,30 +70,30 @@ class SiteRepository:
         self, team_id: str, channel_id: str, conditions: ObservingConstraints, by: ChangeAuthor
     ) -> ChannelSites:
         """Say when something counts as observable for a channel; return what it has then."""
-        place = (team_id, channel_id)
+        channel_ref = (team_id, channel_id)
         async with (
             self._database.exclusive_transaction() as connection,
-            recording_changes(connection, place, by),
+            recording_changes(connection, channel_ref, by),
         ):
-            await set_conditions(connection, place, conditions)
+            await set_conditions(connection, channel_ref, conditions)
             return await _load_channel(connection, team_id, channel_id)
 
 
 @asynccontextmanager
 async def recording_changes(
-    connection: AsyncConnection, place: ChannelRef, by: ChangeAuthor
+    connection: AsyncConnection, channel_ref: ChannelRef, by: ChangeAuthor
 ) -> AsyncIterator[None]:
     """Keep, and have posted, what is changed inside in a channel's sites and conditions."""
-    before = await _load_channel(connection, *place)
+    before = await _load_channel(connection, *channel_ref)
     yield
-    after = await _load_channel(connection, *place)
+    after = await _load_channel(connection, *channel_ref)
     if after != before:
-        await record_changes(connection, place, by, [ChangeRecord(before=before, after=after)])
+        await record_changes(connection, channel_ref, by, [ChangeRecord(before=before, after=after)])
 
 
-async def add_sites(connection: AsyncConnection, place: ChannelRef, sites: Sequence[Site]) -> None:
+async def add_sites(connection: AsyncConnection, channel_ref: ChannelRef, sites: Sequence[Site]) -> None:
     """Give a channel sites; one whose name it has is moved. Raises TooManySites: then undo all of it."""
-    mine = (_s.c.team_id == place[0]) & (_s.c.channel_id == place[1])
+    mine = (_s.c.team_id == channel_ref[0]) & (_s.c.channel_id == channel_ref[1])
     present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(mine))).all()
     known = {row.folded: row.ordinal for row in present}
     for site in sites:
@@ -102,21 +102,26 @@ async def add_sites(connection: AsyncConnection, place: ChannelRef, sites: Seque
             await connection.execute(update(_s).where(mine, _s.c.folded == key).values(_site_columns(site)))
             continue
         known[key] = max(known.values(), default=0) + 1
-        named = {"team_id": place[0], "channel_id": place[1], "folded": key, "ordinal": known[key]}
+        named = {
+            "team_id": channel_ref[0],
+            "channel_id": channel_ref[1],
+            "folded": key,
+            "ordinal": known[key],
+        }
         await connection.execute(insert(_s).values({**named, **_site_columns(site)}))
     if len(known) > SITES_MAX:
         raise TooManySites
 
 
 async def set_conditions(
-    connection: AsyncConnection, place: ChannelRef, conditions: ObservingConstraints
+    connection: AsyncConnection, channel_ref: ChannelRef, conditions: ObservingConstraints
 ) -> None:
     """Say when something counts as observable for a channel."""
-    mine = (_c.c.team_id == place[0]) & (_c.c.channel_id == place[1])
+    mine = (_c.c.team_id == channel_ref[0]) & (_c.c.channel_id == channel_ref[1])
     row = {"altitude": conditions.altitude, "darkness": conditions.darkness}
     changed = await connection.execute(update(_c).where(mine).values(row))
     if not changed.rowcount:
-        named = {"team_id": place[0], "channel_id": place[1]}
+        named = {"team_id": channel_ref[0], "channel_id": channel_ref[1]}
         await connection.execute(insert(_c).values({**named, **row}))
 
 
@@ -173,8 +178,9 @@ async def _load_sites(
         for row in (await connection.execute(chosen)).all()
     }
     return {
-        place: ChannelSites(
-            sites=tuple(sites.get(place, ())), constraints=conditions.get(place, ObservingConstraints())
+        channel_ref: ChannelSites(
+            sites=tuple(sites.get(channel_ref, ())),
+            constraints=conditions.get(channel_ref, ObservingConstraints()),
         )
-        for place in sites.keys() | conditions.keys()
+        for channel_ref in sites.keys() | conditions.keys()
     }

@@ -18,65 +18,65 @@ _n = schema.channel_numbers
 _s = schema.subscriptions
 
 
-async def allocate_number(connection: AsyncConnection, place: ChannelRef, *, beyond: int = 0) -> int:
+async def allocate_number(connection: AsyncConnection, channel: ChannelRef, *, beyond: int = 0) -> int:
     """Take the channel's next number, greater than `beyond`; in a transaction of `Database.writing`."""
-    await assign_missing_numbers(connection, place)
-    number = max(await last_number(connection, place), beyond)
-    former = await _load_former_numbers(connection, place)
+    await assign_missing_numbers(connection, channel)
+    number = max(await last_number(connection, channel), beyond)
+    former = await _load_former_numbers(connection, channel)
     number += 1
     while number in former:
         number += 1
-    await reserve_number(connection, place, number)
+    await reserve_number(connection, channel, number)
     return number
 
 
-async def assign_missing_numbers(connection: AsyncConnection, place: ChannelRef) -> None:
+async def assign_missing_numbers(connection: AsyncConnection, channel: ChannelRef) -> None:
     """Give a number to each subscription of the channel that has none, the oldest first.
 
     That is what was there before channels counted, or what an older gwevent wrote since; people know such a
     one by its id.
     """
-    nameless = select(_s.c.id).where(in_channel(_s, place), _s.c.number.is_(None)).order_by(_s.c.id)
+    nameless = select(_s.c.id).where(in_channel(_s, channel), _s.c.number.is_(None)).order_by(_s.c.id)
     ids = list((await connection.execute(nameless)).scalars())
     if not ids:
         return
-    former = await _load_former_numbers(connection, place)
+    former = await _load_former_numbers(connection, channel)
     fresh = [id_ for id_ in ids if id_ not in former]
     if fresh:
-        row = {"team_id": place[0], "channel_id": place[1]}
+        row = {"team_id": channel[0], "channel_id": channel[1]}
         await connection.execute(insert(_f), [{**row, "number": id_} for id_ in fresh])
     former.update(ids)
-    number = await last_number(connection, place)
+    number = await last_number(connection, channel)
     for id_ in ids:
         number += 1
         # Its own former number is no other's.
         while number in former and number != id_:
             number += 1
         await connection.execute(update(_s).where(_s.c.id == id_).values(number=number))
-    await reserve_number(connection, place, number)
+    await reserve_number(connection, channel, number)
 
 
-async def last_number(connection: AsyncConnection, place: ChannelRef) -> int:
+async def last_number(connection: AsyncConnection, channel: ChannelRef) -> int:
     """The greatest number that the channel ever gave; 0 if none."""
-    found = (await connection.execute(select(_n.c.last_number).where(in_channel(_n, place)))).scalar()
+    found = (await connection.execute(select(_n.c.last_number).where(in_channel(_n, channel)))).scalar()
     return int(found or 0)
 
 
-async def reserve_number(connection: AsyncConnection, place: ChannelRef, number: int) -> None:
+async def reserve_number(connection: AsyncConnection, channel: ChannelRef, number: int) -> None:
     """See to it that no number up to this one is given any more."""
-    last = await last_number(connection, place)
+    last = await last_number(connection, channel)
     if not last:
-        row = {"team_id": place[0], "channel_id": place[1], "last_number": number}
+        row = {"team_id": channel[0], "channel_id": channel[1], "last_number": number}
         await connection.execute(insert(_n).values(row))
     elif number > last:
-        await connection.execute(update(_n).where(in_channel(_n, place)).values(last_number=number))
+        await connection.execute(update(_n).where(in_channel(_n, channel)).values(last_number=number))
 
 
-async def is_former_number(connection: AsyncConnection, place: ChannelRef, number: int) -> bool:
+async def is_former_number(connection: AsyncConnection, channel: ChannelRef, number: int) -> bool:
     """Whether the channel knew a subscription of its own by this number before it counted for itself."""
-    known = select(_f.c.number).where(in_channel(_f, place), _f.c.number == number)
+    known = select(_f.c.number).where(in_channel(_f, channel), _f.c.number == number)
     return (await connection.execute(known)).first() is not None
 
 
-async def _load_former_numbers(connection: AsyncConnection, place: ChannelRef) -> set[int]:
-    return set((await connection.execute(select(_f.c.number).where(in_channel(_f, place)))).scalars())
+async def _load_former_numbers(connection: AsyncConnection, channel: ChannelRef) -> set[int]:
+    return set((await connection.execute(select(_f.c.number).where(in_channel(_f, channel)))).scalars())

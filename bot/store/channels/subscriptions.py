@@ -7,13 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-import structlog
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import FilterSyntaxError, parse_stored_criteria
+from bot.routing.intents import ChannelRef
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store import schema
 from bot.store.channels.change_log import (
@@ -23,15 +21,15 @@ from bot.store.channels.change_log import (
     record_changes,
     subscription_change,
 )
+from bot.store.channels.clauses import in_channel
 from bot.store.channels.refused_mentions import attach_refusals, forget_refusals
 from bot.store.channels.subscription_numbers import allocate_number, assign_missing_numbers, is_former_number
+from bot.store.channels.subscription_rows import load_active_subscriptions, parse_rows, subscription_from_row
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from bot.store.outbox.plan_writer import dead_letter_orphans
 from formatters.models.channel_change import BY_GWEVENT, ChannelChange
 from formatters.models.subscription import Criteria, Subscription, fingerprint
-
-log = structlog.get_logger(__name__)
 
 CONFIRMATION_POLL_S = 1.0
 """Seconds between two reads of a confirmation's outcome, which another process may record."""
@@ -57,13 +55,13 @@ class SubscriptionRepository:
 
     async def for_channel(self, team_id: str, channel_id: str) -> list[Subscription]:
         """A channel's subscriptions, paused ones too, the oldest first."""
-        place = (team_id, channel_id)
+        channel = (team_id, channel_id)
         while True:
             async with self._database.read_transaction() as connection:
                 if not await _channels_without_numbers(connection, team_id, channel_id):
-                    here = await load_active_subscriptions(connection, place, include_paused=True)
+                    here = await load_active_subscriptions(connection, channel, include_paused=True)
                     return await attach_refusals(connection, here, team_id)
-            await self._assign_numbers([place])
+            await self._assign_numbers([channel])
 
     async def list_unconfirmed(self, team_id: str, channel_id: str) -> list[Subscription]:
         """A channel's subscriptions that wait for their confirmation, the oldest first."""
@@ -115,7 +113,7 @@ class SubscriptionRepository:
                 )
                 await assign_missing_numbers(connection, (team_id, channel_id))
                 row = (await connection.execute(select(table).where(mine))).one()
-                return _subscription_from_row(row), row.confirmed_at is not None
+                return subscription_from_row(row), row.confirmed_at is not None
             number = await allocate_number(connection, (team_id, channel_id))
             result = await connection.execute(
                 insert(table).values(
@@ -147,12 +145,12 @@ class SubscriptionRepository:
         self, team_id: str, channel_id: str, criteria: Criteria, user_id: str, now: datetime
     ) -> None:
         """Put a subscription in force without a post in the channel: for a channel that asked elsewhere."""
-        place = (team_id, channel_id)
+        channel = (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
             row = {
                 "team_id": team_id,
                 "channel_id": channel_id,
-                "number": await allocate_number(connection, place),
+                "number": await allocate_number(connection, channel),
                 "words": criteria.canonical,
                 "created_by": user_id,
                 "created_at": now,
@@ -161,10 +159,10 @@ class SubscriptionRepository:
             result = await connection.execute(
                 insert(schema.subscriptions).values(row).returning(schema.subscriptions)
             )
-            added = _subscription_from_row(result.one())
+            added = subscription_from_row(result.one())
             await record_changes(
                 connection,
-                place,
+                channel,
                 ChangeAuthor(user_id, now),
                 [subscription_change(None, added)],
                 announce=False,
@@ -180,7 +178,7 @@ class SubscriptionRepository:
             await self._assign_numbers([(row.team_id, row.channel_id)])
             async with self._database.read_transaction() as connection:
                 row = (await connection.execute(query)).first()
-        return None if row is None else _subscription_from_row(row)
+        return None if row is None else subscription_from_row(row)
 
     async def request_status(self, asked: Subscription) -> bool | str:
         """Whether it is in force, or waits for its confirmation; Slack's word if the channel refused it."""
@@ -227,9 +225,9 @@ class SubscriptionRepository:
         tried until it stands there. Who changed it stands for it from then on. Where another one has these
         words already, nothing is changed, and that one is returned as it is.
         """
-        table, place = schema.subscriptions, (team_id, channel_id)
+        table, channel = schema.subscriptions, (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
-            here = await _load_numbered(connection, place)
+            here = await _load_numbered(connection, channel)
             before = next((s for s in here if s.number == number), None)
             if before is None:
                 return None
@@ -239,8 +237,8 @@ class SubscriptionRepository:
             # One that waits for its confirmation may have the same words: it is overtaken.
             await _end_subscriptions(
                 connection,
-                place,
-                [s for s in await _load_unconfirmed(connection, place) if s.criteria == criteria],
+                channel,
+                [s for s in await _load_unconfirmed(connection, channel) if s.criteria == criteria],
                 by,
             )
             await connection.execute(
@@ -248,9 +246,9 @@ class SubscriptionRepository:
                 .where(table.c.id == before.id)
                 .values(words=criteria.canonical, created_by=by.user_id)
             )
-            await forget_refusals(connection, place)
+            await forget_refusals(connection, channel)
             after = replace(before, criteria=criteria, created_by=by.user_id)
-            await record_changes(connection, place, by, [subscription_change(before, after)])
+            await record_changes(connection, channel, by, [subscription_change(before, after)])
             return before, after
 
     async def pause(
@@ -261,9 +259,9 @@ class SubscriptionRepository:
         Both at once. None if the channel has no such subscription; the same twice where it is so already.
         What waits to be posted is posted.
         """
-        table, place = schema.subscriptions, (team_id, channel_id)
+        table, channel = schema.subscriptions, (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
-            here = await _load_numbered(connection, place)
+            here = await _load_numbered(connection, channel)
             before = next((s for s in here if s.number == number), None)
             if before is None:
                 return None
@@ -273,7 +271,7 @@ class SubscriptionRepository:
             await connection.execute(
                 update(table).where(table.c.id == before.id).values(paused_at=after.paused_at)
             )
-            await record_changes(connection, place, by, [subscription_change(before, after)])
+            await record_changes(connection, channel, by, [subscription_change(before, after)])
             return before, after
 
     async def end(
@@ -290,25 +288,25 @@ class SubscriptionRepository:
         One that waits for its confirmation ends too. What waits to be posted goes with the last one; edits
         stay, and what may stand in the channel already.
         """
-        place = (team_id, channel_id)
+        channel = (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
-            here = await _load_numbered(connection, place) + await _load_unconfirmed(connection, place)
+            here = await _load_numbered(connection, channel) + await _load_unconfirmed(connection, channel)
             chosen = [s for s in here if s.number in numbers]
             seen = marks or {}
             if len(chosen) < len(set(numbers)) or any(
                 fingerprint(s) != seen.get(s.number, fingerprint(s)) for s in chosen
             ):
                 return None
-            await _end_subscriptions(connection, place, chosen, by)
+            await _end_subscriptions(connection, channel, chosen, by)
         self._notifier.notify(s.id for s in chosen)
         return chosen
 
     async def get_by_former_number(self, team_id: str, channel_id: str, number: int) -> Subscription | None:
         """The subscription that the channel knew by this number before it counted for itself, if it lives."""
-        place = (team_id, channel_id)
+        channel = (team_id, channel_id)
         here = await self.for_channel(team_id, channel_id)
         async with self._database.read_transaction() as connection:
-            known = await is_former_number(connection, place, number)
+            known = await is_former_number(connection, channel, number)
         return next((s for s in here if known and s.id == number), None)
 
     async def history(self, team_id: str, channel_id: str, page: int) -> tuple[list[ChannelChange], int]:
@@ -324,13 +322,13 @@ class SubscriptionRepository:
             found = await load_delivery_changes(connection, delivery_id)
             if found is None:
                 return None
-            place, changes = found
-            return changes, await load_active_subscriptions(connection, place, include_paused=True)
+            channel, changes = found
+            return changes, await load_active_subscriptions(connection, channel, include_paused=True)
 
-    async def _assign_numbers(self, places: Collection[tuple[str, str]]) -> None:
+    async def _assign_numbers(self, places: Collection[ChannelRef]) -> None:
         async with self._database.exclusive_transaction() as connection:
-            for place in sorted(places):
-                await assign_missing_numbers(connection, place)
+            for channel in sorted(places):
+                await assign_missing_numbers(connection, channel)
 
 
 async def confirm_subscriptions(
@@ -340,16 +338,16 @@ async def confirm_subscriptions(
     table = schema.subscriptions
     waits = table.c.id.in_(confirmations) & table.c.confirmed_at.is_(None)
     places = (await connection.execute(select(table.c.team_id, table.c.channel_id).where(waits))).all()
-    for place in {(row.team_id, row.channel_id) for row in places}:
-        await assign_missing_numbers(connection, place)
+    for channel in {(row.team_id, row.channel_id) for row in places}:
+        await assign_missing_numbers(connection, channel)
     rows = (await connection.execute(select(table).where(waits))).all()
     await connection.execute(update(table).where(waits).values(confirmed_at=now))
     for row in rows:
-        asked = _subscription_from_row(row)
-        place = (asked.team_id, asked.channel_id)
+        asked = subscription_from_row(row)
+        channel = (asked.team_id, asked.channel_id)
         by = ChangeAuthor(asked.created_by, now)
         await record_changes(
-            connection, place, by, [subscription_change(None, asked)], announced_by=confirmations[asked.id]
+            connection, channel, by, [subscription_change(None, asked)], announced_by=confirmations[asked.id]
         )
 
 
@@ -366,15 +364,15 @@ async def discard_unconfirmed(
     await connection.execute(delete(table).where(waits))
     for row in rows:
         if confirmations[row.id] and row.number is not None:
-            asked = _subscription_from_row(row)
-            place = (asked.team_id, asked.channel_id)
+            asked = subscription_from_row(row)
+            channel = (asked.team_id, asked.channel_id)
             await record_changes(
-                connection, place, ChangeAuthor(BY_GWEVENT, now), [subscription_change(asked, None)]
+                connection, channel, ChangeAuthor(BY_GWEVENT, now), [subscription_change(asked, None)]
             )
 
 
 async def _end_subscriptions(
-    connection: AsyncConnection, place: tuple[str, str], chosen: Sequence[Subscription], by: ChangeAuthor
+    connection: AsyncConnection, channel: ChannelRef, chosen: Sequence[Subscription], by: ChangeAuthor
 ) -> None:
     """End subscriptions, waiting ones too, and say so where the channel may think that they are in force."""
     if not chosen:
@@ -382,8 +380,7 @@ async def _end_subscriptions(
     table, deliveries = schema.subscriptions, schema.deliveries
     ids = [s.id for s in chosen]
     confirmation = (
-        (deliveries.c.team_id == place[0])
-        & (deliveries.c.channel_id == place[1])
+        in_channel(deliveries, channel)
         & (deliveries.c.kind == DeliveryKind.CONFIRMATION.value)
         & deliveries.c.subject_id.in_(ids)
     )
@@ -396,24 +393,24 @@ async def _end_subscriptions(
     )
     await connection.execute(delete(table).where(table.c.id.in_(ids)))
     if any(s.criteria.notify is not None and not s.is_pending for s in chosen):
-        await forget_refusals(connection, place)
+        await forget_refusals(connection, channel)
     ended = [subscription_change(s, None) for s in chosen if not s.is_pending or s.id in may_stand]
-    await record_changes(connection, place, by, ended)
-    if not await load_active_subscriptions(connection, place):
+    await record_changes(connection, channel, by, ended)
+    if not await load_active_subscriptions(connection, channel):
         await connection.execute(
             update(deliveries)
-            .where(deliveries.c.team_id == place[0], deliveries.c.channel_id == place[1])
+            .where(in_channel(deliveries, channel))
             .where(deliveries.c.kind.in_(_SUBSCRIPTION_KINDS))
             .where(deliveries.c.state == DeliveryState.PENDING.value, deliveries.c.doubtful.is_(False))
             .values(state=DeliveryState.DEAD.value, reason=UNSUBSCRIBED_REASON)
         )
         # An edit that was to bring a picture to a root that won't come.
-        await dead_letter_orphans(connection, place, UNSUBSCRIBED_REASON)
+        await dead_letter_orphans(connection, channel, UNSUBSCRIBED_REASON)
 
 
 async def _channels_without_numbers(
     connection: AsyncConnection, team_id: str, channel_id: str | None = None
-) -> set[tuple[str, str]]:
+) -> set[ChannelRef]:
     """The channels of a workspace, or the one, with subscriptions that have no number yet."""
     table = schema.subscriptions
     query = select(table.c.team_id, table.c.channel_id).where(
@@ -424,60 +421,15 @@ async def _channels_without_numbers(
     return {(row.team_id, row.channel_id) for row in (await connection.execute(query.distinct())).all()}
 
 
-async def _load_numbered(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
+async def _load_numbered(connection: AsyncConnection, channel: ChannelRef) -> list[Subscription]:
     """A channel's subscriptions in force, paused ones too, each with its number."""
-    await assign_missing_numbers(connection, place)
-    return await load_active_subscriptions(connection, place, include_paused=True)
+    await assign_missing_numbers(connection, channel)
+    return await load_active_subscriptions(connection, channel, include_paused=True)
 
 
-async def _load_unconfirmed(connection: AsyncConnection, place: tuple[str, str]) -> list[Subscription]:
+async def _load_unconfirmed(connection: AsyncConnection, channel: ChannelRef) -> list[Subscription]:
     """A channel's subscriptions that wait for their confirmation."""
     table = schema.subscriptions
-    query = select(table).where(table.c.team_id == place[0], table.c.channel_id == place[1])
+    query = select(table).where(in_channel(table, channel))
     rows = (await connection.execute(query.where(table.c.confirmed_at.is_(None)).order_by(table.c.id))).all()
-    return _parse_rows(rows)
-
-
-async def load_active_subscriptions(
-    connection: AsyncConnection, channel: tuple[str, str] | None = None, *, include_paused: bool = False
-) -> list[Subscription]:
-    """All confirmed subscriptions (of one channel), with their channel's problem if it has one.
-
-    `paused` says that paused ones are meant too.
-    """
-    table, channels = schema.subscriptions, schema.channel_problems
-    same = (channels.c.team_id == table.c.team_id) & (channels.c.channel_id == table.c.channel_id)
-    query = select(table, channels.c.problem).join(channels, same, isouter=True).order_by(table.c.id)
-    query = query.where(table.c.confirmed_at.is_not(None))
-    if not include_paused:
-        query = query.where(table.c.paused_at.is_(None))
-    if channel is not None:
-        query = query.where(table.c.team_id == channel[0], table.c.channel_id == channel[1])
-    return _parse_rows((await connection.execute(query)).all())
-
-
-def _parse_rows(rows: Sequence[Any]) -> list[Subscription]:
-    found = []
-    for row in rows:
-        try:
-            found.append(_subscription_from_row(row))
-        except FilterSyntaxError as error:
-            # Words of a newer gwevent, perhaps: one channel's mustn't withhold the alerts of all.
-            log.error("subscription_unreadable", id=row.id, reason=str(error))
-    return found
-
-
-def _subscription_from_row(row: Any) -> Subscription:
-    return Subscription(
-        id=row.id,
-        # Who is told of it has seen to it that there is one; a plan needs none.
-        number=row.id if row.number is None else row.number,
-        team_id=row.team_id,
-        channel_id=row.channel_id,
-        criteria=parse_stored_criteria(row.words),
-        created_by=row.created_by,
-        created_at=row.created_at,
-        delivery_problem=getattr(row, "problem", None),
-        paused_at=row.paused_at,
-        is_pending=row.confirmed_at is None,
-    )
+    return parse_rows(rows)

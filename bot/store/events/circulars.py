@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.routing.circulars import plan_circular
 from bot.routing.state import StoredCircular
 from bot.store import schema
-from bot.store.channels.subscriptions import load_active_subscriptions
+from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.outbox.announcement_writer import write_circular_links
 from bot.store.outbox.plan_writer import load_threads

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.filters import CriteriaEvaluator
 from bot.routing.state import RoutingState
 from bot.store import schema
-from bot.store.channels.subscriptions import load_active_subscriptions
+from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.events.notices import Planner, load_notice_rows
 from bot.store.events.routing_state import load_earlier_circulars

@@ -12,7 +12,7 @@ from sqlalchemy import Select, delete, insert, select, update
 from bot.routing.intents import ChannelRef, Intent
 from bot.routing.state import Thread
 from bot.store import schema
-from bot.store.channels.subscriptions import load_active_subscriptions
+from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.events.rows import inserted_id, sanitize
 from bot.store.outbox.announcement_writer import write_announcements

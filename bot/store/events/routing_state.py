@@ -16,7 +16,7 @@ from bot.routing.intents import Intent
 from bot.routing.limits import EARLIER_CIRCULARS_MAX, EARLIER_CIRCULARS_MAX_AGE
 from bot.routing.state import RoutingState, StoredCircular
 from bot.store import schema
-from bot.store.channels.subscriptions import load_active_subscriptions
+from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.operations.webhook_calls import load_event_calls, write_webhook_calls
 from bot.store.outbox.announcement_writer import write_announcements, write_circular_links
 from bot.store.outbox.plan_writer import load_threads, write_plan

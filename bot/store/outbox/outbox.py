@@ -30,10 +30,10 @@ from bot.routing.intents import ChannelRef
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store import schema
 from bot.store.channels.refused_mentions import record_mention_outcomes
+from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.channels.subscriptions import (
     confirm_subscriptions,
     discard_unconfirmed,
-    load_active_subscriptions,
 )
 from bot.store.database import Database
 from bot.store.database_identity import get_or_create_database_id
