@@ -1,4 +1,4 @@
-"""The words of a subscription: group, filter, switches, and whom it mentions."""
+"""Parses the criteria of a subscription: group, filter, switches, and a mention rule."""
 
 from __future__ import annotations
 
@@ -28,24 +28,29 @@ _BROADCAST = {"@here": "<!here>", "<!here>": "<!here>", "@channel": "<!channel>"
 
 
 def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteria:
-    """Read "[CBC|Burst|all] [filter] [mock] [test] [lowsig] [circulars] [notify TARGET… [if FILTER]]".
+    """Parse "[CBC|Burst|all] [filter] [mock] [test] [lowsig] [circulars] [notify TARGET… [if FILTER]]".
 
-    Switches stand anywhere before `notify`, outside of "or", "not" and parentheses; everything is read in
-    any case. A target is @here, @channel, or a person or group as Slack writes them ("<@U…|name>",
-    "<!subteam^S…|@group>"). `if NS` alone means where light may be expected; see `MentionRule`. `sites` knows
-    the sites of `visible from`; without it every name is taken. Raises FilterSyntaxError for anything else.
+    Switches may stand anywhere before `notify`, outside of "or", "not" and parentheses; case is ignored. A
+    target is @here, @channel, or a person or group as Slack writes them ("<@U…|name>",
+    "<!subteam^S…|@group>"). `if NS` alone means that an electromagnetic counterpart may be expected, see
+    `MentionRule`. `sites` resolves the names of `visible from`; without it every name is accepted. Raises
+    FilterSyntaxError for anything else.
     """
-    # A name is Slack's to say; it may hold spaces, and may change.
+    # Slack adds a person's name, which may contain spaces and may change: only the id is kept.
     text = " ".join(_MENTION_LABEL.sub(r"<\1>", words).split())
     if len(text) > MAX_LENGTH:
         raise FilterSyntaxError(
             f"That is too long: at most {MAX_LENGTH:,} characters, and these are {len(text):,}."
         )
-    every = text.split(" ")
-    at = next((n for n, word in enumerate(every) if _normalized(word.strip(",")) == "notify"), len(every))
-    criteria = _parse_switches_and_filter(tokenize(" ".join(every[:at])), sites)
-    if at < len(every):
-        criteria = replace(criteria, notify=_parse_mention_rule(" ".join(every[at + 1 :]), criteria, sites))
+    all_words = text.split(" ")
+    at = next(
+        (n for n, word in enumerate(all_words) if _normalized(word.strip(",")) == "notify"), len(all_words)
+    )
+    criteria = _parse_switches_and_filter(tokenize(" ".join(all_words[:at])), sites)
+    if at < len(all_words):
+        criteria = replace(
+            criteria, notify=_parse_mention_rule(" ".join(all_words[at + 1 :]), criteria, sites)
+        )
     if len(criteria.canonical) > MAX_LENGTH:
         raise FilterSyntaxError(f"That is too long: written out it has more than {MAX_LENGTH:,} characters.")
     return criteria
@@ -53,7 +58,7 @@ def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteri
 
 @lru_cache(maxsize=CACHE_SIZE)
 def parse_stored_criteria(words: str) -> Criteria:
-    """Read a wish's own canonical words; equal words give the very same wish. Raises FilterSyntaxError."""
+    """Parse stored canonical words; equal words give the same object. Raises FilterSyntaxError."""
     return parse_criteria(words)
 
 
@@ -65,21 +70,21 @@ def _quoted(word: str) -> str:
     return f'"{word}"' if len(word) <= 40 else f'"{word[:40]}…"'
 
 
-def _parse_switches_and_filter(given: Sequence[Token], sites: SiteNameResolver | None) -> Criteria:
-    """Take out the switches and "all", read the rest, and take the group out of that."""
+def _parse_switches_and_filter(tokens: Sequence[Token], sites: SiteNameResolver | None) -> Criteria:
+    """Separate the switches and "all" from the filter, parse it, and separate the group from that."""
     switches: set[str] = set()
     everything = False
     rest: list[Token] = []
     depth = 0
-    for number, token in enumerate(given):
+    for number, token in enumerate(tokens):
         depth += {"(": 1, ")": -1}.get(token.text, 0)
         folded = _normalized(token.text)
-        # After these it is a name, as in "search=MDC|test"; where it is none, the grammar says so.
-        named = number > 0 and given[number - 1].text.casefold() in ("=", "|", "from")
+        # After these a word is a name, as in "search=MDC|test"; if it is not, the parser refuses it.
+        named = number > 0 and tokens[number - 1].text.casefold() in ("=", "|", "from")
         if named or (folded not in SWITCHES and folded != "all"):
             rest.append(token)
             continue
-        before, after = given[max(number - 1, 0) : number], given[number + 1 : number + 2]
+        before, after = tokens[max(number - 1, 0) : number], tokens[number + 1 : number + 2]
         joined = any(other.normalized in ("and", "or") for other in (*before, *after))
         if depth > 0 or joined or any(other.normalized == "not" for other in before):
             raise FilterSyntaxError(
@@ -101,7 +106,7 @@ def _parse_switches_and_filter(given: Sequence[Token], sites: SiteNameResolver |
 
 
 def _split_off_group(found: Filter | None, everything: bool) -> tuple[str, Filter | None]:
-    """The group that the whole filter asks for ("all": any), and the rest of it."""
+    """Return the group that the whole filter requires ("all": any), and the rest of the filter."""
     parts = found.parts if isinstance(found, And) else () if found is None else (found,)
     groups = ["all"] if everything else []
     rest: Filter | None = None
@@ -136,12 +141,14 @@ def _parse_mention_rule(text: str, criteria: Criteria, sites: SiteNameResolver |
     for switch in sorted(switches):
         if not getattr(criteria, switch):
             raise FilterSyntaxError(f'"notify-{switch}s" needs "{switch}" before "notify".')
-    light, condition = _parse_mention_condition(words[at + 1 :], sites) if at < len(words) else (False, None)
+    only_ns, condition = (
+        _parse_mention_condition(words[at + 1 :], sites) if at < len(words) else (False, None)
+    )
     return MentionRule(
         targets=tuple(targets),
         mock="mock" in switches,
         test="test" in switches,
-        only_ns=light,
+        only_ns=only_ns,
         condition=condition,
     )
 
@@ -149,16 +156,16 @@ def _parse_mention_rule(text: str, criteria: Criteria, sites: SiteNameResolver |
 def _parse_mention_condition(
     words: Sequence[str], sites: SiteNameResolver | None
 ) -> tuple[bool, Filter | None]:
-    """What follows `if`: NS alone is light to be expected, all else a filter."""
+    """Parse what follows `if`; return (True, None) for NS alone, (False, filter) for anything else."""
     if [word.casefold() for word in words] == ["ns"]:
         return True, None
-    given = tokenize(" ".join(words))
-    if not given:
+    tokens = tokenize(" ".join(words))
+    if not tokens:
         raise FilterSyntaxError('"if" needs a condition after it: if NS, or any filter.')
-    for token in given:
+    for token in tokens:
         if _normalized(token.text) in NOTIFY_SWITCHES:
             raise FilterSyntaxError(f'{token.quoted} belongs before "if".')
-    return False, parse_tokens(given, sites)
+    return False, parse_tokens(tokens, sites)
 
 
 def _parse_target(word: str) -> str:

@@ -1,4 +1,4 @@
-"""What filters ask of a superevent, as its newest event states it: small enough to keep thousands at hand."""
+"""The attributes of a superevent that filters use: small enough to read thousands of them for a search."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from formatters.text import event_lines, vocabulary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventAttributes:
-    """The facts that filters judge by; what the notice lacks is missing."""
+    """The facts that filters are evaluated on, from the newest notice with an event."""
 
     superevent_id: str
     alert_type: str
-    """Of the newest notice that carries an event."""
+    """The type of the newest notice that carries an event."""
     time_created: datetime
     content: str = ""
     """The last part of that notice's key."""
     event_time: datetime
     significant: bool
     retracted: bool
-    """Whether a later notice withdrew it."""
+    """True if a later notice retracted it."""
     fields: Mapping[str, str]
-    """group, search, pipeline, type, case folded."""
+    """Values of group, search, pipeline and type, case-folded."""
     quantities: Mapping[str, float]
-    """By the names of `formatters.filter.QUANTITIES`."""
+    """Numbers by the names and in the units of `formatters.models.filter.QUANTITIES`."""
     far: float | None
-    """Hz; where only the coincidence makes it significant, the joint FAR."""
+    """False-alarm rate in Hz; the joint one if only a coincidence makes the event significant."""
     far_is_joint: bool
-    """Whether `far` is the joint one."""
+    """True if `far` is the joint false-alarm rate."""
     detectors: tuple[str, ...]
-    """Empty where they aren't given."""
+    """Names in upper case, such as "H1"; empty if they are not given."""
     external: bool | None
-    """None where a coincidence is named in a form that can't be understood."""
+    """True if there is a coincidence; None if one is given in a form that cannot be decoded."""
     has_map: bool
+    """True if the notice has a sky map."""
 
     @property
     def category(self) -> Category:
@@ -49,11 +50,11 @@ class EventAttributes:
 
     @property
     def notice_key(self) -> NoticeKey:
-        """The key of the notice that these are of."""
+        """The key of the notice that the attributes are from."""
         return (self.superevent_id, self.alert_type, self.time_created, self.content)
 
     def to_json(self) -> str:
-        """JSON that `from_json` reads back."""
+        """Return JSON that `from_json` reads."""
         return json.dumps(
             {
                 "type": self.alert_type,
@@ -75,35 +76,35 @@ class EventAttributes:
 
     @staticmethod
     def from_json(superevent_id: str, text: str) -> EventAttributes:
-        """Read what `to_json` wrote."""
-        said: dict[str, Any] = json.loads(text)
+        """Return the attributes that `to_json` wrote."""
+        values: dict[str, Any] = json.loads(text)
         return EventAttributes(
             superevent_id=superevent_id,
-            alert_type=said["type"],
-            time_created=datetime.fromisoformat(said["created"]),
-            # Written before notices had it.
-            content=said.get("content", ""),
-            event_time=datetime.fromisoformat(said["time"]),
-            significant=said["significant"],
-            retracted=said["retracted"],
-            fields=said["named"],
-            quantities=said["numbers"],
-            far=said["far"],
-            far_is_joint=said["joint"],
-            detectors=tuple(said["detectors"]),
-            external=said["external"],
-            has_map=said["map"],
+            alert_type=values["type"],
+            time_created=datetime.fromisoformat(values["created"]),
+            # An older version of gwevent stored no content.
+            content=values.get("content", ""),
+            event_time=datetime.fromisoformat(values["time"]),
+            significant=values["significant"],
+            retracted=values["retracted"],
+            fields=values["named"],
+            quantities=values["numbers"],
+            far=values["far"],
+            far_is_joint=values["joint"],
+            detectors=tuple(values["detectors"]),
+            external=values["external"],
+            has_map=values["map"],
         )
 
 
 def extract_attributes(superevent: Superevent) -> EventAttributes | None:
-    """The traits of a superevent; None where only a retraction is known of it."""
+    """Return the attributes of a superevent; None if only a retraction is known of it."""
     notice = superevent.latest_with_event
     if notice is None or notice.event is None:
         return None
     event = notice.event
     far, joint = _effective_far(notice, event)
-    said = {
+    names = {
         "group": event.group,
         "search": event.search,
         "pipeline": event.pipeline,
@@ -117,7 +118,7 @@ def extract_attributes(superevent: Superevent) -> EventAttributes | None:
         event_time=event.time,
         significant=event.significant,
         retracted=superevent.is_retracted,
-        fields={field: name.casefold() for field, name in said.items() if name},
+        fields={field: name.casefold() for field, name in names.items() if name},
         quantities=_extract_quantities(notice, event),
         far=far,
         far_is_joint=joint,
@@ -128,7 +129,7 @@ def extract_attributes(superevent: Superevent) -> EventAttributes | None:
 
 
 def _effective_far(notice: Notice, event: Event) -> tuple[float | None, bool]:
-    """The FAR that counts, and whether it is the joint one; time and sky position before time alone."""
+    """Return the false-alarm rate that makes the event significant, and True if it is the joint one."""
     external = notice.external
     only_joint = external is not None and event.significant and event.far is None
     if external is None or not (only_joint or significance.is_significant_only_by_coincidence(notice)):
@@ -142,7 +143,7 @@ def _extract_quantities(notice: Notice, event: Event) -> dict[str, float]:
     if "BNS" in found and "NSBH" in found:
         found["NS"] = found["BNS"] + found["NSBH"]
     if "HasRemnant" in found and "Terrestrial" in found:
-        # HasRemnant is given an astrophysical origin.
+        # HasRemnant is a conditional probability, given an astrophysical origin.
         found["remnant"] = found["HasRemnant"] * (1 - found["Terrestrial"])
     if event.instruments:
         found["instruments"] = float(len(event.instruments))

@@ -1,4 +1,4 @@
-"""What was entered in the subscription dialog, read as a wish."""
+"""Parses the inputs of the subscription modal into criteria."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from formatters.views.subscription_form import (
 )
 
 ParseCriteria = Callable[[str], Criteria]
-"""Reads words as `bot.filters.parse` does. Raises FilterSyntaxError."""
+"""Parses words as `bot.filters.parse_criteria` does. Raises FilterSyntaxError."""
 
 
 class InvalidForm(ValueError):
-    """Inputs that make no wish: a sentence for each."""
+    """Inputs that give no criteria; holds a sentence for each input that is wrong."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         super().__init__(" ".join(errors.values()))
         self.errors = dict(errors)
-        """By the name of the input: "BNS", "far", "words" …"""
+        """Sentences by the name of the input: "BNS", "far", "words" …"""
 
 
 def criteria_from_form(form: SubscriptionForm, parse: ParseCriteria) -> Criteria:
-    """The wish that a form says. Raises InvalidForm, with all that is wrong."""
+    """Return the criteria of a form. Raises InvalidForm with everything that is wrong."""
     errors: dict[str, str] = {}
     filters = _filters_from_inputs(form, errors)
-    further = Criteria()
+    typed = Criteria()
     try:
-        further = parse(_with_switches(form))
+        typed = parse(_with_switches(form))
     except FilterSyntaxError as error:
         errors["words"] = str(error)
-    criteria = _combine(form, filters, further, errors)
+    criteria = _combine(form, filters, typed, errors)
     if not errors:
         try:
-            # The inputs together may be too much, even if none is by itself.
+            # All inputs together may exceed the limits, even if none does by itself.
             return parse(criteria.canonical)
         except FilterSyntaxError as error:
             errors["words"] = str(error)
@@ -51,7 +51,7 @@ def criteria_from_form(form: SubscriptionForm, parse: ParseCriteria) -> Criteria
 
 
 def _with_switches(form: SubscriptionForm) -> str:
-    """The words, with the chosen switches where `notify` looks for them: "mock notify @here notify-mocks"."""
+    """Return the words with the chosen switches before `notify`: "mock notify @here notify-mocks"."""
     switches = " ".join(form.switches)
     return re.sub(r"(?<!\S)(?=notify(?!\S))", f"{switches} ", form.words, count=1, flags=re.IGNORECASE)
 
@@ -96,34 +96,34 @@ def _parse_positive(text: str, name: str, errors: dict[str, str]) -> float | Non
 
 
 def _combine(
-    form: SubscriptionForm, filters: Iterable[Filter], further: Criteria, errors: dict[str, str]
+    form: SubscriptionForm, filters: Iterable[Filter], typed: Criteria, errors: dict[str, str]
 ) -> Criteria:
-    """What the inputs say and the further words."""
-    groups = {form.group, further.group} - {"all"}
+    """Combine the inputs and the criteria that were typed in words; add what contradicts to `errors`."""
+    groups = {form.group, typed.group} - {"all"}
     if len(groups) > 1:
-        errors["words"] = f'"{further.group}" here and {form.group} as the group: choose one.'
-    every = [*filters, *([] if further.filter is None else [further.filter])]
+        errors["words"] = f'"{typed.group}" here and {form.group} as the group: choose one.'
+    every = [*filters, *([] if typed.filter is None else [typed.filter])]
     return Criteria(
         group=min(groups, default="all"),
-        mock="mock" in form.switches or further.mock,
-        test="test" in form.switches or further.test,
-        lowsig="lowsig" in form.switches or further.lowsig,
-        circulars="circulars" in form.switches or further.circulars,
+        mock="mock" in form.switches or typed.mock,
+        test="test" in form.switches or typed.test,
+        lowsig="lowsig" in form.switches or typed.lowsig,
+        circulars="circulars" in form.switches or typed.circulars,
         filter=reduce(and_, every) if every else None,
-        notify=_mention_rule(form, further, errors),
+        notify=_mention_rule(form, typed, errors),
     )
 
 
-def _mention_rule(form: SubscriptionForm, further: Criteria, errors: dict[str, str]) -> MentionRule | None:
+def _mention_rule(form: SubscriptionForm, typed: Criteria, errors: dict[str, str]) -> MentionRule | None:
     targets = (*form.broadcasts, *(f"<@{person}>" for person in form.people))
     if not targets:
         if form.when:
             errors["when"] = "Whom? Choose somebody to mention above."
-        return further.notify
-    if further.notify is not None:
+        return typed.notify
+    if typed.notify is not None:
         errors["words"] = "Whom to mention is chosen above already: leave out notify here."
     for name in ("mock", "test"):
-        if name in form.when and not (name in form.switches or getattr(further, name)):
+        if name in form.when and not (name in form.switches or getattr(typed, name)):
             errors["when"] = f"A mention for {name}s needs {name}s to come: choose them above."
     return MentionRule(
         targets=targets,

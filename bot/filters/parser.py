@@ -1,12 +1,13 @@
-"""The grammar of a filter: what people type becomes nodes.
+"""Recursive-descent parser of filters: text that people type becomes a tree of conditions.
 
     filter    = and ("or" and)*
     and       = not (["and"] not)*
     not       = "not"* (condition | "(" filter ")")
     condition = CBC | V1 | external | EARLYWARNING | BNS | BNS>0.5 | distance<300 | far<1/month
-              | search=SSM | type=INITIAL|UPDATE | near RA Dec radius [> share] | visible from SITE [> share]
+              | search=SSM | type=INITIAL|UPDATE | near RA Dec radius [> P] | visible from SITE [> P]
 
-"&", "|" and "~" or "!" stand for and, or, not. Everything is read in any case.
+"&", "|" and "~" or "!" stand for and, or, not. Case is ignored. It is written by hand, for its errors are
+sentences that point at the word that is wrong, and what people type may be hostile (`limits`).
 """
 
 from __future__ import annotations
@@ -61,13 +62,13 @@ from formatters.models.filter import (
 from formatters.models.notice import RETRACTION
 
 SiteNameResolver = Callable[[str], str | None]
-"""A site's canonical name, from what somebody calls it; None for one that isn't known."""
+"""Returns the canonical name of a site, given a name or alias; None if it is unknown."""
 
 
 def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
-    """Read a filter. Raises FilterSyntaxError with a sentence that points at what is wrong.
+    """Parse a filter. Raises FilterSyntaxError with a sentence that points at what is wrong.
 
-    `sites` knows the sites of `visible from`; without it every name is taken, as for what was stored.
+    `sites` resolves the names of `visible from`; without it every name is accepted, as for stored filters.
     """
     if len(text) > MAX_LENGTH:
         raise FilterSyntaxError(
@@ -76,11 +77,11 @@ def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
     return parse_tokens(tokenize(text), sites)
 
 
-def parse_tokens(given: Sequence[Token], sites: SiteNameResolver | None = None) -> Filter:
-    """The same, of a text that is cut already."""
-    if not given:
+def parse_tokens(tokens: Sequence[Token], sites: SiteNameResolver | None = None) -> Filter:
+    """Parse a filter that was split into tokens. Raises FilterSyntaxError."""
+    if not tokens:
         raise FilterSyntaxError("A filter needs a condition, like BNS>0.5 or distance<300.")
-    reader = _Parser(given, sites)
+    reader = _Parser(tokens, sites)
     found = reader.parse_or(0)
     reader.expect_end()
     if len(list(conditions(found))) > MAX_CONDITIONS:
@@ -89,7 +90,7 @@ def parse_tokens(given: Sequence[Token], sites: SiteNameResolver | None = None) 
 
 
 def unknown_word_error(token: Token) -> FilterSyntaxError:
-    """What to say about a word that is none, with one that looks like it."""
+    """Return the error for a word that is no condition, with a similar word if there is one."""
     if token.normalized.replace("-", "") in SWITCHES or token.normalized == "all":
         return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
     if re.fullmatch(FLOAT + r"%?", token.text, re.IGNORECASE):
@@ -106,10 +107,10 @@ def unknown_word_error(token: Token) -> FilterSyntaxError:
 
 
 class _Parser:
-    """Reads tokens from left to right; each method leaves off after what it took."""
+    """Parses tokens from left to right; each method stops after the tokens that it consumed."""
 
-    def __init__(self, given: Sequence[Token], sites: SiteNameResolver | None) -> None:
-        self._tokens = given
+    def __init__(self, tokens: Sequence[Token], sites: SiteNameResolver | None) -> None:
+        self._tokens = tokens
         self._sites = sites
         self._position = 0
         self._condition_count = 0
@@ -124,13 +125,13 @@ class _Parser:
         return token
 
     def _accept(self, *folded: str) -> Token | None:
-        """The next token, if it is one of these."""
+        """Consume and return the next token if it is one of these; return None otherwise."""
         if self._current is not None and self._current.normalized in folded:
             return self._advance()
         return None
 
     def _peek_words(self, most: int) -> list[str]:
-        """The next words, at most so many, up to the next sign."""
+        """Return up to `most` next words, up to the next sign, without consuming them."""
         found: list[str] = []
         for token in self._tokens[self._position : self._position + most]:
             if not token.is_word:
@@ -139,7 +140,7 @@ class _Parser:
         return found
 
     def _accept_pattern(self, pattern: re.Pattern[str], most: int) -> re.Match[str] | None:
-        """The longest run of words that fits, taken; None if none does."""
+        """Consume the longest run of words that matches; return None if none does."""
         words = self._peek_words(most)
         for count in range(len(words), 0, -1):
             match = pattern.fullmatch(" ".join(words[:count]).casefold())
@@ -149,7 +150,7 @@ class _Parser:
         return None
 
     def expect_end(self) -> None:
-        """Nothing may be left."""
+        """Raise FilterSyntaxError if tokens are left."""
         if self._current is not None:
             closes = self._current.text == ")"
             raise FilterSyntaxError(
@@ -157,14 +158,14 @@ class _Parser:
             )
 
     def parse_or(self, depth: int) -> Filter:
-        """Conditions with "or" between."""
+        """Parse conditions joined by "or"."""
         found = self._parse_and(depth)
         while self._accept("or"):
             found = found | self._parse_and(depth)
         return found
 
     def _parse_and(self, depth: int) -> Filter:
-        """Conditions with "and" or nothing between."""
+        """Parse conditions joined by "and" or by nothing."""
         found = self._parse_not(depth)
         while self._current is not None and self._current.normalized != "or" and self._current.text != ")":
             self._accept("and")
@@ -233,7 +234,7 @@ class _Parser:
         return found
 
     def _peek_comparison(self) -> Op | None:
-        """The operator that comes next, not taken."""
+        """Return the next operator without consuming it; None if the next token is none."""
         token = self._current
         if token is not None and token.text == "!=":
             raise FilterSyntaxError(
@@ -277,18 +278,16 @@ class _Parser:
         return Compare(quantity, op, value)
 
     def _parse_value(self, sign: Token, unit: str) -> float:
-        """The number after an operator, in the quantity's own unit."""
+        """Parse the number after an operator; return it in the quantity's own unit."""
         at = self._current
         match = self._accept_pattern(VALUE, 2)
         if match is not None and (match["unit"] or "") not in UNITS[unit] and " " in match[0]:
-            # The word after the number is no unit but the next condition.
+            # The word after the number is not a unit but the next condition.
             self._position -= 1
             match = VALUE.fullmatch(match["value"])
         if at is None or match is None or (match["unit"] or "") not in UNITS[unit]:
-            said = sign if at is None else at
-            raise FilterSyntaxError(
-                f"{said.quoted} {'needs' if at is None else 'is not'} a number as in {NUMBER_EXAMPLES[unit]}."
-            )
+            problem = f"{sign.quoted} needs" if at is None else f"{at.quoted} is not"
+            raise FilterSyntaxError(f"{problem} a number as in {NUMBER_EXAMPLES[unit]}.")
         value = float(match["value"]) * UNITS[unit][match["unit"] or ""]
         if match["unit"]:
             # 55 % is 0.55, not 0.55000000000000004.
@@ -332,8 +331,8 @@ class _Parser:
         radius = round(float(match["value"]) * angle, 6)
         if not 0 < radius <= 180:
             raise FilterSyntaxError(f"{at.quoted} is no radius: more than 0, at most 180 degrees.")
-        op, share = self._parse_probability_limit()
-        return Near(ConeQuery(round(ra, 6) % 360, round(dec, 6), radius), op, share)
+        op, probability = self._parse_probability_limit()
+        return Near(ConeQuery(round(ra, 6) % 360, round(dec, 6), radius), op, probability)
 
     def _parse_visible(self, word: Token) -> Filter:
         if not self._accept("from") or not self._peek_words(1):
@@ -357,8 +356,8 @@ class _Parser:
         if not name:
             raise FilterSyntaxError(f"{at.quoted} is no site I know.")
         self._position += used
-        op, share = self._parse_probability_limit()
-        return VisibleFrom(SiteQuery(name), op, share)
+        op, probability = self._parse_probability_limit()
+        return VisibleFrom(SiteQuery(name), op, probability)
 
     def _parse_probability_limit(self) -> tuple[Op, float]:
         op = self._peek_comparison()
@@ -377,7 +376,7 @@ def _misplaced_message(token: Token) -> str:
 
 
 def _canonical_name(token: Token, field: Field) -> str:
-    """The name as LVK writes it where it is known, else as it was typed."""
+    """Return the name as LVK writes it if it is known, otherwise as it was typed."""
     if field == "type":
         return _parse_alert_type(token)
     if field == "group" and token.normalized == "all":

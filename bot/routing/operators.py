@@ -22,7 +22,7 @@ from formatters.models.notice import Category
 
 
 def plan_operator_alerts(state: RoutingState, rules: OperatorRules, now: datetime) -> list[Intent]:
-    """Plan what a new notice means for the operators: webhook calls, and the first real event after a pause."""
+    """Plan a new notice's webhook calls, and the announcement of the first real event after a pause."""
     intents: list[Intent] = []
     if rules.should_call_webhook is not None:
         intents += _plan_event_call(state, rules)

@@ -163,7 +163,7 @@ async def open_app_harness(
             factory,
             clock,
             max_age=timedelta(days=36_500),
-            wakeups=Wakeups(deliveries=worker._wake_event, images=drawing._wake_event),  # noqa: SLF001
+            wakeups=Wakeups(deliveries=worker._wake_event, images=drawing._wake_event),
             should_draw=should_draw,
         )
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(drawing.run())]

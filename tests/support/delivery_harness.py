@@ -96,7 +96,7 @@ class DeliveryHarness:
             self.factory,
             self.clock,
             max_age=timedelta(hours=24),
-            wakeups=Wakeups(deliveries=self.worker._wake_event),  # noqa: SLF001
+            wakeups=Wakeups(deliveries=self.worker._wake_event),
         )
 
     def renderer(self) -> Renderer:

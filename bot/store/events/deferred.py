@@ -1,4 +1,4 @@
-"""Notices of which some channels' filters ask the map: the second transaction of an alert."""
+"""Repository of deferred notices, whose routing needs the sky map: the second transaction of an alert."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ _u = schema.deferred_notices
 
 @dataclass(frozen=True, slots=True)
 class DeferredNotice:
-    """What the map of a notice is asked."""
+    """The queries that the routing of a notice needs from its sky map."""
 
     notice_key: NoticeKey
-    """Of the notice whose map it is: the newest that carries an event."""
+    """The notice whose sky map is queried: the newest of the superevent that carries an event."""
     map_queries: frozenset[MapQuery]
 
 
 class DeferredRouting:
-    """What waits for its map."""
+    """Returns deferred notices, and completes their routing. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def pending_superevents(self) -> list[str]:
-        """The superevents that wait: real before mock and test, the newest first. Raises StoreUnavailable."""
+        """Return the superevents with deferred notices: real before mock and test, the newest first."""
         mock = case((_s.c.category == Category.REAL.value, 0), else_=1)
         query = (
             select(_u.c.superevent_id)
@@ -52,29 +52,30 @@ class DeferredRouting:
             return list(dict.fromkeys((await connection.execute(query)).scalars()))
 
     async def get_map_queries(self, superevent_id: str) -> DeferredNotice | None:
-        """What to ask the map of the newest notice; None where nothing is known any more."""
+        """Return the queries for the sky map of the newest notice; None if the notice was purged."""
         async with self._database.read_transaction() as connection:
             superevent = await _load_superevent(connection, superevent_id)
             subscriptions = await load_active_subscriptions(connection)
         newest = None if superevent is None else superevent.latest_with_event
         if superevent is None or newest is None:
             return None
-        judge = CriteriaEvaluator(superevent)
-        asked: set[MapQuery] = set()
+        evaluator = CriteriaEvaluator(superevent)
+        queries: set[MapQuery] = set()
         for criteria in {id(s.criteria): s.criteria for s in subscriptions}.values():
-            if judge.evaluate(criteria).is_undecided:
-                asked |= map_queries(criteria.filter)
-            if criteria.notify is not None and judge.evaluate_mentions(criteria).is_undecided:
-                asked |= map_queries(criteria.filter) | map_queries(criteria.notify.condition)
-        return DeferredNotice(newest.key, frozenset(asked))
+            if evaluator.evaluate(criteria).is_undecided:
+                queries |= map_queries(criteria.filter)
+            if criteria.notify is not None and evaluator.evaluate_mentions(criteria).is_undecided:
+                queries |= map_queries(criteria.filter) | map_queries(criteria.notify.condition)
+        return DeferredNotice(newest.key, frozenset(queries))
 
     async def complete(
         self, superevent_id: str, notice_key: NoticeKey | None, plan: Planner, now: datetime
     ) -> int | None:
-        """Plan what the map decided, and let the notices wait no more; return the number of intents.
+        """Write the plan that `plan` makes of the newest deferred notice; return the number of intents.
 
-        `answered` is the key of the notice whose map was asked. None where a newer one came meanwhile: then
-        nothing is done, and the newer map is to be asked. The superevent is locked as in `Store.record`.
+        `notice_key` is the notice whose sky map was queried. If a newer notice with an event was stored
+        since, nothing is written and None is returned: its sky map is to be queried instead. The superevent
+        is locked as in `NoticeRepository.record`.
         """
         async with self._database.exclusive_transaction() as connection:
             lock = select(_s.c.revision).where(_s.c.superevent_id == superevent_id).with_for_update()
@@ -82,7 +83,7 @@ class DeferredRouting:
             mine = select(_u).where(_u.c.superevent_id == superevent_id).order_by(_u.c.notice_id)
             rows = (await connection.execute(mine)).all()
             if not rows:
-                # Another process was faster.
+                # Another process has completed it.
                 return 0
             superevent = await _load_superevent(connection, superevent_id)
             newest = None if superevent is None else superevent.latest_with_event
@@ -98,14 +99,16 @@ class DeferredRouting:
             )
             if superevent is None or notice is None:
                 return 0
-            # Who asked after the notice had come gets what comes next, as everybody.
-            asked = [s for s in await load_active_subscriptions(connection) if s.created_at <= row.created_at]
+            # A subscription that is newer than the notice gets the next notice, as with any other filter.
+            subscriptions = [
+                s for s in await load_active_subscriptions(connection) if s.created_at <= row.created_at
+            ]
             state = RoutingState(
                 superevent=superevent,
                 notice=notice,
                 threads=await load_threads(connection, superevent_id),
-                subscriptions=asked,
-                earlier_circulars=await load_earlier_circulars(connection, superevent_id, asked, now),
+                subscriptions=subscriptions,
+                earlier_circulars=await load_earlier_circulars(connection, superevent_id, subscriptions, now),
             )
             intents = plan(state)
             await write_deferred_plan(

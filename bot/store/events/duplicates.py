@@ -1,4 +1,7 @@
-"""Whether a notice was stored before: by its id, type and time, and, where these agree, by what it says."""
+"""Finds the stored copy of a notice: by id, type and time and, where these agree, by content.
+
+The content is a digest of the decoded record, so Avro and JSON of one notice agree.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,12 @@ from formatters.models.notice import Notice
 
 
 async def backfill_digests(connection: AsyncConnection, notice: Notice, known: Sequence[Any]) -> bool:
-    """Note what notices of this type and time say that an older gwevent stored; whether there was any.
+    """Compute the content digest of stored notices of this type and time that lack it.
 
-    Their payloads tell, where they are kept.
+    An older version of gwevent stored no digest; it is computed from the payload, if that is still stored.
+    Return True if a row was changed.
     """
-    filled = False
+    changed = False
     for row in _rows_of_same_time(notice, known):
         if row.content or row.facts is None:
             continue
@@ -33,15 +37,15 @@ async def backfill_digests(connection: AsyncConnection, notice: Notice, known: S
             await connection.execute(
                 update(table).where(table.c.id == row.id).values(content=content, facts=facts)
             )
-            filled = True
-    return filled
+            changed = True
+    return changed
 
 
 def find_duplicate(notice: Notice, known: Sequence[Any]) -> Any | None:
-    """The stored notice that this one repeats; the very same before one that might be."""
+    """Return the stored row that this notice repeats, preferably one with the same content; None if new."""
     rows = _rows_of_same_time(notice, known)
     if notice.content is not None:
-        # What has no content is an archive's copy, or was stored long ago and its payload removed.
+        # A row without content is an archive's copy, or an old one whose payload was purged.
         rows = [row for row in rows if row.content in (notice.content, "")]
     return max(rows, key=lambda row: (row.content or "", -row.id), default=None)
 
@@ -51,7 +55,7 @@ def _rows_of_same_time(notice: Notice, known: Sequence[Any]) -> list[Any]:
 
 
 def supersedes_archive_copy(notice: Notice, stored: str | None) -> bool:
-    """Whether a notice comes from a source, and its stored double only from an archive."""
+    """Return True if the notice comes from a live source and its stored copy from an archive."""
     if notice.archive is not None or stored is None:
         return False
     return Notice.from_json(stored).archive is not None

@@ -1,4 +1,4 @@
-"""Which superevents were looked up in GraceDB, and when: what a backfill needn't ask for again."""
+"""Repository of lookups in GraceDB, so that a backfill does not repeat them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bot.store.database import Database
 
 
 class GraceDbLookups:
-    """Remembers each superevent of which all was stored that GraceDB had."""
+    """Stores when all of a superevent was fetched from GraceDB. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def record(self, superevent_id: str, at: datetime) -> None:
-        """Remember that this superevent was looked up just now."""
+        """Record that all of this superevent was fetched at `at`."""
         table = schema.gracedb_lookups
         async with self._database.exclusive_transaction() as connection:
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -29,7 +29,7 @@ class GraceDbLookups:
             )
 
     async def get(self, superevent_ids: Sequence[str]) -> dict[str, datetime]:
-        """When each of these was looked up last; those that never were are left out."""
+        """Return the last lookup of each of these superevents; those that never were are left out."""
         table = schema.gracedb_lookups
         query = select(table.c.superevent_id, table.c.looked_up_at)
         async with self._database.read_transaction() as connection:

@@ -6,8 +6,8 @@ The way of one notice through `NoticeRepository.record`, all of it in one transa
    same time, at two consumers perhaps, are therefore planned one after the other.
 2. The stored notices of the superevent are read. If one of them is the same notice (`duplicates`), nothing is
    changed. An exception is an archive's copy: the notice that a live source brings takes its place.
-3. The notice and its payload are inserted. The superevent gets a new revision, and the attributes that filters
-   and `/gwevent events` search by are computed again.
+3. The notice and its payload are inserted. The superevent gets a new revision, and the attributes by which
+   `/gwevent events` searches are computed again.
 4. Everything that routing depends on is read (`routing_state`): threads with the progress of their root
    messages, active subscriptions, earlier circulars, webhook calls, the previous real event.
 5. The pure planner decides (`bot.routing.planner.plan`); nothing is decided here.
@@ -46,15 +46,16 @@ Planner = Callable[[RoutingState], list[Intent]]
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:
-    """What became of a notice handed to the store."""
+    """The outcome of recording a notice."""
 
     new: bool
+    """False if the notice was stored before."""
     intents: int
-    """How many intents its plan held."""
+    """The number of intents in its plan."""
 
 
 class NoticeRepository:
-    """Notices in, nouns out."""
+    """Stores notices with their plans, and returns superevents. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -102,12 +103,12 @@ class NoticeRepository:
             return RecordResult(new=True, intents=len(intents))
 
     async def superevent(self, superevent_id: str) -> Superevent | None:
-        """All that is known of one superevent, or None."""
+        """Return a superevent with all its notices; None if none is known."""
         found = await self.superevent_with_revision(superevent_id)
         return None if found is None else found[0]
 
     async def superevent_with_revision(self, superevent_id: str) -> tuple[Superevent, int] | None:
-        """A superevent with the revision it was read at, or None."""
+        """Return a superevent with the revision that was read; None if no notice is known."""
         async with self._database.read_transaction() as connection:
             query = select(schema.superevents.c.revision).where(
                 schema.superevents.c.superevent_id == superevent_id
@@ -118,7 +119,7 @@ class NoticeRepository:
         return None if revision is None or not notices else (Superevent.from_notices(notices), revision)
 
     async def payload(self, key: NoticeKey) -> bytes | None:
-        """The bytes in which a notice came; None if it isn't known, or if they were purged."""
+        """Return the bytes of a notice as they were received; None if it is unknown or they were purged."""
         table, payloads = schema.notices, schema.payloads
         query = select(payloads.c.body).join(table, table.c.id == payloads.c.notice_id).where(_has_key(key))
         query = query.order_by(table.c.content, table.c.id).limit(1)
@@ -127,7 +128,7 @@ class NoticeRepository:
         return body
 
     async def notice_id(self, key: NoticeKey) -> int | None:
-        """The store's id of a notice."""
+        """Return the store's id of a notice; None if it is unknown."""
         async with self._database.read_transaction() as connection:
             table = schema.notices
             query = select(table.c.id).where(_has_key(key)).order_by(table.c.content, table.c.id).limit(1)
@@ -135,7 +136,7 @@ class NoticeRepository:
         return found
 
     async def notice_key(self, notice_id: int) -> NoticeKey | None:
-        """The key of a stored notice."""
+        """Return the key of a stored notice; None if there is no such id."""
         table = schema.notices
         async with self._database.read_transaction() as connection:
             query = select(table.c.superevent_id, table.c.alert_type, table.c.time_created, table.c.content)
@@ -145,7 +146,10 @@ class NoticeRepository:
     async def newest(
         self, *, category: Category, group: str | None = None, limit: int = 1
     ) -> list[Superevent]:
-        """The newest superevents of a category by the time of the event, the newest first."""
+        """Return the newest superevents of a category, by the time of the event, the newest first.
+
+        `group` is "CBC" or "Burst", in any case; None means any.
+        """
         table = schema.superevents
         query = select(table.c.superevent_id).where(table.c.category == category.value)
         if group is not None:
@@ -157,17 +161,17 @@ class NoticeRepository:
         return [superevent for superevent in found if superevent is not None]
 
     async def recent_ids(self, limit: int = 2_000) -> list[str]:
-        """The newest superevents' ids, for "did you mean"."""
+        """Return the ids of the newest superevents, for suggestions of a similar id."""
         table = schema.superevents
         async with self._database.read_transaction() as connection:
             query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
             return list((await connection.execute(query)).scalars())
 
     async def find_ids(self, names: Sequence[str]) -> list[str]:
-        """The stored ids that are among these names, in whatever case they were typed; exact ones first."""
+        """Return the stored superevent ids among `names`, typed in any case; exact matches first."""
         id_ = schema.superevents.c.superevent_id
         folded = {folded_id(name) for name in names}
-        # The database folds ASCII alone; what else is typed as it is.
+        # The databases' lower() folds ASCII only, so other characters are compared as they were typed.
         like = func.lower(id_).in_(folded | {name.lower() for name in names}) | id_.in_(names)
         async with self._database.read_transaction() as connection:
             found = list((await connection.execute(select(id_).where(like).order_by(id_))).scalars())
@@ -178,7 +182,7 @@ class NoticeRepository:
     async def last_received(
         self, sources: Sequence[str] = LIVE_SOURCES, *, before: datetime | None = None
     ) -> datetime | None:
-        """When one of these sources brought a notice last, before a moment if one is given; None if never."""
+        """Return when one of these sources last brought a notice (before a given time); None if never."""
         table = schema.notices
         brought = or_(*(table.c.origin.startswith(f"{source}:", autoescape=True) for source in sources))
         async with self._database.read_transaction() as connection:
@@ -189,7 +193,7 @@ class NoticeRepository:
         return found
 
     async def last_notice(self) -> Notice | None:
-        """The notice received last; what was looked up in an archive, or fed in from files, wasn't."""
+        """Return the notice that a live source brought last; lookups in GraceDB and files do not count."""
         table = schema.notices
         async with self._database.read_transaction() as connection:
             query = select(table.c.facts).where(
@@ -205,12 +209,12 @@ class NoticeRepository:
         return None if facts is None else Notice.from_json(facts)
 
     async def previous_real_event_time(self, superevent_id: str) -> datetime | None:
-        """The time of the newest real event but this one."""
+        """Return the time of the newest real event other than this one; None if there is none."""
         async with self._database.read_transaction() as connection:
             return await previous_real_event_time(connection, superevent_id)
 
     async def purge_mock_payloads(self, received_before: datetime) -> int:
-        """Remove the payloads of mocks received before; facts and keys stay. Return how many."""
+        """Remove the payloads of mocks that were received before; decoded notices stay. Return the number."""
         mocks = (
             select(schema.notices.c.id)
             .join(schema.superevents, schema.superevents.c.superevent_id == schema.notices.c.superevent_id)
@@ -227,13 +231,13 @@ class NoticeRepository:
 def _has_key(key: NoticeKey) -> ColumnElement[bool]:
     table = schema.notices
     same_time = (table.c.alert_type == key[1]) & (table.c.time_created == key[2])
-    # Whoever noted a key without its content may have done so before that was known.
-    said = table.c.content == key[3] if key[3] else true()
-    return (table.c.superevent_id == key[0]) & same_time & said
+    # A key without content may have been stored by a version that did not know the content.
+    same_content = table.c.content == key[3] if key[3] else true()
+    return (table.c.superevent_id == key[0]) & same_time & same_content
 
 
 async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
-    """Lock the superevent's row, making it if it's new; return its revision (0 if new)."""
+    """Lock the superevent's row, inserting it if it is new; return its revision (0 if new)."""
     table = schema.superevents
     query = select(table.c.revision).where(table.c.superevent_id == notice.superevent_id).with_for_update()
     revision: int | None = (await connection.execute(query)).scalar_one_or_none()
@@ -246,20 +250,20 @@ async def _lock_superevent(connection: AsyncConnection, notice: Notice) -> int:
         **_superevent_columns(Superevent.from_notices([notice]), 0),
     }
     if connection.dialect.name == "postgresql":
-        # Another consumer may be making the same row: wait for it, and take what it made.
+        # Another consumer may be inserting the same row: wait for its commit, then read that row.
         from sqlalchemy.dialects.postgresql import insert as upsert
 
         await connection.execute(upsert(table).values(new).on_conflict_do_nothing())
-        made: int = (await connection.execute(query)).scalar_one()
-        return made
+        inserted: int = (await connection.execute(query)).scalar_one()
+        return inserted
     await connection.execute(insert(table).values(new))
     return 0
 
 
 def _superevent_columns(superevent: Superevent, revision: int) -> dict[str, object]:
-    event, traits = superevent.event, extract_attributes(superevent)
+    event, attributes = superevent.event, extract_attributes(superevent)
     return {
-        "traits": None if traits is None else traits.to_json(),
+        "traits": None if attributes is None else attributes.to_json(),
         "traits_revision": revision,
         "group_name": None if event is None else event.group[:32],
         "event_time": superevent.notices[0].time_created if event is None else event.time,
@@ -267,7 +271,7 @@ def _superevent_columns(superevent: Superevent, revision: int) -> dict[str, obje
 
 
 async def load_notice_rows(connection: AsyncConnection, superevent_id: str) -> Sequence[Any]:
-    """The notices of a superevent (id, alert_type, time_created, content, facts) in the order of arrival."""
+    """Return a superevent's notices (id, alert_type, time_created, content, facts) in order of arrival."""
     table = schema.notices
     query = select(table.c.id, table.c.alert_type, table.c.time_created, table.c.content, table.c.facts)
     result = await connection.execute(
@@ -303,7 +307,7 @@ async def _replace_notice(
     origin: str,
     received_at: datetime,
 ) -> int:
-    """Put the source's notice in the place of the archive's, under the same number."""
+    """Replace an archive's copy by the notice of a live source, under the same id."""
     table, payloads = schema.notices, schema.payloads
     await connection.execute(
         update(table)

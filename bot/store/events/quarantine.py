@@ -45,7 +45,7 @@ class QuarantinedPayload:
 
 
 class QuarantineRepository:
-    """Stores quarantined payloads with the reports that are planned for them. Methods raise StoreUnavailable."""
+    """Stores quarantined payloads and the reports about them. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

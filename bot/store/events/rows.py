@@ -6,7 +6,7 @@ from sqlalchemy import Row
 
 
 def sanitize(text: str, max_length: int | None = None) -> str:
-    """Return text that PostgreSQL accepts: without the character U+0000, and at most `max_length` characters."""
+    """Return text that PostgreSQL accepts: without U+0000, and at most `max_length` characters."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:max_length]
 
 

@@ -1,4 +1,4 @@
-"""Everything that was received, for choosing among it: thousands of superevents at a time."""
+"""Reads thousands of superevents at a time, for searches by filter."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from formatters.models.notice import Category, Notice
 from formatters.models.superevent import Superevent
 
 BATCH_SIZE = 500
-"""Superevents read by one query: a database takes only so many parameters."""
+"""Superevents per query: databases limit the number of parameters."""
 
 _n = schema.notices
 _s = schema.superevents
 
 
 class EventSearch:
-    """What was received, in bulk."""
+    """Returns stored superevents in bulk. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,9 +36,9 @@ class EventSearch:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> list[EventAttributes]:
-        """What filters ask, of every event from `since` to before `until`, the newest first.
+        """Return the attributes of all events in the half-open interval [`since`, `until`), the newest first.
 
-        Events of which only a retraction is known have none. Raises StoreUnavailable.
+        Superevents of which only a retraction is known are left out.
         """
         query = select(_s.c.superevent_id, _s.c.traits).where(_s.c.traits.is_not(None))
         query = query.where(_s.c.category.in_([category.value for category in categories]))
@@ -52,7 +52,7 @@ class EventSearch:
         return await asyncio.to_thread(lambda: [EventAttributes.from_json(id_, text) for id_, text in rows])
 
     async def superevents(self, ids: Sequence[str]) -> list[Superevent]:
-        """These superevents, in this order; those of which nothing is known are left out."""
+        """Return these superevents in this order; unknown ones are left out."""
         async with self._database.read_transaction() as connection:
             found = await _load_superevents(connection, ids)
         return [found[superevent_id] for superevent_id in ids if superevent_id in found]
@@ -61,7 +61,7 @@ class EventSearch:
         """Compute the attributes of superevents that an older version of gwevent stored without them.
 
         Called at start, after the migration, and by the maintenance job, for an older process that still runs
-        may leave more. Raises StoreUnavailable.
+        may leave more.
         """
         stale = or_(_s.c.traits_revision.is_(None), _s.c.traits_revision != _s.c.revision)
         query = select(_s.c.superevent_id, _s.c.revision).where(stale).order_by(_s.c.superevent_id)
@@ -74,10 +74,10 @@ class EventSearch:
             values = []
             for superevent_id, revision in some:
                 known = found.get(superevent_id)
-                traits = None if known is None else extract_attributes(known)
-                text = None if traits is None else traits.to_json()
+                attributes = None if known is None else extract_attributes(known)
+                text = None if attributes is None else attributes.to_json()
                 values.append({"of": superevent_id, "at": revision, "text": text})
-            # A notice that came meanwhile wrote its own.
+            # A notice that was stored since has written newer attributes.
             same = (_s.c.superevent_id == bindparam("of")) & (_s.c.revision == bindparam("at"))
             write = update(_s).where(same).values(traits=bindparam("text"), traits_revision=bindparam("at"))
             async with self._database.exclusive_transaction() as connection:

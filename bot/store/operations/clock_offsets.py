@@ -1,4 +1,7 @@
-"""What the clock was found to be in this boot of a machine: a process that starts goes on with it."""
+"""Repository of clock offsets: the correction of a machine's clock, valid until the machine reboots.
+
+A process that starts continues with the correction that another process of the same boot found.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +13,26 @@ from bot.store import schema
 from bot.store.database import Database
 
 KEPT_FOR = timedelta(days=400)
-"""Of machines that were not heard of since; a row is a few bytes."""
+"""Age at which the row of a machine that stopped writing is deleted; a row is a few bytes."""
 
 _c = schema.clock_offsets
 
 
 class ClockOffsetRepository:
-    """One row a boot: what, added to the machine's count, is the time."""
+    """Stores one offset per boot: seconds that, added to the monotonic clock, give Unix time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get(self, boot_id: str) -> float | None:
-        """What was written last in this boot. Raises StoreUnavailable."""
+        """Return the offset recorded last in this boot; None if none was. Raises StoreUnavailable."""
         query = select(_c.c.offset_s).where(_c.c.boot_id == boot_id)
         async with self._database.read_transaction() as connection:
             found: float | None = (await connection.execute(query)).scalar_one_or_none()
         return found
 
     async def record(self, boot_id: str, offset_s: float, now: datetime) -> None:
-        """Write it. Raises StoreUnavailable."""
+        """Record the offset of this boot, and delete rows older than `KEPT_FOR`. Raises StoreUnavailable."""
         values = {"offset_s": offset_s, "seen_at": now}
         async with self._database.exclusive_transaction() as connection:
             mine = update(_c).where(_c.c.boot_id == boot_id).values(values)
@@ -38,9 +41,9 @@ class ClockOffsetRepository:
             await connection.execute(delete(_c).where(_c.c.seen_at < now - KEPT_FOR))
 
     async def get_database_time(self) -> float | None:
-        """The database's own clock (Unix time); None on SQLite, which has none. Raises StoreUnavailable."""
+        """Return the database server's clock (Unix time); None on SQLite. Raises StoreUnavailable."""
         if self._database.is_sqlite:
             return None
         async with self._database.read_transaction() as connection:
-            said: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
-        return said.timestamp()
+            server_time: datetime = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+        return server_time.timestamp()

@@ -1,4 +1,4 @@
-"""How the sources of all processes are doing, for whoever is asked for the status."""
+"""Repository of heartbeats: the status of the sources of all processes, for `/gwevent status`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from bot.store import schema
 from bot.store.database import Database, StoreUnavailable
 
 SILENT_AFTER = timedelta(seconds=30)
-"""A consumer that hasn't said anything for so long isn't there any more."""
+"""A consumer without a heartbeat for this long is reported as disconnected."""
 FORGET_AFTER = timedelta(days=1)
+"""A consumer without a heartbeat for this long is not reported any more."""
 
 _c = schema.source_heartbeats
 
 
 class SourceHeartbeats:
-    """What each consumer says of itself."""
+    """Stores the heartbeats of consumers. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -29,19 +30,20 @@ class SourceHeartbeats:
         self._store_back_at: datetime | None = None
 
     async def record(self, name: str, sources: Sequence[SourceStatus]) -> None:
-        """Write down how a consumer's sources are doing."""
+        """Record the status of the sources of the consumer `name`, and delete forgotten consumers."""
         now = self._clock()
-        told = {"seen_at": now, "sources": json.dumps([asdict(source) for source in sources])}
+        values = {"seen_at": now, "sources": json.dumps([asdict(source) for source in sources])}
         async with self._database.independent_transaction() as connection:
-            mine = update(_c).where(_c.c.id == name[:255]).values(told)
+            mine = update(_c).where(_c.c.id == name[:255]).values(values)
             if not (await connection.execute(mine)).rowcount:
-                await connection.execute(insert(_c).values(id=name[:255], **told))
+                await connection.execute(insert(_c).values(id=name[:255], **values))
             await connection.execute(delete(_c).where(_c.c.seen_at < now - FORGET_AFTER))
 
     async def statuses(self) -> list[SourceStatus]:
-        """Those of all consumers; one that fell silent is told as such for a day.
+        """Return the statuses of all consumers; one that fell silent is disconnected, for `FORGET_AFTER`.
 
-        While the store took nothing in none could say anything: after that each gets its time anew.
+        While the store is unavailable nobody can record a heartbeat; after that, silence is counted from the
+        moment when the store was back.
         """
         now = self._clock()
         try:
@@ -57,7 +59,7 @@ class SourceHeartbeats:
             for source in json.loads(row.sources):
                 status = SourceStatus(**source)
                 if now - max(row.seen_at, self._store_back_at or row.seen_at) > SILENT_AFTER:
-                    said = f"its consumer {row.id} fell silent at {row.seen_at:%Y-%m-%d %H:%M} UTC"
-                    status = SourceStatus(name=status.name, connected=False, detail=said)
+                    detail = f"its consumer {row.id} fell silent at {row.seen_at:%Y-%m-%d %H:%M} UTC"
+                    status = SourceStatus(name=status.name, connected=False, detail=detail)
                 found.append(status)
         return found

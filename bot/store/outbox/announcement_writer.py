@@ -1,4 +1,4 @@
-"""Writes the planned messages that belong to no notice's thread plan: circulars, reports, alerts, welcomes."""
+"""Writes planned messages of other kinds than a thread's: circulars, reports, operators' alerts, welcomes."""
 
 from __future__ import annotations
 
