@@ -81,7 +81,7 @@ async def run_consumers(
     )
     watch = HealthMonitor(
         factory.notices,
-        factory.outbox,
+        factory.outbox_statistics,
         factory.incidents,
         factory.clock,
         source_statuses=lambda: [source.status() for source in sources],

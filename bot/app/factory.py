@@ -63,7 +63,9 @@ from bot.store.outbox.images import ImageRepository
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import Delivery, Outcome
 from bot.store.outbox.outbox import Outbox
+from bot.store.outbox.statistics import OutboxStatistics
 from bot.store.retention import Retention
+from bot.store.settlement import Settlement
 from bot.store.write_check import WriteCheck
 from formatters.models.notice import Notice
 
@@ -87,7 +89,8 @@ class Factory:
         notifier = OutcomeNotifier()
         self.subscriptions = SubscriptionRepository(database, notifier)
         self.leases = WorkerLeases(database)
-        self.outbox = Outbox(database, self.leases, notifier)
+        self.outbox = Outbox(database, self.leases, Settlement(notifier))
+        self.outbox_statistics = OutboxStatistics(database)
         self.channel_moves = ChannelMoves(database)
         self.due_check = DueCheck(database, self.leases)
         self.observers = ObserverRepository(database)
@@ -204,7 +207,7 @@ class Factory:
         return CommandRouter(
             self.notices,
             self.subscriptions,
-            self.outbox,
+            self.outbox_statistics,
             clock,
             events=events,
             search_commands=self.create_search_commands(clock),

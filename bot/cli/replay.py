@@ -150,8 +150,10 @@ async def _deliver(settings: Settings, factory: Factory, token: str | None) -> b
         await factory.create_deferred_routing_worker(utc_now, settings.max_age, Wakeups()).process_pending()
         worker = factory.create_delivery_worker({identity.team_id: client}, utc_now)
         running = asyncio.create_task(worker.run())
-        before = (await factory.outbox.counts(identity.team_id)).dead
-        while (counts := await factory.outbox.counts(identity.team_id)).waiting and not running.done():
+        before = (await factory.outbox_statistics.counts(identity.team_id)).dead
+        while (
+            counts := await factory.outbox_statistics.counts(identity.team_id)
+        ).waiting and not running.done():
             await asyncio.wait([running], timeout=0.2)
         await worker.stop()
         await running

@@ -24,7 +24,7 @@ from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentRepository
-from bot.store.outbox.outbox import Outbox
+from bot.store.outbox.statistics import OutboxStatistics
 from formatters.answers import answer, recent, status
 from formatters.answers import help as helping
 from formatters.blockkit import mrkdwn
@@ -47,7 +47,7 @@ class CommandRouter:
         self,
         notices: NoticeRepository,
         subscriptions: SubscriptionRepository,
-        outbox: Outbox,
+        outbox_statistics: OutboxStatistics,
         clock: Callable[[], datetime],
         *,
         events: EventLookup,
@@ -64,7 +64,7 @@ class CommandRouter:
         self._events = events
         self._notices = notices
         self._subscriptions = subscriptions
-        self._outbox = outbox
+        self._outbox_statistics = outbox_statistics
         self._clock = clock
         self._observability_commands = observability_commands
         self._sources = sources
@@ -220,7 +220,7 @@ class CommandRouter:
         return recent.message(recent.RecentEvents(found), self._clock())
 
     async def _status(self) -> Message:
-        counts = await self._outbox.counts()
+        counts = await self._outbox_statistics.counts()
         last = await self._notices.last_notice()
         return status.message(
             status.Status(
@@ -236,7 +236,7 @@ class CommandRouter:
                 else status.LastNotice(
                     superevent_id=last.superevent_id, alert_type=last.alert_type, received=last.received
                 ),
-                posting_time=await self._outbox.median_posting_time(),
+                posting_time=await self._outbox_statistics.median_posting_time(),
                 pending_deliveries=counts.waiting,
                 dead_letters=counts.dead,
                 quarantined=counts.quarantined,

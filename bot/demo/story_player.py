@@ -177,7 +177,7 @@ async def _publish(stage: DemoEnvironment, publisher: Publisher, sample: SampleN
 
 async def _wait_until_delivered(stage: DemoEnvironment) -> None:
     deadline = asyncio.get_running_loop().time() + TIMEOUT_S
-    while (counts := await stage.factory.outbox.counts()).waiting:
+    while (counts := await stage.factory.outbox_statistics.counts()).waiting:
         if asyncio.get_running_loop().time() > deadline:
             raise DemoFailed(f"{counts.waiting} deliveries still wait after {TIMEOUT_S:.0f} s.")
         await asyncio.sleep(0.1)

@@ -113,7 +113,7 @@ async def _check_database(settings: Settings) -> list[Finding]:
         if behind is not None:
             return [behind]
         async with open_factory(settings) as factory:
-            counts = await factory.outbox.counts()
+            counts = await factory.outbox_statistics.counts()
             subscriptions = await factory.subscriptions.count()
             away = await factory.channel_moves.list_unreachable_channels()
             running = not factory.database.acquire_instance_lock() or await factory.leases.has_other_workers()

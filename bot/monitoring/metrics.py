@@ -29,11 +29,11 @@ from bot.slack.errors import (
 )
 from bot.sources import SourceStatus
 from bot.store.outbox.models import (
+    DELIVERY_KINDS,
     UNSENT_STATES,
     DeadLettered,
     Delivered,
     Delivery,
-    DeliveryKind,
     Outcome,
     Retry,
 )
@@ -41,7 +41,6 @@ from bot.store.write_check import DiskSpace
 from formatters.models.incident import Incident, IncidentKind
 from formatters.models.notice import ALERT_TYPES, Notice
 
-_POST_KINDS = frozenset({DeliveryKind.ROOT, DeliveryKind.REPLY, DeliveryKind.MENTION})
 _LVK_BUCKETS = (10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1_800.0, 3_600.0, 14_400.0, 86_400.0)
 _WIRE_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
 _POST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0)
@@ -162,7 +161,7 @@ class Metrics:
         """What became of deliveries was written down."""
         for delivery, outcome in outcomes:
             self._outcomes.labels(delivery.kind.value, OUTCOME_LABELS[type(outcome)]).inc()
-            if isinstance(outcome, Delivered) and delivery.kind in _POST_KINDS:
+            if isinstance(outcome, Delivered) and DELIVERY_KINDS[delivery.kind].measured:
                 self._received_to_posted.observe((now - delivery.created_at).total_seconds())
 
     def set_connections(

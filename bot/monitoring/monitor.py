@@ -20,7 +20,7 @@ from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentChanges, IncidentRepository
-from bot.store.outbox.outbox import Outbox
+from bot.store.outbox.statistics import OutboxStatistics
 from bot.store.write_check import DiskSpace, WriteCheck
 from formatters.models.incident import Incident, IncidentKind
 from formatters.posts.incident import clock_detail, sentence
@@ -52,7 +52,7 @@ class HealthMonitor:
     def __init__(
         self,
         notices: NoticeRepository,
-        outbox: Outbox,
+        outbox_statistics: OutboxStatistics,
         incidents: IncidentRepository,
         clock: Callable[[], datetime],
         *,
@@ -76,7 +76,7 @@ class HealthMonitor:
         as long as that matters.
         """
         self._notices = notices
-        self._outbox = outbox
+        self._outbox_statistics = outbox_statistics
         self._incidents = incidents
         self._clock = clock
         self._source_statuses = source_statuses
@@ -113,7 +113,7 @@ class HealthMonitor:
         try:
             space, workers = await self._check_store()
             stored = await self._notices.last_received()
-            overdue, since = await self._outbox.count_overdue(
+            overdue, since = await self._outbox_statistics.count_overdue(
                 now, self._thresholds.post_delay, self._thresholds.edit_delay
             )
             lasting = await self._incidents.open_incidents()
@@ -173,8 +173,8 @@ class HealthMonitor:
             async with asyncio.timeout(STORE_TIMEOUT_S):
                 space, workers = await self._check_store()
                 heard = _latest(await self._notices.last_received(), heard)
-                counts = await self._outbox.counts()
-                states = await self._outbox.count_by_state()
+                counts = await self._outbox_statistics.counts()
+                states = await self._outbox_statistics.count_by_state()
                 lasting = await self._incidents.open_incidents()
                 self._metrics.set_outbox(states, counts.quarantined, lasting, space, workers)
         except (StoreUnavailable, TimeoutError):

@@ -16,18 +16,13 @@ from sqlalchemy import Select, delete, select
 from bot.store import schema
 from bot.store.channels.change_log import CHANGES_KEPT_FOR
 from bot.store.database import Database
-from bot.store.outbox.models import DeliveryKind, DeliveryState
+from bot.store.outbox.models import DeliveryKind, DeliveryState, kinds_where
 from formatters.models.notice import Category
 
 BATCH_SIZE = 500
 """Rows removed by one transaction: the others who write wait for it."""
 
-_PURGEABLE_KINDS = [
-    kind.value
-    for kind in DeliveryKind
-    if kind not in (DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION, DeliveryKind.INCIDENT_OPENED)
-]
-"""What nobody asks the ledger for again; a trouble is asked for as long as it lasts."""
+_PURGEABLE_KINDS = [kind.value for kind in kinds_where(lambda rule: rule.purgeable)]
 _c = schema.webhook_calls
 _d = schema.deliveries
 _n = schema.notices

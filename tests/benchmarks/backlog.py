@@ -30,6 +30,7 @@ from bot import logs
 from bot.alerts.decode import decode
 from bot.app.factory import Factory, open_factory
 from bot.routing.planner import plan
+from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
 from bot.slack.client import SlackClient
@@ -38,6 +39,7 @@ from bot.store.database import Database
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import Delivered, Delivery, Outcome
 from bot.store.outbox.outbox import Outbox
+from bot.store.settlement import Settlement
 from tests.scale.__main__ import DURABLE
 from tests.support.postgres import Databases, PostgresUnavailable, postgres_server, with_driver
 
@@ -56,7 +58,7 @@ class TimedOutbox(Outbox):
     """Says when the first post of the alert was answered, and the last."""
 
     def __init__(self, database: Database, shares: WorkerLeases) -> None:
-        super().__init__(database, shares)
+        super().__init__(database, shares, Settlement(OutcomeNotifier()))
         self.first = 0.0
         self.mocks = 0
         self.done = asyncio.Event()

@@ -31,6 +31,7 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory, open_factory
 from bot.delivery.worker import CONCURRENCY
 from bot.routing.planner import plan
+from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
 from bot.slack.client import SlackClient
@@ -39,6 +40,7 @@ from bot.store.database import Database
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import Delivery, Outcome
 from bot.store.outbox.outbox import Outbox
+from bot.store.settlement import Settlement
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
@@ -53,7 +55,7 @@ class CountingOutbox(Outbox):
     """Says when so many outcomes are written down."""
 
     def __init__(self, database: Database, shares: WorkerLeases, target: int) -> None:
-        super().__init__(database, shares)
+        super().__init__(database, shares, Settlement(OutcomeNotifier()))
         self.done = asyncio.Event()
         self._left = target
 

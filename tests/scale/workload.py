@@ -97,8 +97,10 @@ async def _answer(factory: Factory, team: str, channel: str) -> None:
     await factory.subscriptions.end(team, channel, [asked.number], ChangeAuthor("U1", utc_now()))
     await factory.subscriptions.request_status(asked)
     await factory.observers.toggle(team, channel, event_id(8), "U1", utc_now())
-    await factory.outbox.count_overdue(utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10))
-    await factory.outbox.count_by_state()
+    await factory.outbox_statistics.count_overdue(
+        utc_now(), posts=timedelta(minutes=1), edits=timedelta(minutes=10)
+    )
+    await factory.outbox_statistics.count_by_state()
     await factory.notices.last_received()
     await factory.deferred_routing.pending_superevents()
     await factory.circulars.count()

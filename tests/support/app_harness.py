@@ -89,7 +89,7 @@ class AppHarness:
         await self.wait_until_delivered()
 
     async def pending_count(self) -> int:
-        return (await self.factory.outbox.counts()).waiting
+        return (await self.factory.outbox_statistics.counts()).waiting
 
     async def wait_until_delivered(self) -> None:
         """Wait until no delivery waits."""

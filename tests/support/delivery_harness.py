@@ -137,7 +137,7 @@ class DeliveryHarness:
         """Wait until nothing waits."""
 
         async def nothing() -> bool:
-            return not (await self.factory.outbox.counts()).waiting
+            return not (await self.factory.outbox_statistics.counts()).waiting
 
         await self.wait_until(nothing)
 

@@ -28,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.clauses import in_channel
+from bot.store.channels.reachability import requeue_channel
 from bot.store.channels.subscription_numbers import (
     allocate_number,
     is_former_number,
@@ -36,7 +37,6 @@ from bot.store.channels.subscription_numbers import (
 )
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from bot.store.outbox.outbox import requeue_channel
 from bot.store.outbox.plan_writer import mark_threads_stale
 
 _d, _s, _t, _m = schema.deliveries, schema.subscriptions, schema.threads, schema.mentions

@@ -26,7 +26,7 @@ from bot.store.channels.refused_mentions import attach_refusals, forget_refusals
 from bot.store.channels.subscription_numbers import allocate_number, assign_missing_numbers, is_former_number
 from bot.store.channels.subscription_rows import load_active_subscriptions, parse_rows, subscription_from_row
 from bot.store.database import Database
-from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
+from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row, kinds_where
 from bot.store.outbox.plan_writer import dead_letter_orphans
 from formatters.models.channel_change import BY_GWEVENT, ChannelChange
 from formatters.models.subscription import Criteria, Subscription, fingerprint
@@ -35,14 +35,8 @@ CONFIRMATION_POLL_S = 1.0
 """Seconds between two reads of a confirmation's outcome, which another process may record."""
 UNSUBSCRIBED_REASON = "unsubscribed before it was posted"
 
-_SUBSCRIPTION_KINDS = (
-    DeliveryKind.ROOT,
-    DeliveryKind.REPLY,
-    DeliveryKind.MENTION,
-    DeliveryKind.CIRCULAR,
-    DeliveryKind.UNREADABLE_NOTICE,
-)
-"""What a channel gets for what it asked for; edits keep true what stands there, and come all the same."""
+_SUBSCRIPTION_KINDS = kinds_where(lambda rule: rule.needs_subscription)
+"""These are posted because of a subscription; edits keep true what stands already, whatever is subscribed."""
 
 
 class SubscriptionRepository:

@@ -52,7 +52,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef
 from bot.store import schema
-from bot.store.outbox.models import MAX_DELAY, DeliveryKind, DeliveryState, Priority
+from bot.store.outbox.models import (
+    MAX_DELAY,
+    OPEN_STATES,
+    DeliveryKind,
+    DeliveryState,
+    Priority,
+    kinds_where,
+)
 
 ROUND_ROBIN_EVERY = 10
 """Of so many places one goes to the channels in turn."""
@@ -68,13 +75,12 @@ DETAILS_BATCH_SIZE = 500
 EXTRA_CANDIDATES = 30
 """How much further than it has places a claim looks before it looks at all channels."""
 
-UNORDERED_KINDS = (DeliveryKind.EDIT.value, DeliveryKind.MENTION.value, DeliveryKind.CIRCULAR.value)
-"""What waits for its root, and for nothing else in its thread."""
+UNORDERED_KINDS = tuple(kind.value for kind in kinds_where(lambda rule: not rule.ordered))
+"""These wait for their root, and for nothing else in their thread."""
 KNOWN_KINDS = tuple(kind.value for kind in DeliveryKind)
 """Another one is a newer gwevent's: it waits for that, and nothing waits for it."""
 
 _ORDERED_KINDS = tuple(kind for kind in KNOWN_KINDS if kind not in UNORDERED_KINDS)
-_OPEN_STATES = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
 _d = schema.deliveries
 _t = schema.threads
 
@@ -324,7 +330,7 @@ def _select_details() -> Select[*tuple[Any, ...]]:
             earlier.c.id < _d.c.id,
             earlier.c.kind.in_(_ORDERED_KINDS),
             # Not the bare state, whose index PostgreSQL would read in whole where little waited before.
-            (earlier.c.state + "").in_(_OPEN_STATES),
+            (earlier.c.state + "").in_(OPEN_STATES),
         )
         .exists()
     )

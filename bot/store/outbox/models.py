@@ -1,9 +1,9 @@
-"""The ledger's nouns: what is to be posted, and what became of it."""
+"""The outbox's models: what is to be posted, what is known of each kind of delivery, and how a delivery ended."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -45,15 +45,6 @@ class DeliveryKind(StrEnum):
     """That real notices come again, for who runs the bot; its subject is the notice."""
 
 
-OPERATOR_KINDS = (
-    DeliveryKind.QUARANTINE_REPORT,
-    DeliveryKind.INCIDENT_OPENED,
-    DeliveryKind.INCIDENT_RESOLVED,
-    DeliveryKind.FIRST_REAL_EVENT,
-)
-"""What goes to the ops channel, whether or not anything is subscribed there."""
-
-
 class DeliveryState(StrEnum):
     """Where a delivery stands. Waiting is `PENDING` with a `not_before` ahead."""
 
@@ -63,6 +54,8 @@ class DeliveryState(StrEnum):
     DEAD = "dead"
 
 
+OPEN_STATES = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
+"""A delivery in one of these has no outcome yet; as the database writes them."""
 UNSENT_STATES = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)
 """What is counted: those that were sent are ever more."""
 
@@ -101,13 +94,69 @@ class EventRank:
     """Of two events the newer has the smaller."""
 
 
-DEFAULT_PRIORITIES = {
-    DeliveryKind.ROOT: Priority.ROOT,
-    DeliveryKind.REPLY: Priority.REPLY,
-    DeliveryKind.CIRCULAR: Priority.REPLY,
-    DeliveryKind.EDIT: Priority.EDIT,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindRule:
+    """What holds for every delivery of one kind."""
+
+    priority: Priority = Priority.ANSWER
+    """Where it stands in the queue, unless its writer says otherwise."""
+    top_level: bool = False
+    """It stands in the channel itself although it belongs to a thread."""
+    ordered: bool = True
+    """In its thread it waits for everything that was planned before it, not only for the root."""
+    expires: bool = False
+    """It is news: undelivered for a day, it is given up as old news."""
+    needs_subscription: bool = False
+    """It is posted only while the channel is subscribed to something."""
+    for_operators: bool = False
+    """It goes to the ops channel, whether or not anything is subscribed there."""
+    measured: bool = False
+    """The time from the notice's receipt to the post is a metric."""
+    purgeable: bool = True
+    """Once it was sent or given up, nothing reads its row again, so the purge removes it."""
+
+
+DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
+    DeliveryKind.ROOT: KindRule(
+        priority=Priority.ROOT,
+        top_level=True,
+        expires=True,
+        needs_subscription=True,
+        measured=True,
+        purgeable=False,
+    ),
+    DeliveryKind.REPLY: KindRule(
+        priority=Priority.REPLY, expires=True, needs_subscription=True, measured=True
+    ),
+    DeliveryKind.EDIT: KindRule(priority=Priority.EDIT, ordered=False, purgeable=False),
+    DeliveryKind.MENTION: KindRule(
+        top_level=True,
+        ordered=False,
+        expires=True,
+        needs_subscription=True,
+        measured=True,
+        purgeable=False,
+    ),
+    DeliveryKind.CONFIRMATION: KindRule(),
+    DeliveryKind.CHANGE: KindRule(),
+    DeliveryKind.WELCOME: KindRule(),
+    DeliveryKind.CIRCULAR: KindRule(
+        priority=Priority.REPLY, ordered=False, expires=True, needs_subscription=True
+    ),
+    DeliveryKind.UNREADABLE_NOTICE: KindRule(expires=True, needs_subscription=True),
+    DeliveryKind.QUARANTINE_REPORT: KindRule(for_operators=True),
+    # An incident's row is read as long as the incident lasts.
+    DeliveryKind.INCIDENT_OPENED: KindRule(for_operators=True, purgeable=False),
+    DeliveryKind.INCIDENT_RESOLVED: KindRule(for_operators=True),
+    DeliveryKind.MENTION_REFUSED: KindRule(),
+    DeliveryKind.FIRST_REAL_EVENT: KindRule(for_operators=True),
 }
-"""Which priority a kind has, if nothing else is said; all others are answers."""
+"""Everything that differs from kind to kind, in one place; total, by a test."""
+
+
+def kinds_where(predicate: Callable[[KindRule], bool]) -> tuple[DeliveryKind, ...]:
+    """Return the kinds whose rule fulfils the predicate, in the enum's order."""
+    return tuple(kind for kind in DeliveryKind if predicate(DELIVERY_KINDS[kind]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +245,14 @@ class OutboxCounts:
     oldest_waiting: datetime | None
 
 
+def new_message_key() -> str:
+    """Return a random key, which is put into a message's metadata so that the message can be found in the history.
+
+    What is posted once more gets a new one: by the old key the message that stands already would be found.
+    """
+    return secrets.token_hex(16)
+
+
 def delivery_row(
     team_id: str,
     channel_id: str,
@@ -218,7 +275,7 @@ def delivery_row(
         "slot": dedup_key or f"{kind.value}:{subject_id}",
         "thread_id": thread_id,
         "subject_id": subject_id,
-        "priority": int(DEFAULT_PRIORITIES.get(kind, Priority.ANSWER) if priority is None else priority),
+        "priority": int(DELIVERY_KINDS[kind].priority if priority is None else priority),
         "mock": rank.mock,
         "event_order": rank.order,
         "state": DeliveryState.PENDING.value,
@@ -228,5 +285,5 @@ def delivery_row(
         "doubtful": False,
         "reason": None,
         "created_at": now,
-        "key": secrets.token_hex(16),
+        "key": new_message_key(),
     }

@@ -66,7 +66,7 @@ async def test_each_channel_hears_once_of_what_an_import_put_in_force(factory: F
     given = export({**ROW, "number": 4}, {**ROW, "words": "Burst", "number": 2}, last_number=7)
     for _ in range(2):
         await factory.channel_transfer.import_channels(loads(given), NOW)
-        assert (await factory.outbox.counts()).waiting == 1
+        assert (await factory.outbox_statistics.counts()).waiting == 1
     here = await factory.subscriptions.for_channel("T1", "C1")
     assert {s.criteria.canonical: s.number for s in here} == {"CBC": 4, "Burst": 2}, (
         "as old messages call them"
@@ -102,7 +102,7 @@ async def test_renumbered_subscription_keeps_later_numbers_of_the_file(factory: 
 async def test_what_is_imported_is_in_force(factory: Factory) -> None:
     await factory.channel_transfer.import_channels(loads(export(ROW)), NOW)
     await record_notices(factory, decoded_notice())
-    assert (await factory.outbox.counts("T1")).waiting == 2, "what it was told, and the event"
+    assert (await factory.outbox_statistics.counts("T1")).waiting == 2, "what it was told, and the event"
 
 
 @BOTH
@@ -111,7 +111,7 @@ async def test_what_is_paused_stays_paused(factory: Factory) -> None:
         loads(export({**ROW, "paused_at": "2026-11-22T13:00:00Z"})), NOW
     )
     await record_notices(factory, decoded_notice())
-    assert (await factory.outbox.counts("T1")).waiting == 1, "what it was told alone"
+    assert (await factory.outbox_statistics.counts("T1")).waiting == 1, "what it was told alone"
     assert "paused_at" in dumps(await factory.channel_transfer.export())
 
 

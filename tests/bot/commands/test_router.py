@@ -233,7 +233,7 @@ async def test_status_counts(factory: Factory, clock: Clock) -> None:
     told = message_text.render(await answers(factory, clock, [source]).dispatch("status", None))
     for part in (__version__, "hopskotch", "reads igwn.gwalert", "S261122a", "2 "):
         assert part in told
-    counts = await factory.outbox.counts()
+    counts = await factory.outbox_statistics.counts()
     assert (counts.waiting, counts.dead, counts.quarantined) == (2, 0, 1)
     assert counts.oldest_waiting == NOW
 
@@ -281,7 +281,7 @@ async def test_ambiguous_unsubscribe_asks_for_confirmation(
         await subscribe(factory, asked, "C1")
     told = await said(factory, words, ASKER)
     assert len(await factory.subscriptions.for_channel(TEAM, "C1")) == 4
-    assert (await factory.outbox.counts()).waiting == 0
+    assert (await factory.outbox_statistics.counts()).waiting == 0
     if ends is None:
         return
     count = len(ends.split())

@@ -65,7 +65,7 @@ async def finish(harness: DeliveryHarness) -> None:
     """Let time pass until nothing waits."""
     for _ in range(40):
         await harness.run_rounds()
-        if not (await harness.factory.outbox.counts()).waiting:
+        if not (await harness.factory.outbox_statistics.counts()).waiting:
             return
         harness.advance(seconds=70)
     raise AssertionError(f"it waits for ever: {await harness.rows(state='pending')}")

@@ -354,7 +354,7 @@ async def test_what_hangs_on_a_root_too_old_to_come_back_isnt_waited_for(harness
     await harness.wait_until_delivered()
     harness.local_slack.unarchive(channel)
     revived = await harness.factory.outbox.requeue_channel(TEAM, channel, harness.clock(), harness.clock())
-    assert (revived, (await harness.factory.outbox.counts()).waiting) == (0, 0)
+    assert (revived, (await harness.factory.outbox_statistics.counts()).waiting) == (0, 0)
 
 
 async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(harness: DeliveryHarness) -> None:
@@ -471,7 +471,7 @@ async def test_calls_that_hang_hold_no_connection_that_an_alert_needs(
     await record_notices(factory, decoded_notice(MOCK, classification=other), now=NOW)
 
     async def sending() -> int:
-        return (await factory.outbox.count_by_state()).get("sending", 0)
+        return (await factory.outbox_statistics.count_by_state()).get("sending", 0)
 
     async with asyncio.timeout(20):
         while await sending() < len(hung):

@@ -59,7 +59,7 @@ async def test_all_of_it_page_by_page(fake: FakeGraceDb, backfill: Backfill, fac
     )
     assert counts(progress) == (7, 0, 7) and told[-1] == (7, 7) and told == sorted(told)
     assert sorted(await factory.notices.recent_ids()) == IDS
-    assert (await factory.outbox.counts()).waiting == 0
+    assert (await factory.outbox_statistics.counts()).waiting == 0
     assert [query["start"] for query in fake.queries] == ["0", "3", "6"]
     assert fake.queries[0]["query"] == "category: Production created: 2026-11-01 .. 2026-11-21"
     assert fake.most_at_once == 1
@@ -240,4 +240,4 @@ async def test_the_bot_repairs_a_gap_at_its_start(
             await asyncio.sleep(0.05)
         stop.set()
         await running
-        assert (await factory.outbox.counts()).waiting == 0
+        assert (await factory.outbox_statistics.counts()).waiting == 0

@@ -65,7 +65,7 @@ async def test_from_the_notices_that_gracedb_keeps(
     asked = fake.requests()
     assert await said(factory, archive, clock, REAL) == told
     assert fake.requests() == asked
-    assert (await factory.outbox.counts()).waiting == 0
+    assert (await factory.outbox_statistics.counts()).waiting == 0
     assert "Last notice: none yet" in await said(factory, archive, clock, "status")
 
 
@@ -170,7 +170,7 @@ async def test_what_cant_be_read_at_all_is_quarantined_and_said(
     broken = jsonb({"superevent_id": REAL, "alert_type": "INITIAL"})
     fake.add(Event(superevent(REAL), {f"{REAL}-initial.json,0": broken}))
     assert "What GraceDB has of it can't be read." in await said(factory, archive, clock, REAL)
-    assert (await factory.outbox.counts()).quarantined == 1
+    assert (await factory.outbox_statistics.counts()).quarantined == 1
 
 
 async def test_one_event_is_never_looked_up_twice_at_once(
@@ -260,12 +260,12 @@ async def test_what_was_looked_up_first_is_routed_when_the_broker_brings_it(
     clock.advance(minutes=10)
     fake.add(with_notices(REAL, first, second))
     await archive.import_superevent(REAL)
-    assert (await factory.outbox.counts()).waiting == 0
+    assert (await factory.outbox_statistics.counts()).waiting == 0
     for body in (to_json(first), to_json(second)):
         assert await live(factory, clock).handle(body, BROKER) is IngestResult.STORED
         assert await live(factory, clock).handle(body, BROKER) is IngestResult.DUPLICATE
     # The root, and the reply of the second.
-    assert (await factory.outbox.counts()).waiting == 2
+    assert (await factory.outbox_statistics.counts()).waiting == 2
     known = await factory.notices.superevent(REAL)
     assert known is not None and [n.archive for n in known.notices] == [None, None]
     assert "from GraceDB" not in await said(factory, archive, clock, REAL)
@@ -291,7 +291,7 @@ async def test_a_real_notice_takes_the_place_of_what_was_put_together(
     assert await live(factory, clock).handle(to_json(notice_record()), BROKER) is IngestResult.STORED
     told = await said(factory, archive, clock, REAL)
     assert "PRELIMINARY" in told and "Notice 1 of this event" in told and "GRACEDB" not in told
-    assert (await factory.outbox.counts()).waiting == 1
+    assert (await factory.outbox_statistics.counts()).waiting == 1
 
 
 async def test_a_retraction_still_says_what_was_put_together(

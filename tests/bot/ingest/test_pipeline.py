@@ -105,7 +105,7 @@ async def test_what_cant_be_read_is_kept_and_counted_and_the_next_goes_out(
     await subscribe(factory, "CBC", "C1")
     way_in = pipeline(factory, clock)
     assert await way_in.handle(GARBAGE[name], LIVE) is IngestResult.QUARANTINED
-    assert (await factory.outbox.counts()).quarantined == 1
+    assert (await factory.outbox_statistics.counts()).quarantined == 1
     kept = await factory.quarantine.next()
     assert kept is not None and kept.body == GARBAGE[name] and kept.reason.endswith(".")
     assert kept.origin == "hopskotch:igwn.gwalert:0:7"
@@ -118,7 +118,7 @@ async def test_the_same_bytes_are_kept_once_and_told_once(factory: Factory, cloc
     way_in = pipeline(factory, clock, operator_rules=OPERATORS)
     for _ in range(3):
         assert await way_in.handle(mangled(REAL), LIVE) is IngestResult.QUARANTINED
-    assert (await factory.outbox.counts()).quarantined == 1
+    assert (await factory.outbox_statistics.counts()).quarantined == 1
     assert await planned(factory) == [("apology", "C1"), ("ops", "C0OPS")]
 
 
@@ -229,7 +229,7 @@ async def test_releasing_from_quarantine_cancels_the_unposted_unreadable_notice(
     await factory.quarantine.release(kept.id)
     assert await planned(factory) == []
     assert await factory.quarantine.get(kept.id) is None
-    assert (await factory.outbox.counts()).quarantined == 0
+    assert (await factory.outbox_statistics.counts()).quarantined == 0
 
 
 async def test_a_notice_from_long_ago_is_stored_and_opens_nothing(factory: Factory, clock: Clock) -> None:

@@ -33,7 +33,7 @@ async def test_whichever_comes_first_is_posted_and_the_other_is_the_same(
         second = GCN if first is HOPSKOTCH else HOPSKOTCH
         assert await way_in.handle(bodies[first], first) is IngestResult.STORED
         assert await way_in.handle(bodies[second], second) is IngestResult.DUPLICATE
-    counts = await factory.outbox.counts()
+    counts = await factory.outbox_statistics.counts()
     assert counts.quarantined == 0
 
 

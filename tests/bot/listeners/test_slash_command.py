@@ -165,7 +165,7 @@ async def test_kicked_and_invited_it_catches_up_by_itself(
     await record_notices(factory, decoded_notice())
     bot.delivery_worker.wake()
     async with asyncio.timeout(60):
-        while (await factory.outbox.counts()).waiting:
+        while (await factory.outbox_statistics.counts()).waiting:
             await asyncio.sleep(0.02)
     assert "not_in_channel" in words(await typed(local_slack, channel, "subscriptions"))
     local_slack.invite(channel)

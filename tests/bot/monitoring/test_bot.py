@@ -119,7 +119,7 @@ async def test_health_figures_and_the_first_real_notice(
     tray.queue.put_nowait(to_json(notice_record("S261122b")))
     tray.queue.put_nowait(b"nonsense")
     async with asyncio.timeout(PATIENCE_S):
-        while tray.acknowledged < 3 or (await factory.outbox.counts()).waiting:
+        while tray.acknowledged < 3 or (await factory.outbox_statistics.counts()).waiting:
             await asyncio.sleep(0.02)
 
     told = [str(message["text"]) for message in local_slack.messages(ops)]

@@ -52,7 +52,7 @@ class Tower:
         """Begin to watch, as a process that starts does."""
         self.watch = HealthMonitor(
             self.factory.notices,
-            self.factory.outbox,
+            self.factory.outbox_statistics,
             self.factory.incidents,
             self.clock,
             source_statuses=lambda: [self.source],
@@ -80,7 +80,7 @@ class Tower:
 
         async def done() -> bool:
             self.worker.wake()
-            return len(self.said()) >= count and not (await self.factory.outbox.counts()).waiting
+            return len(self.said()) >= count and not (await self.factory.outbox_statistics.counts()).waiting
 
         await until(done)
         assert len(self.said()) == count
@@ -199,7 +199,7 @@ async def test_deliveries_that_wait_are_told(monitoring: Tower) -> None:
 
     async def done() -> bool:
         monitoring.worker.wake()
-        return not (await monitoring.factory.outbox.counts()).waiting
+        return not (await monitoring.factory.outbox_statistics.counts()).waiting
 
     await until(done)
     await monitoring.look(6, seconds=10)
@@ -235,14 +235,18 @@ async def test_one_connected_consumer_makes_a_source_ready(factory: Factory, clo
     reads, silent = SourceStatus("hopskotch", True, "reads", 3), SourceStatus("hopskotch", False, "silent")
     for sources in ([reads, silent], [silent, reads]):
         watch = HealthMonitor(
-            factory.notices, factory.outbox, factory.incidents, clock, source_statuses=lambda: sources
+            factory.notices,
+            factory.outbox_statistics,
+            factory.incidents,
+            clock,
+            source_statuses=lambda: sources,
         )
         assert (await watch.readiness()).parts == {"hopskotch": "ok", "store": "ok"}
         figures = (await watch.metrics()).decode()
         assert 'gwevent_source_connected{source="hopskotch"} 1.0' in figures
         assert 'gwevent_source_lag{source="hopskotch"} 3.0' in figures
     alone = HealthMonitor(
-        factory.notices, factory.outbox, factory.incidents, clock, source_statuses=lambda: [silent]
+        factory.notices, factory.outbox_statistics, factory.incidents, clock, source_statuses=lambda: [silent]
     )
     assert (await alone.readiness()).parts["hopskotch"] == "silent"
 

@@ -40,7 +40,7 @@ def watch_of(
 ) -> HealthMonitor:
     return HealthMonitor(
         factory.notices,
-        factory.outbox,
+        factory.outbox_statistics,
         factory.incidents,
         clock,
         source_statuses=lambda: [source or SourceStatus("hopskotch", True, "reads", 0)],
@@ -287,7 +287,7 @@ async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
     source = SourceStatus("hopskotch", False, "no answer")
     watch = HealthMonitor(
         factory.notices,
-        factory.outbox,
+        factory.outbox_statistics,
         factory.incidents,
         clock,
         source_statuses=lambda: [source],

@@ -54,7 +54,7 @@ async def goes_on(factory: Factory) -> None:
     repeat = await factory.notices.record(decoded_notice(), b"bytes", "test:2", NOW, planner())
     assert (repeat.new, repeat.intents) == (False, 0)
     await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=1))
-    assert (await factory.outbox.counts()).waiting == 2, "the root that waited, and a reply"
+    assert (await factory.outbox_statistics.counts()).waiting == 2, "the root that waited, and a reply"
 
 
 async def test_sqlite_backup_during_writes_is_complete(

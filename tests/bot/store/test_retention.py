@@ -72,7 +72,7 @@ async def test_news_of_an_event_whose_deliveries_went_opens_no_second_root_and_m
     await record_notices(factory, decoded_notice(alert_type="UPDATE", minutes=100 * 24 * 60), now=LATER)
     assert await outbox(factory) == ["edit", "reply", "root"]
     await deliver(factory, LATER)
-    counts = await factory.outbox.counts()
+    counts = await factory.outbox_statistics.counts()
     assert (counts.waiting, counts.dead) == (0, 0)
 
 

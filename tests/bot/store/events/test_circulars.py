@@ -114,7 +114,7 @@ async def test_one_that_came_before_is_linked_again_where_the_thread_is_opened_a
 
 async def test_a_mangled_one_is_kept_in_quarantine(factory: Factory, way_in: Pipeline) -> None:
     assert await way_in.handle(circular(circularId="x"), LIVE) is IngestResult.QUARANTINED
-    assert (await factory.outbox.counts()).quarantined == 1
+    assert (await factory.outbox_statistics.counts()).quarantined == 1
 
 
 async def test_circular_is_not_linked_under_dead_root(factory: Factory, way_in: Pipeline) -> None:

@@ -28,7 +28,7 @@ from bot.store.outbox.claiming import (
     choose_candidates,
 )
 from bot.store.outbox.models import (
-    DEFAULT_PRIORITIES,
+    DELIVERY_KINDS,
     MAX_DELAY,
     DeadLettered,
     Delivered,
@@ -71,7 +71,7 @@ def candidate(number: int, rank: tuple[bool, int, int], place: Place = PLACES[0]
 
 
 def asked(limit: int = 1, **more: Any) -> ClaimRequest:
-    usual: dict[str, Any] = {"busy": (), "edits": lambda _: 1_000, "others": 1_000}
+    usual: dict[str, Any] = {"busy_channels": (), "edit_quota": lambda _: 1_000, "non_urgent_limit": 1_000}
     return ClaimRequest(limit, **(usual | more))
 
 
@@ -85,7 +85,7 @@ def test_queue_order_matches_documented_order(
 
 
 def test_every_kind_has_a_place_in_the_order() -> None:
-    answers = {kind for kind in DeliveryKind if kind not in DEFAULT_PRIORITIES}
+    answers = {kind for kind in DeliveryKind if DELIVERY_KINDS[kind].priority is Priority.ANSWER}
     assert answers == {
         DeliveryKind.MENTION,
         DeliveryKind.CONFIRMATION,
@@ -129,7 +129,7 @@ def test_the_choice_keeps_its_rules(
 ) -> None:
     turns = FairShare()
     turns.placed_by_order = owed
-    criteria = asked(limit, busy=busy, edits=lambda _: edits, others=others)
+    criteria = asked(limit, busy_channels=busy, edit_quota=lambda _: edits, non_urgent_limit=others)
     chosen, in_turn = choose_candidates(candidates, criteria, turns)
     places = [one.channel for one in chosen]
     assert len(chosen) <= limit and len(set(places)) == len(places) and not busy & set(places)
@@ -455,11 +455,11 @@ async def test_a_claim_reads_as_much_however_many_wait(
 ) -> None:
     monkeypatch.setattr(claiming, "EXTRA_CANDIDATES", 0)
     await wait(factory, 20)
-    few = await work_of_a_claim(factory, asked(8, busy=busy))
+    few = await work_of_a_claim(factory, asked(8, busy_channels=busy))
     async with factory.database.exclusive_transaction() as connection:
         await connection.execute(schema.deliveries.delete())
     await wait(factory, 400, held)
-    many = await work_of_a_claim(factory, asked(8, busy=busy))
+    many = await work_of_a_claim(factory, asked(8, busy_channels=busy))
     assert few <= many + 5 and many <= few * READS_MORE + 5
 
 
@@ -586,7 +586,7 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory:
     told = [line["kind"] for line in logs if line["event"] == "deliveries_of_a_newer_gwevent_wait"]
     assert sorted(set(told)) == sorted(told) and set(told) <= {"novelty0", "novelty1", "reply2"} and told
     # They count as waiting, so that it is told that something waits.
-    assert (await factory.outbox.counts()).waiting == 121
+    assert (await factory.outbox_statistics.counts()).waiting == 121
 
 
 @pytest.mark.backends("sqlite", "postgresql")

@@ -1,0 +1,88 @@
+"""Which channels can't be posted to, and what happens when one can be posted to again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.routing.intents import ChannelRef
+from bot.store import schema
+from bot.store.channels.subscription_rows import load_active_subscriptions
+from bot.store.outbox.models import DELIVERY_KINDS, DeliveryKind, DeliveryState
+from bot.store.outbox.plan_writer import dead_letter_orphans
+
+_d = schema.deliveries
+
+REQUEUE_MAX_AGE = timedelta(hours=24)
+"""What was given up with its channel longer ago than this is old news when the channel comes back."""
+
+
+async def channels_with_problem(
+    connection: AsyncConnection, among: Collection[ChannelRef]
+) -> set[ChannelRef]:
+    """Return those of these channels that are recorded as out of reach."""
+    if not among:
+        return set()
+    table = schema.channel_problems
+    query = select(table.c.team_id, table.c.channel_id).where(
+        table.c.team_id.in_({team for team, _ in among}), table.c.channel_id.in_({c for _, c in among})
+    )
+    known = (await connection.execute(query)).all()
+    return {(row.team_id, row.channel_id) for row in known} & set(among)
+
+
+async def record_channel_problems(
+    connection: AsyncConnection, problems: Mapping[ChannelRef, str], now: datetime
+) -> None:
+    """Record why channels can't be posted to: Slack's error code, by channel."""
+    if not problems:
+        return
+    table = schema.channel_problems
+    known = await channels_with_problem(connection, problems.keys())
+    for (team, channel), problem in problems.items():
+        if (team, channel) in known:
+            here = (table.c.team_id == team) & (table.c.channel_id == channel)
+            await connection.execute(update(table).where(here).values(problem=problem))
+        else:
+            new = {"team_id": team, "channel_id": channel, "problem": problem, "since": now}
+            await connection.execute(insert(table).values(new))
+
+
+async def requeue_channel(
+    connection: AsyncConnection, channel: ChannelRef, since: datetime, now: datetime
+) -> int:
+    """Bring back what was given up because the channel was out of reach, if it was created after `since`.
+
+    Edits and reports of changes come back at any age: root messages stay true, and a channel whose subscriptions
+    were changed hears of it. Where nothing is subscribed any more, nothing else does. Return how many deliveries
+    wait again.
+    """
+    team_id, channel_id = channel
+    table = schema.channel_problems
+    known = (
+        delete(table)
+        .where(table.c.team_id == team_id, table.c.channel_id == channel_id)
+        .returning(table.c.problem)
+    )
+    problem = (await connection.execute(known)).scalar_one_or_none()
+    if problem is None:
+        return 0
+    wanted: ColumnElement[bool] = _d.c.kind == DeliveryKind.EDIT.value
+    wanted |= _d.c.kind == DeliveryKind.CHANGE.value
+    wanted |= (_d.c.created_at >= since) & _d.c.kind.in_(
+        [kind.value for kind, rule in DELIVERY_KINDS.items() if rule.for_operators]
+    )
+    if await load_active_subscriptions(connection, channel):
+        # A confirmation died with its subscription.
+        wanted |= (_d.c.created_at >= since) & (_d.c.kind != DeliveryKind.CONFIRMATION.value)
+    here = (_d.c.team_id == team_id) & (_d.c.channel_id == channel_id)
+    revived = await connection.execute(
+        update(_d)
+        .where(here, _d.c.state == DeliveryState.DEAD.value, _d.c.reason == problem, wanted)
+        .values(state=DeliveryState.PENDING.value, not_before=now, attempts=0, reason=None)
+    )
+    # A root may be too old to come back.
+    return revived.rowcount - await dead_letter_orphans(connection, channel, problem)

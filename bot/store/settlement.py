@@ -1,0 +1,299 @@
+"""The effects of an outcome: what else changes in the transaction that records how a delivery ended.
+
+The outbox knows states; what a state means for threads, images, subscriptions and channels is here. `EFFECTS` says for
+each kind of delivery which effects follow once it is delivered and once it is given up; a kind that isn't in the table
+fails a test. Effects take all deliveries of a batch at once, in the order of `_ON_DELIVERED` and `_ON_DEAD`, because
+one alert brings hundreds of outcomes in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.routing.intents import ChannelRef
+from bot.runtime.outcome_notifier import OutcomeNotifier
+from bot.store import schema
+from bot.store.channels.reachability import (
+    REQUEUE_MAX_AGE,
+    channels_with_problem,
+    record_channel_problems,
+    requeue_channel,
+)
+from bot.store.channels.refused_mentions import record_mention_outcomes
+from bot.store.channels.subscriptions import confirm_subscriptions, discard_unconfirmed
+from bot.store.outbox.claiming import release_threads
+from bot.store.outbox.images import publish_to_others, reassign_canary
+from bot.store.outbox.models import (
+    DeadLettered,
+    Delivered,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    Outcome,
+    Priority,
+    new_message_key,
+)
+from bot.store.outbox.plan_writer import enqueue_edits, mark_threads_stale
+
+_d = schema.deliveries
+_t = schema.threads
+
+DeliveredBatch = Sequence[tuple[Delivery, Delivered]]
+DeadBatch = Sequence[tuple[Delivery, DeadLettered]]
+DeliveredEffect = Callable[[AsyncConnection, DeliveredBatch, datetime], Awaitable[None]]
+DeadEffect = Callable[[AsyncConnection, DeadBatch, datetime], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class KindEffects:
+    """What follows from the outcomes of one kind of delivery."""
+
+    delivered: frozenset[DeliveredEffect]
+    dead: frozenset[DeadEffect]
+
+
+class Settlement:
+    """Applies the effects of outcomes, in the outbox's own transaction; then wakes who waits for one."""
+
+    def __init__(self, notifier: OutcomeNotifier) -> None:
+        self._notifier = notifier
+
+    async def apply(
+        self, connection: AsyncConnection, delivered: DeliveredBatch, dead: DeadBatch, now: datetime
+    ) -> None:
+        """Apply what follows from these outcomes, whose states are written already."""
+        for on_dead in _ON_DEAD:
+            if given_up := [(d, o) for d, o in dead if on_dead in EFFECTS[d.kind].dead]:
+                await on_dead(connection, given_up, now)
+        for on_delivered in _ON_DELIVERED:
+            if posted := [(d, o) for d, o in delivered if on_delivered in EFFECTS[d.kind].delivered]:
+                await on_delivered(connection, posted, now)
+
+    def on_committed(self, outcomes: Sequence[tuple[Delivery, Outcome]]) -> None:
+        """Wake the tasks of this process that wait for the outcome of a subscription's confirmation."""
+        self._notifier.notify(d.subject_id for d, _ in outcomes if d.kind is DeliveryKind.CONFIRMATION)
+
+    async def requeue_channel(
+        self, connection: AsyncConnection, channel: ChannelRef, since: datetime, now: datetime
+    ) -> int:
+        """Bring back what was given up because the channel was out of reach; see `reachability`."""
+        return await requeue_channel(connection, channel, since, now)
+
+
+async def _record_posted_revision(
+    connection: AsyncConnection, delivered: DeliveredBatch, now: datetime
+) -> None:
+    """Record which state a root message shows now, and enqueue another edit where a newer one came meanwhile."""
+    shown = {d.thread_id: (d, o) for d, o in delivered}
+    await connection.execute(
+        update(_t)
+        .where(_t.c.id == bindparam("b_id"))
+        .values(root_ts=bindparam("root"), shown_revision=bindparam("revision")),
+        [
+            {
+                "b_id": thread,
+                "root": o.ts if d.kind is DeliveryKind.ROOT else d.root_ts,
+                "revision": o.revision,
+            }
+            for thread, (d, o) in shown.items()
+        ],
+    )
+    await _enqueue_missed_edits(connection, {d.thread_id: d for d, _ in shown.values()}, now)
+    for d, o in shown.values():
+        if o.follow_up_edit_at is not None and d.thread_id is not None:
+            again = {d.thread_id: (d.team_id, d.channel_id)}
+            await mark_threads_stale(connection, again, now, not_before=o.follow_up_edit_at)
+
+
+async def _enqueue_missed_edits(
+    connection: AsyncConnection, shown: Mapping[int | None, Delivery], now: datetime
+) -> None:
+    """Enqueue an edit for each thread that got news while its root or edit was being sent."""
+    edit = (_d.c.thread_id == _t.c.id) & (_d.c.kind == DeliveryKind.EDIT.value)
+    behind = (
+        select(_t.c.id, _t.c.team_id, _t.c.channel_id, _d.c.id.label("edit"), _d.c.subject_id, _d.c.priority)
+        .join(_d, edit, isouter=True)
+        .where(_t.c.id.in_(shown), _t.c.wanted_revision > _t.c.shown_revision)
+    )
+    wanted: defaultdict[tuple[int, Priority], dict[int, ChannelRef]] = defaultdict(dict)
+    for row in (await connection.execute(behind)).all():
+        sent = shown[row.id]
+        notice_id = row.subject_id if row.edit == sent.id and row.subject_id != sent.subject_id else 0
+        # A newer gwevent may know more priorities than this one.
+        priority = Priority(min(row.priority, Priority.EDIT)) if notice_id else Priority.EDIT
+        wanted[notice_id, priority][row.id] = (row.team_id, row.channel_id)
+    for (notice_id, priority), channels in wanted.items():
+        await enqueue_edits(connection, channels, now, notice_id=notice_id, priority=priority)
+
+
+async def _release_thread(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
+    """Let the next delivery of the thread be claimed: its root stands, or the reply before it does."""
+    await release_threads(connection, {d.thread_id for d, _ in delivered}, now)
+
+
+async def _publish_image(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
+    """Let the other threads show an image that Slack accepted in this one."""
+    await publish_to_others(connection, {o.image_id for _, o in delivered if o.image_id is not None}, now)
+
+
+async def _record_mentions(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
+    """Record which mentions Slack refused in a channel, and which it accepts again."""
+    await record_mention_outcomes(connection, delivered, now)
+
+
+async def _confirm_subscription(
+    connection: AsyncConnection, delivered: DeliveredBatch, now: datetime
+) -> None:
+    """Put a subscription in force, now that its confirmation stands in the channel."""
+    await confirm_subscriptions(connection, {d.subject_id: d.id for d, _ in delivered}, now)
+
+
+async def _requeue_reachable_channel(
+    connection: AsyncConnection, delivered: DeliveredBatch, now: datetime
+) -> None:
+    """Bring back what was given up in a channel, once a post shows that the channel can be posted to again."""
+    posted = {(d.team_id, d.channel_id) for d, _ in delivered}
+    for channel in await channels_with_problem(connection, posted):
+        await requeue_channel(connection, channel, now - REQUEUE_MAX_AGE, now)
+
+
+async def _mark_root_uneditable(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
+    """Remember that Slack refuses to edit the root, and post its newest reply once more, for the whole channel."""
+    for d, o in dead:
+        if not o.root_uneditable:
+            continue
+        await connection.execute(update(_t).where(_t.c.id == d.thread_id).values(root_fixed=True))
+        # The reply was shown in the thread only; posted again it shows the channel what the root can't.
+        reply = (_d.c.thread_id == d.thread_id) & (_d.c.kind == DeliveryKind.REPLY.value)
+        await connection.execute(
+            update(_d)
+            .where(reply, _d.c.subject_id == d.subject_id, _d.c.state == DeliveryState.SENT.value)
+            .values(state=DeliveryState.PENDING.value, not_before=now, attempts=0, key=new_message_key())
+        )
+
+
+async def _repost_deleted_root(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
+    """Post a deleted root again. It shows the newest state, so the thread's pending replies and edits are dropped."""
+    for d, o in dead:
+        if not o.root_deleted:
+            continue
+        mine = _d.c.thread_id == d.thread_id
+        await connection.execute(
+            update(_t)
+            .where(_t.c.id == d.thread_id)
+            .values(root_ts=None, shown_revision=None, root_fixed=False)
+        )
+        await connection.execute(
+            update(_d)
+            # Mentions and circulars stay: no root says what they say.
+            .where(mine, _d.c.kind.in_([DeliveryKind.REPLY.value, DeliveryKind.EDIT.value]))
+            .where(_d.c.state == DeliveryState.PENDING.value)
+            .values(state=DeliveryState.DEAD.value, reason="said by a new root message")
+        )
+        await connection.execute(
+            update(_d)
+            .where(mine, _d.c.kind == DeliveryKind.ROOT.value)
+            .values(
+                state=DeliveryState.PENDING.value,
+                not_before=now,
+                attempts=0,
+                doubtful=False,
+                reason=None,
+                created_at=now,
+                key=new_message_key(),
+            )
+        )
+
+
+async def _dead_letter_thread(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
+    """Give up what waits for a root that was given up; a report of an unreadable notice is posted by itself."""
+    for d, o in dead:
+        pending = (_d.c.thread_id == d.thread_id) & (_d.c.state == DeliveryState.PENDING.value)
+        standalone = _d.c.kind == DeliveryKind.UNREADABLE_NOTICE.value
+        await connection.execute(update(_d).where(pending, standalone).values(thread_id=None))
+        await connection.execute(
+            update(_d).where(pending).values(state=DeliveryState.DEAD.value, reason=o.reason)
+        )
+
+
+async def _discard_subscription(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
+    """Remove a subscription whose confirmation can't be posted: where nothing can be posted nothing is subscribed."""
+    for d, _ in dead:
+        await discard_unconfirmed(connection, {d.subject_id: d.maybe_sent}, now)
+
+
+async def _release_dead_thread(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
+    """Let the next delivery of the thread be claimed: what it waited for was given up."""
+    await release_threads(connection, {d.thread_id for d, _ in dead}, now)
+
+
+async def _reassign_canary(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
+    """Choose another thread to try an image first, where the one chosen can't be edited."""
+    await reassign_canary(connection, {d.thread_id for d, _ in dead if d.thread_id is not None}, now)
+
+
+async def _record_channel_problem(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
+    """Record why the channel can't be posted to, where that is why the delivery was given up."""
+    problems = {(d.team_id, d.channel_id): o.channel_problem for d, o in dead}
+    await record_channel_problems(
+        connection, {channel: problem for channel, problem in problems.items() if problem is not None}, now
+    )
+
+
+_ON_DELIVERED: tuple[DeliveredEffect, ...] = (
+    _record_posted_revision,
+    _release_thread,
+    _publish_image,
+    _record_mentions,
+    _confirm_subscription,
+    _requeue_reachable_channel,
+)
+"""All effects of a delivered message, in the order in which they are applied."""
+_ON_DEAD: tuple[DeadEffect, ...] = (
+    _mark_root_uneditable,
+    _repost_deleted_root,
+    _dead_letter_thread,
+    _discard_subscription,
+    _release_dead_thread,
+    _reassign_canary,
+    _record_channel_problem,
+)
+"""All effects of a delivery that was given up, in the order in which they are applied."""
+
+_POSTED = frozenset({_release_thread, _publish_image, _record_mentions, _requeue_reachable_channel})
+"""Every post releases its thread and shows that its channel can be posted to."""
+_GIVEN_UP = frozenset(
+    {_mark_root_uneditable, _repost_deleted_root, _release_dead_thread, _record_channel_problem}
+)
+"""Effects of the outcome's own flags, whatever the kind."""
+
+EFFECTS: Mapping[DeliveryKind, KindEffects] = {
+    DeliveryKind.ROOT: KindEffects(
+        _POSTED | {_record_posted_revision}, _GIVEN_UP | {_dead_letter_thread, _reassign_canary}
+    ),
+    # Slack takes an edit where it takes no post, so an edit says nothing about the channel; and nothing waits for it.
+    DeliveryKind.EDIT: KindEffects(
+        frozenset({_record_posted_revision, _publish_image, _record_mentions}), _GIVEN_UP | {_reassign_canary}
+    ),
+    DeliveryKind.REPLY: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.MENTION: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.CONFIRMATION: KindEffects(
+        _POSTED | {_confirm_subscription}, _GIVEN_UP | {_discard_subscription}
+    ),
+    DeliveryKind.CHANGE: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.WELCOME: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.CIRCULAR: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.UNREADABLE_NOTICE: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.QUARANTINE_REPORT: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.INCIDENT_OPENED: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.INCIDENT_RESOLVED: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.MENTION_REFUSED: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.FIRST_REAL_EVENT: KindEffects(_POSTED, _GIVEN_UP),
+}
+"""What follows from each kind's outcomes; total, by a test."""
