@@ -51,8 +51,8 @@ def plan(
     """Plan everything that follows from a new notice.
 
     A notice from an archive (`live` is False) fills the store and causes nothing. Old news, created more than
-    `max_age` ago, opens no root, adds no reply, mentions nobody and tells no operator, but edits the roots
-    that exist.
+    `max_age` ago, opens no root, adds no reply, mentions nobody and alerts no operator, but edits the
+    roots that exist.
     """
     if not live:
         return []
@@ -154,9 +154,9 @@ def plan_unreadable_payload(
 ) -> list[Intent]:
     """Plan the reports of a payload that went to quarantine.
 
-    `category` is that of the superevent whose notice it is; None where the channels are not to be told. They
-    are told in the event's threads and, where a channel has none, in every channel that accepts events of the
-    category, for nothing else is known of the notice. The operators are told if `ops_channel` is given.
+    `category` is that of the superevent whose notice it is; None for no reports in channels. They
+    are reported in the event's threads and, where a channel has none, in every channel that accepts events of
+    the category, for nothing else is known of the notice. `ops_channel` is None for no report to operators.
     """
     intents: list[Intent] = []
     if category is not None:

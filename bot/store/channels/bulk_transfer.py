@@ -125,7 +125,7 @@ class ChannelTransfer:
         return True
 
     async def import_channels(self, channels: Sequence[ExportedChannel], now: datetime) -> ImportResult:
-        """Activate the subscriptions and sites of another bot, in one transaction; each channel is told.
+        """Activate the subscriptions and sites of another bot, in one transaction, and plan the posts.
 
         Subscriptions that are active already are not changed, so a repeated import changes nothing; a site
         of the same name gets the imported coordinates. Raises TooManySites: then nothing was changed.

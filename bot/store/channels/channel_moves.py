@@ -227,8 +227,8 @@ async def _move_subscriptions(
         await connection.execute(
             update(_t).where(_t.c.subscription_id == row["id"]).values(subscription_id=twin["id"])
         )
-        told = (_d.c.kind == DeliveryKind.CONFIRMATION.value) & (_d.c.subject_id == row["id"])
-        await connection.execute(delete(_d).where(told))
+        confirmation = (_d.c.kind == DeliveryKind.CONFIRMATION.value) & (_d.c.subject_id == row["id"])
+        await connection.execute(delete(_d).where(confirmation))
         await connection.execute(delete(_s).where(_s.c.id == row["id"]))
     if last:
         await reserve_number(connection, new, last)

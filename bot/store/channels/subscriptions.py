@@ -58,7 +58,11 @@ class SubscriptionRepository:
         self._notifier = notifier
 
     async def for_channel(self, team_id: str, channel_id: str) -> list[Subscription]:
-        """Return a channel's active and paused subscriptions, the oldest first."""
+        """Return a channel's active and paused subscriptions, the oldest first.
+
+        The one read that may write: a row that an older version of gwevent stored since the last read, while
+        two versions run, gets its number before anybody sees it, for a number never changes once it is shown.
+        """
         channel = (team_id, channel_id)
         while True:
             async with self._database.read_transaction() as connection:
@@ -366,7 +370,7 @@ async def discard_unconfirmed(
     """Delete the subscriptions whose confirmation could not be posted.
 
     The value in `confirmations` is True if the confirmation may have been posted nevertheless: then the
-    channel is told that the subscription is not active.
+    change is posted in the channel.
     """
     table = schema.subscriptions
     waits = table.c.id.in_(confirmations) & table.c.confirmed_at.is_(None)

@@ -1,4 +1,4 @@
-"""Who gets what."""
+"""Routing of notices: roots, replies, edits, and reports of unreadable ones."""
 
 from __future__ import annotations
 
