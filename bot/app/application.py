@@ -132,8 +132,8 @@ class Application:
         )
         # Until these workers take the wake-ups themselves, the events are theirs.
         self._wakeups = wakeups = Wakeups(
-            deliveries=self.delivery_worker._wake_event,  # noqa: SLF001
-            images=self.image_worker._wake_event,  # noqa: SLF001
+            deliveries=self.delivery_worker._wake_event,
+            images=self.image_worker._wake_event,
         )
         self.deferred_routing_worker = factory.create_deferred_routing_worker(
             clock, settings.max_age, wakeups, FALLBACK_POLL_S
@@ -159,7 +159,7 @@ class Application:
             )
         )
         if self._webhook_notifier is not None:
-            self._webhook_notifier._wake = wakeups.webhook  # noqa: SLF001
+            self._webhook_notifier._wake = wakeups.webhook
         self.health_monitor = HealthMonitor(
             factory.notices,
             factory.outbox,

@@ -84,7 +84,7 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
         pipeline = Pipeline(
             IngestStores(notices=factory.notices, quarantine=factory.quarantine),
             utc_now,
-            Wakeups(deliveries=worker._wake_event),  # noqa: SLF001
+            Wakeups(deliveries=worker._wake_event),
             IngestRules(max_age=timedelta(days=1), should_draw=lambda _: draws),
         )
         await pipeline.handle(to_avro(sample_notice(utc_now())), Origin("doctor", "sample", live=True))

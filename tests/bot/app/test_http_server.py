@@ -46,7 +46,7 @@ async def test_a_root_shows_the_picture_that_the_bot_serves(
             factory,
             utc_now,
             max_age=timedelta(hours=24),
-            wakeups=Wakeups(deliveries=worker._wake_event),  # noqa: SLF001
+            wakeups=Wakeups(deliveries=worker._wake_event),
             should_draw=lambda _: True,
         )
         await pipeline.handle(to_avro(bbh(utc_now())[0]), Origin("file", "bbh", live=True))
