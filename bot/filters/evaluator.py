@@ -61,8 +61,9 @@ NO = TruthRange(-1, -1)
 UNKNOWN = TruthRange(0, 0)
 UNDECIDED = TruthRange(-1, 1)
 
-# Looked up instead of created: thousands of filters are evaluated for each notice.
-_RANGES = {(low, high): TruthRange(low, high) for low in (-1, 0, 1) for high in (-1, 0, 1)}
+# Looked up instead of created, for thousands of filters are evaluated for each notice. The order of both
+# levels makes -1, which counts from the end, an index too.
+_RANGES = [[TruthRange(low, high) for high in (0, 1, -1)] for low in (0, 1, -1)]
 
 MapProbabilities = Mapping[MapQuery, float | None]
 """The answers of the sky map: probability (0 to 1) by query, None where the query can't be answered."""
@@ -90,7 +91,7 @@ def _and(node: And, attributes: EventAttributes, probabilities: MapProbabilities
             low = part_low
         if part_high < high:
             high = part_high
-    return _RANGES[low, high]
+    return _RANGES[low][high]
 
 
 def _or(node: Or, attributes: EventAttributes, probabilities: MapProbabilities) -> TruthRange:
@@ -103,12 +104,12 @@ def _or(node: Or, attributes: EventAttributes, probabilities: MapProbabilities) 
             low = part_low
         if part_high > high:
             high = part_high
-    return _RANGES[low, high]
+    return _RANGES[low][high]
 
 
 def _not(node: Not, attributes: EventAttributes, probabilities: MapProbabilities) -> TruthRange:
     low, high = _EVALUATORS[type(node.part)](node.part, attributes, probabilities)
-    return _RANGES[-high, -low]
+    return _RANGES[-high][-low]
 
 
 def _field_in(node: FieldIn, attributes: EventAttributes, _: MapProbabilities) -> TruthRange:
@@ -230,7 +231,7 @@ class CriteriaEvaluator:
         if not found.may_match or notify.condition is None:
             return NO if notify.only_ns and not self._may_have_counterpart else found
         condition = evaluate_filter(notify.condition, self._attributes, self._probabilities)
-        return _RANGES[min(found.low, condition.low), min(found.high, condition.high)]
+        return _RANGES[min(found.low, condition.low)][min(found.high, condition.high)]
 
     @cached_property
     def _may_have_counterpart(self) -> bool:

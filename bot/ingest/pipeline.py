@@ -65,7 +65,7 @@ class IngestRules:
     should_draw: Callable[[Notice], bool] = lambda _: False
     """Returns True if an image of the notice's sky map is wanted."""
     operator_rules: Callable[[], OperatorRules | None] = lambda: None
-    """Returns the operators' settings of this moment; None where operators are not told."""
+    """Returns the operators' settings of this moment; None for no alerts to operators."""
 
 
 class Pipeline:

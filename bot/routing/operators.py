@@ -1,4 +1,4 @@
-"""Decides what the operators are told: messages in their channel, and calls of their webhook."""
+"""Decides the alerts of the operators: messages in their channel, and calls of their webhook."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class IncidentState:
     resolved: Sequence[int] = ()
     """The ids of those that are over since this check."""
     unannounced: Sequence[int] = ()
-    """The ids of recent incidents that the operators' channel was not told about yet, over or not."""
+    """The ids of recent incidents that were not announced in the operators' channel yet, over or not."""
     announced: Collection[int] = ()
     """Of the resolved ones, those whose first message may have been posted."""
     webhook_calls: Mapping[int, Mapping[CallKind, CallState]]

@@ -36,8 +36,10 @@ from bot.routing.mentions import (
 )
 from bot.routing.operators import plan_operator_alerts
 from bot.routing.state import OperatorRules, RootState, RoutingState, Thread
+from formatters.models.filter import MapQuery, map_queries
 from formatters.models.notice import Category
 from formatters.models.subscription import Subscription
+from formatters.models.superevent import Superevent
 
 
 def plan(
@@ -51,8 +53,8 @@ def plan(
     """Plan everything that follows from a new notice.
 
     A notice from an archive (`live` is False) fills the store and causes nothing. Old news, created more than
-    `max_age` ago, opens no root, adds no reply, mentions nobody and tells no operator, but edits the roots
-    that exist.
+    `max_age` ago, opens no root, adds no reply, mentions nobody and alerts no operator, but edits the
+    roots that exist.
     """
     if not live:
         return []
@@ -146,6 +148,29 @@ def plan_after_map_queries(
     return intents + plan_earlier_circulars(opened, state.earlier_circulars, subscriptions)
 
 
+def required_map_queries(
+    superevent: Superevent, subscriptions: Sequence[Subscription]
+) -> frozenset[MapQuery]:
+    """Return the queries of the sky map that `plan_after_map_queries` needs the answers of."""
+    evaluator = CriteriaEvaluator(superevent)
+    queries: set[MapQuery] = set()
+    # Many channels have the same words, and the store gives the same object for them.
+    for criteria in {id(s.criteria): s.criteria for s in subscriptions}.values():
+        if evaluator.evaluate(criteria).is_undecided:
+            queries |= map_queries(criteria.filter)
+        if criteria.notify is not None and evaluator.evaluate_mentions(criteria).is_undecided:
+            queries |= map_queries(criteria.filter) | map_queries(criteria.notify.condition)
+    return frozenset(queries)
+
+
+def shows_new_map(state: RoutingState) -> bool:
+    """Return True if the notice's sky map is what the superevent's messages show from now on."""
+    superevent, notice = state.superevent, state.notice
+    # A notice that came late isn't shown, so its map needn't be drawn.
+    is_shown = not superevent.is_retracted and superevent.latest_with_event is notice
+    return is_shown and notice.best_localization is not None
+
+
 def plan_unreadable_payload(
     category: Category | None,
     threads: Sequence[Thread],
@@ -154,9 +179,9 @@ def plan_unreadable_payload(
 ) -> list[Intent]:
     """Plan the reports of a payload that went to quarantine.
 
-    `category` is that of the superevent whose notice it is; None where the channels are not to be told. They
-    are told in the event's threads and, where a channel has none, in every channel that accepts events of the
-    category, for nothing else is known of the notice. The operators are told if `ops_channel` is given.
+    `category` is that of the superevent whose notice it is; None for no reports in channels. They
+    are reported in the event's threads and, where a channel has none, in every channel that accepts events of
+    the category, for nothing else is known of the notice. `ops_channel` is None for no report to operators.
     """
     intents: list[Intent] = []
     if category is not None:

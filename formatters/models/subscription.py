@@ -157,7 +157,7 @@ class Subscription:
 
 
 def fingerprint(subscription: Subscription) -> str:
-    """Return eight hexadecimal characters that change when somebody edits, pauses or resumes the subscription."""
+    """Return eight characters that change when somebody edits, pauses or resumes the subscription."""
     paused = subscription.paused_at is not None
     state = f"{subscription.id} {paused:d} {subscription.criteria.canonical}"
     return hashlib.sha256(state.encode()).hexdigest()[:8]

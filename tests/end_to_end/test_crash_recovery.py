@@ -109,7 +109,7 @@ async def test_a_kill_at_any_moment(deployment: LocalDeployment, seed: int, hist
     for life, kind in enumerate(("PRELIMINARY", "INITIAL", "UPDATE")):
         await deployment.publish(*(avro_bbh(name, kind, after=60 * life) for name in events))
         bot = deployment.start_forked()
-        await bot.wait_until_logged("source_starts")
+        await bot.wait_until_logged("source_started")
         await asyncio.sleep(chance.uniform(0.0, 2.5))
         await bot.kill()
         sending = "select channel_id from deliveries where state = 'sending' and kind != 'edit'"

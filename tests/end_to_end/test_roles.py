@@ -63,7 +63,7 @@ async def test_crash_of_one_consumer_and_one_server(postgres_deployment: LocalDe
     consumers = [consumer(deployment, number) for number in range(2)]
     await survivor.wait_until_ready()
     for one in consumers:
-        await one.wait_until_logged("source_starts")
+        await one.wait_until_logged("source_started")
 
     # Both read it, one stores it; the server dies with two of the posts made and none written down.
     await deployment.publish(avro_bbh(EVENT, "PRELIMINARY"))

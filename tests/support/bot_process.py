@@ -247,8 +247,10 @@ class BotProcess:
         return [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
 
     def logged_events(self, name: str) -> list[Json]:
-        """The lines of one event name."""
-        return [line for line in self.log_records if line.get("event") == name]
+        """The lines of one event, given as name and fields: "store_unavailable subsystem=ingest"."""
+        event, *fields = name.split(" ")
+        wanted = {"event": event, **dict(field.split("=", 1) for field in fields)}
+        return [line for line in self.log_records if wanted.items() <= line.items()]
 
     @property
     def has_exited(self) -> bool:

@@ -1,1 +1,1 @@
-"""Repositories of what belongs to a channel or a workspace."""
+"""Repositories of the data of channels and workspaces: subscriptions, sites, mentions, installations."""

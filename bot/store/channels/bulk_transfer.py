@@ -1,4 +1,4 @@
-"""What channels asked for, all of it, out of one database and into another."""
+"""Exports the subscriptions and sites of all channels, and imports them into another database."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bot.filters import parse_stored_criteria
 from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, last_canonical_of_number, record_changes
+from bot.store.channels.clauses import in_channel
 from bot.store.channels.sites import add_sites, load_all_sites, recording_changes, set_conditions
 from bot.store.channels.subscription_numbers import (
     allocate_number,
@@ -33,53 +34,54 @@ _s = schema.subscriptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedSubscription:
-    """One subscription in force."""
+    """A confirmed subscription as it is exported."""
 
     words: str
-    """Canonical."""
+    """The canonical words of its criteria."""
     created_by: str
     created_at: datetime
     paused_at: datetime | None = None
     number: int | None = None
-    """What the channel calls it; None: it is given the next one."""
+    """Its number in the channel; None to give it the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedChannel:
-    """All that one channel asked for."""
+    """The subscriptions and sites of one channel."""
 
     team_id: str
     channel_id: str
     subscriptions: tuple[ExportedSubscription, ...]
     sites: ChannelSites
     last_number: int = 0
-    """The greatest number that a subscription of the channel ever had; 0 if that isn't known."""
+    """The highest number that a subscription of the channel ever had; 0 if that is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportResult:
-    """What an import changed."""
+    """The numbers of things that an import read and changed."""
 
     channels: int
-    """How many it was about."""
+    """Channels in the import."""
     subscriptions: int
-    """How many came into force."""
+    """Subscriptions that are active since the import."""
     already_known: int
-    """How many were in force already."""
+    """Subscriptions that were active before."""
     sites: int
-    """How many are in force by it, new or known."""
+    """Sites in the import, new or known."""
 
 
 class ChannelTransfer:
-    """Channels out, channels in."""
+    """Exports and imports channels. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def export(self) -> list[ExportedChannel]:
-        """Every channel that asked for anything, by team and channel. Raises StoreUnavailable.
+        """Return every channel with subscriptions or sites, in order of team and channel.
 
-        A subscription whose confirmation doesn't stand in its channel yet is left out.
+        A subscription whose confirmation was not posted yet is left out. Subscriptions that an older version
+        of gwevent stored without a number get one first.
         """
         async with self._database.exclusive_transaction() as connection:
             nameless = select(_s.c.team_id, _s.c.channel_id).where(_s.c.number.is_(None)).distinct()
@@ -92,9 +94,9 @@ class ChannelTransfer:
             sites = await load_all_sites(connection)
             numbers = (await connection.execute(select(schema.channel_numbers))).all()
         last = {(row.team_id, row.channel_id): row.last_number for row in numbers}
-        asked: defaultdict[ChannelRef, list[ExportedSubscription]] = defaultdict(list)
+        subscriptions: defaultdict[ChannelRef, list[ExportedSubscription]] = defaultdict(list)
         for row in rows:
-            asked[row.team_id, row.channel_id].append(
+            subscriptions[row.team_id, row.channel_id].append(
                 ExportedSubscription(
                     words=row.words,
                     created_by=row.created_by,
@@ -107,15 +109,15 @@ class ChannelTransfer:
             ExportedChannel(
                 team_id=channel_ref[0],
                 channel_id=channel_ref[1],
-                subscriptions=tuple(asked.get(channel_ref, ())),
+                subscriptions=tuple(subscriptions.get(channel_ref, ())),
                 sites=sites.get(channel_ref, ChannelSites()),
                 last_number=last.get(channel_ref, 0),
             )
-            for channel_ref in sorted(asked.keys() | sites.keys())
+            for channel_ref in sorted(subscriptions.keys() | sites.keys())
         ]
 
     async def is_unused(self) -> bool:
-        """Whether no bot ever worked on this database: nothing came, nobody asked."""
+        """Return True if no bot ever used this database: no notices, subscriptions or sites."""
         async with self._database.read_transaction() as connection:
             for table in (schema.notices, _s, _d, schema.installations, schema.channel_sites):
                 if (await connection.execute(select(table).limit(1))).first() is not None:
@@ -123,10 +125,10 @@ class ChannelTransfer:
         return True
 
     async def import_channels(self, channels: Sequence[ExportedChannel], now: datetime) -> ImportResult:
-        """Put in force what these channels asked for elsewhere, in one transaction; each hears what is new.
+        """Activate the subscriptions and sites of another bot, in one transaction, and plan the posts.
 
-        What is in force already stays as it is, so a second time changes nothing; a site that the channel
-        has by that name gets the channel_ref it has here. Raises TooManySites, StoreUnavailable.
+        Subscriptions that are active already are not changed, so a repeated import changes nothing; a site
+        of the same name gets the imported coordinates. Raises TooManySites: then nothing was changed.
         """
         new = known = sites = 0
         by = ChangeAuthor(BY_IMPORT, now)
@@ -135,10 +137,12 @@ class ChannelTransfer:
                 channel_ref = (channel.team_id, channel.channel_id)
                 fresh: list[ChangeRecord] = []
                 before = await last_number(connection, channel_ref)
-                # What gets another number gets one that no other has in the file.
+                # A subscription that needs another number gets one that no other has in the export.
                 beyond = max([channel.last_number, *(a.number or 0 for a in channel.subscriptions)])
-                for asked in channel.subscriptions:
-                    change = await _import_subscription(connection, channel_ref, asked, before, beyond, now)
+                for exported in channel.subscriptions:
+                    change = await _import_subscription(
+                        connection, channel_ref, exported, before, beyond, now
+                    )
                     known += change is None
                     fresh += [] if change is None else [change]
                 new += len(fresh)
@@ -157,65 +161,65 @@ class ChannelTransfer:
 async def _import_subscription(
     connection: AsyncConnection,
     channel_ref: ChannelRef,
-    asked: ExportedSubscription,
+    exported: ExportedSubscription,
     last: int,
     beyond: int,
     now: datetime,
 ) -> ChangeRecord | None:
-    """What that changed, None where it was in force before.
+    """Import one subscription; return the change, or None if it was active before.
 
-    `last` is the last number given here before, `beyond` the greatest that was given elsewhere.
+    `last` is the highest number that was given here before, `beyond` the highest one of the export.
     """
-    mine = (
-        (_s.c.team_id == channel_ref[0]) & (_s.c.channel_id == channel_ref[1]) & (_s.c.words == asked.words)
-    )
+    mine = in_channel(_s, channel_ref) & (_s.c.words == exported.words)
     await assign_missing_numbers(connection, channel_ref)
     row = (await connection.execute(select(_s).where(mine))).first()
     if row is not None and row.confirmed_at is not None:
         return None
     if row is None:
-        number = await _choose_number(connection, channel_ref, asked, last, beyond)
+        number = await _choose_number(connection, channel_ref, exported, last, beyond)
         values = {
             "team_id": channel_ref[0],
             "channel_id": channel_ref[1],
-            "words": asked.words,
+            "words": exported.words,
             "number": number,
-            "created_by": asked.created_by,
-            "created_at": asked.created_at,
+            "created_by": exported.created_by,
+            "created_at": exported.created_at,
             "confirmed_at": now,
-            "paused_at": asked.paused_at,
+            "paused_at": exported.paused_at,
         }
         result = await connection.execute(insert(_s).values(values))
         assert result.inserted_primary_key is not None
         subscription_id = int(result.inserted_primary_key[0])
     else:
-        # It waits for its confirmation here; the channel had one elsewhere.
+        # Its confirmation is pending here; the channel has seen one from the other bot.
         subscription_id, number = row.id, row.number
         await connection.execute(
-            update(_s).where(_s.c.id == row.id).values(confirmed_at=now, paused_at=asked.paused_at)
+            update(_s).where(_s.c.id == row.id).values(confirmed_at=now, paused_at=exported.paused_at)
         )
         waiting = (_d.c.kind == DeliveryKind.CONFIRMATION.value) & (_d.c.subject_id == row.id)
         await connection.execute(delete(_d).where(waiting, _d.c.state == DeliveryState.PENDING.value))
     after = SubscriptionState(
-        canonical=asked.words,
-        is_paused=asked.paused_at is not None,
-        criteria=parse_stored_criteria(asked.words),
+        canonical=exported.words,
+        is_paused=exported.paused_at is not None,
+        criteria=parse_stored_criteria(exported.words),
     )
     return ChangeRecord(subscription_id=subscription_id, number=number, before=None, after=after)
 
 
 async def _choose_number(
-    connection: AsyncConnection, channel_ref: ChannelRef, asked: ExportedSubscription, last: int, beyond: int
+    connection: AsyncConnection,
+    channel_ref: ChannelRef,
+    exported: ExportedSubscription,
+    last: int,
+    beyond: int,
 ) -> int:
-    """The number that it had elsewhere, if no other had it here; else the next."""
-    wanted = asked.number
+    """Return its number in the export if no other subscription had it here; otherwise the next number."""
+    wanted = exported.number
     if wanted is not None and not await is_former_number(connection, channel_ref, wanted):
-        taken = select(_s.c.id).where(
-            _s.c.team_id == channel_ref[0], _s.c.channel_id == channel_ref[1], _s.c.number == wanted
-        )
+        taken = select(_s.c.id).where(in_channel(_s, channel_ref), _s.c.number == wanted)
         free = (await connection.execute(taken)).first() is None
         if free and (
-            wanted > last or await last_canonical_of_number(connection, channel_ref, wanted) == asked.words
+            wanted > last or await last_canonical_of_number(connection, channel_ref, wanted) == exported.words
         ):
             await reserve_number(connection, channel_ref, wanted)
             return wanted

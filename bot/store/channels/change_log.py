@@ -1,9 +1,9 @@
-"""Who changed what a channel receives: kept, and posted in the channel, with the change itself.
+"""The log of changes to what a channel receives: who changed what; each change is posted in the channel.
 
-Whatever writes to subscriptions, sites or conditions writes here too, in the same transaction (`note`). The
-channel hears of it by a delivery. One that wasn't sent yet takes further changes up, and a channel gets one
-such post in `APART` at most, so that somebody who presses a button again and again fills no channel; each
-post is rendered when it is sent, so the last one says what is so.
+Every write to subscriptions, sites or observing conditions is recorded here in the same transaction
+(`record_changes`), with a delivery that posts it. A delivery that was not sent yet takes up further changes,
+and a channel gets at most one such post per `MIN_POST_INTERVAL`, so that pressing a button again and again
+does not flood it. A post is rendered when it is sent, so the last one shows the final state.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from formatters.models.observing import ChannelSites, ObservingConstraints, Site
 from formatters.models.subscription import Subscription
 
 MIN_POST_INTERVAL = timedelta(seconds=30)
+"""The least time between two posts about changes in one channel."""
 CHANGES_KEPT_FOR = timedelta(days=400)
-"""How long a change is kept: a whole observing year, and who looks back at it."""
+"""How long a change is kept: more than a year."""
 
 _c = schema.channel_changes
 _d = schema.deliveries
@@ -37,16 +38,16 @@ _d = schema.deliveries
 
 @dataclass(frozen=True, slots=True)
 class ChangeAuthor:
-    """Who changes something, and when."""
+    """The person who makes a change, and the time."""
 
     user_id: str
-    """Slack's, or `formatters.change.IMPORT`."""
+    """Slack's user id, or `BY_IMPORT` or `BY_GWEVENT` of `formatters.models.channel_change`."""
     at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRecord:
-    """What is to be noted: a subscription's change, or the sites' where it has no id."""
+    """A change to be recorded: of a subscription, or of sites and conditions if it has no id."""
 
     subscription_id: int | None = None
     number: int | None = None
@@ -55,7 +56,7 @@ class ChangeRecord:
 
 
 def subscription_state(subscription: Subscription) -> SubscriptionState:
-    """A subscription as it is."""
+    """Return the state of a subscription as the log keeps it."""
     criteria = subscription.criteria
     return SubscriptionState(
         canonical=criteria.canonical, is_paused=subscription.paused_at is not None, criteria=criteria
@@ -63,7 +64,7 @@ def subscription_state(subscription: Subscription) -> SubscriptionState:
 
 
 def subscription_change(before: Subscription | None, after: Subscription | None) -> ChangeRecord:
-    """The change of one subscription; one of the two is given."""
+    """Return the change of one subscription; `before` is None if it is new, `after` if it has ended."""
     one = before or after
     assert one is not None
     return ChangeRecord(
@@ -83,10 +84,10 @@ async def record_changes(
     announce: bool = True,
     announced_by: int | None = None,
 ) -> None:
-    """Keep changes of one channel, and have them posted there.
+    """Record changes of one channel, and plan the post about them.
 
-    `said_by` is the delivery that says them anyway; `tell` false leaves the post out, where no channel is
-    served yet.
+    `announced_by` is a delivery that posts them already; with `announce` False there is no post, for a
+    channel that no bot serves yet.
     """
     if not changes:
         return
@@ -115,12 +116,8 @@ async def record_changes(
 async def _enqueue_announcement(
     connection: AsyncConnection, channel: ChannelRef, change_id: int, now: datetime
 ) -> int:
-    """The delivery that is to say a change: the one that waits, if it can't have been seen, or a new one."""
-    mine = (
-        (_d.c.team_id == channel[0])
-        & (_d.c.channel_id == channel[1])
-        & (_d.c.kind == DeliveryKind.CHANGE.value)
-    )
+    """Return the delivery that posts a change: a pending one that was never tried, or a new one."""
+    mine = in_channel(_d, channel) & (_d.c.kind == DeliveryKind.CHANGE.value)
     unseen = mine & (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful.is_(False)
     waiting = (await connection.execute(select(_d.c.id).where(unseen).order_by(_d.c.id).limit(1))).scalar()
     if waiting is not None:
@@ -133,11 +130,11 @@ async def _enqueue_announcement(
     result = await connection.execute(insert(_d).values(row))
     assert result.inserted_primary_key is not None
     delivery_id = int(result.inserted_primary_key[0])
-    # What could never be said before is said now.
-    unsaid = select(_d.c.id).where(mine, _d.c.state == DeliveryState.DEAD.value)
-    here = (_c.c.team_id == channel[0]) & (_c.c.channel_id == channel[1])
+    # Changes whose post was given up are posted now.
+    unposted = select(_d.c.id).where(mine, _d.c.state == DeliveryState.DEAD.value)
+    here = in_channel(_c, channel)
     await connection.execute(
-        update(_c).where(here, _c.c.delivery_id.in_(unsaid)).values(delivery_id=delivery_id)
+        update(_c).where(here, _c.c.delivery_id.in_(unposted)).values(delivery_id=delivery_id)
     )
     return delivery_id
 
@@ -145,9 +142,9 @@ async def _enqueue_announcement(
 async def load_delivery_changes(
     connection: AsyncConnection, delivery_id: int
 ) -> tuple[ChannelRef, list[ChannelChange]] | None:
-    """What a delivery is to say, up to now: its changes, and what followed on the same subscriptions.
+    """Return the channel and the changes that a delivery posts, with later ones of the same subscriptions.
 
-    None if another delivery has taken all of it over.
+    Return None if another delivery has taken them over.
     """
     own = (
         await connection.execute(select(_c).where(_c.c.delivery_id == delivery_id).order_by(_c.c.id))
@@ -171,7 +168,7 @@ async def load_delivery_changes(
 async def load_change_page(
     connection: AsyncConnection, channel: ChannelRef, page: int
 ) -> tuple[list[ChannelChange], int]:
-    """The changes of one page of a channel's history, the newest first, and how many there are in all."""
+    """Return one page of a channel's changes, the newest first, and the number of all its changes."""
     total = (
         await connection.execute(select(func.count()).select_from(_c).where(in_channel(_c, channel)))
     ).scalar_one()
@@ -185,7 +182,7 @@ async def load_change_page(
 async def last_canonical_of_number(
     connection: AsyncConnection, channel: ChannelRef, number: int
 ) -> str | None:
-    """The words of the subscription that had this number last and has ended; None if that isn't known."""
+    """Return the canonical words of the ended subscription that had this number last; None if unknown."""
     query = select(_c).where(in_channel(_c, channel), _c.c.number == number).order_by(_c.c.id.desc()).limit(1)
     row = (await connection.execute(query)).first()
     if row is None or row.state_after is not None:
@@ -209,25 +206,25 @@ def _to_json(state: channel_change.RecordedState | None) -> str | None:
         case None:
             return None
         case SubscriptionState():
-            said: dict[str, object] = {"words": state.canonical, "paused": state.is_paused}
+            values: dict[str, object] = {"words": state.canonical, "paused": state.is_paused}
         case ChannelSites():
-            said = {"sites": [asdict(site) for site in state.sites], **asdict(state.constraints)}
-    return json.dumps(said, ensure_ascii=False)
+            values = {"sites": [asdict(site) for site in state.sites], **asdict(state.constraints)}
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _from_json(text: str | None) -> channel_change.RecordedState | None:
     if text is None:
         return None
-    said = json.loads(text)
-    if "words" not in said:
-        conditions = ObservingConstraints(altitude=said["altitude"], darkness=said["darkness"])
-        # Another version may know more of a site.
+    values = json.loads(text)
+    if "words" not in values:
+        conditions = ObservingConstraints(altitude=values["altitude"], darkness=values["darkness"])
+        # Another version of gwevent may have stored more fields of a site.
         known = {one.name for one in fields(Site)}
-        sites = [Site(**{name: site[name] for name in known & site.keys()}) for site in said["sites"]]
+        sites = [Site(**{name: site[name] for name in known & site.keys()}) for site in values["sites"]]
         return ChannelSites(sites=tuple(sites), constraints=conditions)
     try:
-        criteria = parse_stored_criteria(said["words"])
+        criteria = parse_stored_criteria(values["words"])
     except FilterSyntaxError:
-        # Words of another version, perhaps: they are shown as they are.
+        # They may be of another version of gwevent: they are shown as they are.
         criteria = None
-    return SubscriptionState(canonical=said["words"], is_paused=said["paused"], criteria=criteria)
+    return SubscriptionState(canonical=values["words"], is_paused=values["paused"], criteria=criteria)

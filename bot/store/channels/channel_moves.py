@@ -1,7 +1,7 @@
-"""A channel under another id: all that it asked for, and all that was or will be posted in it, follows.
+"""Moves all data of a channel to another id: subscriptions, sites, threads, deliveries.
 
-Slack gives some channels a new id when Slack Connect shares them. By then the new id may be known already,
-since somebody subscribed there again: what both have is put together, and nothing that only one has is lost.
+Slack gives some channels a new id when Slack Connect shares them. Somebody may have subscribed again under
+the new id by then, so the data of both ids are merged, and nothing that only one of them has is lost.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from bot.store.outbox.plan_writer import mark_threads_stale
 _d, _s, _t, _m = schema.deliveries, schema.subscriptions, schema.threads, schema.mentions
 
 ONCE_PER_THREAD_KINDS = (DeliveryKind.ROOT.value, DeliveryKind.EDIT.value)
-"""What a thread has once."""
+"""Kinds of which a thread has one delivery."""
 _PROGRESS = {
     DeliveryState.DEAD.value: 0,
     DeliveryState.PENDING.value: 1,
@@ -53,19 +53,19 @@ _PROGRESS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveResult:
-    """What followed a channel."""
+    """The numbers of rows that were moved."""
 
     subscriptions: int
     threads: int
     merged: int
-    """Rows that both ids had, and the new one has once now."""
+    """Rows that both ids had, and that were merged into one."""
 
     def __bool__(self) -> bool:
         return bool(self.subscriptions or self.threads or self.merged)
 
 
 class ChannelMoves:
-    """Lets everything of a channel follow it to another id, or to the workspace that it belongs to."""
+    """Moves the data of channels to other ids. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -73,10 +73,10 @@ class ChannelMoves:
     async def move_channel(
         self, old: ChannelRef, new: ChannelRef, since: datetime, now: datetime
     ) -> MoveResult:
-        """Give everything of `old` to `new`, in one transaction; a second time there is nothing left to do.
+        """Move all data of `old` to `new`, in one transaction; a repeated call finds nothing to move.
 
-        What was given up because `old` was out of reach comes back where it is younger than `since`. Raises
-        StoreUnavailable.
+        Deliveries that were given up because `old` was unreachable are pending again if they are newer than
+        `since`.
         """
         if old == new:
             return MoveResult(subscriptions=0, threads=0, merged=0)
@@ -101,9 +101,9 @@ class ChannelMoves:
         return MoveResult(subscriptions=subscriptions, threads=threads, merged=merged)
 
     async def list_foreign_channels(self, teams: Collection[str]) -> list[ChannelRef]:
-        """The channels that asked for something under a workspace that is none of these.
+        """Return the channels with subscriptions or sites whose workspace is none of `teams`.
 
-        One that another process serves, with a token of its own, isn't meant.
+        Workspaces that another process serves, with a token of its own, are left out.
         """
         served = select(schema.leases.c.name).where(schema.leases.c.worker_id.is_not(None))
         tables = (_s, schema.channel_sites, schema.channel_conditions)
@@ -115,7 +115,7 @@ class ChannelMoves:
         return sorted((row.team_id, row.channel_id) for row in rows)
 
     async def list_unreachable_channels(self) -> list[tuple[str, str, str]]:
-        """(team, channel, Slack's word) of the channels that subscribed and can't be posted to."""
+        """Return (team, channel, Slack's error code) of subscribed channels that cannot be posted to."""
         c = schema.channel_problems
         here = (_s.c.team_id == c.c.team_id) & (_s.c.channel_id == c.c.channel_id)
         query = select(c.c.team_id, c.c.channel_id, c.c.problem).join(_s, here).distinct()
@@ -125,7 +125,7 @@ class ChannelMoves:
 
 
 def channel_tables() -> list[Table]:
-    """Every table with rows of a channel."""
+    """Return every table with rows that belong to a channel."""
     return [t for t in schema.metadata.sorted_tables if {"team_id", "channel_id"} <= set(t.c.keys())]
 
 
@@ -147,9 +147,9 @@ def _is_row(table: Table, row: RowMapping) -> ColumnElement[bool]:
 async def _reassign_rows(
     connection: AsyncConnection, table: Table, was: Mapping[str, object], now: Mapping[str, object]
 ) -> int:
-    """Change these columns of every row that has them so; return how many the table had already.
+    """Change the columns of all rows that match `was` to `now`; return the number of rows that were dropped.
 
-    Of two rows that would be the same by a key of the table, the one that is there stays.
+    A row that would violate a unique key is dropped in favour of the one that exists.
     """
     unique = [c.columns for c in table.constraints if isinstance(c, UniqueConstraint)]
     keys = [[c.name for c in columns] for columns in (table.primary_key.columns, *unique)]
@@ -195,14 +195,14 @@ async def _set_problem(connection: AsyncConnection, channel: ChannelRef, problem
 async def _move_subscriptions(
     connection: AsyncConnection, old: ChannelRef, new: ChannelRef
 ) -> tuple[int, int]:
-    """(how many followed, how many the new id had in the same words)."""
+    """Return the numbers of subscriptions that were moved and that were merged with equal ones."""
     there = {row["words"]: row for row in await _load_rows(connection, _s, in_channel(_s, new))}
-    # Numbers that the new id gave out are in its messages: none of them may become another subscription's.
+    # Messages of the new id show numbers that it gave: none of them may get another meaning.
     given = await last_number(connection, new)
     last = await last_number(connection, old)
     moved = same = 0
     rows = await _load_rows(connection, _s, in_channel(_s, old))
-    # Nor one by which the new id's old messages still call another.
+    # The same holds for numbers that subscriptions of the new id had before channels counted.
     other = {
         row["id"] for row in rows if row["number"] and await is_former_number(connection, new, row["number"])
     }
@@ -227,8 +227,8 @@ async def _move_subscriptions(
         await connection.execute(
             update(_t).where(_t.c.subscription_id == row["id"]).values(subscription_id=twin["id"])
         )
-        told = (_d.c.kind == DeliveryKind.CONFIRMATION.value) & (_d.c.subject_id == row["id"])
-        await connection.execute(delete(_d).where(told))
+        confirmation = (_d.c.kind == DeliveryKind.CONFIRMATION.value) & (_d.c.subject_id == row["id"])
+        await connection.execute(delete(_d).where(confirmation))
         await connection.execute(delete(_s).where(_s.c.id == row["id"]))
     if last:
         await reserve_number(connection, new, last)
@@ -241,7 +241,7 @@ async def _move_subscriptions(
 async def _move_threads(
     connection: AsyncConnection, old: ChannelRef, new: ChannelRef, now: datetime
 ) -> tuple[int, int]:
-    """(how many followed, how many superevents had a thread under both ids)."""
+    """Return the numbers of threads that were moved and that were merged with one of the same superevent."""
     there = {row["superevent_id"]: row for row in await _load_rows(connection, _t, in_channel(_t, new))}
     moved = same = 0
     joined: set[int] = set()
@@ -251,7 +251,7 @@ async def _move_threads(
             moved += 1
         else:
             same += 1
-            # Where both stand, the one that people see last goes on.
+            # If both roots are posted, the one that people see last continues.
             first = await _root_progress(connection, row) > await _root_progress(connection, twin)
             kept, lost = (row["id"], twin["id"]) if first else (twin["id"], row["id"])
             await _merge_threads(connection, kept, lost)
@@ -263,14 +263,14 @@ async def _move_threads(
 
 
 async def _root_progress(connection: AsyncConnection, thread: RowMapping) -> tuple[bool, int]:
-    """How far a thread's root got: the further, the greater."""
+    """Return the progress of a thread's root, for comparison: greater is further."""
     state = select(_d.c.state).where(_d.c.thread_id == thread["id"], _d.c.kind == DeliveryKind.ROOT.value)
     found = (await connection.execute(state)).scalar()
     return thread["root_ts"] is not None, -1 if found is None else _PROGRESS.get(found, 3)
 
 
 async def _merge_threads(connection: AsyncConnection, kept: int, lost: int) -> None:
-    """Give to one thread what hangs on another of the same superevent and channel, and remove that."""
+    """Move the rows of thread `lost` to thread `kept`, of the same superevent and channel, and delete it."""
     mine = _d.c.thread_id == lost
     await connection.execute(delete(_d).where(mine, _d.c.kind.in_(ONCE_PER_THREAD_KINDS)))
     twins = select(_m.c.notice_id).where(_m.c.thread_id == kept)
@@ -294,7 +294,7 @@ async def _merge_threads(connection: AsyncConnection, kept: int, lost: int) -> N
 
 
 async def _move_deliveries(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) -> int:
-    """Move the deliveries; return how many the new id had. What stands there goes before what waits."""
+    """Move the deliveries; return how many were merged. Of two, the one that got further is kept."""
     same = 0
     for row in await _load_rows(connection, _d, in_channel(_d, old)):
         own = await _load_rows(connection, _d, in_channel(_d, new) & (_d.c.slot == row["slot"]))
@@ -310,7 +310,7 @@ async def _move_deliveries(connection: AsyncConnection, old: ChannelRef, new: Ch
 
 
 async def _renumber_sites(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) -> None:
-    """Put the old id's sites behind those that the new one has."""
+    """Number the sites of the old id so that they follow those of the new one."""
     table = schema.channel_sites
     highest = select(func.max(table.c.ordinal)).where(in_channel(table, new))
     last = (await connection.execute(highest)).scalar_one_or_none()

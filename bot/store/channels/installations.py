@@ -1,4 +1,4 @@
-"""The workspaces that installed the app, and the one-time states of an installation under way."""
+"""Repository of the workspaces that installed the app, and of the one-time states of OAuth."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ _i = schema.installations
 _s = schema.oauth_states
 
 STATE_LIFETIME = timedelta(minutes=10)
+"""How long an OAuth state is valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledWorkspace:
-    """The app in one workspace."""
+    """The installation of the app in one workspace."""
 
     team_id: str
     team_name: str
@@ -32,21 +33,21 @@ class InstalledWorkspace:
     app_id: str
     scopes: frozenset[str]
     token: str = field(repr=False)
-    """The bot's, as it was given to `save`: encrypted, for this room knows no key."""
+    """The bot token, encrypted by the caller of `save`."""
     installed_by: str
-    """Slack's user id."""
+    """Slack's id of the user who installed it."""
 
 
 class InstallationRepository:
-    """Installations in, installations out; one row a workspace."""
+    """Stores one installation per workspace. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def save(self, installed: InstalledWorkspace, now: datetime) -> bool:
-        """Note an installation, or the newest of a workspace that had one; a new one is welcomed.
+        """Store an installation, replacing an earlier one of the workspace, and plan its welcome.
 
-        Return whether the workspace is new. Raises StoreUnavailable.
+        Return True if the workspace is new.
         """
         values = {
             "team_name": installed.team_name,
@@ -69,7 +70,7 @@ class InstallationRepository:
         return is_new
 
     async def list_all(self) -> list[InstalledWorkspace]:
-        """Every installation, by team id."""
+        """Return all installations, in order of team id."""
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(select(_i).order_by(_i.c.team_id))).all()
         return [
@@ -87,9 +88,9 @@ class InstallationRepository:
         ]
 
     async def delete_workspace(self, team_id: str, at: datetime | None = None) -> bool:
-        """Remove all that belongs to a workspace, its subscriptions included; whether it was known.
+        """Delete all data of a workspace, subscriptions included; return True if it was installed.
 
-        With `at`, when it took the app away: one that has installed it again since is kept.
+        `at` is the time when the app was removed: a workspace that has installed it again since is kept.
         """
         async with self._database.exclusive_transaction() as connection:
             query = select(_i.c.installed_at).where(_i.c.team_id == team_id)
@@ -106,7 +107,7 @@ class InstallationRepository:
         return known is not None
 
     async def reencrypt_tokens(self, reencrypt: Callable[[str], str]) -> int:
-        """Write every token anew, as `renew` makes it of the old; all or, where it raises, none."""
+        """Replace every token by `reencrypt(token)`; none if that raises. Return the number of tokens."""
         async with self._database.exclusive_transaction() as connection:
             rows = (await connection.execute(select(_i.c.team_id, _i.c.token).with_for_update())).all()
             for row in rows:
@@ -115,7 +116,7 @@ class InstallationRepository:
         return len(rows)
 
     async def issue_state(self, now: datetime) -> str:
-        """A new state for one installation; good once, for ten minutes."""
+        """Return a new OAuth state, valid for one installation within `STATE_LIFETIME`."""
         state = secrets.token_urlsafe(32)
         async with self._database.exclusive_transaction() as connection:
             await connection.execute(delete(_s).where(_s.c.expires_at < now))
@@ -125,14 +126,14 @@ class InstallationRepository:
         return state
 
     async def consume_state(self, state: str, now: datetime) -> bool:
-        """Use a state up; whether it was good."""
+        """Invalidate an OAuth state; return True if it was valid."""
         good = delete(_s).where(_s.c.digest == _digest(state), _s.c.expires_at >= now)
         async with self._database.exclusive_transaction() as connection:
             return (await connection.execute(good)).rowcount == 1
 
 
 def workspace_tables() -> list[Table]:
-    """Every table with rows of a workspace, by its team id or by one of its threads."""
+    """Return every table with rows that belong to a workspace or to one of its threads."""
     return [t for t in schema.metadata.sorted_tables if "team_id" in t.c or "thread_id" in t.c]
 
 

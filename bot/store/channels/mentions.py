@@ -1,4 +1,4 @@
-"""Who is to be mentioned, thread by thread."""
+"""Repository of planned mentions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from bot.routing.intents import MentionReason
+from bot.routing.intents import ChannelRef, MentionReason
 from bot.store import schema
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
@@ -22,23 +22,23 @@ _t = schema.threads
 
 @dataclass(frozen=True, slots=True)
 class PlannedMention:
-    """A mention as it was planned, and what its channel asks for now."""
+    """A mention as it was planned, with the channel's criteria of now."""
 
     reason: MentionReason
     notice_key: NoticeKey
     targets: tuple[str, ...]
     criteria_list: tuple[Criteria, ...]
-    """Those in force that mention somebody: who unsubscribed meanwhile is mentioned no more."""
+    """The channel's active criteria that mention somebody: targets that are in none of them are left out."""
 
 
 class MentionRepository:
-    """Mentions out of the plan."""
+    """Returns planned mentions. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get(self, mention_id: int) -> PlannedMention | None:
-        """One mention; None if it's gone."""
+        """Return one mention; None if it was removed."""
         query = select(_m, _t.c.team_id, _t.c.channel_id, _n.c.superevent_id, _n.c.alert_type)
         query = query.add_columns(_n.c.time_created, _n.c.content).join(_t, _t.c.id == _m.c.thread_id)
         query = query.join(_n, _n.c.id == _m.c.notice_id).where(_m.c.id == mention_id)
@@ -57,7 +57,7 @@ class MentionRepository:
     async def for_roots(
         self, thread_ids: Collection[int]
     ) -> dict[int, tuple[tuple[str, ...], tuple[Criteria, ...]]]:
-        """Whom the posts of these threads' roots mention, with what their channels ask for now."""
+        """Return the targets of the root posts of these threads, and their channels' criteria of now."""
         query = (
             select(_m.c.thread_id, _m.c.targets, _t.c.team_id, _t.c.channel_id)
             .join(_t, _t.c.id == _m.c.thread_id)
@@ -66,9 +66,9 @@ class MentionRepository:
         )
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
-            asked = await load_active_subscriptions(connection) if rows else []
-        criteria_list: defaultdict[tuple[str, str], list[Criteria]] = defaultdict(list)
-        for s in asked:
+            subscriptions = await load_active_subscriptions(connection) if rows else []
+        criteria_list: defaultdict[ChannelRef, list[Criteria]] = defaultdict(list)
+        for s in subscriptions:
             if s.criteria.notify is not None:
                 criteria_list[s.team_id, s.channel_id].append(s.criteria)
         found: dict[int, tuple[tuple[str, ...], tuple[Criteria, ...]]] = {}

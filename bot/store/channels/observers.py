@@ -1,4 +1,4 @@
-"""Who said that they observe an event, channel by channel."""
+"""Repository of observers: people who said in a channel that they observe an event."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _t = schema.threads
 
 
 class ObserverRepository:
-    """People who observe; the roots that say so follow."""
+    """Stores observers, and plans the edit of the root message that shows them. Raises StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -24,9 +24,9 @@ class ObserverRepository:
     async def toggle(
         self, team_id: str, channel_id: str, superevent_id: str, user_id: str, now: datetime
     ) -> bool | None:
-        """Put a person on the line "Observing", or take them off: True if they are on it now.
+        """Add a person to the line "Observing", or remove them; return True if they are on it now.
 
-        None where the channel has no root of this event.
+        Return None if the channel has no thread of this event.
         """
         async with self._database.exclusive_transaction() as connection:
             thread = (
@@ -48,7 +48,7 @@ class ObserverRepository:
             return not gone
 
     async def for_threads(self, thread_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
-        """Slack's ids of who observes, by thread, in the order in which they said so."""
+        """Return Slack's user ids of the observers by thread, in the order in which they said so."""
         query = select(_o.c.thread_id, _o.c.user_id).where(_o.c.thread_id.in_(thread_ids))
         found: dict[int, tuple[str, ...]] = {}
         async with self._database.read_transaction() as connection:

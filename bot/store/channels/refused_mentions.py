@@ -1,4 +1,4 @@
-"""Mentions that Slack refuses in a channel: what was posted without them, and that it was said once."""
+"""Repository of mentions that Slack refuses in a channel; messages are posted without them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _r = schema.refused_mentions
 
 
 class RefusedMentionRepository:
-    """Refusals, out of the store."""
+    """Returns refused mentions. Raises StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def for_refusal(self, refusal_id: int) -> list[RefusedMention]:
-        """All mentions that are refused in the channel of a refusal; none if that one is over."""
+        """Return all mentions refused in the channel of one refusal; none if that refusal was forgotten."""
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_r).where(_r.c.id == refusal_id))).first()
             if row is None:
@@ -41,7 +41,7 @@ class RefusedMentionRepository:
 async def load_refused_mentions(
     connection: AsyncConnection, which: ColumnElement[bool]
 ) -> defaultdict[ChannelRef, list[RefusedMention]]:
-    """What is refused, channel by channel."""
+    """Return the refused mentions that meet a condition, by channel."""
     found: defaultdict[ChannelRef, list[RefusedMention]] = defaultdict(list)
     for row in (await connection.execute(select(_r).where(which).order_by(_r.c.id))).all():
         refused = RefusedMention(target=row.target, reason=row.reason, since=row.since)
@@ -52,7 +52,7 @@ async def load_refused_mentions(
 async def attach_refusals(
     connection: AsyncConnection, subscriptions: Sequence[Subscription], team_id: str
 ) -> list[Subscription]:
-    """A workspace's subscriptions, each with those of its mentions that Slack refuses in its channel."""
+    """Return a workspace's subscriptions, each with those of its targets that Slack refuses."""
     refused = await load_refused_mentions(connection, _r.c.team_id == team_id)
     return [
         replace(
@@ -68,30 +68,30 @@ async def attach_refusals(
 
 
 async def forget_refusals(connection: AsyncConnection, channel_ref: ChannelRef) -> None:
-    """Somebody changed what the channel asks for: what is refused is found out, and said, anew."""
+    """Forget a channel's refusals after its subscriptions changed; a new one is then reported again."""
     await connection.execute(delete(_r).where(in_channel(_r, channel_ref)))
 
 
 async def record_mention_outcomes(
     connection: AsyncConnection, sent: Sequence[tuple[Delivery, Delivered]], now: datetime
 ) -> None:
-    """Write down which mentions Slack refused, and forget those that went through.
+    """Record the mentions that Slack refused, and forget refusals of those that were posted.
 
-    The first refusal of a spell is said in its channel, by a delivery of its own.
+    The first refusal of a mention is reported in its channel, by a delivery of its own.
     """
-    those = [(d, o) for d, o in sent if o.mentions]
-    if not those:
+    with_mentions = [(d, o) for d, o in sent if o.mentions]
+    if not with_mentions:
         return
-    channel_refs = {(d.team_id, d.channel_id) for d, _ in those}
+    channel_refs = {(d.team_id, d.channel_id) for d, _ in with_mentions}
     known = await load_refused_mentions(
         connection, _r.c.channel_id.in_({channel for _, channel in channel_refs})
     )
-    for d, o in those:
+    for d, o in with_mentions:
         channel_ref = (d.team_id, d.channel_id)
         before = {refused.target for refused in known[channel_ref]}
-        through = before & (set(o.mentions) - o.refused_mentions.keys())
-        if through:
-            await connection.execute(delete(_r).where(in_channel(_r, channel_ref), _r.c.target.in_(through)))
+        posted = before & (set(o.mentions) - o.refused_mentions.keys())
+        if posted:
+            await connection.execute(delete(_r).where(in_channel(_r, channel_ref), _r.c.target.in_(posted)))
         new = [target for target in o.refused_mentions if target not in before]
         if new:
             await _record_refusals(connection, channel_ref, {t: o.refused_mentions[t] for t in new}, now)
@@ -108,10 +108,10 @@ async def _record_refusals(
         {"team_id": team_id, "channel_id": channel_id, "target": target, "reason": reason, "since": now}
         for target, reason in reasons.items()
     ]
-    # Where the workspace's lease has just changed hands, the other process may have written the same.
+    # When the workspace's lease moves to another process, both may record the same refusal.
     upsert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     await connection.execute(upsert(_r).on_conflict_do_nothing(), list(rows))
     mine = select(_r.c.id).where(in_channel(_r, channel_ref), _r.c.target == next(iter(reasons)))
     refusal_id = (await connection.execute(mine)).scalar_one()
-    told = delivery_row(team_id, channel_id, DeliveryKind.MENTION_REFUSED, refusal_id, now)
-    await connection.execute(upsert(schema.deliveries).values(told).on_conflict_do_nothing())
+    report = delivery_row(team_id, channel_id, DeliveryKind.MENTION_REFUSED, refusal_id, now)
+    await connection.execute(upsert(schema.deliveries).values(report).on_conflict_do_nothing())

@@ -1,4 +1,4 @@
-"""The sites of channels, and when something counts as observable there."""
+"""Repository of channels' sites and observing conditions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bot.observing.observatories import normalized_name
 from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, record_changes
+from bot.store.channels.clauses import in_channel
 from bot.store.database import Database
 from formatters.models.observing import SITES_MAX, ChannelSites, ObservingConstraints, Site
 
@@ -21,22 +22,22 @@ _c = schema.channel_conditions
 
 
 class TooManySites(ValueError):
-    """The channel would have more than it may."""
+    """The channel would have more sites than `SITES_MAX`."""
 
 
 class SiteRepository:
-    """Sites in, sites out."""
+    """Stores sites and conditions with the posts about their changes. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def for_channel(self, team_id: str, channel_id: str) -> ChannelSites:
-        """What a channel has; without sites and with the usual conditions where it never said anything."""
+        """Return a channel's sites and conditions; no sites and the default conditions if it set none."""
         channel_ref = (team_id, channel_id)
         return (await self.for_channels([channel_ref])).get(channel_ref, ChannelSites())
 
     async def for_channels(self, channel_refs: Collection[ChannelRef]) -> dict[ChannelRef, ChannelSites]:
-        """What these channels (team, channel) have; those that never said anything are left out."""
+        """Return the sites and conditions of these channels; those that set none are left out."""
         teams, channels = {team for team, _ in channel_refs}, {channel for _, channel in channel_refs}
         async with self._database.read_transaction() as connection:
             return await _load_channels(connection, teams, channels)
@@ -44,9 +45,9 @@ class SiteRepository:
     async def add(
         self, team_id: str, channel_id: str, sites: Sequence[Site], by: ChangeAuthor
     ) -> ChannelSites:
-        """Give a channel sites, all or none; one whose name it has is moved. Raises TooManySites.
+        """Add sites to a channel; one with an existing name replaces it. Return the sites after that.
 
-        Return what the channel has then.
+        Raises TooManySites: then none was added.
         """
         channel_ref = (team_id, channel_id)
         async with (
@@ -57,19 +58,19 @@ class SiteRepository:
             return await _load_channel(connection, team_id, channel_id)
 
     async def remove(self, team_id: str, channel_id: str, name: str, by: ChangeAuthor) -> ChannelSites:
-        """Take a site from a channel, by the name that it has there; return what is left."""
-        mine = (_s.c.team_id == team_id) & (_s.c.channel_id == channel_id)
+        """Remove a site of a channel by its name there; return the sites after that."""
+        in_this_channel = in_channel(_s, (team_id, channel_id))
         async with (
             self._database.exclusive_transaction() as connection,
             recording_changes(connection, (team_id, channel_id), by),
         ):
-            await connection.execute(delete(_s).where(mine, _s.c.folded == normalized_name(name)))
+            await connection.execute(delete(_s).where(in_this_channel, _s.c.folded == normalized_name(name)))
             return await _load_channel(connection, team_id, channel_id)
 
     async def set_conditions(
         self, team_id: str, channel_id: str, conditions: ObservingConstraints, by: ChangeAuthor
     ) -> ChannelSites:
-        """Say when something counts as observable for a channel; return what it has then."""
+        """Set a channel's observing conditions; return its sites and conditions after that."""
         channel_ref = (team_id, channel_id)
         async with (
             self._database.exclusive_transaction() as connection,
@@ -83,7 +84,7 @@ class SiteRepository:
 async def recording_changes(
     connection: AsyncConnection, channel_ref: ChannelRef, by: ChangeAuthor
 ) -> AsyncIterator[None]:
-    """Keep, and have posted, what is changed inside in a channel's sites and conditions."""
+    """Record, and plan the post about, what the block changes in a channel's sites and conditions."""
     before = await _load_channel(connection, *channel_ref)
     yield
     after = await _load_channel(connection, *channel_ref)
@@ -92,14 +93,19 @@ async def recording_changes(
 
 
 async def add_sites(connection: AsyncConnection, channel_ref: ChannelRef, sites: Sequence[Site]) -> None:
-    """Give a channel sites; one whose name it has is moved. Raises TooManySites: then undo all of it."""
-    mine = (_s.c.team_id == channel_ref[0]) & (_s.c.channel_id == channel_ref[1])
-    present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(mine))).all()
+    """Add sites to a channel; one with an existing name replaces it.
+
+    Raises TooManySites: then the caller must roll back.
+    """
+    in_this_channel = in_channel(_s, channel_ref)
+    present = (await connection.execute(select(_s.c.folded, _s.c.ordinal).where(in_this_channel))).all()
     known = {row.folded: row.ordinal for row in present}
     for site in sites:
         key = normalized_name(site.name)
         if key in known:
-            await connection.execute(update(_s).where(mine, _s.c.folded == key).values(_site_columns(site)))
+            await connection.execute(
+                update(_s).where(in_this_channel, _s.c.folded == key).values(_site_columns(site))
+            )
             continue
         known[key] = max(known.values(), default=0) + 1
         named = {
@@ -116,10 +122,10 @@ async def add_sites(connection: AsyncConnection, channel_ref: ChannelRef, sites:
 async def set_conditions(
     connection: AsyncConnection, channel_ref: ChannelRef, conditions: ObservingConstraints
 ) -> None:
-    """Say when something counts as observable for a channel."""
-    mine = (_c.c.team_id == channel_ref[0]) & (_c.c.channel_id == channel_ref[1])
+    """Set a channel's observing conditions."""
+    in_this_channel = in_channel(_c, channel_ref)
     row = {"altitude": conditions.altitude, "darkness": conditions.darkness}
-    changed = await connection.execute(update(_c).where(mine).values(row))
+    changed = await connection.execute(update(_c).where(in_this_channel).values(row))
     if not changed.rowcount:
         named = {"team_id": channel_ref[0], "channel_id": channel_ref[1]}
         await connection.execute(insert(_c).values({**named, **row}))
@@ -142,7 +148,7 @@ async def _load_channel(connection: AsyncConnection, team_id: str, channel_id: s
 
 
 async def load_all_sites(connection: AsyncConnection) -> dict[ChannelRef, ChannelSites]:
-    """What every channel has that ever said anything."""
+    """Return the sites and conditions of all channels that set any."""
     return await _load_sites(connection, true(), true())
 
 
@@ -159,9 +165,9 @@ async def _load_channels(
 async def _load_sites(
     connection: AsyncConnection, sites_where: ColumnElement[bool], conditions_where: ColumnElement[bool]
 ) -> dict[ChannelRef, ChannelSites]:
-    asked = select(_s).where(sites_where)
+    query = select(_s).where(sites_where)
     sites: defaultdict[ChannelRef, list[Site]] = defaultdict(list)
-    for row in (await connection.execute(asked.order_by(_s.c.ordinal, _s.c.folded))).all():
+    for row in (await connection.execute(query.order_by(_s.c.ordinal, _s.c.folded))).all():
         sites[row.team_id, row.channel_id].append(
             Site(
                 name=row.name,

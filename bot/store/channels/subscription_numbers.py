@@ -1,7 +1,7 @@
-"""What people call a subscription in its channel: 1, 2, 3 …, each given once and never again.
+"""The numbers of a channel's subscriptions: 1, 2, 3 …, each given once and never again.
 
-Before, they called it by its id, which counts through all channels; messages that say so stand for ever. So
-a number by which a channel may still know another subscription of its own isn't given at all.
+Older versions of gwevent showed the id instead, which counts through all channels, and their messages stay.
+So a number that was shown for another subscription of the same channel is never given.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _s = schema.subscriptions
 
 
 async def allocate_number(connection: AsyncConnection, channel: ChannelRef, *, beyond: int = 0) -> int:
-    """Take the channel's next number, greater than `beyond`; in a transaction of `Database.writing`."""
+    """Return and reserve the channel's next number, greater than `beyond`; in an exclusive transaction."""
     await assign_missing_numbers(connection, channel)
     number = max(await last_number(connection, channel), beyond)
     former = await _load_former_numbers(connection, channel)
@@ -33,8 +33,7 @@ async def allocate_number(connection: AsyncConnection, channel: ChannelRef, *, b
 async def assign_missing_numbers(connection: AsyncConnection, channel: ChannelRef) -> None:
     """Give a number to each subscription of the channel that has none, the oldest first.
 
-    That is what was there before channels counted, or what an older gwevent wrote since; people know such a
-    one by its id.
+    An older version of gwevent stored those, and people know them by their ids.
     """
     nameless = select(_s.c.id).where(in_channel(_s, channel), _s.c.number.is_(None)).order_by(_s.c.id)
     ids = list((await connection.execute(nameless)).scalars())
@@ -49,7 +48,7 @@ async def assign_missing_numbers(connection: AsyncConnection, channel: ChannelRe
     number = await last_number(connection, channel)
     for id_ in ids:
         number += 1
-        # Its own former number is no other's.
+        # Its own former number may be its new one.
         while number in former and number != id_:
             number += 1
         await connection.execute(update(_s).where(_s.c.id == id_).values(number=number))
@@ -57,13 +56,13 @@ async def assign_missing_numbers(connection: AsyncConnection, channel: ChannelRe
 
 
 async def last_number(connection: AsyncConnection, channel: ChannelRef) -> int:
-    """The greatest number that the channel ever gave; 0 if none."""
+    """Return the highest number that the channel ever gave; 0 if none."""
     found = (await connection.execute(select(_n.c.last_number).where(in_channel(_n, channel)))).scalar()
     return int(found or 0)
 
 
 async def reserve_number(connection: AsyncConnection, channel: ChannelRef, number: int) -> None:
-    """See to it that no number up to this one is given any more."""
+    """Prevent that a number up to this one is given again."""
     last = await last_number(connection, channel)
     if not last:
         row = {"team_id": channel[0], "channel_id": channel[1], "last_number": number}
@@ -73,7 +72,7 @@ async def reserve_number(connection: AsyncConnection, channel: ChannelRef, numbe
 
 
 async def is_former_number(connection: AsyncConnection, channel: ChannelRef, number: int) -> bool:
-    """Whether the channel knew a subscription of its own by this number before it counted for itself."""
+    """Return True if an older version of gwevent showed this number for a subscription of the channel."""
     known = select(_f.c.number).where(in_channel(_f, channel), _f.c.number == number)
     return (await connection.execute(known)).first() is not None
 

@@ -21,9 +21,9 @@ log = structlog.get_logger(__name__)
 async def load_active_subscriptions(
     connection: AsyncConnection, channel: ChannelRef | None = None, *, include_paused: bool = False
 ) -> list[Subscription]:
-    """All confirmed subscriptions (of one channel), with their channel's problem if it has one.
+    """Return all confirmed subscriptions, or those of one channel, with their channel's delivery problem.
 
-    `paused` says that paused ones are meant too.
+    Paused ones are left out unless `include_paused` is True.
     """
     table, channels = schema.subscriptions, schema.channel_problems
     same = (channels.c.team_id == table.c.team_id) & (channels.c.channel_id == table.c.channel_id)
@@ -37,20 +37,22 @@ async def load_active_subscriptions(
 
 
 def parse_rows(rows: Sequence[Any]) -> list[Subscription]:
+    """Return the subscriptions of these rows, without those that cannot be parsed."""
     found = []
     for row in rows:
         try:
             found.append(subscription_from_row(row))
         except FilterSyntaxError as error:
-            # Words of a newer gwevent, perhaps: one channel's mustn't withhold the alerts of all.
+            # They may be of a newer version of gwevent; other channels must get their alerts.
             log.error("subscription_unreadable", id=row.id, reason=str(error))
     return found
 
 
 def subscription_from_row(row: Any) -> Subscription:
+    """Return the subscription of a row. Raises FilterSyntaxError if its words cannot be parsed."""
     return Subscription(
         id=row.id,
-        # Who is told of it has seen to it that there is one; a plan needs none.
+        # Without a number it is only used for planning; what people see has one (`assign_missing_numbers`).
         number=row.id if row.number is None else row.number,
         team_id=row.team_id,
         channel_id=row.channel_id,

@@ -1,4 +1,8 @@
-"""What channels asked for."""
+"""Repository of subscriptions.
+
+A subscription is active once its confirmation was posted in its channel, so that nothing is subscribed where
+nothing can be posted.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,7 @@ _SUBSCRIPTION_KINDS = kinds_where(lambda rule: rule.needs_subscription)
 
 
 class SubscriptionRepository:
-    """Subscriptions in, subscriptions out."""
+    """Stores subscriptions with the posts about their changes. All methods raise StoreUnavailable."""
 
     def __init__(self, database: Database, notifier: OutcomeNotifier) -> None:
         """`notifier` is notified by the outbox of the subscriptions whose confirmation has an outcome."""
@@ -48,7 +52,11 @@ class SubscriptionRepository:
         self._notifier = notifier
 
     async def for_channel(self, team_id: str, channel_id: str) -> list[Subscription]:
-        """A channel's subscriptions, paused ones too, the oldest first."""
+        """Return a channel's active and paused subscriptions, the oldest first.
+
+        The one read that may write: a row that an older version of gwevent stored since the last read, while
+        two versions run, gets its number before anybody sees it, for a number never changes once it is shown.
+        """
         channel = (team_id, channel_id)
         while True:
             async with self._database.read_transaction() as connection:
@@ -58,12 +66,12 @@ class SubscriptionRepository:
             await self._assign_numbers([channel])
 
     async def list_unconfirmed(self, team_id: str, channel_id: str) -> list[Subscription]:
-        """A channel's subscriptions that wait for their confirmation, the oldest first."""
+        """Return a channel's subscriptions whose confirmation is pending, the oldest first."""
         async with self._database.read_transaction() as connection:
             return await _load_unconfirmed(connection, (team_id, channel_id))
 
     async def for_team(self, team_id: str) -> list[Subscription]:
-        """A workspace's subscriptions, paused ones too, channel by channel, the oldest first."""
+        """Return a workspace's active and paused subscriptions by channel, the oldest first."""
         while True:
             async with self._database.read_transaction() as connection:
                 nameless = await _channels_without_numbers(connection, team_id)
@@ -76,17 +84,17 @@ class SubscriptionRepository:
         return sorted(found, key=lambda s: (s.channel_id, s.id))
 
     async def count(self) -> int:
-        """How many are in force, in all workspaces."""
+        """Return the number of active subscriptions in all workspaces."""
         async with self._database.read_transaction() as connection:
             return len(await load_active_subscriptions(connection))
 
     async def request(
         self, team_id: str, channel_id: str, criteria: Criteria, user_id: str, now: datetime
     ) -> tuple[Subscription, bool]:
-        """Put a subscription and its confirmation in the ledger: (it, whether it is in force already).
+        """Store a subscription and plan its confirmation; return it, and True if it was active already.
 
-        It comes into force when the confirmation stands in the channel. One that still waits for that, from
-        an earlier try, is taken up again.
+        It becomes active when the confirmation is posted. If an earlier confirmation of the same words is
+        still pending, that one is tried at once.
         """
         table, deliveries = schema.subscriptions, schema.deliveries
         mine = (
@@ -121,9 +129,11 @@ class SubscriptionRepository:
             )
             assert result.inserted_primary_key is not None
             subscription_id = int(result.inserted_primary_key[0])
-            row_ = delivery_row(team_id, channel_id, DeliveryKind.CONFIRMATION, subscription_id, now)
-            await connection.execute(insert(deliveries).values(row_))
-            asked = Subscription(
+            confirmation_row = delivery_row(
+                team_id, channel_id, DeliveryKind.CONFIRMATION, subscription_id, now
+            )
+            await connection.execute(insert(deliveries).values(confirmation_row))
+            subscription = Subscription(
                 id=subscription_id,
                 number=number,
                 team_id=team_id,
@@ -133,12 +143,12 @@ class SubscriptionRepository:
                 created_at=now,
                 is_pending=True,
             )
-            return asked, False
+            return subscription, False
 
     async def add_confirmed(
         self, team_id: str, channel_id: str, criteria: Criteria, user_id: str, now: datetime
     ) -> None:
-        """Put a subscription in force without a post in the channel: for a channel that asked elsewhere."""
+        """Store an active subscription without a post in the channel."""
         channel = (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
             row = {
@@ -163,7 +173,7 @@ class SubscriptionRepository:
             )
 
     async def get(self, subscription_id: int) -> Subscription | None:
-        """One subscription, in force or waiting for its confirmation; None if it's gone."""
+        """Return a subscription, confirmed or not; None if it has ended."""
         table = schema.subscriptions
         query = select(table).where(table.c.id == subscription_id)
         async with self._database.read_transaction() as connection:
@@ -174,19 +184,19 @@ class SubscriptionRepository:
                 row = (await connection.execute(query)).first()
         return None if row is None else subscription_from_row(row)
 
-    async def request_status(self, asked: Subscription) -> bool | str:
-        """Whether it is in force, or waits for its confirmation; Slack's word if the channel refused it."""
+    async def request_status(self, subscription: Subscription) -> bool | str:
+        """Return True if active, False if its confirmation is pending, else Slack's error code for that."""
         table, deliveries = schema.subscriptions, schema.deliveries
         async with self._database.read_transaction() as connection:
-            query = select(table.c.confirmed_at).where(table.c.id == asked.id)
+            query = select(table.c.confirmed_at).where(table.c.id == subscription.id)
             row = (await connection.execute(query)).first()
             if row is not None:
                 return row.confirmed_at is not None
             why = select(deliveries.c.reason).where(
-                deliveries.c.team_id == asked.team_id,
-                deliveries.c.channel_id == asked.channel_id,
+                deliveries.c.team_id == subscription.team_id,
+                deliveries.c.channel_id == subscription.channel_id,
                 deliveries.c.kind == DeliveryKind.CONFIRMATION.value,
-                deliveries.c.subject_id == asked.id,
+                deliveries.c.subject_id == subscription.id,
             )
             reason = (await connection.execute(why)).scalar()
         return str(reason or "unsubscribed meanwhile")
@@ -213,11 +223,11 @@ class SubscriptionRepository:
     async def edit(
         self, team_id: str, channel_id: str, number: int, criteria: Criteria, by: ChangeAuthor
     ) -> tuple[Subscription, Subscription] | None:
-        """Give one of a channel's subscriptions other words: (as it was, as it is); None if it has no such.
+        """Replace the criteria of a subscription; return it before and after, or None if there is none.
 
-        They are in force at once: that the channel can be posted in is known, and the post that says so is
-        tried until it stands there. Who changed it stands for it from then on. Where another one has these
-        words already, nothing is changed, and that one is returned as it is.
+        The new criteria are active at once, since the channel is known to accept posts. The person who
+        changes it becomes its creator. If another subscription has these criteria already, nothing is
+        changed, and that one is returned as the state after.
         """
         table, channel = schema.subscriptions, (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
@@ -228,7 +238,7 @@ class SubscriptionRepository:
             same = next((s for s in here if s.criteria.canonical == criteria.canonical), None)
             if same is not None:
                 return before, same
-            # One that waits for its confirmation may have the same words: it is overtaken.
+            # An unconfirmed one with the same words is superseded.
             await _end_subscriptions(
                 connection,
                 channel,
@@ -248,10 +258,9 @@ class SubscriptionRepository:
     async def pause(
         self, team_id: str, channel_id: str, number: int, by: ChangeAuthor, *, resume: bool = False
     ) -> tuple[Subscription, Subscription] | None:
-        """Let nothing come of a channel's subscription from now on, or let it come again: (before, after).
+        """Pause or resume a subscription; return it before and after, or None if there is none.
 
-        Both at once. None if the channel has no such subscription; the same twice where it is so already.
-        What waits to be posted is posted.
+        Before and after are the same if it is paused, or active, already. Pending messages are still posted.
         """
         table, channel = schema.subscriptions, (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
@@ -276,11 +285,11 @@ class SubscriptionRepository:
         by: ChangeAuthor,
         marks: Mapping[int, str] | None = None,
     ) -> list[Subscription] | None:
-        """End these of a channel's subscriptions, all of them or, where one isn't there, none: then None.
+        """End subscriptions of a channel, all or none; return them, or None if one of them does not exist.
 
-        `marks` says which of them must be as they were when somebody looked (`formatters.subscription.mark`).
-        One that waits for its confirmation ends too. What waits to be posted goes with the last one; edits
-        stay, and what may stand in the channel already.
+        `marks` gives the fingerprints that they must still have, by number, so that a button ends only what
+        it showed. Unconfirmed ones end too. With the channel's last subscription its pending messages are
+        dropped, except edits and messages that may have been posted already.
         """
         channel = (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
@@ -296,7 +305,7 @@ class SubscriptionRepository:
         return chosen
 
     async def get_by_former_number(self, team_id: str, channel_id: str, number: int) -> Subscription | None:
-        """The subscription that the channel knew by this number before it counted for itself, if it lives."""
+        """Return the subscription that an older gwevent showed with this number; None if it has ended."""
         channel = (team_id, channel_id)
         here = await self.for_channel(team_id, channel_id)
         async with self._database.read_transaction() as connection:
@@ -304,14 +313,14 @@ class SubscriptionRepository:
         return next((s for s in here if known and s.id == number), None)
 
     async def history(self, team_id: str, channel_id: str, page: int) -> tuple[list[ChannelChange], int]:
-        """One page of who changed what in a channel, the newest first, and how many changes are kept."""
+        """Return one page of a channel's changes, the newest first, and the number of all its changes."""
         async with self._database.read_transaction() as connection:
             return await load_change_page(connection, (team_id, channel_id), page)
 
     async def changes_to_announce(
         self, delivery_id: int
     ) -> tuple[list[ChannelChange], list[Subscription]] | None:
-        """The changes that a delivery is to say, and what the channel has now; None if another says them."""
+        """Return the changes that a delivery posts and the channel's subscriptions; None if another does."""
         async with self._database.read_transaction() as connection:
             found = await load_delivery_changes(connection, delivery_id)
             if found is None:
@@ -328,7 +337,7 @@ class SubscriptionRepository:
 async def confirm_subscriptions(
     connection: AsyncConnection, confirmations: Mapping[int, int], now: datetime
 ) -> None:
-    """Put in force what these deliveries (by subscription) have confirmed in its channel."""
+    """Activate the subscriptions that were confirmed; `confirmations` gives the delivery by subscription."""
     table = schema.subscriptions
     waits = table.c.id.in_(confirmations) & table.c.confirmed_at.is_(None)
     places = (await connection.execute(select(table.c.team_id, table.c.channel_id).where(waits))).all()
@@ -337,20 +346,25 @@ async def confirm_subscriptions(
     rows = (await connection.execute(select(table).where(waits))).all()
     await connection.execute(update(table).where(waits).values(confirmed_at=now))
     for row in rows:
-        asked = subscription_from_row(row)
-        channel = (asked.team_id, asked.channel_id)
-        by = ChangeAuthor(asked.created_by, now)
+        subscription = subscription_from_row(row)
+        channel = (subscription.team_id, subscription.channel_id)
+        by = ChangeAuthor(subscription.created_by, now)
         await record_changes(
-            connection, channel, by, [subscription_change(None, asked)], announced_by=confirmations[asked.id]
+            connection,
+            channel,
+            by,
+            [subscription_change(None, subscription)],
+            announced_by=confirmations[subscription.id],
         )
 
 
 async def discard_unconfirmed(
     connection: AsyncConnection, confirmations: Mapping[int, bool], now: datetime
 ) -> None:
-    """Forget what couldn't be confirmed, by subscription; True: its confirmation may stand all the same.
+    """Delete the subscriptions whose confirmation could not be posted.
 
-    Then the channel is told that it isn't in force: it mustn't wait for what won't come.
+    The value in `confirmations` is True if the confirmation may have been posted nevertheless: then the
+    change is posted in the channel.
     """
     table = schema.subscriptions
     waits = table.c.id.in_(confirmations) & table.c.confirmed_at.is_(None)
@@ -358,17 +372,17 @@ async def discard_unconfirmed(
     await connection.execute(delete(table).where(waits))
     for row in rows:
         if confirmations[row.id] and row.number is not None:
-            asked = subscription_from_row(row)
-            channel = (asked.team_id, asked.channel_id)
+            subscription = subscription_from_row(row)
+            channel = (subscription.team_id, subscription.channel_id)
             await record_changes(
-                connection, channel, ChangeAuthor(BY_GWEVENT, now), [subscription_change(asked, None)]
+                connection, channel, ChangeAuthor(BY_GWEVENT, now), [subscription_change(subscription, None)]
             )
 
 
 async def _end_subscriptions(
     connection: AsyncConnection, channel: ChannelRef, chosen: Sequence[Subscription], by: ChangeAuthor
 ) -> None:
-    """End subscriptions, waiting ones too, and say so where the channel may think that they are in force."""
+    """End subscriptions, and plan the post about those that the channel may believe to be active."""
     if not chosen:
         return
     table, deliveries = schema.subscriptions, schema.deliveries
@@ -398,14 +412,14 @@ async def _end_subscriptions(
             .where(deliveries.c.state == DeliveryState.PENDING.value, deliveries.c.doubtful.is_(False))
             .values(state=DeliveryState.DEAD.value, reason=UNSUBSCRIBED_REASON)
         )
-        # An edit that was to bring a picture to a root that won't come.
+        # Edits of roots that will not be posted, such as one that adds an image.
         await dead_letter_orphans(connection, channel, UNSUBSCRIBED_REASON)
 
 
 async def _channels_without_numbers(
     connection: AsyncConnection, team_id: str, channel_id: str | None = None
 ) -> set[ChannelRef]:
-    """The channels of a workspace, or the one, with subscriptions that have no number yet."""
+    """Return the channels, of a workspace or the one given, with subscriptions that have no number yet."""
     table = schema.subscriptions
     query = select(table.c.team_id, table.c.channel_id).where(
         table.c.team_id == team_id, table.c.number.is_(None)
@@ -416,13 +430,13 @@ async def _channels_without_numbers(
 
 
 async def _load_numbered(connection: AsyncConnection, channel: ChannelRef) -> list[Subscription]:
-    """A channel's subscriptions in force, paused ones too, each with its number."""
+    """Return a channel's active and paused subscriptions, each with its number."""
     await assign_missing_numbers(connection, channel)
     return await load_active_subscriptions(connection, channel, include_paused=True)
 
 
 async def _load_unconfirmed(connection: AsyncConnection, channel: ChannelRef) -> list[Subscription]:
-    """A channel's subscriptions that wait for their confirmation."""
+    """Return a channel's subscriptions whose confirmation is pending."""
     table = schema.subscriptions
     query = select(table).where(in_channel(table, channel))
     rows = (await connection.execute(query.where(table.c.confirmed_at.is_(None)).order_by(table.c.id))).all()

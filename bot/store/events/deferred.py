@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import case, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import CriteriaEvaluator
+from bot.routing.planner import required_map_queries
 from bot.routing.state import RoutingState
 from bot.store import schema
 from bot.store.channels.subscription_rows import load_active_subscriptions
@@ -17,7 +17,7 @@ from bot.store.events.notices import Planner, load_notice_rows
 from bot.store.events.routing_state import load_earlier_circulars
 from bot.store.outbox.announcement_writer import write_circular_links
 from bot.store.outbox.plan_writer import load_threads, write_deferred_plan
-from formatters.models.filter import MapQuery, map_queries
+from formatters.models.filter import MapQuery
 from formatters.models.notice import Category, Notice, NoticeKey
 from formatters.models.superevent import Superevent
 
@@ -59,14 +59,7 @@ class DeferredRouting:
         newest = None if superevent is None else superevent.latest_with_event
         if superevent is None or newest is None:
             return None
-        evaluator = CriteriaEvaluator(superevent)
-        queries: set[MapQuery] = set()
-        for criteria in {id(s.criteria): s.criteria for s in subscriptions}.values():
-            if evaluator.evaluate(criteria).is_undecided:
-                queries |= map_queries(criteria.filter)
-            if criteria.notify is not None and evaluator.evaluate_mentions(criteria).is_undecided:
-                queries |= map_queries(criteria.filter) | map_queries(criteria.notify.condition)
-        return DeferredNotice(newest.key, frozenset(queries))
+        return DeferredNotice(newest.key, required_map_queries(superevent, subscriptions))
 
     async def complete(
         self, superevent_id: str, notice_key: NoticeKey | None, plan: Planner, now: datetime

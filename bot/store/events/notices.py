@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import extract_attributes
 from bot.routing.intents import Intent
+from bot.routing.planner import shows_new_map
 from bot.routing.state import RoutingState
 from bot.sources import FILE, GRACEDB, LIVE_SOURCES
 from bot.store import schema
@@ -95,10 +96,9 @@ class NoticeRepository:
                 .where(schema.superevents.c.superevent_id == notice.superevent_id)
                 .values(revision=revision + 1, **_superevent_columns(superevent, revision + 1))
             )
-            intents = plan(await load_routing_state(connection, superevent, notice, received_at))
-            # A notice that came late isn't shown, so its map needn't be drawn.
-            shown = not superevent.is_retracted and superevent.latest_with_event is notice
-            draw = draw_image and shown and notice.best_localization is not None
+            state = await load_routing_state(connection, superevent, notice, received_at)
+            intents = plan(state)
+            draw = draw_image and shows_new_map(state)
             await write_notice_plan(connection, intents, superevent, notice_id, received_at, draw_image=draw)
             return RecordResult(new=True, intents=len(intents))
 

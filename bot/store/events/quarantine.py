@@ -62,11 +62,11 @@ class QuarantineRepository:
         tell_channels: bool = False,
         ops_channel: ChannelRef | None = None,
     ) -> bool:
-        """Keep a payload that could not be handled, and write who is told of it, in one transaction.
+        """Keep a payload that could not be handled, and write the reports about it, in one transaction.
 
-        With `tell_channels` the superevent's channels are told; `ops_channel` is the operators' channel, or
-        None if they are not to be told. If the same bytes are kept already, only the reason is updated and
-        False is returned.
+        With `tell_channels` there are reports in the superevent's channels; `ops_channel` is the operators'
+        channel, or None for no report there. If the same bytes are kept already, only the reason is updated
+        and False is returned.
         """
         digest = hashlib.sha256(body).hexdigest()
         reason = sanitize(reason)

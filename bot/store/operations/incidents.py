@@ -1,4 +1,4 @@
-"""Repository of incidents: the bot's own faults that operators are told of.
+"""Repository of incidents: the bot's own faults, which are announced to the operators.
 
 They are stored, so a restart neither forgets an incident nor announces it again.
 """
@@ -62,7 +62,7 @@ class IncidentRepository:
         has_webhook: bool = False,
         already_called: Collection[IncidentKind] = (),
     ) -> IncidentChanges:
-        """Store what a health check saw, and plan in the same transaction who is told.
+        """Store what a health check saw, and plan the announcements, in one transaction.
 
         An incident that was seen before and is not any more is resolved after a while, whichever process saw
         it. `ops_channel` is the operators' channel, None while it is unknown; `has_webhook` is True if there

@@ -20,7 +20,7 @@ from tests.support.filter_strategies import criteria_list
 
 
 @given(criteria_list)
-def test_a_wish_reads_as_it_is_written(criteria: Criteria) -> None:
+def test_criteria_read_as_they_are_written(criteria: Criteria) -> None:
     assert parse_criteria(criteria.canonical) == criteria
 
 

@@ -42,29 +42,29 @@ some = st.one_of(st.none(), st.floats(0, 1))
 
 @given(any_filter, stated, st.data())
 def test_a_filter_and_its_negation_never_both_match(
-    wanted: Filter, traits: EventAttributes, data: st.DataObject
+    wanted: Filter, attributes: EventAttributes, data: st.DataObject
 ) -> None:
     asked: dict[MapQuery, float | None] = {
         question: data.draw(some) for question in sorted(map_queries(wanted), key=repr)
     }
-    yes, no = evaluate_filter(wanted, traits, asked), evaluate_filter(~wanted, traits, asked)
+    yes, no = evaluate_filter(wanted, attributes, asked), evaluate_filter(~wanted, attributes, asked)
     assert yes[0] == yes[1], "once the map is asked, all is decided"
     assert not (yes.matches and no.matches)
-    first = evaluate_filter(wanted, traits)
+    first = evaluate_filter(wanted, attributes)
     assert first[0] <= yes[0] <= first[1], "what the map says lies within what was open"
 
 
 @given(any_filter, stated, st.data())
 def test_a_filter_or_its_negation_matches_where_every_fact_is_known(
-    wanted: Filter, traits: EventAttributes, data: st.DataObject
+    wanted: Filter, attributes: EventAttributes, data: st.DataObject
 ) -> None:
     known = replace(
-        traits,
+        attributes,
         fields={"group": "cbc", "search": "ssm", "pipeline": "gstlal", "type": "initial"}
-        | dict(traits.fields),
-        quantities=dict.fromkeys(QUANTITIES, 0.5) | dict(traits.quantities),
-        far=traits.far or 0.0,
-        detectors=traits.detectors or ("L1",),
+        | dict(attributes.fields),
+        quantities=dict.fromkeys(QUANTITIES, 0.5) | dict(attributes.quantities),
+        far=attributes.far or 0.0,
+        detectors=attributes.detectors or ("L1",),
         has_map=True,
     )
     asked: dict[MapQuery, float | None] = {
@@ -106,11 +106,11 @@ def test_a_filter_or_its_negation_matches_where_every_fact_is_known(
     ],
 )
 def test_each_condition(words: str, expected: bool | None) -> None:
-    traits = extract_attributes(
+    attributes = extract_attributes(
         Superevent.from_notices([replace(decoded_notice(instruments=["H1", "L1"]), localization=SKY)])
     )
-    assert traits is not None
-    found = evaluate_filter(parse_filter(words), traits, dict.fromkeys(map_queries(parse_filter(words))))
+    assert attributes is not None
+    found = evaluate_filter(parse_filter(words), attributes, dict.fromkeys(map_queries(parse_filter(words))))
     assert found == ({True: (1, 1), False: (-1, -1), None: UNKNOWN}[expected])
 
 

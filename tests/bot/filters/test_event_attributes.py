@@ -31,10 +31,10 @@ def test_an_alert_significant_by_coincidence_passes_by_its_joint_far() -> None:
         middling = replace(decoded_notice(far=9e-8, search=search, group=group), external=GRB)
         assert matches(parse_criteria("far<1/yr"), Superevent.from_notices([middling])) is passes
     lone = replace(GRB, time_sky_position_coincidence_far=None)
-    traits = extract_attributes(Superevent.from_notices([replace(weak, external=lone)]))
-    assert traits is not None and traits.far == 2e-10 and traits.far_is_joint
+    attributes = extract_attributes(Superevent.from_notices([replace(weak, external=lone)]))
+    assert attributes is not None and attributes.far == 2e-10 and attributes.far_is_joint
 
 
 @given(stated)
-def test_traits_are_kept_as_json(traits: EventAttributes) -> None:
-    assert EventAttributes.from_json(traits.superevent_id, traits.to_json()) == traits
+def test_attributes_are_kept_as_json(attributes: EventAttributes) -> None:
+    assert EventAttributes.from_json(attributes.superevent_id, attributes.to_json()) == attributes

@@ -1,4 +1,4 @@
-"""The dialog's form: every wish has one, and it reads back, also through Slack's state of the inputs."""
+"""The modal's form: all criteria have one, which reads back, also through Slack's state of the inputs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ forms = st.builds(
 
 
 def state(view: dict[str, Any]) -> dict[str, Any]:
-    """What Slack tells of a dialog in which nothing was touched."""
+    """The state that Slack sends of a modal in which nothing was changed."""
     values: dict[str, Any] = {}
     for block in view["blocks"]:
         if block["type"] == "input":

@@ -1,4 +1,4 @@
-"""What the map alone decides: a second transaction, off the way of all others."""
+"""Deferred routing: filters that need the sky map are decided in a second transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which threads link a GCN Circular."""
+"""Links of GCN Circulars in threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is mentioned, and how often."""
+"""Mentions: their targets, and that each is made once."""
 
 from __future__ import annotations
 

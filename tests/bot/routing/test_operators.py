@@ -1,4 +1,4 @@
-"""What the operators are told: webhook calls, the first real event, incidents."""
+"""Alerts of the operators: webhook calls, the first real event, incidents."""
 
 from __future__ import annotations
 

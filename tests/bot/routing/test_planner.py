@@ -1,15 +1,16 @@
-"""Who gets what."""
+"""Routing of notices: roots, replies, edits, and reports of unreadable ones."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.filters import category_allowed
+from bot.filters import category_allowed, parse_filter
 from bot.routing.intents import (
     AlertOperators,
     CancelRoot,
@@ -21,12 +22,14 @@ from bot.routing.intents import (
     Reply,
     ReportUnreadableNotice,
 )
-from bot.routing.planner import plan, plan_unreadable_payload
+from bot.routing.planner import plan, plan_unreadable_payload, required_map_queries, shows_new_map
 from bot.routing.state import RootState, RoutingState, Thread
+from formatters.models.filter import map_queries
 from formatters.models.notice import Category, Notice, category_from_id
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, TEAM, TEST, decoded_notice, subscription
+from tests.support.filter_strategies import SKY
 
 RETRACTED = decoded_notice(alert_type="RETRACTION", minutes=5)
 
@@ -273,3 +276,28 @@ def test_channels_for_an_unreadable_notice() -> None:
     assert plan_unreadable_payload(None, threads, asked, (TEAM, "C0OPS")) == [
         AlertOperators(TEAM, "C0OPS", OperatorAlert.UNREADABLE_PAYLOAD)
     ]
+
+
+def test_only_the_map_of_the_newest_notice_is_shown() -> None:
+    first, late = decoded_notice(minutes=5), decoded_notice(minutes=1)
+    mapless = replace(decoded_notice(minutes=9), localization=None, external=None)
+
+    def shown(*notices: Notice) -> bool:
+        state = RoutingState(superevent=Superevent.from_notices(notices), notice=notices[-1])
+        return shows_new_map(state)
+
+    with_map = replace(first, localization=SKY)
+    assert shown(with_map)
+    assert not shown(mapless)
+    assert not shown(with_map, replace(late, localization=SKY))
+    assert not shown(with_map, RETRACTED)
+
+
+def test_the_queries_of_a_map_are_those_of_undecided_filters_and_mentions() -> None:
+    superevent = Superevent.from_notices([replace(decoded_notice(), localization=SKY)])
+    near = parse_filter("near 10 10 5deg")
+    assert required_map_queries(superevent, [subscription("CBC"), subscription("Burst near 1 1 1deg")]) == (
+        frozenset()
+    )
+    for words in ("CBC near 10 10 5deg", "CBC notify @here if near 10 10 5deg"):
+        assert required_map_queries(superevent, [subscription(words)]) == map_queries(near)

@@ -17,7 +17,7 @@ import aiohttp
 from tests.chaos.harness import TIMEOUT_S, CaseUnsupported, ChaosHarness
 from tests.support.bot_process import GROUP, TOPIC
 
-WAITS = "notice_waits_for_store"
+WAITS = "store_unavailable subsystem=ingest"
 HELD_S = 8.0
 
 

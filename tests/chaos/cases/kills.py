@@ -53,7 +53,7 @@ async def run_until_killed(chaos: ChaosHarness, number: int) -> None:
     chance = chaos.rng
     if number % REAL_DOOR == 0:
         bot = chaos.deployment.start()
-        await chaos.wait_until_logged("source_starts")
+        await chaos.wait_until_logged("source_started")
         await asyncio.sleep(chance.uniform(0.0, 1.5))
         await chaos.kill(bot)
         return
@@ -71,7 +71,7 @@ async def run_until_killed(chaos: ChaosHarness, number: int) -> None:
             await asyncio.sleep(chance.uniform(0.0, 0.4))
         else:
             await wait_until(
-                lambda: bot.logged_events("source_starts") or bot.has_exited, TIMEOUT_S, what="it starts"
+                lambda: bot.logged_events("source_started") or bot.has_exited, TIMEOUT_S, what="it starts"
             )
             await asyncio.sleep(chance.uniform(0.0, 1.5))
     await chaos.kill(bot)

@@ -1,4 +1,4 @@
-"""What processes leave for each other: where the operators are, how the sources are doing."""
+"""Facts that processes share through the store: the operators' channel, the status of sources."""
 
 from __future__ import annotations
 

@@ -1,0 +1,12 @@
+"""Every kind of an operators' alert has a kind of delivery."""
+
+from __future__ import annotations
+
+from bot.routing.intents import OperatorAlert
+from bot.store.outbox.announcement_writer import _ALERT_KINDS
+from bot.store.outbox.models import OPERATOR_KINDS
+
+
+def test_the_kinds_of_operators_alerts_are_the_deliveries_to_operators() -> None:
+    assert set(_ALERT_KINDS) == set(OperatorAlert)
+    assert set(_ALERT_KINDS.values()) == set(OPERATOR_KINDS)
