@@ -40,7 +40,6 @@ class EventLookup:
         self._notices = notices
         self._importer = importer
         self._clock = clock
-        self._question_with_leading_id: str | None = None
 
     async def get(self, superevent_id: str) -> Superevent:
         """All that is known of an event; what was never received is looked up, which may take seconds.
@@ -94,12 +93,7 @@ class EventLookup:
             return None
         length = max(len(folded_id(name).split()) for name in found)
         name = next(name for name in found if len(folded_id(name).split()) == length)
-        self._question_with_leading_id = folded_id(question)
         return name, " ".join(question.split()[length:])
-
-    def had_leading_nonstandard_id(self, question: str) -> bool:
-        """Whether the question asked last began with an unusual id."""
-        return self._question_with_leading_id == folded_id(question)
 
     async def get_or_newest(self, superevent_id: str | None) -> tuple[Superevent | None, str | None]:
         """The event of this id, else the newest real one, else the newest mock with a sentence that says so.

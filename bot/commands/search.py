@@ -107,10 +107,12 @@ class SearchCommands:
         return search_results.search_message(replace(found, since=since, until=until), self._clock())
 
     async def test(self, words: str) -> Message:
-        """Which events a subscription to these words would have brought."""
-        return search_results.backtest_message(
-            await self.preview_subscription(parse_criteria(words, self._sites)), self._clock()
-        )
+        """Answer `test …`: the past events that a subscription with these criteria would have brought."""
+        return await self.backtest(parse_criteria(words, self._sites))
+
+    async def backtest(self, criteria: Criteria) -> Message:
+        """Return the past events that a subscription would have brought. Raises StoreUnavailable."""
+        return search_results.backtest_message(await self.preview_subscription(criteria), self._clock())
 
     async def preview_subscription(self, criteria: Criteria) -> search_results.SearchResults:
         """Which events a subscription would have brought; its switches widen, its mentions don't matter."""

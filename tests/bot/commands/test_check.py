@@ -10,8 +10,9 @@ import pytest
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.check import MAX_LIST_LENGTH, parse_position_line, parse_query
+from bot.commands.context import CommandContext
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
-from bot.commands.router import CommandContext, CommandRouter
+from bot.commands.router import CommandRouter
 from bot.filters import FilterSyntaxError
 from bot.samples import bns, edge_cases, ms181101ab, to_avro
 from bot.skymap_service.cache import SkyMapCache

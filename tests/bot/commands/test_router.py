@@ -17,12 +17,14 @@ from sqlalchemy import text
 from bot import __version__
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext, CommandRouter
+from bot.commands.context import CommandContext
+from bot.commands.router import CommandRouter
 from bot.filters import parse_criteria
 from bot.samples import bbh, bns, to_avro
 from bot.sources import SourceStatus
 from bot.store.database import Database
 from formatters.answers.answer import SHARE_ACTION
+from formatters.answers.help import COMMANDS
 from formatters.blockkit.message import Message
 from formatters.models.notice import Category, ExternalCoincidence, Notice
 from formatters.terminal import message_text
@@ -69,6 +71,16 @@ async def test_help(factory: Factory, words: str) -> None:
     told = await said(factory, words)
     for command in ("latest", "recent", "status", "subscribe", "unsubscribe", "subscriptions"):
         assert command in told
+
+
+async def test_help_and_router_have_the_same_commands(factory: Factory) -> None:
+    in_help = {part.split()[0] for shown, _ in COMMANDS for part in shown.split(", ")} - {"<id>"}
+    assert in_help == {command.name for command in answers(factory).commands}
+
+
+async def test_no_two_commands_have_the_same_word(factory: Factory) -> None:
+    words = [word for command in answers(factory).commands for word in (command.name, *command.aliases)]
+    assert len(words) == len(set(words)) and all(word == word.casefold() for word in words)
 
 
 @pytest.mark.parametrize("words", ["ms261122A", "MS261122a", "  Ms261122a ", "MS261122A"])

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext, CommandRouter
-from bot.commands.visible import DARKNESS_LIMITS, _parse_new_sites, _parse_sites
+from bot.commands.context import CommandContext
+from bot.commands.router import CommandRouter
+from bot.commands.sites import DARKNESS_LIMITS, _parse_new_sites, parse_site_names
 from bot.filters import FilterSyntaxError
 from bot.observing.observatories import UnknownSite, normalized_name
 from bot.samples import bns, burst, ms181101ab, retracted, to_avro
@@ -212,7 +213,7 @@ async def test_nonsense_gets_a_sentence(factory: Factory, words: str, expected: 
     ).map(" ".join)
 )
 def test_whatever_is_typed_is_a_site_or_a_sentence(words: str) -> None:
-    for read in (partial(_parse_new_sites, words), partial(_parse_sites, words, ())):
+    for read in (partial(_parse_new_sites, words), partial(parse_site_names, words, ())):
         try:
             for site in read():
                 assert -90 <= site.latitude <= 90 and -180 <= site.longitude <= 180

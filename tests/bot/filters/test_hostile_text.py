@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot.alerts.decode import MAX_PAYLOAD_BYTES, UndecodablePayload, decode, notice_from_record
 from bot.alerts.payload import read_record
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext
+from bot.commands.context import CommandContext
 from bot.filters import FilterSyntaxError, parse_criteria
 from bot.samples import bns, edge_cases, mock
 from bot.settings import Settings, SettingsError

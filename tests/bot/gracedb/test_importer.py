@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext, CommandRouter
+from bot.commands.context import CommandContext
+from bot.commands.router import CommandRouter
 from bot.gracedb.client import Busy, GraceDb, NotPublic
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest.pipeline import IngestResult, Pipeline

@@ -13,7 +13,7 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 
 from bot.app.application import Application
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext
+from bot.commands.context import CommandContext
 from bot.local_slack.server import LocalSlack
 from bot.settings import Settings
 from bot.slack.middleware import UserRateLimiter, is_allowed_response_url, register_middleware
