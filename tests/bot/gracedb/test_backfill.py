@@ -12,7 +12,7 @@ import pytest
 from bot.app.application import Application
 from bot.app.factory import Factory, open_factory
 from bot.gracedb.backfill import MAX_ATTEMPTS, Backfill, Progress, repair_gap
-from bot.gracedb.client import Busy, Unreadable
+from bot.gracedb.client import GraceDbBusy, UnreadableAnswer
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest.pipeline import Pipeline
 from bot.samples import to_json
@@ -141,12 +141,12 @@ async def test_it_gives_up_in_one_sentence(
 ) -> None:
     filled(fake)
     fake.faults[f"{IDS[1]}/files/"] = [503] * MAX_ATTEMPTS
-    with pytest.raises(Busy, match="maintenance"):
+    with pytest.raises(GraceDbBusy, match="maintenance"):
         await backfill.run(SINCE)
     assert len(slept) == MAX_ATTEMPTS - 1
     assert await factory.notices.recent_ids() == [IDS[0]]
     fake.faults["api/superevents/"] = [BROKEN]
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableAnswer):
         await backfill.run(SINCE)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.alerts.decode import decode
 from bot.gracedb import conversion
-from bot.gracedb.client import Unreadable
+from bot.gracedb.client import UnreadableAnswer
 from bot.gracedb.conversion import SupereventFiles
 from formatters.models.notice import GRACEDB, RETRACTION, Notice
 from tests.bot.gracedb.fake import log_entry, superevent
@@ -207,7 +207,7 @@ def test_any_json_is_read_or_refused(answer: Any) -> None:
     for read in (conversion.parse_superevent, conversion.parse_superevent_list, conversion.parse_notice_list):
         try:
             read(answer)
-        except Unreadable:
+        except UnreadableAnswer:
             continue
     conversion.parse_label_times(answer)
     conversion.parse_upload_times(answer)

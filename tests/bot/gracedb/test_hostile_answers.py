@@ -11,7 +11,7 @@ import pytest
 
 from bot.app.factory import Factory
 from bot.gracedb import conversion
-from bot.gracedb.client import MAX_REDIRECTS, GraceDb, GraceDbError, Unreadable, _parse_json
+from bot.gracedb.client import MAX_REDIRECTS, GraceDb, GraceDbError, UnreadableAnswer, _parse_json
 from bot.gracedb.conversion import SupereventFiles
 from bot.gracedb.importer import SupereventImporter
 from tests.bot.gracedb.fake import Event, FakeGraceDb, jsonb, superevent
@@ -181,7 +181,7 @@ def _leaves(value: Any) -> list[Any]:
 
 
 def understand(bodies: list[str]) -> None:
-    """All of the reading of one superevent's answers. Raises Unreadable alone."""
+    """All of the reading of one superevent's answers. Raises UnreadableAnswer alone."""
     answers = [_parse_json(body.encode("utf-8", "surrogatepass")) for body in bodies]
     entry = conversion.parse_superevent(answers[0])
     labelled, uploaded, files = (
@@ -210,7 +210,7 @@ def test_numbers_and_texts_of_all_kinds_are_read_or_refused(seed: int) -> None:
         bodies = [mutated(one, rng) if n == which else json.dumps(one) for n, one in enumerate(ANSWERS)]
         try:
             understand(bodies)
-        except Unreadable as refusal:
+        except UnreadableAnswer as refusal:
             assert str(refusal).endswith(".") and len(str(refusal)) < 200
 
 

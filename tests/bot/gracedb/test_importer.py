@@ -13,7 +13,7 @@ import pytest
 from bot.app.factory import Factory
 from bot.commands.context import CommandContext
 from bot.commands.router import CommandRouter
-from bot.gracedb.client import Busy, GraceDb, NotPublic
+from bot.gracedb.client import GraceDb, GraceDbBusy, SupereventNotPublic
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import Record, to_json
@@ -160,7 +160,7 @@ async def test_trouble_on_the_way_stores_nothing(
 ) -> None:
     fake.add(from_o3())
     fake.faults["em_bright.json,0"] = [503]
-    with pytest.raises(Busy):
+    with pytest.raises(GraceDbBusy):
         await archive.import_superevent(O3)
     assert await factory.notices.superevent(O3) is None
 
@@ -216,7 +216,7 @@ async def test_a_not_public_event_blocks_no_other_lookup(
     fake: FakeGraceDb, archive: SupereventImporter
 ) -> None:
     fake.add(with_notices(REAL, notice_record()))
-    with pytest.raises(NotPublic):
+    with pytest.raises(SupereventNotPublic):
         await archive.import_superevent(O3)
     assert await archive.import_superevent(REAL) == REAL
 
