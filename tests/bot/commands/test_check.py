@@ -1,4 +1,4 @@
-"""`check`, `history`, `map`, `json` and `moc`, asked in words."""
+"""Questions about positions and about the details of an event: `check`, `history`, `map`, `json`, `moc`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def stored(factory: Factory, body: bytes) -> Notice:
 
 @pytest.fixture
 async def mock(factory: Factory) -> Factory:
-    """MS181101ab's first three notices."""
+    """The first three notices of MS181101ab."""
     for body in map(to_avro, ms181101ab(NOW)[:3]):
         await stored(factory, body)
     return factory

@@ -1,4 +1,4 @@
-"""Tables, code and pictures as answers, typed in the local Slack."""
+"""Answers with tables, code and images, in the local Slack."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PATIENCE_MS = 60_000
 
 
 class Quick(ImageProcess):
-    """Draws nothing, and says of what."""
+    """An image process that returns a constant image and counts the drawings."""
 
     drawn = 0
     fails = False
@@ -54,7 +54,7 @@ class Quick(ImageProcess):
 async def bot(
     local_slack: LocalSlack, factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Application]:
-    """The bot on the local Slack, with two notices in its store."""
+    """Run the bot on the local Slack, with two notices in its store."""
     monkeypatch.setattr(application, "ImageProcess", Quick)
     monkeypatch.setattr(Quick, "drawn", 0)
     monkeypatch.setattr(Quick, "fails", False)
@@ -79,7 +79,7 @@ async def bot(
 
 
 async def shown(local_slack: LocalSlack, channel: str, text: str) -> dict[str, Any]:
-    """Type a command whose answer is shown by a call of its own, and wait for it."""
+    """Type a command whose answer comes by a Web API call, and return it."""
     before = len(local_slack.ephemerals(channel))
     assert (await local_slack.command("/gwevent", text, channel=channel)).ok
     await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) > before, 60)
@@ -155,7 +155,7 @@ async def test_without_the_scope_there_is_no_picture(bot: Application, local_sla
 
 @pytest.fixture
 async def page(bot: Application, local_slack: LocalSlack) -> AsyncIterator[Page]:
-    """The workspace on a phone, with the bot behind it."""
+    """Open the local Slack's page in the size of a phone, with the bot running."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         pytest.skip("There is no Chromium here, so the answers can't be looked at.")
@@ -174,7 +174,7 @@ async def page(bot: Application, local_slack: LocalSlack) -> AsyncIterator[Page]
 
 
 async def ask(page: Page, text: str) -> Locator:
-    """Type a command and wait for one more answer."""
+    """Type a command and return its answer."""
     answers = page.locator("article", has_text="Only visible to you")
     before = await answers.count()
     box = page.get_by_role("textbox", name="Message #gw")

@@ -1,4 +1,4 @@
-"""What people ask, in any words."""
+"""Questions in any words, dispatched by the command router."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from tests.support.factories import (
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 OFFER = "\n[Choose in a dialog]"
-"""The button below what is wrong with a subscription's words."""
+"""The button below an error in a subscription's criteria."""
 
 
 def answers(
@@ -56,7 +56,7 @@ async def said(factory: Factory, words: str, asker: CommandContext | None = None
 
 
 def shares(message: Message) -> list[str]:
-    """The words that the button would ask again."""
+    """Return the questions that the share buttons would ask again."""
     return [
         element["value"]
         for block in message.blocks
@@ -376,7 +376,7 @@ GRB = ExternalCoincidence(
 
 
 async def story(factory: Factory) -> None:
-    """A BNS, a BBH of low significance, a burst, a coincidence, a mock BNS; one a day from the 20th."""
+    """Store a BNS, a low-significance BBH, a burst, a coincidence, a mock BNS; one a day from the 20th."""
     classes = {"BNS": 0.0, "NSBH": 0.0, "BBH": 0.9, "Terrestrial": 0.1}
     await record_notices(
         factory,

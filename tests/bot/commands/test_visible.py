@@ -1,4 +1,4 @@
-"""`/gwevent visible` and `/gwevent sites`, as typed."""
+"""The commands `visible` and `sites`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def said(factory: Factory, words: str, asker: CommandContext | None = ASKE
 
 
 async def store(factory: Factory, *announced: Any) -> Notice:
-    """Record made notices with their maps; return the last."""
+    """Store sample notices with their sky maps; return the last."""
     for one in announced:
         body = to_avro(one)
         notice = decode(body)
@@ -47,7 +47,7 @@ async def store(factory: Factory, *announced: Any) -> Notice:
 
 
 def rows(message: Message) -> dict[str, list[str]]:
-    """The table's cells by the site's name."""
+    """Return the table's rows by site name."""
     [table] = [block for block in message.blocks if block["type"] == "table"]
     return {row[0]["text"]: [cell["text"] for cell in row[1:]] for row in table["rows"][1:]}
 

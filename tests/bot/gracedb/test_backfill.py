@@ -1,4 +1,4 @@
-"""The store filled from GraceDB, broken off and taken up again."""
+"""Backfills from GraceDB, interrupted and resumed, and repairs of gaps."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ async def test_what_the_broker_still_kept_hides_no_gap(
 
 
 class SilentSource:
-    """A broker that has nothing."""
+    """A source without payloads."""
 
     def __init__(self) -> None:
         self.stopped = asyncio.Event()

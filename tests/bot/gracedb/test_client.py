@@ -1,4 +1,4 @@
-"""GraceDB's failures, over real HTTP: each is one sentence."""
+"""Failures of GraceDB over real HTTP; each is one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GraceDB's JSON, made here and as it really was."""
+"""Conversion of GraceDB's JSON, made for the tests and recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a GraceDB could answer to do harm: each is refused in one sentence, and nobody else is asked."""
+"""Hostile answers of a GraceDB: each is rejected with one sentence, and no other server is requested."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATH = f"superevents/{ID}/"
 
 @pytest.fixture
 async def other() -> AsyncIterator[FakeGraceDb]:
-    """Somebody else on this machine, who would answer."""
+    """Another server on this machine, which must not get a request."""
     local = FakeGraceDb()
     await local.start()
     local.add(Event(superevent(ID)))
@@ -162,7 +162,7 @@ ANSWERS: tuple[Any, ...] = (
 
 
 def mutated(answer: Any, rng: random.Random) -> str:
-    """An answer with a few values replaced by raw JSON, or keys that come twice."""
+    """Return an answer with some values replaced by raw JSON, or with duplicate keys."""
     text = json.dumps(answer)
     leaves = [json.dumps(leaf) for leaf in _leaves(answer)]
     for _ in range(rng.choice((1, 1, 2, 4))):
@@ -181,7 +181,7 @@ def _leaves(value: Any) -> list[Any]:
 
 
 def understand(bodies: list[str]) -> None:
-    """All of the reading of one superevent's answers. Raises UnreadableAnswer alone."""
+    """Convert all answers about one superevent. Raises UnreadableAnswer and nothing else."""
     answers = [_parse_json(body.encode("utf-8", "surrogatepass")) for body in bodies]
     entry = conversion.parse_superevent(answers[0])
     labelled, uploaded, files = (

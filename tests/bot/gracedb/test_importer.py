@@ -1,4 +1,4 @@
-"""An event that was never received, asked for."""
+"""Imports from GraceDB of events that were never received."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def said(factory: Factory, archive: SupereventImporter | None, clock: Cloc
 
 
 def from_o3(*labels: str) -> Event:
-    """An event of which GraceDB keeps no notices."""
+    """Return a superevent without notices on the server."""
     return Event(
         superevent(O3, *labels),
         {

@@ -1,4 +1,4 @@
-"""The dialog and the App Home as people use them: in a browser on the local Slack, the real bot behind."""
+"""The subscription modal and App Home in a browser, on the local Slack with the real bot."""
 
 from __future__ import annotations
 

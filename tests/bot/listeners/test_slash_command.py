@@ -1,4 +1,4 @@
-"""Typed, mentioned and pressed in the local Slack, and answered by the bot as it is built to run."""
+"""Slash commands, mentions, buttons and channel events, on the local Slack with the real bot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def words(message: dict[str, Any]) -> str:
 
 
 async def typed(local_slack: LocalSlack, channel: str, text: str) -> dict[str, Any]:
-    """Type `/gwevent …` and wait for the answer."""
+    """Type `/gwevent …` and return the answer."""
     done = await local_slack.command("/gwevent", text, channel=channel)
     assert done.ok and done.acked_after is not None
     answer = await done.wait_for_answer(15)
@@ -32,7 +32,7 @@ async def typed(local_slack: LocalSlack, channel: str, text: str) -> dict[str, A
 
 
 async def pressed(local_slack: LocalSlack, channel: str, answer: dict[str, Any]) -> ActionResult:
-    """Press the button that posts an answer to the channel."""
+    """Press the button that posts an answer in the channel."""
     return await local_slack.press(channel, answer["ts"], SHARE_ACTION)
 
 

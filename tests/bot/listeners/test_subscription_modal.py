@@ -1,4 +1,4 @@
-"""The dialog and the App Home, used on the local Slack and answered by the bot as it is built to run."""
+"""The subscription modal, App Home and buttons, on the local Slack with the real bot."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 def filled(**inputs: str | list[str]) -> Json:
-    """The state of the inputs with these values: texts, or what is chosen."""
+    """Return the modal's state with these inputs: texts, or selected options."""
     state: Json = {}
     usual: dict[str, str | list[str]] = {"group": "all", "compared": "least", "far_unit": "yr"}
     for name, given in (usual | inputs).items():
@@ -47,7 +47,7 @@ def words(shown: Json | list[Json] | None) -> str:
 
 
 async def opened(local_slack: LocalSlack, title: str = "submit") -> Json:
-    """The dialog, once it is a form."""
+    """Return the modal, once it is a form."""
     await local_slack.wait_for(lambda: (local_slack.view() or {}).get(title))
     view = local_slack.view()
     assert view is not None
@@ -227,7 +227,7 @@ async def test_the_home_shows_ones_own_channels_and_changes_them(
 
 
 def end_button(message: Json, number: int) -> tuple[str, str]:
-    """The button that ends one subscription: its action, and its value."""
+    """Return the action id and the value of the button that ends one subscription."""
     [found] = [
         e
         for b in message["blocks"]
