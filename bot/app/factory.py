@@ -12,10 +12,11 @@ import structlog
 from bot.app.deployment import missing_database_error
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.check import CheckCommand
+from bot.commands.command_table import CommandHandlers
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
 from bot.commands.recent import RecentCommand
-from bot.commands.router import CommandHandlers, CommandRouter
+from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand

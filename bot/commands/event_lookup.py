@@ -27,7 +27,7 @@ class NoSuchEvent(LookupError):
         super().__init__(superevent_id)
         self.superevent_id = superevent_id
         self.gracedb_reason = gracedb_reason
-        """Why GraceDB has no notice either, one sentence; None if GraceDB was not asked."""
+        """A sentence that says why GraceDB has no notice either; None if GraceDB was not asked."""
 
 
 class EventLookup:

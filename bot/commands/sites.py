@@ -1,4 +1,4 @@
-"""`/gwevent sites`: the telescopes of a channel, and what counts as observable there."""
+"""`/gwevent sites`: the observing sites of a channel and their constraints."""
 
 from __future__ import annotations
 

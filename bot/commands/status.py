@@ -1,4 +1,4 @@
-"""`/gwevent status`: whether notices arrive, and what waits to be posted."""
+"""`/gwevent status`: the state of sources, deliveries and incidents."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def source_states(statuses: Iterable[SourceStatus]) -> tuple[SourceState, ...]:
 
 
 def summarize_last_notice(notice: Notice | None) -> LastNotice | None:
-    """Return what answers show of the notice received last; None if it is unknown when that was."""
+    """Return the part of the last notice that answers show; None if its time of reception is unknown."""
     if notice is None or notice.received is None:
         return None
     return LastNotice(

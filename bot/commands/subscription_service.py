@@ -63,7 +63,7 @@ class NoSuchSubscription:
     subscriptions: Sequence[Subscription]
     """The subscriptions that the channel has."""
     is_one_of_several: bool = False
-    """Whether more numbers than this one were given."""
+    """More numbers than this one were given."""
 
 
 @dataclass(frozen=True, slots=True)

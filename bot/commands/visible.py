@@ -1,4 +1,4 @@
-"""`/gwevent visible [site…] [<id>]`: what telescopes can observe of an event tonight."""
+"""`/gwevent visible [site…] [<id>]`: observability of an event at sites tonight."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class VisibleCommand:
         self._clock = clock
 
     async def answer(self, arguments: str, context: CommandContext | None) -> Message:
-        """Return what the named sites, or else the channel's own, can observe of an event tonight.
+        """Return the observability of an event tonight, at the named sites or else at the channel's own.
 
         Raises CommandError, NoSuchEvent, StoreUnavailable.
         """

@@ -59,7 +59,7 @@ class Progress:
     current: str = ""
     """The id of the superevent that is being imported."""
     problem: str = ""
-    """Why the backfill waits for GraceDB, one sentence; empty while it does not wait."""
+    """A sentence that says why the backfill waits for GraceDB; empty while it does not wait."""
     imported: int = 0
     already_known: int = 0
     """Imported by an earlier run."""

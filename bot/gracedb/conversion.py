@@ -65,7 +65,7 @@ class SupereventRecord:
 
     @property
     def retracted(self) -> bool:
-        """Whether it was retracted."""
+        """True if it was retracted."""
         return RETRACTED_LABEL in self.labels
 
 

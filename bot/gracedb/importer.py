@@ -35,9 +35,9 @@ IMPORT_TIMEOUT_S = 60.0
 """For all requests of one superevent that somebody asked for, and waits for."""
 MAX_CONCURRENT_IMPORTS = 2
 NOT_PUBLIC_CACHED_S = 60.0
-"""How long "not public" is answered from the cache; a new event becomes public within minutes."""
+"""Time for which "not public" is answered from the cache; new events become public within minutes."""
 FAILURE_CACHED_S = 15.0
-"""How long any other failure is answered from the cache."""
+"""Time for which any other failure is answered from the cache."""
 MAX_NOTICES_BYTES = 64 * 2**20
 """Limit of all notices of one superevent, which are in memory together; ten large ones have 25 MB."""
 MAX_CACHED_FAILURES = 1_000

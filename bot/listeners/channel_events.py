@@ -1,4 +1,4 @@
-"""Bolt listeners of what happens to channels: joined, unarchived, moved to another id."""
+"""Bolt listeners of channel events: joined, unarchived, moved to another id."""
 
 from __future__ import annotations
 

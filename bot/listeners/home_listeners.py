@@ -8,13 +8,16 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 
 from bot.commands.context import CommandContext
+from bot.commands.subscription_service import SubscriptionService
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.subscription_modal import SubscriptionModal
 from bot.slack.request_team import context_team
 from formatters.views import home_tab
 
 
-def register_home_listeners(app: AsyncApp, home: HomeTab, modal: SubscriptionModal) -> None:
+def register_home_listeners(
+    app: AsyncApp, service: SubscriptionService, home: HomeTab, modal: SubscriptionModal
+) -> None:
     """Register the listeners of the home tab and its buttons."""
 
     @app.event("app_home_opened")
@@ -44,7 +47,7 @@ def register_home_listeners(app: AsyncApp, home: HomeTab, modal: SubscriptionMod
     ) -> None:
         await ack()
         asker, number, _ = _parse_subscription_button(body, action, context)
-        await home.change(asker, partial(home.service.pause, asker, number))
+        await home.change(asker, partial(service.pause, asker, number))
 
     @app.action(home_tab.RESUME_ACTION)
     async def on_resume(
@@ -52,7 +55,7 @@ def register_home_listeners(app: AsyncApp, home: HomeTab, modal: SubscriptionMod
     ) -> None:
         await ack()
         asker, number, _ = _parse_subscription_button(body, action, context)
-        await home.change(asker, partial(home.service.resume, asker, number))
+        await home.change(asker, partial(service.resume, asker, number))
 
     @app.action(home_tab.END_ACTION)
     async def on_end(
@@ -61,7 +64,7 @@ def register_home_listeners(app: AsyncApp, home: HomeTab, modal: SubscriptionMod
         await ack()
         asker, number, fingerprint = _parse_subscription_button(body, action, context)
         fingerprints = {} if fingerprint is None else {number: fingerprint}
-        await home.change(asker, partial(home.service.remove, asker, [number], fingerprints))
+        await home.change(asker, partial(service.remove, asker, [number], fingerprints))
 
     async def open_modal(body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext) -> None:
         asker, target = _parse_button(body, action, context)

@@ -45,8 +45,7 @@ class HomeTab:
         source_statuses: Callable[[], list[SourceStatus]],
     ) -> None:
         """`clients` by team id."""
-        self.service = service
-        """The service that the buttons call."""
+        self._service = service
         self._membership = membership
         self._notices = notices
         self._incidents = incidents
@@ -89,7 +88,7 @@ class HomeTab:
     async def _build(
         self, client: SlackClient, team_id: str, user_id: str, answer: Message | None
     ) -> home_tab.Home:
-        subscriptions = await self.service.for_team(team_id)
+        subscriptions = await self._service.for_team(team_id)
         problem = None
         channels: frozenset[str] = frozenset()
         try:

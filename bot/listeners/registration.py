@@ -40,7 +40,9 @@ class ListenerServices:
 def register_listeners(app: AsyncApp, services: ListenerServices) -> None:
     """Register every listener; those of any command, action or event come after the particular ones."""
     register_modal_listeners(app, services.subscription_modal)
-    register_home_listeners(app, services.home_tab, services.subscription_modal)
+    register_home_listeners(
+        app, services.subscription_service, services.home_tab, services.subscription_modal
+    )
     register_slash_command(app, services.router, services.send_ephemeral)
     register_mentions(app, services.router, services.send_ephemeral)
     register_buttons(app, services.router, services.subscription_service, services.toggle_observer)

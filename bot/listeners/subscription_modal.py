@@ -35,6 +35,7 @@ SUBMIT_TIMEOUT_S = 2.0
 _STILL_RUNNING = "This takes longer than usual; /gwevent subscriptions shows when it is done."
 
 OnSaved = Callable[[CommandContext], Awaitable[None]]
+"""Called after a submission, with the person and the channel that it was for."""
 
 log = structlog.get_logger(__name__)
 
@@ -114,7 +115,7 @@ class SubscriptionModal:
         )
 
     async def preview(self, team_id: str, view: Mapping[str, Any]) -> None:
-        """Show what the entered criteria mean, and the past events that fit them."""
+        """Show the meaning of the entered criteria, and the past events that fit them."""
         modal_context = subscription_modal.parse_modal_context(view["private_metadata"])
         form = subscription_modal.parse_form(view["state"]["values"])
 

@@ -57,7 +57,7 @@ async def test_each_failure_is_a_sentence(
     assert type(error) is kind and str(error) == words
 
 
-async def test_no_answer_in_time(
+async def test_a_timeout_is_a_sentence(
     fake: FakeGraceDb, gracedb: GraceDb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "READ_TIMEOUT_S", 0.05)
@@ -65,7 +65,7 @@ async def test_no_answer_in_time(
     assert str(await failure(gracedb)) == "GraceDB didn't answer in time."
 
 
-async def test_an_answer_that_never_ends_is_bounded_as_a_whole(
+async def test_an_endless_answer_is_bounded_in_time(
     fake: FakeGraceDb, gracedb: GraceDb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "REQUEST_TIMEOUT_S", 0.05)
@@ -73,7 +73,7 @@ async def test_an_answer_that_never_ends_is_bounded_as_a_whole(
     assert str(await failure(gracedb)) == "GraceDB didn't answer in time."
 
 
-async def test_nobody_listens() -> None:
+async def test_an_unreachable_server_is_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     gracedb = GraceDb(f"http://127.0.0.1:{port}/api/")
@@ -81,7 +81,7 @@ async def test_nobody_listens() -> None:
     await gracedb.close()
 
 
-async def test_asked_to_wait_it_is_silent_until_then(fake: FakeGraceDb, gracedb: GraceDb) -> None:
+async def test_no_request_is_sent_before_retry_after_is_over(fake: FakeGraceDb, gracedb: GraceDb) -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(hours=0.5), usegmt=True)
     fake.faults[f"{ID}/"] = [(429, later)]
     first = await failure(gracedb)
@@ -101,15 +101,13 @@ async def test_size_is_bounded(fake: FakeGraceDb, gracedb: GraceDb, monkeypatch:
 
 
 @pytest.mark.parametrize("name", ["../secret", "a/b.json", "", ",0", "a b", "ü" * 300])
-async def test_what_is_no_name_of_a_file_is_not_asked_for(
-    fake: FakeGraceDb, gracedb: GraceDb, name: str
-) -> None:
+async def test_invalid_file_names_are_not_requested(fake: FakeGraceDb, gracedb: GraceDb, name: str) -> None:
     with pytest.raises(UnreadableAnswer):
         await gracedb.file(ID, name)
     assert fake.requests() == 0
 
 
-async def test_it_says_who_asks_and_asks_the_list_of_notices_no_longer_than_it_must(
+async def test_user_agent_and_missing_notice_lists_are_remembered(
     fake: FakeGraceDb, gracedb: GraceDb
 ) -> None:
     assert await gracedb.notices(ID) is None

@@ -43,16 +43,14 @@ async def refused(gracedb: GraceDb) -> str:
     return said
 
 
-async def test_a_redirect_to_another_place_of_its_own_is_followed(
-    fake: FakeGraceDb, gracedb: GraceDb
-) -> None:
+async def test_redirects_on_the_same_server_are_followed(fake: FakeGraceDb, gracedb: GraceDb) -> None:
     fake.redirects[PATH] = f"/api/superevents/{ID}/again/"
     fake.redirects[f"{PATH}again/"] = f"{fake.url}superevents/{ID}/third/"
     fake.raw[f"{PATH}third/"] = jsonb(superevent(ID))
     assert (await gracedb.superevent(ID))["superevent_id"] == ID
 
 
-async def test_a_redirect_to_anybody_else_isnt_followed(
+async def test_redirects_to_other_servers_are_not_followed(
     fake: FakeGraceDb, gracedb: GraceDb, other: FakeGraceDb
 ) -> None:
     port = other.url.split(":")[2]
@@ -77,13 +75,13 @@ async def test_a_redirect_to_anybody_else_isnt_followed(
     assert not other.requests()
 
 
-async def test_only_so_many_redirects_are_followed(fake: FakeGraceDb, gracedb: GraceDb) -> None:
+async def test_the_number_of_redirects_is_limited(fake: FakeGraceDb, gracedb: GraceDb) -> None:
     fake.redirects[PATH] = f"/api/{PATH}"
     assert "without an end" in await refused(gracedb)
     assert fake.asked[PATH] == MAX_REDIRECTS + 1
 
 
-async def test_a_files_redirect_elsewhere_is_a_part_that_is_missing(
+async def test_a_file_redirected_elsewhere_counts_as_missing(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, other: FakeGraceDb, known: Event
 ) -> None:
     known.files["p_astro.json,0"] = jsonb({"BNS": 1.0})
@@ -95,7 +93,7 @@ async def test_a_files_redirect_elsewhere_is_a_part_that_is_missing(
 
 @pytest.mark.parametrize("depth", [101, 300, 900, 960, 985, 990, 995, 1_000, 5_000, 200_000])
 @pytest.mark.parametrize("form", ['{"a":', "["])
-async def test_an_answer_nested_without_end_is_a_sentence(
+async def test_a_deeply_nested_answer_is_a_sentence(
     fake: FakeGraceDb, gracedb: GraceDb, depth: int, form: str
 ) -> None:
     close = "}" if form == '{"a":' else "]"
@@ -105,7 +103,7 @@ async def test_an_answer_nested_without_end_is_a_sentence(
         assert "nested more deeply" in await refused(gracedb)
 
 
-async def test_a_part_nested_without_end_is_left_out(
+async def test_a_deeply_nested_file_counts_as_missing(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, known: Event
 ) -> None:
     for depth in (120, 980, 990):
@@ -203,7 +201,7 @@ def understand(bodies: list[str]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_numbers_and_texts_of_all_kinds_are_read_or_refused(seed: int) -> None:
+def test_any_values_are_converted_or_rejected(seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(100):
         which = rng.randrange(len(ANSWERS))
