@@ -193,6 +193,7 @@ class Application:
             settings, factory, sources, self.pipeline, self._on_payload_handled
         )
         self._gracedb_importer = create_gracedb_importer(settings, factory, clock)
+        # Until the delivery worker takes Wakeups, its own event is the one to set.
         wakeups = Wakeups(deliveries=self.delivery_worker._wake_event)
         authorizer = ChannelAuthorizer(ChannelPolicy(settings.who_may_subscribe, self._clients).check)
         self.subscription_service = factory.create_subscription_service(clock, wakeups, authorizer)

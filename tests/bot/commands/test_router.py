@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Sequence
@@ -238,6 +239,13 @@ async def test_only_unshared_answers_have_a_share_button(factory: Factory) -> No
         assert shares(await create_router(factory).dispatch(words, None)) == []
     for words in ("", "help", "subscriptions", "unsubscribe", "frobnicate", "x latest"):
         assert shares(await create_router(factory).dispatch(words, ASKER)) == []
+
+
+async def test_concurrent_questions_about_nonstandard_ids_are_both_shareable(factory: Factory) -> None:
+    await record_notices(factory, [decoded_notice("S1234"), decoded_notice("Trigger1")])
+    router = create_router(factory)
+    first, second = await asyncio.gather(router.dispatch("s1234", ASKER), router.dispatch("trigger1", ASKER))
+    assert shares(first) == ["s1234"] and shares(second) == ["trigger1"]
 
 
 async def test_status_counts(factory: Factory, clock: Clock) -> None:
