@@ -20,7 +20,8 @@ from bot.app.http_server import HttpServer
 from bot.app.http_server import start_listening as open_port
 from bot.app.startup import log_when_ready
 from bot.app.supervisor import TaskSupervisor
-from bot.commands.router import CommandContext
+from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.context import CommandContext
 from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller
 from bot.delivery.image_provider import ImageProvider
 from bot.delivery.image_worker import ImageWorker
@@ -28,8 +29,9 @@ from bot.delivery.worker import MAX_CONNECTIONS
 from bot.gracedb.backfill import REPAIR_RETRY_S, REQUEST_INTERVAL_S, Backfill, repair_gap
 from bot.ingest.consumer import SourceConsumer
 from bot.ingest.pipeline import IngestResult
-from bot.listeners import slash_command
+from bot.listeners.channel_membership import ChannelMembership
 from bot.listeners.home_tab import HomeTab
+from bot.listeners.registration import ListenerServices, register_listeners
 from bot.listeners.subscription_modal import SubscriptionModal
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthMonitor
@@ -196,6 +198,10 @@ class Application:
             settings, factory, sources, self.pipeline, self._on_payload_handled
         )
         self._gracedb_importer = create_gracedb_importer(settings, factory, clock)
+        # Until the delivery worker takes Wakeups, its own event is the one to set.
+        wakeups = Wakeups(deliveries=self.delivery_worker._wake_event)
+        authorizer = ChannelAuthorizer(ChannelPolicy(settings.who_may_subscribe, self._clients).check)
+        self.subscription_service = factory.create_subscription_service(clock, wakeups, authorizer)
         self.command_router = factory.create_command_router(
             clock,
             importer=self._gracedb_importer,
@@ -203,20 +209,25 @@ class Application:
                 factory.notices, factory.images, self._clients, draw, settings.public_url
             ),
             source_statuses=self._source_statuses,
-            wake_deliveries=self.delivery_worker.wake,
-            check_permission=ChannelPolicy(settings.who_may_subscribe, self._clients).check,
+            wakeups=wakeups,
+            authorizer=authorizer,
         )
-
+        membership = ChannelMembership(self.subscription_service, self._clients)
         self._home_tab = HomeTab(
+            self.subscription_service,
+            membership,
             factory.notices,
-            factory.subscriptions,
             factory.incidents,
             self._clients,
             clock,
             self._source_statuses,
         )
         self._subscription_modal = SubscriptionModal(
-            self.command_router, factory.subscriptions, self._clients, self._home_tab
+            self.subscription_service,
+            factory.create_search_commands(clock),
+            membership,
+            self._clients,
+            on_saved=lambda context: self._home_tab.publish(context.team_id, context.user_id),
         )
 
     @property
@@ -311,15 +322,18 @@ class Application:
         register_middleware(
             app, self._settings.slack_api_url, UserRateLimiter(self._settings.commands_per_minute)
         )
-        slash_command.register_listeners(
+        register_listeners(
             app,
-            self.command_router,
-            self._requeue_channel,
-            self._toggle_observer,
-            self._home_tab,
-            self._subscription_modal,
-            self._send_ephemeral,
-            on_channel_moved=self._on_channel_moved,
+            ListenerServices(
+                router=self.command_router,
+                subscription_service=self.subscription_service,
+                home_tab=self._home_tab,
+                subscription_modal=self._subscription_modal,
+                send_ephemeral=self._send_ephemeral,
+                toggle_observer=self._toggle_observer,
+                requeue_channel=self._requeue_channel,
+                move_channel=self._on_channel_moved,
+            ),
         )
 
     async def _on_identified(self, identity: Identity | None) -> None:

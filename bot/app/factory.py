@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,12 +10,19 @@ from functools import partial
 import structlog
 
 from bot.app.deployment import missing_database_error
+from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.check import CheckCommand
+from bot.commands.command_table import CommandHandlers
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
+from bot.commands.recent import RecentCommand
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
-from bot.commands.visible import ObservabilityCommands
+from bot.commands.sites import SiteCommands
+from bot.commands.status import StatusCommand
+from bot.commands.subscription_service import SubscriptionService
+from bot.commands.subscriptions import SubscriptionCommands
+from bot.commands.visible import VisibleCommand
 from bot.delivery.renderer import Renderer
 from bot.delivery.worker import CHANNEL_PAUSE_S, CONCURRENCY, POLL_S, DeliveryWorker
 from bot.filters import matches, parse_criteria
@@ -194,33 +201,42 @@ class Factory:
         importer: SupereventImporter | None = None,
         image_provider: ProvideImage | None = None,
         source_statuses: Callable[[], list[SourceStatus]] = list,
-        wake_deliveries: Callable[[], None] = lambda: None,
-        check_permission: Callable[[str, str, str], Awaitable[str | None]] | None = None,
+        wakeups: Wakeups | None = None,
+        authorizer: ChannelAuthorizer | None = None,
     ) -> CommandRouter:
-        """What answers every question.
+        """Create the router of all commands.
 
-        `archive` is where events are looked up that were never received; `illustrate` draws maps for
-        Slack; `sources` are reported by `status`; `wake` says that deliveries are due; `refusal(team,
-        channel, user)` says why somebody may not change what a channel receives.
+        `importer` looks up events that were never received; `image_provider` draws maps for Slack;
+        `source_statuses` are reported by `status`. Without `wakeups` no worker runs in this process; without
+        `authorizer` everybody may change what a channel receives.
         """
+        wakeups = wakeups or Wakeups()
+        authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
-        return CommandRouter(
-            self.notices,
-            self.subscriptions,
-            self.outbox_statistics,
-            clock,
-            events=events,
-            search_commands=self.create_search_commands(clock),
-            observability_commands=ObservabilityCommands(
-                self.notices, events, self.observability, self.sites, clock, wake_deliveries
+        handlers = CommandHandlers(
+            check=CheckCommand(events, self.skymap_cache),
+            event_details=EventDetailsCommand(self.skymap_cache, image_provider),
+            recent=RecentCommand(self.notices, clock),
+            search=self.create_search_commands(clock),
+            sites=SiteCommands(self.sites, authorizer, wakeups, clock),
+            status=StatusCommand(
+                self.notices,
+                self.subscriptions,
+                self.outbox_statistics,
+                self.incidents,
+                source_statuses,
+                clock,
             ),
-            check_command=CheckCommand(events, self.skymap_cache),
-            details_command=EventDetailsCommand(self.skymap_cache, image_provider),
-            sources=source_statuses,
-            wake_deliveries=wake_deliveries,
-            check_permission=check_permission,
-            incidents=self.incidents,
+            subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
+            visible=VisibleCommand(self.notices, events, self.observability, self.sites, clock),
         )
+        return CommandRouter(handlers, events, self.notices, authorizer, clock)
+
+    def create_subscription_service(
+        self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
+    ) -> SubscriptionService:
+        """Create the service that reads and changes the subscriptions of channels."""
+        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, canonical_site_name)
 
     def create_delivery_worker(
         self,

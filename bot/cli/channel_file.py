@@ -18,7 +18,7 @@ from pydantic import (
     ValidationError,
 )
 
-from bot.commands.visible import ALTITUDE_LIMITS, DARKNESS_LIMITS, MAX_HEIGHT_M, MIN_HEIGHT_M
+from bot.commands.sites import ALTITUDE_LIMITS, DARKNESS_LIMITS, MAX_HEIGHT_M, MIN_HEIGHT_M
 from bot.filters import parse_criteria
 from bot.observing.observatories import canonical_site_name, normalized_name
 from bot.store.channels.bulk_transfer import ExportedChannel, ExportedSubscription

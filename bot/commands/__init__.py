@@ -1,1 +1,1 @@
-"""What people ask beyond the newest event: one module a subject, each a class that the router calls."""
+"""Commands after `/gwevent`: a router, and a module for each subject. They know no Slack client."""

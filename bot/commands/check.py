@@ -1,4 +1,4 @@
-"""`/gwevent check <RA> <Dec> [distance] [event]`: where positions lie in the maps of an event."""
+"""`/gwevent check <RA> <Dec> [distance] [event]`: positions compared with the sky maps of an event."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from formatters.models.superevent import Superevent
 
 NO_NONSTANDARD_IDS: Mapping[str, str] = {}
 MAX_LIST_LENGTH = 6_000
-"""Characters: MOST lines with names."""
+"""Characters; enough for MAX_POSITIONS lines with names."""
 MAX_DISTANCE_MPC = 1e6
 MAX_REDSHIFT = 20.0
 MAX_NAME_WORDS = 4
-"""A line may begin with a name of so many words: "NGC 4993 13h09m48s -23d22m53s"."""
+"""Words of the name that a line may begin with, as in "NGC 4993 13h09m48s -23d22m53s"."""
 _USAGE = f"Say a position: check {EXAMPLE_POSITION} [40 Mpc or z=0.0098] [S190425z]."
 _FILLER_WORDS = frozenset({"in", "on", "of", "for", "at", "@"})
 _DISTANCE = re.compile(
@@ -47,12 +47,12 @@ _MPC_PER_UNIT = {"kpc": 1e-3, "mpc": 1.0, "gpc": 1e3}
 
 @dataclass(frozen=True, slots=True)
 class PositionQuery:
-    """A question as it was understood."""
+    """A parsed question."""
 
     targets: tuple[SkyPosition, ...]
     superevent_id: str | None
     omitted: tuple[str, ...]
-    """Sentences about lines that are no positions."""
+    """A sentence for each line that is not a position."""
 
 
 class CheckCommand:
@@ -63,39 +63,41 @@ class CheckCommand:
         self._maps = maps
 
     async def answer(self, text: str) -> Message:
-        """Answer the words after `check`, a position a line.
+        """Answer `check` with one position on each line.
 
-        Raises FilterSyntaxError with a sentence for the asker, NoSuchEvent, StoreUnavailable.
+        Raises FilterSyntaxError with a sentence for the person, NoSuchEvent, StoreUnavailable.
         """
-        # A redshift brings in a module that takes a second to load.
-        asked = await asyncio.to_thread(parse_query, text, await self._events.find_nonstandard_ids(text))
-        superevent, introduction = await self._events.get_or_newest(asked.superevent_id)
+        # In a thread: a redshift imports a module that takes a second to load.
+        query = await asyncio.to_thread(parse_query, text, await self._events.find_nonstandard_ids(text))
+        superevent, introduction = await self._events.get_or_newest(query.superevent_id)
         if superevent is None:
             return helping.error_message("No event was received yet.")
-        several = len(asked.targets) > 1
-        maps = await (self._newest_map if several else self._all_maps)(superevent, asked.targets)
+        several = len(query.targets) > 1
+        maps = await (self._newest_map if several else self._all_maps)(superevent, query.targets)
         return position_check.message(
             PositionCheck(
                 superevent=superevent,
-                targets=asked.targets,
+                targets=query.targets,
                 maps=maps,
                 cosmology=COSMOLOGY,
                 introduction=introduction,
-                omitted=asked.omitted,
+                omitted=query.omitted,
             )
         )
 
     async def _all_maps(self, superevent: Superevent, targets: Sequence[SkyPosition]) -> list[MapResult]:
-        return [one for notice in superevent.notices for one in await self._crossmatch_maps(notice, targets)]
+        return [
+            result for notice in superevent.notices for result in await self._crossmatch_maps(notice, targets)
+        ]
 
     async def _newest_map(self, superevent: Superevent, targets: Sequence[SkyPosition]) -> list[MapResult]:
-        tried: list[MapResult] = []
+        results: list[MapResult] = []
         for notice in reversed(superevent.notices):
             found = await self._crossmatch_maps(notice, targets)
-            tried = [*found, *tried]
-            if any(one.positions for one in found):
+            results = [*found, *results]
+            if any(result.positions for result in found):
                 break
-        return tried
+        return results
 
     async def _crossmatch_maps(self, notice: Notice, targets: Sequence[SkyPosition]) -> list[MapResult]:
         external = notice.external
@@ -115,8 +117,8 @@ class CheckCommand:
             return [*found, MapResult(notice=notice, problem="The map isn't kept any more.")]
         for combined, skymap in ((False, maps.gw), (True, maps.combined)):
             if skymap is not None:
-                where = await asyncio.to_thread(_crossmatch_positions, skymap, targets)
-                found.append(MapResult(notice=notice, is_combined=combined, positions=where))
+                positions = await asyncio.to_thread(_crossmatch_positions, skymap, targets)
+                found.append(MapResult(notice=notice, is_combined=combined, positions=positions))
         return found
 
 
@@ -131,15 +133,15 @@ def _crossmatch_positions(skymap: SkyMap, targets: Sequence[SkyPosition]) -> lis
 
 
 def parse_query(text: str, nonstandard_ids: Mapping[str, str] = NO_NONSTANDARD_IDS) -> PositionQuery:
-    """Read the question: a position a line, each with a name before it and a distance after it, or without.
+    """Parse a question: a position on each line, optionally with a name before it and a distance after it.
 
-    The event may stand in any line, or in one of its own; `unusual` are the ids that aren't of LVK's form,
-    by their folded words. Raises FilterSyntaxError.
+    The event's id may stand on any line, or on its own. `nonstandard_ids` maps words, folded, to ids that
+    don't have LVK's form. Raises FilterSyntaxError.
     """
     if len(text) > MAX_LIST_LENGTH:
         raise FilterSyntaxError(f"That is too long; one question has room for {MAX_POSITIONS} positions.")
     targets: list[SkyPosition] = []
-    left_out: list[str] = []
+    omitted: list[str] = []
     ids: dict[str, None] = {}
     lines = [words for words in (_split_words(line) for line in text.splitlines()) if words]
     for words in lines:
@@ -155,42 +157,42 @@ def parse_query(text: str, nonstandard_ids: Mapping[str, str] = NO_NONSTANDARD_I
         except InvalidPosition as error:
             if len(lines) == 1:
                 raise FilterSyntaxError(str(error)) from error
-            left_out.append(f"Left out “{plain_text(' '.join(words), NAME_MAX)}”: {error}")
+            omitted.append(f"Left out “{plain_text(' '.join(words), NAME_MAX)}”: {error}")
     if len(ids) > 1:
         raise FilterSyntaxError(f"One event at a time, please, not {' and '.join(list(ids)[:3])}.")
     if not targets:
-        raise FilterSyntaxError(left_out[0] if left_out else _USAGE)
+        raise FilterSyntaxError(omitted[0] if omitted else _USAGE)
     if len(targets) > MAX_POSITIONS:
-        left_out.insert(
+        omitted.insert(
             0, f"These are the first {MAX_POSITIONS} of {len(targets)} positions; ask again for the rest."
         )
-    return PositionQuery(tuple(targets[:MAX_POSITIONS]), next(iter(ids), None), tuple(left_out))
+    return PositionQuery(tuple(targets[:MAX_POSITIONS]), next(iter(ids), None), tuple(omitted))
 
 
-def _find_superevent_id(word: str, unusual: Mapping[str, str]) -> str | None:
-    return canonical_id(word) or unusual.get(folded_id(word))
+def _find_superevent_id(word: str, nonstandard_ids: Mapping[str, str]) -> str | None:
+    return canonical_id(word) or nonstandard_ids.get(folded_id(word))
 
 
 def _split_words(line: str) -> list[str]:
-    # As pasted from a table: with tabs, bars, or commas that touch what follows.
+    # Lines may be pasted from a table: with tabs, bars, or commas without a blank after them.
     return re.sub(r"[|\t]", " ", line).replace(",", ", ").split()
 
 
 def parse_position_line(words: Sequence[str]) -> SkyPosition:
-    """Read one line: [name] position [distance]. Raises InvalidPosition with a sentence."""
+    """Parse one line: [name] position [distance]. Raises InvalidPosition with a sentence."""
     problem: InvalidPosition | None = None
-    # A name is no number: nothing of "12 30 40" may be taken for one.
-    most = 0 if _COORDINATE.match(words[0]) else min(MAX_NAME_WORDS, len(words) - 1)
-    for skipped in range(most + 1):
+    # A name is not a number: no part of "12 30 40" may be taken for one.
+    max_name_words = 0 if _COORDINATE.match(words[0]) else min(MAX_NAME_WORDS, len(words) - 1)
+    for name_words in range(max_name_words + 1):
         try:
-            ra, dec, used = parse_position(words[skipped:])
-            distance, redshift = _parse_distance(words[skipped + used :])
+            ra, dec, used = parse_position(words[name_words:])
+            distance, redshift = _parse_distance(words[name_words + used :])
         except InvalidPosition as error:
-            # What looks like a position and isn't says more than that the first word is none.
+            # An invalid position explains more than the first word not being one.
             if problem is None or not isinstance(error, UnrecognizedPosition):
                 problem = error
             continue
-        name = " ".join(words[:skipped]).rstrip(",:;")
+        name = " ".join(words[:name_words]).rstrip(",:;")
         return SkyPosition(ra=ra, dec=dec, distance=distance, redshift=redshift, name=name)
     if isinstance(problem, UnrecognizedPosition) and words[0][0].isalpha():
         raise UnrecognizedPosition(
@@ -200,15 +202,15 @@ def parse_position_line(words: Sequence[str]) -> SkyPosition:
 
 
 def _parse_distance(words: Sequence[str]) -> tuple[float | None, float | None]:
-    """Read what follows a position: (luminosity distance in Mpc, redshift), None without."""
+    """Parse what follows a position: (luminosity distance in Mpc, redshift), each None if absent."""
     text = " ".join(words).strip(",; ")
     if not text:
         return None, None
     match = _DISTANCE.fullmatch(text)
     if match is None:
-        said = plain_text(text, NAME_MAX)
+        shown = plain_text(text, NAME_MAX)
         raise InvalidPosition(
-            f"“{said}” after the position is no distance; write it like 40 Mpc or z=0.0098."
+            f"“{shown}” after the position is no distance; write it like 40 Mpc or z=0.0098."
         )
     if match["redshift"] is not None:
         redshift = float(match["redshift"])

@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The person who asks, and the channel that they ask in."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """Who asks, and where; the terminal asks from nowhere."""
+    """A person in a channel of a workspace. Questions from the terminal have no context."""
 
     team_id: str
     channel_id: str
     user_id: str
+
+    @property
+    def channel(self) -> tuple[str, str]:
+        """The channel as (team id, channel id)."""
+        return self.team_id, self.channel_id

@@ -1,4 +1,4 @@
-"""`/gwevent <id> history|map|json|moc`: more about one event."""
+"""`/gwevent <id> history|map|json|moc`: details of one event."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import ImageRef
 
 ProvideImage = Callable[[str, Superevent, Notice], Awaitable[ImageRef]]
-"""(team, event, notice) -> the picture of the notice's map, where Slack has it. Raises ImageFailed."""
+"""(team, event, notice) -> the image of the notice's sky map, uploaded to Slack. Raises ImageFailed."""
 
 
 class DetailKind(StrEnum):
-    """What may be asked about an event."""
+    """A word that may follow an event's id."""
 
     HISTORY = "history"
     MAP = "map"
@@ -30,14 +30,17 @@ class DetailKind(StrEnum):
 
 
 class EventDetailsCommand:
-    """Answers what stands after an event's id."""
+    """Answers questions about the details of an event."""
 
     def __init__(self, maps: SkyMapCache, image_provider: ProvideImage | None = None) -> None:
         self._maps = maps
         self._image_provider = image_provider
 
     async def answer(self, superevent: Superevent, detail: DetailKind, team_id: str | None) -> Message:
-        """Answer for a workspace, or for a terminal (None), which has room. Raises StoreUnavailable."""
+        """Return a detail of an event. The terminal, `team_id` None, has no limit of characters.
+
+        Raises StoreUnavailable.
+        """
         match detail:
             case DetailKind.HISTORY:
                 return event_history.message(superevent)
@@ -82,21 +85,21 @@ class EventDetailsCommand:
         if team_id is None or self._image_provider is None:
             return event_details.image_not_in_terminal(superevent)
         try:
-            picture = await self._image_provider(team_id, superevent, notice)
+            image = await self._image_provider(team_id, superevent, notice)
         except ImageFailed as failure:
             return event_details.no_image(superevent, failure.reason)
-        return event_details.image_message(superevent, notice, picture)
+        return event_details.image_message(superevent, notice, image)
 
 
 _NO_MAP = "No sky map of {} was received that can be read."
 
 
 def _fit_to_limit(moc: Moc, limit: int | None) -> tuple[Moc, str]:
-    """The MOC in ASCII; of cells so large that it keeps within `limit` characters."""
-    written = moc.to_ascii()
+    """Return the MOC and its ASCII form, degraded to larger cells until it has at most `limit` characters."""
+    text = moc.to_ascii()
     for order in range(moc.max_order - 1, -1, -1):
-        if limit is None or len(written) <= limit:
+        if limit is None or len(text) <= limit:
             break
         moc = moc.degrade_to_order(order)
-        written = moc.to_ascii()
-    return moc, written
+        text = moc.to_ascii()
+    return moc, text

@@ -1,4 +1,4 @@
-"""The event that a question is about: from the store, else from GraceDB."""
+"""Lookup of the event that a question is about: in the store, or else in GraceDB."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from formatters.models.notice import ID_MAX, Category, canonical_id, folded_id
 from formatters.models.superevent import Superevent
 
 REFRESH_AFTER = timedelta(hours=1)
-"""What is known from GraceDB alone may have changed there after this."""
+"""Age of an import after which an event that is known from GraceDB alone is imported again."""
 
 _ID_CANDIDATE = re.compile(r"^(?=.*\d)[^\W\d_]")
 MAX_WORDS = 200
-"""Of a question that are looked at for unusual ids."""
+"""Words of a question that are searched for nonstandard ids."""
 
 
 class NoSuchEvent(LookupError):
-    """Nothing is known of the event that was asked about."""
+    """No notice of the event is known."""
 
     def __init__(self, superevent_id: str, gracedb_reason: str | None = None) -> None:
         super().__init__(superevent_id)
         self.superevent_id = superevent_id
         self.gracedb_reason = gracedb_reason
-        """Why GraceDB has nothing either, in one sentence; None if it wasn't asked."""
+        """A sentence that says why GraceDB has no notice either; None if GraceDB was not asked."""
 
 
 class EventLookup:
@@ -36,14 +36,13 @@ class EventLookup:
     def __init__(
         self, notices: NoticeRepository, importer: SupereventImporter | None, clock: Callable[[], datetime]
     ) -> None:
-        """`archive` None: only what was received is known."""
+        """With `importer` None only stored events are found."""
         self._notices = notices
         self._importer = importer
         self._clock = clock
-        self._question_with_leading_id: str | None = None
 
     async def get(self, superevent_id: str) -> Superevent:
-        """All that is known of an event; what was never received is looked up, which may take seconds.
+        """Return an event; one that was never received is imported from GraceDB, which may take seconds.
 
         Raises NoSuchEvent, StoreUnavailable.
         """
@@ -63,10 +62,10 @@ class EventLookup:
         return found
 
     async def find_nonstandard_ids(self, text: str) -> dict[str, str]:
-        """The events of unusual ids that a question's words name: each word, folded, with the id.
+        """Return the nonstandard event ids among a question's words: folded word -> id.
 
-        Only what is stored is known by such a name, and only words of a letter and digits may be one here:
-        "12h30" and "Palomar" mean something else. Raises StoreUnavailable.
+        Only stored events are found. A word must begin with a letter and contain a digit, since "12h30" and
+        "Palomar" mean something else. Raises StoreUnavailable.
         """
         words = [word.strip(",;()") for word in text.split()[:MAX_WORDS]]
         words = [
@@ -81,30 +80,26 @@ class EventLookup:
         return {folded_id(name): name for name in reversed(found)}
 
     async def split_leading_nonstandard_id(self, question: str) -> tuple[str, str] | None:
-        """The unusual id that a question begins with, which may hold blanks, and the rest of the question.
+        """Split a question into the nonstandard id that it begins with, and the rest; None if there is none.
 
-        The longest counts, for "S 1" may be one too. Raises StoreUnavailable.
+        Such an id may hold blanks. The longest stored id is taken. Raises StoreUnavailable.
         """
         words = question.split()[:MAX_WORDS]
         starts = [" ".join(words[:count]) for count in range(1, len(words) + 1)]
-        # Neither database takes what can't be printed, and no id has it.
+        # No id has unprintable characters, and the databases reject some of them.
         starts = [start for start in starts if start.isprintable() and len(start) <= ID_MAX]
         found = await self._notices.find_ids(starts) if starts else []
         if not found:
             return None
         length = max(len(folded_id(name).split()) for name in found)
         name = next(name for name in found if len(folded_id(name).split()) == length)
-        self._question_with_leading_id = folded_id(question)
         return name, " ".join(question.split()[length:])
 
-    def had_leading_nonstandard_id(self, question: str) -> bool:
-        """Whether the question asked last began with an unusual id."""
-        return self._question_with_leading_id == folded_id(question)
-
     async def get_or_newest(self, superevent_id: str | None) -> tuple[Superevent | None, str | None]:
-        """The event of this id, else the newest real one, else the newest mock with a sentence that says so.
+        """Return (event, introduction): the event with this id, or else the newest real one or mock.
 
-        None where nothing was received at all. Raises NoSuchEvent, StoreUnavailable.
+        The introduction says which event was chosen, None if it was named. (None, None) if none is stored.
+        Raises NoSuchEvent, StoreUnavailable.
         """
         if superevent_id is not None:
             return await self.get(superevent_id), None
@@ -116,10 +111,10 @@ class EventLookup:
             return mock[0], f"No real event was received yet; {mock[0].superevent_id} is the newest mock."
         return None, None
 
-    async def _is_stale(self, known: Superevent, archive: SupereventImporter) -> bool:
-        """Whether GraceDB may by now know more of an event that is known from it alone."""
+    async def _is_stale(self, known: Superevent, importer: SupereventImporter) -> bool:
+        """Return whether an event known from GraceDB alone may have news there."""
         if any(notice.archive is None for notice in known.notices):
             return False
-        return await archive.may_be_outdated(
+        return await importer.may_be_outdated(
             known.superevent_id, known.notices[0].time_created, REFRESH_AFTER
         )

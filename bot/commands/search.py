@@ -1,4 +1,4 @@
-"""Choosing among what was received: `latest`, `search` and `test`, each with any filter."""
+"""`/gwevent latest`, `search` and `test`: stored events that fit criteria."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from formatters.posts.alert_card import ChannelView
 from formatters.text import quantities
 
 MAX_MAP_QUERIES = 50
-"""Of how many events the map is asked, the newest: each has to be read."""
+"""Events, the newest, whose sky maps are queried; each map has to be read and decoded."""
 
 _PERIOD = re.compile(r"(?:^|\s)(since|until)(?:\s+(\S+))?(?=\s|$)", re.IGNORECASE)
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
@@ -37,20 +37,20 @@ _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What fits a wish."""
+    """The events that fit criteria, and how they were found."""
 
     matches: Sequence[EventAttributes]
     """The newest first."""
     candidates: int
-    """How many were looked at."""
+    """Number of events that were evaluated."""
     undecided: int
-    """For how many of them the map alone decides."""
+    """Number of candidates for which only the sky map decides."""
     queried: int
-    """Of how many of these it was asked."""
+    """Number of these whose sky map was queried, at most MAX_MAP_QUERIES."""
 
 
 class SearchCommands:
-    """Answers from everything that was received."""
+    """Answers `latest`, `search` and `test`."""
 
     def __init__(
         self,
@@ -67,22 +67,26 @@ class SearchCommands:
         self._sites = sites
 
     async def latest(self, words: str) -> Message:
-        """The newest event that fits; the switches restrict."""
+        """Answer `latest …` with the newest event that fits; mock, test and lowsig select such events only.
+
+        Raises FilterSyntaxError, StoreUnavailable.
+        """
         criteria, category = _parse_criteria_and_category(words, self._sites)
         if criteria.filter is None and not criteria.lowsig:
             return await self._newest_of_group(category, None if criteria.group == "all" else criteria.group)
-        chosen = await self._find_matches(criteria, [category], limit=1)
-        if not chosen.matches:
-            said = f"No {category.value} event that fits {_query_text(criteria)} was received yet."
-            return helping.error_message(said + _describe_unqueried(chosen))
-        traits = chosen.matches[0]
+        result = await self._find_matches(criteria, [category], limit=1)
+        if not result.matches:
+            sentence = f"No {category.value} event that fits {_query_text(criteria)} was received yet."
+            return helping.error_message(sentence + _describe_unqueried(result))
+        attributes = result.matches[0]
         message = alert_card.alert_card(
-            (await self._event_search.superevents([traits.superevent_id]))[0], ChannelView()
+            (await self._event_search.superevents([attributes.superevent_id]))[0], ChannelView()
         )
-        if not (_has_far_condition(criteria) and traits.far_is_joint):
+        if not (_has_far_condition(criteria) and attributes.far_is_joint):
             return message
-        said = f"It fits by its joint FAR, {quantities.rate(traits.far)}: a coincidence makes it significant."
-        return answer.with_introduction(said, message)
+        far = quantities.rate(attributes.far)
+        introduction = f"It fits by its joint FAR, {far}: a coincidence makes it significant."
+        return answer.with_introduction(introduction, message)
 
     async def _newest_of_group(self, category: Category, group: str | None) -> Message:
         found = await self._notices.newest(category=category, group=group)
@@ -93,32 +97,37 @@ class SearchCommands:
             mocks = await self._notices.newest(category=Category.MOCK, group=group)
         what = " ".join(w for w in (category.value, group) if w)
         if mocks:
-            said = f"No {what} event was received yet; this is the newest mock."
-            return answer.with_introduction(said, alert_card.alert_card(mocks[0], ChannelView()))
+            introduction = f"No {what} event was received yet; this is the newest mock."
+            return answer.with_introduction(introduction, alert_card.alert_card(mocks[0], ChannelView()))
         return helping.error_message(f"No {what} event was received yet.")
 
     async def search(self, words: str) -> Message:
-        """All events that fit, in a span of time; the switches restrict."""
+        """Answer `search …` with all events that fit, optionally since and until a date.
+
+        Mock, test and lowsig select such events only. Raises FilterSyntaxError, StoreUnavailable.
+        """
         rest, since, until = _extract_period(words)
         criteria, category = _parse_criteria_and_category(rest, self._sites)
-        chosen = await self._find_matches(criteria, [category], since=since, until=until)
-        found = await self._load_results(_query_text(criteria), criteria, chosen)
+        result = await self._find_matches(criteria, [category], since=since, until=until)
+        found = await self._load_results(_query_text(criteria), criteria, result)
         return search_results.search_message(replace(found, since=since, until=until), self._clock())
 
     async def test(self, words: str) -> Message:
-        """Which events a subscription to these words would have brought."""
-        return search_results.backtest_message(
-            await self.preview_subscription(parse_criteria(words, self._sites)), self._clock()
-        )
+        """Answer `test …`: the past events that a subscription with these criteria would have brought."""
+        return await self.backtest(parse_criteria(words, self._sites))
+
+    async def backtest(self, criteria: Criteria) -> Message:
+        """Return the past events that a subscription would have brought. Raises StoreUnavailable."""
+        return search_results.backtest_message(await self.preview_subscription(criteria), self._clock())
 
     async def preview_subscription(self, criteria: Criteria) -> search_results.SearchResults:
-        """Which events a subscription would have brought; its switches widen, its mentions don't matter."""
-        asked = [Category.REAL]
-        asked += [c for c in (Category.MOCK, Category.TEST) if getattr(criteria, c.value)]
+        """Return the past events that a subscription would have brought; mock, test, lowsig add events."""
+        categories = [Category.REAL]
+        categories += [c for c in (Category.MOCK, Category.TEST) if getattr(criteria, c.value)]
         return await self._load_results(
             criteria.canonical_without_mentions,
             criteria,
-            await self._find_matches(criteria, asked, switches_widen=True),
+            await self._find_matches(criteria, categories, switches_widen=True),
         )
 
     async def _find_matches(
@@ -131,48 +140,55 @@ class SearchCommands:
         until: datetime | None = None,
         limit: int | None = None,
     ) -> SearchResult:
-        """What fits; `widens` says that low significance is let in, not asked for."""
-        every = await self._event_search.attributes(categories, since=since, until=until)
-        # Which category it is was settled by the query.
-        meant = replace(criteria, mock=True, test=True, lowsig=criteria.lowsig if switches_widen else True)
+        """Return the events that fit; `lowsig` adds low significance if `switches_widen`, else selects it."""
+        candidates = await self._event_search.attributes(categories, since=since, until=until)
+        # The category was selected by the query.
+        effective = replace(
+            criteria, mock=True, test=True, lowsig=criteria.lowsig if switches_widen else True
+        )
         only_low = criteria.lowsig and not switches_widen
 
-        def judge() -> list[tuple[EventAttributes, bool]]:
+        def evaluate() -> list[tuple[EventAttributes, bool]]:
             found = []
-            for traits in every:
-                if only_low and traits.significant:
+            for attributes in candidates:
+                if only_low and attributes.significant:
                     continue
-                verdict = evaluate_criteria(meant, traits, traits.category)
+                verdict = evaluate_criteria(effective, attributes, attributes.category)
                 if verdict.may_match:
-                    found.append((traits, verdict.matches))
+                    found.append((attributes, verdict.matches))
             return found
 
-        fitting: list[EventAttributes] = []
-        hung = asked = 0
-        questions = map_queries(meant.filter)
-        for traits, certain in await asyncio.to_thread(judge):
-            if limit is not None and len(fitting) == limit:
+        matches: list[EventAttributes] = []
+        undecided = queried = 0
+        queries = map_queries(effective.filter)
+        for attributes, is_certain in await asyncio.to_thread(evaluate):
+            if limit is not None and len(matches) == limit:
                 break
-            if not certain:
-                hung += 1
-                if asked == MAX_MAP_QUERIES:
+            if not is_certain:
+                undecided += 1
+                if queried == MAX_MAP_QUERIES:
                     continue
-                asked += 1
-                shares = await self._skymap_queries.probabilities(
-                    traits.notice_key, questions, traits.time_created
+                queried += 1
+                probabilities = await self._skymap_queries.probabilities(
+                    attributes.notice_key, queries, attributes.time_created
                 )
-                if not evaluate_criteria(meant, traits, traits.category, shares).matches:
+                verdict = evaluate_criteria(effective, attributes, attributes.category, probabilities)
+                if not verdict.matches:
                     continue
-            fitting.append(traits)
-        return SearchResult(fitting, len(every), hung, asked)
+            matches.append(attributes)
+        return SearchResult(matches, len(candidates), undecided, queried)
 
     async def _load_results(
-        self, words: str, criteria: Criteria, chosen: SearchResult
+        self, words: str, criteria: Criteria, result: SearchResult
     ) -> search_results.SearchResults:
-        listed = chosen.matches[: recent.MAX_EVENTS]
-        superevents = await self._event_search.superevents([traits.superevent_id for traits in listed])
+        listed = result.matches[: recent.MAX_EVENTS]
+        superevents = await self._event_search.superevents(
+            [attributes.superevent_id for attributes in listed]
+        )
         joint = {
-            traits.superevent_id for traits in listed if _has_far_condition(criteria) and traits.far_is_joint
+            attributes.superevent_id
+            for attributes in listed
+            if _has_far_condition(criteria) and attributes.far_is_joint
         }
         return search_results.SearchResults(
             canonical=words,
@@ -180,15 +196,15 @@ class SearchCommands:
                 search_results.SearchHit(superevent=found, by_joint_far=found.superevent_id in joint)
                 for found in superevents
             ],
-            count=len(chosen.matches),
-            candidates=chosen.candidates,
-            undecided=chosen.undecided,
-            queried=chosen.queried,
+            count=len(result.matches),
+            candidates=result.candidates,
+            undecided=result.undecided,
+            queried=result.queried,
         )
 
 
 def _parse_criteria_and_category(words: str, sites: SiteNameResolver) -> tuple[Criteria, Category]:
-    """What is chosen by: a filter, and mock or test instead of real."""
+    """Parse a question's criteria, and the category that they select: real unless mock or test is named."""
     criteria = parse_criteria(words, sites)
     if criteria.notify is not None:
         raise FilterSyntaxError('"notify" belongs to a subscription, and this is a question.')
@@ -201,12 +217,12 @@ def _parse_criteria_and_category(words: str, sites: SiteNameResolver) -> tuple[C
 
 
 def _has_far_condition(criteria: Criteria) -> bool:
-    """Whether it asks for a FAR."""
+    """Return whether the filter has a condition on the false-alarm rate."""
     return criteria.filter is not None and any(isinstance(c, FarCompare) for c in conditions(criteria.filter))
 
 
 def _query_text(criteria: Criteria) -> str:
-    """The words of a question; "all" says nothing in front of a filter."""
+    """Return the criteria as text, without "all" in front of a filter."""
     return (
         criteria.canonical_without_mentions.removeprefix("all ")
         if criteria.canonical_without_mentions != "all"
@@ -214,31 +230,34 @@ def _query_text(criteria: Criteria) -> str:
     )
 
 
-def _describe_unqueried(chosen: SearchResult) -> str:
-    if chosen.queried == chosen.undecided:
+def _describe_unqueried(result: SearchResult) -> str:
+    if result.queried == result.undecided:
         return ""
-    return f" (Of {chosen.undecided} events the map decides; only the newest {chosen.queried} were asked.)"
+    return f" (Of {result.undecided} events the map decides; only the newest {result.queried} were asked.)"
 
 
 def _extract_period(words: str) -> tuple[str, datetime | None, datetime | None]:
-    """Take "since 2023-05" and "until 2023-06-30" out: (the rest, from, to before)."""
-    said: dict[str, tuple[datetime, datetime]] = {}
+    """Extract "since 2023-05" and "until 2023-06-30": (the other words, start, end).
+
+    The end is not included. Raises FilterSyntaxError.
+    """
+    ranges: dict[str, tuple[datetime, datetime]] = {}
     for match in _PERIOD.finditer(words):
         which, date = match[1].casefold(), match[2]
-        if which in said:
+        if which in ranges:
             raise FilterSyntaxError(f'"{which}" stands there twice.')
         if date is None:
             raise FilterSyntaxError(f'"{which}" needs a date after it: 2023, 2023-05 or 2023-05-18.')
-        said[which] = _date_range(date)
-    since = said["since"][0] if "since" in said else None
-    until = said["until"][1] if "until" in said else None
+        ranges[which] = _date_range(date)
+    since = ranges["since"][0] if "since" in ranges else None
+    until = ranges["until"][1] if "until" in ranges else None
     if since is not None and until is not None and since >= until:
         raise FilterSyntaxError('"until" lies before "since".')
     return _PERIOD.sub(" ", words), since, until
 
 
 def _date_range(date: str) -> tuple[datetime, datetime]:
-    """The first moment of a year, month or day (UTC), and the first after it."""
+    """Return the start of a year, month or day (UTC), and the start of the next. Raises FilterSyntaxError."""
     match = _DATE.fullmatch(date)
     try:
         if match is None:

@@ -1,1 +1,1 @@
-"""GraceDB's public API: what was never received is looked up there, and stored as an archive's."""
+"""Import of superevents that were never received, from GraceDB's public API."""

@@ -1,4 +1,9 @@
-"""Fill the store from GraceDB: slowly, and so that it can be broken off and taken up again."""
+"""Import past superevents from GraceDB, at a slow pace; an interrupted backfill can be resumed.
+
+Retries while GraceDB is busy are written here instead of with stamina: the wait is GraceDB's own Retry-After
+where it gives one, the operator's progress bar shows the reason during the wait, and each wait goes through
+`sleep`, which tests replace. Stamina's hooks are process-wide, and its sleep cannot be replaced.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,7 @@ from typing import TypeVar
 import structlog
 
 from bot.gracedb import conversion
-from bot.gracedb.client import Busy, NotPublic, Unreadable
+from bot.gracedb.client import GraceDbBusy, SupereventNotPublic, UnreadableAnswer
 from bot.gracedb.conversion import SupereventRecord
 from bot.gracedb.importer import SupereventImporter
 from bot.sources import LIVE_SOURCES
@@ -21,18 +26,21 @@ from bot.store.events.gracedb_lookups import GraceDbLookups
 from bot.store.events.notices import NoticeRepository
 
 REQUEST_INTERVAL_S = 0.3
-"""Between two requests: 200 a minute, of the 300 that GraceDB allows."""
+"""Between two requests: 200 a minute; GraceDB allows 300."""
 PAGE_SIZE = 100
-"""Superevents of one page of the list."""
+"""Superevents on one page of a search."""
 MAX_ATTEMPTS = 6
-"""Of one request, before a backfill gives up; what is stored stays."""
+"""Attempts of one request before a backfill fails; what was imported stays."""
 RECHECK_AFTER = timedelta(days=1)
-"""What was looked up less than this ago isn't looked up again."""
+"""A superevent imported less than this ago is not imported again."""
 GAP_LOOKBACK = timedelta(days=30)
-"""Events as old as this when the source fell silent may have had updates in the gap."""
+"""Superevents up to this much older than the gap may have had updates in it."""
 REPAIR_RETRY_S = 3_600.0
 GAP_GRACE_PERIOD = timedelta(hours=2)
-"""What came less than this ago may be what the broker still kept, and ends a gap instead of denying it."""
+"""Notices received less than this ago may be the broker's backlog from after the gap, so they don't count."""
+
+FIRST_WAIT_S = 2.0
+"""Before the second attempt, if GraceDB gives no Retry-After; it doubles with each attempt."""
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -42,29 +50,28 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Progress:
-    """How far a backfill has come."""
+    """The progress of a backfill: counts of superevents, unless stated otherwise."""
 
     total: int = 0
-    """Superevents that GraceDB lists."""
+    """Listed by GraceDB."""
     processed: int = 0
-    """Of those, what was dealt with, in any way."""
+    """Imported, skipped, or found to be unreadable."""
     current: str = ""
-    """The superevent that is being looked up."""
+    """The id of the superevent that is being imported."""
     problem: str = ""
-    """Why GraceDB is waited for, one sentence; empty when it isn't."""
+    """A sentence that says why the backfill waits for GraceDB; empty while it does not wait."""
     imported: int = 0
     already_known: int = 0
-    """Looked up before."""
+    """Imported by an earlier run."""
     skipped_low_significance: int = 0
-    """Of low significance."""
     unreadable: int = 0
-    """That GraceDB lists, and then has no answer for."""
+    """Listed by GraceDB, but without a usable answer."""
     notices: int = 0
-    """New ones."""
+    """Notices that were new."""
 
 
 class Backfill:
-    """Looks up every superevent of a time, one after the other."""
+    """Imports the superevents of a range of days, one after the other."""
 
     def __init__(
         self,
@@ -89,19 +96,19 @@ class Backfill:
         lowsig: bool = False,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Progress:
-        """Store all that GraceDB has of the superevents created from `since` to the end of `until`.
+        """Import the real superevents created from `since` to the end of `until` (UTC days; None: now).
 
-        Real ones only; those of low significance too with `lowsig`. Broken off at any moment, the next run
-        goes on there. Raises GraceDbError when GraceDB can't be asked, StoreUnavailable.
+        Those of low significance are imported only with `lowsig`. After an interruption, the next run skips
+        what was imported. Raises GraceDbError if GraceDB stays busy or unreadable, StoreUnavailable.
         """
-        last = "now" if until is None else str(until + timedelta(days=1))
-        query = f"category: Production created: {since} .. {last}"
+        end = "now" if until is None else str(until + timedelta(days=1))
+        query = f"category: Production created: {since} .. {end}"
         progress = Progress()
-        show = partial(on_progress, progress)
+        report = partial(on_progress, progress)
         start = 0
         while True:
             page = partial(self._importer.gracedb.superevents, query, start, self._page_size)
-            listed = await self._retry_while_busy(page, progress, show)
+            listed = await self._retry_while_busy(page, progress, report)
             entries, held, progress.total = conversion.parse_superevent_list(listed)
             if not held:
                 return progress
@@ -110,13 +117,13 @@ class Backfill:
             known = await self._lookups.get([entry.superevent_id for entry in entries])
             for entry in entries:
                 progress.current = entry.superevent_id
-                show()
+                report()
                 if entry.significant or lowsig:
-                    await self._import_one(entry, known.get(entry.superevent_id), progress, show)
+                    await self._import_one(entry, known.get(entry.superevent_id), progress, report)
                 else:
                     progress.skipped_low_significance += 1
                 progress.processed += 1
-            show()
+            report()
             start += held
             if start >= progress.total:
                 return progress
@@ -126,17 +133,17 @@ class Backfill:
         entry: SupereventRecord,
         looked_up: datetime | None,
         progress: Progress,
-        show: Callable[[], None],
+        report: Callable[[], None],
     ) -> None:
         if looked_up is not None and self._is_settled(entry, looked_up):
             progress.already_known += 1
             return
         try:
-            store = partial(self._importer.import_record, entry)
-            progress.notices += await self._retry_while_busy(store, progress, show)
+            import_record = partial(self._importer.import_record, entry)
+            progress.notices += await self._retry_while_busy(import_record, progress, report)
             progress.imported += 1
-        except (NotPublic, Unreadable) as error:
-            log.warning("gracedb_event_left_out", superevent_id=entry.superevent_id, reason=str(error))
+        except (SupereventNotPublic, UnreadableAnswer) as error:
+            log.warning("gracedb_superevent_skipped", superevent_id=entry.superevent_id, reason=str(error))
             progress.unreadable += 1
 
     def _is_settled(self, entry: SupereventRecord, looked_up: datetime) -> bool:
@@ -145,23 +152,23 @@ class Backfill:
         )
 
     async def _retry_while_busy(
-        self, ask: Callable[[], Awaitable[T]], progress: Progress, show: Callable[[], None]
+        self, request: Callable[[], Awaitable[T]], progress: Progress, report: Callable[[], None]
     ) -> T:
-        """Ask until there is an answer, as long as GraceDB says or twice as long each time. Raises Busy."""
-        wait = 2.0
-        for left in reversed(range(MAX_ATTEMPTS)):
+        """Send a request up to MAX_ATTEMPTS times. Raises GraceDbBusy."""
+        wait_s = FIRST_WAIT_S
+        for attempts_left in reversed(range(MAX_ATTEMPTS)):
             try:
-                return await ask()
-            except Busy as error:
-                if not left:
+                return await request()
+            except GraceDbBusy as error:
+                if not attempts_left:
                     raise
                 log.info("gracedb_busy", reason=str(error))
                 progress.problem = str(error)
-                show()
-                await self._sleep(wait if error.retry_after is None else error.retry_after)
+                report()
+                await self._sleep(wait_s if error.retry_after is None else error.retry_after)
                 progress.problem = ""
-                wait *= 2
-        raise AssertionError("the last try returns or raises")
+                wait_s *= 2
+        raise AssertionError("the last attempt returns or raises")
 
 
 async def repair_gap(
@@ -171,10 +178,11 @@ async def repair_gap(
     now: datetime,
     sleep: Sleep = asyncio.sleep,
 ) -> None:
-    """Fill the gap that a silence longer than `broker_keeps` left, as an archive's: nothing of it is posted.
+    """Import what was missed if no notice was received for longer than the broker keeps messages.
 
-    Where nothing was ever received there is no gap. GraceDB's and the store's troubles are waited out. To be
-    called at least each AFTER_THE_GAP, for a source may fall silent, and come back, at any time.
+    What is imported is not posted. If no notice was ever received there is no gap. While GraceDB or the store
+    is unavailable, the repair is postponed by REPAIR_RETRY_S. Call it at least every GAP_GRACE_PERIOD, since
+    sources can fall silent and come back at any time.
     """
     while True:
         try:
@@ -183,14 +191,19 @@ async def repair_gap(
                 return
             since = (last - GAP_LOOKBACK).date()
             log.warning(
-                "gap_is_filled_from_gracedb",
+                "gap_repair_started",
                 last_notice=last.isoformat(),
                 events_since=str(since),
                 posted=False,
             )
-            done = await backfill.run(since)
-            log.info("gap_filled", superevents=done.imported, notices=done.notices, left_out=done.unreadable)
+            progress = await backfill.run(since)
+            log.info(
+                "gap_repaired",
+                superevents=progress.imported,
+                notices=progress.notices,
+                left_out=progress.unreadable,
+            )
             return
-        except (Busy, NotPublic, Unreadable, StoreUnavailable) as error:
-            log.warning("gap_waits", reason=str(error), again_in_s=REPAIR_RETRY_S)
+        except (GraceDbBusy, SupereventNotPublic, UnreadableAnswer, StoreUnavailable) as error:
+            log.warning("gap_repair_postponed", reason=str(error), again_in_s=REPAIR_RETRY_S)
             await sleep(REPAIR_RETRY_S)

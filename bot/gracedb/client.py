@@ -1,8 +1,9 @@
-"""HTTP to GraceDB: one request at a time is fetched, bounded in size and time, and its failure is a sentence.
+"""HTTP client for the public part of GraceDB.
 
-The API is https://gracedb.ligo.org/documentation/; what its statuses mean is taken from LVK's own client
-(PyPI `ligo-gracedb` 2.16.1): 404 for what isn't public, 429 with Retry-After, 503 with Retry-After when it
-may be repeated and without when GraceDB is down for maintenance.
+Answers are bounded in size and time, and each error is one sentence. The API is
+https://gracedb.ligo.org/documentation/; the meaning of its status codes is taken from LVK's own client (PyPI
+`ligo-gracedb` 2.16.1): 404 for what isn't public, 429 with Retry-After, 503 with Retry-After if the request
+may be repeated, and 503 without it while GraceDB is down for maintenance.
 """
 
 from __future__ import annotations
@@ -24,20 +25,19 @@ from bot import __version__
 from bot.alerts.payload import MAX_PAYLOAD_BYTES, is_nested_deeper_than
 
 USER_AGENT = f"gwevent/{__version__}"
-"""GraceDB refuses a blank one."""
+"""GraceDB rejects requests without one."""
 MAX_JSON_BYTES = 8 * 2**20
-"""Bytes of an answer: the logs of the busiest superevents have about 1 MB."""
+"""Limit of a JSON answer; the logs of the busiest superevents have about 1 MB."""
 MAX_FILE_BYTES = MAX_PAYLOAD_BYTES
-"""Bytes of a file: more than this no payload may have either."""
+"""Limit of a file, the same as that of a payload."""
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 15.0
-"""Between two pieces of an answer."""
+"""Between two chunks of an answer."""
 REQUEST_TIMEOUT_S = 60.0
 """For an answer as a whole."""
 MAX_REDIRECTS = 3
-"""Redirects that are followed."""
 MAX_NESTING = 100
-"""Levels of an answer; a superevent's JSON has five."""
+"""Levels of a JSON answer; a superevent's has five."""
 DEFAULT_RETRY_AFTER_S = 60.0
 MAX_RETRY_AFTER_S = 3_600.0
 
@@ -46,34 +46,34 @@ _FILE_NAME = re.compile(r"\w[\w.,+-]{0,199}")
 
 
 class GraceDbError(Exception):
-    """GraceDB gave no answer that can be used; its text is one sentence for a person."""
+    """GraceDB gave no usable answer; the text is one sentence for people."""
 
 
-class NotPublic(GraceDbError):
-    """There is no such thing for the public: 404."""
+class SupereventNotPublic(GraceDbError):
+    """The superevent or file does not exist for the public (HTTP 401, 403 or 404)."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"In GraceDB {what} is not public or doesn't exist.")
 
 
-class Busy(GraceDbError):
-    """GraceDB asks for patience, or can't be reached: the same request may succeed later."""
+class GraceDbBusy(GraceDbError):
+    """GraceDB limits the rate, is down or cannot be reached; the same request may succeed later."""
 
     def __init__(self, sentence: str, retry_after: float | None = None) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
-        """Seconds, where GraceDB said so."""
+        """Seconds to wait, from the Retry-After header; None if there was none."""
 
 
-class Unreadable(GraceDbError):
-    """The answer isn't what the API promises."""
+class UnreadableAnswer(GraceDbError):
+    """The answer is not what the API promises."""
 
 
 class GraceDb:
-    """The public part of one GraceDB. Asked too much, it says until when to be silent, and that is kept."""
+    """A client of one GraceDB server. After a Retry-After, requests fail at once until that time is over."""
 
     def __init__(self, base_url: str, *, pace_s: float = 0.0) -> None:
-        """`base_url` ends in a slash; at least `pace_s` seconds lie between the starts of two requests."""
+        """`base_url` ends with a slash; `pace_s` is the least time between the starts of two requests."""
         self._base_url = base_url
         self._pace_s = pace_s
         self._client: httpx.AsyncClient | None = None
@@ -83,57 +83,57 @@ class GraceDb:
         self._has_notice_lists = True
 
     def page_url(self, superevent_id: str) -> str:
-        """The address of a superevent's page for people."""
+        """Return the URL of a superevent's web page."""
         return urljoin(self._base_url, f"../superevents/{_path_segment(superevent_id)}/view/")
 
     async def superevent(self, superevent_id: str) -> Any:
-        """The superevent's JSON. Raises GraceDbError."""
+        """Return the superevent's JSON. Raises GraceDbError."""
         return await self._get_json(f"superevents/{_path_segment(superevent_id)}/", superevent_id)
 
     async def labels(self, superevent_id: str) -> Any:
-        """The labels, each with the time it was set. Raises GraceDbError."""
+        """Return the superevent's labels with their times. Raises GraceDbError."""
         return await self._get_json(f"superevents/{_path_segment(superevent_id)}/labels/", superevent_id)
 
     async def logs(self, superevent_id: str) -> Any:
-        """The log, which knows when each file was uploaded. Raises GraceDbError."""
+        """Return the superevent's log, which holds the upload times of its files. Raises GraceDbError."""
         return await self._get_json(f"superevents/{_path_segment(superevent_id)}/logs/", superevent_id)
 
     async def files(self, superevent_id: str) -> Any:
-        """File names with their addresses. Raises GraceDbError."""
+        """Return the superevent's file names with their URLs. Raises GraceDbError."""
         return await self._get_json(f"superevents/{_path_segment(superevent_id)}/files/", superevent_id)
 
     async def notices(self, superevent_id: str) -> Any:
-        """The notices that were sent, or None where this GraceDB is older than that. Raises GraceDbError."""
+        """Return the list of notices sent, or None if this server has no such lists. Raises GraceDbError."""
         if not self._has_notice_lists:
             return None
         try:
             return await self._get_json(
                 f"v2/superevents/{_path_segment(superevent_id)}/notices/", superevent_id
             )
-        except NotPublic:
-            # Of a superevent without notices the list is empty, so it is the list that is missing.
+        except SupereventNotPublic:
+            # A superevent without notices has an empty list, so a 404 means that the server has no lists.
             self._has_notice_lists = False
             return None
 
     async def superevents(self, query: str, start: int, count: int) -> Any:
-        """One page of a search. Raises GraceDbError."""
+        """Return one page of a search. Raises GraceDbError."""
         return await self._get_json(
             "superevents/", "the list", {"query": query, "start": start, "count": count}
         )
 
     async def file_json(self, superevent_id: str, name: str) -> Any:
-        """A file that holds JSON. Raises GraceDbError."""
+        """Return the content of a JSON file. Raises GraceDbError."""
         return _parse_json(await self.file(superevent_id, name, MAX_JSON_BYTES))
 
     async def file(self, superevent_id: str, name: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
-        """A file's content, of `most` bytes at most. Raises GraceDbError."""
+        """Return a file's content. Raises GraceDbError, also if it has more than `max_bytes` bytes."""
         if _FILE_NAME.fullmatch(name) is None:
-            raise Unreadable("GraceDB names a file as none is called.")
+            raise UnreadableAnswer("GraceDB names a file as none is called.")
         path = f"superevents/{_path_segment(superevent_id)}/files/{quote(name, safe=',')}"
         return await self._get(path, f"{superevent_id}'s {name}", max_bytes)
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         if self._client is not None:
             await self._client.aclose()
             self._client = None
@@ -141,54 +141,58 @@ class GraceDb:
     async def _get_json(self, path: str, what: str, params: Mapping[str, Any] | None = None) -> Any:
         return _parse_json(await self._get(path, what, MAX_JSON_BYTES, params))
 
-    async def _get(self, path: str, what: str, most: int, params: Mapping[str, Any] | None = None) -> bytes:
+    async def _get(
+        self, path: str, what: str, max_bytes: int, params: Mapping[str, Any] | None = None
+    ) -> bytes:
         await self._wait_for_turn()
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                return await self._fetch(path, what, most, params)
+                return await self._fetch(path, what, max_bytes, params)
         except (httpx.TimeoutException, TimeoutError):
-            raise Busy("GraceDB didn't answer in time.") from None
+            raise GraceDbBusy("GraceDB didn't answer in time.") from None
         except httpx.ConnectError:
-            raise Busy("GraceDB can't be reached.") from None
+            raise GraceDbBusy("GraceDB can't be reached.") from None
         except httpx.TransportError as error:
-            raise Busy(f"GraceDB broke off its answer ({type(error).__name__}).") from None
+            raise GraceDbBusy(f"GraceDB broke off its answer ({type(error).__name__}).") from None
         except (httpx.DecodingError, httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise Unreadable("GraceDB's answer can't be read.") from None
+            raise UnreadableAnswer("GraceDB's answer can't be read.") from None
 
-    async def _fetch(self, path: str, what: str, most: int, params: Mapping[str, Any] | None) -> bytes:
+    async def _fetch(self, path: str, what: str, max_bytes: int, params: Mapping[str, Any] | None) -> bytes:
         url = urljoin(self._base_url, path)
         for _ in range(MAX_REDIRECTS + 1):
             async with self._http_client().stream("GET", url, params=params) as response:
                 if response.has_redirect_location:
-                    # The address says what was asked for.
+                    # The redirect's URL holds the query.
                     url, params = self._resolve_redirect(url, response.headers["Location"]), None
                     continue
                 self._raise_for_status(response, what)
                 body = bytearray()
-                async for piece in response.aiter_bytes():
-                    body += piece
-                    if len(body) > most:
-                        raise Unreadable(f"GraceDB's answer has more than {most // 2**20} MB.")
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > max_bytes:
+                        raise UnreadableAnswer(f"GraceDB's answer has more than {max_bytes // 2**20} MB.")
                 return bytes(body)
-        raise Unreadable("GraceDB sends us from one address to the next, without an end.")
+        raise UnreadableAnswer("GraceDB sends us from one address to the next, without an end.")
 
     def _resolve_redirect(self, url: str, location: str) -> str:
-        """Where GraceDB sends us: to another place of its own. Raises Unreadable.
+        """Return the URL of a redirect. Raises UnreadableAnswer if it leaves GraceDB's own server.
 
-        What an answer names is anybody's word: elsewhere, in our own network too, nothing is asked.
+        An answer is not trusted: a redirect elsewhere could reach servers in the operator's own network.
         """
         try:
             base, further = urlsplit(self._base_url), urlsplit(urljoin(url, location))
-            own, there = (
+            own, target = (
                 (url.scheme, url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme))
                 for url in (base, further)
             )
         except ValueError:
-            raise Unreadable("GraceDB sends us to an address that is none.") from None
-        # From http, where that is what was set, the way to https is open.
-        safer = ("https", base.hostname, 443)
-        if there not in (own, safer) or further.username is not None or further.password is not None:
-            raise Unreadable("GraceDB sends us to an address that isn't its own, and nothing is asked there.")
+            raise UnreadableAnswer("GraceDB sends us to an address that is none.") from None
+        # If the operator set http, a redirect to https on the same host is fine.
+        https = ("https", base.hostname, 443)
+        if target not in (own, https) or further.username is not None or further.password is not None:
+            raise UnreadableAnswer(
+                "GraceDB sends us to an address that isn't its own, and nothing is asked there."
+            )
         return further.geturl()
 
     def _http_client(self) -> httpx.AsyncClient:
@@ -200,7 +204,7 @@ class GraceDb:
         return self._client
 
     def _raise_for_status(self, response: httpx.Response, what: str) -> None:
-        """Raise GraceDbError unless it is an answer."""
+        """Raise GraceDbError unless the status is 200."""
         status = response.status_code
         if status == httpx.codes.OK:
             return
@@ -212,42 +216,42 @@ class GraceDb:
             self._retry_not_before = time.monotonic() + wait
             raise _rate_limited(wait)
         if status == httpx.codes.SERVICE_UNAVAILABLE:
-            raise Busy("GraceDB is down for maintenance.")
+            raise GraceDbBusy("GraceDB is down for maintenance.")
         if status in (httpx.codes.NOT_FOUND, httpx.codes.FORBIDDEN, httpx.codes.UNAUTHORIZED):
-            raise NotPublic(what)
+            raise SupereventNotPublic(what)
         if response.is_server_error:
-            raise Busy(f"GraceDB has trouble of its own (HTTP {status}).")
-        raise Unreadable(f"GraceDB didn't understand the request (HTTP {status}).")
+            raise GraceDbBusy(f"GraceDB has trouble of its own (HTTP {status}).")
+        raise UnreadableAnswer(f"GraceDB didn't understand the request (HTTP {status}).")
 
     async def _wait_for_turn(self) -> None:
         async with self._request_lock:
-            left = self._retry_not_before - time.monotonic()
-            if left > 0:
-                raise _rate_limited(left)
+            wait = self._retry_not_before - time.monotonic()
+            if wait > 0:
+                raise _rate_limited(wait)
             if self._pace_s:
                 await asyncio.sleep(max(0.0, self._next_at - time.monotonic()))
                 self._next_at = time.monotonic() + self._pace_s
 
 
 def _path_segment(superevent_id: str) -> str:
-    """An id as one piece of a path, whatever it is made of."""
+    """Return an id quoted as a single segment of a URL's path, even if it is `..`."""
     quoted = quote(superevent_id, safe="")
     return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
 
 
-def _rate_limited(seconds: float) -> Busy:
-    return Busy(f"GraceDB asks us to wait {math.ceil(seconds)} s.", seconds)
+def _rate_limited(seconds: float) -> GraceDbBusy:
+    return GraceDbBusy(f"GraceDB asks us to wait {math.ceil(seconds)} s.", seconds)
 
 
-def _parse_retry_after(given: str | None) -> float | None:
-    """Seconds to wait, in either form of RFC 9110, 10.2.3; None where nothing usable is said."""
-    if given is None:
+def _parse_retry_after(header: str | None) -> float | None:
+    """Parse a Retry-After header in either form of RFC 9110, 10.2.3; return seconds, None if unusable."""
+    if header is None:
         return None
     try:
-        if given.strip().isdecimal():
-            seconds = float(given)
+        if header.strip().isdecimal():
+            seconds = float(header)
         else:
-            at = parsedate_to_datetime(given)
+            at = parsedate_to_datetime(header)
             at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
             seconds = (at - datetime.now(UTC)).total_seconds()
     except (ValueError, OverflowError):
@@ -261,11 +265,11 @@ def _parse_json(body: bytes) -> Any:
     except RecursionError:
         raise _too_deeply_nested() from None
     except ValueError:
-        raise Unreadable("GraceDB's answer isn't JSON.") from None
+        raise UnreadableAnswer("GraceDB's answer isn't JSON.") from None
     if is_nested_deeper_than(MAX_NESTING, answer):
         raise _too_deeply_nested()
     return answer
 
 
-def _too_deeply_nested() -> Unreadable:
-    return Unreadable("GraceDB's answer is nested more deeply than any of its own.")
+def _too_deeply_nested() -> UnreadableAnswer:
+    return UnreadableAnswer("GraceDB's answer is nested more deeply than any of its own.")

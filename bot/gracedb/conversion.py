@@ -1,8 +1,8 @@
-"""GraceDB's JSON to what gwevent stores; pure.
+"""Convert GraceDB's JSON to payloads like those of the brokers. No I/O.
 
-Where GraceDB keeps the notices that were sent, those are stored. Where it doesn't (before 2023), a payload
-like a notice is put together from the superevent, its labels, `p_astro`, `em_bright` and the newest
-multi-order map, so that it comes in by the one way in; `assembled_from` names what it was made of.
+GraceDB keeps the notices that were sent since 2023, and those are imported as they are. For older superevents
+a payload is assembled from the superevent, its labels, `p_astro`, `em_bright` and the newest multi-order map,
+so that the ingest pipeline handles it like any other; `assembled_from` in it names its sources.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import erfa
 
-from bot.gracedb.client import Unreadable
+from bot.gracedb.client import UnreadableAnswer
 from formatters.models.notice import ALERT_TYPES, ASSEMBLED_FROM, GRACEDB, RETRACTION, parse_event_id
 
 RETRACTED_LABEL = "ADVNO"
@@ -28,107 +28,108 @@ _LOW_SIGNIFICANCE_LABEL = "LOW_SIGNIF_LOCKED"
 _COINCIDENCE_LABELS = frozenset({"EM_COINC", "RAVEN_ALERT"})
 
 _MAX_VERSION_DIGITS = 9
-"""Of a version; Python refuses to read thousands."""
+"""Digits of a file's version; Python rejects integers of thousands of digits."""
 
 MAP_SUFFIX = ".multiorder.fits"
 COMBINED_PREFIX = "combined"
 MAX_NOTICES = 40
-"""Files of one superevent; the longest story of O4 had about ten notices."""
+"""Notices of one superevent; the superevent of O4 with the most had about ten."""
 
 SETTLED_AFTER = timedelta(days=60)
-"""Updates come for weeks; longer after the event than this GraceDB's records of it stay as they are."""
+"""Time after an event after which GraceDB's record of it no longer changes; updates come for weeks."""
 
 _HALF_SECOND = timedelta(seconds=0.5)
-"""LVK stamps notices in whole seconds, so with half a second no notice ever has an assembled one's key."""
+"""LVK's notices have times in whole seconds, so no notice has the key of an assembled payload."""
 _GPS_EPOCH_JD = 2444244.5
 _TAI_MINUS_GPS_S = 19
 _UNIX_EPOCH_JD = 2440587.5
 _DAY_S = 86_400
 _MAP_PROGRAMS = ("bayestar", "", "lalinference", "bilby", "bilby.offline")
-"""Where GraceDB doesn't say when a map was uploaded, the later program; "" is any other."""
+"""Programs that make maps, the earliest first, for maps without an upload time; "" is any other."""
 
 
 @dataclass(frozen=True, slots=True)
 class SupereventRecord:
-    """A superevent as GraceDB has it."""
+    """A superevent in GraceDB."""
 
     superevent_id: str
     created: datetime
     labels: frozenset[str]
     raw: Mapping[str, Any] = field(repr=False)
-    """GraceDB's JSON."""
+    """The JSON object that GraceDB returned."""
 
     @property
     def significant(self) -> bool:
-        """Low significance is a label of its own since O4; before, only significant events were public."""
+        """False if labelled as of low significance, since O4; before, all public events were significant."""
         return bool(self.labels & _SIGNIFICANT_LABELS) or _LOW_SIGNIFICANCE_LABEL not in self.labels
 
     @property
     def retracted(self) -> bool:
-        """Whether people withdrew it."""
+        """True if it was retracted."""
         return RETRACTED_LABEL in self.labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupereventFiles:
-    """What a record is put together from, besides the superevent; None where GraceDB has none."""
+    """The files that a payload is assembled from, besides the superevent; None if GraceDB has none."""
 
     label_times: Mapping[str, datetime] = field(default_factory=dict)
-    """Label -> when it was set."""
+    """Label -> the time it was set."""
     upload_times: Mapping[str, datetime] = field(default_factory=dict)
-    """File "name,version" -> when it was uploaded."""
+    """File "name,version" -> its upload time."""
     p_astro: Mapping[str, Any] | None = None
     em_bright: Mapping[str, Any] | None = None
     mchirp_source: Mapping[str, Any] | None = None
     skymap: bytes | None = None
     combined_skymap: bytes | None = None
     file_names: tuple[str, ...] = ()
-    """Of the files that these are."""
+    """The names of these files."""
 
 
 def parse_superevent(answer: object) -> SupereventRecord:
-    """Read a superevent's JSON. Raises Unreadable."""
+    """Parse a superevent's JSON. Raises UnreadableAnswer."""
     record = answer if isinstance(answer, Mapping) else {}
     given, created = record.get("superevent_id"), _parse_time(record.get("created"))
     superevent_id = parse_event_id(given)
     if superevent_id is None or created is None:
-        raise Unreadable("GraceDB's answer holds no superevent.")
+        raise UnreadableAnswer("GraceDB's answer holds no superevent.")
     labels = record.get("labels")
     names = labels if isinstance(labels, list) else []
     return SupereventRecord(superevent_id, created, frozenset(n for n in names if isinstance(n, str)), record)
 
 
 def parse_superevent_list(answer: object) -> tuple[list[SupereventRecord], int, int]:
-    """Read a page of a search: the superevents in it, how many it held, how many there are in all.
+    """Parse a page of a search: (readable superevents, number on the page, number of all results).
 
-    Those that can't be read are left out. Raises Unreadable if it is no page.
+    Raises UnreadableAnswer if it is not a page.
     """
     page = answer if isinstance(answer, Mapping) else {}
     found, total = page.get("superevents"), page.get("numRows")
     if not isinstance(found, list) or not isinstance(total, int):
-        raise Unreadable("GraceDB's answer holds no list of superevents.")
+        raise UnreadableAnswer("GraceDB's answer holds no list of superevents.")
     entries = []
     for one in found:
         try:
             entries.append(parse_superevent(one))
-        except Unreadable:
+        except UnreadableAnswer:
             continue
     return entries, len(found), total
 
 
 def parse_notice_list(answer: object) -> list[str]:
-    """The names of the notices' files, in order, from GraceDB's list of notices. Raises Unreadable."""
+    """Return the notices' file names in order, from GraceDB's list of notices. Raises UnreadableAnswer."""
     notices = answer.get("notices") if isinstance(answer, Mapping) else None
     if not isinstance(notices, list):
-        raise Unreadable("GraceDB's answer holds no list of notices.")
+        raise UnreadableAnswer("GraceDB's answer holds no list of notices.")
     names = [one.get("filename") for one in notices if isinstance(one, Mapping)]
     return [name for name in names if isinstance(name, str)][-MAX_NOTICES:]
 
 
 def notice_file_names(superevent_id: str, files: object) -> list[str]:
-    """The names of `<id>-*.json` in a list of files, each version once: a version is a notice of its own.
+    """Return the names of the notices in a list of files, `<id>-*.json`, in order.
 
-    (`S230528ay-preliminary.json,0` and `,1` are the first and the second PRELIMINARY.)
+    Each version is a notice of its own: `S230528ay-preliminary.json,0` and `,1` are the first and the second
+    PRELIMINARY.
     """
     like = re.compile(rf"{re.escape(superevent_id)}-[\w-]+\.json")
     versions = [v for v in _file_versions(files) if like.fullmatch(v[0])]
@@ -143,7 +144,7 @@ def notice_file_names(superevent_id: str, files: object) -> list[str]:
 def maps_newest_first(
     files: object, uploaded: Mapping[str, datetime], *, combined: bool = False
 ) -> list[str]:
-    """The names of the multi-order maps, the newest first; of a coincidence's maps if `combined`."""
+    """Return the names of the multi-order maps, the newest first; `combined`: those of the coincidence."""
 
     def age(version: tuple[str, int]) -> tuple[object, ...]:
         when = uploaded.get(_versioned_name(version)) or uploaded.get(version[0])
@@ -165,9 +166,10 @@ def maps_newest_first(
 def preferred_json_file(
     kind: str, files: object, pipeline: str, uploaded: Mapping[str, datetime]
 ) -> str | None:
-    """The name of the `p_astro.json` (or another kind) in force: the preferred pipeline's, else the newest.
+    """Return the name of the `p_astro.json` (or another kind) to use, None if there is none.
 
-    Since O4 each pipeline has its own, `<pipeline>.p_astro.json`.
+    Since O4 each pipeline has its own, `<pipeline>.p_astro.json`: the preferred pipeline's is used, or else
+    the newest.
     """
     found = [v for v in _file_versions(files) if v[0] == kind or v[0].endswith(f".{kind}")]
     if not found:
@@ -182,7 +184,7 @@ def preferred_json_file(
 
 
 def parse_label_times(answer: object) -> dict[str, datetime]:
-    """Label -> when it was set, from GraceDB's list of labels; what can't be read is left out."""
+    """Return label -> the time it was set, from GraceDB's list of labels; unreadable entries are skipped."""
     labels = answer.get("labels") if isinstance(answer, Mapping) else None
     return {
         one["name"]: when
@@ -194,7 +196,7 @@ def parse_label_times(answer: object) -> dict[str, datetime]:
 
 
 def parse_upload_times(answer: object) -> dict[str, datetime]:
-    """File "name,version" -> when it was uploaded, from GraceDB's log; what can't be read is left out."""
+    """Return file "name,version" -> upload time, from GraceDB's log; unreadable entries are skipped."""
     entries = answer.get("log") if isinstance(answer, Mapping) else None
     times = {}
     for one in entries if isinstance(entries, list) else []:
@@ -206,18 +208,18 @@ def parse_upload_times(answer: object) -> dict[str, datetime]:
 
 
 def preferred_pipeline(entry: SupereventRecord) -> str:
-    """The pipeline of the preferred event, as GraceDB writes it."""
+    """Return the name of the preferred event's pipeline, empty if GraceDB gives none."""
     name = _as_mapping(entry.raw.get("preferred_event_data")).get("pipeline")
     return name if isinstance(name, str) else ""
 
 
 def build_payloads(entry: SupereventRecord, page: str, parts: SupereventFiles) -> list[bytes]:
-    """Put payloads like notices together: the facts, then the retraction where people withdrew the event.
+    """Assemble payloads like notices: the superevent's state and, if it was retracted, the retraction.
 
-    Raises Unreadable if the superevent has no time.
+    Raises UnreadableAnswer if the superevent has no time.
     """
-    facts_at = _state_time(entry, parts)
-    payloads = [_build_payload(entry, page, GRACEDB, facts_at, parts, _build_event(entry, parts))]
+    state_at = _state_time(entry, parts)
+    payloads = [_build_payload(entry, page, GRACEDB, state_at, parts, _build_event(entry, parts))]
     if entry.retracted:
         payloads.append(build_retraction(entry, page, parts.label_times))
     return payloads
@@ -226,23 +228,23 @@ def build_payloads(entry: SupereventRecord, page: str, parts: SupereventFiles) -
 def build_retraction(
     entry: SupereventRecord, page: str, labelled: Mapping[str, datetime], notices: Sequence[bytes] = ()
 ) -> bytes:
-    """A payload like a RETRACTION, of the time at which the event was withdrawn.
+    """Assemble a payload like a RETRACTION, with the time at which the event was retracted.
 
-    Where that isn't known, it is after the last of the event's `notices`.
+    If that is unknown, its time is after the last of the event's `notices`.
     """
-    said = (re.search(rb'"time_created"\s*:\s*"([^"]+)"', body) for body in notices)
-    sent = [when for one in said if one and (when := _parse_time(one[1].decode("ascii", "replace")))]
+    matches = (re.search(rb'"time_created"\s*:\s*"([^"]+)"', body) for body in notices)
+    sent = [when for one in matches if one and (when := _parse_time(one[1].decode("ascii", "replace")))]
     at = _retraction_time(entry, labelled, sent).replace(microsecond=0) + _HALF_SECOND
     return _build_payload(entry, page, RETRACTION, at, SupereventFiles(label_times=labelled), None)
 
 
 def is_retraction(body: bytes) -> bool:
-    """Whether a notice's JSON is a retraction's."""
+    """Return whether a notice's JSON is a RETRACTION."""
     return re.search(rb'"alert_type"\s*:\s*"retraction"', body, re.IGNORECASE) is not None
 
 
 def gps_to_utc(seconds: float) -> datetime:
-    """GPS seconds to UTC, with erfa's table of leap seconds."""
+    """Convert GPS seconds to UTC, with erfa's table of leap seconds."""
     whole, rest = divmod(seconds, 1)
     utc = erfa.taiutc(_GPS_EPOCH_JD, (whole + _TAI_MINUS_GPS_S) / _DAY_S)
     since = round((float(utc[0]) - _UNIX_EPOCH_JD + float(utc[1])) * _DAY_S)
@@ -256,7 +258,7 @@ def _retraction_time(
 
 
 def _state_time(entry: SupereventRecord, parts: SupereventFiles) -> datetime:
-    """When what is told became true: at the newest upload or label, yet before a retraction."""
+    """Return the time of the newest file or label, but a time before the retraction if there is one."""
     times = [entry.created]
     times += [when for name, when in parts.label_times.items() if name != RETRACTED_LABEL]
     times += [when for name in parts.file_names if (when := parts.upload_times.get(name)) is not None]
@@ -284,7 +286,7 @@ def _build_payload(
         "labels": sorted(entry.labels),
         "gw_id": entry.raw.get("gw_id"),
         ASSEMBLED_FROM: ["superevent", *parts.file_names],
-        # Where GraceDB doesn't say when, the record needs a time nevertheless; then nobody is told it.
+        # A payload needs a time even if GraceDB gives none; then that time is not shown.
         "dated": event is not None or RETRACTED_LABEL in parts.label_times,
     }
     return json.dumps(record).encode()
@@ -296,7 +298,7 @@ def _build_event(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, A
         (t for t in (entry.raw.get("t_0"), preferred.get("gpstime")) if isinstance(t, int | float)), None
     )
     if time is None or not 0 < time < 4e9:
-        raise Unreadable(f"GraceDB's {entry.superevent_id} has no time.")
+        raise UnreadableAnswer(f"GraceDB's {entry.superevent_id} has no time.")
     burst = _burst_attributes(preferred)
     return {
         "time": _format_utc(gps_to_utc(time)),
@@ -316,13 +318,13 @@ def _build_event(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, A
 
 
 def _burst_attributes(preferred: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a burst search measured: MultiBurst of cWB, MLyBurst of MLy."""
+    """Return the measurements of a burst search: MultiBurst of cWB, MLyBurst of MLy."""
     attributes = _as_mapping(preferred.get("extra_attributes"))
     return next((_as_mapping(attributes[n]) for n in attributes if "burst" in n.casefold()), {})
 
 
 def _build_coincidence(entry: SupereventRecord, parts: SupereventFiles) -> dict[str, Any] | None:
-    # With whom only the external event says, which isn't public.
+    # The external event, which names the observatory, is not public.
     by_time, by_both = entry.raw.get("time_coinc_far"), entry.raw.get("space_coinc_far")
     if not entry.labels & _COINCIDENCE_LABELS or (by_time is None and by_both is None):
         return None
@@ -341,7 +343,7 @@ def _parse_instruments(given: object) -> list[str]:
 
 
 def _file_versions(files: object) -> set[tuple[str, int]]:
-    """The files of a list as (name, version); version -1 where only the bare name, the newest, is listed."""
+    """Return a list's files as (name, version); version -1 if only the bare name, the newest, is listed."""
     names = [name for name in files if isinstance(name, str)] if isinstance(files, Mapping) else []
     split = {_split_version(name) for name in names}
     numbered = {name for name, version in split if version >= 0}
@@ -374,7 +376,7 @@ def _format_utc(at: datetime) -> str:
 
 
 def _parse_time(given: object) -> datetime | None:
-    """Read "2023-04-13 19:53:35 UTC", with or without a fraction, or ISO 8601."""
+    """Parse "2023-04-13 19:53:35 UTC", with or without a fraction, or ISO 8601; None if it is neither."""
     if not isinstance(given, str):
         return None
     try:
@@ -382,7 +384,7 @@ def _parse_time(given: object) -> datetime | None:
         read = read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    # Beyond, a second more or less may be no time any more.
+    # Near datetime's limits, adding or subtracting a second could overflow.
     return read if 1900 < read.year < 9000 else None
 
 

@@ -1,4 +1,7 @@
-"""What was never received, looked up in GraceDB and stored as an archive's; never routed (law 2)."""
+"""Import superevents that were never received from GraceDB.
+
+Imported notices count as an archive's copies: they are stored and never routed, so nothing is posted.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,14 @@ import structlog
 
 from bot.alerts.payload import MAX_PAYLOAD_BYTES
 from bot.gracedb import conversion
-from bot.gracedb.client import MAX_FILE_BYTES, Busy, GraceDb, GraceDbError, NotPublic, Unreadable
+from bot.gracedb.client import (
+    MAX_FILE_BYTES,
+    GraceDb,
+    GraceDbBusy,
+    GraceDbError,
+    SupereventNotPublic,
+    UnreadableAnswer,
+)
 from bot.gracedb.conversion import SupereventFiles, SupereventRecord
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.sources import GRACEDB, Origin
@@ -22,19 +32,17 @@ from bot.sources.files import why_not_a_notice
 from bot.store.events.gracedb_lookups import GraceDbLookups
 
 IMPORT_TIMEOUT_S = 60.0
-"""For all requests of one superevent together; longer nobody waits for an answer."""
+"""For all requests of one superevent that somebody asked for, and waits for."""
 MAX_CONCURRENT_IMPORTS = 2
-"""Superevents looked up at the same time."""
 NOT_PUBLIC_CACHED_S = 60.0
-"""How long "not public" is taken for the answer: a new event is public within minutes."""
+"""Time for which "not public" is answered from the cache; new events become public within minutes."""
 FAILURE_CACHED_S = 15.0
-"""The same for any other failure."""
+"""Time for which any other failure is answered from the cache."""
 MAX_NOTICES_BYTES = 64 * 2**20
-"""Bytes of all notices of one superevent, which are held at once; ten large ones have 25 MB."""
+"""Limit of all notices of one superevent, which are in memory together; ten large ones have 25 MB."""
 MAX_CACHED_FAILURES = 1_000
-"""Failures that are kept."""
 MAX_MAP_BYTES = MAX_PAYLOAD_BYTES * 5 // 8
-"""Bytes of a map that fits a payload as base64, which takes 4/3 of them; the largest of O4 have 3 MB."""
+"""Limit of a sky map, so that it fits in a payload as base64 (4/3 of its size); O4's largest have 3 MB."""
 
 T = TypeVar("T")
 
@@ -42,7 +50,7 @@ log = structlog.get_logger(__name__)
 
 
 class SupereventImporter:
-    """Looks superevents up; of one superevent never twice at the same time."""
+    """Fetches superevents from GraceDB and ingests them, each superevent once at a time."""
 
     def __init__(
         self,
@@ -53,10 +61,7 @@ class SupereventImporter:
         *,
         shared_with: SupereventImporter | None = None,
     ) -> None:
-        """`pipeline` is the one way in; what comes from here isn't live, so it opens nothing.
-
-        What another archive, `beside` this one, is looking up this one waits for too.
-        """
+        """`shared_with` is an importer whose running imports this one joins instead of repeating them."""
         self._gracedb = gracedb
         self._pipeline = pipeline
         self._lookups = lookups
@@ -70,10 +75,9 @@ class SupereventImporter:
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_IMPORTS)
 
     async def import_superevent(self, superevent_id: str) -> str:
-        """Store what GraceDB has of a superevent; return the id it has there (a GW… name is another's).
+        """Import a superevent and return its own id, which differs if `superevent_id` is a GW… name.
 
-        Who asks for one that is being looked up waits for the same answer, and a failure stands for a short
-        while. Raises GraceDbError, StoreUnavailable.
+        A failure is cached for a short time. Raises GraceDbError, StoreUnavailable.
         """
         if superevent_id in self._resolved_ids:
             return self._resolved_ids[superevent_id]
@@ -86,9 +90,9 @@ class SupereventImporter:
         return found
 
     async def import_record(self, entry: SupereventRecord) -> int:
-        """Store what GraceDB has of this superevent; return how many notices were new.
+        """Import a superevent whose record is at hand; return the number of notices that were new.
 
-        Everything is fetched before the first is stored. Raises GraceDbError, StoreUnavailable.
+        All notices are fetched before the first one is stored. Raises GraceDbError, StoreUnavailable.
         """
 
         async def work() -> tuple[str, int]:
@@ -102,7 +106,7 @@ class SupereventImporter:
     ) -> tuple[str, int]:
         running = self._in_flight.get(superevent_id)
         if running is None:
-            running = asyncio.create_task(work(), name=f"look_up {superevent_id}")
+            running = asyncio.create_task(work(), name=f"import {superevent_id}")
             self._in_flight[superevent_id] = running
             self._own_tasks.add(running)
             running.add_done_callback(partial(self._on_done, superevent_id))
@@ -112,11 +116,11 @@ class SupereventImporter:
         self._in_flight.pop(superevent_id, None)
         self._own_tasks.discard(task)
         if not task.cancelled():
-            # Looked at here too: nobody may be waiting any more.
+            # Retrieved here too, so that asyncio doesn't complain if nobody waits for it any more.
             task.exception()
 
     async def may_be_outdated(self, superevent_id: str, created: datetime, after: timedelta) -> bool:
-        """Whether GraceDB may know more than when it was asked last, if that is longer than `after` ago."""
+        """Return whether the event isn't settled yet, and its last import is longer ago than `after`."""
         looked_up = (await self._lookups.get([superevent_id])).get(superevent_id)
         if looked_up is None:
             return True
@@ -124,11 +128,11 @@ class SupereventImporter:
 
     @property
     def gracedb(self) -> GraceDb:
-        """What it asks."""
+        """The client that it uses."""
         return self._gracedb
 
     async def close(self) -> None:
-        """Break off what is being looked up, and let go of the connections."""
+        """Cancel this importer's running imports, and close its connections."""
         running = list(self._own_tasks)
         for task in running:
             task.cancel()
@@ -141,28 +145,30 @@ class SupereventImporter:
                 entry = conversion.parse_superevent(await self._gracedb.superevent(superevent_id))
                 payloads = await self._fetch_payloads(entry)
         except TimeoutError:
-            error: GraceDbError = Busy("GraceDB takes too long; try again.")
+            error: GraceDbError = GraceDbBusy("GraceDB takes too long; try again.")
         except GraceDbError as failure:
             error = failure
         else:
             return entry.superevent_id, await self._ingest_all(entry, payloads)
-        stands = NOT_PUBLIC_CACHED_S if isinstance(error, NotPublic) else FAILURE_CACHED_S
-        self._recent_failures[superevent_id] = (time.monotonic() + stands, error)
+        cached_s = NOT_PUBLIC_CACHED_S if isinstance(error, SupereventNotPublic) else FAILURE_CACHED_S
+        self._recent_failures[superevent_id] = (time.monotonic() + cached_s, error)
         self._recent_failures.move_to_end(superevent_id)
         while len(self._recent_failures) > MAX_CACHED_FAILURES:
             self._recent_failures.popitem(last=False)
-        log.info("gracedb_gave_nothing", superevent_id=superevent_id, reason=str(error))
+        log.info("gracedb_import_failed", superevent_id=superevent_id, reason=str(error))
         raise error
 
     async def _ingest_all(self, entry: SupereventRecord, payloads: Sequence[tuple[str, bytes]]) -> int:
-        handled = [await self._ingest_payload(entry, name, body) for name, body in payloads]
+        results = [await self._ingest_payload(entry, name, body) for name, body in payloads]
         await self._lookups.record(entry.superevent_id, self._clock())
-        new = handled.count(IngestResult.STORED)
-        log.info("gracedb_looked_up", superevent_id=entry.superevent_id, notices=len(handled), new=new)
+        new = results.count(IngestResult.STORED)
+        log.info(
+            "gracedb_superevent_imported", superevent_id=entry.superevent_id, notices=len(results), new=new
+        )
         return new
 
     async def _fetch_payloads(self, entry: SupereventRecord) -> list[tuple[str, bytes]]:
-        """The notices that GraceDB keeps, by their files' names; else what can be put together."""
+        """Return (file name, payload) of each notice in GraceDB; without any, assemble payloads."""
         page = self._gracedb.page_url(entry.superevent_id)
         found, files = await self._fetch_notices(entry)
         if not found:
@@ -183,7 +189,7 @@ class SupereventImporter:
         return await self._pipeline.handle(body, origin)
 
     async def _fetch_notices(self, entry: SupereventRecord) -> tuple[list[tuple[str, bytes]], object]:
-        """The notices' files that GraceDB keeps, and its list of files where that was needed."""
+        """Return (file name, content) of each notice, and GraceDB's list of files if it had to be fetched."""
         files: object = None
         listed = await self._gracedb.notices(entry.superevent_id)
         names = [] if listed is None else conversion.parse_notice_list(listed)
@@ -193,21 +199,21 @@ class SupereventImporter:
         found = []
         left = MAX_NOTICES_BYTES
         for name in names:
-            most = min(left, MAX_FILE_BYTES)
-            body = await self._or_none(self._gracedb.file(entry.superevent_id, name, most))
+            max_bytes = min(left, MAX_FILE_BYTES)
+            body = await self._or_none(self._gracedb.file(entry.superevent_id, name, max_bytes))
             left -= len(body or b"")
             if body is not None and why_not_a_notice(body) is None:
                 found.append((name, body))
         return found, files
 
     async def _fetch_files(self, entry: SupereventRecord, files: object) -> SupereventFiles:
-        """What a record is put together from. Raises GraceDbError."""
+        """Fetch the files that a payload is assembled from. Raises GraceDbError."""
         superevent_id, pipeline = entry.superevent_id, conversion.preferred_pipeline(entry)
         labelled = conversion.parse_label_times(await self._or_none(self._gracedb.labels(superevent_id)))
         uploaded = conversion.parse_upload_times(await self._or_none(self._gracedb.logs(superevent_id)))
         names: list[str] = []
 
-        async def facts(kind: str) -> Mapping[str, Any] | None:
+        async def fetch_json(kind: str) -> Mapping[str, Any] | None:
             name = conversion.preferred_json_file(kind, files, pipeline, uploaded)
             if name is None:
                 return None
@@ -217,18 +223,18 @@ class SupereventImporter:
             names.append(name)
             return found
 
-        async def newest(*, combined: bool, most: int) -> bytes | None:
+        async def fetch_newest_map(*, combined: bool, max_bytes: int) -> bytes | None:
             for name in conversion.maps_newest_first(files, uploaded, combined=combined):
-                fits = await self._or_none(self._gracedb.file(superevent_id, name, most))
+                fits = await self._or_none(self._gracedb.file(superevent_id, name, max_bytes))
                 if fits is not None:
                     names.append(name)
                     return fits
             return None
 
-        p_astro = await facts("p_astro.json")
-        em_bright = await facts("em_bright.json")
-        mchirp_source = await facts("mchirp_source.json")
-        skymap = await newest(combined=False, most=MAX_MAP_BYTES)
+        p_astro = await fetch_json("p_astro.json")
+        em_bright = await fetch_json("em_bright.json")
+        mchirp_source = await fetch_json("mchirp_source.json")
+        skymap = await fetch_newest_map(combined=False, max_bytes=MAX_MAP_BYTES)
         left = MAX_MAP_BYTES - len(skymap or b"")
         return SupereventFiles(
             label_times=labelled,
@@ -237,14 +243,14 @@ class SupereventImporter:
             em_bright=em_bright,
             mchirp_source=mchirp_source,
             skymap=skymap,
-            combined_skymap=await newest(combined=True, most=left),
+            combined_skymap=await fetch_newest_map(combined=True, max_bytes=left),
             file_names=tuple(names),
         )
 
-    async def _or_none(self, asked: Awaitable[T]) -> T | None:
-        """An answer, or None where this part isn't public or isn't readable: the rest is told without it."""
+    async def _or_none(self, request: Awaitable[T]) -> T | None:
+        """Return an answer, or None if this part is not public or unreadable: the import omits it."""
         try:
-            return await asked
-        except (NotPublic, Unreadable) as error:
+            return await request
+        except (SupereventNotPublic, UnreadableAnswer) as error:
             log.info("gracedb_part_missing", reason=str(error))
             return None

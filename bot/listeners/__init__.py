@@ -1,1 +1,1 @@
-"""What people do in Slack: acknowledge it, call a command or a service, show the answer."""
+"""Bolt listeners, and the services behind App Home and the subscription modal. They hold no rules."""

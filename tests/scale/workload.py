@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from bot.app.factory import Factory, utc_now
-from bot.commands.router import CommandContext
+from bot.commands.context import CommandContext
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestResult

@@ -139,7 +139,9 @@ async def test_a_fault_of_its_own_ends_the_process(fault: Exception) -> None:
 async def test_descriptors_that_get_short_are_said_and_shown(
     few_descriptors: int, factory: Factory, clock: Clock
 ) -> None:
-    watch = HealthMonitor(factory.notices, factory.outbox_statistics, factory.incidents, clock, source_statuses=list)
+    watch = HealthMonitor(
+        factory.notices, factory.outbox_statistics, factory.incidents, clock, source_statuses=list
+    )
     await factory.notices.last_received()
     assert "descriptors" not in (await watch.readiness()).parts
     with structlog.testing.capture_logs() as said, ExitStack() as opened:

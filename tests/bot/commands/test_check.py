@@ -1,4 +1,4 @@
-"""`check`, `history`, `map`, `json` and `moc`, asked in words."""
+"""Questions about positions and about the details of an event: `check`, `history`, `map`, `json`, `moc`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.check import MAX_LIST_LENGTH, parse_position_line, parse_query
+from bot.commands.context import CommandContext
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
-from bot.commands.router import CommandContext, CommandRouter
+from bot.commands.router import CommandRouter
 from bot.filters import FilterSyntaxError
 from bot.samples import bns, edge_cases, ms181101ab, to_avro
 from bot.skymap_service.cache import SkyMapCache
@@ -37,18 +38,18 @@ async def stored(factory: Factory, body: bytes) -> Notice:
 
 @pytest.fixture
 async def mock(factory: Factory) -> Factory:
-    """MS181101ab's first three notices."""
+    """The first three notices of MS181101ab."""
     for body in map(to_avro, ms181101ab(NOW)[:3]):
         await stored(factory, body)
     return factory
 
 
-def answers(factory: Factory, illustrate: ProvideImage | None = None) -> CommandRouter:
+def create_router(factory: Factory, illustrate: ProvideImage | None = None) -> CommandRouter:
     return factory.create_command_router(Clock(), image_provider=illustrate)
 
 
-async def asked(factory: Factory, words: str, asker: CommandContext | None = None) -> Message:
-    return await answers(factory).dispatch(words, asker)
+async def ask(factory: Factory, words: str, context: CommandContext | None = None) -> Message:
+    return await create_router(factory).dispatch(words, context)
 
 
 def kinds(message: Message) -> list[str]:
@@ -56,44 +57,44 @@ def kinds(message: Message) -> list[str]:
 
 
 async def test_a_position_in_every_map_of_the_event(mock: Factory) -> None:
-    message = await asked(mock, f"check {NGC_4993} 40 Mpc {MOCK.lower()}")
-    said = message_text.render(message)
-    assert "13h09m48.0s −23°22′53″ in MOCK" in said and "3-D credible level at 40.0 Mpc" in said
+    message = await ask(mock, f"check {NGC_4993} 40 Mpc {MOCK.lower()}")
+    answer_text = message_text.render(message)
+    assert "13h09m48.0s −23°22′53″ in MOCK" in answer_text and "3-D credible level at 40.0 Mpc" in answer_text
     (table,) = [block for block in message.blocks if block["type"] == "table"]
     assert len(table["rows"]) == 4
     assert "credible level" in message.text
-    by_redshift = message_text.render(await asked(mock, f"CHECK {NGC_4993} z=0.0098 {MOCK}"))
+    by_redshift = message_text.render(await ask(mock, f"CHECK {NGC_4993} z=0.0098 {MOCK}"))
     assert "z = 0.0098, a luminosity distance of 43.7 Mpc (Planck18)" in by_redshift
-    glued = message_text.render(await asked(mock, f"check 197.45,-23.381389 {MOCK}"))
+    glued = message_text.render(await ask(mock, f"check 197.45,-23.381389 {MOCK}"))
     assert "13h09m48.0s −23°22′53″" in glued and "3-D" not in glued
 
 
-async def test_the_combined_map_too(factory: Factory) -> None:
+async def test_check_includes_the_combined_map(factory: Factory) -> None:
     bodies = [to_avro(one) for one in bns(NOW)]
     notices = [await stored(factory, body) for body in bodies]
-    message = await asked(factory, f"check 10 10 {notices[0].superevent_id}")
+    message = await ask(factory, f"check 10 10 {notices[0].superevent_id}")
     (table,) = [block for block in message.blocks if block["type"] == "table"]
     external = sum(n.external is not None and n.external.localization is not None for n in notices)
     assert external and sum("combined" in row[0]["text"] for row in table["rows"]) == external
 
 
-async def test_without_a_name_it_is_the_newest_event(mock: Factory) -> None:
-    said = message_text.render(await asked(mock, f"check {NGC_4993}"))
-    assert said.startswith(f"No real event was received yet; {MOCK} is the newest mock.")
+async def test_check_without_an_event_takes_the_newest(mock: Factory) -> None:
+    answer_text = message_text.render(await ask(mock, f"check {NGC_4993}"))
+    assert answer_text.startswith(f"No real event was received yet; {MOCK} is the newest mock.")
     await record_notices(mock, decoded_notice("S261122a"))
-    bare = message_text.render(await asked(mock, f"check {NGC_4993}"))
+    bare = message_text.render(await ask(mock, f"check {NGC_4993}"))
     assert bare.startswith("No event was named; S261122a is the newest.")
     assert "has no sky map to look at" in bare
 
 
-async def test_nothing_received_and_nothing_known(factory: Factory) -> None:
-    assert "No event was received yet" in message_text.render(await asked(factory, f"check {NGC_4993}"))
+async def test_check_without_events_or_of_an_unknown_event(factory: Factory) -> None:
+    assert "No event was received yet" in message_text.render(await ask(factory, f"check {NGC_4993}"))
     assert "No notice of S190425z was received" in message_text.render(
-        await asked(factory, "check 1 2 S190425z")
+        await ask(factory, "check 1 2 S190425z")
     )
 
 
-async def test_a_list_is_a_table_in_the_order_asked(mock: Factory) -> None:
+async def test_several_positions_are_a_table_in_their_order(mock: Factory) -> None:
     question = f"""check {MOCK}
     NGC 4993  {NGC_4993} 40 Mpc
     M 31, 10.6847, 41.2687
@@ -101,22 +102,22 @@ async def test_a_list_is_a_table_in_the_order_asked(mock: Factory) -> None:
     AT2017gfo\t13:09:48.08\t-23:22:53.3\tz 0.0098
     10 | 95
     """
-    message = await asked(mock, question, ASKER)
+    message = await ask(mock, question, ASKER)
     (table,) = [block for block in message.blocks if block["type"] == "table"]
     names = [row[0]["text"] for row in table["rows"]]
     assert names == ["name", "NGC 4993", "M 31", "AT2017gfo"]
     assert table["rows"][3][-2]["text"].startswith("43.7")
-    said = message_text.render(message)
-    assert "Left out “nonsense”: That is no position" in said and "Dec 95 isn't between" in said
+    answer_text = message_text.render(message)
+    assert "Left out “nonsense”: That is no position" in answer_text and "Dec 95 isn't between" in answer_text
     button = message.blocks[-1]["elements"][0]
     assert button["action_id"] == SHARE_ACTION
-    again = await answers(mock).dispatch(button["value"], ASKER, shared=True)
+    again = await create_router(mock).dispatch(button["value"], ASKER, shared=True)
     assert [b for b in again.blocks if b["type"] == "table"] == [table], "pressed, the lines are still lines"
 
 
-async def test_a_long_list_is_cut_and_says_so(mock: Factory) -> None:
+async def test_a_long_list_of_positions_is_cut_with_a_note(mock: Factory) -> None:
     lines = "\n".join(f"target number {n:03} {n}.25 -23.5" for n in range(MAX_POSITIONS + 20))
-    message = await asked(mock, f"check {MOCK}\n{lines}", ASKER)
+    message = await ask(mock, f"check {MOCK}\n{lines}", ASKER)
     (table,) = [block for block in message.blocks if block["type"] == "table"]
     assert len(table["rows"]) == MAX_POSITIONS + 1
     assert f"These are the first {MAX_POSITIONS} of {MAX_POSITIONS + 20} positions" in message_text.render(
@@ -152,17 +153,17 @@ async def test_a_long_list_is_cut_and_says_so(mock: Factory) -> None:
         ("\n".join(["12 30"] * 2_000), "That is too long"),
     ],
 )
-async def test_nonsense_is_told_why_in_one_sentence(mock: Factory, words: str, reason: str) -> None:
-    message = await asked(mock, f"check {words}", ASKER)
+async def test_invalid_positions_are_rejected_in_one_sentence(mock: Factory, words: str, reason: str) -> None:
+    message = await ask(mock, f"check {words}", ASKER)
     assert message_text.render(message).startswith(reason)
     assert kinds(message) == ["section"], "and it stays with who typed it"
     assert len(message_text.render(message)) < 300
 
 
-def test_the_question_is_understood_in_parts() -> None:
-    asked = parse_query("check-me 12.5 30 40Mpc, in S190425z")
-    assert asked.superevent_id == "S190425z"
-    (target,) = asked.targets
+def test_position_query_is_parsed() -> None:
+    ask = parse_query("check-me 12.5 30 40Mpc, in S190425z")
+    assert ask.superevent_id == "S190425z"
+    (target,) = ask.targets
     assert (target.name, target.ra, target.dec, target.distance) == ("check-me", 12.5, 30, 40)
     assert parse_position_line(["12", "30", "0.2", "Gpc"]).distance == pytest.approx(200)
     assert parse_position_line(["M", "31", "10.68", "41.27"]).name == "M 31"
@@ -174,26 +175,26 @@ def test_the_question_is_understood_in_parts() -> None:
 async def test_purged_and_unreadable_maps_say_so(factory: Factory, clock: Clock) -> None:
     broken = await stored(factory, to_avro(notice_record("S261122a", skymap=b"SIMPLE  = no map")))
     assert broken.map_problem is not None
-    said = message_text.render(await asked(factory, "check 1 2 S261122a"))
-    assert "has no sky map to look at" in said and "The map can't be read" in said
+    answer_text = message_text.render(await ask(factory, "check 1 2 S261122a"))
+    assert "has no sky map to look at" in answer_text and "The map can't be read" in answer_text
     for body in map(to_avro, ms181101ab(NOW)[:2]):
         await stored(factory, body)
     clock.advance(days=100)
     assert await factory.notices.purge_mock_payloads(clock()) == 2
-    assert "The map isn't kept any more." in message_text.render(await asked(factory, f"check 1 2 {MOCK}"))
-    assert "isn't kept any more" in message_text.render(await asked(factory, f"{MOCK} moc"))
+    assert "The map isn't kept any more." in message_text.render(await ask(factory, f"check 1 2 {MOCK}"))
+    assert "isn't kept any more" in message_text.render(await ask(factory, f"{MOCK} moc"))
 
 
 async def test_event_details_in_slack_and_terminal(mock: Factory) -> None:
-    history = await asked(mock, f"{MOCK.lower()} HISTORY", ASKER)
+    history = await ask(mock, f"{MOCK.lower()} HISTORY", ASKER)
     assert kinds(history) == ["section", "table", "actions"]
     assert history.blocks[-1]["elements"][0]["value"] == f"{MOCK.lower()} HISTORY"
-    in_slack = message_text.render(await asked(mock, f"{MOCK} json", ASKER))
+    in_slack = message_text.render(await ask(mock, f"{MOCK} json", ASKER))
     assert '"superevent_id": "MS181101ab"' in in_slack and "skymap" not in in_slack
-    assert "gwevent preview --format png" in message_text.render(await asked(mock, f"{MOCK} map"))
-    wrong = message_text.render(await asked(mock, f"{MOCK} mapp", ASKER))
+    assert "gwevent preview --format png" in message_text.render(await ask(mock, f"{MOCK} map"))
+    wrong = message_text.render(await ask(mock, f"{MOCK} mapp", ASKER))
     assert wrong == 'After an event\'s id comes one of history, map, json, moc, not "mapp".'
-    assert "Did you mean MS181101ab?" in message_text.render(await asked(mock, "MS181101ac history"))
+    assert "Did you mean MS181101ab?" in message_text.render(await ask(mock, "MS181101ac history"))
 
 
 async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Factory) -> None:
@@ -201,8 +202,8 @@ async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Factor
         (block,) = [block for block in message.blocks if block["type"] == "rich_text"]
         return str(block["elements"][0]["elements"][0]["text"])
 
-    terminal = await asked(mock, f"{MOCK} moc")
-    slack = await asked(mock, f"{MOCK} moc", ASKER)
+    terminal = await ask(mock, f"{MOCK} moc")
+    slack = await ask(mock, f"{MOCK} moc", ASKER)
     assert len(code(slack)) <= 6_000
     assert len(code(terminal)) >= len(code(slack))
     superevent = await mock.notices.superevent(MOCK)
@@ -214,7 +215,7 @@ async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Factor
     assert len(code(short)) <= 200 and "larger ones, for a message to hold it" in message_text.render(short)
 
 
-async def test_the_picture_comes_from_slack(mock: Factory) -> None:
+async def test_the_image_is_shown_in_slack_only(mock: Factory) -> None:
     seen: list[tuple[str, str]] = []
 
     async def illustrate(team: str, superevent: Superevent, notice: Notice) -> ImageRef:
@@ -222,7 +223,7 @@ async def test_the_picture_comes_from_slack(mock: Factory) -> None:
         seen.append((team, notice.alert_type))
         return ImageRef(alt_text="Sky map", file_id="F0123456789")
 
-    message = await answers(mock, illustrate).dispatch(f"{MOCK} map", ASKER)
+    message = await create_router(mock, illustrate).dispatch(f"{MOCK} map", ASKER)
     assert kinds(message) == ["section", "image"], "no button: a file can't be posted by it"
     assert seen == [(TEAM, "PRELIMINARY")]
 
@@ -231,8 +232,8 @@ async def test_events_without_maps(factory: Factory) -> None:
     await record_notices(factory, decoded_notice("S261122a"))
     for detail in ("map", "moc"):
         assert "No sky map of S261122a" in message_text.render(
-            await asked(factory, f"S261122a {detail}", ASKER)
+            await ask(factory, f"S261122a {detail}", ASKER)
         )
-    assert kinds(await asked(factory, "S261122a history")) == ["section", "table"]
+    assert kinds(await ask(factory, "S261122a history")) == ["section", "table"]
     await stored(factory, to_avro(notice_record("S261122b", skymap=edge_cases.few_rows())))
-    assert "no picture" not in message_text.render(await asked(factory, "S261122b moc"))
+    assert "no picture" not in message_text.render(await ask(factory, "S261122b moc"))

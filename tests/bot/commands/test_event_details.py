@@ -1,4 +1,4 @@
-"""Tables, code and pictures as answers, typed in the local Slack."""
+"""Answers with tables, code and images, in the local Slack."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PATIENCE_MS = 60_000
 
 
 class Quick(ImageProcess):
-    """Draws nothing, and says of what."""
+    """An image process that returns a constant image and counts the drawings."""
 
     drawn = 0
     fails = False
@@ -54,7 +54,7 @@ class Quick(ImageProcess):
 async def bot(
     local_slack: LocalSlack, factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Application]:
-    """The bot on the local Slack, with two notices in its store."""
+    """Run the bot on the local Slack, with two notices in its store."""
     monkeypatch.setattr(application, "ImageProcess", Quick)
     monkeypatch.setattr(Quick, "drawn", 0)
     monkeypatch.setattr(Quick, "fails", False)
@@ -79,7 +79,7 @@ async def bot(
 
 
 async def shown(local_slack: LocalSlack, channel: str, text: str) -> dict[str, Any]:
-    """Type a command whose answer is shown by a call of its own, and wait for it."""
+    """Type a command whose answer comes by a Web API call, and return it."""
     before = len(local_slack.ephemerals(channel))
     assert (await local_slack.command("/gwevent", text, channel=channel)).ok
     await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) > before, 60)
@@ -90,7 +90,9 @@ def kinds(message: dict[str, Any]) -> list[str]:
     return [block["type"] for block in message["blocks"]]
 
 
-async def test_tables_and_code_reach_who_asked(bot: Application, local_slack: LocalSlack) -> None:
+async def test_tables_and_code_are_shown_to_the_person_who_asked(
+    bot: Application, local_slack: LocalSlack
+) -> None:
     channel = local_slack.add_channel("gw")
     history = await typed(local_slack, channel, f"{MOCK} history")
     assert kinds(history) == ["section", "table", "actions"]
@@ -103,7 +105,7 @@ async def test_tables_and_code_reach_who_asked(bot: Application, local_slack: Lo
     assert "RA 400" in words(await typed(local_slack, channel, "check 400 10"))
 
 
-async def test_the_picture_is_drawn_and_uploaded_once(bot: Application, local_slack: LocalSlack) -> None:
+async def test_the_image_is_drawn_and_uploaded_once(bot: Application, local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw")
     for _ in range(2):
         answer = await shown(local_slack, channel, f"{MOCK} map")
@@ -113,17 +115,13 @@ async def test_the_picture_is_drawn_and_uploaded_once(bot: Application, local_sl
     assert local_slack.messages(channel) == []
 
 
-async def test_a_file_that_slack_is_slow_with_is_waited_for(
-    bot: Application, local_slack: LocalSlack
-) -> None:
+async def test_waits_until_slack_has_processed_the_image(bot: Application, local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw")
     local_slack.file_server.delay = 1.0
     assert "image" in kinds(await shown(local_slack, channel, f"{MOCK} map"))
 
 
-async def test_a_mention_in_a_thread_gets_the_picture_there(
-    bot: Application, local_slack: LocalSlack
-) -> None:
+async def test_a_mention_in_a_thread_gets_the_image_there(bot: Application, local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw")
     await local_slack.say("Look!", channel)
     (root,) = local_slack.messages(channel)
@@ -133,9 +131,7 @@ async def test_a_mention_in_a_thread_gets_the_picture_there(
     assert answer["thread_ts"] == root["ts"] and "image" in kinds(dict(answer))
 
 
-async def test_where_there_can_be_no_picture_a_sentence_says_why(
-    bot: Application, local_slack: LocalSlack
-) -> None:
+async def test_a_sentence_says_why_there_is_no_image(bot: Application, local_slack: LocalSlack) -> None:
     Quick.fails = True
     channel = local_slack.add_channel("gw")
     assert "The picture took longer than 30 s." in words(await typed(local_slack, channel, f"{MOCK} map"))
@@ -145,7 +141,7 @@ async def test_where_there_can_be_no_picture_a_sentence_says_why(
     assert "/invite @gwevent" in said and "slack_file" not in said
 
 
-async def test_without_the_scope_there_is_no_picture(bot: Application, local_slack: LocalSlack) -> None:
+async def test_without_the_scope_there_is_no_image(bot: Application, local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw")
     (client,) = bot._clients.values()
     client.scopes = frozenset({"chat:write"})
@@ -155,7 +151,7 @@ async def test_without_the_scope_there_is_no_picture(bot: Application, local_sla
 
 @pytest.fixture
 async def page(bot: Application, local_slack: LocalSlack) -> AsyncIterator[Page]:
-    """The workspace on a phone, with the bot behind it."""
+    """Open the local Slack's page in the size of a phone, with the bot running."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         pytest.skip("There is no Chromium here, so the answers can't be looked at.")
@@ -174,7 +170,7 @@ async def page(bot: Application, local_slack: LocalSlack) -> AsyncIterator[Page]
 
 
 async def ask(page: Page, text: str) -> Locator:
-    """Type a command and wait for one more answer."""
+    """Type a command and return its answer."""
     answers = page.locator("article", has_text="Only visible to you")
     before = await answers.count()
     box = page.get_by_role("textbox", name="Message #gw")
@@ -186,7 +182,7 @@ async def ask(page: Page, text: str) -> Locator:
 
 @pytest.mark.browser
 @pytest.mark.timeout(300)
-async def test_answers_are_drawn(page: Page, tmp_path: Path) -> None:
+async def test_answers_are_shown_in_the_browser(page: Page, tmp_path: Path) -> None:
     one = await ask(page, f"check 13h09m48s -23d22m53s 40 Mpc {MOCK}")
     await expect(one).to_contain_text("3-D credible level at")
     await expect(one.locator("table tr")).to_have_count(3)
@@ -206,7 +202,7 @@ async def test_answers_are_drawn(page: Page, tmp_path: Path) -> None:
     )
 
 
-async def test_the_picture_that_a_channel_has_is_shown_again(
+async def test_an_image_in_the_store_is_reused(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel = local_slack.add_channel("gw")
@@ -223,7 +219,7 @@ async def test_the_picture_that_a_channel_has_is_shown_again(
     assert Quick.drawn == 1
 
 
-async def test_a_picture_that_the_bot_serves_is_an_address(factory: Factory) -> None:
+async def test_an_image_served_by_the_bot_is_shown_by_url(factory: Factory) -> None:
     await subscribe(factory, "all mock", "C1")
     body = to_avro(ms181101ab(NOW)[1])
     notice = replace(decode(body), received=NOW)

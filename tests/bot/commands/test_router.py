@@ -1,7 +1,8 @@
-"""What people ask, in any words."""
+"""Questions in any words, dispatched by the command router."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Sequence
@@ -17,13 +18,15 @@ from sqlalchemy import text
 from bot import __version__
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext, CommandRouter
+from bot.commands.context import CommandContext
+from bot.commands.router import CommandRouter
 from bot.filters import parse_criteria
 from bot.routing.planner import plan_unreadable_payload
 from bot.samples import bbh, bns, to_avro
 from bot.sources import SourceStatus
 from bot.store.database import Database
 from formatters.answers.answer import SHARE_ACTION
+from formatters.answers.help import COMMANDS
 from formatters.blockkit.message import Message
 from formatters.models.notice import Category, ExternalCoincidence, Notice
 from formatters.terminal import message_text
@@ -41,21 +44,21 @@ from tests.support.factories import (
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 OFFER = "\n[Choose in a dialog]"
-"""The button below what is wrong with a subscription's words."""
+"""The button below an error in a subscription's criteria."""
 
 
-def answers(
+def create_router(
     factory: Factory, clock: Clock | None = None, sources: Sequence[SourceStatus] = ()
 ) -> CommandRouter:
     return factory.create_command_router(clock or Clock(), source_statuses=lambda: list(sources))
 
 
-async def said(factory: Factory, words: str, asker: CommandContext | None = None) -> str:
-    return message_text.render(await answers(factory).dispatch(words, asker))
+async def answer_text(factory: Factory, words: str, context: CommandContext | None = None) -> str:
+    return message_text.render(await create_router(factory).dispatch(words, context))
 
 
 def shares(message: Message) -> list[str]:
-    """The words that the button would ask again."""
+    """Return the questions that the share buttons would ask again."""
     return [
         element["value"]
         for block in message.blocks
@@ -67,25 +70,37 @@ def shares(message: Message) -> list[str]:
 
 @pytest.mark.parametrize("words", ["", "   ", "help", "HELP", "?"])
 async def test_help(factory: Factory, words: str) -> None:
-    told = await said(factory, words)
+    shown = await answer_text(factory, words)
     for command in ("latest", "recent", "status", "subscribe", "unsubscribe", "subscriptions"):
-        assert command in told
+        assert command in shown
+
+
+async def test_help_and_router_have_the_same_commands(factory: Factory) -> None:
+    in_help = {part.split()[0] for shown, _ in COMMANDS for part in shown.split(", ")} - {"<id>"}
+    assert in_help == {command.name for command in create_router(factory).commands}
+
+
+async def test_no_two_commands_have_the_same_word(factory: Factory) -> None:
+    words = [word for command in create_router(factory).commands for word in (command.name, *command.aliases)]
+    assert len(words) == len(set(words)) and all(word == word.casefold() for word in words)
 
 
 @pytest.mark.parametrize("words", ["ms261122A", "MS261122a", "  Ms261122a ", "MS261122A"])
 async def test_an_id_in_any_case(factory: Factory, words: str) -> None:
     await record_notices(factory, decoded_notice(MOCK))
-    assert MOCK in (await answers(factory).dispatch(words, None)).text
+    assert MOCK in (await create_router(factory).dispatch(words, None)).text
 
 
 async def test_an_unknown_id_suggests_similar_ids(factory: Factory) -> None:
     await record_notices(
         factory, [decoded_notice(MOCK), decoded_notice("S261122bc"), decoded_notice("S250101zz")]
     )
-    for asked in ("MS261122b", "ms26112a", "MS261122"):
-        assert "Did you mean" in await said(factory, asked) and MOCK in await said(factory, asked)
-    assert "S261122bc" in await said(factory, "261122bc")
-    far = await said(factory, "S190814bv")
+    for question in ("MS261122b", "ms26112a", "MS261122"):
+        assert "Did you mean" in await answer_text(factory, question) and MOCK in await answer_text(
+            factory, question
+        )
+    assert "S261122bc" in await answer_text(factory, "261122bc")
+    far = await answer_text(factory, "S190814bv")
     assert "No notice of S190814bv was received" in far and "Did you mean" not in far
 
 
@@ -102,7 +117,7 @@ async def test_latest_is_the_newest_real_event(factory: Factory) -> None:
         ("latest mock", MOCK),
         ("latest CBC mock", MOCK),
     ):
-        message = await answers(factory).dispatch(words, None)
+        message = await create_router(factory).dispatch(words, None)
         assert expected in message.text and "No real event" not in message.text, words
 
 
@@ -111,7 +126,7 @@ async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(
     factory: Factory, words: str
 ) -> None:
     await record_notices(factory, decoded_notice(MOCK))
-    message = await answers(factory).dispatch(words, None)
+    message = await create_router(factory).dispatch(words, None)
     assert MOCK in message.text
     what = "real CBC event" if "CBC" in words else "real event"
     assert message_text.render(message).startswith(f"No {what} was received yet; this is the newest mock.")
@@ -130,33 +145,34 @@ async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(
 async def test_without_events_the_answer_says_none_was_received(
     factory: Factory, words: str, expected: str
 ) -> None:
-    assert await said(factory, words) == expected
+    assert await answer_text(factory, words) == expected
 
 
 async def test_recent_takes_a_count_and_a_group(factory: Factory) -> None:
     await record_notices(factory, [decoded_notice(f"S2611{day:02}a") for day in range(1, 26)])
     await record_notices(factory, [decoded_notice("S261122q", group="Burst"), decoded_notice(MOCK)])
     for words, count in (("recent", 5), ("recent 3 CBC", 3), ("recent cbc 3", 3), ("recent 20", 20)):
-        listed = (await answers(factory).dispatch(words, None)).text
+        listed = (await create_router(factory).dispatch(words, None)).text
         assert listed.count("S2611") == count, words
         assert MOCK not in listed
-    assert "S261122q" not in (await answers(factory).dispatch("recent 20 CBC", None)).text
-    assert MOCK in (await answers(factory).dispatch("recent mock", None)).text
+    assert "S261122q" not in (await create_router(factory).dispatch("recent 20 CBC", None)).text
+    assert MOCK in (await create_router(factory).dispatch("recent mock", None)).text
 
 
 @pytest.mark.parametrize("number", ["0", "21", "999", "1" * 900, "00", "3 4", "-1", "1.5"])
 async def test_recent_takes_one_number_from_1_to_20(factory: Factory, number: str) -> None:
-    assert await said(factory, f"recent {number}") == '"recent" takes one number from 1 to 20.'
+    assert await answer_text(factory, f"recent {number}") == '"recent" takes one number from 1 to 20.'
 
 
 @pytest.mark.parametrize(
     "words",
     ["subscribe frob", "unsubscribe x"],
 )
-async def test_wrong_words_get_one_sentence(factory: Factory, words: str) -> None:
-    told = (await said(factory, words, ASKER)).removesuffix(OFFER)
+async def test_invalid_criteria_get_one_sentence(factory: Factory, words: str) -> None:
+    shown = (await answer_text(factory, words, ASKER)).removesuffix(OFFER)
     assert (
-        "is none of CBC, Burst, all, mock, test, lowsig, circulars, notify, nor" in told and "\n" not in told
+        "is none of CBC, Burst, all, mock, test, lowsig, circulars, notify, nor" in shown
+        and "\n" not in shown
     )
 
 
@@ -166,8 +182,8 @@ async def test_wrong_words_get_one_sentence(factory: Factory, words: str) -> Non
 )
 async def test_recent_rejects_other_conditions_in_one_sentence(factory: Factory, words: str) -> None:
     _, _, rest = words.partition(" ")
-    told = await said(factory, words)
-    assert told == f'"{rest}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
+    shown = await answer_text(factory, words)
+    assert shown == f'"{rest}" is no choice here; choose one of CBC, Burst, all, and one of mock, test.'
 
 
 @pytest.mark.parametrize(
@@ -188,8 +204,8 @@ async def test_recent_rejects_other_conditions_in_one_sentence(factory: Factory,
         "subscriptions",
     ],
 )
-async def test_nonsense_is_answered_in_few_words(factory: Factory, words: str) -> None:
-    message = await answers(factory).dispatch(words, None)
+async def test_unknown_commands_get_a_short_answer(factory: Factory, words: str) -> None:
+    message = await create_router(factory).dispatch(words, None)
     assert message.text and len(message.text) < 300
     assert "<!channel>" not in str(message.blocks) and "<!channel>" not in message.text
     assert await factory.notices.recent_ids() == []
@@ -208,7 +224,9 @@ async def test_nonsense_is_answered_in_few_words(factory: Factory, words: str) -
     )
 )
 async def test_any_question_gets_a_nonempty_answer(factory: Factory, words: str) -> None:
-    message = await answers(factory).dispatch(words, ASKER if "subscribe" not in words.lower() else None)
+    message = await create_router(factory).dispatch(
+        words, ASKER if "subscribe" not in words.lower() else None
+    )
     assert message.text and message.blocks
     for value in shares(message):
         assert len(value) <= 2_000
@@ -217,11 +235,18 @@ async def test_any_question_gets_a_nonempty_answer(factory: Factory, words: str)
 async def test_only_unshared_answers_have_a_share_button(factory: Factory) -> None:
     await record_notices(factory, decoded_notice())
     for words in ("latest", "s261122a", "recent 3", "status"):
-        assert shares(await answers(factory).dispatch(f" {words} ", ASKER)) == [words]
-        assert shares(await answers(factory).dispatch(words, ASKER, shared=True)) == []
-        assert shares(await answers(factory).dispatch(words, None)) == []
+        assert shares(await create_router(factory).dispatch(f" {words} ", ASKER)) == [words]
+        assert shares(await create_router(factory).dispatch(words, ASKER, shared=True)) == []
+        assert shares(await create_router(factory).dispatch(words, None)) == []
     for words in ("", "help", "subscriptions", "unsubscribe", "frobnicate", "x latest"):
-        assert shares(await answers(factory).dispatch(words, ASKER)) == []
+        assert shares(await create_router(factory).dispatch(words, ASKER)) == []
+
+
+async def test_concurrent_questions_about_nonstandard_ids_are_both_shareable(factory: Factory) -> None:
+    await record_notices(factory, [decoded_notice("S1234"), decoded_notice("Trigger1")])
+    router = create_router(factory)
+    first, second = await asyncio.gather(router.dispatch("s1234", ASKER), router.dispatch("trigger1", ASKER))
+    assert shares(first) == ["s1234"] and shares(second) == ["trigger1"]
 
 
 async def test_status_counts(factory: Factory, clock: Clock) -> None:
@@ -230,9 +255,9 @@ async def test_status_counts(factory: Factory, clock: Clock) -> None:
     await factory.quarantine.add(b"noise", "test:1", "Noise.", None, NOW, plan_unreadable_payload)
     clock.advance(minutes=3)
     source = SourceStatus("hopskotch", True, "reads igwn.gwalert", lag=2)
-    told = message_text.render(await answers(factory, clock, [source]).dispatch("status", None))
+    shown = message_text.render(await create_router(factory, clock, [source]).dispatch("status", None))
     for part in (__version__, "hopskotch", "reads igwn.gwalert", "S261122a", "2 "):
-        assert part in told
+        assert part in shown
     counts = await factory.outbox_statistics.counts()
     assert (counts.waiting, counts.dead, counts.quarantined) == (2, 0, 1)
     assert counts.oldest_waiting == NOW
@@ -240,23 +265,27 @@ async def test_status_counts(factory: Factory, clock: Clock) -> None:
 
 async def test_the_terminal_has_no_channel(factory: Factory) -> None:
     for words in ("subscribe CBC", "unsubscribe", "subscriptions"):
-        assert await said(factory, words) == "Subscriptions belong to a channel: type this in Slack."
+        assert await answer_text(factory, words) == "Subscriptions belong to a channel: type this in Slack."
 
 
-async def test_unsubscribe_means_those_too_that_mention_somebody(factory: Factory) -> None:
+async def test_unsubscribe_by_criteria_ignores_mentions(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
     for words in ("CBC notify @here", "CBC notify <@U2> if NS", "CBC mock notify @here", "all notify @here"):
         await subscribe(factory, words, "C1")
-    assert "isn't subscribed to CBC notify @channel" in await said(
+    assert "isn't subscribed to CBC notify @channel" in await answer_text(
         factory, "unsubscribe CBC notify @channel", ASKER
     )
-    one = await said(factory, "unsubscribe CBC notify @here", ASKER)
+    one = await answer_text(factory, "unsubscribe CBC notify @here", ASKER)
     assert "Unsubscribed from CBC notify @here." in one
-    assert "Unsubscribed from CBC mock notify @here." in await said(factory, "unsubscribe cbc mock", ASKER)
-    both = await said(factory, "unsubscribe cbc", ASKER)
+    assert "Unsubscribed from CBC mock notify @here." in await answer_text(
+        factory, "unsubscribe cbc mock", ASKER
+    )
+    both = await answer_text(factory, "unsubscribe cbc", ASKER)
     assert "Nothing has ended yet. To end all 2 of these: /gwevent unsubscribe 1 3" in both
-    assert "Unsubscribed from CBC, CBC notify @U2 if NS." in await said(factory, "unsubscribe 1 3", ASKER)
-    assert "all notify @here" in await said(factory, "subscriptions", ASKER)
+    assert "Unsubscribed from CBC, CBC notify @U2 if NS." in await answer_text(
+        factory, "unsubscribe 1 3", ASKER
+    )
+    assert "all notify @here" in await answer_text(factory, "subscriptions", ASKER)
 
 
 @pytest.mark.parametrize(
@@ -277,25 +306,25 @@ async def test_unsubscribe_means_those_too_that_mention_somebody(factory: Factor
 async def test_ambiguous_unsubscribe_asks_for_confirmation(
     factory: Factory, words: str, ends: str | None
 ) -> None:
-    for asked in ("Burst", "Burst lowsig", "CBC mock", "all mock"):
-        await subscribe(factory, asked, "C1")
-    told = await said(factory, words, ASKER)
+    for question in ("Burst", "Burst lowsig", "CBC mock", "all mock"):
+        await subscribe(factory, question, "C1")
+    shown = await answer_text(factory, words, ASKER)
     assert len(await factory.subscriptions.for_channel(TEAM, "C1")) == 4
     assert (await factory.outbox_statistics.counts()).waiting == 0
     if ends is None:
         return
     count = len(ends.split())
-    assert f"Nothing has ended yet. To end all {count} of these: /gwevent unsubscribe {ends};" in told
-    assert f"[End all {count}]" in told and "[End 1]" in told
-    assert "Unsubscribed from Burst, Burst lowsig" in await said(factory, f"unsubscribe {ends}", ASKER)
+    assert f"Nothing has ended yet. To end all {count} of these: /gwevent unsubscribe {ends};" in shown
+    assert f"[End all {count}]" in shown and "[End 1]" in shown
+    assert "Unsubscribed from Burst, Burst lowsig" in await answer_text(factory, f"unsubscribe {ends}", ASKER)
     assert len(await factory.subscriptions.for_channel(TEAM, "C1")) == 4 - count
 
 
 async def test_unsubscribe_reports_unknown_numbers(factory: Factory) -> None:
     await subscribe(factory, "Burst", "C1")
-    mixed = await said(factory, "unsubscribe 1 CBC", ASKER)
+    mixed = await answer_text(factory, "unsubscribe 1 CBC", ASKER)
     assert mixed.startswith('"unsubscribe" takes numbers alone') and mixed.endswith("nothing has ended.")
-    assert (await said(factory, "unsubscribe 1 9", ASKER)).endswith(
+    assert (await answer_text(factory, "unsubscribe 1 9", ASKER)).endswith(
         "has no subscription 9; it has 1 (Burst). Nothing was changed."
     )
     assert len(await factory.subscriptions.for_channel(TEAM, "C1")) == 1
@@ -303,54 +332,56 @@ async def test_unsubscribe_reports_unknown_numbers(factory: Factory) -> None:
 
 async def test_bare_unsubscribe_asks_for_confirmation(factory: Factory) -> None:
     await subscribe(factory, "CBC mock", "C1")
-    told = await said(factory, "unsubscribe", ASKER)
-    assert told.startswith("Nothing has ended yet. To end it: /gwevent unsubscribe 1") and "[End 1]" in told
+    shown = await answer_text(factory, "unsubscribe", ASKER)
+    assert shown.startswith("Nothing has ended yet. To end it: /gwevent unsubscribe 1") and "[End 1]" in shown
     assert len(await factory.subscriptions.for_channel(TEAM, "C1")) == 1
-    assert "Unsubscribed from CBC mock." in await said(factory, "unsubscribe cbc", ASKER)
+    assert "Unsubscribed from CBC mock." in await answer_text(factory, "unsubscribe cbc", ASKER)
 
 
-async def test_unsubscribe_one_and_none(factory: Factory) -> None:
+async def test_unsubscribe_by_criteria_or_number_in_one_channel(factory: Factory) -> None:
     subscriptions = factory.subscriptions
-    assert "no subscription" in await said(factory, "unsubscribe", ASKER)
+    assert "no subscription" in await answer_text(factory, "unsubscribe", ASKER)
     for words in ("CBC", "Burst mock", "all"):
         await subscribe(factory, words, "C1", "C2")
-    assert "isn't subscribed to CBC mock" in await said(factory, "unsubscribe cbc mock", ASKER)
-    assert "Unsubscribed from Burst mock." in await said(factory, "UNSUBSCRIBE Mock burst", ASKER)
-    assert "Unsubscribed from all." in await said(factory, "unsubscribe 3", ASKER)
+    assert "isn't subscribed to CBC mock" in await answer_text(factory, "unsubscribe cbc mock", ASKER)
+    assert "Unsubscribed from Burst mock." in await answer_text(factory, "UNSUBSCRIBE Mock burst", ASKER)
+    assert "Unsubscribed from all." in await answer_text(factory, "unsubscribe 3", ASKER)
     assert [s.criteria.canonical for s in await subscriptions.for_channel(TEAM, "C1")] == ["CBC"]
-    assert "Unsubscribed from CBC." in await said(factory, "unsubscribe all", ASKER), "it is all there is"
+    assert "Unsubscribed from CBC." in await answer_text(factory, "unsubscribe all", ASKER), (
+        "it is all there is"
+    )
     assert len(await subscriptions.for_channel(TEAM, "C2")) == 3, "other channels keep theirs"
 
 
 async def test_a_channel_of_another_workspace_is_another_channel(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1", team="T2")
-    assert "no subscription" in await said(factory, "subscriptions", ASKER)
-    assert "no subscription" in await said(factory, "unsubscribe", ASKER)
+    assert "no subscription" in await answer_text(factory, "subscriptions", ASKER)
+    assert "no subscription" in await answer_text(factory, "unsubscribe", ASKER)
     assert [s.criteria for s in await factory.subscriptions.for_channel("T2", "C1")] == [
         parse_criteria("CBC")
     ]
 
 
-async def test_who_subscribes_twice_is_told_who_did(factory: Factory) -> None:
+async def test_a_repeated_subscription_is_not_stored_twice(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
-    assert "has CBC already" in await said(factory, "subscribe cbc", ASKER)
+    assert "has CBC already" in await answer_text(factory, "subscribe cbc", ASKER)
     async with factory.database.read_transaction() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM deliveries"))).scalar() == 0
 
 
-async def test_a_store_in_trouble_is_a_sentence(database_path: Path) -> None:
+async def test_an_unavailable_store_is_answered_with_a_sentence(database_path: Path) -> None:
     factory = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
     raw = sqlite3.connect(database_path)
     raw.execute("ALTER TABLE superevents RENAME TO gone")
     raw.close()
-    assert (await said(factory, "latest")).startswith("The store doesn't answer right now")
+    assert (await answer_text(factory, "latest")).startswith("The store doesn't answer right now")
     await factory.database.close()
 
 
-async def test_the_age_of_an_event_is_told_at_the_clock(factory: Factory, clock: Clock) -> None:
+async def test_recent_shows_ages_by_the_clock(factory: Factory, clock: Clock) -> None:
     await record_notices(factory, decoded_notice(REAL))
     clock.now = NOW + timedelta(days=3)
-    assert "3 d" in message_text.render(await answers(factory, clock).dispatch("recent", None))
+    assert "3 d" in message_text.render(await create_router(factory, clock).dispatch("recent", None))
 
 
 GRB = ExternalCoincidence(
@@ -365,7 +396,7 @@ GRB = ExternalCoincidence(
 
 
 async def story(factory: Factory) -> None:
-    """A BNS, a BBH of low significance, a burst, a coincidence, a mock BNS; one a day from the 20th."""
+    """Store a BNS, a low-significance BBH, a burst, a coincidence, a mock BNS; one a day from the 20th."""
     classes = {"BNS": 0.0, "NSBH": 0.0, "BBH": 0.9, "Terrestrial": 0.1}
     await record_notices(
         factory,
@@ -408,26 +439,26 @@ def dated(notice: Notice, day: int) -> Notice:
 )
 async def test_latest_and_search_take_any_filter(factory: Factory, words: str, expected: list[str]) -> None:
     await story(factory)
-    message = await answers(factory).dispatch(words, ASKER)
+    message = await create_router(factory).dispatch(words, ASKER)
     assert re.findall(r"\bM?S2611\d\d\w\b", message.text) == expected
     assert shares(message) == [words]
     joint = "S261123d" in expected and "far" in words
     assert ("by its joint FAR, 1 per 317 yr" in message_text.render(message)) is joint
 
 
-async def test_only_the_newest_maps_are_asked_and_that_is_said(
+async def test_only_the_newest_maps_are_queried_with_a_note(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.commands.search.MAX_MAP_QUERIES", 1)
     for record in (bns(NOW)[0], bbh(NOW)[0]):
         body = to_avro(record)
         assert (await factory.notices.record(decode(body), body, "test:1", NOW, planner())).new
-    told = await said(factory, "search near 10 10 180deg")
-    assert told.startswith("1 of 2 events fits near 10 10 180deg>0.1")
-    assert told.endswith(
+    shown = await answer_text(factory, "search near 10 10 180deg")
+    assert shown.startswith("1 of 2 events fits near 10 10 180deg>0.1")
+    assert shown.endswith(
         "For 2 events the sky map decides; only the newest 1 were asked, the rest aren't counted."
     )
-    none = await said(factory, "latest near 10 10 180deg<0.5")
+    none = await answer_text(factory, "latest near 10 10 180deg<0.5")
     assert none.endswith("(Of 2 events the map decides; only the newest 1 were asked.)")
 
 
@@ -465,62 +496,64 @@ async def test_missing_event_attributes_are_backfilled(factory: Factory) -> None
 async def test_search_rejects_invalid_words_in_one_sentence(
     factory: Factory, words: str, expected: str
 ) -> None:
-    assert (await said(factory, words, ASKER)).removesuffix(OFFER) == expected
+    assert (await answer_text(factory, words, ASKER)).removesuffix(OFFER) == expected
 
 
 async def test_subscriptions_are_edited_paused_and_ended_by_number(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C2", "C1")
     await subscribe(factory, "Burst", "C1")
-    assert "Subscription 1 is now CBC BNS>0.5 mock; it was CBC." in await said(
+    assert "Subscription 1 is now CBC BNS>0.5 mock; it was CBC." in await answer_text(
         factory, "edit 1 mock cbc bns>50%", ASKER
     )
-    assert "has Burst already" in await said(factory, "edit 1 burst", ASKER)
-    assert "stays as it was: Burst" in await said(factory, "edit 2 burst", ASKER)
-    assert "no subscription 3; it has 1 (CBC BNS>0.5 mock), 2 (Burst)." in await said(
+    assert "has Burst already" in await answer_text(factory, "edit 1 burst", ASKER)
+    assert "stays as it was: Burst" in await answer_text(factory, "edit 2 burst", ASKER)
+    assert "no subscription 3; it has 1 (CBC BNS>0.5 mock), 2 (Burst)." in await answer_text(
         factory, "edit 3 all", ASKER
     )
-    assert "Paused CBC BNS>0.5 mock" in await said(factory, "pause 1", ASKER)
-    assert "is paused already, since 2026-11-22 12:00 UTC" in await said(factory, "pause 1", ASKER)
-    assert "It is paused: /gwevent resume 1" in await said(factory, "subscribe CBC BNS>0.5 mock", ASKER)
+    assert "Paused CBC BNS>0.5 mock" in await answer_text(factory, "pause 1", ASKER)
+    assert "is paused already, since 2026-11-22 12:00 UTC" in await answer_text(factory, "pause 1", ASKER)
+    assert "It is paused: /gwevent resume 1" in await answer_text(
+        factory, "subscribe CBC BNS>0.5 mock", ASKER
+    )
     await record_notices(factory, [decoded_notice("S261120a"), decoded_notice("S261121b", group="Burst")])
-    assert await roots(factory) == ["C1 S261121b", "C2 S261120a"]
-    listed = await said(factory, "subscriptions", ASKER)
+    assert await threads(factory) == ["C1 S261121b", "C2 S261120a"]
+    listed = await answer_text(factory, "subscriptions", ASKER)
     assert (
         "1. CBC BNS>0.5 mock" in listed and "Paused since 2026-11-22 12:00 UTC: /gwevent resume 1" in listed
     )
-    assert "comes again" in await said(factory, "resume 1", ASKER)
-    assert "isn't paused, so nothing was changed" in await said(factory, "resume 1", ASKER)
+    assert "comes again" in await answer_text(factory, "resume 1", ASKER)
+    assert "isn't paused, so nothing was changed" in await answer_text(factory, "resume 1", ASKER)
     await record_notices(factory, decoded_notice("S261122c"))
-    assert "C1 S261122c" in await roots(factory)
-    assert "Unsubscribed from Burst." in await said(factory, "unsubscribe #2", ASKER)
-    assert "no subscription 2" in await said(factory, "unsubscribe 2", ASKER)
-    assert "Unsubscribed from CBC BNS>0.5 mock." in await said(factory, "unsubscribe cbc", ASKER)
+    assert "C1 S261122c" in await threads(factory)
+    assert "Unsubscribed from Burst." in await answer_text(factory, "unsubscribe #2", ASKER)
+    assert "no subscription 2" in await answer_text(factory, "unsubscribe 2", ASKER)
+    assert "Unsubscribed from CBC BNS>0.5 mock." in await answer_text(factory, "unsubscribe cbc", ASKER)
     await subscribe(factory, "all", "C1")
-    assert "3. all" in await said(factory, "subscriptions", ASKER), "no number is given twice"
+    assert "3. all" in await answer_text(factory, "subscriptions", ASKER), "no number is given twice"
 
 
-async def test_the_history_is_there_for_anybody_page_by_page(factory: Factory, clock: Clock) -> None:
-    assert "Nobody has changed" in await said(factory, "subscriptions history", ASKER)
+async def test_anybody_may_read_the_history_page_by_page(factory: Factory, clock: Clock) -> None:
+    assert "Nobody has changed" in await answer_text(factory, "subscriptions history", ASKER)
     await subscribe(factory, "CBC", "C1")
     for number in range(11):
         clock.advance(minutes=1)
         word = "resume" if number % 2 else "pause"
-        await answers(factory, clock).dispatch(f"{word} 1", CommandContext(TEAM, "C1", f"U{number}"))
-    told = await said(factory, "subscriptions history", CommandContext(TEAM, "C1", "U0READER"))
-    assert told.startswith("2026-11-22 12:11:00 UTC · @U10 · subscription 1 paused: CBC")
-    assert told.endswith("Older: /gwevent subscriptions history 2")
-    rest = await said(factory, "subs History 2", ASKER)
+        await create_router(factory, clock).dispatch(f"{word} 1", CommandContext(TEAM, "C1", f"U{number}"))
+    shown = await answer_text(factory, "subscriptions history", CommandContext(TEAM, "C1", "U0READER"))
+    assert shown.startswith("2026-11-22 12:11:00 UTC · @U10 · subscription 1 paused: CBC")
+    assert shown.endswith("Older: /gwevent subscriptions history 2")
+    rest = await answer_text(factory, "subs History 2", ASKER)
     assert rest.startswith("2026-11-22 12:01:00 UTC · @U0 · subscription 1 paused: CBC")
     assert "@U1 · subscription 1 put in force: CBC" in rest and "Page 2 of 2" in rest
-    assert "no page 3" in await said(factory, "subscriptions history 3", ASKER)
-    assert "comes a page" in await said(factory, "subscriptions history of the world", ASKER)
-    assert "Nobody has changed" in await said(
+    assert "no page 3" in await answer_text(factory, "subscriptions history 3", ASKER)
+    assert "comes a page" in await answer_text(factory, "subscriptions history of the world", ASKER)
+    assert "Nobody has changed" in await answer_text(
         factory, "subscriptions history", CommandContext(TEAM, "C2", "U1")
     )
-    assert "belong to a channel" in await said(factory, "subscriptions history")
+    assert "belong to a channel" in await answer_text(factory, "subscriptions history")
 
 
-async def roots(factory: Factory) -> list[str]:
+async def threads(factory: Factory) -> list[str]:
     async with factory.database.read_transaction() as connection:
         query = text("SELECT channel_id || ' ' || superevent_id FROM threads ORDER BY 1")
         return list((await connection.execute(query)).scalars())

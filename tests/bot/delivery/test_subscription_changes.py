@@ -11,10 +11,12 @@ import pytest
 
 import bot.store
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext, CommandRouter
+from bot.commands.context import CommandContext
+from bot.commands.router import CommandRouter
 from bot.filters import parse_criteria
 from bot.local_slack.web_api.faults import Fault
 from bot.observing.observatories import find_site
+from bot.runtime.wakeups import Wakeups
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.outbox.models import DeliveryKind, DeliveryState
@@ -31,7 +33,8 @@ States = dict[int, tuple[str, bool]]
 
 
 def answers(harness: DeliveryHarness) -> CommandRouter:
-    return harness.factory.create_command_router(harness.clock, wake_deliveries=harness.worker.wake)
+    wakeups = Wakeups(deliveries=harness.worker._wake_event)
+    return harness.factory.create_command_router(harness.clock, wakeups=wakeups)
 
 
 def asker(channel: str, user: str = "U0ASKER") -> CommandContext:
@@ -397,7 +400,7 @@ class Crowd:
 async def test_whatever_people_do_the_history_and_the_channel_tell_it(
     harness: DeliveryHarness, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.commands.subscriptions.CONFIRMATION_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("bot.commands.subscription_service.CONFIRMATION_TIMEOUT_S", 0.2)
     if seed % 2:
         harness.local_slack.grant("channels:history")
     channels = harness.create_channels(2)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot.alerts.decode import MAX_PAYLOAD_BYTES, UndecodablePayload, decode, notice_from_record
 from bot.alerts.payload import read_record
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext
+from bot.commands.context import CommandContext
 from bot.filters import FilterSyntaxError, parse_criteria
 from bot.samples import bns, edge_cases, mock
 from bot.settings import Settings, SettingsError
@@ -27,7 +27,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, unreadable_notice
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text, notice_text
-from tests.bot.commands.test_router import answers
+from tests.bot.commands.test_router import create_router
 from tests.support.factories import TEAM, decoded_notice, record_notices
 from tests.support.mention_probe import find_mentions
 
@@ -141,7 +141,7 @@ def test_the_reason_for_a_refusal_pings_nobody(words: str, in_codec: bool) -> No
 async def test_whatever_is_asked_gets_words_that_ping_nobody(factory: Factory, words: str) -> None:
     if not await factory.notices.recent_ids():
         await record_notices(factory, decoded_notice())
-    asked = answers(factory)
+    asked = create_router(factory)
     # From the terminal: there subscribing says only that it belongs to Slack.
     assert find_mentions(await asked.dispatch(words, None)) == []
     asker = CommandContext(TEAM, "C1", "U1")

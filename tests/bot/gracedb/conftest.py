@@ -1,4 +1,4 @@
-"""A GraceDB on loopback, and what asks it."""
+"""Fixtures: a GraceDB on loopback, its client and its importer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.factories import Clock, create_pipeline
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loopback is asked directly, whatever the machine's environment says."""
+    """Keep requests to loopback away from the proxy of the test machine."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
@@ -38,14 +38,14 @@ async def gracedb(fake: FakeGraceDb) -> AsyncIterator[GraceDb]:
 @pytest.fixture
 async def archive(fake: FakeGraceDb, factory: Factory, clock: Clock) -> AsyncIterator[SupereventImporter]:
     pipeline = create_pipeline(factory, clock)
-    looks_up = SupereventImporter(GraceDb(fake.url), pipeline, factory.gracedb_lookups, clock)
-    yield looks_up
-    await looks_up.close()
+    importer = SupereventImporter(GraceDb(fake.url), pipeline, factory.gracedb_lookups, clock)
+    yield importer
+    await importer.close()
 
 
 @pytest.fixture
 def unused() -> Callable[[], int]:
-    """Finds a port on which nobody listens."""
+    """Return a function that finds an unused port."""
 
     def find() -> int:
         with socket.create_server(("127.0.0.1", 0)) as server:

@@ -1,4 +1,4 @@
-"""A GraceDB on loopback: answers made here or played back, over real HTTP, with faults on demand."""
+"""A GraceDB on loopback: real HTTP, made or recorded answers, and faults on demand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HANGS = "hangs"
 
 @dataclass
 class Event:
-    """What this GraceDB has of one superevent."""
+    """One superevent on the server."""
 
     superevent: dict[str, Any]
     files: dict[str, bytes] = field(default_factory=dict)
@@ -28,11 +28,11 @@ class Event:
     labels: list[dict[str, Any]] = field(default_factory=list)
     log: list[dict[str, Any]] = field(default_factory=list)
     notices: list[str] | None = None
-    """Names of files, where this GraceDB lists notices."""
+    """File names of the notices, if the server lists them."""
 
 
 class FakeGraceDb:
-    """Serves what it holds under /api/; counts what it was asked."""
+    """A server of superevents under /api/ that counts requests."""
 
     def __init__(self) -> None:
         self.events: dict[str, Event] = {}
@@ -40,15 +40,15 @@ class FakeGraceDb:
         self.agents: set[str | None] = set()
         self.queries: list[Mapping[str, str]] = []
         self.faults: dict[str, list[int | str | tuple[int, str]]] = {}
-        """End of a path -> what comes instead of the next answers: status, (status, Retry-After), or word."""
+        """End of a path -> faults of the next answers: status, (status, Retry-After), or a word above."""
         self.at_once = 0
         self.most_at_once = 0
         self.gate = asyncio.Event()
-        """Nothing is answered before it is set."""
+        """Requests wait until it is set."""
         self.redirects: dict[str, str] = {}
         """Path -> the Location of its answer."""
         self.raw: dict[str, bytes] = {}
-        """Path -> the answer, whatever it is."""
+        """Path -> the raw answer."""
         self.gate.set()
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -146,7 +146,7 @@ class FakeGraceDb:
 
 
 def superevent(superevent_id: str, *labels: str, **changes: Any) -> dict[str, Any]:
-    """A binary's superevent as GraceDB writes it, with the hidden fields left out."""
+    """Return the JSON of a binary's superevent as GraceDB shows it to the public."""
     return {
         "superevent_id": superevent_id,
         "gw_id": None,
@@ -169,7 +169,7 @@ def superevent(superevent_id: str, *labels: str, **changes: Any) -> dict[str, An
 
 
 def with_notices(superevent_id: str, *records: Record, labels: tuple[str, ...] = ("ADVOK",)) -> Event:
-    """A superevent whose notices GraceDB keeps as files, each type's first as version 0."""
+    """Return a superevent whose notices are files on the server, the first of each type as version 0."""
     files: dict[str, bytes] = {}
     counts: Counter[str] = Counter()
     for record in records:

@@ -1,4 +1,4 @@
-"""The store filled from GraceDB, broken off and taken up again."""
+"""Backfills from GraceDB, interrupted and resumed, and repairs of gaps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from bot.app.application import Application
 from bot.app.factory import Factory, open_factory
 from bot.gracedb.backfill import MAX_ATTEMPTS, Backfill, Progress, repair_gap
-from bot.gracedb.client import Busy, Unreadable
+from bot.gracedb.client import GraceDbBusy, UnreadableAnswer
 from bot.gracedb.importer import SupereventImporter
 from bot.samples import to_json
 from bot.settings import Settings
@@ -50,7 +50,7 @@ def counts(progress: Progress) -> tuple[int, int, int]:
     return progress.imported, progress.already_known, progress.notices
 
 
-async def test_all_of_it_page_by_page(fake: FakeGraceDb, backfill: Backfill, factory: Factory) -> None:
+async def test_backfill_imports_all_pages(fake: FakeGraceDb, backfill: Backfill, factory: Factory) -> None:
     filled(fake)
     await subscribe(factory, "all", "C1")
     told: list[tuple[int, int]] = []
@@ -65,7 +65,7 @@ async def test_all_of_it_page_by_page(fake: FakeGraceDb, backfill: Backfill, fac
     assert fake.most_at_once == 1
 
 
-async def test_broken_off_it_goes_on_where_it_was(
+async def test_an_interrupted_backfill_is_resumed(
     fake: FakeGraceDb, backfill: Backfill, factory: Factory
 ) -> None:
     filled(fake)
@@ -86,7 +86,7 @@ async def test_broken_off_it_goes_on_where_it_was(
     assert counts(await backfill.run(SINCE)) == (3, 4, 3)
 
 
-async def test_an_event_that_may_have_changed_is_looked_up_again(
+async def test_an_unsettled_event_is_imported_again(
     fake: FakeGraceDb, backfill: Backfill, clock: Clock
 ) -> None:
     filled(fake)
@@ -106,7 +106,7 @@ async def test_low_significance_only_on_request(
     assert (await backfill.run(SINCE, lowsig=True)).imported == 1
 
 
-async def test_asked_to_wait_it_waits_as_long(
+async def test_retry_after_is_honoured_with_exponential_backoff_otherwise(
     fake: FakeGraceDb, backfill: Backfill, slept: list[float]
 ) -> None:
     filled(fake)
@@ -127,7 +127,7 @@ async def test_asked_to_wait_it_waits_as_long(
     }
 
 
-async def test_what_is_listed_and_not_given_is_left_out(fake: FakeGraceDb, backfill: Backfill) -> None:
+async def test_superevents_without_usable_answers_are_skipped(fake: FakeGraceDb, backfill: Backfill) -> None:
     filled(fake)
     fake.faults = {f"{IDS[2]}/files/": [404], f"{IDS[4]}/files/": [BROKEN]}
     fake.events[IDS[5]].superevent = {"superevent_id": "X1"}
@@ -135,17 +135,17 @@ async def test_what_is_listed_and_not_given_is_left_out(fake: FakeGraceDb, backf
     assert (progress.imported, progress.unreadable, progress.processed) == (4, 3, 7)
 
 
-async def test_it_gives_up_in_one_sentence(
+async def test_backfill_gives_up_after_the_last_attempt(
     fake: FakeGraceDb, backfill: Backfill, factory: Factory, slept: list[float]
 ) -> None:
     filled(fake)
     fake.faults[f"{IDS[1]}/files/"] = [503] * MAX_ATTEMPTS
-    with pytest.raises(Busy, match="maintenance"):
+    with pytest.raises(GraceDbBusy, match="maintenance"):
         await backfill.run(SINCE)
     assert len(slept) == MAX_ATTEMPTS - 1
     assert await factory.notices.recent_ids() == [IDS[0]]
     fake.faults["api/superevents/"] = [BROKEN]
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableAnswer):
         await backfill.run(SINCE)
 
 
@@ -154,7 +154,7 @@ async def received(factory: Factory, clock: Clock, source: str = "hopskotch") ->
     await pipeline.handle(to_json(notice_record(MOCK)), Origin(source, "1", live=True))
 
 
-async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
+async def test_a_gap_longer_than_the_brokers_retention_is_repaired(
     fake: FakeGraceDb, backfill: Backfill, factory: Factory, clock: Clock, slept: list[float]
 ) -> None:
     filled(fake)
@@ -180,7 +180,7 @@ async def test_a_silence_longer_than_the_broker_keeps_is_repaired(
     assert fake.queries[-1]["query"] == "category: Production created: 2026-10-23 .. now"
 
 
-async def test_what_the_broker_still_kept_hides_no_gap(
+async def test_the_brokers_backlog_hides_no_gap(
     fake: FakeGraceDb, backfill: Backfill, factory: Factory, clock: Clock
 ) -> None:
     filled(fake)
@@ -196,7 +196,7 @@ async def test_what_the_broker_still_kept_hides_no_gap(
 
 
 class SilentSource:
-    """A broker that has nothing."""
+    """A source without payloads."""
 
     def __init__(self) -> None:
         self.stopped = asyncio.Event()

@@ -1,4 +1,4 @@
-"""GraceDB's failures, over real HTTP: each is one sentence."""
+"""Failures of GraceDB over real HTTP; each is one sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from bot import __version__
 from bot.gracedb import client
-from bot.gracedb.client import Busy, GraceDb, GraceDbError, NotPublic, Unreadable
+from bot.gracedb.client import GraceDb, GraceDbBusy, GraceDbError, SupereventNotPublic, UnreadableAnswer
 from tests.bot.gracedb.fake import BROKEN, CUT_OFF, HANGS, Event, FakeGraceDb, superevent
 
 ID = "S190425z"
@@ -32,17 +32,17 @@ async def failure(gracedb: GraceDb, superevent_id: str = ID) -> GraceDbError:
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
-        (404, NotPublic, "In GraceDB S190425z is not public or doesn't exist."),
-        (403, NotPublic, "In GraceDB S190425z is not public or doesn't exist."),
-        ((429, "30"), Busy, "GraceDB asks us to wait 30 s."),
-        (429, Busy, "GraceDB asks us to wait 60 s."),
-        ((503, "7"), Busy, "GraceDB asks us to wait 7 s."),
-        (503, Busy, "GraceDB is down for maintenance."),
-        ((503, "soon"), Busy, "GraceDB is down for maintenance."),
-        (500, Busy, "GraceDB has trouble of its own (HTTP 500)."),
-        (400, Unreadable, "GraceDB didn't understand the request (HTTP 400)."),
-        (BROKEN, Unreadable, "GraceDB's answer isn't JSON."),
-        (CUT_OFF, Busy, "GraceDB broke off its answer (RemoteProtocolError)."),
+        (404, SupereventNotPublic, "In GraceDB S190425z is not public or doesn't exist."),
+        (403, SupereventNotPublic, "In GraceDB S190425z is not public or doesn't exist."),
+        ((429, "30"), GraceDbBusy, "GraceDB asks us to wait 30 s."),
+        (429, GraceDbBusy, "GraceDB asks us to wait 60 s."),
+        ((503, "7"), GraceDbBusy, "GraceDB asks us to wait 7 s."),
+        (503, GraceDbBusy, "GraceDB is down for maintenance."),
+        ((503, "soon"), GraceDbBusy, "GraceDB is down for maintenance."),
+        (500, GraceDbBusy, "GraceDB has trouble of its own (HTTP 500)."),
+        (400, UnreadableAnswer, "GraceDB didn't understand the request (HTTP 400)."),
+        (BROKEN, UnreadableAnswer, "GraceDB's answer isn't JSON."),
+        (CUT_OFF, GraceDbBusy, "GraceDB broke off its answer (RemoteProtocolError)."),
     ],
 )
 async def test_each_failure_is_a_sentence(
@@ -57,7 +57,7 @@ async def test_each_failure_is_a_sentence(
     assert type(error) is kind and str(error) == words
 
 
-async def test_no_answer_in_time(
+async def test_a_timeout_is_a_sentence(
     fake: FakeGraceDb, gracedb: GraceDb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "READ_TIMEOUT_S", 0.05)
@@ -65,7 +65,7 @@ async def test_no_answer_in_time(
     assert str(await failure(gracedb)) == "GraceDB didn't answer in time."
 
 
-async def test_an_answer_that_never_ends_is_bounded_as_a_whole(
+async def test_an_endless_answer_is_bounded_in_time(
     fake: FakeGraceDb, gracedb: GraceDb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "REQUEST_TIMEOUT_S", 0.05)
@@ -73,7 +73,7 @@ async def test_an_answer_that_never_ends_is_bounded_as_a_whole(
     assert str(await failure(gracedb)) == "GraceDB didn't answer in time."
 
 
-async def test_nobody_listens() -> None:
+async def test_an_unreachable_server_is_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     gracedb = GraceDb(f"http://127.0.0.1:{port}/api/")
@@ -81,33 +81,33 @@ async def test_nobody_listens() -> None:
     await gracedb.close()
 
 
-async def test_asked_to_wait_it_is_silent_until_then(fake: FakeGraceDb, gracedb: GraceDb) -> None:
+async def test_no_request_is_sent_before_retry_after_is_over(fake: FakeGraceDb, gracedb: GraceDb) -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(hours=0.5), usegmt=True)
     fake.faults[f"{ID}/"] = [(429, later)]
     first = await failure(gracedb)
-    assert isinstance(first, Busy) and first.retry_after is not None and 1_000 < first.retry_after < 1_900
-    assert isinstance(await failure(gracedb), Busy)
+    assert (
+        isinstance(first, GraceDbBusy) and first.retry_after is not None and 1_000 < first.retry_after < 1_900
+    )
+    assert isinstance(await failure(gracedb), GraceDbBusy)
     assert fake.requests() == 1
 
 
 async def test_size_is_bounded(fake: FakeGraceDb, gracedb: GraceDb, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(await gracedb.file(ID, "long.fits")) == 300_000
-    with pytest.raises(Unreadable, match="more than 0 MB"):
+    with pytest.raises(UnreadableAnswer, match="more than 0 MB"):
         await gracedb.file(ID, "long.fits", 100_000)
     monkeypatch.setattr(client, "MAX_JSON_BYTES", 100)
     assert "more than 0 MB" in str(await failure(gracedb))
 
 
 @pytest.mark.parametrize("name", ["../secret", "a/b.json", "", ",0", "a b", "ü" * 300])
-async def test_what_is_no_name_of_a_file_is_not_asked_for(
-    fake: FakeGraceDb, gracedb: GraceDb, name: str
-) -> None:
-    with pytest.raises(Unreadable):
+async def test_invalid_file_names_are_not_requested(fake: FakeGraceDb, gracedb: GraceDb, name: str) -> None:
+    with pytest.raises(UnreadableAnswer):
         await gracedb.file(ID, name)
     assert fake.requests() == 0
 
 
-async def test_it_says_who_asks_and_asks_the_list_of_notices_no_longer_than_it_must(
+async def test_user_agent_and_missing_notice_lists_are_remembered(
     fake: FakeGraceDb, gracedb: GraceDb
 ) -> None:
     assert await gracedb.notices(ID) is None

@@ -1,4 +1,4 @@
-"""GraceDB's JSON, made here and as it really was."""
+"""Conversion of GraceDB's JSON, made for the tests and recorded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.alerts.decode import decode
 from bot.gracedb import conversion
-from bot.gracedb.client import Unreadable
+from bot.gracedb.client import UnreadableAnswer
 from bot.gracedb.conversion import SupereventFiles
 from formatters.models.notice import GRACEDB, RETRACTION, Notice
 from tests.bot.gracedb.fake import log_entry, superevent
@@ -43,7 +43,7 @@ def test_gps_time(gps: float, utc: datetime) -> None:
     assert abs((conversion.gps_to_utc(gps) - utc).total_seconds()) < 1e-4
 
 
-def test_a_record_is_put_together_from_all_there_is() -> None:
+def test_a_payload_is_assembled_from_all_files() -> None:
     uploaded = datetime(2019, 5, 10, 12, 0, 3, tzinfo=UTC)
     parts = SupereventFiles(
         p_astro={"BNS": 0.9994, "Terrestrial": 0.0006},
@@ -73,7 +73,7 @@ def test_a_record_is_put_together_from_all_there_is() -> None:
     assert notice.published["gw_id"] == "GW190425"
 
 
-def test_retracted_is_what_carries_advno() -> None:
+def test_the_advno_label_means_retracted() -> None:
     withdrawn = datetime(2019, 4, 26, tzinfo=UTC)
     facts, gone = assembled(
         superevent("S190425z", "ADVNO"),
@@ -149,7 +149,7 @@ def test_every_version_of_a_notice_is_a_notice() -> None:
     assert kept == [*updates[-39:], "S230528ay-retraction.json"], "of very many the last"
 
 
-def test_the_newest_map_is_known_from_the_log_else_from_the_program() -> None:
+def test_maps_are_ordered_by_upload_time_or_else_by_program() -> None:
     listed = dict.fromkeys(
         [
             "bayestar.multiorder.fits",
@@ -203,11 +203,11 @@ def test_p_astro_of_the_preferred_pipeline() -> None:
         max_leaves=8,
     )
 )
-def test_any_json_is_read_or_refused(answer: Any) -> None:
+def test_any_json_is_converted_or_rejected(answer: Any) -> None:
     for read in (conversion.parse_superevent, conversion.parse_superevent_list, conversion.parse_notice_list):
         try:
             read(answer)
-        except Unreadable:
+        except UnreadableAnswer:
             continue
     conversion.parse_label_times(answer)
     conversion.parse_upload_times(answer)

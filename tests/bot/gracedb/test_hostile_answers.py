@@ -1,4 +1,4 @@
-"""What a GraceDB could answer to do harm: each is refused in one sentence, and nobody else is asked."""
+"""Hostile answers of a GraceDB: each is rejected with one sentence, and no other server is requested."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from bot.app.factory import Factory
 from bot.gracedb import conversion
-from bot.gracedb.client import MAX_REDIRECTS, GraceDb, GraceDbError, Unreadable, _parse_json
+from bot.gracedb.client import MAX_REDIRECTS, GraceDb, GraceDbError, UnreadableAnswer, _parse_json
 from bot.gracedb.conversion import SupereventFiles
 from bot.gracedb.importer import SupereventImporter
 from tests.bot.gracedb.fake import Event, FakeGraceDb, jsonb, superevent
@@ -22,7 +22,7 @@ PATH = f"superevents/{ID}/"
 
 @pytest.fixture
 async def other() -> AsyncIterator[FakeGraceDb]:
-    """Somebody else on this machine, who would answer."""
+    """Another server on this machine, which must not get a request."""
     local = FakeGraceDb()
     await local.start()
     local.add(Event(superevent(ID)))
@@ -43,16 +43,14 @@ async def refused(gracedb: GraceDb) -> str:
     return said
 
 
-async def test_a_redirect_to_another_place_of_its_own_is_followed(
-    fake: FakeGraceDb, gracedb: GraceDb
-) -> None:
+async def test_redirects_on_the_same_server_are_followed(fake: FakeGraceDb, gracedb: GraceDb) -> None:
     fake.redirects[PATH] = f"/api/superevents/{ID}/again/"
     fake.redirects[f"{PATH}again/"] = f"{fake.url}superevents/{ID}/third/"
     fake.raw[f"{PATH}third/"] = jsonb(superevent(ID))
     assert (await gracedb.superevent(ID))["superevent_id"] == ID
 
 
-async def test_a_redirect_to_anybody_else_isnt_followed(
+async def test_redirects_to_other_servers_are_not_followed(
     fake: FakeGraceDb, gracedb: GraceDb, other: FakeGraceDb
 ) -> None:
     port = other.url.split(":")[2]
@@ -77,13 +75,13 @@ async def test_a_redirect_to_anybody_else_isnt_followed(
     assert not other.requests()
 
 
-async def test_only_so_many_redirects_are_followed(fake: FakeGraceDb, gracedb: GraceDb) -> None:
+async def test_the_number_of_redirects_is_limited(fake: FakeGraceDb, gracedb: GraceDb) -> None:
     fake.redirects[PATH] = f"/api/{PATH}"
     assert "without an end" in await refused(gracedb)
     assert fake.asked[PATH] == MAX_REDIRECTS + 1
 
 
-async def test_a_files_redirect_elsewhere_is_a_part_that_is_missing(
+async def test_a_file_redirected_elsewhere_counts_as_missing(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, other: FakeGraceDb, known: Event
 ) -> None:
     known.files["p_astro.json,0"] = jsonb({"BNS": 1.0})
@@ -95,7 +93,7 @@ async def test_a_files_redirect_elsewhere_is_a_part_that_is_missing(
 
 @pytest.mark.parametrize("depth", [101, 300, 900, 960, 985, 990, 995, 1_000, 5_000, 200_000])
 @pytest.mark.parametrize("form", ['{"a":', "["])
-async def test_an_answer_nested_without_end_is_a_sentence(
+async def test_a_deeply_nested_answer_is_a_sentence(
     fake: FakeGraceDb, gracedb: GraceDb, depth: int, form: str
 ) -> None:
     close = "}" if form == '{"a":' else "]"
@@ -105,7 +103,7 @@ async def test_an_answer_nested_without_end_is_a_sentence(
         assert "nested more deeply" in await refused(gracedb)
 
 
-async def test_a_part_nested_without_end_is_left_out(
+async def test_a_deeply_nested_file_counts_as_missing(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, known: Event
 ) -> None:
     for depth in (120, 980, 990):
@@ -162,7 +160,7 @@ ANSWERS: tuple[Any, ...] = (
 
 
 def mutated(answer: Any, rng: random.Random) -> str:
-    """An answer with a few values replaced by raw JSON, or keys that come twice."""
+    """Return an answer with some values replaced by raw JSON, or with duplicate keys."""
     text = json.dumps(answer)
     leaves = [json.dumps(leaf) for leaf in _leaves(answer)]
     for _ in range(rng.choice((1, 1, 2, 4))):
@@ -181,7 +179,7 @@ def _leaves(value: Any) -> list[Any]:
 
 
 def understand(bodies: list[str]) -> None:
-    """All of the reading of one superevent's answers. Raises Unreadable alone."""
+    """Convert all answers about one superevent. Raises UnreadableAnswer and nothing else."""
     answers = [_parse_json(body.encode("utf-8", "surrogatepass")) for body in bodies]
     entry = conversion.parse_superevent(answers[0])
     labelled, uploaded, files = (
@@ -203,14 +201,14 @@ def understand(bodies: list[str]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_numbers_and_texts_of_all_kinds_are_read_or_refused(seed: int) -> None:
+def test_any_values_are_converted_or_rejected(seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(100):
         which = rng.randrange(len(ANSWERS))
         bodies = [mutated(one, rng) if n == which else json.dumps(one) for n, one in enumerate(ANSWERS)]
         try:
             understand(bodies)
-        except Unreadable as refusal:
+        except UnreadableAnswer as refusal:
             assert str(refusal).endswith(".") and len(str(refusal)) < 200
 
 

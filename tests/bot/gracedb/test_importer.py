@@ -1,4 +1,4 @@
-"""An event that was never received, asked for."""
+"""Imports from GraceDB of events that were never received."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext, CommandRouter
-from bot.gracedb.client import Busy, GraceDb, NotPublic
+from bot.commands.context import CommandContext
+from bot.commands.router import CommandRouter
+from bot.gracedb.client import GraceDb, GraceDbBusy, SupereventNotPublic
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import Record, to_json
@@ -35,7 +36,7 @@ async def said(factory: Factory, archive: SupereventImporter | None, clock: Cloc
 
 
 def from_o3(*labels: str) -> Event:
-    """An event of which GraceDB keeps no notices."""
+    """Return a superevent without notices on the server."""
     return Event(
         superevent(O3, *labels),
         {
@@ -49,7 +50,7 @@ def from_o3(*labels: str) -> Event:
     )
 
 
-async def test_from_the_notices_that_gracedb_keeps(
+async def test_import_from_notice_files(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "all", "C1")
@@ -69,7 +70,7 @@ async def test_from_the_notices_that_gracedb_keeps(
     assert "Last notice: none yet" in await said(factory, archive, clock, "status")
 
 
-async def test_from_the_list_of_notices_where_there_is_one(
+async def test_import_from_the_list_of_notices(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     event = Event(superevent(REAL), {"one.json": to_json(notice_record()), "two.json": b'{"no": "notice"}'})
@@ -79,7 +80,7 @@ async def test_from_the_list_of_notices_where_there_is_one(
     assert not any(path.endswith("/files/") for path in fake.asked)
 
 
-async def test_put_together_where_there_are_no_notices(
+async def test_import_assembles_a_payload_without_notices(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3("ADVOK"))
@@ -94,7 +95,7 @@ async def test_put_together_where_there_are_no_notices(
         assert words in told, words
 
 
-async def test_an_advno_label_means_retracted(
+async def test_an_advno_label_adds_a_retraction(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3("ADVNO"))
@@ -107,7 +108,7 @@ async def test_an_advno_label_means_retracted(
     assert told.startswith(f"RETRACTED · {REAL}") and "Was: BNS 95 %" in told and "Retracted 2" not in told
 
 
-async def test_a_retraction_that_gracedb_keeps_is_the_one(
+async def test_a_retraction_in_gracedb_is_not_assembled_again(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     gone = notice_record(alert_type=RETRACTION, minutes=30)
@@ -126,7 +127,7 @@ async def test_a_retraction_that_gracedb_keeps_is_the_one(
         (BROKEN, "GraceDB's answer isn't JSON."),
     ],
 )
-async def test_what_gracedb_doesnt_give_is_said_and_not_asked_for_again(
+async def test_a_failure_is_answered_from_the_cache_for_a_while(
     fake: FakeGraceDb,
     archive: SupereventImporter,
     factory: Factory,
@@ -141,11 +142,11 @@ async def test_what_gracedb_doesnt_give_is_said_and_not_asked_for_again(
     assert fake.requests() == 1
 
 
-async def test_without_an_archive_the_answer_is_what_was_received(factory: Factory, clock: Clock) -> None:
+async def test_without_an_importer_only_received_events_are_known(factory: Factory, clock: Clock) -> None:
     assert await said(factory, None, clock, O3) == "No notice of S190425z was received."
 
 
-async def test_a_part_that_is_missing_leaves_the_rest(
+async def test_a_missing_file_does_not_stop_the_import(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3())
@@ -154,17 +155,17 @@ async def test_a_part_that_is_missing_leaves_the_rest(
     assert "CBC" in told and "90 %:" in told and "HasNS >99 %" in told
 
 
-async def test_trouble_on_the_way_stores_nothing(
+async def test_a_failure_during_the_import_stores_nothing(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory
 ) -> None:
     fake.add(from_o3())
     fake.faults["em_bright.json,0"] = [503]
-    with pytest.raises(Busy):
+    with pytest.raises(GraceDbBusy):
         await archive.import_superevent(O3)
     assert await factory.notices.superevent(O3) is None
 
 
-async def test_what_cant_be_read_at_all_is_quarantined_and_said(
+async def test_an_unreadable_notice_is_quarantined_with_an_answer(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     broken = jsonb({"superevent_id": REAL, "alert_type": "INITIAL"})
@@ -173,9 +174,7 @@ async def test_what_cant_be_read_at_all_is_quarantined_and_said(
     assert (await factory.outbox_statistics.counts()).quarantined == 1
 
 
-async def test_one_event_is_never_looked_up_twice_at_once(
-    fake: FakeGraceDb, archive: SupereventImporter
-) -> None:
+async def test_concurrent_lookups_share_one_import(fake: FakeGraceDb, archive: SupereventImporter) -> None:
     fake.add(with_notices(REAL, notice_record()))
     fake.gate.clear()
     waiting = [asyncio.create_task(archive.import_superevent(REAL)) for _ in range(20)]
@@ -187,7 +186,7 @@ async def test_one_event_is_never_looked_up_twice_at_once(
     assert max(fake.asked.values()) == 1 and fake.most_at_once == 1
 
 
-async def test_two_importers_never_look_one_event_up_at_once(
+async def test_two_importers_share_one_import(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(with_notices(REAL, notice_record()))
@@ -215,12 +214,12 @@ async def test_a_not_public_event_blocks_no_other_lookup(
     fake: FakeGraceDb, archive: SupereventImporter
 ) -> None:
     fake.add(with_notices(REAL, notice_record()))
-    with pytest.raises(NotPublic):
+    with pytest.raises(SupereventNotPublic):
         await archive.import_superevent(O3)
     assert await archive.import_superevent(REAL) == REAL
 
 
-async def test_a_name_of_a_superevent_leads_to_it(
+async def test_a_gw_name_leads_to_its_superevent(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     event = from_o3()
@@ -231,7 +230,7 @@ async def test_a_name_of_a_superevent_leads_to_it(
         assert fake.asked["superevents/GW190425A/"] == 1
 
 
-async def test_known_from_gracedb_alone_it_is_looked_up_again_later(
+async def test_an_event_known_from_gracedb_alone_is_refreshed_later(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(with_notices(REAL, notice_record()))
@@ -252,7 +251,7 @@ def live(factory: Factory, clock: Clock) -> Pipeline:
 BROKER = Origin("hopskotch", "igwn.gwalert 0:1", live=True)
 
 
-async def test_what_was_looked_up_first_is_routed_when_the_broker_brings_it(
+async def test_an_imported_event_is_routed_when_the_broker_sends_it(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "all", "C1")
@@ -281,7 +280,7 @@ async def entry(archive: SupereventImporter, superevent_id: str) -> Any:
     return conversion.parse_superevent(await archive.gracedb.superevent(superevent_id))
 
 
-async def test_a_real_notice_takes_the_place_of_what_was_put_together(
+async def test_a_received_notice_replaces_an_assembled_one(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "all", "C1")
@@ -294,7 +293,7 @@ async def test_a_real_notice_takes_the_place_of_what_was_put_together(
     assert (await factory.outbox_statistics.counts()).waiting == 1
 
 
-async def test_a_retraction_still_says_what_was_put_together(
+async def test_a_retraction_still_marks_assembled_facts(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(Event(superevent(REAL, created=f"{NOW - timedelta(hours=1):%Y-%m-%d %H:%M:%S} UTC")))
@@ -305,7 +304,7 @@ async def test_a_retraction_still_says_what_was_put_together(
     assert told.startswith("RETRACTED") and "Was: CBC" in told and "Notice 2 of this event" in told
 
 
-async def test_in_slack_the_answer_can_be_posted(
+async def test_an_answer_about_an_imported_event_is_shareable(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     fake.add(from_o3())
@@ -313,7 +312,7 @@ async def test_in_slack_the_answer_can_be_posted(
     assert "answer.share" in json.dumps((await answers(factory, archive, clock).dispatch(O3, asker)).blocks)
 
 
-async def test_real_answers_are_played_back(
+async def test_recorded_answers_are_imported(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock, shared_notices: Path
 ) -> None:
     for name in ("S230413b", "S230413g", "MS220722v"):

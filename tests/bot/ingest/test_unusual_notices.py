@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext
+from bot.commands.context import CommandContext
 from bot.filters import matches, parse_criteria
 from bot.ingest.pipeline import IngestResult
 from bot.samples import to_avro, to_json

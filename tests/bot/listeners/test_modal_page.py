@@ -1,4 +1,4 @@
-"""The dialog and the App Home as people use them: in a browser on the local Slack, the real bot behind."""
+"""The subscription modal and App Home in a browser, on the local Slack with the real bot."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("size", SIZES)
-async def test_somebody_subscribes_and_looks_at_the_home(
+async def test_subscribe_in_the_modal_and_edit_from_app_home(
     size: str, browser: Browser, bot: Application, local_slack: LocalSlack, factory: Factory, tmp_path: Path
 ) -> None:
     channel = local_slack.add_channel("gw-cbc")

@@ -1,4 +1,4 @@
-"""Typed, mentioned and pressed in the local Slack, and answered by the bot as it is built to run."""
+"""Slash commands, mentions, buttons and channel events, on the local Slack with the real bot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def words(message: dict[str, Any]) -> str:
 
 
 async def typed(local_slack: LocalSlack, channel: str, text: str) -> dict[str, Any]:
-    """Type `/gwevent …` and wait for the answer."""
+    """Type `/gwevent …` and return the answer."""
     done = await local_slack.command("/gwevent", text, channel=channel)
     assert done.ok and done.acked_after is not None
     answer = await done.wait_for_answer(15)
@@ -32,7 +32,7 @@ async def typed(local_slack: LocalSlack, channel: str, text: str) -> dict[str, A
 
 
 async def pressed(local_slack: LocalSlack, channel: str, answer: dict[str, Any]) -> ActionResult:
-    """Press the button that posts an answer to the channel."""
+    """Press the button that posts an answer in the channel."""
     return await local_slack.press(channel, answer["ts"], SHARE_ACTION)
 
 
@@ -56,7 +56,7 @@ async def test_commands_in_any_words(bot: Application, local_slack: LocalSlack, 
     assert local_slack.messages(channel) == [], "all of it was for who asked alone"
 
 
-async def test_a_channel_says_its_sites_and_sees_the_table(bot: Application, local_slack: LocalSlack) -> None:
+async def test_visible_shows_a_table_of_the_channels_sites(bot: Application, local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw")
     await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=False))
     assert "MyDome added" in words(await typed(local_slack, channel, "sites add MyDome 34.2 -116.9 1700"))
@@ -155,7 +155,7 @@ async def test_where_the_bot_may_not_post_nothing_is_stored(
     ]
 
 
-async def test_kicked_and_invited_it_catches_up_by_itself(
+async def test_a_channel_that_is_joined_again_is_caught_up(
     bot: Application, local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:
     local_slack.ungrant("chat:write.public")
@@ -188,7 +188,7 @@ async def test_every_event_is_acknowledged(bot: Application, local_slack: LocalS
     )
 
 
-async def test_filters_are_typed_as_they_are(bot: Application, local_slack: LocalSlack) -> None:
+async def test_filters_need_no_escaping(bot: Application, local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw")
     told = words(
         await typed(local_slack, channel, "subscribe CBC BNS>0.5 distance<300 area90<500 far<1/month")

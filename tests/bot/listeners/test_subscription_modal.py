@@ -1,4 +1,4 @@
-"""The dialog and the App Home, used on the local Slack and answered by the bot as it is built to run."""
+"""The subscription modal, App Home and buttons, on the local Slack with the real bot."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 def filled(**inputs: str | list[str]) -> Json:
-    """The state of the inputs with these values: texts, or what is chosen."""
+    """Return the modal's state with these inputs: texts, or selected options."""
     state: Json = {}
     usual: dict[str, str | list[str]] = {"group": "all", "compared": "least", "far_unit": "yr"}
     for name, given in (usual | inputs).items():
@@ -47,7 +47,7 @@ def words(shown: Json | list[Json] | None) -> str:
 
 
 async def opened(local_slack: LocalSlack, title: str = "submit") -> Json:
-    """The dialog, once it is a form."""
+    """Return the modal, once it is a form."""
     await local_slack.wait_for(lambda: (local_slack.view() or {}).get(title))
     view = local_slack.view()
     assert view is not None
@@ -69,7 +69,7 @@ async def in_channel(factory: Factory, channel: str) -> list[str]:
     return [s.criteria.canonical for s in await factory.subscriptions.for_channel(TEAM, channel)]
 
 
-async def test_a_dialog_subscribes_corrects_previews_and_edits(
+async def test_modal_subscribes_previews_and_edits(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel = local_slack.add_channel("gw")
@@ -145,7 +145,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
 async def test_a_slow_submission_is_answered_in_time(
     bot: Application, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot._subscription_modal, "_patience_s", 0.05)
+    monkeypatch.setattr(bot._subscription_modal, "_submit_timeout_s", 0.05)
     channel = local_slack.add_channel("gw")
     await typed(local_slack, channel, "dialog")
     await opened(local_slack)
@@ -155,7 +155,7 @@ async def test_a_slow_submission_is_answered_in_time(
     await last_page(local_slack, "Done; ")
 
 
-async def test_what_cant_be_opened_says_why(
+async def test_failures_to_open_the_modal_are_explained(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel, other = local_slack.add_channel("gw"), local_slack.add_channel("other")
@@ -183,7 +183,7 @@ async def test_what_cant_be_opened_says_why(
     assert "Choose in a dialog" in words(wrong)
 
 
-async def test_the_home_shows_ones_own_channels_and_changes_them(
+async def test_app_home_shows_and_changes_own_channels_only(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel = local_slack.add_channel("gw")
@@ -227,7 +227,7 @@ async def test_the_home_shows_ones_own_channels_and_changes_them(
 
 
 def end_button(message: Json, number: int) -> tuple[str, str]:
-    """The button that ends one subscription: its action, and its value."""
+    """Return the action id and the value of the button that ends one subscription."""
     [found] = [
         e
         for b in message["blocks"]
@@ -242,7 +242,7 @@ async def answered(local_slack: LocalSlack, channel: str, said: str) -> None:
     await local_slack.wait_for(lambda: any(said in words(m) for m in local_slack.ephemerals(channel)))
 
 
-async def test_buttons_end_one_and_only_as_it_was_shown(
+async def test_end_button_ends_a_subscription_only_if_unchanged(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel = local_slack.add_channel("gw")
@@ -264,7 +264,7 @@ async def test_buttons_end_one_and_only_as_it_was_shown(
     assert await in_channel(factory, channel) == ["CBC mock", "all mock"]
 
 
-async def test_the_button_that_ends_all_ends_what_it_lists(
+async def test_end_all_button_ends_the_listed_subscriptions_only(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     channel = local_slack.add_channel("gw")
@@ -288,7 +288,7 @@ async def test_the_button_that_ends_all_ends_what_it_lists(
     assert local_slack.ephemerals(channel)[-1]["thread_ts"] == asked["thread_ts"] is not None
 
 
-async def test_what_is_done_in_the_home_is_posted_in_the_channel(
+async def test_changes_in_app_home_are_posted_in_the_channel(
     bot: Application, local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:
     channel = local_slack.add_channel("gw")
@@ -325,13 +325,15 @@ async def test_what_is_done_in_the_home_is_posted_in_the_channel(
     assert total == 5 and {change.changed_by for change in changes} == {local_slack.user, "U0OTHER", "U1"}
 
 
-async def test_whoever_may_not_change_anything_presses_in_vain(
+async def test_end_button_is_refused_without_permission(
     bot: Application, local_slack: LocalSlack, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel = local_slack.add_channel("gw")
     await subscribe(factory, "CBC", channel)
     listed = await (await typed(local_slack, channel, "subscriptions")).wait_for_answer(30)
-    monkeypatch.setattr(bot.command_router, "_refusal", ChannelPolicy("admins", {}).check)
+    monkeypatch.setattr(
+        bot.command_router._authorizer, "_check_permission", ChannelPolicy("admins", {}).check
+    )
     action, value = end_button(listed, 1)
     assert (await local_slack.press(channel, listed["ts"], action, value=value)).ok
     await answered(local_slack, channel, "Slack can't be asked yet who may do that")

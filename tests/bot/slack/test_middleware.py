@@ -13,7 +13,7 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 
 from bot.app.application import Application
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext
+from bot.commands.context import CommandContext
 from bot.local_slack.server import LocalSlack
 from bot.settings import Settings
 from bot.slack.middleware import UserRateLimiter, is_allowed_response_url, register_middleware
@@ -165,7 +165,7 @@ async def test_members_alone_may_subscribe_where_that_is_set(
     async with bot_with(local_slack, factory, clock, who_may_subscribe="members") as bot:
         # Slack lets nobody type where they are no member, so this one left meanwhile.
         asker = CommandContext(local_slack.team_id, channel, local_slack.user)
-        for question in ("subscribe CBC", "Unsub", "edit 1", "pause", "site add X"):
+        for question in ("subscribe CBC", "Unsub", "edit 1", "pause", "sites add X"):
             assert "Only members" in (await bot.command_router.dispatch(question, asker)).text
         assert await subscriptions(factory, local_slack, channel) == 0
         local_slack.workspace.channels[channel].members.add(local_slack.user)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 
 from bot.app.factory import Factory
-from bot.commands.router import CommandContext
+from bot.commands.context import CommandContext
 from bot.store import schema
 from bot.store.database import Database
 from formatters.terminal import message_text

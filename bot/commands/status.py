@@ -1,0 +1,77 @@
+"""`/gwevent status`: the state of sources, deliveries and incidents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from bot import __version__
+from bot.sources import SourceStatus
+from bot.store.channels.subscriptions import SubscriptionRepository
+from bot.store.events.notices import NoticeRepository
+from bot.store.operations.incidents import IncidentRepository
+from bot.store.outbox.statistics import OutboxStatistics
+from formatters.answers import status
+from formatters.answers.status import LastNotice, SourceState
+from formatters.blockkit.message import Message
+from formatters.models.notice import Notice
+
+
+class StatusCommand:
+    """Answers `status`."""
+
+    def __init__(
+        self,
+        notices: NoticeRepository,
+        subscriptions: SubscriptionRepository,
+        outbox_statistics: OutboxStatistics,
+        incidents: IncidentRepository,
+        source_statuses: Callable[[], list[SourceStatus]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._notices = notices
+        self._subscriptions = subscriptions
+        self._outbox_statistics = outbox_statistics
+        self._incidents = incidents
+        self._source_statuses = source_statuses
+        self._clock = clock
+        self._started_monotonic = time.monotonic()
+
+    async def answer(self, arguments: str) -> Message:
+        """Return the state of gwevent; the arguments don't matter. Raises StoreUnavailable."""
+        counts = await self._outbox_statistics.counts()
+        last_notice = await self._notices.last_notice()
+        running = timedelta(seconds=time.monotonic() - self._started_monotonic)
+        return status.message(
+            status.Status(
+                version=__version__,
+                # Not the clock's time at the start: the clock may have been set since.
+                started_at=self._clock() - running,
+                sources=source_states(self._source_statuses()),
+                last_notice=summarize_last_notice(last_notice),
+                posting_time=await self._outbox_statistics.median_posting_time(),
+                pending_deliveries=counts.waiting,
+                dead_letters=counts.dead,
+                quarantined=counts.quarantined,
+                subscriptions=await self._subscriptions.count(),
+                incidents=tuple(await self._incidents.open_incidents()),
+            ),
+            self._clock(),
+        )
+
+
+def source_states(statuses: Iterable[SourceStatus]) -> tuple[SourceState, ...]:
+    """Return the statuses of the sources in the form that answers show."""
+    return tuple(
+        SourceState(name=s.name, connected=s.connected, detail=s.detail, lag=s.lag) for s in statuses
+    )
+
+
+def summarize_last_notice(notice: Notice | None) -> LastNotice | None:
+    """Return the part of the last notice that answers show; None if its time of reception is unknown."""
+    if notice is None or notice.received is None:
+        return None
+    return LastNotice(
+        superevent_id=notice.superevent_id, alert_type=notice.alert_type, received=notice.received
+    )

@@ -1,0 +1,76 @@
+"""Answers to changes of subscriptions, the same for text commands, buttons, the modal and App Home."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import assert_never
+
+from bot.commands.authorization import PermissionDenied
+from bot.commands.errors import store_unavailable
+from bot.commands.subscription_service import (
+    AlreadyPaused,
+    AlreadySubscribed,
+    ConfirmationFailed,
+    ConfirmationPending,
+    Edited,
+    NoSuchSubscription,
+    NotPaused,
+    OutOfDate,
+    Paused,
+    Removed,
+    Renumbered,
+    Resumed,
+    Subscribed,
+    SubscriptionResult,
+    Unchanged,
+)
+from bot.store.database import StoreUnavailable
+from formatters.answers import help as helping
+from formatters.answers import subscription_messages
+from formatters.blockkit.message import Message
+
+
+async def answer_change(change: Callable[[], Awaitable[SubscriptionResult]]) -> Message:
+    """Make a change of subscriptions and return its answer, also if it is refused or the store is away."""
+    try:
+        return answer_for(await change())
+    except PermissionDenied as refusal:
+        return helping.error_message(str(refusal))
+    except StoreUnavailable:
+        return store_unavailable()
+
+
+def answer_for(result: SubscriptionResult) -> Message:
+    """Return the answer for the outcome of a change."""
+    match result:
+        case Subscribed(criteria):
+            return subscription_messages.subscribed(criteria)
+        case ConfirmationPending(criteria):
+            return subscription_messages.confirmation_pending(criteria)
+        case ConfirmationFailed(reason):
+            return subscription_messages.refused(reason)
+        case AlreadySubscribed(subscription):
+            return subscription_messages.already_subscribed(subscription)
+        case NoSuchSubscription(number, subscriptions, is_one_of_several):
+            return subscription_messages.no_such_number(
+                str(number), subscriptions, several_named=is_one_of_several
+            )
+        case Renumbered(number, subscription):
+            return subscription_messages.renumbered(number, subscription)
+        case Edited(before, after):
+            return subscription_messages.edited(before, after)
+        case Unchanged(subscription):
+            return subscription_messages.unchanged(subscription)
+        case Paused(subscription):
+            return subscription_messages.paused(subscription)
+        case AlreadyPaused(subscription):
+            return subscription_messages.already_paused(subscription)
+        case Resumed(subscription):
+            return subscription_messages.resumed(subscription)
+        case NotPaused(subscription):
+            return subscription_messages.not_paused(subscription)
+        case Removed(subscriptions):
+            return subscription_messages.unsubscribed(subscriptions)
+        case OutOfDate(subscriptions):
+            return subscription_messages.stale_button(subscriptions)
+    assert_never(result)

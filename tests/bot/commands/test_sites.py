@@ -1,0 +1,124 @@
+"""The command `sites`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.app.factory import Factory
+from bot.commands.context import CommandContext
+from bot.commands.sites import DARKNESS_LIMITS, _parse_new_sites, parse_site_names
+from bot.filters import FilterSyntaxError
+from bot.observing.observatories import UnknownSite, normalized_name
+from formatters.blockkit.message import Message
+from formatters.models.observing import SITE_NAME_MAX, SITES_MAX
+from formatters.terminal import message_text
+from tests.support.factories import TEAM, Clock
+
+ASKER = CommandContext(TEAM, "C1", "U0ASKER")
+OTHER = CommandContext(TEAM, "C2", "U0ASKER")
+
+
+async def dispatch(factory: Factory, words: str, context: CommandContext | None = ASKER) -> Message:
+    return await factory.create_command_router(Clock()).dispatch(words, context)
+
+
+async def answer_text(factory: Factory, words: str, context: CommandContext | None = ASKER) -> str:
+    return message_text.render(await dispatch(factory, words, context))
+
+
+async def test_sites_are_added_and_removed(factory: Factory) -> None:
+    assert "no sites yet" in await answer_text(factory, "sites")
+    assert "Palomar, La Silla added" in await answer_text(factory, "sites add ZTF, la silla")
+    assert "Dome 2 added" in await answer_text(
+        factory, "sites add Dome 2 −34.2 296.5 1700 radio America/Santiago"
+    )
+    listed = await answer_text(factory, "sites")
+    assert "Dome 2  34.20° S 63.50° W, 1,700 m, radio" in listed
+    assert [site.name for site in (await factory.sites.for_channel(TEAM, "C1")).sites] == [
+        "Palomar",
+        "La Silla",
+        "Dome 2",
+    ]
+    assert "Dome 2 added" in await answer_text(factory, "sites add Dome 2 1 2 3")
+    assert "34.20N 116.90W added" in await answer_text(factory, "sites add 34.2 -116.9 1700")
+    assert "34.20N 116.90W removed" in await answer_text(factory, "sites remove 34.20N 116.90W")
+    moved = (await factory.sites.for_channel(TEAM, "C1")).sites[2]
+    assert (moved.latitude, moved.radio, moved.zone) == (1.0, False, None)
+    assert "Palomar removed" in await answer_text(factory, "sites remove hale")
+    assert "none of this channel's sites, which are: La Silla, Dome 2" in await answer_text(
+        factory, "sites remove Keck"
+    )
+    assert "no sites yet" in await answer_text(factory, "sites", OTHER)
+    assert "type this in Slack" in await answer_text(factory, "sites add Keck", None)
+
+
+async def test_a_channel_has_at_most_ten_sites(factory: Factory) -> None:
+    for number in range(SITES_MAX):
+        assert "added" in await answer_text(factory, f"sites add Dome{number} 10 20 {number}")
+    full = await answer_text(factory, "sites add Palomar, Keck")
+    assert "at most 10 sites, and this one has 10; to remove one: /gwevent sites remove" in full
+    assert "Dome3 added" in await answer_text(factory, "sites add Dome3 11 20 5"), "moving one is no more"
+    assert len((await factory.sites.for_channel(TEAM, "C1")).sites) == SITES_MAX
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("sites add", "Which one?"),
+        ("sites add Palomr", "Did you mean Palomar?"),
+        ("sites add Atlantis", "Latitude, longitude"),
+        ("sites add Dome 91 0 0", "A latitude of 91° doesn't exist"),
+        ("sites add Dome 10 -181 0", "A longitude of -181° doesn't exist"),
+        ("sites add Dome 10 20 99999", "A height of 99999 m isn't on this Earth's ground."),
+        ("sites add Dome 10 20", "Latitude, longitude"),
+        ("sites add Dome 10 20 nan", "Latitude, longitude"),
+        ("sites add Dome 10 20 30 Mars/Base", "no time zone"),
+        ("sites add Dome 10 20 30 ../../etc/passwd", "no time zone"),
+        ("sites add Dome 10 20 30 radio radio radio", "Latitude, longitude"),
+        ("sites add 🔭 10 20 30", "has letters or digits"),
+        ("sites add S240422ed 10 20 30", "isn't an event's"),
+        (f"sites add {'D' * 31} 10 20 30", "at most 30 characters"),
+        ("sites altitude", "takes degrees from 0 to 85"),
+        ("sites altitude 90", "takes degrees from 0 to 85"),
+        ("sites darkness -19", f"takes degrees from {DARKNESS_LIMITS[0]:g} to 0"),
+        ("sites darkness; DROP TABLE channel_sites", "is nothing I know"),
+        ("sites remove", "none of this channel's sites"),
+        ("sites frobnicate", "is nothing I know"),
+    ],
+)
+async def test_invalid_arguments_of_sites_get_a_sentence(factory: Factory, words: str, expected: str) -> None:
+    message = await dispatch(factory, words)
+    assert expected in message_text.render(message)
+    assert "<!channel>" not in message.text + str(message.blocks)
+    assert (await factory.sites.for_channel(TEAM, "C1")).sites == ()
+
+
+@given(
+    words=st.lists(
+        st.one_of(
+            st.text(max_size=12),
+            st.sampled_from(["Palomar", "la", "silla", "radio", "UTC", "S240422ed", ",", "-0", "1e9", "7"]),
+            st.floats(-400, 400).map(str),
+        ),
+        max_size=8,
+    ).map(" ".join)
+)
+def test_any_text_is_a_site_or_an_expected_error(words: str) -> None:
+    for read in (partial(_parse_new_sites, words), partial(parse_site_names, words, ())):
+        try:
+            for site in read():
+                assert -90 <= site.latitude <= 90 and -180 <= site.longitude <= 180
+                assert 0 < len(site.name) <= SITE_NAME_MAX and normalized_name(site.name)
+        except (FilterSyntaxError, UnknownSite) as error:
+            assert str(error).endswith((".", "?"))
+
+
+async def test_names_of_custom_sites_are_escaped(factory: Factory) -> None:
+    message = await dispatch(factory, "sites add *My* <!here> :fire: 10 20 30")
+    assert "<!here>" not in message.text + str(message.blocks)
+    assert ":fire:" not in message.text and "*My*" not in message.text
+    assert [s.name for s in (await factory.sites.for_channel(TEAM, "C1")).sites] == ["*My* <!here> :fire:"]

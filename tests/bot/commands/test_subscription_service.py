@@ -1,0 +1,128 @@
+"""Changes of subscriptions by their service, without any text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from bot.app.factory import Factory
+from bot.commands.authorization import AuthorizedContext, ChannelAuthorizer, PermissionDenied
+from bot.commands.context import CommandContext
+from bot.commands.subscription_service import (
+    AlreadyPaused,
+    AlreadySubscribed,
+    Edited,
+    NoSuchSubscription,
+    NotPaused,
+    OutOfDate,
+    Paused,
+    Removed,
+    Resumed,
+    SubscriptionService,
+    Unchanged,
+)
+from bot.filters import parse_criteria
+from bot.runtime.wakeups import Wakeups
+from formatters.models.subscription import fingerprint
+from tests.support.factories import TEAM, Clock, subscribe
+
+CONTEXT = CommandContext(TEAM, "C1", "U0ASKER")
+CBC, BURST = parse_criteria("CBC"), parse_criteria("Burst")
+
+
+class Refusing:
+    """A permission check that counts its calls and refuses everybody."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def __call__(self, team_id: str, channel_id: str, user_id: str) -> str | None:
+        self.calls += 1
+        return "Only admins may."
+
+
+@pytest.fixture
+def wakeups() -> Wakeups:
+    return Wakeups()
+
+
+@pytest.fixture
+def service(factory: Factory, clock: Clock, wakeups: Wakeups) -> SubscriptionService:
+    return factory.create_subscription_service(clock, wakeups, ChannelAuthorizer())
+
+
+async def test_edit_pause_resume_and_remove_return_typed_outcomes(
+    factory: Factory, service: SubscriptionService
+) -> None:
+    await subscribe(factory, "CBC", "C1")
+    before = await service.find(CONTEXT, 1)
+    edited = await service.edit(CONTEXT, 1, BURST)
+    assert isinstance(edited, Edited) and edited.before == before and edited.after.criteria == BURST
+    assert isinstance(await service.edit(CONTEXT, 1, BURST), Unchanged)
+    assert isinstance(await service.subscribe(CONTEXT, BURST), AlreadySubscribed)
+    assert isinstance(await service.resume(CONTEXT, 1), NotPaused)
+    assert isinstance(await service.pause(CONTEXT, 1), Paused)
+    assert isinstance(await service.pause(CONTEXT, 1), AlreadyPaused)
+    assert isinstance(await service.resume(CONTEXT, 1), Resumed)
+    missing = await service.edit(CONTEXT, 7, CBC)
+    assert missing == NoSuchSubscription(7, await service.for_channel(CONTEXT))
+    removed = await service.remove(CONTEXT, [1], {1: fingerprint(edited.after)})
+    assert isinstance(removed, Removed) and [s.number for s in removed.subscriptions] == [1]
+
+
+async def test_a_subscription_changed_since_it_was_shown_is_not_removed(
+    factory: Factory, service: SubscriptionService, wakeups: Wakeups
+) -> None:
+    await subscribe(factory, "CBC", "C1")
+    (shown,) = await service.for_channel(CONTEXT)
+    await service.edit(CONTEXT, 1, BURST)
+    wakeups.deliveries.clear()
+    outcome = await service.remove(CONTEXT, [1], {1: fingerprint(shown)})
+    assert outcome == OutOfDate(await service.for_channel(CONTEXT))
+    assert not wakeups.deliveries.is_set()
+
+
+async def test_only_changes_wake_the_delivery_worker(
+    factory: Factory, service: SubscriptionService, wakeups: Wakeups
+) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await service.edit(CONTEXT, 1, CBC)
+    await service.resume(CONTEXT, 1)
+    assert not wakeups.deliveries.is_set()
+    await service.pause(CONTEXT, 1)
+    assert wakeups.deliveries.is_set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda service: service.subscribe(CONTEXT, BURST),
+        lambda service: service.edit(CONTEXT, 1, BURST),
+        lambda service: service.pause(CONTEXT, 1),
+        lambda service: service.resume(CONTEXT, 1),
+        lambda service: service.remove(CONTEXT, [1]),
+    ],
+    ids=["subscribe", "edit", "pause", "resume", "remove"],
+)
+async def test_every_change_is_authorized_once(
+    factory: Factory,
+    clock: Clock,
+    wakeups: Wakeups,
+    change: Callable[[SubscriptionService], Coroutine[Any, Any, object]],
+) -> None:
+    await subscribe(factory, "CBC", "C1")
+    refusing = Refusing()
+    service = factory.create_subscription_service(clock, wakeups, ChannelAuthorizer(refusing))
+    before = await service.for_channel(CONTEXT)
+    with pytest.raises(PermissionDenied, match="Only admins may"):
+        await change(service)
+    assert refusing.calls == 1 and await service.for_channel(CONTEXT) == before
+
+
+async def test_an_authorized_context_is_not_checked_again() -> None:
+    refusing = Refusing()
+    authorized = AuthorizedContext(TEAM, "C1", "U0ASKER")
+    assert await ChannelAuthorizer(refusing).authorize(authorized) is authorized
+    assert refusing.calls == 0
