@@ -16,8 +16,11 @@ from bot.commands.event_lookup import EventLookup
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.visible import ObservabilityCommands
+from bot.delivery.outcome_writer import OutcomeWriter
+from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
 from bot.delivery.renderer import Renderer
-from bot.delivery.worker import CHANNEL_PAUSE_S, CONCURRENCY, POLL_S, DeliveryWorker
+from bot.delivery.sender import Sender
+from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
 from bot.filters import matches, parse_criteria
 from bot.gracedb.client import GraceDb
 from bot.gracedb.importer import SupereventImporter
@@ -29,6 +32,7 @@ from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.webhook import Webhook
 from bot.observing.observatories import canonical_site_name
 from bot.runtime.steady_clock import SteadyClock
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.filter_queries import SkyMapQueries
@@ -216,6 +220,7 @@ class Factory:
         clients: Mapping[str, SlackClient],
         clock: Callable[[], datetime],
         *,
+        wakeups: Wakeups | None = None,
         public_url: str | None = None,
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
@@ -248,17 +253,23 @@ class Factory:
             incidents=self.incidents,
             refused_mentions=RefusedMentionRepository(self.database),
         )
-        return DeliveryWorker(
+        sender = Sender(
             self.outbox,
             clients,
             renderer,
             clock,
+            RateControl(channel_pause_s),
             on_image_failed=picture_failed,
-            concurrency=concurrency,
-            channel_pause_s=channel_pause_s,
-            poll_s=poll_s,
-            on_recorded=on_recorded,
             is_clock_trusted=is_clock_trusted,
+        )
+        return DeliveryWorker(
+            self.outbox,
+            clients,
+            sender,
+            OutcomeWriter(self.outbox, clock, on_recorded),
+            clock,
+            wakeups or Wakeups(),
+            WorkerLimits(concurrency, poll_s),
         )
 
 

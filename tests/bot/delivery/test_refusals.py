@@ -419,7 +419,7 @@ async def test_a_reply_that_stands_outside_its_thread_is_found_there(
     await harness.wait_until(doubtful)
     if restarted:
         # Another process doesn't know what this one tried.
-        harness.worker._degraded_messages = DegradedMessages()
+        harness.worker.sender._degraded_messages = DegradedMessages()
     harness.advance(seconds=5)
     await finish(harness)
     _, *replies = harness.local_slack.messages(channel)

@@ -208,7 +208,7 @@ async def test_a_workspace_that_is_away_for_days_hears_of_it_when_it_is_back(
     harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (channel,) = await harness.create_subscribed_channels()
-    monkeypatch.setattr("bot.delivery.worker.DeliveryWorker._pause", lambda *_: None)
+    monkeypatch.setattr("bot.delivery.rate_control.RateControl._pause", lambda *_: None)
     harness.local_slack.fail("chat.postMessage", error="token_revoked", times=2)
     await run_command(harness, channel, "pause 1")
     await harness.wait_for_retry("token_revoked")
@@ -272,7 +272,7 @@ async def test_a_post_that_comes_late_says_what_is_so_by_then(
     harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (channel,) = await harness.create_subscribed_channels()
-    monkeypatch.setattr("bot.delivery.worker._backoff_s", lambda _: 100.0)
+    monkeypatch.setattr("bot.delivery.retry_policy.backoff_s", lambda *_: 100.0)
     harness.local_slack.faults.add(Fault("chat.postMessage", delay=0.3, error="internal_error"))
     await run_command(harness, channel, "pause 1")
 

@@ -13,12 +13,16 @@ from sqlalchemy import event, text
 from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.delivery.history_lookup import MAX_HISTORY_LOOKUPS
+from bot.delivery.outcome_writer import OutcomeWriter
+from bot.delivery.rate_control import RateControl
 from bot.delivery.rendered_message import RenderedMessage
+from bot.delivery.sender import Sender
 from bot.delivery.worker import DeliveryWorker
 from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Draft
+from bot.runtime.wakeups import Wakeups
 from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
 from bot.sources import Origin
 from bot.store.database import Database, StoreUnavailable
@@ -633,7 +637,7 @@ async def test_a_clock_that_is_wrong_finds_what_stands(harness: DeliveryHarness,
     harness.local_slack.grant("channels:history")
     harness.local_slack.workspace.clock = lambda: harness.clock().timestamp() - wrong_by_s
     if abs(wrong_by_s) > HOUR:
-        harness.worker._is_clock_trusted = lambda: False
+        harness.worker.sender._is_clock_trusted = lambda: False
     (channel,) = await harness.create_subscribed_channels()
     for notice in (FIRST, SECOND):
         harness.local_slack.fail("chat.postMessage", drop="after")
@@ -1027,14 +1031,10 @@ async def test_a_message_that_cant_be_rendered_stops_no_other(stopped_harness: D
     async def picture_failed(picture_id: int, reason: str) -> None:
         raise AssertionError("no notice here has a map")
 
-    harness.worker = DeliveryWorker(
-        harness.factory.outbox,
-        {TEAM: harness.client},
-        render,
-        harness.clock,
-        on_image_failed=picture_failed,
-        channel_pause_s=0,
-    )
+    outbox, clients, clock = harness.factory.outbox, {TEAM: harness.client}, harness.clock
+    sender = Sender(outbox, clients, render, clock, RateControl(0), on_image_failed=picture_failed)
+    writer = OutcomeWriter(outbox, clock)
+    harness.worker = DeliveryWorker(outbox, clients, sender, writer, clock, Wakeups())
     harness.worker_tasks.append(asyncio.create_task(harness.worker.run()))
     await harness.record_notices(FIRST)
     await harness.wait_for_retry("a fault in gwevent, see its log")

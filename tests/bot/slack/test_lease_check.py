@@ -75,7 +75,7 @@ async def test_a_lease_that_ends_before_the_last_byte_edits_nothing(
 async def test_a_worker_that_slept_through_its_lease_posts_nothing(harness: DeliveryHarness) -> None:
     """Between the claim and the request the process is paused; another worker may have posted meanwhile."""
     (channel,) = await harness.create_subscribed_channels()
-    shares, render, slept = harness.factory.leases, harness.worker._render, 0
+    shares, render, slept = harness.factory.leases, harness.worker.sender.render, 0
     count = shares._elapsed
     began: list[str] = []
 
@@ -88,7 +88,7 @@ async def test_a_worker_that_slept_through_its_lease_posts_nothing(harness: Deli
             shares._elapsed = lambda: count() + slept
         return words
 
-    harness.worker._render = sleepily
+    harness.worker.sender.render = sleepily
     await harness.record_notices(FIRST)
     await harness.wait_for_retry("its worker was taken for dead")
     assert harness.calls("chat.postMessage") == []
@@ -101,7 +101,7 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
     harness: DeliveryHarness,
 ) -> None:
     (channel,) = await harness.create_subscribed_channels()
-    shares, render = harness.factory.leases, harness.worker._render
+    shares, render = harness.factory.leases, harness.worker.sender.render
     names: list[str] = []
 
     async def lapsing(delivery):  # type: ignore[no-untyped-def]
@@ -115,7 +115,7 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
             names.append(delivery.claimed_by)
         return words
 
-    harness.worker._render = lapsing
+    harness.worker.sender.render = lapsing
     await harness.record_notices(FIRST)
     await harness.wait_until_delivered()
     assert names[0] != names[1] and len(harness.calls("chat.postMessage")) == 1
