@@ -22,6 +22,7 @@ from bot.app.startup import log_when_ready
 from bot.app.supervisor import TaskSupervisor
 from bot.commands.router import CommandContext
 from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller
+from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_provider import ImageProvider
 from bot.delivery.image_worker import ImageWorker
 from bot.delivery.worker import MAX_CONNECTIONS
@@ -37,6 +38,7 @@ from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookNotifier
 from bot.runtime.os_limits import watch_descriptors
 from bot.runtime.threads import watch_threads
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymaps.image_process import ImageProcess
 from bot.slack.channel_policy import ChannelPolicy
@@ -99,11 +101,13 @@ class Application:
         self._tasks = TaskSupervisor()
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
-        draw = ImageProcess()
+        drawer = ImageDrawer(factory.notices, ImageProcess())
+        self.wakeups = wakeups = Wakeups()
         self.metrics = Metrics()
         self.delivery_worker = factory.create_delivery_worker(
             self._clients,
             clock,
+            wakeups=wakeups,
             public_url=settings.public_url,
             poll_s=FALLBACK_POLL_S,
             on_recorded=lambda outcomes: self.metrics.count_outcomes(outcomes, clock()),
@@ -120,25 +124,20 @@ class Application:
             on_call=self.metrics.count_api_call,
         )
         self.image_worker = ImageWorker(
-            factory.notices,
             factory.images,
             self._clients,
-            draw,
+            drawer,
             clock,
-            wake_deliveries=self.delivery_worker.wake,
+            wakeups,
             serves_images=settings.public_url is not None,
             poll_s=FALLBACK_POLL_S,
         )
         self.deferred_routing_worker = factory.create_deferred_routing_worker(
             clock, settings.max_age, self._wake_workers, FALLBACK_POLL_S
         )
-        self._due_poller = DuePoller(
-            factory.due_check,
-            clock,
-            wake_deliveries=self.delivery_worker.wake,
-            wake_images=self.image_worker.wake,
-            wake_deferred_routing=self.deferred_routing_worker.wake,
-        )
+        # Until the worker takes Wakeups itself.
+        self.deferred_routing_worker._woken = wakeups.deferred_routing
+        self._due_poller = DuePoller(factory.due_check, clock, wakeups)
         webhook = create_webhook(settings)
         self._webhook_notifier = (
             None
@@ -194,7 +193,7 @@ class Application:
             clock,
             importer=self._gracedb_importer,
             image_provider=ImageProvider(
-                factory.notices, factory.images, self._clients, draw, settings.public_url
+                factory.notices, factory.images, self._clients, drawer, settings.public_url
             ),
             source_statuses=self._source_statuses,
             wake_deliveries=self.delivery_worker.wake,

@@ -14,12 +14,14 @@ from pathlib import Path
 import aiohttp
 
 from bot.app.factory import Factory
+from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
 from bot.delivery.worker import DeliveryWorker
 from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.dispatcher import RecordedCall
+from bot.runtime.wakeups import Wakeups
 from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.sources import Origin
@@ -152,18 +154,18 @@ async def open_app_harness(
         }
         for client in clients.values():
             await client.identify()
-        worker = factory.create_delivery_worker(clients, clock, channel_pause_s=channel_pause_s)
-        draw = image_process or ImageProcess()
-        drawing = ImageWorker(
-            factory.notices, factory.images, clients, draw, clock, wake_deliveries=worker.wake
+        wakeups = Wakeups()
+        worker = factory.create_delivery_worker(
+            clients, clock, wakeups=wakeups, channel_pause_s=channel_pause_s
         )
-
-        def wake() -> None:
-            worker.wake()
-            drawing.wake()
-
+        drawer = ImageDrawer(factory.notices, image_process or ImageProcess())
+        drawing = ImageWorker(factory.images, clients, drawer, clock, wakeups)
         pipeline = Pipeline(
-            factory.notices, clock, max_age=timedelta(days=36_500), on_planned=wake, should_draw=should_draw
+            factory.notices,
+            clock,
+            max_age=timedelta(days=36_500),
+            on_planned=wakeups.intents_planned,
+            should_draw=should_draw,
         )
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(drawing.run())]
         try:

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
+from bot.runtime.wakeups import Wakeups
 from bot.skymaps.image_process import ImageProcess
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.images import StoredImageJob
 from bot.store.outbox.models import DeliveryKind
 from bot.store.outbox.plan_writer import _enqueue_images
 from formatters.skymap_image import DrawnPicture
@@ -157,25 +158,18 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
         await _enqueue_images(connection, {harness.local_slack.team_id}, notice.superevent_id, 1, NOW)
     drawn = 0
 
-    class Drawn(ImageWorker):
-        async def _picture(self, job: StoredImageJob) -> DrawnPicture:
+    class CountingDrawer(ImageDrawer):
+        async def draw_stored(self, notice_id: int, superevent_id: str) -> DrawnPicture:
             nonlocal drawn
             drawn += 1
             return DrawnPicture(b"png", "a map")
 
     held = False
-    monkeypatch.setattr(shares, "holds", lambda _name: held)
+    monkeypatch.setattr(shares, "holds_lease", lambda _name: held)
     monkeypatch.setattr("bot.delivery.image_worker.HEARTBEAT_INTERVAL_S", 0.05)
     clients = {harness.local_slack.team_id: harness.client}
-    worker = Drawn(
-        harness.factory.notices,
-        harness.factory.images,
-        clients,
-        ImageProcess(),
-        harness.clock,
-        wake_deliveries=lambda: None,
-        poll_s=0.05,
-    )
+    drawer = CountingDrawer(harness.factory.notices, ImageProcess())
+    worker = ImageWorker(harness.factory.images, clients, drawer, harness.clock, Wakeups(), poll_s=0.05)
     running = asyncio.create_task(worker.run())
 
     async def often() -> bool:
