@@ -18,6 +18,7 @@ from bot.commands.search import SearchCommands
 from bot.commands.visible import ObservabilityCommands
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
+from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.renderer import Renderer
 from bot.delivery.sender import Sender
 from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
@@ -215,6 +216,20 @@ class Factory:
             incidents=self.incidents,
         )
 
+    def render_repositories(self) -> RenderRepositories:
+        """Return the repositories that rendering reads."""
+        return RenderRepositories(
+            notices=self.notices,
+            subscriptions=self.subscriptions,
+            observers=self.observers,
+            images=self.images,
+            mentions=self.mentions,
+            refused_mentions=RefusedMentionRepository(self.database),
+            circulars=self.circulars,
+            sites=self.sites,
+            incidents=self.incidents,
+        )
+
     def create_delivery_worker(
         self,
         clients: Mapping[str, SlackClient],
@@ -239,20 +254,7 @@ class Factory:
         async def permalink(team_id: str, channel_id: str, ts: str) -> str | None:
             return await clients[team_id].permalink(channel_id, ts)
 
-        renderer = Renderer(
-            self.notices,
-            self.subscriptions,
-            self.observers,
-            self.images,
-            self.mentions,
-            self.circulars,
-            self.sites,
-            self.observability,
-            permalink,
-            public_url,
-            incidents=self.incidents,
-            refused_mentions=RefusedMentionRepository(self.database),
-        )
+        renderer = Renderer(self.render_repositories(), self.observability, permalink, public_url)
         sender = Sender(
             self.outbox,
             clients,

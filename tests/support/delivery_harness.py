@@ -96,18 +96,7 @@ class DeliveryHarness:
         )
 
     def renderer(self) -> Renderer:
-        factory = self.factory
-        return Renderer(
-            factory.notices,
-            factory.subscriptions,
-            factory.observers,
-            factory.images,
-            factory.mentions,
-            factory.circulars,
-            factory.sites,
-            factory.observability,
-            self.permalink,
-        )
+        return Renderer(self.factory.render_repositories(), self.factory.observability, self.permalink)
 
     async def permalink(self, _team_id: str, channel_id: str, ts: str) -> str | None:
         """A message's address."""
