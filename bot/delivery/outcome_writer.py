@@ -1,7 +1,7 @@
 """Write the outcomes of deliveries to the outbox, many in one transaction.
 
-A commit costs as much for one outcome as for a hundred, so those that end within a few hundredths of a second share
-one. While the database is away they are kept and tried again.
+A commit costs as much for one outcome as for a hundred, so those that end within a few hundredths of a second
+share one. While the database is away they are kept and tried again.
 """
 
 from __future__ import annotations
@@ -107,5 +107,7 @@ def _log_outcomes(outcomes: Sequence[tuple[Delivery, Outcome]]) -> None:
         kind.__name__.lower(): sum(isinstance(outcome, kind) for _, outcome in outcomes)
         for kind in (Delivered, Retry, DeadLettered)
     }
-    events = sorted({delivery.superevent_id for delivery, _ in outcomes if delivery.superevent_id is not None})
+    events = sorted(
+        {delivery.superevent_id for delivery, _ in outcomes if delivery.superevent_id is not None}
+    )
     log.info("delivery_outcomes_recorded", **count, superevents=events)

@@ -1,8 +1,8 @@
 """Keep to Slack's rate limits: pauses of channels, of workspaces, and of edits.
 
-Slack takes about one post per second and channel, and answers 429 with Retry-After beyond that. `chat.update` has a
-limit of its own for each workspace, so a pause of edits leaves posts alone. All pauses live in memory: a delivery
-that was refused also carries its own `not_before` in the outbox.
+Slack takes about one post per second and channel, and answers 429 with Retry-After beyond that. `chat.update`
+has a limit of its own for each workspace, so a pause of edits leaves posts alone. All pauses live in memory:
+a delivery that was refused also carries its own `not_before` in the outbox.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bot.store.outbox.models import Delivery, DeliveryKind
 CHANNEL_PAUSE_S = 1.0
 """Pause of a channel after each post: Slack's own pace."""
 MAX_EDITS_PER_WORKSPACE = 10
-"""Edits in flight in one workspace. Their limit is low, so that a more urgent edit must not find it used up."""
+"""Edits in flight in one workspace: their limit is low, and an urgent edit must not find it used up."""
 WORKSPACE_LIMIT_WINDOW_S = 1.0
 """Two channels that are refused within this time mean that the limit is the workspace's."""
 _WHOLE_WORKSPACE = "*"
@@ -90,7 +90,7 @@ class RateControl:
 
 
 class BusyChannels:
-    """The channels for which nothing may be claimed now: paused, in flight, or of a workspace without a client."""
+    """The channels that nothing may be claimed for: paused, in flight, or of a workspace without a client."""
 
     def __init__(
         self, clients: Container[str], in_flight: Mapping[ChannelRef, object], rate_control: RateControl

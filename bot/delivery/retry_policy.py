@@ -1,7 +1,7 @@
 """Decide what follows a failed attempt: another one, when, or none. Pure.
 
-Slack's Retry-After is obeyed. Everything else backs off exponentially, separately for each delivery. A delivery is
-given up only if Slack's answer is known to be final, or if it has become too old to be of use.
+Slack's Retry-After is obeyed. Everything else backs off exponentially, separately for each delivery. A
+delivery is given up only if Slack's answer is known to be final, or if it has become too old to be of use.
 """
 
 from __future__ import annotations

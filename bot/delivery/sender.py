@@ -1,7 +1,7 @@
 """Attempt one delivery: look for it in the history if it may be posted already, render it, post or edit.
 
-Every attempt ends in an outcome. What Slack's refusals mean is decided in `bot.delivery.retry_policy`; what is left out
-of a message that Slack takes only in part, in `bot.slack.degradation`.
+Every attempt ends in an outcome. What Slack's refusals mean is decided in `bot.delivery.retry_policy`; what
+is left out of a message that Slack takes only in part, in `bot.slack.degradation`.
 """
 
 from __future__ import annotations
@@ -165,13 +165,15 @@ class Sender:
             revision=delivery.target_revision,
             # Also if this channel refused the image: other channels may show it.
             image_id=rendered.picture_id,
-            follow_up_edit_at=self._degraded_messages.restore_time(delivery.thread_id, dropped, self._clock()),
+            follow_up_edit_at=self._degraded_messages.restore_time(
+                delivery.thread_id, dropped, self._clock()
+            ),
         )
 
     async def _edit_without_image(
         self, client: SlackClient, delivery: Delivery, rendered: RenderedMessage, failure: FileNotReady
     ) -> Outcome:
-        """Wait for the image if the edit brings nothing else, or not yet; else edit without it and come back."""
+        """Wait for the image while nothing else is due; else edit without it and come back for it."""
         now, ts = self._clock(), delivery.root_ts
         assert ts is not None and rendered.without_picture is not None and rendered.picture_id is not None
         next_check = retry_policy.next_file_check(rendered.picture_since or now, now)
@@ -253,7 +255,7 @@ class Sender:
 
 
 def _thread_ts(delivery: Delivery) -> str | None:
-    """Return the `ts` of the root that a delivery is posted under; None if it is posted in the channel itself."""
+    """Return the `ts` of the root to post under; None to post in the channel itself."""
     return None if delivery.kind in _TOP_LEVEL_KINDS else delivery.root_ts
 
 

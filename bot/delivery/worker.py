@@ -75,6 +75,7 @@ class DeliveryWorker:
         self._in_flight: dict[ChannelRef, asyncio.Task[None]] = {}
         self._busy_channels = BusyChannels(clients, self._in_flight, self._rate_control)
         self._claimed_at = 0.0
+        self._claim_timer: asyncio.TimerHandle | None = None
         self._stopping = False
         self._heartbeat_workspaces: set[str] | None = None
         """The workspaces named by the last heartbeat; None before the first."""
@@ -92,27 +93,29 @@ class DeliveryWorker:
         await _retry_until_stored(self._outbox.requeue_stalled, "requeue_stalled")
         heartbeat = asyncio.create_task(self._run_heartbeat())
         heartbeat.add_done_callback(lambda _: self._wakeup.set())
+        is_continuing = False
         try:
             while not self._stopping:
                 if heartbeat.done():
                     # It ends by an error only. Without heartbeats this worker may claim nothing.
                     heartbeat.result()
+                may_be_urgent = self._wakeup.is_set() or not is_continuing
                 self._wakeup.clear()
                 try:
                     if self._heartbeat_workspaces != set(self._clients):
                         await self._heartbeat()
-                    started = await self._start_due()
+                    is_continuing = await self._start_due(may_be_urgent=may_be_urgent) > 0
                 except StoreUnavailable as error:
                     _log_store_unavailable(error, "claim")
-                    started = 0
-                if not started and not self._stopping:
+                    is_continuing = False
+                if not is_continuing and not self._stopping:
                     await self._wait_for_work()
         finally:
             heartbeat.cancel()
             self._stopped.set()
 
     async def stop(self, timeout_s: float = 2.5) -> None:
-        """Start nothing more, wait up to `timeout_s` for what is in flight, and leave the rest to the next start."""
+        """Start nothing more, and wait up to `timeout_s` seconds for what is in flight."""
         self._stopping = True
         self._wakeup.set()
         with suppress(TimeoutError):
@@ -160,20 +163,27 @@ class DeliveryWorker:
             async with asyncio.timeout(max(MIN_WAIT_S, wait_s)):
                 await self._wakeup.wait()
 
-    async def _start_due(self) -> int:
-        """Claim due deliveries for the free slots and start them; return their number. Raises StoreUnavailable."""
+    async def _start_due(self, *, may_be_urgent: bool) -> int:
+        """Claim and start what is due for the free slots; return how many. Raises StoreUnavailable.
+
+        Unless something urgent may have come since the last claim, the slots reserved for it alone are no
+        reason to claim: a claim locks out whoever records outcomes.
+        """
         loop = asyncio.get_running_loop()
         self._rate_control.drop_ended_pauses()
         free = self._concurrency - len(self._in_flight)
         free_with_urgent = free + self._concurrency // SLOTS_PER_URGENT_SLOT
-        if free_with_urgent <= 0 or not self._outbox.leases.is_alive:
+        if (free_with_urgent if may_be_urgent else free) <= 0 or not self._outbox.leases.is_alive:
             return 0
-        # A claim is one transaction and costs as much for a few deliveries as for many. So more free slots are
-        # waited for, but only for a moment, since calls that hang must not hold up the rest.
+        # A claim is one transaction and costs as much for a few deliveries as for many. So more free slots
+        # are waited for, but only for a moment, since calls that hang must not hold up the rest.
         claim_in_s = self._claimed_at + MIN_CLAIM_INTERVAL_S - loop.time()
         if claim_in_s > 0 and free < self._concurrency // 2:
-            loop.call_later(claim_in_s, self._wakeup.set)
+            self._wake_for_claim()
             return 0
+        if self._claim_timer is not None:
+            self._claim_timer.cancel()
+            self._claim_timer = None
         self._claimed_at = loop.time()
         claimed = await self._outbox.claim(
             self._clock(),
@@ -203,6 +213,18 @@ class DeliveryWorker:
             log.error("delivery_task_failed", delivery=delivery.id, exc_info=error)
         if is_edit or len(self._in_flight) <= self._concurrency // 2:
             self._wakeup.set()
+        else:
+            self._wake_for_claim()
+
+    def _wake_for_claim(self) -> None:
+        """Wake this worker as soon as few free slots are reason enough to claim."""
+        if self._claim_timer is None:
+            claim_at = self._claimed_at + MIN_CLAIM_INTERVAL_S
+            self._claim_timer = asyncio.get_running_loop().call_at(claim_at, self._on_claim_timer)
+
+    def _on_claim_timer(self) -> None:
+        self._claim_timer = None
+        self._wakeup.set()
 
 
 async def _retry_until_stored(work: Callable[[], Awaitable[object]], name: str) -> None:

@@ -1,7 +1,8 @@
 """Retry work in memory until it succeeds, with exponential back-off.
 
-For work that nothing records, such as writing an outcome while the database is away. Work that is recorded with a
-time for its next attempt (deliveries, images, webhook calls) isn't retried here: its attempts survive a restart.
+For work that nothing records, such as writing an outcome while the database is away. Work that is recorded
+with a time for its next attempt (deliveries, images, webhook calls) isn't retried here: its attempts survive
+a restart.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ async def retry_until_done(
 ) -> T:
     """Call `work` until it returns, and return its result. Any error that isn't `expected` is raised.
 
-    Each expected error is passed to `on_failure` together with the seconds until the next attempt, which double
-    from `first_wait_s` up to `max_wait_s`.
+    Each expected error is passed to `on_failure` together with the seconds until the next attempt, which
+    double from `first_wait_s` up to `max_wait_s`.
     """
     wait_s = first_wait_s
     while True:

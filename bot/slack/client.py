@@ -149,14 +149,17 @@ class SlackClient:
         """
 
         def body(sent: OutgoingMessage) -> dict[str, Any]:
-            parts, left = sent.parts, sent.message
+            left = sent.message
+            in_thread = thread_ts is not None and sent.keeps(MessagePart.THREAD)
             return {
                 "channel": channel,
                 "text": left.text,
                 "blocks": list(left.blocks) or None,
-                "metadata": sent.metadata if MessagePart.METADATA in parts else None,
-                "thread_ts": thread_ts if MessagePart.THREAD in parts else None,
-                "reply_broadcast": True if MessagePart.BROADCAST in parts else None,
+                "metadata": sent.metadata if sent.keeps(MessagePart.METADATA) else None,
+                "thread_ts": thread_ts if in_thread else None,
+                "reply_broadcast": True
+                if broadcast and in_thread and sent.keeps(MessagePart.BROADCAST)
+                else None,
                 "unfurl_links": False,
                 "unfurl_media": False,
             }
@@ -189,7 +192,7 @@ class SlackClient:
                 "user": user,
                 "text": sent.message.text,
                 "blocks": list(sent.message.blocks) or None,
-                "thread_ts": thread_ts if MessagePart.THREAD in sent.parts else None,
+                "thread_ts": thread_ts if sent.keeps(MessagePart.THREAD) else None,
             }
 
         whole = OutgoingMessage(original=message, thread_ts=thread_ts)

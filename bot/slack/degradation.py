@@ -104,21 +104,22 @@ class OutgoingMessage:
         """What is left of the message."""
         return remove_parts(self.original, self.dropped_parts)
 
+    def keeps(self, part: MessagePart) -> bool:
+        """Return whether a part wasn't dropped, if the message ever had it."""
+        return all(dropped.part is not part for dropped in self.dropped)
+
     @property
     def parts(self) -> frozenset[MessagePart]:
         """The parts that it still has."""
         message = self.message
-        thread = self.thread_ts is not None and MessagePart.THREAD not in self.dropped_parts
+        thread = self.thread_ts is not None and self.keeps(MessagePart.THREAD)
         has = {
             MessagePart.PICTURE: any(block["type"] == "image" for block in message.blocks),
-            MessagePart.BROADCAST: self.broadcast
-            and thread
-            and MessagePart.BROADCAST not in self.dropped_parts,
+            MessagePart.BROADCAST: self.broadcast and thread and self.keeps(MessagePart.BROADCAST),
             MessagePart.BUTTONS: any(
                 block["type"] == "actions" or "accessory" in block for block in message.blocks
             ),
-            MessagePart.METADATA: self.metadata is not None
-            and MessagePart.METADATA not in self.dropped_parts,
+            MessagePart.METADATA: self.metadata is not None and self.keeps(MessagePart.METADATA),
             MessagePart.BLOCKS: bool(message.blocks),
             MessagePart.THREAD: thread,
             MessagePart.EVERYBODY: any(target in _EVERYBODY_MENTIONS for target in message.mentions),
@@ -156,6 +157,8 @@ def refused_mentions(original: Message, dropped: Iterable[DroppedPart]) -> dict[
 
 def remove_parts(message: Message, parts: frozenset[MessagePart]) -> Message:
     """A message without some of its parts; what is left says the same words."""
+    if not parts:
+        return message
     gone = tuple(target for target in message.mentions if _mention_part(target) in parts)
     text, shown = message.text, message.blocks
     if gone:
