@@ -88,7 +88,6 @@ class Application:
         `clock` takes the place of the one that doesn't jump.
         """
         self._settings = settings
-        access = settings.slack_access()
         self._factory = factory
         self._sources = sources
         # What other processes' sources said last.
@@ -114,13 +113,12 @@ class Application:
             is_clock_trusted=self._is_clock_trusted,
         )
         self._gateway = SlackGateway(
-            access,
             settings,
             factory.installations,
             self._clients,
             clock,
             register_listeners=self._register_listeners,
-            wake_deliveries=self.delivery_worker.wake,
+            wakeups=wakeups,
             on_call=self.metrics.count_api_call,
         )
         self.image_worker = ImageWorker(

@@ -77,7 +77,7 @@ class HistoryLookup:
                 # A token that is no good says nothing about the history, and posts nothing either.
                 raise
             # Without the history scope there is no way to know: rather twice than never.
-            log.info("history_not_readable", reason=failure.reason, delivery=delivery.id)
+            log.info("history_lookup_failed", reason=failure.reason, delivery=delivery.id)
             return None
 
     def forget(self, delivery_id: int) -> None:

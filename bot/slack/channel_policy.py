@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure, WorkspaceUnavailable
-
-AllowedRole = Literal["anyone", "members", "admins"]
-
-REQUIRED_SCOPES: Mapping[AllowedRole, tuple[str, ...]] = {
-    "anyone": (),
-    "members": ("channels:read", "groups:read"),
-    "admins": ("users:read",),
-}
-"""What the token needs for it (docs.slack.dev/reference/methods, conversations.members and users.info)."""
+from bot.slack.scopes import ROLE_SCOPES, AllowedRole
 
 _REFUSALS: Mapping[AllowedRole, str] = {
     "members": "Only members of this channel may change what it receives: join it first.",
@@ -52,7 +43,7 @@ class ChannelPolicy:
                 return f"Slack doesn't tell who may do that ({failure.reason}); try again later."
             return (
                 f"I can't see who may do that: gwevent's operator kept it to {self._allowed_role} and gave me no "
-                f"{' or '.join(REQUIRED_SCOPES[self._allowed_role])}."
+                f"{' or '.join(ROLE_SCOPES[self._allowed_role])}."
             )
         except SlackFailure as failure:
             return f"Slack doesn't tell who may do that ({failure.reason}); try again later."

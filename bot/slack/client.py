@@ -242,7 +242,7 @@ class SlackClient:
         try:
             data = await self._call("chat.getPermalink", {"channel": channel, "message_ts": ts})
         except SlackFailure as failure:
-            log.warning("no_permalink", reason=failure.reason, channel=channel)
+            log.warning("permalink_failed", reason=failure.reason, channel=channel)
             return None
         return str(data["permalink"]) if data.get("permalink") else None
 
@@ -367,7 +367,7 @@ class SlackClient:
             past = thread_ts is None and oldest is not None and _any_older(messages, oldest)
             if not cursor or past:
                 return None
-        log.warning("history_too_long", channel=channel, pages=MAX_HISTORY_PAGES)
+        log.warning("history_truncated", channel=channel, pages=MAX_HISTORY_PAGES)
         return None
 
     async def _call_degrading(
@@ -387,7 +387,7 @@ class SlackClient:
                     raise
                 drop = less.dropped[-1]
                 log.warning(
-                    "slack_refused_part",
+                    "message_part_dropped",
                     method=method,
                     part=drop.part.value,
                     reason=drop.reason,

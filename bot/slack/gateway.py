@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -24,7 +24,9 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackClientError
 
-from bot.settings import Settings, SettingsError, SlackAccess
+from bot.runtime.retry import retry_until_done
+from bot.runtime.wakeups import Wakeups
+from bot.settings import Settings, SettingsError
 from bot.slack import oauth
 from bot.slack.client import Identity, OnCall, SlackClient
 from bot.slack.errors import SlackFailure
@@ -39,6 +41,7 @@ from bot.store.database import StoreUnavailable
 EVENTS_PATH = "/slack/events"
 MAX_REQUEST_BYTES = 1_000_000
 """Bytes: Slack's own are a few thousand."""
+FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 60.0
 BOLT_ENV_VARIABLES = (
     "SLACK_BOT_TOKEN",
@@ -58,14 +61,13 @@ class SlackGateway:
 
     def __init__(
         self,
-        access: SlackAccess,
         settings: Settings,
         installations: InstallationRepository,
         clients: dict[str, SlackClient],
         clock: Callable[[], datetime],
         *,
         register_listeners: Callable[[AsyncApp], None],
-        wake_deliveries: Callable[[], None],
+        wakeups: Wakeups,
         on_call: OnCall,
     ) -> None:
         """`clients` is filled here, by team id, as workspaces become known; `wake` says that one did.
@@ -73,13 +75,13 @@ class SlackGateway:
         `register` adds the listeners to the app. Raises SettingsError where the keys of many workspaces
         can't be used.
         """
-        self._access = access
+        self._access = access = settings.slack_access()
         self._settings = settings
         self._installations = installations
         self._clients = clients
         self._clock = clock
         self._register_listeners = register_listeners
-        self._wake_deliveries = wake_deliveries
+        self._wakeups = wakeups
         self._on_call = on_call
         self._app: AsyncApp | None = None
         self._oauth_flow: AsyncOAuthFlow | None = None
@@ -141,7 +143,7 @@ class SlackGateway:
         identity = await _retry_until_connected(client.identify)
         log.info("slack_connected", team=identity.team_id, bot=identity.user_id)
         self._clients[identity.team_id] = client
-        self._wake_deliveries()
+        self._wakeups.deliveries.set()
         app = self._create_bolt_app(TeamResolver(self._clients), client=client.web)
         self._register_listeners(app)
         return app, identity
@@ -156,7 +158,7 @@ class SlackGateway:
             self._clients,
             self._settings.slack_api_url,
             session,
-            self._wake_deliveries,
+            self._wakeups,
             on_call=self._on_call,
         )
         self._workspaces = workspaces
@@ -212,7 +214,7 @@ class SlackGateway:
     ) -> None:
         self._app = app
         if self._access.app_token is None:
-            log.info("takes_signed_requests", path=EVENTS_PATH)
+            log.info("http_requests_accepted", path=EVENTS_PATH)
             on_connected()
             await asyncio.Event().wait()
             return
@@ -237,11 +239,20 @@ class SlackGateway:
         await self._socket_mode.run(through)
 
     async def _forget_workspace(self, team_id: str, at: datetime) -> None:
-        if not await _retry_until_stored(lambda: self._installations.delete_workspace(team_id, at)):
-            log.info("workspace_kept", team=team_id, reason="not known, or installed again since")
+        is_removed = await retry_until_done(
+            lambda: self._installations.delete_workspace(team_id, at),
+            expected=StoreUnavailable,
+            on_failure=lambda error, _wait_s: log.warning(
+                "store_unavailable", subsystem="slack", work="delete_workspace", reason=str(error)
+            ),
+            first_wait_s=FIRST_BACKOFF_S,
+            max_wait_s=MAX_BACKOFF_S,
+        )
+        if not is_removed:
+            log.info("workspace_deletion_skipped", team=team_id, reason="not known, or installed again since")
             return
         self._clients.pop(team_id, None)
-        log.info("workspace_forgotten", team=team_id)
+        log.info("workspace_deleted", team=team_id)
         if self._workspaces is not None:
             self._workspaces.request_sync()
 
@@ -288,25 +299,15 @@ def _hide_bolt_env_variables() -> Iterator[None]:
         os.environ.update(kept)
 
 
-async def _retry_until_stored(work: Callable[[], Awaitable[T]]) -> T:
-    """Do it once the store answers, however long that takes."""
-    wait = 0.5
-    while True:
-        try:
-            return await work()
-        except StoreUnavailable as error:
-            log.warning("workspace_waits_for_store", reason=str(error))
-        await asyncio.sleep(wait)
-        wait = min(wait * 2, MAX_BACKOFF_S)
+async def _retry_until_connected(work: Callable[[], Awaitable[T]]) -> T:
+    def log_failure(error: Exception, wait_s: float) -> None:
+        reason = error.reason if isinstance(error, SlackFailure) else f"{type(error).__name__}: {error}"
+        log.error("slack_unreachable", reason=reason, retry_in_s=wait_s)
 
-
-async def _retry_until_connected(work: Callable[[], Coroutine[object, object, T]]) -> T:
-    wait = 0.5
-    while True:
-        try:
-            return await work()
-        except (SlackFailure, SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = error.reason if isinstance(error, SlackFailure) else f"{type(error).__name__}: {error}"
-            log.error("slack_out_of_reach", reason=reason, again_in_s=wait)
-        await asyncio.sleep(wait)
-        wait = min(wait * 2, MAX_BACKOFF_S)
+    return await retry_until_done(
+        work,
+        expected=(SlackFailure, SlackClientError, aiohttp.ClientError, TimeoutError, OSError),
+        on_failure=log_failure,
+        first_wait_s=FIRST_BACKOFF_S,
+        max_wait_s=MAX_BACKOFF_S,
+    )

@@ -79,7 +79,7 @@ def register_middleware(app: AsyncApp, api_url: str, rate_limiter: UserRateLimit
         if all(is_allowed_response_url(url, api_url) for url in given):
             await next_()
             return None
-        log.error("response_url_refused", type=body.get("type"), command=body.get("command"))
+        log.error("response_url_rejected", type=body.get("type"), command=body.get("command"))
         return await ack()
 
     @app.middleware
@@ -97,7 +97,7 @@ def register_middleware(app: AsyncApp, api_url: str, rate_limiter: UserRateLimit
         if not asks or user is None or rate_limiter.try_acquire(str(team), user):
             await next_()
             return None
-        log.warning("asks_too_often", team=team)
+        log.warning("user_rate_limited", team=team)
         said = error_message(rate_limit_message(rate_limiter.per_minute))
         if "command" in body:
             return await ack(text=said.text)
@@ -105,7 +105,7 @@ def register_middleware(app: AsyncApp, api_url: str, rate_limiter: UserRateLimit
             place = {"channel": event["channel"], "thread_ts": event.get("thread_ts")}
             tell(_send_ephemeral(client, user=user, text=said.text, **place))
         elif context.response_url:
-            tell(_respond_ephemeral(respond, said.text))
+            tell(respond_ephemeral(respond, said.text))
         return await ack()
 
 
@@ -118,11 +118,13 @@ async def _send_ephemeral(client: AsyncWebClient, **body: Any) -> None:
     try:
         await client.chat_postEphemeral(**body)
     except (SlackClientError, OSError, TimeoutError) as error:
-        log.warning("not_told", reason=type(error).__name__)
+        log.warning("ephemeral_failed", reason=type(error).__name__)
 
 
-async def _respond_ephemeral(respond: AsyncRespond, text: str) -> None:
+async def respond_ephemeral(respond: AsyncRespond, text: str, timeout_s: float | None = None) -> None:
+    """Show a text to the person who made a request, if that works within `timeout_s`."""
     try:
-        await respond(text=text, response_type="ephemeral", replace_original=False)
+        async with asyncio.timeout(timeout_s):
+            await respond(text=text, response_type="ephemeral", replace_original=False)
     except (SlackClientError, OSError, TimeoutError) as error:
-        log.warning("not_told", reason=type(error).__name__)
+        log.warning("ephemeral_failed", reason=type(error).__name__)

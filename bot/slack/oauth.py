@@ -21,23 +21,13 @@ from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.request_team import context_team
+from bot.slack.scopes import BOT_SCOPES
 from bot.slack.token_cipher import TokenCipher
 from bot.store.channels.installations import STATE_LIFETIME, InstallationRepository, InstalledWorkspace
 from bot.store.database import StoreUnavailable
 
 INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
-
-BOT_SCOPES = (
-    "app_mentions:read",
-    "channels:read",
-    "chat:write",
-    "chat:write.public",
-    "commands",
-    "files:write",
-    "groups:read",
-)
-"""What the app asks a workspace for; deploy/README.md says why for each, and the manifests ask the same."""
 
 ORGANISATION_NOT_SUPPORTED = (
     "gwevent is installed in one workspace at a time, not in a whole Enterprise Grid organisation: choose a"

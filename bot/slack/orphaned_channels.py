@@ -46,17 +46,17 @@ class OrphanedChannels:
             home = await self._find_home_team(channel_id)
             if home is None:
                 if (team_id, channel_id) not in self._logged:
-                    log.warning("channel_of_no_workspace", team=team_id, channel=channel_id)
+                    log.warning("channel_orphaned", team=team_id, channel=channel_id)
                     self._logged.add((team_id, channel_id))
                 continue
             now = self._clock()
             old, new = (team_id, channel_id), (home, channel_id)
             moved = await self._moves.move_channel(old, new, now - self._max_age, now)
             log.warning(
-                "channel_brought_home",
+                "channel_reassigned",
                 channel=channel_id,
                 team=home,
-                was_under=team_id,
+                from_team=team_id,
                 subscriptions=moved.subscriptions,
             )
             brought += 1

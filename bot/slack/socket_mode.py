@@ -74,7 +74,7 @@ class SocketModeSupervisor:
             self.state = await self._check_health(now)
             if self.state.connected:
                 if out_since is not None:
-                    log.info("socket_mode_connected_again", out_s=round(now - out_since, 1))
+                    log.info("socket_mode_reconnected", down_s=round(now - out_since, 1))
                 out_since = None
                 if not told:
                     told = True
@@ -82,9 +82,9 @@ class SocketModeSupervisor:
                 continue
             if out_since is None:
                 out_since = built_at = now
-                log.warning("socket_mode_out", reason=self.state.detail)
+                log.warning("socket_mode_disconnected", reason=self.state.detail)
             if now - built_at > self._rebuild_after_s:
-                log.warning("socket_mode_rebuilt", reason=self.state.detail, out_s=round(now - out_since, 1))
+                log.warning("socket_mode_rebuilt", reason=self.state.detail, down_s=round(now - out_since, 1))
                 built_at = now
                 self.rebuild_count += 1
                 await self._close_handler()

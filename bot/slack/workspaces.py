@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import aiohttp
 import structlog
 from slack_bolt.authorization import AuthorizeResult
 
+from bot.runtime.polling_worker import run_polling_worker
+from bot.runtime.wakeups import Wakeups
 from bot.slack.client import OnCall, SlackClient
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
 from bot.store.channels.installations import InstallationRepository, InstalledWorkspace
@@ -30,7 +31,7 @@ class WorkspaceRegistry:
         clients: dict[str, SlackClient],
         api_url: str,
         session: aiohttp.ClientSession,
-        wake_deliveries: Callable[[], None],
+        wakeups: Wakeups,
         on_call: OnCall,
     ) -> None:
         """`clients` is what deliveries are sent through: it grows and shrinks here."""
@@ -39,7 +40,7 @@ class WorkspaceRegistry:
         self._clients = clients
         self._api_url = api_url
         self._session = session
-        self._wake_deliveries = wake_deliveries
+        self._wakeups = wakeups
         self._on_call = on_call
         self._installed: dict[str, InstalledWorkspace] = {}
         self._sync_requested = asyncio.Event()
@@ -50,18 +51,21 @@ class WorkspaceRegistry:
         self._sync_requested.set()
 
     async def run(self) -> None:
-        """Follow the installations for ever."""
-        while True:
-            self._sync_requested.clear()
-            try:
-                await self.sync()
-            except StoreUnavailable as error:
-                log.warning("installations_wait_for_store", reason=str(error))
-            try:
-                async with asyncio.timeout(SYNC_INTERVAL_S):
-                    await self._sync_requested.wait()
-            except TimeoutError:
-                continue
+        """Follow the installations until cancelled."""
+
+        async def sync() -> bool:
+            await self.sync()
+            return False
+
+        await run_polling_worker(
+            sync,
+            self._sync_requested,
+            SYNC_INTERVAL_S,
+            expected=StoreUnavailable,
+            on_expected=lambda error: log.warning(
+                "store_unavailable", subsystem="slack", work="sync_installations", reason=str(error)
+            ),
+        )
 
     async def sync(self) -> None:
         """Bring the clients to what is installed now. Raises StoreUnavailable."""
@@ -74,14 +78,14 @@ class WorkspaceRegistry:
         for team_id in self._installed.keys() - installed.keys():
             del self._installed[team_id]
             self._clients.pop(team_id, None)
-            log.info("workspace_gone", team=team_id)
+            log.info("workspace_removed", team=team_id)
         for team_id, one in installed.items():
             if self._installed.get(team_id) == one:
                 continue
             try:
                 token = self._token_cipher.decrypt(one.token)
             except InvalidKeys as error:
-                log.error("token_cant_be_opened", team=team_id, reason=str(error))
+                log.error("token_not_decrypted", team=team_id, reason=str(error))
                 self._installed[team_id] = one
                 self._clients.pop(team_id, None)
                 continue
@@ -89,8 +93,8 @@ class WorkspaceRegistry:
             client.scopes = one.scopes
             self._installed[team_id] = one
             self._clients[team_id] = client
-            log.info("workspace_served", team=team_id)
-            self._wake_deliveries()
+            log.info("workspace_added", team=team_id)
+            self._wakeups.deliveries.set()
 
     async def authorize(self, team_id: str | None) -> AuthorizeResult | None:
         """By whose token a request of this workspace is answered; None where the app isn't installed."""

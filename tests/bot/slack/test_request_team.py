@@ -16,7 +16,7 @@ from sqlalchemy import select
 from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
-from bot.slack.request_team import request_team, teams_in_request, uninstalled_team
+from bot.slack.request_body import request_team, teams_in_request, uninstalled_team
 from bot.store import schema
 from formatters.answers.answer import SHARE_ACTION
 from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION

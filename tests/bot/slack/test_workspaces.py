@@ -19,6 +19,7 @@ from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.app_manifest import EVENTS
 from bot.local_slack.server import LocalSlack
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings, SettingsError
 from bot.slack.token_cipher import TokenCipher, generate_key
 from bot.slack.workspaces import WorkspaceRegistry
@@ -230,7 +231,7 @@ async def test_who_leaves_is_forgotten_once_the_store_answers(
             raise StoreUnavailable("locked")
         return await forget(team_id, at)
 
-    monkeypatch.setattr(factory.installations, "forget", locked_at_first)
+    monkeypatch.setattr(factory.installations, "delete_workspace", locked_at_first)
     slack.uninstall(team=slack.team_id)
     async with asyncio.timeout(PATIENCE_S):
         while await factory.installations.list_all():
@@ -250,7 +251,7 @@ async def test_concurrent_syncs_keep_the_newest_installations(
             clients,
             slack.api_url,
             session,
-            lambda: None,
+            Wakeups(),
             on_call=lambda *_: None,
         )
         one = replace(ONE, token=TokenCipher(keys).encrypt("xoxb-1"))
