@@ -1,4 +1,4 @@
-"""Installing the app in a workspace: Slack's OAuth by Bolt, on our own store."""
+"""Install the app in a workspace: Bolt's OAuth flow on our own store."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class _BoltInstallationStore(AsyncInstallationStore):  # type: ignore[misc, unus
 
     @property
     def logger(self) -> logging.Logger:
-        """Bolt's own."""
+        """Return Bolt's logger."""
         return logging.getLogger("slack_bolt")
 
     async def async_save(self, installation: Installation) -> None:
-        """Note an installation. Raises BoltError, whose text is a sentence for who installs."""
+        """Store an installation. Raises BoltError, whose text is shown to the person who installs."""
         if installation.is_enterprise_install or installation.team_id is None:
             raise BoltError(ORGANISATION_NOT_SUPPORTED)
         if installation.bot_token is None or installation.bot_refresh_token is not None:
@@ -88,15 +88,15 @@ class _BoltStateStore(AsyncOAuthStateStore):  # type: ignore[misc, unused-ignore
 
     @property
     def logger(self) -> logging.Logger:
-        """Bolt's own."""
+        """Return Bolt's logger."""
         return logging.getLogger("slack_bolt")
 
     async def async_issue(self, *args: Any, **kwargs: Any) -> str:
-        """A new state."""
+        """Return a new OAuth state."""
         return await self._installations.issue_state(self._clock())
 
     async def async_consume(self, state: str) -> bool:
-        """Use it up; whether it was good."""
+        """Invalidate a state, and return whether it was valid."""
         return await self._installations.consume_state(state, self._clock())
 
 
@@ -112,9 +112,9 @@ def create_oauth_flow(
     authorization_url: str,
     on_saved: Callable[[], None],
 ) -> AsyncOAuthFlow:
-    """The two pages of an installation, for `handle_installation` and `handle_callback`.
+    """Return the flow that handles the install page and the redirect.
 
-    `client` asks for the token, without one of its own; `saved` is called after each installation.
+    `client` requests the token and has none itself; `on_saved` is called after each installation.
     """
     return AsyncOAuthFlow(
         client=client,
@@ -166,14 +166,14 @@ def _html_response(status: int, title: str, said: str) -> BoltResponse:
 def register_uninstall_listeners(
     app: AsyncApp, forget_workspace: Callable[[str, datetime], Awaitable[None]]
 ) -> None:
-    """Register what happens when a workspace takes the app away: `forget(team, when)`, which doesn't fail.
+    """Register the listeners for uninstallation; `forget_workspace(team id, time)` must not fail.
 
-    Whose it is was found before: where the event names two workspaces, nothing of either is forgotten.
+    `TeamResolver` has determined the workspace: an event that names two is handled for neither.
     """
 
     @app.event("app_uninstalled")
     async def on_uninstalled(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
-        # Bolt acknowledges before a listener runs, so Slack won't say it again: `forget` must do it.
+        # Acknowledged first, so Slack won't repeat it: `forget_workspace` retries until it is done.
         await ack()
         await forget_workspace(context_team(context), _event_time(body))
 
@@ -182,11 +182,11 @@ def register_uninstall_listeners(
         ack: AsyncAck, event: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        # A person's own token may be revoked too; only the bot's is ours.
+        # Users' tokens may be revoked too; gwevent only has the bot's.
         if (event.get("tokens") or {}).get("bot"):
             await forget_workspace(context_team(context), _event_time(body))
 
 
 def _event_time(body: dict[str, Any]) -> datetime:
-    """When it happened: an event that wasn't acknowledged comes again minutes later."""
+    """Return when an event happened: one that wasn't acknowledged is repeated minutes later."""
     return datetime.fromtimestamp(int(body["event_time"]), UTC)

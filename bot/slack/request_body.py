@@ -1,8 +1,9 @@
 """Read from a request's body which workspaces, channel and person it names. Pure.
 
-In a channel that Slack Connect shares, people of other workspaces press, type and mention too, and Slack names their
-workspace beside ours in most of what it sends: `team_id` at the top of an event is the author's, `user.team_id` of a
-button is that of the person who pressed it. Subscriptions, clients and tokens belong to our workspace.
+In a channel that Slack Connect shares, people of other workspaces press, type and mention too, and Slack
+names their workspace beside ours in most of what it sends: `team_id` at the top of an event is the author's,
+`user.team_id` of a button is that of the person who pressed it. Subscriptions, clients and tokens belong to
+our workspace.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from typing import Any
 def teams_in_request(body: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the ids of all workspaces that a request names, the surest to be the app's own first.
 
-    A view names the workspace where its app is installed, a message of ours the one that posted it, an event the
-    installation that may see it; the rest may be the person's workspace.
+    A view names the workspace where its app is installed, a message of ours the one that posted it, an event
+    the installation that may see it; the rest may be the person's workspace.
     """
     return tuple(dict.fromkeys(team for team in _teams_named(body) if isinstance(team, str) and team))
 
 
 def request_team(body: Mapping[str, Any], installed: Container[str]) -> str | None:
-    """Return the workspace whose installation a request came through; None if it names none of `installed`."""
+    """Return the workspace whose installation a request came through; None if none is in `installed`."""
     return next((team for team in teams_in_request(body) if team in installed), None)
 
 

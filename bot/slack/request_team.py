@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 class TeamResolver:
-    """Finds the workspace of each request before anything else is done with it."""
+    """Resolves the workspace of each request before Bolt authorizes it."""
 
     def __init__(
         self,
@@ -54,24 +54,24 @@ class TeamResolver:
         sync_installations: Callable[[], Awaitable[None]] | None = None,
         not_installed: str = NOT_INSTALLED,
     ) -> None:
-        """`clients` are the installations, by team.
+        """`clients` are the installations, by team id.
 
-        `follow` brings them up to date where there are many, None says that there is one; `stranger` is
-        said to people of workspaces that aren't among them.
+        `sync_installations` updates them; None if a single workspace is served. `not_installed` is the answer
+        to requests from other workspaces.
         """
         self._clients = clients
         self._sync_installations = sync_installations
         self._not_installed = not_installed
         self._remembered_teams: LRUCache[tuple[str, str], str] = LRUCache(MAX_REMEMBERED)
-        """(channel, person of another workspace) -> whose installation answered them there."""
+        """(channel, person of another workspace) -> the team whose installation answered there."""
 
     async def resolve(self, body: Mapping[str, Any]) -> str | None:
-        """The workspace of a request; None if it is of no installation that is known."""
+        """Return the workspace of a request; None if it belongs to no known installation."""
         if object_field(body, "event").get("type") in UNINSTALL_EVENTS:
             return uninstalled_team(body)
         named, where = teams_in_request(body), request_channel_and_user(body)
         if self._sync_installations is not None and not (named and named[0] in self._clients):
-            # Another process may have taken the installation in a moment ago.
+            # Another process may have stored the installation a moment ago.
             try:
                 await self._sync_installations()
             except StoreUnavailable as error:
@@ -83,17 +83,17 @@ class TeamResolver:
             if len(named) > 1 and where is not None:
                 self._remembered_teams[where] = team
             return team
-        # A button of an answer that one person alone sees comes without a message that would name us.
+        # A button of an ephemeral answer comes without a message, which would name our workspace.
         remembered = None if where is None else self._remembered_teams.get(where)
         if remembered is not None and remembered in self._clients:
             return remembered
         return await self._resolve_single(body) if self._sync_installations is None else None
 
     async def _resolve_single(self, body: Mapping[str, Any]) -> str | None:
-        """Of the one workspace that is served, unless it is about a channel that isn't in its reach."""
+        """Return the single workspace that is served, unless it can't see the request's channel."""
         own = next(iter(self._clients), None)
         if own is None or "actions" in body or "view" in body:
-            # Nobody can press or enter anything but in messages and views of this installation.
+            # Buttons and inputs exist only in messages and views of this installation.
             return own
         channel = request_channel(body)
         if channel is None:
@@ -104,7 +104,7 @@ class TeamResolver:
         except (SlackFailure, TimeoutError) as failure:
             reason = failure.reason if isinstance(failure, SlackFailure) else "no answer"
             log.warning("channel_not_visible", channel=channel, reason=reason)
-            # Not allowed to look: then the post in the channel will tell.
+            # Without the scope it can't be checked: the post in the channel will show it.
             return own if reason == "missing_scope" else None
         return own
 
@@ -116,19 +116,19 @@ class TeamResolver:
         context: AsyncBoltContext,
         next_: Callable[[], Awaitable[BoltResponse]],
     ) -> BoltResponse:
-        """Put the workspace into the request's context, for authorisation and every listener.
+        """Put the workspace into the request's context, for authorization and all listeners.
 
-        A request of a workspace that isn't known ends here, with a sentence where one can be shown.
+        A request from an unknown workspace ends here, with a sentence if one can be shown.
         """
         if body.get("type") in ("url_verification", "ssl_check") or "ssl_check" in body:
             return await next_()
-        # Those that Bolt makes for each request take HTTPS_PROXY for everything.
+        # The client that Bolt creates for each request uses HTTPS_PROXY for every address.
         client.proxy = proxy_for(client.base_url)
         context["respond"] = respond = ProxiedRespond(response_url=context.response_url)
         team = await self.resolve(body)
         if team is not None:
             context["team_id"] = team
-            # Bolt sends it along with every call of this request.
+            # Sent with every call that this request's client makes.
             client.default_params["team_id"] = team
             return await next_()
         log.warning(
@@ -147,12 +147,12 @@ class TeamResolver:
 
 
 def context_team(context: Mapping[str, Any]) -> str:
-    """The workspace of the request that a listener is called for."""
+    """Return the workspace of the request that a listener handles."""
     return str(context["team_id"])
 
 
 def get_client(clients: Mapping[str, SlackClient], team_id: str) -> SlackClient:
-    """The client of a workspace. Raises WorkspaceUnavailable where the app was taken away meanwhile."""
+    """Return a workspace's client. Raises WorkspaceUnavailable if the app was uninstalled meanwhile."""
     client = clients.get(team_id)
     if client is None:
         raise WorkspaceUnavailable("not_installed")

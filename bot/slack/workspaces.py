@@ -1,4 +1,4 @@
-"""The workspaces that this process serves: a client for each, by team id."""
+"""Keep a client for each workspace where the app is installed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bot.store.channels.installations import InstallationRepository, InstalledWo
 from bot.store.database import StoreUnavailable
 
 SYNC_INTERVAL_S = 5.0
-"""Another process may have taken an installation in."""
+"""Seconds between reads of the installations: another process may have stored one."""
 
 log = structlog.get_logger(__name__)
 
 
 class WorkspaceRegistry:
-    """Keeps the clients in step with the installations."""
+    """Follows the stored installations: adds and removes clients."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class WorkspaceRegistry:
         wakeups: Wakeups,
         on_call: OnCall,
     ) -> None:
-        """`clients` is what deliveries are sent through: it grows and shrinks here."""
+        """`clients`, by team id, are changed in place; deliveries are sent through them."""
         self._installations = installations
         self._token_cipher = token_cipher
         self._clients = clients
@@ -47,7 +47,7 @@ class WorkspaceRegistry:
         self._sync_lock = asyncio.Lock()
 
     def request_sync(self) -> None:
-        """Look at once: an installation came or went."""
+        """Have the installations read now, since one was added or removed."""
         self._sync_requested.set()
 
     async def run(self) -> None:
@@ -68,8 +68,8 @@ class WorkspaceRegistry:
         )
 
     async def sync(self) -> None:
-        """Bring the clients to what is installed now. Raises StoreUnavailable."""
-        # One after the other: what was read first must not be what is put in force last.
+        """Read the installations and update the clients. Raises StoreUnavailable."""
+        # One at a time: an older read must not be applied after a newer one.
         async with self._sync_lock:
             await self._sync()
 
@@ -97,7 +97,7 @@ class WorkspaceRegistry:
             self._wakeups.deliveries.set()
 
     async def authorize(self, team_id: str | None) -> AuthorizeResult | None:
-        """By whose token a request of this workspace is answered; None where the app isn't installed."""
+        """Return the token to answer a workspace's request with; None if the app isn't installed there."""
         if team_id is None:
             return None
         if team_id not in self._clients:

@@ -263,7 +263,7 @@ async def test_concurrent_syncs_keep_the_newest_installations(
             await go_on.wait()
             return found
 
-        monkeypatch.setattr(factory.installations, "all", slowly)
+        monkeypatch.setattr(factory.installations, "list_all", slowly)
         early = asyncio.create_task(workspaces.sync())
         await read.wait()
         await factory.installations.save(one, NOW)
