@@ -6,7 +6,7 @@ this notice". A row holds no words. This package turns rows into messages, one a
 The loop
 ========
 
-1. *Wake-up.* Whoever stores a plan sets `Wakeups.deliveries`; `DuePoller` sets it for what became due by
+1. *Wake-up.* Storing a plan sets `Wakeups.deliveries`; `DuePoller` sets it for what became due by
    time or was stored by another process; the worker also polls. A lost wake-up costs time and no delivery.
 2. *Claim.* `DeliveryWorker` claims due rows for its free slots in one transaction: state `sending`,
    attempts + 1, the worker's name. At most one row for each channel is in flight, and none in a channel

@@ -167,7 +167,7 @@ class DeliveryWorker:
         """Claim and start what is due for the free slots; return how many. Raises StoreUnavailable.
 
         Unless something urgent may have come since the last claim, the slots reserved for it alone are no
-        reason to claim: a claim locks out whoever records outcomes.
+        reason to claim: on SQLite a claim keeps outcomes from being recorded.
         """
         loop = asyncio.get_running_loop()
         self._rate_control.drop_ended_pauses()

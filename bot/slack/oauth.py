@@ -143,7 +143,7 @@ async def _on_success(args: AsyncSuccessArgs) -> BoltResponse:
 
 
 async def _on_failure(args: AsyncFailureArgs) -> BoltResponse:
-    said = {
+    sentence = {
         "access_denied": "You didn't allow it, so nothing was installed.",
         "invalid_browser": "This browser didn't begin the installation: open the install page in it.",
         "invalid_state": "This link was used already or is older than ten minutes: begin again.",
@@ -151,14 +151,14 @@ async def _on_failure(args: AsyncFailureArgs) -> BoltResponse:
         "storage_error": str(args.error) if args.error is not None else "It couldn't be stored: try again.",
     }.get(args.reason, "Slack sent something unexpected: begin again.")
     log.warning("installation_failed", reason=args.reason)
-    return _html_response(args.suggested_status_code, "gwevent is not installed", said)
+    return _html_response(args.suggested_status_code, "gwevent is not installed", sentence)
 
 
-def _html_response(status: int, title: str, said: str) -> BoltResponse:
+def _html_response(status: int, title: str, sentence: str) -> BoltResponse:
     body = (
         "<!doctype html><html lang=en><meta name=viewport content='width=device-width'>"
         f"<title>{html.escape(title)}</title><body style='font:16px system-ui;max-width:34em;margin:3em auto;"
-        f"padding:0 1em'><h1>{html.escape(title)}</h1><p>{html.escape(said)}</p>"
+        f"padding:0 1em'><h1>{html.escape(title)}</h1><p>{html.escape(sentence)}</p>"
     )
     return BoltResponse(status=status, body=body, headers={"Content-Type": "text/html; charset=utf-8"})
 

@@ -138,11 +138,11 @@ class TeamResolver:
             type=object_field(body, "event").get("type") or body.get("type"),
             command=body.get("command"),
         )
-        said = error_message(self._not_installed)
+        message = error_message(self._not_installed)
         if body.get("type") == "view_submission":
-            return await ack(response_action="update", view=_message_modal(said.text))
+            return await ack(response_action="update", view=_message_modal(message.text))
         if is_allowed_response_url(body.get("response_url"), client.base_url):
-            await respond_ephemeral(respond, said.text, CALL_TIMEOUT_S)
+            await respond_ephemeral(respond, message.text, CALL_TIMEOUT_S)
         return await ack()
 
 
