@@ -56,5 +56,5 @@ async def test_the_least_recently_used_result_goes_first() -> None:
 
 async def test_without_room_only_concurrent_calls_are_merged() -> None:
     cache, load = SingleFlight[str, int](0), Loader()
-    assert await asyncio.gather(cache.get("a", load), cache.get("a", load)) == (1, 1)
+    assert list(await asyncio.gather(cache.get("a", load), cache.get("a", load))) == [1, 1]
     assert await cache.get("a", load) == 2
