@@ -1,4 +1,4 @@
-"""Nobody changes what a channel receives in silence: kept and posted, whatever fails meanwhile."""
+"""Every change of what a channel receives is stored and posted, whatever fails meanwhile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.factories import AUTHOR, NOW, TEAM, subscribe, unsubscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
 States = dict[int, tuple[str, bool]]
-"""By number: the words, and whether it is paused."""
+"""Number -> (canonical text, is paused)."""
 
 
 def answers(harness: DeliveryHarness) -> CommandRouter:
@@ -48,7 +48,7 @@ async def states(factory: Factory, channel: str) -> States:
 
 
 async def replayed(factory: Factory, channel: str) -> tuple[States, ChannelSites, int]:
-    """What the history of a channel makes of nothing: its subscriptions, its sites, and how long it is."""
+    """Replay a channel's history; return its subscriptions, its sites, and the history's length."""
     changes: list[ChannelChange] = []
     total = -1
     # The worker notes what it confirms meanwhile: read again until nothing came between two pages.
@@ -78,7 +78,7 @@ async def replayed(factory: Factory, channel: str) -> tuple[States, ChannelSites
 
 
 def last_said(harness: DeliveryHarness, channel: str) -> dict[int, str]:
-    """By number: the first line of what the channel was told last of each subscription."""
+    """Return, by number, the first line of the last post about each subscription."""
     found: dict[int, str] = {}
     for message in harness.local_slack.messages(channel):
         for block in message["blocks"]:
@@ -97,7 +97,7 @@ def last_said(harness: DeliveryHarness, channel: str) -> dict[int, str]:
 
 
 async def assert_history_is_true(harness: DeliveryHarness, channel: str) -> None:
-    """See to it that what the channel was told last of each subscription is so."""
+    """Assert that the last post about each subscription is true."""
     now = await states(harness.factory, channel)
     told = last_said(harness, channel)
     assert now.keys() <= told.keys(), "nothing is in force of which the channel doesn't know"
@@ -344,7 +344,7 @@ WORDS = ("CBC", "Burst", "all mock", "CBC BNS>0.5 notify @here", "all lowsig not
 
 
 class Crowd:
-    """People who do things to channels at random; everything is drawn from one seed."""
+    """Changes channels at random, all from one seed."""
 
     def __init__(self, harness: DeliveryHarness, channels: list[str], seed: int) -> None:
         self.harness = harness

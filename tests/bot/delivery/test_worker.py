@@ -1,4 +1,4 @@
-"""The way from the ledger into channels: order, edits, dead ends, limits, doubts."""
+"""From the outbox into channels: order, edits, failures, rate limits, lost answers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 def shown(*notices: Any) -> str:
-    """The words of the root after these notices."""
+    """Return the text of the root after these notices."""
     return alert_card.alert_card(Superevent.from_notices(notices), ChannelView(is_root=True)).text
 
 
@@ -448,7 +448,7 @@ async def test_a_real_alert_goes_before_all_mocks_that_wait(stopped_harness: Del
 
 
 async def test_mocks_whose_calls_hang_leave_room_for_an_alert(stopped_harness: DeliveryHarness) -> None:
-    """Slack takes the mocks and doesn't answer: their calls never hold all places."""
+    """Slack accepts mocks without an answer: their calls never take all slots."""
     for channel in await stopped_harness.create_subscribed_channels(12, "NSBH>90% mock"):
         stopped_harness.local_slack.fail("chat.postMessage", delay=20.0, channel=channel)
     worker = stopped_harness.start(concurrency=10)
@@ -470,7 +470,7 @@ async def test_mocks_whose_calls_hang_leave_room_for_an_alert(stopped_harness: D
 async def test_calls_that_hang_hold_no_connection_that_an_alert_needs(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    """More than the 100 that aiohttp opens at once, if nothing is said, for the whole bot."""
+    """More than the 100 connections to which aiohttp limits a session by default."""
     hung = [local_slack.add_channel(f"gw-{number}") for number in range(120)]
     await subscribe(factory, "NSBH>90% mock", *hung)
     for channel in hung:

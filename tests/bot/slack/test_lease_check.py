@@ -1,4 +1,4 @@
-"""The lease is looked at after every wait and before a request's first byte."""
+"""The lease is checked after every wait and before a request's first byte."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 class Lease:
-    """Says yes so many times, then no, until it is given back."""
+    """Is valid for a number of checks, then lost until a test gives it back."""
 
     def __init__(self, harness: DeliveryHarness, times: int) -> None:
         self.left = times
@@ -74,7 +74,7 @@ async def test_a_lease_that_ends_before_the_last_byte_edits_nothing(
 
 @pytest.mark.backends("postgresql")
 async def test_a_worker_that_slept_through_its_lease_posts_nothing(harness: DeliveryHarness) -> None:
-    """Between the claim and the request the process is paused; another worker may have posted meanwhile."""
+    """The process is paused between claim and request; another worker may have posted meanwhile."""
     (channel,) = await harness.create_subscribed_channels()
     shares, render, slept = harness.factory.leases, harness.worker.sender.render, 0
     count = shares._elapsed
@@ -147,7 +147,7 @@ async def test_settling_waits_for_the_store_however_often_it_fails(harness: Deli
 async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
     stopped_harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was drawn before a pause; whoever has the workspace now uploads its own."""
+    """An image was drawn before a pause; the new owner of the workspace uploads its own."""
     harness = stopped_harness
     shares = harness.factory.leases
     await shares.heartbeat({harness.local_slack.team_id})

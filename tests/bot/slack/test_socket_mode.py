@@ -1,4 +1,4 @@
-"""Socket Mode, watched from outside: what slack_sdk doesn't see."""
+"""The supervisor notices dead connections that slack_sdk doesn't notice."""
 
 from __future__ import annotations
 

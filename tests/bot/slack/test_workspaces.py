@@ -1,4 +1,4 @@
-"""Many workspaces: installed by OAuth, told by signed requests, each with its own token, and forgotten."""
+"""Many workspaces: installed by OAuth, served by signed requests, each with its own token, then deleted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PATIENCE_S = 60
 
 @pytest.fixture
 async def slack() -> AsyncIterator[LocalSlack]:
-    """A local Slack in which nobody has installed the app yet."""
+    """A local Slack in which the app isn't installed yet."""
     events = EVENTS | {"app_uninstalled", "tokens_revoked"}
     local = LocalSlack(limits=False, file_delay=0.0, events=events)
     local.workspace.bot_token = ""
@@ -83,7 +83,7 @@ async def bot(
 
 
 async def browse(bot: Application, team: str, *, cookie: bool = True) -> tuple[int, str]:
-    """What a person's browser goes through, from the install page to the last one."""
+    """Follow the pages of an installation as a browser does; return the last one."""
     home = f"http://127.0.0.1:{bot.http_port}"
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         async with session.get(f"{home}/slack/install") as page:
