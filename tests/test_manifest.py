@@ -11,10 +11,10 @@ import pytest
 import yaml
 from slack_bolt.async_app import AsyncApp
 
-from bot.doctor.checks import OPTIONAL_SCOPES, REQUIRED_SCOPES
 from bot.listeners.registration import register_listeners
 from bot.local_slack import app_manifest
 from bot.local_slack.web_api.dispatcher import METHODS
+from bot.slack.scopes import ADVISED_SCOPES, BOT_SCOPES, OPT_IN_SCOPES, REQUIRED_SCOPES, ROLE_SCOPES, SCOPES
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONAL = {"channels:history", "groups:history", "users:read"}
@@ -246,8 +246,11 @@ def test_the_local_slack_asks_for_the_same_scopes() -> None:
             assert METHODS[name].scope in scopes, name
 
 
-def test_doctor_asks_for_nothing_the_manifest_lacks(scopes: set[str]) -> None:
-    assert REQUIRED_SCOPES | set(OPTIONAL_SCOPES) <= scopes
+def test_the_scopes_of_manifest_oauth_doctor_and_local_slack_are_the_same(scopes: set[str]) -> None:
+    assert scopes == set(BOT_SCOPES) == app_manifest.SCOPES
+    assert scopes >= REQUIRED_SCOPES | set(ADVISED_SCOPES)
+    assert OPT_IN_SCOPES == OPTIONAL
+    assert all(set(needed) <= set(SCOPES) for needed in ROLE_SCOPES.values())
 
 
 def test_optional_scopes_are_there_to_uncomment() -> None:

@@ -23,6 +23,7 @@ from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.context import CommandContext
 from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller
+from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_provider import ImageProvider
 from bot.delivery.image_worker import ImageWorker
 from bot.delivery.worker import MAX_CONNECTIONS
@@ -89,7 +90,6 @@ class Application:
         `clock` takes the place of the one that doesn't jump.
         """
         self._settings = settings
-        access = settings.slack_access()
         self._factory = factory
         self._sources = sources
         # What other processes' sources said last.
@@ -102,51 +102,41 @@ class Application:
         self._tasks = TaskSupervisor()
         self.ready = asyncio.Event()
         """Set once Slack knows us and the source is being read."""
-        draw = ImageProcess()
+        drawer = ImageDrawer(factory.notices, ImageProcess())
+        self.wakeups = wakeups = Wakeups()
         self.metrics = Metrics()
         self.delivery_worker = factory.create_delivery_worker(
             self._clients,
             clock,
+            wakeups=wakeups,
             public_url=settings.public_url,
             poll_s=FALLBACK_POLL_S,
             on_recorded=lambda outcomes: self.metrics.count_outcomes(outcomes, clock()),
             is_clock_trusted=self._is_clock_trusted,
         )
         self._gateway = SlackGateway(
-            access,
             settings,
             factory.installations,
             self._clients,
             clock,
             register_listeners=self._register_listeners,
-            wake_deliveries=self.delivery_worker.wake,
+            wakeups=wakeups,
             on_call=self.metrics.count_api_call,
         )
         self.image_worker = ImageWorker(
-            factory.notices,
             factory.images,
             self._clients,
-            draw,
+            drawer,
             clock,
-            wake_deliveries=self.delivery_worker.wake,
+            wakeups,
             serves_images=settings.public_url is not None,
             poll_s=FALLBACK_POLL_S,
         )
-        # Until these workers take the wake-ups themselves, the events are theirs.
-        self._wakeups = wakeups = Wakeups(
-            deliveries=self.delivery_worker._wake_event,
-            images=self.image_worker._wake_event,
-        )
+        self._wakeups = wakeups
         self.deferred_routing_worker = factory.create_deferred_routing_worker(
             clock, settings.max_age, wakeups, FALLBACK_POLL_S
         )
-        self._due_poller = DuePoller(
-            factory.due_check,
-            clock,
-            wake_deliveries=self.delivery_worker.wake,
-            wake_images=self.image_worker.wake,
-            wake_deferred_routing=wakeups.deferred_routing.set,
-        )
+        self._due_poller = DuePoller(factory.due_check, clock, wakeups)
         webhook = create_webhook(settings)
         self._webhook_notifier = (
             None
@@ -198,15 +188,13 @@ class Application:
             settings, factory, sources, self.pipeline, self._on_payload_handled
         )
         self._gracedb_importer = create_gracedb_importer(settings, factory, clock)
-        # Until the delivery worker takes Wakeups, its own event is the one to set.
-        wakeups = Wakeups(deliveries=self.delivery_worker._wake_event)
         authorizer = ChannelAuthorizer(ChannelPolicy(settings.who_may_subscribe, self._clients).check)
         self.subscription_service = factory.create_subscription_service(clock, wakeups, authorizer)
         self.command_router = factory.create_command_router(
             clock,
             importer=self._gracedb_importer,
             image_provider=ImageProvider(
-                factory.notices, factory.images, self._clients, draw, settings.public_url
+                factory.notices, factory.images, self._clients, drawer, settings.public_url
             ),
             source_statuses=self._source_statuses,
             wakeups=wakeups,

@@ -23,8 +23,12 @@ from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import VisibleCommand
+from bot.delivery.outcome_writer import OutcomeWriter
+from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
+from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.renderer import Renderer
-from bot.delivery.worker import CHANNEL_PAUSE_S, CONCURRENCY, POLL_S, DeliveryWorker
+from bot.delivery.sender import Sender
+from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
 from bot.filters import matches, parse_criteria
 from bot.gracedb.client import GraceDb
 from bot.gracedb.importer import SupereventImporter
@@ -238,11 +242,27 @@ class Factory:
         """Create the service that reads and changes the subscriptions of channels."""
         return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, canonical_site_name)
 
+    def render_repositories(self) -> RenderRepositories:
+        """Return the repositories that rendering reads."""
+        return RenderRepositories(
+            notices=self.notices,
+            subscriptions=self.subscriptions,
+            observers=self.observers,
+            images=self.images,
+            mentions=self.mentions,
+            refused_mentions=RefusedMentionRepository(self.database),
+            circulars=self.circulars,
+            sites=self.sites,
+            incidents=self.incidents,
+            quarantine=self.quarantine,
+        )
+
     def create_delivery_worker(
         self,
         clients: Mapping[str, SlackClient],
         clock: Callable[[], datetime],
         *,
+        wakeups: Wakeups | None = None,
         public_url: str | None = None,
         concurrency: int = CONCURRENCY,
         channel_pause_s: float = CHANNEL_PAUSE_S,
@@ -261,32 +281,24 @@ class Factory:
         async def permalink(team_id: str, channel_id: str, ts: str) -> str | None:
             return await clients[team_id].permalink(channel_id, ts)
 
-        renderer = Renderer(
-            self.notices,
-            self.subscriptions,
-            self.observers,
-            self.images,
-            self.mentions,
-            self.circulars,
-            self.sites,
-            self.observability,
-            permalink,
-            public_url,
-            incidents=self.incidents,
-            refused_mentions=RefusedMentionRepository(self.database),
-            quarantine=self.quarantine,
-        )
-        return DeliveryWorker(
+        renderer = Renderer(self.render_repositories(), self.observability, permalink, public_url)
+        sender = Sender(
             self.outbox,
             clients,
             renderer,
             clock,
+            RateControl(channel_pause_s),
             on_image_failed=picture_failed,
-            concurrency=concurrency,
-            channel_pause_s=channel_pause_s,
-            poll_s=poll_s,
-            on_recorded=on_recorded,
             is_clock_trusted=is_clock_trusted,
+        )
+        return DeliveryWorker(
+            self.outbox,
+            clients,
+            sender,
+            OutcomeWriter(self.outbox, clock, on_recorded),
+            clock,
+            wakeups or Wakeups(),
+            WorkerLimits(concurrency, poll_s),
         )
 
 

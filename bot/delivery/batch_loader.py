@@ -1,4 +1,4 @@
-"""Loads what many deliveries need at the same moment with one question to the store."""
+"""Merge the queries that many deliveries make at the same moment into one (the DataLoader pattern)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ V = TypeVar("V")
 
 
 class BatchLoader(Generic[K, V]):
-    """Collects the keys asked for in one turn of the event loop and loads them at once.
+    """Collects the keys requested in one turn of the event loop and loads them with one query.
 
-    The store is read after the last of them was asked for, so nobody gets anything older than his question.
+    The query runs after the last of these requests, so no caller gets a value older than its request.
     """
 
     def __init__(self, load: Callable[[Collection[K]], Awaitable[Mapping[K, V]]]) -> None:
@@ -22,11 +22,11 @@ class BatchLoader(Generic[K, V]):
         self._next: asyncio.Task[Mapping[K, V]] | None = None
 
     async def __call__(self, key: K) -> V | None:
-        """The value of a key; None where the store has none. Raises what loading raises."""
+        """Return the value of a key; None if the store has none. Raises what loading raises."""
         self._keys.add(key)
         if self._next is None:
             self._next = asyncio.create_task(self._load_all())
-        # Shielded: one caller that is stopped mustn't take the answer from the others.
+        # Shielded: a caller that is cancelled must not take the result from the others.
         return (await asyncio.shield(self._next)).get(key)
 
     async def _load_all(self) -> Mapping[K, V]:

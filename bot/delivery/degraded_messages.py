@@ -1,34 +1,37 @@
-"""What the deliveries' worker remembers of messages that Slack took in part, or not at all."""
+"""Remember, between the attempts of a delivery, what Slack refused of its message."""
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from datetime import datetime, timedelta
+
+from cachetools import LRUCache
 
 from bot.slack.degradation import DroppedPart, MessagePart
 from bot.slack.errors import OutcomeUnknown, RateLimited, SlackFailure
 
 SUSPECT_PARTS = (MessagePart.PICTURE, MessagePart.BROADCAST, MessagePart.BUTTONS, MessagePart.BLOCKS)
-"""What may be at fault where Slack gives no reason. Metadata stay, since the message may stand already."""
+"""Parts that may be at fault if Slack gives no answer; not the metadata, by which the post is found."""
 MAX_UNANSWERED_ATTEMPTS = 3
-"""How often a message is sent as it is without an answer, before it is tried as words alone in between."""
+"""Attempts without an answer after which every second one is made with the words alone."""
 RESTORE_DELAYS = (timedelta(seconds=2), timedelta(seconds=60))
-"""When a root that lost a part by a guess is brought back whole: it may have been Slack's mood."""
+"""Delays before a root that lost a part by a guess is edited to be whole again."""
 MAX_REMEMBERED = 10_000
 
 
 class DegradedMessages:
-    """Remembered while the process lives: after a restart a message is tried whole again."""
+    """What each delivery lost so far. It lives in memory: after a restart a message is tried whole again."""
 
     def __init__(self) -> None:
         self._dropped_so_far: dict[int, tuple[DroppedPart, ...]] = {}
         self._unanswered_attempts: Counter[int] = Counter()
-        # Whether any attempt was made without its thread.
         self._sent_outside_thread: dict[int, bool] = {}
-        self._guess_counts: OrderedDict[int, int] = OrderedDict()
+        """Delivery id -> an attempt was made without its thread."""
+        self._guess_counts: LRUCache[int, int] = LRUCache(MAX_REMEMBERED)
+        """Thread id -> how often its root lost a part by a guess."""
 
     def parts_to_drop(self, delivery_id: int) -> tuple[DroppedPart, ...]:
-        """What of a delivery is left out from the start of its next attempt."""
+        """Return the parts that the next attempt leaves out from the start."""
         if delivery_id in self._dropped_so_far:
             return self._dropped_so_far[delivery_id]
         tries = self._unanswered_attempts[delivery_id]
@@ -37,11 +40,11 @@ class DegradedMessages:
         return tuple(DroppedPart(part, "no answer", guessed=True) for part in SUSPECT_PARTS)
 
     def record_failure(self, delivery_id: int, failure: SlackFailure) -> None:
-        """Remember how an attempt ended: one that was told to wait goes on where it stopped."""
+        """Remember a failed attempt; after a rate limit the next starts without what was dropped so far."""
         self._dropped_so_far.pop(delivery_id, None)
-        left = any(drop.part is MessagePart.THREAD for drop in failure.dropped)
+        left_thread = any(drop.part is MessagePart.THREAD for drop in failure.dropped)
         self._sent_outside_thread[delivery_id] = (
-            self.may_be_outside_thread(delivery_id, default=False) or left
+            self.may_be_outside_thread(delivery_id, default=False) or left_thread
         )
         if isinstance(failure, RateLimited) and failure.dropped:
             self._dropped_so_far[delivery_id] = failure.dropped
@@ -49,11 +52,11 @@ class DegradedMessages:
             self._unanswered_attempts[delivery_id] += 1
 
     def may_be_outside_thread(self, delivery_id: int, *, default: bool = True) -> bool:
-        """Whether a reply may stand beside its thread; `unknown` of what another process tried."""
+        """Return whether a reply may be posted outside its thread; `default` if this process never tried."""
         return self._sent_outside_thread.get(delivery_id, default)
 
     def forget(self, delivery_id: int) -> None:
-        """The delivery is done with."""
+        """Forget a delivery that is done."""
         self._dropped_so_far.pop(delivery_id, None)
         self._unanswered_attempts.pop(delivery_id, None)
         self._sent_outside_thread.pop(delivery_id, None)
@@ -61,15 +64,12 @@ class DegradedMessages:
     def restore_time(
         self, thread_id: int | None, dropped: tuple[DroppedPart, ...], now: datetime
     ) -> datetime | None:
-        """When a root that was just shown without some part should be tried whole; None if it needn't."""
+        """Return when to edit a root that was just sent without some part; None if it needn't be."""
         if thread_id is None:
             return None
         if not any(drop.guessed for drop in dropped):
             self._guess_counts.pop(thread_id, None)
             return None
-        times = self._guess_counts.get(thread_id, 0)
-        self._guess_counts[thread_id] = times + 1
-        self._guess_counts.move_to_end(thread_id)
-        while len(self._guess_counts) > MAX_REMEMBERED:
-            self._guess_counts.popitem(last=False)
-        return now + RESTORE_DELAYS[times] if times < len(RESTORE_DELAYS) else None
+        count = self._guess_counts.get(thread_id, 0)
+        self._guess_counts[thread_id] = count + 1
+        return now + RESTORE_DELAYS[count] if count < len(RESTORE_DELAYS) else None

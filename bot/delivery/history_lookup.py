@@ -1,4 +1,4 @@
-"""Whether a message whose answer was lost stands in its channel: asked of the channel's history."""
+"""Look in a channel's history for a message whose answer was lost, so that it isn't posted twice."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from bot.slack.message_metadata import DeliveryMetadata
 from bot.store.outbox.models import Delivery
 
 MAX_HISTORY_LOOKUPS = 5
-"""How often a history that doesn't answer is asked before a message is rather sent twice than never."""
+"""Lookups without an answer after which a message is posted all the same: rather twice than never."""
 
 log = structlog.get_logger(__name__)
 
 
 class HistoryLookup:
-    """Looks for deliveries, and counts how often a history didn't answer."""
+    """Looks for deliveries in histories, and counts the lookups without an answer."""
 
     def __init__(self, clock: Callable[[], datetime], is_clock_trusted: Callable[[], bool]) -> None:
-        """`sure` says whether the clock can be trusted."""
         self._clock = clock
         self._is_clock_trusted = is_clock_trusted
-        # Counted apart from attempts: a post that was refused often is looked for as patiently.
+        # Counted apart from the delivery's attempts, so that one that was refused often is looked for as
+        # long.
         self._unanswered_lookups: Counter[int] = Counter()
 
     async def find(
@@ -48,12 +48,12 @@ class HistoryLookup:
         thread_ts: str | None,
         maybe_outside_thread: bool,
     ) -> str | None:
-        """The `ts` under which a delivery stands; None if it doesn't, or nobody may look.
+        """Return the `ts` of a posted delivery; None if it wasn't posted, or if the history can't be read.
 
-        `outside` says that a reply may stand in the channel itself, since Slack refused it its thread.
-        Raises SlackFailure where it is worth asking again.
+        `maybe_outside_thread` states that a reply may have been posted in the channel itself, because Slack
+        refused the thread. Raises SlackFailure if the lookup is worth repeating.
         """
-        # Not since the last attempt: any of them may be the one that was heard. By Slack's clock.
+        # Since the delivery was created, not since its last attempt: any attempt may have been posted.
         since = earliest_post_time(
             delivery.created_at, delivery.root_ts, self._clock(), is_clock_trusted=self._is_clock_trusted()
         )
@@ -61,7 +61,7 @@ class HistoryLookup:
             try:
                 found = await client.find_delivery(delivery.channel_id, metadata, since, thread_ts=thread_ts)
             except RootOutOfReach:
-                # The thread is gone; what couldn't be said there may have been said in the channel.
+                # The thread is gone, so the message may have been posted in the channel.
                 found, maybe_outside_thread = None, True
             if found is None and thread_ts is not None and maybe_outside_thread:
                 found = await client.find_delivery(delivery.channel_id, metadata, since)
@@ -74,12 +74,12 @@ class HistoryLookup:
                 if self._unanswered_lookups[delivery.id] <= MAX_HISTORY_LOOKUPS:
                     raise
             if isinstance(failure, WorkspaceUnavailable) and failure.reason not in PERMISSION_ERRORS:
-                # A token that is no good says nothing about the history, and posts nothing either.
+                # A refused token says nothing about the history, and can't post either.
                 raise
-            # Without the history scope there is no way to know: rather twice than never.
-            log.info("history_not_readable", reason=failure.reason, delivery=delivery.id)
+            # Without the history scope there is no way to find out: rather twice than never.
+            log.info("history_lookup_failed", reason=failure.reason, delivery=delivery.id)
             return None
 
     def forget(self, delivery_id: int) -> None:
-        """The delivery is done with."""
+        """Forget a delivery that is done."""
         self._unanswered_lookups.pop(delivery_id, None)

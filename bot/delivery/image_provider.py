@@ -1,15 +1,12 @@
-"""The picture of an event's map for somebody who asks for it: the one Slack has, else a new one."""
+"""Provide the image of an event's sky map to a person who asks for it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping
 
-from bot.alerts.decode import UndecodablePayload, extract_sky_maps
-from bot.runtime.threads import ThreadHangs, run_in_thread
-from bot.skymaps.image_process import ImageFailed, ImageProcess
-from bot.skymaps.skymap import UnreadableMap
+from bot.delivery.image_drawer import UPLOAD_SCOPE, ImageDrawer
+from bot.runtime.single_flight import SingleFlight
+from bot.skymaps.image_process import ImageFailed
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.store.events.notices import NoticeRepository
@@ -19,31 +16,30 @@ from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import ImageRef
 
 MAX_REMEMBERED = 100
-"""Files uploaded for who asked; beyond, one is drawn and uploaded again."""
+"""Uploads on request that are remembered; an older one is uploaded again."""
 
 
 class ImageProvider:
-    """Finds the picture of a notice's map in a workspace, or draws and uploads it."""
+    """Returns the image that a workspace already has of a notice's map, else draws and uploads one."""
 
     def __init__(
         self,
         notices: NoticeRepository,
         images: ImageRepository,
         clients: Mapping[str, SlackClient],
-        image_process: ImageProcess,
+        drawer: ImageDrawer,
         public_url: str | None = None,
     ) -> None:
-        """`public_url` is where the bot serves pictures itself, without a slash at its end."""
+        """`public_url` is the address at which the bot serves images itself, without a slash at its end."""
         self._notices = notices
         self._images = images
         self._clients = clients
-        self._image_process = image_process
+        self._drawer = drawer
         self._public_url = public_url
-        self._uploaded_images: OrderedDict[tuple[str, int], ImageRef] = OrderedDict()
-        self._upload_lock = asyncio.Lock()
+        self._uploads: SingleFlight[tuple[str, int], ImageRef] = SingleFlight(MAX_REMEMBERED)
 
     async def __call__(self, team_id: str, superevent: Superevent, notice: Notice) -> ImageRef:
-        """Return the picture; Slack may not show it yet. Raises ImageFailed, StoreUnavailable."""
+        """Return the image; Slack may not be ready to show it yet. Raises ImageFailed, StoreUnavailable."""
         notice_id = await self._notices.notice_id(notice.key)
         if notice_id is None:
             raise ImageFailed("The notice is gone.")
@@ -54,29 +50,15 @@ class ImageProvider:
             if stored.token is not None and self._public_url is not None:
                 url = self._public_url + IMAGE_PATH.format(token=stored.token)
                 return ImageRef(alt_text=stored.alt_text, url=url)
-        async with self._upload_lock:
-            known = self._uploaded_images.get((team_id, notice_id))
-            if known is None:
-                known = await self._upload(team_id, superevent, notice)
-                self._uploaded_images[team_id, notice_id] = known
-                while len(self._uploaded_images) > MAX_REMEMBERED:
-                    self._uploaded_images.popitem(last=False)
-        return known
+        return await self._uploads.get(
+            (team_id, notice_id), lambda: self._upload(team_id, notice_id, superevent, notice)
+        )
 
-    async def _upload(self, team_id: str, superevent: Superevent, notice: Notice) -> ImageRef:
+    async def _upload(self, team_id: str, notice_id: int, superevent: Superevent, notice: Notice) -> ImageRef:
         client = self._clients.get(team_id)
-        if client is None or not client.has_scope("files:write"):
+        if client is None or not client.has_scope(UPLOAD_SCOPE):
             raise ImageFailed("none was drawn, and the app may not upload one (scope files:write).")
-        body = await self._notices.payload(notice.key)
-        if body is None:
-            raise ImageFailed("the map isn't kept any more.")
-        try:
-            gw_map, combined_map = await run_in_thread(extract_sky_maps, body)
-        except (UndecodablePayload, UnreadableMap) as error:
-            raise ImageFailed(error.reason) from error
-        except ThreadHangs as error:
-            raise ImageFailed(str(error)) from error
-        drawn = await self._image_process.draw(superevent.up_to(notice), gw_map, combined_map)
+        drawn = await self._drawer.draw(notice_id, superevent, notice)
         title = superevent.superevent_id
         try:
             file_id = await client.upload(drawn.png, f"{id_as_file_name(title)}.png", title, drawn.alt_text)

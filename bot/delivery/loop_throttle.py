@@ -1,4 +1,4 @@
-"""Lets many that are woken at once go on a few at a time, so that the event loop hears others in between."""
+"""Let tasks that are woken together go on a few at a time, so that others get their turn in between."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 
 
 class LoopThrottle:
-    """No more than so many go on in one turn of the event loop; the rest follow in the order they came."""
+    """Lets at most `per_turn` tasks go on in one turn of the event loop, in the order in which they came."""
 
     def __init__(self, per_turn: int) -> None:
         self._per_turn = per_turn
@@ -16,7 +16,7 @@ class LoopThrottle:
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     async def acquire(self) -> None:
-        """Wait for a turn with room; none is waited for while there is."""
+        """Wait for a turn with a free slot; return at once if this turn has one."""
         if self._free_slots and not self._waiters:
             self._free_slots -= 1
             self._schedule_turn()
@@ -36,7 +36,7 @@ class LoopThrottle:
         self._free_slots = self._per_turn
         while self._free_slots and self._waiters:
             waits = self._waiters.popleft()
-            # One that was cancelled while it waited takes no room.
+            # A task that was cancelled while it waited takes no slot.
             if not waits.done():
                 waits.set_result(None)
                 self._free_slots -= 1

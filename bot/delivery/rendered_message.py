@@ -1,4 +1,4 @@
-"""What a delivery is rendered to."""
+"""The result of rendering a delivery."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from formatters.blockkit.message import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedMessage:
-    """A message, and how it is to be sent."""
+    """A message and how to send it."""
 
     message: Message
     broadcast: bool = False
-    """Of a reply: whether the whole channel shall see it."""
+    """Show a reply in the channel too."""
     picture_id: int | None = None
-    """The picture in it, by the store's id."""
+    """The id of the image in it, in the store."""
     picture_since: datetime | None = None
-    """Since when Slack has its file."""
+    """The time at which the image was uploaded to Slack."""
     needs_follow_up_edit: bool = False
-    """Of a root: whether an edit shall follow at once, which brings what would have delayed the words."""
+    """Edit a root at once after it is posted, to bring what would have delayed the post."""
     without_picture: Message | None = None
-    """The same without the picture, for where Slack can't show it."""
+    """The message without its image, for when Slack can't show that yet."""

@@ -20,11 +20,11 @@ from bot.doctor.kafka import check_kafka
 from bot.gracedb.client import USER_AGENT
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings, SettingsError
-from bot.slack.channel_policy import REQUIRED_SCOPES as PERMISSION_SCOPES
 from bot.slack.client import SlackClient
 from bot.slack.errors import OutcomeUnknown, SlackFailure, Unavailable
 from bot.slack.gateway import EVENTS_PATH
 from bot.slack.oauth import INSTALL_PATH
+from bot.slack.scopes import ADVISED_SCOPES, REQUIRED_SCOPES, ROLE_SCOPES
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
 from bot.slack.web_client import create_web_client
 from bot.sources.factory import gcn_access
@@ -33,13 +33,6 @@ from bot.store.channels.installations import InstallationRepository
 from bot.store.database import Database, InvalidDatabaseUrl, StoreUnavailable
 from formatters.terminal.findings import Finding, Level
 
-REQUIRED_SCOPES = frozenset({"commands", "chat:write", "app_mentions:read"})
-OPTIONAL_SCOPES = {
-    "chat:write.public": "post in public channels without being invited",
-    "channels:read": "notice that it was invited back to a channel",
-    "groups:read": "notice the same of private channels",
-    "files:write": "show the sky map's picture",
-}
 MAX_CLOCK_OFFSET_S = 30.0
 MAX_LISTED = 5
 BROKER_TIMEOUT_S = 15.0
@@ -273,12 +266,12 @@ async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -
                 advice="Compare its manifest with deploy/slack-manifest.yaml, then install the app again.",
             )
         )
-    unknowing = [s for s in PERMISSION_SCOPES[settings.who_may_subscribe] if s not in identity.scopes]
+    unknowing = [s for s in ROLE_SCOPES[settings.who_may_subscribe] if s not in identity.scopes]
     if unknowing:
         found = f"{' and '.join(unknowing)} missing: nobody can be known as one who may subscribe."
         todo = "Add it to the app's manifest and install the app again, or unset GWEVENT_WHO_MAY_SUBSCRIBE."
         findings.append(Finding(name="Slack scopes", level=Level.FAIL, result=found, advice=todo))
-    for scope, use in OPTIONAL_SCOPES.items():
+    for scope, use in ADVISED_SCOPES.items():
         if scope not in identity.scopes:
             found = f"{scope} isn't granted; with it gwevent can {use}."
             findings.append(Finding(name="Slack scopes", level=Level.WARN, result=found))

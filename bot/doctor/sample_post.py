@@ -16,6 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from bot.app.factory import open_factory, utc_now
+from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
 from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestRules, IngestStores, Pipeline
@@ -72,19 +73,14 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
         await factory.subscriptions.add_confirmed(
             team, channel, parse_criteria("all test lowsig"), "doctor", utc_now()
         )
-        worker = factory.create_delivery_worker({team: client}, utc_now, on_recorded=settled)
-        pictures = ImageWorker(
-            factory.notices,
-            factory.images,
-            {team: client},
-            ImageProcess(),
-            utc_now,
-            wake_deliveries=worker.wake,
-        )
+        wakeups = Wakeups()
+        worker = factory.create_delivery_worker({team: client}, utc_now, wakeups=wakeups, on_recorded=settled)
+        drawer = ImageDrawer(factory.notices, ImageProcess())
+        pictures = ImageWorker(factory.images, {team: client}, drawer, utc_now, wakeups)
         pipeline = Pipeline(
             IngestStores(notices=factory.notices, quarantine=factory.quarantine),
             utc_now,
-            Wakeups(deliveries=worker._wake_event),
+            wakeups,
             IngestRules(max_age=timedelta(days=1), should_draw=lambda _: draws),
         )
         await pipeline.handle(to_avro(sample_notice(utc_now())), Origin("doctor", "sample", live=True))

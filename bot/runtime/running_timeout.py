@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 
 TICK_S = 0.5
 PAUSE_THRESHOLD_S = 1.0
@@ -13,37 +13,42 @@ GRACE_AFTER_PAUSE_S = 2.0
 """What is left after a pause at least: answers that came meanwhile lie in the socket, unread."""
 
 
-@asynccontextmanager
-async def running_timeout(seconds: float) -> AsyncIterator[None]:
+def running_timeout(seconds: float) -> AbstractAsyncContextManager[None]:
     """Raise TimeoutError in the block once this process has waited `seconds` for it.
 
     asyncio's own timeout fires when a process that was stopped goes on, and throws away the answer that
     came meanwhile: a message that stands would be taken for one that may not.
     """
-    async with asyncio.timeout(None) as limit:
-        ticks = _Ticker(limit, seconds)
-        ticks.start()
-        try:
-            yield
-        finally:
-            ticks.stop()
+    return _RunningTimeout(seconds)
 
 
-class _Ticker:
-    def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
+class _RunningTimeout(AbstractAsyncContextManager[None]):
+    """A class and no generator, since one stands around every call to Slack."""
+
+    def __init__(self, seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
-        self._limit = limit
+        self._limit = asyncio.timeout(None)
         self._left = seconds
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self) -> None:
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+        self._start()
+
+    async def __aexit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._limit.__aexit__(error_type, error, traceback)
+
+    def _start(self) -> None:
         wait = min(TICK_S, self._left)
         due = self._loop.time() + wait
         self._timer = self._loop.call_at(due, self._tick, due, wait)
-
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
 
     def _tick(self, due: float, counted: float) -> None:
         self._left -= counted
@@ -52,4 +57,4 @@ class _Ticker:
         if self._left <= 0:
             self._limit.reschedule(self._loop.time())
         else:
-            self.start()
+            self._start()

@@ -1,1 +1,1 @@
-"""Slack's API: posting through the ledger, and answering who asks."""
+"""Transport to Slack: Web API, Socket Mode, HTTP requests, OAuth, middleware. It knows no alerts."""

@@ -1,21 +1,12 @@
-"""Who may change what a channel receives, where the operator keeps that to some."""
+"""Decide who may change what a channel receives (GWEVENT_WHO_MAY_SUBSCRIBE)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure, WorkspaceUnavailable
-
-AllowedRole = Literal["anyone", "members", "admins"]
-
-REQUIRED_SCOPES: Mapping[AllowedRole, tuple[str, ...]] = {
-    "anyone": (),
-    "members": ("channels:read", "groups:read"),
-    "admins": ("users:read",),
-}
-"""What the token needs for it (docs.slack.dev/reference/methods, conversations.members and users.info)."""
+from bot.slack.scopes import ROLE_SCOPES, AllowedRole
 
 _REFUSALS: Mapping[AllowedRole, str] = {
     "members": "Only members of this channel may change what it receives: join it first.",
@@ -24,17 +15,17 @@ _REFUSALS: Mapping[AllowedRole, str] = {
 
 
 class ChannelPolicy:
-    """Asks Slack, each time: who was a member or an admin a minute ago may be none now."""
+    """Asks Slack for a person's role at every change, since roles change."""
 
     def __init__(self, allowed_role: AllowedRole, clients: Mapping[str, SlackClient]) -> None:
-        """`clients` by team."""
+        """`clients` are by team id."""
         self._allowed_role = allowed_role
         self._clients = clients
 
     async def check(self, team_id: str, channel_id: str, user_id: str) -> str | None:
-        """Return the sentence with which somebody is refused; None where they may.
+        """Return the sentence that refuses a person; None if the person is allowed.
 
-        Where Slack doesn't tell, they may not.
+        If Slack doesn't answer, the person is refused.
         """
         if self._allowed_role == "anyone":
             return None
@@ -51,8 +42,8 @@ class ChannelPolicy:
             if failure.reason != "missing_scope":
                 return f"Slack doesn't tell who may do that ({failure.reason}); try again later."
             return (
-                f"I can't see who may do that: gwevent's operator kept it to {self._allowed_role} and gave me no "
-                f"{' or '.join(REQUIRED_SCOPES[self._allowed_role])}."
+                f"I can't see who may do that: gwevent's operator kept it to {self._allowed_role} and gave "
+                f"me no {' or '.join(ROLE_SCOPES[self._allowed_role])}."
             )
         except SlackFailure as failure:
             return f"Slack doesn't tell who may do that ({failure.reason}); try again later."

@@ -1,4 +1,4 @@
-"""The calls that gwevent makes to Slack; the only place that catches what slack_sdk raises."""
+"""The Web API calls that gwevent makes. This is the only module that catches slack_sdk's errors."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from formatters.blockkit.message import Message
 CALL_TIMEOUT_S = 15
 UPLOAD_TIMEOUT_S = 30
 FILE_RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Between attempts to show a file to somebody who waits for it; Slack takes a few seconds to be ready."""
+"""Waits between attempts to show an uploaded file to one person; Slack needs a few seconds to process it."""
 MAX_ALT_TEXT = 1_000
-"""Of a file; a block's may be longer (docs.slack.dev/reference/methods/files.getUploadURLExternal)."""
+"""Characters of a file's alt text (docs.slack.dev/reference/methods/files.getUploadURLExternal)."""
 MAX_HISTORY_PAGES = 25
-"""Of 200 messages: so far a channel's history is read for a post in doubt, whatever the clocks say."""
+"""Pages of 200 messages that are searched for a post, whatever the clocks say."""
 FORM_ENCODED_METHODS = frozenset(
     {
         "chat.getPermalink",
@@ -50,13 +50,13 @@ FORM_ENCODED_METHODS = frozenset(
         "users.info",
     }
 )
-"""Methods whose arguments Slack doesn't take as JSON."""
+"""Methods whose arguments Slack doesn't accept as JSON."""
 
 log = structlog.get_logger(__name__)
 
 
 OnCall = Callable[[str, SlackFailure | None], None]
-"""(method, failure or None): told of every call that came to an end."""
+"""Called with the method and the failure, if any, after every call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +75,22 @@ class PostedMessage:
 
     ts: str
     dropped: tuple[DroppedPart, ...] = ()
-    """What Slack took it without."""
+    """The parts that Slack refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelInfo:
-    """What Slack says of a channel."""
+    """A channel as Slack describes it."""
 
     name: str
     is_private: bool
     is_archived: bool
     is_member: bool
-    """Whether the bot is in it."""
+    """The bot is in it."""
 
 
 class SlackClient:
-    """One workspace's Web API. Every method raises a SlackFailure and nothing else of the network's."""
+    """One workspace's Web API. Its methods raise SlackFailure, and no other error of the network."""
 
     def __init__(
         self,
@@ -101,26 +101,25 @@ class SlackClient:
         timeout_s: float = CALL_TIMEOUT_S,
         on_call: OnCall = lambda _method, _failure: None,
     ) -> None:
-        """`called(method, failure)` is told of every call that came to an end."""
-        # No retry handler at all: the default one sends a message again after a cut connection, in silence.
-        # What is tried again, and when, is the ledger's decision.
+        # No retry handler: slack_sdk's default one silently repeats a post after a cut connection.
+        # What is retried, and when, is decided in bot.delivery.
         self._session = session
         install_lease_check(session)
         self.web = create_web_client(token, api_url, session)
-        # slack_sdk's own timeout is for sessions that it opens itself.
+        # slack_sdk applies its own timeout only to sessions that it opens itself.
         self._timeout_s = timeout_s
         self._on_call = on_call
 
         self.scopes: frozenset[str] | None = None
-        """What the token may do; None before `identify`."""
+        """The scopes of the token; None before `identify`."""
         self._bot_id: str | None = None
 
     def has_scope(self, scope: str) -> bool:
-        """Whether the token has this scope, as far as is known; unknown, it is worth a try."""
+        """Return whether the token has this scope; True also if its scopes aren't known."""
         return not self.scopes or scope in self.scopes
 
     async def identify(self) -> Identity:
-        """Ask who the token belongs to."""
+        """Return whose token this is, and remember its scopes."""
         data, headers = await self._call_with_headers("auth.test", {})
         granted = str(headers.get("x-oauth-scopes", ""))
         self.scopes = frozenset(scope.strip() for scope in granted.split(",") if scope.strip())
@@ -142,21 +141,24 @@ class SlackClient:
         broadcast: bool = False,
         dropped: tuple[DroppedPart, ...] = (),
     ) -> PostedMessage:
-        """Post a message; without what Slack refuses of it, down to the words alone.
+        """Post a message, without the parts that Slack refuses, down to the words alone.
 
-        `broadcast` shows a thread's reply in the channel too; `dropped` is left out from the start. Raises
-        FileNotReady where a picture in it can't be shown yet.
+        `broadcast` shows a reply in the channel too; the parts in `dropped` are left out from the start.
+        Raises FileNotReady if Slack can't show its image yet.
         """
 
         def body(sent: OutgoingMessage) -> dict[str, Any]:
-            parts, left = sent.parts, sent.message
+            left = sent.message
+            in_thread = thread_ts is not None and sent.keeps(MessagePart.THREAD)
             return {
                 "channel": channel,
                 "text": left.text,
                 "blocks": list(left.blocks) or None,
-                "metadata": sent.metadata if MessagePart.METADATA in parts else None,
-                "thread_ts": thread_ts if MessagePart.THREAD in parts else None,
-                "reply_broadcast": True if MessagePart.BROADCAST in parts else None,
+                "metadata": sent.metadata if sent.keeps(MessagePart.METADATA) else None,
+                "thread_ts": thread_ts if in_thread else None,
+                "reply_broadcast": True
+                if broadcast and in_thread and sent.keeps(MessagePart.BROADCAST)
+                else None,
                 "unfurl_links": False,
                 "unfurl_media": False,
             }
@@ -178,9 +180,9 @@ class SlackClient:
     async def post_ephemeral(
         self, channel: str, user: str, message: Message, *, thread_ts: str | None = None
     ) -> None:
-        """Show a message to one person; without what Slack refuses of it, down to the words alone.
+        """Show a message to one person, without the parts that Slack refuses, down to the words alone.
 
-        A picture that Slack can't show yet is waited for a while.
+        If Slack can't show its image yet, wait up to 15.5 s for it.
         """
 
         def body(sent: OutgoingMessage) -> dict[str, Any]:
@@ -189,7 +191,7 @@ class SlackClient:
                 "user": user,
                 "text": sent.message.text,
                 "blocks": list(sent.message.blocks) or None,
-                "thread_ts": thread_ts if MessagePart.THREAD in sent.parts else None,
+                "thread_ts": thread_ts if sent.keeps(MessagePart.THREAD) else None,
             }
 
         whole = OutgoingMessage(original=message, thread_ts=thread_ts)
@@ -205,10 +207,10 @@ class SlackClient:
     async def edit(
         self, channel: str, ts: str, message: Message, *, dropped: tuple[DroppedPart, ...] = ()
     ) -> tuple[DroppedPart, ...]:
-        """Bring a message to a newer state, its metadata stay; return what it lost. Raises FileNotReady."""
+        """Edit a message, except its metadata; return the parts that Slack refused. Raises FileNotReady."""
 
         def body(sent: OutgoingMessage) -> dict[str, Any]:
-            # An edit without blocks would keep the old ones.
+            # If an edit has no blocks, Slack keeps the old ones.
             return {
                 "channel": channel,
                 "ts": ts,
@@ -222,7 +224,7 @@ class SlackClient:
         return sent.dropped
 
     async def channel_info(self, channel: str) -> ChannelInfo:
-        """What a channel is; `channel_not_found` where the bot can't see it."""
+        """Return a channel's description. Raises ChannelUnavailable if the bot can't see it."""
         data = await self._call("conversations.info", {"channel": channel})
         found = data.get("channel")
         if not isinstance(found, dict):
@@ -235,16 +237,16 @@ class SlackClient:
         )
 
     async def permalink(self, channel: str, ts: str) -> str | None:
-        """The address of a message; None where Slack doesn't tell it."""
+        """Return the address of a message; None if Slack doesn't return one."""
         try:
             data = await self._call("chat.getPermalink", {"channel": channel, "message_ts": ts})
         except SlackFailure as failure:
-            log.warning("no_permalink", reason=failure.reason, channel=channel)
+            log.warning("permalink_failed", reason=failure.reason, channel=channel)
             return None
         return str(data["permalink"]) if data.get("permalink") else None
 
     async def is_member(self, channel: str, user: str) -> bool:
-        """Whether a person is in a channel; False where the channel isn't to be seen."""
+        """Return whether a person is in a channel; False if the bot can't see the channel."""
         query: dict[str, Any] = {"channel": channel, "limit": 1_000}
         cursor = ""
         while True:
@@ -261,7 +263,7 @@ class SlackClient:
                 return False
 
     async def is_admin(self, user: str, team_id: str) -> bool:
-        """Whether a person is an admin or an owner of this workspace; those of another's are none here."""
+        """Return whether a person is an admin or owner of this workspace, not only of another."""
         found = (await self._call("users.info", {"user": user})).get("user")
         if not isinstance(found, dict):
             raise OutcomeUnknown("an answer without user")
@@ -274,21 +276,21 @@ class SlackClient:
         return found.get("is_admin") is True or found.get("is_owner") is True
 
     async def upload(self, png: bytes, name: str, title: str, alt_text: str) -> str:
-        """Upload a picture that no channel shows by itself; return the file's id.
+        """Upload an image without showing it in a channel; return the file's id.
 
-        Slack takes it as done before it can show it (`FileNotReady` then).
+        Slack may need some seconds more before a message can show it (see FileNotReady).
         """
-        place = await self._call(
+        upload = await self._call(
             "files.getUploadURLExternal",
             {"filename": name, "length": len(png), "alt_txt": alt_text[:MAX_ALT_TEXT]},
         )
-        await self._send_file(required_text(place, "upload_url"), png)
-        file_id = required_text(place, "file_id")
+        await self._send_file(required_text(upload, "upload_url"), png)
+        file_id = required_text(upload, "file_id")
         await self._call("files.completeUploadExternal", {"files": [{"id": file_id, "title": title}]})
         return file_id
 
     async def delete_file(self, file_id: str) -> None:
-        """Delete an uploaded file; one that is gone already is no failure."""
+        """Delete an uploaded file, unless it is deleted already."""
         try:
             await self._call("files.delete", {"file": file_id})
         except SlackFailure as failure:
@@ -296,12 +298,12 @@ class SlackClient:
                 raise
 
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
-        """Open a dialog within 3 s of what the person did; return the view's id."""
+        """Open a modal, within 3 s of the interaction; return the view's id."""
         data = await self._call("views.open", {"trigger_id": trigger_id, "view": view})
         return required_text(data.get("view"), "id")
 
     async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
-        """Show something else in an open dialog; what was typed into inputs that stay, stays."""
+        """Replace the content of an open modal. Inputs that remain keep what was typed into them."""
         await self._call("views.update", {"view_id": view_id, "view": view})
 
     async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
@@ -309,7 +311,7 @@ class SlackClient:
         await self._call("views.publish", {"user_id": user_id, "view": view})
 
     async def user_channels(self, user_id: str) -> frozenset[str]:
-        """The channels that a person is in; of private ones those that the bot is in too."""
+        """Return the ids of the channels that a person is in; private ones only if the bot is in them too."""
         query = {
             "user": user_id,
             "types": "public_channel,private_channel",
@@ -339,13 +341,12 @@ class SlackClient:
     async def find_delivery(
         self, channel: str, metadata: DeliveryMetadata, oldest: float | None, *, thread_ts: str | None = None
     ) -> str | None:
-        """Look for a delivery in the channel's history, the newest first; its `ts`, or None.
+        """Search a channel's history for a delivery, newest messages first; return its `ts`, or None.
 
-        No further back than `oldest` (Unix time by Slack's clock), and in any case no more than so many
-        pages; in a thread from its root on. Raises SlackFailure, `missing_scope` among them, where the
-        history can't be read.
+        The search goes back to `oldest` (Unix time by Slack's clock), and at most MAX_HISTORY_PAGES pages; in
+        a thread it begins at the root. Raises SlackFailure if the history can't be read.
         """
-        # `oldest` isn't asked for: with it Slack begins at that end, and posts in doubt stand at the other.
+        # `oldest` isn't sent: with it Slack begins at the old end, and the post would be at the new one.
         query: dict[str, Any] = {"channel": channel, "include_all_metadata": True, "limit": 200}
         method = "conversations.history"
         if thread_ts is not None:
@@ -364,13 +365,13 @@ class SlackClient:
             past = thread_ts is None and oldest is not None and _any_older(messages, oldest)
             if not cursor or past:
                 return None
-        log.warning("history_too_long", channel=channel, pages=MAX_HISTORY_PAGES)
+        log.warning("history_truncated", channel=channel, pages=MAX_HISTORY_PAGES)
         return None
 
     async def _call_degrading(
         self, method: str, outgoing: OutgoingMessage, body: Callable[[OutgoingMessage], dict[str, Any]]
     ) -> tuple[Mapping[str, Any], OutgoingMessage]:
-        """Call with ever less of a message until Slack takes it; return its answer and what was taken."""
+        """Call with fewer and fewer parts until Slack accepts; return its answer and what was sent."""
         while True:
             try:
                 return await self._call(method, body(outgoing)), outgoing
@@ -384,7 +385,7 @@ class SlackClient:
                     raise
                 drop = less.dropped[-1]
                 log.warning(
-                    "slack_refused_part",
+                    "message_part_dropped",
                     method=method,
                     part=drop.part.value,
                     reason=drop.reason,
@@ -425,7 +426,7 @@ class SlackClient:
         except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
             raise OutcomeUnknown(f"no answer: {type(error).__name__}") from error
         except (AttributeError, LookupError, UnicodeError, RecursionError) as error:
-            # slack_sdk asks an answer for "ok" before it looks whether it is an object, or even text.
+            # slack_sdk reads "ok" from an answer before it checks that it is an object, or even text.
             raise OutcomeUnknown("an answer that is no JSON object") from error
         data = response.data
         if not isinstance(data, dict):
@@ -434,7 +435,7 @@ class SlackClient:
 
 
 def _any_older(messages: Iterable[object], oldest: float) -> bool:
-    """Whether one of them is older; one without a readable `ts` isn't."""
+    """Return whether any message is older than `oldest`; one without a valid `ts` doesn't count."""
     return any(isinstance(m, dict) and _parse_ts(m.get("ts")) < oldest for m in messages)
 
 

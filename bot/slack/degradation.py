@@ -1,20 +1,20 @@
-"""What of a message is given up, and in which order, where Slack refuses it: the words come first.
+"""Decide which part of a message to drop if Slack refuses it, so that its words are posted anyway. Pure.
 
-A message is its words and up to eight further parts (`MessagePart`). Slack refuses a whole call because of one of
-them, often with a word that stands in no list here. Then this goes on until the call is taken or nothing is
-left to drop:
+A message is its words and up to eight further parts (`MessagePart`). Slack refuses a whole call because of
+one part, often with an error code that stands in no list here. Then parts are dropped until Slack accepts
+the call or none is left:
 
-1. A word that names a part (`slack_connect_file_upload_sharing_blocked`, `metadata_too_large`, or
-   `invalid_blocks` with a pointer to a picture) drops that part alone; `_NAMES` says which words name which.
-2. A word that is known to be about something else (the channel, the token, a limit, Slack's own state) drops
+1. A code that names a part (`slack_connect_file_upload_sharing_blocked`, `metadata_too_large`, or
+   `invalid_blocks` with a pointer to a picture) drops that part alone; see `_PART_PATTERNS`.
+2. A code that is known to be about something else (the channel, the token, a limit, Slack's own state) drops
    nothing: no part is to blame.
-3. Any other word drops the next part of `LADDER`. What Slack meant isn't known, so such a drop is a guess.
+3. Any other code drops the next part of `DROP_ORDER`. What Slack meant isn't known, so this is a guess.
 
-`restricted_action` says that some may do what others may not. Where the message mentions somebody that is the
-mention ("who may use @here"), else it is the channel: so it names the mention, and once that is gone it falls
-under rule 2.
+`restricted_action` means that only some people may do this. If the message mentions somebody, that is about
+the mention ("who may use @here"), else about the channel. So it names the mention; without one rule 2
+applies.
 
-All of this is pure: `SlackClient` makes the calls, `bot.slack.reductions` remembers between two attempts.
+`SlackClient` makes the calls; `bot.delivery.degraded_messages` remembers dropped parts between two attempts.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from formatters.terminal import message_text
 
 
 class MessagePart(StrEnum):
-    """A part of a message that its words can go without."""
+    """A part without which a message can still be posted."""
 
     PICTURE = "picture"
     BROADCAST = "broadcast"
-    """That a thread's reply is shown in the channel too."""
+    """Showing a reply in the channel too."""
     BUTTONS = "buttons"
     METADATA = "metadata"
-    """By which the message is found again where no answer came."""
+    """The data by which the message is found again if no answer came."""
     BLOCKS = "blocks"
-    """The layout: without it the same words stand as one text."""
+    """The layout: without it the same words are posted as one text."""
     THREAD = "thread"
-    """That it is a reply: without it, it is a message of its own."""
+    """Posting it as a reply: without it, it is a message of its own."""
     EVERYBODY = "everybody"
-    """The mentions "@here", "@channel" and "@everyone", which workspaces may keep to some."""
+    """The mentions "@here", "@channel" and "@everyone", which workspaces may restrict."""
     MENTION = "mention"
     """All other mentions: people and user groups."""
 
 
 DROP_ORDER = tuple(MessagePart)
-"""What goes first where Slack doesn't say what is wrong; a mention last, since it wakes people."""
+"""The order in which parts are dropped by guess; mentions last, since they wake people."""
 
 MENTION_PARTS = (MessagePart.EVERYBODY, MessagePart.MENTION)
 
@@ -69,24 +69,24 @@ _PART_PATTERNS: tuple[tuple[re.Pattern[str], tuple[MessagePart, ...]], ...] = (
     (re.compile(r"(^|_)blocks?(_|$)"), (MessagePart.BLOCKS,)),
     (re.compile(r"^restricted_action(_|$)"), MENTION_PARTS),
 )
-"""Words of Slack's, by the parts that they name: rules, not lists, so that next year's words are read too."""
+"""Error codes and the parts that they name: patterns, not lists, so that new codes match too."""
 
 _BLOCK_POINTER = re.compile(r"\[json-pointer:/blocks/(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class DroppedPart:
-    """A part that was given up, and Slack's word for why."""
+    """A part that was dropped, and Slack's error code."""
 
     part: MessagePart
     reason: str
     guessed: bool
-    """Slack's word doesn't name it."""
+    """The code doesn't name this part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMessage:
-    """A message on its way to Slack, with what was given up of it so far."""
+    """A message that is being sent, and the parts dropped so far."""
 
     original: Message
     thread_ts: str | None = None
@@ -96,29 +96,30 @@ class OutgoingMessage:
 
     @property
     def dropped_parts(self) -> frozenset[MessagePart]:
-        """The parts that were given up."""
+        """The parts that were dropped."""
         return frozenset(dropped.part for dropped in self.dropped)
 
     @property
     def message(self) -> Message:
-        """What is left of the message."""
+        """The message without the dropped parts."""
         return remove_parts(self.original, self.dropped_parts)
+
+    def keeps(self, part: MessagePart) -> bool:
+        """Return whether a part wasn't dropped, if the message ever had it."""
+        return all(dropped.part is not part for dropped in self.dropped)
 
     @property
     def parts(self) -> frozenset[MessagePart]:
-        """The parts that it still has."""
+        """The parts that it has and that weren't dropped."""
         message = self.message
-        thread = self.thread_ts is not None and MessagePart.THREAD not in self.dropped_parts
+        thread = self.thread_ts is not None and self.keeps(MessagePart.THREAD)
         has = {
             MessagePart.PICTURE: any(block["type"] == "image" for block in message.blocks),
-            MessagePart.BROADCAST: self.broadcast
-            and thread
-            and MessagePart.BROADCAST not in self.dropped_parts,
+            MessagePart.BROADCAST: self.broadcast and thread and self.keeps(MessagePart.BROADCAST),
             MessagePart.BUTTONS: any(
                 block["type"] == "actions" or "accessory" in block for block in message.blocks
             ),
-            MessagePart.METADATA: self.metadata is not None
-            and MessagePart.METADATA not in self.dropped_parts,
+            MessagePart.METADATA: self.metadata is not None and self.keeps(MessagePart.METADATA),
             MessagePart.BLOCKS: bool(message.blocks),
             MessagePart.THREAD: thread,
             MessagePart.EVERYBODY: any(target in _EVERYBODY_MENTIONS for target in message.mentions),
@@ -127,14 +128,14 @@ class OutgoingMessage:
         return frozenset(part for part, there in has.items() if there)
 
     def drop(self, part: MessagePart, reason: str, *, guessed: bool = False) -> OutgoingMessage:
-        """The same without a part."""
+        """Return this message with one more part dropped."""
         return replace(self, dropped=(*self.dropped, DroppedPart(part, reason, guessed)))
 
     def degrade(self, failure: SlackFailure) -> OutgoingMessage | None:
-        """What to send in its place after a refusal; None where nothing of it is to blame, or left."""
+        """Return what to send after a refusal; None if no part is to blame, or none is left."""
         parts = self.parts
         if isinstance(failure, FileNotReady) and MessagePart.PICTURE in parts:
-            # A picture that isn't ready is worth waiting for, which is the caller's to decide.
+            # Whether to wait for an image that isn't ready is the caller's decision.
             return None
         if not isinstance(failure, Unlisted | ChannelUnavailable | FileNotReady):
             return None
@@ -148,14 +149,16 @@ class OutgoingMessage:
 
 
 def refused_mentions(original: Message, dropped: Iterable[DroppedPart]) -> dict[str, str]:
-    """Whom a message was to mention and doesn't, each with Slack's word for why."""
+    """Return the mentions of a message that were dropped, each with Slack's error code."""
     reasons = {drop.part: drop.reason for drop in dropped}
     found = {target: reasons.get(_mention_part(target)) for target in original.mentions}
     return {target: reason for target, reason in found.items() if reason is not None}
 
 
 def remove_parts(message: Message, parts: frozenset[MessagePart]) -> Message:
-    """A message without some of its parts; what is left says the same words."""
+    """Return a message without some of its parts, and with the same words."""
+    if not parts:
+        return message
     gone = tuple(target for target in message.mentions if _mention_part(target) in parts)
     text, shown = message.text, message.blocks
     if gone:
@@ -173,7 +176,7 @@ def remove_parts(message: Message, parts: frozenset[MessagePart]) -> Message:
             if block["type"] != "actions"
         ]
     if MessagePart.BLOCKS in parts or not less:
-        # Blocks show what the text of a notification leaves out.
+        # The notification's text is shorter than the blocks.
         return replace(kept, text=message_text.fallback_text(kept) if shown else text, blocks=())
     return replace(kept, blocks=tuple(less))
 
@@ -183,7 +186,7 @@ def _mention_part(target: str) -> MessagePart:
 
 
 def _parts_named_by(failure: SlackFailure, shown: tuple[Block, ...]) -> list[MessagePart]:
-    """The parts that Slack's answer names, the likeliest first."""
+    """Return the parts that Slack's answer names, the likeliest first."""
     pointed = [int(index) for sentence in failure.details for index in _BLOCK_POINTER.findall(sentence)]
     kinds = {shown[index]["type"] if index < len(shown) else "" for index in pointed}
     if kinds == {"image"}:
@@ -201,5 +204,5 @@ def _remove_mentions(block: Block, pattern: re.Pattern[str]) -> Block:
 
 
 def _has_text(block: Block) -> bool:
-    """Whether a section whose mention was taken away still has words."""
+    """Return whether a block has words left after its mention was removed."""
     return not (block["type"] == "section" and "text" in block and not block["text"]["text"])

@@ -1,4 +1,4 @@
-"""What a call to Slack can come to, and which of Slack's words means which."""
+"""The ways in which a call to Slack fails, and the error codes of Slack that mean each."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 
 class SlackFailure(Exception):
-    """A call that didn't do what was asked; `reason` is Slack's own word or one of ours."""
+    """A failed call; `reason` is Slack's error code or a phrase of ours."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
         self.details: tuple[str, ...] = ()
-        """Slack's sentences about what is wrong, where it gives any; they end in "[json-pointer:/…]"."""
+        """Slack's explanations, if it gives any; they end in "[json-pointer:/…]"."""
         self.dropped: tuple[DroppedPart, ...] = ()
-        """What the message had lost on the way by then, where it is worth knowing."""
+        """The parts that were dropped before this failure, if it matters."""
 
 
 class RateLimited(SlackFailure):
-    """Not done; to be tried again after `retry_after` seconds."""
+    """Not done because of a rate limit; try again after `retry_after` seconds."""
 
     def __init__(self, reason: str, retry_after: float) -> None:
         super().__init__(reason)
@@ -31,45 +31,45 @@ class RateLimited(SlackFailure):
 
 
 class ChannelUnavailable(SlackFailure):
-    """Nothing can be posted in this channel until somebody changes that."""
+    """Nothing can be posted in this channel until a person changes that."""
 
 
 class WorkspaceUnavailable(SlackFailure):
-    """The token is no longer good for anything until somebody changes that."""
+    """The token is refused until a person changes that."""
 
 
 class RootOutOfReach(SlackFailure):
-    """The message that is to be edited or replied to is gone, or fixed."""
+    """The message to edit or reply to is deleted, or can't be edited."""
 
 
 class Rejected(SlackFailure):
-    """Slack won't take these words, now or ever."""
+    """Slack refuses this text, and would refuse it again."""
 
 
 class Unlisted(SlackFailure):
-    """Slack refused it with a word that ends nothing by what is known here; nothing was done.
+    """Slack refused the call with an error code that stands in no list; nothing was done.
 
-    Without some part of it it may be taken (`bot.slack.degradation`), or later.
+    It may be accepted without some part (`bot.slack.degradation`), or later.
     """
 
 
 class Unavailable(SlackFailure):
-    """Slack is in trouble, or can't be reached; it did nothing."""
+    """Slack can't be reached; nothing was done."""
 
 
 class OutcomeUnknown(SlackFailure):
-    """No answer came: it may have been done."""
+    """No usable answer came: the call may have been done."""
 
 
 class FileNotReady(SlackFailure):
-    """The message has a file that Slack can't show yet; nothing was posted."""
+    """The message shows a file that Slack hasn't processed yet; nothing was posted."""
 
 
 ROOT_DELETED = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
-"""Somebody deleted the root message. What stands in place of one with replies isn't ours to update."""
+"""Somebody deleted the root. Slack puts a placeholder for one with replies, which can't be updated."""
 
 ROOT_NOT_EDITABLE = frozenset({"edit_window_closed"})
-"""The root stands, and can't be edited any more."""
+"""The root is there, but can't be edited any more."""
 
 CHANNEL_ERRORS = frozenset(
     {
@@ -83,7 +83,7 @@ CHANNEL_ERRORS = frozenset(
         "messages_tab_disabled",
     }
 )
-"""https://docs.slack.dev/reference/methods/chat.postMessage, errors about the place."""
+"""Errors about the channel (https://docs.slack.dev/reference/methods/chat.postMessage)."""
 
 WORKSPACE_ERRORS = frozenset(
     {
@@ -103,25 +103,25 @@ WORKSPACE_ERRORS = frozenset(
         "ekm_access_denied_workspace",
     }
 )
-"""The same page, errors about the token. Two of them pass by themselves; all are tried again."""
+"""Errors about the token, from the same page. Two of them are temporary; all are tried again."""
 
 PERMISSION_ERRORS = frozenset({"missing_scope", "no_permission", "access_denied", "not_allowed_token_type"})
-"""Those of them that may be about one method, and not about the token."""
+"""Errors about the token that may concern one method only."""
 
 SERVER_ERRORS = frozenset(
     {"fatal_error", "internal_error", "service_unavailable", "request_timeout", "team_not_found"}
 )
 
 MESSAGE_ERRORS = frozenset({"msg_too_long", "no_text"})
-"""Errors about the words themselves, which are the same at the next attempt."""
+"""Errors about the text, which is the same at the next attempt."""
 
 
 def failure_from_code(reason: str, retry_after: float | None) -> SlackFailure:
-    """The failure that Slack's word stands for; what stands in no list is `Unlisted`, and isn't final."""
+    """Return the failure that an error code of Slack's means; an unknown code is `Unlisted`, not final."""
     if reason in RATE_LIMIT_ERRORS:
         return RateLimited(reason, 30.0 if retry_after is None else retry_after)
     if reason == "is_inactive":
-        # What `chat.update` says where `chat.postMessage` says `is_archived`: one problem, one word.
+        # `chat.update` returns it where `chat.postMessage` returns `is_archived`.
         return ChannelUnavailable("is_archived")
     if reason in CHANNEL_ERRORS:
         return ChannelUnavailable(reason)

@@ -1,7 +1,8 @@
-"""The app's face in Slack: whose tokens it has, and by which way requests come to it.
+"""Connect the app to Slack, for one workspace or many, by Socket Mode or HTTP.
 
-One workspace has its token in the settings; many have theirs in the store, and come and go. Requests come
-through a connection that the app opens (Socket Mode), or to its address, signed.
+A single workspace has its token in the settings; many have theirs in the store, and are added and removed at
+any time. Slack sends requests through a WebSocket that the app opens (Socket Mode), or signed to its HTTP
+address.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -24,7 +25,9 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackClientError
 
-from bot.settings import Settings, SettingsError, SlackAccess
+from bot.runtime.retry import retry_until_done
+from bot.runtime.wakeups import Wakeups
+from bot.settings import Settings, SettingsError
 from bot.slack import oauth
 from bot.slack.client import Identity, OnCall, SlackClient
 from bot.slack.errors import SlackFailure
@@ -38,7 +41,8 @@ from bot.store.database import StoreUnavailable
 
 EVENTS_PATH = "/slack/events"
 MAX_REQUEST_BYTES = 1_000_000
-"""Bytes: Slack's own are a few thousand."""
+"""Bytes of a request's body; Slack's have a few thousand."""
+FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 60.0
 BOLT_ENV_VARIABLES = (
     "SLACK_BOT_TOKEN",
@@ -54,32 +58,31 @@ log = structlog.get_logger(__name__)
 
 
 class SlackGateway:
-    """Connects the app, and keeps it connected."""
+    """Connects the app to Slack and keeps it connected."""
 
     def __init__(
         self,
-        access: SlackAccess,
         settings: Settings,
         installations: InstallationRepository,
         clients: dict[str, SlackClient],
         clock: Callable[[], datetime],
         *,
         register_listeners: Callable[[AsyncApp], None],
-        wake_deliveries: Callable[[], None],
+        wakeups: Wakeups,
         on_call: OnCall,
     ) -> None:
-        """`clients` is filled here, by team id, as workspaces become known; `wake` says that one did.
+        """`clients`, by team id, is filled here as workspaces become known.
 
-        `register` adds the listeners to the app. Raises SettingsError where the keys of many workspaces
-        can't be used.
+        `register_listeners` adds the listeners to a Bolt app. Raises SettingsError if the tokens are missing
+        or the encryption keys are invalid.
         """
-        self._access = access
+        self._access = access = settings.slack_access()
         self._settings = settings
         self._installations = installations
         self._clients = clients
         self._clock = clock
         self._register_listeners = register_listeners
-        self._wake_deliveries = wake_deliveries
+        self._wakeups = wakeups
         self._on_call = on_call
         self._app: AsyncApp | None = None
         self._oauth_flow: AsyncOAuthFlow | None = None
@@ -93,7 +96,7 @@ class SlackGateway:
 
     @property
     def state(self) -> ConnectionState:
-        """How the way from Slack to the app is doing."""
+        """The state of the connection by which requests come."""
         if self._socket_mode is not None:
             return self._socket_mode.state
         if self._app is None or self._access.app_token is not None:
@@ -101,7 +104,7 @@ class SlackGateway:
         return ConnectionState(True, "")
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        """What Slack, and who installs the app, ask for over HTTP; nothing where neither does."""
+        """Add the HTTP routes for Slack's requests and for installing the app, as far as they are used."""
         if self._access.app_token is None:
             router.add_post(EVENTS_PATH, self._handle_request)
         if self._access.client_id is not None:
@@ -114,9 +117,9 @@ class SlackGateway:
         on_identified: Callable[[Identity | None], Awaitable[None]],
         on_connected: Callable[[], None],
     ) -> None:
-        """Learn who we are, tell `known`, then take requests, for ever.
+        """Identify the bot, call `on_identified`, then serve requests until cancelled.
 
-        None is told where there are many workspaces. `connected` is called once requests can come.
+        With many workspaces `on_identified` gets None. `on_connected` is called once requests can come.
         """
         if self._access.bot_token is not None:
             app, identity = await self._single_workspace(self._access.bot_token.get_secret_value(), session)
@@ -130,7 +133,7 @@ class SlackGateway:
             group.create_task(self._serve_requests(app, session, on_connected))
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self._socket_mode is not None:
             await self._socket_mode.close()
 
@@ -141,39 +144,39 @@ class SlackGateway:
         identity = await _retry_until_connected(client.identify)
         log.info("slack_connected", team=identity.team_id, bot=identity.user_id)
         self._clients[identity.team_id] = client
-        self._wake_deliveries()
+        self._wakeups.deliveries.set()
         app = self._create_bolt_app(TeamResolver(self._clients), client=client.web)
         self._register_listeners(app)
         return app, identity
 
     async def _multi_workspace(self, session: aiohttp.ClientSession) -> tuple[WorkspaceRegistry, AsyncApp]:
-        access, vault = self._access, self._token_cipher
-        assert access.client_id is not None and access.client_secret is not None and vault is not None
-        assert self._settings.public_url is not None, "settings without it aren't taken"
+        access, token_cipher = self._access, self._token_cipher
+        assert access.client_id is not None and access.client_secret is not None and token_cipher is not None
+        assert self._settings.public_url is not None, "the settings require it for many workspaces"
         workspaces = WorkspaceRegistry(
             self._installations,
-            vault,
+            token_cipher,
             self._clients,
             self._settings.slack_api_url,
             session,
-            self._wake_deliveries,
+            self._wakeups,
             on_call=self._on_call,
         )
         self._workspaces = workspaces
-        # Without a token of its own: it gets one, or a workspace's, for each call.
-        nobody = create_web_client(None, self._settings.slack_api_url, session)
+        # Without a token: Bolt passes a workspace's token with each call.
+        client = create_web_client(None, self._settings.slack_api_url, session)
 
         async def authorize(team_id: str | None) -> AuthorizeResult | None:
             return await workspaces.authorize(team_id)
 
         self._oauth_flow = oauth.create_oauth_flow(
             self._installations,
-            vault,
+            token_cipher,
             self._clock,
             client_id=access.client_id,
             client_secret=access.client_secret.get_secret_value(),
             public_url=self._settings.public_url,
-            client=nobody,
+            client=client,
             authorization_url=self._settings.authorization_url,
             on_saved=workspaces.request_sync,
         )
@@ -187,11 +190,11 @@ class SlackGateway:
                 sync_installations=workspaces.sync,
                 not_installed=f"{missing} {SHARED_CHANNEL_HINT}",
             ),
-            client=nobody,
+            client=client,
             authorize=authorize,
             user_facing_authorize_error_message=missing,
         )
-        # First: the others end with one that takes every event.
+        # Registered first: the last of the other listeners accepts every event.
         oauth.register_uninstall_listeners(app, self._forget_workspace)
         self._register_listeners(app)
         return workspaces, app
@@ -201,7 +204,7 @@ class SlackGateway:
         with _hide_bolt_env_variables():
             return AsyncApp(
                 signing_secret=None if secret is None else secret.get_secret_value(),
-                # Without a logger of ours Bolt takes the root's level, and tells at DEBUG what people write.
+                # Without this logger Bolt uses the root's level, and logs at DEBUG what people write.
                 logger=logging.getLogger("slack_bolt"),
                 before_authorize=team_resolver.middleware,
                 **options,
@@ -212,43 +215,52 @@ class SlackGateway:
     ) -> None:
         self._app = app
         if self._access.app_token is None:
-            log.info("takes_signed_requests", path=EVENTS_PATH)
+            log.info("http_requests_accepted", path=EVENTS_PATH)
             on_connected()
             await asyncio.Event().wait()
             return
         token = self._access.app_token.get_secret_value()
-        asker = create_web_client(token, self._settings.slack_api_url, session)
+        client = create_web_client(token, self._settings.slack_api_url, session)
 
-        def handler() -> AsyncSocketModeHandler:
-            made = AsyncSocketModeHandler(app, token, web_client=asker)
-            # The WebSocket goes the way of the call that names its address.
-            made.client.proxy = asker.proxy
-            return made
+        def create_handler() -> AsyncSocketModeHandler:
+            handler = AsyncSocketModeHandler(app, token, web_client=client)
+            # The WebSocket uses the proxy of the call that returns its address.
+            handler.client.proxy = client.proxy
+            return handler
 
         if self._socket_mode is not None:
-            # Started again after an error of the system's: the former may still be open.
+            # Restarted after a system error: the previous connection may still be open.
             await self._socket_mode.close()
-        self._socket_mode = SocketModeSupervisor(handler)
+        self._socket_mode = SocketModeSupervisor(create_handler)
 
-        def through() -> None:
+        def on_socket_connected() -> None:
             log.info("socket_mode_connected")
             on_connected()
 
-        await self._socket_mode.run(through)
+        await self._socket_mode.run(on_socket_connected)
 
     async def _forget_workspace(self, team_id: str, at: datetime) -> None:
-        if not await _retry_until_stored(lambda: self._installations.delete_workspace(team_id, at)):
-            log.info("workspace_kept", team=team_id, reason="not known, or installed again since")
+        is_removed = await retry_until_done(
+            lambda: self._installations.delete_workspace(team_id, at),
+            expected=StoreUnavailable,
+            on_failure=lambda error, _wait_s: log.warning(
+                "store_unavailable", subsystem="slack", work="delete_workspace", reason=str(error)
+            ),
+            first_wait_s=FIRST_BACKOFF_S,
+            max_wait_s=MAX_BACKOFF_S,
+        )
+        if not is_removed:
+            log.info("workspace_deletion_skipped", team=team_id, reason="not known, or installed again since")
             return
         self._clients.pop(team_id, None)
-        log.info("workspace_forgotten", team=team_id)
+        log.info("workspace_deleted", team=team_id)
         if self._workspaces is not None:
             self._workspaces.request_sync()
 
     async def _handle_request(self, request: web.Request) -> web.Response:
         if self._app is None:
             raise web.HTTPServiceUnavailable(text="Not ready yet.")
-        # A proxy may send it in chunks, without a length: of those aiohttp itself takes no more than 1 MiB.
+        # A proxy may send it in chunks without a length; aiohttp itself limits those to 1 MiB.
         if request.content_length is not None and request.content_length > MAX_REQUEST_BYTES:
             raise web.HTTPRequestEntityTooLarge(MAX_REQUEST_BYTES, request.content_length)
         return await to_aiohttp_response(await self._app.async_dispatch(await to_bolt_request(request)))
@@ -277,9 +289,9 @@ class SlackGateway:
 
 @contextmanager
 def _hide_bolt_env_variables() -> Iterator[None]:
-    """Keep from Bolt, while it is built, what it reads of the environment by itself.
+    """Hide the environment variables that Bolt's constructor would read by itself.
 
-    It warns of a token that it was given twice, and builds an OAuth flow of its own beside ours.
+    It would warn about a second token, and create an OAuth flow of its own beside ours.
     """
     kept = {name: os.environ.pop(name) for name in BOLT_ENV_VARIABLES if name in os.environ}
     try:
@@ -288,25 +300,15 @@ def _hide_bolt_env_variables() -> Iterator[None]:
         os.environ.update(kept)
 
 
-async def _retry_until_stored(work: Callable[[], Awaitable[T]]) -> T:
-    """Do it once the store answers, however long that takes."""
-    wait = 0.5
-    while True:
-        try:
-            return await work()
-        except StoreUnavailable as error:
-            log.warning("workspace_waits_for_store", reason=str(error))
-        await asyncio.sleep(wait)
-        wait = min(wait * 2, MAX_BACKOFF_S)
+async def _retry_until_connected(work: Callable[[], Awaitable[T]]) -> T:
+    def log_failure(error: Exception, wait_s: float) -> None:
+        reason = error.reason if isinstance(error, SlackFailure) else f"{type(error).__name__}: {error}"
+        log.error("slack_unreachable", reason=reason, retry_in_s=wait_s)
 
-
-async def _retry_until_connected(work: Callable[[], Coroutine[object, object, T]]) -> T:
-    wait = 0.5
-    while True:
-        try:
-            return await work()
-        except (SlackFailure, SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = error.reason if isinstance(error, SlackFailure) else f"{type(error).__name__}: {error}"
-            log.error("slack_out_of_reach", reason=reason, again_in_s=wait)
-        await asyncio.sleep(wait)
-        wait = min(wait * 2, MAX_BACKOFF_S)
+    return await retry_until_done(
+        work,
+        expected=(SlackFailure, SlackClientError, aiohttp.ClientError, TimeoutError, OSError),
+        on_failure=log_failure,
+        first_wait_s=FIRST_BACKOFF_S,
+        max_wait_s=MAX_BACKOFF_S,
+    )

@@ -1,8 +1,8 @@
-"""The last look at a lease: after every wait of the HTTP client, before the first byte of a request.
+"""Check a lease for the last time: after every wait of the HTTP client, before the first byte of a request.
 
-A process may be paused anywhere. What it sends then was decided before, and another worker may have sent it
-meanwhile. Between this look and the operating system's `send` nothing waits; a pause that hits exactly there,
-and a network that holds bytes back for longer than a lease, no look can see.
+A process may be paused anywhere. When it goes on, another worker may have sent what it is about to send.
+Nothing is awaited between this check and the operating system's `send`; a pause at exactly that point, or a
+network that holds bytes back for longer than a lease, can't be detected by any check.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bot.slack.errors import SlackFailure
 
 
 class LeaseLost(SlackFailure):
-    """Nothing was sent: what was to be said is another worker's by now."""
+    """Nothing was sent, because the lease expired: another worker may send it."""
 
     def __init__(self) -> None:
         super().__init__("its worker was taken for dead")
@@ -35,13 +35,14 @@ _current_condition: ContextVar[_SendCondition | None] = ContextVar("lease", defa
 
 @contextmanager
 def send_only_while(holds: Callable[[], bool]) -> Iterator[None]:
-    """Send the requests of this block only as long as `holds()`; raises LeaseLost at the first after."""
+    """Send the requests of this block only while `holds()` is true; the next one raises LeaseLost."""
     condition = _SendCondition(holds)
     token = _current_condition.set(condition)
     try:
         yield
     except Exception as error:
-        # aiohttp wraps what stopped a body, and its callers wrap that: nobody got the whole of that request.
+        # aiohttp wraps the error that stopped a body, and slack_sdk wraps that. Slack got no complete
+        # request.
         if condition.aborted and not isinstance(error, LeaseLost):
             raise LeaseLost from error
         raise
@@ -50,7 +51,7 @@ def send_only_while(holds: Callable[[], bool]) -> Iterator[None]:
 
 
 def install_lease_check(session: aiohttp.ClientSession) -> None:
-    """Have a session's requests look at the lease that they were begun under; once a session."""
+    """Have all requests of a session check the lease under which they were begun."""
     if any(isinstance(config, _LeaseCheckTrace) for config in session.trace_configs):
         return
     config = _LeaseCheckTrace()
@@ -61,7 +62,7 @@ def install_lease_check(session: aiohttp.ClientSession) -> None:
 class _LeaseCheckTrace(aiohttp.TraceConfig):
     def __init__(self) -> None:
         super().__init__()
-        # aiohttp says so before it writes: the headers wait for the first piece of the body.
+        # Both are sent before aiohttp writes: the headers wait for the first chunk of the body.
         self.on_request_headers_sent.append(_check_lease)
         self.on_request_chunk_sent.append(_check_lease)
 

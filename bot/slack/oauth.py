@@ -1,4 +1,4 @@
-"""Installing the app in a workspace: Slack's OAuth by Bolt, on our own store."""
+"""Install the app in a workspace: Bolt's OAuth flow on our own store."""
 
 from __future__ import annotations
 
@@ -21,23 +21,13 @@ from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.request_team import context_team
+from bot.slack.scopes import BOT_SCOPES
 from bot.slack.token_cipher import TokenCipher
 from bot.store.channels.installations import STATE_LIFETIME, InstallationRepository, InstalledWorkspace
 from bot.store.database import StoreUnavailable
 
 INSTALL_PATH = "/slack/install"
 REDIRECT_PATH = "/slack/oauth_redirect"
-
-BOT_SCOPES = (
-    "app_mentions:read",
-    "channels:read",
-    "chat:write",
-    "chat:write.public",
-    "commands",
-    "files:write",
-    "groups:read",
-)
-"""What the app asks a workspace for; deploy/README.md says why for each, and the manifests ask the same."""
 
 ORGANISATION_NOT_SUPPORTED = (
     "gwevent is installed in one workspace at a time, not in a whole Enterprise Grid organisation: choose a"
@@ -64,11 +54,11 @@ class _BoltInstallationStore(AsyncInstallationStore):  # type: ignore[misc, unus
 
     @property
     def logger(self) -> logging.Logger:
-        """Bolt's own."""
+        """Return Bolt's logger."""
         return logging.getLogger("slack_bolt")
 
     async def async_save(self, installation: Installation) -> None:
-        """Note an installation. Raises BoltError, whose text is a sentence for who installs."""
+        """Store an installation. Raises BoltError, whose text is shown to the person who installs."""
         if installation.is_enterprise_install or installation.team_id is None:
             raise BoltError(ORGANISATION_NOT_SUPPORTED)
         if installation.bot_token is None or installation.bot_refresh_token is not None:
@@ -98,15 +88,15 @@ class _BoltStateStore(AsyncOAuthStateStore):  # type: ignore[misc, unused-ignore
 
     @property
     def logger(self) -> logging.Logger:
-        """Bolt's own."""
+        """Return Bolt's logger."""
         return logging.getLogger("slack_bolt")
 
     async def async_issue(self, *args: Any, **kwargs: Any) -> str:
-        """A new state."""
+        """Return a new OAuth state."""
         return await self._installations.issue_state(self._clock())
 
     async def async_consume(self, state: str) -> bool:
-        """Use it up; whether it was good."""
+        """Invalidate a state, and return whether it was valid."""
         return await self._installations.consume_state(state, self._clock())
 
 
@@ -122,9 +112,9 @@ def create_oauth_flow(
     authorization_url: str,
     on_saved: Callable[[], None],
 ) -> AsyncOAuthFlow:
-    """The two pages of an installation, for `handle_installation` and `handle_callback`.
+    """Return the flow that handles the install page and the redirect.
 
-    `client` asks for the token, without one of its own; `saved` is called after each installation.
+    `client` requests the token and has none itself; `on_saved` is called after each installation.
     """
     return AsyncOAuthFlow(
         client=client,
@@ -153,7 +143,7 @@ async def _on_success(args: AsyncSuccessArgs) -> BoltResponse:
 
 
 async def _on_failure(args: AsyncFailureArgs) -> BoltResponse:
-    said = {
+    sentence = {
         "access_denied": "You didn't allow it, so nothing was installed.",
         "invalid_browser": "This browser didn't begin the installation: open the install page in it.",
         "invalid_state": "This link was used already or is older than ten minutes: begin again.",
@@ -161,14 +151,14 @@ async def _on_failure(args: AsyncFailureArgs) -> BoltResponse:
         "storage_error": str(args.error) if args.error is not None else "It couldn't be stored: try again.",
     }.get(args.reason, "Slack sent something unexpected: begin again.")
     log.warning("installation_failed", reason=args.reason)
-    return _html_response(args.suggested_status_code, "gwevent is not installed", said)
+    return _html_response(args.suggested_status_code, "gwevent is not installed", sentence)
 
 
-def _html_response(status: int, title: str, said: str) -> BoltResponse:
+def _html_response(status: int, title: str, sentence: str) -> BoltResponse:
     body = (
         "<!doctype html><html lang=en><meta name=viewport content='width=device-width'>"
         f"<title>{html.escape(title)}</title><body style='font:16px system-ui;max-width:34em;margin:3em auto;"
-        f"padding:0 1em'><h1>{html.escape(title)}</h1><p>{html.escape(said)}</p>"
+        f"padding:0 1em'><h1>{html.escape(title)}</h1><p>{html.escape(sentence)}</p>"
     )
     return BoltResponse(status=status, body=body, headers={"Content-Type": "text/html; charset=utf-8"})
 
@@ -176,14 +166,14 @@ def _html_response(status: int, title: str, said: str) -> BoltResponse:
 def register_uninstall_listeners(
     app: AsyncApp, forget_workspace: Callable[[str, datetime], Awaitable[None]]
 ) -> None:
-    """Register what happens when a workspace takes the app away: `forget(team, when)`, which doesn't fail.
+    """Register the listeners for uninstallation; `forget_workspace(team id, time)` must not fail.
 
-    Whose it is was found before: where the event names two workspaces, nothing of either is forgotten.
+    `TeamResolver` has determined the workspace: an event that names two is handled for neither.
     """
 
     @app.event("app_uninstalled")
     async def on_uninstalled(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
-        # Bolt acknowledges before a listener runs, so Slack won't say it again: `forget` must do it.
+        # Acknowledged first, so Slack won't repeat it: `forget_workspace` retries until it is done.
         await ack()
         await forget_workspace(context_team(context), _event_time(body))
 
@@ -192,11 +182,11 @@ def register_uninstall_listeners(
         ack: AsyncAck, event: dict[str, Any], body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        # A person's own token may be revoked too; only the bot's is ours.
+        # Users' tokens may be revoked too; gwevent only has the bot's.
         if (event.get("tokens") or {}).get("bot"):
             await forget_workspace(context_team(context), _event_time(body))
 
 
 def _event_time(body: dict[str, Any]) -> datetime:
-    """When it happened: an event that wasn't acknowledged comes again minutes later."""
+    """Return when an event happened: one that wasn't acknowledged is repeated minutes later."""
     return datetime.fromtimestamp(int(body["event_time"]), UTC)

@@ -1,8 +1,8 @@
-"""Channels that asked for something under a workspace in which the app isn't installed: nothing comes there.
+"""Move channels that are stored under a workspace without the app, where nothing is delivered.
 
-Until gwevent took the workspace from the right place of a request, what people of another workspace asked for
-in a channel shared by Slack Connect was stored under theirs. Where an installation sees such a channel, it
-is the channel's.
+Earlier versions took the workspace from the wrong field of a request: what people of another workspace
+requested in a channel shared by Slack Connect was stored under their workspace. Such a channel is moved to an
+installation that sees it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class OrphanedChannels:
-    """Finds them, and takes home those that have one."""
+    """Finds orphaned channels, and moves those that an installation sees."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class OrphanedChannels:
         clock: Callable[[], datetime],
         max_age: timedelta,
     ) -> None:
-        """`clients` by team; what was given up and is younger than `max_age` comes back."""
+        """`clients` are by team id; dead deliveries younger than `max_age` are requeued."""
         self._moves = moves
         self._clients = clients
         self._clock = clock
@@ -38,40 +38,40 @@ class OrphanedChannels:
         self._logged: set[ChannelRef] = set()
 
     async def repatriate(self, installed: Collection[str]) -> int:
-        """Give what is stored under none of the installed workspaces to the one that sees the channel.
+        """Move channels stored under a workspace that isn't installed to the one that sees them.
 
-        Return how many channels that were; of the others the log tells once. Raises StoreUnavailable.
+        Return how many were moved; the others are logged once. Raises StoreUnavailable.
         """
-        brought = 0
+        moved_count = 0
         for team_id, channel_id in await self._moves.list_foreign_channels(installed):
             home = await self._find_home_team(channel_id)
             if home is None:
                 if (team_id, channel_id) not in self._logged:
-                    log.warning("channel_of_no_workspace", team=team_id, channel=channel_id)
+                    log.warning("channel_orphaned", team=team_id, channel=channel_id)
                     self._logged.add((team_id, channel_id))
                 continue
             now = self._clock()
             old, new = (team_id, channel_id), (home, channel_id)
             moved = await self._moves.move_channel(old, new, now - self._max_age, now)
             log.warning(
-                "channel_brought_home",
+                "channel_reassigned",
                 channel=channel_id,
                 team=home,
-                was_under=team_id,
+                from_team=team_id,
                 subscriptions=moved.subscriptions,
             )
-            brought += 1
-        return brought
+            moved_count += 1
+        return moved_count
 
     async def _find_home_team(self, channel_id: str) -> str | None:
-        """The workspace whose installation sees the channel; before others one whose bot is in it."""
+        """Return a workspace whose installation sees the channel, preferably one whose bot is in it."""
         sees = None
         for team_id, client in list(self._clients.items()):
             try:
-                face = await client.channel_info(channel_id)
+                info = await client.channel_info(channel_id)
             except SlackFailure:
                 continue
-            if face.is_member:
+            if info.is_member:
                 return team_id
             sees = sees or team_id
         return sees

@@ -1,4 +1,4 @@
-"""What Slack's answers say, none of whose form is taken for granted."""
+"""Read Slack's answers, checking their form."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _TS_PATTERN = re.compile(r"[0-9]{1,20}\.[0-9]{1,11}")
 
 
 def failure_from_response(error: SlackApiError) -> SlackFailure:
-    """What an answer that isn't `ok` comes to."""
+    """Return the failure that an answer without `ok` means."""
     response = error.response
-    # slack_sdk hands over aiohttp's response itself where the body was no JSON.
+    # If the body was no JSON, slack_sdk passes aiohttp's own response.
     status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
     headers = getattr(response, "headers", None) or {}
     data = getattr(response, "data", None)
@@ -27,7 +27,7 @@ def failure_from_response(error: SlackApiError) -> SlackFailure:
     errors = given if isinstance(given, list) else []
     if reason == "invalid_blocks":
         for why in map(str, errors):
-            # A file that isn't ready, or an address that Slack couldn't fetch: the text is all right.
+            # A file that isn't ready, or an image that Slack couldn't fetch.
             if "slack file" in why or "downloading image failed" in why:
                 return FileNotReady(why.partition(" [")[0])
     if status == 429:
@@ -36,7 +36,7 @@ def failure_from_response(error: SlackApiError) -> SlackFailure:
         return OutcomeUnknown(f"HTTP {status}")
     found = failure_from_code(reason, _parse_retry_after(headers.get("Retry-After")))
     if isinstance(found, Unlisted) and status >= 500:
-        # A refusal comes with 200 or 4xx; what broke on the way may have been done.
+        # Slack refuses with 200 or 4xx. After a 5xx the call may have been done.
         return OutcomeUnknown(reason)
     found.details = tuple(map(str, errors))
     return found
@@ -44,24 +44,24 @@ def failure_from_response(error: SlackApiError) -> SlackFailure:
 
 def _parse_retry_after(header: object) -> float | None:
     try:
-        # Whatever stands there, nothing is put off for longer; "inf" and 1e20 are numbers too.
+        # Limited, since "inf" and 1e20 are numbers too.
         return min(max(0.0, float(str(header))), MAX_DELAY.total_seconds())
     except ValueError:
         return None
 
 
 def required_ts(answer: Mapping[str, Any]) -> str:
-    """The `ts` of what was posted. Raises OutcomeUnknown where Slack says that it was done, and not where."""
+    """Return the `ts` of a posted message. Raises OutcomeUnknown if the answer has none."""
     message = answer.get("message")
-    for place in (answer, message if isinstance(message, dict) else {}):
-        ts = place.get("ts")
+    for fields in (answer, message if isinstance(message, dict) else {}):
+        ts = fields.get("ts")
         if isinstance(ts, str) and _TS_PATTERN.fullmatch(ts):
             return ts
     raise OutcomeUnknown("an answer without the message's ts")
 
 
 def required_text(answer: object, name: str) -> str:
-    """A value that an answer must have. Raises OutcomeUnknown."""
+    """Return a text that an answer must have. Raises OutcomeUnknown if it has none."""
     value = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(value, str) or not value:
         raise OutcomeUnknown(f"an answer without {name}")

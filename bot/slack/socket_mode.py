@@ -1,8 +1,8 @@
-"""Socket Mode's connection, watched from outside.
+"""Keep the Socket Mode connection alive.
 
-slack_sdk opens a closed connection anew by itself, and mostly finds a dead one by its pings. But its word
-that it is connected can be wrong, and the task that should notice can be gone; so the pings' own traces are
-watched here, and the whole handler is built anew where they end.
+slack_sdk reopens a closed connection itself and usually detects a dead one by its pings. But it may report to
+be connected when it isn't, and the task that should notice may have ended. So the time of the last pong is
+watched here, and the whole handler is replaced if pongs stop.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from slack_sdk.errors import SlackClientError
 
 CHECK_INTERVAL_S = 5.0
 STALE_AFTER_S = 45.0
-"""A ping goes out every 10 s; slack_sdk itself waits for 40 s."""
+"""Seconds without a pong. Pings are sent every 10 s; slack_sdk itself waits 40 s."""
 REBUILD_AFTER_S = 60.0
-"""How long slack_sdk may try by itself before the handler is built anew; again and again after this."""
+"""Seconds in which slack_sdk may reconnect by itself before the handler is replaced, repeatedly."""
 CLOSE_TIMEOUT_S = 2.0
 
 log = structlog.get_logger(__name__)
@@ -30,15 +30,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ConnectionState:
-    """How the connection is doing."""
+    """Whether requests from Slack can come, and if not, why."""
 
     connected: bool
     detail: str
-    """Why it isn't; empty where it is."""
+    """The reason if it isn't connected; else empty."""
 
 
 class SocketModeSupervisor:
-    """One Socket Mode connection for as long as the bot runs."""
+    """Holds one Socket Mode connection while the bot runs."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class SocketModeSupervisor:
         rebuild_after_s: float = REBUILD_AFTER_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`make` builds a handler that isn't connected yet."""
+        """`create_handler` returns a handler that isn't connected yet."""
         self._create_handler = create_handler
         self._check_interval_s = check_interval_s
         self._stale_after_s = stale_after_s
@@ -58,40 +58,42 @@ class SocketModeSupervisor:
         self._handler: AsyncSocketModeHandler | None = None
         self._opening: asyncio.Task[None] | None = None
         self._last_pong: tuple[float | None, float] = (None, 0.0)
-        """slack_sdk's trace of the newest pong, and when we saw it change."""
+        """slack_sdk's time of the last pong, and the monotonic time at which it changed."""
         self.state = ConnectionState(False, "not connected yet")
         self.rebuild_count = 0
-        """How often the handler was built anew."""
+        """How often the handler was replaced."""
 
     async def run(self, on_connected: Callable[[], None]) -> None:
-        """Connect, call `connected` once that is done, and keep it so, for ever."""
-        out_since: float | None = None
-        told = False
+        """Connect, call `on_connected` once, and keep the connection until cancelled."""
+        down_since: float | None = None
+        was_connected = False
         self._start_handler()
         while True:
             await self._wait_for_next_check()
             now = self._monotonic()
             self.state = await self._check_health(now)
             if self.state.connected:
-                if out_since is not None:
-                    log.info("socket_mode_connected_again", out_s=round(now - out_since, 1))
-                out_since = None
-                if not told:
-                    told = True
+                if down_since is not None:
+                    log.info("socket_mode_reconnected", down_s=round(now - down_since, 1))
+                down_since = None
+                if not was_connected:
+                    was_connected = True
                     on_connected()
                 continue
-            if out_since is None:
-                out_since = built_at = now
-                log.warning("socket_mode_out", reason=self.state.detail)
+            if down_since is None:
+                down_since = built_at = now
+                log.warning("socket_mode_disconnected", reason=self.state.detail)
             if now - built_at > self._rebuild_after_s:
-                log.warning("socket_mode_rebuilt", reason=self.state.detail, out_s=round(now - out_since, 1))
+                log.warning(
+                    "socket_mode_rebuilt", reason=self.state.detail, down_s=round(now - down_since, 1)
+                )
                 built_at = now
                 self.rebuild_count += 1
                 await self._close_handler()
                 self._start_handler()
 
     async def close(self) -> None:
-        """Close the connection, and say so to Slack if it listens."""
+        """Close the connection."""
         await self._close_handler()
 
     def _start_handler(self) -> None:
@@ -100,7 +102,7 @@ class SocketModeSupervisor:
         self._opening = asyncio.create_task(_connect(self._handler))
 
     async def _wait_for_next_check(self) -> None:
-        """Until the next look; at once when a connection that was being opened stands."""
+        """Wait until the next check, or until the connection that is being opened is there."""
         if self._opening is None:
             await asyncio.sleep(self._check_interval_s)
             return
@@ -135,7 +137,7 @@ class SocketModeSupervisor:
         with suppress(TimeoutError, aiohttp.ClientError, SlackClientError, OSError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await handler.close_async()  # type: ignore[no-untyped-call]
-        # Where Slack hangs, the time-out left these open.
+        # If Slack didn't answer in time, these are still open.
         for task in tasks:
             if task is not None:
                 task.cancel()
@@ -143,5 +145,5 @@ class SocketModeSupervisor:
 
 
 async def _connect(handler: AsyncSocketModeHandler) -> None:
-    """Connect; slack_sdk itself tries every 10 s until it is done."""
+    """Connect; slack_sdk itself retries every 10 s until that works."""
     await handler.connect_async()  # type: ignore[no-untyped-call]

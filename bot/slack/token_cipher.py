@@ -1,4 +1,4 @@
-"""Secrets at rest: encrypted with the newest key, read with any that is still named."""
+"""Encrypt bot tokens at rest: with the newest key; decrypt with any configured key."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 
 class InvalidKeys(ValueError):
-    """The keys can't be used, or none of them opens what was stored; one sentence."""
+    """The keys are invalid, or none of them decrypts a stored token; the message is one sentence."""
 
 
 class TokenCipher:
-    """Encrypts and opens bot tokens (Fernet: AES-128-CBC, HMAC-SHA256; cryptography.io/en/latest/fernet)."""
+    """Encrypts and decrypts bot tokens (Fernet: AES-128-CBC, HMAC-SHA256; cryptography.io/en/latest)."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """The first key encrypts, each of them opens. Raises InvalidKeys."""
+        """The first key encrypts, every key decrypts. Raises InvalidKeys."""
         try:
             from cryptography.fernet import Fernet, MultiFernet
         except ModuleNotFoundError as error:
@@ -23,7 +23,7 @@ class TokenCipher:
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError as error:
-            # A key isn't repeated in what is said about it.
+            # The message must not contain the key.
             raise InvalidKeys(
                 "GWEVENT_SECRET_KEYS must be one or more Fernet keys with commas between; "
                 "gwevent new-key makes one."
@@ -34,7 +34,7 @@ class TokenCipher:
         return self._fernet.encrypt(secret.encode()).decode()
 
     def decrypt(self, encrypted: str) -> str:
-        """Decrypt. Raises InvalidKeys where no key fits."""
+        """Decrypt. Raises InvalidKeys if no key fits."""
         from cryptography.fernet import InvalidToken
 
         try:
@@ -46,12 +46,12 @@ class TokenCipher:
             ) from error
 
     def rotate(self, encrypted: str) -> str:
-        """Encrypt anew with the first key what any key opens. Raises InvalidKeys."""
+        """Decrypt with any key and encrypt with the first one. Raises InvalidKeys."""
         return self.encrypt(self.decrypt(encrypted))
 
 
 def generate_key() -> str:
-    """A new key. Raises InvalidKeys where the package is missing."""
+    """Return a new key. Raises InvalidKeys if the package cryptography is missing."""
     try:
         from cryptography.fernet import Fernet
     except ModuleNotFoundError as error:

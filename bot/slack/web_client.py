@@ -1,4 +1,4 @@
-"""slack_sdk's clients, made in one way: no silent repeats, one session, and the proxy that is meant."""
+"""Create slack_sdk's clients: without silent retries, on one session, and with the right proxy."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from bot.runtime.http_proxy import proxy_for
 
 
 def create_web_client(token: str | None, api_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
-    """A client of the Web API that does each call once."""
+    """Return a Web API client that makes each call once."""
     client = AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=[])
-    # Not as an argument: without one slack_sdk takes HTTPS_PROXY, whatever the address.
+    # Set afterwards: given None as an argument, slack_sdk uses HTTPS_PROXY for every address.
     client.proxy = proxy_for(api_url)
     return client
 
 
 class ProxiedRespond(AsyncRespond):
-    """Answers at a response URL, through the proxy that is meant for it."""
+    """Bolt's `respond`, through the proxy of the response URL."""
 
     async def __call__(self, text: Any = "", *args: Any, **message: Any) -> WebhookResponse:
-        """Send an answer; the arguments are Bolt's."""
+        """Send an answer; the arguments are those of Bolt's AsyncRespond."""
         if self.response_url is None:
             raise ValueError("There is no response URL to answer at.")
         client = AsyncWebhookClient(self.response_url, ssl=self.ssl)

@@ -1,27 +1,28 @@
-"""The workspaces that this process serves: a client for each, by team id."""
+"""Keep a client for each workspace where the app is installed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import aiohttp
 import structlog
 from slack_bolt.authorization import AuthorizeResult
 
+from bot.runtime.polling_worker import run_polling_worker
+from bot.runtime.wakeups import Wakeups
 from bot.slack.client import OnCall, SlackClient
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
 from bot.store.channels.installations import InstallationRepository, InstalledWorkspace
 from bot.store.database import StoreUnavailable
 
 SYNC_INTERVAL_S = 5.0
-"""Another process may have taken an installation in."""
+"""Seconds between reads of the installations: another process may have stored one."""
 
 log = structlog.get_logger(__name__)
 
 
 class WorkspaceRegistry:
-    """Keeps the clients in step with the installations."""
+    """Follows the stored installations: adds and removes clients."""
 
     def __init__(
         self,
@@ -30,42 +31,45 @@ class WorkspaceRegistry:
         clients: dict[str, SlackClient],
         api_url: str,
         session: aiohttp.ClientSession,
-        wake_deliveries: Callable[[], None],
+        wakeups: Wakeups,
         on_call: OnCall,
     ) -> None:
-        """`clients` is what deliveries are sent through: it grows and shrinks here."""
+        """`clients`, by team id, are changed in place; deliveries are sent through them."""
         self._installations = installations
         self._token_cipher = token_cipher
         self._clients = clients
         self._api_url = api_url
         self._session = session
-        self._wake_deliveries = wake_deliveries
+        self._wakeups = wakeups
         self._on_call = on_call
         self._installed: dict[str, InstalledWorkspace] = {}
         self._sync_requested = asyncio.Event()
         self._sync_lock = asyncio.Lock()
 
     def request_sync(self) -> None:
-        """Look at once: an installation came or went."""
+        """Have the installations read now, since one was added or removed."""
         self._sync_requested.set()
 
     async def run(self) -> None:
-        """Follow the installations for ever."""
-        while True:
-            self._sync_requested.clear()
-            try:
-                await self.sync()
-            except StoreUnavailable as error:
-                log.warning("installations_wait_for_store", reason=str(error))
-            try:
-                async with asyncio.timeout(SYNC_INTERVAL_S):
-                    await self._sync_requested.wait()
-            except TimeoutError:
-                continue
+        """Follow the installations until cancelled."""
+
+        async def sync() -> bool:
+            await self.sync()
+            return False
+
+        await run_polling_worker(
+            sync,
+            self._sync_requested,
+            SYNC_INTERVAL_S,
+            expected=StoreUnavailable,
+            on_expected=lambda error: log.warning(
+                "store_unavailable", subsystem="slack", work="sync_installations", reason=str(error)
+            ),
+        )
 
     async def sync(self) -> None:
-        """Bring the clients to what is installed now. Raises StoreUnavailable."""
-        # One after the other: what was read first must not be what is put in force last.
+        """Read the installations and update the clients. Raises StoreUnavailable."""
+        # One at a time: an older read must not be applied after a newer one.
         async with self._sync_lock:
             await self._sync()
 
@@ -74,14 +78,14 @@ class WorkspaceRegistry:
         for team_id in self._installed.keys() - installed.keys():
             del self._installed[team_id]
             self._clients.pop(team_id, None)
-            log.info("workspace_gone", team=team_id)
+            log.info("workspace_removed", team=team_id)
         for team_id, one in installed.items():
             if self._installed.get(team_id) == one:
                 continue
             try:
                 token = self._token_cipher.decrypt(one.token)
             except InvalidKeys as error:
-                log.error("token_cant_be_opened", team=team_id, reason=str(error))
+                log.error("token_not_decrypted", team=team_id, reason=str(error))
                 self._installed[team_id] = one
                 self._clients.pop(team_id, None)
                 continue
@@ -89,11 +93,11 @@ class WorkspaceRegistry:
             client.scopes = one.scopes
             self._installed[team_id] = one
             self._clients[team_id] = client
-            log.info("workspace_served", team=team_id)
-            self._wake_deliveries()
+            log.info("workspace_added", team=team_id)
+            self._wakeups.deliveries.set()
 
     async def authorize(self, team_id: str | None) -> AuthorizeResult | None:
-        """By whose token a request of this workspace is answered; None where the app isn't installed."""
+        """Return the token to answer a workspace's request with; None if the app isn't installed there."""
         if team_id is None:
             return None
         if team_id not in self._clients:

@@ -24,7 +24,7 @@ from sqlalchemy.engine import Engine
 
 import bot.app.startup
 import bot.delivery.degraded_messages
-import bot.delivery.worker
+import bot.delivery.retry_policy
 import bot.slack.gateway
 import bot.store.channels.change_log
 from bot.app.factory import Factory
@@ -77,7 +77,7 @@ def apply_tuning(habits: BotTuning) -> None:
         stuck_timeout_s=habits.stuck_after,
     )
     patch(bot.slack.gateway, "MAX_BACKOFF_S", habits.max_wait)
-    patch(bot.delivery.worker, "MAX_BACKOFF_S", habits.max_wait)
+    patch(bot.delivery.retry_policy, "MAX_BACKOFF_S", habits.max_wait)
     patch(bot.store.channels.change_log, "MIN_POST_INTERVAL", timedelta(seconds=habits.max_wait))
     whole_again = (timedelta(seconds=0.2), timedelta(seconds=habits.max_wait))
     patch(bot.delivery.degraded_messages, "RESTORE_DELAYS", whole_again)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.delivery.worker import FILE_READY_TIMEOUT
+from bot.delivery.retry_policy import FILE_READY_TIMEOUT
 from bot.local_slack.server import LocalSlack
 from bot.samples import to_avro
 from bot.samples.edge_cases import few_rows

@@ -84,7 +84,7 @@ async def test_slack_unavailable_at_start_loses_nothing(tmp_path: Path, unused_p
         await deployment.subscribe(channel, "all")
         await deployment.local_slack.stop()
         bot = deployment.start_forked(GWEVENT_SLACK_API_URL=f"http://127.0.0.1:{unused_port}/api/")
-        await bot.wait_until_logged("slack_out_of_reach", times=2)
+        await bot.wait_until_logged("slack_unreachable", times=2)
         await deployment.publish(
             avro_bbh("S240101a", "PRELIMINARY"), avro_bbh("S240101a", "INITIAL", after=60)
         )
@@ -198,11 +198,11 @@ async def test_a_refused_token_is_logged_at_each_try_and_notices_wait(deployment
     channel = deployment.local_slack.add_channel("gw")
     await deployment.subscribe(channel, "all")
     bot = deployment.start_forked(SLACK_BOT_TOKEN="xoxb-0-refused")
-    await bot.wait_until_logged("slack_out_of_reach", times=2)
+    await bot.wait_until_logged("slack_unreachable", times=2)
     await deployment.publish(avro_bbh("S240101a", "PRELIMINARY"))
     await wait_until(lambda: deployment.stored_count() == 1, what="the notice is stored")
     tries = len([call for call in deployment.local_slack.calls if call.method == "auth.test"])
-    lines = bot.logged_events("slack_out_of_reach")
+    lines = bot.logged_events("slack_unreachable")
     assert abs(tries - len(lines)) <= 1
     assert all("invalid_auth" in line["reason"] and line["level"] == "error" for line in lines)
     assert await bot.terminate() == 0

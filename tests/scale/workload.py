@@ -53,7 +53,7 @@ async def _deliver(factory: Factory) -> None:
 
 
 async def _deliver_round(factory: Factory) -> None:
-    render = factory.create_delivery_worker({}, utc_now)._render
+    render = factory.create_delivery_worker({}, utc_now).sender.render
     claimed = await factory.outbox.claim(utc_now(), LIMIT)
     words = {delivery.id: await render(delivery) for delivery in claimed}
     outcomes = [(d, _outcome(d, words[d.id])) for d in claimed]

@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from bot.app.factory import Factory
+from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
 from bot.delivery.worker import DeliveryWorker
 from bot.filters import parse_criteria
@@ -154,16 +155,17 @@ async def open_app_harness(
         }
         for client in clients.values():
             await client.identify()
-        worker = factory.create_delivery_worker(clients, clock, channel_pause_s=channel_pause_s)
-        draw = image_process or ImageProcess()
-        drawing = ImageWorker(
-            factory.notices, factory.images, clients, draw, clock, wake_deliveries=worker.wake
+        wakeups = Wakeups()
+        worker = factory.create_delivery_worker(
+            clients, clock, wakeups=wakeups, channel_pause_s=channel_pause_s
         )
+        drawer = ImageDrawer(factory.notices, image_process or ImageProcess())
+        drawing = ImageWorker(factory.images, clients, drawer, clock, wakeups)
         pipeline = create_pipeline(
             factory,
             clock,
             max_age=timedelta(days=36_500),
-            wakeups=Wakeups(deliveries=worker._wake_event, images=drawing._wake_event),
+            wakeups=wakeups,
             should_draw=should_draw,
         )
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(drawing.run())]

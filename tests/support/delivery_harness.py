@@ -1,4 +1,4 @@
-"""The ledger's worker at work on the local Slack."""
+"""A delivery worker between a database and a local Slack."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ TIMEOUT_S = 60.0
 
 @dataclass
 class DeliveryHarness:
-    """A store, a local Slack, and a worker between them."""
+    """A store, a local Slack, and a delivery worker between them."""
 
     local_slack: LocalSlack
     factory: Factory
     clock: Clock
     client: SlackClient
     worker: DeliveryWorker = field(init=False, repr=False)
+    wakeups: Wakeups = field(init=False, repr=False)
     worker_tasks: list[asyncio.Task[None]] = field(default_factory=list)
     claims_paused: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """While it is held, nothing is claimed."""
+    """While it is held, the worker claims nothing."""
 
     def __post_init__(self) -> None:
         claim = self.factory.outbox.claim
@@ -54,11 +55,12 @@ class DeliveryHarness:
         self.factory.outbox.claim = when_open  # type: ignore[method-assign]
 
     def start(self, **options: Any) -> DeliveryWorker:
-        """Start a worker, as a process that begins does."""
+        """Start a worker, as a new process does."""
+        self.wakeups = Wakeups()
         self.worker = self.factory.create_delivery_worker(
             options.pop("clients", {self.local_slack.team_id: self.client}),
             self.clock,
-            **{"channel_pause_s": 0.0, **options},
+            **{"channel_pause_s": 0.0, "wakeups": self.wakeups, **options},
         )
         self.worker_tasks.append(asyncio.create_task(self.worker.run()))
         return self.worker
@@ -72,19 +74,19 @@ class DeliveryHarness:
         return [self.local_slack.add_channel(f"gw-{number}") for number in range(count)]
 
     async def create_subscribed_channels(self, count: int = 1, words: str = "CBC") -> list[str]:
-        """New channels that asked for something."""
+        """Create channels that have a subscription."""
         made = self.create_channels(count)
         await subscribe(self.factory, words, *made)
         return made
 
     async def record_notices(self, *notices: Notice) -> None:
-        """Record notices now, before the worker sees any of them."""
+        """Record notices, and let the worker claim only after the last of them."""
         async with self.claims_paused:
             await record_notices(self.factory, notices, now=self.clock())
         self.worker.wake()
 
     def advance(self, **by: float) -> None:
-        """Let time pass, and say so."""
+        """Advance the clock and wake the worker."""
         self.clock.advance(**by)
         self.worker.wake()
 
@@ -96,29 +98,18 @@ class DeliveryHarness:
             self.factory,
             self.clock,
             max_age=timedelta(hours=24),
-            wakeups=Wakeups(deliveries=self.worker._wake_event),
+            wakeups=self.wakeups,
         )
 
     def renderer(self) -> Renderer:
-        factory = self.factory
-        return Renderer(
-            factory.notices,
-            factory.subscriptions,
-            factory.observers,
-            factory.images,
-            factory.mentions,
-            factory.circulars,
-            factory.sites,
-            factory.observability,
-            self.permalink,
-        )
+        return Renderer(self.factory.render_repositories(), self.factory.observability, self.permalink)
 
     async def permalink(self, _team_id: str, channel_id: str, ts: str) -> str | None:
-        """A message's address."""
+        """Return a message's address."""
         return await self.client.permalink(channel_id, ts)
 
     async def rows(self, **where: object) -> list[Any]:
-        """The ledger's rows, those with these values, in order of their ids."""
+        """Return the outbox's rows with these column values, by id."""
         async with self.factory.database.read_transaction() as connection:
             found = (await connection.execute(text("SELECT * FROM deliveries ORDER BY id"))).all()
         return [row for row in found if all(getattr(row, name) == value for name, value in where.items())]
@@ -128,13 +119,13 @@ class DeliveryHarness:
         return [row.state for row in found if channel in (None, row.channel_id)]
 
     async def wait_until(self, true: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until something is so."""
+        """Wait until a condition holds."""
         async with asyncio.timeout(TIMEOUT_S):
             while not await true():
                 await asyncio.sleep(0.01)
 
     async def wait_until_delivered(self) -> None:
-        """Wait until nothing waits."""
+        """Wait until no delivery is waiting."""
 
         async def nothing() -> bool:
             return not (await self.factory.outbox_statistics.counts()).waiting
@@ -142,7 +133,7 @@ class DeliveryHarness:
         await self.wait_until(nothing)
 
     async def wait_for_retry(self, reason: str, count: int = 1) -> None:
-        """Wait until as many deliveries wait for a further attempt for this reason."""
+        """Wait until `count` deliveries wait for another attempt for this reason."""
 
         async def so() -> bool:
             return len(await self.rows(state=DeliveryState.PENDING.value, reason=reason)) >= count
@@ -150,7 +141,7 @@ class DeliveryHarness:
         await self.wait_until(so)
 
     async def run_rounds(self) -> None:
-        """Give the worker the time for some rounds."""
+        """Let the worker make some rounds."""
         for _ in range(10):
             self.worker.wake()
             await asyncio.sleep(0.02)
@@ -168,7 +159,7 @@ class DeliveryHarness:
 
 @pytest.fixture(autouse=True)
 def short_tracebacks() -> Iterator[None]:
-    """A fault on purpose needn't be painted with all its variables."""
+    """Log exceptions without local variables: tests cause many."""
     before = structlog.get_config()
     structlog.configure(
         processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
@@ -181,7 +172,7 @@ def short_tracebacks() -> Iterator[None]:
 async def stopped_harness(
     local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> AsyncIterator[DeliveryHarness]:
-    """The office before its worker begins."""
+    """A harness whose worker isn't started yet."""
     async with aiohttp.ClientSession() as session:
         client = SlackClient(local_slack.bot_token, local_slack.api_url, session, timeout_s=2.0)
         local_slack.workspace.clock = lambda: clock().timestamp()
@@ -196,13 +187,13 @@ async def stopped_harness(
 
 @pytest.fixture
 async def harness(stopped_harness: DeliveryHarness) -> DeliveryHarness:
-    """The office at work."""
+    """A harness with a running worker."""
     stopped_harness.start()
     return stopped_harness
 
 
 class IdleSource:
-    """A source that never has anything."""
+    """A source without payloads."""
 
     async def payloads(self) -> AsyncIterator[Payload]:
         nothing: tuple[Payload, ...] = ()
@@ -222,7 +213,7 @@ class IdleSource:
 
 @pytest.fixture
 async def bot(local_slack: LocalSlack, factory: Factory, clock: Clock) -> AsyncIterator[Application]:
-    """The bot on the local Slack, ready."""
+    """The bot on the local Slack, once it is ready."""
     settings = Settings.model_validate(
         {
             "slack_bot_token": local_slack.bot_token,

@@ -9,6 +9,7 @@ import aiohttp
 
 from bot.app.factory import Factory, utc_now
 from bot.app.http_server import HttpServer
+from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
 from bot.local_slack.server import LocalSlack
 from bot.runtime.wakeups import Wakeups
@@ -31,22 +32,18 @@ async def test_a_root_shows_the_picture_that_the_bot_serves(
     port = await server.start()
     async with aiohttp.ClientSession() as session:
         clients = {local_slack.team_id: SlackClient(local_slack.bot_token, local_slack.api_url, session)}
-        worker = factory.create_delivery_worker(clients, utc_now, public_url=PUBLIC, channel_pause_s=0)
-        pictures = ImageWorker(
-            factory.notices,
-            factory.images,
-            clients,
-            ImageProcess(),
-            utc_now,
-            wake_deliveries=worker.wake,
-            serves_images=True,
+        wakeups = Wakeups()
+        worker = factory.create_delivery_worker(
+            clients, utc_now, wakeups=wakeups, public_url=PUBLIC, channel_pause_s=0
         )
+        drawer = ImageDrawer(factory.notices, ImageProcess())
+        pictures = ImageWorker(factory.images, clients, drawer, utc_now, wakeups, serves_images=True)
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(pictures.run())]
         pipeline = create_pipeline(
             factory,
             utc_now,
             max_age=timedelta(hours=24),
-            wakeups=Wakeups(deliveries=worker._wake_event),
+            wakeups=wakeups,
             should_draw=lambda _: True,
         )
         await pipeline.handle(to_avro(bbh(utc_now())[0]), Origin("file", "bbh", live=True))

@@ -17,6 +17,7 @@ from bot.alerts.decode import decode
 from bot.app import application
 from bot.app.application import Application
 from bot.app.factory import Factory
+from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_provider import ImageProvider
 from bot.local_slack.server import LocalSlack
 from bot.samples import ms181101ab, to_avro
@@ -228,7 +229,8 @@ async def test_an_image_served_by_the_bot_is_shown_by_url(factory: Factory) -> N
     job = await factory.images.next_wanted(NOW)
     superevent = await factory.notices.superevent(MOCK)
     assert job is not None and superevent is not None
-    illustrate = ImageProvider(factory.notices, factory.images, {}, Quick(), "https://gw.example.org")
+    drawer = ImageDrawer(factory.notices, Quick())
+    illustrate = ImageProvider(factory.notices, factory.images, {}, drawer, "https://gw.example.org")
     with pytest.raises(ImageFailed, match="files:write"):
         await illustrate(TEAM, superevent, superevent.latest)
     await factory.images.record_png(job, PNG, "Sky map", NOW)

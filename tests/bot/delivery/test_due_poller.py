@@ -1,27 +1,27 @@
-"""Whoever has something to do is woken, and nobody else; without the store everybody is."""
+"""The poller wakes the workers that have something due; if the store is unavailable, all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 import pytest
 
 from bot.app.factory import Factory
 from bot.delivery.due_poller import DuePoller
+from bot.runtime.wakeups import Wakeups
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.due import DueCheck, DueWork
 from tests.support.factories import NOW, Clock
 
 
 class StubDueCheck(DueCheck):
-    """Sees what it is told to, or meets a store in trouble."""
+    """Returns what a test sets, or raises StoreUnavailable if it sets None."""
 
     def __init__(self, factory: Factory) -> None:
         super().__init__(factory.database, factory.leases)
         self.sees: DueWork | None = None
 
-    async def due(self, now: datetime) -> DueWork:
+    async def check(self, now: datetime) -> DueWork:
         assert now == NOW
         if self.sees is None:
             raise StoreUnavailable("The database is locked.")
@@ -33,26 +33,16 @@ class StubDueCheck(DueCheck):
     [
         (DueWork(deliveries=False, images=False, deferred_routing=False), []),
         (DueWork(deliveries=True, images=False, deferred_routing=False), ["deliveries"]),
-        (DueWork(deliveries=False, images=True, deferred_routing=False), ["pictures"]),
-        (DueWork(deliveries=False, images=False, deferred_routing=True), ["maps"]),
-        (None, ["deliveries", "pictures", "maps"]),
+        (DueWork(deliveries=False, images=True, deferred_routing=False), ["images"]),
+        (DueWork(deliveries=False, images=False, deferred_routing=True), ["deferred_routing"]),
+        (None, ["deliveries", "images", "deferred_routing"]),
     ],
 )
 async def test_only_workers_with_due_work_are_woken(
     factory: Factory, sees: DueWork | None, woken: list[str]
 ) -> None:
-    due_check, called = StubDueCheck(factory), list[str]()
+    due_check, wakeups = StubDueCheck(factory), Wakeups()
     due_check.sees = sees
-
-    def wakes(name: str) -> Callable[[], None]:
-        return lambda: called.append(name)
-
-    lookout = DuePoller(
-        due_check,
-        Clock(),
-        wake_deliveries=wakes("deliveries"),
-        wake_images=wakes("pictures"),
-        wake_deferred_routing=wakes("maps"),
-    )
-    await lookout.poll_due()
-    assert called == woken
+    await DuePoller(due_check, Clock(), wakeups).poll_due()
+    names = ("deliveries", "images", "deferred_routing", "webhook")
+    assert [name for name in names if getattr(wakeups, name).is_set()] == woken

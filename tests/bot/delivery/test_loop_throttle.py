@@ -1,4 +1,4 @@
-"""Many that go on at once leave the event loop to others in between."""
+"""Tasks that are woken together leave turns of the event loop to others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bot.delivery.loop_throttle import LoopThrottle
 
 
 class Loop:
-    """Counts the turns of the event loop, as anybody else would see them."""
+    """Counts the turns of the event loop that another task gets."""
 
     def __init__(self) -> None:
         self.turn = 0

@@ -1,4 +1,4 @@
-"""Mentions in the local Slack: once for the event, once for an upgrade, once to take it back."""
+"""Mentions in the local Slack: one for the event, one for an upgrade, one for a retraction."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 def posts(harness: DeliveryHarness, channel: str) -> list[RecordedCall]:
-    """What was posted there, and Slack took."""
+    """Return the posts in a channel that Slack accepted."""
     return [call for call in harness.calls("chat.postMessage", channel) if call.outcome == "ok"]
 
 
 def mentioning(harness: DeliveryHarness, channel: str, target: str = HERE) -> list[dict[str, Any]]:
-    """The posts whose notification mentions somebody."""
+    """Return the posts whose notification mentions somebody."""
     return [call.args for call in posts(harness, channel) if target in call.args["text"]]
 
 

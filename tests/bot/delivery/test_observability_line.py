@@ -1,4 +1,4 @@
-"""The line about a channel's sites: never before the words, always after them."""
+"""The line about a channel's sites never delays a post, and an edit brings it."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ async def add(harness: DeliveryHarness, channel: str, *names: str) -> None:
 
 
 async def announce(harness: DeliveryHarness, *announced: Any) -> None:
-    """Hand made notices in, with their maps, and wait until all is posted."""
+    """Record notices with their maps, and wait until everything is posted."""
     for one in announced:
         await harness.pipeline().handle(to_avro(one), Origin("test", "1", live=True))
         await harness.wait_until_delivered()
 
 
 def root(harness: DeliveryHarness, channel: str) -> str:
-    """What the channel's first message says."""
+    """Return the text of the channel's first message."""
     message = next(m for m in harness.local_slack.messages(channel) if "about its sites" not in m["text"])
     return message_text.render(Message(message["text"], tuple(message["blocks"])))
 
@@ -124,7 +124,7 @@ async def test_an_edit_after_that_night_says_nothing_of_it(harness: DeliveryHarn
 
 
 async def test_a_crash_after_the_post_loses_no_line(harness: DeliveryHarness) -> None:
-    """What the root lacks stands in the ledger, in the same transaction as the post."""
+    """The edit that brings the line is stored in the same transaction as the post."""
     (channel,) = await harness.create_subscribed_channels(words="CBC mock")
     await add(harness, channel, "Palomar")
     # The channel hears of the new site first.

@@ -1,4 +1,4 @@
-"""What Slack refuses, says in words that no list has, or answers in another form: nothing is lost by it."""
+"""Refusals, unknown error codes and malformed answers of Slack lose no message."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ both = pytest.mark.backends("sqlite", "postgresql")
 
 
 def shown(*notices: Any) -> str:
-    """The words of the root after these notices."""
+    """Return the text of the root after these notices."""
     return alert_card.alert_card(Superevent.from_notices(notices), ChannelView(is_root=True)).text
 
 
@@ -62,7 +62,7 @@ def restrict_mentions(
 
 
 async def finish(harness: DeliveryHarness) -> None:
-    """Let time pass until nothing waits."""
+    """Advance the clock until no delivery is waiting."""
     for _ in range(40):
         await harness.run_rounds()
         if not (await harness.factory.outbox_statistics.counts()).waiting:
@@ -404,7 +404,7 @@ async def test_a_locked_thread_makes_plain_messages(harness: DeliveryHarness, wo
 async def test_a_reply_that_stands_outside_its_thread_is_found_there(
     harness: DeliveryHarness, restarted: bool
 ) -> None:
-    """Its thread is locked, and the answer to the plain message is lost."""
+    """The reply's thread is locked, and the answer to the post in the channel is lost."""
     harness.local_slack.grant("channels:history")
     (channel,) = await harness.create_subscribed_channels()
     await harness.record_notices(FIRST)
@@ -419,7 +419,7 @@ async def test_a_reply_that_stands_outside_its_thread_is_found_there(
     await harness.wait_until(doubtful)
     if restarted:
         # Another process doesn't know what this one tried.
-        harness.worker._degraded_messages = DegradedMessages()
+        harness.worker.sender._degraded_messages = DegradedMessages()
     harness.advance(seconds=5)
     await finish(harness)
     _, *replies = harness.local_slack.messages(channel)
@@ -527,7 +527,7 @@ async def test_every_call_ends_in_a_failure_of_ours(
 
 
 def foreign(harness: DeliveryHarness, channel: str, payload: object, bot_id: str | None = None) -> None:
-    """A message that somebody else posted with metadata as ours."""
+    """Return a message that another app posted with metadata like ours."""
     workspace = harness.local_slack.workspace
     workspace.post(
         Draft(

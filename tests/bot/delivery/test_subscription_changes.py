@@ -1,4 +1,4 @@
-"""Nobody changes what a channel receives in silence: kept and posted, whatever fails meanwhile."""
+"""Every change of what a channel receives is stored and posted, whatever fails meanwhile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from bot.commands.router import CommandRouter
 from bot.filters import parse_criteria
 from bot.local_slack.web_api.faults import Fault
 from bot.observing.observatories import find_site
-from bot.runtime.wakeups import Wakeups
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.outbox.models import DeliveryKind, DeliveryState
@@ -29,12 +28,11 @@ from tests.support.factories import AUTHOR, NOW, TEAM, subscribe, unsubscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
 States = dict[int, tuple[str, bool]]
-"""By number: the words, and whether it is paused."""
+"""Number -> (canonical text, is paused)."""
 
 
 def answers(harness: DeliveryHarness) -> CommandRouter:
-    wakeups = Wakeups(deliveries=harness.worker._wake_event)
-    return harness.factory.create_command_router(harness.clock, wakeups=wakeups)
+    return harness.factory.create_command_router(harness.clock, wakeups=harness.wakeups)
 
 
 def asker(channel: str, user: str = "U0ASKER") -> CommandContext:
@@ -51,7 +49,7 @@ async def states(factory: Factory, channel: str) -> States:
 
 
 async def replayed(factory: Factory, channel: str) -> tuple[States, ChannelSites, int]:
-    """What the history of a channel makes of nothing: its subscriptions, its sites, and how long it is."""
+    """Replay a channel's history; return its subscriptions, its sites, and the history's length."""
     changes: list[ChannelChange] = []
     total = -1
     # The worker notes what it confirms meanwhile: read again until nothing came between two pages.
@@ -81,7 +79,7 @@ async def replayed(factory: Factory, channel: str) -> tuple[States, ChannelSites
 
 
 def last_said(harness: DeliveryHarness, channel: str) -> dict[int, str]:
-    """By number: the first line of what the channel was told last of each subscription."""
+    """Return, by number, the first line of the last post about each subscription."""
     found: dict[int, str] = {}
     for message in harness.local_slack.messages(channel):
         for block in message["blocks"]:
@@ -100,7 +98,7 @@ def last_said(harness: DeliveryHarness, channel: str) -> dict[int, str]:
 
 
 async def assert_history_is_true(harness: DeliveryHarness, channel: str) -> None:
-    """See to it that what the channel was told last of each subscription is so."""
+    """Assert that the last post about each subscription is true."""
     now = await states(harness.factory, channel)
     told = last_said(harness, channel)
     assert now.keys() <= told.keys(), "nothing is in force of which the channel doesn't know"
@@ -211,7 +209,7 @@ async def test_a_workspace_that_is_away_for_days_hears_of_it_when_it_is_back(
     harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (channel,) = await harness.create_subscribed_channels()
-    monkeypatch.setattr("bot.delivery.worker.DeliveryWorker._pause", lambda *_: None)
+    monkeypatch.setattr("bot.delivery.rate_control.RateControl._pause", lambda *_: None)
     harness.local_slack.fail("chat.postMessage", error="token_revoked", times=2)
     await run_command(harness, channel, "pause 1")
     await harness.wait_for_retry("token_revoked")
@@ -275,7 +273,7 @@ async def test_a_post_that_comes_late_says_what_is_so_by_then(
     harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (channel,) = await harness.create_subscribed_channels()
-    monkeypatch.setattr("bot.delivery.worker._backoff_s", lambda _: 100.0)
+    monkeypatch.setattr("bot.delivery.retry_policy.backoff_s", lambda *_: 100.0)
     harness.local_slack.faults.add(Fault("chat.postMessage", delay=0.3, error="internal_error"))
     await run_command(harness, channel, "pause 1")
 
@@ -347,7 +345,7 @@ WORDS = ("CBC", "Burst", "all mock", "CBC BNS>0.5 notify @here", "all lowsig not
 
 
 class Crowd:
-    """People who do things to channels at random; everything is drawn from one seed."""
+    """Changes channels at random, all from one seed."""
 
     def __init__(self, harness: DeliveryHarness, channels: list[str], seed: int) -> None:
         self.harness = harness

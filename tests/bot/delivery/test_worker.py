@@ -1,4 +1,4 @@
-"""The way from the ledger into channels: order, edits, dead ends, limits, doubts."""
+"""From the outbox into channels: order, edits, failures, rate limits, lost answers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from sqlalchemy import event, text
 from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.delivery.history_lookup import MAX_HISTORY_LOOKUPS
+from bot.delivery.outcome_writer import OutcomeWriter
+from bot.delivery.rate_control import RateControl
 from bot.delivery.rendered_message import RenderedMessage
+from bot.delivery.sender import Sender
 from bot.delivery.worker import DeliveryWorker
 from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestResult
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Draft
+from bot.runtime.wakeups import Wakeups
 from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
 from bot.sources import Origin
 from bot.store.database import Database, StoreUnavailable
@@ -54,7 +58,7 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 def shown(*notices: Any) -> str:
-    """The words of the root after these notices."""
+    """Return the text of the root after these notices."""
     return alert_card.alert_card(Superevent.from_notices(notices), ChannelView(is_root=True)).text
 
 
@@ -440,7 +444,7 @@ async def test_a_real_alert_goes_before_all_mocks_that_wait(stopped_harness: Del
 
 
 async def test_mocks_whose_calls_hang_leave_room_for_an_alert(stopped_harness: DeliveryHarness) -> None:
-    """Slack takes the mocks and doesn't answer: their calls never hold all places."""
+    """Slack accepts mocks without an answer: their calls never take all slots."""
     for channel in await stopped_harness.create_subscribed_channels(12, "NSBH>90% mock"):
         stopped_harness.local_slack.fail("chat.postMessage", delay=20.0, channel=channel)
     worker = stopped_harness.start(concurrency=10)
@@ -462,7 +466,7 @@ async def test_mocks_whose_calls_hang_leave_room_for_an_alert(stopped_harness: D
 async def test_calls_that_hang_hold_no_connection_that_an_alert_needs(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    """More than the 100 that aiohttp opens at once, if nothing is said, for the whole bot."""
+    """More than the 100 connections to which aiohttp limits a session by default."""
     hung = [local_slack.add_channel(f"gw-{number}") for number in range(120)]
     await subscribe(factory, "NSBH>90% mock", *hung)
     for channel in hung:
@@ -629,7 +633,7 @@ async def test_a_clock_that_is_wrong_finds_what_stands(harness: DeliveryHarness,
     harness.local_slack.grant("channels:history")
     harness.local_slack.workspace.clock = lambda: harness.clock().timestamp() - wrong_by_s
     if abs(wrong_by_s) > HOUR:
-        harness.worker._is_clock_trusted = lambda: False
+        harness.worker.sender._is_clock_trusted = lambda: False
     (channel,) = await harness.create_subscribed_channels()
     for notice in (FIRST, SECOND):
         harness.local_slack.fail("chat.postMessage", drop="after")
@@ -1023,14 +1027,10 @@ async def test_a_message_that_cant_be_rendered_stops_no_other(stopped_harness: D
     async def picture_failed(picture_id: int, reason: str) -> None:
         raise AssertionError("no notice here has a map")
 
-    harness.worker = DeliveryWorker(
-        harness.factory.outbox,
-        {TEAM: harness.client},
-        render,
-        harness.clock,
-        on_image_failed=picture_failed,
-        channel_pause_s=0,
-    )
+    outbox, clients, clock = harness.factory.outbox, {TEAM: harness.client}, harness.clock
+    sender = Sender(outbox, clients, render, clock, RateControl(0), on_image_failed=picture_failed)
+    writer = OutcomeWriter(outbox, clock)
+    harness.worker = DeliveryWorker(outbox, clients, sender, writer, clock, Wakeups())
     harness.worker_tasks.append(asyncio.create_task(harness.worker.run()))
     await harness.record_notices(FIRST)
     await harness.wait_for_retry("a fault in gwevent, see its log")

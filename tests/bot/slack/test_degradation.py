@@ -1,4 +1,4 @@
-"""What is given up of a refused message: only what must be, and never the words."""
+"""A refused message loses only the parts that it must, and never its words."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ unlisted = st.integers(0, 2**32).map(lambda seed: random_error_name(random.Rando
 
 @st.composite
 def messages(draw: st.DrawFn) -> OutgoingMessage:
-    """A root, a reply or a mention, with some of the parts that it may have."""
+    """Draw a root, a reply or a mention, with some of its possible parts."""
     who = tuple(draw(st.sets(st.sampled_from([EVERYONE, "<!channel>", ALICE, "<!subteam^S0AB1>"]))))
     kind = draw(st.sampled_from(["root", "reply", "mention"]))
     if kind == "mention":
@@ -98,7 +98,7 @@ def messages(draw: st.DrawFn) -> OutgoingMessage:
 def send(
     outgoing: OutgoingMessage, refuses: frozenset[MessagePart], word: Callable[[MessagePart], str]
 ) -> tuple[OutgoingMessage | None, SlackFailure | None, int]:
-    """A Slack that refuses parts: what it takes in the end (None: nothing), why not, and the calls made."""
+    """Send to a Slack that refuses parts; return what it accepted, the failure, and the number of calls."""
     for calls in range(1, 20):
         found = next((part for part in DROP_ORDER if part in refuses & outgoing.parts), None)
         if found is None:
@@ -117,7 +117,7 @@ def said(message: Message) -> str:
 
 
 def whole_words(message: Message) -> set[str]:
-    """The words of the message itself: what neither mentions, nor is a picture's or a button's."""
+    """Return a message's own words, without mentions, images and buttons."""
     bare = [b for b in message.blocks if b["type"] not in ("image", "actions")]
     text = message_text.render(Message(message.text, tuple(bare)))
     for target in message.mentions:

@@ -1,4 +1,4 @@
-"""The start: what Bolt finds in the environment by itself is kept from it, and nothing is warned of."""
+"""Bolt doesn't see the environment variables that it would read by itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def test_start_warns_of_no_environment_token(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Bolt warned at each start that the token in the environment won't be used."""
+    """Bolt would warn at each start that it ignores the token in the environment."""
     settings = Settings.model_validate(
         {
             "slack_bot_token": local_slack.bot_token,

@@ -1,4 +1,4 @@
-"""The lease is looked at after every wait and before a request's first byte."""
+"""The lease is checked after every wait and before a request's first byte."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
+from bot.runtime.wakeups import Wakeups
 from bot.skymaps.image_process import ImageProcess
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.images import StoredImageJob
 from bot.store.outbox.models import DeliveryKind
 from bot.store.outbox.plan_writer import _enqueue_images
 from formatters.skymap_image import DrawnPicture
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 
 class Lease:
-    """Says yes so many times, then no, until it is given back."""
+    """Is valid for a number of checks, then lost until a test gives it back."""
 
     def __init__(self, harness: DeliveryHarness, times: int) -> None:
         self.left = times
@@ -73,9 +74,9 @@ async def test_a_lease_that_ends_before_the_last_byte_edits_nothing(
 
 @pytest.mark.backends("postgresql")
 async def test_a_worker_that_slept_through_its_lease_posts_nothing(harness: DeliveryHarness) -> None:
-    """Between the claim and the request the process is paused; another worker may have posted meanwhile."""
+    """The process is paused between claim and request; another worker may have posted meanwhile."""
     (channel,) = await harness.create_subscribed_channels()
-    shares, render, slept = harness.factory.leases, harness.worker._render, 0
+    shares, render, slept = harness.factory.leases, harness.worker.sender.render, 0
     count = shares._elapsed
     began: list[str] = []
 
@@ -88,7 +89,7 @@ async def test_a_worker_that_slept_through_its_lease_posts_nothing(harness: Deli
             shares._elapsed = lambda: count() + slept
         return words
 
-    harness.worker._render = sleepily
+    harness.worker.sender.render = sleepily
     await harness.record_notices(FIRST)
     await harness.wait_for_retry("its worker was taken for dead")
     assert harness.calls("chat.postMessage") == []
@@ -101,7 +102,7 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
     harness: DeliveryHarness,
 ) -> None:
     (channel,) = await harness.create_subscribed_channels()
-    shares, render = harness.factory.leases, harness.worker._render
+    shares, render = harness.factory.leases, harness.worker.sender.render
     names: list[str] = []
 
     async def lapsing(delivery):  # type: ignore[no-untyped-def]
@@ -115,7 +116,7 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
             names.append(delivery.claimed_by)
         return words
 
-    harness.worker._render = lapsing
+    harness.worker.sender.render = lapsing
     await harness.record_notices(FIRST)
     await harness.wait_until_delivered()
     assert names[0] != names[1] and len(harness.calls("chat.postMessage")) == 1
@@ -146,7 +147,7 @@ async def test_settling_waits_for_the_store_however_often_it_fails(harness: Deli
 async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
     stopped_harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was drawn before a pause; whoever has the workspace now uploads its own."""
+    """An image was drawn before a pause; the new owner of the workspace uploads its own."""
     harness = stopped_harness
     shares = harness.factory.leases
     await shares.heartbeat({harness.local_slack.team_id})
@@ -157,25 +158,18 @@ async def test_a_picture_is_uploaded_by_the_workspaces_own_worker_alone(
         await _enqueue_images(connection, {harness.local_slack.team_id}, notice.superevent_id, 1, NOW)
     drawn = 0
 
-    class Drawn(ImageWorker):
-        async def _picture(self, job: StoredImageJob) -> DrawnPicture:
+    class CountingDrawer(ImageDrawer):
+        async def draw_stored(self, notice_id: int, superevent_id: str) -> DrawnPicture:
             nonlocal drawn
             drawn += 1
             return DrawnPicture(b"png", "a map")
 
     held = False
-    monkeypatch.setattr(shares, "holds", lambda _name: held)
+    monkeypatch.setattr(shares, "holds_lease", lambda _name: held)
     monkeypatch.setattr("bot.delivery.image_worker.HEARTBEAT_INTERVAL_S", 0.05)
     clients = {harness.local_slack.team_id: harness.client}
-    worker = Drawn(
-        harness.factory.notices,
-        harness.factory.images,
-        clients,
-        ImageProcess(),
-        harness.clock,
-        wake_deliveries=lambda: None,
-        poll_s=0.05,
-    )
+    drawer = CountingDrawer(harness.factory.notices, ImageProcess())
+    worker = ImageWorker(harness.factory.images, clients, drawer, harness.clock, Wakeups(), poll_s=0.05)
     running = asyncio.create_task(worker.run())
 
     async def often() -> bool:

@@ -1,4 +1,4 @@
-"""How often one may ask, where answers may be sent, and who may change what a channel receives."""
+"""Rate limits of people, response URLs, and who may change what a channel receives."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PATIENT = 30.0
 async def bot_with(
     local_slack: LocalSlack, factory: Factory, clock: Clock, **changes: object
 ) -> AsyncIterator[Application]:
-    """The bot on the local Slack with these settings, ready."""
+    """Run the bot on the local Slack with these settings."""
     given = {
         "slack_bot_token": local_slack.bot_token,
         "slack_app_token": local_slack.app_token,

@@ -1,4 +1,4 @@
-"""Whose request it is, where people of other workspaces press, type and mention too."""
+"""The workspace of a request, in channels where people of other workspaces act too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import select
 from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
-from bot.slack.request_team import request_team, teams_in_request, uninstalled_team
+from bot.slack.request_body import request_team, teams_in_request, uninstalled_team
 from bot.store import schema
 from formatters.answers.answer import SHARE_ACTION
 from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 
 def event(kind: str, own: str, persons: str) -> Json:
-    """As Slack sends one from a shared channel: at its top whoever did it."""
+    """Return an event as Slack sends it from a shared channel: `team_id` is the person's."""
     return {
         "type": "event_callback",
         "team_id": persons,
@@ -85,7 +85,7 @@ def test_the_installation_counts_and_not_the_person(kind: str, installed: set[st
 
 @pytest.mark.parametrize("kind", BODIES)
 def test_an_installation_of_an_organisation_names_no_team(kind: str) -> None:
-    """`team` and the authorization's `team_id` are null; what else names a workspace counts."""
+    """`team` and the authorization's `team_id` are null, so the other fields decide."""
     body = BODIES[kind](OURS, OURS)
     body["team"] = None
     for one in body.get("authorizations", ()):
@@ -127,7 +127,7 @@ def test_nothing_is_forgotten_where_two_workspaces_are_named() -> None:
 
 @pytest.fixture
 async def shared(bot: Application, local_slack: LocalSlack) -> tuple[str, str]:
-    """A channel, and somebody of another workspace in it."""
+    """A channel, and a person of another workspace in it."""
     channel = local_slack.add_channel("shared")
     return channel, local_slack.share(channel)
 
@@ -214,7 +214,7 @@ async def test_a_guest_opens_the_dialog_and_the_home(
 async def test_a_guests_command_is_taken_where_the_channel_is_ours(
     bot: Application, local_slack: LocalSlack, factory: Factory, shared: tuple[str, str]
 ) -> None:
-    """Slack names the typist's workspace alone, so it is asked whether the channel is in reach."""
+    """Slack names only the person's workspace, so the bot asks whether it can see the channel."""
     channel, guest = shared
     done = await local_slack.command("/gwevent", "subscribe CBC", channel=channel, user=guest)
     assert "Done" in (await done.wait_for_answer(PATIENCE_S))["text"]
@@ -248,7 +248,7 @@ async def test_an_admin_of_another_workspace_is_none_here(bot: Application, loca
 
 @pytest.fixture
 async def with_strays(local_slack: LocalSlack, factory: Factory) -> AsyncIterator[tuple[str, str]]:
-    """Two channels that people of another workspace subscribed: one is to be seen, one isn't."""
+    """Two channels subscribed by people of another workspace: the bot sees one of them."""
     channel = local_slack.add_channel("shared")
     local_slack.share(channel)
     for where in (channel, "C0NOWHERE"):
@@ -294,7 +294,7 @@ async def test_a_channel_that_gets_another_id_goes_on(
 async def test_a_missed_change_is_seen_and_made_good_later(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
-    """The bot was down when Slack said so: the alert waits for the old id's return, and for the event."""
+    """The bot was down when Slack renamed a channel: the alert waits for the event."""
     channel = local_slack.add_channel("gw")
     await subscribe(factory, "CBC", channel)
     local_slack.events.subscribed.discard("channel_id_changed")
@@ -305,8 +305,8 @@ async def test_a_missed_change_is_seen_and_made_good_later(
     async with asyncio.timeout(PATIENCE_S):
         while not await factory.channel_moves.list_unreachable_channels():
             await asyncio.sleep(0.02)
-    said = {"type": "channel_id_changed", "old_channel_id": channel, "new_channel_id": new}
+    event = {"type": "channel_id_changed", "old_channel_id": channel, "new_channel_id": new}
     for _ in range(2):
-        local_slack.events.emit(local_slack.workspace, said)
+        local_slack.events.emit(local_slack.workspace, event)
     await local_slack.wait_for(lambda: len(local_slack.messages(new)) == 1, PATIENCE_S)
     assert await factory.channel_moves.list_unreachable_channels() == []

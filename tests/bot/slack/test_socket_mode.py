@@ -1,4 +1,4 @@
-"""Socket Mode, watched from outside: what slack_sdk doesn't see."""
+"""The supervisor notices dead connections that slack_sdk doesn't notice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def until(link: SocketModeSupervisor, *, connected: bool) -> None:
 
 
 @pytest.fixture
-async def create_supervisor(
+async def supervisor(
     local_slack: LocalSlack, slack_client: AsyncWebClient
 ) -> AsyncIterator[tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]]:
     handlers: list[AsyncSocketModeHandler] = []
@@ -48,9 +48,9 @@ async def create_supervisor(
 
 
 async def test_a_connection_that_only_seems_to_stand_is_built_anew(
-    local_slack: LocalSlack, made: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
+    local_slack: LocalSlack, supervisor: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
 ) -> None:
-    link, handlers = made
+    link, handlers = supervisor
     assert link.state.connected and link.rebuild_count == 0
     client = handlers[0].client
     # The task that pings and looks is gone, and the word that all is well stays.
@@ -67,9 +67,9 @@ async def test_a_connection_that_only_seems_to_stand_is_built_anew(
 
 
 async def test_a_refused_connection_is_out_until_it_is_taken(
-    local_slack: LocalSlack, made: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
+    local_slack: LocalSlack, supervisor: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
 ) -> None:
-    link, _ = made
+    link, _ = supervisor
     local_slack.sockets.refuse(1.0)
     await local_slack.close_sockets(abort=True)
     await until(link, connected=False)

@@ -1,4 +1,4 @@
-"""Many workspaces: installed by OAuth, told by signed requests, each with its own token, and forgotten."""
+"""Many workspaces: installed by OAuth, served by signed requests, each with its own token, then deleted."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.app_manifest import EVENTS
 from bot.local_slack.server import LocalSlack
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings, SettingsError
 from bot.slack.token_cipher import TokenCipher, generate_key
 from bot.slack.workspaces import WorkspaceRegistry
@@ -36,7 +37,7 @@ PATIENCE_S = 60
 
 @pytest.fixture
 async def slack() -> AsyncIterator[LocalSlack]:
-    """A local Slack in which nobody has installed the app yet."""
+    """A local Slack in which the app isn't installed yet."""
     events = EVENTS | {"app_uninstalled", "tokens_revoked"}
     local = LocalSlack(limits=False, file_delay=0.0, events=events)
     local.workspace.bot_token = ""
@@ -82,7 +83,7 @@ async def bot(
 
 
 async def browse(bot: Application, team: str, *, cookie: bool = True) -> tuple[int, str]:
-    """What a person's browser goes through, from the install page to the last one."""
+    """Follow the pages of an installation as a browser does; return the last one."""
     home = f"http://127.0.0.1:{bot.http_port}"
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         async with session.get(f"{home}/slack/install") as page:
@@ -230,7 +231,7 @@ async def test_who_leaves_is_forgotten_once_the_store_answers(
             raise StoreUnavailable("locked")
         return await forget(team_id, at)
 
-    monkeypatch.setattr(factory.installations, "forget", locked_at_first)
+    monkeypatch.setattr(factory.installations, "delete_workspace", locked_at_first)
     slack.uninstall(team=slack.team_id)
     async with asyncio.timeout(PATIENCE_S):
         while await factory.installations.list_all():
@@ -250,7 +251,7 @@ async def test_concurrent_syncs_keep_the_newest_installations(
             clients,
             slack.api_url,
             session,
-            lambda: None,
+            Wakeups(),
             on_call=lambda *_: None,
         )
         one = replace(ONE, token=TokenCipher(keys).encrypt("xoxb-1"))
@@ -262,7 +263,7 @@ async def test_concurrent_syncs_keep_the_newest_installations(
             await go_on.wait()
             return found
 
-        monkeypatch.setattr(factory.installations, "all", slowly)
+        monkeypatch.setattr(factory.installations, "list_all", slowly)
         early = asyncio.create_task(workspaces.sync())
         await read.wait()
         await factory.installations.save(one, NOW)

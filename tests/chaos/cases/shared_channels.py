@@ -22,7 +22,7 @@ async def foreign_teams(chaos: ChaosHarness, *, rounds: int = 8) -> None:
     guests[stray] = chaos.local_slack.share(stray, team="T0ELSE1", name="stray")
     chaos.start()
     await chaos.wait_until_ready()
-    await chaos.wait_until_logged("channel_brought_home")
+    await chaos.wait_until_logged("channel_reassigned")
     for number in range(3):
         channel = chaos.local_slack.add_channel(f"shared-{number}")
         guests[channel] = chaos.local_slack.share(channel, team=f"T0ELSE{number}", name=f"guest{number}")

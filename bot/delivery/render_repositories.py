@@ -1,0 +1,32 @@
+"""The repositories that rendering reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.store.channels.mentions import MentionRepository
+from bot.store.channels.observers import ObserverRepository
+from bot.store.channels.refused_mentions import RefusedMentionRepository
+from bot.store.channels.sites import SiteRepository
+from bot.store.channels.subscriptions import SubscriptionRepository
+from bot.store.events.circulars import CircularRepository
+from bot.store.events.notices import NoticeRepository
+from bot.store.events.quarantine import QuarantineRepository
+from bot.store.operations.incidents import IncidentRepository
+from bot.store.outbox.images import ImageRepository
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderRepositories:
+    """Where the state comes from that messages show."""
+
+    notices: NoticeRepository
+    subscriptions: SubscriptionRepository
+    observers: ObserverRepository
+    images: ImageRepository
+    mentions: MentionRepository
+    refused_mentions: RefusedMentionRepository
+    circulars: CircularRepository
+    sites: SiteRepository
+    incidents: IncidentRepository
+    quarantine: QuarantineRepository

@@ -1,0 +1,114 @@
+"""Render what follows a superevent's root: replies about newer notices, and mentions beside the thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
+from bot.delivery.render_repositories import RenderRepositories
+from bot.delivery.rendered_message import RenderedMessage
+from bot.filters import mention_targets
+from bot.routing.intents import MentionReason
+from bot.runtime.single_flight import SingleFlight
+from bot.skymap_service.overlap import probability_in_previous_region
+from bot.store.outbox.models import Delivery
+from formatters.blockkit.message import Message
+from formatters.models import significance
+from formatters.models.notice import Notice
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card, alert_update, mention
+from formatters.posts.alert_card import ChannelView
+
+GetPermalink = Callable[[str, str, str], Awaitable[str | None]]
+"""(team id, channel id, ts) -> the address of that message; None if Slack doesn't return one."""
+
+
+class ThreadRenderer:
+    """Renders replies and mentions. A reply that goes to many channels is rendered once."""
+
+    def __init__(
+        self, repositories: RenderRepositories, event_states: EventStates, get_permalink: GetPermalink
+    ) -> None:
+        self._notices = repositories.notices
+        self._mentions = repositories.mentions
+        self._event_states = event_states
+        self._get_permalink = get_permalink
+        self._replies: SingleFlight[tuple[int, int | None, bool], RenderedMessage | None] = SingleFlight(
+            CACHE_SIZE
+        )
+
+    async def render_reply(self, delivery: Delivery) -> RenderedMessage | None:
+        """Return the reply about a notice; None if that isn't stored any more. Raises StoreUnavailable."""
+        key = (delivery.subject_id, delivery.superevent_revision, delivery.root_uneditable)
+        return await self._replies.get(key, lambda: self._render_reply(delivery))
+
+    async def _render_reply(self, delivery: Delivery) -> RenderedMessage | None:
+        assert delivery.superevent_id is not None
+        superevent = await self._notices.superevent(delivery.superevent_id)
+        key = await self._notices.notice_key(delivery.subject_id)
+        notice = None if superevent is None else next((n for n in superevent.notices if n.key == key), None)
+        if superevent is None or notice is None:
+            return None
+        if delivery.root_uneditable:
+            # The root can't be brought up to date, so a reply shows the whole state to the channel.
+            message = render_or_fallback(superevent, lambda: alert_card.alert_card(superevent, ChannelView()))
+            return RenderedMessage(message=message, broadcast=True)
+        overlap = await self._overlap_with_previous(superevent, notice)
+        message = render_or_fallback(
+            superevent, lambda: alert_update.alert_update(superevent, notice, overlap)
+        )
+        return RenderedMessage(message=message, broadcast=significance.should_broadcast(superevent, notice))
+
+    async def _overlap_with_previous(self, superevent: Superevent, notice: Notice) -> float | None:
+        """Return how much of this notice's probability lies in the previous map's region, from 0 to 1.
+
+        Return None if either map is missing, or if both are the same.
+        """
+        previous = significance.comparison_notice(superevent, notice)
+        if previous is None or previous.localization is None or notice.localization is None:
+            return None
+        if previous.localization == notice.localization:
+            return None
+        old = await self._notices.payload(previous.key)
+        new = await self._notices.payload(notice.key)
+        if old is None or new is None:
+            return None
+        return await asyncio.to_thread(probability_in_previous_region, old, new)
+
+    async def render_mention(self, delivery: Delivery) -> RenderedMessage | None:
+        """Return the mention; None if newer notices overtook it, or if nobody is left to mention."""
+        found = await self._event_states.latest(delivery)
+        planned = await self._mentions.get(delivery.subject_id)
+        if found is None or planned is None:
+            return None
+        superevent, _ = found
+        notice = next((n for n in superevent.notices if n.key == planned.notice_key), None)
+        is_retraction = planned.reason is MentionReason.RETRACTION
+        if notice is None or superevent.is_retracted is not is_retraction:
+            return None
+        if is_retraction:
+            still_due = {
+                target
+                for criteria in planned.criteria_list
+                if criteria.notify is not None
+                for target in criteria.notify.targets
+            }
+        else:
+            still_due = {
+                target
+                for criteria in planned.criteria_list
+                for target in mention_targets(criteria, superevent)
+            }
+        targets = tuple(target for target in planned.targets if target in still_due)
+        if not targets:
+            return None
+        assert delivery.root_ts is not None, "the outbox hands out mentions beside posted roots only"
+        root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
+
+        def render() -> Message:
+            if is_retraction:
+                return mention.retraction_mention(superevent, targets, root)
+            return mention.mention_message(superevent, notice, targets, root)
+
+        return RenderedMessage(message=render_or_fallback(superevent, render))
