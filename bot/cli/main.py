@@ -200,8 +200,8 @@ def preview(
     out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
 ) -> None:
     """Show what a channel would receive after these notices."""
-    from bot.cli import notices as previewing
-    from bot.cli.notices import PreviewError
+    from bot.cli import preview as previewing
+    from bot.cli.preview import PreviewError
 
     notices = [_decode_or_fail(file) for file in files]
     try:
@@ -227,7 +227,7 @@ def preview(
 
 
 def _decode_or_fail(file: Path) -> Notice:
-    from bot.cli.notices import PreviewError, decode_file
+    from bot.cli.preview import PreviewError, decode_file
 
     try:
         return decode_file(file)
@@ -268,7 +268,7 @@ def replay(
     ] = False,
 ) -> None:
     """Feed files through the pipeline into the store."""
-    from bot.cli.replay import describe_files, replay_files, replay_quarantine
+    from bot.cli.replay_job import describe_files, replay_files, replay_quarantine
 
     if quarantine == bool(paths):
         _fail("Name files or folders, or --quarantine, and not both.")
@@ -295,7 +295,7 @@ def backfill(
     lowsig: Annotated[bool, typer.Option("--lowsig", help="Events of low significance too.")] = False,
 ) -> None:
     """Fill the store from GraceDB; broken off, it goes on where it was when it is run again."""
-    from bot.cli.backfill import run_backfill
+    from bot.cli.backfill_job import run_backfill
 
     first, last = _parse_day("--since", since), None if until is None else _parse_day("--until", until)
     if last is not None and last < first:
