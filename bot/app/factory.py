@@ -1,4 +1,4 @@
-"""The store's rooms on one database, and what is built from them: one factory knows everybody."""
+"""Composition root: creates the repositories on one database and the services that use them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from functools import partial
 import structlog
 
 from bot.app.deployment import missing_database_error
+from bot.app.repositories import Repositories
+from bot.app.slack_interface import Listeners, SlackInterface
+from bot.app.supervisor import TaskSupervisor
 from bot.commands.check import CheckCommand
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.visible import ObservabilityCommands
+from bot.delivery.image_provider import ImageProvider
 from bot.delivery.renderer import Renderer
 from bot.delivery.worker import CHANNEL_PAUSE_S, CONCURRENCY, POLL_S, DeliveryWorker
 from bot.filters import matches, parse_criteria
@@ -25,85 +29,58 @@ from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
 from bot.ingest.deferred_routing import DeferredRoutingWorker
 from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.listeners.channel_events import ChannelEvents
+from bot.listeners.ephemeral import EphemeralSender
+from bot.listeners.home_tab import HomeTab
+from bot.listeners.observer_button import ObserverButton
+from bot.listeners.subscription_modal import SubscriptionModal
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
-from bot.monitoring.webhook import Webhook
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
+from bot.monitoring.rules import Thresholds
+from bot.monitoring.webhook import Webhook, WebhookEventBuilder, WebhookNotifier
 from bot.observing.observatories import canonical_site_name
 from bot.runtime.steady_clock import SteadyClock
+from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.skymap_service.observability import ObservabilityService
+from bot.skymaps.image_process import ImageProcess
+from bot.slack.channel_policy import ChannelPolicy
 from bot.slack.client import SlackClient
+from bot.slack.errors import SlackFailure
+from bot.slack.gateway import SlackGateway
+from bot.slack.socket_mode import ConnectionState
 from bot.sources import Source, SourceStatus
-from bot.store.channels.bulk_transfer import ChannelTransfer
-from bot.store.channels.channel_moves import ChannelMoves
-from bot.store.channels.installations import InstallationRepository
-from bot.store.channels.mentions import MentionRepository
-from bot.store.channels.observers import ObserverRepository
-from bot.store.channels.refused_mentions import RefusedMentionRepository
-from bot.store.channels.sites import SiteRepository
-from bot.store.channels.subscriptions import SubscriptionRepository
+from bot.sources.credentials import DEFAULT_GROUP
 from bot.store.database import Database
-from bot.store.events.circulars import CircularRepository
-from bot.store.events.deferred import DeferredRouting
-from bot.store.events.gracedb_lookups import GraceDbLookups
-from bot.store.events.notices import NoticeRepository
-from bot.store.events.search import EventSearch
-from bot.store.operations.clock_offsets import ClockOffsetRepository
-from bot.store.operations.incidents import IncidentRepository
 from bot.store.operations.operator_alerts import OperatorAlertRules
-from bot.store.operations.ops_channel import OpsChannelRepository
-from bot.store.operations.source_heartbeats import SourceHeartbeats
-from bot.store.operations.webhook_calls import WebhookOutbox
-from bot.store.outbox.due import DueCheck
-from bot.store.outbox.images import ImageRepository
-from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import Delivery, Outcome
-from bot.store.outbox.outbox import Outbox
-from bot.store.retention import Retention
-from bot.store.write_check import WriteCheck
 from formatters.models.notice import Notice
 
 log = structlog.get_logger(__name__)
 
 
 def utc_now() -> datetime:
-    """The clock of everything; tests bring their own."""
+    """Return the machine's time in UTC: the clock of one-off commands."""
     return datetime.now(UTC)
 
 
-class Factory:
-    """The store's rooms, on one database."""
+class Factory(Repositories):
+    """The repositories on one database, its clock, and a `create_…` method for every service built on them.
+
+    A Factory is a set of repositories, so that commands and tests reach both through one object. Services
+    never get the factory, only the repositories that they need.
+    """
 
     def __init__(self, database: Database) -> None:
-        self.database = database
         self.clock = SteadyClock()
-        self.clock_synchronizer = ClockSynchronizer(self.clock, ClockOffsetRepository(database))
-        self.notices = NoticeRepository(database)
-        self.subscriptions = SubscriptionRepository(database)
-        self.leases = WorkerLeases(database)
-        self.outbox = Outbox(database, self.leases)
-        self.channel_moves = ChannelMoves(database)
-        self.due_check = DueCheck(database, self.leases)
-        self.observers = ObserverRepository(database)
-        self.images = ImageRepository(database, self.leases)
-        self.mentions = MentionRepository(database)
-        self.installations = InstallationRepository(database)
-        self.circulars = CircularRepository(database)
+        super().__init__(database, self.clock)
+        self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
-        self.gracedb_lookups = GraceDbLookups(database)
-        self.sites = SiteRepository(database)
-        self.observability = ObservabilityService(self.skymap_cache)
-        self.deferred_routing = DeferredRouting(database)
-        self.event_search = EventSearch(database)
         self.skymap_queries = SkyMapQueries(self.skymap_cache)
-        self.incidents = IncidentRepository(database)
-        self.webhook_outbox = WebhookOutbox(database)
-        self.ops_channel = OpsChannelRepository(database)
-        self.source_heartbeats = SourceHeartbeats(database, self.clock)
-        self.retention = Retention(database)
-        self.channel_transfer = ChannelTransfer(database)
-        self.write_check = WriteCheck(database)
+        self.observability = ObservabilityService(self.skymap_cache)
 
     def create_pipeline(
         self,
@@ -112,11 +89,14 @@ class Factory:
         on_planned: Callable[[], None] = lambda: None,
         on_stored: Callable[[Notice], None] = lambda _: None,
     ) -> Pipeline:
-        """The one way in, for what comes live; `stored` is told of each new notice."""
-        words = settings.webhook_filter
-        criteria = None if create_webhook(settings) is None or words is None else parse_criteria(words)
+        """Create the pipeline for payloads of live sources.
 
-        def alarms() -> OperatorAlertRules:
+        `on_planned` is called when deliveries were planned, `on_stored` with each new notice.
+        """
+        text = settings.webhook_filter
+        criteria = None if create_webhook(settings) is None or text is None else parse_criteria(text)
+
+        def operator_alerts() -> OperatorAlertRules:
             return OperatorAlertRules(
                 ops_channel=self.ops_channel.cached,
                 quiet_period=timedelta(days=settings.first_real_days),
@@ -131,7 +111,7 @@ class Factory:
             ops_channel=lambda: self.ops_channel.cached,
             should_draw=settings.should_draw,
             circulars=self.circulars,
-            operator_alerts=alarms,
+            operator_alerts=operator_alerts,
             on_stored=on_stored,
         )
 
@@ -142,7 +122,10 @@ class Factory:
         name: str,
         on_handled: Callable[[IngestResult], None] | None = None,
     ) -> SourceConsumer:
-        """What takes a source's payloads in; `name` is its consumer group, `handled` is told what became."""
+        """Create the consumer of a source; `name` identifies it among all processes on the database.
+
+        `on_handled` is called with the result of each payload.
+        """
         return SourceConsumer(
             source,
             pipeline,
@@ -153,6 +136,20 @@ class Factory:
             on_handled or (lambda _: None),
         )
 
+    def create_consumers(
+        self,
+        settings: Settings,
+        sources: Sequence[Source],
+        pipeline: Pipeline,
+        on_handled: Callable[[IngestResult], None],
+    ) -> list[SourceConsumer]:
+        """Create a consumer for each source, named by the source and the consumer group."""
+        group = settings.kafka_group or DEFAULT_GROUP
+        return [
+            self.create_consumer(source, pipeline, f"{source.status().name}:{group}", on_handled)
+            for source in sources
+        ]
+
     def create_deferred_routing_worker(
         self,
         clock: Callable[[], datetime],
@@ -160,7 +157,7 @@ class Factory:
         wake_deliveries: Callable[[], None] = lambda: None,
         poll_s: float = deferred_routing.POLL_INTERVAL_S,
     ) -> DeferredRoutingWorker:
-        """What asks the maps that alone decide; `wake` says that deliveries may be due."""
+        """Create the worker that finishes routing for notices whose subscriptions need a sky-map query."""
         return DeferredRoutingWorker(
             self.deferred_routing,
             self.skymap_queries,
@@ -171,7 +168,7 @@ class Factory:
         )
 
     def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
-        """What answers from everything that was received."""
+        """Create the commands that search all stored events."""
         return SearchCommands(
             self.notices, self.event_search, self.skymap_queries, clock, canonical_site_name
         )
@@ -186,11 +183,10 @@ class Factory:
         wake_deliveries: Callable[[], None] = lambda: None,
         check_permission: Callable[[str, str, str], Awaitable[str | None]] | None = None,
     ) -> CommandRouter:
-        """What answers every question.
+        """Create the router of `/gwevent` commands.
 
-        `archive` is where events are looked up that were never received; `illustrate` draws maps for
-        Slack; `sources` are reported by `status`; `wake` says that deliveries are due; `refusal(team,
-        channel, user)` says why somebody may not change what a channel receives.
+        `importer` looks up events in GraceDB that were never received; `image_provider` draws sky maps;
+        `check_permission(team, channel, user)` returns why a user may not change a channel's subscriptions.
         """
         events = EventLookup(self.notices, importer, clock)
         return CommandRouter(
@@ -223,13 +219,13 @@ class Factory:
         on_recorded: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
         is_clock_trusted: Callable[[], bool] = lambda: True,
     ) -> DeliveryWorker:
-        """What delivers the ledger through these clients (by team); `settled` is told of the outcomes.
+        """Create the worker that sends the outbox through these clients (by team).
 
-        `may_give_up` says whether the clock is good enough to give up what is old.
+        `on_recorded` is called with the outcomes written; deliveries expire only while `is_clock_trusted`.
         """
 
-        async def picture_failed(picture_id: int, reason: str) -> None:
-            await self.images.mark_failed(picture_id, reason, clock())
+        async def on_image_failed(image_id: int, reason: str) -> None:
+            await self.images.mark_failed(image_id, reason, clock())
 
         async def permalink(team_id: str, channel_id: str, ts: str) -> str | None:
             return await clients[team_id].permalink(channel_id, ts)
@@ -246,14 +242,14 @@ class Factory:
             permalink,
             public_url,
             incidents=self.incidents,
-            refused_mentions=RefusedMentionRepository(self.database),
+            refused_mentions=self.refused_mentions,
         )
         return DeliveryWorker(
             self.outbox,
             clients,
             renderer,
             clock,
-            on_image_failed=picture_failed,
+            on_image_failed=on_image_failed,
             concurrency=concurrency,
             channel_pause_s=channel_pause_s,
             poll_s=poll_s,
@@ -261,12 +257,121 @@ class Factory:
             is_clock_trusted=is_clock_trusted,
         )
 
+    def create_webhook_notifier(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        *,
+        wakeups: Wakeups,
+        is_clock_trusted: Callable[[], bool],
+    ) -> WebhookNotifier | None:
+        """Create the worker that calls the operators' webhook; None if none is configured."""
+        webhook = create_webhook(settings)
+        if webhook is None:
+            return None
+        return WebhookNotifier(
+            webhook,
+            self.webhook_outbox,
+            WebhookEventBuilder(self.incidents, self.notices),
+            clock,
+            wakeups=wakeups,
+            is_clock_trusted=is_clock_trusted,
+        )
+
+    def create_health_monitor(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        tasks: TaskSupervisor,
+        *,
+        source_statuses: Callable[[], Sequence[SourceStatus]],
+        connection_state: Callable[[], ConnectionState] | None,
+        wakeups: Wakeups,
+        webhook_notifier: WebhookNotifier | None,
+        metrics: Metrics,
+    ) -> HealthMonitor:
+        """Create the health check of a process whose tasks are `tasks`."""
+        return HealthMonitor(
+            MonitoredStore(self.notices, self.outbox, self.incidents, self.write_check),
+            HealthInputs(
+                source_statuses=source_statuses,
+                connection_state=connection_state,
+                ops_channel=lambda: self.ops_channel.cached,
+                count_workers=self.leases.count_workers,
+                pending_restarts=tasks.problems,
+                clock_jump=lambda: self.clock.jump,
+            ),
+            clock,
+            wakeups=wakeups,
+            webhook_notifier=webhook_notifier,
+            metrics=metrics,
+            thresholds=Thresholds(
+                silence=timedelta(hours=settings.silence_hours), free_bytes=settings.free_bytes
+            ),
+        )
+
+    def create_slack_interface(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        wakeups: Wakeups,
+        *,
+        image_process: ImageProcess,
+        source_statuses: Callable[[], list[SourceStatus]],
+        on_api_call: Callable[[str, SlackFailure | None], None],
+    ) -> SlackInterface:
+        """Create the commands, listeners and connection of a process that answers in Slack.
+
+        Raises SettingsError without tokens.
+        """
+        clients: dict[str, SlackClient] = {}
+        importer = create_gracedb_importer(settings, self, clock)
+        router = self.create_command_router(
+            clock,
+            importer=importer,
+            image_provider=ImageProvider(
+                self.notices, self.images, clients, image_process, settings.public_url
+            ),
+            source_statuses=source_statuses,
+            wake_deliveries=wakeups.deliveries.set,
+            check_permission=ChannelPolicy(settings.who_may_subscribe, clients).check,
+        )
+        home_tab = HomeTab(self.notices, self.subscriptions, self.incidents, clients, clock, source_statuses)
+        listeners = Listeners(
+            router=router,
+            home_tab=home_tab,
+            subscription_modal=SubscriptionModal(router, self.subscriptions, clients, home_tab),
+            channel_events=ChannelEvents(
+                self.outbox,
+                self.channel_moves,
+                self.ops_channel,
+                clock,
+                wakeups,
+                max_age=settings.max_age,
+                configured_ops_channel=settings.ops_team_and_channel[1],
+            ),
+            observer_button=ObserverButton(self.observers, clock, wakeups),
+            ephemeral_sender=EphemeralSender(clients),
+        )
+        gateway = SlackGateway(
+            settings.slack_access(),
+            settings,
+            self.installations,
+            clients,
+            clock,
+            register_listeners=partial(listeners.register, settings),
+            wake_deliveries=wakeups.deliveries.set,
+            on_call=on_api_call,
+        )
+        return SlackInterface(clients, gateway, listeners, importer)
+
 
 @asynccontextmanager
 async def open_factory(settings: Settings, *, create: bool = True) -> AsyncIterator[Factory]:
-    """The store, at this version's tables; closed at the end. Raises StoreUnavailable, BadDatabaseUrl.
+    """Open the database, migrate it, and close it at the end. Raises StoreUnavailable, InvalidDatabaseUrl.
 
-    With `make` False, for what only reads, no database is made: Raises SettingsError where there is none.
+    With `create` False, for commands that only read, a missing database raises SettingsError instead of being
+    created.
     """
     database = Database(settings.effective_database_url)
     try:
@@ -288,20 +393,20 @@ def create_gracedb_importer(
     pace_s: float = 0.0,
     shared_with: SupereventImporter | None = None,
 ) -> SupereventImporter | None:
-    """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end.
+    """Create the importer of GraceDB's events, which the caller closes; None if the settings switch it off.
 
-    It asks every `pace_s` seconds at most, and never for what the archive `beside` it is asking for.
+    Requests are at least `pace_s` seconds apart; none is made for an event that `shared_with` is importing.
     """
     if settings.gracedb_url is None:
         return None
-    # It tells nobody: what comes from an archive causes no delivery and no picture.
+    # Without callbacks: an imported event causes no delivery and no image.
     pipeline = Pipeline(factory.notices, clock, max_age=settings.max_age)
     gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
     return SupereventImporter(gracedb, pipeline, factory.gracedb_lookups, clock, shared_with=shared_with)
 
 
 def create_webhook(settings: Settings) -> Webhook | None:
-    """The webhook that the settings name."""
+    """Return the operators' webhook; None if none is configured."""
     if settings.webhook_url is None:
         return None
     key = settings.webhook_key

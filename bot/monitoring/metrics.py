@@ -58,8 +58,8 @@ FAILURE_LABELS: Mapping[type[SlackFailure], str] = {
     OutcomeUnknown: "unknown",
     FileNotReady: "file_not_ready",
 }
-"""The label `outcome` of `gwevent_slack_calls`, by failure. Dashboards rely on these words: classes may be renamed,
-labels may not."""
+"""The label `outcome` of `gwevent_slack_calls`, by failure. Dashboards rely on these
+words: classes may be renamed, labels may not."""
 OUTCOME_LABELS: Mapping[type[Outcome], str] = {Delivered: "sent", Retry: "later", DeadLettered: "dead"}
 """The label `outcome` of `gwevent_deliveries`."""
 

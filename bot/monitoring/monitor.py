@@ -14,6 +14,7 @@ from bot.monitoring.rules import HealthSnapshot, Thresholds, evaluate
 from bot.monitoring.webhook import WebhookNotifier
 from bot.runtime.os_limits import descriptor_shortage
 from bot.runtime.steady_clock import ClockJump
+from bot.runtime.wakeups import Wakeups
 from bot.slack.socket_mode import ConnectionState
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
@@ -46,50 +47,60 @@ class Readiness:
         return all(said == "ok" for said in self.parts.values())
 
 
+@dataclass(frozen=True, slots=True)
+class MonitoredStore:
+    """The repositories that a health check reads, and the one that it writes: incidents."""
+
+    notices: NoticeRepository
+    outbox: Outbox
+    incidents: IncidentRepository
+    write_check: WriteCheck | None = None
+    """Tests that the store accepts writes; None skips this."""
+
+
+def _no_restarts() -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthInputs:
+    """Functions that a health check calls to see how the parts of the process are doing."""
+
+    source_statuses: Callable[[], Sequence[SourceStatus]]
+    connection_state: Callable[[], ConnectionState] | None = None
+    """The state of the connection to Slack; None in a process without one."""
+    ops_channel: Callable[[], ChannelRef | None] = lambda: None
+    count_workers: Callable[[], Awaitable[int | None]] | None = None
+    """Returns the number of processes that deliver; None if there can only be this one."""
+    pending_restarts: Callable[[], Mapping[str, str]] = _no_restarts
+    """Returns the tasks that wait for a restart, each with the reason."""
+    clock_jump: Callable[[], ClockJump | None] = lambda: None
+
+
 class HealthMonitor:
-    """The bot's eye on itself."""
+    """A periodic health check: it opens and resolves incidents, and answers `/readyz` and `/metrics`."""
 
     def __init__(
         self,
-        notices: NoticeRepository,
-        outbox: Outbox,
-        incidents: IncidentRepository,
+        store: MonitoredStore,
+        inputs: HealthInputs,
         clock: Callable[[], datetime],
         *,
-        source_statuses: Callable[[], Sequence[SourceStatus]],
-        connection_state: Callable[[], ConnectionState] | None = None,
-        ops_channel: Callable[[], ChannelRef | None] = lambda: None,
-        wake_deliveries: Callable[[], None] = lambda: None,
+        wakeups: Wakeups,
         webhook_notifier: WebhookNotifier | None = None,
         metrics: Metrics | None = None,
         thresholds: Thresholds | None = None,
-        write_check: WriteCheck | None = None,
-        count_workers: Callable[[], Awaitable[int | None]] | None = None,
-        pending_restarts: Callable[[], Mapping[str, str]] = dict,
-        clock_jump: Callable[[], ClockJump | None] = lambda: None,
     ) -> None:
-        """`sources` and `link` say how the broker and Slack do; `wake` that deliveries may be due.
-
-        `link` is None where there is no connection to Slack. `writes` finds out whether the store takes what
-        is written, `workers` how many processes deliver (None: there can only be this one). `wrong` names the
-        parts of the process that wait to be started again, each with why. `jump` says how the clock jumped,
-        as long as that matters.
-        """
-        self._notices = notices
-        self._outbox = outbox
-        self._incidents = incidents
+        self._notices = store.notices
+        self._outbox = store.outbox
+        self._incidents = store.incidents
+        self._write_check = store.write_check
+        self._inputs = inputs
         self._clock = clock
-        self._source_statuses = source_statuses
-        self._connection_state = connection_state
-        self._ops_channel = ops_channel
-        self._wake_deliveries = wake_deliveries
+        self._wakeups = wakeups
         self._webhook_notifier = webhook_notifier
         self._metrics = metrics or Metrics()
         self._thresholds = thresholds or Thresholds()
-        self._write_check = write_check
-        self._count_workers = count_workers
-        self._pending_restarts = pending_restarts
-        self._clock_jump = clock_jump
         self._started = clock()
         self._last_payload_at: datetime | None = None
         self._wrong_since: dict[IncidentKind, datetime] = {}
@@ -131,7 +142,7 @@ class HealthMonitor:
             change = await self._incidents.record_check(
                 found,
                 now,
-                ops_channel=self._ops_channel(),
+                ops_channel=self._inputs.ops_channel(),
                 has_webhook=self._webhook_notifier is not None,
                 already_called=self._notified_kinds,
             )
@@ -144,14 +155,14 @@ class HealthMonitor:
 
     async def readiness(self) -> Readiness:
         """Whether Slack is connected, each source is read and the store answers."""
-        parts = dict(self._pending_restarts())
+        parts = dict(self._inputs.pending_restarts())
         short = descriptor_shortage()
         if short is not None:
             parts["descriptors"] = short
-        if self._connection_state is not None:
-            link = self._connection_state()
+        if self._inputs.connection_state is not None:
+            link = self._inputs.connection_state()
             parts["slack"] = "ok" if link.connected else link.detail
-        for source in self._source_statuses():
+        for source in self._inputs.source_statuses():
             # Of several consumers one is enough.
             if parts.get(source.name) != "ok":
                 parts[source.name] = "ok" if source.connected else source.detail
@@ -181,8 +192,8 @@ class HealthMonitor:
             since = self._wrong_since.get(IncidentKind.STORE)
             lasts = since is not None and self._clock() - since > self._thresholds.store_outage
             self._metrics.set_store_down(is_incident=lasts)
-        slack = None if self._connection_state is None else self._connection_state().connected
-        self._metrics.set_connections(self._source_statuses(), slack, heard, self._clock())
+        slack = None if self._inputs.connection_state is None else self._inputs.connection_state().connected
+        self._metrics.set_connections(self._inputs.source_statuses(), slack, heard, self._clock())
         return self._metrics.exposition()
 
     async def _check_store(self) -> tuple[DiskSpace | None, int | None]:
@@ -191,16 +202,20 @@ class HealthMonitor:
         if self._write_check is not None:
             await self._write_check.check()
             space = await self._write_check.disk_space()
-        return space, None if self._count_workers is None else await self._count_workers()
+        return space, None if self._inputs.count_workers is None else await self._inputs.count_workers()
 
     def _snapshot(
         self, now: datetime, heard: datetime | None, overdue: int, overdue_since: datetime | None
     ) -> HealthSnapshot:
-        sources = self._source_statuses()
-        link = ConnectionState(True, "") if self._connection_state is None else self._connection_state()
+        sources = self._inputs.source_statuses()
+        link = (
+            ConnectionState(True, "")
+            if self._inputs.connection_state is None
+            else self._inputs.connection_state()
+        )
         out = [source for source in sources if not source.connected]
         lag = sum(source.lag or 0 for source in sources if source.connected)
-        jump = self._clock_jump()
+        jump = self._inputs.clock_jump()
         return HealthSnapshot(
             started=self._started,
             last_payload_at=heard,
@@ -253,9 +268,8 @@ class HealthMonitor:
             log.info("trouble_over", what=trouble.kind.value, since=trouble.since.isoformat())
         # What was found before Slack said who we are is told later; a wake-up too many costs nothing.
         if change.opened or change.resolved:
-            self._wake_deliveries()
-            if self._webhook_notifier is not None:
-                self._webhook_notifier.wake()
+            self._wakeups.deliveries.set()
+            self._wakeups.webhook.set()
 
 
 def _latest(*times: datetime | None) -> datetime | None:

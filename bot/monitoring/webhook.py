@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
@@ -15,7 +13,9 @@ import structlog
 
 from bot.runtime import machine_clock
 from bot.runtime.http_proxy import proxy_for
+from bot.runtime.polling_worker import run_polling_worker
 from bot.runtime.running_timeout import running_timeout
+from bot.runtime.wakeups import Wakeups
 from bot.slack.lease_check import LeaseLost, install_lease_check, send_only_while
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
@@ -73,50 +73,64 @@ class Webhook:
             raise WebhookError(f"no answer: {type(error).__name__}") from error
 
 
+class WebhookEventBuilder:
+    """Builds the newest event for a webhook call from the incident or superevent that it is about."""
+
+    def __init__(self, incidents: IncidentRepository, notices: NoticeRepository) -> None:
+        self._incidents = incidents
+        self._notices = notices
+
+    async def build(self, call: WebhookCall) -> WebhookEvent | None:
+        """Return the event to send; None if its subject has changed so that nothing is to be sent."""
+        is_resolved = call.kind in (CallKind.INCIDENT_RESOLVED, CallKind.EVENT_RETRACTED)
+        if call.incident_id is not None:
+            incident = await self._incidents.get(call.incident_id)
+            if incident is None or (incident.ended is not None) is not is_resolved:
+                return None
+            return payload.event_from_incident(incident, is_resolved=is_resolved)
+        assert call.superevent_id is not None, "a call is about an incident or about a superevent"
+        superevent = await self._notices.superevent(call.superevent_id)
+        if superevent is None or superevent.is_retracted is not is_resolved:
+            return None
+        return payload.event_from_superevent(superevent, is_resolved=is_resolved)
+
+
 class WebhookNotifier:
-    """Makes the calls that the store holds."""
+    """The worker that sends the webhook calls of the store, each until it succeeds or is given up."""
 
     def __init__(
         self,
         webhook: Webhook,
         outbox: WebhookOutbox,
-        incidents: IncidentRepository,
-        notices: NoticeRepository,
+        events: WebhookEventBuilder,
         clock: Callable[[], datetime],
         *,
-        poll_s: float = POLL_S,
+        wakeups: Wakeups,
         elapsed: Callable[[], float] = machine_clock.monotonic_time,
         is_clock_trusted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`may_give_up` says whether the clock is good enough for that."""
-        self._elapsed = elapsed
-        self._is_clock_trusted = is_clock_trusted
+        """`elapsed` counts the seconds of a claim; a call is given up only while `is_clock_trusted`."""
         self._webhook = webhook
         self._outbox = outbox
-        self._incidents = incidents
-        self._notices = notices
+        self._events = events
         self._clock = clock
-        self._poll_s = poll_s
-        self._wake = asyncio.Event()
-
-    def wake(self) -> None:
-        """Say that a call may be due."""
-        self._wake.set()
+        self._wakeup = wakeups.webhook
+        self._elapsed = elapsed
+        self._is_clock_trusted = is_clock_trusted
 
     async def run(self) -> None:
-        """Call for ever; the store's failures are waited out."""
+        """Send calls until cancelled; while the store is unavailable it waits."""
         async with aiohttp.ClientSession() as session:
             install_lease_check(session)
-            while True:
-                self._wake.clear()
-                try:
-                    while await self._send_next(session):
-                        pass
-                except StoreUnavailable as error:
-                    log.warning("webhook_waits_for_store", reason=str(error))
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._poll_s):
-                        await self._wake.wait()
+            await run_polling_worker(
+                lambda: self._send_next(session),
+                self._wakeup,
+                POLL_S,
+                expected=StoreUnavailable,
+                on_expected=lambda error: log.warning(
+                    "store_unavailable", subsystem="webhook", reason=str(error)
+                ),
+            )
 
     async def _send_next(self, session: aiohttp.ClientSession) -> bool:
         """Make the next call; False where none is due."""
@@ -143,7 +157,7 @@ class WebhookNotifier:
         return True
 
     async def _send_call(self, session: aiohttp.ClientSession, call: WebhookCall) -> None:
-        said = await self._build_event(call)
+        said = await self._events.build(call)
         if said is None:
             await self._outbox.dead_letter(call, "nothing to say any more")
             return
@@ -160,17 +174,3 @@ class WebhookNotifier:
             return
         log.info("webhook_called", key=said.dedup_key, over=said.is_resolved)
         await self._outbox.mark_sent(call, self._clock())
-
-    async def _build_event(self, call: WebhookCall) -> WebhookEvent | None:
-        """The words; None where what was to be said is over, and was never heard."""
-        over = call.kind in (CallKind.INCIDENT_RESOLVED, CallKind.EVENT_RETRACTED)
-        if call.incident_id is not None:
-            trouble = await self._incidents.get(call.incident_id)
-            if trouble is None or (trouble.ended is not None) is not over:
-                return None
-            return payload.event_from_incident(trouble, is_resolved=over)
-        assert call.superevent_id is not None, "a call is about a trouble or about an event"
-        superevent = await self._notices.superevent(call.superevent_id)
-        if superevent is None or superevent.is_retracted is not over:
-            return None
-        return payload.event_from_superevent(superevent, is_resolved=over)

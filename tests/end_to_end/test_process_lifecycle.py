@@ -56,7 +56,7 @@ async def test_stop_while_broker_hangs(frozen: tuple[LocalDeployment, BrokerProc
     asked = await deployment.local_slack.command("/gwevent", "S240101a", channel=channel)
     assert "BBH" in message_text(await asked.wait_for_answer())
     assert await bot.terminate() == 0
-    assert bot.logged_events("stopped")
+    assert bot.logged_events("process_stopped")
 
 
 async def test_stop_while_slack_hangs(deployment: LocalDeployment) -> None:
@@ -70,7 +70,7 @@ async def test_stop_while_slack_hangs(deployment: LocalDeployment) -> None:
         what="it is sent",
     )
     assert await bot.terminate() == 0
-    assert bot.logged_events("stopped")
+    assert bot.logged_events("process_stopped")
     # What hung is taken up by the next one.
     deployment.local_slack.faults.clear()
     await connected(deployment)

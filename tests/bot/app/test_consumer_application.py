@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from bot.app.consumer_application import run_consumers
+from bot.app.consumer_application import ConsumerApplication
 from bot.app.factory import Factory
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.settings import Settings
@@ -21,7 +21,7 @@ from tests.support.factories import MAX_AGE, Clock
 async def test_consumer_serves_health(factory: Factory, backend: str, unused_tcp_port: int) -> None:
     settings = Settings(_env_file=None, kafka_group="gwevent-here", http_port=unused_tcp_port)  # type: ignore[call-arg]
     stop = asyncio.Event()
-    running = asyncio.create_task(run_consumers(settings, factory, [IdleSource()], stop))
+    running = asyncio.create_task(ConsumerApplication(settings, factory, [IdleSource()]).run(stop))
     address = f"http://127.0.0.1:{unused_tcp_port}"
     async with asyncio.timeout(60), aiohttp.ClientSession() as session:
         while not await answers(session, address):

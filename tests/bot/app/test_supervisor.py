@@ -18,8 +18,9 @@ from bot.app import supervisor as parts_module
 from bot.app.factory import Factory
 from bot.app.supervisor import TaskSupervisor
 from bot.ingest.pipeline import IngestResult, Pipeline
-from bot.monitoring.monitor import HealthMonitor
+from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.runtime import os_limits
+from bot.runtime.wakeups import Wakeups
 from bot.samples import to_avro
 from bot.sources import Origin
 from bot.store.database import StoreUnavailable
@@ -139,7 +140,12 @@ async def test_a_fault_of_its_own_ends_the_process(fault: Exception) -> None:
 async def test_descriptors_that_get_short_are_said_and_shown(
     few_descriptors: int, factory: Factory, clock: Clock
 ) -> None:
-    watch = HealthMonitor(factory.notices, factory.outbox, factory.incidents, clock, source_statuses=list)
+    watch = HealthMonitor(
+        MonitoredStore(factory.notices, factory.outbox, factory.incidents),
+        HealthInputs(source_statuses=list),
+        clock,
+        wakeups=Wakeups(),
+    )
     await factory.notices.last_received()
     assert "descriptors" not in (await watch.readiness()).parts
     with structlog.testing.capture_logs() as said, ExitStack() as opened:

@@ -84,7 +84,7 @@ for number in {"closed": [1], "all closed": [0, 1]}.get(output, []):
     setattr(sys, ("stdin", "stdout")[number], None)
 # What the installed command has not: this folder among those of modules.
 sys.path.remove("")
-from bot.cli import main
+from bot.cli.main import main
 main()
 """
 

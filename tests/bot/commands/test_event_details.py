@@ -147,7 +147,7 @@ async def test_where_there_can_be_no_picture_a_sentence_says_why(
 
 async def test_without_the_scope_there_is_no_picture(bot: Application, local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw")
-    (client,) = bot._clients.values()
+    (client,) = bot.slack.clients.values()
     client.scopes = frozenset({"chat:write"})
     assert "scope files:write" in words(await typed(local_slack, channel, f"{MOCK} map"))
     assert Quick.drawn == 0

@@ -145,7 +145,7 @@ async def test_a_dialog_subscribes_corrects_previews_and_edits(
 async def test_a_slow_submission_is_answered_in_time(
     bot: Application, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot._subscription_modal, "_patience_s", 0.05)
+    monkeypatch.setattr(bot.slack.listeners.subscription_modal, "_patience_s", 0.05)
     channel = local_slack.add_channel("gw")
     await typed(local_slack, channel, "dialog")
     await opened(local_slack)
@@ -331,7 +331,7 @@ async def test_whoever_may_not_change_anything_presses_in_vain(
     channel = local_slack.add_channel("gw")
     await subscribe(factory, "CBC", channel)
     listed = await (await typed(local_slack, channel, "subscriptions")).wait_for_answer(30)
-    monkeypatch.setattr(bot.command_router, "_refusal", ChannelPolicy("admins", {}).check)
+    monkeypatch.setattr(bot.slack.listeners.router, "_refusal", ChannelPolicy("admins", {}).check)
     action, value = end_button(listed, 1)
     assert (await local_slack.press(channel, listed["ts"], action, value=value)).ok
     await answered(local_slack, channel, "Slack can't be asked yet who may do that")

@@ -14,8 +14,9 @@ from psycopg import sql
 from sqlalchemy import delete, event, make_url, text
 
 from bot.app.factory import Factory
-from bot.monitoring.monitor import HealthMonitor
+from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds, is_disk_nearly_full
+from bot.runtime.wakeups import Wakeups
 from bot.sources import SourceStatus
 from bot.store import schema, write_check
 from bot.store.database import Database, StoreUnavailable
@@ -39,13 +40,13 @@ def watch_of(
     factory: Factory, clock: Clock, source: SourceStatus | None = None, **more: object
 ) -> HealthMonitor:
     return HealthMonitor(
-        factory.notices,
-        factory.outbox,
-        factory.incidents,
+        MonitoredStore(factory.notices, factory.outbox, factory.incidents, factory.write_check),
+        HealthInputs(
+            source_statuses=lambda: [source or SourceStatus("hopskotch", True, "reads", 0)],
+            count_workers=factory.leases.count_workers,
+        ),
         clock,
-        source_statuses=lambda: [source or SourceStatus("hopskotch", True, "reads", 0)],
-        write_check=factory.write_check,
-        count_workers=factory.leases.count_workers,
+        wakeups=Wakeups(),
         **more,  # type: ignore[arg-type]
     )
 
@@ -286,12 +287,10 @@ async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
 ) -> None:
     source = SourceStatus("hopskotch", False, "no answer")
     watch = HealthMonitor(
-        factory.notices,
-        factory.outbox,
-        factory.incidents,
+        MonitoredStore(factory.notices, factory.outbox, factory.incidents, factory.write_check),
+        HealthInputs(source_statuses=lambda: [source]),
         clock,
-        source_statuses=lambda: [source],
-        write_check=factory.write_check,
+        wakeups=Wakeups(),
     )
     watch.record_payload()
     await watch.check()

@@ -92,7 +92,7 @@ async def test_one_that_never_starts_is_said_and_tried_again(monkeypatch: pytest
         worker = WorkerProcess(timeout_s=HANGS_S, start_timeout_s=60.0, max_jobs=50)
         with monkeypatch.context() as patch:
             patch.setattr(worker_process, "_PROGRAM", program)
-            patch.setattr(worker, "_start_s", 1.5)
+            patch.setattr(worker, "_start_timeout_s", 1.5)
             with pytest.raises(ProcessNotStarted):
                 await worker.run(len, "four")
         assert await worker.run(len, "four") == 4

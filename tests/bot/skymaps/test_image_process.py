@@ -19,7 +19,7 @@ from astropy.utils import iers
 from typer.testing import CliRunner
 
 from bot import samples
-from bot.cli import main
+from bot.cli.main import app
 from bot.skymaps import image_process
 from bot.skymaps.image_process import ImageFailed, ImageProcess, draw_in_process, sun_and_moon
 from formatters.models.notice import INITIAL, PRELIMINARY, RETRACTION
@@ -148,12 +148,12 @@ def test_preview_writes_the_newest_notices_picture(tmp_path: Path) -> None:
     for path, record in zip(notices, (later, early), strict=True):
         path.write_bytes(samples.to_avro(record))
     ask = ["preview", *map(str, notices), "--format", "png"]
-    done = CliRunner().invoke(main.app, [*ask, "-o", str(out)])
+    done = CliRunner().invoke(app, [*ask, "-o", str(out)])
     assert done.exit_code == 0
     assert "INITIAL" in done.stdout and "90 % credible region" in done.stdout
     assert out.read_bytes().startswith(b"\x89PNG")
     for wrong, said in ((ask, "name it with -o"), ([*ask, "-o", str(tmp_path / "no" / "x")], "No such file")):
-        refused = CliRunner().invoke(main.app, wrong)
+        refused = CliRunner().invoke(app, wrong)
         assert refused.exit_code == 2
         assert said in refused.stderr
 
@@ -170,7 +170,7 @@ import sys
 from pathlib import Path
 from typer.testing import CliRunner
 
-from bot.cli import main as cli
+from bot.cli.main import app
 from bot.skymaps import image_process
 from bot import samples
 from formatters.models.notice import Notice
