@@ -29,7 +29,7 @@ from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
 from bot.ingest.deferred_routing import DeferredRoutingWorker
 from bot.ingest.pipeline import IngestResult, Pipeline
-from bot.listeners.channel_events import ChannelEvents
+from bot.listeners.channel_updates import ChannelUpdates
 from bot.listeners.ephemeral import EphemeralSender
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.observer_button import ObserverButton
@@ -341,7 +341,7 @@ class Factory(Repositories):
             router=router,
             home_tab=home_tab,
             subscription_modal=SubscriptionModal(router, self.subscriptions, clients, home_tab),
-            channel_events=ChannelEvents(
+            channel_updates=ChannelUpdates(
                 self.outbox,
                 self.channel_moves,
                 self.ops_channel,

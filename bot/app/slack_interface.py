@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.commands.router import CommandRouter
 from bot.gracedb.importer import SupereventImporter
 from bot.listeners import slash_command
-from bot.listeners.channel_events import ChannelEvents
+from bot.listeners.channel_updates import ChannelUpdates
 from bot.listeners.ephemeral import EphemeralSender
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.observer_button import ObserverButton
@@ -31,7 +31,7 @@ class Listeners:
     router: CommandRouter
     home_tab: HomeTab
     subscription_modal: SubscriptionModal
-    channel_events: ChannelEvents
+    channel_updates: ChannelUpdates
     observer_button: ObserverButton
     ephemeral_sender: EphemeralSender
 
@@ -41,12 +41,12 @@ class Listeners:
         slash_command.register_listeners(
             app,
             self.router,
-            self.channel_events.requeue_channel,
+            self.channel_updates.requeue_channel,
             self.observer_button.toggle,
             self.home_tab,
             self.subscription_modal,
             self.ephemeral_sender.send,
-            on_channel_moved=self.channel_events.move_channel,
+            on_channel_moved=self.channel_updates.move_channel,
         )
 
 

@@ -92,12 +92,12 @@ def test_a_process_with_hanging_threads_ends() -> None:
     program = """
 import asyncio, time
 from bot.runtime import threads
-threads.LIMIT_S = 0.1
+threads.TIME_LIMIT_S = 0.1
 async def main():
     try:
-        await threads.in_thread(time.sleep, 3600)
-    except threads.Hangs:
-        threads.leave_if_any_hangs()
+        await threads.run_in_thread(time.sleep, 3600)
+    except threads.ThreadHangs:
+        threads.exit_if_any_hangs()
 asyncio.run(main())
 """
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Reactions to what Slack reports of a channel: the bot was invited, it was unarchived, its id changed."""
+"""Updates of the store after Slack reports that a channel is reachable again or has another id."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ STORE_RETRY_S = 1.0
 log = structlog.get_logger(__name__)
 
 
-class ChannelEvents:
-    """The store's part of Slack's channel events."""
+class ChannelUpdates:
+    """Applies to the store what Slack reports of channels."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class ChannelEvents:
                 ops_channel = await self._ops_channel.get()
                 break
             except StoreUnavailable as error:
-                log.warning("store_unavailable", subsystem="channel_events", reason=str(error))
+                log.warning("store_unavailable", subsystem="channel_updates", reason=str(error))
                 await asyncio.sleep(STORE_RETRY_S)
         log.info("channel_id_changed", team=team_id, old=old_id, new=new_id, **asdict(moved))
         if self._configured_ops_channel == old_id:
