@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bot.doctor.secret_files import mode_readable_by_others
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings
 from bot.store.database import Database
@@ -35,11 +36,10 @@ def check_file_modes(settings: Settings, env_file: Path | None = Path(".env")) -
     for name, path in (("Settings", env_file), ("Database", database)):
         if path is None or not _is_accessible(path, Path.is_file):
             continue
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            findings.append(
-                Finding(name, Level.WARN, f"Others may read {path} (mode {mode:03o}).", f"chmod 600 {path}")
-            )
+        mode = mode_readable_by_others(path)
+        if mode is not None:
+            found = f"Others may read {path} (mode {stat.S_IMODE(mode):03o})."
+            findings.append(Finding(name, Level.WARN, found, f"chmod 600 {path}"))
     return findings
 
 
@@ -79,8 +79,8 @@ def check_filesystem(settings: Settings) -> list[Finding]:
         Finding(
             "File system",
             Level.FAIL if said == "is" else Level.WARN,
-            f"The database lies on {mount.filesystem_type} ({mount.mount_point}), which {said} a network file system: "
-            "SQLite's locks don't hold there, and the file can be damaged.",
+            f"The database lies on {mount.filesystem_type} ({mount.mount_point}), which {said} a network "
+            "file system: SQLite's locks don't hold there, and the file can be damaged.",
             "Put it on a local disk (GWEVENT_DATABASE_URL=sqlite:////folder/file), or use PostgreSQL.",
         )
     ]

@@ -36,8 +36,8 @@ def raise_descriptor_limit(wanted: int = TARGET_DESCRIPTORS) -> int:
         log.warning(
             "descriptor_limit_low",
             limit=soft,
-            advice=f"It may open {soft} files and connections and needs up to {MIN_DESCRIPTORS}: raise the hard limit "
-            "(LimitNOFILE= in systemd, ulimit -Hn).",
+            advice=f"It may open {soft} files and connections and needs up to {MIN_DESCRIPTORS}: "
+            "raise the hard limit (LimitNOFILE= in systemd, ulimit -Hn).",
         )
     return soft
 

@@ -79,7 +79,11 @@ class ImageProcess:
         images_per_process: int = IMAGES_PER_PROCESS,
     ) -> None:
         self._process = WorkerProcess(
-            timeout_s=timeout_s, start_timeout_s=start_timeout_s, max_jobs=images_per_process
+            timeout_s=timeout_s,
+            start_timeout_s=start_timeout_s,
+            max_jobs=images_per_process,
+            initializer="bot.skymaps.image_process:warm_up",
+            hidden_env_prefixes=("SLACK_", "GWEVENT_"),
         )
 
     @property

@@ -99,7 +99,9 @@ def apply_tuning(habits: BotTuning) -> None:
         ImageProcess,
         "__init__",
         _with_arguments(
-            ImageProcess.__init__, timeout_s=habits.drawing_timeout, start_timeout_s=2 * habits.drawing_timeout
+            ImageProcess.__init__,
+            timeout_s=habits.drawing_timeout,
+            start_timeout_s=2 * habits.drawing_timeout,
         ),
     )
     if habits.descriptors:
@@ -113,7 +115,8 @@ def apply_tuning(habits: BotTuning) -> None:
 
 
 def patch(owner: Any, name: str, value: object) -> None:
-    """Set what mypy rightly wants left alone."""
+    """Replace an attribute of a module or class. Raises AttributeError if there is none of this name."""
+    getattr(owner, name)
     setattr(owner, name, value)
 
 
