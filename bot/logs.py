@@ -160,7 +160,7 @@ async def log_ended_repeats(interval_s: float = 5.0) -> None:
     """Say of each kind of warning that came again and again when it doesn't any more, for ever."""
     while True:
         for fields in _repeat_limiter.pop_ended():
-            log.info("no_more", **fields)
+            log.info("repeats_ended", **fields)
         await asyncio.sleep(interval_s)
 
 

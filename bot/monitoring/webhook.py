@@ -1,4 +1,4 @@
-"""Calls the webhook: what is due, with the newest words, again and again until it is heard."""
+"""The operators' webhook: sends due calls with their newest content, and retries them for a day."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ log = structlog.get_logger(__name__)
 
 
 class WebhookError(Exception):
-    """The webhook didn't take it; the reason holds nothing secret."""
+    """The webhook did not accept a call. The text holds no secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where to call, and how."""
+    """The address and format of the operators' webhook."""
 
     url: str
-    """Secret: who knows it can call it."""
+    """Secret: anyone who knows it can call it."""
     format: WebhookFormat
     key: str | None = None
-    """PagerDuty's routing key; for the others a bearer token."""
+    """PagerDuty's routing key; a bearer token for other formats."""
 
-    async def send(self, session: aiohttp.ClientSession, said: WebhookEvent) -> None:
-        """Call once. Raises WebhookError."""
+    async def send(self, session: aiohttp.ClientSession, webhook_event: WebhookEvent) -> None:
+        """Send one call. Raises WebhookError."""
         url, topic = self.url, ""
         if self.format is WebhookFormat.NTFY:
-            # ntfy takes JSON at its root only, with the topic inside.
+            # ntfy accepts JSON only at its root URL, with the topic in the body.
             parts = urlsplit(self.url)
             base, _, topic = parts.path.rstrip("/").rpartition("/")
             url = urlunsplit(parts._replace(path=f"{base}/"))
-        body = payload.request_body(said, self.format, topic=topic, routing_key=self.key or "")
+        body = payload.request_body(webhook_event, self.format, topic=topic, routing_key=self.key or "")
         headers = {}
         if self.key is not None and self.format is not WebhookFormat.PAGERDUTY:
             headers["Authorization"] = f"Bearer {self.key}"
@@ -133,7 +133,7 @@ class WebhookNotifier:
             )
 
     async def _send_next(self, session: aiohttp.ClientSession) -> bool:
-        """Make the next call; False where none is due."""
+        """Send the next due call; return False if none is due."""
         until = self._elapsed() + CLAIM_DURATION.total_seconds()
         call = await self._outbox.claim(self._clock())
         if call is None:
@@ -142,35 +142,40 @@ class WebhookNotifier:
             with send_only_while(lambda: self._elapsed() < until):
                 await self._send_call(session, call)
         except LeaseLost:
-            # This process was paused for so long that another one may be calling.
-            log.warning("lease_lost_before_calling", call=call.id)
+            # This process was paused for so long that another may have claimed the call.
+            log.warning("webhook_claim_expired", call=call.id)
         return True
 
-    async def send_now(self, said: WebhookEvent) -> bool:
-        """Call without the store, for what concerns the store itself; whether it was heard."""
+    async def send_now(self, webhook_event: WebhookEvent) -> bool:
+        """Send a call about the store itself, without the store; return True if it was accepted."""
         try:
             async with aiohttp.ClientSession() as session:
-                await self._webhook.send(session, said)
+                await self._webhook.send(session, webhook_event)
         except WebhookError as failure:
-            log.warning("webhook_not_heard", key=said.dedup_key, reason=str(failure))
+            log.warning("webhook_call_failed", key=webhook_event.dedup_key, reason=str(failure))
             return False
         return True
 
     async def _send_call(self, session: aiohttp.ClientSession, call: WebhookCall) -> None:
-        said = await self._events.build(call)
-        if said is None:
+        webhook_event = await self._events.build(call)
+        if webhook_event is None:
             await self._outbox.dead_letter(call, "nothing to say any more")
             return
         try:
-            await self._webhook.send(session, said)
+            await self._webhook.send(session, webhook_event)
         except WebhookError as failure:
             now = self._clock()
-            log.warning("webhook_not_heard", key=said.dedup_key, reason=str(failure), attempts=call.attempts)
+            log.warning(
+                "webhook_call_failed",
+                key=webhook_event.dedup_key,
+                reason=str(failure),
+                attempts=call.attempts,
+            )
             if now - call.created_at > GIVE_UP_AFTER and self._is_clock_trusted():
                 await self._outbox.dead_letter(call, str(failure))
                 return
             wait = min(MAX_BACKOFF_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
             await self._outbox.retry_later(call, now + timedelta(seconds=wait), str(failure))
             return
-        log.info("webhook_called", key=said.dedup_key, over=said.is_resolved)
+        log.info("webhook_call_sent", key=webhook_event.dedup_key, resolved=webhook_event.is_resolved)
         await self._outbox.mark_sent(call, self._clock())

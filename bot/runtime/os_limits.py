@@ -29,7 +29,7 @@ def raise_descriptor_limit(wanted: int = TARGET_DESCRIPTORS) -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (goal, hard))
         except (OSError, ValueError) as error:
             # macOS has a limit of its own below the one that it tells.
-            log.warning("descriptor_limit_stays", limit=soft, reason=str(error))
+            log.warning("descriptor_limit_raise_failed", limit=soft, reason=str(error))
         else:
             soft = goal
     if soft != resource.RLIM_INFINITY and soft < MIN_DESCRIPTORS:
@@ -74,7 +74,7 @@ async def watch_descriptors() -> None:
         if short is not None and not told:
             log.warning("descriptors_short", reason=short)
         elif short is None and told:
-            log.info("descriptors_free_again")
+            log.info("descriptors_recovered")
         told = short is not None
         await asyncio.sleep(CHECK_INTERVAL_S)
 

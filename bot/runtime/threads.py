@@ -71,7 +71,7 @@ async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         if not ended.is_set():
             _hanging[number] = name
     running.cancel()
-    log.error("computation_hangs", work=name, limit_s=TIME_LIMIT_S, hanging=len(_hanging))
+    log.error("computation_timed_out", work=name, limit_s=TIME_LIMIT_S, hanging=len(_hanging))
     raise ThreadHangs(f"{name} took longer than {TIME_LIMIT_S:g} s.")
 
 
@@ -85,6 +85,6 @@ async def watch_threads() -> None:
 def exit_if_any_hangs() -> None:
     """End the process, which else would wait at its end for threads that never end."""
     if _hanging:
-        log.error("left_with_hanging_threads", work=sorted(set(_hanging.values())))
+        log.error("hanging_threads_abandoned", work=sorted(set(_hanging.values())))
         logging.shutdown()
         os._exit(1)

@@ -145,7 +145,7 @@ def test_what_differs_in_words_is_never_left_out(
 ) -> None:
     logger, lines, _, repeats = outage
     for what in ("store", "slack", "lag"):
-        logger.error(entry("trouble_began", what=what, said="x"))
+        logger.error(entry("incident_opened", what=what, said="x"))
     for number in range(5):
         logger.warning(entry("payload_quarantined", origin=f"igwn.gwalert[0]@{number}", reason="no id"))
         logger.info(entry("notice_stored", origin="x"))

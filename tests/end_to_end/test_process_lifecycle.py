@@ -148,7 +148,7 @@ async def test_second_bot_on_same_database_is_refused(deployment: LocalDeploymen
     assert await second.wait_for_exit() == 2
     (sentence,) = complaints(second)
     assert str(deployment.database) in sentence
-    assert [line["event"] for line in second.log_records] == ["gwevent_starts"]
+    assert [line["event"] for line in second.log_records] == ["process_started"]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ async def test_wrong_settings_end_in_one_sentence(
     bot = deployment.start_forked(**changes)
     assert await bot.wait_for_exit() == 2
     # Where the settings themselves can be read, the log's first line says which they are.
-    said = [line for line in bot.stderr.splitlines() if "gwevent_starts" not in line]
+    said = [line for line in bot.stderr.splitlines() if "process_started" not in line]
     assert said == complaints(bot) and len(said) == 1, bot.stderr
     assert named in said[0]
     assert "wrong-way-round" not in bot.stderr

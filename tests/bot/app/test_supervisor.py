@@ -105,7 +105,7 @@ async def test_task_restarts_after_any_system_error() -> None:
                     assert not task.done(), task.exception()
                 parts_module.MAX_BACKOFF_S = 0.0
     parts_module.MAX_BACKOFF_S = 30.0
-    assert [line["event"] for line in said] == ["part_starts_again"] * len(PASSING)
+    assert [line["event"] for line in said] == ["task_restarted"] * len(PASSING)
     assert all(line["reason"] for line in said) and parts.problems() == {}
     await parts.cancel()
 
@@ -133,7 +133,7 @@ async def test_a_fault_of_its_own_ends_the_process(fault: Exception) -> None:
     parts.start("other", asyncio.Event().wait)  # type: ignore[arg-type]
     with structlog.testing.capture_logs() as said, pytest.raises(type(fault)):
         await parts.wait_for_stop_or_failure(asyncio.Event())
-    assert {"event": "part_ended", "part": "work", "log_level": "error"} in said
+    assert {"event": "task_ended", "task": "work", "log_level": "error"} in said
     await parts.cancel()
 
 
@@ -163,7 +163,7 @@ async def test_descriptors_that_get_short_are_said_and_shown(
         await asyncio.sleep(0.05)
         watching.cancel()
     os_limits.CHECK_INTERVAL_S = 5.0
-    assert [line["event"] for line in said] == ["descriptors_short", "descriptors_free_again"]
+    assert [line["event"] for line in said] == ["descriptors_short", "descriptors_recovered"]
     assert "descriptors" not in (await watch.readiness()).parts
 
 

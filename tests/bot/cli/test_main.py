@@ -53,7 +53,7 @@ def refused(result: Result) -> str:
     """The one sentence of a command that ended with status 2, after the line that says what it works on."""
     assert result.exit_code == 2, result.output
     named, lines = re.compile(r"gwevent: (no settings file|settings file .*), database .*\."), result.stderr
-    said = [line for line in lines.splitlines() if not (named.fullmatch(line) or "gwevent_starts" in line)]
+    said = [line for line in lines.splitlines() if not (named.fullmatch(line) or "process_started" in line)]
     assert result.stdout == "" and len(said) == 1, result.output
     assert said[0].startswith("gwevent: ")
     return f"{said[0]}\n"

@@ -103,4 +103,4 @@ asyncio.run(main())
     done = subprocess.run(
         [sys.executable, "-c", program], check=False, capture_output=True, timeout=60, text=True
     )
-    assert done.returncode == 1 and "left_with_hanging_threads" in done.stdout + done.stderr
+    assert done.returncode == 1 and "hanging_threads_abandoned" in done.stdout + done.stderr
