@@ -1,4 +1,4 @@
-"""What `gwevent show` and `gwevent preview` read and show: notices of files, as a channel would have them."""
+"""Notices of files as a channel would receive them, for `gwevent show` and `gwevent preview`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from formatters.terminal import message_text
 
 
 class PreviewError(ValueError):
-    """There is nothing to show; the text is one sentence."""
+    """A notice can't be shown. The text is one sentence."""
 
 
 def decode_file(file: Path) -> Notice:
-    """The notice of a file. Raises PreviewError."""
+    """Decode the notice of a file. Raises PreviewError."""
     try:
         with file.open("rb") as opened:
             body = opened.read(MAX_FILE_BYTES + 1)
@@ -41,7 +41,7 @@ def decode_file(file: Path) -> Notice:
 
 
 def build_superevent(notices: Sequence[Notice]) -> Superevent:
-    """Their superevent. Raises PreviewError where they are of several."""
+    """Return the superevent of the notices. Raises PreviewError if they belong to several."""
     try:
         return Superevent.from_notices(notices)
     except ValueError as error:
@@ -49,7 +49,7 @@ def build_superevent(notices: Sequence[Notice]) -> Superevent:
 
 
 def render_messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, as_json: bool) -> str:
-    """The root and the replies, as text or as JSON; `paths` has each notice's file by its key."""
+    """Return the root message and the replies as text or JSON; `paths` has the file of each notice."""
 
     def reply(notice: Notice) -> Message:
         before = significance.comparison_notice(superevent, notice)
@@ -73,7 +73,7 @@ def render_messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, 
 
 
 def write_image(superevent: Superevent, newest: Path, out: Path | None) -> str:
-    """Draw the newest notice's sky map into a file, and say what it shows. Raises PreviewError."""
+    """Write the newest notice's sky map as PNG, and return its alt text. Raises PreviewError."""
     from bot.alerts.decode import extract_sky_maps
     from bot.skymaps.fits_table import UnreadableMap
     from bot.skymaps.image_process import ImageFailed, draw_in_process

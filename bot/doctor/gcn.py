@@ -1,4 +1,4 @@
-"""Checks the way to GCN's brokers."""
+"""Check of the connection to GCN's brokers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from formatters.terminal.findings import Finding, Level
 
 
 def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Finding:
-    """Whether GCN answers and has the topics, for doctor. Blocks for about `timeout` seconds at most."""
+    """Check that GCN answers and has the topics. Blocks for up to about `timeout` seconds."""
     name = "GCN"
     try:
         options, consumer_class = connection_options(access)

@@ -1,7 +1,7 @@
-"""`gwevent doctor --post`: a sample goes the real way to a channel, by a store of its own.
+"""`gwevent doctor --post`: posts a sample notice in a channel, from a temporary database.
 
-So what is tried is all of it (decoding, plan, ledger, words, Slack, the picture), and the deployment's own
-store, which `/gwevent latest` answers from, never hears of it.
+The whole path is tested (decoding, routing, outbox, message, Slack, image), and the deployment's own
+database, from which `/gwevent latest` answers, does not contain the sample.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from formatters.terminal.findings import Finding, Level
 FINDING_NAME = "Sample"
 POST_TIMEOUT_S = 30.0
 IMAGE_TIMEOUT_S = 60.0
-"""For the picture, whose process has to start first."""
+"""Includes the start of the process that draws."""
 
 
 def sample_notice(now: datetime) -> Record:
-    """A test event by its id, which links nowhere and says what it is."""
+    """Return a notice of a test event, without links, whose pipeline says that it is a sample."""
     record = bbh(now)[0]
     event = {**record["event"], "pipeline": "a sample of gwevent doctor"}
     return {**record, "superevent_id": superevent_id(now, "sample", "T"), "urls": {}, "event": event}
 
 
 async def post_sample(settings: Settings, channel: str) -> Finding:
-    """Post the sample in a channel (its id) and say how it went; never raises for what it finds."""
+    """Post the sample in a channel (by id) and return a finding; problems found don't raise."""
     if settings.slack_bot_token is None:
         return _failure("SLACK_BOT_TOKEN isn't set.", "Set it, then try again.")
     token = settings.slack_bot_token.get_secret_value()
@@ -61,17 +61,17 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
     outcomes: list[tuple[Delivery, Outcome]] = []
     changed = asyncio.Event()
 
-    def settled(some: Sequence[tuple[Delivery, Outcome]]) -> None:
-        outcomes.extend(some)
+    def on_recorded(recorded: Sequence[tuple[Delivery, Outcome]]) -> None:
+        outcomes.extend(recorded)
         changed.set()
 
-    # The bot serves pictures itself only from its own store.
+    # Images are served over HTTP only from the deployment's own database.
     draws = settings.public_url is None and client.has_scope("files:write")
     async with open_factory(settings) as factory:
         await factory.subscriptions.add_confirmed(
             team, channel, parse_criteria("all test lowsig"), "doctor", utc_now()
         )
-        worker = factory.create_delivery_worker({team: client}, utc_now, on_recorded=settled)
+        worker = factory.create_delivery_worker({team: client}, utc_now, on_recorded=on_recorded)
         pictures = ImageWorker(
             factory.notices,
             factory.images,

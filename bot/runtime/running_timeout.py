@@ -1,4 +1,4 @@
-"""A timeout that counts only the time in which this process ran."""
+"""A timeout that counts only time in which this process was running."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import asynccontextmanager
 
 TICK_S = 0.5
 PAUSE_THRESHOLD_S = 1.0
-"""A tick that comes so late was slept through: the process was paused, or had no processor."""
+"""A tick that is later than this means that the process was paused or got no CPU."""
 GRACE_AFTER_PAUSE_S = 2.0
-"""What is left after a pause at least: answers that came meanwhile lie in the socket, unread."""
+"""Minimum time left after a pause: a response may wait in the socket, unread."""
 
 
 @asynccontextmanager
 async def running_timeout(seconds: float) -> AsyncIterator[None]:
-    """Raise TimeoutError in the block once this process has waited `seconds` for it.
+    """Raise TimeoutError in the block after this process has been running for `seconds`.
 
-    asyncio's own timeout fires when a process that was stopped goes on, and throws away the answer that
-    came meanwhile: a message that stands would be taken for one that may not.
+    asyncio.timeout fires as soon as a paused process continues, and discards the response that arrived during
+    the pause: a message that was posted would count as possibly not posted.
     """
     async with asyncio.timeout(None) as limit:
         ticks = _Ticker(limit, seconds)

@@ -124,7 +124,7 @@ class ImageProcess:
             raise ImageFailed(f"Its drawing failed twice. {failure}") from failure
         except Exception as error:
             # Whatever went wrong over there, here it is one thing: no picture.
-            log.error("picture failed", exc_info=error)
+            log.error("image_failed", exc_info=error)
             raise ImageFailed(f"The picture couldn't be drawn ({type(error).__name__}).") from error
 
 
