@@ -206,8 +206,8 @@ def _print_channel(local_slack: LocalSlack, name: str, channel: str) -> None:
         for reply in local_slack.messages(channel, thread_ts=message["ts"]):
             if reply["ts"] != message["ts"]:
                 _out.print()
-                said = message_text.render(_to_message(reply))
-                _out.print("\n".join(f"    │ {line}" for line in said.splitlines()), markup=False)
+                text = message_text.render(_to_message(reply))
+                _out.print("\n".join(f"    │ {line}" for line in text.splitlines()), markup=False)
         _out.print()
     for ephemeral in local_slack.ephemerals(channel):
         _out.print("[dim]only visible to who asked:[/dim]")

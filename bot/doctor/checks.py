@@ -255,7 +255,7 @@ async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -
     except (Unavailable, OutcomeUnknown) as failure:
         return [_unreachable(name, failure.reason)]
     except SlackFailure as failure:
-        todo = "Install the app again (OAuth & Permissions) and copy the bot token anew."
+        todo = "Install the app again (OAuth & Permissions) and copy the new bot token."
         return [
             Finding(name=name, level=Level.FAIL, result=f"Slack refuses it: {failure.reason}.", advice=todo)
         ]
@@ -306,7 +306,7 @@ async def _check_ops_channel(client: SlackClient, channel: str, scopes: frozense
         return Finding(name, Level.FAIL, f"#{found.name} is archived.", todo)
     if not found.is_member and (found.is_private or "chat:write.public" not in scopes):
         return Finding(name, Level.FAIL, f"gwevent isn't in #{found.name}.", "/invite @gwevent there.")
-    return Finding(name, Level.OK, f"#{found.name} is told about troubles.")
+    return Finding(name, Level.OK, f"#{found.name} receives incidents.")
 
 
 async def _check_app_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:

@@ -25,9 +25,9 @@ def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Fin
         known = consumer.list_topics(timeout=timeout).topics
     except KafkaException as error:
         consumer.poll(0)
-        said = next((e.str() for e in errors if e.code() in DISCONNECT_ERRORS), str(error.args[0].str()))
+        reason = next((e.str() for e in errors if e.code() in DISCONNECT_ERRORS), str(error.args[0].str()))
         todo = "Check client id and secret (gcn.nasa.gov/user/credentials), and the way out (443, 9092)."
-        return Finding(name, Level.FAIL, f"GCN doesn't answer: {said.rstrip('.')}.", todo)
+        return Finding(name, Level.FAIL, f"GCN doesn't answer: {reason.rstrip('.')}.", todo)
     finally:
         consumer.close()
     missing = [topic for topic in topics if topic not in known]

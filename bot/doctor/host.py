@@ -50,12 +50,12 @@ def check_disk_space(settings: Settings) -> list[Finding]:
         return []
     folder = nearest_folder(path)
     free = shutil.disk_usage(folder).free
-    said = f"{free / 1e9:.1f} GB free at {folder}."
+    result = f"{free / 1e9:.1f} GB free at {folder}."
     if free < WARN_BELOW_BYTES:
         level = Level.FAIL if free < FAIL_BELOW_BYTES else Level.WARN
         todo = "Make room: mocks bring about 100 MB a day, which stay GWEVENT_MOCK_PAYLOAD_DAYS days."
-        return [Finding("Disk", level, said, todo)]
-    return [Finding("Disk", Level.OK, said)]
+        return [Finding("Disk", level, result, todo)]
+    return [Finding("Disk", Level.OK, result)]
 
 
 def check_filesystem(settings: Settings) -> list[Finding]:
@@ -74,12 +74,12 @@ def check_filesystem(settings: Settings) -> list[Finding]:
         or mount.filesystem_type in ("cifs", "smb3", "9p")
         or ":" in mount.source
     )
-    said = "is" if remote or mount.source.startswith("//") else "may be"
+    certainty = "is" if remote or mount.source.startswith("//") else "may be"
     return [
         Finding(
             "File system",
-            Level.FAIL if said == "is" else Level.WARN,
-            f"The database lies on {mount.filesystem_type} ({mount.mount_point}), which {said} a network "
+            Level.FAIL if certainty == "is" else Level.WARN,
+            f"The database lies on {mount.filesystem_type} ({mount.mount_point}), which {certainty} a network "
             "file system: SQLite's locks don't hold there, and the file can be damaged.",
             "Put it on a local disk (GWEVENT_DATABASE_URL=sqlite:////folder/file), or use PostgreSQL.",
         )
@@ -151,7 +151,7 @@ async def check_http_port(settings: Settings) -> list[Finding]:
         ):
             ready = await answer.json()
             if isinstance(ready, dict) and "ready" in ready:
-                wrong = [f"{part}: {said}" for part, said in dict(ready["parts"]).items() if said != "ok"]
+                wrong = [f"{part}: {state}" for part, state in dict(ready["parts"]).items() if state != "ok"]
                 if not wrong:
                     return [Finding("HTTP", Level.OK, f"A gwevent answers at {where}, and is ready.")]
                 todo = "Wait a minute if it has just started; else see its log."
@@ -178,7 +178,7 @@ async def check_webhook(settings: Settings) -> list[Finding]:
             session.head(_root_url(url), timeout=_timeout(), allow_redirects=False, proxy=proxy_for(url)),
         ):
             words = settings.webhook_filter
-            called = "for the bot's troubles" + (f" and for {words}" if words else "")
+            called = "for the bot's incidents" + (f" and for {words}" if words else "")
             return [Finding("Webhook", Level.OK, f"Its host answers; it is called {called}.")]
     except (aiohttp.ClientError, TimeoutError) as error:
         todo = "Check GWEVENT_WEBHOOK_URL, and that this machine may reach it."

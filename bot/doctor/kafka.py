@@ -199,7 +199,7 @@ def _unanswered(kafka_url: KafkaUrl, auth: Auth | bool, errors: list[KafkaError]
                 f"{kafka_url.broker} refuses the credential: {error.str()}.",
                 f"Check it at {CREDENTIALS_URL}, and store a new one with `hop auth add` if it was revoked.",
             )
-    said = next((error.str() for error in errors if error.code() == KafkaError._SSL), "")
+    reason = next((error.str() for error in errors if error.code() == KafkaError._SSL), "")
     if isinstance(auth, bool):
         advice = "The broker may want a credential (GWEVENT_KAFKA_AUTH=hop), or the port isn't Kafka's."
     else:
@@ -210,7 +210,7 @@ def _unanswered(kafka_url: KafkaUrl, auth: Auth | bool, errors: list[KafkaError]
         "login",
         Level.FAIL,
         f"{kafka_url.broker} accepts connections but doesn't answer Kafka's questions within {timeout:g} s"
-        f"{': ' + said if said else ''}.",
+        f"{': ' + reason if reason else ''}.",
         advice,
     )
 

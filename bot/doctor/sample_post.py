@@ -108,12 +108,12 @@ def _finding_from_outcomes(
     match _last_outcome(outcomes, DeliveryKind.ROOT):
         case Delivered():
             tries = sum(delivery.kind is DeliveryKind.ROOT for delivery, _ in outcomes)
-            said = f"A TEST message stands in {channel}" + (f", after {tries} tries" if tries > 1 else "")
+            result = f"A TEST message stands in {channel}" + (f", after {tries} tries" if tries > 1 else "")
             if draws and not _has_image(outcomes):
                 advice = "Is files:write granted? The words come without it all the same."
-                return Finding(FINDING_NAME, Level.WARN, f"{said}; its picture doesn't.", advice)
+                return Finding(FINDING_NAME, Level.WARN, f"{result}; its picture doesn't.", advice)
             return Finding(
-                FINDING_NAME, Level.OK, f"{said}{', with its picture' if draws else ''}. Delete it at will."
+                FINDING_NAME, Level.OK, f"{result}{', with its picture' if draws else ''}. Delete it at will."
             )
         case DeadLettered(reason=reason):
             advice = "Is it the channel's id? In a private channel, /invite @gwevent first."

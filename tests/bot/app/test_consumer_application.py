@@ -1,4 +1,4 @@
-"""The consumer alone, seen from outside."""
+"""The consumer process: health, metrics, and retries of payloads."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_consumer_serves_health(factory: Factory, backend: str, unused_tcp
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(24, "x"), RuntimeError("can't start new thread")])
 async def test_payload_is_retried_after_a_system_error(factory: Factory, error: Exception) -> None:
-    """The part that reads, started again, would go on with the next payload."""
+    """The payload is retried in place: a restarted consumer would continue with the next one."""
     did: list[str] = []
 
     class One(IdleSource):

@@ -1,4 +1,4 @@
-"""Parts that the system starves are started again; a fault of gwevent's own ends the process visibly."""
+"""Tasks restart after errors of the system; a bug of gwevent ends the process."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def few_descriptors() -> Iterator[int]:
-    """A soft limit of some more than are open; put back at the end."""
+    """Lower the soft limit to a few more descriptors than are open, until the end of the test."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = max(map(int, (path.name for path in Path("/proc/self/fd").iterdir()))) + 12
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

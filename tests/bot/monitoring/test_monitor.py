@@ -1,4 +1,4 @@
-"""Troubles, from the look that finds them to the ops channel and the webhook."""
+"""Incidents, from the health check to the ops channel and the webhook."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PATIENCE_S = 60.0
 
 @dataclass
 class Tower:
-    """A watch, what it looks at, and who is told."""
+    """A health monitor, what it checks, and the receivers of its incidents."""
 
     factory: Factory
     clock: Clock
@@ -51,7 +51,7 @@ class Tower:
     link: ConnectionState = field(default_factory=lambda: ConnectionState(True, ""))
 
     def restart(self) -> None:
-        """Begin to watch, as a process that starts does."""
+        """Create the health monitor, as a starting process does."""
         self.watch = HealthMonitor(
             MonitoredStore(self.factory.notices, self.factory.outbox, self.factory.incidents),
             HealthInputs(
@@ -69,7 +69,7 @@ class Tower:
         return (self.local_slack.team_id, self.ops) if self.known else None
 
     async def look(self, times: int = 1, **later: float) -> None:
-        """Look again and again, time passing before each look."""
+        """Check several times; the clock advances before each check."""
         for _ in range(times):
             self.clock.advance(**later)
             await self.watch.check()
@@ -78,7 +78,7 @@ class Tower:
         return [str(message["text"]) for message in self.local_slack.messages(self.ops)]
 
     async def told(self, count: int) -> list[str]:
-        """Wait until ops was told so much, and nothing more waits."""
+        """Wait until the ops channel has `count` messages and no delivery is pending."""
 
         async def done() -> bool:
             self.worker.wake()
@@ -89,7 +89,7 @@ class Tower:
         return self.said()
 
     async def called(self, count: int) -> list[str]:
-        """Wait until the webhook was called so often; each call's action and key."""
+        """Wait for `count` webhook calls, and return the action and key of each."""
 
         async def done() -> bool:
             self.wakeups.webhook.set()

@@ -1,4 +1,4 @@
-"""A database that takes nothing in is never called healthy: full, read-only, or another one's."""
+"""A database that accepts no writes is never reported as healthy: full, read-only, or replaced."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PATIENCE_S = 60.0
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every question finds out anew."""
+    """Disable the caches of the write check."""
     monkeypatch.setattr(write_check, "FAILURE_CACHED_S", 0.0)
     monkeypatch.setattr(write_check, "WRITE_TRUSTED_S", 0.0)
 
@@ -58,7 +58,7 @@ async def figures(watch: HealthMonitor) -> dict[str, float]:
 
 
 async def expect_out(watch: HealthMonitor, clock: Clock) -> None:
-    """Everything says that the store is out: at once, and after a minute as a trouble."""
+    """Check that readiness, metrics and log report the outage: at once, and as an incident after a minute."""
     assert not (await watch.readiness()).ready
     assert (await figures(watch))["gwevent_store_up"] == 0
     for _ in range(8):
@@ -68,7 +68,7 @@ async def expect_out(watch: HealthMonitor, clock: Clock) -> None:
 
 
 async def expect_well(watch: HealthMonitor, clock: Clock, factory: Factory) -> None:
-    """Everything says that it is back; the trouble is told, and over."""
+    """Check that the store is reported as back and the incident as resolved."""
     readiness = await watch.readiness()
     assert readiness.ready, readiness.parts
     clock.advance(seconds=10)
@@ -99,7 +99,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 async def narrow(small_disk: Path) -> AsyncIterator[Factory]:
-    """A database on it."""
+    """A database on that disk."""
     database = Database(f"sqlite+aiosqlite:///{small_disk / 'gwevent.sqlite'}")
     await database.migrate()
     yield Factory(database)
@@ -210,14 +210,14 @@ async def test_an_idle_bot_writes_seldom(
 
 @pytest.fixture
 async def own(postgres: Databases, migrated_postgres: str) -> AsyncIterator[Factory]:
-    """A database of its own, whose settings may be changed."""
+    """A PostgreSQL database of its own, whose settings the test may change."""
     factory = Factory(Database(with_driver(postgres.create(migrated_postgres))))
     yield factory
     await factory.database.close()
 
 
 async def set_read_only(factory: Factory, *, read_only: bool) -> None:
-    """As a failover leaves it: who is connected already is as read-only as who comes."""
+    """Make the database read-only for existing and new connections, as after a failover."""
     import psycopg
 
     url = factory.database._url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -264,7 +264,7 @@ async def test_consumers_are_not_silent_because_the_store_was(own: Factory) -> N
 
 
 async def test_nobody_delivers(own: Factory, clock: Clock) -> None:
-    """A consumer sees that no `serve` lives."""
+    """A consumer opens an incident if no `gwevent serve` process is alive."""
     watch = watch_of(own, clock)
     watch.record_payload()
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""The webhook: what it is called with, and that it is heard."""
+"""The webhook: the content of calls, and their retries."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ async def test_ntfy_and_pagerduty(factory: Factory, clock: Clock, pager: Pager) 
 
 
 async def test_expired_claim_sends_no_call(factory: Factory, clock: Clock, pager: Pager) -> None:
-    """Between the claim and the request the process is paused: another one may have called meanwhile."""
+    """The process is paused between claim and request, so another one may have made the call."""
     slept = 0.0
     events = WebhookEventBuilder(factory.incidents, factory.notices)
     caller = WebhookNotifier(

@@ -1,4 +1,4 @@
-"""Computations that hang are given up; many end the process visibly, and the others go on."""
+"""Hanging computations are abandoned and several end the process; other computations continue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.factories import MAX_AGE, NOW, Clock, decoded_notice, notice_
 
 @pytest.fixture(autouse=True)
 def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """What hangs hangs until the test sets it: the event loop waits for its threads at its end."""
+    """Hanging computations end when the test sets this event: the event loop waits for its threads."""
     monkeypatch.setattr(threads, "TIME_LIMIT_S", 1.0)
     monkeypatch.setattr(threads, "CHECK_INTERVAL_S", 0.01)
     release = threading.Event()

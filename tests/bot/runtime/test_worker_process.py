@@ -1,4 +1,4 @@
-"""The drawing process is stopped, killed, starved and broken at generated moments: pictures come again."""
+"""The child process is stopped, killed, starved and broken at generated moments, and images come again."""
 
 from __future__ import annotations
 
