@@ -79,8 +79,8 @@ def check_filesystem(settings: Settings) -> list[Finding]:
         Finding(
             "File system",
             Level.FAIL if certainty == "is" else Level.WARN,
-            f"The database lies on {mount.filesystem_type} ({mount.mount_point}), which {certainty} a network "
-            "file system: SQLite's locks don't hold there, and the file can be damaged.",
+            f"The database lies on {mount.filesystem_type} ({mount.mount_point}), which {certainty} a "
+            "network file system: SQLite's locks don't hold there, and the file can be damaged.",
             "Put it on a local disk (GWEVENT_DATABASE_URL=sqlite:////folder/file), or use PostgreSQL.",
         )
     ]

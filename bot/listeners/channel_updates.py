@@ -44,7 +44,7 @@ class ChannelUpdates:
         self._configured_ops_channel = configured_ops_channel
 
     async def requeue_channel(self, team_id: str, channel_id: str) -> None:
-        """Requeue the dead-lettered deliveries of a channel that is reachable again. Raises StoreUnavailable."""
+        """Requeue dead-lettered deliveries of a channel that is reachable again. Raises StoreUnavailable."""
         now = self._clock()
         count = await self._outbox.requeue_channel(team_id, channel_id, now - self._max_age, now)
         if count:

@@ -178,8 +178,9 @@ from formatters.models.superevent import Superevent
 folder = Path(sys.argv[1])
 superevent = Superevent.from_notices([Notice.from_json((folder / "notice").read_text())])
 image_process.warm_up()
+gw_map, combined = (folder / "gw").read_bytes(), (folder / "combined").read_bytes()
 for _ in range(4):
-    image_process.draw_in_process(superevent, (folder / "gw").read_bytes(), (folder / "combined").read_bytes())
+    image_process.draw_in_process(superevent, gw_map, combined)
 # Not ru_maxrss: Linux hands the parent's peak on to the child.
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
 print(int(peak.split()[1]) // 1024)

@@ -133,7 +133,8 @@ async def test_who_would_be_answered_elsewhere_reaches_no_listener(
 async def test_who_asks_too_often_is_told_so_and_others_are_answered(
     local_slack: LocalSlack, factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.app.slack_interface.UserRateLimiter", partial(UserRateLimiter, clock=lambda: 0.0))
+    frozen = partial(UserRateLimiter, clock=lambda: 0.0)
+    monkeypatch.setattr("bot.app.slack_interface.UserRateLimiter", frozen)
     channel = local_slack.add_channel("gw")
     await record_notices(factory, decoded_notice(MOCK))
     async with bot_with(local_slack, factory, clock, commands_per_minute=1):
