@@ -1,4 +1,7 @@
-"""Logs: an event name and keys, for people on a terminal, as JSON elsewhere."""
+"""Logging: an event name and fields, readable on a terminal and JSON elsewhere, without secrets or payloads.
+
+Repeated warnings are limited by `RepeatLimiter` because an outage makes every loop log on each attempt.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ LIBRARIES = (
 )
 
 MAX_VALUE_LENGTH = 1_000
-"""Characters of a logged value: what is longer is somebody's data, not ours."""
+"""Longest value in characters: longer ones are data of others, such as payloads."""
 
 _SECRET_PATTERN = re.compile(
     r"(?P<kept>)(?:xox[a-z]|xapp|xoxe\.xox[a-z])-[\w.%-]+"
@@ -42,13 +45,13 @@ _SECRET_PATTERN = re.compile(
 
 
 MIN_INTERVAL_S = 1.0
-"""How long a kind of warning is left out after its first line; twice as long after each further line."""
+"""Seconds in which repeats are suppressed after a warning's first line; doubled after each further line."""
 MAX_INTERVAL_S = 600.0
 ENDED_AFTER_S = 30.0
-"""How long a kind must be missing to be over; longer where it came more seldom."""
+"""Seconds without a repeat after which a warning has ended; longer if it was rare."""
 MAX_KINDS = 1_000
 IDENTITY_FIELDS = frozenset({"channel", "superevent_id", "user", "team", "file", "ts", "places"})
-"""Fields by which lines of one outage differ: each channel and each event meets it."""
+"""Fields that are ignored when warnings are compared: one outage affects many channels and events."""
 
 _NUMBER_PATTERN = re.compile(r"\d+")
 
@@ -57,25 +60,25 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _WarningKind:
-    """A kind of warning that comes again and again."""
+    """The repeats of one kind of warning."""
 
     first: float
     last: float
     next_line_at: float
     interval: float
     longest_gap: float = 0.0
-    """The longest time between two of them."""
+    """The longest time between two repeats."""
     suppressed: int = 0
-    """Since the last line."""
+    """Number of repeats suppressed since the last line."""
     count: int = 1
 
 
 class RepeatLimiter(logging.Filter):
-    """Lets the first warning of a kind through, then one now and then, with how many were left out between.
+    """A logging filter that passes the first warning of a kind, then its repeats at growing intervals.
 
-    A kind is all that a line says in words, save which channel or event it is about; numbers make none. All
-    loops of the bot, and its libraries, are limited by this one place: an outage is said at once and at
-    growing intervals, and `over` says when it has ended.
+    The kind of a warning is its event and all text fields except IDENTITY_FIELDS; numbers don't count. A line
+    after suppressed repeats says how many there were, and `pop_ended` reports when a kind has ended. Lines
+    below WARNING always pass.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -86,7 +89,7 @@ class RepeatLimiter(logging.Filter):
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is written; one that was left out is counted in the next of its kind."""
+        """Return True if the line is written; otherwise count it for the next line of its kind."""
         if record.levelno < logging.WARNING:
             return True
         key, now = _dedup_key(record), self._clock()
@@ -110,12 +113,12 @@ class RepeatLimiter(logging.Filter):
         return True
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Forget all warnings."""
         with self._lock:
             self._warning_kinds.clear()
 
     def pop_ended(self) -> list[dict[str, Any]]:
-        """The kinds that came more than once and don't any more, each told once: fields of a line."""
+        """Return the fields of a log line for each repeated warning that has ended since the last call."""
         now, found = self._clock(), []
         with self._lock:
             for key, kind in list(self._warning_kinds.items()):
@@ -157,22 +160,22 @@ _repeat_limiter = RepeatLimiter()
 
 
 async def log_ended_repeats(interval_s: float = 5.0) -> None:
-    """Say of each kind of warning that came again and again when it doesn't any more, for ever."""
+    """Log the end of each repeated warning, until cancelled."""
     while True:
         for fields in _repeat_limiter.pop_ended():
-            log.info("no_more", **fields)
+            log.info("repeats_ended", **fields)
         await asyncio.sleep(interval_s)
 
 
 def redact(text: str) -> str:
-    """Replace what looks like a token, a response URL's secret or a URL's password."""
+    """Replace everything that looks like a token, the secret of a response URL or the password of a URL."""
     return _SECRET_PATTERN.sub(lambda found: "".join(filter(None, found.groups())) + "(redacted)", text)
 
 
 def truncate_values(
     _: structlog.types.WrappedLogger, __: str, entry: structlog.types.EventDict
 ) -> structlog.types.EventDict:
-    """Log no bytes, and no text as long as a payload."""
+    """Replace bytes by their length, and shorten long text."""
     for key, value in entry.items():
         if isinstance(value, bytes | bytearray | memoryview):
             entry[key] = f"({len(value):,} bytes)"
@@ -182,12 +185,12 @@ def truncate_values(
 
 
 def _redact_line(_: structlog.types.WrappedLogger, __: str, line: Any) -> str:
-    # What comes out of a renderer is a text.
+    # The renderer before this processor returns text.
     return redact(line)
 
 
 def configure(level: str, log_format: Literal["auto", "console", "json"]) -> None:
-    """Set up structlog and the standard library's logging, once, at the door; all goes to standard error."""
+    """Set up structlog and the standard library's logging; every line goes to standard error."""
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -225,7 +228,7 @@ def configure(level: str, log_format: Literal["auto", "console", "json"]) -> Non
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            # The last line of defence stands behind everything, tracebacks too.
+            # Redaction comes last, so that it covers tracebacks too.
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _redact_line],
         )
     )
@@ -233,5 +236,5 @@ def configure(level: str, log_format: Literal["auto", "console", "json"]) -> Non
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in LIBRARIES:
-        # Their INFO is about themselves, and their DEBUG may hold what people wrote, and payloads.
+        # Their INFO is of no use here, and their DEBUG may hold payloads and what people wrote.
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))

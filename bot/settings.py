@@ -1,4 +1,8 @@
-"""What a deployment sets, read once at the door from the environment and `.env`."""
+"""The settings of a deployment, read once at startup from the environment and `.env`.
+
+The layer above `bot.filters`: the webhook's filter is validated here, so that a mistake is reported at
+startup.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +26,9 @@ from formatters.models.notice import Category, Notice
 from formatters.webhook.payload import WebhookFormat
 
 NON_SETTING_NAMES = frozenset({"GWEVENT_ENV_FILE"})
-"""Names that are ours and stand in no file: they say which file is read."""
+"""Variables of gwevent that are not settings: this one names the settings file."""
 DEFAULT_HTTP_PORT = 8016
-"""Where pictures are served if no other port is set."""
+"""The port that serves images if no other is set."""
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -34,16 +38,16 @@ _DRIVERS = {
 
 
 class SettingsError(ValueError):
-    """A setting that can't be used; its text is one sentence a section, fit to be shown."""
+    """A setting that is missing or can't be used. The text can be shown: sentences without secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackAccess:
-    """How the app reaches Slack, and Slack the app.
+    """The credentials with which the app calls Slack and Slack calls the app.
 
-    For one workspace there is its bot token; for many there are the app's own id and secret, and the keys
-    that close their tokens. With an app token the app opens the connection (Socket Mode); without one Slack
-    sends requests, signed with the signing secret.
+    One workspace has a bot token. Many workspaces need the app's client id and secret, and the keys that
+    encrypt their tokens. With an app token the app opens the connection (Socket Mode); without one Slack
+    sends HTTP requests, signed with the signing secret.
     """
 
     bot_token: SecretStr | None = None
@@ -55,7 +59,7 @@ class SlackAccess:
 
 
 class Settings(BaseSettings):
-    """Every setting, with its default. `deploy/example.env` lists the same names with their meaning."""
+    """Every setting with its default. `deploy/example.env` lists and explains the same names."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_prefix="GWEVENT_", extra="ignore", frozen=True, populate_by_name=True
@@ -67,7 +71,7 @@ class Settings(BaseSettings):
     slack_client_id: str | None = Field(default=None, validation_alias="SLACK_CLIENT_ID")
     slack_client_secret: SecretStr | None = Field(default=None, validation_alias="SLACK_CLIENT_SECRET")
     secret_keys: SecretStr | None = None
-    """Fernet keys with commas between, the newest first: they close the tokens of many workspaces."""
+    """Fernet keys separated by commas, newest first; they encrypt the tokens of many workspaces."""
     slack_api_url: str = "https://slack.com/api/"
     database_url: str = Field(default="", repr=False)
     """SQLAlchemy URL, which may hold a password; empty means SQLite in the user's data directory."""
@@ -75,53 +79,54 @@ class Settings(BaseSettings):
     kafka_group: str | None = None
     kafka_auth: Literal["hop", "off"] = "hop"
     sources: str = "hopskotch"
-    """Which brokers are read: hopskotch, gcn, or both with a comma between."""
+    """The brokers to read: hopskotch, gcn, or both separated by a comma."""
     gcn_client_id: str | None = None
     gcn_client_secret: SecretStr | None = None
     gcn_topics: str = "igwn.gwalert,gcn.circulars,gcn.heartbeat"
     gcn_domain: str = "gcn.nasa.gov"
     gcn_broker: str | None = None
-    """host:port of a broker without login, instead of GCN's."""
+    """host:port of a broker without login that replaces GCN's."""
     gracedb_url: str | None = "https://gracedb.ligo.org/api/"
-    """Where events are looked up that were never received; None ("off"): nowhere."""
+    """The API that events are looked up in that were never received; None ("off") disables this."""
     broker_keeps_days: float = Field(default=28, gt=0, le=3_650)
-    """How long the broker keeps messages; a longer silence left a gap, which GraceDB fills."""
+    """Retention of the broker; after a longer outage the gap is filled from GraceDB."""
     max_age_hours: float = Field(default=24, gt=0, le=876_000)
     """A notice older than this by `time_created` opens no root message."""
     mock_payload_days: float = Field(default=7, gt=0, le=36_500)
-    """Payloads of mocks are purged after this."""
+    """Payloads of mock events are purged after this."""
     payload_days: float | None = Field(default=None, gt=0, le=36_500)
-    """Payloads of all other notices are purged after this; None: never."""
+    """Payloads of all other notices are purged after this; None keeps them."""
     ledger_days: float = Field(default=90, ge=2, le=36_500)
-    """Deliveries that are done with are purged after this."""
+    """Finished deliveries are purged after this."""
     quarantine_days: float = Field(default=90, gt=0, le=36_500)
-    """Payloads that couldn't be handled are purged after this."""
+    """Quarantined payloads are purged after this."""
     mock_pictures: bool = False
-    """Pictures for mock and test events too."""
+    """Draw sky maps of mock and test events too."""
     public_url: str | None = None
-    """Where Slack reaches this bot's HTTP port from outside, https; then the bot serves pictures itself."""
+    """The public https URL of this HTTP server; if set, images are served here instead of uploaded to Slack.
+    """
     http_host: str = "127.0.0.1"
     http_port: int | None = Field(default=None, ge=0, le=65535)
-    """Where health, metrics and pictures are served; unset, pictures alone need one (`listens_on`)."""
+    """Port of health, metrics and images; see `effective_http_port` for the default."""
     ops_channel: str | None = None
-    """Channel id that is told about the bot's own troubles."""
+    """Channel that receives the bot's own incidents: CHANNEL or TEAM/CHANNEL."""
     commands_per_minute: int = Field(default=20, ge=1, le=10_000)
-    """How often one person may ask, press and mention."""
+    """Rate limit of commands, buttons and mentions for each user."""
     who_may_subscribe: Literal["anyone", "members", "admins"] = "anyone"
-    """Who may change what a channel receives: anyone, its members, or the workspace's admins."""
+    """Who may change a channel's subscriptions: anyone, its members, or the workspace's admins."""
     silence_hours: float = Field(default=2.5, gt=0, le=8_760)
-    """No payload for so long is a trouble."""
+    """An incident is opened after this long without a payload."""
     free_mb: int = Field(default=500, ge=0, le=1_000_000)
-    """Less room than this for the SQLite file is a trouble; a tenth of a small disk is enough. 0: never."""
+    """An incident is opened below this much free disk space, or a tenth of a small disk; 0 disables it."""
     first_real_days: float = Field(default=60, gt=0, le=36_500)
-    """The first real event after so long without one is told to the ops channel."""
+    """The first real event after this long without one is also posted in the ops channel."""
     webhook_url: SecretStr | None = None
-    """Called when the bot is in trouble, and for alerts that match `webhook_filter`."""
+    """Called for incidents, and for alerts that match `webhook_filter`."""
     webhook_format: WebhookFormat = WebhookFormat.JSON
     webhook_key: SecretStr | None = None
-    """PagerDuty's routing key; for the other formats a bearer token."""
+    """PagerDuty's routing key; a bearer token for other formats."""
     webhook_filter: str | None = None
-    """Words of a subscription; None: no alert calls the webhook."""
+    """A filter in the subscription language; with None no alert calls the webhook."""
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -247,28 +252,28 @@ class Settings(BaseSettings):
 
     @property
     def ops_team_and_channel(self) -> tuple[str | None, str | None]:
-        """Workspace, if it is named, and channel that are told of troubles."""
+        """The ops channel as (team id or None, channel id or None)."""
         team, _, channel = (self.ops_channel or "").rpartition("/")
         return team or None, channel or None
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """The brokers to read, each once."""
+        """The brokers to read, without repeats."""
         return tuple(dict.fromkeys(_split_list(self.sources)))
 
     @property
     def gcn_topic_names(self) -> tuple[str, ...]:
-        """GCN's topics, each once."""
+        """The topics of GCN, without repeats."""
         return tuple(dict.fromkeys(_split_list(self.gcn_topics)))
 
     @property
     def effective_database_url(self) -> str:
-        """The SQLAlchemy URL in force, with an asynchronous driver. Raises SettingsError without a home."""
+        """The SQLAlchemy URL with an asynchronous driver. Raises SettingsError without a home directory."""
         if not self.database_url:
             try:
                 folder = user_data_path("gwevent")
             except RuntimeError:
-                # No home, says platformdirs.
+                # platformdirs found no home directory.
                 folder = Path()
             if not folder.is_absolute() or folder.is_relative_to(NONEXISTENT_HOME):
                 raise SettingsError(
@@ -280,28 +285,28 @@ class Settings(BaseSettings):
 
     @property
     def effective_http_port(self) -> int | None:
-        """The HTTP port; None where nothing is to be served, so that two bots on a machine don't collide."""
+        """The HTTP port; None if nothing is served, so that two bots on one machine don't collide."""
         if self.http_port is None and self.public_url is not None:
             return DEFAULT_HTTP_PORT
         return self.http_port
 
     @property
     def free_bytes(self) -> int:
-        """The same in bytes."""
+        """`free_mb` in bytes."""
         return self.free_mb * 1_000_000
 
     @property
     def max_age(self) -> timedelta:
-        """How old a notice may be to open a root message."""
+        """The greatest age of a notice that opens a root message."""
         return timedelta(hours=self.max_age_hours)
 
     def should_draw(self, notice: Notice) -> bool:
-        """Whether the map of this notice is drawn: those of real events, others on request."""
+        """Return True if the sky map of this notice is drawn: real events always, others if configured."""
         return self.mock_pictures or notice.category is Category.REAL
 
     @classmethod
     def load(cls, env_file: Path | None = Path(".env")) -> Self:
-        """Read the environment. Raises SettingsError that names each setting and what it must be."""
+        """Read the environment. Raises SettingsError that names each invalid setting and what it must be."""
         try:
             return cls(_env_file=env_file)  # type: ignore[call-arg]
         except ValidationError as error:
@@ -310,7 +315,7 @@ class Settings(BaseSettings):
             raise SettingsError(f"{env_file} can't be read as UTF-8 text.") from None
 
     def slack_access(self) -> SlackAccess:
-        """How the app reaches Slack, and Slack the app. Raises SettingsError, naming what is missing."""
+        """Return the credentials for Slack. Raises SettingsError that names missing settings."""
         if self.slack_client_id is not None:
             return self._multi_workspace_access()
         if self.slack_bot_token is None:
@@ -360,13 +365,13 @@ class Settings(BaseSettings):
 
     @property
     def token_keys(self) -> tuple[SecretStr, ...]:
-        """The keys that close tokens, the newest first."""
+        """The keys that encrypt tokens, newest first."""
         given = "" if self.secret_keys is None else self.secret_keys.get_secret_value()
         return tuple(SecretStr(key.strip()) for key in given.split(",") if key.strip())
 
     @property
     def authorization_url(self) -> str:
-        """Slack's page where a person consents to an installation."""
+        """Slack's page on which a person consents to an installation."""
         return f"{self.slack_api_url.removesuffix('/').removesuffix('/api')}/oauth/v2/authorize"
 
 
@@ -375,7 +380,7 @@ def _missing_settings_error(names: list[str]) -> SettingsError:
 
 
 def secret_setting_names() -> list[str]:
-    """Names of the settings that hold a secret, or may: a database's URL has its password in it."""
+    """Return the settings that may hold a secret; a database URL may contain a password."""
     return [
         str(field.validation_alias or f"GWEVENT_{name.upper()}")
         for name, field in Settings.model_fields.items()
@@ -384,7 +389,7 @@ def secret_setting_names() -> list[str]:
 
 
 def setting_names() -> list[str]:
-    """The names of all settings, as the environment and the file have them."""
+    """Return the names of all settings as environment variables."""
     return [
         str(field.validation_alias or f"GWEVENT_{name.upper()}")
         for name, field in Settings.model_fields.items()
@@ -392,10 +397,10 @@ def setting_names() -> list[str]:
 
 
 def unknown_setting_names(env_file: Path | None = Path(".env")) -> list[str]:
-    """Names that mean to be settings and are none: misspelled, perhaps.
+    """Return variables that are probably misspelled settings.
 
-    So do those that begin as ours do, in the environment and in the file, and in the file, which is ours,
-    those too that begin as Slack's do or look like a setting.
+    These are unknown names that begin with GWEVENT_ in the environment or the file, and in the file also
+    those that begin with SLACK_ or resemble a setting.
     """
     known = {*setting_names(), *(f"GWEVENT_{name.upper()}" for name in Settings.model_fields)}
     in_file = set(dotenv_values(env_file)) if env_file and env_file.is_file() else set()
@@ -413,7 +418,7 @@ def _split_list(text: str) -> list[str]:
 
 
 def _is_secure_url(url: str) -> bool:
-    """Whether what is sent there is read by nobody else: https, or http on this machine."""
+    """Return True if nobody can read what is sent to a URL: https, or http on this machine."""
     try:
         parts = urlsplit(url)
         local = parts.hostname in ("127.0.0.1", "localhost", "::1")
@@ -425,7 +430,7 @@ def _is_secure_url(url: str) -> bool:
 def _describe_error(detail: object) -> str:
     assert isinstance(detail, dict)
     if not detail["loc"]:
-        # About settings that don't go together: the sentence names them.
+        # An error of several settings together: the sentence names them.
         return f"{str(detail['msg']).removeprefix('Value error, ')}."
     name = str(detail["loc"][0])
     variable = name if name.isupper() else f"GWEVENT_{name.upper()}"

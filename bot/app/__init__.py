@@ -1,1 +1,1 @@
-"""The composition root: the only place that builds objects, starts them and stops them."""
+"""The composition root: the only package that builds the parts of a process, starts them and stops them."""

@@ -1,4 +1,4 @@
-"""Which settings file and which database a command works on: chosen in one place, and said."""
+"""The settings file and the database that a command works on."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from sqlalchemy.exc import ArgumentError
 from bot.settings import Settings, SettingsError, setting_names, unknown_setting_names
 
 ENV_FILE_VARIABLE = "GWEVENT_ENV_FILE"
-"""Names the settings file where `--env-file` doesn't."""
+"""The environment variable that names the settings file if `--env-file` is not given."""
 LOCAL_ENV_FILE = Path(".env")
 SERVICE_ENV_FILE = Path("/etc/gwevent/env")
-"""Where README's systemd unit has its settings."""
+"""The settings file of README's systemd unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What a command was told."""
+    """The settings of a command and the file that they were read from."""
 
     settings: Settings
     env_file: Path | None
-    """The settings file; None where the environment alone holds settings."""
+    """The settings file; None if the settings come from the environment only."""
 
     @property
     def description(self) -> str:
-        """The settings file and the database, without a secret. Raises SettingsError."""
+        """The settings file and the database in words, without secrets. Raises SettingsError."""
         file = "no settings file" if self.env_file is None else f"settings file {self.env_file}"
         return f"{file}, database {displayed_url(self.settings.effective_database_url)}"
 
 
 def open_deployment(named: Path | None) -> Deployment:
-    """Read the settings of the file that is named, by the option or by GWEVENT_ENV_FILE, else of `.env` here.
+    """Read the settings from the file of `--env-file` or GWEVENT_ENV_FILE, or from `.env` in this folder.
 
-    The environment wins over the file. Of a named file, what is no setting (a proxy, HOME) holds for this
-    process too where the environment doesn't have it, as systemd does it. Raises SettingsError.
+    Environment variables take precedence over the file. Variables of a named file that are not settings (a
+    proxy, HOME) are set for this process unless the environment has them, as systemd's EnvironmentFile does.
+    Raises SettingsError.
     """
     file = _settings_file(named)
     settings = Settings.load(file)
@@ -53,7 +54,7 @@ def open_deployment(named: Path | None) -> Deployment:
 
 
 def setting_problems(env_file: Path | None) -> list[tuple[str, str]]:
-    """Names that mean to be settings and are none: (what is wrong, what to do), a sentence each."""
+    """Return (problem, advice) for every variable that looks like a setting of gwevent but is none."""
     found = []
     for name in unknown_setting_names(env_file):
         near = get_close_matches(name.upper(), setting_names(), n=1)
@@ -63,11 +64,11 @@ def setting_problems(env_file: Path | None) -> list[tuple[str, str]]:
 
 
 def displayed_url(database: str) -> str:
-    """A database's URL without its password; a file by its path."""
+    """Return a database URL without its password; for SQLite, the path of the file."""
     try:
         url = make_url(database)
     except (ArgumentError, ValueError):
-        # It may be all password; why it can't be used is said by who opens it.
+        # The text may be a password. Opening the database reports why the URL is invalid.
         return "that can't be used"
     if url.get_backend_name() == "sqlite" and url.database:
         return str(url.database)
@@ -75,7 +76,7 @@ def displayed_url(database: str) -> str:
 
 
 def missing_database_error(database: str) -> SettingsError:
-    """There is no gwevent's database where a command was to read one."""
+    """Return the error of a command that reads a database which does not exist."""
     elsewhere = ""
     if (
         not any(os.environ.get(name) for name in (ENV_FILE_VARIABLE, "GWEVENT_DATABASE_URL"))
@@ -85,8 +86,8 @@ def missing_database_error(database: str) -> SettingsError:
             f" {SERVICE_ENV_FILE} has a service's settings: gwevent --env-file {SERVICE_ENV_FILE} reads them."
         )
     return SettingsError(
-        f"There is no gwevent's database at {displayed_url(database)}, and this command makes none; name the bot's "
-        f"settings with --env-file.{elsewhere}"
+        f"There is no gwevent's database at {displayed_url(database)}, and this command makes none; name "
+        f"the bot's settings with --env-file.{elsewhere}"
     )
 
 
@@ -96,7 +97,7 @@ def _settings_file(named: Path | None) -> Path | None:
         try:
             return LOCAL_ENV_FILE if LOCAL_ENV_FILE.is_file() else None
         except OSError:
-            # A folder that this user may not look into, as after sudo.
+            # The user may not read this folder, for example after sudo.
             return None
     by = "--env-file" if named is not None else ENV_FILE_VARIABLE
     try:

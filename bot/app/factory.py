@@ -1,4 +1,4 @@
-"""The store's rooms on one database, and what is built from them: one factory knows everybody."""
+"""Composition root: creates the repositories on one database and the services that use them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from functools import partial
 import structlog
 
 from bot.app.deployment import missing_database_error
+from bot.app.repositories import Repositories
+from bot.app.slack_interface import SlackInterface, register_middleware_and_listeners
+from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
@@ -23,6 +26,8 @@ from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import VisibleCommand
+from bot.delivery.image_drawer import ImageDrawer
+from bot.delivery.image_provider import ImageProvider
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
 from bot.delivery.render_repositories import RenderRepositories
@@ -36,93 +41,60 @@ from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
 from bot.ingest.deferred_routing import DeferredRoutingWorker
 from bot.ingest.pipeline import IngestResult, IngestRules, IngestStores, Pipeline
+from bot.listeners.channel_membership import ChannelMembership
+from bot.listeners.channel_updates import ChannelUpdates
+from bot.listeners.ephemeral import EphemeralSender
+from bot.listeners.home_tab import HomeTab
+from bot.listeners.observer_button import ObserverButton
+from bot.listeners.registration import ListenerServices
+from bot.listeners.subscription_modal import SubscriptionModal
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
-from bot.monitoring.webhook import Webhook
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
+from bot.monitoring.rules import Thresholds
+from bot.monitoring.webhook import Webhook, WebhookEventBuilder, WebhookNotifier
 from bot.observing.observatories import canonical_site_name
 from bot.routing.state import OperatorRules
-from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.skymap_service.observability import ObservabilityService
+from bot.slack.channel_policy import ChannelPolicy
 from bot.slack.client import SlackClient
+from bot.slack.errors import SlackFailure
+from bot.slack.gateway import SlackGateway
+from bot.slack.socket_mode import ConnectionState
 from bot.sources import Source, SourceStatus
-from bot.store.channels.bulk_transfer import ChannelTransfer
-from bot.store.channels.channel_moves import ChannelMoves
-from bot.store.channels.installations import InstallationRepository
-from bot.store.channels.mentions import MentionRepository
-from bot.store.channels.observers import ObserverRepository
+from bot.sources.credentials import DEFAULT_GROUP
 from bot.store.channels.refused_mentions import RefusedMentionRepository
-from bot.store.channels.sites import SiteRepository
-from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import Database
-from bot.store.events.circulars import CircularRepository
-from bot.store.events.deferred import DeferredRouting
-from bot.store.events.gracedb_lookups import GraceDbLookups
-from bot.store.events.notices import NoticeRepository
-from bot.store.events.quarantine import QuarantineRepository
-from bot.store.events.search import EventSearch
-from bot.store.operations.clock_offsets import ClockOffsetRepository
-from bot.store.operations.incidents import IncidentRepository
-from bot.store.operations.ops_channel import OpsChannelRepository
-from bot.store.operations.source_heartbeats import SourceHeartbeats
-from bot.store.operations.webhook_calls import WebhookOutbox
-from bot.store.outbox.due import DueCheck
-from bot.store.outbox.images import ImageRepository
-from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import Delivery, Outcome
-from bot.store.outbox.outbox import Outbox
-from bot.store.outbox.statistics import OutboxStatistics
-from bot.store.retention import Retention
-from bot.store.settlement import Settlement
-from bot.store.write_check import WriteCheck
 from formatters.models.notice import Notice
 
 log = structlog.get_logger(__name__)
 
 
 def utc_now() -> datetime:
-    """The clock of everything; tests bring their own."""
+    """Return the machine's time in UTC: the clock of one-off commands."""
     return datetime.now(UTC)
 
 
-class Factory:
-    """The store's rooms, on one database."""
+class Factory(Repositories):
+    """The repositories on one database, its clock, and a `create_…` method for every service built on them.
+
+    A Factory is a set of repositories, so that commands and tests reach both through one object. Services
+    never get the factory, only the repositories that they need.
+    """
 
     def __init__(self, database: Database) -> None:
-        self.database = database
         self.clock = SteadyClock()
-        self.clock_synchronizer = ClockSynchronizer(self.clock, ClockOffsetRepository(database))
-        self.notices = NoticeRepository(database)
-        self.quarantine = QuarantineRepository(database)
-        notifier = OutcomeNotifier()
-        self.subscriptions = SubscriptionRepository(database, notifier)
-        self.leases = WorkerLeases(database)
-        self.outbox = Outbox(database, self.leases, Settlement(notifier))
-        self.outbox_statistics = OutboxStatistics(database)
-        self.channel_moves = ChannelMoves(database)
-        self.due_check = DueCheck(database, self.leases)
-        self.observers = ObserverRepository(database)
-        self.images = ImageRepository(database, self.leases)
-        self.mentions = MentionRepository(database)
-        self.installations = InstallationRepository(database)
-        self.circulars = CircularRepository(database)
+        super().__init__(database, self.clock)
+        self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
-        self.gracedb_lookups = GraceDbLookups(database)
-        self.sites = SiteRepository(database)
-        self.observability = ObservabilityService(self.skymap_cache)
-        self.deferred_routing = DeferredRouting(database)
-        self.event_search = EventSearch(database)
         self.skymap_queries = SkyMapQueries(self.skymap_cache)
-        self.incidents = IncidentRepository(database)
-        self.webhook_outbox = WebhookOutbox(database)
-        self.ops_channel = OpsChannelRepository(database)
-        self.source_heartbeats = SourceHeartbeats(database, self.clock)
-        self.retention = Retention(database)
-        self.channel_transfer = ChannelTransfer(database)
-        self.write_check = WriteCheck(database)
+        self.observability = ObservabilityService(self.skymap_cache)
 
     @property
     def ingest_stores(self) -> IngestStores:
@@ -164,7 +136,10 @@ class Factory:
         name: str,
         on_handled: Callable[[IngestResult], None] | None = None,
     ) -> SourceConsumer:
-        """What takes a source's payloads in; `name` is its consumer group, `handled` is told what became."""
+        """Create the consumer of a source; `name` identifies it among all processes on the database.
+
+        `on_handled` is called with the result of each payload.
+        """
         return SourceConsumer(
             source,
             pipeline,
@@ -174,6 +149,20 @@ class Factory:
             name,
             on_handled or (lambda _: None),
         )
+
+    def create_consumers(
+        self,
+        settings: Settings,
+        sources: Sequence[Source],
+        pipeline: Pipeline,
+        on_handled: Callable[[IngestResult], None],
+    ) -> list[SourceConsumer]:
+        """Create a consumer for each source, named by the source and the consumer group."""
+        group = settings.kafka_group or DEFAULT_GROUP
+        return [
+            self.create_consumer(source, pipeline, f"{source.status().name}:{group}", on_handled)
+            for source in sources
+        ]
 
     def create_deferred_routing_worker(
         self,
@@ -193,7 +182,7 @@ class Factory:
         )
 
     def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
-        """What answers from everything that was received."""
+        """Create the commands that search all stored events."""
         return SearchCommands(
             self.notices, self.event_search, self.skymap_queries, clock, canonical_site_name
         )
@@ -301,12 +290,135 @@ class Factory:
             WorkerLimits(concurrency, poll_s),
         )
 
+    def create_webhook_notifier(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        *,
+        wakeups: Wakeups,
+        is_clock_trusted: Callable[[], bool],
+    ) -> WebhookNotifier | None:
+        """Create the worker that calls the operators' webhook; None if none is configured."""
+        webhook = create_webhook(settings)
+        if webhook is None:
+            return None
+        return WebhookNotifier(
+            webhook,
+            self.webhook_outbox,
+            WebhookEventBuilder(self.incidents, self.notices),
+            clock,
+            wakeups=wakeups,
+            is_clock_trusted=is_clock_trusted,
+        )
+
+    def create_health_monitor(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        tasks: TaskSupervisor,
+        *,
+        source_statuses: Callable[[], Sequence[SourceStatus]],
+        connection_state: Callable[[], ConnectionState] | None,
+        wakeups: Wakeups,
+        webhook_notifier: WebhookNotifier | None,
+        metrics: Metrics,
+    ) -> HealthMonitor:
+        """Create the health check of a process whose tasks are `tasks`."""
+        return HealthMonitor(
+            MonitoredStore(self.notices, self.outbox_statistics, self.incidents, self.write_check),
+            HealthInputs(
+                source_statuses=source_statuses,
+                connection_state=connection_state,
+                ops_channel=lambda: self.ops_channel.cached,
+                count_workers=self.leases.count_workers,
+                pending_restarts=tasks.problems,
+                clock_jump=lambda: self.clock.jump,
+            ),
+            clock,
+            wakeups=wakeups,
+            webhook_notifier=webhook_notifier,
+            metrics=metrics,
+            thresholds=Thresholds(
+                silence=timedelta(hours=settings.silence_hours), free_bytes=settings.free_bytes
+            ),
+        )
+
+    def create_slack_interface(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        wakeups: Wakeups,
+        *,
+        image_drawer: ImageDrawer,
+        source_statuses: Callable[[], list[SourceStatus]],
+        on_api_call: Callable[[str, SlackFailure | None], None],
+    ) -> SlackInterface:
+        """Create the commands, listeners and connection of a process that answers in Slack.
+
+        Raises SettingsError without tokens.
+        """
+        clients: dict[str, SlackClient] = {}
+        importer = create_gracedb_importer(settings, self, clock)
+        authorizer = ChannelAuthorizer(ChannelPolicy(settings.who_may_subscribe, clients).check)
+        subscription_service = self.create_subscription_service(clock, wakeups, authorizer)
+        router = self.create_command_router(
+            clock,
+            importer=importer,
+            image_provider=ImageProvider(
+                self.notices, self.images, clients, image_drawer, settings.public_url
+            ),
+            source_statuses=source_statuses,
+            wakeups=wakeups,
+            authorizer=authorizer,
+        )
+        membership = ChannelMembership(subscription_service, clients)
+        home_tab = HomeTab(
+            subscription_service, membership, self.notices, self.incidents, clients, clock, source_statuses
+        )
+        subscription_modal = SubscriptionModal(
+            subscription_service,
+            self.create_search_commands(clock),
+            membership,
+            clients,
+            on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
+        )
+        channel_updates = ChannelUpdates(
+            self.outbox,
+            self.channel_moves,
+            self.ops_channel,
+            clock,
+            wakeups,
+            max_age=settings.max_age,
+            configured_ops_channel=settings.ops_team_and_channel[1],
+        )
+        listeners = ListenerServices(
+            router=router,
+            subscription_service=subscription_service,
+            home_tab=home_tab,
+            subscription_modal=subscription_modal,
+            send_ephemeral=EphemeralSender(clients).send,
+            toggle_observer=ObserverButton(self.observers, clock, wakeups).toggle,
+            requeue_channel=channel_updates.requeue_channel,
+            move_channel=channel_updates.move_channel,
+        )
+        gateway = SlackGateway(
+            settings,
+            self.installations,
+            clients,
+            clock,
+            register_listeners=partial(register_middleware_and_listeners, settings, listeners),
+            wakeups=wakeups,
+            on_call=on_api_call,
+        )
+        return SlackInterface(clients, gateway, listeners, importer)
+
 
 @asynccontextmanager
 async def open_factory(settings: Settings, *, create: bool = True) -> AsyncIterator[Factory]:
-    """The store, at this version's tables; closed at the end. Raises StoreUnavailable, BadDatabaseUrl.
+    """Open the database, migrate it, and close it at the end. Raises StoreUnavailable, InvalidDatabaseUrl.
 
-    With `make` False, for what only reads, no database is made: Raises SettingsError where there is none.
+    With `create` False, for commands that only read, a missing database raises SettingsError instead of being
+    created.
     """
     database = Database(settings.effective_database_url)
     try:
@@ -314,7 +426,6 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
         factory = Factory(database)
-        await factory.event_search.refresh_stale_attributes()
         await factory.clock_synchronizer.start()
         yield factory
     finally:
@@ -329,13 +440,13 @@ def create_gracedb_importer(
     pace_s: float = 0.0,
     shared_with: SupereventImporter | None = None,
 ) -> SupereventImporter | None:
-    """What looks events up in GraceDB, or None where the settings switch it off; to be closed at the end.
+    """Create the importer of GraceDB's events, which the caller closes; None if the settings switch it off.
 
-    It asks every `pace_s` seconds at most, and never for what the archive `beside` it is asking for.
+    Requests are at least `pace_s` seconds apart; none is made for an event that `shared_with` is importing.
     """
     if settings.gracedb_url is None:
         return None
-    # It tells nobody: what comes from an archive causes no delivery and no picture.
+    # Nothing is woken: an imported event causes no delivery and no image.
     stores = IngestStores(notices=factory.notices, quarantine=factory.quarantine)
     pipeline = Pipeline(stores, clock, Wakeups(), IngestRules(max_age=settings.max_age))
     gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
@@ -343,7 +454,7 @@ def create_gracedb_importer(
 
 
 def create_webhook(settings: Settings) -> Webhook | None:
-    """The webhook that the settings name."""
+    """Return the operators' webhook; None if none is configured."""
     if settings.webhook_url is None:
         return None
     key = settings.webhook_key

@@ -1,4 +1,4 @@
-"""The bot's own HTTP side: health and figures for who runs it, the pictures that Slack fetches."""
+"""HTTP server: health and metrics for operators, and the sky-map images that Slack fetches."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ log = structlog.get_logger(__name__)
 
 
 class HealthReporter(Protocol):
-    """What can say how the bot is doing (`bot.monitoring.monitor.HealthMonitor`)."""
+    """The part of `bot.monitoring.monitor.HealthMonitor` that the HTTP server uses."""
 
     async def readiness(self) -> Readiness:
-        """Whether each part does its work."""
+        """Return the state of each part of the process."""
         ...
 
     async def metrics(self) -> bytes:
-        """The figures as Prometheus reads them."""
+        """Return the metrics in Prometheus's text format."""
         ...
 
 
 class HttpServer:
-    """Serves `/healthz`, `/readyz`, `/metrics` and `/pictures/<token>.png`.
+    """An HTTP server for `/healthz`, `/readyz`, `/metrics` and `/pictures/<token>.png`.
 
-    Nothing is listed, and no token can be guessed.
+    Images can't be listed, and their random tokens can't be guessed.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class HttpServer:
         health: HealthReporter | None = None,
         add_slack_routes: Callable[[web.UrlDispatcher], None] = lambda _: None,
     ) -> None:
-        """Without `health` only `/healthz` says something: that the process is alive.
+        """Without `health` there is no `/readyz` and no `/metrics`.
 
-        `slack` adds the routes that Slack asks for.
+        `add_slack_routes` adds the routes that Slack requests: events and OAuth.
         """
         self._images = images
         self._health = health
@@ -57,10 +57,10 @@ class HttpServer:
         self._port = port
         self._runner: web.AppRunner | None = None
         self.port: int | None = None
-        """What it listens on; None before `start`."""
+        """The port it listens on; None before `start`."""
 
     async def start(self) -> int:
-        """Listen, and return the port. Raises OSError where it is taken."""
+        """Listen, and return the port. Raises OSError if the port can't be used."""
         application = web.Application()
         application.router.add_get(IMAGE_PATH, self._serve_image)
         application.router.add_get("/healthz", self._healthz)
@@ -78,7 +78,7 @@ class HttpServer:
         self._runner = runner
         port: int = runner.addresses[0][1]
         self.port = port
-        log.info("http_listens", host=self._host, port=port)
+        log.info("http_server_started", host=self._host, port=port)
         return port
 
     async def stop(self) -> None:
@@ -94,7 +94,7 @@ class HttpServer:
             raise web.HTTPServiceUnavailable(text="The store doesn't answer.") from None
         if png is None:
             raise web.HTTPNotFound(text="There is no such picture.")
-        # A picture never changes: a newer map has a token of its own.
+        # An image never changes: a newer map has another token.
         headers = {
             "Cache-Control": "public, max-age=31536000, immutable",
             "X-Content-Type-Options": "nosniff",
@@ -106,20 +106,20 @@ class HttpServer:
 
     async def _readyz(self, request: web.Request) -> web.Response:
         _reject_proxied(request)
-        assert self._health is not None, "the route exists only with it"
-        found = await self._health.readiness()
+        assert self._health is not None, "the route exists only with a health reporter"
+        readiness = await self._health.readiness()
         return web.json_response(
-            {"ready": found.ready, "parts": found.parts}, status=200 if found.ready else 503
+            {"ready": readiness.ready, "parts": readiness.parts}, status=200 if readiness.ready else 503
         )
 
     async def _metrics(self, request: web.Request) -> web.Response:
         _reject_proxied(request)
-        assert self._health is not None, "the route exists only with it"
+        assert self._health is not None, "the route exists only with a health reporter"
         return web.Response(body=await self._health.metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def start_listening(http: HttpServer, settings: Settings) -> None:
-    """Listen where the settings say. Raises SettingsError where the port can't be had."""
+    """Start the HTTP server. Raises SettingsError if its port can't be used."""
     try:
         await http.start()
     except OSError as error:
@@ -129,6 +129,6 @@ async def start_listening(http: HttpServer, settings: Settings) -> None:
 
 
 def _reject_proxied(request: web.Request) -> None:
-    """Refuse what a proxy passed on: where pictures are public, the figures needn't be."""
+    """Answer 404 to requests through a proxy: a public server of images must not publish its metrics."""
     if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
         raise web.HTTPNotFound(text="This isn't served to the outside.")

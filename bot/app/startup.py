@@ -1,4 +1,4 @@
-"""What a process that runs for ever does first: its log, its limits, and a line that says what it is."""
+"""Startup of a long-lived process: its log, its limits, and a first line that identifies it."""
 
 from __future__ import annotations
 
@@ -20,29 +20,31 @@ log = structlog.get_logger(__name__)
 
 
 def initialize_process(deployment: Deployment, command: str) -> None:
-    """Set up the log and say version, database and settings file, then what may be wrong with these."""
+    """Configure logging, then log the version, database and settings file, and possible mistakes in them."""
     settings = deployment.settings
     logs.configure(settings.log_level, settings.log_format)
     log.info(
-        "gwevent_starts",
+        "process_started",
         version=__version__,
         command=command,
         database=displayed_url(settings.effective_database_url),
         settings_file=None if deployment.env_file is None else str(deployment.env_file.absolute()),
         python=platform.python_version(),
     )
-    for wrong, advice in setting_problems(deployment.env_file):
-        log.warning("unknown_setting", reason=wrong, advice=advice)
+    for problem, advice in setting_problems(deployment.env_file):
+        log.warning("setting_ignored", reason=problem, advice=advice)
     secret_files.warn_readable_secrets(deployment.env_file)
     raise_descriptor_limit()
 
 
-async def log_when_ready(watch: HealthMonitor) -> None:
-    """Say once when Slack is connected, the sources are read and the store answers; then stay, for ever."""
-    began = time.monotonic()
+async def log_when_ready(health_monitor: HealthMonitor) -> None:
+    """Log once when Slack is connected, all sources are read and the store answers; then wait forever."""
+    started = time.monotonic()
     while True:
-        found = await watch.readiness()
-        if found.ready:
-            log.info("ready", after_s=round(time.monotonic() - began, 1), parts=sorted(found.parts))
+        readiness = await health_monitor.readiness()
+        if readiness.ready:
+            log.info(
+                "process_ready", after_s=round(time.monotonic() - started, 1), parts=sorted(readiness.parts)
+            )
             await asyncio.Event().wait()
         await asyncio.sleep(READY_POLL_S)

@@ -1,8 +1,8 @@
-"""The parts of a process that run side by side for ever: one that the system starves is started again.
+"""Supervision of the tasks of a process: tasks that end by a lack of system resources are restarted.
 
-An error of the system's (no descriptor, no memory, no thread, a connection that broke where nobody expected
-it) passes; a part that it ends is started again, after a pause that grows. Any other error is a fault of
-gwevent's own, and ends the process visibly, for its supervisor to start it anew.
+Errors of the system (no file descriptor, memory or thread left, a broken connection, an unavailable store)
+pass: a task that they end is restarted with exponential back-off. Any other error is a bug of gwevent and
+ends the process, so that the service manager (systemd, Docker, Kubernetes) restarts it.
 """
 
 from __future__ import annotations
@@ -20,44 +20,44 @@ from bot.store.database import StoreUnavailable
 MIN_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 30.0
 BACKOFF_RESET_S = 60.0
-"""How long a part must run for the next pause to be the first again."""
+"""A task that ran for this long before it failed is restarted after the shortest pause again."""
 
 log = structlog.get_logger(__name__)
 
 
 class TaskSupervisor:
-    """Tasks of a process, by name."""
+    """The named tasks of a process, restarted after errors of the system."""
 
     def __init__(self, *, min_backoff_s: float = MIN_BACKOFF_S) -> None:
         self._min_backoff_s = min_backoff_s
         self.tasks: list[asyncio.Task[None]] = []
         self.pending_restarts: dict[str, str] = {}
-        """The parts that wait to be started again, each with why it ended."""
+        """Tasks that wait for their restart, each with the reason for which it ended."""
 
     def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Start a part; `work` is called again for each new start. Of one name there may be several."""
+        """Start a task; `work` is called again for each restart. A name that is taken gets a number."""
         taken = {task.get_name() for task in self.tasks}
         if name in taken:
             name = next(other for n in count(2) if (other := f"{name}_{n}") not in taken)
         self.tasks.append(asyncio.create_task(self._run_with_restarts(name, work), name=name))
 
     async def wait_for_stop_or_failure(self, stop: asyncio.Event) -> None:
-        """Wait until `stop` is set or a part ends, which none should; raises the fault it ended by."""
+        """Wait until `stop` is set or a task ends; raise the error that ended it."""
         stopped = asyncio.create_task(stop.wait())
         try:
             done, _ = await asyncio.wait([*self.tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
-                log.error("part_ended", part=task.get_name())
+                log.error("task_ended", task=task.get_name())
                 task.result()
         finally:
             stopped.cancel()
 
     def problems(self) -> dict[str, str]:
-        """What waits, by part."""
+        """Return the tasks that wait for their restart, each with the reason."""
         return dict(self.pending_restarts)
 
     async def cancel(self) -> None:
-        """End all of them."""
+        """Cancel all tasks and wait for their end."""
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -76,7 +76,7 @@ class TaskSupervisor:
                     pause = self._min_backoff_s
                 reason = _failure_reason(error)
                 self.pending_restarts[name] = reason
-                log.error("part_starts_again", part=name, reason=reason, again_in_s=pause, exc_info=error)
+                log.error("task_restarted", task=name, reason=reason, again_in_s=pause, exc_info=error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, MAX_BACKOFF_S)
             del self.pending_restarts[name]

@@ -1,4 +1,4 @@
-"""What channels asked for as a JSON file, for another database: `gwevent export`, `gwevent import`."""
+"""The JSON file of `gwevent export` and `gwevent import`: subscriptions and sites of all channels."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, ChannelSites, 
 
 FORMAT_VERSION = 1
 MAX_SUBSCRIPTION_NUMBER = 1_000_000_000
-"""Of a subscription in its channel; the database's own integer ends above it."""
+"""Largest number of a subscription in its channel; it fits the database's integer."""
 _MAX_REPORTED_ERRORS = 3
-"""Faults of a file that are told at once."""
+"""Number of errors of a file that are reported."""
 
 
 class InvalidExportFile(ValueError):
-    """It is no file that `gwevent export` wrote; its text says why, without a full stop."""
+    """A file that `gwevent export` did not write. The text says why, without a full stop."""
 
 
 def _canonical_criteria(words: str) -> str:
@@ -53,7 +53,7 @@ def _validate_site_name(name: str) -> str:
 
 
 class _StrictModel(BaseModel):
-    # What isn't known here was meant to do something.
+    # An unknown key was meant to have an effect, so it is refused.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -94,7 +94,7 @@ class _Export(_StrictModel):
 
 
 def dumps(channels: Sequence[ExportedChannel]) -> str:
-    """The file's text. Of people and channels there is nothing in it but Slack's ids."""
+    """Return the text of the file. It identifies people and channels by Slack's ids only."""
     rows = [_channel_to_json(channel) for channel in channels]
     return (
         json.dumps({"gwevent_export": FORMAT_VERSION, "channels": rows}, ensure_ascii=False, indent=2) + "\n"
@@ -106,13 +106,17 @@ def _channel_to_json(channel: ExportedChannel) -> dict[str, object]:
     if channel.subscriptions:
         row["subscriptions"] = [
             {
-                "words": asked.words,
-                "created_by": asked.created_by,
-                "created_at": asked.created_at.isoformat(),
-                **({} if asked.paused_at is None else {"paused_at": asked.paused_at.isoformat()}),
-                **({} if asked.number is None else {"number": asked.number}),
+                "words": subscription.words,
+                "created_by": subscription.created_by,
+                "created_at": subscription.created_at.isoformat(),
+                **(
+                    {}
+                    if subscription.paused_at is None
+                    else {"paused_at": subscription.paused_at.isoformat()}
+                ),
+                **({} if subscription.number is None else {"number": subscription.number}),
             }
-            for asked in channel.subscriptions
+            for subscription in channel.subscriptions
         ]
     if channel.sites.sites:
         row["sites"] = [asdict(site) for site in channel.sites.sites]
@@ -124,7 +128,7 @@ def _channel_to_json(channel: ExportedChannel) -> dict[str, object]:
 
 
 def loads(text: str) -> list[ExportedChannel]:
-    """The channels of a file's text. Raises InvalidExportFile."""
+    """Parse the text of a file. Raises InvalidExportFile."""
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -158,12 +162,12 @@ def _channel_from_model(row: _Channel) -> ExportedChannel:
 
 
 def _describe_errors(error: ValidationError) -> str:
-    """The first faults, each with its place: "channels[0].subscriptions[1].words: …"."""
-    faults = error.errors()
-    said = []
-    for fault in faults[:_MAX_REPORTED_ERRORS]:
-        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
-        what = fault["msg"].removeprefix("Value error, ").rstrip(".")
-        said.append(f"{place.removeprefix('.')}: {what}")
-    more = len(faults) - len(said)
-    return "; ".join([*said, *([f"and {more} more faults"] if more else [])])
+    """Return the first errors, each with its path: "channels[0].subscriptions[1].words: …"."""
+    errors = error.errors()
+    described = []
+    for detail in errors[:_MAX_REPORTED_ERRORS]:
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+        message = detail["msg"].removeprefix("Value error, ").rstrip(".")
+        described.append(f"{path.removeprefix('.')}: {message}")
+    more = len(errors) - len(described)
+    return "; ".join([*described, *([f"and {more} more faults"] if more else [])])

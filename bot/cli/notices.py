@@ -1,92 +1,105 @@
-"""What `gwevent show` and `gwevent preview` read and show: notices of files, as a channel would have them."""
+"""Commands that read notices or the store and print: show, preview, ask, samples."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from bot.alerts.decode import UndecodablePayload, decode
-from bot.skymap_service.overlap import probability_in_previous_region
-from bot.sources.files import MAX_FILE_BYTES, why_not_a_notice
-from formatters.blockkit.message import Message
-from formatters.models import significance
-from formatters.models.notice import Notice, NoticeKey
-from formatters.models.superevent import Superevent
-from formatters.posts import alert_card, alert_update
-from formatters.posts.alert_card import ChannelView
-from formatters.terminal import message_text
+import typer
+
+from bot.cli.runner import fail, load_settings, run_async, write_output
+
+if TYPE_CHECKING:
+    from formatters.models.notice import Notice
 
 
-class PreviewError(ValueError):
-    """There is nothing to show; the text is one sentence."""
+class OutputFormat(StrEnum):
+    """How `preview` prints a message."""
+
+    TEXT = "text"
+    BLOCKS = "blocks"
+    PNG = "png"
 
 
-def decode_file(file: Path) -> Notice:
-    """The notice of a file. Raises PreviewError."""
-    try:
-        with file.open("rb") as opened:
-            body = opened.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise PreviewError(f"{file} can't be read: {error.strerror}.") from error
-    if len(body) > MAX_FILE_BYTES:
-        raise PreviewError(
-            f"{file} is no notice that can be read: it has more than {MAX_FILE_BYTES:,} bytes."
-        )
-    try:
-        return decode(body)
-    except UndecodablePayload as error:
-        reason = (why_not_a_notice(body) or error.reason).removesuffix(".")
-        raise PreviewError(f"{file} is no notice that can be read: {reason}.") from error
+def show(
+    file: Annotated[Path, typer.Argument(help="A notice: Avro or JSON, told apart by its content.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show a notice file as facts."""
+    from formatters.terminal import notice_text
 
-
-def build_superevent(notices: Sequence[Notice]) -> Superevent:
-    """Their superevent. Raises PreviewError where they are of several."""
-    try:
-        return Superevent.from_notices(notices)
-    except ValueError as error:
-        raise PreviewError(str(error)) from error
-
-
-def render_messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, as_json: bool) -> str:
-    """The root and the replies, as text or as JSON; `paths` has each notice's file by its key."""
-
-    def reply(notice: Notice) -> Message:
-        before = significance.comparison_notice(superevent, notice)
-        if before is None or before.localization == notice.localization:
-            return alert_update.alert_update(superevent, notice)
-        kept = probability_in_previous_region(paths[before.key].read_bytes(), paths[notice.key].read_bytes())
-        return alert_update.alert_update(superevent, notice, kept)
-
-    found = [
-        alert_card.alert_card(superevent, ChannelView(is_root=True)),
-        *map(reply, superevent.notices[1:]),
-    ]
+    notice = _decode_or_fail(file)
     if as_json:
-        blocks = [{"text": message.text, "blocks": list(message.blocks)} for message in found]
-        return json.dumps(blocks, ensure_ascii=False, indent=2)
-    rendered = [
-        f"push   {message_text.notification_text(message)}\n\n{message_text.render(message)}"
-        for message in found
-    ]
-    return "\n\n--- in the thread ---\n\n".join(rendered)
+        typer.echo(json.dumps(notice_text.to_show_json(notice), ensure_ascii=False, indent=2))
+    else:
+        typer.echo(notice_text.to_text(notice))
 
 
-def write_image(superevent: Superevent, newest: Path, out: Path | None) -> str:
-    """Draw the newest notice's sky map into a file, and say what it shows. Raises PreviewError."""
-    from bot.alerts.decode import extract_sky_maps
-    from bot.skymaps.fits_table import UnreadableMap
-    from bot.skymaps.image_process import ImageFailed, draw_in_process
+def preview(
+    files: Annotated[list[Path], typer.Argument(help="The notices of one superevent, in any order.")],
+    form: Annotated[OutputFormat, typer.Option("--format", help="What to print.")] = OutputFormat.TEXT,
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
+) -> None:
+    """Show what a channel would receive after these notices."""
+    from bot.cli.preview import PreviewError, build_superevent, render_messages, write_image
 
-    if out is None:
-        raise PreviewError("A picture needs a file: name it with -o.")
+    notices = [_decode_or_fail(file) for file in files]
     try:
-        drawn = draw_in_process(superevent, *extract_sky_maps(newest.read_bytes()))
-        out.write_bytes(drawn.png)
-    except UnreadableMap as error:
-        raise PreviewError(error.reason) from error
-    except ImageFailed as error:
-        raise PreviewError(error.reason) from error
+        superevent = build_superevent(notices)
+        if form is OutputFormat.PNG:
+            typer.echo(write_image(superevent, files[notices.index(superevent.latest)], out))
+            return
+    except PreviewError as error:
+        fail(str(error))
+    left_out = len(notices) - len(superevent.notices)
+    if left_out:
+        typer.echo(f"gwevent: {left_out} left out: another file has its type and time.", err=True)
+    paths = dict(zip([notice.key for notice in reversed(notices)], reversed(files), strict=True))
+    text = render_messages(superevent, paths, as_json=form is OutputFormat.BLOCKS)
+    write_output(text + "\n", out)
+
+
+def ask(
+    words: Annotated[list[str], typer.Argument(help='What one would type after /gwevent, e.g. "latest".')],
+) -> None:
+    """Answer a slash command's text on the terminal, from the store."""
+    from bot.app.factory import create_gracedb_importer, open_factory, utc_now
+    from formatters.terminal import message_text
+
+    settings = load_settings()
+
+    async def work() -> None:
+        async with open_factory(settings, create=False) as factory:
+            importer = create_gracedb_importer(settings, factory, utc_now)
+            router = factory.create_command_router(utc_now, importer=importer)
+            try:
+                typer.echo(message_text.render(await router.dispatch(" ".join(words), None)))
+            finally:
+                if importer is not None:
+                    await importer.close()
+
+    run_async(work())
+
+
+def samples(directory: Annotated[Path, typer.Argument(help="Folder to write to; made if missing.")]) -> None:
+    """Write sample notices as files, each as Avro and as JSON."""
+    from bot.samples import write_samples
+
+    try:
+        paths = write_samples(directory, datetime.now(UTC))
     except OSError as error:
-        raise PreviewError(f"{error.filename} can't be read or written: {error.strerror}.") from error
-    return drawn.alt_text
+        fail(f"{directory} can't be written: {error.strerror}.")
+    for path in paths:
+        typer.echo(str(path))
+
+
+def _decode_or_fail(file: Path) -> Notice:
+    from bot.cli.preview import PreviewError, decode_file
+
+    try:
+        return decode_file(file)
+    except PreviewError as error:
+        fail(str(error))

@@ -26,7 +26,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from hop.io import Stream
 
 PARTITION_BYTES = 5_000_000
-"""What one partition keeps (librdkafka, rdkafka_mock.c, `max_size`)."""
+"""Capacity of a partition in bytes (librdkafka, rdkafka_mock.c, `max_size`)."""
 
 MAX_UNREAD_BYTES = 4_500_000
 """Unread bytes the publisher allows on a topic, with a margin for headers and batch framing."""

@@ -29,40 +29,40 @@ TOPIC = "igwn.gwalert"
 GROUP = "gwevent-demo"
 TIMEOUT_S = 60.0
 MAX_STORY_AGE = timedelta(hours=1)
-"""How long before the present the story begins, at the most."""
+"""The longest time before the present at which the story begins."""
 
 CHANNEL_CRITERIA = {"gw-cbc": "CBC", "gw-burst": "Burst", "gw-mocks": "all mock"}
-"""Name -> what is subscribed there: real and significant binaries, bursts, and everything with the mocks."""
+"""Channel name -> its subscription: significant real binaries, bursts, or everything including mocks."""
 
 _out = Console(highlight=False, soft_wrap=True)
 
 
 class DemoFailed(RuntimeError):
-    """Something of the story didn't arrive; one sentence."""
+    """Part of the story did not arrive. The text is one sentence."""
 
 
 class SimulatedClock:
-    """The bot's clock in the demo: the story's hours pass in a minute, so that latencies read as in life."""
+    """The bot's clock in the demo: the story's hours pass in a minute, so that latencies look realistic."""
 
     def __init__(self) -> None:
         self._ahead = timedelta(0)
 
     def __call__(self) -> datetime:
-        """The story's time now, UTC."""
+        """Return the story's current time in UTC."""
         return utc_now() + self._ahead
 
     def set_time(self, at: datetime) -> None:
-        """Tell this time from now on."""
+        """Set the clock."""
         self._ahead = at - utc_now()
 
     def advance_to(self, time_created: datetime) -> None:
-        """Go forward to the moment at which a notice is sent; never back."""
+        """Advance the clock to the time at which a notice is sent; never set it back."""
         self._ahead = max(self._ahead, time_created - utc_now())
 
 
 @dataclass(frozen=True, slots=True)
 class DemoEnvironment:
-    """The demo's parts, running."""
+    """The running parts of the demo."""
 
     local_slack: LocalSlack
     broker: EmbeddedBroker
@@ -79,15 +79,16 @@ async def serve(port: int) -> None:
     Raises SettingsError if the port is taken.
     """
     _out.print("Starting a broker, a local Slack and the bot …")
-    async with _demo_environment(port) as stage:
+    async with _demo_environment(port) as environment:
         _out.print(
-            f"\nOpen [bold]{stage.local_slack.url}[/bold] in a browser, and type /gwevent MS181101ab there."
+            f"\nOpen [bold]{environment.local_slack.url}[/bold] in a browser, and type /gwevent MS181101ab "
+            "there."
         )
         _out.print("Ctrl-C ends it.\n")
-        with Publisher(stage.broker.url(TOPIC)) as publisher:
+        with Publisher(environment.broker.url(TOPIC)) as publisher:
             for sample in create_demo_notices(utc_now()):
                 await asyncio.sleep(sample.pause_s)
-                await _publish(stage, publisher, sample)
+                await _publish(environment, publisher, sample)
         _out.print("\nThat was the story; the bot goes on answering. Ctrl-C ends it.")
         await asyncio.Event().wait()
 
@@ -98,19 +99,21 @@ async def play_once() -> None:
     Raises DemoFailed unless every notice arrived in every channel that asked for it, and nowhere else.
     """
     _out.print("Starting a broker, a local Slack and the bot …")
-    async with _demo_environment(0) as stage:
+    async with _demo_environment(0) as environment:
         samples = create_demo_notices(utc_now())
-        with Publisher(stage.broker.url(TOPIC)) as publisher:
+        with Publisher(environment.broker.url(TOPIC)) as publisher:
             for sample in samples:
-                await _publish(stage, publisher, sample)
+                await _publish(environment, publisher, sample)
                 await asyncio.to_thread(publisher.wait_until_read, GROUP, TIMEOUT_S)
-                await _wait_until_delivered(stage)
-        answer = await stage.local_slack.command("/gwevent", "MS181101ab", channel=stage.channels["gw-mocks"])
+                await _wait_until_delivered(environment)
+        answer = await environment.local_slack.command(
+            "/gwevent", "MS181101ab", channel=environment.channels["gw-mocks"]
+        )
         await answer.wait_for_answer()
         problems = []
-        for name, channel in stage.channels.items():
-            _print_channel(stage.local_slack, name, channel)
-            problems += _find_problems(stage.local_slack, name, channel, samples)
+        for name, channel in environment.channels.items():
+            _print_channel(environment.local_slack, name, channel)
+            problems += _find_problems(environment.local_slack, name, channel, samples)
         if problems:
             raise DemoFailed(" ".join(problems))
         _out.print(f"\n{len(samples)} notices published, all of them where they belong.")
@@ -137,9 +140,9 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
                 running = asyncio.create_task(bot.run(stop))
                 try:
                     await _wait_until(bot.ready.is_set, running, "the bot is ready")
-                    stage = DemoEnvironment(local_slack, broker, bot, factory, clock, channels)
-                    await _subscribe(stage)
-                    yield stage
+                    environment = DemoEnvironment(local_slack, broker, bot, factory, clock, channels)
+                    await _subscribe(environment)
+                    yield environment
                 finally:
                     stop.set()
                     await running
@@ -163,21 +166,23 @@ def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> 
     )
 
 
-async def _subscribe(stage: DemoEnvironment) -> None:
+async def _subscribe(environment: DemoEnvironment) -> None:
     for name, words in CHANNEL_CRITERIA.items():
-        done = await stage.local_slack.command("/gwevent", f"subscribe {words}", channel=stage.channels[name])
+        done = await environment.local_slack.command(
+            "/gwevent", f"subscribe {words}", channel=environment.channels[name]
+        )
         await done.wait_for_answer(timeout=TIMEOUT_S)
 
 
-async def _publish(stage: DemoEnvironment, publisher: Publisher, sample: SampleNotice) -> None:
-    stage.clock.advance_to(datetime.fromisoformat(str(sample.record["time_created"])))
+async def _publish(environment: DemoEnvironment, publisher: Publisher, sample: SampleNotice) -> None:
+    environment.clock.advance_to(datetime.fromisoformat(str(sample.record["time_created"])))
     await asyncio.to_thread(publisher.publish, to_avro(sample.record), reader_group=GROUP)
     _out.print(f"published {sample.name}")
 
 
-async def _wait_until_delivered(stage: DemoEnvironment) -> None:
+async def _wait_until_delivered(environment: DemoEnvironment) -> None:
     deadline = asyncio.get_running_loop().time() + TIMEOUT_S
-    while (counts := await stage.factory.outbox_statistics.counts()).waiting:
+    while (counts := await environment.factory.outbox_statistics.counts()).waiting:
         if asyncio.get_running_loop().time() > deadline:
             raise DemoFailed(f"{counts.waiting} deliveries still wait after {TIMEOUT_S:.0f} s.")
         await asyncio.sleep(0.1)
@@ -201,8 +206,8 @@ def _print_channel(local_slack: LocalSlack, name: str, channel: str) -> None:
         for reply in local_slack.messages(channel, thread_ts=message["ts"]):
             if reply["ts"] != message["ts"]:
                 _out.print()
-                said = message_text.render(_to_message(reply))
-                _out.print("\n".join(f"    │ {line}" for line in said.splitlines()), markup=False)
+                text = message_text.render(_to_message(reply))
+                _out.print("\n".join(f"    │ {line}" for line in text.splitlines()), markup=False)
         _out.print()
     for ephemeral in local_slack.ephemerals(channel):
         _out.print("[dim]only visible to who asked:[/dim]")

@@ -1,4 +1,4 @@
-"""Looks at all of a deployment, one thing after the other, and says what to do about each finding."""
+"""All checks of a deployment, each finding with advice."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ log = structlog.get_logger(__name__)
 
 
 async def run_checks(settings: Settings, env_file: Path | None = LOCAL_ENV_FILE) -> list[Finding]:
-    """Look at all of a deployment, its settings file among it; never raises for what it finds."""
+    """Run all checks and return their findings; problems found don't raise."""
     try:
         around = await check_host(settings, env_file)
     except InvalidDatabaseUrl:
-        # Said below, with what to do.
+        # `_check_database` reports it, with advice.
         around = []
     database, slack, broker, gracedb = await asyncio.gather(
         _check_database(settings),
@@ -58,7 +58,7 @@ async def run_checks(settings: Settings, env_file: Path | None = LOCAL_ENV_FILE)
 
 
 def _check_setting_names(env_file: Path | None) -> list[Finding]:
-    """A setting under a wrong name would be passed over in silence."""
+    """Return a finding for each misspelled setting, which would be ignored without notice."""
     return [
         Finding(name="Settings", level=Level.WARN, result=found, advice=advice)
         for found, advice in setting_problems(env_file)
@@ -66,7 +66,7 @@ def _check_setting_names(env_file: Path | None) -> list[Finding]:
 
 
 def _check_sources(settings: Settings) -> list[Finding]:
-    """The broker of SCiMMA step by step; of GCN whether it answers and has the topics. Blocks."""
+    """Check the configured brokers. Blocks."""
     findings = []
     if "hopskotch" in settings.source_names:
         findings += check_kafka(
@@ -78,7 +78,7 @@ def _check_sources(settings: Settings) -> list[Finding]:
 
 
 async def _check_gracedb(settings: Settings) -> list[Finding]:
-    """Whether events can be looked up that were never received; all else works without."""
+    """Check that GraceDB answers; without it only events that were never received can't be looked up."""
     name = "GraceDB"
     if settings.gracedb_url is None:
         return []
@@ -139,7 +139,7 @@ async def _check_database(settings: Settings) -> list[Finding]:
 
 
 async def _check_schema(settings: Settings) -> Finding | None:
-    """A finding where the tables aren't this version's, or where there are none; looking makes none."""
+    """Return a finding if the schema is missing or not current, else None. Creates nothing."""
     database = Database(settings.effective_database_url)
     try:
         if not await database.has_tables():
@@ -176,10 +176,10 @@ async def _check_slack(settings: Settings) -> list[Finding]:
 
 
 async def _check_workspaces(settings: Settings) -> list[Finding]:
-    """Whether the settings of many workspaces go together, and their keys open what is stored."""
+    """Check the settings for many workspaces, and that their keys decrypt all stored tokens."""
     try:
         access = settings.slack_access()
-        vault = TokenCipher([key.get_secret_value() for key in access.keys])
+        cipher = TokenCipher([key.get_secret_value() for key in access.keys])
     except (SettingsError, InvalidKeys) as error:
         return [Finding("Slack workspaces", Level.FAIL, str(error), "deploy/README.md says how to set it.")]
     findings = [] if access.app_token is not None else [_check_request_url(settings)]
@@ -188,7 +188,7 @@ async def _check_workspaces(settings: Settings) -> list[Finding]:
         current = await database.has_tables() and await database.is_current()
         installed = await InstallationRepository(database).list_all() if current else []
         for one in installed:
-            vault.decrypt(one.token)
+            cipher.decrypt(one.token)
     except StoreUnavailable as error:
         return [*findings, Finding("Slack workspaces", Level.FAIL, str(error), "See the database above.")]
     except InvalidKeys as error:
@@ -202,14 +202,14 @@ async def _check_workspaces(settings: Settings) -> list[Finding]:
 
 
 async def _check_orphaned_channels(settings: Settings, installed: set[str]) -> list[Finding]:
-    """Channels stored under a workspace in which the app isn't installed: nothing comes there."""
+    """Return a finding if channels are stored under workspaces without the app: they receive nothing."""
     try:
         database = Database(settings.effective_database_url)
     except InvalidDatabaseUrl:
         return []
     try:
         there = database.path is None or database.path.exists()
-        strays = (
+        orphaned = (
             await ChannelMoves(database).list_foreign_channels(installed)
             if there and await database.is_current()
             else []
@@ -218,10 +218,10 @@ async def _check_orphaned_channels(settings: Settings, installed: set[str]) -> l
         return []
     finally:
         await database.close()
-    if not strays:
+    if not orphaned:
         return []
-    named = ", ".join(f"{channel} ({team})" for team, channel in strays[:MAX_LISTED])
-    found = f"{len(strays)} channels are stored under workspaces where gwevent isn't installed: {named}."
+    named = ", ".join(f"{channel} ({team})" for team, channel in orphaned[:MAX_LISTED])
+    found = f"{len(orphaned)} channels are stored under workspaces where gwevent isn't installed: {named}."
     todo = "gwevent run takes over those that it sees. In the others install it, or subscribe again."
     return [Finding("Slack workspaces", Level.WARN, found, todo)]
 
@@ -248,7 +248,7 @@ async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -
     except (Unavailable, OutcomeUnknown) as failure:
         return [_unreachable(name, failure.reason)]
     except SlackFailure as failure:
-        todo = "Install the app again (OAuth & Permissions) and copy the bot token anew."
+        todo = "Install the app again (OAuth & Permissions) and copy the new bot token."
         return [
             Finding(name=name, level=Level.FAIL, result=f"Slack refuses it: {failure.reason}.", advice=todo)
         ]
@@ -299,7 +299,7 @@ async def _check_ops_channel(client: SlackClient, channel: str, scopes: frozense
         return Finding(name, Level.FAIL, f"#{found.name} is archived.", todo)
     if not found.is_member and (found.is_private or "chat:write.public" not in scopes):
         return Finding(name, Level.FAIL, f"gwevent isn't in #{found.name}.", "/invite @gwevent there.")
-    return Finding(name, Level.OK, f"#{found.name} is told about troubles.")
+    return Finding(name, Level.OK, f"#{found.name} receives incidents.")
 
 
 async def _check_app_token(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
@@ -320,7 +320,7 @@ async def _check_app_token(settings: Settings, session: aiohttp.ClientSession) -
 
 
 async def _check_clock(settings: Settings, session: aiohttp.ClientSession) -> list[Finding]:
-    """Compare our clock with the Date that Slack's answer carries."""
+    """Compare this machine's clock with the Date header of a response from Slack."""
     try:
         url = settings.slack_api_url + "api.test"
         within = aiohttp.ClientTimeout(total=10)

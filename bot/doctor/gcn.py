@@ -1,19 +1,19 @@
-"""Checks the way to GCN's brokers."""
+"""Check of the connection to GCN's brokers."""
 
 from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException
 
 from bot.sources import SourceConfigError
-from bot.sources.gcn import DISCONNECT_ERRORS, KAFKA_OPTIONS, GcnAccess, _connection_options
+from bot.sources.gcn import DISCONNECT_ERRORS, KAFKA_OPTIONS, GcnAccess, connection_options
 from formatters.terminal.findings import Finding, Level
 
 
 def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Finding:
-    """Whether GCN answers and has the topics, for doctor. Blocks for about `timeout` seconds at most."""
+    """Check that GCN answers and has the topics. Blocks for up to about `timeout` seconds."""
     name = "GCN"
     try:
-        options, consumer_class = _connection_options(access)
+        options, consumer_class = connection_options(access)
     except SourceConfigError as error:
         return Finding(name, Level.FAIL, str(error), "deploy/example.env says what to set.")
     errors: list[KafkaError] = []
@@ -25,9 +25,9 @@ def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Fin
         known = consumer.list_topics(timeout=timeout).topics
     except KafkaException as error:
         consumer.poll(0)
-        said = next((e.str() for e in errors if e.code() in DISCONNECT_ERRORS), str(error.args[0].str()))
+        reason = next((e.str() for e in errors if e.code() in DISCONNECT_ERRORS), str(error.args[0].str()))
         todo = "Check client id and secret (gcn.nasa.gov/user/credentials), and the way out (443, 9092)."
-        return Finding(name, Level.FAIL, f"GCN doesn't answer: {said.rstrip('.')}.", todo)
+        return Finding(name, Level.FAIL, f"GCN doesn't answer: {reason.rstrip('.')}.", todo)
     finally:
         consumer.close()
     missing = [topic for topic in topics if topic not in known]

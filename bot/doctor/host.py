@@ -1,4 +1,4 @@
-"""What `gwevent doctor` looks at on the machine: files, disk, port, and the webhook's host."""
+"""Checks of the machine: file modes, disk, HTTP port, and the webhook's host."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bot.doctor.secret_files import mode_readable_by_others
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings
 from bot.store.database import Database
 from formatters.terminal.findings import Finding, Level
 
 WARN_BELOW_BYTES = 1_000_000_000
-"""Bytes: what a week of mocks takes, and some."""
+"""Bytes: more than a week of mock notices takes."""
 FAIL_BELOW_BYTES = 100_000_000
-"""Bytes: a day of mocks."""
+"""Bytes: a day of mock notices."""
 TIMEOUT_S = 10.0
 DISKLESS_LOCAL_TYPES = frozenset({"tmpfs", "ramfs", "overlay", "aufs", "zfs", "ubifs", "rootfs"})
-"""File systems of one machine that the kernel counts among those without a disk of their own."""
+"""Local file systems that the kernel lists as having no disk (`nodev`)."""
 
 
 def check_file_modes(settings: Settings, env_file: Path | None = Path(".env")) -> list[Finding]:
-    """Whether others may read what holds secrets, or who is subscribed to what."""
+    """Return a finding for the settings file and the database if other users may read them."""
     findings = []
     database = Database(settings.effective_database_url).path
     for name, path in (("Settings", env_file), ("Database", database)):
         if path is None or not _is_accessible(path, Path.is_file):
             continue
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            findings.append(
-                Finding(name, Level.WARN, f"Others may read {path} (mode {mode:03o}).", f"chmod 600 {path}")
-            )
+        mode = mode_readable_by_others(path)
+        if mode is not None:
+            found = f"Others may read {path} (mode {stat.S_IMODE(mode):03o})."
+            findings.append(Finding(name, Level.WARN, found, f"chmod 600 {path}"))
     return findings
 
 
 def check_disk_space(settings: Settings) -> list[Finding]:
-    """Whether there is room for the database; nothing where it isn't a file here."""
+    """Check the free disk space for the database; no finding on PostgreSQL."""
     path = Database(settings.effective_database_url).path
     if path is None:
         return []
     folder = nearest_folder(path)
     free = shutil.disk_usage(folder).free
-    said = f"{free / 1e9:.1f} GB free at {folder}."
+    result = f"{free / 1e9:.1f} GB free at {folder}."
     if free < WARN_BELOW_BYTES:
         level = Level.FAIL if free < FAIL_BELOW_BYTES else Level.WARN
         todo = "Make room: mocks bring about 100 MB a day, which stay GWEVENT_MOCK_PAYLOAD_DAYS days."
-        return [Finding("Disk", level, said, todo)]
-    return [Finding("Disk", Level.OK, said)]
+        return [Finding("Disk", level, result, todo)]
+    return [Finding("Disk", Level.OK, result)]
 
 
 def check_filesystem(settings: Settings) -> list[Finding]:
-    """Whether the database lies on a disk of this machine; nothing where it is no file, or that isn't known.
+    """Check that the database is on a local disk; no finding on PostgreSQL, or if that is unknown.
 
-    SQLite's locks, and the memory that its processes share, work on one machine alone.
+    SQLite's locks and its shared memory work on one machine only.
     """
     path = Database(settings.effective_database_url).path
     if path is None:
@@ -74,13 +74,13 @@ def check_filesystem(settings: Settings) -> list[Finding]:
         or mount.filesystem_type in ("cifs", "smb3", "9p")
         or ":" in mount.source
     )
-    said = "is" if remote or mount.source.startswith("//") else "may be"
+    certainty = "is" if remote or mount.source.startswith("//") else "may be"
     return [
         Finding(
             "File system",
-            Level.FAIL if said == "is" else Level.WARN,
-            f"The database lies on {mount.filesystem_type} ({mount.mount_point}), which {said} a network file system: "
-            "SQLite's locks don't hold there, and the file can be damaged.",
+            Level.FAIL if certainty == "is" else Level.WARN,
+            f"The database lies on {mount.filesystem_type} ({mount.mount_point}), which {certainty} a "
+            "network file system: SQLite's locks don't hold there, and the file can be damaged.",
             "Put it on a local disk (GWEVENT_DATABASE_URL=sqlite:////folder/file), or use PostgreSQL.",
         )
     ]
@@ -88,16 +88,16 @@ def check_filesystem(settings: Settings) -> list[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Where a file system is mounted."""
+    """A mounted file system."""
 
     mount_point: str
     filesystem_type: str
-    """Its type, as the kernel calls it."""
+    """The kernel's name of its type."""
     source: str
 
 
 def find_mount(folder: Path, table: Path = Path("/proc/self/mountinfo")) -> Mount | None:
-    """The mount that a folder lies on; None where the system doesn't tell."""
+    """Return the mount that contains a folder; None if the system does not report it."""
     try:
         lines = table.read_text("utf-8", "surrogateescape").splitlines()
         where = folder.resolve()
@@ -111,14 +111,14 @@ def find_mount(folder: Path, table: Path = Path("/proc/self/mountinfo")) -> Moun
         if not dash or len(fields) < 5 or len(kinds) < 2:
             continue
         point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[4])
-        # Of several on one point the last hides the others.
+        # Of several mounts on one point the last hides the others.
         if where.is_relative_to(point) and (found is None or len(point) >= len(found.mount_point)):
             found = Mount(point, kinds[0], kinds[1])
     return found
 
 
 def disk_filesystem_types(table: Path = Path("/proc/filesystems")) -> frozenset[str]:
-    """The file systems that the kernel keeps on a disk: those that it doesn't mark `nodev`."""
+    """Return the kernel's file systems that need a disk: those not marked `nodev`."""
     try:
         return frozenset(line.strip() for line in table.read_text("ascii").splitlines() if line[:1] == "\t")
     except OSError:
@@ -126,17 +126,14 @@ def disk_filesystem_types(table: Path = Path("/proc/filesystems")) -> frozenset[
 
 
 def is_local(mount: Mount, on_disk: frozenset[str]) -> bool:
-    """Whether a file system belongs to this machine alone; one that isn't known doesn't.
-
-    What lies on a disk does, and a few that have none do.
-    """
+    """Return True if a file system belongs to this machine: it needs a disk, or is a known one without."""
     if mount.source.startswith("//") or ":/" in mount.source:
         return False
     return mount.filesystem_type in on_disk | DISKLESS_LOCAL_TYPES or mount.source.startswith("/dev/")
 
 
 async def check_http_port(settings: Settings) -> list[Finding]:
-    """Whether the HTTP port is free, or held by a gwevent; nothing where none is wanted."""
+    """Check that the HTTP port is free or held by a ready gwevent; no finding if none is configured."""
     wanted = settings.effective_http_port
     if wanted is None:
         return []
@@ -154,7 +151,7 @@ async def check_http_port(settings: Settings) -> list[Finding]:
         ):
             ready = await answer.json()
             if isinstance(ready, dict) and "ready" in ready:
-                wrong = [f"{part}: {said}" for part, said in dict(ready["parts"]).items() if said != "ok"]
+                wrong = [f"{part}: {state}" for part, state in dict(ready["parts"]).items() if state != "ok"]
                 if not wrong:
                     return [Finding("HTTP", Level.OK, f"A gwevent answers at {where}, and is ready.")]
                 todo = "Wait a minute if it has just started; else see its log."
@@ -167,7 +164,7 @@ async def check_http_port(settings: Settings) -> list[Finding]:
 
 
 async def check_webhook(settings: Settings) -> list[Finding]:
-    """Whether the webhook's host answers; it isn't called, for that wakes people."""
+    """Check that the webhook's host is reachable; a call of the webhook would page someone."""
     if settings.webhook_url is None:
         if settings.webhook_filter is None:
             return []
@@ -177,11 +174,11 @@ async def check_webhook(settings: Settings) -> list[Finding]:
     try:
         async with (
             aiohttp.ClientSession() as session,
-            # The path is a secret and may do something even when asked for: the root doesn't.
+            # The path is secret, and a request to it may have an effect; the root has none.
             session.head(_root_url(url), timeout=_timeout(), allow_redirects=False, proxy=proxy_for(url)),
         ):
             words = settings.webhook_filter
-            called = "for the bot's troubles" + (f" and for {words}" if words else "")
+            called = "for the bot's incidents" + (f" and for {words}" if words else "")
             return [Finding("Webhook", Level.OK, f"Its host answers; it is called {called}.")]
     except (aiohttp.ClientError, TimeoutError) as error:
         todo = "Check GWEVENT_WEBHOOK_URL, and that this machine may reach it."
@@ -189,7 +186,7 @@ async def check_webhook(settings: Settings) -> list[Finding]:
 
 
 async def check_host(settings: Settings, env_file: Path | None = Path(".env")) -> list[Finding]:
-    """All of it."""
+    """Run all checks of the machine."""
     local = await asyncio.to_thread(
         lambda: [
             *check_file_modes(settings, env_file),
@@ -201,7 +198,7 @@ async def check_host(settings: Settings, env_file: Path | None = Path(".env")) -
 
 
 def nearest_folder(path: Path) -> Path:
-    """The folder a file lies in, or the nearest above it that is there and may be looked at."""
+    """Return the nearest folder above a path that exists and can be examined."""
     return next((parent for parent in path.parents if _is_accessible(parent, Path.is_dir)), Path("/"))
 
 
@@ -209,7 +206,7 @@ def _is_accessible(path: Path, what: Callable[[Path], bool]) -> bool:
     try:
         return what(path)
     except OSError:
-        # A folder on the way that this user may not look into.
+        # The user may not enter a folder on the way.
         return False
 
 

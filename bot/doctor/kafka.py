@@ -1,7 +1,7 @@
-"""What `gwevent doctor` can know about the broker, the credential and the topic.
+"""Checks of the Kafka broker, the credential and the topic.
 
-Kafka's client says "no answer" for a refused credential, a wrong certificate and a broker that is down
-alike, so each layer is tried by itself: settings, name, TCP, TLS, login, topic, group.
+Kafka's client reports a refused credential, a wrong certificate and a broker that is down alike as "no
+answer", so each layer is tried on its own: settings, name, TCP, TLS, login, topic, group.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from formatters.terminal.findings import Finding, Level
 AUTHENTICATION_ERRORS = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
 
 CREDENTIALS_URL = "https://my.hop.scimma.org"
-"""Where SCiMMA's credentials and their permissions are managed."""
+"""The site that manages SCiMMA's credentials and their permissions."""
 
 PERMISSION_ADVICE = (
     f"Give the credential read permission for it at {CREDENTIALS_URL}; that takes effect within an hour."
@@ -37,7 +37,7 @@ def check_kafka(url: str, auth_mode: AuthMode, group: str | None, timeout: float
     step. Blocks; changes nothing on the broker and takes nothing from the reader's group.
     """
     try:
-        place = KafkaUrl.parse(url)
+        kafka_url = KafkaUrl.parse(url)
     except SourceConfigError as error:
         return [Finding("Kafka URL", Level.FAIL, str(error), "Correct GWEVENT_KAFKA_URL.")]
     try:
@@ -48,9 +48,9 @@ def check_kafka(url: str, auth_mode: AuthMode, group: str | None, timeout: float
     username = auth_username(auth)
     findings = [_check_credential(username), _check_group_name(username, group)]
     steps: tuple[Callable[[], Finding | None], ...] = (
-        lambda: _check_dns(place),
-        lambda: _check_tcp(place, timeout),
-        lambda: _check_tls(place, auth, timeout),
+        lambda: _check_dns(kafka_url),
+        lambda: _check_tcp(kafka_url, timeout),
+        lambda: _check_tls(kafka_url, auth, timeout),
     )
     for step in steps:
         finding = step()
@@ -58,7 +58,7 @@ def check_kafka(url: str, auth_mode: AuthMode, group: str | None, timeout: float
             findings.append(finding)
             if finding.level is Level.FAIL:
                 return findings
-    return findings + _check_broker(place, auth, consumer_group(username, group), timeout)
+    return findings + _check_broker(kafka_url, auth, consumer_group(username, group), timeout)
 
 
 def _check_credential(username: str | None) -> Finding:
@@ -79,23 +79,23 @@ def _check_group_name(username: str | None, setting: str | None) -> Finding:
     return Finding("consumer group", Level.OK, f"{used}.")
 
 
-def _check_dns(place: KafkaUrl) -> Finding | None:
+def _check_dns(kafka_url: KafkaUrl) -> Finding | None:
     try:
-        socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+        socket.getaddrinfo(kafka_url.host, kafka_url.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         return Finding(
             "broker",
             Level.FAIL,
-            f"The name {place.host} can't be resolved: {_reason(error)}.",
+            f"The name {kafka_url.host} can't be resolved: {_reason(error)}.",
             "Check the spelling in GWEVENT_KAFKA_URL and this machine's DNS.",
         )
     return None
 
 
-def _check_tcp(place: KafkaUrl, timeout: float) -> Finding:
-    target = f"{place.host} port {place.port}"
+def _check_tcp(kafka_url: KafkaUrl, timeout: float) -> Finding:
+    target = f"{kafka_url.host} port {kafka_url.port}"
     try:
-        socket.create_connection((place.host, place.port), timeout).close()
+        socket.create_connection((kafka_url.host, kafka_url.port), timeout).close()
     except ConnectionRefusedError:
         return Finding(
             "broker", Level.FAIL, f"{target} refuses connections.", "Check the port; the broker may be down."
@@ -105,7 +105,7 @@ def _check_tcp(place: KafkaUrl, timeout: float) -> Finding:
             "broker",
             Level.FAIL,
             f"{target} doesn't answer within {timeout:g} s.",
-            f"Let outgoing TCP connections to port {place.port} through the firewall.",
+            f"Let outgoing TCP connections to port {kafka_url.port} through the firewall.",
         )
     except OSError as error:
         return Finding(
@@ -117,14 +117,14 @@ def _check_tcp(place: KafkaUrl, timeout: float) -> Finding:
     return Finding("broker", Level.OK, f"{target} accepts connections.")
 
 
-def _check_tls(place: KafkaUrl, auth: Auth | bool, timeout: float) -> Finding | None:
+def _check_tls(kafka_url: KafkaUrl, auth: Auth | bool, timeout: float) -> Finding | None:
     if isinstance(auth, bool) or not auth.ssl:
         return None
     context = ssl.create_default_context(cafile=auth.ssl_ca_location)
     try:
         with (
-            socket.create_connection((place.host, place.port), timeout) as connection,
-            context.wrap_socket(connection, server_hostname=place.host) as secured,
+            socket.create_connection((kafka_url.host, kafka_url.port), timeout) as connection,
+            context.wrap_socket(connection, server_hostname=kafka_url.host) as secured,
         ):
             return Finding("TLS", Level.OK, f"The broker's certificate is good ({secured.version()}).")
     except ssl.SSLCertVerificationError as error:
@@ -138,7 +138,7 @@ def _check_tls(place: KafkaUrl, auth: Auth | bool, timeout: float) -> Finding | 
         return Finding(
             "TLS",
             Level.FAIL,
-            f"{place.broker} doesn't speak TLS: {_reason(error)}.",
+            f"{kafka_url.broker} doesn't speak TLS: {_reason(error)}.",
             "Check the port; a broker without TLS needs GWEVENT_KAFKA_AUTH=off or protocol SASL_PLAINTEXT.",
         )
 
@@ -147,10 +147,10 @@ def _reason(error: OSError | UnicodeError) -> str:
     return str(getattr(error, "strerror", None) or error).rstrip(".")
 
 
-def _check_broker(place: KafkaUrl, auth: Auth | bool, group: str, timeout: float) -> list[Finding]:
+def _check_broker(kafka_url: KafkaUrl, auth: Auth | bool, group: str, timeout: float) -> list[Finding]:
     errors: list[KafkaError] = []
     options: dict[str, Any] = {
-        "bootstrap.servers": place.broker,
+        "bootstrap.servers": kafka_url.broker,
         "group.id": group,
         "error_cb": errors.append,
         "enable.auto.commit": False,
@@ -163,12 +163,12 @@ def _check_broker(place: KafkaUrl, auth: Auth | bool, group: str, timeout: float
     try:
         shown = _list_topics(consumer, errors, timeout)
         if shown is None:
-            return [_unanswered(place, auth, errors, timeout)]
-        findings = [Finding("login", Level.OK, f"{place.broker} answers.")]
-        for topic in place.topics:
+            return [_unanswered(kafka_url, auth, errors, timeout)]
+        findings = [Finding("login", Level.OK, f"{kafka_url.broker} answers.")]
+        for topic in kafka_url.topics:
             findings.append(_check_topic(consumer, topic, shown, timeout))
         if all(finding.level is Level.OK for finding in findings):
-            findings.append(_check_group_permission(consumer, place.topics, group, timeout))
+            findings.append(_check_group_permission(consumer, kafka_url.topics, group, timeout))
         return findings
     finally:
         consumer.close()
@@ -190,16 +190,16 @@ def _list_topics(consumer: Consumer, errors: list[KafkaError], timeout: float) -
     return None
 
 
-def _unanswered(place: KafkaUrl, auth: Auth | bool, errors: list[KafkaError], timeout: float) -> Finding:
+def _unanswered(kafka_url: KafkaUrl, auth: Auth | bool, errors: list[KafkaError], timeout: float) -> Finding:
     for error in errors:
         if error.code() in AUTHENTICATION_ERRORS:
             return Finding(
                 "login",
                 Level.FAIL,
-                f"{place.broker} refuses the credential: {error.str()}.",
+                f"{kafka_url.broker} refuses the credential: {error.str()}.",
                 f"Check it at {CREDENTIALS_URL}, and store a new one with `hop auth add` if it was revoked.",
             )
-    said = next((error.str() for error in errors if error.code() == KafkaError._SSL), "")
+    reason = next((error.str() for error in errors if error.code() == KafkaError._SSL), "")
     if isinstance(auth, bool):
         advice = "The broker may want a credential (GWEVENT_KAFKA_AUTH=hop), or the port isn't Kafka's."
     else:
@@ -209,8 +209,8 @@ def _unanswered(place: KafkaUrl, auth: Auth | bool, errors: list[KafkaError], ti
     return Finding(
         "login",
         Level.FAIL,
-        f"{place.broker} accepts connections but doesn't answer Kafka's questions within {timeout:g} s"
-        f"{': ' + said if said else ''}.",
+        f"{kafka_url.broker} accepts connections but doesn't answer Kafka's questions within {timeout:g} s"
+        f"{': ' + reason if reason else ''}.",
         advice,
     )
 

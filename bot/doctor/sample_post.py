@@ -1,7 +1,7 @@
-"""`gwevent doctor --post`: a sample goes the real way to a channel, by a store of its own.
+"""`gwevent doctor --post`: posts a sample notice in a channel, from a temporary database.
 
-So what is tried is all of it (decoding, plan, ledger, words, Slack, the picture), and the deployment's own
-store, which `/gwevent latest` answers from, never hears of it.
+The whole path is tested (decoding, routing, outbox, message, Slack, image), and the deployment's own
+database, from which `/gwevent latest` answers, does not contain the sample.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from formatters.terminal.findings import Finding, Level
 FINDING_NAME = "Sample"
 POST_TIMEOUT_S = 30.0
 IMAGE_TIMEOUT_S = 60.0
-"""For the picture, whose process has to start first."""
+"""Includes the start of the process that draws."""
 
 
 def sample_notice(now: datetime) -> Record:
-    """A test event by its id, which links nowhere and says what it is."""
+    """Return a notice of a test event, without links, whose pipeline says that it is a sample."""
     record = bbh(now)[0]
     event = {**record["event"], "pipeline": "a sample of gwevent doctor"}
     return {**record, "superevent_id": superevent_id(now, "sample", "T"), "urls": {}, "event": event}
 
 
 async def post_sample(settings: Settings, channel: str) -> Finding:
-    """Post the sample in a channel (its id) and say how it went; never raises for what it finds."""
+    """Post the sample in a channel (by id) and return a finding; problems found don't raise."""
     if settings.slack_bot_token is None:
         return _failure("SLACK_BOT_TOKEN isn't set.", "Set it, then try again.")
     token = settings.slack_bot_token.get_secret_value()
@@ -63,18 +63,20 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
     outcomes: list[tuple[Delivery, Outcome]] = []
     changed = asyncio.Event()
 
-    def settled(some: Sequence[tuple[Delivery, Outcome]]) -> None:
-        outcomes.extend(some)
+    def on_recorded(recorded: Sequence[tuple[Delivery, Outcome]]) -> None:
+        outcomes.extend(recorded)
         changed.set()
 
-    # The bot serves pictures itself only from its own store.
+    # Images are served over HTTP only from the deployment's own database.
     draws = settings.public_url is None and client.has_scope("files:write")
     async with open_factory(settings) as factory:
         await factory.subscriptions.add_confirmed(
             team, channel, parse_criteria("all test lowsig"), "doctor", utc_now()
         )
         wakeups = Wakeups()
-        worker = factory.create_delivery_worker({team: client}, utc_now, wakeups=wakeups, on_recorded=settled)
+        worker = factory.create_delivery_worker(
+            {team: client}, utc_now, wakeups=wakeups, on_recorded=on_recorded
+        )
         drawer = ImageDrawer(factory.notices, ImageProcess())
         pictures = ImageWorker(factory.images, {team: client}, drawer, utc_now, wakeups)
         pipeline = Pipeline(
@@ -104,12 +106,12 @@ def _finding_from_outcomes(
     match _last_outcome(outcomes, DeliveryKind.ROOT):
         case Delivered():
             tries = sum(delivery.kind is DeliveryKind.ROOT for delivery, _ in outcomes)
-            said = f"A TEST message stands in {channel}" + (f", after {tries} tries" if tries > 1 else "")
+            result = f"A TEST message stands in {channel}" + (f", after {tries} tries" if tries > 1 else "")
             if draws and not _has_image(outcomes):
                 advice = "Is files:write granted? The words come without it all the same."
-                return Finding(FINDING_NAME, Level.WARN, f"{said}; its picture doesn't.", advice)
+                return Finding(FINDING_NAME, Level.WARN, f"{result}; its picture doesn't.", advice)
             return Finding(
-                FINDING_NAME, Level.OK, f"{said}{', with its picture' if draws else ''}. Delete it at will."
+                FINDING_NAME, Level.OK, f"{result}{', with its picture' if draws else ''}. Delete it at will."
             )
         case DeadLettered(reason=reason):
             advice = "Is it the channel's id? In a private channel, /invite @gwevent first."

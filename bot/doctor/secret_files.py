@@ -1,4 +1,4 @@
-"""Files with secrets that others on the machine can read, told at the start."""
+"""Files with secrets that other users can read: logged at startup, reported by `gwevent doctor`."""
 
 from __future__ import annotations
 
@@ -17,32 +17,34 @@ log = structlog.get_logger(__name__)
 
 
 def readable_secret_files(env_file: Path | None = Path(".env")) -> list[tuple[Path, str]]:
-    """Return which of the settings file and hop's auth.toml hold secrets that others can read, with modes.
+    """Return the settings file and hop's auth.toml, each with its mode, if others can read secrets in them.
 
-    What isn't there, or can't be looked at, is left to who needs it.
+    A file that does not exist or can't be examined is omitted: reading it reports the error.
     """
     holding = [env_file] if env_file is not None and _holds_secrets(env_file) else []
     try:
         require_config_home()
         holding.append(Path(get_config_path("auth")))
     except SourceConfigError:
-        # Without a home hop has no such file.
+        # Without a home directory hop has no such file.
         pass
-    found = []
-    for path in holding:
-        try:
-            mode = path.stat().st_mode
-        except OSError:
-            continue
-        if mode & (stat.S_IRGRP | stat.S_IROTH):
-            found.append((path.absolute(), stat.filemode(mode)))
-    return found
+    modes = [(path.absolute(), mode_readable_by_others(path)) for path in holding]
+    return [(path, stat.filemode(mode)) for path, mode in modes if mode is not None]
+
+
+def mode_readable_by_others(path: Path) -> int | None:
+    """Return a file's mode if its group or others can read it; None if not, or if it can't be examined."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return None
+    return mode if mode & (stat.S_IRGRP | stat.S_IROTH) else None
 
 
 def warn_readable_secrets(env_file: Path | None = Path(".env")) -> None:
-    """Log each of them with what to do."""
+    """Log a warning with advice for each file with secrets that others can read."""
     for path, mode in readable_secret_files(env_file):
-        log.warning("others_can_read_secrets", path=str(path), mode=mode, advice=f"chmod 600 {path}")
+        log.warning("secret_file_readable", path=str(path), mode=mode, advice=f"chmod 600 {path}")
 
 
 def _holds_secrets(env_file: Path) -> bool:

@@ -1,1 +1,1 @@
-"""Silence, health, metrics, and who is woken: the bot looks after itself."""
+"""Health checks, incidents, metrics, the operators' webhook, and the comparison of clocks."""

@@ -1,4 +1,4 @@
-"""Keeps the clock steady over restarts, and compares it with the machine's and the database's."""
+"""Keeps the process's clock steady across restarts, and compares it with the database's and Slack's."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from bot.store.operations.clock_offsets import ClockOffsetRepository
 
 CHECK_INTERVAL_S = 1.0
 DATABASE_POLL_S = 10.0
-"""How often the database is asked for its time, if it has one."""
+"""Interval of queries for the database's time, on PostgreSQL."""
 FIRST_DATABASE_POLL_S = 2.0
 MAX_STORED_DRIFT_S = 1.0
-"""How far the clock may drift from what is written of it."""
+"""Drift after which the clock's offset is stored again."""
 REWRITE_INTERVAL_S = timedelta(days=1).total_seconds()
 CONFIRMATION_TIMEOUT_S = 8.0
 MIN_SLACK_POLL_S = 2.0
-"""At first; where its answers say nothing of the time, seldom."""
+"""The first interval; it doubles up to the maximum while Slack's responses don't confirm the clock."""
 MAX_SLACK_POLL_S = 60.0
 STORE_RETRY_S = 30.0
-"""After a failure of the store, which its users tell of often enough."""
+"""Interval after a failure of the store; other users of the store log it more often."""
 
 log = structlog.get_logger(__name__)
 
 
 class ClockSynchronizer:
-    """Looks at the clock every second for as long as the bot lives."""
+    """Checks the clock every second, and stores its offset for the next process of this boot."""
 
     def __init__(
         self,
@@ -49,10 +49,10 @@ class ClockSynchronizer:
         self._store_retry_at = self._database_poll_at = self._slack_poll_at = 0.0
         self._slack_poll_interval_s = MIN_SLACK_POLL_S
         self.request_slack_time: Callable[[], Awaitable[None]] | None = None
-        """Has Slack say something, whereby the clock hears its time."""
+        """Calls Slack, whose response carries its time; set once Slack can be called."""
 
     async def start(self) -> None:
-        """Go on with the clock as an earlier process of this boot left it. Raises StoreUnavailable."""
+        """Resume the clock of an earlier process of this boot. Raises StoreUnavailable."""
         if self._boot_id is not None:
             offset = await self._offsets.get(self._boot_id)
             if offset is not None:
@@ -60,13 +60,13 @@ class ClockSynchronizer:
         await self._poll_database()
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Check the clock every second until cancelled."""
         while True:
             await self.check()
             await asyncio.sleep(CHECK_INTERVAL_S)
 
     async def check(self) -> None:
-        """Look once; the store's failures are waited out."""
+        """Check the clock once; after a failure of the store its part is skipped for a while."""
         self._clock.compare_with_wall_clock()
         await self._poll_slack()
         if self._elapsed() < self._store_retry_at:
@@ -77,7 +77,7 @@ class ClockSynchronizer:
             await self._save_offset()
         except StoreUnavailable as error:
             self._store_retry_at = self._elapsed() + STORE_RETRY_S
-            log.warning("clock_waits_for_store", reason=str(error))
+            log.warning("store_unavailable", subsystem="clock", reason=str(error))
 
     async def _poll_slack(self) -> None:
         if self.request_slack_time is None or not self._clock.needs_reference:
@@ -88,20 +88,23 @@ class ClockSynchronizer:
             await self.request_slack_time()
 
     async def wait_until_confirmed(self, timeout_s: float = CONFIRMATION_TIMEOUT_S) -> None:
-        """Wait until somebody else's clock agrees, or for a while: until then nothing is known to be old."""
+        """Wait until another clock confirms this one, for at most `timeout_s` seconds.
+
+        Before that no notice is known to be old.
+        """
         until = self._elapsed() + timeout_s
-        while not self._clock.is_confirmed and self._elapsed() < until:  # noqa: ASYNC110  it is seldom waited for
+        while not self._clock.is_confirmed and self._elapsed() < until:  # noqa: ASYNC110  only waited for at startup
             await asyncio.sleep(0.05)
 
     async def _poll_database(self) -> None:
-        asked = self._elapsed()
-        self._database_poll_at = asked + DATABASE_POLL_S
-        said = await self._offsets.get_database_time()
-        if said is not None:
-            self._clock.add_reference(said, asked, self._elapsed(), only_if_unconfirmed=True)
+        started = self._elapsed()
+        self._database_poll_at = started + DATABASE_POLL_S
+        reported = await self._offsets.get_database_time()
+        if reported is not None:
+            self._clock.add_reference(reported, started, self._elapsed(), only_if_unconfirmed=True)
         if not self._clock.is_confirmed:
-            # Where it disagrees its second word counts: until then what comes may be taken for old.
-            self._database_poll_at = asked + FIRST_DATABASE_POLL_S
+            # A disagreeing clock counts once it is read twice; until then new notices may look old.
+            self._database_poll_at = started + FIRST_DATABASE_POLL_S
 
     async def _save_offset(self) -> None:
         if self._boot_id is None or not self._clock.is_confirmed:

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, of one bot: counted as things happen, or read from the store when asked for."""
+"""Prometheus metrics of one process: counters kept in memory, gauges read from the store on request."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from bot.slack.errors import (
     Unlisted,
     WorkspaceUnavailable,
 )
+from bot.slack.lease_check import LeaseLost
 from bot.sources import SourceStatus
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
@@ -56,15 +57,16 @@ FAILURE_LABELS: Mapping[type[SlackFailure], str] = {
     Unavailable: "unavailable",
     OutcomeUnknown: "unknown",
     FileNotReady: "file_not_ready",
+    LeaseLost: "lease_lost",
 }
-"""The label `outcome` of `gwevent_slack_calls`, by failure. Dashboards rely on these words: classes may be renamed,
-labels may not."""
+"""The label `outcome` of `gwevent_slack_calls`, by failure. Dashboards rely on these
+words: classes may be renamed, labels may not."""
 OUTCOME_LABELS: Mapping[type[Outcome], str] = {Delivered: "sent", Retry: "later", DeadLettered: "dead"}
 """The label `outcome` of `gwevent_deliveries`."""
 
 
 class Metrics:
-    """One bot's figures, in a registry of their own: two bots in one process don't mix."""
+    """The metrics of one process, in a registry of their own so that tests can run several."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -106,10 +108,10 @@ class Metrics:
             "gwevent_workers", "Processes that deliver, on PostgreSQL; NaN on SQLite.", registry=registry
         )
         self._deliveries = Gauge(
-            "gwevent_deliveries", "Rows of the ledger not sent, by state.", ["state"], registry=registry
+            "gwevent_deliveries", "Rows of the outbox not sent, by state.", ["state"], registry=registry
         )
         self._quarantined = Gauge("gwevent_quarantined", "Payloads in quarantine.", registry=registry)
-        self._incidents = Gauge("gwevent_trouble", "Troubles that last.", ["what"], registry=registry)
+        self._incidents = Gauge("gwevent_trouble", "Open incidents.", ["what"], registry=registry)
         self._outcomes = Counter(
             "gwevent_delivery_outcomes",
             "What became of attempts to deliver.",
@@ -139,12 +141,12 @@ class Metrics:
         )
 
     def count_payload(self, handled: str) -> None:
-        """A payload was handled; `handled` says what became of it."""
+        """Count a payload by the result of its ingestion."""
         self._payloads.labels(handled).inc()
 
     def count_notice(self, notice: Notice) -> None:
-        """A new notice was stored."""
-        # Whatever a notice may call itself, the label takes few values.
+        """Count a new notice and observe its latencies."""
+        # Any other text must not become a label: each value is a time series.
         known = notice.alert_type if notice.alert_type in ALERT_TYPES else "other"
         self._notices.labels(notice.category.value, known).inc()
         if notice.event is not None:
@@ -153,12 +155,12 @@ class Metrics:
             self._notice_to_received.observe((notice.received - notice.time_created).total_seconds())
 
     def count_api_call(self, method: str, failure: SlackFailure | None) -> None:
-        """Slack answered a call, or didn't."""
+        """Count a Web API call by method and outcome; `failure` is None if it succeeded."""
         outcome = "ok" if failure is None else FAILURE_LABELS[type(failure)]
         self._calls.labels(method, outcome).inc()
 
     def count_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
-        """What became of deliveries was written down."""
+        """Count the recorded outcomes of deliveries, and observe the latency of posts."""
         for delivery, outcome in outcomes:
             self._outcomes.labels(delivery.kind.value, OUTCOME_LABELS[type(outcome)]).inc()
             if isinstance(outcome, Delivered) and DELIVERY_KINDS[delivery.kind].measured:
@@ -168,12 +170,12 @@ class Metrics:
         self,
         sources: Sequence[SourceStatus],
         slack: bool | None,
-        last_heard: datetime | None,
+        last_payload_at: datetime | None,
         now: datetime,
     ) -> None:
-        """Set what is known without the store; of several consumers of a source the best counts.
+        """Set the gauges that need no store; of several consumers of a source the best counts.
 
-        `slack` is None where there is no connection to Slack.
+        `slack` is None in a process without a connection to Slack.
         """
         for name in {source.name for source in sources}:
             same = [source for source in sources if source.name == name]
@@ -181,17 +183,19 @@ class Metrics:
             self._connected.labels(name).set(any(source.connected for source in same))
             self._lag.labels(name).set(min(lags, default=float("nan")))
         self._slack.set(float("nan") if slack is None else slack)
-        self._last_notice_age.set(float("nan") if last_heard is None else (now - last_heard).total_seconds())
+        self._last_notice_age.set(
+            float("nan") if last_payload_at is None else (now - last_payload_at).total_seconds()
+        )
 
     def set_outbox(
         self,
         states: dict[str, int],
         quarantined: int,
-        lasting: Sequence[Incident],
+        open_incidents: Sequence[Incident],
         space: DiskSpace | None = None,
         workers: int | None = None,
     ) -> None:
-        """Set what the store holds, how much room it has, and how many processes deliver from it."""
+        """Set the gauges of the store: deliveries, quarantine, incidents, disk space and workers."""
         self._store_free.set(_or_nan(None if space is None else space.free))
         self._store_used.set(_or_nan(None if space is None else space.used))
         self._workers.set(_or_nan(workers))
@@ -199,21 +203,21 @@ class Metrics:
         for state in UNSENT_STATES:
             self._deliveries.labels(state.value).set(states.get(state.value, 0))
         self._quarantined.set(quarantined)
-        # It answers: what the ledger says of itself is of the past.
-        wrong = {trouble.kind for trouble in lasting} - {IncidentKind.STORE}
-        for what in IncidentKind:
-            self._incidents.labels(what.value).set(what in wrong)
+        # The store answers, so its own incident, if one is still open, is over.
+        open_kinds = {incident.kind for incident in open_incidents} - {IncidentKind.STORE}
+        for kind in IncidentKind:
+            self._incidents.labels(kind.value).set(kind in open_kinds)
 
     def set_store_down(self, *, is_incident: bool) -> None:
-        """The store doesn't take anything; what it held when it last did stays.
+        """Set the store's gauge to down; the gauges read from the store keep their last values.
 
-        `trouble` says whether that lasts long enough to be one.
+        `is_incident` says whether the outage has lasted long enough to be an incident.
         """
         self._store.set(0)
         self._incidents.labels(IncidentKind.STORE.value).set(is_incident)
 
     def exposition(self) -> bytes:
-        """All of it, as Prometheus reads it."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self.registry)
 
 

@@ -1,4 +1,4 @@
-"""Looks at the bot every few seconds, and has troubles told: once, and again when they are over."""
+"""The periodic health check: reports each incident once when it opens and once when it is resolved."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bot.monitoring.webhook import WebhookNotifier
 from bot.routing.intents import ChannelRef
 from bot.runtime.os_limits import descriptor_shortage
 from bot.runtime.steady_clock import ClockJump
+from bot.runtime.wakeups import Wakeups
 from bot.slack.socket_mode import ConnectionState
 from bot.sources import SourceStatus
 from bot.store.database import StoreUnavailable
@@ -28,68 +29,78 @@ from formatters.webhook import payload
 
 CHECK_INTERVAL_S = 10.0
 STORE_TIMEOUT_S = 2.0
-"""How long a question about health waits for the store."""
+"""Seconds that `/readyz` and `/metrics` wait for the store."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether each part does its work, and if not, why."""
+    """The state of each part of the process."""
 
     parts: dict[str, str]
-    """Part -> "ok", or what is wrong."""
+    """Part -> "ok", or a description of its problem."""
 
     @property
     def ready(self) -> bool:
-        """Whether all do."""
-        return all(said == "ok" for said in self.parts.values())
+        """True if every part is ok."""
+        return all(state == "ok" for state in self.parts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredStore:
+    """The repositories that a health check reads, and the one that it writes: incidents."""
+
+    notices: NoticeRepository
+    outbox_statistics: OutboxStatistics
+    incidents: IncidentRepository
+    write_check: WriteCheck | None = None
+    """Tests that the store accepts writes; None skips this."""
+
+
+def _no_restarts() -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthInputs:
+    """Functions that a health check calls to see how the parts of the process are doing."""
+
+    source_statuses: Callable[[], Sequence[SourceStatus]]
+    connection_state: Callable[[], ConnectionState] | None = None
+    """The state of the connection to Slack; None in a process without one."""
+    ops_channel: Callable[[], ChannelRef | None] = lambda: None
+    count_workers: Callable[[], Awaitable[int | None]] | None = None
+    """Returns the number of processes that deliver; None if there can only be this one."""
+    pending_restarts: Callable[[], Mapping[str, str]] = _no_restarts
+    """Returns the tasks that wait for a restart, each with the reason."""
+    clock_jump: Callable[[], ClockJump | None] = lambda: None
 
 
 class HealthMonitor:
-    """The bot's eye on itself."""
+    """A periodic health check: it opens and resolves incidents, and answers `/readyz` and `/metrics`."""
 
     def __init__(
         self,
-        notices: NoticeRepository,
-        outbox_statistics: OutboxStatistics,
-        incidents: IncidentRepository,
+        store: MonitoredStore,
+        inputs: HealthInputs,
         clock: Callable[[], datetime],
         *,
-        source_statuses: Callable[[], Sequence[SourceStatus]],
-        connection_state: Callable[[], ConnectionState] | None = None,
-        ops_channel: Callable[[], ChannelRef | None] = lambda: None,
-        wake_deliveries: Callable[[], None] = lambda: None,
+        wakeups: Wakeups,
         webhook_notifier: WebhookNotifier | None = None,
         metrics: Metrics | None = None,
         thresholds: Thresholds | None = None,
-        write_check: WriteCheck | None = None,
-        count_workers: Callable[[], Awaitable[int | None]] | None = None,
-        pending_restarts: Callable[[], Mapping[str, str]] = dict,
-        clock_jump: Callable[[], ClockJump | None] = lambda: None,
     ) -> None:
-        """`sources` and `link` say how the broker and Slack do; `wake` that deliveries may be due.
-
-        `link` is None where there is no connection to Slack. `writes` finds out whether the store takes what
-        is written, `workers` how many processes deliver (None: there can only be this one). `wrong` names the
-        parts of the process that wait to be started again, each with why. `jump` says how the clock jumped,
-        as long as that matters.
-        """
-        self._notices = notices
-        self._outbox_statistics = outbox_statistics
-        self._incidents = incidents
+        self._notices = store.notices
+        self._outbox_statistics = store.outbox_statistics
+        self._incidents = store.incidents
+        self._write_check = store.write_check
+        self._inputs = inputs
         self._clock = clock
-        self._source_statuses = source_statuses
-        self._connection_state = connection_state
-        self._ops_channel = ops_channel
-        self._wake_deliveries = wake_deliveries
+        self._wakeups = wakeups
         self._webhook_notifier = webhook_notifier
         self._metrics = metrics or Metrics()
         self._thresholds = thresholds or Thresholds()
-        self._write_check = write_check
-        self._count_workers = count_workers
-        self._pending_restarts = pending_restarts
-        self._clock_jump = clock_jump
         self._started = clock()
         self._last_payload_at: datetime | None = None
         self._wrong_since: dict[IncidentKind, datetime] = {}
@@ -98,17 +109,17 @@ class HealthMonitor:
         self._notified_kinds: frozenset[IncidentKind] = frozenset()
 
     def record_payload(self) -> None:
-        """Say that a payload that means to be a notice came and was handled: LVK's heart beats."""
+        """Record that a notice, or a broken one, came: LVK's hourly mock notices serve as a heartbeat."""
         self._last_payload_at = self._clock()
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Check until cancelled."""
         while True:
             await self.check()
             await asyncio.sleep(CHECK_INTERVAL_S)
 
     async def check(self) -> None:
-        """Look once: judge, write down what changed, tell who is to be told."""
+        """Check once: evaluate the rules, record opened and resolved incidents, and notify."""
         now = self._clock()
         try:
             space, workers = await self._check_store()
@@ -116,22 +127,24 @@ class HealthMonitor:
             overdue, since = await self._outbox_statistics.count_overdue(
                 now, self._thresholds.post_delay, self._thresholds.edit_delay
             )
-            lasting = await self._incidents.open_incidents()
+            open_incidents = await self._incidents.open_incidents()
         except StoreUnavailable as error:
             await self._on_store_down(str(error), now)
             return
-        facts = replace(
+        snapshot = replace(
             self._snapshot(now, _latest(stored, self._last_payload_at), overdue, since),
             free_bytes=None if space is None else space.free,
             total_bytes=None if space is None else space.total,
             no_worker_since=self._track_since(IncidentKind.WORKERS, workers == 0, now),
         )
-        found = evaluate(facts, now, self._thresholds, frozenset(trouble.kind for trouble in lasting))
+        found = evaluate(
+            snapshot, now, self._thresholds, frozenset(incident.kind for incident in open_incidents)
+        )
         try:
             change = await self._incidents.record_check(
                 found,
                 now,
-                ops_channel=self._ops_channel(),
+                ops_channel=self._inputs.ops_channel(),
                 has_webhook=self._webhook_notifier is not None,
                 already_called=self._notified_kinds,
             )
@@ -143,16 +156,16 @@ class HealthMonitor:
         self._notify(change)
 
     async def readiness(self) -> Readiness:
-        """Whether Slack is connected, each source is read and the store answers."""
-        parts = dict(self._pending_restarts())
+        """Return whether Slack is connected, each source is read and the store answers."""
+        parts = dict(self._inputs.pending_restarts())
         short = descriptor_shortage()
         if short is not None:
             parts["descriptors"] = short
-        if self._connection_state is not None:
-            link = self._connection_state()
-            parts["slack"] = "ok" if link.connected else link.detail
-        for source in self._source_statuses():
-            # Of several consumers one is enough.
+        if self._inputs.connection_state is not None:
+            connection = self._inputs.connection_state()
+            parts["slack"] = "ok" if connection.connected else connection.detail
+        for source in self._inputs.source_statuses():
+            # One connected consumer of a source is enough.
             if parts.get(source.name) != "ok":
                 parts[source.name] = "ok" if source.connected else source.detail
         try:
@@ -167,43 +180,47 @@ class HealthMonitor:
         return Readiness(parts)
 
     async def metrics(self) -> bytes:
-        """The metrics as Prometheus reads them."""
-        heard = self._last_payload_at
+        """Return the metrics in Prometheus's text format."""
+        last_payload_at = self._last_payload_at
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
                 space, workers = await self._check_store()
-                heard = _latest(await self._notices.last_received(), heard)
+                last_payload_at = _latest(await self._notices.last_received(), last_payload_at)
                 counts = await self._outbox_statistics.counts()
                 states = await self._outbox_statistics.count_by_state()
-                lasting = await self._incidents.open_incidents()
-                self._metrics.set_outbox(states, counts.quarantined, lasting, space, workers)
+                open_incidents = await self._incidents.open_incidents()
+                self._metrics.set_outbox(states, counts.quarantined, open_incidents, space, workers)
         except (StoreUnavailable, TimeoutError):
             since = self._wrong_since.get(IncidentKind.STORE)
-            lasts = since is not None and self._clock() - since > self._thresholds.store_outage
-            self._metrics.set_store_down(is_incident=lasts)
-        slack = None if self._connection_state is None else self._connection_state().connected
-        self._metrics.set_connections(self._source_statuses(), slack, heard, self._clock())
+            is_incident = since is not None and self._clock() - since > self._thresholds.store_outage
+            self._metrics.set_store_down(is_incident=is_incident)
+        slack = None if self._inputs.connection_state is None else self._inputs.connection_state().connected
+        self._metrics.set_connections(self._inputs.source_statuses(), slack, last_payload_at, self._clock())
         return self._metrics.exposition()
 
     async def _check_store(self) -> tuple[DiskSpace | None, int | None]:
-        """How much room it has, how many deliver from it. Raises StoreUnavailable unless it takes writes."""
+        """Return disk space and worker count. Raises StoreUnavailable unless the store accepts writes."""
         space = None
         if self._write_check is not None:
             await self._write_check.check()
             space = await self._write_check.disk_space()
-        return space, None if self._count_workers is None else await self._count_workers()
+        return space, None if self._inputs.count_workers is None else await self._inputs.count_workers()
 
     def _snapshot(
-        self, now: datetime, heard: datetime | None, overdue: int, overdue_since: datetime | None
+        self, now: datetime, last_payload_at: datetime | None, overdue: int, overdue_since: datetime | None
     ) -> HealthSnapshot:
-        sources = self._source_statuses()
-        link = ConnectionState(True, "") if self._connection_state is None else self._connection_state()
+        sources = self._inputs.source_statuses()
+        connection = (
+            ConnectionState(True, "")
+            if self._inputs.connection_state is None
+            else self._inputs.connection_state()
+        )
         out = [source for source in sources if not source.connected]
         lag = sum(source.lag or 0 for source in sources if source.connected)
-        jump = self._clock_jump()
+        jump = self._inputs.clock_jump()
         return HealthSnapshot(
             started=self._started,
-            last_payload_at=heard,
+            last_payload_at=last_payload_at,
             source_out_since=self._track_since(IncidentKind.SOURCE, bool(out), now),
             source_detail="; ".join(source.detail for source in out),
             lagging_since=self._track_since(IncidentKind.LAG, lag > 0, now),
@@ -211,8 +228,8 @@ class HealthMonitor:
             overdue=overdue,
             overdue_since=overdue_since,
             overdue_seen_since=self._track_since(IncidentKind.DELIVERIES, overdue > 0, now),
-            slack_out_since=self._track_since(IncidentKind.SLACK, not link.connected, now),
-            slack_detail=link.detail,
+            slack_out_since=self._track_since(IncidentKind.SLACK, not connection.connected, now),
+            slack_detail=connection.detail,
             store_out_since=self._wrong_since.get(IncidentKind.STORE),
             store_detail=self._store_detail,
             clock_off_since=None if jump is None else jump.since,
@@ -221,41 +238,40 @@ class HealthMonitor:
             else clock_detail(jump.ahead_by.total_seconds(), corrected=jump.corrected),
         )
 
-    def _track_since(self, what: IncidentKind, wrong: bool, now: datetime) -> datetime | None:
-        """Since when something is wrong, as far as this process saw it."""
-        if not wrong:
-            self._wrong_since.pop(what, None)
+    def _track_since(self, kind: IncidentKind, is_wrong: bool, now: datetime) -> datetime | None:
+        """Return since when this process has seen a problem; None if it is not there."""
+        if not is_wrong:
+            self._wrong_since.pop(kind, None)
             return None
-        return self._wrong_since.setdefault(what, now)
+        return self._wrong_since.setdefault(kind, now)
 
     async def _on_store_down(self, reason: str, now: datetime) -> None:
-        """The ledger can't hold what is wrong with the store itself: the log says it, and the webhook."""
+        """Report an outage of the store by log and webhook, because the store can't record it."""
         since = self._wrong_since.setdefault(IncidentKind.STORE, now)
         self._store_detail = reason
-        # Source and Slack go on being seen: what was wrong before, and isn't, mustn't be found afterwards.
+        # Keep tracking sources and Slack: a problem that ends meanwhile must not be reported afterwards.
         self._snapshot(now, None, 0, None)
         self._track_since(IncidentKind.WORKERS, False, now)
         if now - since <= self._thresholds.store_outage:
             return
-        trouble = Incident(kind=IncidentKind.STORE, since=since, detail=reason)
+        incident = Incident(kind=IncidentKind.STORE, since=since, detail=reason)
         if not self._store_incident_logged:
             self._store_incident_logged = True
-            log.error("trouble_began", what=trouble.kind.value, said=sentence(trouble))
+            log.error("incident_opened", what=incident.kind.value, summary=sentence(incident))
         if self._webhook_notifier is None or IncidentKind.STORE in self._notified_kinds:
             return
-        if await self._webhook_notifier.send_now(payload.event_from_incident(trouble, is_resolved=False)):
+        if await self._webhook_notifier.send_now(payload.event_from_incident(incident, is_resolved=False)):
             self._notified_kinds = frozenset({IncidentKind.STORE})
 
     def _notify(self, change: IncidentChanges) -> None:
-        for trouble in change.opened:
-            log.error("trouble_began", what=trouble.kind.value, said=sentence(trouble))
-        for trouble in change.resolved:
-            log.info("trouble_over", what=trouble.kind.value, since=trouble.since.isoformat())
-        # What was found before Slack said who we are is told later; a wake-up too many costs nothing.
+        for incident in change.opened:
+            log.error("incident_opened", what=incident.kind.value, summary=sentence(incident))
+        for incident in change.resolved:
+            log.info("incident_resolved", what=incident.kind.value, since=incident.since.isoformat())
+        # Before Slack has identified the bot the messages wait; a needless wake-up costs nothing.
         if change.opened or change.resolved:
-            self._wake_deliveries()
-            if self._webhook_notifier is not None:
-                self._webhook_notifier.wake()
+            self._wakeups.deliveries.set()
+            self._wakeups.webhook.set()
 
 
 def _latest(*times: datetime | None) -> datetime | None:

@@ -1,11 +1,9 @@
-"""Calls the webhook: what is due, with the newest words, again and again until it is heard."""
+"""The operators' webhook: sends due calls with their newest content, and retries them for a day."""
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
@@ -16,7 +14,9 @@ import structlog
 from bot.routing.intents import CallKind
 from bot.runtime import machine_clock
 from bot.runtime.http_proxy import proxy_for
+from bot.runtime.polling_worker import run_polling_worker
 from bot.runtime.running_timeout import running_timeout
+from bot.runtime.wakeups import Wakeups
 from bot.slack.lease_check import LeaseLost, install_lease_check, send_only_while
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
@@ -34,28 +34,28 @@ log = structlog.get_logger(__name__)
 
 
 class WebhookError(Exception):
-    """The webhook didn't take it; the reason holds nothing secret."""
+    """The webhook did not accept a call. The text holds no secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where to call, and how."""
+    """The address and format of the operators' webhook."""
 
     url: str
-    """Secret: who knows it can call it."""
+    """Secret: anyone who knows it can call it."""
     format: WebhookFormat
     key: str | None = None
-    """PagerDuty's routing key; for the others a bearer token."""
+    """PagerDuty's routing key; a bearer token for other formats."""
 
-    async def send(self, session: aiohttp.ClientSession, said: WebhookEvent) -> None:
-        """Call once. Raises WebhookError."""
+    async def send(self, session: aiohttp.ClientSession, webhook_event: WebhookEvent) -> None:
+        """Send one call. Raises WebhookError."""
         url, topic = self.url, ""
         if self.format is WebhookFormat.NTFY:
-            # ntfy takes JSON at its root only, with the topic inside.
+            # ntfy accepts JSON only at its root URL, with the topic in the body.
             parts = urlsplit(self.url)
             base, _, topic = parts.path.rstrip("/").rpartition("/")
             url = urlunsplit(parts._replace(path=f"{base}/"))
-        body = payload.request_body(said, self.format, topic=topic, routing_key=self.key or "")
+        body = payload.request_body(webhook_event, self.format, topic=topic, routing_key=self.key or "")
         headers = {}
         if self.key is not None and self.format is not WebhookFormat.PAGERDUTY:
             headers["Authorization"] = f"Bearer {self.key}"
@@ -74,53 +74,67 @@ class Webhook:
             raise WebhookError(f"no answer: {type(error).__name__}") from error
 
 
+class WebhookEventBuilder:
+    """Builds the newest event for a webhook call from the incident or superevent that it is about."""
+
+    def __init__(self, incidents: IncidentRepository, notices: NoticeRepository) -> None:
+        self._incidents = incidents
+        self._notices = notices
+
+    async def build(self, call: WebhookCall) -> WebhookEvent | None:
+        """Return the event to send; None if its subject has changed so that nothing is to be sent."""
+        is_resolved = call.kind in (CallKind.INCIDENT_RESOLVED, CallKind.EVENT_RETRACTED)
+        if call.incident_id is not None:
+            incident = await self._incidents.get(call.incident_id)
+            if incident is None or (incident.ended is not None) is not is_resolved:
+                return None
+            return payload.event_from_incident(incident, is_resolved=is_resolved)
+        assert call.superevent_id is not None, "a call is about an incident or about a superevent"
+        superevent = await self._notices.superevent(call.superevent_id)
+        if superevent is None or superevent.is_retracted is not is_resolved:
+            return None
+        return payload.event_from_superevent(superevent, is_resolved=is_resolved)
+
+
 class WebhookNotifier:
-    """Makes the calls that the store holds."""
+    """The worker that sends the webhook calls of the store, each until it succeeds or is given up."""
 
     def __init__(
         self,
         webhook: Webhook,
         outbox: WebhookOutbox,
-        incidents: IncidentRepository,
-        notices: NoticeRepository,
+        events: WebhookEventBuilder,
         clock: Callable[[], datetime],
         *,
-        poll_s: float = POLL_S,
+        wakeups: Wakeups,
         elapsed: Callable[[], float] = machine_clock.monotonic_time,
         is_clock_trusted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`may_give_up` says whether the clock is good enough for that."""
-        self._elapsed = elapsed
-        self._is_clock_trusted = is_clock_trusted
+        """`elapsed` counts the seconds of a claim; a call is given up only while `is_clock_trusted`."""
         self._webhook = webhook
         self._outbox = outbox
-        self._incidents = incidents
-        self._notices = notices
+        self._events = events
         self._clock = clock
-        self._poll_s = poll_s
-        self._wake = asyncio.Event()
-
-    def wake(self) -> None:
-        """Say that a call may be due."""
-        self._wake.set()
+        self._wakeup = wakeups.webhook
+        self._elapsed = elapsed
+        self._is_clock_trusted = is_clock_trusted
 
     async def run(self) -> None:
-        """Call for ever; the store's failures are waited out."""
+        """Send calls until cancelled; while the store is unavailable it waits."""
         async with aiohttp.ClientSession() as session:
             install_lease_check(session)
-            while True:
-                self._wake.clear()
-                try:
-                    while await self._send_next(session):
-                        pass
-                except StoreUnavailable as error:
-                    log.warning("webhook_waits_for_store", reason=str(error))
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._poll_s):
-                        await self._wake.wait()
+            await run_polling_worker(
+                lambda: self._send_next(session),
+                self._wakeup,
+                POLL_S,
+                expected=StoreUnavailable,
+                on_expected=lambda error: log.warning(
+                    "store_unavailable", subsystem="webhook", reason=str(error)
+                ),
+            )
 
     async def _send_next(self, session: aiohttp.ClientSession) -> bool:
-        """Make the next call; False where none is due."""
+        """Send the next due call; return False if none is due."""
         until = self._elapsed() + CLAIM_DURATION.total_seconds()
         call = await self._outbox.claim(self._clock())
         if call is None:
@@ -129,49 +143,40 @@ class WebhookNotifier:
             with send_only_while(lambda: self._elapsed() < until):
                 await self._send_call(session, call)
         except LeaseLost:
-            # This process was paused for so long that another one may be calling.
-            log.warning("lease_lost_before_calling", call=call.id)
+            # This process was paused for so long that another may have claimed the call.
+            log.warning("webhook_claim_expired", call=call.id)
         return True
 
-    async def send_now(self, said: WebhookEvent) -> bool:
-        """Call without the store, for what concerns the store itself; whether it was heard."""
+    async def send_now(self, webhook_event: WebhookEvent) -> bool:
+        """Send a call about the store itself, without the store; return True if it was accepted."""
         try:
             async with aiohttp.ClientSession() as session:
-                await self._webhook.send(session, said)
+                await self._webhook.send(session, webhook_event)
         except WebhookError as failure:
-            log.warning("webhook_not_heard", key=said.dedup_key, reason=str(failure))
+            log.warning("webhook_call_failed", key=webhook_event.dedup_key, reason=str(failure))
             return False
         return True
 
     async def _send_call(self, session: aiohttp.ClientSession, call: WebhookCall) -> None:
-        said = await self._build_event(call)
-        if said is None:
+        webhook_event = await self._events.build(call)
+        if webhook_event is None:
             await self._outbox.dead_letter(call, "nothing to say any more")
             return
         try:
-            await self._webhook.send(session, said)
+            await self._webhook.send(session, webhook_event)
         except WebhookError as failure:
             now = self._clock()
-            log.warning("webhook_not_heard", key=said.dedup_key, reason=str(failure), attempts=call.attempts)
+            log.warning(
+                "webhook_call_failed",
+                key=webhook_event.dedup_key,
+                reason=str(failure),
+                attempts=call.attempts,
+            )
             if now - call.created_at > GIVE_UP_AFTER and self._is_clock_trusted():
                 await self._outbox.dead_letter(call, str(failure))
                 return
             wait = min(MAX_BACKOFF_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
             await self._outbox.retry_later(call, now + timedelta(seconds=wait), str(failure))
             return
-        log.info("webhook_called", key=said.dedup_key, over=said.is_resolved)
+        log.info("webhook_call_sent", key=webhook_event.dedup_key, resolved=webhook_event.is_resolved)
         await self._outbox.mark_sent(call, self._clock())
-
-    async def _build_event(self, call: WebhookCall) -> WebhookEvent | None:
-        """The words; None where what was to be said is over, and was never heard."""
-        over = call.kind in (CallKind.INCIDENT_RESOLVED, CallKind.EVENT_RETRACTED)
-        if call.incident_id is not None:
-            trouble = await self._incidents.get(call.incident_id)
-            if trouble is None or (trouble.ended is not None) is not over:
-                return None
-            return payload.event_from_incident(trouble, is_resolved=over)
-        assert call.superevent_id is not None, "a call is about a trouble or about an event"
-        superevent = await self._notices.superevent(call.superevent_id)
-        if superevent is None or superevent.is_retracted is not over:
-            return None
-        return payload.event_from_superevent(superevent, is_resolved=over)

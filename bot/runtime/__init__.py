@@ -1,1 +1,4 @@
-"""What time it is, how much of it went by, and who may rely on it: clocks jump, processes are paused."""
+"""Operating-system and asyncio helpers: clocks, timeouts, threads, child processes, polling loops, proxies.
+
+The lowest layer: it imports nothing else of `bot`, so that every package may use it.
+"""

@@ -1,4 +1,4 @@
-"""Whether another clock goes at the pace of this machine's own count. Pure."""
+"""Detection of jumps of another clock by comparing its rate with this machine's monotonic clock. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 TOLERANCE_S = 0.5
-"""Beyond what two readings explain. Clocks that are slewed differ by less within any lease."""
+"""Seconds beyond the uncertainty of two readings; a slewed clock differs by less within any lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """What another clock said at a moment between two of this machine's own count."""
+    """Another clock's time, read between two times of this machine's monotonic clock (seconds)."""
 
     reported: datetime
     monotonic_before: float
@@ -19,13 +19,13 @@ class ClockReading:
 
 
 def clock_jumped(earlier: ClockReading, later: ClockReading) -> bool:
-    """Whether the other clock was set between two readings, however long each of them took.
+    """Return True if the other clock was set between two readings, however long each took.
 
-    A whole machine that was paused looks the same from inside: its own count stood still.
+    A pause of the whole virtual machine looks the same, because its monotonic clock stands still.
     """
-    said = (later.reported - earlier.reported).total_seconds()
+    passed = (later.reported - earlier.reported).total_seconds()
     least, most = (
         later.monotonic_before - earlier.monotonic_after,
         later.monotonic_after - earlier.monotonic_before,
     )
-    return not least - TOLERANCE_S <= said <= most + TOLERANCE_S
+    return not least - TOLERANCE_S <= passed <= most + TOLERANCE_S

@@ -1,7 +1,7 @@
-"""Through which proxy an address is reached: one rule for everything that speaks HTTP.
+"""The proxy of an HTTP request: one rule for every client.
 
-slack_sdk takes HTTPS_PROXY for every address and never heard of NO_PROXY, aiohttp takes none unless told to;
-told to, it takes passwords from ~/.netrc too. So each request is told by this.
+slack_sdk uses HTTPS_PROXY for every address and ignores NO_PROXY. aiohttp uses no proxy unless `trust_env` is
+set, and then also reads passwords from ~/.netrc. Therefore each request gets its proxy from here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ _PROXY_SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy's URL, as HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say; None where there is none.
+    """Return the proxy's URL by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; None without a proxy.
 
-    HTTPS_PROXY is for https and wss, HTTP_PROXY for http and ws, in capitals or not.
+    HTTPS_PROXY is for https and wss, HTTP_PROXY for http and ws; lower-case names work too.
     """
     parts = urlsplit(url)
     proxies = getproxies_environment()

@@ -1,4 +1,4 @@
-"""The machine's clocks, each read in one place."""
+"""The machine's clocks, read here only, so that tests can replace them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 
 def wall_time() -> float:
-    """Unix time as the machine has it: people, NTP and hypervisors set it."""
+    """Return the machine's Unix time, which people, NTP and hypervisors may set."""
     return time.time()
 
 
 def monotonic_time() -> float:
-    """Seconds since some moment of this boot: nobody sets it, and it counts what a process slept through.
+    """Return seconds since an arbitrary moment of this boot, including suspend; nothing sets this clock.
 
-    What a whole virtual machine was paused for it may leave out: nothing inside one can count that.
+    A pause of the whole virtual machine may not be counted: nothing inside the machine can measure it.
     """
     return time.monotonic() if _MONOTONIC_CLOCK_ID is None else time.clock_gettime(_MONOTONIC_CLOCK_ID)
 
 
 def boot_id() -> str | None:
-    """What names this boot of the machine, as long as `elapsed` counts on; None where nothing does."""
+    """Return an id of this boot, for which `monotonic_time` is comparable; None if the system has none."""
     try:
         return _BOOT_ID_FILE.read_text().strip()[:64] or None
     except OSError:

@@ -1,4 +1,4 @@
-"""The loop that every worker of the bot runs: work until nothing is left, then wait for a wake-up or a poll."""
+"""The loop of polling workers: work until nothing is left, then wait for a wake-up or the next poll."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ async def run_polling_worker(
     expected: type[Exception],
     on_expected: Callable[[Exception], None],
 ) -> None:
-    """Call `work` until it returns False, wait for `wakeup` at most `poll_s` seconds, and begin again; until cancelled.
+    """Repeat until cancelled: call `work` until it returns False, then wait for `wakeup` or `poll_s` seconds.
 
-    `work` does one piece and returns whether it found one. An error of type `expected` (the store is unavailable)
-    is passed to `on_expected` and waited out; any other error ends the worker. The event is cleared before the work
-    begins, so a wake-up that comes while it is done starts another round.
+    `work` does one piece and returns whether it found one. An error of type `expected` (the store is
+    unavailable) is passed to `on_expected` and retried after the wait; any other error ends the worker. The
+    event is cleared before the work begins, so a wake-up that comes while it is done starts another round.
     """
     while True:
         wakeup.clear()

@@ -1,54 +1,49 @@
-"""A timeout that counts only the time in which this process ran."""
+"""A timeout that counts only time in which this process was running."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
-from types import TracebackType
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 TICK_S = 0.5
 PAUSE_THRESHOLD_S = 1.0
-"""A tick that comes so late was slept through: the process was paused, or had no processor."""
+"""A tick that is later than this means that the process was paused or got no CPU."""
 GRACE_AFTER_PAUSE_S = 2.0
-"""What is left after a pause at least: answers that came meanwhile lie in the socket, unread."""
+"""Minimum time left after a pause: a response may wait in the socket, unread."""
 
 
-def running_timeout(seconds: float) -> AbstractAsyncContextManager[None]:
-    """Raise TimeoutError in the block once this process has waited `seconds` for it.
+@asynccontextmanager
+async def running_timeout(seconds: float) -> AsyncIterator[None]:
+    """Raise TimeoutError in the block after this process has been running for `seconds`.
 
-    asyncio's own timeout fires when a process that was stopped goes on, and throws away the answer that
-    came meanwhile: a message that stands would be taken for one that may not.
+    asyncio.timeout fires as soon as a paused process continues, and discards the response that arrived during
+    the pause: a message that was posted would count as possibly not posted.
     """
-    return _RunningTimeout(seconds)
+    async with asyncio.timeout(None) as limit:
+        ticks = _Ticker(limit, seconds)
+        ticks.start()
+        try:
+            yield
+        finally:
+            ticks.stop()
 
 
-class _RunningTimeout(AbstractAsyncContextManager[None]):
-    """A class and no generator, since one stands around every call to Slack."""
-
-    def __init__(self, seconds: float) -> None:
+class _Ticker:
+    def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
-        self._limit = asyncio.timeout(None)
+        self._limit = limit
         self._left = seconds
         self._timer: asyncio.TimerHandle | None = None
 
-    async def __aenter__(self) -> None:
-        await self._limit.__aenter__()
-        self._start()
-
-    async def __aexit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        await self._limit.__aexit__(error_type, error, traceback)
-
-    def _start(self) -> None:
+    def start(self) -> None:
         wait = min(TICK_S, self._left)
         due = self._loop.time() + wait
         self._timer = self._loop.call_at(due, self._tick, due, wait)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _tick(self, due: float, counted: float) -> None:
         self._left -= counted
@@ -57,4 +52,4 @@ class _RunningTimeout(AbstractAsyncContextManager[None]):
         if self._left <= 0:
             self._limit.reschedule(self._loop.time())
         else:
-            self._start()
+            self.start()

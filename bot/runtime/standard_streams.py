@@ -1,4 +1,4 @@
-"""What a command needs of where it is started: streams that take whatever is said, and a home."""
+"""Standard streams that accept any text, and a home directory, in any environment."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 
 NONEXISTENT_HOME = "/nonexistent"
-"""The home of who has none, as Debian has it."""
+"""Debian's home directory of users that have none."""
 ERROR_HANDLER = "gwevent_nearest"
-"""The name under which codecs know what is written for a character that an encoding lacks."""
+"""The name of the codec error handler that writes similar characters."""
 _REPLACEMENTS = {
     "—": "-",
     "–": "-",
@@ -33,7 +33,7 @@ _REPLACEMENTS = {
 
 
 def closest_encodable(character: str, encoding: str) -> str:
-    """What stands for a character in an encoding that lacks it: the nearest that it has, else a "?"."""
+    """Return the most similar text that an encoding has for a character it lacks, else "?"."""
     plain = unicodedata.normalize("NFKD", character)
     letters = "".join(one for one in plain if not unicodedata.combining(one))
     if unicodedata.combining(character):
@@ -48,18 +48,18 @@ def closest_encodable(character: str, encoding: str) -> str:
 
 
 class TerminalConsole(Console):
-    """rich's console, which leaves a reader that has gone away to `bot.cli.main`."""
+    """A rich console that raises BrokenPipeError if its reader is gone; `bot.cli.main` handles it."""
 
     def on_broken_pipe(self) -> None:
-        """Say so to who called, instead of ending the process with status 1."""
+        """Raise BrokenPipeError; rich would end the process with status 1."""
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def prepare_streams() -> None:
-    """Make standard output and standard error take any character, and be there; and have a home.
+    """Make the standard streams exist and accept any character, and set HOME if it is missing.
 
-    Libraries look for their configuration at home, and some end where there is none: a user id without a
-    name, as in a container. Then it is NOWHERE, where nothing is found.
+    Some libraries fail if they find no home directory for their configuration, as for a user id without a
+    name in a container. HOME is then a folder that does not exist.
     """
     try:
         homeless = not Path.home().is_absolute()
@@ -72,9 +72,9 @@ def prepare_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            # Closed: the next file that is opened, the database say, would become standard output.
+            # A closed stream: the next file to be opened, such as the database, would become standard output.
             os.open(os.devnull, os.O_RDWR)
-    # For as long as the process lives.
+    # Never closed.
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):

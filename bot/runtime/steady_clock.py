@@ -1,8 +1,8 @@
-"""A clock that doesn't jump: one reading of the machine's, continued by a count that nobody sets.
+"""A clock that does not jump: the machine's time at startup, continued by its monotonic clock.
 
-What waits, what is old and what is purged is decided by it. The machine's clock is only compared with it, and
-so are the clocks of Slack and of a shared database: where these disagree with it again and again, they are
-right. Whatever jumped is told, and for an hour nothing is given up for its age.
+All ages (deliveries, notices, purges) are measured with it. The machine's wall clock, Slack's and a shared
+database's are compared with it; if another clock than the machine's disagrees twice, that clock is right.
+Jumps are logged, and for an hour after one nothing expires.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ import structlog
 from bot.runtime import machine_clock
 
 REFERENCE_INTERVAL_S = 60.0
-"""While the machine's clock is off, somebody else's word is asked for so often: it may be set right."""
+"""Interval of reference readings while the wall clock is wrong: it may be corrected."""
 TOLERANCE_S = 60.0
-"""Nothing here turns on a minute: clocks so near are one, and the machine's is followed."""
+"""A smaller difference between clocks does not matter; the wall clock is followed."""
 DISTRUST_AFTER_JUMP_S = 3_600.0
-"""How long after a jump nothing is given up."""
+"""Seconds after a jump in which nothing expires."""
 TRUSTED_WITHOUT_REFERENCE_S = 86_400.0
-"""A clock that went so long without a jump is sure, though nobody else ever said what time it is."""
+"""Seconds without a jump after which the clock is trusted without any reference."""
 MIN_REFERENCE_SPACING_S = 4.0
 REFERENCE_AGREEMENT_S = 2.5
-"""Two words that are farther apart than this in time, and agree so well, aren't one that was kept."""
+"""Two readings that agree this well, and are MIN_REFERENCE_SPACING_S apart, are not a cached response."""
 MAX_RESPONSE_TIME_S = 1.0
-"""An answer that took longer says too little of now."""
+"""A slower response is too inaccurate as a reference."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockJump:
-    """The newest jump, as long as it matters."""
+    """A jump of a clock."""
 
     since: datetime
     ahead_by: timedelta
-    """How much the clock that is wrong was ahead of the right one; negative: behind."""
+    """How far the wrong clock was ahead of the right one; negative if it was behind."""
     corrected: bool
-    """Wrong was not the machine's clock but this one; it was set right by others' word."""
+    """True if this clock was wrong and was corrected by a reference; False if the wall clock is wrong."""
 
 
 class SteadyClock:
-    """Call it for the time. `look` compares it with the machine's, `heard` with somebody else's."""
+    """A steady clock; calling it returns the time. `add_reference` compares it with another clock."""
 
     def __init__(
         self,
         wall: Callable[[], float] | None = None,
         elapsed: Callable[[], float] | None = None,
     ) -> None:
-        """`wall` is the machine's Unix time, `elapsed` its count."""
+        """`wall` returns the machine's Unix time, `elapsed` its monotonic time in seconds."""
         self._wall = wall or machine_clock.wall_time
         self._elapsed = elapsed or machine_clock.monotonic_time
         self._started = self._elapsed()
@@ -64,52 +64,52 @@ class SteadyClock:
         self._last_reference_at = float("-inf")
 
     def __call__(self) -> datetime:
-        """The time."""
+        """Return the time in UTC."""
         return _to_datetime(self._now())
 
     @property
     def offset(self) -> float:
-        """What the count is to be continued with after a restart, as long as the machine runs on."""
+        """Seconds to add to the monotonic time; valid for later processes of the same boot."""
         return self._offset
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether somebody else's clock agreed, or an earlier process of this boot found it right."""
+        """True if a reference, or an earlier process of this boot, has confirmed the clock."""
         return self._is_confirmed
 
     @property
     def needs_reference(self) -> bool:
-        """Whether somebody else should be asked for the time now."""
+        """True if another clock should be read now."""
         if not self._is_confirmed or self._pending_reference is not None:
             return True
         return self._wall_is_off and self._elapsed() - self._last_reference_at >= REFERENCE_INTERVAL_S
 
     @property
     def is_trusted(self) -> bool:
-        """Whether an age is good enough to give something up, or to delete it."""
+        """True if ages are reliable enough to let deliveries expire and to delete rows."""
         now = self._elapsed()
         known = self._is_confirmed or now - self._started >= TRUSTED_WITHOUT_REFERENCE_S
         return known and now >= self._distrusted_until
 
     @property
     def jump(self) -> ClockJump | None:
-        """The newest jump, until nothing was wrong for an hour."""
+        """The newest jump; None again after an hour without problems."""
         if self._wall_is_off or self._elapsed() < self._distrusted_until:
             return self._jump
         return None
 
     def resume(self, offset: float) -> None:
-        """Continue what an earlier process of this boot counted: the machine's may have jumped."""
+        """Continue the clock of an earlier process of this boot; the wall clock may have jumped since."""
         self._offset, self._is_confirmed = offset, True
         self.compare_with_wall_clock()
 
     def compare_with_wall_clock(self) -> None:
-        """Compare with the machine's clock, and follow it where it only drifts."""
+        """Compare with the wall clock, and follow it if it only drifts."""
         ahead = self._wall() - self._now()
         if abs(ahead) <= TOLERANCE_S:
             self._offset += ahead
             if self._wall_is_off:
-                # Back again is a jump too.
+                # The correction is a jump too.
                 self._distrusted_until = self._elapsed() + DISTRUST_AFTER_JUMP_S
             self._wall_is_off = False
             return
@@ -123,21 +123,21 @@ class SteadyClock:
         self._wall_is_off = True
 
     def add_reference(
-        self, said: float, asked: float, answered: float, *, only_if_unconfirmed: bool = False
+        self, reported: float, asked: float, answered: float, *, only_if_unconfirmed: bool = False
     ) -> None:
-        """Take note of somebody else's Unix time, said between two moments of this machine's count.
+        """Compare with another clock's Unix time, read between two monotonic times of this machine.
 
-        Where it differs from this clock, the second such word in a row counts, or the first that the
-        machine's clock agrees with: one answer may be an old one, that somebody kept. `only_if_new` is for
-        a clock that isn't better than this one once anybody agreed with this one.
+        If it differs, the second such reading in a row is followed, or the first that the wall clock agrees
+        with: a single response may have been cached. With `only_if_unconfirmed` the reading is ignored once
+        this clock is confirmed; a database's clock is no better than a confirmed one.
         """
         self._last_reference_at = answered
-        if self._offset + asked - TOLERANCE_S <= said <= self._offset + answered + TOLERANCE_S:
+        if self._offset + asked - TOLERANCE_S <= reported <= self._offset + answered + TOLERANCE_S:
             self._is_confirmed, self._pending_reference = True, None
             return
         if answered - asked > MAX_RESPONSE_TIME_S:
             return
-        offset, wall = said - answered, self._wall() - self._elapsed()
+        offset, wall = reported - answered, self._wall() - self._elapsed()
         if abs(wall - offset) <= TOLERANCE_S:
             offset = wall
         elif (only_if_unconfirmed and self._is_confirmed) or not self._is_repeated(offset, answered):

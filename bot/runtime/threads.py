@@ -1,7 +1,6 @@
-"""Computations off the event loop, with a limit: one that hangs is given up, many end the process visibly.
+"""Computations in threads with a time limit: one that hangs is abandoned, several end the process.
 
-A thread can't be ended from outside, and the pool has few: if each hung, nothing would be computed any more
-and nobody would hear of it.
+A thread can't be ended from outside and the pool is small: if all hung, computations would stop unnoticed.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ TIME_LIMIT_S = 120.0
 """Seconds for one computation: the longest known take a few."""
 TIME_LIMIT_SLICES = 60
 MAX_HANGING_THREADS = 3
-"""Hanging threads that are put up with; the pool has six on a machine with two cores."""
+"""The process ends at this many hanging threads; the pool has six on a machine with two cores."""
 CHECK_INTERVAL_S = 1.0
 
 P = ParamSpec("P")
@@ -31,15 +30,15 @@ log = structlog.get_logger(__name__)
 _work_ids = itertools.count()
 _lock = threading.Lock()
 _hanging: dict[int, str] = {}
-"""Computations that were given up and haven't ended."""
+"""Names of abandoned computations that have not ended, by id."""
 
 
 class ThreadHangs(RuntimeError):
-    """A computation didn't end in time."""
+    """A computation exceeded its time limit."""
 
 
 async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do it in a thread. Raises ThreadHangs after LIMIT_S, and whatever the work raises."""
+    """Return the result of `work`, called in a thread. Raises its errors, and ThreadHangs if it hangs."""
     number, name = next(_work_ids), getattr(work, "__name__", "computation")
     loop, started, ended = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
@@ -55,10 +54,10 @@ async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     running = asyncio.ensure_future(asyncio.to_thread(watched))
     starting = asyncio.ensure_future(started.wait())
     try:
-        # The time in the queue doesn't count: before all threads hang, the process ends.
+        # Time in the queue does not count: the process ends before all threads hang.
         await asyncio.wait([running, starting], return_when=asyncio.FIRST_COMPLETED)
         for _ in range(TIME_LIMIT_SLICES):
-            # In slices, so that a process that was stopped for minutes hasn't used up the limit.
+            # In slices, so that a pause of the process does not use up the limit.
             done, _ = await asyncio.wait([running], timeout=TIME_LIMIT_S / TIME_LIMIT_SLICES)
             if done:
                 return running.result()
@@ -71,20 +70,20 @@ async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
         if not ended.is_set():
             _hanging[number] = name
     running.cancel()
-    log.error("computation_hangs", work=name, limit_s=TIME_LIMIT_S, hanging=len(_hanging))
+    log.error("computation_timed_out", work=name, limit_s=TIME_LIMIT_S, hanging=len(_hanging))
     raise ThreadHangs(f"{name} took longer than {TIME_LIMIT_S:g} s.")
 
 
 async def watch_threads() -> None:
-    """Watch for ever. Raises ThreadHangs once more threads hang than the pool can spare."""
-    while len(_hanging) < MAX_HANGING_THREADS:  # noqa: ASYNC110  threads end without telling
+    """Wait until too many threads hang, then raise ThreadHangs."""
+    while len(_hanging) < MAX_HANGING_THREADS:  # noqa: ASYNC110  threads send no wake-up
         await asyncio.sleep(CHECK_INTERVAL_S)
     raise ThreadHangs(f"{len(_hanging)} computations hang: {', '.join(sorted(set(_hanging.values())))}.")
 
 
 def exit_if_any_hangs() -> None:
-    """End the process, which else would wait at its end for threads that never end."""
+    """Exit the process if threads hang; Python would wait for them at exit."""
     if _hanging:
-        log.error("left_with_hanging_threads", work=sorted(set(_hanging.values())))
+        log.error("hanging_threads_abandoned", work=sorted(set(_hanging.values())))
         logging.shutdown()
         os._exit(1)

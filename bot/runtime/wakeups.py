@@ -1,4 +1,4 @@
-"""Wake-ups between the workers of one process: who found work sets an event, whose work it is clears it."""
+"""Wake-ups between the workers of one process: finding work sets an event, the worker for it clears it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Wakeups:
-    """One event for each polling worker; a worker also polls, so a wake-up that is lost costs time and no delivery."""
+    """One event for each polling worker. Workers poll too, so a lost wake-up only costs time."""
 
     deliveries: asyncio.Event = field(default_factory=asyncio.Event)
     """Rows of the outbox may be due."""

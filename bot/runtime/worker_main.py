@@ -1,6 +1,8 @@
-"""What runs in the process that draws: orders in, results out, one after the other, until nobody asks more.
+"""The child side of `bot.runtime.worker_process`: reads jobs from stdin, writes results to stdout.
 
-An order is a pickled (function, argument) behind its length; a result is a pickled `WorkerResult`.
+Each is pickled and preceded by its length: a job is (function, argument), a result is a `WorkerResult`.
+Pickle is safe here because both ends are this program. The arguments of the process are the time limit of a
+job in seconds, and optionally an initializer (`module:function`), which is called before the first job.
 """
 
 from __future__ import annotations
@@ -14,50 +16,51 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
 LENGTH_PREFIX = struct.Struct("!Q")
 MAX_MEMORY_BYTES = 2 * 1024**3
-"""Memory that the process may take for itself; beyond, an allocation fails instead of pushing out the bot."""
+"""Limit of the process's own memory: above it allocations fail, so that the parent keeps running."""
 ALARM_GRACE_S = 10
-"""How long after the time that the bot gives a picture the process ends by itself."""
+"""Seconds after a job's time limit at which the process ends itself, in case the parent can't."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerResult:
-    """What came of an order: a value, or the error instead."""
+    """A job's value, or the error that it raised."""
 
     value: Any
     error: BaseException | None
     peak_memory: int
-    """Bytes of memory that the process held at most."""
+    """The process's peak memory in bytes."""
 
 
 def main() -> None:
-    """Prepare, say so, and work off what comes on standard input."""
-    # Where the bot is gone, nobody takes what is sent.
+    """Call the initializer, report readiness, and run jobs until standard input is closed."""
+    # The parent may be gone: then nobody reads the result.
     with suppress(BrokenPipeError):
         _serve()
 
 
 def _serve() -> None:
     limit_s = int(sys.argv[1])
-    orders = os.fdopen(os.dup(0), "rb")
+    jobs = os.fdopen(os.dup(0), "rb")
     results = os.fdopen(os.dup(1), "wb")
-    # What a library prints mustn't come between the results.
+    # Text that a library prints must not be mixed into the results.
     os.dup2(2, 1)
-    # A terminal's Ctrl-C is for the bot, which ends this process itself.
+    # A terminal sends Ctrl-C to both processes; the parent ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _prefer_oom_kill()
-    from bot.skymaps.image_process import warm_up
-
-    warm_up()
+    if len(sys.argv) > 2:
+        module, _, function = sys.argv[2].partition(":")
+        getattr(import_module(module), function)()
     _send_result(results, WorkerResult(None, None, _peak_memory()))
-    while (order := _read_job(orders)) is not None:
-        # Where the bot is gone and can't end this process, the kernel does.
+    while (job := _read_job(jobs)) is not None:
+        # If the parent is gone and can't end this process, the kernel does.
         signal.alarm(limit_s + ALARM_GRACE_S)
-        result = _run_job(*order)
+        result = _run_job(*job)
         signal.alarm(0)
         _send_result(results, result)
 
@@ -65,7 +68,7 @@ def _serve() -> None:
 def _run_job(work: Callable[[Any], Any], argument: object) -> WorkerResult:
     try:
         value, error = work(argument), None
-    except Exception as raised:  # noqa: BLE001 - it is raised again by who asked
+    except Exception as raised:  # noqa: BLE001 - the parent raises it
         value, error = None, raised
     return WorkerResult(value, error, _peak_memory())
 
@@ -81,13 +84,13 @@ def _send_result(results: BinaryIO, result: WorkerResult) -> None:
     results.flush()
 
 
-def _read_job(orders: BinaryIO) -> tuple[Callable[[Any], Any], object] | None:
-    head = orders.read(LENGTH_PREFIX.size)
+def _read_job(jobs: BinaryIO) -> tuple[Callable[[Any], Any], object] | None:
+    head = jobs.read(LENGTH_PREFIX.size)
     if len(head) < LENGTH_PREFIX.size:
         return None
     (length,) = LENGTH_PREFIX.unpack(head)
-    body = orders.read(length)
-    # Written by the bot itself.
+    body = jobs.read(length)
+    # Written by the parent, which is this program.
     return None if len(body) < length else pickle.loads(body)  # noqa: S301
 
 
@@ -100,7 +103,7 @@ def _peak_memory() -> int:
 
 
 def _prefer_oom_kill() -> None:
-    """Where memory gets short, the picture goes and the bot stays."""
+    """Make the kernel end this process before its parent if memory runs out, and limit its memory."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     with suppress(OSError, ValueError):

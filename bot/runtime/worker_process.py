@@ -1,8 +1,11 @@
-"""One process that does what the bot is asked for and must not do itself; replaced when it fails.
+"""A child process that runs functions which may hang, crash or use too much memory.
 
-It is started when something is first wanted. One that hangs (doesn't start, doesn't answer in time), dies or
-breaks its pipe is killed and another takes its place at the next order; so is one that did its share of
-orders or grew too large. Who asks is told by an error, and decides whether to ask again.
+It is started with the first job. A process that hangs, dies, breaks its pipe, has run its share of jobs or
+has grown too large is killed, and the next job starts another. A failed job raises an error; the caller
+decides whether to try it again.
+
+The standard library's ProcessPoolExecutor is not used because it can't kill a worker that hangs without
+breaking the pool, and doesn't limit a worker's memory.
 """
 
 from __future__ import annotations
@@ -13,21 +16,21 @@ import pickle
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from bot.runtime.worker_main import LENGTH_PREFIX, WorkerResult
 
 REPLACE_ABOVE_BYTES = 1024**3
-"""A process that held more than this is replaced after its order."""
+"""A process whose peak memory exceeds this is replaced after its job."""
 MAX_RESULT_BYTES = 256 * 1024**2
-"""Bytes of what comes back: a picture takes 100 kB."""
+"""Limit of a result in bytes; a sky-map image takes 100 kB."""
 KILL_TIMEOUT_S = 5.0
-"""How long the kernel may take to end a process that was killed."""
+"""Seconds to wait for the exit of a killed process."""
 
 _PROGRAM = "from bot.runtime.worker_main import main; main()"
-"""Not `-m`: what comes back is named after the module it was made in."""
+"""Not `-m bot.runtime.worker_main`: pickle would look up `WorkerResult` in `__main__`."""
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -36,22 +39,37 @@ log = structlog.get_logger(__name__)
 
 
 class ProcessFailed(Exception):
-    """The process hung or died over an order; another one takes the next. The text is a sentence."""
+    """The process hung or died during a job. The text is a sentence."""
 
 
 class ProcessNotStarted(Exception):
-    """No process can be started now, which may pass, and is no order's fault. The text says why."""
+    """No process can be started at the moment, whatever the job. The text says why."""
 
 
 class ProcessClosed(Exception):
-    """The bot stops."""
+    """`close` was called."""
 
 
 class WorkerProcess:
-    """Hands orders to a process of its own, one at a time."""
+    """Runs jobs in a child process, one at a time."""
 
-    def __init__(self, *, timeout_s: float, start_timeout_s: float, max_jobs: int) -> None:
-        """`timeout_s` is for one order, `start_s` for the start; after so many `orders` it is renewed."""
+    def __init__(
+        self,
+        *,
+        timeout_s: float,
+        start_timeout_s: float,
+        max_jobs: int,
+        initializer: str | None = None,
+        hidden_env_prefixes: tuple[str, ...] = (),
+    ) -> None:
+        """Limit each job to `timeout_s` seconds and the start to `start_timeout_s`.
+
+        The process is replaced after `max_jobs`. `initializer` ("module:function") is called in the process
+        before its first job. Environment variables that begin with one of `hidden_env_prefixes` (secrets) are
+        not passed on.
+        """
+        self._initializer = initializer
+        self._hidden_env_prefixes = hidden_env_prefixes
         self._timeout_s = timeout_s
         self._start_timeout_s = start_timeout_s
         self._max_jobs = max_jobs
@@ -62,20 +80,20 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int | None:
-        """Of the process that waits or works; None where there is none."""
+        """The process id; None while no process runs."""
         return None if self._process is None else self._process.pid
 
     async def run(self, work: Callable[[A], T], argument: A) -> T:
-        """Have `work(argument)` done there. Both, and what comes of it, must be known by name over there.
+        """Return `work(argument)`, called in the process. Both and the result must be picklable.
 
-        Raises what the work raised, ProcessFailed, NoProcess, ProcessClosed.
+        Raises what `work` raises, ProcessFailed, ProcessNotStarted, ProcessClosed.
         """
-        order = pickle.dumps((work, argument))
+        job = pickle.dumps((work, argument))
         async with self._lock:
             try:
-                result = await self._request(order)
+                result = await self._request(job)
             except BaseException:
-                # Cancelled too: what it is at is nobody's any more.
+                # On cancellation too: nobody waits for the result any more.
                 await self._kill()
                 raise
             self._completed_jobs += 1
@@ -87,16 +105,16 @@ class WorkerProcess:
         return value
 
     async def close(self) -> None:
-        """End the process at once, and start no other."""
+        """Kill the process at once; later jobs raise ProcessClosed."""
         self._closed = True
         await self._kill()
 
-    async def _request(self, order: bytes) -> WorkerResult:
+    async def _request(self, job: bytes) -> WorkerResult:
         process = await self._ensure_started()
         assert process.stdin is not None and process.stdout is not None
         try:
             async with asyncio.timeout(self._timeout_s):
-                process.stdin.write(LENGTH_PREFIX.pack(len(order)) + order)
+                process.stdin.write(LENGTH_PREFIX.pack(len(job)) + job)
                 await process.stdin.drain()
                 return await _read_result(process.stdout)
         except TimeoutError as error:
@@ -113,12 +131,13 @@ class WorkerProcess:
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", _PROGRAM, str(int(self._timeout_s))),
+                *([] if self._initializer is None else [self._initializer]),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                env=_child_environment(),
+                env=_child_environment(self._hidden_env_prefixes),
             )
         except (OSError, RuntimeError, MemoryError) as error:
-            # RuntimeError: no thread could be started to wait for the process's end.
+            # RuntimeError: no thread could be started to wait for the process's exit.
             raise ProcessNotStarted(f"It can't be started: {error}.") from error
         self._process, self._completed_jobs = process, 0
         if self._closed:
@@ -132,7 +151,7 @@ class WorkerProcess:
         except (asyncio.IncompleteReadError, OSError, ValueError) as error:
             ended = self._exit_error(await _exit_status(process))
             raise (ended if self._closed else ProcessNotStarted(f"{ended} It hadn't started yet.")) from error
-        log.debug("drawing_process_started", pid=process.pid)
+        log.debug("worker_process_started", pid=process.pid)
         return process
 
     def _exit_error(self, status: int | None) -> Exception:
@@ -141,7 +160,7 @@ class WorkerProcess:
         return ProcessFailed(f"The process died ({'no status' if status is None else f'status {status}'}).")
 
     async def _kill(self) -> None:
-        """End the process whatever state it is in: stopped, too, it can't refuse this signal."""
+        """Kill the process, whatever state it is in: SIGKILL ends a stopped process too."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -153,11 +172,11 @@ class WorkerProcess:
 
 
 async def _read_result(stream: asyncio.StreamReader) -> WorkerResult:
-    """Raises ValueError where something else is said than a result."""
+    """Read a result from the pipe. Raises ValueError if its length is out of bounds."""
     (length,) = LENGTH_PREFIX.unpack(await stream.readexactly(LENGTH_PREFIX.size))
     if length > MAX_RESULT_BYTES:
         raise ValueError(f"It says {length:,} bytes.")
-    # Written by our own process.
+    # Written by our own child process.
     result = pickle.loads(await stream.readexactly(length))  # noqa: S301
     assert isinstance(result, WorkerResult)
     return result
@@ -170,11 +189,9 @@ async def _exit_status(process: asyncio.subprocess.Process) -> int | None:
     return process.returncode
 
 
-def _child_environment() -> dict[str, str]:
-    """The bot's own, without what it has of secrets; the process finds the same modules."""
-    kept: dict[str, Any] = {
-        name: value for name, value in os.environ.items() if not name.startswith(("SLACK_", "GWEVENT_"))
-    }
-    # Threads of the numerical libraries take memory by the core, and would take the bot's time.
+def _child_environment(hidden_prefixes: tuple[str, ...]) -> dict[str, str]:
+    """Return this process's environment without secrets, with the same module path."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden_prefixes)}
+    # Threads of the numerical libraries take memory for each core, and compete with the event loop.
     own = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     return kept | own | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -79,7 +79,11 @@ class ImageProcess:
         images_per_process: int = IMAGES_PER_PROCESS,
     ) -> None:
         self._process = WorkerProcess(
-            timeout_s=timeout_s, start_timeout_s=start_timeout_s, max_jobs=images_per_process
+            timeout_s=timeout_s,
+            start_timeout_s=start_timeout_s,
+            max_jobs=images_per_process,
+            initializer="bot.skymaps.image_process:warm_up",
+            hidden_env_prefixes=("SLACK_", "GWEVENT_"),
         )
 
     @property
@@ -120,7 +124,7 @@ class ImageProcess:
             raise ImageFailed(f"Its drawing failed twice. {failure}") from failure
         except Exception as error:
             # Whatever went wrong over there, here it is one thing: no picture.
-            log.error("picture failed", exc_info=error)
+            log.error("image_failed", exc_info=error)
             raise ImageFailed(f"The picture couldn't be drawn ({type(error).__name__}).") from error
 
 

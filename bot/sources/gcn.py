@@ -113,7 +113,7 @@ class GcnSource:
         self._error_log = ThrottledErrorLog(self._log)
         self._timing = timing or GcnTiming()
         self._now = now
-        self._options, self._consumer_class = _connection_options(access)
+        self._options, self._consumer_class = connection_options(access)
         self._options |= {"group.id": group, "error_cb": self._on_error, **KAFKA_OPTIONS}
         self._bridge = ThreadBridge("GCN", queue_size)
         self._reconnect_loop = ReconnectLoop(
@@ -339,7 +339,7 @@ class _AckToken:
     offset: MessageOffset
 
 
-def _connection_options(access: GcnAccess) -> tuple[dict[str, Any], type[Consumer]]:
+def connection_options(access: GcnAccess) -> tuple[dict[str, Any], type[Consumer]]:
     """The options of the connection, and the class that takes them. Raises SourceConfigError."""
     if access.broker is not None:
         return {"bootstrap.servers": access.broker}, Consumer

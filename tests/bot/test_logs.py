@@ -1,4 +1,4 @@
-"""What a log line may hold."""
+"""Content of log lines, and limits of repeated warnings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LINE = {
 
 @pytest.fixture
 def restored() -> Iterator[None]:
-    """Logging as pytest has it, put back at the end."""
+    """Restore pytest's logging at the end of the test."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     names = {name: logging.getLogger(name).level for name in logs.LIBRARIES}
@@ -84,7 +84,7 @@ def test_no_secret_no_bytes_no_payload_in_any_line(
 
 
 class Lines(logging.Handler):
-    """Keeps what gets through."""
+    """A handler that keeps the lines that pass its filter."""
 
     def __init__(self, repeats: logs.RepeatLimiter) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ def test_what_differs_in_words_is_never_left_out(
 ) -> None:
     logger, lines, _, repeats = outage
     for what in ("store", "slack", "lag"):
-        logger.error(entry("trouble_began", what=what, said="x"))
+        logger.error(entry("incident_opened", what=what, said="x"))
     for number in range(5):
         logger.warning(entry("payload_quarantined", origin=f"igwn.gwalert[0]@{number}", reason="no id"))
         logger.info(entry("notice_stored", origin="x"))

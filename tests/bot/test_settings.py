@@ -1,4 +1,4 @@
-"""What a deployment sets, and what is said of what can't be used."""
+"""Settings, and the errors of invalid ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GWEVENT_")
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of who runs the tests, and no `.env`."""
+    """Remove all settings of the environment, and any `.env`."""
     for name in list(os.environ):
         if name.startswith(NAMES):
             monkeypatch.delenv(name)

@@ -115,7 +115,8 @@ def apply_tuning(habits: BotTuning) -> None:
 
 
 def patch(owner: Any, name: str, value: object) -> None:
-    """Set what mypy rightly wants left alone."""
+    """Replace an attribute of a module or class. Raises AttributeError if there is none of this name."""
+    getattr(owner, name)
     setattr(owner, name, value)
 
 

@@ -56,7 +56,7 @@ async def test_stop_while_broker_hangs(frozen: tuple[LocalDeployment, BrokerProc
     asked = await deployment.local_slack.command("/gwevent", "S240101a", channel=channel)
     assert "BBH" in message_text(await asked.wait_for_answer())
     assert await bot.terminate() == 0
-    assert bot.logged_events("stopped")
+    assert bot.logged_events("process_stopped")
 
 
 async def test_stop_while_slack_hangs(deployment: LocalDeployment) -> None:
@@ -70,7 +70,7 @@ async def test_stop_while_slack_hangs(deployment: LocalDeployment) -> None:
         what="it is sent",
     )
     assert await bot.terminate() == 0
-    assert bot.logged_events("stopped")
+    assert bot.logged_events("process_stopped")
     # What hung is taken up by the next one.
     deployment.local_slack.faults.clear()
     await connected(deployment)
@@ -148,7 +148,7 @@ async def test_second_bot_on_same_database_is_refused(deployment: LocalDeploymen
     assert await second.wait_for_exit() == 2
     (sentence,) = complaints(second)
     assert str(deployment.database) in sentence
-    assert [line["event"] for line in second.log_records] == ["gwevent_starts"]
+    assert [line["event"] for line in second.log_records] == ["process_started"]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ async def test_wrong_settings_end_in_one_sentence(
     bot = deployment.start_forked(**changes)
     assert await bot.wait_for_exit() == 2
     # Where the settings themselves can be read, the log's first line says which they are.
-    said = [line for line in bot.stderr.splitlines() if "gwevent_starts" not in line]
+    said = [line for line in bot.stderr.splitlines() if "process_started" not in line]
     assert said == complaints(bot) and len(said) == 1, bot.stderr
     assert named in said[0]
     assert "wrong-way-round" not in bot.stderr

@@ -1,4 +1,4 @@
-"""The consumer alone, seen from outside."""
+"""The consumer process: health, metrics, and retries of payloads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from bot.app.consumer_application import run_consumers
+from bot.app.consumer_application import ConsumerApplication
 from bot.app.factory import Factory
 from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
 from bot.runtime.wakeups import Wakeups
@@ -22,7 +22,7 @@ from tests.support.factories import MAX_AGE, Clock
 async def test_consumer_serves_health(factory: Factory, backend: str, unused_tcp_port: int) -> None:
     settings = Settings(_env_file=None, kafka_group="gwevent-here", http_port=unused_tcp_port)  # type: ignore[call-arg]
     stop = asyncio.Event()
-    running = asyncio.create_task(run_consumers(settings, factory, [IdleSource()], stop))
+    running = asyncio.create_task(ConsumerApplication(settings, factory, [IdleSource()]).run(stop))
     address = f"http://127.0.0.1:{unused_tcp_port}"
     async with asyncio.timeout(60), aiohttp.ClientSession() as session:
         while not await answers(session, address):
@@ -41,7 +41,7 @@ async def test_consumer_serves_health(factory: Factory, backend: str, unused_tcp
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(24, "x"), RuntimeError("can't start new thread")])
 async def test_payload_is_retried_after_a_system_error(factory: Factory, error: Exception) -> None:
-    """The part that reads, started again, would go on with the next payload."""
+    """The payload is retried in place: a restarted consumer would continue with the next one."""
     did: list[str] = []
 
     class One(IdleSource):

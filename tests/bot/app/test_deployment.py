@@ -1,4 +1,4 @@
-"""Which settings and which database a command works on, and what it says of them."""
+"""The settings file and the database that a command works on, and what it prints about them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READERS = (
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in an empty folder, whose data directory is empty too, without any setting."""
+    """Run a command without settings, in an empty folder and with an empty data directory."""
     for name in list(os.environ):
         if name.startswith(("SLACK_", "GWEVENT_")):
             monkeypatch.delenv(name)

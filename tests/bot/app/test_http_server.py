@@ -1,4 +1,4 @@
-"""Pictures served by the bot itself, where it has a public address."""
+"""Images served by the bot itself if it has a public address."""
 
 from __future__ import annotations
 

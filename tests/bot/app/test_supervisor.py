@@ -1,4 +1,4 @@
-"""Parts that the system starves are started again; a fault of gwevent's own ends the process visibly."""
+"""Tasks restart after errors of the system; a bug of gwevent ends the process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from bot.app import supervisor as parts_module
 from bot.app.factory import Factory
 from bot.app.supervisor import TaskSupervisor
 from bot.ingest.pipeline import IngestResult
-from bot.monitoring.monitor import HealthMonitor
+from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.runtime import os_limits
+from bot.runtime.wakeups import Wakeups
 from bot.samples import to_avro
 from bot.sources import Origin
 from bot.store.database import StoreUnavailable
@@ -52,7 +53,7 @@ def fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def few_descriptors() -> Iterator[int]:
-    """A soft limit of some more than are open; put back at the end."""
+    """Lower the soft limit to a few more descriptors than are open, until the end of the test."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = max(map(int, (path.name for path in Path("/proc/self/fd").iterdir()))) + 12
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
@@ -104,7 +105,7 @@ async def test_task_restarts_after_any_system_error() -> None:
                     assert not task.done(), task.exception()
                 parts_module.MAX_BACKOFF_S = 0.0
     parts_module.MAX_BACKOFF_S = 30.0
-    assert [line["event"] for line in said] == ["part_starts_again"] * len(PASSING)
+    assert [line["event"] for line in said] == ["task_restarted"] * len(PASSING)
     assert all(line["reason"] for line in said) and parts.problems() == {}
     await parts.cancel()
 
@@ -132,7 +133,7 @@ async def test_a_fault_of_its_own_ends_the_process(fault: Exception) -> None:
     parts.start("other", asyncio.Event().wait)  # type: ignore[arg-type]
     with structlog.testing.capture_logs() as said, pytest.raises(type(fault)):
         await parts.wait_for_stop_or_failure(asyncio.Event())
-    assert {"event": "part_ended", "part": "work", "log_level": "error"} in said
+    assert {"event": "task_ended", "task": "work", "log_level": "error"} in said
     await parts.cancel()
 
 
@@ -140,7 +141,10 @@ async def test_descriptors_that_get_short_are_said_and_shown(
     few_descriptors: int, factory: Factory, clock: Clock
 ) -> None:
     watch = HealthMonitor(
-        factory.notices, factory.outbox_statistics, factory.incidents, clock, source_statuses=list
+        MonitoredStore(factory.notices, factory.outbox_statistics, factory.incidents),
+        HealthInputs(source_statuses=list),
+        clock,
+        wakeups=Wakeups(),
     )
     await factory.notices.last_received()
     assert "descriptors" not in (await watch.readiness()).parts
@@ -159,7 +163,7 @@ async def test_descriptors_that_get_short_are_said_and_shown(
         await asyncio.sleep(0.05)
         watching.cancel()
     os_limits.CHECK_INTERVAL_S = 5.0
-    assert [line["event"] for line in said] == ["descriptors_short", "descriptors_free_again"]
+    assert [line["event"] for line in said] == ["descriptors_short", "descriptors_recovered"]
     assert "descriptors" not in (await watch.readiness()).parts
 
 

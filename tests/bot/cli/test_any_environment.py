@@ -1,4 +1,4 @@
-"""Every command in generated environments: no traceback, and status 0, or one of 1 and 2 with a sentence."""
+"""Every command in generated environments: no traceback; status 0, or 1 or 2 with a sentence."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ for number in {"closed": [1], "all closed": [0, 1]}.get(output, []):
     setattr(sys, ("stdin", "stdout")[number], None)
 # What the installed command has not: this folder among those of modules.
 sys.path.remove("")
-from bot.cli import main
+from bot.cli.main import main
 main()
 """
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the commands run: a folder that anybody may write to."""
+    """The folder in which the commands run; any user may write to it."""
 
     folder: Path
 
@@ -159,7 +159,7 @@ def test_broken_pipe_is_no_error(place: Place, command: str) -> None:
 def tried(
     place: Place, command: str, given: dict[str, str], where: list[str], wanted: tuple[int, ...] = (0, 1, 2)
 ) -> str:
-    """Run it; what it says on standard error."""
+    """Run a command and return its standard error."""
     words = [*where, *place.arguments(command)]
     status, said, wrong = run(words, given, place, where[2])
     about = (words, given, status, said[-300:], wrong[-3000:])

@@ -67,7 +67,7 @@ def run(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bot.cli.backfill.REQUEST_INTERVAL_S", 0.0)
+    monkeypatch.setattr("bot.cli.backfill_job.REQUEST_INTERVAL_S", 0.0)
     runner = CliRunner()
 
     def invoke(*arguments: str) -> Result:

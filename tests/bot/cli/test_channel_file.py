@@ -1,4 +1,4 @@
-"""What channels asked for, out of one database and into another."""
+"""Export of all channels from one database and import into another."""
 
 from __future__ import annotations
 

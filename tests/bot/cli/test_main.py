@@ -1,4 +1,4 @@
-"""The command line, in process where that is enough."""
+"""The command line, run in this process where possible."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ def notice(tmp_path: Path) -> Path:
 
 
 def refused(result: Result) -> str:
-    """The one sentence of a command that ended with status 2, after the line that says what it works on."""
+    """Return the one sentence of a command that exited with status 2, without the line about its settings."""
     assert result.exit_code == 2, result.output
     named, lines = re.compile(r"gwevent: (no settings file|settings file .*), database .*\."), result.stderr
-    said = [line for line in lines.splitlines() if not (named.fullmatch(line) or "gwevent_starts" in line)]
+    said = [line for line in lines.splitlines() if not (named.fullmatch(line) or "process_started" in line)]
     assert result.stdout == "" and len(said) == 1, result.output
     assert said[0].startswith("gwevent: ")
     return f"{said[0]}\n"
 
 
 def compared(found: Record, wanted: Record, name: str) -> None:
-    """One map: peak and distances exactly, areas within 0.1 %."""
+    """Compare one sky map: peak and distances exactly, areas within 0.1 %."""
     assert [found["ra"], found["dec"]] == wanted["peak"], name
     for area in ("area_50", "area_90"):
         assert found[area] == pytest.approx(wanted[area], rel=1e-3), (name, area)

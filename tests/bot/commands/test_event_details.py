@@ -144,7 +144,7 @@ async def test_a_sentence_says_why_there_is_no_image(bot: Application, local_sla
 
 async def test_without_the_scope_there_is_no_image(bot: Application, local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw")
-    (client,) = bot._clients.values()
+    (client,) = bot.slack.clients.values()
     client.scopes = frozenset({"chat:write"})
     assert "scope files:write" in words(await typed(local_slack, channel, f"{MOCK} map"))
     assert Quick.drawn == 0

@@ -1,4 +1,4 @@
-"""The doctor at a deployment on the local Slack, and the sample it posts."""
+"""`gwevent doctor` on a deployment with the local Slack, and the sample that it posts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def settings(local_slack: LocalSlack, database: Path, **changes: object) -> Sett
 
 
 def levels(findings: list[Finding]) -> dict[str, Level]:
-    """The worst of each name."""
+    """Return the worst level of each name."""
     order = list(Level)
     return {
         name: max((f.level for f in findings if f.name == name), key=order.index)

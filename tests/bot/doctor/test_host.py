@@ -1,4 +1,4 @@
-"""What doctor says of the file system that a database lies on."""
+"""Findings about the file system of the database."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def write(path: Path, more: str = "") -> None:
 
 
 def hang_up(connection: socket.socket) -> None:
-    """Close at once, as a proxy does before a broker that is down."""
+    """Close each connection at once, as a proxy does if the broker behind it is down."""
 
 
 def say_nothing(connection: socket.socket) -> None:
@@ -35,7 +35,7 @@ def say_nothing(connection: socket.socket) -> None:
 
 
 def refuse_login(connection: socket.socket, receive: Receive) -> None:
-    """Speak as much of Kafka's protocol as it takes to refuse a PLAIN login."""
+    """Speak just enough of Kafka's protocol to refuse a PLAIN login."""
     while header := receive(connection, 4):
         request = receive(connection, struct.unpack(">i", header)[0])
         key, version, correlation = struct.unpack_from(">hhi", request)
@@ -55,7 +55,7 @@ def refuse_login(connection: socket.socket, receive: Receive) -> None:
 
 
 def failure(findings: list[Finding]) -> Finding:
-    """The last finding, which must be the only failure, and say what to do in one sentence each."""
+    """Return the last finding; it must be the only failure, with advice."""
     assert [finding.level for finding in findings].count(Level.FAIL) == 1
     last = findings[-1]
     assert last.level is Level.FAIL

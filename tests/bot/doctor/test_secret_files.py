@@ -30,7 +30,7 @@ def test_both_files_are_looked_at(home: Path, mode: int, monkeypatch: pytest.Mon
     assert [path for path, _ in secret_files.readable_secret_files(env)] == [env, auth]
     with structlog.testing.capture_logs() as said:
         secret_files.warn_readable_secrets(env)
-    assert [line["event"] for line in said] == ["others_can_read_secrets"] * 2
+    assert [line["event"] for line in said] == ["secret_file_readable"] * 2
     assert said[0]["advice"] == f"chmod 600 {env}" and said[0]["mode"].startswith("-rw-")
 
 

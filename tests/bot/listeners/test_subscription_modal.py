@@ -145,7 +145,7 @@ async def test_modal_subscribes_previews_and_edits(
 async def test_a_slow_submission_is_answered_in_time(
     bot: Application, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot._subscription_modal, "_submit_timeout_s", 0.05)
+    monkeypatch.setattr(bot.slack.listeners.subscription_modal, "_submit_timeout_s", 0.05)
     channel = local_slack.add_channel("gw")
     await typed(local_slack, channel, "dialog")
     await opened(local_slack)
@@ -332,7 +332,7 @@ async def test_end_button_is_refused_without_permission(
     await subscribe(factory, "CBC", channel)
     listed = await (await typed(local_slack, channel, "subscriptions")).wait_for_answer(30)
     monkeypatch.setattr(
-        bot.command_router._authorizer, "_check_permission", ChannelPolicy("admins", {}).check
+        bot.slack.listeners.router._authorizer, "_check_permission", ChannelPolicy("admins", {}).check
     )
     action, value = end_button(listed, 1)
     assert (await local_slack.press(channel, listed["ts"], action, value=value)).ok

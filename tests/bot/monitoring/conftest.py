@@ -1,4 +1,4 @@
-"""A webhook's other end: a server on the loopback that remembers what it was called with."""
+"""A webhook server on loopback that records its calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiohttp import web
 
 @dataclass
 class Pager:
-    """Takes calls, or refuses them."""
+    """A webhook server that accepts or refuses calls."""
 
     url: str = ""
     status: int = 200
@@ -21,7 +21,7 @@ class Pager:
     refused: int = 0
 
     def heard(self) -> list[dict[str, Any]]:
-        """The bodies of the calls taken."""
+        """Return the bodies of the accepted calls."""
         return [body for _, body, _ in self.calls]
 
 

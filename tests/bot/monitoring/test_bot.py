@@ -1,4 +1,4 @@
-"""The bot as it is built to run: its health, its figures, and the ops channel."""
+"""The whole application: health, metrics, and the ops channel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE_S = 60.0
 
 
 class Tray:
-    """A source that yields what is put into it."""
+    """A source that yields the payloads put into it."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[bytes] = asyncio.Queue()
@@ -86,7 +86,7 @@ async def get(bot: Application, path: str, **headers: str) -> tuple[int, str]:
 
 
 async def figures(bot: Application) -> dict[str, float]:
-    """Each sample as "name{labels}"."""
+    """Return each sample of the metrics as "name{labels}" with its value."""
     _, text = await get(bot, "/metrics")
     found = {}
     for family in text_string_to_metric_families(text):

@@ -1,4 +1,4 @@
-"""The clock over restarts, and by the database's word."""
+"""The clock across restarts, and corrected by the database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MONTH = 30 * 86_400.0
 
 
 class Wrong:
-    """The machine's clock, wrong by something."""
+    """A wall clock with an error."""
 
     by = 0.0
 

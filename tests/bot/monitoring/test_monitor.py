@@ -1,4 +1,4 @@
-"""Troubles, from the look that finds them to the ops channel and the webhook."""
+"""Incidents, from the health check to the ops channel and the webhook."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from bot.app.factory import Factory
 from bot.delivery.worker import DeliveryWorker
 from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
-from bot.monitoring.monitor import HealthMonitor
-from bot.monitoring.webhook import Webhook, WebhookNotifier
+from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
+from bot.monitoring.webhook import Webhook, WebhookEventBuilder, WebhookNotifier
 from bot.routing.intents import ChannelRef
 from bot.runtime.steady_clock import ClockJump
+from bot.runtime.wakeups import Wakeups
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
 from bot.sources import SourceStatus
@@ -33,7 +34,7 @@ PATIENCE_S = 60.0
 
 @dataclass
 class Tower:
-    """A watch, what it looks at, and who is told."""
+    """A health monitor, what it checks, and the receivers of its incidents."""
 
     factory: Factory
     clock: Clock
@@ -42,6 +43,7 @@ class Tower:
     pager: Pager
     worker: DeliveryWorker
     caller: WebhookNotifier
+    wakeups: Wakeups
     watch: HealthMonitor = field(init=False)
     known: bool = True
     jump: ClockJump | None = None
@@ -49,25 +51,25 @@ class Tower:
     link: ConnectionState = field(default_factory=lambda: ConnectionState(True, ""))
 
     def restart(self) -> None:
-        """Begin to watch, as a process that starts does."""
+        """Create the health monitor, as a starting process does."""
         self.watch = HealthMonitor(
-            self.factory.notices,
-            self.factory.outbox_statistics,
-            self.factory.incidents,
+            MonitoredStore(self.factory.notices, self.factory.outbox_statistics, self.factory.incidents),
+            HealthInputs(
+                source_statuses=lambda: [self.source],
+                connection_state=lambda: self.link,
+                ops_channel=self.place,
+                clock_jump=lambda: self.jump,
+            ),
             self.clock,
-            source_statuses=lambda: [self.source],
-            connection_state=lambda: self.link,
-            ops_channel=self.place,
-            wake_deliveries=self.worker.wake,
+            wakeups=self.wakeups,
             webhook_notifier=self.caller,
-            clock_jump=lambda: self.jump,
         )
 
     def place(self) -> ChannelRef | None:
         return (self.local_slack.team_id, self.ops) if self.known else None
 
     async def look(self, times: int = 1, **later: float) -> None:
-        """Look again and again, time passing before each look."""
+        """Check several times; the clock advances before each check."""
         for _ in range(times):
             self.clock.advance(**later)
             await self.watch.check()
@@ -76,7 +78,7 @@ class Tower:
         return [str(message["text"]) for message in self.local_slack.messages(self.ops)]
 
     async def told(self, count: int) -> list[str]:
-        """Wait until ops was told so much, and nothing more waits."""
+        """Wait until the ops channel has `count` messages and no delivery is pending."""
 
         async def done() -> bool:
             self.worker.wake()
@@ -87,10 +89,10 @@ class Tower:
         return self.said()
 
     async def called(self, count: int) -> list[str]:
-        """Wait until the webhook was called so often; each call's action and key."""
+        """Wait for `count` webhook calls, and return the action and key of each."""
 
         async def done() -> bool:
-            self.caller.wake()
+            self.wakeups.webhook.set()
             return len(self.pager.calls) >= count
 
         await until(done)
@@ -111,10 +113,12 @@ async def monitoring(
         clients = {local_slack.team_id: SlackClient(local_slack.bot_token, local_slack.api_url, session)}
         worker = factory.create_delivery_worker(clients, clock, channel_pause_s=0)
         webhook = Webhook(pager.url, WebhookFormat.JSON)
-        caller = WebhookNotifier(
-            webhook, factory.webhook_outbox, factory.incidents, factory.notices, clock, poll_s=0.05
+        wakeups = Wakeups()
+        events = WebhookEventBuilder(factory.incidents, factory.notices)
+        caller = WebhookNotifier(webhook, factory.webhook_outbox, events, clock, wakeups=wakeups)
+        monitoring = Tower(
+            factory, clock, local_slack, local_slack.add_channel("ops"), pager, worker, caller, wakeups
         )
-        monitoring = Tower(factory, clock, local_slack, local_slack.add_channel("ops"), pager, worker, caller)
         monitoring.restart()
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(caller.run())]
         yield monitoring
@@ -215,7 +219,7 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
     monitoring.watch.record_payload()
     await monitoring.look()
     with monkeypatch.context() as broken:
-        for way in ("reading", "writing"):
+        for way in ("read_transaction", "exclusive_transaction"):
             broken.setattr(monitoring.factory.database, way, nothing)
         await monitoring.look(10, seconds=10)
         assert await monitoring.called(1) == ["trigger trouble:store"]
@@ -231,23 +235,24 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
     assert b"gwevent_store_up 1.0" in await monitoring.watch.metrics()
 
 
+def monitor_of_sources(factory: Factory, clock: Clock, sources: list[SourceStatus]) -> HealthMonitor:
+    return HealthMonitor(
+        MonitoredStore(factory.notices, factory.outbox_statistics, factory.incidents),
+        HealthInputs(source_statuses=lambda: sources),
+        clock,
+        wakeups=Wakeups(),
+    )
+
+
 async def test_one_connected_consumer_makes_a_source_ready(factory: Factory, clock: Clock) -> None:
     reads, silent = SourceStatus("hopskotch", True, "reads", 3), SourceStatus("hopskotch", False, "silent")
     for sources in ([reads, silent], [silent, reads]):
-        watch = HealthMonitor(
-            factory.notices,
-            factory.outbox_statistics,
-            factory.incidents,
-            clock,
-            source_statuses=lambda: sources,
-        )
+        watch = monitor_of_sources(factory, clock, sources)
         assert (await watch.readiness()).parts == {"hopskotch": "ok", "store": "ok"}
         figures = (await watch.metrics()).decode()
         assert 'gwevent_source_connected{source="hopskotch"} 1.0' in figures
         assert 'gwevent_source_lag{source="hopskotch"} 3.0' in figures
-    alone = HealthMonitor(
-        factory.notices, factory.outbox_statistics, factory.incidents, clock, source_statuses=lambda: [silent]
-    )
+    alone = monitor_of_sources(factory, clock, [silent])
     assert (await alone.readiness()).parts["hopskotch"] == "silent"
 
 

@@ -1,4 +1,4 @@
-"""What is a trouble, and what isn't yet."""
+"""Conditions that are incidents, and conditions that are not yet."""
 
 from __future__ import annotations
 

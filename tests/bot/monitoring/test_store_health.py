@@ -1,4 +1,4 @@
-"""A database that takes nothing in is never called healthy: full, read-only, or another one's."""
+"""A database that accepts no writes is never reported as healthy: full, read-only, or replaced."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from psycopg import sql
 from sqlalchemy import delete, event, make_url, text
 
 from bot.app.factory import Factory
-from bot.monitoring.monitor import HealthMonitor
+from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds, is_disk_nearly_full
+from bot.runtime.wakeups import Wakeups
 from bot.sources import SourceStatus
 from bot.store import schema, write_check
 from bot.store.database import Database, StoreUnavailable
@@ -30,7 +31,7 @@ PATIENCE_S = 60.0
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every question finds out anew."""
+    """Disable the caches of the write check."""
     monkeypatch.setattr(write_check, "FAILURE_CACHED_S", 0.0)
     monkeypatch.setattr(write_check, "WRITE_TRUSTED_S", 0.0)
 
@@ -39,13 +40,13 @@ def watch_of(
     factory: Factory, clock: Clock, source: SourceStatus | None = None, **more: object
 ) -> HealthMonitor:
     return HealthMonitor(
-        factory.notices,
-        factory.outbox_statistics,
-        factory.incidents,
+        MonitoredStore(factory.notices, factory.outbox_statistics, factory.incidents, factory.write_check),
+        HealthInputs(
+            source_statuses=lambda: [source or SourceStatus("hopskotch", True, "reads", 0)],
+            count_workers=factory.leases.count_workers,
+        ),
         clock,
-        source_statuses=lambda: [source or SourceStatus("hopskotch", True, "reads", 0)],
-        write_check=factory.write_check,
-        count_workers=factory.leases.count_workers,
+        wakeups=Wakeups(),
         **more,  # type: ignore[arg-type]
     )
 
@@ -57,7 +58,7 @@ async def figures(watch: HealthMonitor) -> dict[str, float]:
 
 
 async def expect_out(watch: HealthMonitor, clock: Clock) -> None:
-    """Everything says that the store is out: at once, and after a minute as a trouble."""
+    """Check that readiness, metrics and log report the outage: at once, and as an incident after a minute."""
     assert not (await watch.readiness()).ready
     assert (await figures(watch))["gwevent_store_up"] == 0
     for _ in range(8):
@@ -67,7 +68,7 @@ async def expect_out(watch: HealthMonitor, clock: Clock) -> None:
 
 
 async def expect_well(watch: HealthMonitor, clock: Clock, factory: Factory) -> None:
-    """Everything says that it is back; the trouble is told, and over."""
+    """Check that the store is reported as back and the incident as resolved."""
     readiness = await watch.readiness()
     assert readiness.ready, readiness.parts
     clock.advance(seconds=10)
@@ -98,7 +99,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 async def narrow(small_disk: Path) -> AsyncIterator[Factory]:
-    """A database on it."""
+    """A database on that disk."""
     database = Database(f"sqlite+aiosqlite:///{small_disk / 'gwevent.sqlite'}")
     await database.migrate()
     yield Factory(database)
@@ -209,14 +210,14 @@ async def test_an_idle_bot_writes_seldom(
 
 @pytest.fixture
 async def own(postgres: Databases, migrated_postgres: str) -> AsyncIterator[Factory]:
-    """A database of its own, whose settings may be changed."""
+    """A PostgreSQL database of its own, whose settings the test may change."""
     factory = Factory(Database(with_driver(postgres.create(migrated_postgres))))
     yield factory
     await factory.database.close()
 
 
 async def set_read_only(factory: Factory, *, read_only: bool) -> None:
-    """As a failover leaves it: who is connected already is as read-only as who comes."""
+    """Make the database read-only for existing and new connections, as after a failover."""
     import psycopg
 
     url = factory.database._url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -263,7 +264,7 @@ async def test_consumers_are_not_silent_because_the_store_was(own: Factory) -> N
 
 
 async def test_nobody_delivers(own: Factory, clock: Clock) -> None:
-    """A consumer sees that no `serve` lives."""
+    """A consumer opens an incident if no `gwevent serve` process is alive."""
     watch = watch_of(own, clock)
     watch.record_payload()
     for _ in range(20):
@@ -286,12 +287,10 @@ async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
 ) -> None:
     source = SourceStatus("hopskotch", False, "no answer")
     watch = HealthMonitor(
-        factory.notices,
-        factory.outbox_statistics,
-        factory.incidents,
+        MonitoredStore(factory.notices, factory.outbox_statistics, factory.incidents, factory.write_check),
+        HealthInputs(source_statuses=lambda: [source]),
         clock,
-        source_statuses=lambda: [source],
-        write_check=factory.write_check,
+        wakeups=Wakeups(),
     )
     watch.record_payload()
     await watch.check()

@@ -1,4 +1,4 @@
-"""The webhook: what it is called with, and that it is heard."""
+"""The webhook: the content of calls, and their retries."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from bot.app.factory import Factory
 from bot.filters import matches, parse_criteria
 from bot.ingest.pipeline import IngestResult, Pipeline
-from bot.monitoring.webhook import Webhook, WebhookNotifier
+from bot.monitoring import webhook as webhook_module
+from bot.monitoring.webhook import Webhook, WebhookEventBuilder, WebhookNotifier
 from bot.routing.state import OperatorRules
+from bot.runtime.wakeups import Wakeups
 from bot.samples import Record, to_json
 from bot.sources import Origin
 from bot.store.operations.webhook_calls import CLAIM_DURATION, WebhookCall
@@ -27,6 +30,11 @@ PATIENCE_S = 60.0
 LIVE = Origin("kafka", "test", live=True)
 
 
+@pytest.fixture(autouse=True)
+def poll_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_module, "POLL_S", 0.02)
+
+
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not true():
@@ -35,9 +43,8 @@ async def until(true: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def calling(factory: Factory, clock: Clock, webhook: Webhook) -> AsyncIterator[WebhookNotifier]:
-    caller = WebhookNotifier(
-        webhook, factory.webhook_outbox, factory.incidents, factory.notices, clock, poll_s=0.02
-    )
+    events = WebhookEventBuilder(factory.incidents, factory.notices)
+    caller = WebhookNotifier(webhook, factory.webhook_outbox, events, clock, wakeups=Wakeups())
     task = asyncio.create_task(caller.run())
     yield caller
     task.cancel()
@@ -150,25 +157,25 @@ async def test_ntfy_and_pagerduty(factory: Factory, clock: Clock, pager: Pager) 
 
 
 async def test_expired_claim_sends_no_call(factory: Factory, clock: Clock, pager: Pager) -> None:
-    """Between the claim and the request the process is paused: another one may have called meanwhile."""
+    """The process is paused between claim and request, so another one may have made the call."""
     slept = 0.0
+    events = WebhookEventBuilder(factory.incidents, factory.notices)
     caller = WebhookNotifier(
         Webhook(pager.url, WebhookFormat.JSON),
         factory.webhook_outbox,
-        factory.incidents,
-        factory.notices,
+        events,
         clock,
-        poll_s=0.02,
+        wakeups=Wakeups(),
         elapsed=lambda: slept,
     )
-    words = caller._build_event
+    words = events.build
 
     async def sleepily(call: WebhookCall) -> WebhookEvent | None:
         nonlocal slept
         slept += CLAIM_DURATION.total_seconds() + 1.0 if not slept else 0.0
         return await words(call)
 
-    caller._build_event = sleepily  # type: ignore[method-assign]
+    events.build = sleepily  # type: ignore[method-assign]
     await take(pipeline(factory, clock, "all"), notice_record())
     running = asyncio.create_task(caller.run())
     await until(lambda: slept > 0)
@@ -208,13 +215,13 @@ async def test_late_failure_does_not_undo_a_delivered_call(factory: Factory, clo
 
 async def test_after_a_jump_no_call_is_given_up(factory: Factory, clock: Clock, pager: Pager) -> None:
     sure = False
+    events = WebhookEventBuilder(factory.incidents, factory.notices)
     caller = WebhookNotifier(
         Webhook(pager.url, WebhookFormat.JSON),
         factory.webhook_outbox,
-        factory.incidents,
-        factory.notices,
+        events,
         clock,
-        poll_s=0.02,
+        wakeups=Wakeups(),
         is_clock_trusted=lambda: sure,
     )
     pager.status = 503

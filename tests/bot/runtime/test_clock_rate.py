@@ -1,4 +1,4 @@
-"""Whether another clock was set, from two readings of it."""
+"""Detection of jumps of another clock from two readings."""
 
 from __future__ import annotations
 

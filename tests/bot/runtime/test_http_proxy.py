@@ -1,4 +1,4 @@
-"""One rule for proxies, and everything that speaks HTTP keeps it: shown with a real proxy between."""
+"""Every HTTP client uses the proxy of the environment, shown with a real proxy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["pager"]
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
-    """Sets these, and nothing else of the kind."""
+    """Set these proxy variables and remove all others."""
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -145,7 +145,7 @@ async def test_all_clients_use_the_proxy(
 
 
 async def _look_up(url: str) -> None:
-    """In vain."""
+    """The connection fails."""
     client = GraceDb(url)
     with pytest.raises(GraceDbError):
         await client.superevent("S190425z")
@@ -167,7 +167,7 @@ def alarm() -> WebhookEvent:
 async def test_gcns_token_is_fetched_through_it(
     environment: Environment, proxy: HttpProxy, name: str
 ) -> None:
-    """By librdkafka, which asks libcurl, which reads the environment by itself."""
+    """librdkafka uses libcurl, which reads the environment itself."""
     environment(**{name: proxy.url})
     access = GcnAccess(client_id="id", client_secret="secret", domain="gcn.invalid")
     found = await asyncio.to_thread(check_gcn, access, ("igwn.gwalert",), 1.0)
@@ -176,7 +176,7 @@ async def test_gcns_token_is_fetched_through_it(
 
 
 async def test_https_is_asked_of_the_proxy_by_connect(environment: Environment, proxy: HttpProxy) -> None:
-    """The proxy refuses, so nothing leaves this machine; that it was asked is what counts."""
+    """The proxy refuses, so nothing leaves this machine; the test checks that it was asked."""
     environment(HTTPS_PROXY=proxy.url)
     async with aiohttp.ClientSession() as session:
         client = SlackClient("xoxb-none", "https://slack.invalid/api/", session)

@@ -1,4 +1,4 @@
-"""A timeout that doesn't count what a process slept through."""
+"""A timeout that does not count pauses of the process."""
 
 from __future__ import annotations
 

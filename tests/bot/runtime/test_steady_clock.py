@@ -1,4 +1,4 @@
-"""A clock that doesn't jump, whatever the machine's does."""
+"""A clock that does not jump, whatever the wall clock does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ YEAR = 3.2e7
 
 @dataclass
 class Machine:
-    """True time, and a clock that is wrong by something."""
+    """True time, and a wall clock with an error."""
 
     passed: float = 1_000.0
     wrong_by: float = 0.0
@@ -43,12 +43,12 @@ class Machine:
 
 
 def state(clock: SteadyClock) -> tuple[bool, bool, bool]:
-    """Whether it is confirmed, sure, and has jumped."""
+    """Return whether the clock is confirmed, is trusted, and has jumped."""
     return clock.is_confirmed, clock.is_trusted, clock.jump is not None
 
 
 def off(machine: Machine, clock: SteadyClock) -> float:
-    """By how much the clock is wrong."""
+    """Return the error of the clock in seconds."""
     return (clock() - datetime.fromtimestamp(BEGIN + machine.passed, UTC)).total_seconds()
 
 
@@ -62,7 +62,7 @@ pauses = st.floats(0.0, 7_200.0)
 def test_no_jump_moves_it_and_nothing_is_given_up_within_an_hour(
     steps: list[tuple[float, float, bool, bool]],
 ) -> None:
-    """Jumps of any size, forward and back, with Slack's word between them or none, and with restarts."""
+    """Jumps of any size, with and without readings of Slack's clock, and with restarts."""
     machine = Machine()
     clock = machine.clock()
     machine.slack_says(clock)
@@ -173,7 +173,7 @@ def test_an_answer_that_came_in_a_pause_moves_nothing() -> None:
 
 
 def test_a_whole_machine_that_was_paused_is_set_right() -> None:
-    """Its count stood still, and so did its clock, until somebody set it."""
+    """The monotonic clock and the wall clock stood still until the wall clock was set."""
     machine = Machine()
     clock = machine.clock()
     machine.slack_says(clock)

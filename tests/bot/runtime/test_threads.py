@@ -1,4 +1,4 @@
-"""Computations that hang are given up; many end the process visibly, and the others go on."""
+"""Hanging computations are abandoned and several end the process; other computations continue."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.factories import (
 
 @pytest.fixture(autouse=True)
 def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """What hangs hangs until the test sets it: the event loop waits for its threads at its end."""
+    """Hanging computations end when the test sets this event: the event loop waits for its threads."""
     monkeypatch.setattr(threads, "TIME_LIMIT_S", 1.0)
     monkeypatch.setattr(threads, "CHECK_INTERVAL_S", 0.01)
     release = threading.Event()
@@ -99,15 +99,15 @@ def test_a_process_with_hanging_threads_ends() -> None:
     program = """
 import asyncio, time
 from bot.runtime import threads
-threads.LIMIT_S = 0.1
+threads.TIME_LIMIT_S = 0.1
 async def main():
     try:
-        await threads.in_thread(time.sleep, 3600)
-    except threads.Hangs:
-        threads.leave_if_any_hangs()
+        await threads.run_in_thread(time.sleep, 3600)
+    except threads.ThreadHangs:
+        threads.exit_if_any_hangs()
 asyncio.run(main())
 """
     done = subprocess.run(
         [sys.executable, "-c", program], check=False, capture_output=True, timeout=60, text=True
     )
-    assert done.returncode == 1 and "left_with_hanging_threads" in done.stdout + done.stderr
+    assert done.returncode == 1 and "hanging_threads_abandoned" in done.stdout + done.stderr

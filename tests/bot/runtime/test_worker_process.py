@@ -1,4 +1,4 @@
-"""The drawing process is stopped, killed, starved and broken at generated moments: pictures come again."""
+"""The child process is stopped, killed, starved and broken at generated moments, and images come again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ HANGS_S = 6.0
 
 @pytest.fixture
 async def worker() -> AsyncIterator[WorkerProcess]:
-    found = WorkerProcess(timeout_s=HANGS_S, start_timeout_s=60.0, max_jobs=50)
+    found = WorkerProcess(
+        timeout_s=HANGS_S, start_timeout_s=60.0, max_jobs=50, hidden_env_prefixes=("SLACK_",)
+    )
     yield found
     await found.close()
 
@@ -89,10 +91,12 @@ async def test_a_picture_that_kills_twice_is_given_up_and_others_go_on(
 
 async def test_one_that_never_starts_is_said_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     for program in ("import time; time.sleep(3600)", "raise SystemExit(3)", "print('no result')"):
-        worker = WorkerProcess(timeout_s=HANGS_S, start_timeout_s=60.0, max_jobs=50)
+        worker = WorkerProcess(
+            timeout_s=HANGS_S, start_timeout_s=60.0, max_jobs=50, hidden_env_prefixes=("SLACK_",)
+        )
         with monkeypatch.context() as patch:
             patch.setattr(worker_process, "_PROGRAM", program)
-            patch.setattr(worker, "_start_s", 1.5)
+            patch.setattr(worker, "_start_timeout_s", 1.5)
             with pytest.raises(ProcessNotStarted):
                 await worker.run(len, "four")
         assert await worker.run(len, "four") == 4

@@ -19,7 +19,7 @@ from astropy.utils import iers
 from typer.testing import CliRunner
 
 from bot import samples
-from bot.cli import main
+from bot.cli.main import app
 from bot.skymaps import image_process
 from bot.skymaps.image_process import ImageFailed, ImageProcess, draw_in_process, sun_and_moon
 from formatters.models.notice import INITIAL, PRELIMINARY, RETRACTION
@@ -148,12 +148,12 @@ def test_preview_writes_the_newest_notices_picture(tmp_path: Path) -> None:
     for path, record in zip(notices, (later, early), strict=True):
         path.write_bytes(samples.to_avro(record))
     ask = ["preview", *map(str, notices), "--format", "png"]
-    done = CliRunner().invoke(main.app, [*ask, "-o", str(out)])
+    done = CliRunner().invoke(app, [*ask, "-o", str(out)])
     assert done.exit_code == 0
     assert "INITIAL" in done.stdout and "90 % credible region" in done.stdout
     assert out.read_bytes().startswith(b"\x89PNG")
     for wrong, said in ((ask, "name it with -o"), ([*ask, "-o", str(tmp_path / "no" / "x")], "No such file")):
-        refused = CliRunner().invoke(main.app, wrong)
+        refused = CliRunner().invoke(app, wrong)
         assert refused.exit_code == 2
         assert said in refused.stderr
 
@@ -170,7 +170,7 @@ import sys
 from pathlib import Path
 from typer.testing import CliRunner
 
-from bot.cli import main as cli
+from bot.cli.main import app
 from bot.skymaps import image_process
 from bot import samples
 from formatters.models.notice import Notice
@@ -178,8 +178,9 @@ from formatters.models.superevent import Superevent
 folder = Path(sys.argv[1])
 superevent = Superevent.from_notices([Notice.from_json((folder / "notice").read_text())])
 image_process.warm_up()
+gw_map, combined = (folder / "gw").read_bytes(), (folder / "combined").read_bytes()
 for _ in range(4):
-    image_process.draw_in_process(superevent, (folder / "gw").read_bytes(), (folder / "combined").read_bytes())
+    image_process.draw_in_process(superevent, gw_map, combined)
 # Not ru_maxrss: Linux hands the parent's peak on to the child.
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
 print(int(peak.split()[1]) // 1024)

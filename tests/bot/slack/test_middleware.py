@@ -133,7 +133,8 @@ async def test_who_would_be_answered_elsewhere_reaches_no_listener(
 async def test_who_asks_too_often_is_told_so_and_others_are_answered(
     local_slack: LocalSlack, factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.app.application.UserRateLimiter", partial(UserRateLimiter, clock=lambda: 0.0))
+    frozen = partial(UserRateLimiter, clock=lambda: 0.0)
+    monkeypatch.setattr("bot.app.slack_interface.UserRateLimiter", frozen)
     channel = local_slack.add_channel("gw")
     await record_notices(factory, decoded_notice(MOCK))
     async with bot_with(local_slack, factory, clock, commands_per_minute=1):
@@ -166,7 +167,7 @@ async def test_members_alone_may_subscribe_where_that_is_set(
         # Slack lets nobody type where they are no member, so this one left meanwhile.
         asker = CommandContext(local_slack.team_id, channel, local_slack.user)
         for question in ("subscribe CBC", "Unsub", "edit 1", "pause", "sites add X"):
-            assert "Only members" in (await bot.command_router.dispatch(question, asker)).text
+            assert "Only members" in (await bot.slack.listeners.router.dispatch(question, asker)).text
         assert await subscriptions(factory, local_slack, channel) == 0
         local_slack.workspace.channels[channel].members.add(local_slack.user)
         assert "no subscription" in words(await typed(local_slack, channel, "subscriptions"))

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert, text, update
 
-from bot.app.application import retention_policy
 from bot.app.factory import Factory
+from bot.app.maintenance import retention_policy
 from bot.routing.planner import plan_unreadable_payload
 from bot.settings import Settings
 from bot.store import schema

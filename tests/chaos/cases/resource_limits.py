@@ -69,7 +69,7 @@ async def descriptors(chaos: ChaosHarness) -> None:
         await chaos.wait_until_delivered()
         await chaos.wait_for_command()
     assert chaos.bot.logged_events("descriptors_short")
-    await chaos.wait_until_logged("descriptors_free_again")
+    await chaos.wait_until_logged("descriptors_recovered")
 
 
 def _limit(chaos: ChaosHarness, soft: int) -> None:

@@ -1,0 +1,74 @@
+"""All repositories on one database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bot.runtime.outcome_notifier import OutcomeNotifier
+from bot.store.channels.bulk_transfer import ChannelTransfer
+from bot.store.channels.channel_moves import ChannelMoves
+from bot.store.channels.installations import InstallationRepository
+from bot.store.channels.mentions import MentionRepository
+from bot.store.channels.observers import ObserverRepository
+from bot.store.channels.refused_mentions import RefusedMentionRepository
+from bot.store.channels.sites import SiteRepository
+from bot.store.channels.subscriptions import SubscriptionRepository
+from bot.store.database import Database
+from bot.store.events.circulars import CircularRepository
+from bot.store.events.deferred import DeferredRouting
+from bot.store.events.gracedb_lookups import GraceDbLookups
+from bot.store.events.notices import NoticeRepository
+from bot.store.events.quarantine import QuarantineRepository
+from bot.store.events.search import EventSearch
+from bot.store.operations.clock_offsets import ClockOffsetRepository
+from bot.store.operations.incidents import IncidentRepository
+from bot.store.operations.ops_channel import OpsChannelRepository
+from bot.store.operations.source_heartbeats import SourceHeartbeats
+from bot.store.operations.webhook_calls import WebhookOutbox
+from bot.store.outbox.due import DueCheck
+from bot.store.outbox.images import ImageRepository
+from bot.store.outbox.leases import WorkerLeases
+from bot.store.outbox.outbox import Outbox
+from bot.store.outbox.statistics import OutboxStatistics
+from bot.store.retention import Retention
+from bot.store.settlement import Settlement
+from bot.store.write_check import WriteCheck
+
+
+class Repositories:
+    """Every repository on one database; none holds state of its own except caches and leases."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self.database = database
+        self.write_check = WriteCheck(database)
+        self.retention = Retention(database)
+        # Events
+        self.notices = NoticeRepository(database)
+        self.quarantine = QuarantineRepository(database)
+        self.circulars = CircularRepository(database)
+        self.deferred_routing = DeferredRouting(database)
+        self.event_search = EventSearch(database)
+        self.gracedb_lookups = GraceDbLookups(database)
+        # Channels
+        notifier = OutcomeNotifier()
+        self.subscriptions = SubscriptionRepository(database, notifier)
+        self.sites = SiteRepository(database)
+        self.observers = ObserverRepository(database)
+        self.mentions = MentionRepository(database)
+        self.refused_mentions = RefusedMentionRepository(database)
+        self.installations = InstallationRepository(database)
+        self.channel_moves = ChannelMoves(database)
+        self.channel_transfer = ChannelTransfer(database)
+        # The outbox
+        self.leases = WorkerLeases(database)
+        self.outbox = Outbox(database, self.leases, Settlement(notifier))
+        self.outbox_statistics = OutboxStatistics(database)
+        self.images = ImageRepository(database, self.leases)
+        self.due_check = DueCheck(database, self.leases)
+        # Operations
+        self.incidents = IncidentRepository(database)
+        self.webhook_outbox = WebhookOutbox(database)
+        self.ops_channel = OpsChannelRepository(database)
+        self.source_heartbeats = SourceHeartbeats(database, clock)
+        self.clock_offsets = ClockOffsetRepository(database)

@@ -1,0 +1,96 @@
+"""Commands for long-lived processes, and the one that prepares their database."""
+
+from __future__ import annotations
+
+import typer
+
+from bot.cli.runner import (
+    freeze_garbage_collector,
+    install_signal_handlers,
+    load_deployment,
+    load_settings,
+    run_async,
+    run_service,
+)
+
+
+def run() -> None:
+    """Run everything in one process: the consumer, the deliveries, and the answers in Slack."""
+    from bot.app.application import Application
+    from bot.app.factory import open_factory
+    from bot.settings import SettingsError
+    from bot.sources.factory import create_sources
+
+    deployment = load_deployment(quiet=True)
+    settings = deployment.settings
+
+    async def work() -> None:
+        stop = install_signal_handlers()
+        sources = create_sources(settings)
+        async with open_factory(settings) as factory:
+            if (reason := factory.database.why_path_is_aliased()) is not None:
+                raise SettingsError(reason)
+            if not factory.database.acquire_instance_lock():
+                raise SettingsError(f"Another gwevent runs on {factory.database.path} already.")
+            application = Application(settings, factory, sources)
+            freeze_garbage_collector()
+            await application.run(stop)
+
+    run_service(work(), deployment, "run")
+
+
+def consume() -> None:
+    """Read the broker only: any number of processes on one PostgreSQL, each in a group of its own."""
+    from bot.app.consumer_application import ConsumerApplication
+    from bot.app.factory import open_factory
+    from bot.sources.factory import create_sources
+
+    deployment = load_deployment(quiet=True)
+    settings = deployment.settings
+
+    async def work() -> None:
+        stop = install_signal_handlers()
+        sources = create_sources(settings)
+        async with open_factory(settings) as factory:
+            await ConsumerApplication(settings, factory, sources).run(stop)
+
+    run_service(work(), deployment, "consume")
+
+
+def serve() -> None:
+    """Deliver and answer in Slack only: any number of processes on one PostgreSQL."""
+    from bot.app.application import Application
+    from bot.app.consumer_application import NEEDS_POSTGRESQL
+    from bot.app.factory import open_factory
+    from bot.settings import SettingsError
+
+    deployment = load_deployment(quiet=True)
+    settings = deployment.settings
+
+    async def work() -> None:
+        stop = install_signal_handlers()
+        async with open_factory(settings) as factory:
+            if factory.database.is_sqlite:
+                raise SettingsError(NEEDS_POSTGRESQL.format("serve"))
+            application = Application(settings, factory, [])
+            freeze_garbage_collector()
+            await application.run(stop)
+
+    run_service(work(), deployment, "serve")
+
+
+def migrate() -> None:
+    """Bring the database to this version's tables."""
+    from bot.store.database import Database
+
+    settings = load_settings()
+
+    async def work() -> None:
+        database = Database(settings.effective_database_url)
+        try:
+            await database.migrate()
+        finally:
+            await database.close()
+
+    run_async(work())
+    typer.echo("The database is at this version.")

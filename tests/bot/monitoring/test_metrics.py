@@ -1,0 +1,26 @@
+"""Labels of the metrics: every failure and every outcome has one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+from bot.monitoring.metrics import FAILURE_LABELS, OUTCOME_LABELS
+from bot.slack.errors import SlackFailure
+from bot.store.outbox.models import Outcome
+
+
+def subclasses(cls: type[SlackFailure]) -> Iterator[type[SlackFailure]]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from subclasses(child)
+
+
+def test_every_slack_failure_has_a_label() -> None:
+    assert set(FAILURE_LABELS) == {SlackFailure, *subclasses(SlackFailure)}
+    assert len(set(FAILURE_LABELS.values())) == len(FAILURE_LABELS)
+
+
+def test_every_outcome_has_a_label() -> None:
+    assert set(OUTCOME_LABELS) == set(get_args(Outcome))
+    assert len(set(OUTCOME_LABELS.values())) == len(OUTCOME_LABELS)

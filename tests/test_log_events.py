@@ -1,0 +1,60 @@
+"""docs/log-events.md lists every event that the code logs, with its level."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TABLE = REPOSITORY / "docs" / "log-events.md"
+LEVELS = {name: name for name in ("debug", "info", "warning", "error", "critical")} | {"exception": "error"}
+LOGGERS = re.compile(r"(self\._?)?(log|logger|bound)")
+ROW = re.compile(r"\| `(?P<event>\w+)` \| (?P<levels>[\w, ]+) \| (?P<meaning>.+) \|")
+
+
+def logged_events() -> dict[str, set[str]]:
+    """Return the events that bot/ logs, each with the levels at which it does."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in sorted((REPOSITORY / "bot").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            if node.func.attr in LEVELS and LOGGERS.fullmatch(ast.unparse(node.func.value)):
+                names = list(event_names(node))
+                assert names, f"{path.name}:{node.lineno} logs an event whose name isn't in the source"
+                for name in names:
+                    found[name].add(LEVELS[node.func.attr])
+    return found
+
+
+def event_names(call: ast.Call) -> Iterator[str]:
+    """Yield the event names of a log call: several if it chooses one by a conditional expression."""
+    waiting = call.args[:1]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.IfExp):
+            waiting += [node.body, node.orelse]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def listed_events() -> dict[str, set[str]]:
+    """Return the events of the table, each with its levels."""
+    lines = TABLE.read_text("utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| `")]
+    parsed = [ROW.fullmatch(line) for line in rows]
+    assert all(parsed), [line for line, row in zip(rows, parsed, strict=True) if row is None]
+    events = [row["event"] for row in parsed if row is not None]
+    assert events == sorted(set(events)), "the table is sorted, and lists an event once"
+    return {row["event"]: set(row["levels"].split(", ")) for row in parsed if row is not None}
+
+
+def test_table_lists_every_logged_event_with_its_level() -> None:
+    assert listed_events() == logged_events()
+
+
+def test_event_names_are_lower_case_words() -> None:
+    assert [name for name in logged_events() if not re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", name)] == []
