@@ -46,7 +46,7 @@ from bot.slack.gateway import SlackGateway
 from bot.slack.middleware import UserRateLimiter, register_middleware
 from bot.slack.orphaned_channels import OrphanedChannels
 from bot.slack.server_time import trace_server_time
-from bot.sources import Source, SourceStatus
+from bot.sources.base import Source, SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.notify import listen_for_notifications
 from bot.store.outbox.leases import PURGE_JOB, REPAIR_JOB

@@ -25,7 +25,7 @@ from bot.monitoring.webhook import WebhookNotifier
 from bot.runtime.os_limits import watch_descriptors
 from bot.runtime.threads import watch_threads
 from bot.settings import Settings, SettingsError
-from bot.sources import Source
+from bot.sources.base import Source
 from bot.sources.credentials import DEFAULT_GROUP
 
 NEEDS_POSTGRESQL = (

@@ -34,7 +34,7 @@ from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.skymap_service.observability import ObservabilityService
 from bot.slack.client import SlackClient
-from bot.sources import Source, SourceStatus
+from bot.sources.base import Source, SourceStatus
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.installations import InstallationRepository

@@ -494,7 +494,7 @@ def _run_async(work: Coroutine[Any, Any, T], deployment: Deployment | None = Non
     from bot import logs
     from bot.gracedb.client import GraceDbError
     from bot.settings import SettingsError
-    from bot.sources import SourceConfigError
+    from bot.sources.base import SourceConfigError
     from bot.store.database import InvalidDatabaseUrl, StoreUnavailable
 
     if deployment is None:

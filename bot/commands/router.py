@@ -18,7 +18,7 @@ from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import ObservabilityCommands
 from bot.filters import FilterSyntaxError, parse_criteria
 from bot.observing.observatories import canonical_site_name
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository

@@ -24,7 +24,7 @@ from bot.settings import Settings
 from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.outbox.models import DeadLettered, Delivered, Delivery, DeliveryKind, Outcome, Retry
 from formatters.terminal.findings import Finding, Level
 

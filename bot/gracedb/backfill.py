@@ -15,7 +15,7 @@ from bot.gracedb import conversion
 from bot.gracedb.client import Busy, NotPublic, Unreadable
 from bot.gracedb.conversion import SupereventRecord
 from bot.gracedb.importer import SupereventImporter
-from bot.sources import LIVE_SOURCES
+from bot.sources.base import LIVE_SOURCES
 from bot.store.database import StoreUnavailable
 from bot.store.events.gracedb_lookups import GraceDbLookups
 from bot.store.events.notices import NoticeRepository

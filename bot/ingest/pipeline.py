@@ -16,7 +16,7 @@ from bot.alerts.decode import UndecodablePayload, decode
 from bot.routing.planner import channels_for_unreadable_notice, plan
 from bot.runtime.os_limits import is_resource_exhaustion
 from bot.runtime.threads import run_in_thread
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.database import StoreUnavailable
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.notices import NoticeRepository, UnreadableNoticePlanner

@@ -17,7 +17,7 @@ from bot.commands.router import CommandContext
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.slack.request_team import get_client
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository

@@ -27,7 +27,7 @@ from bot.slack.errors import (
     Unlisted,
     WorkspaceUnavailable,
 )
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.outbox.models import (
     UNSENT_STATES,
     DeadLettered,

@@ -13,7 +13,7 @@ from hop.auth import Auth, select_matching_auth
 from hop.auth import load_auth as read_credentials
 from hop.configure import get_config_path
 
-from bot.sources import SourceConfigError
+from bot.sources.base import SourceConfigError
 
 AuthMode = Literal["hop", "off"]
 

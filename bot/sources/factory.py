@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.settings import Settings
-from bot.sources import Source
+from bot.sources.base import Source
 from bot.sources.credentials import DEFAULT_GROUP, auth_username, consumer_group, load_auth
 from bot.sources.gcn import GcnAccess, GcnSource
 from bot.sources.hopskotch import HopskotchSource

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bot.sources import FILE, Origin, SourceConfigError
+from bot.sources.base import FILE, Origin, SourceConfigError
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
 """Bytes. The largest notices of O4 have 4 MB; base64 and indentation can double that."""

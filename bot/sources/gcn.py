@@ -23,7 +23,7 @@ from typing import Any
 import structlog
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
+from bot.sources.base import Origin, Payload, SourceConfigError, SourceStatus
 from bot.sources.error_throttle import ThrottledErrorLog
 from bot.sources.offset_tracker import MessageOffset, OffsetTracker
 from bot.sources.reconnect import ReconnectLoop

@@ -24,7 +24,7 @@ from hop.auth import Auth
 from hop.io import Consumer as HopConsumer
 from hop.io import Metadata, StartPosition, Stream
 
-from bot.sources import Origin, Payload, SourceConfigError, SourceStatus
+from bot.sources.base import Origin, Payload, SourceConfigError, SourceStatus
 from bot.sources.credentials import (
     AuthMode,
     KafkaUrl,

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 
-from bot.sources import Payload
+from bot.sources.base import Payload
 
 
 class ThreadBridge:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import extract_attributes
 from bot.routing.intents import Intent, Thread
-from bot.sources import FILE, GRACEDB, LIVE_SOURCES
+from bot.sources.base import FILE, GRACEDB, LIVE_SOURCES
 from bot.store import schema
 from bot.store.channels.subscriptions import load_active_subscriptions
 from bot.store.database import Database

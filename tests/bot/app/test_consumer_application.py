@@ -12,7 +12,7 @@ from bot.app.consumer_application import run_consumers
 from bot.app.factory import Factory
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.settings import Settings
-from bot.sources import Origin, Payload
+from bot.sources.base import Origin, Payload
 from tests.support.delivery_harness import IdleSource
 from tests.support.factories import MAX_AGE, Clock
 

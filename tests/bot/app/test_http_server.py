@@ -15,7 +15,7 @@ from bot.local_slack.server import LocalSlack
 from bot.samples import bbh, to_avro
 from bot.skymaps.image_process import ImageProcess
 from bot.slack.client import SlackClient
-from bot.sources import Origin
+from bot.sources.base import Origin
 from tests.support.factories import subscribe
 
 PUBLIC = "https://gwevent.example.org"

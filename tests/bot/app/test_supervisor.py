@@ -21,7 +21,7 @@ from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.monitoring.monitor import HealthMonitor
 from bot.runtime import os_limits
 from bot.samples import to_avro
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.database import StoreUnavailable
 from tests.support.factories import MAX_AGE, Clock, notice_record
 

@@ -20,7 +20,7 @@ from bot.app.factory import Factory
 from bot.commands.router import CommandContext, CommandRouter
 from bot.filters import parse_criteria
 from bot.samples import bbh, bns, to_avro
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.database import Database
 from formatters.answers.answer import SHARE_ACTION
 from formatters.blockkit.message import Message

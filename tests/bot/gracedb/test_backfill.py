@@ -17,7 +17,7 @@ from bot.gracedb.importer import SupereventImporter
 from bot.ingest.pipeline import Pipeline
 from bot.samples import to_json
 from bot.settings import Settings
-from bot.sources import Origin, Payload, SourceStatus
+from bot.sources.base import Origin, Payload, SourceStatus
 from tests.bot.gracedb.fake import BROKEN, FakeGraceDb, with_notices
 from tests.support.factories import MAX_AGE, MOCK, NOW, REAL, Clock, notice_record, subscribe
 

@@ -15,7 +15,7 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import to_avro, to_json
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store import database as rooms_database
 from bot.store.database import Database, StoreUnavailable
 from formatters.models.notice import Notice

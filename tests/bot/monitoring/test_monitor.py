@@ -20,7 +20,7 @@ from bot.monitoring.webhook import Webhook, WebhookNotifier
 from bot.runtime.steady_clock import ClockJump
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.plan_writer import ChannelRef
 from formatters.models.incident import IncidentKind

@@ -16,7 +16,7 @@ from sqlalchemy import delete, event, make_url, text
 from bot.app.factory import Factory
 from bot.monitoring.monitor import HealthMonitor
 from bot.monitoring.rules import Thresholds, is_disk_nearly_full
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store import schema, write_check
 from bot.store.database import Database, StoreUnavailable
 from bot.store.operations import source_heartbeats

@@ -15,7 +15,7 @@ from bot.filters import matches, parse_criteria
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.monitoring.webhook import Webhook, WebhookNotifier
 from bot.samples import Record, to_json
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.operations.operator_alerts import OperatorAlertRules
 from bot.store.operations.webhook_calls import CLAIM_DURATION, WebhookCall
 from formatters.models.notice import RETRACTION

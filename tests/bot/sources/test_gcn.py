@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, Producer
 
 from bot.demo.kafka_broker import EmbeddedBroker
 from bot.doctor.gcn import check_gcn
-from bot.sources import Origin, Payload, SourceConfigError
+from bot.sources.base import Origin, Payload, SourceConfigError
 from bot.sources.gcn import HEARTBEAT_TOPIC, GcnAccess, GcnSource, GcnTiming
 from formatters.terminal.findings import Level
 from tests.support.tls_proxy import SaslProxy, listen_on_loopback

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 
 from bot.demo.kafka_broker import BrokerProcess, EmbeddedBroker, Publisher, publish
-from bot.sources import Origin, Payload, SourceConfigError
+from bot.sources.base import Origin, Payload, SourceConfigError
 from bot.sources.hopskotch import HopskotchSource, HopskotchTiming
 
 TOPIC = "igwn.gwalert"
