@@ -18,7 +18,6 @@ from typing import Any
 from bot.alerts import fields
 from bot.alerts.digest import MAP_KEYS, record_digest
 from bot.alerts.payload import (
-    AVRO_MAGIC,
     MAX_PAYLOAD_BYTES,
     Record,
     UndecodablePayload,
@@ -47,7 +46,6 @@ from formatters.models.notice import (
 )
 
 __all__ = [
-    "AVRO_MAGIC",
     "MAX_PAYLOAD_BYTES",
     "UndecodablePayload",
     "decode",

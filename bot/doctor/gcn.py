@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluent_kafka import KafkaError, KafkaException
 
 from bot.sources.base import SourceConfigError
-from bot.sources.gcn import DISCONNECT_ERRORS, KAFKA_OPTIONS, GcnAccess, _connection_options
+from bot.sources.gcn import DISCONNECT_ERRORS, KAFKA_OPTIONS, GcnAccess, connection_options
 from formatters.terminal.findings import Finding, Level
 
 
@@ -13,7 +13,7 @@ def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Fin
     """Whether GCN answers and has the topics, for doctor. Blocks for about `timeout` seconds at most."""
     name = "GCN"
     try:
-        options, consumer_class = _connection_options(access)
+        options, consumer_class = connection_options(access)
     except SourceConfigError as error:
         return Finding(name, Level.FAIL, str(error), "deploy/example.env says what to set.")
     errors: list[KafkaError] = []

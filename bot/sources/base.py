@@ -1,4 +1,4 @@
-"""Where payloads come from. Each source yields payloads in order and takes acknowledgements."""
+"""The types that every source shares: a payload, its origin, a source's status, and the `Source` protocol."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Protocol
 
 
 class SourceConfigError(Exception):
-    """A source can't be set up as the settings say; its text is one sentence for a person."""
+    """A source can't be set up with these settings; the message is one sentence for a person."""
 
 
 LIVE_SOURCES = ("hopskotch", "gcn")
-"""The brokers' sources."""
+"""The names of the brokers' sources, as stored with a notice."""
 GRACEDB = "gracedb"
-"""The source of what was looked up in GraceDB."""
+"""The source of payloads that were built from GraceDB's answers."""
 FILE = "file"
-"""The source of what somebody fed in."""
+"""The source of payloads that somebody read in from files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a payload came from."""
+    """The source of a payload, and where in it the payload was."""
 
     source: str
-    """"hopskotch", "gcn", "file", "gracedb"."""
+    """"hopskotch", "gcn", "file" or "gracedb"."""
     location: str
     """For the log: topic, partition and offset, or a file's name."""
     live: bool
-    """Whether it may open root messages (law 2): the broker, the demo, `replay --post`."""
+    """True if the payload may open root messages: from a broker, the demo or `replay --post`."""
     archive: str | None = None
-    """The archive it was looked up in, as people call it; None for what a source or a file brought."""
+    """The display name of the archive the payload came from; None for a broker's or a file's payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +40,36 @@ class Payload:
     body: bytes
     origin: Origin
     ack_token: object = None
-    """What the source needs to acknowledge it; nobody else looks inside."""
+    """Opaque: what the source needs to acknowledge this payload."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """How a source is doing, for `status` and health."""
+    """The state of a source, for `status` and the health check."""
 
     name: str
     connected: bool
     detail: str
-    """One sentence: what it reads, or what is wrong and since when."""
+    """One sentence: what the source reads, or what is wrong and since when."""
     lag: int | None = None
-    """Payloads on the broker that were not read yet, where that can be known."""
+    """The number of payloads on the broker that weren't acknowledged yet; None if it is unknown."""
 
 
 class Source(Protocol):
-    """Yields payloads; a payload not acknowledged comes again after a restart."""
+    """A reader of payloads. A payload that wasn't acknowledged comes again after a restart."""
 
     def payloads(self) -> AsyncIterator[Payload]:
-        """Yield payloads for ever, reconnecting by itself; ends only after `stop`."""
+        """Yield payloads, reconnecting as often as needed, until `stop` is called."""
         ...
 
     async def acknowledge(self, payload: Payload) -> None:
-        """Tell the source that this payload needs never come again."""
+        """Mark a payload as stored, so that it isn't delivered again."""
         ...
 
     async def stop(self) -> None:
-        """End `payloads` and let go of the broker, within 4 s even if it hangs."""
+        """End `payloads` and close the connection, within 4 s even if the broker hangs."""
         ...
 
     def status(self) -> SourceStatus:
-        """How it is doing now."""
+        """Return the current state."""
         ...

@@ -136,7 +136,7 @@ async def test_a_heartbeat_that_stops_opens_the_connection_anew(broker: Embedded
     timing = GcnTiming(first_backoff_s=0.05, max_backoff_s=0.2, heartbeat_timeout_s=2.0)
     async with reading(broker, timing=timing) as (source, payloads):
         waiting = asyncio.create_task(take(payloads, 1))
-        await until(lambda: source._reconnect_loop.failures >= 1)
+        await until(lambda: source._reader.reconnect_loop.failures >= 1)
         publish(broker, NOTICES, b"one")
         assert [payload.body for payload in await waiting] == [b"one"]
 
