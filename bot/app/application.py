@@ -38,7 +38,7 @@ from bot.monitoring.webhook import WebhookNotifier
 from bot.runtime.os_limits import watch_descriptors
 from bot.runtime.threads import watch_threads
 from bot.settings import Settings
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.slack.channel_policy import ChannelPolicy
 from bot.slack.client import Identity, SlackClient
 from bot.slack.errors import SlackFailure

@@ -13,7 +13,12 @@ import structlog
 
 from bot.alerts.decode import UndecodablePayload, extract_sky_maps
 from bot.runtime.threads import ThreadHangs, run_in_thread
-from bot.skymaps.image_process import ImageFailed, ImageProcess, ImageProcessClosed, ImageProcessUnavailable
+from bot.skymap_service.image_process import (
+    ImageFailed,
+    ImageProcess,
+    ImageProcessClosed,
+    ImageProcessUnavailable,
+)
 from bot.skymaps.skymap import UnreadableMap
 from bot.slack.client import SlackClient
 from bot.slack.errors import (

@@ -21,7 +21,7 @@ from bot.filters import parse_criteria
 from bot.ingest.pipeline import Pipeline
 from bot.samples import Record, bbh, superevent_id, to_avro
 from bot.settings import Settings
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.sources.base import Origin

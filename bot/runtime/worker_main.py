@@ -50,7 +50,7 @@ def _serve() -> None:
     # A terminal's Ctrl-C is for the bot, which ends this process itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _prefer_oom_kill()
-    from bot.skymaps.image_process import warm_up
+    from bot.skymap_service.image_process import warm_up
 
     warm_up()
     _send_result(results, WorkerResult(None, None, _peak_memory()))

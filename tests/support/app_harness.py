@@ -20,7 +20,7 @@ from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.dispatcher import RecordedCall
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.sources.base import Origin
 from bot.store.database import Database

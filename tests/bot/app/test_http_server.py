@@ -13,7 +13,7 @@ from bot.delivery.image_worker import ImageWorker
 from bot.ingest.pipeline import Pipeline
 from bot.local_slack.server import LocalSlack
 from bot.samples import bbh, to_avro
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.sources.base import Origin
 from tests.support.factories import subscribe

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.delivery.image_worker import ImageWorker
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.images import StoredImageJob
 from bot.store.outbox.models import DeliveryKind

@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 
 from bot import samples
 from bot.cli import main
-from bot.skymaps import image_process
-from bot.skymaps.image_process import ImageFailed, ImageProcess, draw_in_process, sun_and_moon
+from bot.skymap_service import image_process
+from bot.skymap_service.image_process import ImageFailed, ImageProcess, draw_in_process, sun_and_moon
 from formatters.models.notice import INITIAL, PRELIMINARY, RETRACTION
 from formatters.models.superevent import Superevent
 from tests.support.images import sample
@@ -171,7 +171,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from bot.cli import main as cli
-from bot.skymaps import image_process
+from bot.skymap_service import image_process
 from bot import samples
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
