@@ -25,11 +25,11 @@ from bot.alerts.payload import (
     recover_superevent_id,
     unwrap_record,
 )
+from bot.skymaps.errors import UnreadableMap
 from bot.skymaps.fits_table import MAX_UNPACKED_BYTES, read_table
 from bot.skymaps.skymap import (
     MAX_TILES,
     SkyMap,
-    UnreadableMap,
     localize,
     probability_inside,
     sky_map_from_table,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.skymaps.fits_table import UnreadableMap
+from bot.skymaps.errors import UnreadableMap
 from formatters.models.notice import MassBins
 
 MAX_TEXT_LENGTH = 4096

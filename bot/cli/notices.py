@@ -76,7 +76,7 @@ def write_image(superevent: Superevent, newest: Path, out: Path | None) -> str:
     """Draw the newest notice's sky map into a file, and say what it shows. Raises PreviewError."""
     from bot.alerts.decode import extract_sky_maps
     from bot.skymap_service.image_process import ImageFailed, draw_in_process
-    from bot.skymaps.fits_table import UnreadableMap
+    from bot.skymaps.errors import UnreadableMap
 
     if out is None:
         raise PreviewError("A picture needs a file: name it with -o.")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from bot.alerts.decode import UndecodablePayload, extract_sky_maps
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.image_process import ImageFailed, ImageProcess
-from bot.skymaps.skymap import UnreadableMap
+from bot.skymaps.errors import UnreadableMap
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.store.events.notices import NoticeRepository

@@ -19,7 +19,7 @@ from bot.skymap_service.image_process import (
     ImageProcessClosed,
     ImageProcessUnavailable,
 )
-from bot.skymaps.skymap import UnreadableMap
+from bot.skymaps.errors import UnreadableMap
 from bot.slack.client import SlackClient
 from bot.slack.errors import (
     PERMISSION_ERRORS,

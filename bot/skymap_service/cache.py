@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bot.alerts.decode import UndecodablePayload, extract_sky_maps
 from bot.runtime.threads import ThreadHangs, run_in_thread
-from bot.skymaps.skymap import SkyMap, UnreadableMap, read_sky_map
+from bot.skymaps.errors import UnreadableMap
+from bot.skymaps.skymap import SkyMap, read_sky_map
 from bot.store.events.notices import NoticeRepository
 from formatters.models.notice import NoticeKey
 

@@ -6,14 +6,13 @@ picture that two processes can't draw is given up: its message stands without.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
 from bot.runtime.worker_process import ProcessClosed, ProcessFailed, ProcessNotStarted, WorkerProcess
-from bot.skymaps.fits_table import UnreadableMap
+from bot.skymaps.errors import UnreadableMap
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import Captions, DrawnPicture, Position, SkyMapFigure, alt_text, create_captions
 
@@ -22,8 +21,6 @@ DRAW_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 30.0
 """Seconds for the process to start."""
 IMAGES_PER_PROCESS = 50
-_UNIX_EPOCH_JD = 2_440_587.5
-"""Julian date."""
 
 log = structlog.get_logger(__name__)
 
@@ -167,6 +164,7 @@ def warm_up() -> None:
 def render(job: ImageJob) -> ImageResult:
     """Draw one picture, in this process. Raises UnreadableMap."""
     # Matplotlib and the coordinates stay out of the bot's own memory.
+    from bot.observing.ephemeris import sun_and_moon
     from bot.skymaps import raster, skymap
     from formatters.skymap_image import Inset
     from formatters.skymap_image.figure import draw
@@ -194,22 +192,3 @@ def render(job: ImageJob) -> ImageResult:
         gw_alone=None if other is None else raster.rasterize(other, raster.all_sky_pixel_grid()),
     )
     return ImageResult(draw(picture), sun, moon, inset is not None)
-
-
-def sun_and_moon(time: datetime) -> tuple[Position, Position]:
-    """Where the Sun and the Moon stood (aware datetime -> RA and Dec in degrees), seen from the geocentre.
-
-    Good to 0.02°: neither aberration nor the minute between UTC and TDB is seen in a picture.
-    """
-    # The routines of IAU SOFA that astropy rests on; they need no tables, and so no network.
-    import erfa
-
-    days = time.timestamp() / 86_400
-    sun = -erfa.epv00(_UNIX_EPOCH_JD, days)[0]["p"]
-    moon = erfa.moon98(_UNIX_EPOCH_JD, days)["p"]
-    return _ra_dec(sun), _ra_dec(moon)
-
-
-def _ra_dec(vector: tuple[float, float, float]) -> Position:
-    x, y, z = (float(component) for component in vector)
-    return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y)))

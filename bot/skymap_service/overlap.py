@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.alerts.decode import UndecodablePayload, extract_sky_maps
-from bot.skymaps.skymap import UnreadableMap, probability_inside, read_sky_map
+from bot.skymaps.errors import UnreadableMap
+from bot.skymaps.skymap import probability_inside, read_sky_map
 
 
 def probability_in_previous_region(old: bytes, new: bytes) -> float | None:

@@ -6,9 +6,9 @@ from math import acos, cos, pi, radians, sin, sqrt
 
 import astropy_healpix as healpix
 import numpy as np
-from numpy.typing import NDArray
 
-from bot.skymaps.skymap import MAX_ORDER, SkyMap
+from bot.skymaps.arrays import MAX_ORDER, Floats, Integers
+from bot.skymaps.skymap import SkyMap
 
 PIXELS_PER_RADIUS = 200
 """Pixels cut by the cone's edge are divided until so many fit into its radius."""
@@ -38,9 +38,9 @@ def probability_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) ->
 
 def _probability_at_order(
     order: int,
-    ipix: NDArray[np.int64],
-    probability: NDArray[np.float64],
-    axis: NDArray[np.float64],
+    ipix: Integers,
+    probability: Floats,
+    axis: Floats,
     limit: float,
 ) -> float:
     """Probability of these pixels of one order inside the cone."""
@@ -58,12 +58,12 @@ def _probability_at_order(
     return found
 
 
-def _separation(order: int, ipix: NDArray[np.int64], axis: NDArray[np.float64]) -> NDArray[np.float64]:
+def _separation(order: int, ipix: Integers, axis: Floats) -> Floats:
     """Angles between the pixels' centres and a unit vector, rad; good at small angles too."""
     lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
     lon, lat = lon.value, lat.value
     centres = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
-    angle: NDArray[np.float64] = 2 * np.arcsin(np.clip(np.linalg.norm(centres - axis, axis=-1) / 2, 0, 1))
+    angle: Floats = 2 * np.arcsin(np.clip(np.linalg.norm(centres - axis, axis=-1) / 2, 0, 1))
     return angle
 
 

@@ -15,11 +15,11 @@ from math import erfc, log, pi, sqrt
 import astropy_healpix as healpix
 import numpy as np
 from astropy import units
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bot.skymaps.skymap import MAX_ORDER, SkyMap, conditional_distance, credible_levels, in_credible_region
+from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Floats, Integers
+from bot.skymaps.skymap import SkyMap, credible_levels, distance_at, in_credible_region
 from formatters.answers.position_check import PositionOnMap
-from formatters.models.notice import Distance
 
 COSMOLOGY = "Planck18"
 """astropy's name for the parameters of Planck Collaboration 2020 (A&A 641, A6), table 2, last column."""
@@ -32,11 +32,6 @@ _TAIL_THRESHOLD = -8.0
 """Below this DISTMU / DISTSIGMA the closed form of the integral cancels."""
 _TAIL_E_FOLDS = 40.0
 """e-folds of a tail that count."""
-_DEG2 = (180 / pi) ** 2
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 
 def tile_indices(skymap: SkyMap, ra: ArrayLike, dec: ArrayLike) -> Integers:
@@ -66,7 +61,7 @@ def crossmatch(
     levels = credible_levels(skymap)
     in_50, in_90 = in_credible_region(skymap, 0.5), in_credible_region(skymap, 0.9)
     ranked = -skymap.density[skymap.by_density]
-    areas = np.cumsum(skymap.area[skymap.by_density]) * _DEG2
+    areas = np.cumsum(skymap.area[skymap.by_density]) * DEG2_PER_SR
     peak = -ranked[0]
     volume = CredibleVolume.from_skymap(skymap) if np.isfinite(mpc).any() else None
     found: list[PositionOnMap | None] = []
@@ -82,19 +77,13 @@ def crossmatch(
                 searched_area=float(areas[np.searchsorted(ranked, -density, side="right") - 1]),
                 in_50=bool(in_50[tile]),
                 in_90=bool(in_90[tile]),
-                distance=_distance_along(skymap, tile),
+                distance=distance_at(skymap, tile),
                 credible_level_3d=None
                 if volume is None or np.isnan(target)
                 else volume.credible_level(tile, target),
             )
         )
     return found
-
-
-def _distance_along(skymap: SkyMap, tile: int) -> Distance | None:
-    if skymap.distmu is None or skymap.distsigma is None:
-        return None
-    return conditional_distance(float(skymap.distmu[tile]), float(skymap.distsigma[tile]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

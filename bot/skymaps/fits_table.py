@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.skymaps.errors import UnreadableMap
+
 CardValue = str | int | float | bool
 """What a header card can hold."""
 
@@ -55,14 +57,6 @@ _BYTES_PER_ELEMENT = {
 }
 _INTEGER_DTYPES = {"I": ">i2", "J": ">i4", "K": ">i8"}
 _NUMBER_DTYPES = {"B": "u1", "E": ">f4", "D": ">f8"} | _INTEGER_DTYPES
-
-
-class UnreadableMap(ValueError):
-    """A sky map that can't be read; `reason` says why in one sentence."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,12 @@ https://www.ivoa.net/documents/MOC/20220727/REC-moc-2.0-20220727.pdf; here in AS
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import pi
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bot.skymaps.arrays import Integers, first_pixel, tile_areas_deg2
 from bot.skymaps.regions import merge_tiles
-from bot.skymaps.skymap import MAX_ORDER, SkyMap, in_credible_region
-
-Integers = NDArray[np.int64]
-
-_SKY_DEG2 = 4 * 180**2 / pi
+from bot.skymaps.skymap import SkyMap, in_credible_region
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +25,7 @@ class Moc:
     @property
     def area(self) -> float:
         """deg²."""
-        return float(np.sum(_SKY_DEG2 / 12 / 4.0**self.order))
+        return float(tile_areas_deg2(self.order).sum())
 
     @property
     def max_order(self) -> int:
@@ -42,7 +37,7 @@ class Moc:
         shift = 2 * np.maximum(self.order - order, 0)
         # Cells are disjoint, so what holds a fine one lies in no other; it may hold several.
         cells = np.unique(np.stack([np.minimum(self.order, order), self.ipix >> shift]), axis=1)
-        place = np.argsort(cells[1] << 2 * (MAX_ORDER - cells[0]))
+        place = np.argsort(first_pixel(cells[0], cells[1]))
         return Moc(*merge_tiles(cells[0][place], cells[1][place]))
 
     def to_ascii(self) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 from astropy import units
 from numpy.typing import NDArray
 
+from bot.skymaps.arrays import MAX_ORDER, Floats, Integers
 from bot.skymaps.regions import label_components
-from bot.skymaps.skymap import MAX_ORDER, SkyMap, credible_levels, in_credible_region
+from bot.skymaps.skymap import SkyMap, credible_levels, in_credible_region
 from formatters.skymap_image import Grid, ImageWindow
 from formatters.skymap_image.projection import (
     plane_to_sky,
@@ -22,9 +23,6 @@ from formatters.skymap_image.projection import (
     sky_to_plane,
     window_positions,
 )
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 MAX_WINDOW_HALF_WIDTH_DEG = 25.0
 """Degrees from the middle to an edge: beyond, an inset shows little more than the all-sky map does."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from math import pi
-
 import astropy_healpix as healpix
 import numpy as np
-from numpy.typing import NDArray
 
+from bot.skymaps.arrays import MAX_ORDER, Flags, Floats, Integers, first_pixel, tile_areas_deg2
 from formatters.models.notice import Region
 
 MAX_REGIONS = 100
@@ -18,13 +16,6 @@ PEAK_PIXEL_ORDER = 6
 
 MAX_ADJACENCY_TILES = 2**17
 """Tiles among which contacts are looked for; a region of a map in circulation has fewer than 80,000."""
-
-_MAX_ORDER = 29
-_SKY_DEG2 = 4 * 180**2 / pi
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 
 def connected_regions(order: Integers, ipix: Integers, probability: Floats) -> tuple[Region, ...]:
@@ -39,7 +30,7 @@ def connected_regions(order: Integers, ipix: Integers, probability: Floats) -> t
         return ()
     label = label_components(order, ipix)
     shares = np.bincount(label, probability)
-    sizes = np.bincount(label, _SKY_DEG2 / 12 / 4.0**order)
+    sizes = np.bincount(label, tile_areas_deg2(order))
     spot = _in_peak_pixel(order, ipix, probability, label)
     ra, dec = _mean_directions(order[spot], ipix[spot], probability[spot], label[spot])
     return tuple(
@@ -56,7 +47,7 @@ def label_components(order: Integers, ipix: Integers) -> Integers:
     merged_order, merged_ipix = _to_common_order(*merge_tiles(order, ipix))
     label = _connected_components(merged_order.size, *_adjacent_pairs(merged_order, merged_ipix))
     holder = (
-        np.searchsorted(_first_pixel(merged_order, merged_ipix), _first_pixel(order, ipix), side="right") - 1
+        np.searchsorted(first_pixel(merged_order, merged_ipix), first_pixel(order, ipix), side="right") - 1
     )
     numbers: Integers = np.unique(label[holder], return_inverse=True)[1]
     return numbers
@@ -68,7 +59,7 @@ def _in_peak_pixel(order: Integers, ipix: Integers, probability: Floats, label: 
     Coarser tiles are pixels of their own, and compete by mean density.
     """
     pixels = 12 * 4**PEAK_PIXEL_ORDER
-    pixel = _first_pixel(order, ipix) >> 2 * (_MAX_ORDER - PEAK_PIXEL_ORDER)
+    pixel = first_pixel(order, ipix) >> 2 * (MAX_ORDER - PEAK_PIXEL_ORDER)
     spots, spot = np.unique(label * pixels + pixel, return_inverse=True)
     spot_order = np.empty(spots.size, np.int64)
     spot_order[spot] = np.minimum(order, PEAK_PIXEL_ORDER)
@@ -90,10 +81,6 @@ def _mean_directions(
     y = np.bincount(label, probability * np.cos(dec) * np.sin(ra))
     z = np.bincount(label, probability * np.sin(dec))
     return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
-
-
-def _first_pixel(order: Integers, ipix: Integers) -> Integers:
-    return ipix << 2 * (_MAX_ORDER - order)
 
 
 def merge_tiles(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
@@ -119,16 +106,16 @@ def _to_common_order(order: Integers, ipix: Integers) -> tuple[Integers, Integer
     """
     if order.size <= MAX_ADJACENCY_TILES:
         return order, ipix
-    start = _first_pixel(order, ipix)
+    start = first_pixel(order, ipix)
     low, high = 0, int(order.max())
     # The finest order at which few enough are left; what lies in one pixel of it stands together.
     while low < high:
         middle = (low + high + 1) // 2
-        if np.count_nonzero(np.diff(start >> 2 * (_MAX_ORDER - middle))) < MAX_ADJACENCY_TILES:
+        if np.count_nonzero(np.diff(start >> 2 * (MAX_ORDER - middle))) < MAX_ADJACENCY_TILES:
             low = middle
         else:
             high = middle - 1
-    first = np.append(True, np.diff(start >> 2 * (_MAX_ORDER - low)) != 0)
+    first = np.append(True, np.diff(start >> 2 * (MAX_ORDER - low)) != 0)
     order, ipix = order[first], ipix[first]
     shift = 2 * np.maximum(order - low, 0)
     return np.minimum(order, low), ipix >> shift
@@ -140,12 +127,12 @@ def _adjacent_pairs(order: Integers, ipix: Integers) -> tuple[Integers, Integers
     A tile touches a tile of its own size or a larger one exactly if one of the pixels around it, of its
     own order, lies in the other; the finer tile of a pair finds the coarser.
     """
-    start = _first_pixel(order, ipix)
-    stop = _first_pixel(order, ipix + 1)
+    start = first_pixel(order, ipix)
+    stop = first_pixel(order, ipix + 1)
     # It computes with the -1 of a missing corner neighbour, and numpy would warn of that.
     with np.errstate(invalid="ignore"):
         around = np.asarray(healpix.neighbours(ipix, 2**order, order="nested"), np.int64)
-    pixel = np.where(around >= 0, around << 2 * (_MAX_ORDER - order), -1)
+    pixel = np.where(around >= 0, around << 2 * (MAX_ORDER - order), -1)
     place = np.searchsorted(start, pixel, side="right") - 1
     other = np.maximum(place, 0)
     touch = (place >= 0) & (pixel < stop[other]) & (order[other] <= order)

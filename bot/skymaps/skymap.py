@@ -1,7 +1,8 @@
 """A HEALPix sky map: read from FITS bytes, and what can be measured on it.
 
-Multi-order maps as LVK publishes them (https://emfollow.docs.ligo.org/userguide/tutorial/multiorder_skymaps.html);
-small flat ones are turned into the same form.
+Multi-order maps as LVK publishes them
+(https://emfollow.docs.ligo.org/userguide/tutorial/multiorder_skymaps.html); small flat ones are turned into
+the same form.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ from math import erfc, exp, inf, isfinite, pi, sqrt
 import astropy_healpix as healpix
 import numpy as np
 from astropy import units
-from numpy.typing import NDArray
 
-from bot.skymaps.fits_table import BinaryTable, CardValue, UnreadableMap, read_table
+from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Flags, Floats, Integers
+from bot.skymaps.errors import UnreadableMap
+from bot.skymaps.fits_table import BinaryTable, CardValue, read_table
 from bot.skymaps.regions import connected_regions
 from formatters.models.notice import Distance, Localization
 
 __all__ = [
     "SkyMap",
-    "UnreadableMap",
     "credible_areas",
     "credible_levels",
+    "distance_at",
     "in_credible_region",
     "localize",
     "peak_tile",
@@ -33,19 +35,12 @@ __all__ = [
     "tile_at",
 ]
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
-MAX_ORDER = 29
-"""The finest HEALPix order that a 64-bit index can hold."""
 MAX_TILES = 2**20
 """Maps in circulation have 345 to 80,631 tiles; a flat map of nside 256 has 786,432."""
 
 _FIRST_UNIQ = 4 ** np.arange(1, MAX_ORDER + 3, dtype=np.int64)
 """The first UNIQ of each order, and the first that is beyond the last order."""
 _TILE_AREAS: Floats = np.ldexp(pi / 3, -2 * np.arange(MAX_ORDER + 1))
-_DEG2 = (180 / pi) ** 2
 _SUM_TOLERANCE = 0.01
 _ICRS_NAMES = ("C", "ICRS", "CELESTIAL", "EQUATORIAL")
 
@@ -249,7 +244,7 @@ def localize(skymap: SkyMap) -> Localization:
         area_90=area_90,
         regions=connected_regions(skymap.order[part], skymap.ipix[part], skymap.probability[part]),
         distance=skymap.distance,
-        peak_distance=_distance_at(skymap, peak),
+        peak_distance=distance_at(skymap, peak),
         log_bci=skymap.log_bci,
         instruments=skymap.instruments,
         creator=skymap.creator,
@@ -276,7 +271,7 @@ def credible_areas(skymap: SkyMap, levels: tuple[float, ...]) -> tuple[float, ..
     area = skymap.area[skymap.by_density]
     probability = np.concatenate(([0.0], np.cumsum(skymap.density[skymap.by_density] * area)))
     found = np.interp(levels, probability, np.concatenate(([0.0], np.cumsum(area))), right=4 * pi)
-    return tuple((found * _DEG2).tolist())
+    return tuple((found * DEG2_PER_SR).tolist())
 
 
 def credible_levels(skymap: SkyMap) -> Floats:
@@ -327,7 +322,8 @@ def tile_at(skymap: SkyMap, ra: float, dec: float) -> int | None:
     return tile if pixel < skymap.stop[tile] else None
 
 
-def _distance_at(skymap: SkyMap, tile: int) -> Distance | None:
+def distance_at(skymap: SkyMap, tile: int) -> Distance | None:
+    """Return the distance (Mpc) along the line of sight through a tile, None if the map gives none there."""
     if skymap.distmu is None or skymap.distsigma is None:
         return None
     return conditional_distance(float(skymap.distmu[tile]), float(skymap.distsigma[tile]))
