@@ -38,7 +38,7 @@ async def drawing(chaos: ChaosHarness) -> None:
         "select count(*) from pictures where state in ('uploaded', 'ready')"
     )[0][0]
     assert made, failed
-    assert chaos.bot.logged_events("drawing_process_replaced") or chaos.bot.logged_events("picture_waits"), (
+    assert chaos.bot.logged_events("image_process_replaced") or chaos.bot.logged_events("picture_waits"), (
         "none was hit"
     )
     # The one that is left draws.
