@@ -20,7 +20,7 @@ skipped.
 def read_notice_files(
     paths: Iterable[Path], on_skipped: Callable[[Path, str], None]
 ) -> Iterator[tuple[Path, bytes]]:
-    """Yield (path, content) of the notices among `paths`; folders are searched recursively, in order of names.
+    """Yield (path, content) of the notices among `paths`; folders are searched recursively, by name.
 
     `on_skipped` is called with the reason for each file in a folder that is no notice. A file that is named
     itself is yielded whatever its content, as long as it can be read. Raises SourceConfigError, before the

@@ -134,7 +134,7 @@ class GcnSource:
             await self._reader.wait_until_ended(bridge.ended.is_set, lambda: None)
 
     def status(self) -> SourceStatus:
-        """Return whether GCN answers and since when, its heartbeat's age, and the number of uncommitted messages."""
+        """Return whether GCN answers, since when, its heartbeat's age, and the uncommitted messages."""
         state = self._reader.state
         if state.reason is None:
             return SourceStatus("gcn", False, "not started")
