@@ -1,1 +1,1 @@
-"""From bytes to facts: decoding of notices, measuring of sky maps, notices made by formula."""
+"""Decoding of alerts: payload bytes to a Notice or a Circular; only this package knows the schemas."""

@@ -1,4 +1,4 @@
-"""A GCN Circular's bytes to a Circular (GCN's schema: gcn/circulars.schema.json, topic `gcn.circulars`)."""
+"""Decoding of a GCN Circular's bytes (GCN's schema gcn/circulars.schema.json, topic `gcn.circulars`)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _EMAIL_ADDRESS = re.compile(r"\s*[<(]?\S+@\S+[>)]?")
 
 
 def is_circular(body: bytes) -> bool:
-    """Whether a payload means to be a circular rather than a notice, told by content."""
+    """Return True if the content of a payload is that of a circular and not of a notice."""
     return body.lstrip()[:1] == b"{" and _CIRCULAR_ID_KEY in body and b'"alert_type"' not in body
 
 
 def read_circular(body: bytes) -> Circular:
-    """Read a circular; its text is left behind. Raises UndecodablePayload."""
+    """Decode a circular, without its text. Raises UndecodablePayload."""
     record = read_record(body)
     number, created = record.get("circularId"), record.get("createdOn")
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < _MAX_CIRCULAR_NUMBER:
@@ -29,7 +29,7 @@ def read_circular(body: bytes) -> Circular:
     return Circular(
         number=number,
         subject=subject,
-        # Who follows the address finds the mail address there; here it is nobody's.
+        # Mail addresses aren't stored; a reader finds them on the circular's page.
         author=_EMAIL_ADDRESS.sub("", _text(record, "submitter")).strip(),
         created=_parse_created_on(created),
         superevent_ids=named_superevent_ids(subject, _text(record, "eventId")),
@@ -41,11 +41,11 @@ def _text(record: Mapping[str, object], key: str) -> str:
     return value[:1_000] if isinstance(value, str) else ""
 
 
-def _parse_created_on(given: object) -> datetime:
-    """GCN says milliseconds since 1970."""
+def _parse_created_on(value: object) -> datetime:
+    """Return the time of milliseconds since 1970. Raises UndecodablePayload."""
     try:
-        if isinstance(given, bool) or not isinstance(given, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError
-        return datetime.fromtimestamp(given / 1000, UTC)
+        return datetime.fromtimestamp(value / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         raise UndecodablePayload("The circular has no usable createdOn.") from None

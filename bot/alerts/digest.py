@@ -1,7 +1,7 @@
-"""What a notice says, as a digest: equal for one notice from two brokers, however each writes it.
+"""A digest of a notice's content that is equal for the same notice from two brokers, in Avro or JSON.
 
-Left out is what may differ though the same is said: addresses, the id, type and time, which are in the key
-already, keys that hold nothing, the order of keys, 1 for 1.0, bytes for base64, a map gzipped or not.
+It ignores what may differ between two copies: urls; id, type and time, which are in the key already; null
+values; the order of keys; 1 or 1.0; bytes or base64; whether a map is gzipped.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from typing import Any
 from bot.alerts import fields
 
 MAP_KEYS = {"event": "skymap", "external_coinc": "combined_skymap"}
-"""Where a notice's maps are: the key of the record, and the key in it, or in each of its list."""
+"""The keys of the record that hold sky maps, each with the map's key in its value or in its elements."""
 
 _MAX_DEPTH = 20
 _EXCLUDED_KEYS = frozenset({"urls", "superevent_id", "alert_type", "time_created"})
 
 
 def record_digest(record: Mapping[str, Any], digest_of_map: Callable[[object], str]) -> str:
-    """Return the digest of a record; `digest_of_map` gives that of a map as the record holds it."""
+    """Return the digest of a record; `digest_of_map` returns that of a map as the record holds it."""
 
     def without_maps(value: object, key: str) -> object:
         if isinstance(value, list | tuple):
             return [without_maps(one, key) if isinstance(one, Mapping) else one for one in value]
-        given = value.get(key) if isinstance(value, Mapping) else None
-        return value if given is None else {**_as_mapping(value), key: f"map {digest_of_map(given)}"}
+        skymap = value.get(key) if isinstance(value, Mapping) else None
+        return value if skymap is None else {**_as_mapping(value), key: f"map {digest_of_map(skymap)}"}
 
-    said = {
+    content = {
         key: without_maps(value, MAP_KEYS[key]) if key in MAP_KEYS else value
         for key, value in record.items()
         if key not in _EXCLUDED_KEYS
     }
-    written = json.dumps(_canonical_value(said), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(written.encode()).hexdigest()
+    text = json.dumps(_canonical_value(content), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _as_mapping(value: object) -> Mapping[str, Any]:
@@ -66,7 +66,7 @@ def _canonical_value(value: object, depth: int = 0) -> Any:
         case list() | tuple():
             return [_canonical_value(one, depth + 1) for one in value]
         case _:
-            # Avro's decimals and UUIDs
+            # A decimal or UUID of Avro.
             return str(value)
 
 
@@ -77,7 +77,7 @@ def _canonical_number(value: float) -> object:
         return f"{value:x}"
     if not math.isfinite(real):
         return str(real)
-    # An integer beyond 2^53 that no float is keeps its digits.
+    # An integer beyond 2^53 that no float equals keeps its digits.
     return real + 0.0 if real == value else f"{value:x}"
 
 

@@ -1,6 +1,7 @@
-"""One field of a notice, of whatever type it came: what can be understood, and nothing guessed.
+"""Lenient parsers for single fields of a notice, whatever type they come in; nothing is guessed.
 
-Each function returns None (or an empty collection) for what it can't use, and raises nothing.
+Each function returns None or an empty collection for a value that it can't use, and raises nothing except
+where its docstring says so.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.skymaps.fits_table import UnreadableMap
+from bot.skymaps.errors import UnreadableMap
 from formatters.models.notice import MassBins
 
 MAX_TEXT_LENGTH = 4096
-"""Characters of a text that is carried."""
+"""The longest text that is kept, in characters."""
 MAX_NAME_LENGTH = 64
 MAX_ENTRIES = 50
-"""Classes, properties, instruments, addresses: of more the first, for each is said in every message."""
+"""The most classes, properties, instruments or urls that are kept; every message shows each of them."""
 MAX_COINCIDENCES = 20
-"""Of one notice; LVK's have one."""
+"""The most coincidences that are kept of one notice; LVK's notices have one."""
 
 _TIME = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<time>\d\d:\d\d:)(?P<second>\d\d)(?:\.(?P<fraction>\d+))?"
@@ -37,115 +38,115 @@ _FALSE_WORDS = frozenset({"false", "no", "0", "0.0", "f", "n", "off", "insignifi
 
 
 def sanitize_text(value: str) -> str:
-    """A text as both a database and Slack take it: without NUL, and without half a surrogate pair."""
+    """Return a text that databases and Slack accept: without NUL and lone surrogates."""
     return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
-def single_mapping(given: object) -> Mapping[str, Any]:
-    """A mapping; the one in a list that holds nothing else; empty for whatever else there is."""
-    if isinstance(given, list | tuple) and len(given) == 1:
-        given = given[0]
-    return given if isinstance(given, Mapping) else {}
+def single_mapping(value: object) -> Mapping[str, Any]:
+    """Return a mapping, or the only element of a list if it is one; empty for any other value."""
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, Mapping) else {}
 
 
-def urls(given: object) -> dict[str, str]:
-    """Names with their addresses."""
-    pairs = list(single_mapping(given).items())[:MAX_ENTRIES]
+def urls(value: object) -> dict[str, str]:
+    """Return names with their URLs."""
+    pairs = list(single_mapping(value).items())[:MAX_ENTRIES]
     return {name: url for name, url in pairs if isinstance(url, str)}
 
 
-def name(given: object) -> str:
-    """A name; empty where it is no text."""
-    return given.strip() if isinstance(given, str) else ""
+def name(value: object) -> str:
+    """Return a name without surrounding spaces; empty if the value is no text."""
+    return value.strip() if isinstance(value, str) else ""
 
 
-def gcn_notice_id(given: object) -> str | None:
-    """A trigger's number: an integer until schema 1.2, then also a text."""
-    return given if isinstance(given, str) else _number_as_text(given)
+def gcn_notice_id(value: object) -> str | None:
+    """Return a trigger's id as text; it is an integer until schema 1.2, and may be a string since 1.3."""
+    return value if isinstance(value, str) else _number_as_text(value)
 
 
-def _number_as_text(given: object) -> str | None:
-    if isinstance(given, bool) or not isinstance(given, int | float):
+def _number_as_text(value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if isinstance(given, float):
-        return repr(given) if math.isfinite(given) else None
-    # Python refuses to write what has thousands of digits.
-    return str(given) if abs(given) < 10**MAX_NAME_LENGTH else None
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else None
+    # Python refuses to convert an integer of thousands of digits.
+    return str(value) if abs(value) < 10**MAX_NAME_LENGTH else None
 
 
-def instruments(given: object) -> tuple[str, ...]:
-    """Detectors, as a list or in one text."""
-    names = given.split(",") if isinstance(given, str) else given
+def instruments(value: object) -> tuple[str, ...]:
+    """Return the detectors of a list or a comma-separated text."""
+    names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list | tuple):
         return ()
     return tuple(one.strip() for one in names if isinstance(one, str) and one.strip())[:MAX_ENTRIES]
 
 
-def number(given: object, low: float = -math.inf) -> float | None:
-    """A finite number not below `low`; written out in a text it is one too."""
-    if isinstance(given, str) and _NUMBER.fullmatch(given.strip()):
-        given = float(given)
-    if isinstance(given, bool) or not isinstance(given, int | float):
+def number(value: object, low: float = -math.inf) -> float | None:
+    """Return a finite number of at least `low`, also from a text such as "1.5e-9"."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        value = float(given)
+        value = float(value)
     except OverflowError:
         return None
     return value if math.isfinite(value) and value >= low else None
 
 
-def probability(given: object) -> float | None:
-    """A number from 0 to 1, rounding forgiven."""
-    value = number(given, low=-_ROUNDING_TOLERANCE)
+def probability(value: object) -> float | None:
+    """Return a number from 0 to 1; values outside by a rounding error are clipped."""
+    value = number(value, low=-_ROUNDING_TOLERANCE)
     return None if value is None or value > 1 + _ROUNDING_TOLERANCE else min(max(value, 0.0), 1.0)
 
 
-def probabilities(given: object) -> dict[str, float]:
-    """Names with their probabilities; what has none is left out."""
-    read = {name: probability(value) for name, value in list(single_mapping(given).items())[:MAX_ENTRIES]}
-    return {name: value for name, value in read.items() if value is not None}
+def probabilities(value: object) -> dict[str, float]:
+    """Return names with their probabilities, without those whose value is none."""
+    parsed = {name: probability(value) for name, value in list(single_mapping(value).items())[:MAX_ENTRIES]}
+    return {name: value for name, value in parsed.items() if value is not None}
 
 
-def mass_bins(given: object) -> MassBins | None:
-    """A histogram, if it is a whole one."""
-    bins = single_mapping(given)
+def mass_bins(value: object) -> MassBins | None:
+    """Return a histogram of chirp mass (solar masses) if its edges and probabilities are complete."""
+    bins = single_mapping(value)
     edges, values = bins.get("bin_edges"), bins.get("probabilities")
     if not isinstance(edges, list) or not isinstance(values, list):
         return None
     masses = [mass for edge in edges if (mass := number(edge, low=0)) is not None]
-    shares = [share for value in values if (share := probability(value)) is not None]
-    whole = len(masses) == len(edges) == len(shares) + 1 == len(values) + 1
-    if not whole or not shares or masses != sorted(set(masses)):
+    parts = [part for value in values if (part := probability(value)) is not None]
+    complete = len(masses) == len(edges) == len(parts) + 1 == len(values) + 1
+    if not complete or not parts or masses != sorted(set(masses)):
         return None
-    return MassBins(bin_edges=tuple(masses), probabilities=tuple(shares))
+    return MassBins(bin_edges=tuple(masses), probabilities=tuple(parts))
 
 
-def flag(said: Mapping[str, Any], key: str) -> tuple[bool, str | None]:
-    """A flag of yes or no, and what it says where that can't be understood: then it counts as yes.
+def flag(mapping: Mapping[str, Any], key: str) -> tuple[bool, str | None]:
+    """Return a boolean, and the raw text if the value can't be understood: then the boolean is True.
 
-    The notices of 2022 had no such key, and all of them were significant ones.
+    A missing key counts as True: the notices of 2022 had no `significant`, and all of them were significant.
     """
-    if key not in said:
+    if key not in mapping:
         return True, None
-    given = said[key]
-    if isinstance(given, list | tuple) and len(given) == 1:
-        given = given[0]
-    if isinstance(given, bool):
-        return given, None
-    word = given.strip().casefold() if isinstance(given, str) else (_number_as_text(given) or "")
+    value = mapping[key]
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, bool):
+        return value, None
+    word = value.strip().casefold() if isinstance(value, str) else (_number_as_text(value) or "")
     if word in _TRUE_WORDS or word in _FALSE_WORDS:
         return word in _TRUE_WORDS, None
-    return True, "null" if given is None else sanitize_text(given[:MAX_NAME_LENGTH]) if isinstance(
-        given, str
-    ) else (word or f"a {type(given).__name__}")
+    return True, "null" if value is None else sanitize_text(value[:MAX_NAME_LENGTH]) if isinstance(
+        value, str
+    ) else (word or f"a {type(value).__name__}")
 
 
-def time(given: object) -> datetime | None:
-    """Read ISO 8601 with T or a blank, to any fraction of a second; without a zone it is UTC.
+def time(value: object) -> datetime | None:
+    """Parse ISO 8601 with T or a blank and any fraction of a second; without a zone it is UTC.
 
-    The second 60, a leap second's or one rounded up, is the first of the next minute, as in Unix time.
+    The second 60, of a leap second or rounded up, counts as the first of the next minute, as in Unix time.
     """
-    match = _TIME.fullmatch(given.strip()) if isinstance(given, str) else None
+    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         return None
     zone = match["zone"] or "Z"
@@ -154,24 +155,24 @@ def time(given: object) -> datetime | None:
     leap = match["second"] == "60"
     second = "59" if leap else match["second"]
     try:
-        read = datetime.fromisoformat(f"{match['date']}T{match['time']}{second}.{fraction}{zone}")
-        return (read + timedelta(seconds=leap)).astimezone(UTC)
+        parsed = datetime.fromisoformat(f"{match['date']}T{match['time']}{second}.{fraction}{zone}")
+        return (parsed + timedelta(seconds=leap)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def file_bytes(given: object) -> bytes:
-    """The bytes of a map's file: as such in Avro, base64 in JSON. Raises UnreadableMap."""
-    if isinstance(given, bytes):
-        return given
-    if not isinstance(given, str):
+def file_bytes(value: object) -> bytes:
+    """Return the bytes of a map's FITS file, decoded if they are base64 text. Raises UnreadableMap."""
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
         raise UnreadableMap("The map is neither bytes nor base64 text.")
     try:
-        text = given.encode("ascii")
+        text = value.encode("ascii")
         try:
             return base64.b64decode(text, validate=True)
         except binascii.Error:
-            # In lines, as mail has it.
+            # Broken into lines, as in mail.
             return base64.b64decode(text.translate(None, _WHITESPACE), validate=True)
     except (binascii.Error, ValueError):
         raise UnreadableMap("The map isn't valid base64.") from None

@@ -1,4 +1,9 @@
-"""The record inside a payload: Avro container or JSON, as a source delivered it."""
+"""Reading of the record in a payload, an Avro container or JSON, from a source that isn't trusted.
+
+The Avro container is taken apart here and not by fastavro.reader, which unpacks a block whatever it expands
+to; schemas and values are bounded before fastavro decodes them. A payload of a few kilobytes could otherwise
+occupy gigabytes, or the processor for hours.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +24,17 @@ from formatters.models.notice import parse_event_id
 Record = Mapping[str, Any]
 
 MAX_PAYLOAD_BYTES = 16 * 2**20
-"""Bytes that a payload may have, packed or unpacked: seven times the largest notice seen."""
+"""The largest payload in bytes, compressed or not: seven times the largest notice seen."""
 
 MAX_VALUES = 50_000
-"""Values that a payload may hold, a hundred times the fullest notice's. Each costs memory whatever its bytes:
-unlimited, a few kilobytes, deflated, made 1.7 GB of records of one byte each."""
+"""The most values in a payload, a hundred times those of the fullest notice.
+
+Each value costs memory however few bytes it has: without a limit, a few deflated kilobytes became 1.7 GB of
+records of one byte each.
+"""
 
 AVRO_MAGIC = b"Obj\x01"
+"""The first bytes of an Avro object container file (Avro 1.11 specification, Object Container Files)."""
 
 _CONTAINER_HEADER = fastavro.parse_schema(
     {
@@ -42,7 +51,7 @@ _TOO_MANY_VALUES = f"The payload holds more than {MAX_VALUES:,} values, and a no
 _MAX_SCHEMA_NODES = 1000
 _MAX_SCHEMA_DEPTH = 20
 
-# What fastavro raises on mangled bytes and schemas; it documents none of them.
+# The errors that fastavro raises for corrupt bytes and schemas; it documents none of them.
 _AVRO_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -57,12 +66,12 @@ _AVRO_ERRORS = (
 
 _ID_IN_JSON = re.compile(rb'"superevent_id"\s*:\s*"([^"\\\x00-\x1f]{1,200})"')
 _ID_IN_URL = re.compile(rb"/superevents/([\w.%-]{1,200})/", re.ASCII)
-# Beginning with a letter, not a class, it runs through megabytes in milliseconds.
+# A pattern that begins with a letter and not with a character class scans megabytes in milliseconds.
 _BARE_ID = re.compile(rb"S\d{6}[a-z]{1,10}")
 
 
 class UndecodablePayload(ValueError):
-    """A payload that is no notice: `reason` in one sentence, and its superevent's id if one could be read."""
+    """A payload that is no notice; `reason` is one sentence, `superevent_id` the id if one could be read."""
 
     def __init__(self, reason: str, superevent_id: str | None = None) -> None:
         super().__init__(reason)
@@ -71,7 +80,7 @@ class UndecodablePayload(ValueError):
 
 
 def read_record(body: bytes) -> Record:
-    """Return the one record of a payload, Avro or JSON, told apart by content. Raises UndecodablePayload."""
+    """Return the only record of a payload; its content tells Avro from JSON. Raises UndecodablePayload."""
     if len(body) > MAX_PAYLOAD_BYTES:
         raise UndecodablePayload(
             f"The payload has {len(body):,} bytes, and a notice has at most {MAX_PAYLOAD_BYTES:,}."
@@ -80,7 +89,7 @@ def read_record(body: bytes) -> Record:
 
 
 def unwrap_record(content: object) -> Record:
-    """Return the record in hop's `content`: the record itself, or (until hop 0.10) a list of one.
+    """Return the record in hop's `content`: the record itself, or a list of one (until hop 0.10).
 
     Raises UndecodablePayload.
     """
@@ -94,7 +103,7 @@ def unwrap_record(content: object) -> Record:
 
 
 def is_nested_deeper_than(max_depth: int, value: object) -> bool:
-    """Whether JSON's values are nested in more levels than this, found out without a stack of as many."""
+    """Return True if a JSON value is nested in more levels than `max_depth`; works without recursion."""
     level = [value]
     for _ in range(max_depth + 1):
         level = [
@@ -109,13 +118,13 @@ def is_nested_deeper_than(max_depth: int, value: object) -> bool:
 
 
 def recover_superevent_id(body: bytes) -> str | None:
-    """Return the superevent id that an unreadable payload names, where all that names one agrees."""
+    """Return the superevent id in an unreadable payload; None if it has none, or several that differ."""
     body = body[:MAX_PAYLOAD_BYTES]
     found = {*_ID_IN_JSON.findall(body), *map(unquote_to_bytes, _ID_IN_URL.findall(body))}
     if body.startswith(AVRO_MAGIC):
         for match in _BARE_ID.finditer(body):
             start = match.start() - (body[match.start() - 1] in b"MT")
-            # Avro puts twice the length before a string.
+            # Avro writes twice the length before a string.
             length = body[start - 1]
             if not length % 2 and 0 < length // 2 <= match.end() - start:
                 found.add(body[start : start + length // 2])
@@ -124,7 +133,7 @@ def recover_superevent_id(body: bytes) -> str | None:
 
 
 def _parse_json(body: bytes) -> object:
-    # Every value but the first stands behind a comma or opens what it is in.
+    # Every value but the first follows a comma or the opening bracket of its container.
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise UndecodablePayload(_TOO_MANY_VALUES)
     try:
@@ -136,12 +145,11 @@ def _parse_json(body: bytes) -> object:
             raise UndecodablePayload("The payload is neither Avro nor JSON.") from None
         raise UndecodablePayload(f"The payload's JSON is broken at character {error.pos:,}.") from None
     except (ValueError, RecursionError):
-        # An integer of thousands of digits, or thousands of brackets.
+        # An integer of thousands of digits, or thousands of nested brackets.
         raise UndecodablePayload("The payload's JSON is of a kind that no notice is.") from None
 
 
 def _parse_avro(body: bytes) -> object:
-    # fastavro.reader unpacks a block whatever it expands to, so the container is taken apart here.
     stream = _BoundedReader(body)
     header = _read_avro(stream, _CONTAINER_HEADER)
     schema = _parse_schema(header["meta"].get("avro.schema", b""))
@@ -169,7 +177,7 @@ def _parse_schema(text: bytes) -> Any:
 
 
 class _BoundedReader(io.BytesIO):
-    """Bytes that are given out in so many pieces; fastavro takes at least one for each value."""
+    """Bytes that may be read MAX_VALUES times; fastavro reads at least once for each value."""
 
     _reads_left = MAX_VALUES
 
@@ -204,10 +212,11 @@ def _decompress_block(block: bytes, codec: bytes) -> bytes:
 
 
 def _validate_schema(schema: object) -> None:
-    """Refuse a schema with which few bytes could make many values, or that refers to itself.
+    """Reject a schema in which few bytes can become many values, or which refers to itself.
 
-    Decimals become the bytes that they are: to convert one of megabytes takes hours, and no notice has any.
-    Nested references are followed; fastavro would do so on the C stack, or build what they multiply to.
+    The logical type of decimals is removed, so that they stay bytes: converting one of megabytes takes hours,
+    and no notice has any. References to named types are followed here with a limit, because fastavro follows
+    them on the C stack, or expands them. Raises UndecodablePayload.
     """
     named: dict[str, object] = {}
     nodes = 0
@@ -243,5 +252,5 @@ def _validate_schema(schema: object) -> None:
 
 
 def _unqualified_name(name: str) -> str:
-    # Namespaces are inherited in ways that needn't be followed to be safe.
+    # How namespaces are inherited doesn't matter here: a name that is taken for another only counts twice.
     return name.rpartition(".")[2]

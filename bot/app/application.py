@@ -19,10 +19,10 @@ from bot.delivery.image_worker import ImageWorker
 from bot.delivery.worker import MAX_CONNECTIONS
 from bot.gracedb.backfill import REQUEST_INTERVAL_S
 from bot.settings import Settings
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.slack.gateway import SlackGateway
 from bot.slack.server_time import trace_server_time
-from bot.sources import Source, SourceStatus
+from bot.sources.base import Source, SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.notify import listen_for_notifications
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bot.app.factory import Factory
 from bot.app.process import ServiceProcess
 from bot.settings import Settings, SettingsError
-from bot.sources import Source
+from bot.sources.base import Source
 
 NEEDS_POSTGRESQL = (
     "gwevent {} shares the work with other processes, which takes PostgreSQL (GWEVENT_DATABASE_URL); "

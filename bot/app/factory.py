@@ -66,7 +66,7 @@ from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.slack.gateway import SlackGateway
 from bot.slack.socket_mode import ConnectionState
-from bot.sources import Source, SourceStatus
+from bot.sources.base import Source, SourceStatus
 from bot.sources.credentials import DEFAULT_GROUP
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.database import Database

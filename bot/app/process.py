@@ -24,7 +24,7 @@ from bot.runtime.threads import watch_threads
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.slack.gateway import SlackGateway
-from bot.sources import Source, SourceStatus
+from bot.sources.base import Source, SourceStatus
 
 SHUTDOWN_TIMEOUT_S = 3.5
 

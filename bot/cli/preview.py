@@ -75,8 +75,8 @@ def render_messages(superevent: Superevent, paths: Mapping[NoticeKey, Path], *, 
 def write_image(superevent: Superevent, newest: Path, out: Path | None) -> str:
     """Write the newest notice's sky map as PNG, and return its alt text. Raises PreviewError."""
     from bot.alerts.decode import extract_sky_maps
-    from bot.skymaps.fits_table import UnreadableMap
-    from bot.skymaps.image_process import ImageFailed, draw_in_process
+    from bot.skymap_service.image_process import ImageFailed, draw_in_process
+    from bot.skymaps.errors import UnreadableMap
 
     if out is None:
         raise PreviewError("A picture needs a file: name it with -o.")

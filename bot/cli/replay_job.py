@@ -18,7 +18,7 @@ from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.sources import Origin, SourceConfigError
+from bot.sources.base import Origin, SourceConfigError
 from bot.sources.files import file_origin, read_notice_files
 from bot.store.events.quarantine import QuarantinedPayload
 

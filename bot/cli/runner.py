@@ -78,7 +78,7 @@ def run_service(work: Coroutine[Any, Any, None], deployment: Deployment, command
 def _run(work: Coroutine[Any, Any, T]) -> T:
     from bot.gracedb.client import GraceDbError
     from bot.settings import SettingsError
-    from bot.sources import SourceConfigError
+    from bot.sources.base import SourceConfigError
     from bot.store.database import InvalidDatabaseUrl, StoreUnavailable
 
     try:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 from bot.skymap_service.cache import SkyMapCache
-from bot.skymaps.image_process import ImageFailed
+from bot.skymap_service.image_process import ImageFailed
 from bot.skymaps.moc import Moc, credible_moc
 from formatters.answers import event_details, event_history
 from formatters.answers import help as helping

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from bot import __version__
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentRepository

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from bot.alerts.decode import UndecodablePayload, extract_sky_maps
 from bot.runtime.single_flight import SingleFlight
 from bot.runtime.threads import ThreadHangs, run_in_thread
-from bot.skymaps.image_process import ImageFailed, ImageProcess
-from bot.skymaps.skymap import UnreadableMap
+from bot.skymap_service.image_process import ImageFailed, ImageProcess
+from bot.skymaps.errors import UnreadableMap
 from bot.store.events.notices import NoticeRepository
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bot.delivery.image_drawer import UPLOAD_SCOPE, ImageDrawer
 from bot.runtime.single_flight import SingleFlight
-from bot.skymaps.image_process import ImageFailed
+from bot.skymap_service.image_process import ImageFailed
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.store.events.notices import NoticeRepository

@@ -15,7 +15,7 @@ import structlog
 from bot.delivery.image_drawer import UPLOAD_SCOPE, ImageDrawer
 from bot.runtime.polling_worker import run_polling_worker
 from bot.runtime.wakeups import Wakeups
-from bot.skymaps.image_process import ImageFailed, ImageProcessClosed, ImageProcessUnavailable
+from bot.skymap_service.image_process import ImageFailed, ImageProcessClosed, ImageProcessUnavailable
 from bot.slack.client import SlackClient
 from bot.slack.errors import (
     PERMISSION_ERRORS,

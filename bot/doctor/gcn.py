@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException
 
-from bot.sources import SourceConfigError
+from bot.sources.base import SourceConfigError
 from bot.sources.gcn import DISCONNECT_ERRORS, KAFKA_OPTIONS, GcnAccess, connection_options
 from formatters.terminal.findings import Finding, Level
 

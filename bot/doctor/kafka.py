@@ -16,7 +16,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from hop.auth import Auth
 
-from bot.sources import SourceConfigError
+from bot.sources.base import SourceConfigError
 from bot.sources.credentials import AuthMode, KafkaUrl, auth_username, consumer_group, load_auth
 from formatters.terminal.findings import Finding, Level
 

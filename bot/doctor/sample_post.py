@@ -23,10 +23,10 @@ from bot.ingest.pipeline import IngestRules, IngestStores, Pipeline
 from bot.runtime.wakeups import Wakeups
 from bot.samples import Record, bbh, superevent_id, to_avro
 from bot.settings import Settings
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.outbox.models import DeadLettered, Delivered, Delivery, DeliveryKind, Outcome, Retry
 from formatters.terminal.findings import Finding, Level
 

@@ -10,7 +10,7 @@ from dotenv import dotenv_values
 from hop.configure import get_config_path
 
 from bot.settings import secret_setting_names
-from bot.sources import SourceConfigError
+from bot.sources.base import SourceConfigError
 from bot.sources.credentials import require_config_home
 
 log = structlog.get_logger(__name__)

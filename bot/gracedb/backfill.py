@@ -20,7 +20,7 @@ from bot.gracedb import conversion
 from bot.gracedb.client import GraceDbBusy, SupereventNotPublic, UnreadableAnswer
 from bot.gracedb.conversion import SupereventRecord
 from bot.gracedb.importer import SupereventImporter
-from bot.sources import LIVE_SOURCES
+from bot.sources.base import LIVE_SOURCES
 from bot.store.database import StoreUnavailable
 from bot.store.events.gracedb_lookups import GraceDbLookups
 from bot.store.events.notices import NoticeRepository

@@ -27,7 +27,7 @@ from bot.gracedb.client import (
 )
 from bot.gracedb.conversion import SupereventFiles, SupereventRecord
 from bot.ingest.pipeline import IngestResult, Pipeline
-from bot.sources import GRACEDB, Origin
+from bot.sources.base import GRACEDB, Origin
 from bot.sources.files import why_not_a_notice
 from bot.store.events.gracedb_lookups import GraceDbLookups
 

@@ -10,7 +10,7 @@ import structlog
 
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.runtime.os_limits import is_transient
-from bot.sources import Payload, Source
+from bot.sources.base import Payload, Source
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
 from bot.store.operations.ops_channel import OpsChannelRepository

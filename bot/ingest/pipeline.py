@@ -23,7 +23,7 @@ from bot.routing.state import OperatorRules
 from bot.runtime.os_limits import is_resource_exhaustion
 from bot.runtime.threads import run_in_thread
 from bot.runtime.wakeups import Wakeups
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.database import StoreUnavailable
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.notices import NoticeRepository

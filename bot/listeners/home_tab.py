@@ -19,7 +19,7 @@ from bot.listeners.channel_membership import ChannelMembership
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.slack.request_team import get_client
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentRepository

@@ -28,7 +28,7 @@ from bot.slack.errors import (
     WorkspaceUnavailable,
 )
 from bot.slack.lease_check import LeaseLost
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
     UNSENT_STATES,

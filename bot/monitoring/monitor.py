@@ -17,7 +17,7 @@ from bot.runtime.os_limits import descriptor_shortage
 from bot.runtime.steady_clock import ClockJump
 from bot.runtime.wakeups import Wakeups
 from bot.slack.socket_mode import ConnectionState
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentChanges, IncidentRepository

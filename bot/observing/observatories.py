@@ -1,4 +1,4 @@
-"""The observatories that gwevent knows by name: `observatories.csv`, each with the source of its position."""
+"""The built-in observatories, from `observatories.csv`, each with the source of its position."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from formatters.models.observing import Site
 _MAX_SUGGESTIONS = 3
 _MIN_SIMILARITY = 0.7
 _MAX_NORMALIZED_LENGTH = 64
-"""Our own limit, which real names never meet: a single sign can stand for a whole sentence."""
+"""The longest normalized name; NFKD can expand one character to a whole sentence. Real names are shorter."""
 
 
 class UnknownSite(ValueError):
-    """No observatory is called so; one sentence, with names that look like it."""
+    """No site has this name; the message is one sentence that suggests similar names."""
 
     def __init__(self, asked: str, suggestions: Iterable[str]) -> None:
         names = list(suggestions)
@@ -35,12 +35,12 @@ class Observatory:
     site: Site
     aliases: tuple[str, ...]
     source: str
-    """Whose position it is."""
+    """The publication or web page that the position is from."""
 
 
 @cache
 def observatories() -> tuple[Observatory, ...]:
-    """The table, in its own order: optical, then radio, by name."""
+    """Return the table in its order: optical observatories by name, then radio observatories by name."""
     table = files("bot.observing").joinpath("observatories.csv").read_text("utf-8")
     return tuple(
         Observatory(
@@ -60,7 +60,7 @@ def observatories() -> tuple[Observatory, ...]:
 
 
 def normalized_name(name: str) -> str:
-    """A name as it is compared: without case, accents, and all that is neither letter nor digit."""
+    """Return a name for comparisons: without case, accents, and characters other than letters and digits."""
     bare = unicodedata.normalize("NFKD", name)
     return "".join(c for c in bare if c.isalnum()).casefold()[:_MAX_NORMALIZED_LENGTH]
 
@@ -71,12 +71,12 @@ def _sites_by_name() -> Mapping[str, Site]:
 
 
 def find_observatory(name: str) -> Site | None:
-    """The observatory of that name or alias, in any case of letters; None if there is none."""
+    """Return the observatory with that name or alias, ignoring case and accents; None if there is none."""
     return _sites_by_name().get(normalized_name(name))
 
 
 def find_site(name: str, custom_sites: Iterable[Site] = ()) -> Site:
-    """A site by its name: one of a channel's `own`, else an observatory. Raises UnknownSite."""
+    """Return one of a channel's `custom_sites` by name, else an observatory. Raises UnknownSite."""
     mine = {normalized_name(site.name): site for site in custom_sites}
     found = mine.get(normalized_name(name)) or find_observatory(name)
     if found is None:
@@ -85,7 +85,7 @@ def find_site(name: str, custom_sites: Iterable[Site] = ()) -> Site:
 
 
 def suggest_names(name: str, custom_sites: Iterable[Site] = ()) -> list[str]:
-    """Names of sites that look like this one, the most alike first."""
+    """Return names of sites that are similar to this one, the most similar first."""
     known = {**_sites_by_name(), **{normalized_name(site.name): site for site in custom_sites}}
     alike = difflib.get_close_matches(
         normalized_name(name), known, n=_MAX_SUGGESTIONS, cutoff=_MIN_SIMILARITY
@@ -98,6 +98,6 @@ def _join_with_or(words: list[str]) -> str:
 
 
 def canonical_site_name(called: str) -> str | None:
-    """An observatory's canonical name; a channel's own sites are no part of any filter."""
+    """Return an observatory's canonical name, None if there is none; filters can't name custom sites."""
     known = find_observatory(called)
     return None if known is None else known.name

@@ -34,7 +34,7 @@ def create_demo_notices(now: datetime) -> list[SampleNotice]:
     lasting = [r for r in ms181101ab(now) if r["alert_type"] not in (EARLYWARNING, RETRACTION)]
     single = burst(now)[:1]
     black_holes = bbh(now)
-    told = [
+    records = [
         *lasting,
         *bns(now),
         black_holes[0],
@@ -43,10 +43,10 @@ def create_demo_notices(now: datetime) -> list[SampleNotice]:
         *ssm_coincidence(now),
         *retracted(now),
     ]
-    told.sort(key=lambda record: str(record["time_created"]))
+    records.sort(key=lambda record: str(record["time_created"]))
     return [
         SampleNotice(name, record, pause_s=2.0 if index == 0 else 5.0)
-        for index, (name, record) in enumerate(zip(file_names(told), told, strict=True))
+        for index, (name, record) in enumerate(zip(file_names(records), records, strict=True))
     ]
 
 

@@ -127,13 +127,13 @@ def not_fits() -> bytes:
 
 
 def readable_maps() -> dict[str, bytes]:
-    """Return by name the odd maps from which positions and areas can be had."""
+    """Return by name the unusual maps that can be read."""
     makers = (uint64_uniq, int32_uniq, two_columns, amplfi, infinite_distmu, few_rows, many_rows)
     return {make.__name__: make() for make in makers}
 
 
 def broken_maps() -> dict[str, bytes]:
-    """Return by name the maps that can only be refused."""
+    """Return by name the maps that must be rejected."""
     return {make.__name__: make() for make in (truncated, billion_rows, not_fits)}
 
 

@@ -1,8 +1,8 @@
-"""Events by formula, each with all its notices in order of time.
+"""Sample events made by formula, each with all its notices in order of time.
 
 Every function takes `now` (aware, UTC) and places its event some minutes before it, so that no notice is
-old and none is in the future. The id fits the date of the event's time, save MS181101ab, which keeps the
-name by which the user guide knows it.
+old and none is in the future. The id has the date of the event's time, except for MS181101ab, which keeps the
+id that it has in LVK's user guide.
 """
 
 from __future__ import annotations

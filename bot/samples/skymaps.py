@@ -118,7 +118,7 @@ def refine_tiles(
 ) -> tuple[Integers, Floats]:
     """Return (UNIQ, probability density in sr⁻¹) of a sky, by BAYESTAR's adaptive refinement.
 
-    `times` is a second sky that multiplies the first, as RAVEN combines a GW map with an external one.
+    `external_sky` is a second sky that multiplies the first, as RAVEN combines a GW map with an external one.
     The probability sums to 1; rows are in order of UNIQ; both arrays are read-only.
     """
 
@@ -236,8 +236,8 @@ def sky_map(
 
     `peaks` are lobes (RA, Dec, weight, sigma), degrees; `streak` and `ring` make chains of them. `distance`
     is (mean, standard deviation) over the whole sky in Mpc; without it there are neither DIST columns nor
-    DIST keys, as in a burst's map. `times` multiplies the sky with an external one, seen by the observatory
-    `external`. `time` is the event's, UTC. Rows: 12·4**base_order + rounds · 9·4**base_order.
+    DIST keys, as in a burst's map. `external_sky` multiplies the sky with that of `external_observatory`.
+    `time` is the event's, UTC. Rows: 12·4**base_order + rounds · 9·4**base_order.
     """
     uniq, density = refine_tiles(
         tuple(Lobe(*peak) for peak in peaks),

@@ -1,1 +1,1 @@
-"""Answers questions about stored sky maps, outside the event loop, with a cache."""
+"""Services on the sky maps of stored notices, off the event loop: cache, queries, observability, images."""

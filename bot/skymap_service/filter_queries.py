@@ -1,4 +1,4 @@
-"""What the filters ask of sky maps, answered off the loop: each question once a map."""
+"""Evaluation of the sky-map conditions of filters, off the event loop, each query once per map."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ log = structlog.get_logger(__name__)
 
 
 class ObservableProbability(Protocol):
-    """How much of a map's probability a site can observe in the night that follows a moment, 0 to 1."""
+    """A function that computes the probability that a named site can observe in the 24 hours from a time."""
 
     def __call__(self, site: str, skymap: SkyMap, when: datetime) -> float | None:
-        """None where the site isn't known any more."""
+        """Return the probability, None if no site has that name any more."""
 
 
 def observatory_probability(site: str, skymap: SkyMap, when: datetime) -> float | None:
-    """`ObservableProbability` for the observatories, in the usual conditions."""
-    known = find_observatory(site)
-    return None if known is None else observable_probability(known, skymap, when)
+    """Implement `ObservableProbability` for the built-in observatories and the default constraints."""
+    observatory = find_observatory(site)
+    return None if observatory is None else observable_probability(observatory, skymap, when)
 
 
 class SkyMapQueries:
-    """Asks the maps of stored notices."""
+    """Evaluates filter queries on the sky maps of stored notices."""
 
     def __init__(
         self, maps: SkyMapCache, observable_probability: ObservableProbability = observatory_probability
@@ -45,9 +45,9 @@ class SkyMapQueries:
     async def probabilities(
         self, key: NoticeKey, queries: Collection[MapQuery], when: datetime
     ) -> dict[MapQuery, float | None]:
-        """The answers of one notice's map, for the night after `when`.
+        """Return each query's probability (0 to 1) on the notice's best map, for the 24 hours from `when`.
 
-        None where the map can't be read any more. Raises StoreUnavailable.
+        A probability is None if it can't be computed, as when the map was purged. Raises StoreUnavailable.
         """
         maps = await self._maps.get(key) if queries else None
         if maps is None or maps.best is None:
@@ -60,15 +60,15 @@ class SkyMapQueries:
     def _evaluate_all(
         self, skymap: SkyMap, queries: Collection[MapQuery], when: datetime
     ) -> dict[MapQuery, float | None]:
-        found: dict[MapQuery, float | None] = {}
-        for question in queries:
+        probabilities: dict[MapQuery, float | None] = {}
+        for query in queries:
             try:
-                found[question] = self._evaluate(question, skymap, when)
+                probabilities[query] = self._evaluate(query, skymap, when)
             except Exception:
-                # The guard of law 6: one question that breaks gwevent leaves the others their answers.
-                log.exception("question_broke_gwevent", question=str(question))
-                found[question] = None
-        return found
+                # A defect that one query meets must not take the result from the others.
+                log.exception("unexpected_error", subsystem="map_query", query=str(query))
+                probabilities[query] = None
+        return probabilities
 
     def _evaluate(self, query: MapQuery, skymap: SkyMap, when: datetime) -> float | None:
         match query:

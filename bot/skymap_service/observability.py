@@ -1,4 +1,4 @@
-"""What sites can observe tonight of stored notices: computed off the loop, one map at a time."""
+"""The observability of stored notices tonight, computed off the event loop, one map at a time."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from formatters.models.observing import Observability, ObservingConstraints, Sit
 
 
 class ObservabilityService:
-    """Asks the maps of notices."""
+    """Computes how well sites can observe the best sky map of a stored notice."""
 
     def __init__(self, maps: SkyMapCache) -> None:
         self._maps = maps
-        # Numbers by the million: more of them at a time would only take processor and memory from the posts.
+        # Millions of altitudes each: several at a time would take processor and memory from the posts.
         self._lock = asyncio.Lock()
 
     async def get(
         self, key: NoticeKey, sites: Sequence[Site], constraints: ObservingConstraints, now: datetime
     ) -> Observability | None:
-        """What these sites see of a notice's best map in the 24 hours from `now`.
+        """Return what these sites can observe of a notice's best map in the 24 hours from `now` (aware).
 
-        None where there is no map, or none that can be read. Raises StoreUnavailable.
+        Return None if the notice has no readable map. Raises StoreUnavailable.
         """
         maps = await self._maps.get(key)
         if maps is None or maps.best is None:

@@ -1,1 +1,1 @@
-"""FITS bytes to a sky map, and all that is measured on it; pure but for the process that draws."""
+"""HEALPix sky maps: reading them from FITS bytes, and all that is measured on them; pure functions."""

@@ -1,4 +1,4 @@
-"""The share of a sky map's probability inside a cone."""
+"""The probability of a sky map inside a cone."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from math import acos, cos, pi, radians, sin, sqrt
 
 import astropy_healpix as healpix
 import numpy as np
-from numpy.typing import NDArray
 
-from bot.skymaps.skymap import MAX_ORDER, SkyMap
+from bot.skymaps.arrays import MAX_ORDER, Floats, Integers
+from bot.skymaps.skymap import SkyMap
 
 PIXELS_PER_RADIUS = 200
-"""Pixels cut by the cone's edge are divided until so many fit into its radius."""
+"""Pixels cut by the cone's edge are subdivided until this many fit into its radius."""
 
 
 def probability_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:
-    """Share (0 to 1) of the probability within `radius` of a position, all in degrees (ICRS).
+    """Return the part (0 to 1) of the probability within `radius` of a position, all in degrees (ICRS).
 
-    Tiles that lie wholly inside count wholly; those that the edge cuts are divided into ever finer pixels,
-    the last of which (a 200th of the radius) count by their centres. The area comes out right to about
-    1e-4, so the share does, relative to the densest tile on the edge.
+    Tiles inside the cone count in full. Tiles on its edge are subdivided into ever finer pixels, and the last
+    of them (a 200th of the radius wide) count if their centre is inside. The area is accurate to about 1e-4,
+    and so is the probability, relative to that of the densest tile on the edge.
     """
     limit = radians(radius)
     if limit >= pi:
@@ -38,12 +38,12 @@ def probability_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) ->
 
 def _probability_at_order(
     order: int,
-    ipix: NDArray[np.int64],
-    probability: NDArray[np.float64],
-    axis: NDArray[np.float64],
+    ipix: Integers,
+    probability: Floats,
+    axis: Floats,
     limit: float,
 ) -> float:
-    """Probability of these pixels of one order inside the cone."""
+    """Return the probability inside the cone of pixels of one order, (n,) NESTED indices; `limit` in rad."""
     found = 0.0
     while ipix.size:
         distance = _separation(order, ipix, axis)
@@ -58,19 +58,20 @@ def _probability_at_order(
     return found
 
 
-def _separation(order: int, ipix: NDArray[np.int64], axis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Angles between the pixels' centres and a unit vector, rad; good at small angles too."""
+def _separation(order: int, ipix: Integers, axis: Floats) -> Floats:
+    """Return the (n,) angles in rad between pixel centres and a unit vector, accurate for small ones too."""
     lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
     lon, lat = lon.value, lat.value
     centres = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
-    angle: NDArray[np.float64] = 2 * np.arcsin(np.clip(np.linalg.norm(centres - axis, axis=-1) / 2, 0, 1))
+    angle: Floats = 2 * np.arcsin(np.clip(np.linalg.norm(centres - axis, axis=-1) / 2, 0, 1))
     return angle
 
 
 def _max_pixel_radius(order: int) -> float:
-    """The largest angle between a pixel's centre and its corners, rad.
+    """Return the largest angle in rad between the centre and a corner of any pixel of an order.
 
-    `T_Healpix_Base::max_pixrad` of HEALPix C++: the pixel at z = 2/3 next to the polar cap is the longest.
+    It is `T_Healpix_Base::max_pixrad` of HEALPix C++: the pixel at z = 2/3, next to the polar cap, is
+    longest.
     """
     nside = 2**order
     z = 2 / 3
@@ -78,5 +79,5 @@ def _max_pixel_radius(order: int) -> float:
     corner_z = 1 - (1 - 1 / nside) ** 2 / 3
     flat = sqrt(1 - z * z) * sqrt(max(0.0, 1 - corner_z * corner_z)) * cos(phi)
     angle = acos(min(1.0, flat + z * corner_z))
-    # acos loses its digits where the pixels are tiny: there they are alike, scaled.
+    # acos loses precision for tiny pixels; there the radius scales with the pixel's width.
     return angle if order <= 12 else _max_pixel_radius(12) * 2.0 ** (12 - order)

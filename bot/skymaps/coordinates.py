@@ -1,4 +1,8 @@
-"""Positions as people write them: sexagesimal in its common spellings, or decimal degrees."""
+"""Parsing of sky positions as people write them: sexagesimal in its common spellings, or decimal degrees.
+
+It is written here and not taken from astropy's SkyCoord, which accepts ambiguous text and whose errors don't
+help a person to correct it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import NamedTuple
 
 EXAMPLE_POSITION = "13h09m48s -23d22m53s or 197.45 -23.38"
 _MAX_LENGTH = 120
-"""Characters that are looked at: nobody writes a position in more."""
+"""The number of characters that are parsed; no position is longer."""
 
 _CHARACTER_VARIANTS = str.maketrans(
     {
@@ -29,14 +33,14 @@ _CHARACTER_VARIANTS = str.maketrans(
         ";": ",",
     }
 )
-"""One character for one, so that places in the text stay."""
+"""Replacements of one character by one, so that offsets in the text stay the same."""
 
 _NUMBER = r"\d{1,9}(?:\.\d{0,15})?"
 _DEGREE = r"(?:degrees|degree|degs|deg|d)"
 _MINUTE = r"(?:arcmin|m|')"
 _SECOND = r"(?:arcsec|s|''|\")"
 _NOT_A_LENGTH = rf"(?!\s*(?:[kmg]pc|arcmin|{_DEGREE})\b)"
-"""In "-23d22m 40 Mpc" and "-23d22m 5 deg" the last number belongs to what follows the position."""
+"""A lookahead: in "-23d22m 40 Mpc" and "-23d22m 5 deg" the last number follows the position."""
 _SEPARATOR = r"(?:\s*,\s*|\s+|(?=[+-]))"
 _RA_NAME = r"(?:(?:r\.?a\.?|α)\s*[=:]?\s*)?"
 _DEC_NAME = r"(?:(?:decl?\.?|de|δ)\s*[=:]?\s*)?"
@@ -47,7 +51,8 @@ _RA_ARC = (
 )
 _DEC_ARC = (
     rf"(?P<sign>[+-]?)\s?(?P<d>{_NUMBER})"
-    rf"(?:\s*{_DEGREE}(?:\s*(?P<dm>{_NUMBER})\s*{_MINUTE}(?:\s*(?P<ds>{_NUMBER}){_NOT_A_LENGTH}\s*{_SECOND}?)?)?)?"
+    rf"(?:\s*{_DEGREE}(?:\s*(?P<dm>{_NUMBER})\s*{_MINUTE}"
+    rf"(?:\s*(?P<ds>{_NUMBER}){_NOT_A_LENGTH}\s*{_SECOND}?)?)?)?"
 )
 _RA_COLONS = rf"(?P<h>\d{{1,9}}):(?P<hm>{_NUMBER})(?::(?P<hs>{_NUMBER}))?"
 _DEC_COLONS = rf"(?P<sign>[+-]?)(?P<d>\d{{1,9}}):(?P<dm>{_NUMBER})(?::(?P<ds>{_NUMBER}))?"
@@ -59,7 +64,7 @@ def _pattern(ra: str, dec: str, separator: str = _SEPARATOR) -> re.Pattern[str]:
 
 
 _PATTERNS = (
-    # 13 09 48.1 -23 22 53: the sign, or three numbers each, tell it from degrees and what follows them.
+    # 13 09 48.1 -23 22 53: the sign, or three numbers each, distinguish it from degrees and what follows.
     _pattern(
         rf"(?P<h>\d{{1,2}})\s+(?P<hm>\d{{1,2}})\s+(?P<hs>{_NUMBER})",
         rf"(?P<sign>[+-]?)(?P<d>\d{{1,2}})\s+(?P<dm>\d{{1,2}})\s+(?P<ds>{_NUMBER})",
@@ -72,7 +77,7 @@ _PATTERNS = (
     ),
     *(_pattern(ra, dec) for ra in (_HOURS, _RA_COLONS) for dec in (_DEC_COLONS, _DEC_ARC)),
     _pattern(_RA_ARC, _DEC_ARC),
-    # J130948.1-232253, as catalogues name what lies there.
+    # J130948.1-232253, a catalogue's designation of a source by its position.
     re.compile(
         r"J(?P<h>\d\d)(?P<hm>\d\d)(?P<hs>\d\d(?:\.\d{1,15})?)"
         rf"(?P<sign>[+-])(?P<d>\d\d)(?P<dm>\d\d)(?P<ds>\d\d(?:\.\d{{1,15}})?){_END}",
@@ -82,28 +87,28 @@ _PATTERNS = (
 
 
 class InvalidPosition(ValueError):
-    """Words that are no position; the sentence says why."""
+    """The words are no valid position; the message is one sentence for a person."""
 
 
 class UnrecognizedPosition(InvalidPosition):
-    """Words that don't even look like one."""
+    """The words don't look like a position at all."""
 
 
 class ParsedPosition(NamedTuple):
-    """A position read from words."""
+    """A position, and the number of words that it was parsed from."""
 
     ra: float
     """ICRS degrees, 0 to 360."""
     dec: float
     """ICRS degrees, −90 to 90."""
     words_used: int
-    """How many of the words it took."""
+    """The number of leading words that belong to the position."""
 
 
 def parse_position(words: Sequence[str]) -> ParsedPosition:
-    """Read the position that the words begin with; words after it are left to the caller.
+    """Parse the position that the words begin with; words after it are left to the caller.
 
-    RA with h, colons or blanks counts hours, a bare number degrees. Raises InvalidPosition.
+    RA with h, colons or blanks is in hours, a single number in degrees. Raises InvalidPosition.
     """
     text = " ".join(words)[:_MAX_LENGTH].translate(_CHARACTER_VARIANTS)
     for pattern in _PATTERNS:
@@ -132,7 +137,7 @@ def _declination(match: re.Match[str]) -> float:
     degrees = _sexagesimal("Dec", groups["d"], groups.get("dm"), groups.get("ds"))
     if degrees > 90:
         raise InvalidPosition(f"Dec {groups['sign']}{groups['d']} isn't between −90° and +90°.")
-    # The sign stands apart: −00°30′ lies south.
+    # The sign is parsed apart from the number, because −00°30′ is south of the equator.
     return -degrees if groups["sign"] == "-" else degrees
 
 

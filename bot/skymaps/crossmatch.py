@@ -1,9 +1,9 @@
-"""Where positions lie in a sky map: credible levels on the sky and in the volume, distance along the sight.
+"""Crossmatch of positions with a sky map: credible levels on the sky and in the volume, and distances.
 
-The numbers are those of `ligo.skymap.postprocess.crossmatch` (searched_prob, searched_area and
+The results are those of `ligo.skymap.postprocess.crossmatch` (searched_prob, searched_area and
 searched_prob_vol, volumes Euclidean in luminosity distance), for the distance ansatz of Singer et al. 2016
-(ApJL 829, L15). There each voxel of a grid is sorted. Here each tile's part of the credible volume is one
-interval of distance, for its density per volume, ρ · DISTNORM · N(r; DISTMU, DISTSIGMA), is a Gaussian.
+(ApJL 829, L15). ligo.skymap sorts each voxel of a grid. Here each tile's part of the credible volume is one
+interval of distance, because its density per volume, ρ · DISTNORM · N(r; DISTMU, DISTSIGMA), is a Gaussian.
 """
 
 from __future__ import annotations
@@ -15,32 +15,27 @@ from math import erfc, log, pi, sqrt
 import astropy_healpix as healpix
 import numpy as np
 from astropy import units
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bot.skymaps.skymap import MAX_ORDER, SkyMap, conditional_distance, credible_levels, in_credible_region
+from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Floats, Integers
+from bot.skymaps.skymap import SkyMap, credible_levels, distance_at, in_credible_region
 from formatters.answers.position_check import PositionOnMap
-from formatters.models.notice import Distance
 
 COSMOLOGY = "Planck18"
 """astropy's name for the parameters of Planck Collaboration 2020 (A&A 641, A6), table 2, last column."""
 
 DISTANCE_SHELLS = 1000
 MAX_DISTANCE_IN_MEANS = 6.0
-"""crossmatch cuts space into SHELLS shells out to FARTHEST mean distances, or to a target beyond."""
+"""ligo.skymap divides space into DISTANCE_SHELLS shells out to this many mean distances, or to the target."""
 
 _TAIL_THRESHOLD = -8.0
-"""Below this DISTMU / DISTSIGMA the closed form of the integral cancels."""
+"""The DISTMU / DISTSIGMA below which the terms of the integral's closed form cancel."""
 _TAIL_E_FOLDS = 40.0
-"""e-folds of a tail that count."""
-_DEG2 = (180 / pi) ** 2
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+"""The number of e-folds of a tail that are integrated."""
 
 
 def tile_indices(skymap: SkyMap, ra: ArrayLike, dec: ArrayLike) -> Integers:
-    """Return the index of the tile that holds each position (ICRS degrees), −1 where the map has a gap."""
+    """Return the (m,) tile indices of m positions (ICRS degrees), −1 where the map has a gap."""
     pixel = np.atleast_1d(
         healpix.lonlat_to_healpix(
             np.asarray(ra, np.float64) * units.deg,
@@ -57,16 +52,16 @@ def tile_indices(skymap: SkyMap, ra: ArrayLike, dec: ArrayLike) -> Integers:
 def crossmatch(
     skymap: SkyMap, ra: ArrayLike, dec: ArrayLike, distance: ArrayLike | None = None
 ) -> list[PositionOnMap | None]:
-    """Place positions (ICRS degrees) in a map; None where it has a gap.
+    """Locate positions (ICRS degrees) in a map; None where the map has a gap.
 
-    `distance` holds luminosity distances in Mpc, NaN where none is known.
+    `distance` holds luminosity distances in Mpc, NaN where a distance is unknown.
     """
     tiles = tile_indices(skymap, ra, dec)
     mpc = np.full(tiles.shape, np.nan) if distance is None else np.atleast_1d(distance).astype(np.float64)
     levels = credible_levels(skymap)
     in_50, in_90 = in_credible_region(skymap, 0.5), in_credible_region(skymap, 0.9)
     ranked = -skymap.density[skymap.by_density]
-    areas = np.cumsum(skymap.area[skymap.by_density]) * _DEG2
+    areas = np.cumsum(skymap.area[skymap.by_density]) * DEG2_PER_SR
     peak = -ranked[0]
     volume = CredibleVolume.from_skymap(skymap) if np.isfinite(mpc).any() else None
     found: list[PositionOnMap | None] = []
@@ -82,7 +77,7 @@ def crossmatch(
                 searched_area=float(areas[np.searchsorted(ranked, -density, side="right") - 1]),
                 in_50=bool(in_50[tile]),
                 in_90=bool(in_90[tile]),
-                distance=_distance_along(skymap, tile),
+                distance=distance_at(skymap, tile),
                 credible_level_3d=None
                 if volume is None or np.isnan(target)
                 else volume.credible_level(tile, target),
@@ -91,18 +86,12 @@ def crossmatch(
     return found
 
 
-def _distance_along(skymap: SkyMap, tile: int) -> Distance | None:
-    if skymap.distmu is None or skymap.distsigma is None:
-        return None
-    return conditional_distance(float(skymap.distmu[tile]), float(skymap.distsigma[tile]))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class CredibleVolume:
-    """The tiles of a map that have a distance."""
+    """The tiles of a map that have a distance, as arrays of shape (n,), for credible levels in the volume."""
 
     tile: Integers
-    """Index of each in the map."""
+    """Each tile's index in the map."""
     mu: Floats
     """DISTMU, Mpc."""
     sigma: Floats
@@ -112,11 +101,11 @@ class CredibleVolume:
     area: Floats
     """sr."""
     mean_distance: float
-    """Distance over the whole sky, Mpc."""
+    """The mean distance over the whole sky, Mpc."""
 
     @staticmethod
     def from_skymap(skymap: SkyMap) -> CredibleVolume | None:
-        """Take a map's tiles; None where the map has no distances."""
+        """Select the map's tiles that have a distance; return None if there are none."""
         if skymap.distmu is None or skymap.distsigma is None or skymap.distnorm is None:
             return None
         mu, sigma, norm = skymap.distmu, skymap.distsigma, skymap.distnorm
@@ -130,10 +119,10 @@ class CredibleVolume:
         return CredibleVolume(tile, mu, sigma, log_norm, skymap.area[tile], mean)
 
     def credible_level(self, tile: int, distance: float) -> float:
-        """Credible level in the volume of a distance (Mpc) in a tile of the map, 0 to 1.
+        """Return the credible level (0 to 1) in the volume of a distance (Mpc) in a tile of the map.
 
-        As in crossmatch the density counts at the near edge of the target's shell, and of each tile the
-        whole shells whose middle is at least as dense.
+        As in ligo.skymap, the target's density is that at the near edge of its shell, and each tile
+        contributes the whole shells that are at least as dense in their middle.
         """
         step = max(MAX_DISTANCE_IN_MEANS * self.mean_distance, distance) / DISTANCE_SHELLS
         shell = min(max(int(distance / step), 1), DISTANCE_SHELLS - 1)
@@ -143,7 +132,7 @@ class CredibleVolume:
         least = -np.inf
         if mine.size:
             least = float((peak[mine] - ((shell * step - self.mu[mine]) / self.sigma[mine]) ** 2 / 2)[0])
-        # The target's own shell belongs to it, however its logarithm was rounded.
+        # A tolerance, so that rounding of the logarithm doesn't exclude the target's own shell.
         excess = peak - least + 1e-9
         part = np.flatnonzero(excess >= 0)
         mu, sigma = self.mu[part], self.sigma[part]
@@ -159,18 +148,18 @@ class CredibleVolume:
 
 
 def _integrate_shells(mu: Floats, sigma: Floats, log_norm: Floats, near: Floats, far: Floats) -> Floats:
-    """Integrate exp(log_norm) r² N(r; mu, sigma) from near to far, all in Mpc."""
+    """Integrate exp(log_norm) r² N(r; mu, sigma) from `near` to `far`, all in Mpc and of shape (n,)."""
     a, b = (near - mu) / sigma, (far - mu) / sigma
     # ∫ (mu + sigma t)² φ(t) dt, from the side on which the tails are small.
     towards = np.where(a > 0, 1.0, -1.0)
-    shares = towards * (_normal_sf(towards * a) - _normal_sf(towards * b))
+    parts = towards * (_normal_sf(towards * a) - _normal_sf(towards * b))
     edge = (2 * mu + sigma * a) * _normal_pdf(a) - (2 * mu + sigma * b) * _normal_pdf(b)
-    mass: Floats = np.exp(log_norm) * ((mu**2 + sigma**2) * shares + sigma * edge)
+    mass: Floats = np.exp(log_norm) * ((mu**2 + sigma**2) * parts + sigma * edge)
     tail = np.flatnonzero(mu < _TAIL_THRESHOLD * sigma)
     if tail.size:
         x, weight = _gauss_legendre()
         low = near[tail]
-        # Beyond, the tail that falls as exp(mu r / sigma²) has nothing left.
+        # The tail falls as exp(mu r / sigma²) and is negligible beyond.
         width = np.minimum(far[tail] - low, -_TAIL_E_FOLDS * sigma[tail] ** 2 / mu[tail])
         r = low + np.multiply.outer((x + 1) / 2, width)
         log_density = log_norm[tail] - ((r - mu[tail]) / sigma[tail]) ** 2 / 2 - np.log(sigma[tail])
@@ -179,9 +168,9 @@ def _integrate_shells(mu: Floats, sigma: Floats, log_norm: Floats, near: Floats,
 
 
 def conditional_means(mu: Floats, sigma: Floats) -> Floats:
-    """Return the mean of p(r) ∝ r² N(r; mu, sigma), r > 0, all in Mpc; mu finite, sigma positive.
+    """Return the (n,) means of p(r) ∝ r² N(r; mu, sigma) for r > 0, all in Mpc; mu finite, sigma positive.
 
-    The mean of `skymap.conditional_distance`, for all tiles at once.
+    They are the means of `skymap.conditional_distance`, for all tiles at once.
     """
     z = mu / sigma
     mean = np.empty_like(z)
@@ -193,7 +182,7 @@ def conditional_means(mu: Floats, sigma: Floats) -> Floats:
     mean[plain] = (x * (x**2 + 3) + (x**2 + 2) * hazard) / second * sigma[plain]
     tail = np.flatnonzero(~plain)
     if tail.size:
-        # There the closed form cancels; by u = −z r / sigma, as in `skymap.conditional_distance`.
+        # Here the closed form cancels; with u = −z r / sigma, as in `skymap.conditional_distance`.
         u, weight = _gauss_laguerre()
         density = np.exp(-((u[:, np.newaxis] / z[tail]) ** 2) / 2) * (weight * u**2)[:, np.newaxis]
         mean[tail] = (u @ density) / density.sum(axis=0) / -z[tail] * sigma[tail]
@@ -202,13 +191,13 @@ def conditional_means(mu: Floats, sigma: Floats) -> Floats:
 
 @cache
 def _gauss_legendre() -> tuple[Floats, Floats]:
-    """Nodes and weights on (−1, 1)."""
+    """Return the 64 nodes and weights of Gauss-Legendre quadrature on (−1, 1)."""
     return np.polynomial.legendre.leggauss(64)
 
 
 @cache
 def _gauss_laguerre() -> tuple[Floats, Floats]:
-    """Nodes and weights for exp(−u) on u > 0."""
+    """Return the 40 nodes and weights of Gauss-Laguerre quadrature, for the weight exp(−u) on u > 0."""
     return np.polynomial.laguerre.laggauss(40)
 
 
@@ -218,18 +207,18 @@ def _normal_pdf(t: Floats) -> Floats:
 
 
 def _normal_sf(t: Floats) -> Floats:
-    """Return the normal distribution's probability above t, in the tail too."""
-    # numpy has no erfc, and scipy would be 100 MB for this one function.
+    """Return the standard normal survival function, accurate in the tail too."""
+    # numpy has no erfc, and scipy would add 100 MB for this one function.
     return np.fromiter(map(erfc, (t / sqrt(2)).tolist()), np.float64, t.size) / 2
 
 
 def luminosity_distance(redshift: float) -> float:
-    """Return the luminosity distance in Mpc of a redshift above 0, in the cosmology COSMOLOGY."""
-    # astropy's own integral wants scipy, and its cosmology a second to be imported.
+    """Return the luminosity distance in Mpc of a redshift above 0, for the cosmology COSMOLOGY."""
+    # astropy's own integral needs scipy. Importing its cosmology takes a second, so it is imported here.
     from astropy.cosmology import Planck18
 
     x, weight = _gauss_legendre()
-    # In ln(1 + z) the integrand is smooth out to the most distant source.
+    # As a function of ln(1 + z) the integrand is smooth out to the most distant sources.
     top = log(1 + redshift)
     scale = np.exp(top * (x + 1) / 2)
     comoving: float = Planck18.hubble_distance.to_value(units.Mpc) * float(

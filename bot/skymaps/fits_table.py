@@ -1,9 +1,10 @@
-"""The first binary table of a FITS file held in memory, read without trusting its header.
+"""A reader of the first binary table of a FITS file in memory, which doesn't trust the file's header.
 
-Only what sky maps need of FITS 4.0 (https://fits.gsfc.nasa.gov/fits_standard.html). Every size that the
-header declares is held against the bytes that are there before anything is allocated, columns are
-views of those bytes, and nothing warns: astropy.io.fits allocates what a header asks for and repairs
-cards with warnings, which can't be silenced safely in threads.
+It implements the part of FITS 4.0 that sky maps need (https://fits.gsfc.nasa.gov/fits_standard.html). It is
+written here and not taken from astropy.io.fits, because that allocates the sizes a hostile header declares,
+and repairs cards with warnings that can't be silenced safely in threads. Here every declared size is compared
+with the bytes that are there before anything is allocated, columns are views of those bytes, and nothing
+warns.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.skymaps.errors import UnreadableMap
+
 CardValue = str | int | float | bool
-"""What a header card can hold."""
+"""The type of a header card's value."""
 
 MAX_UNPACKED_BYTES = 64 * 2**20
-"""Bytes that a gzipped file may expand to."""
+"""The most bytes to which a gzipped file may expand."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _FITS_MAGIC = b"SIMPLE  ="
@@ -57,14 +60,6 @@ _INTEGER_DTYPES = {"I": ">i2", "J": ">i4", "K": ">i8"}
 _NUMBER_DTYPES = {"B": "u1", "E": ">f4", "D": ">f8"} | _INTEGER_DTYPES
 
 
-class UnreadableMap(ValueError):
-    """A sky map that can't be read; `reason` says why in one sentence."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 @dataclass(frozen=True, slots=True)
 class _Field:
     number: int
@@ -75,7 +70,7 @@ class _Field:
 
 @dataclass(frozen=True, slots=True)
 class BinaryTable:
-    """A binary table: its header's cards with a value, and its columns by name."""
+    """A binary table: the header's cards that have a value, and the columns by name."""
 
     header: Mapping[str, CardValue]
     rows: int
@@ -86,14 +81,14 @@ class BinaryTable:
 
     @property
     def unpacked_file(self) -> memoryview:
-        """The file to the end of the table, not gzipped."""
+        """Return the uncompressed file up to the end of the table."""
         return memoryview(self._data)[: self._start + self.rows * self._row_bytes]
 
     def column(self, name: str) -> NDArray[Any] | None:
-        """Return a numeric column, flat, `rows` times its repeat count long; None where there is none.
+        """Return a numeric column as a flat array of `rows` times its repeat count; None if it doesn't exist.
 
-        Numbers come in the file's byte order, unsigned integers (by the TZERO convention) as such.
-        Raises UnreadableMap if the column isn't of plain numbers.
+        Numbers are in the file's byte order (big-endian); integers with the TZERO convention become unsigned.
+        Raises UnreadableMap if the column doesn't hold plain numbers.
         """
         field = self._fields.get(name)
         if field is None:
@@ -122,12 +117,11 @@ class BinaryTable:
 
 
 def read_table(data: bytes, max_bytes: int = MAX_UNPACKED_BYTES, max_rows: int | None = None) -> BinaryTable:
-    """Return the first binary table of a FITS file, gzipped or not; raises UnreadableMap.
+    """Read the first binary table of a FITS file, gzipped or not. Raises UnreadableMap.
 
-    One that declares more than `most_rows` rows isn't unpacked at all.
-
-    A gzipped file is unpacked only as far as its table goes, to `most` bytes, and what doesn't begin as a
-    FITS file no further than that: a bomb costs nothing.
+    A table that declares more than `max_rows` rows is rejected before it is unpacked. A gzipped file is
+    unpacked only up to the end of the table and up to `max_bytes` bytes, and not beyond its first bytes if
+    they aren't those of a FITS file, so that a decompression bomb costs nothing.
     """
     file = _LazyFile(data, max_bytes)
     if not file.read_to(len(_FITS_MAGIC)).startswith(_FITS_MAGIC):
@@ -149,7 +143,7 @@ def read_table(data: bytes, max_bytes: int = MAX_UNPACKED_BYTES, max_rows: int |
 
 
 class _LazyFile:
-    """A file in memory, unpacked as far as somebody wants to look."""
+    """A file in memory, gzipped or not, which is unpacked only as far as it is read."""
 
     def __init__(self, data: bytes, max_bytes: int) -> None:
         self.gzipped = data.startswith(_GZIP_MAGIC)
@@ -160,7 +154,7 @@ class _LazyFile:
             self._stream = zlib.decompressobj(wbits=31)
 
     def read_to(self, size: int) -> bytes | bytearray:
-        """Return the file to this size at least, or to its end. Raises UnreadableMap."""
+        """Return at least the first `size` bytes, or the file if it is shorter. Raises UnreadableMap."""
         if isinstance(self._content, bytearray) and size > len(self._content):
             if size > self._max_bytes:
                 raise UnreadableMap(
@@ -171,13 +165,13 @@ class _LazyFile:
         return self._content
 
     def verify_checksum(self) -> None:
-        """See whether the file's checksum, if it ends soon, is right. Raises UnreadableMap."""
-        left = _CHUNK_BYTES
-        while self.gzipped and left > 0 and (piece := self._next_chunk()):
-            left -= len(piece)
+        """Verify the gzip checksum if the file ends within the next chunk. Raises UnreadableMap."""
+        bytes_left = _CHUNK_BYTES
+        while self.gzipped and bytes_left > 0 and (piece := self._next_chunk()):
+            bytes_left -= len(piece)
 
     def _next_chunk(self) -> bytes:
-        """The next piece; empty at the end of the file, or where it is cut off."""
+        """Return the next unpacked bytes, empty at the end of the file or where it is truncated."""
         try:
             while not self._stream.eof:
                 if not self._unconsumed:
@@ -197,7 +191,7 @@ class _LazyFile:
 
 
 def _read_header(file: _LazyFile, start: int) -> tuple[dict[str, CardValue], int]:
-    """Return the cards with a value (of repeated keys the first) and where the header's data begin."""
+    """Return the cards that have a value (the first of repeated keys), and the offset of the data."""
     header: dict[str, CardValue] = {}
     for block in range(start, start + _MAX_HEADER_BYTES, _BLOCK_BYTES):
         data = file.read_to(block + _BLOCK_BYTES)
@@ -264,9 +258,9 @@ def _parse_table(
         raise UnreadableMap(f"The map has {rows:.6g} tiles, and at most {max_rows:,} are read.")
     data = file.read_to(start + width * rows)
     file.verify_checksum()
-    there = max(len(data) - start, 0)
-    if width * rows > there:
-        raise UnreadableMap(f"The map's table declares {width * rows:.6g} bytes, and {there} are there.")
+    available = max(len(data) - start, 0)
+    if width * rows > available:
+        raise UnreadableMap(f"The map's table declares {width * rows:.6g} bytes, and {available} are there.")
     fields: dict[str, _Field] = {}
     offset = 0
     for number in range(1, min(_non_negative_card(header, "TFIELDS"), _MAX_FIELDS) + 1):

@@ -1,52 +1,50 @@
-"""A credible region as a coverage map (MOC), for Aladin and everybody else who reads IVOA's standard.
+"""A credible region as a Multi-Order Coverage map (MOC), IVOA's standard, which Aladin and others read.
 
-https://www.ivoa.net/documents/MOC/20220727/REC-moc-2.0-20220727.pdf; here in ASCII, "4/12,15-17 5/300".
+The standard is https://www.ivoa.net/documents/MOC/20220727/REC-moc-2.0-20220727.pdf; maps are written in its
+ASCII form, such as "4/12,15-17 5/300". It is written here and not taken from mocpy, whose compiled
+dependencies outweigh these 60 lines; the tests compare the two.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import pi
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bot.skymaps.arrays import Integers, first_pixel, tile_areas_deg2
 from bot.skymaps.regions import merge_tiles
-from bot.skymaps.skymap import MAX_ORDER, SkyMap, in_credible_region
-
-Integers = NDArray[np.int64]
-
-_SKY_DEG2 = 4 * 180**2 / pi
+from bot.skymaps.skymap import SkyMap, in_credible_region
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moc:
-    """Disjoint HEALPix cells in order of their place on the nested curve; no four make a larger one."""
+    """Disjoint HEALPix cells in the order of the NESTED curve, of which no four make a larger cell."""
 
     order: Integers
+    """HEALPix order of each cell, 0 to 29; shape (n,)."""
     ipix: Integers
-    """NESTED index within the order."""
+    """NESTED index of each cell within its order; shape (n,)."""
 
     @property
     def area(self) -> float:
-        """deg²."""
-        return float(np.sum(_SKY_DEG2 / 12 / 4.0**self.order))
+        """Return the area in deg²."""
+        return float(tile_areas_deg2(self.order).sum())
 
     @property
     def max_order(self) -> int:
-        """The largest order of a cell."""
+        """Return the order of the smallest cell."""
         return int(self.order.max())
 
     def degrade_to_order(self, order: int) -> Moc:
-        """Return the cells of this order or larger ones that hold all of it: the area grows at the rim."""
+        """Return the smallest MOC of cells of at most this order that covers this one."""
         shift = 2 * np.maximum(self.order - order, 0)
-        # Cells are disjoint, so what holds a fine one lies in no other; it may hold several.
+        # A coarse cell may replace several fine ones, hence `unique`; it can't overlap cells that were kept.
         cells = np.unique(np.stack([np.minimum(self.order, order), self.ipix >> shift]), axis=1)
-        place = np.argsort(cells[1] << 2 * (MAX_ORDER - cells[0]))
+        place = np.argsort(first_pixel(cells[0], cells[1]))
         return Moc(*merge_tiles(cells[0][place], cells[1][place]))
 
     def to_ascii(self) -> str:
-        """Write it as ASCII, ranges of neighbours joined."""
+        """Return the MOC in IVOA's ASCII form, with consecutive indices joined to ranges."""
         return " ".join(
             f"{order}/{','.join(_format_ranges(np.sort(self.ipix[self.order == order])))}"
             for order in np.unique(self.order).tolist()
@@ -54,7 +52,7 @@ class Moc:
 
 
 def credible_moc(skymap: SkyMap, level: float) -> Moc:
-    """Return the credible region of this level (0 to 1): the densest tiles that hold at least so much."""
+    """Return the credible region of a level (0 to 1): the densest tiles that together hold at least that."""
     part = skymap.by_position[in_credible_region(skymap, level)[skymap.by_position]]
     return Moc(*merge_tiles(skymap.order[part], skymap.ipix[part]))
 

@@ -1,6 +1,6 @@
-"""From a sky map's tiles to the grids of a picture: each pixel takes the values of the tile it lies in.
+"""Rasterizing of a sky map: each pixel of an image takes the values of the tile that contains its centre.
 
-The tiles are looked up as they are, at order 29 of the nested curve; nothing is flattened to one nside.
+Tiles are looked up at order 29 of the NESTED curve; the map isn't flattened to one nside.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 from astropy import units
 from numpy.typing import NDArray
 
+from bot.skymaps.arrays import MAX_ORDER, Floats, Integers
 from bot.skymaps.regions import label_components
-from bot.skymaps.skymap import MAX_ORDER, SkyMap, credible_levels, in_credible_region
+from bot.skymaps.skymap import SkyMap, credible_levels, in_credible_region
 from formatters.skymap_image import Grid, ImageWindow
 from formatters.skymap_image.projection import (
     plane_to_sky,
@@ -23,27 +24,25 @@ from formatters.skymap_image.projection import (
     window_positions,
 )
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
 MAX_WINDOW_HALF_WIDTH_DEG = 25.0
-"""Degrees from the middle to an edge: beyond, an inset shows little more than the all-sky map does."""
+"""Degrees from the centre to an edge; a larger inset would show little more than the all-sky map."""
 MIN_WINDOW_HALF_WIDTH_DEG = 0.2
-"""Degrees: a window on a single small tile still shows where in the sky it is."""
+"""Degrees from the centre to an edge; a smaller inset on a single tile would show no context."""
 MIN_INSET_PROBABILITY = 0.3
-"""A region with less of the probability is one of many crumbs, and an inset would make too much of it."""
+"""The probability (0 to 1) that a region must have; an inset on one of many fragments would mislead."""
 _WINDOW_MARGIN = 1.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PixelGrid:
-    """The pixels of a grid that lie on the sky, in the order of the nested curve."""
+    """The pixels of an image grid that lie on the sky, in the order of the NESTED curve; arrays (n,)."""
 
     ipix: Integers
-    """At order 29, ascending."""
+    """NESTED index of each pixel's centre at order 29, ascending."""
     grid_index: NDArray[np.int32]
-    """Each one's index in the flattened grid."""
+    """Each pixel's index in the flattened grid."""
     shape: tuple[int, int]
+    """Rows and columns of the grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +51,11 @@ class InsetRegion:
 
     window: ImageWindow
     probability: float
-    """Of the whole map's probability, 0 to 1."""
+    """The region's part of the whole map's probability, 0 to 1."""
 
 
 def create_pixel_grid(ra: Floats, dec: Floats) -> PixelGrid:
-    """Order a grid's pixels by the nested curve, from their centres in ICRS degrees (2-D; NaN: no sky)."""
+    """Sort a grid's pixels along the NESTED curve; `ra` and `dec` are 2-D, ICRS degrees, NaN off the sky."""
     place = np.flatnonzero(np.isfinite(ra))
     lon, lat = ra.ravel()[place] * units.deg, dec.ravel()[place] * units.deg
     ipix = np.asarray(healpix.lonlat_to_healpix(lon, lat, 2**MAX_ORDER, order="nested"), np.int64)
@@ -66,19 +65,19 @@ def create_pixel_grid(ra: Floats, dec: Floats) -> PixelGrid:
 
 @cache
 def all_sky_pixel_grid() -> PixelGrid:
-    """Return the pixels of the all-sky map, which are the same for every picture of a process."""
+    """Return the pixels of the all-sky projection; cached, because they are the same for every image."""
     return create_pixel_grid(*sky_positions())
 
 
 def window_pixel_grid(window: ImageWindow) -> PixelGrid:
-    """Return the pixels of an inset."""
+    """Return the pixels of an inset's window."""
     return create_pixel_grid(*window_positions(window))
 
 
 def tile_index_grid(skymap: SkyMap, where: PixelGrid) -> NDArray[np.int32]:
-    """Return the index of the tile that each pixel of a grid lies in; in gaps the number of tiles."""
+    """Return the 2-D grid of tile indices; in gaps and off the sky the index is the number of tiles."""
     start, stop = skymap.start[skymap.by_position], skymap.stop[skymap.by_position]
-    # A few thousand tiles are looked up among the pixels, not half a million pixels among the tiles.
+    # The few thousand tiles are searched among the pixels, and not half a million pixels among the tiles.
     first, last = np.searchsorted(where.ipix, start), np.searchsorted(where.ipix, stop)
     held = last - first
     covered = np.arange(held.sum()) + np.repeat(first - np.cumsum(held) + held, held)
@@ -88,10 +87,10 @@ def tile_index_grid(skymap: SkyMap, where: PixelGrid) -> NDArray[np.int32]:
 
 
 def midpoint_levels(skymap: SkyMap) -> Floats:
-    """Per tile, the credible level at which half of it (and of its equals in density) is inside.
+    """Return for each tile the credible level at which half of it, and of tiles as dense, is inside.
 
-    A contour drawn where this passes a level errs by half a tile at most, to either side, and is never
-    empty: the densest tile lies at half of its own probability.
+    A contour at a level of this array is off by at most half a tile, to either side, and is never empty,
+    because the densest tile gets half of its own probability.
     """
     levels = credible_levels(skymap)
     steps, step = np.unique(levels, return_inverse=True)
@@ -100,7 +99,7 @@ def midpoint_levels(skymap: SkyMap) -> Floats:
 
 
 def rasterize(skymap: SkyMap, where: PixelGrid) -> Grid:
-    """Return density and credible level on a grid; NaN outside the sky and in the map's gaps."""
+    """Return density (sr⁻¹) and credible level (0 to 1) on a grid; NaN off the sky and in the map's gaps."""
     tiles = tile_index_grid(skymap, where)
 
     def spread(values: Floats) -> NDArray[np.float32]:
@@ -110,29 +109,29 @@ def rasterize(skymap: SkyMap, where: PixelGrid) -> Grid:
 
 
 def inset_region(skymap: SkyMap) -> InsetRegion | None:
-    """Find a window around the most probable region.
+    """Find the most probable region of the 90 % credible region, and the window around it.
 
-    None where it would be wider than is worth an inset, or where no region holds a fair share of the map.
+    Return None if the window would be too wide for an inset, or if no region has MIN_INSET_PROBABILITY.
     """
     part = skymap.by_position[in_credible_region(skymap, 0.9)[skymap.by_position]]
     order, ipix, probability = skymap.order[part], skymap.ipix[part], skymap.probability[part]
     label = label_components(order, ipix)
-    shares = np.bincount(label, probability)
-    share = float(shares.max())
-    if share < MIN_INSET_PROBABILITY:
+    probabilities = np.bincount(label, probability)
+    highest = float(probabilities.max())
+    if highest < MIN_INSET_PROBABILITY:
         return None
-    main = label == shares.argmax()
+    main = label == probabilities.argmax()
     window = _enclosing_window(order[main], ipix[main])
-    return None if window is None else InsetRegion(window, share)
+    return None if window is None else InsetRegion(window, highest)
 
 
 def _enclosing_window(order: Integers, ipix: Integers) -> ImageWindow | None:
-    """Return the window that holds these tiles, in the middle of their extent; None if it is too wide."""
+    """Return the smallest window that contains these tiles, None if it is wider than the maximum."""
     lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
     ra, dec = lon.to_value(units.deg), lat.to_value(units.deg)
     x, y, z = healpix.healpix_to_xyz(ipix, 2**order, order="nested")
     mean = np.array([np.average(axis, weights=0.25**order) for axis in (x, y, z)])
-    # The mean direction of what fits into the widest window can't be shorter than this.
+    # The mean of unit vectors that all fit into the widest window can't be shorter than this.
     if np.linalg.norm(mean) < np.cos(np.radians(2 * MAX_WINDOW_HALF_WIDTH_DEG)):
         return None
     window = ImageWindow(
@@ -140,7 +139,7 @@ def _enclosing_window(order: Integers, ipix: Integers) -> ImageWindow | None:
         float(np.degrees(np.arctan2(mean[2], np.hypot(mean[0], mean[1])))),
         MAX_WINDOW_HALF_WIDTH_DEG,
     )
-    # Half a tile's diagonal, so that all of each tile counts.
+    # Half a tile's diagonal, so that each tile is inside as a whole.
     reach = np.degrees(np.sqrt(np.pi / 3 / 2)) / 2.0**order
     east, north = sky_to_plane(window, ra, dec)
     west_most, east_most = float((east - reach).min()), float((east + reach).max())

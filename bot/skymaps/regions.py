@@ -1,74 +1,64 @@
-"""The connected parts of a set of HEALPix tiles of several orders."""
+"""The connected regions of a set of HEALPix tiles of several orders.
+
+Tiles are given by arrays of shape (n,): HEALPix order, NESTED index within the order, and probability. Tiles
+must be disjoint and sorted along the NESTED curve.
+"""
 
 from __future__ import annotations
 
-from math import pi
-
 import astropy_healpix as healpix
 import numpy as np
-from numpy.typing import NDArray
 
+from bot.skymaps.arrays import MAX_ORDER, Flags, Floats, Integers, first_pixel, tile_areas_deg2
 from formatters.models.notice import Region
 
 MAX_REGIONS = 100
-"""The most probable are kept; the rest of a map that falls into more is crumbs."""
+"""The most regions that are returned, the most probable ones; beyond, regions are negligible fragments."""
 
 PEAK_PIXEL_ORDER = 6
-"""Pixels of 0.84 deg², about a wide telescope's field: finer ones would follow the map's noise."""
+"""The order of pixels of 0.84 deg², about a wide telescope's field; finer ones would follow noise."""
 
 MAX_ADJACENCY_TILES = 2**17
-"""Tiles among which contacts are looked for; a region of a map in circulation has fewer than 80,000."""
-
-_MAX_ORDER = 29
-_SKY_DEG2 = 4 * 180**2 / pi
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+"""The most tiles whose adjacency is computed exactly; a published map's region has fewer than 80,000."""
 
 
 def connected_regions(order: Integers, ipix: Integers, probability: Floats) -> tuple[Region, ...]:
-    """Gather tiles that touch, also at a corner; the most probable region comes first.
+    """Group tiles that touch, at an edge or a corner, into regions, the most probable first.
 
-    A region lies "near" the middle of its densest pixel of SPOT_ORDER: the mean direction of a crescent, or
-    of two lobes joined by a bridge, lies where nobody should look.
-
-    Orders, NESTED indices and probabilities of disjoint tiles, in order of their place on the nested curve.
+    A region's position (ICRS degrees) is that of its densest pixel of PEAK_PIXEL_ORDER, because the mean
+    direction of a crescent, or of two lobes joined by a bridge, lies outside the region.
     """
     if not order.size:
         return ()
     label = label_components(order, ipix)
-    shares = np.bincount(label, probability)
-    sizes = np.bincount(label, _SKY_DEG2 / 12 / 4.0**order)
-    spot = _in_peak_pixel(order, ipix, probability, label)
-    ra, dec = _mean_directions(order[spot], ipix[spot], probability[spot], label[spot])
+    probabilities = np.bincount(label, probability)
+    areas = np.bincount(label, tile_areas_deg2(order))
+    peak = _in_peak_pixel(order, ipix, probability, label)
+    ra, dec = _mean_directions(order[peak], ipix[peak], probability[peak], label[peak])
     return tuple(
-        Region(ra=float(ra[i]), dec=float(dec[i]), area=float(sizes[i]), probability=float(shares[i]))
-        for i in np.argsort(-shares, kind="stable")[:MAX_REGIONS]
+        Region(ra=float(ra[i]), dec=float(dec[i]), area=float(areas[i]), probability=float(probabilities[i]))
+        for i in np.argsort(-probabilities, kind="stable")[:MAX_REGIONS]
     )
 
 
 def label_components(order: Integers, ipix: Integers) -> Integers:
-    """Number the connected parts from 0 on, and return each tile's.
-
-    Orders and NESTED indices of disjoint tiles, in order of their place on the nested curve.
-    """
+    """Return the (n,) number of each tile's connected region, counted from 0."""
     merged_order, merged_ipix = _to_common_order(*merge_tiles(order, ipix))
     label = _connected_components(merged_order.size, *_adjacent_pairs(merged_order, merged_ipix))
     holder = (
-        np.searchsorted(_first_pixel(merged_order, merged_ipix), _first_pixel(order, ipix), side="right") - 1
+        np.searchsorted(first_pixel(merged_order, merged_ipix), first_pixel(order, ipix), side="right") - 1
     )
     numbers: Integers = np.unique(label[holder], return_inverse=True)[1]
     return numbers
 
 
 def _in_peak_pixel(order: Integers, ipix: Integers, probability: Floats, label: Integers) -> Flags:
-    """Per tile, whether it lies in the pixel of SPOT_ORDER that holds most of its region's probability.
+    """Return a mask of the tiles in the densest pixel of PEAK_PIXEL_ORDER of their region.
 
-    Coarser tiles are pixels of their own, and compete by mean density.
+    Tiles coarser than that are pixels of their own, and are compared by their mean density.
     """
     pixels = 12 * 4**PEAK_PIXEL_ORDER
-    pixel = _first_pixel(order, ipix) >> 2 * (_MAX_ORDER - PEAK_PIXEL_ORDER)
+    pixel = first_pixel(order, ipix) >> 2 * (MAX_ORDER - PEAK_PIXEL_ORDER)
     spots, spot = np.unique(label * pixels + pixel, return_inverse=True)
     spot_order = np.empty(spots.size, np.int64)
     spot_order[spot] = np.minimum(order, PEAK_PIXEL_ORDER)
@@ -83,7 +73,7 @@ def _in_peak_pixel(order: Integers, ipix: Integers, probability: Floats, label: 
 def _mean_directions(
     order: Integers, ipix: Integers, probability: Floats, label: Integers
 ) -> tuple[Floats, Floats]:
-    """Return RA and Dec in degrees of the probability-weighted mean direction of each label's tiles."""
+    """Return RA and Dec in ICRS degrees of each region's probability-weighted mean direction."""
     lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
     ra, dec = lon.value, lat.value
     x = np.bincount(label, probability * np.cos(dec) * np.cos(ra))
@@ -92,14 +82,11 @@ def _mean_directions(
     return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
-def _first_pixel(order: Integers, ipix: Integers) -> Integers:
-    return ipix << 2 * (_MAX_ORDER - order)
-
-
 def merge_tiles(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
-    """Replace four quarters by the tile they make, until none are left: only a region's rim stays fine."""
+    """Replace four tiles by the coarser tile that they fill, as often as possible: only edges stay fine."""
     while True:
-        # In order of place nothing stands between four quarters, so those of all levels are found at once.
+        # In the order of the curve nothing is between four quarters, so those of all orders are found at
+        # once.
         head = np.flatnonzero((ipix[3:] - ipix[:-3] == 3) & (order[3:] == order[:-3]) & (ipix[:-3] & 3 == 0))
         level = order[head]
         head = head[(level > 0) & (order[head + 1] == level) & (order[head + 2] == level)]
@@ -113,39 +100,40 @@ def merge_tiles(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
 
 
 def _to_common_order(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
-    """Replace the finest tiles by those they lie in until MAX_JOINED are left.
+    """Replace the finest tiles by the coarser ones that contain them, until MAX_ADJACENCY_TILES are left.
 
-    A map of a million crumbs is so joined a little too generously, in a tenth of a second instead of two.
+    Regions of a map of a million fragments may so be joined across a gap, in 0.1 s instead of 2 s.
     """
     if order.size <= MAX_ADJACENCY_TILES:
         return order, ipix
-    start = _first_pixel(order, ipix)
+    start = first_pixel(order, ipix)
     low, high = 0, int(order.max())
-    # The finest order at which few enough are left; what lies in one pixel of it stands together.
+    # Search for the finest order at which few enough are left; the tiles in one of its pixels are
+    # consecutive.
     while low < high:
         middle = (low + high + 1) // 2
-        if np.count_nonzero(np.diff(start >> 2 * (_MAX_ORDER - middle))) < MAX_ADJACENCY_TILES:
+        if np.count_nonzero(np.diff(start >> 2 * (MAX_ORDER - middle))) < MAX_ADJACENCY_TILES:
             low = middle
         else:
             high = middle - 1
-    first = np.append(True, np.diff(start >> 2 * (_MAX_ORDER - low)) != 0)
+    first = np.append(True, np.diff(start >> 2 * (MAX_ORDER - low)) != 0)
     order, ipix = order[first], ipix[first]
     shift = 2 * np.maximum(order - low, 0)
     return np.minimum(order, low), ipix >> shift
 
 
 def _adjacent_pairs(order: Integers, ipix: Integers) -> tuple[Integers, Integers]:
-    """Return pairs of tiles that touch, as indices; every contact at least once.
+    """Return the index pairs of tiles that touch, each pair at least once.
 
-    A tile touches a tile of its own size or a larger one exactly if one of the pixels around it, of its
-    own order, lies in the other; the finer tile of a pair finds the coarser.
+    A tile touches another of its own order or a coarser one exactly if one of its neighbours at its own order
+    lies in the other; so the finer tile of a pair finds the coarser one.
     """
-    start = _first_pixel(order, ipix)
-    stop = _first_pixel(order, ipix + 1)
-    # It computes with the -1 of a missing corner neighbour, and numpy would warn of that.
+    start = first_pixel(order, ipix)
+    stop = first_pixel(order, ipix + 1)
+    # astropy_healpix computes with the -1 of a missing corner neighbour, of which numpy would warn.
     with np.errstate(invalid="ignore"):
         around = np.asarray(healpix.neighbours(ipix, 2**order, order="nested"), np.int64)
-    pixel = np.where(around >= 0, around << 2 * (_MAX_ORDER - order), -1)
+    pixel = np.where(around >= 0, around << 2 * (MAX_ORDER - order), -1)
     place = np.searchsorted(start, pixel, side="right") - 1
     other = np.maximum(place, 0)
     touch = (place >= 0) & (pixel < stop[other]) & (order[other] <= order)
@@ -154,7 +142,7 @@ def _adjacent_pairs(order: Integers, ipix: Integers) -> tuple[Integers, Integers
 
 
 def _connected_components(count: int, left: Integers, right: Integers) -> Integers:
-    """Label `count` nodes so that two carry the same label exactly if edges connect them."""
+    """Label the nodes 0 to `count` − 1 so that two have the same label exactly if edges connect them."""
     label = np.arange(count)
     while left.size:
         low, high = np.minimum(label[left], label[right]), np.maximum(label[left], label[right])

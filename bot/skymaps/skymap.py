@@ -1,7 +1,11 @@
-"""A HEALPix sky map: read from FITS bytes, and what can be measured on it.
+"""A HEALPix sky map: reading it from a FITS file, and measuring areas, probabilities and distances on it.
 
-Multi-order maps as LVK publishes them (https://emfollow.docs.ligo.org/userguide/tutorial/multiorder_skymaps.html);
-small flat ones are turned into the same form.
+Maps are multi-order ones with UNIQ indices, as LVK publishes them
+(https://emfollow.docs.ligo.org/userguide/tutorial/multiorder_skymaps.html); small flat maps of one nside are
+converted to the same form. Arrays "per tile" have the shape (n,) and the order of the file.
+
+Areas and levels are computed here and not with ligo.skymap, which is much slower per map and has many large
+dependencies; where it is installed, the tests compare the two.
 """
 
 from __future__ import annotations
@@ -13,17 +17,18 @@ from math import erfc, exp, inf, isfinite, pi, sqrt
 import astropy_healpix as healpix
 import numpy as np
 from astropy import units
-from numpy.typing import NDArray
 
-from bot.skymaps.fits_table import BinaryTable, CardValue, UnreadableMap, read_table
+from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Flags, Floats, Integers
+from bot.skymaps.errors import UnreadableMap
+from bot.skymaps.fits_table import BinaryTable, CardValue, read_table
 from bot.skymaps.regions import connected_regions
 from formatters.models.notice import Distance, Localization
 
 __all__ = [
     "SkyMap",
-    "UnreadableMap",
     "credible_areas",
     "credible_levels",
+    "distance_at",
     "in_credible_region",
     "localize",
     "peak_tile",
@@ -33,19 +38,13 @@ __all__ = [
     "tile_at",
 ]
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
-MAX_ORDER = 29
-"""The finest HEALPix order that a 64-bit index can hold."""
 MAX_TILES = 2**20
-"""Maps in circulation have 345 to 80,631 tiles; a flat map of nside 256 has 786,432."""
+"""The most tiles of a map. Published maps have 345 to 80,631; a flat map of nside 256 has 786,432."""
 
 _FIRST_UNIQ = 4 ** np.arange(1, MAX_ORDER + 3, dtype=np.int64)
-"""The first UNIQ of each order, and the first that is beyond the last order."""
+"""The first UNIQ of each order, and the first beyond the last order."""
 _TILE_AREAS: Floats = np.ldexp(pi / 3, -2 * np.arange(MAX_ORDER + 1))
-_DEG2 = (180 / pi) ** 2
+"""The area of a tile of each order, sr."""
 _SUM_TOLERANCE = 0.01
 _ICRS_NAMES = ("C", "ICRS", "CELESTIAL", "EQUATORIAL")
 
@@ -54,51 +53,55 @@ _ICRS_NAMES = ("C", "ICRS", "CELESTIAL", "EQUATORIAL")
 class SkyMap:
     """Disjoint HEALPix tiles with a probability density each, in the order of the file.
 
-    Arrays are of one length and can't be written to. Positions are ICRS.
+    All arrays have the same shape (n,) and are read-only. Positions are ICRS.
     """
 
     uniq: Integers
-    """ipix + 4 · 4^order."""
+    """UNIQ index: ipix + 4 · 4^order."""
     order: Integers
-    """0 to 29."""
+    """HEALPix order (log2 of nside), 0 to 29."""
     ipix: Integers
     """NESTED index within the order."""
     density: Floats
-    """sr⁻¹, finite and not negative; its integral is 1 within a hundredth."""
+    """Probability density in sr⁻¹, finite and not negative; its integral over the map is 1 within 0.01."""
     by_position: Integers
-    """Indices that sort the tiles by their place on the nested curve."""
+    """Indices that sort the tiles along the NESTED curve, that is by their first pixel at order 29."""
     by_density: Integers
-    """Indices that sort the tiles by falling density; equals in any order."""
+    """Indices that sort the tiles by descending density; equal densities are in any order."""
     distmu: Floats | None = None
-    """Mpc; location parameter of p(r) = DISTNORM · r² · N(r; DISTMU, DISTSIGMA): no mean, can be infinite."""
+    """Mpc; location parameter of p(r) = DISTNORM · r² · N(r; DISTMU, DISTSIGMA): not the mean, may be inf.
+
+    The ansatz is that of Singer et al. 2016 (ApJL 829, L15).
+    """
     distsigma: Floats | None = None
-    """Mpc; scale parameter of the same."""
+    """Mpc; scale parameter of p(r)."""
     distnorm: Floats | None = None
-    """Mpc⁻²; normalisation of the same."""
+    """Mpc⁻²; normalization of p(r)."""
     distance: Distance | None = None
-    """The header's DISTMEAN and DISTSTD."""
+    """Mean and standard deviation over the whole sky, Mpc: the header's DISTMEAN and DISTSTD."""
     log_bci: float | None = None
+    """Natural logarithm of the Bayes factor coherent against incoherent: the header's LOGBCI."""
     instruments: tuple[str, ...] = ()
     creator: str | None = None
 
     @property
     def area(self) -> Floats:
-        """Each tile's area in sr."""
+        """Return each tile's area in sr."""
         return _TILE_AREAS[self.order]
 
     @property
     def probability(self) -> Floats:
-        """Each tile's probability."""
+        """Return each tile's probability, 0 to 1."""
         return self.density * self.area
 
     @property
     def start(self) -> Integers:
-        """Each tile's first pixel at order 29."""
+        """Return each tile's first pixel at order 29, NESTED."""
         return self.ipix << 2 * (MAX_ORDER - self.order)
 
     @property
     def stop(self) -> Integers:
-        """The pixel at order 29 after each tile's last."""
+        """Return the pixel after each tile's last one at order 29, NESTED."""
         return (self.ipix + 1) << 2 * (MAX_ORDER - self.order)
 
 
@@ -108,7 +111,7 @@ def read_sky_map(fits: bytes) -> SkyMap:
 
 
 def sky_map_from_table(table: BinaryTable, max_tiles: int = MAX_TILES) -> SkyMap:
-    """Read a map of at most `most` tiles from its table. Raises UnreadableMap."""
+    """Read a map of at most `max_tiles` tiles from its binary table. Raises UnreadableMap."""
     frame = table.header.get("COORDSYS", "C")
     if str(frame).upper() not in _ICRS_NAMES:
         raise UnreadableMap(f"The map is in the frame {str(frame)[:20]!r}, and only ICRS (C) is read.")
@@ -127,7 +130,7 @@ def sky_map_from_table(table: BinaryTable, max_tiles: int = MAX_TILES) -> SkyMap
 
 
 def _parse_flat_map(table: BinaryTable, max_tiles: int) -> SkyMap:
-    """Turn a flat map (one probability per pixel of one nside) into tiles."""
+    """Convert a flat map (one probability per pixel of one nside, RING or NESTED) into tiles."""
     prob = table.column("PROB")
     if prob is None:
         prob = table.column("PROBABILITY")
@@ -168,7 +171,7 @@ def _create_sky_map(table: BinaryTable, uniq: Integers, density: Floats) -> SkyM
     distmu, distsigma, distnorm = distances if complete else (None, None, None)
     shifts = 2 * (MAX_ORDER - order)
     start = ipix << shifts
-    # Equal ones overlap, so it needn't be a stable sort, which is slower.
+    # Tiles with the same start overlap and are rejected below, so the slower stable sort isn't needed.
     by_position = np.argsort(start)
     if np.any(((ipix + 1) << shifts)[by_position[:-1]] > start[by_position[1:]]):
         raise UnreadableMap("The map's tiles overlap.")
@@ -231,13 +234,13 @@ def _header_distance(header: Mapping[str, CardValue]) -> Distance | None:
 
 def _header_instruments(header: Mapping[str, CardValue]) -> tuple[str, ...]:
     text = _header_text(header, "INSTRUME") or ""
-    # oLIB writes "H1 L1", everybody else commas; a name such as "Swift BAT" has a blank of its own.
+    # oLIB separates detectors by blanks ("H1 L1"), other pipelines by commas; "Swift BAT" contains a blank.
     names = text.split(",") if "," in text else text.split()
     return tuple(name.strip() for name in names if name.strip())
 
 
 def localize(skymap: SkyMap) -> Localization:
-    """Measure everything that a message says about a map."""
+    """Measure a map: peak, credible areas (deg²), connected regions and distances (Mpc)."""
     peak = peak_tile(skymap)
     ra, dec = _tile_centre(skymap, peak)
     area_50, area_90 = credible_areas(skymap, (0.5, 0.9))
@@ -249,7 +252,7 @@ def localize(skymap: SkyMap) -> Localization:
         area_90=area_90,
         regions=connected_regions(skymap.order[part], skymap.ipix[part], skymap.probability[part]),
         distance=skymap.distance,
-        peak_distance=_distance_at(skymap, peak),
+        peak_distance=distance_at(skymap, peak),
         log_bci=skymap.log_bci,
         instruments=skymap.instruments,
         creator=skymap.creator,
@@ -257,7 +260,7 @@ def localize(skymap: SkyMap) -> Localization:
 
 
 def peak_tile(skymap: SkyMap) -> int:
-    """Index of the tile with the highest density, of equals the first, as the user guide takes it."""
+    """Return the index of the tile with the highest density, the first of equals, as in LVK's user guide."""
     return int(skymap.density.argmax())
 
 
@@ -267,23 +270,23 @@ def _tile_centre(skymap: SkyMap, tile: int) -> tuple[float, float]:
 
 
 def credible_areas(skymap: SkyMap, levels: tuple[float, ...]) -> tuple[float, ...]:
-    """Areas in deg² of the credible regions of these levels (0 to 1).
+    """Return the areas in deg² of the credible regions of these levels (0 to 1).
 
-    Interpolated as `ligo.skymap.postprocess.crossmatch` does it: the level in the cumulative
-    probability, on the cumulative area, tiles by falling density; beyond the map's probability the
-    whole sky. A level below that of the first tile gets its share of that tile.
+    As in `ligo.skymap.postprocess.crossmatch`, the cumulative area is interpolated at the level in the
+    cumulative probability of the tiles by descending density. A level above the map's whole probability gets
+    the whole sky, one below the first tile's probability the corresponding part of that tile.
     """
     area = skymap.area[skymap.by_density]
     probability = np.concatenate(([0.0], np.cumsum(skymap.density[skymap.by_density] * area)))
-    found = np.interp(levels, probability, np.concatenate(([0.0], np.cumsum(area))), right=4 * pi)
-    return tuple((found * _DEG2).tolist())
+    areas = np.interp(levels, probability, np.concatenate(([0.0], np.cumsum(area))), right=4 * pi)
+    return tuple((areas * DEG2_PER_SR).tolist())
 
 
 def credible_levels(skymap: SkyMap) -> Floats:
-    """Per tile, the probability of all tiles that are at least as dense: the level that it lies on."""
+    """Return each tile's credible level: the probability (0 to 1) of all tiles that are at least as dense."""
     density = skymap.density[skymap.by_density]
     cumulative = np.cumsum(skymap.probability[skymap.by_density])
-    # Equal densities share the level of the last of them.
+    # Tiles of equal density all get the level of the last of them.
     last = np.searchsorted(-density, -density, side="right") - 1
     levels = np.empty_like(cumulative)
     levels[skymap.by_density] = cumulative[last]
@@ -291,7 +294,7 @@ def credible_levels(skymap: SkyMap) -> Floats:
 
 
 def in_credible_region(skymap: SkyMap, level: float) -> Flags:
-    """Per tile, whether it belongs to the credible region: the densest tiles that hold at least `level`."""
+    """Return a mask of the credible region: the densest tiles that together hold a probability of `level`."""
     cumulative = np.cumsum(skymap.probability[skymap.by_density])
     part = np.zeros(skymap.uniq.size, np.bool_)
     part[skymap.by_density[: int(np.searchsorted(cumulative, level)) + 1]] = True
@@ -299,25 +302,25 @@ def in_credible_region(skymap: SkyMap, level: float) -> Flags:
 
 
 def probability_inside(skymap: SkyMap, other: SkyMap, level: float) -> float:
-    """Share (0 to 1) of `other`'s probability inside the credible region of `skymap` of this level."""
+    """Return the part (0 to 1) of `other`'s probability inside the credible region of `skymap` at `level`."""
     part = in_credible_region(skymap, level)
     starts, stops = other.start[other.by_position], other.stop[other.by_position]
     density = other.density[other.by_position]
     before = np.concatenate(([0.0], np.cumsum(other.probability[other.by_position])))
 
     def below(pixel: Integers) -> Floats:
-        # The probability of all that lies before this pixel of order 29 on the nested curve.
+        # The probability of everything before this pixel of order 29 on the NESTED curve.
         tile = np.maximum(np.searchsorted(starts, pixel, side="right") - 1, 0)
         pixels = np.clip(pixel, starts[tile], stops[tile]) - starts[tile]
         within: Floats = before[tile] + density[tile] * np.ldexp(pixels * (pi / 3), -2 * MAX_ORDER)
         return within
 
-    found = np.sum(below(skymap.stop[part]) - below(skymap.start[part])) / before[-1]
-    return float(np.clip(found, 0, 1))
+    inside = np.sum(below(skymap.stop[part]) - below(skymap.start[part])) / before[-1]
+    return float(np.clip(inside, 0, 1))
 
 
 def tile_at(skymap: SkyMap, ra: float, dec: float) -> int | None:
-    """Index of the tile that holds a position (ICRS degrees); None where the map has a gap."""
+    """Return the index of the tile that contains a position (ICRS degrees), None where the map has a gap."""
     pixel = int(healpix.lonlat_to_healpix(ra * units.deg, dec * units.deg, 2**MAX_ORDER, order="nested"))
     starts = skymap.start[skymap.by_position]
     place = int(np.searchsorted(starts, pixel, side="right")) - 1
@@ -327,23 +330,24 @@ def tile_at(skymap: SkyMap, ra: float, dec: float) -> int | None:
     return tile if pixel < skymap.stop[tile] else None
 
 
-def _distance_at(skymap: SkyMap, tile: int) -> Distance | None:
+def distance_at(skymap: SkyMap, tile: int) -> Distance | None:
+    """Return the distance (mean and standard deviation, Mpc) along the line of sight through a tile."""
     if skymap.distmu is None or skymap.distsigma is None:
         return None
     return conditional_distance(float(skymap.distmu[tile]), float(skymap.distsigma[tile]))
 
 
 def conditional_distance(mu: float, sigma: float) -> Distance | None:
-    """Mean and standard deviation of p(r) ∝ r² N(r; mu, sigma), r > 0, all in Mpc.
+    """Return mean and standard deviation of p(r) ∝ r² N(r; mu, sigma) for r > 0, all in Mpc.
 
-    The moments of `ligo.skymap.distance.parameters_to_moments` (Singer et al. 2016, ApJL 829, L15). None
-    where the parameters describe no distance (mu infinite, sigma not positive).
+    They are the moments of `ligo.skymap.distance.parameters_to_moments` (Singer et al. 2016, ApJL 829, L15).
+    Return None if the parameters describe no distance (mu infinite, sigma not positive).
     """
     if not (isfinite(mu) and isfinite(sigma) and sigma > 0):
         return None
     z = mu / sigma
     if z > 38:
-        # The tail below 0 is nothing now, and the difference of the closed form's moments would cancel.
+        # The tail below 0 is negligible, and the difference of the closed form's moments would cancel.
         q = 1 / (z * z)
         return Distance(mean=mu * (1 + 3 * q) / (1 + q), std=sigma * sqrt(1 + 3 * q * q) / (1 + q))
     if z > -8:
@@ -355,7 +359,7 @@ def conditional_distance(mu: float, sigma: float) -> Distance | None:
         variance = fourth / second - mean * mean
     else:
         # The closed form cancels here. With u = -z r / sigma the integrand is u^n exp(-u² / 2z²) under
-        # the weight exp(-u), which Gauss-Laguerre quadrature takes to rounding error.
+        # the weight exp(-u), which Gauss-Laguerre quadrature integrates to rounding error.
         u, weight = np.polynomial.laguerre.laggauss(40)
         weight = weight * u**2 * np.exp(-((u / z) ** 2) / 2)
         mean = float(np.average(u, weights=weight)) / -z

@@ -1,4 +1,4 @@
-"""Kafka's errors, logged without flooding."""
+"""A log of Kafka's errors that can't be flooded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from confluent_kafka import KafkaError
 
 
 class ThrottledErrorLog:
-    """Logs each kind of error once in a while and says how many it left out.
+    """Logs each kind of error at most once in an interval, with the number that was suppressed.
 
-    A broker that is down makes librdkafka report up to 18 errors a second.
+    librdkafka reports up to 18 errors a second while a broker is down.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class ThrottledErrorLog:
         interval_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Log an error of one code at most once in `every` seconds of `clock`."""
+        """Log errors of one code at most once in `interval_s` seconds of `clock`."""
         self._log = logger
         self._interval_s = interval_s
         self._clock = clock
@@ -30,12 +30,15 @@ class ThrottledErrorLog:
         self._suppressed: dict[int, int] = {}
 
     def __call__(self, error: KafkaError) -> None:
-        """Log the error, or count it."""
+        """Log the error, or count it as suppressed."""
         code, now = error.code(), self._clock()
         if now < self._next_log_at.get(code, now):
             self._suppressed[code] = self._suppressed.get(code, 0) + 1
             return
         self._next_log_at[code] = now + self._interval_s
         self._log.warning(
-            "kafka_error", code=error.name(), reason=error.str(), left_out=self._suppressed.pop(code, 0)
+            "kafka_error_reported",
+            code=error.name(),
+            reason=error.str(),
+            suppressed=self._suppressed.pop(code, 0),
         )

@@ -1,16 +1,16 @@
-"""Builds the sources that the settings name."""
+"""Creation of the sources that the settings name."""
 
 from __future__ import annotations
 
 from bot.settings import Settings
-from bot.sources import Source
+from bot.sources.base import Source
 from bot.sources.credentials import DEFAULT_GROUP, auth_username, consumer_group, load_auth
 from bot.sources.gcn import GcnAccess, GcnSource
 from bot.sources.hopskotch import HopskotchSource
 
 
 def create_sources(settings: Settings) -> list[Source]:
-    """The sources that the settings name. Raises SourceConfigError."""
+    """Return the sources that the settings name, not yet started. Raises SourceConfigError."""
     sources: list[Source] = []
     if "hopskotch" in settings.source_names:
         auth = load_auth(settings.kafka_url, settings.kafka_auth)
@@ -23,7 +23,7 @@ def create_sources(settings: Settings) -> list[Source]:
 
 
 def gcn_access(settings: Settings) -> GcnAccess:
-    """Where GCN is, and as whom it is asked."""
+    """Return the address of GCN and the credential for it, from the settings."""
     secret = settings.gcn_client_secret
     return GcnAccess(
         client_id=settings.gcn_client_id,

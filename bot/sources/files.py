@@ -6,23 +6,25 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bot.sources import FILE, Origin, SourceConfigError
+from bot.alerts.payload import AVRO_MAGIC
+from bot.sources.base import FILE, Origin, SourceConfigError
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
-"""Bytes. The largest notices of O4 have 4 MB; base64 and indentation can double that."""
+"""The largest file that is read. The largest notices of O4 have 4 MB; base64 and indentation can double that.
 
-AVRO_MAGIC = b"Obj\x01"
-"""The first bytes of an Avro object container file (Avro 1.11 specification, Object Container Files)."""
+It is twice `bot.alerts.payload.MAX_PAYLOAD_BYTES`, so that a payload that is too large is quarantined and not
+skipped.
+"""
 
 
 def read_notice_files(
     paths: Iterable[Path], on_skipped: Callable[[Path, str], None]
 ) -> Iterator[tuple[Path, bytes]]:
-    """Yield (path, content) of the notices among `paths`; folders are searched whole, in order of names.
+    """Yield (path, content) of the notices among `paths`; folders are searched recursively, by name.
 
-    What a folder holds besides notices goes to `skipped` with a reason; a file named on its own is yielded
-    whatever it holds, as long as it can be read. Raises SourceConfigError, before the first is yielded, for
-    a path that doesn't exist.
+    `on_skipped` is called with the reason for each file in a folder that is no notice. A file that is named
+    itself is yielded whatever its content, as long as it can be read. Raises SourceConfigError, before the
+    first notice is yielded, for a path that doesn't exist.
     """
     named = list(paths)
     for path in named:
@@ -38,12 +40,12 @@ def read_notice_files(
 
 
 def file_origin(path: Path, *, live: bool = False) -> Origin:
-    """Return the origin of a file's payload; live only where it may open root messages."""
+    """Return the origin of a file's payload; `live` means that it may open root messages."""
     return Origin(FILE, str(path), live)
 
 
 def why_not_a_notice(body: bytes) -> str | None:
-    """Return why these bytes are no notice, None if they look like one, whole or damaged."""
+    """Return the reason why these bytes are no notice; None if they look like one, complete or damaged."""
     if body.startswith(AVRO_MAGIC):
         return None
     if body.lstrip()[:1] not in (b"{", b"["):
@@ -72,7 +74,7 @@ def _read_file(
             on_skipped(path, f"{size:,} bytes, more than {MAX_FILE_BYTES:,}")
             return
         with path.open("rb") as file:
-            # the file may grow between the two
+            # The file may have grown since its size was read.
             body = file.read(MAX_FILE_BYTES)
     except OSError as error:
         on_skipped(path, f"can't be read: {error.strerror}")

@@ -1,17 +1,22 @@
-"""What may be committed.
+"""Bookkeeping of the offsets that may be committed.
 
-Kafka keeps one number per partition, and committing it acknowledges everything before. So a payload whose
-acknowledgement is withheld holds back those after it: they come again together, and the store knows them.
+Kafka keeps one offset per partition, and committing it acknowledges every message before it. So a payload
+whose acknowledgement is missing holds back those after it: they are delivered together again, and the store
+recognizes them.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict, deque
 from typing import NamedTuple
 
+Partition = tuple[str, int]
+"""A topic and the number of one of its partitions."""
+
 
 class MessageOffset(NamedTuple):
-    """Where a payload stands on the broker."""
+    """The position of a message on the broker."""
 
     topic: str
     partition: int
@@ -22,26 +27,29 @@ class MessageOffset(NamedTuple):
 
 
 class OffsetTracker:
-    """The payloads that one connection delivered and that aren't yet committed."""
+    """The messages of one connection that were delivered and can't be committed yet; safe in threads."""
 
     def __init__(self) -> None:
-        self._delivered: defaultdict[tuple[str, int], deque[int]] = defaultdict(deque)
-        self._acknowledged: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+        self._lock = threading.Lock()
+        self._delivered: defaultdict[Partition, deque[int]] = defaultdict(deque)
+        self._acknowledged: defaultdict[Partition, set[int]] = defaultdict(set)
 
-    def record_delivery(self, place: MessageOffset) -> None:
-        """Note a payload, in the order in which the broker sent it."""
-        self._delivered[place[:2]].append(place.offset)
+    def record_delivery(self, message: MessageOffset) -> None:
+        """Add a message; call it in the order in which the broker sent them."""
+        with self._lock:
+            self._delivered[message[:2]].append(message.offset)
 
-    def acknowledge(self, place: MessageOffset) -> int | None:
-        """Note an acknowledgement and return the offset to commit, None while an earlier payload is open.
+    def acknowledge(self, message: MessageOffset) -> int | None:
+        """Acknowledge a message and return the offset to commit, None while an earlier one is unacknowledged.
 
-        The offset is that of the next payload to read, as Kafka wants it.
+        As Kafka wants it, the offset is that of the next message to read.
         """
-        order, done = self._delivered[place[:2]], self._acknowledged[place[:2]]
-        done.add(place.offset)
-        upto: int | None = None
-        while order and order[0] in done:
-            upto = order.popleft()
-            done.discard(upto)
-            upto += 1
-        return upto
+        with self._lock:
+            delivered, acknowledged = self._delivered[message[:2]], self._acknowledged[message[:2]]
+            acknowledged.add(message.offset)
+            next_offset: int | None = None
+            while delivered and delivered[0] in acknowledged:
+                next_offset = delivered.popleft()
+                acknowledged.discard(next_offset)
+                next_offset += 1
+            return next_offset

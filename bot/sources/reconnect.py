@@ -1,82 +1,104 @@
-"""A reader that goes on for ever: what both sources' threads do between two connections."""
+"""The loop of a reader thread that opens its connection again after each failure, with exponential backoff.
+
+It is written here and not taken from stamina, because it is no plain retry: a connection that ends without an
+error is opened again too, a payload that arrives resets the backoff in the middle of an attempt, and a stop
+has to end the pause at once.
+"""
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
-from bot.sources.backoff import backoff_delay
 from bot.sources.thread_bridge import ThreadBridge
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconnectTiming:
+    """The pauses between two connections, in seconds."""
+
+    first_backoff_s: float = 0.5
+    max_backoff_s: float = 60.0
+    stable_after_s: float = 60.0
+    """The time for which a connection must hold, if nothing arrives, to reset the backoff."""
+
+
 class ReconnectLoop:
-    """Reads until nobody wants anything more, and waits longer after each failure in a row."""
+    """Opens a connection again until the source is stopped, waiting longer after each failure in a row."""
 
     def __init__(
         self,
         bridge: ThreadBridge,
+        timing: ReconnectTiming,
         *,
-        first_backoff_s: float,
-        max_backoff_s: float,
-        stable_after_s: float,
-        jitter: Callable[[], float],
         on_disconnect: Callable[[str], None],
         log: structlog.typing.FilteringBoundLogger,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
-        """Seconds: the first pause, the longest, and how long a connection holds that was a good one.
+        """Prepare a loop that ends when `bridge` is stopped.
 
-        `jitter` gives 0 to 1; `lost(reason)` is told before each pause.
+        `on_disconnect` is called with the reason before each pause. `jitter` returns a number from 0 to 1.
         """
         self._bridge = bridge
-        self._first_backoff_s = first_backoff_s
-        self._max_backoff_s = max_backoff_s
-        self._stable_after_s = stable_after_s
-        self._jitter = jitter
+        self._timing = timing
         self._on_disconnect = on_disconnect
         self._log = log
+        self._jitter = jitter
         self.failures = 0
-        """In a row, up to now."""
+        """The number of failures in a row so far."""
 
     def reset_backoff(self) -> None:
-        """Something came: the next failure is the first."""
+        """Count the next failure as the first, because a payload arrived."""
         self.failures = 0
 
     def run(
         self,
         read: Callable[[], None],
-        explain: Callable[[Exception], str],
+        describe_error: Callable[[Exception], str],
         expected_errors: tuple[type[Exception], ...],
     ) -> None:
-        """Call `read`, which opens a connection and reads until it ends, again and again.
+        """Call `read`, which opens a connection and reads until it ends, until the source is stopped.
 
-        `ends` are the errors with which a connection may end, and `explain` says why one did. Any other is
-        a fault of the reader's own and raised; the source is told that it is through in any case.
+        A connection may end with one of `expected_errors` or an OSError. Any other error is a defect of the
+        reader and is raised; the bridge is finished in every case, so that the consumer notices.
         """
         try:
             while not self._bridge.stopping.is_set():
-                opened = time.monotonic()
+                opened_at = time.monotonic()
                 try:
                     read()
-                    reason = "the connection is opened anew"
+                    reason = "the connection is being reopened"
                 except expected_errors as error:
-                    reason = explain(error)
+                    reason = describe_error(error)
                 except OSError as error:
-                    # The system's, descriptors that are short say: it passes.
+                    # An error of the operating system, such as too few file descriptors: it passes.
                     reason = error.strerror or str(error)
                 if self._bridge.stopping.is_set():
                     return
-                if time.monotonic() - opened > self._stable_after_s:
+                if time.monotonic() - opened_at > self._timing.stable_after_s:
                     self.failures = 0
                 self.failures += 1
-                pause = backoff_delay(
-                    self.failures, self._first_backoff_s, self._max_backoff_s, self._jitter()
+                pause_s = backoff_delay(
+                    self.failures, self._timing.first_backoff_s, self._timing.max_backoff_s, self._jitter()
                 )
                 self._on_disconnect(reason)
                 self._log.warning(
-                    "reconnecting", reason=reason, attempt=self.failures, in_seconds=round(pause, 1)
+                    "source_disconnected", reason=reason, attempt=self.failures, retry_in_s=round(pause_s, 1)
                 )
-                self._bridge.stopping.wait(pause)
+                self._bridge.stopping.wait(pause_s)
         finally:
             self._bridge.finish()
+
+
+def backoff_delay(failures: int, first_s: float, max_s: float, jitter: float) -> float:
+    """Return the seconds to wait after `failures` failures in a row (1 or more).
+
+    The delay doubles from `first_s` up to `max_s`. `jitter` (0 to 1) takes up to half of it away, so that
+    many readers don't reconnect at the same moment.
+    """
+    delay_s = min(max_s, first_s * 2.0 ** min(failures - 1, 30))
+    return delay_s * (1.0 - 0.5 * jitter)

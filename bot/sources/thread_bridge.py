@@ -1,4 +1,4 @@
-"""From a reader's thread to the event loop: Kafka's clients block, and the loop must not."""
+"""A bounded queue from a reader's thread to the event loop: Kafka's clients block, and the loop must not."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 
-from bot.sources import Payload
+from bot.sources.base import Payload
 
 
 class ThreadBridge:
-    """Hands payloads over one by one; a few wait between reader and pipeline, and no more.
+    """Passes payloads from a reader thread to an async iterator, and the stop signal back.
 
-    `payloads` and `stop` belong to the loop, the rest to the reader's thread.
+    The event loop calls `payloads` and `stop`; the reader's thread calls the other methods.
     """
 
     def __init__(self, reader: str, queue_size: int) -> None:
-        """`reader` is what it is called where it ends by a fault; `ahead` payloads at most wait."""
+        """Prepare a bridge for a reader named `reader` (for error messages).
+
+        At most `queue_size` payloads wait between the reader and the consumer.
+        """
         self._reader = reader
         self._slots = threading.Semaphore(queue_size)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -25,20 +28,21 @@ class ThreadBridge:
         self._iterated = False
         self._last_heartbeat = time.monotonic()
         self.stopping = threading.Event()
-        """Set once nobody wants anything more."""
+        """Set once no more payloads are wanted."""
         self.ended = threading.Event()
-        """Set once the reader is through."""
+        """Set once the reader's thread has finished."""
 
     @property
     def started(self) -> bool:
-        """Whether the payloads are being read."""
+        """Return True once the iteration of the payloads has begun."""
         return self._loop is not None
 
     async def payloads(self, start: Callable[[], None]) -> AsyncIterator[Payload]:
-        """Call `start`, then yield what is handed over; ends after `stop`.
+        """Call `start` on the first iteration, then yield the payloads that the reader puts, until `stop`.
 
-        One that broke off may be followed by another, which goes on with the next payload. Raises
-        RuntimeError if the reader ended by a fault of its own.
+        An iteration that was interrupted may be followed by another, which continues with the next payload.
+        Raises RuntimeError if the payloads are being iterated already, or if the reader's thread ended
+        because of a defect.
         """
         if self._iterated:
             raise RuntimeError("The payloads of this source are being read already.")
@@ -49,7 +53,7 @@ class ThreadBridge:
                 try:
                     start()
                 except RuntimeError:
-                    # No thread could be started: it wasn't begun, and may be tried again.
+                    # The system couldn't start a thread: the reader didn't begin, and may be started again.
                     self._loop = None
                     raise
             async for payload in self._queued_payloads():
@@ -64,21 +68,21 @@ class ThreadBridge:
                 return
             if payload is None:
                 raise RuntimeError(
-                    f"The reader of {self._reader} ended by a fault of its own; the log has it."
+                    f"The reader of {self._reader} ended because of a defect in it; see the log."
                 )
             self._slots.release()
             yield payload
 
     def stop(self) -> None:
-        """End `payloads`, and let the reader go on to its end."""
+        """End `payloads`, and unblock the reader so that it can finish."""
         self.stopping.set()
         self._slots.release()
         self._queue.put_nowait(None)
 
     def wait_for_room(self, on_waiting: Callable[[], object] = lambda: None) -> bool:
-        """Wait until one more may be handed over; False if nobody wants it any more.
+        """Block until one more payload may be put; return False if the source was stopped.
 
-        `meanwhile` is called every second.
+        `on_waiting` is called every second while this blocks.
         """
         while not self._slots.acquire(timeout=1.0):
             self.heartbeat()
@@ -88,25 +92,25 @@ class ThreadBridge:
         return True
 
     def heartbeat(self) -> None:
-        """Say that the reader's thread goes on."""
+        """Record that the reader's thread is alive."""
         self._last_heartbeat = time.monotonic()
 
     @property
     def heartbeat_age_s(self) -> float:
-        """For how long the reader's thread hasn't said that it goes on."""
+        """Return the seconds since the reader's thread last called `heartbeat`."""
         return time.monotonic() - self._last_heartbeat
 
     @property
     def queued(self) -> int:
-        """How many were handed over and not taken yet."""
+        """Return the number of payloads that were put and not yet yielded."""
         return self._queue.qsize()
 
     def put(self, payload: Payload) -> None:
-        """Hand one over, after `wait_for_room`."""
+        """Queue a payload; call it only after `wait_for_room` returned True."""
         self._put_threadsafe(payload)
 
     def finish(self) -> None:
-        """The reader is through."""
+        """Record that the reader's thread has finished, and wake the consumer."""
         self.ended.set()
         self._put_threadsafe(None)
 
@@ -115,5 +119,5 @@ class ThreadBridge:
         try:
             self._loop.call_soon_threadsafe(self._queue.put_nowait, payload)
         except RuntimeError:
-            # The loop closed while the broker held the reader: nobody is left to read for.
+            # The loop closed while the broker held the reader: there is no consumer left.
             self.stopping.set()

@@ -19,7 +19,7 @@ from typing import Any
 
 from bot import samples
 from bot.alerts.decode import notice_from_record
-from bot.skymaps.image_process import draw_in_process
+from bot.skymap_service.image_process import draw_in_process
 from formatters.models.superevent import Superevent
 
 ROUNDS = 20

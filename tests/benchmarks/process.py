@@ -64,7 +64,7 @@ async def starts(deployment: LocalDeployment) -> list[float]:
         bot = deployment.start()
         await bot.wait_until_ready()
         times.append(time.perf_counter() - before)
-        await bot.wait_until_logged("connected")
+        await bot.wait_until_logged("source_connected")
         assert await bot.terminate() == 0
     return times
 

@@ -29,7 +29,7 @@ import bot.slack.gateway
 import bot.store.channels.change_log
 from bot.app.factory import Factory
 from bot.runtime import machine_clock
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.slack.client import SlackClient
 from bot.sources.hopskotch import HopskotchSource, HopskotchTiming
 from tests.end_to_end import crash_points

@@ -198,7 +198,7 @@ class ChaosHarness:
 
     async def wait_until_ready(self) -> None:
         """Wait until the bot reads the broker and is connected to Slack."""
-        await self.wait_until_logged("connected")
+        await self.wait_until_logged("source_connected")
         await self.wait_until_logged("socket_mode_connected")
 
     async def wait_until_stored(self) -> None:

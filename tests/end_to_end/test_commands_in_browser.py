@@ -20,8 +20,8 @@ from bot.ingest.pipeline import IngestResult
 from bot.local_slack.server import LocalSlack
 from bot.samples import bns, burst, ms181101ab, retracted, to_avro
 from bot.settings import Settings
-from bot.skymaps.image_process import ImageProcess
-from bot.sources import Origin
+from bot.skymap_service.image_process import ImageProcess
+from bot.sources.base import Origin
 from bot.store.database import Database
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import DrawnPicture

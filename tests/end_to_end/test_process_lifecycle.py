@@ -28,7 +28,7 @@ SENTENCE = "gwevent: "
 async def connected(deployment: LocalDeployment, **changes: str | None) -> BotProcess:
     bot = deployment.start_forked(**changes)
     await bot.wait_until_ready()
-    await bot.wait_until_logged("connected")
+    await bot.wait_until_logged("source_connected")
     return bot
 
 
@@ -103,7 +103,7 @@ async def test_broker_unavailable_at_start_is_read_later(deployment: LocalDeploy
     deployment.broker.set_down()
     bot = deployment.start_forked()
     await bot.wait_until_ready()
-    await bot.wait_until_logged("reconnecting")
+    await bot.wait_until_logged("source_disconnected")
     asked = await deployment.local_slack.command("/gwevent", "status", channel=channel)
     assert "NOT CONNECTED" in message_text(await asked.wait_for_answer())
     deployment.broker.set_up()

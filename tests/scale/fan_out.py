@@ -20,7 +20,7 @@ from bot.delivery.worker import CONCURRENCY
 from bot.ingest.pipeline import IngestResult
 from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryState

@@ -12,7 +12,7 @@ from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestResult
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.database import Database
 from bot.store.outbox.claiming import MAX_PLACES_BY_ORDER

@@ -22,9 +22,9 @@ from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.web_api.dispatcher import RecordedCall
 from bot.runtime.wakeups import Wakeups
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.slack.client import SlackClient
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.database import Database
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice

@@ -23,7 +23,7 @@ from bot.local_slack.web_api.dispatcher import RecordedCall
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.slack.client import SlackClient
-from bot.sources import Payload, SourceStatus
+from bot.sources.base import Payload, SourceStatus
 from bot.store.outbox.models import Delivery, DeliveryKind, DeliveryState
 from formatters.models.notice import Notice
 from tests.support.factories import Clock, create_pipeline, record_notices, subscribe

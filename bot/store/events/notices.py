@@ -32,7 +32,7 @@ from bot.filters import extract_attributes
 from bot.routing.intents import Intent
 from bot.routing.planner import shows_new_map
 from bot.routing.state import RoutingState
-from bot.sources import FILE, GRACEDB, LIVE_SOURCES
+from bot.sources.base import FILE, GRACEDB, LIVE_SOURCES
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.events.duplicates import backfill_digests, find_duplicate, supersedes_archive_copy

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store import schema
 from bot.store.database import Database, StoreUnavailable
 

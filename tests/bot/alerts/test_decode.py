@@ -606,7 +606,7 @@ class TestRefused:
         def broken(skymap: object) -> None:
             raise KeyError("a bug")
 
-        monkeypatch.setattr("bot.alerts.decode.localize", broken)
+        monkeypatch.setattr("bot.alerts.map_budget.localize", broken)
         with pytest.raises(KeyError, match="a bug"):
             decode(as_json(record(event=event(skymap=MAP))))
 

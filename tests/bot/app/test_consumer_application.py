@@ -13,7 +13,7 @@ from bot.app.factory import Factory
 from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
-from bot.sources import Origin, Payload
+from bot.sources.base import Origin, Payload
 from tests.support.delivery_harness import IdleSource
 from tests.support.factories import MAX_AGE, Clock
 

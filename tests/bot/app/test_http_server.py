@@ -14,9 +14,9 @@ from bot.delivery.image_worker import ImageWorker
 from bot.local_slack.server import LocalSlack
 from bot.runtime.wakeups import Wakeups
 from bot.samples import bbh, to_avro
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.slack.client import SlackClient
-from bot.sources import Origin
+from bot.sources.base import Origin
 from tests.support.factories import create_pipeline, subscribe
 
 PUBLIC = "https://gwevent.example.org"

@@ -22,7 +22,7 @@ from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.runtime import os_limits
 from bot.runtime.wakeups import Wakeups
 from bot.samples import to_avro
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.database import StoreUnavailable
 from tests.support.factories import Clock, create_pipeline, notice_record
 

@@ -22,7 +22,7 @@ from bot.delivery.image_provider import ImageProvider
 from bot.local_slack.server import LocalSlack
 from bot.samples import ms181101ab, to_avro
 from bot.settings import Settings
-from bot.skymaps.image_process import ImageFailed, ImageProcess
+from bot.skymap_service.image_process import ImageFailed, ImageProcess
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import DrawnPicture
 from tests.bot.listeners.test_slash_command import typed, words

@@ -23,7 +23,7 @@ from bot.commands.router import CommandRouter
 from bot.filters import parse_criteria
 from bot.routing.planner import plan_unreadable_payload
 from bot.samples import bbh, bns, to_avro
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.database import Database
 from formatters.answers.answer import SHARE_ACTION
 from formatters.answers.help import COMMANDS

@@ -13,7 +13,7 @@ from bot.observing.observatories import find_site
 from bot.samples import ms181101ab, to_avro
 from bot.skymap_service import observability
 from bot.skymaps.skymap import SkyMap
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.blockkit.message import Message
 from formatters.models.observing import Observability, ObservingConstraints, Site

@@ -24,7 +24,7 @@ from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Draft
 from bot.runtime.wakeups import Wakeups
 from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.database import Database, StoreUnavailable
 from bot.store.outbox.models import Delivery, DeliveryKind
 from bot.store.outbox.plan_writer import mark_threads_stale

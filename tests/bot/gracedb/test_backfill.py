@@ -16,7 +16,7 @@ from bot.gracedb.client import GraceDbBusy, UnreadableAnswer
 from bot.gracedb.importer import SupereventImporter
 from bot.samples import to_json
 from bot.settings import Settings
-from bot.sources import Origin, Payload, SourceStatus
+from bot.sources.base import Origin, Payload, SourceStatus
 from tests.bot.gracedb.fake import BROKEN, FakeGraceDb, with_notices
 from tests.support.factories import MOCK, NOW, REAL, Clock, create_pipeline, notice_record, subscribe
 

@@ -18,7 +18,7 @@ from bot.gracedb.importer import SupereventImporter
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import Record, to_json
 from bot.samples.edge_cases import few_rows
-from bot.sources import Origin
+from bot.sources.base import Origin
 from formatters.models.notice import RETRACTION
 from formatters.terminal import message_text
 from tests.bot.gracedb.fake import BROKEN, Event, FakeGraceDb, jsonb, log_entry, superevent, with_notices

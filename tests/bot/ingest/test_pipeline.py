@@ -17,7 +17,7 @@ from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.routing.state import OperatorRules
 from bot.runtime.wakeups import Wakeups
 from bot.samples import to_avro, to_json
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store import database as rooms_database
 from bot.store.database import Database, StoreUnavailable
 from formatters.models.notice import Notice

@@ -9,7 +9,7 @@ import pytest
 from bot.app.factory import Factory
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.samples import bns, to_avro, to_json
-from bot.sources import Origin
+from bot.sources.base import Origin
 from tests.support.factories import NOW, Clock, create_pipeline, subscribe
 
 HOPSKOTCH, GCN = (

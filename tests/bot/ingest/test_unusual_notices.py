@@ -16,7 +16,7 @@ from bot.filters import matches, parse_criteria
 from bot.ingest.pipeline import IngestResult
 from bot.samples import to_avro, to_json
 from bot.samples.edge_cases import few_rows
-from bot.sources import Origin
+from bot.sources.base import Origin
 from formatters.answers import event_history
 from formatters.models import significance
 from formatters.models.notice import Category

@@ -14,7 +14,7 @@ from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
 from bot.samples import ms181101ab, to_avro
-from bot.sources import Origin
+from bot.sources.base import Origin
 from tests.bot.local_slack.test_page import FLAGS, SIZES, TIMEOUT_MS, choose
 from tests.support.factories import NOW, TEAM, decoded_notice, record_notices
 

@@ -13,7 +13,7 @@ from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.user_actions import ActionResult
 from bot.samples import ms181101ab, to_avro
-from bot.sources import Origin
+from bot.sources.base import Origin
 from formatters.answers.answer import SHARE_ACTION
 from tests.support.factories import MOCK, NOW, TEAM, Clock, decoded_notice, record_notices
 

@@ -14,7 +14,7 @@ from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
 from bot.samples import to_json
 from bot.settings import Settings
-from bot.sources import Origin, Payload, SourceStatus
+from bot.sources.base import Origin, Payload, SourceStatus
 from tests.bot.alerts.test_circular import circular
 from tests.support.factories import MOCK, NOW, Clock, decoded_notice, notice_record, record_notices, subscribe
 

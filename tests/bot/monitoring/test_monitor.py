@@ -22,7 +22,7 @@ from bot.runtime.steady_clock import ClockJump
 from bot.runtime.wakeups import Wakeups
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.database import StoreUnavailable
 from formatters.models.incident import IncidentKind
 from formatters.webhook.payload import WebhookFormat

@@ -17,7 +17,7 @@ from bot.app.factory import Factory
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds, is_disk_nearly_full
 from bot.runtime.wakeups import Wakeups
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store import schema, write_check
 from bot.store.database import Database, StoreUnavailable
 from bot.store.operations import source_heartbeats

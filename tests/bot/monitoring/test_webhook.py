@@ -19,7 +19,7 @@ from bot.monitoring.webhook import Webhook, WebhookEventBuilder, WebhookNotifier
 from bot.routing.state import OperatorRules
 from bot.runtime.wakeups import Wakeups
 from bot.samples import Record, to_json
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store.operations.webhook_calls import CLAIM_DURATION, WebhookCall
 from formatters.models.notice import RETRACTION
 from formatters.webhook.payload import WebhookEvent, WebhookFormat

@@ -17,7 +17,7 @@ from bot.runtime import threads
 from bot.runtime.threads import ThreadHangs, run_in_thread, watch_threads
 from bot.samples import to_avro
 from bot.skymap_service.cache import SkyMapCache
-from bot.sources import Origin
+from bot.sources.base import Origin
 from tests.support.factories import (
     NOW,
     Clock,

@@ -16,8 +16,8 @@ import pytest
 
 from bot.runtime import worker_process
 from bot.runtime.worker_process import ProcessClosed, ProcessFailed, ProcessNotStarted, WorkerProcess
-from bot.skymaps import image_process
-from bot.skymaps.image_process import ImageFailed, ImageProcess, ImageProcessUnavailable
+from bot.skymap_service import image_process
+from bot.skymap_service.image_process import ImageFailed, ImageProcess, ImageProcessUnavailable
 from tests.support.images import sample
 
 HANGS_S = 6.0

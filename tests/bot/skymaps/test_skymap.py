@@ -24,11 +24,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bot.samples import edge_cases
+from bot.skymaps.errors import UnreadableMap
 from bot.skymaps.fits_table import read_table
 from bot.skymaps.skymap import (
     MAX_TILES,
     SkyMap,
-    UnreadableMap,
     conditional_distance,
     credible_areas,
     credible_levels,

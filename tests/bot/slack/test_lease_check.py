@@ -10,7 +10,7 @@ import pytest
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
 from bot.runtime.wakeups import Wakeups
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import DeliveryKind
 from bot.store.outbox.plan_writer import _enqueue_images

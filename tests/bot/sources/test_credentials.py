@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from hop.auth import Auth
 
-from bot.sources import SourceConfigError
+from bot.sources.base import SourceConfigError
 from bot.sources.credentials import KafkaUrl, auth_username, consumer_group, load_auth
 
 URL = "kafka://kafka.scimma.org/igwn.gwalert"

@@ -19,7 +19,7 @@ def test_logs_each_kind_of_error_once_in_a_while_and_counts_the_rest() -> None:
     now[0] = 61.0
     log(KafkaError(KafkaError._TRANSPORT))
     log(KafkaError(KafkaError._TRANSPORT))
-    assert [(entry["code"], entry["left_out"]) for entry in capture.entries] == [
+    assert [(entry["code"], entry["suppressed"]) for entry in capture.entries] == [
         ("_TRANSPORT", 0),
         ("_AUTHENTICATION", 0),
         ("_TRANSPORT", 999),

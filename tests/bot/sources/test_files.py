@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.sources import Origin, SourceConfigError, files
+from bot.sources import files
+from bot.sources.base import Origin, SourceConfigError
 from bot.sources.files import file_origin, read_notice_files
 
 AVRO = b'Obj\x01\x04\x14avro.codec\x08null {"name": "superevent_id"}'

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, Producer
 
 from bot.demo.kafka_broker import EmbeddedBroker
 from bot.doctor.gcn import check_gcn
-from bot.sources import Origin, Payload, SourceConfigError
+from bot.sources.base import Origin, Payload, SourceConfigError
 from bot.sources.gcn import HEARTBEAT_TOPIC, GcnAccess, GcnSource, GcnTiming
 from formatters.terminal.findings import Level
 from tests.support.tls_proxy import SaslProxy, listen_on_loopback
@@ -136,7 +136,7 @@ async def test_a_heartbeat_that_stops_opens_the_connection_anew(broker: Embedded
     timing = GcnTiming(first_backoff_s=0.05, max_backoff_s=0.2, heartbeat_timeout_s=2.0)
     async with reading(broker, timing=timing) as (source, payloads):
         waiting = asyncio.create_task(take(payloads, 1))
-        await until(lambda: source._reconnect_loop.failures >= 1)
+        await until(lambda: source._reader.reconnect_loop.failures >= 1)
         publish(broker, NOTICES, b"one")
         assert [payload.body for payload in await waiting] == [b"one"]
 

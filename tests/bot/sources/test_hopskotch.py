@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 
 from bot.demo.kafka_broker import BrokerProcess, EmbeddedBroker, Publisher, publish
-from bot.sources import Origin, Payload, SourceConfigError
+from bot.sources.base import Origin, Payload, SourceConfigError
 from bot.sources.hopskotch import HopskotchSource, HopskotchTiming
 
 TOPIC = "igwn.gwalert"
@@ -154,7 +154,7 @@ async def test_hands_over_no_more_than_the_pipeline_takes(broker: EmbeddedBroker
     async with reading(broker.url(TOPIC), hand_over=2) as (source, payloads):
         (first,) = await take(payloads, 1)
         # One taken, two handed over, one in the reader's hand; what isn't acknowledged is still to come.
-        await until(lambda: source._bridge.queued == 2 and source.status().lag == 10)
+        await until(lambda: source._reader.bridge.queued == 2 and source.status().lag == 10)
         await source.acknowledge(first)
         await until(lambda: source.status().lag == 9)
         rest = await take(payloads, 9)

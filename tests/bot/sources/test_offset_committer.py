@@ -21,7 +21,7 @@ ENDS: list[Exception] = [
 
 
 class Broker:
-    """As much of a consumer as a clerk uses; its making fails first."""
+    """A Kafka consumer with the methods that the committer calls; its construction fails first."""
 
     ends: list[Exception]
     committed_offsets: list[int]

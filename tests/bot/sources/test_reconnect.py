@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import structlog
 
-from bot.sources.reconnect import ReconnectLoop
+from bot.sources.reconnect import ReconnectLoop, ReconnectTiming, backoff_delay
 from bot.sources.thread_bridge import ThreadBridge
 
 
@@ -24,9 +24,7 @@ class Reader:
         self.lost: list[tuple[str, int]] = []
         self.reconnecting = ReconnectLoop(
             self.over,
-            first_backoff_s=0.001,
-            max_backoff_s=0.004,
-            stable_after_s=settled_after,
+            ReconnectTiming(first_backoff_s=0.001, max_backoff_s=0.004, stable_after_s=settled_after),
             jitter=lambda: 0.0,
             on_disconnect=lambda reason: self.lost.append((reason, self.reconnecting.failures)),
             log=structlog.get_logger(),
@@ -58,8 +56,8 @@ class Reader:
 async def test_each_failure_in_a_row_counts_until_something_arrives() -> None:
     reader = Reader(Broken("one"), Broken("two"), "arrived", Broken("three"))
     await reader.run()
-    anew = "the connection is opened anew"
-    assert reader.lost == [("said one", 1), ("said two", 2), (anew, 1), ("said three", 2)]
+    reopened = "the connection is being reopened"
+    assert reader.lost == [("said one", 1), ("said two", 2), (reopened, 1), ("said three", 2)]
     assert reader.over.ended.is_set()
 
 
@@ -74,3 +72,15 @@ async def test_a_fault_of_its_own_is_raised_and_the_source_is_told() -> None:
     with pytest.raises(ZeroDivisionError):
         await reader.run()
     assert reader.lost == [("said one", 1)] and reader.over.ended.is_set()
+
+
+def test_backoff_doubles_up_to_the_maximum_and_is_jittered() -> None:
+    assert [backoff_delay(failures, 0.5, 60.0, 0.0) for failures in (1, 2, 3, 7, 8, 1000)] == [
+        0.5,
+        1,
+        2,
+        32,
+        60,
+        60,
+    ]
+    assert backoff_delay(8, 0.5, 60.0, 1.0) == 30.0

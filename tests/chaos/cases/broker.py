@@ -36,7 +36,7 @@ async def down_at_start(chaos: ChaosHarness) -> None:
     await chaos.publish(3)
     chaos.broker.send_command("down")
     chaos.start()
-    await chaos.wait_until_logged("reconnecting")
+    await chaos.wait_until_logged("source_disconnected")
     await chaos.wait_for_command("status", says="NOT CONNECTED")
     chaos.broker.send_command("up")
     await chaos.publish(3)
@@ -121,7 +121,7 @@ async def wrong_credentials(chaos: ChaosHarness) -> None:
         chaos.broker.send_command("advertise", *address.split(":"))
         through = {"GWEVENT_KAFKA_AUTH": "hop", "GWEVENT_KAFKA_URL": f"kafka://{address}/{TOPIC}"}
         chaos.start(**through)
-        await chaos.wait_until_logged("reconnecting", times=2)
+        await chaos.wait_until_logged("source_disconnected", times=2)
         await chaos.wait_for_command("status", says="NOT CONNECTED")
         gate.set_password("right")
         await chaos.wait_until_delivered()
@@ -129,7 +129,7 @@ async def wrong_credentials(chaos: ChaosHarness) -> None:
         # A person mends it: the file has the wrong password, then the right one.
         _write_credential(chaos.deployment.folder, "wrong", certificate[0])
         chaos.start(**through)
-        await chaos.wait_until_logged("reconnecting")
+        await chaos.wait_until_logged("source_disconnected")
         assert await chaos.bot.terminate() == 0
         chaos.broker.send_command("advertise", host, port)
         await chaos.publish(3)
@@ -147,8 +147,8 @@ async def topic_later(chaos: ChaosHarness) -> None:
     await chaos.open_channels(2)
     later = "igwn.later"
     chaos.start(GWEVENT_KAFKA_URL=chaos.broker.url(later))
-    await chaos.wait_until_logged("reconnecting", times=2)
-    assert any("doesn't exist" in line["reason"] for line in chaos.bot.logged_events("reconnecting"))
+    await chaos.wait_until_logged("source_disconnected", times=2)
+    assert any("doesn't exist" in line["reason"] for line in chaos.bot.logged_events("source_disconnected"))
     chaos.broker.send_command("create", later)
     await chaos.publish(4, topic=later)
     await chaos.wait_until_delivered()
@@ -159,7 +159,7 @@ async def reader_stuck(chaos: ChaosHarness) -> None:
     await start_bot(chaos)
     os.kill(chaos.bot.pid, STALL_SIGNAL)
     await chaos.publish(5)
-    await chaos.wait_until_logged("reader_stuck")
+    await chaos.wait_until_logged("source_reader_stalled")
     await chaos.wait_until_delivered()
 
 

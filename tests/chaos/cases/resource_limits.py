@@ -38,9 +38,9 @@ async def drawing(chaos: ChaosHarness) -> None:
         "select count(*) from pictures where state in ('uploaded', 'ready')"
     )[0][0]
     assert made, failed
-    assert chaos.bot.logged_events("drawing_process_replaced") or chaos.bot.logged_events(
-        "image_postponed"
-    ), "none was hit"
+    assert chaos.bot.logged_events("image_process_replaced") or chaos.bot.logged_events("image_postponed"), (
+        "none was hit"
+    )
     # The one that is left draws.
     await chaos.publish(3)
     await chaos.wait_until_delivered()

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bot.skymap_service.image_process import ImageJob, render
 from bot.skymaps import raster, skymap
-from bot.skymaps.image_process import ImageJob, render
 from formatters.models.notice import Distance, Localization, Region
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import Grid, ImageWindow, alt_text, create_captions, png, style
@@ -262,7 +262,7 @@ def test_without_a_map_there_are_no_words() -> None:
 
 def test_pyplot_stays_out_and_the_bot_itself_is_without_matplotlib() -> None:
     code = (
-        "import sys, bot.skymaps.image_process, formatters.skymap_image; assert 'matplotlib' not in sys.modules;"
+        "import sys, bot.skymap_service.image_process, formatters.skymap_image; assert 'matplotlib' not in sys.modules;"
         "import formatters.skymap_image.figure; assert 'matplotlib.pyplot' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from bot.app.factory import Factory
 from bot.ingest.pipeline import IngestResult, Pipeline
-from bot.sources import Origin
+from bot.sources.base import Origin
 from bot.store import schema
 from bot.store.outbox.models import DeadLettered, Priority
 from tests.bot.alerts.test_circular import circular

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.app.factory import Factory
-from bot.sources import SourceStatus
+from bot.sources.base import SourceStatus
 from bot.store.operations.ops_channel import OpsChannelRepository
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")

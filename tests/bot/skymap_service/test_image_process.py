@@ -13,15 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from astropy.coordinates import angular_separation, get_body
-from astropy.time import Time
-from astropy.utils import iers
 from typer.testing import CliRunner
 
 from bot import samples
 from bot.cli.main import app
-from bot.skymaps import image_process
-from bot.skymaps.image_process import ImageFailed, ImageProcess, draw_in_process, sun_and_moon
+from bot.skymap_service import image_process
+from bot.skymap_service.image_process import ImageFailed, ImageProcess, draw_in_process
 from formatters.models.notice import INITIAL, PRELIMINARY, RETRACTION
 from formatters.models.superevent import Superevent
 from tests.support.images import sample
@@ -129,18 +126,6 @@ async def test_a_map_that_cant_be_read_says_why(drawing: ImageProcess) -> None:
     assert caught.value.reason == here.value.reason != ""
 
 
-def test_sun_and_moon_are_where_astropy_has_them() -> None:
-    for year in (2016, 2021, 2026):
-        time_ = datetime(year, 5, 18, 12, 59, 8, tzinfo=UTC)
-        with iers.conf.set_temp("auto_download", False):
-            wanted = [get_body(name, Time(time_)) for name in ("sun", "moon")]
-        for (ra, dec), body in zip(sun_and_moon(time_), wanted, strict=True):
-            apart = angular_separation(
-                *(x * 0.017453292519943295 for x in (ra, dec)), body.ra.rad, body.dec.rad
-            )
-            assert apart < 0.02 * 0.0174533
-
-
 def test_preview_writes_the_newest_notices_picture(tmp_path: Path) -> None:
     made = samples.ms181101ab(datetime.now(UTC))
     early, later = (next(r for r in made if r["alert_type"] == stage) for stage in (PRELIMINARY, INITIAL))
@@ -171,7 +156,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from bot.cli.main import app
-from bot.skymaps import image_process
+from bot.skymap_service import image_process
 from bot import samples
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent

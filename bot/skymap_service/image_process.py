@@ -1,35 +1,33 @@
-"""Pictures are drawn in a process of their own, started when the first is wanted and renewed now and then.
+"""Drawing of sky-map images in a separate process, started for the first image and replaced now and then.
 
-It can take its time, grow, hang or crash there: the bot goes on, another process takes its place, and a
-picture that two processes can't draw is given up: its message stands without.
+There, drawing may be slow, use memory, hang or crash without harm to the bot: the process is replaced, and an
+image that two processes couldn't draw is abandoned, so that its message stays without one.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
 from bot.runtime.worker_process import ProcessClosed, ProcessFailed, ProcessNotStarted, WorkerProcess
-from bot.skymaps.fits_table import UnreadableMap
+from bot.skymaps.errors import UnreadableMap
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import Captions, DrawnPicture, Position, SkyMapFigure, alt_text, create_captions
 
 DRAW_TIMEOUT_S = 30.0
-"""Seconds for one picture; the first of a process takes about two, all others a fourth of one."""
+"""The time limit for one image; the first in a process takes about 2 s, the others 0.25 s."""
 START_TIMEOUT_S = 30.0
-"""Seconds for the process to start."""
+"""The time limit for the start of the process."""
 IMAGES_PER_PROCESS = 50
-_UNIX_EPOCH_JD = 2_440_587.5
-"""Julian date."""
+"""The number of images after which the process is replaced."""
 
 log = structlog.get_logger(__name__)
 
 
 class ImageFailed(Exception):
-    """There is no picture; `reason` says why."""
+    """The image couldn't be drawn; `reason` says why in one sentence."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -37,39 +35,42 @@ class ImageFailed(Exception):
 
 
 class ImageProcessClosed(ImageFailed):
-    """The bot stops: the picture can be drawn after the next start."""
+    """The bot is stopping: the image can be drawn after the next start."""
 
 
 class ImageProcessUnavailable(ImageFailed):
-    """No process can be started now (descriptors, memory or processes are short, say): later it can."""
+    """No process can be started now, because descriptors, memory or processes are short; retry later."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageJob:
-    """What the process needs for one picture."""
+    """The input for one image, sent to the drawing process."""
 
     captions: Captions
     peak: Position
+    """RA and Dec of the densest tile, ICRS degrees."""
     event_time: datetime
-    """Of the event: where Sun and Moon stood."""
+    """The time of the merger, for which the Sun and the Moon are drawn."""
     main_map: bytes
-    """FITS."""
+    """The FITS file of the map that is drawn."""
     gw_map: bytes | None
-    """FITS of the GW map, where the main one is a combined map."""
+    """The FITS file of the GW map if the main one is a combined map, else None."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageResult:
-    """What comes back."""
+    """The output for one image, sent back by the drawing process."""
 
     png: bytes
     sun: Position
+    """RA and Dec, ICRS degrees."""
     moon: Position
+    """RA and Dec, ICRS degrees."""
     has_inset: bool
 
 
 class ImageProcess:
-    """Draws the picture of a superevent's newest notice."""
+    """Draws the sky map of a superevent's newest notice in a separate process."""
 
     def __init__(
         self,
@@ -82,36 +83,36 @@ class ImageProcess:
             timeout_s=timeout_s,
             start_timeout_s=start_timeout_s,
             max_jobs=images_per_process,
-            initializer="bot.skymaps.image_process:warm_up",
+            initializer="bot.skymap_service.image_process:warm_up",
             hidden_env_prefixes=("SLACK_", "GWEVENT_"),
         )
 
     @property
     def pid(self) -> int | None:
-        """Of the process that draws, where there is one."""
+        """Return the id of the drawing process, None if none is running."""
         return self._process.pid
 
     async def draw(
         self, superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
     ) -> DrawnPicture:
-        """Draw the newest notice's map, the combined one where it was read, and say what the picture shows.
+        """Draw the newest notice's map, preferably the combined one, and return the image with its alt text.
 
-        The maps are the FITS files that came in that notice. A picture over which the process hangs or dies
-        is tried once more, in another process. Raises ImageFailed.
+        The maps are the FITS files of that notice. If the process hangs or dies, the image is tried once more
+        in another process. Raises ImageFailed.
         """
         return _drawn_picture(superevent, await self._run(_create_job(superevent, gw_map, combined_map)))
 
     async def close(self) -> None:
-        """End the process at once; pictures still wanted fail."""
+        """Kill the process at once; drawings that are waiting raise ImageProcessClosed."""
         await self._process.close()
 
-    async def _run(self, order: ImageJob) -> ImageResult:
+    async def _run(self, job: ImageJob) -> ImageResult:
         try:
             try:
-                return await self._process.run(render, order)
+                return await self._process.run(render, job)
             except ProcessFailed as failure:
-                log.warning("drawing_process_replaced", reason=str(failure))
-            return await self._process.run(render, order)
+                log.warning("image_process_replaced", reason=str(failure))
+            return await self._process.run(render, job)
         except ProcessClosed as error:
             raise ImageProcessClosed("The bot is stopping, and draws no more pictures.") from error
         except ProcessNotStarted as error:
@@ -119,29 +120,30 @@ class ImageProcess:
         except UnreadableMap as error:
             raise ImageFailed(error.reason) from error
         except ProcessFailed as failure:
-            # The sheer number tells these from a machine that was busy: it goes on with the next picture.
-            log.error("picture_given_up", reason=str(failure))
+            # One such event may come from a busy machine, many from a defect; the next image is tried in any
+            # case.
+            log.error("image_abandoned", reason=str(failure))
             raise ImageFailed(f"Its drawing failed twice. {failure}") from failure
         except Exception as error:
-            # Whatever went wrong over there, here it is one thing: no picture.
-            log.error("image_failed", exc_info=error)
+            # Any error that drawing raised in the other process means no image.
+            log.error("unexpected_error", subsystem="image_process", exc_info=error)
             raise ImageFailed(f"The picture couldn't be drawn ({type(error).__name__}).") from error
 
 
 def draw_in_process(
     superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None = None
 ) -> DrawnPicture:
-    """Do the same as `ImageProcess.draw`, in this process: for the command line. Raises ImageFailed."""
-    order = _create_job(superevent, gw_map, combined_map)
+    """Draw like `ImageProcess.draw`, but in the calling process, for the command line. Raises ImageFailed."""
+    job = _create_job(superevent, gw_map, combined_map)
     try:
-        return _drawn_picture(superevent, render(order))
+        return _drawn_picture(superevent, render(job))
     except UnreadableMap as error:
         raise ImageFailed(error.reason) from error
 
 
-def _drawn_picture(superevent: Superevent, rendered: ImageResult) -> DrawnPicture:
-    said = alt_text(superevent, sun=rendered.sun, moon=rendered.moon, inset=rendered.has_inset)
-    return DrawnPicture(rendered.png, said)
+def _drawn_picture(superevent: Superevent, result: ImageResult) -> DrawnPicture:
+    text = alt_text(superevent, sun=result.sun, moon=result.moon, inset=result.has_inset)
+    return DrawnPicture(result.png, text)
 
 
 def _create_job(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> ImageJob:
@@ -161,7 +163,7 @@ def _create_job(superevent: Superevent, gw_map: bytes | None, combined_map: byte
 
 
 def warm_up() -> None:
-    """Load what drawing needs, before the first order comes."""
+    """Load the modules and grids that drawing needs, before the first job."""
     import formatters.skymap_image.figure  # noqa: F401
     from bot.skymaps import raster
 
@@ -169,8 +171,9 @@ def warm_up() -> None:
 
 
 def render(job: ImageJob) -> ImageResult:
-    """Draw one picture, in this process. Raises UnreadableMap."""
-    # Matplotlib and the coordinates stay out of the bot's own memory.
+    """Draw one image in the calling process. Raises UnreadableMap."""
+    # Imported here, so that matplotlib stays out of the bot's own process.
+    from bot.observing.ephemeris import sun_and_moon
     from bot.skymaps import raster, skymap
     from formatters.skymap_image import Inset
     from formatters.skymap_image.figure import draw
@@ -198,22 +201,3 @@ def render(job: ImageJob) -> ImageResult:
         gw_alone=None if other is None else raster.rasterize(other, raster.all_sky_pixel_grid()),
     )
     return ImageResult(draw(picture), sun, moon, inset is not None)
-
-
-def sun_and_moon(time: datetime) -> tuple[Position, Position]:
-    """Where the Sun and the Moon stood (aware datetime -> RA and Dec in degrees), seen from the geocentre.
-
-    Good to 0.02°: neither aberration nor the minute between UTC and TDB is seen in a picture.
-    """
-    # The routines of IAU SOFA that astropy rests on; they need no tables, and so no network.
-    import erfa
-
-    days = time.timestamp() / 86_400
-    sun = -erfa.epv00(_UNIX_EPOCH_JD, days)[0]["p"]
-    moon = erfa.moon98(_UNIX_EPOCH_JD, days)["p"]
-    return _ra_dec(sun), _ra_dec(moon)
-
-
-def _ra_dec(vector: tuple[float, float, float]) -> Position:
-    x, y, z = (float(component) for component in vector)
-    return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y)))

@@ -1,0 +1,31 @@
+"""Names for the arrays of a sky map, and the constants of the HEALPix grid."""
+
+from __future__ import annotations
+
+from math import pi
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+MAX_ORDER = 29
+"""The finest HEALPix order that a 64-bit index can hold; one pixel is 0.4 milliarcseconds wide."""
+
+DEG2_PER_SR = (180 / pi) ** 2
+"""Square degrees in a steradian."""
+
+SKY_AREA_DEG2 = 4 * pi * DEG2_PER_SR
+"""The area of the whole sky in square degrees."""
+
+
+def tile_areas_deg2(order: Integers) -> Floats:
+    """Return the area in deg² of HEALPix tiles of these orders: the sky has 12 · 4^order of them."""
+    return np.asarray(SKY_AREA_DEG2 / 12 / 4.0**order, np.float64)
+
+
+def first_pixel(order: Integers, ipix: Integers) -> Integers:
+    """Return the first pixel at order MAX_ORDER of tiles given by order and NESTED index."""
+    return ipix << 2 * (MAX_ORDER - order)

@@ -1,0 +1,75 @@
+"""The types that every source shares: a payload, its origin, a source's status, and the `Source` protocol."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class SourceConfigError(Exception):
+    """A source can't be set up with these settings; the message is one sentence for a person."""
+
+
+LIVE_SOURCES = ("hopskotch", "gcn")
+"""The names of the brokers' sources, as stored with a notice."""
+GRACEDB = "gracedb"
+"""The source of payloads that were built from GraceDB's answers."""
+FILE = "file"
+"""The source of payloads that somebody read in from files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The source of a payload, and where in it the payload was."""
+
+    source: str
+    """"hopskotch", "gcn", "file" or "gracedb"."""
+    location: str
+    """For the log: topic, partition and offset, or a file's name."""
+    live: bool
+    """True if the payload may open root messages: from a broker, the demo or `replay --post`."""
+    archive: str | None = None
+    """The display name of the archive the payload came from; None for a broker's or a file's payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Bytes as a source delivered them."""
+
+    body: bytes
+    origin: Origin
+    ack_token: object = None
+    """Opaque: what the source needs to acknowledge this payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """The state of a source, for `status` and the health check."""
+
+    name: str
+    connected: bool
+    detail: str
+    """One sentence: what the source reads, or what is wrong and since when."""
+    lag: int | None = None
+    """The number of payloads on the broker that weren't acknowledged yet; None if it is unknown."""
+
+
+class Source(Protocol):
+    """A reader of payloads. A payload that wasn't acknowledged comes again after a restart."""
+
+    def payloads(self) -> AsyncIterator[Payload]:
+        """Yield payloads, reconnecting as often as needed, until `stop` is called."""
+        ...
+
+    async def acknowledge(self, payload: Payload) -> None:
+        """Mark a payload as stored, so that it isn't delivered again."""
+        ...
+
+    async def stop(self) -> None:
+        """End `payloads` and close the connection, within 4 s even if the broker hangs."""
+        ...
+
+    def status(self) -> SourceStatus:
+        """Return the current state."""
+        ...
