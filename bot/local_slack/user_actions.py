@@ -82,7 +82,7 @@ def interactive_elements(blocks: list[Json]) -> Iterator[tuple[str, Json]]:
     for block in blocks:
         match block["type"]:
             case "actions":
-                for element in block["interactive_elements"]:
+                for element in block["elements"]:
                     yield block["block_id"], element
             case "section" if "accessory" in block:
                 yield block["block_id"], block["accessory"]
