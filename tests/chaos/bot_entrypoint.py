@@ -99,7 +99,9 @@ def apply_tuning(habits: BotTuning) -> None:
         ImageProcess,
         "__init__",
         _with_arguments(
-            ImageProcess.__init__, timeout_s=habits.drawing_timeout, start_timeout_s=2 * habits.drawing_timeout
+            ImageProcess.__init__,
+            timeout_s=habits.drawing_timeout,
+            start_timeout_s=2 * habits.drawing_timeout,
         ),
     )
     if habits.descriptors:

@@ -472,7 +472,8 @@ async def test_odd_blocks_spoil_nothing_around_them(browser: Browser, stage: Sta
         },
         {"type": "image", "image_url": "https://example.com/x.png", "alt_text": "elsewhere"},
         section(
-            f"after <@{stage.local_slack.user}> <!here> <https://127.0.0.1/a_b_c?d=1&amp;e=2|a *link*> # 5 :wave:"
+            f"after <@{stage.local_slack.user}> <!here> "
+            "<https://127.0.0.1/a_b_c?d=1&amp;e=2|a *link*> # 5 :wave:"
         ),
     )
     stage.local_slack.workspace.post(Draft(stage.cbc, stage.local_slack.bot_user_id, "odd", blocks))
