@@ -11,7 +11,7 @@ from hypothesis import settings
 from bot.store.database import Database
 from tests.support.postgres import URL_VARIABLE, Databases, PostgresUnavailable, postgres_server, with_driver
 
-pytest_plugins = ["tests.support.brokers", "tests.support.delivery_harness"]
+pytest_plugins = ["tests.support.browser", "tests.support.brokers", "tests.support.delivery_harness"]
 
 # CI says the same of the same commit; elsewhere each run looks at other examples.
 settings.register_profile("ci", derandomize=True)

@@ -32,15 +32,9 @@ from tests.chaos.message_check import (
     parse_alert_message,
 )
 from tests.chaos.notice_generator import NoticeGenerator
-from tests.support.bot_process import (
-    GROUP,
-    TOPIC,
-    BotProcess,
-    LocalDeployment,
-    message_text,
-    open_deployment,
-    wait_until,
-)
+from tests.support.bot_process import GROUP, TOPIC, BotProcess, LocalDeployment, open_deployment
+from tests.support.messages import message_text
+from tests.support.waiting import wait_until
 
 HISTORY_SCOPES = ("channels:history", "groups:history")
 TIMEOUT_S = 300.0

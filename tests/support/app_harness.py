@@ -6,8 +6,8 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from difflib import unified_diff
 from pathlib import Path
 
@@ -27,30 +27,15 @@ from bot.store.database import Database
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.terminal import message_text
-from tests.support.bot_process import Json, wait_until
+from tests.support import messages
+from tests.support.clock import Clock
+from tests.support.messages import Json
+from tests.support.waiting import wait_until
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORD_VARIABLE = "RECORD_GOLDEN"
 """The environment variable that has golden files written anew instead of compared; then read the diff."""
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ORIGIN = Origin(source="kafka", location="test", live=True)
-
-
-@dataclass
-class Clock:
-    """A clock that goes on when told to, and may run beside that."""
-
-    now: datetime = NOW
-    runs: bool = False
-    _since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-
-    def __call__(self) -> datetime:
-        if not self.runs:
-            return self.now
-        return self.now + timedelta(seconds=asyncio.get_running_loop().time() - self._since)
-
-    def advance(self, **by: float) -> None:
-        self.now += timedelta(**by)
 
 
 @dataclass
@@ -91,9 +76,11 @@ class AppHarness:
 
     async def wait_until_delivered(self) -> None:
         """Wait until no delivery waits."""
-        async with asyncio.timeout(60):
-            while await self.pending_count():
-                await asyncio.sleep(0.02)
+
+        async def is_delivered() -> bool:
+            return not await self.pending_count()
+
+        await wait_until(is_delivered, what="no delivery waits")
 
     async def advance(self, **by: float) -> None:
         """Let time pass for the bot, and let it notice."""
@@ -109,15 +96,14 @@ class AppHarness:
 
     def roots(self, channel: str) -> list[Json]:
         """The messages of a channel that stand in no thread; those deleted are gone."""
-        return [m for m in self.local_slack.messages(channel) if not m["thread_ts"] and not m.get("deleted")]
+        return messages.roots(self.local_slack.messages(channel))
 
     def root(self, channel: str) -> Json:
         (root,) = self.roots(channel)
         return root
 
     def replies(self, channel: str, root: Json | None = None) -> list[Json]:
-        ts = (root or self.root(channel))["ts"]
-        return [m for m in self.local_slack.messages(channel) if m["thread_ts"] == ts]
+        return messages.replies(self.local_slack.messages(channel), root or self.root(channel))
 
     def calls(self, method: str, channel: str | None = None) -> list[RecordedCall]:
         return [

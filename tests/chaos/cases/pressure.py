@@ -11,7 +11,7 @@ from functools import partial
 from tests.chaos.cases.database import WAITS, hold_write_lock
 from tests.chaos.cases.slack import POST
 from tests.chaos.harness import TIMEOUT_S, ChaosHarness
-from tests.support.bot_process import wait_until
+from tests.support.waiting import wait_until
 
 HOUR = 3600
 JUMPS = (3 * HOUR, 25 * HOUR, 30 * 24 * HOUR)
