@@ -125,6 +125,16 @@ class ChaosHarness:
             bot_entrypoint.run, step, {**self.tuning.to_environment(), **changes}, command
         )
 
+    async def start_working(self, *, channels: int, notices: int = 3, history: bool = True) -> None:
+        """Start a bot and wait until it has delivered some notices; `history` grants the history scopes."""
+        if history:
+            self.grant_history()
+        await self.open_channels(channels)
+        self.start()
+        await self.wait_until_ready()
+        await self.publish(notices)
+        await self.wait_until_delivered()
+
     async def kill(self, bot: BotProcess | None = None) -> None:
         """Kill a bot as a power cut does, and write down what it had under way."""
         bot = bot or self.bot
