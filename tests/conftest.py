@@ -1,4 +1,4 @@
-"""What every test may use."""
+"""Fixtures of all tests, and the markers that follow from fixtures."""
 
 import asyncio
 import os
@@ -11,27 +11,42 @@ from hypothesis import settings
 from bot.store.database import Database
 from tests.support.postgres import URL_VARIABLE, Databases, PostgresUnavailable, postgres_server, with_driver
 
-pytest_plugins = ["tests.support.brokers", "tests.support.delivery_harness"]
+pytest_plugins = ["tests.support.browser", "tests.support.brokers", "tests.support.delivery_harness"]
 
-# CI says the same of the same commit; elsewhere each run looks at other examples.
+# In CI the same commit is tested with the same examples; elsewhere each run draws others.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
 
+FIXTURE_MARKERS = {"browser": pytest.mark.browser, "deployment": pytest.mark.process}
+"""A test that uses one of these fixtures, itself or through another fixture, gets the marker."""
+
 SHARED_NOTICES = Path(__file__).resolve().parents[1].parent / "shared" / "notices"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use a browser or run the bot as a process."""
+    for item in items:
+        for fixture, marker in FIXTURE_MARKERS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
 
 
 @pytest.fixture(scope="session")
 def shared_notices() -> Path:
-    """Real notices beside the checkout; a test that needs them is skipped where they are missing."""
+    """The folder of real notices beside the checkout; the test is skipped where it is missing."""
     if not SHARED_NOTICES.is_dir():
-        pytest.skip("the folder of real notices (../shared/notices) isn't here")
+        pytest.skip(
+            "the collection of real notices, ../shared/notices, isn't part of this repository; nothing needs "
+            "to be done: the tests with synthetic notices cover the same code"
+        )
     return SHARED_NOTICES
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Databases]:
-    """A PostgreSQL server; a test that needs it is skipped where it can't run, save in CI."""
+    """A PostgreSQL server. Where it can't run, the test is skipped; in CI it fails."""
     try:
         with postgres_server() as url:
             databases = Databases(url)
@@ -41,7 +56,7 @@ def postgres() -> Iterator[Databases]:
     except PostgresUnavailable as reason:
         if os.environ.get("CI") == "true":
             raise
-        pytest.skip(f"no PostgreSQL here: {reason}")
+        pytest.skip(f"no PostgreSQL here: {reason}. Name one with {URL_VARIABLE}=postgresql://…")
 
 
 @pytest.fixture(scope="session")

@@ -13,15 +13,13 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from bot.local_slack.errors import ApiError, Json
+from bot.local_slack.server import LocalSlack
 from bot.local_slack.user_actions import ActionResult
-
-if TYPE_CHECKING:
-    from bot.local_slack.server import LocalSlack
 
 COMMANDS = (
     "add_channel",
@@ -129,7 +127,7 @@ class ControlApi:
         return web.json_response({"open": sockets.count, "opened": sockets.opened})
 
     async def _connection_info(self, request: web.Request) -> web.Response:
-        return web.json_response(connection_info(self._local_slack))
+        return web.json_response(self._local_slack.connection_info())
 
     def _respond(self, read: Callable[[], Any]) -> web.Response:
         try:
@@ -138,21 +136,6 @@ class ControlApi:
             return web.json_response(refusal.body(), status=404)
         except KeyError as error:
             return _bad_request(f"The query must name {error}.")
-
-
-def connection_info(local_slack: LocalSlack) -> Json:
-    """What a bot and a test need to find their way."""
-    return {
-        "url": local_slack.url,
-        "api_url": local_slack.api_url,
-        "bot_token": local_slack.bot_token,
-        "app_token": local_slack.app_token,
-        "bot_user_id": local_slack.bot_user_id,
-        "team_id": local_slack.team_id,
-        "user": local_slack.user,
-        "colleague": local_slack.colleague,
-        "channels": {c.name: c.id for c in local_slack.workspace.channels.values() if not c.is_im},
-    }
 
 
 def _since(request: web.Request) -> int:

@@ -1,28 +1,20 @@
-"""The local Slack as one server, and the steering of it.
+"""A local Slack in this process: its parts put together, and methods to act in it and to disturb it.
 
-In a process of its own: `python -m bot.local_slack.server --port N`; it prints one line of JSON with the address
-and the tokens, and is steered over HTTP (`/sandbox/control/…`, see control_api.py).
+`python -m bot.local_slack` runs it in a process of its own, controlled over HTTP (see control_api.py).
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import secrets
-import signal
-import sys
-from collections.abc import Callable, Collection, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from aiohttp import web
-
 from bot.local_slack.app_manifest import EVENTS, SCOPES, AppConfig
-from bot.local_slack.control_api import ControlApi, connection_info
+from bot.local_slack.change_signal import ChangeSignal
 from bot.local_slack.errors import ApiError, Json
+from bot.local_slack.http_server import AddRoutes, HttpServer
 from bot.local_slack.messages import to_page
-from bot.local_slack.origin_check import reject_foreign_origin
 from bot.local_slack.page_api import PageApi, user_state
 from bot.local_slack.shared_channels import EXTERNAL_TEAM_ID, add_external_member, change_channel_id
 from bot.local_slack.transport.delivery import RequestDelivery
@@ -32,7 +24,7 @@ from bot.local_slack.transport.response_urls import ResponseUrls
 from bot.local_slack.transport.socket_mode import Envelope, SocketModeServer
 from bot.local_slack.trigger_ids import TriggerIds
 from bot.local_slack.user_actions import ActionResult, UserActions
-from bot.local_slack.web_api.dispatcher import RecordedCall, WebApi
+from bot.local_slack.web_api.dispatcher import RecordedCall, WebApi, WebApiHooks
 from bot.local_slack.web_api.faults import Drop, Fault, Faults
 from bot.local_slack.web_api.oauth import OAuth
 from bot.local_slack.web_api.odd_answers import MessagePart, Oddity
@@ -41,10 +33,6 @@ from bot.local_slack.workspace import Change, Channel, User, Workspace
 
 T = TypeVar("T")
 APP_ID = "A0SANDBOX1"
-PAUSE = 0.002
-"""Seconds between a change and the look at it."""
-GLANCE = 0.05
-"""Seconds between two looks at what may have changed outside of the sandbox."""
 
 
 class LocalSlack:
@@ -73,12 +61,11 @@ class LocalSlack:
         self.file_server = FileServer(self.workspaces, file_delay)
         self.rate_limiter = RateLimiter(enabled=limits, minute=minute)
         self.faults = Faults()
-        self._port = 0
-        self._runner: web.AppRunner | None = None
+        self._http_server = HttpServer()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._change_event = asyncio.Event()
-        triggers = TriggerIds()
-        self.sockets = SocketModeServer(APP_ID, self._notify_waiters)
+        self._changes = ChangeSignal()
+        trigger_ids = TriggerIds()
+        self.sockets = SocketModeServer(APP_ID, self._changes.notify)
         self._response_urls = ResponseUrls(self.workspaces)
         self.delivery = RequestDelivery(self.sockets)
         self.oauth = OAuth(self.workspaces, self.install)
@@ -87,17 +74,19 @@ class LocalSlack:
             self.workspaces,
             rate_limiter=self.rate_limiter,
             faults=self.faults,
-            trigger_ids=triggers,
+            trigger_ids=trigger_ids,
             app_token=self.app_token,
-            connect=self.sockets.create_url,
-            exchange=self.oauth.exchange,
-            settle_file=self.file_server.mark_ready_later,
-            on_call=self._notify_waiters,
+            hooks=WebApiHooks(
+                open_connection=self.sockets.create_url,
+                exchange_code=self.oauth.exchange,
+                settle_file=self.file_server.mark_ready_later,
+                on_call=self._changes.notify,
+            ),
         )
         self._user_actions = UserActions(
             self.config,
             delivery=self.delivery,
-            trigger_ids=triggers,
+            trigger_ids=trigger_ids,
             response_urls=self._response_urls,
             events=self.events,
             wait=self.wait_for,
@@ -110,26 +99,10 @@ class LocalSlack:
 
     # The server
 
-    async def start(self, port: int = 0) -> None:
-        """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError where the port is taken."""
-        application = web.Application(middlewares=[reject_foreign_origin], client_max_size=64 * 1024**2)
-        application.router.add_route("*", "/api/{method}", self._web_api.handle)
-        application.router.add_get("/link/", self.sockets.handle)
-        application.router.add_post("/response/{team}/{secret}", self._response_urls.handle)
-        self.file_server.add_routes(application.router)
-        self.oauth.add_routes(application.router)
-        self._page.add_routes(application.router)
-        ControlApi(self).add_routes(application.router)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        try:
-            await site.start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        self._port = runner.addresses[0][1]
+    async def start(self, port: int = 0, *, extra: Iterable[AddRoutes] = ()) -> None:
+        """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError if the port is taken."""
+        own = (self._web_api, self.sockets, self._response_urls, self.file_server, self.oauth, self._page)
+        await self._http_server.start(port, [*(part.add_routes for part in own), *extra])
         for part in (self.sockets, self._response_urls, self._web_api):
             part.base_url = self.url
 
@@ -140,9 +113,7 @@ class LocalSlack:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.sockets.close(abort=True)
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._http_server.stop()
 
     async def __aenter__(self) -> LocalSlack:
         await self.start()
@@ -153,8 +124,8 @@ class LocalSlack:
 
     @property
     def url(self) -> str:
-        """Of the page, without a slash at the end."""
-        return f"http://127.0.0.1:{self._port}"
+        """The address of the page, without a slash at the end."""
+        return self._http_server.url
 
     @property
     def api_url(self) -> str:
@@ -173,8 +144,23 @@ class LocalSlack:
 
     @property
     def team_id(self) -> str:
-        """The first workspace."""
+        """The id of the first workspace."""
         return self.workspace.id
+
+    def connection_info(self) -> Json:
+        """Return what a bot and a test need to connect: addresses, tokens, people and channels."""
+        channels = self.workspace.channels.values()
+        return {
+            "url": self.url,
+            "api_url": self.api_url,
+            "bot_token": self.bot_token,
+            "app_token": self.app_token,
+            "bot_user_id": self.bot_user_id,
+            "team_id": self.team_id,
+            "user": self.user,
+            "colleague": self.colleague,
+            "channels": {channel.name: channel.id for channel in channels if not channel.is_im},
+        }
 
     # Workspaces, channels, people
 
@@ -361,21 +347,11 @@ class LocalSlack:
         return self.sockets.envelopes
 
     async def wait_for(self, predicate: Callable[[], T], timeout: float = 30.0) -> T:  # noqa: ASYNC109
-        """Wait until a predicate gives something true, and give it back. Raises TimeoutError.
+        """Wait until the predicate returns something true, and return it. Raises TimeoutError.
 
-        Asked after each change in here, and every now and then for what changes elsewhere.
+        The predicate is evaluated after each change in here, and at short intervals.
         """
-        async with asyncio.timeout(timeout):
-            while True:
-                changed = self._change_event
-                value = predicate()
-                if value:
-                    return value
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(GLANCE):
-                        await changed.wait()
-                        # Many changes come together; one look at them is enough.
-                        await asyncio.sleep(PAUSE)
+        return await self._changes.wait_for(predicate, timeout)
 
     # What goes wrong
 
@@ -462,60 +438,9 @@ class LocalSlack:
         return user or workspace.people()[0].id
 
     def _on_change(self, change: Change) -> None:
-        self._notify_waiters()
-
-    def _notify_waiters(self) -> None:
-        """Something changed: wake whoever waits."""
-        self._change_event.set()
-        self._change_event = asyncio.Event()
+        self._changes.notify()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        "python -m bot.local_slack.server", description="A local Slack on 127.0.0.1."
-    )
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--channel", action="append", default=[], help="a public channel; may be repeated")
-    parser.add_argument("--private-channel", action="append", default=[], help="a private one")
-    parser.add_argument("--scope", action="append", default=[], help="a scope beyond the usual ones")
-    parser.add_argument("--no-limits", action="store_true", help="switch the rate limits off")
-    parser.add_argument("--file-delay", type=float, default=0.2, help="seconds until an upload is ready")
-    return parser.parse_args(arguments)
-
-
-async def _serve_until_signal(options: argparse.Namespace) -> None:
-    local_slack = LocalSlack(
-        limits=not options.no_limits, scopes=SCOPES | set(options.scope), file_delay=options.file_delay
-    )
-    for name in options.channel:
-        local_slack.add_channel(name)
-    for name in options.private_channel:
-        local_slack.add_channel(name, private=True)
-    await local_slack.start(options.port)
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    sys.stdout.write(json.dumps(connection_info(local_slack)) + "\n")
-    sys.stdout.flush()
-    await stopped.wait()
-    await local_slack.stop()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a sandbox until SIGINT or SIGTERM; the exit status."""
-    options = _options(arguments)
-    try:
-        asyncio.run(_serve_until_signal(options))
-    except OSError as error:
-        sys.stderr.write(f"The local Slack can't listen on 127.0.0.1:{options.port}: {error.strerror}.\n")
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

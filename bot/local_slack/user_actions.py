@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bot.local_slack.app_manifest import AppConfig, Command
+from bot.local_slack.block_kit.interaction import (
+    SELECTION_KEYS,
+    action_payload,
+    interactive_elements,
+    missing_inputs,
+)
 from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import Message, to_api, to_page
 from bot.local_slack.shared_channels import home_team_id
@@ -75,36 +81,6 @@ class ActionResult:
         if self.message is not None:
             body["message"] = to_page(self.message)
         return body
-
-
-def interactive_elements(blocks: list[Json]) -> Iterator[tuple[str, Json]]:
-    """Each interactive element with its block_id."""
-    for block in blocks:
-        match block["type"]:
-            case "actions":
-                for element in block["elements"]:
-                    yield block["block_id"], element
-            case "section" if "accessory" in block:
-                yield block["block_id"], block["accessory"]
-            case "input":
-                yield block["block_id"], block["element"]
-
-
-_SELECTIONS = frozenset(
-    {
-        "selected_option",
-        "selected_options",
-        "selected_user",
-        "selected_users",
-        "selected_channel",
-        "selected_channels",
-        "selected_conversation",
-        "selected_conversations",
-        "selected_date",
-        "selected_time",
-        "selected_date_time",
-    }
-)
 
 
 class UserActions:
@@ -241,8 +217,10 @@ class UserActions:
         message = channel.ephemerals.get(ts)
         if message is None or message.seen_by != user_id:
             message = workspace.message(channel, ts)
-        action = _action_payload(workspace, message.blocks, action_id, block_id, value, chosen or {})
-        selection = {key: item for key, item in action.items() if key == "type" or key in _SELECTIONS}
+        action = action_payload(
+            message.blocks, action_id, block_id, value, chosen or {}, action_ts=workspace.new_ts()
+        )
+        selection = {key: item for key, item in action.items() if key == "type" or key in SELECTION_KEYS}
         if len(selection) > 1:
             message.chosen.setdefault(action["block_id"], {})[action_id] = selection
         response_url = self._response_urls.create(workspace.id, channel.id, user_id, message)
@@ -279,7 +257,9 @@ class UserActions:
         """Press a button in a modal or a home tab, or change an input that tells the app at once."""
         view = self._view(workspace, user_id, view_id)
         view.state = _values(state) or view.state
-        action = _action_payload(workspace, view.payload["blocks"], action_id, block_id, value, chosen or {})
+        action = action_payload(
+            view.payload["blocks"], action_id, block_id, value, chosen or {}, action_ts=workspace.new_ts()
+        )
         payload = self._interaction_payload(workspace, user_id, "block_actions") | {
             "container": {"type": "view", "view_id": view.id},
             "view": views.to_api(workspace, view),
@@ -296,7 +276,7 @@ class UserActions:
         """
         view = self._view(workspace, user_id, view_id)
         view.state = _values(state) or view.state
-        missing = _missing_inputs(view)
+        missing = missing_inputs(view.payload["blocks"], view.state)
         if missing:
             return ActionResult(False, "incomplete", missing, wait=self._wait)
         payload = self._interaction_payload(workspace, user_id, "view_submission") | {
@@ -424,55 +404,3 @@ def _values(state: Json | None) -> Json:
         return {}
     values = state.get("values", state)
     return values if isinstance(values, dict) else {}
-
-
-def _action_payload(
-    workspace: Workspace,
-    blocks: list[Json],
-    action_id: str,
-    block_id: str | None,
-    value: str | None,
-    chosen: Json,
-) -> Json:
-    """The entry of `actions` for an element that is there. Raises ApiError `no_such_action`."""
-    for its_block, element in interactive_elements(blocks):
-        if element.get("action_id") != action_id or block_id not in (None, its_block):
-            continue
-        action: Json = {
-            "type": element["type"],
-            "action_id": action_id,
-            "block_id": its_block,
-            "action_ts": workspace.new_ts(),
-        }
-        if element["type"] == "button":
-            if value is not None and element.get("value") != value:
-                continue
-            return action | {key: element[key] for key in ("text", "value", "style", "url") if key in element}
-        option = next((o for o in element.get("options", ()) if o.get("value") == value), None)
-        if value is not None and option is not None:
-            action["selected_option"] = option
-        elif value is not None:
-            action["value"] = value
-        return action | {key: chosen[key] for key in chosen if key in _SELECTIONS}
-    raise ApiError("no_such_action")
-
-
-def _missing_inputs(view: View) -> dict[str, str]:
-    """What Slack's own dialog would complain about before it tells the app."""
-    wrong: dict[str, str] = {}
-    for block in view.payload["blocks"]:
-        if block["type"] != "input":
-            continue
-        element = block["element"]
-        given = view.state.get(block["block_id"], {}).get(element["action_id"], {})
-        filled = [item for key, item in given.items() if key != "type" and item not in (None, "", [])]
-        if not filled:
-            if not block.get("optional"):
-                wrong[block["block_id"]] = "Please complete this required field."
-            continue
-        words = given.get("value")
-        if isinstance(words, str) and len(words) > element.get("max_length", 3000):
-            wrong[block["block_id"]] = f"Please shorten this to {element['max_length']} characters or less."
-        if isinstance(words, str) and len(words) < element.get("min_length", 0):
-            wrong[block["block_id"]] = f"Please use at least {element['min_length']} characters."
-    return wrong

@@ -5,12 +5,12 @@ No wire and no loop in here; whoever wants to know what changed is told through 
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bot.local_slack.block_kit.ids import with_block_ids
 from bot.local_slack.errors import ApiError, Json
 from bot.local_slack.messages import TOMBSTONE, Message
 
@@ -319,7 +319,7 @@ class Workspace:
             user=draft.user,
             text=draft.text,
             team=(author.team if author is not None else "") or self.id,
-            blocks=self._with_ids(draft.blocks),
+            blocks=with_block_ids(draft.blocks),
             bot_id=draft.bot_id,
             app_id=draft.app_id,
             username=draft.username,
@@ -328,13 +328,6 @@ class Workspace:
             metadata=draft.metadata,
             files=list(draft.files),
         )
-
-    def _with_ids(self, blocks: tuple[Json, ...]) -> list[Json]:
-        """Slack gives an id to each block and element that has none."""
-        return [
-            _with_action_ids(block if "block_id" in block else {**block, "block_id": _short_id()})
-            for block in blocks
-        ]
 
     def edit(
         self,
@@ -349,7 +342,7 @@ class Workspace:
         if text is not None:
             message.text = text
         if blocks is not None:
-            message.blocks = self._with_ids(blocks)
+            message.blocks = with_block_ids(blocks)
         if metadata is not None:
             message.metadata = metadata or None
         message.edited = self.new_ts()
@@ -395,7 +388,7 @@ class Workspace:
         view = View(
             view_id,
             user_id,
-            _with_view_ids(payload),
+            {**payload, "blocks": with_block_ids(payload["blocks"])},
             root=stack[0].id if stack else view_id,
             previous=stack[-1].id if stack else None,
             external_id=str(payload.get("external_id") or ""),
@@ -408,7 +401,7 @@ class Workspace:
 
     def replace_view(self, view: View, payload: Json) -> None:
         """Give an open modal or a home tab new content; what was typed into blocks that stay, stays."""
-        view.payload = _with_view_ids(payload)
+        view.payload = {**payload, "blocks": with_block_ids(payload["blocks"])}
         view.external_id = str(payload.get("external_id") or view.external_id)
         view.hash = self.new_ts()
         kept = {block["block_id"] for block in view.payload["blocks"]}
@@ -441,32 +434,3 @@ class Workspace:
             if view.id == view_id or (external_id and view.external_id == external_id):
                 return view
         raise ApiError("not_found")
-
-
-def _short_id() -> str:
-    return secrets.token_urlsafe(4)
-
-
-def _with_view_ids(payload: Json) -> Json:
-    blocks = [
-        _with_action_ids(block if "block_id" in block else {**block, "block_id": _short_id()})
-        for block in payload["blocks"]
-    ]
-    return {**payload, "blocks": blocks}
-
-
-def _with_action_ids(block: Json) -> Json:
-    match block["type"]:
-        case "actions":
-            return {**block, "elements": [_with_action_id(element) for element in block["elements"]]}
-        case "section" if "accessory" in block:
-            return {**block, "accessory": _with_action_id(block["accessory"])}
-        case "input":
-            return {**block, "element": _with_action_id(block["element"])}
-    return block
-
-
-def _with_action_id(element: Json) -> Json:
-    if element["type"] == "image" or "action_id" in element:
-        return element
-    return {**element, "action_id": _short_id()}

@@ -151,7 +151,7 @@ async def measure(url: str, about: dict[str, Any]) -> tuple[float, ...]:
 def slack() -> Iterator[dict[str, Any]]:
     """What a local Slack says of itself."""
     arguments = [part for n in range(CHANNELS) for part in ("--channel", f"gw-{n}")]
-    command = [sys.executable, "-m", "bot.local_slack.server", *arguments]
+    command = [sys.executable, "-m", "bot.local_slack", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -151,7 +151,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="gwevent-benchmark-") as folder,
         subprocess.Popen(
-            [sys.executable, "-m", "bot.local_slack.server", "--no-limits", *arguments],
+            [sys.executable, "-m", "bot.local_slack", "--no-limits", *arguments],
             stdout=subprocess.PIPE,
             text=True,
         ) as slack,

@@ -11,11 +11,13 @@ import statistics
 import tempfile
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from bot.demo.kafka_broker import Publisher
 from bot.samples import ms181101ab, to_avro
-from tests.support.bot_process import GROUP, TOPIC, BotProcess, LocalDeployment, open_deployment, wait_until
+from tests.support.bot_process import GROUP, TOPIC, BotProcess, LocalDeployment, open_deployment
+from tests.support.waiting import wait_until
 
 STARTS = 5
 IDLE_S = 30.0
@@ -54,6 +56,10 @@ def children(pid: int) -> list[int]:
         if int(fields[1]) == pid:
             found.append(int(stat.parent.name))
     return found
+
+
+def _has_kept_up(deployment: LocalDeployment, notices: int) -> bool:
+    return deployment.stored_count() == notices and deployment.pending_count() < 2 * CHANNELS
 
 
 async def starts(deployment: LocalDeployment) -> list[float]:
@@ -117,12 +123,7 @@ async def notices(deployment: LocalDeployment, memory: Memory, publisher: Publis
         # The embedded broker forgets what it has no room for, so the reader is waited for.
         await asyncio.to_thread(publisher.publish, body, reader_group=GROUP, timeout=WITHIN_S)
         if group == GROUPS - 1:
-            await wait_until(
-                lambda number=number: (
-                    deployment.stored_count() == number + 1 and deployment.pending_count() < 2 * CHANNELS
-                ),  # type: ignore[misc]
-                WITHIN_S,
-            )
+            await wait_until(partial(_has_kept_up, deployment, number + 1), WITHIN_S)
         if number + 1 == FIRST:
             await wait_until(lambda: not deployment.pending_count(), WITHIN_S)
             after_first = memory_mb(memory.bot.pid)

@@ -32,15 +32,9 @@ from tests.chaos.message_check import (
     parse_alert_message,
 )
 from tests.chaos.notice_generator import NoticeGenerator
-from tests.support.bot_process import (
-    GROUP,
-    TOPIC,
-    BotProcess,
-    LocalDeployment,
-    message_text,
-    open_deployment,
-    wait_until,
-)
+from tests.support.bot_process import GROUP, TOPIC, BotProcess, LocalDeployment, open_deployment
+from tests.support.messages import message_text
+from tests.support.waiting import wait_until
 
 HISTORY_SCOPES = ("channels:history", "groups:history")
 TIMEOUT_S = 300.0
@@ -130,6 +124,16 @@ class ChaosHarness:
         return self.deployment.start_entrypoint(
             bot_entrypoint.run, step, {**self.tuning.to_environment(), **changes}, command
         )
+
+    async def start_working(self, *, channels: int, notices: int = 3, history: bool = True) -> None:
+        """Start a bot and wait until it has delivered some notices; `history` grants the history scopes."""
+        if history:
+            self.grant_history()
+        await self.open_channels(channels)
+        self.start()
+        await self.wait_until_ready()
+        await self.publish(notices)
+        await self.wait_until_delivered()
 
     async def kill(self, bot: BotProcess | None = None) -> None:
         """Kill a bot as a power cut does, and write down what it had under way."""

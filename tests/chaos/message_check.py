@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from formatters.models.notice import EARLYWARNING, RETRACTION
-from tests.support.bot_process import message_text
+from tests.support.messages import message_text
 
 LABELS = {EARLYWARNING: "EARLY WARNING", RETRACTION: "RETRACTED"}
 """How a headline names an alert type that it doesn't call by its name."""

@@ -53,7 +53,7 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     if BASH is None:
-        pytest.skip("there is no bash here")
+        pytest.skip("there is no bash here (Debian, Ubuntu: apt-get install bash)")
     return Machine(tmp_path)
 
 

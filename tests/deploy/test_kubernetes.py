@@ -56,7 +56,7 @@ def test_every_file_is_part_of_the_whole() -> None:
 def test_kustomize_puts_them_together() -> None:
     kubectl = shutil.which("kubectl")
     if kubectl is None:
-        pytest.skip("there is no kubectl here, whose kustomize would put them together")
+        pytest.skip("there is no kubectl here (https://kubernetes.io/docs/tasks/tools)")
     done = subprocess.run([kubectl, "kustomize", FOLDER], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     made = [one for one in yaml.safe_load_all(done.stdout) if one]

@@ -38,7 +38,7 @@ def test_is_hardened(analyze: str) -> None:
         check=False,
     )
     if "offline" in done.stderr:
-        pytest.skip(f"this systemd can't judge a file: {done.stderr.strip()}")
+        pytest.skip("systemd-analyze has no --offline: systemd 250 or newer has it")
     [level] = re.findall(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert float(level) <= MOST_EXPOSED
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from bot.app import application
 from bot.app.application import Application
@@ -26,18 +25,16 @@ from bot.store.database import Database
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import DrawnPicture
 from tests.bot.gracedb.fake import FakeGraceDb, with_notices
-from tests.end_to_end.test_demo import FLAGS, PATIENT_MS, SIZES
-from tests.support.bot_process import TIMEOUT_S
+from tests.support.browser import SIZES, new_page
 from tests.support.delivery_harness import IdleSource
 from tests.support.factories import notice_record
+from tests.support.waiting import TIMEOUT_S
 
 RECEIVED = Origin(source="files", location="test", live=False)
 ARCHIVED, NEVER = "S190425z", "S190426zz"
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-
-expect.set_options(timeout=PATIENT_MS)
 
 
 class OnePixelImageProcess(ImageProcess):
@@ -175,26 +172,8 @@ def command_cases(stage: CommandPage) -> list[tuple[str, ...]]:
     ]
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.skip("There is no Chromium here, so the page can't be typed into.")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        await browser.close()
-
-
 async def open_page(browser: Browser, url: str, size: str, complaints: list[str]) -> Page:
-    phone = size == "phone"
-    context = await browser.new_context(viewport=SIZES[size], has_touch=phone, is_mobile=phone)
-    context.set_default_timeout(PATIENT_MS)
-    page = await context.new_page()
-    page.on(
-        "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page = await new_page(browser, size, complaints)
     await page.goto(f"{url}/#gw")
     await expect(page.get_by_role("textbox", name="Message #gw")).to_be_visible()
     return page
@@ -212,7 +191,6 @@ async def ask(page: Page, typed: str, *expected: str) -> None:
     assert "&amp;" not in await answer.inner_text() and "&lt;" not in await answer.inner_text()
 
 
-@pytest.mark.browser
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_button_that_ends_all_asks_first(tmp_path: Path, browser: Browser, size: str) -> None:
@@ -242,7 +220,6 @@ WIDE = """() => [...document.querySelectorAll("article *")].filter((node) => {
 """What reaches over the right edge, or scrolls sideways, besides tables and code."""
 
 
-@pytest.mark.browser
 @pytest.mark.timeout(300)
 async def test_every_command_is_answered_on_the_page(tmp_path: Path, browser: Browser) -> None:
     complaints: list[str] = []

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.samples import notice, to_avro
-from tests.support.bot_process import LocalDeployment, avro_bbh, wait_until
+from tests.support.bot_process import LocalDeployment, avro_bbh
+from tests.support.waiting import wait_until
 
 EVENT = "S240101m"
 HERE = "<!here>"

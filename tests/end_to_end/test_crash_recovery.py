@@ -12,7 +12,9 @@ from collections import Counter
 
 import pytest
 
-from tests.support.bot_process import LocalDeployment, avro_bbh, message_text, wait_until
+from tests.support.bot_process import LocalDeployment, avro_bbh
+from tests.support.messages import message_text
+from tests.support.waiting import wait_until
 
 EVENT = "S240101k"
 

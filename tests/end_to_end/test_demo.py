@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -13,24 +12,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.support.bot_process import REPOSITORY, TIMEOUT_S
-
-PATIENT_MS = 60_000
-"""A wait that fails the test instead of hanging it; nothing measures it."""
-expect.set_options(timeout=PATIENT_MS)
-SIZES: dict[str, ViewportSize] = {
-    "desktop": {"width": 1280, "height": 860},
-    "phone": {"width": 390, "height": 844},
-}
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
+from tests.support.bot_process import REPOSITORY
+from tests.support.browser import SIZES, new_page
+from tests.support.waiting import TIMEOUT_S
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -102,17 +88,6 @@ async def running_demo(folder: Path) -> AsyncIterator[str]:
         await process.wait()
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.skip("There is no Chromium here, so the demo can't be looked at.")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        await browser.close()
-
-
 def article(page: Page, words: str) -> Locator:
     return page.locator("article", has_text=words).last
 
@@ -121,7 +96,6 @@ async def picture(page: Page, folder: Path, name: str) -> None:
     await page.screenshot(path=folder / f"{name}.png")
 
 
-@pytest.mark.browser
 @pytest.mark.timeout(300)
 async def test_the_demo_in_a_browser(tmp_path: Path, browser: Browser) -> None:
     async with running_demo(tmp_path) as url:
@@ -129,15 +103,8 @@ async def test_the_demo_in_a_browser(tmp_path: Path, browser: Browser) -> None:
 
 
 async def watched(browser: Browser, url: str, size: str, folder: Path) -> None:
-    phone = size == "phone"
-    context = await browser.new_context(viewport=SIZES[size], has_touch=phone, is_mobile=phone)
-    context.set_default_timeout(PATIENT_MS)
-    page = await context.new_page()
     complaints: list[str] = []
-    page.on(
-        "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page = await new_page(browser, size, complaints)
     await page.goto(f"{url}/#gw-mocks")
     root = page.locator("article", has_text=re.compile("MOCK · BNS 95")).first
     await expect(root).to_be_visible()
@@ -165,4 +132,4 @@ async def watched(browser: Browser, url: str, size: str, folder: Path) -> None:
         "it scrolls sideways"
     )
     assert complaints == []
-    await context.close()
+    await page.context.close()

@@ -18,7 +18,6 @@ from bot.local_slack.server import LocalSlack
 from bot.samples import all_sample_events, to_avro
 from formatters.models.notice import RETRACTION, Notice
 from tests.support.app_harness import (
-    NOW,
     ORIGIN,
     AppHarness,
     check_golden,
@@ -26,8 +25,11 @@ from tests.support.app_harness import (
     plain_text,
     transcript,
 )
-from tests.support.bot_process import Json, LocalDeployment, wait_until
+from tests.support.bot_process import LocalDeployment
+from tests.support.clock import NOW
 from tests.support.factories import REAL, notice_record, unsubscribe
+from tests.support.messages import Json
+from tests.support.waiting import wait_until
 
 REAL_NAMES = (
     "real/S230518h-Preliminary_alert.json",

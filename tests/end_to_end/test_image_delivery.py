@@ -6,6 +6,7 @@ import asyncio
 import math
 import signal
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,10 @@ from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
 from formatters.skymap_image import DrawnPicture
 from tests.support import bot_process as worlds
 from tests.support.app_harness import ORIGIN, AppHarness, open_app_harness, plain_text
-from tests.support.bot_process import Json, LocalDeployment, wait_until
+from tests.support.bot_process import LocalDeployment
 from tests.support.factories import REAL, notice_record
+from tests.support.messages import Json
+from tests.support.waiting import wait_until
 
 PNG = b"\x89PNG\r\n\x1a\n"
 MOCK = f"M{REAL}"
@@ -415,11 +418,15 @@ async def test_the_button_of_a_running_bot(deployment: LocalDeployment) -> None:
         lambda: deployment.roots(channel) and image(deployment.roots(channel)[0]), what="the picture is shown"
     )
     me, you = deployment.local_slack.user, deployment.local_slack.colleague
+
+    def is_mentioned(user: str) -> bool:
+        return f"<@{user}>" in str(deployment.roots(channel)[0]["blocks"])
+
     for user in (me, you):
         await deployment.local_slack.press(
             channel, deployment.roots(channel)[0]["ts"], TOGGLE_OBSERVER_ACTION, user=user
         )
-        await wait_until(lambda user=user: f"<@{user}>" in str(deployment.roots(channel)[0]["blocks"]))  # type: ignore[misc]
+        await wait_until(partial(is_mentioned, user))
     assert f"Observing: <@{me}>, <@{you}>" in str(deployment.roots(channel)[0]["blocks"])
     assert image(deployment.roots(channel)[0]) is not None, "and the picture stays"
     await deployment.local_slack.press(

@@ -11,7 +11,9 @@ from confluent_kafka import Producer
 from bot.demo.kafka_broker import EmbeddedBroker
 from bot.samples import to_avro, to_json
 from bot.samples.edge_cases import few_rows
-from tests.support.bot_process import TOPIC, LocalDeployment, bbh_record, message_text, wait_until
+from tests.support.bot_process import TOPIC, LocalDeployment, bbh_record
+from tests.support.messages import message_text
+from tests.support.waiting import wait_until
 
 TYPED = "what-a-person-typed"
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.samples import MS181101AB_PEAK, ms181101ab, to_avro
-from tests.support.bot_process import LocalDeployment, wait_until
+from tests.support.bot_process import LocalDeployment
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("step", ["decide:before:1", "decided:after:1", "decide:after:1"])

@@ -12,15 +12,9 @@ from pathlib import Path
 import pytest
 
 from bot.demo.kafka_broker import BrokerProcess, EmbeddedBroker
-from tests.support.bot_process import (
-    TOPIC,
-    BotProcess,
-    LocalDeployment,
-    avro_bbh,
-    message_text,
-    open_deployment,
-    wait_until,
-)
+from tests.support.bot_process import TOPIC, BotProcess, LocalDeployment, avro_bbh, open_deployment
+from tests.support.messages import message_text
+from tests.support.waiting import wait_until
 
 SENTENCE = "gwevent: "
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from bot.local_slack.server import LocalSlack
 from bot.samples import to_avro
 from formatters.models.notice import RETRACTION
-from tests.support.app_harness import ORIGIN, AppHarness, Clock, open_app_harness
-from tests.support.bot_process import Json, wait_until
+from tests.support.app_harness import ORIGIN, AppHarness, open_app_harness
+from tests.support.clock import Clock
 from tests.support.factories import REAL, notice_record
+from tests.support.messages import Json
+from tests.support.waiting import wait_until
 
 MINUTE = 3.0
 """Seconds; 50 edits in it."""

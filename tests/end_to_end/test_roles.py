@@ -9,16 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bot_process import (
-    TIMEOUT_S,
-    BotProcess,
-    LocalDeployment,
-    avro_bbh,
-    message_text,
-    open_deployment,
-    wait_until,
-)
+from tests.support.bot_process import BotProcess, LocalDeployment, avro_bbh, open_deployment
+from tests.support.messages import message_text
 from tests.support.postgres import Databases
+from tests.support.waiting import TIMEOUT_S, wait_until
 
 EVENT = "S240101k"
 CHANNELS = 4

@@ -15,7 +15,9 @@ from typing import Any
 import fastavro
 import pytest
 
-from tests.support.bot_process import Json, LocalDeployment, message_text, wait_until
+from tests.support.bot_process import LocalDeployment
+from tests.support.messages import Json, message_text
+from tests.support.waiting import wait_until
 
 LONG_AGO = "500000"
 """Hours; the notices are years old."""

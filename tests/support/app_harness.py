@@ -6,8 +6,8 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from difflib import unified_diff
 from pathlib import Path
 
@@ -29,31 +29,16 @@ from bot.store.database import Database
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 from formatters.terminal import message_text
-from tests.support.bot_process import Json, wait_until
+from tests.support import messages
+from tests.support.clock import Clock
 from tests.support.factories import create_pipeline
+from tests.support.messages import Json
+from tests.support.waiting import wait_until
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "end_to_end/golden"
 RECORD_VARIABLE = "RECORD_GOLDEN"
 """The environment variable that makes tests write golden files instead of comparing them."""
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ORIGIN = Origin(source="kafka", location="test", live=True)
-
-
-@dataclass
-class Clock:
-    """A clock that advances when the test says so, and optionally runs as well."""
-
-    now: datetime = NOW
-    runs: bool = False
-    _since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-
-    def __call__(self) -> datetime:
-        if not self.runs:
-            return self.now
-        return self.now + timedelta(seconds=asyncio.get_running_loop().time() - self._since)
-
-    def advance(self, **by: float) -> None:
-        self.now += timedelta(**by)
 
 
 @dataclass
@@ -93,10 +78,12 @@ class AppHarness:
         return (await self.factory.outbox_statistics.counts()).waiting
 
     async def wait_until_delivered(self) -> None:
-        """Wait until no delivery is pending."""
-        async with asyncio.timeout(60):
-            while await self.pending_count():
-                await asyncio.sleep(0.02)
+        """Wait until no delivery waits."""
+
+        async def is_delivered() -> bool:
+            return not await self.pending_count()
+
+        await wait_until(is_delivered, what="no delivery waits")
 
     async def advance(self, **by: float) -> None:
         """Advance the clock and let the workers run."""
@@ -111,16 +98,15 @@ class AppHarness:
             await asyncio.sleep(0.02)
 
     def roots(self, channel: str) -> list[Json]:
-        """Return the messages of a channel outside threads, without deleted ones."""
-        return [m for m in self.local_slack.messages(channel) if not m["thread_ts"] and not m.get("deleted")]
+        """The messages of a channel that stand in no thread; those deleted are gone."""
+        return messages.roots(self.local_slack.messages(channel))
 
     def root(self, channel: str) -> Json:
         (root,) = self.roots(channel)
         return root
 
     def replies(self, channel: str, root: Json | None = None) -> list[Json]:
-        ts = (root or self.root(channel))["ts"]
-        return [m for m in self.local_slack.messages(channel) if m["thread_ts"] == ts]
+        return messages.replies(self.local_slack.messages(channel), root or self.root(channel))
 
     def calls(self, method: str, channel: str | None = None) -> list[RecordedCall]:
         return [

@@ -10,13 +10,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import psycopg
 
@@ -28,33 +27,22 @@ from bot.samples import Record, event, notice, to_avro
 from bot.samples.edge_cases import few_rows
 from bot.settings import Settings
 from tests.end_to_end import crash_points
+from tests.support import messages
+from tests.support.messages import Json
+from tests.support.waiting import wait_until
 
 TOPIC = "igwn.gwalert"
 GROUP = "gwevent-test"
-TIMEOUT_S = 60.0
-"""A wait that fails the test instead of hanging it; nothing measures it."""
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-Json = dict[str, Any]
 Entrypoint = Callable[..., None]
 """What a forked bot runs: environment, folder, log, and the step to die at."""
-T = TypeVar("T")
 
 
 class Broker(Protocol):
     """Has an address that may change when it is started again."""
 
     def url(self, topic: str) -> str: ...
-
-
-async def wait_until(condition: Callable[[], T], within: float = TIMEOUT_S, what: str = "it happened") -> T:
-    """Wait until a condition gives something true, and give it back."""
-    deadline = time.monotonic() + within
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"Waited {within:.0f} s in vain until {what}.")
-        await asyncio.sleep(0.02)
-    return value
 
 
 @dataclass
@@ -214,17 +202,12 @@ class LocalDeployment:
         await wait_until(arrived, what=f"{notices} notices are stored and delivered, see {bot.log_path}")
 
     def roots(self, channel: str, superevent_id: str = "") -> list[Json]:
-        """The messages of a channel that stand in no thread, about one superevent or about all."""
-        return [
-            message
-            for message in self.local_slack.messages(channel)
-            if message.get("thread_ts") in (None, message["ts"]) and superevent_id in message_text(message)
-        ]
+        """Return the messages of a channel that are in no thread, about one superevent or about all."""
+        return messages.roots(self.local_slack.messages(channel), superevent_id)
 
     def replies(self, channel: str, root: Json) -> list[Json]:
-        """What stands in a root's thread."""
-        thread = self.local_slack.messages(channel, thread_ts=root["ts"])
-        return [message for message in thread if message["ts"] != root["ts"]]
+        """Return the messages in a root's thread."""
+        return messages.replies(self.local_slack.messages(channel), root)
 
 
 @dataclass
@@ -306,21 +289,6 @@ async def open_deployment(folder: Path, *, broker: Broker | None = None) -> Asyn
                     await process.kill()
             if own is not None:
                 own.stop()
-
-
-def message_text(message: Json) -> str:
-    """All of a message's words, the push text's and the blocks', with plain spaces."""
-    said = [message["text"], *_texts(message.get("blocks") or [])]
-    return "\n".join(said).replace("\u00a0", " ")
-
-
-def _texts(node: object) -> list[str]:
-    if isinstance(node, list):
-        return [words for item in node for words in _texts(item)]
-    if not isinstance(node, dict):
-        return []
-    own = [node["text"]] if isinstance(node.get("text"), str) else []
-    return own + [words for value in node.values() for words in _texts(value)]
 
 
 def bbh_record(

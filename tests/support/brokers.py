@@ -26,7 +26,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A self-signed certificate of 127.0.0.1 and its key."""
     openssl = shutil.which("openssl")
     if openssl is None:
-        pytest.skip("there is no openssl to make a certificate with")
+        pytest.skip("there is no openssl here (Debian, Ubuntu: apt-get install openssl)")
     return make_certificate(openssl, tmp_path_factory.mktemp("tls"))
 
 

@@ -26,9 +26,9 @@ from bot.slack.client import SlackClient
 from bot.sources.base import Payload, SourceStatus
 from bot.store.outbox.models import Delivery, DeliveryKind, DeliveryState
 from formatters.models.notice import Notice
-from tests.support.factories import Clock, create_pipeline, record_notices, subscribe
-
-TIMEOUT_S = 60.0
+from tests.support.clock import Clock
+from tests.support.factories import create_pipeline, record_notices, subscribe
+from tests.support.waiting import wait_until
 
 
 @dataclass
@@ -119,10 +119,8 @@ class DeliveryHarness:
         return [row.state for row in found if channel in (None, row.channel_id)]
 
     async def wait_until(self, true: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until a condition holds."""
-        async with asyncio.timeout(TIMEOUT_S):
-            while not await true():
-                await asyncio.sleep(0.01)
+        """Wait until a condition is true."""
+        await wait_until(true)
 
     async def wait_until_delivered(self) -> None:
         """Wait until no delivery is waiting."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,25 +21,13 @@ from bot.store.channels.change_log import ChangeAuthor
 from bot.store.events.notices import Planner
 from formatters.models.notice import RETRACTION, Notice
 from formatters.models.subscription import Subscription
+from tests.support.clock import NOW as NOW
+from tests.support.clock import Clock as Clock
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MAX_AGE = timedelta(hours=24)
 TEAM = "T0SANDBOX1"
 AUTHOR = ChangeAuthor("U1", NOW)
 REAL, MOCK, TEST = "S261122a", "MS261122a", "TS261122a"
-
-
-class Clock:
-    """A clock that goes on when told to."""
-
-    def __init__(self, now: datetime = NOW) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **by: float) -> None:
-        self.now += timedelta(**by)
 
 
 def notice_record(

@@ -40,7 +40,10 @@ class PostgresUnavailable(RuntimeError):
 
 @contextmanager
 def postgres_server(settings: Mapping[str, str] = SETTINGS) -> Iterator[str]:
-    """The URL of a server's database "postgres"; one of its own gets these settings. Raises PostgresUnavailable."""
+    """Yield the URL of the database "postgres" of a server; a server started here gets these settings.
+
+    Raises PostgresUnavailable if there is no server and none can be started.
+    """
     given = os.environ.get(URL_VARIABLE)
     if given:
         yield given

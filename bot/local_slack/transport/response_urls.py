@@ -67,8 +67,11 @@ class ResponseUrls:
         self._urls[secret] = response_url
         return response_url
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """An answer of the app."""
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Add the route of the response URLs."""
+        router.add_post("/response/{team}/{secret}", self._handle)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         known = self._urls.get(request.match_info["secret"])
         if known is None:
             return web.json_response({"ok": False, "error": "expired_url"}, status=404)

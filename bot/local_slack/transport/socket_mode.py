@@ -89,8 +89,12 @@ class SocketModeServer:
         host = self.base_url.removeprefix("http://")
         return f"ws://{host}/link/?ticket={ticket}&app_id={self._app_id}"
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One connection, from its handshake to its end."""
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Add the route of the connections."""
+        router.add_get("/link/", self._serve_connection)
+
+    async def _serve_connection(self, request: web.Request) -> web.StreamResponse:
+        """Serve one connection, from its handshake to its end."""
         if time.monotonic() < self._refuse_until:
             return web.Response(status=503, text="The sandbox was told to refuse connections.")
         if self._tickets.pop(request.query.get("ticket", ""), 0.0) < time.monotonic():

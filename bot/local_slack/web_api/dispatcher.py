@@ -80,6 +80,20 @@ class RecordedCall:
     team: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WebApiHooks:
+    """The functions by which the Web API uses other parts of the local Slack."""
+
+    open_connection: Callable[[], str]
+    """Returns the address of a new Socket Mode connection."""
+    exchange_code: Callable[[Json, str], Json]
+    """Answers `oauth.v2.access`; takes the arguments and the Authorization header."""
+    settle_file: Callable[[Workspace, File], None]
+    """Makes an upload ready after its delay."""
+    on_call: Callable[[], None]
+    """Called after each recorded call."""
+
+
 class WebApi:
     """Answers `/api/<method>`."""
 
@@ -91,10 +105,7 @@ class WebApi:
         faults: Faults,
         trigger_ids: TriggerIds,
         app_token: str,
-        connect: Callable[[], str],
-        exchange: Callable[[Json, str], Json],
-        settle_file: Callable[[Workspace, File], None],
-        on_call: Callable[[], None],
+        hooks: WebApiHooks,
     ) -> None:
         self.workspaces = workspaces
         """By team id."""
@@ -104,13 +115,13 @@ class WebApi:
         self.base_url = ""
         self._trigger_ids = trigger_ids
         self._app_token = app_token
-        self._connect = connect
-        self._exchange = exchange
-        self._settle_file = settle_file
-        self._on_call = on_call
+        self._hooks = hooks
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One call, from the wire to the wire."""
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Add the route of the methods."""
+        router.add_route("*", "/api/{method}", self._handle)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         arrived = time.time()
         unreadable: ApiError | None = None
@@ -124,7 +135,7 @@ class WebApi:
 
         def record(outcome: str, team: str | None = None) -> None:
             self.calls.append(RecordedCall(method, arrived, outcome, args, team))
-            self._on_call()
+            self._hooks.on_call()
 
         if fault is not None:
             if fault.delay:
@@ -141,7 +152,7 @@ class WebApi:
         try:
             if method == OAUTH_ACCESS and unreadable is None:
                 # The app says who it is by its own secret; it has no token yet.
-                body = self._exchange(args, request.headers.get("Authorization", ""))
+                body = self._hooks.exchange_code(args, request.headers.get("Authorization", ""))
                 team, args = str(body["team"]["id"]), {}
             elif method == CONNECTIONS_OPEN and unreadable is None:
                 body = self._open_connection(_token(request), headers)
@@ -176,7 +187,7 @@ class WebApi:
         if known.posts and not wait:
             wait = self.rate_limiter.count_post(workspace.id, str(args.get("channel")))
         self._check_rate_limit(wait, headers)
-        call = MethodCall(method, args, workspace, self._trigger_ids, self.base_url, self._settle_file)
+        call = MethodCall(method, args, workspace, self._trigger_ids, self.base_url, self._hooks.settle_file)
         if known.scope is not None:
             headers["x-accepted-oauth-scopes"] = known.scope
             call.require_scope(known.scope)
@@ -199,7 +210,7 @@ class WebApi:
         self._check_rate_limit(
             self.rate_limiter.count_call("", CONNECTIONS_OPEN, CONNECTIONS_OPEN_PER_MINUTE), headers
         )
-        return {"ok": True, "url": self._connect()}
+        return {"ok": True, "url": self._hooks.open_connection()}
 
     def _check_rate_limit(self, wait: int, headers: dict[str, str]) -> None:
         """Refuse a call that came too early, with the seconds to wait."""

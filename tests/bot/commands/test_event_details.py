@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from bot.alerts.decode import decode
 from bot.app import application
@@ -26,13 +25,12 @@ from bot.skymap_service.image_process import ImageFailed, ImageProcess
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import DrawnPicture
 from tests.bot.listeners.test_slash_command import typed, words
+from tests.support.browser import new_page
 from tests.support.delivery_harness import IdleSource
 from tests.support.factories import NOW, TEAM, Clock, planner, subscribe
 
 MOCK = "MS181101ab"
 PNG = b"\x89PNG\r\n\x1a\n"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-PATIENCE_MS = 60_000
 
 
 class Quick(ImageProcess):
@@ -151,23 +149,14 @@ async def test_without_the_scope_there_is_no_image(bot: Application, local_slack
 
 
 @pytest.fixture
-async def page(bot: Application, local_slack: LocalSlack) -> AsyncIterator[Page]:
-    """Open the local Slack's page in the size of a phone, with the bot running."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.skip("There is no Chromium here, so the answers can't be looked at.")
+async def page(bot: Application, local_slack: LocalSlack, browser: Browser) -> AsyncIterator[Page]:
+    """The workspace on a phone, with the bot behind it."""
     local_slack.add_channel("gw")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
-        context = await browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True)
-        context.set_default_timeout(PATIENCE_MS)
-        shown = await context.new_page()
-        complaints: list[str] = []
-        shown.on("pageerror", lambda error: complaints.append(str(error)))
-        await shown.goto(f"{local_slack.url}/#gw")
-        yield shown
-        assert complaints == []
-        await browser.close()
+    complaints: list[str] = []
+    shown = await new_page(browser, "phone", complaints)
+    await shown.goto(f"{local_slack.url}/#gw")
+    yield shown
+    assert complaints == []
 
 
 async def ask(page: Page, text: str) -> Locator:
@@ -177,11 +166,10 @@ async def ask(page: Page, text: str) -> Locator:
     box = page.get_by_role("textbox", name="Message #gw")
     await box.fill(f"/gwevent {text}")
     await box.press("Enter")
-    await expect(answers).to_have_count(before + 1, timeout=PATIENCE_MS)
+    await expect(answers).to_have_count(before + 1)
     return answers.last
 
 
-@pytest.mark.browser
 @pytest.mark.timeout(300)
 async def test_answers_are_shown_in_the_browser(page: Page, tmp_path: Path) -> None:
     one = await ask(page, f"check 13h09m48s -23d22m53s 40 Mpc {MOCK}")

@@ -84,7 +84,7 @@ def test_possibly_remote_filesystem_is_reported(
     assert check_filesystem(Settings.model_validate({"database_url": "postgresql://bot@db/x"})) == []
 
 
-@pytest.mark.skipif(not Path("/proc/self/mountinfo").exists(), reason="only Linux tells it")
+@pytest.mark.skipif(not Path("/proc/self/mountinfo").exists(), reason="needs Linux's /proc/self/mountinfo")
 def test_this_machines_own_tables_are_read(tmp_path: Path) -> None:
     assert find_mount(tmp_path) is not None
     assert not {"proc", "tmpfs"} & disk_filesystem_types()

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
 from bot.samples import ms181101ab, to_avro
 from bot.sources.base import Origin
-from tests.bot.local_slack.test_page import FLAGS, SIZES, TIMEOUT_MS, choose
+from tests.bot.local_slack.test_page import choose
+from tests.support.browser import SIZES, new_page
 from tests.support.factories import NOW, TEAM, decoded_notice, record_notices
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.skip("There is no Chromium here, so the dialog can't be looked at.")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        await browser.close()
-
-
-@pytest.mark.browser
 @pytest.mark.parametrize("size", SIZES)
 async def test_subscribe_in_the_modal_and_edit_from_app_home(
     size: str, browser: Browser, bot: Application, local_slack: LocalSlack, factory: Factory, tmp_path: Path
@@ -38,12 +25,8 @@ async def test_subscribe_in_the_modal_and_edit_from_app_home(
     channel = local_slack.add_channel("gw-cbc")
     await record_notices(factory, [decoded_notice(), decoded_notice("S261121b", far=2e-8)])
     await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=False))
-    phone = size == "phone"
-    context = await browser.new_context(viewport=SIZES[size], has_touch=phone, is_mobile=phone)
-    context.set_default_timeout(TIMEOUT_MS)
-    page = await context.new_page()
     complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page = await new_page(browser, size, complaints)
 
     async def picture(name: str) -> None:
         await page.screenshot(path=tmp_path / f"{size}-{name}.png")
@@ -94,4 +77,4 @@ async def test_subscribe_in_the_modal_and_edit_from_app_home(
     await picture("7-edited")
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert complaints == []
-    await context.close()
+    await page.context.close()

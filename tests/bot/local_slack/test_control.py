@@ -12,7 +12,8 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.local_slack.server import LocalSlack, main
+from bot.local_slack.__main__ import main
+from bot.local_slack.server import LocalSlack
 
 Json = dict[str, Any]
 
@@ -91,7 +92,7 @@ async def test_wrong_steering_gets_a_sentence(
 async def test_in_a_process_of_its_own(session: aiohttp.ClientSession) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "bot.local_slack.server", "--channel", "gw-cbc", "--private-channel", "ops", "--no-limits"),
+        *("-m", "bot.local_slack", "--channel", "gw-cbc", "--private-channel", "ops", "--no-limits"),
         *("--scope", "channels:history"),
         stdout=asyncio.subprocess.PIPE,
     )

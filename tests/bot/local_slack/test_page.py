@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
@@ -23,25 +22,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.local_slack.app_manifest import EVENTS, SCOPES
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Draft
+from tests.support.browser import SIZES, launch_browser, new_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-TIMEOUT_MS = 60_000
-"""A wait that fails the test instead of hanging it; nothing measures it."""
-expect.set_options(timeout=TIMEOUT_MS)
-SIZES: dict[str, ViewportSize] = {
-    "desktop": {"width": 1280, "height": 860},
-    "phone": {"width": 390, "height": 844},
-}
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SOURCE = Path(__file__).resolve().parents[3] / "bot/local_slack/page"
 ON_A_PHONE = pytest.mark.parametrize("page", ["phone"], indirect=True)
@@ -198,33 +181,16 @@ async def stage() -> AsyncIterator[Stage]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    if path is None:
-        sentence = "There is no Chromium here, so the page can't be looked at."
-        if os.environ.get("CI") == "true":
-            pytest.fail(sentence)
-        pytest.skip(sentence)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        await browser.close()
+    async with launch_browser() as launched:
+        yield launched
 
 
 @pytest_asyncio.fixture(params=SIZES, loop_scope="module")
 async def page(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -> AsyncIterator[Page]:
     """The page at a desktop's and a phone's size; it may not complain, nor ask another host for anything."""
-    phone = request.param == "phone"
-    context = await browser.new_context(viewport=SIZES[request.param], has_touch=phone, is_mobile=phone)
-    context.set_default_timeout(TIMEOUT_MS)
-    page = await context.new_page()
     complaints: list[str] = []
+    page = await new_page(browser, request.param, complaints)
     hosts: set[str] = set()
-    page.on(
-        "console",
-        lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None,
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda asked: hosts.add(urlsplit(asked.url).hostname or ""))
     await page.goto(f"{stage.local_slack.url}/#gw-cbc")
     await expect(box(page)).to_be_visible()
@@ -234,7 +200,7 @@ async def page(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -
     )
     assert complaints == []
     assert hosts <= {"127.0.0.1", ""}
-    await context.close()
+    await page.context.close()
 
 
 def box(page: Page, name: str = "Message #gw-cbc") -> Locator:
@@ -472,7 +438,8 @@ async def test_odd_blocks_spoil_nothing_around_them(browser: Browser, stage: Sta
         },
         {"type": "image", "image_url": "https://example.com/x.png", "alt_text": "elsewhere"},
         section(
-            f"after <@{stage.local_slack.user}> <!here> <https://127.0.0.1/a_b_c?d=1&amp;e=2|a *link*> # 5 :wave:"
+            f"after <@{stage.local_slack.user}> <!here> "
+            "<https://127.0.0.1/a_b_c?d=1&amp;e=2|a *link*> # 5 :wave:"
         ),
     )
     stage.local_slack.workspace.post(Draft(stage.cbc, stage.local_slack.bot_user_id, "odd", blocks))
@@ -491,7 +458,7 @@ async def test_odd_blocks_spoil_nothing_around_them(browser: Browser, stage: Sta
     link = shown.get_by_role("link", name="a *link*")
     await expect(link).to_have_attribute("href", "https://127.0.0.1/a_b_c?d=1&e=2")
     assert hosts <= {"127.0.0.1", ""}
-    await context.close()
+    await page.context.close()
 
 
 async def test_the_bundle_is_what_its_sources_give(tmp_path: Path) -> None:

@@ -4,17 +4,11 @@ import pytest
 
 from bot.local_slack.errors import ApiError
 from bot.local_slack.trigger_ids import TriggerIds
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import SecondsClock
 
 
 def test_once_and_within_three_seconds() -> None:
-    clock = Clock()
+    clock = SecondsClock()
     triggers = TriggerIds(clock)
     first, second = triggers.create("T", "U"), triggers.create("T", "U")
     clock.now += 2.9

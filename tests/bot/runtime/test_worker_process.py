@@ -121,7 +121,9 @@ async def test_where_none_can_be_started_the_picture_waits(monkeypatch: pytest.M
     await drawing.close()
 
 
-@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="only Linux has it")
+@pytest.mark.skipif(
+    not Path("/proc/self/oom_score_adj").exists(), reason="needs Linux's /proc/self/oom_score_adj"
+)
 async def test_it_takes_no_memory_from_the_bot(
     worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,7 +143,7 @@ def test_preview_writes_the_newest_notices_picture(tmp_path: Path) -> None:
         assert said in refused.stderr
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's peak memory")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc/self/status")
 def test_drawing_stays_below_400_mib(tmp_path: Path) -> None:
     superevent, gw_map, combined = sample("combined")
     assert combined is not None

@@ -64,7 +64,7 @@ def test_says_that_others_can_read_the_file(auth_file: Path) -> None:
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file: run it as another user")
 def test_says_that_the_file_cant_be_read(auth_file: Path) -> None:
     write(auth_file, ENTRY.format("jane", "kafka.scimma.org"), 0o000)
     assert complaint() == f"{auth_file} can't be read: Permission denied."

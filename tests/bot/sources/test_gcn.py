@@ -189,7 +189,7 @@ def test_wrong_settings_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_credential_goes_where_gcn_gives_tokens() -> None:
-    gcn_kafka = pytest.importorskip("gcn_kafka", reason="gcn-kafka isn't installed")
+    gcn_kafka = pytest.importorskip("gcn_kafka", reason="pip install gwevent-bot[gcn]")
     given = {"client_id": "id", "client_secret": "secret", "domain": "gcn.nasa.gov"}
     options = gcn_kafka.core.get_config("consumer", given)
     assert options["sasl.oauthbearer.token.endpoint.url"] == "https://auth.gcn.nasa.gov/oauth2/token"

@@ -105,7 +105,7 @@ async def test_postgresql_backup_is_complete(
     for command, url in ((dump, database_url), (restore, with_driver(restored_url))):
         program = postgres_program(command[0])
         if program is None:
-            pytest.skip(f"there is no {command[0]} here")
+            pytest.skip(f"there is no {command[0]} here (Debian, Ubuntu: apt-get install postgresql-client)")
         plain = url.replace("postgresql+psycopg://", "postgresql://")
         words = [
             word[: word.index("postgresql://")] + plain if "postgresql://" in word else word

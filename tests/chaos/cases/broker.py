@@ -19,16 +19,6 @@ NOWHERE = 1_000_000
 """An offset far beyond the broker's last."""
 
 
-async def start_bot(chaos: ChaosHarness) -> None:
-    """A bot at work that has read already."""
-    chaos.grant_history()
-    await chaos.open_channels(2)
-    chaos.start()
-    await chaos.wait_until_ready()
-    await chaos.publish(3)
-    await chaos.wait_until_delivered()
-
-
 async def down_at_start(chaos: ChaosHarness) -> None:
     """The broker is down when the bot starts."""
     chaos.grant_history()
@@ -45,7 +35,7 @@ async def down_at_start(chaos: ChaosHarness) -> None:
 
 async def down_in_between(chaos: ChaosHarness) -> None:
     """The broker is down for a while; Slack is answered meanwhile."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     chaos.broker.send_command("down")
     await chaos.wait_for_command("status", says="NOT CONNECTED")
     await asyncio.sleep(AWAY_S)
@@ -56,7 +46,7 @@ async def down_in_between(chaos: ChaosHarness) -> None:
 
 async def frozen(chaos: ChaosHarness) -> None:
     """The broker hangs (SIGSTOP) for longer than the client waits."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     chaos.broker.freeze()
     await asyncio.sleep(FROZEN_S)
     await chaos.wait_for_command()
@@ -67,7 +57,7 @@ async def frozen(chaos: ChaosHarness) -> None:
 
 async def restarted(chaos: ChaosHarness) -> None:
     """The broker is restarted with its log kept, again and again."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     for _ in range(5):
         await chaos.publish(2)
         chaos.broker.send_command("down")
@@ -78,7 +68,7 @@ async def restarted(chaos: ChaosHarness) -> None:
 
 async def offset_lost(chaos: ChaosHarness) -> None:
     """The group's offset is lost: out of range, then gone altogether. All is read again, and is known."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     assert await chaos.bot.terminate() == 0
     await asyncio.to_thread(chaos.broker.commit, GROUP, TOPIC, NOWHERE)
     await chaos.publish(2)
@@ -96,7 +86,7 @@ async def offset_lost(chaos: ChaosHarness) -> None:
 
 async def doubled(chaos: ChaosHarness) -> None:
     """The broker has each message three times."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     told = chaos.notice_generator.count
     await chaos.publish(10, times=3)
     await chaos.wait_until_delivered()
@@ -156,7 +146,7 @@ async def topic_later(chaos: ChaosHarness) -> None:
 
 async def reader_stuck(chaos: ChaosHarness) -> None:
     """The reader falls silent without an error (librdkafka#5153); the watchdog opens it anew."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     os.kill(chaos.bot.pid, STALL_SIGNAL)
     await chaos.publish(5)
     await chaos.wait_until_logged("source_reader_stalled")

@@ -21,19 +21,9 @@ WAITS = "store_unavailable subsystem=ingest"
 HELD_S = 8.0
 
 
-async def start_bot(chaos: ChaosHarness) -> None:
-    """A bot at work that has stored already."""
-    chaos.grant_history()
-    await chaos.open_channels(2)
-    chaos.start()
-    await chaos.wait_until_ready()
-    await chaos.publish(3)
-    await chaos.wait_until_delivered()
-
-
 async def locked(chaos: ChaosHarness) -> None:
     """Another process holds the database's lock for longer than is waited for it."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     with hold_write_lock(chaos.deployment.database):
         await chaos.publish(4)
         await chaos.wait_until_logged(WAITS)
@@ -43,7 +33,7 @@ async def locked(chaos: ChaosHarness) -> None:
 
 async def locked_and_killed(chaos: ChaosHarness) -> None:
     """The same, and the bot is killed while it waits."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     with hold_write_lock(chaos.deployment.database):
         await chaos.publish(4)
         await chaos.wait_until_logged(WAITS)
@@ -54,7 +44,7 @@ async def locked_and_killed(chaos: ChaosHarness) -> None:
 
 async def full(chaos: ChaosHarness) -> None:
     """The database is full (`PRAGMA max_page_count`), then there is room again."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     narrow = Path(chaos.tuning.full_marker)
     narrow.touch()
     # Some may find room in pages that are there already.
@@ -68,7 +58,7 @@ async def full(chaos: ChaosHarness) -> None:
 
 async def disk_full(chaos: ChaosHarness) -> None:
     """The disk takes nothing more: every write of the bot's fails (RLIMIT_FSIZE)."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     _, most = resource.prlimit(chaos.bot.pid, resource.RLIMIT_FSIZE)
     stored = chaos.deployment.stored_count()
     resource.prlimit(chaos.bot.pid, resource.RLIMIT_FSIZE, (0, most))
@@ -82,7 +72,7 @@ async def disk_full(chaos: ChaosHarness) -> None:
 
 async def restarted(chaos: ChaosHarness) -> None:
     """The database goes away under the bot and comes back: its files, as when a volume is mounted anew."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     stored = chaos.deployment.stored_count()
     files = [
         path for path in chaos.deployment.folder.glob("gwevent.sqlite*") if not path.name.endswith(".lock")
@@ -136,7 +126,7 @@ async def disk_really_full(chaos: ChaosHarness) -> None:
 
 async def swapped(chaos: ChaosHarness) -> None:
     """The database's file is deleted, replaced by an empty one, and by an older copy, at any moment."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     files = [chaos.deployment.database.with_name(f"gwevent.sqlite{end}") for end in ("", "-wal", "-shm")]
     for way in chaos.rng.sample(["deleted", "emptied", "foreign"], 3):
         # What stands in the copy is all that was told: so nothing is lost by it.
@@ -169,7 +159,7 @@ async def swapped(chaos: ChaosHarness) -> None:
 
 async def emptied_and_restarted(chaos: ChaosHarness) -> None:
     """A start with an empty file where a filled one was is refused before anything is read."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     assert await chaos.bot.terminate() == 0
     database, elsewhere = chaos.deployment.database, chaos.deployment.folder / "elsewhere.sqlite"
     database.rename(elsewhere)
@@ -189,7 +179,7 @@ async def emptied_and_restarted(chaos: ChaosHarness) -> None:
 
 async def linked(chaos: ChaosHarness) -> None:
     """A second bot on the same file by another name is refused, whatever the name."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=2)
     first, folder = chaos.bot, chaos.deployment.folder
     (folder / "link.sqlite").symlink_to(chaos.deployment.database)
     (folder / "folder").symlink_to(folder, target_is_directory=True)

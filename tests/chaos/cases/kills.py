@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from tests.chaos.harness import TIMEOUT_S, ChaosHarness
 from tests.end_to_end.crash_points import STEPS
-from tests.support.bot_process import BotProcess, wait_until
+from tests.support.bot_process import BotProcess
+from tests.support.waiting import wait_until
 
 MAX_UPTIME_S = 4.0
 """How long a bot lives whose moment doesn't come."""

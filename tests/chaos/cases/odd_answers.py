@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.local_slack.web_api.odd_answers import MessagePart, Oddity, random_error_name
 from bot.local_slack.workspace import Draft
 from bot.slack.message_metadata import METADATA_EVENT
-from tests.chaos.cases.slack import EDIT, POST, start_bot
+from tests.chaos.cases.slack import EDIT, POST
 from tests.chaos.harness import ChaosHarness
 
 PARTS: tuple[MessagePart, ...] = ("file", "broadcast", "buttons", "metadata", "blocks")
@@ -21,7 +21,7 @@ ODD: tuple[Oddity, ...] = ("null ts", "no ts", "array", "string", "html", "null"
 
 async def unlisted_words(chaos: ChaosHarness) -> None:
     """Words that stand in no list, drawn anew each time, for posts and edits, for a while."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     for _ in range(6):
         chaos.local_slack.fail(POST, error=random_error_name(chaos.rng), times=chaos.rng.randint(1, 25))
         chaos.local_slack.fail(EDIT, error=random_error_name(chaos.rng), times=chaos.rng.randint(1, 12))
@@ -32,7 +32,7 @@ async def unlisted_words(chaos: ChaosHarness) -> None:
 
 async def refused_parts(chaos: ChaosHarness) -> None:
     """Any of a message's parts refused, by a word that names it or by one that says nothing."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     for _ in range(6):
         for part in chaos.rng.sample(PARTS, chaos.rng.randint(1, len(PARTS))):
             word = chaos.rng.choice([NAMING[part], random_error_name(chaos.rng)])
@@ -70,7 +70,7 @@ async def restricted_mentions(chaos: ChaosHarness) -> None:
 
 async def odd_answers(chaos: ChaosHarness) -> None:
     """The work is done, and the answer has no ts, or is an array, a text, a page; the bot may look."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     for oddity in ODD:
         chaos.local_slack.fail(POST, oddity=oddity, times=4)
         chaos.local_slack.fail(EDIT, oddity=oddity, times=2)
@@ -80,7 +80,7 @@ async def odd_answers(chaos: ChaosHarness) -> None:
 
 async def odd_answers_unseen(chaos: ChaosHarness) -> None:
     """The same without the history scope: rather twice than never."""
-    await start_bot(chaos, history=False)
+    await chaos.start_working(channels=4, notices=4, history=False)
     for oddity in ODD:
         chaos.local_slack.fail(POST, oddity=oddity, times=3)
         await chaos.publish(3)
@@ -89,7 +89,7 @@ async def odd_answers_unseen(chaos: ChaosHarness) -> None:
 
 async def foreign_deliveries(chaos: ChaosHarness) -> None:
     """Channels hold messages of other databases with the same numbers, and posts have to be looked for."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     (newest,) = chaos.deployment.query_database("select max(id) from deliveries")[0]
     for channel in chaos.channels:
         for number in range(newest + 1, newest + 200):

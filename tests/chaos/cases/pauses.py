@@ -7,10 +7,12 @@ import math
 import os
 import signal
 from dataclasses import replace
+from functools import partial
 
 from tests.chaos.cases.process_roles import ROLES, on_postgres, start_role
 from tests.chaos.harness import TIMEOUT_S, ChaosHarness
-from tests.support.bot_process import BotProcess, wait_until
+from tests.support.bot_process import BotProcess
+from tests.support.waiting import wait_until
 
 LONGEST_S = 60.0
 LEASE_AND_SOME_S = 10.0
@@ -36,7 +38,7 @@ async def paused_worker(chaos: ChaosHarness, *, channels: int = 150) -> None:
     start_role(chaos, 0)
     serving = [start_role(chaos, place) for place in (2, 3)]
     for bot in serving:
-        await wait_until(lambda bot=bot: bot.logged("socket_mode_connected"), TIMEOUT_S, what="both serve")  # type: ignore[misc]
+        await wait_until(partial(bot.logged_events, "socket_mode_connected"), TIMEOUT_S, what="both serve")
     await chaos.publish(1)
     await chaos.wait_until_delivered()
     await _pause_while_posting(chaos, _posting(chaos, serving), LEASE_AND_SOME_S, channels // 2)
@@ -50,7 +52,7 @@ async def paused_roles(chaos: ChaosHarness, *, pauses: int = 4, channels: int = 
     await chaos.open_channels(channels)
     living = [start_role(chaos, place) for place in range(len(ROLES))]
     for bot in living[2:]:
-        await wait_until(lambda bot=bot: bot.logged("socket_mode_connected"), TIMEOUT_S, what="both serve")  # type: ignore[misc]
+        await wait_until(partial(bot.logged_events, "socket_mode_connected"), TIMEOUT_S, what="both serve")
     order = chaos.rng.sample(living, pauses)
     waiting: list[asyncio.Task[None]] = []
     for bot in order:

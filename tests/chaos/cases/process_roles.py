@@ -14,8 +14,9 @@ from sqlalchemy import make_url
 from tests.chaos.cases.database import WAITS
 from tests.chaos.cases.kills import split_randomly
 from tests.chaos.harness import TIMEOUT_S, ChaosHarness
-from tests.support.bot_process import GROUP, BotProcess, wait_until
+from tests.support.bot_process import GROUP, BotProcess
 from tests.support.postgres import SETTINGS, Databases, postgres_server
+from tests.support.waiting import wait_until
 
 ROLES = ("consume", "consume", "serve", "serve")
 

@@ -13,20 +13,9 @@ SHORT_S = 1.5
 """The bot's time-out where one is waited for, seconds."""
 
 
-async def start_bot(chaos: ChaosHarness, *, history: bool = True, channels: int = 4) -> None:
-    """A bot at work that has posted already."""
-    if history:
-        chaos.grant_history()
-    await chaos.open_channels(channels)
-    chaos.start()
-    await chaos.wait_until_ready()
-    await chaos.publish(4)
-    await chaos.wait_until_delivered()
-
-
 async def rate_limited(chaos: ChaosHarness) -> None:
     """429 with Retry-After: a channel, a workspace, edits."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     for channel in chaos.channels[:2]:
         chaos.local_slack.fail(POST, status=429, retry_after=2, times=4, channel=channel)
     chaos.local_slack.fail(EDIT, status=429, retry_after=1, times=10)
@@ -39,7 +28,7 @@ async def rate_limited(chaos: ChaosHarness) -> None:
 
 async def server_errors(chaos: ChaosHarness) -> None:
     """500, 502 and 503, and Slack's own words for them."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     for status in (500, 502, 503):
         chaos.local_slack.fail(POST, status=status, times=5)
         chaos.local_slack.fail(EDIT, status=status, times=5)
@@ -55,7 +44,7 @@ async def server_errors(chaos: ChaosHarness) -> None:
 async def timeouts(chaos: ChaosHarness) -> None:
     """No answer in time, with the work done and not done."""
     chaos.tuning = replace(chaos.tuning, slack_timeout=SHORT_S)
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     # Not done: what a fault answers, it doesn't do.
     chaos.local_slack.fail(POST, delay=2 * SHORT_S, status=500, times=6)
     chaos.local_slack.fail(EDIT, delay=2 * SHORT_S, status=500, times=3)
@@ -69,7 +58,7 @@ async def timeouts(chaos: ChaosHarness) -> None:
 
 async def cut_before(chaos: ChaosHarness) -> None:
     """The connection is cut before Slack does the work."""
-    await start_bot(chaos, history=False)
+    await chaos.start_working(channels=4, notices=4, history=False)
     chaos.local_slack.fail(POST, drop="before", times=10)
     chaos.local_slack.fail(EDIT, drop="before", times=5)
     await chaos.publish(8)
@@ -78,7 +67,7 @@ async def cut_before(chaos: ChaosHarness) -> None:
 
 async def cut_after(chaos: ChaosHarness) -> None:
     """The connection is cut after Slack did the work; the bot may look, so nothing comes twice."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     chaos.local_slack.fail(POST, drop="after", times=10)
     chaos.local_slack.fail(EDIT, drop="after", times=5)
     await chaos.publish(8)
@@ -87,7 +76,7 @@ async def cut_after(chaos: ChaosHarness) -> None:
 
 async def cut_after_unseen(chaos: ChaosHarness) -> None:
     """The same without the history scope: rather twice than never."""
-    await start_bot(chaos, history=False)
+    await chaos.start_working(channels=4, notices=4, history=False)
     chaos.local_slack.fail(POST, drop="after", times=10)
     await chaos.publish(8)
     await chaos.wait_until_delivered()
@@ -95,7 +84,7 @@ async def cut_after_unseen(chaos: ChaosHarness) -> None:
 
 async def sockets_closed(chaos: ChaosHarness) -> None:
     """Socket Mode closed, cut, and asked to reconnect, while notices come."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     await _loses_its_socket(chaos, chaos.local_slack.close_sockets)
     await _loses_its_socket(chaos, functools.partial(chaos.local_slack.close_sockets, abort=True))
     await _loses_its_socket(chaos, chaos.local_slack.refresh_sockets)
@@ -104,7 +93,7 @@ async def sockets_closed(chaos: ChaosHarness) -> None:
 
 async def sockets_refused(chaos: ChaosHarness) -> None:
     """Socket Mode can't be opened for a while; what is posted doesn't need it."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     chaos.local_slack.refuse_sockets(8.0)
     await chaos.local_slack.close_sockets(abort=True)
     await chaos.publish(5)
@@ -114,7 +103,7 @@ async def sockets_refused(chaos: ChaosHarness) -> None:
 
 async def sockets_half_open(chaos: ChaosHarness) -> None:
     """Socket Mode hangs without being closed: the bot notices by itself."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     opened = chaos.local_slack.sockets.opened
     chaos.local_slack.hang_sockets()
     await chaos.publish(5)
@@ -126,7 +115,7 @@ async def sockets_half_open(chaos: ChaosHarness) -> None:
 
 async def channel_archived(chaos: ChaosHarness) -> None:
     """A channel is archived and brought back."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     gone = chaos.channels[1]
     chaos.local_slack.archive(gone)
     await _dead_for_a_while(chaos, gone, "is_archived")
@@ -139,7 +128,7 @@ async def bot_kicked(chaos: ChaosHarness) -> None:
     # With it a bot needn't be a public channel's member.
     chaos.local_slack.ungrant("chat:write.public")
     (private,) = await chaos.open_channels(1, private=True)
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     public = chaos.channels[1]
     for channel, reason in ((private, "channel_not_found"), (public, "not_in_channel")):
         chaos.local_slack.kick(channel)
@@ -150,7 +139,7 @@ async def bot_kicked(chaos: ChaosHarness) -> None:
 
 async def token_revoked(chaos: ChaosHarness) -> None:
     """The bot's token is revoked and given again."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=4, notices=4)
     chaos.local_slack.revoke_token()
     await chaos.publish(6)
     await chaos.wait_until_stored()

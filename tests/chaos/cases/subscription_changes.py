@@ -9,7 +9,7 @@ from bot.app.factory import open_factory
 from bot.filters import parse_criteria
 from formatters.models.channel_change import SubscriptionState
 from tests.chaos.harness import TIMEOUT_S, ChaosHarness
-from tests.support.bot_process import wait_until
+from tests.support.waiting import wait_until
 
 POST = "chat.postMessage"
 COMMANDS = ("pause 1", "resume 1", "edit 1 CBC mock", "pause 1", "edit 1 all mock", "resume 1")

@@ -1,45 +1,31 @@
-"""Clocks that jump, a full queue, and a thousand notices at once."""
+"""Cases in which the machine's clock is wrong or jumps."""
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
-from functools import partial
 
-from tests.chaos.cases.database import WAITS, hold_write_lock
 from tests.chaos.cases.slack import POST
 from tests.chaos.harness import TIMEOUT_S, ChaosHarness
-from tests.support.bot_process import wait_until
+from tests.support.waiting import wait_until
 
 HOUR = 3600
 JUMPS = (3 * HOUR, 25 * HOUR, 30 * 24 * HOUR)
 
 
-async def start_bot(chaos: ChaosHarness) -> None:
-    """A bot at work."""
-    chaos.grant_history()
-    await chaos.open_channels(3)
-    chaos.start()
-    await chaos.wait_until_ready()
-    await chaos.publish(3)
-    await chaos.wait_until_delivered()
-
-
-async def clock_forward(chaos: ChaosHarness) -> None:
+async def forward(chaos: ChaosHarness) -> None:
     """The clock jumps an hour ahead, and the bot dies at a post: it still finds what it posted."""
     await _jump(chaos, HOUR)
 
 
-async def clock_back(chaos: ChaosHarness) -> None:
+async def back(chaos: ChaosHarness) -> None:
     """The clock jumps an hour back, and the bot dies at a post."""
     await _jump(chaos, -HOUR)
 
 
-async def clock_mended(chaos: ChaosHarness) -> None:
+async def set_right(chaos: ChaosHarness) -> None:
     """A clock an hour ahead is set right while deliveries wait: they don't wait for an hour."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=3)
     chaos.set_clock(HOUR)
     chaos.local_slack.fail(POST, status=503, times=None)
     await chaos.publish(6)
@@ -51,9 +37,9 @@ async def clock_mended(chaos: ChaosHarness) -> None:
     await chaos.wait_until_delivered()
 
 
-async def clock_jumps(chaos: ChaosHarness, *, crashes: bool = False) -> None:
+async def jumps(chaos: ChaosHarness, *, crashes: bool = False) -> None:
     """The clock jumps 3 h, 25 h, a month, ahead or back, while deliveries wait, and is set right again."""
-    await start_bot(chaos)
+    await chaos.start_working(channels=3)
     sizes = [size * chaos.rng.choice((1, -1)) for size in JUMPS]
     sizes[chaos.rng.randrange(len(sizes))] = 25 * HOUR
     for seconds in sizes:
@@ -84,12 +70,12 @@ async def clock_jumps(chaos: ChaosHarness, *, crashes: bool = False) -> None:
         await chaos.wait_until_delivered()
 
 
-async def clock_jumps_and_crashes(chaos: ChaosHarness) -> None:
-    """The same, and the bot dies while the clock is wrong, and at a post: it finds what it posted."""
-    await clock_jumps(chaos, crashes=True)
+async def jumps_and_crashes(chaos: ChaosHarness) -> None:
+    """The clock jumps, and the bot dies while it is wrong, and at a post: it finds what it posted."""
+    await jumps(chaos, crashes=True)
 
 
-async def clock_wrong_at_start(chaos: ChaosHarness) -> None:
+async def wrong_at_start(chaos: ChaosHarness) -> None:
     """The machine begins with a clock that is a month ahead or a year behind, and is set right later."""
     chaos.grant_history()
     await chaos.open_channels(3)
@@ -106,59 +92,14 @@ async def clock_wrong_at_start(chaos: ChaosHarness) -> None:
         await chaos.kill()
 
 
-async def backlog(chaos: ChaosHarness) -> None:
-    """Notices wait in channels that are slow, limited, in trouble; a real alert comes and goes first."""
-    chaos.tuning = replace(chaos.tuning, channel_pause=0.3)
-    await start_bot(chaos)
-    chaos.local_slack.fail(POST, status=503, times=None)
-    await chaos.publish(45)
-    await chaos.wait_until_stored()
-    chaos.local_slack.faults.clear()
-    chaos.local_slack.fail(POST, status=429, retry_after=2, times=2, channel=chaos.channels[0])
-    for channel in chaos.channels:
-        posted = partial(_is_posted_to, chaos, channel, 5)
-        await chaos.wait_until(posted, "some went")
-    alert = await chaos.publish_alert()
-    await chaos.wait_until_stored()
-    already = {channel: len(said) for channel, said in chaos.messages_by_channel().items()}
-    assert chaos.deployment.pending_count() > 20, "a backlog stood before it"
-    await chaos.wait_until_delivered()
-    for channel, said in chaos.messages_by_channel().items():
-        in_order = [one.superevent_id for one in said]
-        # One may be under way.
-        assert in_order.index(alert) <= already[channel] + 1, (channel, in_order)
-
-
-async def full_queue(chaos: ChaosHarness) -> None:
-    """More waits on the broker than the bot takes ahead, for longer than the watchdog's patience."""
-    await start_bot(chaos)
-    with hold_write_lock(chaos.deployment.database):
-        await chaos.publish(200)
-        await chaos.wait_until_logged(WAITS)
-        await asyncio.sleep(2 * chaos.tuning.stuck_after)
-    await chaos.wait_until_delivered()
-    assert not chaos.bot.logged_events("source_reader_stalled"), (
-        "a reader that waits for the store isn't stuck"
-    )
-
-
-async def thousand_at_once(chaos: ChaosHarness, *, notices: int = 1_000) -> None:
-    """1,000 notices are there when the bot starts."""
-    chaos.grant_history()
-    await chaos.open_channels(3)
-    await chaos.publish(notices)
-    chaos.start()
-    await chaos.wait_until_delivered()
-
-
 def forget_boot(chaos: ChaosHarness) -> None:
-    """As if the machine had been started anew: nobody knows any more what its clock was found to be."""
+    """Delete what the bot found out about the clock, as if the machine had been started again."""
     with closing(sqlite3.connect(chaos.deployment.database)) as connection, connection:
         connection.execute("DELETE FROM clocks")
 
 
 async def _jump(chaos: ChaosHarness, seconds: int) -> None:
-    await start_bot(chaos)
+    await chaos.start_working(channels=3)
     chaos.set_clock(seconds)
     await chaos.publish(3)
     await chaos.wait_until_delivered()
@@ -172,7 +113,3 @@ async def _jump(chaos: ChaosHarness, seconds: int) -> None:
     chaos.set_clock(0)
     await chaos.publish(3)
     await chaos.wait_until_delivered()
-
-
-def _is_posted_to(chaos: ChaosHarness, channel: str, more_than: int) -> bool:
-    return len(chaos.messages_by_channel()[channel]) > more_than
