@@ -227,10 +227,7 @@ class CommandRouter:
                 version=__version__,
                 # Not a time noted at the start: the clock may have been put right since.
                 started_at=self._clock() - timedelta(seconds=time.monotonic() - self._started_monotonic),
-                sources=tuple(
-                    status.SourceState(name=s.name, connected=s.connected, detail=s.detail, lag=s.lag)
-                    for s in self._sources()
-                ),
+                sources=tuple(self._sources()),
                 last_notice=None
                 if last is None or last.received is None
                 else status.LastNotice(

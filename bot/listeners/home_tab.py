@@ -23,7 +23,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentRepository
 from formatters.answers import help as helping
-from formatters.answers.status import LastNotice, SourceState
+from formatters.answers.status import LastNotice
 from formatters.blockkit.message import Message
 from formatters.models.notice import Category
 from formatters.views import home_tab
@@ -69,7 +69,7 @@ class HomeTab:
             shown = await self._build(client, team_id, user_id, answer)
         except StoreUnavailable:
             shown = home_tab.Home(
-                sources=self._to_source_states(),
+                sources=tuple(self._source_statuses()),
                 last_notice=None,
                 subscriptions=(),
                 newest=(),
@@ -112,7 +112,7 @@ class HomeTab:
         received = None if last is None else last.received
         newest = await self._notices.newest(category=Category.REAL, limit=home_tab.MAX_EVENTS)
         return home_tab.Home(
-            sources=self._to_source_states(),
+            sources=tuple(self._source_statuses()),
             last_notice=None
             if last is None or received is None
             else LastNotice(superevent_id=last.superevent_id, alert_type=last.alert_type, received=received),
@@ -121,10 +121,4 @@ class HomeTab:
             incidents=await self._incidents.open_incidents(),
             problem=problem,
             action_result=answer,
-        )
-
-    def _to_source_states(self) -> tuple[SourceState, ...]:
-        return tuple(
-            SourceState(name=s.name, connected=s.connected, detail=s.detail, lag=s.lag)
-            for s in self._source_statuses()
         )

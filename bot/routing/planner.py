@@ -24,7 +24,7 @@ from bot.routing.intents import (
 from formatters.models.notice import Category, Notice
 from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
-from formatters.posts.mention import upgrades
+from formatters.models.significance import find_upgrade
 
 
 def plan(
@@ -181,7 +181,7 @@ def _plan_mentions(
         # Not posted yet, it says the newest by itself; who is new stands in it too.
         new = tuple(target for target in whom if target not in thread.mentioned)
         return [Mention(thread.id, new, MentionReason.NEW_EVENT)] if new else []
-    upgraded = bool(upgrades(None if before is None else before.superevent, superevent))
+    upgraded = bool(find_upgrade(None if before is None else before.superevent, superevent))
     held = whom if before is None else _previous_targets(criteria_list, before.evaluator)
     again = tuple(t for t in whom if upgraded or t not in thread.mentioned or t not in held)
     return [Mention(thread.id, again, MentionReason.UPGRADE)] if again else []

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from formatters.models.source_status import SourceStatus as SourceStatus
+
 
 class SourceConfigError(Exception):
     """A source can't be set up as the settings say; its text is one sentence for a person."""
@@ -41,18 +43,6 @@ class Payload:
     origin: Origin
     ack_token: object = None
     """What the source needs to acknowledge it; nobody else looks inside."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """How a source is doing, for `status` and health."""
-
-    name: str
-    connected: bool
-    detail: str
-    """One sentence: what it reads, or what is wrong and since when."""
-    lag: int | None = None
-    """Payloads on the broker that were not read yet, where that can be known."""
 
 
 class Source(Protocol):

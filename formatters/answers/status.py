@@ -9,23 +9,12 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.models.incident import Incident
+from formatters.models.source_status import SourceStatus
 from formatters.posts import incident
 from formatters.text import quantities
 
 MAX_SILENCE = timedelta(hours=3)
 """Mocks come every hour, so after three of them missing something is wrong, here or at LVK."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceState:
-    """One source of notices."""
-
-    name: str
-    connected: bool
-    detail: str
-    """One sentence: what it reads, or what is wrong and since when."""
-    lag: int | None = None
-    """Payloads on the broker that were not read yet; None where that can't be known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +32,7 @@ class Status:
 
     version: str
     started_at: datetime
-    sources: tuple[SourceState, ...]
+    sources: tuple[SourceStatus, ...]
     last_notice: LastNotice | None
     posting_time: timedelta | None
     """From a notice's receipt to its channels, the median of the latest; None before the first."""
@@ -83,7 +72,7 @@ def message(status: Status, now: datetime) -> Message:
     return blocks.message(escape(push, 600), blocks.section(bold(head), *rest), blocks.context(foot))
 
 
-def source_line(source: SourceState) -> str:
+def source_line(source: SourceStatus) -> str:
     """A source, not escaped: "hopskotch: connected · reads igwn.gwalert"."""
     state = "connected" if source.connected else "NOT CONNECTED"
     said = f"{plain_text(source.name)}: {state}"

@@ -19,6 +19,7 @@ from formatters.models.subscription import (
     RefusedMention,
     Subscription,
 )
+from formatters.text.filter_sentences import filter_sentence
 
 _TARGET_KINDS = {"<@": "the person ", "<!": "the group "}
 _MAX_LISTED = 40
@@ -50,7 +51,7 @@ def describe_alerts(criteria: Criteria) -> str:
     """
     if criteria.filter is not None:
         groups = "alerts" if criteria.group == "all" else f"{criteria.group} alerts"
-        what = f"Real, significant {groups} with {criteria.filter.sentence}"
+        what = f"Real, significant {groups} with {filter_sentence(criteria.filter)}"
     elif criteria.group == "Burst":
         what = "Real, significant Burst alerts (alerts significant by coincidence included)"
     else:
@@ -83,7 +84,7 @@ def describe_mentions(notify: MentionRule, *, silent: bool = False) -> str:
             " or a coincidence"
         )
     if notify.condition is not None:
-        said += f" with {notify.condition.sentence}"
+        said += f" with {filter_sentence(notify.condition)}"
     conditional = notify.only_ns or notify.condition is not None
     turns = (
         "turns significant, gets a coincidence or becomes one of these"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from formatters.blockkit.mrkdwn import replace_nbsp
+from formatters.blockkit.mrkdwn import ALT_TEXT_MAX, replace_nbsp
 from formatters.models.notice import EARLYWARNING, Event, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.skymap_image.models import Captions, Position
 from formatters.text import event_lines, quantities, vocabulary
 
-ALT_TEXT_MAX = 2_000
-"""Characters of an image block's alt_text (docs.slack.dev/reference/block-kit/blocks/image-block)."""
 _MAX_REGIONS = 3
 
 

@@ -10,12 +10,13 @@ from itertools import groupby
 from typing import Any
 
 from formatters.answers import recent
-from formatters.answers.status import LastNotice, SourceState, last_notice_line, source_line
+from formatters.answers.status import LastNotice, last_notice_line, source_line
 from formatters.answers.subscription_messages import fingerprint, summary
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, link
 from formatters.models.incident import Incident
+from formatters.models.source_status import SourceStatus
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from formatters.posts import incident
@@ -69,7 +70,7 @@ def parse_action(value: str) -> HomeAction:
 class Home:
     """What stands in a person's App Home."""
 
-    sources: tuple[SourceState, ...]
+    sources: tuple[SourceStatus, ...]
     last_notice: LastNotice | None
     subscriptions: Sequence[Subscription]
     """Those that the person may see (`visible_to`), channel by channel."""

@@ -7,6 +7,7 @@ import pytest
 from formatters.answers import answer, help, recent, status, subscription_messages  # noqa: A004
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
+from formatters.models.source_status import SourceStatus
 from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
 from formatters.posts import unreadable_notice
@@ -30,15 +31,15 @@ def subscribed(criteria: Criteria, **changes: object) -> Subscription:
 
 
 @pytest.mark.parametrize(
-    ("wish", "words"),
+    ("criteria", "canonical"),
     [
         (Criteria(), "all"),
         (Criteria(group="CBC", mock=True, lowsig=True), "CBC mock lowsig"),
         (Criteria(group="Burst", test=True), "Burst test"),
     ],
 )
-def test_the_canonical_words(criteria: Criteria, words: str) -> None:
-    assert criteria.canonical == words
+def test_the_canonical_words(criteria: Criteria, canonical: str) -> None:
+    assert criteria.canonical == canonical
 
 
 def test_describe_alerts_wording() -> None:
@@ -151,7 +152,7 @@ def state(**changes: object) -> status.Status:
     return status.Status(
         version="0.1.0",
         started_at=NOW - timedelta(hours=5),
-        sources=(status.SourceState(name="hopskotch", connected=False, detail="The broker refuses us."),),
+        sources=(SourceStatus(name="hopskotch", connected=False, detail="The broker refuses us."),),
         last_notice=last,
         posting_time=timedelta(seconds=0.4),
         pending_deliveries=0,

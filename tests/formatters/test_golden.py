@@ -22,6 +22,7 @@ from formatters.models.filter import (
     VisibleFrom,
 )
 from formatters.models.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
+from formatters.models.source_status import SourceStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention, unreadable_notice
 from formatters.views import subscription_modal
@@ -125,7 +126,7 @@ def test_mentions(
     golden("mention-stand-down", check(mention.retraction_mention(bns.up_to(gone), targets, address)))
 
 
-def _wishes() -> list[subscription.Subscription]:
+def _subscriptions() -> list[subscription.Subscription]:
     criteria_list = [
         subscription.Criteria(group="CBC"),
         subscription.Criteria(group="Burst", lowsig=True),
@@ -196,7 +197,7 @@ def _status(**problems: int) -> status.Status:
         version="0.1.0",
         started_at=NOW - timedelta(days=3, hours=2),
         sources=(
-            status.SourceState(
+            SourceStatus(
                 name="hopskotch",
                 connected=not problems,
                 detail="Reading igwn.gwalert from kafka.scimma.org as <someone>.",
@@ -222,7 +223,7 @@ def test_answers(
     golden: Callable[[str, Message], None],
 ) -> None:
     seen = [Superevent.from_notices(notices) for notices in stories.values()]
-    mine = _wishes()
+    mine = _subscriptions()
     filtered = _filtered()
     mock = alert_card.alert_card(Superevent.from_notices(stories["mock"][:1]), VIEW)
     answers = {

@@ -46,6 +46,7 @@ from formatters.models.filter import (
 from formatters.models.notice import ALERT_TYPES, Category, Distance, ExternalCoincidence, Localization
 from formatters.models.subscription import Criteria, MentionRule
 from formatters.models.superevent import Superevent
+from formatters.text.filter_sentences import filter_sentence
 from tests.support.factories import MOCK, NOW, REAL, TEST, decoded_notice
 
 numbers = st.one_of(st.sampled_from([0.5, 300.0, 1e-8, 0.0]), st.floats(0, 1e12))
@@ -182,7 +183,7 @@ def test_a_misspelled_word_gets_the_one_that_was_meant(words: str, meant: str) -
 def test_a_filter_reads_as_it_is_written(wanted: Filter) -> None:
     assert parse_filter(wanted.canonical) == wanted
     assert parse_filter(wanted.canonical).canonical == wanted.canonical
-    assert wanted.sentence
+    assert filter_sentence(wanted)
 
 
 @pytest.mark.parametrize(

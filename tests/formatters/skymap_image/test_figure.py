@@ -14,11 +14,11 @@ from PIL import Image
 
 from bot.skymaps import raster, skymap
 from bot.skymaps.image_process import ImageJob, render
+from formatters.blockkit.mrkdwn import ALT_TEXT_MAX
 from formatters.models.notice import Distance, Localization, Region
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import Grid, ImageWindow, alt_text, create_captions, png, style
 from formatters.skymap_image.allsky import canvas_position
-from formatters.skymap_image.captions import ALT_TEXT_MAX
 from formatters.skymap_image.contours import outlines
 from formatters.skymap_image.projection import (
     SKY_HEIGHT,

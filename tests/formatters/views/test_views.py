@@ -18,6 +18,7 @@ from formatters.models import subscription
 from formatters.models.filter import Compare, Detector, FarCompare, Op
 from formatters.models.incident import Incident, IncidentKind
 from formatters.models.notice import Notice
+from formatters.models.source_status import SourceStatus
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
 from formatters.views import home_tab, subscription_modal
@@ -27,7 +28,7 @@ from formatters.views.subscription_modal import ModalContext, Preview
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 View = dict[str, Any]
 Golden = Callable[[str, Message | View], None]
-WISH = subscription.Criteria(
+CRITERIA = subscription.Criteria(
     group="CBC",
     mock=True,
     filter=(Compare("BNS", Op.GT, 0.5) | Compare("NSBH", Op.GT, 0.5))
@@ -53,7 +54,7 @@ def criteria(number: int, channel: str = "C1", **changes: Any) -> subscription.S
         number=number,
         team_id="T1",
         channel_id=channel,
-        criteria=WISH,
+        criteria=CRITERIA,
         created_by="U024BE7LH",
         created_at=NOW,
     )
@@ -124,18 +125,18 @@ def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     golden("view-dialog-empty", checked(subscription_modal.view(place, SubscriptionForm(), Preview())))
     changed = ModalContext(channel_id="C1", number=3, from_home=True)
     found = search_results.SearchResults(
-        canonical=WISH.canonical_without_mentions,
+        canonical=CRITERIA.canonical_without_mentions,
         newest_hits=[search_results.SearchHit(superevent=Superevent.from_notices(stories["bns"][:3]))],
         count=1,
         candidates=12_345,
     )
     tested = search_results.backtest_message(found, NOW)
     shown = subscription_modal.view(
-        changed, form_from_criteria(WISH), Preview(criteria=WISH, backtest=tested)
+        changed, form_from_criteria(CRITERIA), Preview(criteria=CRITERIA, backtest=tested)
     )
     golden("view-dialog-filled", checked(shown))
     asking = subscription_modal.view(
-        changed, form_from_criteria(WISH), Preview(criteria=WISH, is_backtesting=True)
+        changed, form_from_criteria(CRITERIA), Preview(criteria=CRITERIA, is_backtesting=True)
     )
     assert "Asking the sky maps" in json.dumps(checked(asking), ensure_ascii=False)
     errors = {"BNS": "A probability in percent: 0 to 100.", "words": '"<b>" is no condition.'}
@@ -146,7 +147,7 @@ def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     golden("view-dialog-waiting", checked(subscription_modal.loading_page(place, "One moment …")))
     golden(
         "view-dialog-done",
-        checked(subscription_modal.result_page(changed, subscription_messages.subscribed(WISH))),
+        checked(subscription_modal.result_page(changed, subscription_messages.subscribed(CRITERIA))),
     )
 
 
@@ -166,7 +167,7 @@ def test_answers_that_offer_the_dialog(golden: Golden, check: Callable[[Message]
 
 def shown_home(**changes: Any) -> home_tab.Home:
     made = home_tab.Home(
-        sources=(status.SourceState(name="hopskotch", connected=True, detail="Reading igwn.gwalert."),),
+        sources=(SourceStatus(name="hopskotch", connected=True, detail="Reading igwn.gwalert."),),
         last_notice=status.LastNotice(
             superevent_id="MS241127c", alert_type="PRELIMINARY", received=NOW - timedelta(hours=0.2)
         ),
