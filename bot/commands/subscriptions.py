@@ -13,11 +13,9 @@ from bot.filters import FilterSyntaxError, SiteNameResolver, parse_criteria
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.subscriptions import SubscriptionRepository
 from formatters.answers import help as helping
-from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import NUMBER_WITH_FINGERPRINT, fingerprint
+from formatters.answers import subscription_history, subscription_messages
 from formatters.blockkit.message import Message
-from formatters.models.subscription import Criteria
-from formatters.posts import subscription_change
+from formatters.models.subscription import NUMBER_WITH_FINGERPRINT, Criteria, fingerprint
 from formatters.views import subscription_modal
 
 CONFIRMATION_TIMEOUT_S = 8.0
@@ -163,7 +161,7 @@ class SubscriptionCommands:
             return _needs_channel()
         page = int(match[1] or 1)
         found, total = await self._subscriptions.history(asker.team_id, asker.channel_id, page)
-        return subscription_change.subscription_history(found, page, total)
+        return subscription_history.subscription_history(found, page, total)
 
     async def list(self, asker: CommandContext | None) -> Message:
         """All subscriptions of the channel."""

@@ -22,9 +22,9 @@ from bot.routing.intents import (
     Thread,
 )
 from formatters.models.notice import Category, Notice
+from formatters.models.significance import find_upgrade
 from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
-from formatters.models.significance import find_upgrade
 
 
 def plan(

@@ -11,13 +11,13 @@ from typing import Any
 
 from formatters.answers import recent
 from formatters.answers.status import LastNotice, last_notice_line, source_line
-from formatters.answers.subscription_messages import fingerprint, summary
+from formatters.answers.subscription_messages import summary
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, link
 from formatters.models.incident import Incident
 from formatters.models.source_status import SourceStatus
-from formatters.models.subscription import Subscription
+from formatters.models.subscription import Subscription, fingerprint
 from formatters.models.superevent import Superevent
 from formatters.posts import incident
 from formatters.posts.unreadable_notice import gracedb_url

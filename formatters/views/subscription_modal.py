@@ -14,7 +14,6 @@ from typing import Any
 
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import describe, number_with_fingerprint
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import (
@@ -28,8 +27,9 @@ from formatters.blockkit.mrkdwn import (
     unescape,
     utf16_length,
 )
-from formatters.models.subscription import Criteria, Subscription
+from formatters.models.subscription import Criteria, Subscription, number_with_fingerprint
 from formatters.text import vocabulary
+from formatters.text.criteria_text import describe
 from formatters.views import subscription_form
 from formatters.views.subscription_form import SubscriptionForm
 

@@ -12,6 +12,7 @@ from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
 from formatters.posts import unreadable_notice
 from formatters.terminal import message_text
+from formatters.text import criteria_text
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 
@@ -43,11 +44,11 @@ def test_the_canonical_words(criteria: Criteria, canonical: str) -> None:
 
 
 def test_describe_alerts_wording() -> None:
-    assert subscription_messages.describe_alerts(Criteria(group="CBC", mock=True)) == (
+    assert criteria_text.describe_alerts(Criteria(group="CBC", mock=True)) == (
         "Real, significant CBC alerts (early warnings, SSM, cWB-BBH and alerts significant by coincidence"
         " included); mocks too (about one every hour)."
     )
-    burst = subscription_messages.describe_alerts(Criteria(group="Burst"))
+    burst = criteria_text.describe_alerts(Criteria(group="Burst"))
     assert "early warnings" not in burst
     assert "mock" not in burst
 

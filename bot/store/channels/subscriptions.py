@@ -25,9 +25,8 @@ from bot.store.channels.subscription_numbers import allocate_number, assign_miss
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from bot.store.outbox.plan_writer import dead_letter_orphans
-from formatters.answers.subscription_messages import fingerprint
 from formatters.models.channel_change import BY_GWEVENT, ChannelChange
-from formatters.models.subscription import Criteria, Subscription
+from formatters.models.subscription import Criteria, Subscription, fingerprint
 
 log = structlog.get_logger(__name__)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.filters import parse_criteria
+from formatters.answers import subscription_history
 from formatters.blockkit.message import Message
 from formatters.models import channel_change
 from formatters.models.channel_change import (
@@ -170,9 +171,9 @@ def test_history(check: Check, golden: Golden) -> None:
     every = [one for changes, _ in CASES.values() for one in changes]
     golden(
         "change-history",
-        check(subscription_change.subscription_history(every[: channel_change.PAGE_SIZE], 1, len(every))),
+        check(subscription_history.subscription_history(every[: channel_change.PAGE_SIZE], 1, len(every))),
     )
-    golden("change-history-none", check(subscription_change.subscription_history([], 1, 0)))
-    assert "no page 9" in message_text.render(subscription_change.subscription_history([], 9, len(every)))
+    golden("change-history-none", check(subscription_history.subscription_history([], 1, 0)))
+    assert "no page 9" in message_text.render(subscription_history.subscription_history([], 9, len(every)))
     for one in every:
-        assert "\n" not in subscription_change.change_line(one)
+        assert "\n" not in subscription_history.change_line(one)
