@@ -92,7 +92,7 @@ class HomeTab:
                 channels = await get_client(self._clients, asker.team_id).user_channels(asker.user_id)
                 allowed = asker.channel_id in channels
         except SlackFailure as failure:
-            return helping.error_message(f"Slack doesn't tell which channels you are in ({failure.reason}).")
+            return helping.error_message(f"Slack didn't say which channels you are in ({failure.reason}).")
         except StoreUnavailable:
             return helping.error_message(STORE_UNAVAILABLE)
         return None if allowed else helping.error_message(NOT_IN_CHANNEL)

@@ -52,7 +52,7 @@ def message(status: Status, now: datetime) -> Message:
     lines = [*map(source_line, status.sources), last_notice_line(status.last_notice, now)]
     lines[:0] = [f"{incident.sentence(wrong)}." for wrong in status.incidents]
     if not status.sources:
-        lines.insert(0, "No source runs in this process")
+        lines.insert(0, "This process reads no source")
     deliveries = quantities.number(status.pending_deliveries)
     said = [f"Deliveries waiting: {deliveries}"]
     if status.posting_time is not None:
@@ -65,7 +65,8 @@ def message(status: Status, now: datetime) -> Message:
         lines.append(f"In quarantine: {payloads} that couldn't be handled")
     lines.append(f"Subscriptions: {quantities.number(status.subscriptions)}")
     foot = escape(
-        f"gwevent {plain_text(status.version)} · running for {quantities.duration_text(now - status.started_at)}"
+        f"gwevent {plain_text(status.version)} · running for"
+        f" {quantities.duration_text(now - status.started_at)}"
     )
     push = " · ".join(lines)
     head, *rest = map(escape, lines)
@@ -88,5 +89,8 @@ def last_notice_line(notice: LastNotice | None, now: datetime) -> str:
     if notice is None:
         return "Last notice: none yet"
     what = f"{plain_text(notice.superevent_id)} {plain_text(notice.alert_type)}"
-    said = f"Last notice: {what} · {quantities.utc(notice.received)} · {quantities.age_text(notice.received, now)}"
-    return f"{said} (silent for long: mocks come every hour)" if now - notice.received > MAX_SILENCE else said
+    age = quantities.age_text(notice.received, now)
+    line = f"Last notice: {what} · {quantities.utc(notice.received)} · {age}"
+    if now - notice.received > MAX_SILENCE:
+        line += " (unusually long ago: mocks come every hour)"
+    return line

@@ -33,9 +33,9 @@ def confirmation(subscription: Subscription) -> Message:
     what = describe(criteria)
     return blocks.message(
         f"Subscribed: {' '.join(what)}",
-        blocks.section(f"{bold('Subscribed')} to {bold(criteria.mrkdwn)}, asked for by {by}.", *what),
+        blocks.section(f"{bold('Subscribed')} to {bold(criteria.mrkdwn)}, requested by {by}.", *what),
         blocks.context(
-            "Each event is one message, kept up to date; its notices follow in the thread. "
+            "Each event is one message, which gwevent keeps up to date; its notices follow in the thread. "
             f"To stop: `/gwevent unsubscribe {subscription.number}`"
         ),
     )
@@ -44,27 +44,30 @@ def confirmation(subscription: Subscription) -> Message:
 def confirmation_pending(criteria: Criteria) -> Message:
     """The answer to who subscribed: the confirmation follows in the channel."""
     return _text_message(
-        f"Subscribing this channel to {criteria.mrkdwn}; a confirmation follows in the channel."
+        f"Subscribing this channel to {criteria.mrkdwn}. gwevent will confirm it in the channel."
     )
 
 
 def subscribed(criteria: Criteria) -> Message:
     """The answer to who subscribed, once the confirmation stands in the channel."""
-    return _text_message("\n".join(["Done; the post in the channel confirms it.", *describe(criteria)]))
+    return _text_message("\n".join(["Done. The post in the channel confirms it.", *describe(criteria)]))
 
 
 def already_subscribed(subscription: Subscription) -> Message:
     """The answer where the channel has just this subscription."""
     by = user_mention(subscription.created_by)
-    said = f"This channel has {bold(subscription.criteria.mrkdwn)} already, asked for by {by}."
+    said = f"This channel has {bold(subscription.criteria.mrkdwn)} already, requested by {by}."
     if subscription.paused_at is not None:
-        said += f" It is paused: `/gwevent resume {subscription.number}` lets it come again."
+        said += f" It is paused: `/gwevent resume {subscription.number}` starts it again."
     return _text_message(said)
 
 
 def edited(before: Subscription, after: Subscription) -> Message:
     """After `edit`: what comes from now on."""
-    said = f"Subscription {after.number} is now {bold(after.criteria.mrkdwn)}; it was {bold(before.criteria.mrkdwn)}."
+    said = (
+        f"Subscription {after.number} is now {bold(after.criteria.mrkdwn)}; it was"
+        f" {bold(before.criteria.mrkdwn)}."
+    )
     if after.paused_at is not None:
         said += " It stays paused."
     return _text_message("\n".join([said, *describe(after.criteria)]))
@@ -73,21 +76,25 @@ def edited(before: Subscription, after: Subscription) -> Message:
 def unchanged(subscription: Subscription) -> Message:
     """After an edit that asks for what is there already."""
     return _text_message(
-        f"Subscription {subscription.number} stays as it was: {bold(subscription.criteria.mrkdwn)}."
+        f"Nothing was changed: subscription {subscription.number} is still"
+        f" {bold(subscription.criteria.mrkdwn)}."
     )
 
 
 def paused(subscription: Subscription) -> Message:
     """After `pause`."""
     return _text_message(
-        f"Paused {bold(subscription.criteria.mrkdwn)}: nothing comes of it, and threads get no replies, until"
+        f"Paused {bold(subscription.criteria.mrkdwn)}: no alerts and no replies in threads until"
         f" `/gwevent resume {subscription.number}`."
     )
 
 
 def resumed(subscription: Subscription) -> Message:
     """After `resume`."""
-    said = f"{bold(subscription.criteria.mrkdwn)} comes again; what came meanwhile isn't posted."
+    said = (
+        f"{bold(subscription.criteria.mrkdwn)} is active again. Alerts from the time of the pause are not"
+        f" posted."
+    )
     return _text_message("\n".join([said, *describe(subscription.criteria)]))
 
 
@@ -137,7 +144,7 @@ def summary(subscription: Subscription) -> list[str]:
         )
         lines.append(
             f"{bold('Slack refuses')} {target_label(refused.target)} here, {since}:"
-            " messages come without it, and it is tried again each time"
+            " gwevent posts without it and tries again each time"
         )
     if subscription.delivery_problem is not None:
         lines.append(f"{bold('Nothing can be posted')}: {escape(plain_text(subscription.delivery_problem))}")
@@ -147,10 +154,13 @@ def summary(subscription: Subscription) -> list[str]:
 def unsubscribed(subscriptions: Sequence[Subscription]) -> Message:
     """After `unsubscribe`: what comes no more."""
     words = ", ".join(bold(s.criteria.mrkdwn) for s in subscriptions)
-    said = f"Unsubscribed from {words}. Messages already here stay true, but no replies follow."
+    said = (
+        f"Unsubscribed from {words}. Messages that are already here are still updated, but get no more"
+        f" replies."
+    )
     if all(s.is_pending for s in subscriptions):
-        return _text_message(f"{said} It wasn't in force yet.")
-    return _text_message(f"{said} The channel is told, and how to bring it back.")
+        return _text_message(f"{said} It wasn't active yet.")
+    return _text_message(f"{said} gwevent posts this in the channel, with the command that restores it.")
 
 
 def already_paused(subscription: Subscription) -> Message:
@@ -159,35 +169,35 @@ def already_paused(subscription: Subscription) -> Message:
     when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return _text_message(
         f"{bold(subscription.criteria.mrkdwn)} is paused already, since {when}:"
-        f" `/gwevent resume {subscription.number}` lets it come again."
+        f" `/gwevent resume {subscription.number}` starts it again."
     )
 
 
 def not_paused(subscription: Subscription) -> Message:
     """After `resume` of what comes."""
-    return _text_message(
-        f"{bold(subscription.criteria.mrkdwn)} isn't paused, so nothing was changed: it comes."
-    )
+    return _text_message(f"{bold(subscription.criteria.mrkdwn)} isn't paused, so nothing was changed.")
 
 
 def stale_button(subscriptions: Sequence[Subscription]) -> Message:
     """After a button that is older than what it is about: what there is now."""
     if not subscriptions:
-        return _text_message("It has ended already: this channel has no subscription. Nothing was changed.")
+        return _text_message("Nothing was changed: this channel has no subscription any more.")
     has = ", ".join(
         f"{s.number} ({bold(s.criteria.mrkdwn)}{', paused' if s.paused_at is not None else ''})"
         for s in subscriptions
     )
     return _text_message(
-        "That button is out of date: somebody has changed this channel's subscriptions since. Nothing was"
-        f" changed now; the channel has {has}."
+        "That button is out of date: somebody changed this channel's subscriptions after it was shown."
+        " Nothing"
+        f" was changed now; the channel has {has}."
     )
 
 
 def renumbered(number: int, now: Subscription) -> Message:
     """After a number by which another version of gwevent called a subscription."""
     return _text_message(
-        f"Channels count their subscriptions for themselves now, so nothing was changed: what was {number} is"
+        f"Nothing was changed: each channel numbers its own subscriptions now, and what was number {number}"
+        f" is"
         f" number {now.number} ({bold(now.criteria.mrkdwn)})."
     )
 
@@ -210,7 +220,7 @@ def confirm_unsubscribe(subscriptions: Sequence[Subscription]) -> Message:
     else:
         head = (
             f"Nothing has ended yet. To end all {len(subscriptions)} of these:"
-            f" `/gwevent unsubscribe {numbers}`; to end one, that one's number alone."
+            f" `/gwevent unsubscribe {numbers}`; to end one, type only its number."
         )
     words = ", ".join(s.criteria.mrkdwn for s in subscriptions)
     return blocks.message(f"{head} {words}".replace("`", ""), blocks.section(head), *sections, *more)
@@ -226,7 +236,7 @@ def not_subscribed(criteria: Criteria | None, subscriptions: Sequence[Subscripti
 
 def no_subscriptions() -> Message:
     """Where a channel has no subscription."""
-    return _text_message("This channel has no subscription. `/gwevent subscribe CBC` makes one.")
+    return _text_message("This channel has no subscription. `/gwevent subscribe CBC` creates one.")
 
 
 def refused(problem: str) -> Message:
@@ -244,11 +254,13 @@ def mention_refused(refused: Sequence[RefusedMention]) -> Message:
     """In the channel, once: that Slack refuses mentions there; it mentions nobody itself."""
     who = _join_and([_plain_target_label(r.target) for r in refused])
     reasons = _join_and(list(dict.fromkeys(f"`{escape(plain_text(r.reason))}`" for r in refused)))
-    said = f"{bold(f'Slack refuses the mention of {who} here')} ({reasons}), so alerts come without it."
+    said = (
+        f"{bold(f'Slack refuses the mention of {who} here')} ({reasons}), so gwevent posts alerts without it."
+    )
     todo = (
-        "To have it, ask an admin of this workspace to let gwevent use it (for @here and @channel in"
-        " Slack's settings, Permissions, Messaging), or choose somebody else: `/gwevent subscriptions`."
-        " It is tried again with each alert."
+        "To fix this, ask an admin of this workspace to let gwevent use it (for @here and @channel in"
+        " Slack's settings, Permissions, Messaging), or choose another mention: `/gwevent subscriptions`."
+        " gwevent tries again with each alert."
     )
     return _text_message("\n".join([said, todo]))
 

@@ -162,7 +162,8 @@ def find_upgrade(before: Superevent | None, after: Superevent) -> Upgrade:
 
 
 def comparison_notice(superevent: Superevent, notice: Notice) -> Notice | None:
-    """Return the notice that a reply compares with: the newest earlier one with an event; None if none has."""
+    """Return the notice that a reply compares with: the newest earlier one with an event; None if none"
+    " has."""
     earlier = superevent.up_to(notice).notices[:-1]
     return next((n for n in reversed(earlier) if n.event is not None), None)
 

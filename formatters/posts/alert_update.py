@@ -171,7 +171,8 @@ def _coincidence_changes(before: Notice, notice: Notice) -> list[str]:
         return [line for line in lines if line not in known]
     if new is None and old is not None:
         return [
-            f"Names no coincidence any more (before: {' · '.join(map(event_lines.coincidence_label, before.coincidences))})",
+            f"Names no coincidence any more (before:"
+            f" {' · '.join(map(event_lines.coincidence_label, before.coincidences))})",
             *lines,
         ]
     fresh = new_coincidences([before], notice)

@@ -80,23 +80,24 @@ def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
         was = gone if isinstance(gone, SubscriptionState) else before
         assert was is not None, "what ended was something"
         return [
-            f"{by} ended {name}, {bold(was.silent_mrkdwn)}: nothing comes of it any more. Messages already here stay"
-            " true, but no replies follow.",
+            f"{by} ended {name}, {bold(was.silent_mrkdwn)}: it sends no more alerts. Messages that are"
+            f" already here"
+            " are still updated, but get no more replies.",
             _restore_command("subscribe", was),
             *_other_authors_line(others),
         ]
     number = group[0].number
     if before is None:
-        stands = f" It is paused: `/gwevent resume {number}` lets it come." if after.is_paused else ""
+        stands = f" It is paused: `/gwevent resume {number}` starts it." if after.is_paused else ""
         return [
-            f"{by} put {name} in force: {bold(after.silent_mrkdwn)}.{stands}",
+            f"{by} started {name}: {bold(after.silent_mrkdwn)}.{stands}",
             *_criteria_lines(after),
             f"To end it: `/gwevent unsubscribe {number}`",
         ]
     if before.canonical != after.canonical:
-        paused = f" It is paused: `/gwevent resume {number}` lets it come again." if after.is_paused else ""
+        paused = f" It is paused: `/gwevent resume {number}` starts it again." if after.is_paused else ""
         if before.is_paused and not after.is_paused:
-            paused = " It was paused, and comes again."
+            paused = " It was paused and is active again."
         return [
             f"{by} changed {name} from {bold(before.silent_mrkdwn)} to {bold(after.silent_mrkdwn)}.{paused}",
             *_criteria_lines(after),
@@ -104,19 +105,20 @@ def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
             *_other_authors_line(others),
         ]
     if before.is_paused == after.is_paused:
-        stands = f"it is paused (`/gwevent resume {number}`)" if after.is_paused else "it comes"
+        stands = f"it is paused (`/gwevent resume {number}`)" if after.is_paused else "it is active"
         return [
             f"{by} changed {name} and changed it back: {bold(after.silent_mrkdwn)}, and {stands}.",
             *_other_authors_line(others),
         ]
     if after.is_paused:
         return [
-            f"{by} paused {name}, {bold(after.silent_mrkdwn)}: nothing comes of it, and threads get no replies.",
-            f"To let it come again: `/gwevent resume {number}`",
+            f"{by} paused {name}, {bold(after.silent_mrkdwn)}: no alerts, and no replies in threads.",
+            f"To resume it: `/gwevent resume {number}`",
             *_other_authors_line(others),
         ]
     return [
-        f"{by} let {name} come again: {bold(after.silent_mrkdwn)}; what came meanwhile isn't posted.",
+        f"{by} resumed {name}: {bold(after.silent_mrkdwn)}. Alerts from the time of the pause are not"
+        f" posted.",
         *_criteria_lines(after),
         f"To pause it again: `/gwevent pause {number}`",
         *_other_authors_line(others),
@@ -136,10 +138,8 @@ def _restore_command(command: str, state: SubscriptionState) -> str:
     """The exact command that brings back what was; what is too long to be typed goes into the dialog."""
     typed = f"{command} {state.canonical}"
     if len(typed) > _MAX_COMMAND_CHARS:
-        return (
-            "To bring it back: its words are too long for a command; the dialog takes them: `/gwevent dialog`"
-        )
-    return f"To bring it back: {_command_code(typed)}"
+        return "To restore it, use the form, because its words are too long for a command: `/gwevent dialog`"
+    return f"To restore it: {_command_code(typed)}"
 
 
 def _command_code(command: str) -> str:
@@ -150,11 +150,11 @@ def _remaining_line(here: Sequence[Subscription]) -> str:
     """What the channel receives now, in one line."""
     history = "Who changed what: `/gwevent subscriptions history`"
     if not here:
-        nothing = bold("Nothing comes to this channel: it has no subscription.")
-        return f"{nothing} `/gwevent subscribe CBC` makes one. {history}"
+        nothing = bold("This channel gets no alerts: it has no subscription.")
+        return f"{nothing} `/gwevent subscribe CBC` creates one. {history}"
     paused = sum(s.paused_at is not None for s in here)
     if paused == len(here):
-        return f"{bold('Nothing comes to this channel now: what it is subscribed to is paused.')} {history}"
+        return f"{bold('This channel gets no alerts now: all its subscriptions are paused.')} {history}"
     has = f"This channel has {len(here)} subscription{'s' if len(here) > 1 else ''}"
     which = f", {paused} of them paused" if paused else ""
     return f"{has}{which}: `/gwevent subscriptions`. {history}"
@@ -167,6 +167,6 @@ def _sites_change_lines(group: Sequence[ChannelChange], by: str) -> list[str]:
     what = "; ".join(said for said, _ in differences)
     commands = ", ".join(_command_code(f"sites {words}") for _, words in differences)
     return [
-        f"{by} changed what this channel is told about its sites: {escape(what, SECTION_MAX)}.",
-        f"To bring it back: {commands}",
+        f"{by} changed this channel's sites: {escape(what, SECTION_MAX)}.",
+        f"To restore it: {commands}",
     ]

@@ -75,7 +75,8 @@ def alt_text(
     if sun is not None and moon is not None:
         said.append(
             f"Sun at {quantities.position_coarse(*sun)}, Moon at {quantities.position_coarse(*moon)}, "
-            f"{_separation_text(localization, sun)} and {_separation_text(localization, moon)} from the densest tile."
+            f"{_separation_text(localization, sun)} and {_separation_text(localization, moon)} from the"
+            f" densest tile."
         )
     said.append(
         "All-sky Mollweide projection, right ascension in hours with 12 h in the middle, east to the left"

@@ -38,9 +38,9 @@ def describe_alerts(criteria: Criteria) -> str:
     ]
     said = "; ".join([what, *extras]) + "."
     if criteria.filter is not None:
-        said += " What a notice doesn't state never makes it fit."
+        said += " A condition about a value that a notice doesn't state never matches."
         if map_queries(criteria.filter):
-            said += " The sky map is asked last, so these may come some seconds later."
+            said += " The sky map is checked last, so these alerts may come some seconds later."
     return said
 
 
@@ -49,24 +49,25 @@ def describe_mentions(notify: MentionRule, *, silent: bool = False) -> str:
     said = "once for each event"
     if notify.only_ns:
         said += (
-            f" with BNS + NSBH > {MIN_NEUTRON_STAR_PROBABILITY:g}, HasRemnant × (1 − Terrestrial) > {MIN_REMNANT_PROBABILITY:g}, SSM"
+            f" with BNS + NSBH > {MIN_NEUTRON_STAR_PROBABILITY:g}, HasRemnant × (1 − Terrestrial) >"
+            f" {MIN_REMNANT_PROBABILITY:g}, SSM"
             " or a coincidence"
         )
     if notify.condition is not None:
         said += f" with {filter_sentence(notify.condition)}"
     conditional = notify.only_ns or notify.condition is not None
     turns = (
-        "turns significant, gets a coincidence or becomes one of these"
+        "becomes significant, gets a coincidence or meets this condition"
         if conditional
-        else ("turns significant or gets a coincidence")
+        else ("becomes significant or gets a coincidence")
     )
     said += f", again when it {turns}, and when it is retracted after that."
     too = [word for asked, word in ((notify.mock, "mocks"), (notify.test, "tests")) if asked]
     said += f" For {' and '.join(too)} too." if too else " Never for mocks and tests."
     if "<!channel>" in notify.targets:
-        said += " @channel wakes everybody; @here skips who sleeps."
+        said += " @channel notifies everybody; @here skips people who are away."
     elif "<!here>" in notify.targets:
-        said += " @here skips who sleeps."
+        said += " @here skips people who are away."
     whom = notify.silent_targets if silent else ", ".join(map(target_label, notify.targets))
     return f"Mentions {whom} {escape(said, SECTION_MAX)}"
 

@@ -83,7 +83,7 @@ async def test_without_a_name_it_is_the_newest_event(mock: Factory) -> None:
     await record_notices(mock, decoded_notice("S261122a"))
     bare = message_text.render(await asked(mock, f"check {NGC_4993}"))
     assert bare.startswith("No event was named; S261122a is the newest.")
-    assert "has no sky map to look at" in bare
+    assert "has no sky map that gwevent can use" in bare
 
 
 async def test_nothing_received_and_nothing_known(factory: Factory) -> None:
@@ -175,7 +175,7 @@ async def test_purged_and_unreadable_maps_say_so(factory: Factory, clock: Clock)
     broken = await stored(factory, to_avro(notice_record("S261122a", skymap=b"SIMPLE  = no map")))
     assert broken.map_problem is not None
     said = message_text.render(await asked(factory, "check 1 2 S261122a"))
-    assert "has no sky map to look at" in said and "The map can't be read" in said
+    assert "has no sky map that gwevent can use" in said and "The map can't be read" in said
     for body in map(to_avro, ms181101ab(NOW)[:2]):
         await stored(factory, body)
     clock.advance(days=100)
@@ -211,7 +211,8 @@ async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Factor
         "\xa0", " "
     )
     short = await EventDetailsCommand(SkyMapCache(mock.notices))._moc_answer(superevent, 200)
-    assert len(code(short)) <= 200 and "larger ones, for a message to hold it" in message_text.render(short)
+    assert len(code(short)) <= 200
+    assert "larger ones, so that it fits into a message" in message_text.render(short)
 
 
 async def test_the_picture_comes_from_slack(mock: Factory) -> None:

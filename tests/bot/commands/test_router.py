@@ -39,7 +39,7 @@ from tests.support.factories import (
 )
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
-OFFER = "\n[Choose in a dialog]"
+OFFER = "\n[Open the form]"
 """The button below what is wrong with a subscription's words."""
 
 
@@ -422,9 +422,10 @@ async def test_only_the_newest_maps_are_asked_and_that_is_said(
         body = to_avro(record)
         assert (await factory.notices.record(decode(body), body, "test:1", NOW, planner())).new
     told = await said(factory, "search near 10 10 180deg")
-    assert told.startswith("1 of 2 events fits near 10 10 180deg>0.1")
+    assert told.startswith("1 of 2 events matches near 10 10 180deg>0.1")
     assert told.endswith(
-        "For 2 events the sky map decides; only the newest 1 were asked, the rest aren't counted."
+        "The sky map decides about 2 events; gwevent asked only the maps of the newest 1."
+        " The rest aren't counted."
     )
     none = await said(factory, "latest near 10 10 180deg<0.5")
     assert none.endswith("(Of 2 events the map decides; only the newest 1 were asked.)")

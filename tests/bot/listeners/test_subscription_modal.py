@@ -180,7 +180,7 @@ async def test_what_cant_be_opened_says_why(
     await last_page(local_slack, "no subscription")
     assert await in_channel(factory, other) == ["CBC"] and await in_channel(factory, channel) == []
     wrong = await (await typed(local_slack, channel, "subscribe wibble")).wait_for_answer(30)
-    assert "Choose in a dialog" in words(wrong)
+    assert "Open the form" in words(wrong)
 
 
 async def test_the_home_shows_ones_own_channels_and_changes_them(
@@ -277,7 +277,7 @@ async def test_the_button_that_ends_all_ends_what_it_lists(
     await answered(local_slack, channel, "Unsubscribed from *CBC*, *Burst*")
     assert await in_channel(factory, channel) == ["all mock"], "what came meanwhile wasn't listed"
     await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 1)
-    assert words(local_slack.messages(channel)).count("To bring it back") == 2, "in one post"
+    assert words(local_slack.messages(channel)).count("To restore it") == 2, "in one post"
     # In a thread, where there are no commands, by the same words.
     await local_slack.say("@gwevent unsubscribe", channel, thread_ts=local_slack.messages(channel)[0]["ts"])
     await answered(local_slack, channel, "To end it: `/gwevent unsubscribe 3`")

@@ -130,7 +130,7 @@ async def test_silence_is_told_once_and_again_when_it_is_over(monitoring: Tower)
     assert await monitoring.factory.incidents.open_incidents() == []
     await monitoring.look(minutes=10)
     (said,) = await monitoring.told(1)
-    assert "No notice has come since 2026-11-22 12:00:00 UTC" in said
+    assert "No notice has arrived since 2026-11-22 12:00:00 UTC" in said
     await monitoring.look(3, minutes=10)
     monitoring.restart()
     await monitoring.look(3, minutes=10)
@@ -223,10 +223,10 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
         assert b"gwevent_store_up 0.0" in await monitoring.watch.metrics()
     await monitoring.look(seconds=10)
     (said,) = await monitoring.told(1)
-    assert "The database can't be used since 2026-11-22 12:00:10 UTC: The database can't" in said
+    assert "The database has been unavailable since 2026-11-22 12:00:10 UTC: The database can't" in said
     await monitoring.look(6, seconds=10)
     assert await monitoring.called(2) == ["trigger trouble:store", "resolve trouble:store"]
-    assert "database out of reach, from" in (await monitoring.told(2))[1]
+    assert "database unavailable, from" in (await monitoring.told(2))[1]
     assert (await monitoring.watch.readiness()).ready
     assert b"gwevent_store_up 1.0" in await monitoring.watch.metrics()
 

@@ -262,7 +262,8 @@ def test_without_a_map_there_are_no_words() -> None:
 
 def test_pyplot_stays_out_and_the_bot_itself_is_without_matplotlib() -> None:
     code = (
-        "import sys, bot.skymaps.image_process, formatters.skymap_image; assert 'matplotlib' not in sys.modules;"
+        "import sys, bot.skymaps.image_process, formatters.skymap_image; assert 'matplotlib' not in"
+        " sys.modules;"
         "import formatters.skymap_image.figure; assert 'matplotlib.pyplot' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
