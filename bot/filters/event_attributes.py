@@ -31,7 +31,7 @@ class EventAttributes:
     fields: Mapping[str, str]
     """group, search, pipeline, type, case folded."""
     quantities: Mapping[str, float]
-    """By the names of `formatters.filter.QUANTITIES`."""
+    """By the names of `formatters.models.filter.QUANTITIES`."""
     far: float | None
     """Hz; where only the coincidence makes it significant, the joint FAR."""
     far_is_joint: bool

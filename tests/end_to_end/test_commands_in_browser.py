@@ -139,7 +139,7 @@ def command_cases(stage: CommandPage) -> list[tuple[str, ...]]:
             "below 300 Mpc",
         ),
         ("pause 1", "Paused CBC BNS>0.9", "/gwevent resume 1"),
-        ("resume 1", "CBC BNS>0.9 distance<300 comes again"),
+        ("resume 1", "CBC BNS>0.9 distance<300 is active again"),
         ("unsubscribe 1", "Unsubscribed from CBC BNS>0.9 distance<300"),
         ("check 12h57m10s -17d51m 40 Mpc MS181101ab", "Inside the 50 % region", "of the peak's", "3-D level"),
         (

@@ -474,7 +474,7 @@ async def test_subscriptions_are_edited_paused_and_ended_by_number(factory: Fact
         factory, "edit 1 mock cbc bns>50%", ASKER
     )
     assert "has Burst already" in await said(factory, "edit 1 burst", ASKER)
-    assert "stays as it was: Burst" in await said(factory, "edit 2 burst", ASKER)
+    assert "subscription 2 is still Burst" in await said(factory, "edit 2 burst", ASKER)
     assert "no subscription 3; it has 1 (CBC BNS>0.5 mock), 2 (Burst)." in await said(
         factory, "edit 3 all", ASKER
     )
@@ -487,7 +487,7 @@ async def test_subscriptions_are_edited_paused_and_ended_by_number(factory: Fact
     assert (
         "1. CBC BNS>0.5 mock" in listed and "Paused since 2026-11-22 12:00 UTC: /gwevent resume 1" in listed
     )
-    assert "comes again" in await said(factory, "resume 1", ASKER)
+    assert "is active again" in await said(factory, "resume 1", ASKER)
     assert "isn't paused, so nothing was changed" in await said(factory, "resume 1", ASKER)
     await record_notices(factory, decoded_notice("S261122c"))
     assert "C1 S261122c" in await roots(factory)
@@ -510,7 +510,7 @@ async def test_the_history_is_there_for_anybody_page_by_page(factory: Factory, c
     assert told.endswith("Older: /gwevent subscriptions history 2")
     rest = await said(factory, "subs History 2", ASKER)
     assert rest.startswith("2026-11-22 12:01:00 UTC · @U0 · subscription 1 paused: CBC")
-    assert "@U1 · subscription 1 put in force: CBC" in rest and "Page 2 of 2" in rest
+    assert "@U1 · subscription 1 started: CBC" in rest and "Page 2 of 2" in rest
     assert "no page 3" in await said(factory, "subscriptions history 3", ASKER)
     assert "comes a page" in await said(factory, "subscriptions history of the world", ASKER)
     assert "Nobody has changed" in await said(

@@ -174,7 +174,7 @@ async def test_what_is_found_before_slack_is_known_is_told_then(monitoring: Towe
     monitoring.known = True
     await monitoring.look()
     (said,) = await monitoring.told(1)
-    assert "was in trouble" in said and "Over since" in said, "one message says both"
+    assert "had an incident" in said and "Over since" in said, "one message says both"
 
 
 async def test_deliveries_that_wait_are_told(monitoring: Tower) -> None:
@@ -252,7 +252,7 @@ async def test_a_clock_that_jumped_is_told_once_and_again_when_it_is_sure(monito
     monitoring.jump = ClockJump(since=monitoring.clock(), ahead_by=timedelta(hours=25), corrected=False)
     await monitoring.look(times=3, seconds=10)
     (said,) = await monitoring.told(1)
-    assert "machine's clock jumped 25 h ahead" in said and "goes on by its own count" in said
+    assert "machine's clock jumped 25 h ahead" in said and "continues with its own clock" in said
     assert await monitoring.called(1) == ["trigger trouble:clock"]
     monitoring.jump = None
     await monitoring.look(times=6, seconds=10)
