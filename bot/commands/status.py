@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot import __version__
@@ -13,7 +13,7 @@ from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentRepository
 from bot.store.outbox.statistics import OutboxStatistics
 from formatters.answers import status
-from formatters.answers.status import LastNotice, SourceState
+from formatters.answers.status import LastNotice
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
 
@@ -48,7 +48,7 @@ class StatusCommand:
                 version=__version__,
                 # Not the clock's time at the start: the clock may have been set since.
                 started_at=self._clock() - running,
-                sources=source_states(self._source_statuses()),
+                sources=tuple(self._source_statuses()),
                 last_notice=summarize_last_notice(last_notice),
                 posting_time=await self._outbox_statistics.median_posting_time(),
                 pending_deliveries=counts.waiting,
@@ -59,13 +59,6 @@ class StatusCommand:
             ),
             self._clock(),
         )
-
-
-def source_states(statuses: Iterable[SourceStatus]) -> tuple[SourceState, ...]:
-    """Return the statuses of the sources in the form that answers show."""
-    return tuple(
-        SourceState(name=s.name, connected=s.connected, detail=s.detail, lag=s.lag) for s in statuses
-    )
 
 
 def summarize_last_notice(notice: Notice | None) -> LastNotice | None:

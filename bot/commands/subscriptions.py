@@ -10,11 +10,9 @@ from bot.commands.errors import CommandError
 from bot.commands.subscription_answers import answer_for
 from bot.commands.subscription_service import SubscriptionService
 from bot.filters import parse_criteria
-from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import NUMBER_WITH_FINGERPRINT
+from formatters.answers import subscription_history, subscription_messages
 from formatters.blockkit.message import Message
-from formatters.models.subscription import Criteria, fingerprint
-from formatters.posts import subscription_change
+from formatters.models.subscription import NUMBER_WITH_FINGERPRINT, Criteria, fingerprint
 from formatters.views import subscription_modal
 
 _NUMBER = re.compile(r"#?(\d{1,18})")
@@ -95,7 +93,7 @@ class SubscriptionCommands:
             raise CommandError('After "subscriptions history" comes a page: 1, 2, 3 …, or nothing.')
         number = int(match[1] or 1)
         changes, total = await self._service.history(context, number)
-        return subscription_change.subscription_history(changes, number, total)
+        return subscription_history.subscription_history(changes, number, total)
 
 
 def parse_numbers(text: str) -> tuple[list[int], dict[int, str]] | None:

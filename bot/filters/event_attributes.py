@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from formatters.models import significance
-from formatters.models.notice import Category, Event, Notice, NoticeKey, category_from_id
+from formatters.models.notice import CLASSES, PROPERTIES, Category, Event, Notice, NoticeKey, category_from_id
 from formatters.models.superevent import Superevent
-from formatters.text import event_lines, vocabulary
+from formatters.text import event_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ def _effective_far(notice: Notice, event: Event) -> tuple[float | None, bool]:
 
 def _extract_quantities(notice: Notice, event: Event) -> dict[str, float]:
     stated = {**event.classification, **event.properties}
-    found = {name: stated[name] for name in vocabulary.CLASSES + vocabulary.PROPERTIES if name in stated}
+    found = {name: stated[name] for name in CLASSES + PROPERTIES if name in stated}
     if "BNS" in found and "NSBH" in found:
         found["NS"] = found["BNS"] + found["NSBH"]
     if "HasRemnant" in found and "Terrestrial" in found:

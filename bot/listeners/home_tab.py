@@ -12,7 +12,7 @@ from datetime import datetime
 import structlog
 
 from bot.commands.context import CommandContext
-from bot.commands.status import source_states, summarize_last_notice
+from bot.commands.status import summarize_last_notice
 from bot.commands.subscription_answers import answer_change
 from bot.commands.subscription_service import SubscriptionResult, SubscriptionService
 from bot.listeners.channel_membership import ChannelMembership
@@ -64,7 +64,7 @@ class HomeTab:
             home = await self._build(client, team_id, user_id, answer)
         except StoreUnavailable:
             home = home_tab.Home(
-                sources=source_states(self._source_statuses()),
+                sources=tuple(self._source_statuses()),
                 last_notice=None,
                 subscriptions=(),
                 newest=(),
@@ -99,7 +99,7 @@ class HomeTab:
         last_notice = await self._notices.last_notice()
         newest = await self._notices.newest(category=Category.REAL, limit=home_tab.MAX_EVENTS)
         return home_tab.Home(
-            sources=source_states(self._source_statuses()),
+            sources=tuple(self._source_statuses()),
             last_notice=summarize_last_notice(last_notice),
             subscriptions=home_tab.visible_to(user_id, subscriptions, channels),
             newest=newest or await self._notices.newest(category=Category.MOCK, limit=home_tab.MAX_EVENTS),

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from bot.filters import CriteriaEvaluator
 from bot.routing.intents import ChannelRef, Mention, MentionReason
 from bot.routing.state import RootState, RoutingState, Thread
+from formatters.models.significance import find_upgrade
 from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
-from formatters.posts.mention import upgrades
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def plan_mentions(
         # The root is rendered from the newest state when it is sent, so new targets become part of it.
         new = tuple(target for target in targets if target not in thread.mentioned)
         return [Mention(thread.id, new, MentionReason.NEW_EVENT)] if new else []
-    upgraded = bool(upgrades(None if before is None else before.superevent, superevent))
+    upgraded = bool(find_upgrade(None if before is None else before.superevent, superevent))
     previous = targets if before is None else _possible_targets(criteria_list, before.evaluator)
     again = tuple(t for t in targets if upgraded or t not in thread.mentioned or t not in previous)
     return [Mention(thread.id, again, MentionReason.UPGRADE)] if again else []

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from formatters.models.source_status import SourceStatus as SourceStatus
+
 
 class SourceConfigError(Exception):
     """A source can't be set up with these settings; the message is one sentence for a person."""
@@ -41,18 +43,6 @@ class Payload:
     origin: Origin
     ack_token: object = None
     """Opaque: what the source needs to acknowledge this payload."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """The state of a source, for `status` and the health check."""
-
-    name: str
-    connected: bool
-    detail: str
-    """One sentence: what the source reads, or what is wrong and since when."""
-    lag: int | None = None
-    """The number of payloads on the broker that weren't acknowledged yet; None if it is unknown."""
 
 
 class Source(Protocol):

@@ -26,7 +26,7 @@ def shareable(message: Message, command_text: str) -> Message:
 def with_timestamp(message: Message, user_id: str, now: datetime) -> Message:
     """The answer as it is posted to a channel: nobody keeps it true, so it says when it was."""
     by = f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else "somebody"
-    said = f"As of {quantities.utc(now)}, asked for by {by}"
+    said = f"As of {quantities.utc(now)}, requested by {by}"
     return Message(message.text, (*message.blocks, blocks.context(said)))
 
 
@@ -37,7 +37,7 @@ def contains_file(message: Message) -> bool:
 
 def without_files(message: Message) -> Message:
     """The same without its files, which couldn't be shown where it was asked for."""
-    said = "The picture can't be shown in this channel; type `/invite @gwevent` here, then ask again."
+    said = "The image can't be shown in this channel. Type `/invite @gwevent` here, then ask again."
     kept = [block for block in message.blocks if "slack_file" not in block]
     return Message(message.text, (*kept, blocks.section(said)))
 

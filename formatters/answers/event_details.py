@@ -25,7 +25,7 @@ def json_record(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> M
     written = json.dumps(notice.published, ensure_ascii=False, indent=2)
     lines = _SIMPLE_LIST.sub(lambda m: f"[{_LINE_END.sub(' ', m[1])}]", written).split("\n")
     kept = _lines_within_limit(lines, limit)
-    title = f"{_notice_label(superevent, notice)}, as it was published, without its maps"
+    title = f"{_notice_label(superevent, notice)}, as published, without its maps"
     cut: list[Block] = []
     if len(kept) < len(lines):
         said = (
@@ -79,14 +79,16 @@ def moc_answer(answer: MocAnswer) -> Message:
     which = _notice_label(answer.superevent, answer.notice) + (", combined map" if answer.is_combined else "")
     title = f"90\u00a0% credible region of {which}"
     said = (
-        f"{quantities.area(answer.moc_area)}, cells down to order {answer.max_order}. Saved as a text file it opens"
+        f"{quantities.area(answer.moc_area)}, cells down to order {answer.max_order}. Saved as a text file"
+        f" it opens"
         " in Aladin; mocpy reads it with `MOC.from_string`."
     )
     notes = [said]
     if answer.is_coarsened:
         notes.append(
             f"The region itself has {quantities.area(answer.region_area)}; its finest cells were replaced by"
-            f' larger ones, for a message to hold it. `gwevent ask "{answer.superevent.superevent_id} moc"`'
+            " larger ones, so that it fits into a message."
+            f' `gwevent ask "{answer.superevent.superevent_id} moc"`'
             " in a terminal prints every cell."
         )
     map_url = web_url(answer.notice.urls.get("skymap"))
@@ -115,14 +117,15 @@ _MAX_ALT_CHARS = 1_500
 
 def no_image(superevent: Superevent, reason: str) -> Message:
     """Why there is none; `reason` is a sentence, not escaped."""
-    said = escape(f"There is no picture of {superevent.superevent_id} to show: {reason}")
+    said = escape(f"There is no image of {superevent.superevent_id} to show: {reason}")
     return blocks.message(said, blocks.section(said))
 
 
 def image_not_in_terminal(superevent: Superevent) -> Message:
     """Where a terminal's user finds the picture."""
     said = (
-        "A terminal shows no picture; `gwevent preview --format png -o map.png FILE` draws that of a notice's"
+        "A terminal can't show images. `gwevent preview --format png -o map.png FILE` draws the map of a"
+        " notice's"
         f" file, and `/gwevent {superevent.superevent_id} map` shows it in Slack."
     )
     return blocks.message(said, blocks.section(said))

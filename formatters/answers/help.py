@@ -10,45 +10,51 @@ from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
 
 EVENT_COMMANDS = (
-    ("latest [filter] [mock]", "the newest event that fits, like latest BNS"),
+    ("latest [filter] [mock]", "the newest event that matches"),
     ("recent [N]", "the last N events"),
-    ("search [filter] [since 2023-05] [until …]", "all events that fit"),
+    ("search [filter] [since 2023-05] [until …]", "all events that match"),
     ("<id>", "one event, like S241125n or MS181101ab"),
-    ("<id> history|map|json|moc", "its notices; picture; record; 90 % region for Aladin"),
+    ("<id> history|map|json|moc", "notices; sky map; record as JSON; 90 % region for Aladin"),
 )
 OBSERVING_COMMANDS = (
-    ("check <RA> <Dec> [40 Mpc|z=0.01] [<id>]", "where a position lies in its maps; many, a line each"),
-    ("visible [site…] [<id>]", "what can be observed tonight"),
+    (
+        "check <RA> <Dec> [40 Mpc|z=0.01] [<id>]",
+        "where a position lies in its maps; of many, one a line",
+    ),
+    ("visible [site…] [<id>]", "what your sites can observe tonight"),
     ("sites [add|remove Palomar]", "the channel's sites; more: help sites"),
 )
 CHANNEL_COMMANDS = (
     ("subscribe [CBC|Burst|all] [filter]", "alerts for this channel; more: help subscribe"),
-    ("dialog", "the same, chosen in a dialog"),
-    ("subscriptions", "what comes to this channel, with numbers"),
-    ("unsubscribe [3|CBC|Burst|all]", "no more of them; of several it asks first"),
-    ("test [CBC|Burst|all] [filter] …", "which past events that would have brought"),
+    ("dialog", "the same, with a form"),
+    ("subscriptions", "this channel's subscriptions, with their numbers"),
+    ("unsubscribe [3|CBC|Burst|all]", "stop; without an argument: all. It asks first if that means several"),
+    ("test [CBC|Burst|all] [filter] …", "which past events would have matched"),
 )
 BOT_COMMANDS = (
-    ("status", "whether notices arrive, and what waits"),
+    ("status", "whether notices arrive, and how many deliveries wait"),
     ("help [filters|subscribe|sites]", "this list, or more about one of these"),
 )
 SUBSCRIBE_COMMANDS = (
     ("subscribe [CBC|Burst|all] [filter]", "real, significant alerts for this channel"),
-    ("subscribe … [mock] [test] [lowsig]", "those too"),
+    ("subscribe … [mock] [test] [lowsig]", "these alerts too"),
     ("subscribe … [circulars]", "GCN Circulars about them, linked in their threads"),
     ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
-    ("dialog [3]", "the same, or a change to number 3, chosen in a dialog"),
-    ("edit 3 …", "other words for number 3"),
-    ("pause 3, resume 3", "nothing comes of it for a while"),
-    ("unsubscribe [3|3 4|CBC|Burst|all]", "no more of them; words that mean several ask first"),
-    ("subscriptions history", "who changed what comes here, the newest first"),
+    ("dialog [3]", "the same, or change subscription 3, with a form"),
+    ("edit 3 …", "replace the criteria of subscription 3"),
+    ("pause 3, resume 3", "stop subscription 3 for a while; start it again"),
+    (
+        "unsubscribe [3|3 4|CBC|Burst|all]",
+        "stop; without an argument: all. It asks first if that means several",
+    ),
+    ("subscriptions history", "who changed this channel's subscriptions, the newest first"),
 )
 SITE_COMMANDS = (
-    ("sites", "the channel's sites, which its messages then speak of"),
-    ("sites add Palomar, sites remove Palomar", "an observatory more or less"),
+    ("sites", "list the channel's sites; alerts say what they can observe"),
+    ("sites add Palomar, sites remove Palomar", "add or remove an observatory"),
     (
         "sites add MyDome 34.2 -116.9 1700",
-        "your own: latitude, longitude (east positive), height in m",
+        "add your own: latitude, longitude (east is positive), height in m",
     ),
     ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
 )
@@ -67,13 +73,15 @@ def overview() -> Message:
     """The commands, in few words each."""
     shown = (*EVENT_COMMANDS, *OBSERVING_COMMANDS, *CHANNEL_COMMANDS, *BOT_COMMANDS)
     return blocks.message(
-        "What /gwevent understands: " + ", ".join(escape(command) for command, _ in shown),
-        blocks.section("LIGO/Virgo/KAGRA public alerts. After `/gwevent` stands one of these:"),
+        "Commands of /gwevent: " + ", ".join(escape(command) for command, _ in shown),
+        blocks.section("LIGO/Virgo/KAGRA public alerts. Type one of these after `/gwevent`:"),
         _command_section("Events", EVENT_COMMANDS),
         _command_section("Where to look", OBSERVING_COMMANDS),
         _command_section("This channel", CHANNEL_COMMANDS),
         _command_section("gwevent itself", BOT_COMMANDS),
-        blocks.context("In threads, and anywhere else the app is: @gwevent with the same words."),
+        blocks.context(
+            "In threads, and in every channel with gwevent, you can also write @gwevent and the same words."
+        ),
     )
 
 
@@ -83,9 +91,10 @@ def subscribe_help() -> Message:
         "Subscribing: " + ", ".join(escape(command) for command, _ in SUBSCRIBE_COMMANDS),
         _command_section("Subscribing, after /gwevent", SUBSCRIBE_COMMANDS),
         blocks.context(
-            "Mentions: rather @here than @channel, for @here skips who sleeps. `if NS`: only where light may"
-            " be expected. Mocks mention only with `notify-mocks` before the `if`.",
-            "What a filter is made of: `/gwevent help filters`",
+            "Mentions: prefer @here to @channel, because @here skips people who are away. `if NS`: only if"
+            " light may"
+            " be expected. Mocks mention nobody unless you write `notify-mocks` before the `if`.",
+            "More about filters: `/gwevent help filters`",
         ),
     )
 
@@ -104,42 +113,50 @@ FILTER_CONDITIONS = (
         "50 % or more; or BNS>0.9, HasNS<20%",
     ),
     ("NS, remnant, ssm", "BNS + NSBH; HasRemnant × (1 − Terrestrial); the search for sub-solar masses"),
-    ("far<1/month, far<1/100yr, far<1e-8", "rate of false alarms, in Hz without a unit; or the joint one"),
-    ("distance<300, area90<500, area50<100", "mean in Mpc, deg²"),
-    ("V1, instruments>=2, external", "a detector, how many, a coincidence with another event"),
-    ("search=SSM, pipeline=gstlal, type=INITIAL|UPDATE", "by name; EARLYWARNING is a type too"),
-    ("near 13h09m48s -23d22m53s 5deg > 0.1", "more than 10 % of the probability inside"),
-    ("visible from Palomar > 0.3", "more than 30 % of it observable there tonight"),
+    (
+        "far<1/month, far<1/100yr, far<1e-8",
+        "false-alarm rate, in Hz without a unit; the joint one if significant only by coincidence",
+    ),
+    ("distance<300, area90<500, area50<100", "mean distance in Mpc, areas in deg²"),
+    ("V1, instruments>=2, external", "a detector, the number of detectors, a coincidence with another event"),
+    ("search=SSM, pipeline=gstlal, type=INITIAL|UPDATE", "by name; EARLYWARNING is also a type"),
+    ("near 13h09m48s -23d22m53s 5deg > 0.1", "more than 10 % of the probability in this circle"),
+    ("visible from Palomar > 0.3", "more than 30 % of the probability observable there tonight"),
 )
-"""What a filter is made of, by examples, and what it means."""
+"""Conditions of filters by example, each with its meaning."""
 
 
 def filters_help() -> Message:
     """What filters are made of."""
-    intro = "A filter is conditions: side by side all must hold; and, or, not and ( ) do as they say."
+    intro = (
+        "A filter is one or more conditions. Conditions next to each other are combined with *and*; use"
+        " and, or,"
+        " not and parentheses."
+    )
     return blocks.message(
         f"Filters: {', '.join(escape(condition) for condition, _ in FILTER_CONDITIONS)}",
         blocks.section(intro),
         blocks.section(*(f"`{escape(condition)}`  {escape(what)}" for condition, what in FILTER_CONDITIONS)),
         blocks.context(
-            "What a notice doesn't state never makes it fit: a Burst has no distance, so neither"
-            " `distance&lt;300` nor `not distance&lt;300` brings it.",
-            "mock, test and lowsig stand outside of the filter: they let more into a subscription; `latest`"
-            " and `search` take them alone.",
+            "A condition about a value that a notice doesn't state never matches: a Burst has no distance,"
+            " so neither"
+            " `distance&lt;300` nor `not distance&lt;300` matches it.",
+            "mock, test and lowsig are not part of the filter: they add alerts to a subscription. `latest`"
+            " and `search` with mock or test show only those.",
         ),
     )
 
 
 def unknown_command(word: str) -> Message:
     """The answer to words that are no command."""
-    said = f"I don't know “{escape(plain_text(word))}”."
+    said = f"Unknown command “{escape(plain_text(word))}”."
     first = word.partition(" ")[0].casefold()
     near = difflib.get_close_matches(first, _COMMAND_WORDS, n=1, cutoff=0.7)
     if near:
         said += f" Did you mean `/gwevent {near[0]}`?"
     return blocks.message(
         said.replace("`", "") + " Try /gwevent help.",
-        blocks.section(said, f"All commands: `/gwevent help`. Most asked for: {_EXAMPLES}"),
+        blocks.section(said, f"All commands: `/gwevent help`. For example {_EXAMPLES}"),
     )
 
 

@@ -47,9 +47,11 @@ def message(superevent: Superevent, answer: Observability) -> Message:
         blocks.context(
             escape(
                 f"Share of the probability above {quantities.angle(answer.constraints.altitude)} in darkness"
-                f" ({_darkness_limit(answer.constraints)}; radio sites don't ask) within 24{quantities.NBSP}h from"
-                f" {_day(since)} {since:%H:%M}{quantities.NBSP}UTC. Best window: at least half as much up as"
-                " at the best moment. Peak and Moon: when the peak is highest in it.",
+                f" ({_darkness_limit(answer.constraints)}; not required of radio sites) within"
+                f" 24{quantities.NBSP}h from"
+                f" {_day(since)} {since:%H:%M}{quantities.NBSP}UTC. Best window: while at least half as"
+                f" much is observable as"
+                " at the best moment. Peak and Moon: at the time in it when the peak is highest.",
                 600,
             )
         ),

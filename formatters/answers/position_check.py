@@ -94,7 +94,7 @@ def message(answer: PositionCheck) -> Message:
     """One position in every map of the event, or several in its newest."""
     known = [one for one in answer.maps if one.positions]
     if not known:
-        said = [f"{_event_label(answer)} has no sky map to look at.", *_problems(answer)]
+        said = [f"{_event_label(answer)} has no sky map that gwevent can use.", *_problems(answer)]
         return blocks.message(
             escape(said[0]), *_introduction(answer), blocks.section(*(escape(line) for line in said))
         )

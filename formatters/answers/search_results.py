@@ -53,7 +53,7 @@ def search_message(answer: SearchResults, now: datetime) -> Message:
     events = quantities.pluralize(answer.candidates, "event")
     if answer.canonical == "all":
         return _message(replace(answer, canonical=""), f"{events}{_period_phrase(answer)}", now)
-    fit = "fits" if answer.count == 1 else "fit"
+    fit = "matches" if answer.count == 1 else "match"
     return _message(
         answer, f"{quantities.number(answer.count)} of {events}{_period_phrase(answer)} {fit}", now
     )
@@ -62,10 +62,10 @@ def search_message(answer: SearchResults, now: datetime) -> Message:
 def backtest_message(answer: SearchResults, now: datetime) -> Message:
     """The answer to `test`: what would have come, had the channel been subscribed all along."""
     if not answer.candidates:
-        return _message(replace(answer, canonical=""), "No event to test this with was received yet", now)
+        return _message(replace(answer, canonical=""), "No event was received yet to test this with", now)
     events = quantities.pluralize(answer.candidates, "past event")
     count = quantities.number(answer.count)
-    return _message(answer, f"{count} of {events}, as they stand now, would have come with", now)
+    return _message(answer, f"{count} of {events}, in their present state, would have matched", now)
 
 
 def _period_phrase(answer: SearchResults) -> str:
@@ -104,10 +104,10 @@ def _message(answer: SearchResults, title: str, now: datetime) -> Message:
 def _map_query_note(answer: SearchResults) -> str:
     hung = quantities.pluralize(answer.undecided, "event")
     if answer.queried == answer.undecided:
-        return f"For {hung} the sky map decided."
+        return f"The sky map decided about {hung}."
     return (
-        f"For {hung} the sky map decides; only the newest {quantities.number(answer.queried)} were asked,"
-        " the rest aren't counted."
+        f"The sky map decides about {hung}; gwevent asked only the maps of the newest"
+        f" {quantities.number(answer.queried)}. The rest aren't counted."
     )
 
 

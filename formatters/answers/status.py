@@ -9,23 +9,12 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.models.incident import Incident
+from formatters.models.source_status import SourceStatus
 from formatters.posts import incident
 from formatters.text import quantities
 
 MAX_SILENCE = timedelta(hours=3)
 """Mocks come every hour, so after three of them missing something is wrong, here or at LVK."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceState:
-    """One source of notices."""
-
-    name: str
-    connected: bool
-    detail: str
-    """One sentence: what it reads, or what is wrong and since when."""
-    lag: int | None = None
-    """Payloads on the broker that were not read yet; None where that can't be known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +32,7 @@ class Status:
 
     version: str
     started_at: datetime
-    sources: tuple[SourceState, ...]
+    sources: tuple[SourceStatus, ...]
     last_notice: LastNotice | None
     posting_time: timedelta | None
     """From a notice's receipt to its channels, the median of the latest; None before the first."""
@@ -63,7 +52,7 @@ def message(status: Status, now: datetime) -> Message:
     lines = [*map(source_line, status.sources), last_notice_line(status.last_notice, now)]
     lines[:0] = [f"{incident.sentence(wrong)}." for wrong in status.incidents]
     if not status.sources:
-        lines.insert(0, "No source runs in this process")
+        lines.insert(0, "This process reads no source")
     deliveries = quantities.number(status.pending_deliveries)
     said = [f"Deliveries waiting: {deliveries}"]
     if status.posting_time is not None:
@@ -76,14 +65,15 @@ def message(status: Status, now: datetime) -> Message:
         lines.append(f"In quarantine: {payloads} that couldn't be handled")
     lines.append(f"Subscriptions: {quantities.number(status.subscriptions)}")
     foot = escape(
-        f"gwevent {plain_text(status.version)} · running for {quantities.duration_text(now - status.started_at)}"
+        f"gwevent {plain_text(status.version)} · running for"
+        f" {quantities.duration_text(now - status.started_at)}"
     )
     push = " · ".join(lines)
     head, *rest = map(escape, lines)
     return blocks.message(escape(push, 600), blocks.section(bold(head), *rest), blocks.context(foot))
 
 
-def source_line(source: SourceState) -> str:
+def source_line(source: SourceStatus) -> str:
     """A source, not escaped: "hopskotch: connected · reads igwn.gwalert"."""
     state = "connected" if source.connected else "NOT CONNECTED"
     said = f"{plain_text(source.name)}: {state}"
@@ -99,5 +89,8 @@ def last_notice_line(notice: LastNotice | None, now: datetime) -> str:
     if notice is None:
         return "Last notice: none yet"
     what = f"{plain_text(notice.superevent_id)} {plain_text(notice.alert_type)}"
-    said = f"Last notice: {what} · {quantities.utc(notice.received)} · {quantities.age_text(notice.received, now)}"
-    return f"{said} (silent for long: mocks come every hour)" if now - notice.received > MAX_SILENCE else said
+    age = quantities.age_text(notice.received, now)
+    line = f"Last notice: {what} · {quantities.utc(notice.received)} · {age}"
+    if now - notice.received > MAX_SILENCE:
+        line += " (unusually long ago: mocks come every hour)"
+    return line

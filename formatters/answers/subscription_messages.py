@@ -8,96 +8,19 @@ from datetime import UTC
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text, target_label, utf16_length
-from formatters.models.filter import map_queries
-from formatters.models.significance import MIN_NEUTRON_STAR_PROBABILITY, MIN_REMNANT_PROBABILITY
+from formatters.blockkit.mrkdwn import bold, escape, plain_text, target_label, utf16_length
 from formatters.models.subscription import (
     BROADCAST_WORDS,
     Criteria,
-    MentionRule,
     RefusedMention,
     Subscription,
-    fingerprint,
 )
+from formatters.text.criteria_text import describe, user_mention
 
 _TARGET_KINDS = {"<@": "the person ", "<!": "the group "}
 _MAX_LISTED = 40
 _MAX_LIST_CHARS = 8_000
 """Of the characters that a message may have, so many for the list."""
-_INCLUDED_ALERTS = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
-
-
-NUMBER_WITH_FINGERPRINT = re.compile(r"#?(\d{1,18})(?:@([0-9a-f]{8}))?")
-"""A subscription's number, and in buttons what it was when they were shown (`mark`)."""
-
-
-def number_with_fingerprint(subscription: Subscription) -> str:
-    """Its number with its mark, for a button: `MARKED` reads it."""
-    return f"{subscription.number}@{fingerprint(subscription)}"
-
-
-def describe_alerts(criteria: Criteria) -> str:
-    """Exactly what will come: "Real, significant CBC alerts (early warnings, …); mocks too".
-
-    Not escaped; whom it mentions is said by `mentioning`.
-    """
-    if criteria.filter is not None:
-        groups = "alerts" if criteria.group == "all" else f"{criteria.group} alerts"
-        what = f"Real, significant {groups} with {criteria.filter.sentence}"
-    elif criteria.group == "Burst":
-        what = "Real, significant Burst alerts (alerts significant by coincidence included)"
-    else:
-        which = "CBC alerts" if criteria.group == "CBC" else "alerts of every group"
-        what = f"Real, significant {which} ({_INCLUDED_ALERTS} included)"
-    extras = [
-        words
-        for asked, words in (
-            (criteria.mock, "mocks too (about one every hour)"),
-            (criteria.test, "tests too"),
-            (criteria.lowsig, "low-significance alerts too (several a day while the detectors observe)"),
-            (criteria.circulars, "GCN Circulars about them linked in their threads"),
-        )
-        if asked
-    ]
-    said = "; ".join([what, *extras]) + "."
-    if criteria.filter is not None:
-        said += " What a notice doesn't state never makes it fit."
-        if map_queries(criteria.filter):
-            said += " The sky map is asked last, so these may come some seconds later."
-    return said
-
-
-def describe_mentions(notify: MentionRule, *, silent: bool = False) -> str:
-    """Who is mentioned and when, for a mrkdwn text; broadcasts stand as words, and if `quiet` all do."""
-    said = "once for each event"
-    if notify.only_ns:
-        said += (
-            f" with BNS + NSBH > {MIN_NEUTRON_STAR_PROBABILITY:g}, HasRemnant × (1 − Terrestrial) > {MIN_REMNANT_PROBABILITY:g}, SSM"
-            " or a coincidence"
-        )
-    if notify.condition is not None:
-        said += f" with {notify.condition.sentence}"
-    conditional = notify.only_ns or notify.condition is not None
-    turns = (
-        "turns significant, gets a coincidence or becomes one of these"
-        if conditional
-        else ("turns significant or gets a coincidence")
-    )
-    said += f", again when it {turns}, and when it is retracted after that."
-    too = [word for asked, word in ((notify.mock, "mocks"), (notify.test, "tests")) if asked]
-    said += f" For {' and '.join(too)} too." if too else " Never for mocks and tests."
-    if "<!channel>" in notify.targets:
-        said += " @channel wakes everybody; @here skips who sleeps."
-    elif "<!here>" in notify.targets:
-        said += " @here skips who sleeps."
-    whom = notify.silent_targets if silent else ", ".join(map(target_label, notify.targets))
-    return f"Mentions {whom} {escape(said, SECTION_MAX)}"
-
-
-def describe(criteria: Criteria, *, silent: bool = False) -> list[str]:
-    """Exactly what will come and whom it mentions, for mrkdwn texts; `quiet` ones wake nobody."""
-    lines = [escape(describe_alerts(criteria), SECTION_MAX)]
-    return lines if criteria.notify is None else [*lines, describe_mentions(criteria.notify, silent=silent)]
 
 
 def confirmation(subscription: Subscription) -> Message:
@@ -110,9 +33,9 @@ def confirmation(subscription: Subscription) -> Message:
     what = describe(criteria)
     return blocks.message(
         f"Subscribed: {' '.join(what)}",
-        blocks.section(f"{bold('Subscribed')} to {bold(criteria.mrkdwn)}, asked for by {by}.", *what),
+        blocks.section(f"{bold('Subscribed')} to {bold(criteria.mrkdwn)}, requested by {by}.", *what),
         blocks.context(
-            "Each event is one message, kept up to date; its notices follow in the thread. "
+            "Each event is one message, which gwevent keeps up to date; its notices follow in the thread. "
             f"To stop: `/gwevent unsubscribe {subscription.number}`"
         ),
     )
@@ -121,27 +44,30 @@ def confirmation(subscription: Subscription) -> Message:
 def confirmation_pending(criteria: Criteria) -> Message:
     """The answer to who subscribed: the confirmation follows in the channel."""
     return _text_message(
-        f"Subscribing this channel to {criteria.mrkdwn}; a confirmation follows in the channel."
+        f"Subscribing this channel to {criteria.mrkdwn}. gwevent will confirm it in the channel."
     )
 
 
 def subscribed(criteria: Criteria) -> Message:
     """The answer to who subscribed, once the confirmation stands in the channel."""
-    return _text_message("\n".join(["Done; the post in the channel confirms it.", *describe(criteria)]))
+    return _text_message("\n".join(["Done. The post in the channel confirms it.", *describe(criteria)]))
 
 
 def already_subscribed(subscription: Subscription) -> Message:
     """The answer where the channel has just this subscription."""
     by = user_mention(subscription.created_by)
-    said = f"This channel has {bold(subscription.criteria.mrkdwn)} already, asked for by {by}."
+    said = f"This channel has {bold(subscription.criteria.mrkdwn)} already, requested by {by}."
     if subscription.paused_at is not None:
-        said += f" It is paused: `/gwevent resume {subscription.number}` lets it come again."
+        said += f" It is paused: `/gwevent resume {subscription.number}` starts it again."
     return _text_message(said)
 
 
 def edited(before: Subscription, after: Subscription) -> Message:
     """After `edit`: what comes from now on."""
-    said = f"Subscription {after.number} is now {bold(after.criteria.mrkdwn)}; it was {bold(before.criteria.mrkdwn)}."
+    said = (
+        f"Subscription {after.number} is now {bold(after.criteria.mrkdwn)}; it was"
+        f" {bold(before.criteria.mrkdwn)}."
+    )
     if after.paused_at is not None:
         said += " It stays paused."
     return _text_message("\n".join([said, *describe(after.criteria)]))
@@ -150,21 +76,25 @@ def edited(before: Subscription, after: Subscription) -> Message:
 def unchanged(subscription: Subscription) -> Message:
     """After an edit that asks for what is there already."""
     return _text_message(
-        f"Subscription {subscription.number} stays as it was: {bold(subscription.criteria.mrkdwn)}."
+        f"Nothing was changed: subscription {subscription.number} is still"
+        f" {bold(subscription.criteria.mrkdwn)}."
     )
 
 
 def paused(subscription: Subscription) -> Message:
     """After `pause`."""
     return _text_message(
-        f"Paused {bold(subscription.criteria.mrkdwn)}: nothing comes of it, and threads get no replies, until"
+        f"Paused {bold(subscription.criteria.mrkdwn)}: no alerts and no replies in threads until"
         f" `/gwevent resume {subscription.number}`."
     )
 
 
 def resumed(subscription: Subscription) -> Message:
     """After `resume`."""
-    said = f"{bold(subscription.criteria.mrkdwn)} comes again; what came meanwhile isn't posted."
+    said = (
+        f"{bold(subscription.criteria.mrkdwn)} is active again. Alerts from the time of the pause are not"
+        f" posted."
+    )
     return _text_message("\n".join([said, *describe(subscription.criteria)]))
 
 
@@ -214,7 +144,7 @@ def summary(subscription: Subscription) -> list[str]:
         )
         lines.append(
             f"{bold('Slack refuses')} {target_label(refused.target)} here, {since}:"
-            " messages come without it, and it is tried again each time"
+            " gwevent posts without it and tries again each time"
         )
     if subscription.delivery_problem is not None:
         lines.append(f"{bold('Nothing can be posted')}: {escape(plain_text(subscription.delivery_problem))}")
@@ -224,10 +154,13 @@ def summary(subscription: Subscription) -> list[str]:
 def unsubscribed(subscriptions: Sequence[Subscription]) -> Message:
     """After `unsubscribe`: what comes no more."""
     words = ", ".join(bold(s.criteria.mrkdwn) for s in subscriptions)
-    said = f"Unsubscribed from {words}. Messages already here stay true, but no replies follow."
+    said = (
+        f"Unsubscribed from {words}. Messages that are already here are still updated, but get no more"
+        f" replies."
+    )
     if all(s.is_pending for s in subscriptions):
-        return _text_message(f"{said} It wasn't in force yet.")
-    return _text_message(f"{said} The channel is told, and how to bring it back.")
+        return _text_message(f"{said} It wasn't active yet.")
+    return _text_message(f"{said} gwevent posts this in the channel, with the command that restores it.")
 
 
 def already_paused(subscription: Subscription) -> Message:
@@ -236,35 +169,35 @@ def already_paused(subscription: Subscription) -> Message:
     when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return _text_message(
         f"{bold(subscription.criteria.mrkdwn)} is paused already, since {when}:"
-        f" `/gwevent resume {subscription.number}` lets it come again."
+        f" `/gwevent resume {subscription.number}` starts it again."
     )
 
 
 def not_paused(subscription: Subscription) -> Message:
     """After `resume` of what comes."""
-    return _text_message(
-        f"{bold(subscription.criteria.mrkdwn)} isn't paused, so nothing was changed: it comes."
-    )
+    return _text_message(f"{bold(subscription.criteria.mrkdwn)} isn't paused, so nothing was changed.")
 
 
 def stale_button(subscriptions: Sequence[Subscription]) -> Message:
     """After a button that is older than what it is about: what there is now."""
     if not subscriptions:
-        return _text_message("It has ended already: this channel has no subscription. Nothing was changed.")
+        return _text_message("Nothing was changed: this channel has no subscription any more.")
     has = ", ".join(
         f"{s.number} ({bold(s.criteria.mrkdwn)}{', paused' if s.paused_at is not None else ''})"
         for s in subscriptions
     )
     return _text_message(
-        "That button is out of date: somebody has changed this channel's subscriptions since. Nothing was"
-        f" changed now; the channel has {has}."
+        "That button is out of date: somebody changed this channel's subscriptions after it was shown."
+        " Nothing"
+        f" was changed now; the channel has {has}."
     )
 
 
 def renumbered(number: int, now: Subscription) -> Message:
     """After a number by which another version of gwevent called a subscription."""
     return _text_message(
-        f"Channels count their subscriptions for themselves now, so nothing was changed: what was {number} is"
+        f"Nothing was changed: each channel numbers its own subscriptions now, and what was number {number}"
+        f" is"
         f" number {now.number} ({bold(now.criteria.mrkdwn)})."
     )
 
@@ -287,7 +220,7 @@ def confirm_unsubscribe(subscriptions: Sequence[Subscription]) -> Message:
     else:
         head = (
             f"Nothing has ended yet. To end all {len(subscriptions)} of these:"
-            f" `/gwevent unsubscribe {numbers}`; to end one, that one's number alone."
+            f" `/gwevent unsubscribe {numbers}`; to end one, type only its number."
         )
     words = ", ".join(s.criteria.mrkdwn for s in subscriptions)
     return blocks.message(f"{head} {words}".replace("`", ""), blocks.section(head), *sections, *more)
@@ -303,7 +236,7 @@ def not_subscribed(criteria: Criteria | None, subscriptions: Sequence[Subscripti
 
 def no_subscriptions() -> Message:
     """Where a channel has no subscription."""
-    return _text_message("This channel has no subscription. `/gwevent subscribe CBC` makes one.")
+    return _text_message("This channel has no subscription. `/gwevent subscribe CBC` creates one.")
 
 
 def refused(problem: str) -> Message:
@@ -321,11 +254,13 @@ def mention_refused(refused: Sequence[RefusedMention]) -> Message:
     """In the channel, once: that Slack refuses mentions there; it mentions nobody itself."""
     who = _join_and([_plain_target_label(r.target) for r in refused])
     reasons = _join_and(list(dict.fromkeys(f"`{escape(plain_text(r.reason))}`" for r in refused)))
-    said = f"{bold(f'Slack refuses the mention of {who} here')} ({reasons}), so alerts come without it."
+    said = (
+        f"{bold(f'Slack refuses the mention of {who} here')} ({reasons}), so gwevent posts alerts without it."
+    )
     todo = (
-        "To have it, ask an admin of this workspace to let gwevent use it (for @here and @channel in"
-        " Slack's settings, Permissions, Messaging), or choose somebody else: `/gwevent subscriptions`."
-        " It is tried again with each alert."
+        "To fix this, ask an admin of this workspace to let gwevent use it (for @here and @channel in"
+        " Slack's settings, Permissions, Messaging), or choose another mention: `/gwevent subscriptions`."
+        " gwevent tries again with each alert."
     )
     return _text_message("\n".join([said, todo]))
 
@@ -342,9 +277,3 @@ def _join_and(words: Sequence[str]) -> str:
 
 def _text_message(text: str) -> Message:
     return blocks.message(text.replace("*", "").replace("`", ""), blocks.section(text))
-
-
-def user_mention(user_id: str) -> str:
-    """A person by Slack's id, as mark-up that Slack shows as a name."""
-    # An id from Slack; anything that isn't one must not become mark-up.
-    return f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else escape(plain_text(user_id))

@@ -14,8 +14,8 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from formatters.text.quantities import NBSP
-
+NBSP = "\u00a0"
+"""The no-break space."""
 TEXT_MAX = 4_000
 """A message's own `text`: chat.update refuses more (docs.slack.dev/reference/methods/chat.update)."""
 SECTION_MAX = 3_000
@@ -23,6 +23,7 @@ HEADER_MAX = 150
 CONTEXT_TEXT_MAX = 3_000
 CONTEXT_ELEMENTS_MAX = 10
 ALT_TEXT_MAX = 2_000
+"""Characters of an image block's alt_text (docs.slack.dev/reference/block-kit/blocks/image-block)."""
 ACTIONS_MAX = 25
 BUTTON_TEXT_MAX = 75
 BUTTON_URL_MAX = 3_000

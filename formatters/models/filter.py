@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from formatters.blockkit.mrkdwn import replace_nbsp
-from formatters.text import quantities, vocabulary
+from formatters.models.notice import CLASSES, PROPERTIES
+from formatters.models.units import MONTH, YEAR
 
 DEFAULT_MIN_PROBABILITY = 0.5
 """What a class or property without a number must reach."""
@@ -49,11 +49,6 @@ class Filter:
         """The canonical text, as one would type it."""
         raise NotImplementedError
 
-    @property
-    def sentence(self) -> str:
-        """The same in a sentence, after "with": "BNS of 50 % or more and a mean distance below 300 Mpc"."""
-        raise NotImplementedError
-
 
 @dataclass(frozen=True, slots=True)
 class And(Filter):
@@ -68,13 +63,6 @@ class And(Filter):
             f"({part.canonical})" if isinstance(part, Or) else part.canonical for part in self.parts
         )
 
-    @property
-    def sentence(self) -> str:
-        """Joined by "and"."""
-        return " and ".join(
-            f"({part.sentence})" if isinstance(part, Or) else part.sentence for part in self.parts
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Or(Filter):
@@ -87,13 +75,6 @@ class Or(Filter):
         """Joined by "or"; the parentheses are for people."""
         return " or ".join(
             f"({part.canonical})" if isinstance(part, And) else part.canonical for part in self.parts
-        )
-
-    @property
-    def sentence(self) -> str:
-        """Joined by "or"."""
-        return " or ".join(
-            f"({part.sentence})" if isinstance(part, And) else part.sentence for part in self.parts
         )
 
 
@@ -115,18 +96,6 @@ class Not(Filter):
             else f"not {self.part.canonical}"
         )
 
-    @property
-    def sentence(self) -> str:
-        """As in "V1 not among the detectors", "not (BNS above 50 % and a mean distance below 300 Mpc)"."""
-        match self.part:
-            case Detector(name):
-                return f"{name} not among the detectors"
-            case External():
-                return "no coincidence with an external event"
-            case FieldIn():
-                return f"another {self.part.sentence.replace(' ', ' than ', 1)}"
-        return f"not ({self.part.sentence})"
-
 
 Field = Literal["group", "search", "pipeline", "type"]
 FIELDS: tuple[Field, ...] = ("group", "search", "pipeline", "type")
@@ -147,32 +116,22 @@ class FieldIn(Filter):
             return self.values[0]
         return f"{self.field}={'|'.join(self.values)}"
 
-    @property
-    def sentence(self) -> str:
-        """As in "type INITIAL or UPDATE"."""
-        values = map(vocabulary.alert_type_label, self.values) if self.field == "type" else self.values
-        return f"{self.field} {' or '.join(values)}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
     """A number that a notice may state."""
 
-    phrase: str
     unit: Literal["", "probability", "deg²", "Mpc"]
 
 
-_CLASSES = {
-    name: Quantity(phrase=name, unit="probability") for name in vocabulary.CLASSES + vocabulary.PROPERTIES
-}
 QUANTITIES: Mapping[str, Quantity] = {
-    **_CLASSES,
-    "NS": Quantity(phrase="BNS + NSBH", unit="probability"),
-    "remnant": Quantity(phrase="HasRemnant × (1 − Terrestrial)", unit="probability"),
-    "area50": Quantity(phrase="a 50 % area", unit="deg²"),
-    "area90": Quantity(phrase="a 90 % area", unit="deg²"),
-    "distance": Quantity(phrase="a mean distance", unit="Mpc"),
-    "instruments": Quantity(phrase="instruments", unit=""),
+    **{name: Quantity(unit="probability") for name in CLASSES + PROPERTIES},
+    "NS": Quantity(unit="probability"),
+    "remnant": Quantity(unit="probability"),
+    "area50": Quantity(unit="deg²"),
+    "area90": Quantity(unit="deg²"),
+    "distance": Quantity(unit="Mpc"),
+    "instruments": Quantity(unit=""),
 }
 """What a `Compare` may compare, by the name that stands in the text."""
 
@@ -204,29 +163,13 @@ class Compare(Filter):
         probable = QUANTITIES[self.quantity].unit == "probability"
         return probable and self.op is Op.GE and self.value == DEFAULT_MIN_PROBABILITY
 
-    @property
-    def sentence(self) -> str:
-        """As in "BNS of 50 % or more", "a mean distance below 300 Mpc", "2 instruments or more"."""
-        quantity = QUANTITIES[self.quantity]
-        match quantity.unit:
-            case "":
-                return comparison_phrase(
-                    self.op, f"{format_number(self.value)} {quantity.phrase}", "exactly "
-                )
-            case "probability":
-                value = f"{format_number(float(f'{self.value * 100:.6g}'))}{quantities.NBSP}%"
-            case unit:
-                value = f"{format_number(self.value)}{quantities.NBSP}{unit}"
-        between = " of " if self.op in (Op.GE, Op.LE, Op.EQ) else " "
-        return f"{quantity.phrase}{between}{comparison_phrase(self.op, value)}"
-
 
 SECONDS_PER_UNIT = {
     "h": 3_600.0,
     "day": 86_400.0,
     "week": 7 * 86_400.0,
-    "month": quantities.MONTH,
-    "yr": quantities.YEAR,
+    "month": MONTH,
+    "yr": YEAR,
 }
 """How long the units of a false-alarm rate are, s."""
 
@@ -257,17 +200,6 @@ class FarCompare(Filter):
         per = "" if self.per == 1 else format_number(self.per)
         return f"far{self.op}{format_number(self.count)}/{per}{self.unit}"
 
-    @property
-    def sentence(self) -> str:
-        """As in "a FAR below 1 per yr (the joint FAR where only a coincidence makes it significant)"."""
-        if self.unit == "Hz":
-            rate = f"{format_number(self.count)}{quantities.NBSP}Hz"
-        else:
-            per = "" if self.per == 1 else f"{format_number(self.per)}{quantities.NBSP}"
-            rate = f"{format_number(self.count)} per {per}{self.unit}"
-        said = comparison_phrase(self.op, rate)
-        return f"a FAR {said} (the joint FAR where only a coincidence makes it significant)"
-
 
 @dataclass(frozen=True, slots=True)
 class Detector(Filter):
@@ -281,11 +213,6 @@ class Detector(Filter):
         """The name."""
         return self.name
 
-    @property
-    def sentence(self) -> str:
-        """As in "V1 among the detectors"."""
-        return f"{self.name} among the detectors"
-
 
 @dataclass(frozen=True, slots=True)
 class External(Filter):
@@ -295,11 +222,6 @@ class External(Filter):
     def canonical(self) -> str:
         """The word."""
         return "external"
-
-    @property
-    def sentence(self) -> str:
-        """What it means."""
-        return "a coincidence with an external event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,12 +263,6 @@ class Near(Filter):
         ra, dec, radius = map(format_degrees, (self.cone.ra, self.cone.dec, self.cone.radius))
         return f"near {ra} {dec} {radius}deg{self.op}{format_number(self.probability)}"
 
-    @property
-    def sentence(self) -> str:
-        """As in "more than 10 % of the probability within 5° of 13h10m −23.4°"."""
-        place = quantities.position(self.cone.ra, self.cone.dec)
-        return f"{_probability_phrase(self.op, self.probability)} within {format_degrees(self.cone.radius)}° of {place}"
-
 
 @dataclass(frozen=True, slots=True)
 class VisibleFrom(Filter):
@@ -367,11 +283,6 @@ class VisibleFrom(Filter):
         simple = self.site.name.replace("-", "").replace(".", "").replace("_", "").isalnum()
         name = self.site.name if simple else f'"{self.site.name}"'
         return f"visible from {name}{self.op}{format_number(self.probability)}"
-
-    @property
-    def sentence(self) -> str:
-        """As in "more than 10 % of the probability observable tonight from Palomar"."""
-        return f"{_probability_phrase(self.op, self.probability)} observable tonight from {self.site.name}"
 
 
 Condition = FieldIn | Compare | FarCompare | Detector | External | Near | VisibleFrom
@@ -409,41 +320,9 @@ def format_degrees(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def comparison_phrase(op: Op, value: str, exactly: str = "") -> str:
-    """A comparison in words: "below 300 Mpc", "2 instruments or more"."""
-    match op:
-        case Op.LT:
-            return f"below {value}" if not exactly else f"fewer than {value}"
-        case Op.LE:
-            return f"{value} or less" if not exactly else f"{value} or fewer"
-        case Op.GT:
-            return f"above {value}" if not exactly else f"more than {value}"
-        case Op.GE:
-            return f"{value} or more"
-        case Op.EQ:
-            return f"{exactly or 'exactly '}{value}"
-
-
-def _probability_phrase(op: Op, share: float) -> str:
-    percent = f"{format_number(float(f'{share * 100:.6g}'))}{quantities.NBSP}%"
-    match op:
-        case Op.GT:
-            said = f"more than {percent}"
-        case Op.LT:
-            said = f"less than {percent}"
-        case _:
-            said = comparison_phrase(op, percent)
-    return f"{said} of the probability"
-
-
 def _compose(kind: type[And] | type[Or], *filters: Filter) -> Filter:
     """One flat composition; what stands in it twice says nothing more than once."""
     parts: dict[Filter, None] = {}
     for one in filters:
         parts.update(dict.fromkeys(one.parts if isinstance(one, kind) else (one,)))
     return kind(tuple(parts)) if len(parts) > 1 else next(iter(parts))
-
-
-def plain_sentence(filter_: Filter) -> str:
-    """The filter's words for a line of plain text."""
-    return replace_nbsp(filter_.sentence)

@@ -32,6 +32,11 @@ GRACEDB = "GRACEDB"
 ASSEMBLED_FROM = "assembled_from"
 """The key under which such a record names what it was made of."""
 
+CLASSES = ("BNS", "NSBH", "BBH", "Terrestrial")
+"""The classes of source to which LVK gives probabilities."""
+PROPERTIES = ("HasRemnant", "HasNS", "HasMassGap", "HasSSM")
+"""The properties of a source to which LVK gives probabilities, the most useful to a telescope first."""
+
 NoticeKey = tuple[str, str, datetime, str]
 """Superevent id, alert type, time created, digest of the content (empty where it isn't known)."""
 
@@ -188,6 +193,11 @@ class ExternalCoincidence:
     """Why the combined map couldn't be read, one sentence; None if it could, or if there is none."""
     overlap: float | None = None
     """Share of the combined map's probability inside the GW map's 90 % credible region."""
+
+    @property
+    def observatory_and_search(self) -> tuple[str, str]:
+        """The pair that identifies a coincidence within one event, in lower case."""
+        return (self.observatory.casefold(), self.search.casefold())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

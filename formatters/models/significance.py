@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from formatters.models.notice import INITIAL, Category, Event, ExternalCoincidence, Notice
 from formatters.models.superevent import Superevent
-from formatters.text import quantities, vocabulary
+from formatters.models.units import MONTH, YEAR
 
-MAX_SIGNIFICANT_FAR = 1 / quantities.MONTH
+MAX_SIGNIFICANT_FAR = 1 / MONTH
 """Hz. Above it no GW candidate is significant by itself, whatever its trials factor."""
 
 
-MAX_SIGNIFICANT_FAR_BURST_SSM = 1 / quantities.YEAR
+MAX_SIGNIFICANT_FAR_BURST_SSM = 1 / YEAR
 """Hz. The same for bursts and sub-solar masses (LVK's public alerts user guide)."""
 
 
@@ -45,51 +48,54 @@ def is_significant_only_by_coincidence(notice: Notice) -> bool:
 
 
 MIN_NEUTRON_STAR_PROBABILITY = 0.3
-"""BNS + NSBH above which a neutron star is likely enough."""
+"""The probability of BNS + NSBH above which a neutron star is likely. Mentions and broadcasts share it.
+
+Exclusive, as in the cuts of other live alert bots ("BNS or NSBH > 0.3"). LVK's user guide sets no limit.
+"""
 
 
 MIN_REMNANT_PROBABILITY = 0.1
-"""HasRemnant × (1 − Terrestrial) above which matter may be left to shine."""
+"""HasRemnant × (1 − Terrestrial) above which matter may be left outside the final compact object."""
+
+
+MAX_BROADCAST_AREA_RATIO = 0.5
+"""The new 90 % area divided by the old one, up to which an INITIAL is worth the whole channel's attention."""
+
+
+def is_neutron_star_likely(event: Event) -> bool:
+    """Return whether BNS + NSBH is above MIN_NEUTRON_STAR_PROBABILITY."""
+    classes = event.classification
+    return classes.get("BNS", 0.0) + classes.get("NSBH", 0.0) > MIN_NEUTRON_STAR_PROBABILITY
 
 
 def is_light_expected(notice: Notice) -> bool:
-    """Whether light may be expected, which the words `if NS` ask for.
+    """Return whether the event may be seen with telescopes: the rule behind the words `if NS`.
 
-    BNS + NSBH > 0.3, or HasRemnant × (1 − Terrestrial) > 0.1, or a candidate of the search for sub-solar
-    masses, or a coincidence, one that can't be read too. HasRemnant is given an astrophysical origin
-    (emfollow.docs.ligo.org, "Contents of an alert"), hence the factor; where no Terrestrial is given, it is
-    taken as 0: rather woken once too often.
+    True where a neutron star is likely, where HasRemnant × (1 − Terrestrial) > 0.1, for a candidate of the
+    search for sub-solar masses, and for a coincidence, even one that gwevent can't read. HasRemnant assumes
+    an astrophysical origin (emfollow.docs.ligo.org, "Contents of an alert"), hence the factor. A missing
+    Terrestrial counts as 0: one mention too many is better than one too few.
     """
     event = notice.event
     if event is None:
         return False
-    classes = event.classification
-    if classes.get("BNS", 0.0) + classes.get("NSBH", 0.0) > MIN_NEUTRON_STAR_PROBABILITY:
+    terrestrial = event.classification.get("Terrestrial", 0.0)
+    if is_neutron_star_likely(event):
         return True
-    if (
-        event.properties.get("HasRemnant", 0.0) * (1 - classes.get("Terrestrial", 0.0))
-        > MIN_REMNANT_PROBABILITY
-    ):
+    if event.properties.get("HasRemnant", 0.0) * (1 - terrestrial) > MIN_REMNANT_PROBABILITY:
         return True
     return is_ssm(event) or notice.external is not None or notice.has_unreadable_coincidence
 
 
-_MIN_BROADCAST_NEUTRON_STAR_PROBABILITY = 0.3
-"""BNS + NSBH probability from which an INITIAL is for the whole channel."""
-
-
-_MAX_BROADCAST_AREA_RATIO = 0.5
-"""Of the 90 % area."""
-
-
 def should_broadcast(superevent: Superevent, notice: Notice) -> bool:
-    """Whether the whole channel should see this notice's reply, not its thread alone.
+    """Return whether the notice's reply should also appear in the channel, outside its thread.
 
-    Where significance turns true, a coincidence is new, the leading class turns, or the event is retracted
-    or comes back; an INITIAL where a neutron star is likely, for SSM, a coincidence or a halved area. Never
-    for mocks and tests, and never for a notice that arrived after a newer one.
+    True where the event becomes significant, gets a new coincidence, changes its most probable class, is
+    retracted or comes back; also for an INITIAL where a neutron star is likely, for SSM, with a coincidence
+    or with a halved 90 % area. Never for mocks and tests, and never for a notice that arrived after a newer
+    one.
     """
-    if superevent.category is not Category.REAL or late_notice_lines(superevent, notice):
+    if superevent.category is not Category.REAL or newer_known_notice(superevent, notice) is not None:
         return False
     before = superevent.previous_notice(notice)
     if notice.is_retraction:
@@ -100,7 +106,7 @@ def should_broadcast(superevent: Superevent, notice: Notice) -> bool:
     old = known.event
     if before.is_retraction or (new.significant and not old.significant):
         return True
-    if new_coincidences(known, notice):
+    if new_coincidences([known], notice):
         return True
     if _leading_class(old) != _leading_class(new):
         return True
@@ -108,51 +114,73 @@ def should_broadcast(superevent: Superevent, notice: Notice) -> bool:
 
 
 def _is_noteworthy_initial(known: Notice, notice: Notice, event: Event) -> bool:
-    neutron_star = event.classification.get("BNS", 0.0) + event.classification.get("NSBH", 0.0)
-    if (
-        neutron_star >= _MIN_BROADCAST_NEUTRON_STAR_PROBABILITY
-        or is_ssm(event)
-        or notice.external is not None
-    ):
+    if is_neutron_star_likely(event) or is_ssm(event) or notice.external is not None:
         return True
     old, new = known.best_localization, notice.best_localization
-    return old is not None and new is not None and new.area_90 <= _MAX_BROADCAST_AREA_RATIO * old.area_90
+    return old is not None and new is not None and new.area_90 <= MAX_BROADCAST_AREA_RATIO * old.area_90
 
 
 def _leading_class(event: Event) -> str | None:
     return max(event.classification, key=lambda name: event.classification[name], default=None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """The reasons for a further mention that the newest notice of an event brings; false if there is none."""
+
+    newly_significant: Notice | None = None
+    """The notice with which the event became significant."""
+    new_coincidences: tuple[ExternalCoincidence, ...] = ()
+    """Coincidences that no notice named before."""
+    has_new_unreadable_coincidence: bool = False
+    """A coincidence that gwevent can't read, where no notice named any before."""
+
+    def __bool__(self) -> bool:
+        return (
+            self.newly_significant is not None
+            or bool(self.new_coincidences)
+            or self.has_new_unreadable_coincidence
+        )
+
+
+def find_upgrade(before: Superevent | None, after: Superevent) -> Upgrade:
+    """Return what the newest notice of `after` brings that is worth a further mention.
+
+    `before` is the superevent without that notice, None if it is the first.
+    """
+    old = None if before is None else before.event
+    new = after.latest_with_event
+    if before is None or old is None or new is None or new.event is None:
+        return Upgrade()
+    is_newly_significant = new.event.significant and not old.significant
+    return Upgrade(
+        newly_significant=new if is_newly_significant else None,
+        new_coincidences=tuple(new_coincidences(before.notices, new)),
+        has_new_unreadable_coincidence=new.has_unreadable_coincidence
+        and not any(n.has_unreadable_coincidence or n.coincidences for n in before.notices),
+    )
+
+
 def comparison_notice(superevent: Superevent, notice: Notice) -> Notice | None:
-    """The notice that a reply compares with: the newest before it that carried facts; None if none did."""
+    """Return the notice that a reply compares with: the newest earlier one with an event; None if none"
+    " has."""
     earlier = superevent.up_to(notice).notices[:-1]
     return next((n for n in reversed(earlier) if n.event is not None), None)
 
 
-def late_notice_lines(superevent: Superevent, notice: Notice) -> list[str]:
-    """Whether it arrived after a newer one, which only the times of receipt can tell.
+def newer_known_notice(superevent: Superevent, notice: Notice) -> Notice | None:
+    """Return the newest notice that was sent later but received earlier; None if this one came in order.
 
-    A reply that is merely posted late, its successor known by then, came in order.
+    Only the times of receipt count: a reply that is posted late, when its successor is known, came in order.
     """
     if notice.received is None:
-        return []
-    newer = superevent.notices[superevent.notice_ordinal(notice) :]
-    known = [n for n in newer if n.received is not None and n.received < notice.received]
-    if not known:
-        return []
-    stage = vocabulary.alert_type_label(known[-1].alert_type)
-    if known[-1].key[1:3] == notice.key[1:3]:
-        return [f"Sent in the same second as another {stage}, which the message above shows."]
-    return [
-        f"Late: sent {quantities.utc(notice.time_created)}, but a newer {stage}"
-        f" of {quantities.utc(known[-1].time_created)} is known. The message above shows the newer."
-    ]
+        return None
+    later = superevent.notices[superevent.notice_ordinal(notice) :]
+    known = [n for n in later if n.received is not None and n.received < notice.received]
+    return known[-1] if known else None
 
 
-def new_coincidences(before: Notice, notice: Notice) -> list[ExternalCoincidence]:
-    known = {coincidence_label(external) for external in before.coincidences}
-    return [external for external in notice.coincidences if coincidence_label(external) not in known]
-
-
-def coincidence_label(external: ExternalCoincidence) -> str:
-    return vocabulary.coincidence_label(external.observatory, external.search)
+def new_coincidences(earlier: Iterable[Notice], notice: Notice) -> list[ExternalCoincidence]:
+    """Return the coincidences of `notice` with an observatory and search that no earlier notice named."""
+    known = {external.observatory_and_search for n in earlier for external in n.coincidences}
+    return [one for one in notice.coincidences if one.observatory_and_search not in known]

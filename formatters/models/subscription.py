@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,9 @@ from formatters.blockkit.mrkdwn import SECTION_MAX, escape, target_label
 from formatters.models.filter import Compare, Filter, Or
 
 BROADCAST_WORDS = {"<!here>": "@here", "<!channel>": "@channel"}
+
+NUMBER_WITH_FINGERPRINT = re.compile(r"#?(\d{1,18})(?:@([0-9a-f]{8}))?")
+"""A subscription's number; in buttons also its `fingerprint` when they were shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +27,7 @@ class MentionRule:
     test: bool = False
     """For tests too."""
     only_ns: bool = False
-    """Only where light may be expected (`formatters.mention.neutron_star`): "if NS"."""
+    """Only where light may be expected (`significance.is_light_expected`): "if NS"."""
     condition: Filter | None = None
     """Only where this holds too; not together with `only_ns`."""
 
@@ -156,6 +160,13 @@ class Subscription:
     """Those of its mentions that Slack refuses in its channel."""
 
 
+def _condition_text(condition: Filter) -> str:
+    """The condition after "if", where a bare NS has a meaning of its own."""
+    if isinstance(condition, Compare) and condition.quantity == "NS":
+        return condition.explicit_text
+    return condition.canonical
+
+
 def fingerprint(subscription: Subscription) -> str:
     """Return eight characters that change when somebody edits, pauses or resumes the subscription."""
     paused = subscription.paused_at is not None
@@ -163,8 +174,6 @@ def fingerprint(subscription: Subscription) -> str:
     return hashlib.sha256(state.encode()).hexdigest()[:8]
 
 
-def _condition_text(condition: Filter) -> str:
-    """The condition after "if", where a bare NS has a meaning of its own."""
-    if isinstance(condition, Compare) and condition.quantity == "NS":
-        return condition.explicit_text
-    return condition.canonical
+def number_with_fingerprint(subscription: Subscription) -> str:
+    """Return the value of a button for the subscription; NUMBER_WITH_FINGERPRINT parses it."""
+    return f"{subscription.number}@{fingerprint(subscription)}"

@@ -331,7 +331,8 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
     links = link_buttons(notice, view)
     if links is not None:
         shown.append(links)
-    push = f"{' '.join(status_labels(superevent))} {superevent.superevent_id}: no longer a candidate of interest."
+    labels = " ".join(status_labels(superevent))
+    push = f"{labels} {superevent.superevent_id}: no longer a candidate of interest."
     if facts is not None:
         push += f" Was: {facts}"
     return blocks.message(escape(push, HEADER_MAX + NAME_MAX), *shown)

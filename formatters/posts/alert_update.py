@@ -9,13 +9,8 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, strikethrough
 from formatters.models import significance
-from formatters.models.notice import Event, Localization, Notice
-from formatters.models.significance import (
-    coincidence_label,
-    comparison_notice,
-    late_notice_lines,
-    new_coincidences,
-)
+from formatters.models.notice import PROPERTIES, Event, Localization, Notice
+from formatters.models.significance import comparison_notice, new_coincidences, newer_known_notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import event_lines, quantities, vocabulary
@@ -52,7 +47,7 @@ def alert_update(superevent: Superevent, notice: Notice, overlap: float | None =
     known = comparison_notice(superevent, notice)
     changed = changes(known, notice, overlap)
     summary = _no_change_line(superevent, known, notice)
-    late = late_notice_lines(superevent, notice)
+    late = _late_lines(superevent, notice)
     vetting = vocabulary.vetting(notice.alert_type, notice.category)
     if vetting is not None and (
         before is None or vocabulary.vetting(before.alert_type, notice.category) != vetting
@@ -97,6 +92,20 @@ def changes(before: Notice | None, notice: Notice, overlap: float | None = None)
     ]
 
 
+def _late_lines(superevent: Superevent, notice: Notice) -> list[str]:
+    """Return one line if the notice arrived after a newer one, else none."""
+    newer = newer_known_notice(superevent, notice)
+    if newer is None:
+        return []
+    stage = vocabulary.alert_type_label(newer.alert_type)
+    if newer.key[1:3] == notice.key[1:3]:
+        return [f"Sent in the same second as another {stage}, which the message above shows."]
+    return [
+        f"Late: sent {quantities.utc(notice.time_created)}, but a newer {stage}"
+        f" of {quantities.utc(newer.time_created)} is known. The message above shows the newer one."
+    ]
+
+
 def _no_change_line(superevent: Superevent, known: Notice | None, notice: Notice) -> str:
     """What is said where nothing changed."""
     if known is None:
@@ -125,7 +134,7 @@ def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Mes
     lines = [f"{bold(title)} · no longer a candidate of interest"]
     if facts is not None:
         lines.append(f"Was: {strikethrough(escape(facts))}")
-    late = late_notice_lines(superevent, notice)
+    late = _late_lines(superevent, notice)
     lines += map(escape, late)
     was = [] if facts is None else [f"was {facts}"]
     words = ["no longer a candidate of interest", *was, *late]
@@ -162,14 +171,15 @@ def _coincidence_changes(before: Notice, notice: Notice) -> list[str]:
         return [line for line in lines if line not in known]
     if new is None and old is not None:
         return [
-            f"Names no coincidence any more (before: {' · '.join(map(coincidence_label, before.coincidences))})",
+            f"Names no coincidence any more (before:"
+            f" {' · '.join(map(event_lines.coincidence_label, before.coincidences))})",
             *lines,
         ]
-    fresh = new_coincidences(before, notice)
+    fresh = new_coincidences([before], notice)
     if new is not None and new in fresh:
         return [f"New coincidence: {lines[0]}", *lines[1:]]
-    gone = {coincidence_label(one) for one in before.coincidences} - {
-        coincidence_label(one) for one in notice.coincidences
+    gone = {event_lines.coincidence_label(one) for one in before.coincidences} - {
+        event_lines.coincidence_label(one) for one in notice.coincidences
     }
     return [
         *(f"New coincidence: {event_lines.coincidence_words(one)}" for one in fresh),
@@ -201,7 +211,7 @@ def _class_changes(old: Event, new: Event) -> list[str]:
 
 def _property_changes(old: Event, new: Event) -> list[str]:
     moved = []
-    for name in (*vocabulary.PROPERTIES, *sorted(set(new.properties) - set(vocabulary.PROPERTIES))):
+    for name in (*PROPERTIES, *sorted(set(new.properties) - set(PROPERTIES))):
         if name not in new.properties:
             continue
         now = quantities.percent(new.properties[name])

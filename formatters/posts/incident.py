@@ -11,18 +11,28 @@ from formatters.models.incident import Incident, IncidentKind
 from formatters.text import quantities
 
 _ADVICE = {
-    IncidentKind.SILENCE: "LVK's mocks come every hour, so the source or LVK itself is silent. `gwevent doctor` "
-    "tries the way to the broker.",
-    IncidentKind.SOURCE: "Nothing is lost: the broker keeps what comes. `gwevent doctor` says what to do.",
-    IncidentKind.LAG: "What was read is posted; the rest comes as soon as it can be read.",
-    IncidentKind.DELIVERIES: "They wait in the ledger and aren't lost. The log names each one's reason.",
-    IncidentKind.SLACK: "Commands aren't answered; alerts are posted all the same. The connection is opened anew.",
-    IncidentKind.STORE: "Notices wait at the broker and aren't lost. Is the disk full, or the database down?",
-    IncidentKind.SPACE: "Once it is full, notices wait at the broker. Make room there; payloads of mocks take most, "
-    "and `GWEVENT_MOCK_PAYLOAD_DAYS` says how long they stay.",
-    IncidentKind.WORKERS: "Alerts are stored, and wait. Does `gwevent serve` run, and is it connected to Slack?",
-    IncidentKind.CLOCK: "Nothing is given up or deleted for its age until an hour has passed without a jump. "
-    "Is the machine's time synchronised (`timedatectl`, `chronyc tracking`)?",
+    IncidentKind.SILENCE: (
+        "LVK sends a mock every hour, so either the connection to the source or LVK itself has a problem."
+        " `gwevent doctor` checks the connection to the broker."
+    ),
+    IncidentKind.SOURCE: "Nothing is lost: the broker keeps new notices. `gwevent doctor` says what to do.",
+    IncidentKind.LAG: "What was read is posted; the rest follows as soon as gwevent can read it.",
+    IncidentKind.DELIVERIES: "They wait in the outbox and aren't lost. The log gives the reason for each.",
+    IncidentKind.SLACK: "gwevent can't answer commands, but still posts alerts. It is reconnecting.",
+    IncidentKind.STORE: (
+        "Notices wait at the broker and aren't lost. Check whether the disk is full or the database is down."
+    ),
+    IncidentKind.SPACE: (
+        "When it is full, notices wait at the broker. Free space on it; payloads of mocks need the most,"
+        " and `GWEVENT_MOCK_PAYLOAD_DAYS` sets how long they are kept."
+    ),
+    IncidentKind.WORKERS: (
+        "Alerts are stored and wait. Check that `gwevent serve` runs and is connected to Slack."
+    ),
+    IncidentKind.CLOCK: (
+        "Until an hour has passed without a jump, gwevent gives up or deletes nothing because of its age."
+        " Check that the machine's time is synchronised (`timedatectl`, `chronyc tracking`)."
+    ),
 }
 
 
@@ -32,22 +42,24 @@ def sentence(trouble: Incident) -> str:
     since = f"since {quantities.utc(trouble.since)}"
     match trouble.kind:
         case IncidentKind.SILENCE:
-            return f"No notice has come {since}"
+            return f"No notice has arrived {since}"
         case IncidentKind.SOURCE:
             # The detail is the source's own sentence, which says since when.
             return f"The source can't be read: {detail}" if detail else f"The source can't be read {since}"
         case IncidentKind.LAG:
-            return f"The reader lags {since}" + (f": {detail} still to read" if detail else "")
+            return f"Reading has been behind {since}" + (f": {detail} still to read" if detail else "")
         case IncidentKind.DELIVERIES:
             return "Deliveries wait" + (f": {detail}, the oldest {since}" if detail else f" {since}")
         case IncidentKind.SLACK:
-            return f"Slack's connection for commands is out {since}" + (f": {detail}" if detail else "")
+            return f"The connection to Slack for commands has been lost {since}" + (
+                f": {detail}" if detail else ""
+            )
         case IncidentKind.STORE:
-            return f"The database can't be used {since}" + (f": {detail}" if detail else "")
+            return f"The database has been unavailable {since}" + (f": {detail}" if detail else "")
         case IncidentKind.SPACE:
-            return f"The database's disk is nearly full {since}" + (f": {detail}" if detail else "")
+            return f"The database's disk has been nearly full {since}" + (f": {detail}" if detail else "")
         case IncidentKind.WORKERS:
-            return f"No process delivers {since}"
+            return f"No process has been posting alerts {since}"
         case IncidentKind.CLOCK:
             return f"{detail or 'The clock jumped'} ({since})"
 
@@ -56,13 +68,13 @@ def kind_label(what: IncidentKind) -> str:
     """The trouble in a few words."""
     return {
         IncidentKind.SILENCE: "no notices",
-        IncidentKind.SOURCE: "source out of reach",
-        IncidentKind.LAG: "reader behind",
+        IncidentKind.SOURCE: "source unreachable",
+        IncidentKind.LAG: "reading behind",
         IncidentKind.DELIVERIES: "deliveries waiting",
-        IncidentKind.SLACK: "Slack's connection for commands out",
-        IncidentKind.STORE: "database out of reach",
+        IncidentKind.SLACK: "connection to Slack for commands lost",
+        IncidentKind.STORE: "database unavailable",
         IncidentKind.SPACE: "database's disk nearly full",
-        IncidentKind.WORKERS: "nobody delivers",
+        IncidentKind.WORKERS: "no process posts alerts",
         IncidentKind.CLOCK: "clock jumped",
     }[what]
 
@@ -72,9 +84,9 @@ def clock_detail(ahead_s: float, *, corrected: bool) -> str:
     by = quantities.duration_text(timedelta(seconds=abs(ahead_s)))
     if corrected:
         side = "ahead of" if ahead_s > 0 else "behind"
-        return f"gwevent's clock was {by} {side} Slack's or the database's, and follows theirs now"
+        return f"gwevent's clock was {by} {side} Slack's or the database's, and now follows theirs"
     side = "ahead" if ahead_s > 0 else "back"
-    return f"The machine's clock jumped {by} {side}; gwevent goes on by its own count"
+    return f"The machine's clock jumped {by} {side}; gwevent continues with its own clock"
 
 
 def advice(what: IncidentKind) -> str:
@@ -87,9 +99,9 @@ def opened(trouble: Incident) -> Message:
     said = f"{sentence(trouble)}."
     if trouble.ended is not None:
         said = f"{said} Over since {quantities.utc(trouble.ended)}."
-        return blocks.message(escape(f"gwevent was in trouble: {said}"), blocks.section(escape(said)))
+        return blocks.message(escape(f"gwevent had an incident: {said}"), blocks.section(escape(said)))
     return blocks.message(
-        escape(f"gwevent in trouble: {said}"),
+        escape(f"gwevent has an incident: {said}"),
         blocks.section(bold(escape(said)), advice(trouble.kind)),
     )
 
@@ -109,8 +121,8 @@ def first_real_event(superevent_id: str, alert_type: str, before: datetime | Non
     """
     what = f"The first real notice: {plain_text(superevent_id)} {plain_text(alert_type)}."
     if before is None:
-        past = "Until now this gwevent has seen none but mocks and tests."
+        past = "Until now this gwevent has received only mocks and tests."
     else:
-        past = f"The real event before it was of {before:%Y-%m-%d}."
-    check = "`/gwevent subscriptions` in a channel says what comes there."
+        past = f"The previous real event was on {before:%Y-%m-%d}."
+    check = "`/gwevent subscriptions` in a channel lists what it receives."
     return blocks.message(escape(f"{what} {past}"), blocks.section(bold(escape(what)), escape(past), check))

@@ -10,35 +10,24 @@ from collections.abc import Iterable, Sequence
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, link, mentions
-from formatters.models.notice import ExternalCoincidence, Notice
-from formatters.models.significance import is_light_expected
+from formatters.models.notice import Notice
+from formatters.models.significance import Upgrade, find_upgrade, is_light_expected
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import event_lines, quantities, vocabulary
+from formatters.text import event_lines, quantities
 
 
-def upgrades(before: Superevent | None, after: Superevent) -> list[str]:
-    """What the newest notice brings that is worth a further mention, in plain words; empty if nothing.
-
-    `before` is the superevent without that notice, None if it is the first. Significance that turned true,
-    and a coincidence that no notice named before; one that can't be read counts, if it is the first.
-    """
-    old = None if before is None else before.event
-    new = after.latest_with_event
-    if before is None or old is None or new is None or new.event is None:
-        return []
-    said = []
-    if new.event.significant and not old.significant:
-        said.append(event_lines.now_significant_line(new))
-    known = {_coincidence_label(external) for n in before.notices for external in n.coincidences}
-    for external in new.coincidences:
-        if _coincidence_label(external) not in known:
-            said.append(f"New coincidence: {event_lines.coincidence_words(external)}")
-    if new.has_unreadable_coincidence and not any(
-        n.has_unreadable_coincidence or n.coincidences for n in before.notices
-    ):
-        said.append(event_lines.UNREADABLE_COINCIDENCE)
-    return said
+def upgrade_lines(upgrade: Upgrade) -> list[str]:
+    """Return the reasons for a further mention in plain words, a line each; empty if there is none."""
+    lines = []
+    if upgrade.newly_significant is not None:
+        lines.append(event_lines.now_significant_line(upgrade.newly_significant))
+    lines += [
+        f"New coincidence: {event_lines.coincidence_words(external)}" for external in upgrade.new_coincidences
+    ]
+    if upgrade.has_new_unreadable_coincidence:
+        lines.append(event_lines.UNREADABLE_COINCIDENCE)
+    return lines
 
 
 def mention_message(
@@ -48,7 +37,7 @@ def mention_message(
     then = superevent.up_to(notice)
     before = superevent.previous_notice(notice)
     earlier = None if before is None else superevent.up_to(before)
-    said = upgrades(earlier, then)
+    said = upgrade_lines(find_upgrade(earlier, then))
     if before is not None and before.is_retraction:
         said.insert(0, f"A candidate again: it was retracted {quantities.utc(before.time_created)}")
     elif before is not None and is_light_expected(notice) and not said and not _had_light_expected(earlier):
@@ -80,7 +69,3 @@ def _message(
 def _had_light_expected(superevent: Superevent | None) -> bool:
     known = None if superevent is None else superevent.latest_with_event
     return known is not None and is_light_expected(known)
-
-
-def _coincidence_label(external: ExternalCoincidence) -> str:
-    return vocabulary.coincidence_label(external.observatory, external.search)

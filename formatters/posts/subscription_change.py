@@ -1,25 +1,21 @@
-"""What somebody changed in what a channel receives: the post that says so, and the history of all of it."""
+"""The post in a channel that says what somebody changed in what the channel receives."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from formatters.answers.subscription_messages import describe, user_mention
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text, truncate_escaped, utf16_length
+from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, utf16_length
 from formatters.models.channel_change import (
-    BY_GWEVENT,
-    BY_IMPORT,
-    PAGE_SIZE,
     ChannelChange,
-    RecordedState,
     SubscriptionState,
 )
-from formatters.models.filter import format_degrees
-from formatters.models.observing import ChannelSites, Site
+from formatters.models.observing import ChannelSites
 from formatters.models.subscription import Subscription
 from formatters.text import quantities
+from formatters.text.change_text import author_names, site_differences
+from formatters.text.criteria_text import describe
 
 _MAX_COMMAND_CHARS = 1_000
 """Characters that may be typed at once (`bot.commands.router.MAX_QUESTION_LENGTH`)."""
@@ -28,7 +24,6 @@ _MAX_CHANGES_CHARS = 7_500
 _MAX_NOTIFICATION_CHARS = 1_500
 """And so many for the words of the notification."""
 _MAX_SECTIONS = 40
-_MAX_HISTORY_WORDS_CHARS = 300
 
 
 def subscription_change(changes: Sequence[ChannelChange], here: Sequence[Subscription]) -> Message:
@@ -59,41 +54,6 @@ def subscription_change(changes: Sequence[ChannelChange], here: Sequence[Subscri
     return blocks.message(text, *sections, blocks.context(*more, _remaining_line(here), when))
 
 
-def subscription_history(changes: Sequence[ChannelChange], page: int, total: int) -> Message:
-    """The changes of one page, the newest first; `total` is how many are kept."""
-    if not total:
-        return _text_message(
-            "Nobody has changed what this channel receives, as far as that is kept (400 days)."
-        )
-    pages = -(-total // PAGE_SIZE)
-    if not changes:
-        return _text_message(f"The history has {pages} page{'s' if pages > 1 else ''}, no page {page}.")
-    further = [f"Page {page} of {pages}, the newest first."]
-    if page < pages:
-        further.append(f"Older: `/gwevent subscriptions history {page + 1}`")
-    return blocks.message(
-        f"Who changed what this channel receives, page {page} of {pages}",
-        *(blocks.section(change_line(change)) for change in changes),
-        blocks.context(*further),
-    )
-
-
-def change_line(change: ChannelChange) -> str:
-    """One change in one line."""
-    when = escape(quantities.utc(change.changed_at))
-    what = _sites_line(change) if change.number is None else _subscription_line(change)
-    return f"{when} · {author_names([change.changed_by])} · {what}"
-
-
-def author_names(users: Iterable[str]) -> str:
-    """Who did it, each once; a person is mentioned."""
-    names = {
-        BY_IMPORT: "gwevent's operator (`gwevent import`)",
-        BY_GWEVENT: "gwevent itself (its confirmation couldn't be posted)",
-    }
-    return " and ".join(dict.fromkeys(names.get(user) or user_mention(user) for user in users))
-
-
 def _sections(lines: Sequence[str]) -> list[Block]:
     """As few sections as hold all the lines, so that none of them, the command least of all, falls off."""
     packed: list[list[str]] = [[]]
@@ -120,23 +80,24 @@ def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
         was = gone if isinstance(gone, SubscriptionState) else before
         assert was is not None, "what ended was something"
         return [
-            f"{by} ended {name}, {bold(was.silent_mrkdwn)}: nothing comes of it any more. Messages already here stay"
-            " true, but no replies follow.",
+            f"{by} ended {name}, {bold(was.silent_mrkdwn)}: it sends no more alerts. Messages that are"
+            f" already here"
+            " are still updated, but get no more replies.",
             _restore_command("subscribe", was),
             *_other_authors_line(others),
         ]
     number = group[0].number
     if before is None:
-        stands = f" It is paused: `/gwevent resume {number}` lets it come." if after.is_paused else ""
+        stands = f" It is paused: `/gwevent resume {number}` starts it." if after.is_paused else ""
         return [
-            f"{by} put {name} in force: {bold(after.silent_mrkdwn)}.{stands}",
+            f"{by} started {name}: {bold(after.silent_mrkdwn)}.{stands}",
             *_criteria_lines(after),
             f"To end it: `/gwevent unsubscribe {number}`",
         ]
     if before.canonical != after.canonical:
-        paused = f" It is paused: `/gwevent resume {number}` lets it come again." if after.is_paused else ""
+        paused = f" It is paused: `/gwevent resume {number}` starts it again." if after.is_paused else ""
         if before.is_paused and not after.is_paused:
-            paused = " It was paused, and comes again."
+            paused = " It was paused and is active again."
         return [
             f"{by} changed {name} from {bold(before.silent_mrkdwn)} to {bold(after.silent_mrkdwn)}.{paused}",
             *_criteria_lines(after),
@@ -144,19 +105,20 @@ def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
             *_other_authors_line(others),
         ]
     if before.is_paused == after.is_paused:
-        stands = f"it is paused (`/gwevent resume {number}`)" if after.is_paused else "it comes"
+        stands = f"it is paused (`/gwevent resume {number}`)" if after.is_paused else "it is active"
         return [
             f"{by} changed {name} and changed it back: {bold(after.silent_mrkdwn)}, and {stands}.",
             *_other_authors_line(others),
         ]
     if after.is_paused:
         return [
-            f"{by} paused {name}, {bold(after.silent_mrkdwn)}: nothing comes of it, and threads get no replies.",
-            f"To let it come again: `/gwevent resume {number}`",
+            f"{by} paused {name}, {bold(after.silent_mrkdwn)}: no alerts, and no replies in threads.",
+            f"To resume it: `/gwevent resume {number}`",
             *_other_authors_line(others),
         ]
     return [
-        f"{by} let {name} come again: {bold(after.silent_mrkdwn)}; what came meanwhile isn't posted.",
+        f"{by} resumed {name}: {bold(after.silent_mrkdwn)}. Alerts from the time of the pause are not"
+        f" posted.",
         *_criteria_lines(after),
         f"To pause it again: `/gwevent pause {number}`",
         *_other_authors_line(others),
@@ -176,10 +138,8 @@ def _restore_command(command: str, state: SubscriptionState) -> str:
     """The exact command that brings back what was; what is too long to be typed goes into the dialog."""
     typed = f"{command} {state.canonical}"
     if len(typed) > _MAX_COMMAND_CHARS:
-        return (
-            "To bring it back: its words are too long for a command; the dialog takes them: `/gwevent dialog`"
-        )
-    return f"To bring it back: {_command_code(typed)}"
+        return "To restore it, use the form, because its words are too long for a command: `/gwevent dialog`"
+    return f"To restore it: {_command_code(typed)}"
 
 
 def _command_code(command: str) -> str:
@@ -190,84 +150,23 @@ def _remaining_line(here: Sequence[Subscription]) -> str:
     """What the channel receives now, in one line."""
     history = "Who changed what: `/gwevent subscriptions history`"
     if not here:
-        nothing = bold("Nothing comes to this channel: it has no subscription.")
-        return f"{nothing} `/gwevent subscribe CBC` makes one. {history}"
+        nothing = bold("This channel gets no alerts: it has no subscription.")
+        return f"{nothing} `/gwevent subscribe CBC` creates one. {history}"
     paused = sum(s.paused_at is not None for s in here)
     if paused == len(here):
-        return f"{bold('Nothing comes to this channel now: what it is subscribed to is paused.')} {history}"
+        return f"{bold('This channel gets no alerts now: all its subscriptions are paused.')} {history}"
     has = f"This channel has {len(here)} subscription{'s' if len(here) > 1 else ''}"
     which = f", {paused} of them paused" if paused else ""
     return f"{has}{which}: `/gwevent subscriptions`. {history}"
 
 
-def _subscription_line(change: ChannelChange) -> str:
-    before, after = change.before, change.after
-    name = f"subscription {change.number}"
-    assert not isinstance(before, ChannelSites) and not isinstance(after, ChannelSites)
-    if after is None:
-        return f"{name} ended" + ("" if before is None else f": {_short_state(before)}")
-    if before is None:
-        return f"{name} put in force: {_short_state(after)}" + (", paused" if after.is_paused else "")
-    if before.canonical != after.canonical:
-        return f"{name} changed: {_short_state(before)} → {_short_state(after)}"
-    return f"{name} {'paused' if after.is_paused else 'comes again'}: {_short_state(after)}"
-
-
-def _short_state(state: SubscriptionState) -> str:
-    return bold(truncate_escaped(state.mrkdwn, _MAX_HISTORY_WORDS_CHARS))
-
-
-def _sites_line(change: ChannelChange) -> str:
-    before, after = _as_channel_sites(change.before), _as_channel_sites(change.after)
-    return escape("sites: " + "; ".join(what for what, _ in _site_differences(before, after)), SECTION_MAX)
-
-
 def _sites_change_lines(group: Sequence[ChannelChange], by: str) -> list[str]:
-    differences = _site_differences(_as_channel_sites(group[0].before), _as_channel_sites(group[-1].after))
+    differences = site_differences(group[0].before, group[-1].after)
     if not differences:
         return [f"{by} changed this channel's sites and changed them back."]
     what = "; ".join(said for said, _ in differences)
     commands = ", ".join(_command_code(f"sites {words}") for _, words in differences)
     return [
-        f"{by} changed what this channel is told about its sites: {escape(what, SECTION_MAX)}.",
-        f"To bring it back: {commands}",
+        f"{by} changed this channel's sites: {escape(what, SECTION_MAX)}.",
+        f"To restore it: {commands}",
     ]
-
-
-def _as_channel_sites(state: RecordedState | None) -> ChannelSites:
-    return state if isinstance(state, ChannelSites) else ChannelSites()
-
-
-def _site_differences(before: ChannelSites, after: ChannelSites) -> list[tuple[str, str]]:
-    """What changed, each with the words after `/gwevent sites` that bring it back; not escaped."""
-    old = {site.name: site for site in before.sites}
-    new = {site.name: site for site in after.sites}
-    found = [
-        (f"{plain_text(n)} removed", f"add {_site_arguments(site)}")
-        for n, site in old.items()
-        if n not in new
-    ]
-    found += [(f"{plain_text(n)} added", f"remove {n}") for n in new if n not in old]
-    found += [
-        (f"{plain_text(n)} moved", f"add {_site_arguments(site)}")
-        for n, site in old.items()
-        if n in new and new[n] != site
-    ]
-    for name in ("altitude", "darkness"):
-        was, is_ = getattr(before.constraints, name), getattr(after.constraints, name)
-        if was != is_:
-            found.append(
-                (f"{name} {format_degrees(was)}° → {format_degrees(is_)}°", f"{name} {format_degrees(was)}")
-            )
-    return found
-
-
-def _site_arguments(site: Site) -> str:
-    """A site as one would type it: "Palomar 33.3563 -116.865 1706 America/Los_Angeles"."""
-    numbers = map(format_degrees, (site.latitude, site.longitude, site.height))
-    further = [*(["radio"] if site.radio else []), *([site.zone] if site.zone else [])]
-    return " ".join([site.name, *numbers, *further])
-
-
-def _text_message(text: str) -> Message:
-    return blocks.message(text.replace("*", "").replace("`", ""), blocks.section(text))

@@ -13,12 +13,12 @@ def message() -> Message:
         "gwevent is installed. In a channel, type /gwevent subscribe CBC to get its alerts there.",
         blocks.section(
             bold(
-                "gwevent is installed: gravitational-wave alerts of LIGO, Virgo and KAGRA. Three things next:"
+                "gwevent is installed: gravitational-wave alerts of LIGO, Virgo and KAGRA. Three next steps:"
             ),
-            "1. In a channel that wants alerts: `/gwevent subscribe CBC` "
+            "1. In a channel that should get alerts: `/gwevent subscribe CBC` "
             "(in a private one, `/invite @gwevent` first).",
             "2. To see one within the hour, in a test channel: `/gwevent subscribe all mock`. "
             "LVK sends a mock event every hour.",
-            "3. `/gwevent help` says what else it answers, `/gwevent status` whether alerts arrive.",
+            "3. `/gwevent help` lists all commands, `/gwevent status` says whether alerts arrive.",
         ),
     )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from formatters.blockkit.mrkdwn import replace_nbsp
+from formatters.blockkit.mrkdwn import ALT_TEXT_MAX, replace_nbsp
 from formatters.models.notice import EARLYWARNING, Event, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.skymap_image.models import Captions, Position
 from formatters.text import event_lines, quantities, vocabulary
 
-ALT_TEXT_MAX = 2_000
-"""Characters of an image block's alt_text (docs.slack.dev/reference/block-kit/blocks/image-block)."""
 _MAX_REGIONS = 3
 
 
@@ -77,7 +75,8 @@ def alt_text(
     if sun is not None and moon is not None:
         said.append(
             f"Sun at {quantities.position_coarse(*sun)}, Moon at {quantities.position_coarse(*moon)}, "
-            f"{_separation_text(localization, sun)} and {_separation_text(localization, moon)} from the densest tile."
+            f"{_separation_text(localization, sun)} and {_separation_text(localization, moon)} from the"
+            f" densest tile."
         )
     said.append(
         "All-sky Mollweide projection, right ascension in hours with 12 h in the middle, east to the left"

@@ -45,4 +45,4 @@ def format_findings(findings: Iterable[Finding]) -> str:
         if finding.advice:
             lines.append(f"  {'':<{width}}  → {finding.advice}")
     bad = sum(finding.level is Level.FAIL for finding in listed)
-    return "\n".join([*lines, "", f"{bad} to mend." if bad else "All that is needed works."])
+    return "\n".join([*lines, "", f"{bad} to fix." if bad else "Everything that is required works."])

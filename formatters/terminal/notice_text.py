@@ -70,7 +70,10 @@ def to_text(notice: Notice) -> str:
 
 def _lines(notice: Notice) -> Iterator[str]:
     front = vocabulary.category_label(notice.category)
-    yield f"{'' if front is None else front + ' '}{notice.superevent_id} {vocabulary.alert_type_label(notice.alert_type)}"
+    yield (
+        f"{'' if front is None else front + ' '}{notice.superevent_id}"
+        f" {vocabulary.alert_type_label(notice.alert_type)}"
+    )
     yield _row("created", quantities.iso(notice.time_created))
     for name, url in notice.urls.items():
         yield _row(name, url)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from formatters.blockkit.mrkdwn import plain_text
-from formatters.models.notice import Event, ExternalCoincidence, Localization, Notice
+from formatters.models.notice import PROPERTIES, Event, ExternalCoincidence, Localization, Notice
 from formatters.models.significance import (
     is_burst,
     is_significant_only_by_coincidence,
@@ -28,6 +28,11 @@ _NEGLIGIBLE = 0.01
 _MAX_FURTHER_COINCIDENCES = 4
 """Further coincidences that are named in one line; all of them stand in the history."""
 UNREADABLE_COINCIDENCE = "Names a coincidence in a form that gwevent doesn't understand"
+
+
+def coincidence_label(external: ExternalCoincidence) -> str:
+    """Return an external event's observatory and search in words: "Fermi GRB"."""
+    return vocabulary.coincidence_label(external.observatory, external.search)
 
 
 def headline(event: Event, *, compact: bool = False) -> str:
@@ -67,10 +72,10 @@ def properties_line(event: Event) -> str | None:
     """As in "HasRemnant 91 % · HasNS 95 % · …", all of it conditional on an astrophysical origin."""
     if not event.properties:
         return None
-    first = [name for name in vocabulary.PROPERTIES if name in event.properties]
+    first = [name for name in PROPERTIES if name in event.properties]
     if is_ssm(event):
         first.sort(key=lambda name: name != "HasSSM")
-    others = sorted(name for name in event.properties if name not in vocabulary.PROPERTIES)
+    others = sorted(name for name in event.properties if name not in PROPERTIES)
     said = _probabilities((name, event.properties[name]) for name in first + others)
     # Terrestrial stands in the class line right above; without one the condition must carry it.
     condition = "If astrophysical"

@@ -37,6 +37,7 @@ def observability_line(answer: Observability) -> str:
 
 
 def sun_and_plane_line(answer: Observability) -> str:
+    """Return how much of the probability lies near the Sun and near the galactic plane."""
     sun, plane = (
         quantities.percent(answer.probability_near_sun),
         quantities.percent(answer.probability_near_galactic_plane),

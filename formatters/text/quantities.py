@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
+from formatters.blockkit import mrkdwn
 from formatters.models.notice import Distance
+from formatters.models.units import MONTH, YEAR
 
-NBSP = "\u00a0"
+NBSP = mrkdwn.NBSP
 MINUS = "\u2212"
-YEAR = 365.25 * 86_400
-"""A Julian year, s."""
-MONTH = YEAR / 12
-"""s."""
 RAREST_FAR = 1e-6 / YEAR
 """Hz. A FAR estimate below one per million years says no more than that (the tail it is read from is
 extrapolated), so none is spelled out below it."""

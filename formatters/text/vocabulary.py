@@ -12,10 +12,6 @@ from formatters.models.notice import (
     Category,
 )
 
-CLASSES = ("BNS", "NSBH", "BBH", "Terrestrial")
-PROPERTIES = ("HasRemnant", "HasNS", "HasMassGap", "HasSSM")
-"""In the order of what they mean for a telescope."""
-
 KNOWN_SEARCHES = frozenset({"allsky", "earlywarning", "bbh", "ssm", "mdc", "imbh"})
 """Searches of GW candidates, case folded."""
 

@@ -10,12 +10,13 @@ from itertools import groupby
 from typing import Any
 
 from formatters.answers import recent
-from formatters.answers.status import LastNotice, SourceState, last_notice_line, source_line
+from formatters.answers.status import LastNotice, last_notice_line, source_line
 from formatters.answers.subscription_messages import summary
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, link
 from formatters.models.incident import Incident
+from formatters.models.source_status import SourceStatus
 from formatters.models.subscription import Subscription, fingerprint
 from formatters.models.superevent import Superevent
 from formatters.posts import incident
@@ -69,7 +70,7 @@ def parse_action(value: str) -> HomeAction:
 class Home:
     """What stands in a person's App Home."""
 
-    sources: tuple[SourceState, ...]
+    sources: tuple[SourceStatus, ...]
     last_notice: LastNotice | None
     subscriptions: Sequence[Subscription]
     """Those that the person may see (`visible_to`), channel by channel."""
@@ -99,7 +100,7 @@ def view(home: Home, now: datetime) -> View:
     shown: list[Block] = []
     if home.action_result is not None:
         shown += [*home.action_result.blocks[:2], {"type": "divider"}]
-    sources = [source_line(source) for source in home.sources] or ["No source runs in this process"]
+    sources = [source_line(source) for source in home.sources] or ["This process reads no source"]
     wrong = [f"{incident.sentence(one)}." for one in home.incidents]
     head, *rest = map(escape, [*wrong, *sources, last_notice_line(home.last_notice, now)])
     shown += [
@@ -109,8 +110,8 @@ def view(home: Home, now: datetime) -> View:
         blocks.header("Newest events"),
         _events(home.newest, now),
         blocks.context(
-            escape(f"As of {quantities.utc(now)}; brought up to date whenever it is opened."),
-            "Channels that you are in are shown; private ones if gwevent is in them too.",
+            escape(f"As of {quantities.utc(now)}; updated whenever you open this tab."),
+            "You see the channels that you are in; private ones only if gwevent is in them too.",
         ),
     ]
     return {"type": "home", "blocks": shown}
@@ -118,12 +119,13 @@ def view(home: Home, now: datetime) -> View:
 
 def _channels(home: Home) -> list[Block]:
     if home.problem is not None:
-        said = f"Slack doesn't tell which channels you are in ({home.problem}), so none is shown."
+        said = f"Slack didn't say which channels you are in ({home.problem}), so none is shown."
         return [blocks.section(escape(said))]
     if not home.subscriptions:
         return [
             blocks.section(
-                "No channel that you are in has a subscription. `/gwevent dialog` in a channel makes one."
+                "No channel that you are in has a subscription. Type `/gwevent dialog` in a channel to make"
+                " one."
             )
         ]
     shown: list[Block] = []
@@ -142,7 +144,11 @@ def _channels(home: Home) -> list[Block]:
     rest = len(home.subscriptions) - listed
     if rest:
         more = quantities.number(rest)
-        shown.append(blocks.context(f"And {more} more: `/gwevent subscriptions` in a channel lists its own."))
+        shown.append(
+            blocks.context(
+                f"And {more} more: `/gwevent subscriptions` in a channel lists all of its subscriptions."
+            )
+        )
     return shown
 
 
@@ -162,7 +168,7 @@ def _buttons(subscription: Subscription) -> Block:
             "End",
             END_ACTION,
             value=end,
-            confirmation=f"End number {subscription.number}? The channel is told.",
+            confirmation=f"End number {subscription.number}? gwevent posts this in the channel.",
         ),
     )
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
-from formatters.answers.subscription_messages import describe, number_with_fingerprint
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import (
@@ -28,8 +27,9 @@ from formatters.blockkit.mrkdwn import (
     unescape,
     utf16_length,
 )
-from formatters.models.subscription import Criteria, Subscription
+from formatters.models.subscription import Criteria, Subscription, number_with_fingerprint
 from formatters.text import vocabulary
+from formatters.text.criteria_text import describe
 from formatters.views import subscription_form
 from formatters.views.subscription_form import SubscriptionForm
 
@@ -60,9 +60,9 @@ _SWITCHES = {
     "lowsig": "Low-significance alerts (several a day)",
     "circulars": "GCN Circulars, linked in the threads",
 }
-_BROADCASTS = {"<!here>": "@here (skips who sleeps)", "<!channel>": "@channel (wakes everybody)"}
+_BROADCASTS = {"<!here>": "@here (skips people who are away)", "<!channel>": "@channel (notifies everybody)"}
 _WHEN = {
-    "only_ns": "Only if NS: where light may be expected",
+    "only_ns": "Only if NS: if light may be expected",
     "mock": "For mocks too",
     "test": "For tests too",
 }
@@ -123,18 +123,18 @@ def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> Vi
     """The dialog with a form filled in."""
     what = f"Alerts for <#{place.channel_id}>."
     if place.number is not None:
-        what = f"Subscription {place.number} of <#{place.channel_id}>; it stays in force."
+        what = f"Subscription {place.number} of <#{place.channel_id}>. It stays active while you edit it."
     return {
         **_modal(_TITLE if place.number is None else _TITLE_EDIT, place),
         "callback_id": CALLBACK_ID,
         "submit": _plain("Subscribe" if place.number is None else "Save"),
         "close": _plain("Cancel"),
         "blocks": [
-            blocks.section(f"{what} An input left empty asks for nothing."),
+            blocks.section(f"{what} Empty fields set no condition."),
             _input("group", "Group", _select(_GROUPS, entered.group), optional=False),
             blocks.section(
                 bold("Probabilities, in percent"),
-                "Of BNS, NSBH and BBH any one is enough; BNS + NSBH and HasRemnant must hold besides.",
+                "Any one of BNS, NSBH and BBH is enough; BNS + NSBH and HasRemnant must match as well.",
             ),
             _input(
                 "compared",
@@ -148,7 +148,7 @@ def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> Vi
             ),
             blocks.section(bold("Rate, place and detectors")),
             _number("far", "False-alarm rate below 1 per …", entered.far),
-            _input("far_unit", "… of these", _select(_UNITS, entered.far_unit), optional=False),
+            _input("far_unit", "… unit of time", _select(_UNITS, entered.far_unit), optional=False),
             _number("distance", "Mean distance below, Mpc", entered.distance),
             _number("area90", "90 % area below, deg²", entered.area90),
             _input(
@@ -165,9 +165,10 @@ def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> Vi
                 "Alert types (none chosen: all)",
                 _select({t: vocabulary.alert_type_label(t) for t in subscription_form.TYPES}, entered.types),
             ),
-            _input("switches", "These too", _checkboxes(_SWITCHES, entered.switches)),
+            _input("switches", "Also send", _checkboxes(_SWITCHES, entered.switches)),
             blocks.section(
-                bold("Whom to mention"), "Once for each event, for each upgrade, and if it is retracted then."
+                bold("Mentions"),
+                "Once for each event, again for each upgrade, and if the event is retracted after that.",
             ),
             _input("broadcasts", "Everybody", _checkboxes(_BROADCASTS, entered.broadcasts)),
             _input("people", "People", _people(entered.people)),
@@ -237,7 +238,7 @@ def parse_form(values: Mapping[str, Any]) -> SubscriptionForm:
 
 def with_modal_button(message: Message, subscriptions: Sequence[Subscription] = ()) -> Message:
     """An answer with buttons that open the dialog: for a new subscription, and for each of these."""
-    buttons = [blocks.button("Choose in a dialog", OPEN_ACTION)]
+    buttons = [blocks.button("Open the form", OPEN_ACTION)]
     for s in subscriptions:
         buttons += [blocks.button(f"Edit {s.number}", f"{OPEN_ACTION}.{s.number}"), end_button(s)]
     rows = [blocks.actions(*buttons[at : at + ACTIONS_MAX]) for at in range(0, len(buttons), ACTIONS_MAX)]
@@ -253,7 +254,7 @@ def end_button(ended: Subscription, value: str | None = None) -> Block:
         f"End {number}",
         f"{END_ACTION}.{number}",
         value=value or number_with_fingerprint(ended),
-        confirmation=f"End {number}, {what}? The channel is told.",
+        confirmation=f"End {number}, {what}? gwevent posts this in the channel.",
     )
 
 
@@ -264,7 +265,7 @@ def confirm_unsubscribe(subscriptions: Sequence[Subscription]) -> Message:
     value = " ".join(map(number_with_fingerprint, subscriptions))
     # One that holds not all of them would end others than it says.
     if len(subscriptions) > 1 and utf16_length(value) <= BUTTON_VALUE_MAX:
-        asks = f"End all {len(subscriptions)}? The channel is told."
+        asks = f"End all {len(subscriptions)}? gwevent posts this in the channel."
         buttons.insert(
             0, blocks.button(f"End all {len(subscriptions)}", END_ACTION, value=value, confirmation=asks)
         )
@@ -275,7 +276,7 @@ def confirm_unsubscribe(subscriptions: Sequence[Subscription]) -> Message:
 
 def modal_button(subscriptions: Sequence[Subscription]) -> Message:
     """The answer to `dialog` where no dialog can open by itself, as in a thread."""
-    return with_modal_button(helping.error_message("A subscription is chosen in a dialog:"), subscriptions)
+    return with_modal_button(helping.error_message("Open the form to choose a subscription:"), subscriptions)
 
 
 def _modal(title: str, place: ModalContext) -> View:
@@ -291,14 +292,14 @@ def _preview_blocks(preview: Preview) -> list[Block]:
     shown: list[Block] = []
     if preview.errors:
         lines = [f"{escape(_input_label(name))}: {escape(said)}" for name, said in preview.errors.items()]
-        shown.append(blocks.section(bold("This can't be read"), *lines))
+        shown.append(blocks.section(bold("Please correct"), *lines))
     elif preview.criteria is not None:
-        so_far = "So far: " if preview.is_stored else ""
+        so_far = "Current: " if preview.is_stored else ""
         shown.append(blocks.section(f"{so_far}{bold(preview.criteria.mrkdwn)}", *describe(preview.criteria)))
-    button = blocks.button("Preview, and test on past events", PREVIEW_ACTION)
+    button = blocks.button("Preview and test with past events", PREVIEW_ACTION)
     tested = () if preview.backtest is None else preview.backtest.blocks
     if preview.is_backtesting:
-        tested = (blocks.context("Asking the sky maps of past events …"),)
+        tested = (blocks.context("Checking the sky maps of past events …"),)
     return [*shown, blocks.actions(button), *tested]
 
 

@@ -7,10 +7,12 @@ import pytest
 from formatters.answers import answer, help, recent, status, subscription_messages  # noqa: A004
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
+from formatters.models.source_status import SourceStatus
 from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
 from formatters.posts import unreadable_notice
 from formatters.terminal import message_text
+from formatters.text import criteria_text
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 
@@ -30,23 +32,23 @@ def subscribed(criteria: Criteria, **changes: object) -> Subscription:
 
 
 @pytest.mark.parametrize(
-    ("wish", "words"),
+    ("criteria", "canonical"),
     [
         (Criteria(), "all"),
         (Criteria(group="CBC", mock=True, lowsig=True), "CBC mock lowsig"),
         (Criteria(group="Burst", test=True), "Burst test"),
     ],
 )
-def test_the_canonical_words(criteria: Criteria, words: str) -> None:
-    assert criteria.canonical == words
+def test_the_canonical_words(criteria: Criteria, canonical: str) -> None:
+    assert criteria.canonical == canonical
 
 
 def test_describe_alerts_wording() -> None:
-    assert subscription_messages.describe_alerts(Criteria(group="CBC", mock=True)) == (
+    assert criteria_text.describe_alerts(Criteria(group="CBC", mock=True)) == (
         "Real, significant CBC alerts (early warnings, SSM, cWB-BBH and alerts significant by coincidence"
         " included); mocks too (about one every hour)."
     )
-    burst = subscription_messages.describe_alerts(Criteria(group="Burst"))
+    burst = criteria_text.describe_alerts(Criteria(group="Burst"))
     assert "early warnings" not in burst
     assert "mock" not in burst
 
@@ -107,7 +109,7 @@ def test_help_knows_every_command(check: Callable[[Message], Message]) -> None:
 
 def test_unknown_words_get_help() -> None:
     said = message_text.render(help.unknown_command("lastest"))
-    assert said.startswith("I don't know “lastest”. Did you mean /gwevent latest?")
+    assert said.startswith("Unknown command “lastest”. Did you mean /gwevent latest?")
     assert "/gwevent help" in said
     assert "Did you mean" not in message_text.render(help.unknown_command("🚀"))
 
@@ -151,7 +153,7 @@ def state(**changes: object) -> status.Status:
     return status.Status(
         version="0.1.0",
         started_at=NOW - timedelta(hours=5),
-        sources=(status.SourceState(name="hopskotch", connected=False, detail="The broker refuses us."),),
+        sources=(SourceStatus(name="hopskotch", connected=False, detail="The broker refuses us."),),
         last_notice=last,
         posting_time=timedelta(seconds=0.4),
         pending_deliveries=0,
@@ -169,7 +171,7 @@ def test_status_names_long_silence() -> None:
         return message_text.render(status.message(state(last_notice=seen), NOW))
 
     assert "silent" not in last(2.9)
-    assert "silent for long" in last(3.1)
+    assert "unusually long ago" in last(3.1)
     nothing = message_text.render(status.message(state(), NOW))
     assert "hopskotch: NOT CONNECTED · The broker refuses us." in nothing
     assert "Last notice: none yet" in nothing

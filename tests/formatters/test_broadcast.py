@@ -38,9 +38,9 @@ def shares(neutron_star: float) -> dict[str, float]:
         ({"classification": BBH}, {"classification": BBH}, "UPDATE", False),
         # an initial
         ({"classification": BBH}, {"classification": BBH}, "INITIAL", False),
-        ({"classification": shares(0.3)}, {"classification": shares(0.3)}, "INITIAL", True),
-        ({"classification": shares(0.28)}, {"classification": shares(0.28)}, "INITIAL", False),
-        ({"classification": shares(0.3)}, {"classification": shares(0.3)}, "UPDATE", False),
+        ({"classification": shares(0.32)}, {"classification": shares(0.32)}, "INITIAL", True),
+        ({"classification": shares(0.3)}, {"classification": shares(0.3)}, "INITIAL", False),
+        ({"classification": shares(0.32)}, {"classification": shares(0.32)}, "UPDATE", False),
         (SSM, SSM, "INITIAL", True),
         (SSM, SSM, "UPDATE", False),
         # everything else

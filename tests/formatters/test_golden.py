@@ -22,6 +22,7 @@ from formatters.models.filter import (
     VisibleFrom,
 )
 from formatters.models.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
+from formatters.models.source_status import SourceStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention, unreadable_notice
 from formatters.views import subscription_modal
@@ -120,12 +121,12 @@ def test_mentions(
     first = alert_card.ChannelView(mentions=targets, is_root=True)
     golden("mention-root", check(alert_card.alert_card(bns.up_to(bns.notices[0]), first)))
     golden("mention-coincidence", check(mention.mention_message(raven, raven.notices[1], targets, address)))
-    golden("mention-no-address", check(mention.mention_message(raven, raven.notices[1], targets[:1], None)))
+    golden("mention-without-link", check(mention.mention_message(raven, raven.notices[1], targets[:1], None)))
     gone = next(n for n in bns.notices if n.is_retraction)
     golden("mention-stand-down", check(mention.retraction_mention(bns.up_to(gone), targets, address)))
 
 
-def _wishes() -> list[subscription.Subscription]:
+def _subscriptions() -> list[subscription.Subscription]:
     criteria_list = [
         subscription.Criteria(group="CBC"),
         subscription.Criteria(group="Burst", lowsig=True),
@@ -196,7 +197,7 @@ def _status(**problems: int) -> status.Status:
         version="0.1.0",
         started_at=NOW - timedelta(days=3, hours=2),
         sources=(
-            status.SourceState(
+            SourceStatus(
                 name="hopskotch",
                 connected=not problems,
                 detail="Reading igwn.gwalert from kafka.scimma.org as <someone>.",
@@ -222,7 +223,7 @@ def test_answers(
     golden: Callable[[str, Message], None],
 ) -> None:
     seen = [Superevent.from_notices(notices) for notices in stories.values()]
-    mine = _wishes()
+    mine = _subscriptions()
     filtered = _filtered()
     mock = alert_card.alert_card(Superevent.from_notices(stories["mock"][:1]), VIEW)
     answers = {
@@ -236,14 +237,12 @@ def test_answers(
         "help-no-such-event-in-gracedb": help.no_such_event(
             "S241126dn", ["S241126dm"], "In GraceDB S241126dn is not public or doesn't exist."
         ),
-        "help-complaint": help.error_message(
-            '"mocks!" is none of CBC, Burst, all, mock, test, lowsig, notify.'
-        ),
+        "help-error": help.error_message('"mocks!" is none of CBC, Burst, all, mock, test, lowsig, notify.'),
         "recent": recent.message(recent.RecentEvents(seen), NOW),
         "recent-one": recent.message(recent.RecentEvents(seen[:1]), NOW),
         "recent-none": recent.message(recent.RecentEvents([]), NOW),
         "status": status.message(_status(), NOW),
-        "status-bad": status.message(_status(waiting=12_345, dead=2, quarantined=1), NOW),
+        "status-problems": status.message(_status(waiting=12_345, dead=2, quarantined=1), NOW),
         "subscription-confirmed": subscription_messages.confirmation(mine[0]),
         "subscription-confirmed-all": subscription_messages.confirmation(mine[2]),
         "subscription-confirmed-notify": subscription_messages.confirmation(mine[3]),
@@ -252,7 +251,7 @@ def test_answers(
         "subscription-not-subscribed": subscription_messages.not_subscribed(
             mine[1].criteria, [mine[0], filtered]
         ),
-        "subscription-promised": subscription_messages.confirmation_pending(mine[0].criteria),
+        "subscription-confirmation-pending": subscription_messages.confirmation_pending(mine[0].criteria),
         "subscription-already": subscription_messages.already_subscribed(mine[0]),
         "subscription-list": subscription_messages.subscription_list(mine),
         "subscription-none": subscription_messages.subscription_list([]),
@@ -261,11 +260,11 @@ def test_answers(
         "subscription-changed-since": subscription_messages.stale_button(
             [mine[0], replace(filtered, paused_at=NOW)]
         ),
-        "subscription-sure": subscription_modal.confirm_unsubscribe([*mine, filtered]),
-        "subscription-sure-of-one": subscription_modal.confirm_unsubscribe([filtered]),
+        "subscription-confirm-unsubscribe": subscription_modal.confirm_unsubscribe([*mine, filtered]),
+        "subscription-confirm-unsubscribe-of-one": subscription_modal.confirm_unsubscribe([filtered]),
         "subscription-renumbered": subscription_messages.renumbered(17, filtered),
-        "subscription-is-paused": subscription_messages.already_paused(replace(filtered, paused_at=NOW)),
-        "subscription-isnt-paused": subscription_messages.not_paused(filtered),
+        "subscription-paused-already": subscription_messages.already_paused(replace(filtered, paused_at=NOW)),
+        "subscription-not-paused": subscription_messages.not_paused(filtered),
         "subscription-refused": subscription_messages.refused("not_in_channel"),
         "subscription-confirmed-filter": subscription_messages.confirmation(filtered),
         "subscription-already-paused": subscription_messages.already_subscribed(
@@ -291,10 +290,10 @@ def test_answers(
         "test": search_results.backtest_message(
             replace(_matching(stories), since=None, until=None, queried=3, undecided=3), NOW
         ),
-        "apology": unreadable_notice.message(
+        "unreadable-notice": unreadable_notice.message(
             "S241126dm", "The Avro container ends in the middle of a block."
         ),
-        "apology-mock": unreadable_notice.message(
+        "unreadable-notice-mock": unreadable_notice.message(
             "MS241126dm", "Unknown codec <zstd>", "javascript:alert(1)"
         ),
         "shareable": answer.shareable(

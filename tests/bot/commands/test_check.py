@@ -84,7 +84,7 @@ async def test_check_without_an_event_takes_the_newest(mock: Factory) -> None:
     await record_notices(mock, decoded_notice("S261122a"))
     bare = message_text.render(await ask(mock, f"check {NGC_4993}"))
     assert bare.startswith("No event was named; S261122a is the newest.")
-    assert "has no sky map to look at" in bare
+    assert "has no sky map that gwevent can use" in bare
 
 
 async def test_check_without_events_or_of_an_unknown_event(factory: Factory) -> None:
@@ -176,7 +176,7 @@ async def test_purged_and_unreadable_maps_say_so(factory: Factory, clock: Clock)
     broken = await stored(factory, to_avro(notice_record("S261122a", skymap=b"SIMPLE  = no map")))
     assert broken.map_problem is not None
     answer_text = message_text.render(await ask(factory, "check 1 2 S261122a"))
-    assert "has no sky map to look at" in answer_text and "The map can't be read" in answer_text
+    assert "has no sky map that gwevent can use" in answer_text and "The map can't be read" in answer_text
     for body in map(to_avro, ms181101ab(NOW)[:2]):
         await stored(factory, body)
     clock.advance(days=100)
@@ -212,7 +212,8 @@ async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Factor
         "\xa0", " "
     )
     short = await EventDetailsCommand(SkyMapCache(mock.notices))._moc_answer(superevent, 200)
-    assert len(code(short)) <= 200 and "larger ones, for a message to hold it" in message_text.render(short)
+    assert len(code(short)) <= 200
+    assert "larger ones, so that it fits into a message" in message_text.render(short)
 
 
 async def test_the_image_is_shown_in_slack_only(mock: Factory) -> None:

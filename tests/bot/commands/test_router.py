@@ -43,7 +43,7 @@ from tests.support.factories import (
 )
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
-OFFER = "\n[Choose in a dialog]"
+OFFER = "\n[Open the form]"
 """The button below an error in a subscription's criteria."""
 
 
@@ -454,9 +454,10 @@ async def test_only_the_newest_maps_are_queried_with_a_note(
         body = to_avro(record)
         assert (await factory.notices.record(decode(body), body, "test:1", NOW, planner())).new
     shown = await answer_text(factory, "search near 10 10 180deg")
-    assert shown.startswith("1 of 2 events fits near 10 10 180deg>0.1")
+    assert shown.startswith("1 of 2 events matches near 10 10 180deg>0.1")
     assert shown.endswith(
-        "For 2 events the sky map decides; only the newest 1 were asked, the rest aren't counted."
+        "The sky map decides about 2 events; gwevent asked only the maps of the newest 1."
+        " The rest aren't counted."
     )
     none = await answer_text(factory, "latest near 10 10 180deg<0.5")
     assert none.endswith("(Of 2 events the map decides; only the newest 1 were asked.)")
@@ -506,7 +507,7 @@ async def test_subscriptions_are_edited_paused_and_ended_by_number(factory: Fact
         factory, "edit 1 mock cbc bns>50%", ASKER
     )
     assert "has Burst already" in await answer_text(factory, "edit 1 burst", ASKER)
-    assert "stays as it was: Burst" in await answer_text(factory, "edit 2 burst", ASKER)
+    assert "subscription 2 is still Burst" in await answer_text(factory, "edit 2 burst", ASKER)
     assert "no subscription 3; it has 1 (CBC BNS>0.5 mock), 2 (Burst)." in await answer_text(
         factory, "edit 3 all", ASKER
     )
@@ -521,7 +522,7 @@ async def test_subscriptions_are_edited_paused_and_ended_by_number(factory: Fact
     assert (
         "1. CBC BNS>0.5 mock" in listed and "Paused since 2026-11-22 12:00 UTC: /gwevent resume 1" in listed
     )
-    assert "comes again" in await answer_text(factory, "resume 1", ASKER)
+    assert "is active again" in await answer_text(factory, "resume 1", ASKER)
     assert "isn't paused, so nothing was changed" in await answer_text(factory, "resume 1", ASKER)
     await record_notices(factory, decoded_notice("S261122c"))
     assert "C1 S261122c" in await threads(factory)
@@ -544,7 +545,7 @@ async def test_anybody_may_read_the_history_page_by_page(factory: Factory, clock
     assert shown.endswith("Older: /gwevent subscriptions history 2")
     rest = await answer_text(factory, "subs History 2", ASKER)
     assert rest.startswith("2026-11-22 12:01:00 UTC · @U0 · subscription 1 paused: CBC")
-    assert "@U1 · subscription 1 put in force: CBC" in rest and "Page 2 of 2" in rest
+    assert "@U1 · subscription 1 started: CBC" in rest and "Page 2 of 2" in rest
     assert "no page 3" in await answer_text(factory, "subscriptions history 3", ASKER)
     assert "comes a page" in await answer_text(factory, "subscriptions history of the world", ASKER)
     assert "Nobody has changed" in await answer_text(

@@ -19,9 +19,9 @@ from bot.observing.observatories import find_site
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from formatters.answers.subscription_messages import number_with_fingerprint
 from formatters.models.channel_change import PAGE_SIZE, ChannelChange
 from formatters.models.observing import ChannelSites
+from formatters.models.subscription import number_with_fingerprint
 from formatters.terminal import message_text
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import AUTHOR, NOW, TEAM, subscribe, unsubscribe

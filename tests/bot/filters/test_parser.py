@@ -14,6 +14,7 @@ from bot.filters.limits import MAX_CONDITIONS, MAX_LENGTH
 from formatters.models.filter import (
     Filter,
 )
+from formatters.text.filter_sentences import filter_sentence
 from tests.support.filter_strategies import any_filter
 
 
@@ -21,7 +22,7 @@ from tests.support.filter_strategies import any_filter
 def test_a_filter_reads_as_it_is_written(wanted: Filter) -> None:
     assert parse_filter(wanted.canonical) == wanted
     assert parse_filter(wanted.canonical).canonical == wanted.canonical
-    assert wanted.sentence
+    assert filter_sentence(wanted)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from formatters.answers import event_history
 from formatters.models import significance
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
-from formatters.posts import alert_card, alert_update, mention
+from formatters.posts import alert_card, alert_update
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text, notice_text
 from tests.support.factories import (
@@ -207,8 +207,8 @@ async def test_all_of_several_coincidences_are_shown(factory: Factory) -> None:
     assert [isinstance(c, dict) and c["localization"] is not None for c in shown].index(True) == 2
     for words, fits in (("all external", True), ("all not external", False)):
         assert matches(parse_criteria(words), whole) is fits
-    news = mention.upgrades(Superevent.from_notices([decoded_notice()]), whole)
-    assert len(news) == len(names)
+    news = significance.find_upgrade(Superevent.from_notices([decoded_notice()]), whole)
+    assert len(news.new_coincidences) == len(names)
     await record_notices(factory, [decoded_notice(), notice])
     known = await factory.notices.superevent(REAL)
     assert known is not None and known.latest == notice

@@ -54,7 +54,7 @@ async def test_subscribe_in_the_modal_and_edit_from_app_home(
     await dialog.get_by_text(re.compile("of 3 past events")).scroll_into_view_if_needed()
     await picture("3-preview")
     await dialog.get_by_role("button", name="Subscribe").click()
-    await expect(dialog.get_by_text(re.compile("^Done;"))).to_be_visible()
+    await expect(dialog.get_by_text(re.compile("^Done[.]"))).to_be_visible()
     await picture("4-done")
     await dialog.get_by_role("button", name="Close").last.click()
     await expect(page.locator("article", has_text="Subscribed").last).to_contain_text("BNS distance<300")

@@ -122,7 +122,7 @@ async def test_subscribe_with_a_mention_by_command_and_in_a_thread(
 ) -> None:
     channel = local_slack.add_channel("gw")
     asked = await typed(local_slack, channel, "subscribe CBC notify @here @observer if NS")
-    assert "Done" in words(asked) and "@here skips who sleeps" in words(asked)
+    assert "Done" in words(asked) and "@here skips people who are away" in words(asked)
     person = f"<@{local_slack.user}>"
     (s,) = await factory.subscriptions.for_channel(TEAM, channel)
     assert s.criteria.canonical == f"CBC notify @here {person} if NS", "ids, no names"

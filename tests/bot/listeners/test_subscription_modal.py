@@ -139,7 +139,7 @@ async def test_modal_subscribes_previews_and_edits(
     await opened(local_slack)
     again = filled(**good, words=edited.criteria.notify.canonical)
     assert (await local_slack.submit(again)).ok
-    await last_page(local_slack, "stays as it was")
+    await last_page(local_slack, "Nothing was changed")
 
 
 async def test_a_slow_submission_is_answered_in_time(
@@ -152,7 +152,7 @@ async def test_a_slow_submission_is_answered_in_time(
     local_slack.fail("chat.postMessage", delay=1.0)
     assert (await local_slack.submit(filled())).ok
     assert "takes longer" in words(local_slack.view())
-    await last_page(local_slack, "Done; ")
+    await last_page(local_slack, "Done. ")
 
 
 async def test_failures_to_open_the_modal_are_explained(
@@ -180,7 +180,7 @@ async def test_failures_to_open_the_modal_are_explained(
     await last_page(local_slack, "no subscription")
     assert await in_channel(factory, other) == ["CBC"] and await in_channel(factory, channel) == []
     wrong = await (await typed(local_slack, channel, "subscribe wibble")).wait_for_answer(30)
-    assert "Choose in a dialog" in words(wrong)
+    assert "Open the form" in words(wrong)
 
 
 async def test_app_home_shows_and_changes_own_channels_only(
@@ -277,7 +277,7 @@ async def test_end_all_button_ends_the_listed_subscriptions_only(
     await answered(local_slack, channel, "Unsubscribed from *CBC*, *Burst*")
     assert await in_channel(factory, channel) == ["all mock"], "what came meanwhile wasn't listed"
     await local_slack.wait_for(lambda: len(local_slack.messages(channel)) == 1)
-    assert words(local_slack.messages(channel)).count("To bring it back") == 2, "in one post"
+    assert words(local_slack.messages(channel)).count("To restore it") == 2, "in one post"
     # In a thread, where there are no commands, by the same words.
     await local_slack.say("@gwevent unsubscribe", channel, thread_ts=local_slack.messages(channel)[0]["ts"])
     await answered(local_slack, channel, "To end it: `/gwevent unsubscribe 3`")
@@ -340,4 +340,4 @@ async def test_end_button_is_refused_without_permission(
     assert await in_channel(factory, channel) == ["CBC"]
     assert (await factory.subscriptions.history(TEAM, channel, 1))[1] == 1
     told = await (await typed(local_slack, channel, "subscriptions history")).wait_for_answer(30)
-    assert "put in force" in words(told), "anybody may read it"
+    assert "started: " in words(told), "anybody may read it"

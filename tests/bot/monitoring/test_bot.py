@@ -158,4 +158,4 @@ async def test_status_says_what_is_wrong(
     await bot.health_monitor.check()
     done = await local_slack.command("/gwevent", "status", channel=local_slack.add_channel("gw"))
     answer = await done.wait_for_answer(PATIENCE_S)
-    assert f"No notice has come since {NOW:%Y-%m-%d} 12:00:00" in answer["text"].replace("\u00a0", " ")
+    assert f"No notice has arrived since {NOW:%Y-%m-%d} 12:00:00" in answer["text"].replace("\u00a0", " ")

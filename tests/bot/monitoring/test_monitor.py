@@ -134,7 +134,7 @@ async def test_silence_is_told_once_and_again_when_it_is_over(monitoring: Tower)
     assert await monitoring.factory.incidents.open_incidents() == []
     await monitoring.look(minutes=10)
     (said,) = await monitoring.told(1)
-    assert "No notice has come since 2026-11-22 12:00:00 UTC" in said
+    assert "No notice has arrived since 2026-11-22 12:00:00 UTC" in said
     await monitoring.look(3, minutes=10)
     monitoring.restart()
     await monitoring.look(3, minutes=10)
@@ -178,7 +178,7 @@ async def test_what_is_found_before_slack_is_known_is_told_then(monitoring: Towe
     monitoring.known = True
     await monitoring.look()
     (said,) = await monitoring.told(1)
-    assert "was in trouble" in said and "Over since" in said, "one message says both"
+    assert "had an incident" in said and "Over since" in said, "one message says both"
 
 
 async def test_deliveries_that_wait_are_told(monitoring: Tower) -> None:
@@ -227,10 +227,10 @@ async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
         assert b"gwevent_store_up 0.0" in await monitoring.watch.metrics()
     await monitoring.look(seconds=10)
     (said,) = await monitoring.told(1)
-    assert "The database can't be used since 2026-11-22 12:00:10 UTC: The database can't" in said
+    assert "The database has been unavailable since 2026-11-22 12:00:10 UTC: The database can't" in said
     await monitoring.look(6, seconds=10)
     assert await monitoring.called(2) == ["trigger trouble:store", "resolve trouble:store"]
-    assert "database out of reach, from" in (await monitoring.told(2))[1]
+    assert "database unavailable, from" in (await monitoring.told(2))[1]
     assert (await monitoring.watch.readiness()).ready
     assert b"gwevent_store_up 1.0" in await monitoring.watch.metrics()
 
@@ -261,7 +261,7 @@ async def test_a_clock_that_jumped_is_told_once_and_again_when_it_is_sure(monito
     monitoring.jump = ClockJump(since=monitoring.clock(), ahead_by=timedelta(hours=25), corrected=False)
     await monitoring.look(times=3, seconds=10)
     (said,) = await monitoring.told(1)
-    assert "machine's clock jumped 25 h ahead" in said and "goes on by its own count" in said
+    assert "machine's clock jumped 25 h ahead" in said and "continues with its own clock" in said
     assert await monitoring.called(1) == ["trigger trouble:clock"]
     monitoring.jump = None
     await monitoring.look(times=6, seconds=10)

@@ -42,7 +42,9 @@ async def full_queue(chaos: ChaosHarness) -> None:
         await chaos.wait_until_logged(WAITS)
         await asyncio.sleep(2 * chaos.tuning.stuck_after)
     await chaos.wait_until_delivered()
-    assert not chaos.bot.logged_events("source_reader_stalled"), "a reader that waits for the store isn't stuck"
+    assert not chaos.bot.logged_events("source_reader_stalled"), (
+        "a reader that waits for the store isn't stuck"
+    )
 
 
 async def thousand_at_once(chaos: ChaosHarness, *, notices: int = 1_000) -> None:

@@ -64,8 +64,8 @@ def test_answers_about_positions(
             raven,
             far,
             maps=[
-                MapResult(notice=last, positions=[place(0.99, level_3d=0.9996, distance=None)]),
-                MapResult(notice=last, is_combined=True, positions=[place(0.41, level_3d=0.3681)]),
+                MapResult(notice=last, positions=[place(0.99, credible_level_3d=0.9996, distance=None)]),
+                MapResult(notice=last, is_combined=True, positions=[place(0.41, credible_level_3d=0.3681)]),
             ],
             introduction=f"No event was named; {raven.superevent_id} is the newest.",
         ),
@@ -84,9 +84,11 @@ def test_answers_about_positions(
             replace(TARGET, name="NGC <4993> & *co*"),
             SkyPosition(ra=0.0, dec=90.0),
             maps=[
-                MapResult(notice=last, is_combined=True, positions=[place(level_3d=0.2), place(0.7), None]),
+                MapResult(
+                    notice=last, is_combined=True, positions=[place(credible_level_3d=0.2), place(0.7), None]
+                ),
             ],
-            left_out=("Left out “foo 400 10”: RA 400 isn't between 0° and 360°.",),
+            omitted=("Left out “foo 400 10”: RA 400 isn't between 0° and 360°.",),
         ),
     }
     for name, answer in answers.items():
@@ -99,12 +101,14 @@ def test_the_longest_list_fits(stories: dict[str, list[Notice]], check: Callable
         SkyPosition(ra=359.999, dec=-89.999, distance=12345.6, redshift=1.2345, name=f"{n} {'x' * 200}")
         for n in range(position_check.MAX_POSITIONS)
     ]
-    worst = place(relative_density=1.2e-300, distance=Distance(mean=12345.6, std=2345.6), level_3d=0.5)
+    worst = place(
+        relative_density=1.2e-300, distance=Distance(mean=12345.6, std=2345.6), credible_level_3d=0.5
+    )
     answer = checked(
         superevent,
         *targets,
         maps=[MapResult(notice=superevent.latest, positions=[worst] * len(targets))],
-        left_out=["x" * 500] * 500,
+        omitted=["x" * 500] * 500,
     )
     message = check(position_check.message(answer))
     (table,) = [block for block in message.blocks if block["type"] == "table"]

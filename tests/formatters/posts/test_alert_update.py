@@ -135,7 +135,7 @@ def test_a_late_notice_says_that_a_newer_one_is_known(make_notice: Notices) -> N
     second = make_notice(minutes=17, received=newest.received + timedelta(seconds=1))
     assert said(first, second, newest, about=1)[0] == (
         "Late: sent 2024-11-26 02:27:46 UTC, but a newer INITIAL of 2024-11-26 03:10:46 UTC is known."
-        " The message above shows the newer."
+        " The message above shows the newer one."
     )
     gone = make_notice("RETRACTION", 30, received=second.received)
     assert said(first, gone, newest, about=1)[-1].startswith(

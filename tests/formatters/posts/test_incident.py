@@ -34,8 +34,8 @@ def wrong(what: IncidentKind, ended: datetime | None = None) -> Incident:
 def test_incident_messages(
     what: IncidentKind, check: Callable[[Message], Message], golden: Callable[[str, Message], None]
 ) -> None:
-    golden(f"trouble-{what.value}", check(incident.opened(wrong(what))))
-    golden(f"trouble-{what.value}-over", check(incident.resolved(wrong(what, NOW))))
+    golden(f"incident-{what.value}", check(incident.opened(wrong(what))))
+    golden(f"incident-{what.value}-over", check(incident.resolved(wrong(what, NOW))))
 
 
 @pytest.mark.parametrize("corrected", [False, True])
@@ -49,7 +49,7 @@ def test_which_clock_was_wrong_and_which_way(ahead: float, said: str, corrected:
 def test_incident_over_before_report_and_first_real_event(
     check: Callable[[Message], Message], golden: Callable[[str, Message], None]
 ) -> None:
-    golden("trouble-late", check(incident.opened(wrong(IncidentKind.SLACK, NOW))))
+    golden("incident-over-before-report", check(incident.opened(wrong(IncidentKind.SLACK, NOW))))
     golden(
         "first-real", check(incident.first_real_event("S261122a", "EARLYWARNING", NOW - timedelta(days=200)))
     )
@@ -71,7 +71,7 @@ def test_status_begins_with_what_is_wrong(
         subscriptions=3,
         incidents=(wrong(IncidentKind.SILENCE), wrong(IncidentKind.SLACK)),
     )
-    golden("answer-status-trouble", check(status.message(said, NOW)))
+    golden("answer-status-incidents", check(status.message(said, NOW)))
 
 
 def test_a_webhook_says_the_same_to_each(stories: dict[str, list[Notice]]) -> None:
@@ -90,4 +90,4 @@ def test_a_webhook_says_the_same_to_each(stories: dict[str, list[Notice]]) -> No
     assert not mock.is_urgent, "mocks inform, if they are wanted at all"
     over = payload.event_from_incident(wrong(IncidentKind.SOURCE, NOW), is_resolved=True)
     assert payload.request_body(over, WebhookFormat.PAGERDUTY)["event_action"] == "resolve"
-    assert over.title == "gwevent: source out of reach, over"
+    assert over.title == "gwevent: source unreachable, over"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.filters import parse_criteria
+from formatters.answers import subscription_history
 from formatters.blockkit.message import Message
 from formatters.models import channel_change
 from formatters.models.channel_change import (
@@ -89,7 +90,7 @@ CASES: dict[str, tuple[list[ChannelChange], list[Subscription]]] = {
         [made(1, None, CBC, BY_IMPORT), made(2, None, replace(FILTERED, is_paused=True), BY_IMPORT)],
         [has(1, "CBC"), has(2, FILTERED.canonical, paused_at=NOW)],
     ),
-    "taken-back": ([made(1, CBC, None, BY_GWEVENT)], []),
+    "undone-by-gwevent": ([made(1, CBC, None, BY_GWEVENT)], []),
     "sites": (
         [
             made(None, ChannelSites(), SITES),
@@ -107,7 +108,7 @@ CASES: dict[str, tuple[list[ChannelChange], list[Subscription]]] = {
         [made(None, SITES, ChannelSites(sites=(replace(DOME, height=1_800), DISH)))],
         [has(1, "CBC")],
     ),
-    "another-versions-words": (
+    "unreadable-criteria": (
         [made(1, SubscriptionState(canonical="wibble *x*", is_paused=False, criteria=None), None)],
         [],
     ),
@@ -129,7 +130,7 @@ def test_what_the_channel_is_told(case: str, check: Check, golden: Golden) -> No
         if one.changed_by not in (BY_IMPORT, BY_GWEVENT):
             assert f"@{one.changed_by}" in said, "who did it"
     if not here or all(s.paused_at is not None for s in here):
-        assert "Nothing comes to this channel" in said
+        assert "This channel gets no alerts" in said
     if case not in ("back-and-forth",):
         assert "/gwevent " in said.split("Who changed what")[0], "how to bring it back"
 
@@ -170,9 +171,9 @@ def test_history(check: Check, golden: Golden) -> None:
     every = [one for changes, _ in CASES.values() for one in changes]
     golden(
         "change-history",
-        check(subscription_change.subscription_history(every[: channel_change.PAGE_SIZE], 1, len(every))),
+        check(subscription_history.subscription_history(every[: channel_change.PAGE_SIZE], 1, len(every))),
     )
-    golden("change-history-none", check(subscription_change.subscription_history([], 1, 0)))
-    assert "no page 9" in message_text.render(subscription_change.subscription_history([], 9, len(every)))
+    golden("change-history-none", check(subscription_history.subscription_history([], 1, 0)))
+    assert "no page 9" in message_text.render(subscription_history.subscription_history([], 9, len(every)))
     for one in every:
-        assert "\n" not in subscription_change.change_line(one)
+        assert "\n" not in subscription_history.change_line(one)

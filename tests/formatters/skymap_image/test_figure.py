@@ -14,11 +14,11 @@ from PIL import Image
 
 from bot.skymap_service.image_process import ImageJob, render
 from bot.skymaps import raster, skymap
+from formatters.blockkit.mrkdwn import ALT_TEXT_MAX
 from formatters.models.notice import Distance, Localization, Region
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import Grid, ImageWindow, alt_text, create_captions, png, style
 from formatters.skymap_image.allsky import canvas_position
-from formatters.skymap_image.captions import ALT_TEXT_MAX
 from formatters.skymap_image.contours import outlines
 from formatters.skymap_image.projection import (
     SKY_HEIGHT,
@@ -262,7 +262,8 @@ def test_without_a_map_there_are_no_words() -> None:
 
 def test_pyplot_stays_out_and_the_bot_itself_is_without_matplotlib() -> None:
     code = (
-        "import sys, bot.skymap_service.image_process, formatters.skymap_image; assert 'matplotlib' not in sys.modules;"
+        "import sys, bot.skymap_service.image_process, formatters.skymap_image;"
+        " assert 'matplotlib' not in sys.modules;"
         "import formatters.skymap_image.figure; assert 'matplotlib.pyplot' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from formatters.models.notice import Distance
+from formatters.models.units import MONTH, YEAR
 from formatters.text import quantities as q
 
 NBSP = "\u00a0"
-UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "days": 86_400.0, "months": q.MONTH, "yr": q.YEAR}
+UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "days": 86_400.0, "months": MONTH, "yr": YEAR}
 
 
 def plain(text: str) -> str:

@@ -18,6 +18,7 @@ from formatters.models import subscription
 from formatters.models.filter import Compare, Detector, FarCompare, Op
 from formatters.models.incident import Incident, IncidentKind
 from formatters.models.notice import Notice
+from formatters.models.source_status import SourceStatus
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
 from formatters.views import home_tab, subscription_modal
@@ -27,7 +28,7 @@ from formatters.views.subscription_modal import ModalContext, Preview
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 View = dict[str, Any]
 Golden = Callable[[str, Message | View], None]
-WISH = subscription.Criteria(
+CRITERIA = subscription.Criteria(
     group="CBC",
     mock=True,
     filter=(Compare("BNS", Op.GT, 0.5) | Compare("NSBH", Op.GT, 0.5))
@@ -53,7 +54,7 @@ def criteria(number: int, channel: str = "C1", **changes: Any) -> subscription.S
         number=number,
         team_id="T1",
         channel_id=channel,
-        criteria=WISH,
+        criteria=CRITERIA,
         created_by="U024BE7LH",
         created_at=NOW,
     )
@@ -121,38 +122,38 @@ def checked(view: View) -> View:
 
 def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     place = ModalContext(channel_id="C1")
-    golden("view-dialog-empty", checked(subscription_modal.view(place, SubscriptionForm(), Preview())))
+    golden("view-modal-empty", checked(subscription_modal.view(place, SubscriptionForm(), Preview())))
     changed = ModalContext(channel_id="C1", number=3, from_home=True)
     found = search_results.SearchResults(
-        canonical=WISH.canonical_without_mentions,
+        canonical=CRITERIA.canonical_without_mentions,
         newest_hits=[search_results.SearchHit(superevent=Superevent.from_notices(stories["bns"][:3]))],
         count=1,
         candidates=12_345,
     )
     tested = search_results.backtest_message(found, NOW)
     shown = subscription_modal.view(
-        changed, form_from_criteria(WISH), Preview(criteria=WISH, backtest=tested)
+        changed, form_from_criteria(CRITERIA), Preview(criteria=CRITERIA, backtest=tested)
     )
-    golden("view-dialog-filled", checked(shown))
+    golden("view-modal-filled", checked(shown))
     asking = subscription_modal.view(
-        changed, form_from_criteria(WISH), Preview(criteria=WISH, is_backtesting=True)
+        changed, form_from_criteria(CRITERIA), Preview(criteria=CRITERIA, is_backtesting=True)
     )
-    assert "Asking the sky maps" in json.dumps(checked(asking), ensure_ascii=False)
+    assert "Checking the sky maps" in json.dumps(checked(asking), ensure_ascii=False)
     errors = {"BNS": "A probability in percent: 0 to 100.", "words": '"<b>" is no condition.'}
     wrong = subscription_modal.view(
         place, SubscriptionForm(percents={"BNS": "1e3"}, words="<b>"), Preview(errors=errors)
     )
-    golden("view-dialog-wrong", checked(wrong))
-    golden("view-dialog-waiting", checked(subscription_modal.loading_page(place, "One moment …")))
+    golden("view-modal-wrong", checked(wrong))
+    golden("view-modal-waiting", checked(subscription_modal.loading_page(place, "One moment …")))
     golden(
-        "view-dialog-done",
-        checked(subscription_modal.result_page(changed, subscription_messages.subscribed(WISH))),
+        "view-modal-done",
+        checked(subscription_modal.result_page(changed, subscription_messages.subscribed(CRITERIA))),
     )
 
 
 def test_answers_that_offer_the_dialog(golden: Golden, check: Callable[[Message], Message]) -> None:
     mine = [criteria(number) for number in range(1, 4)]
-    golden("dialog-invitation", check(subscription_modal.modal_button(mine)))
+    golden("modal-button", check(subscription_modal.modal_button(mine)))
     many = check(
         subscription_modal.with_modal_button(
             helping.error_message("x"), [criteria(number) for number in range(1, 41)]
@@ -160,20 +161,20 @@ def test_answers_that_offer_the_dialog(golden: Golden, check: Callable[[Message]
     )
     assert [len(row["elements"]) for row in many.blocks[1:]] == [25, 25, 25, 6]
     assert message_text.render(subscription_modal.modal_button([])).startswith(
-        "A subscription is chosen in a dialog"
+        "Open the form to choose a subscription"
     )
 
 
 def shown_home(**changes: Any) -> home_tab.Home:
     made = home_tab.Home(
-        sources=(status.SourceState(name="hopskotch", connected=True, detail="Reading igwn.gwalert."),),
+        sources=(SourceStatus(name="hopskotch", connected=True, detail="Reading igwn.gwalert."),),
         last_notice=status.LastNotice(
             superevent_id="MS241127c", alert_type="PRELIMINARY", received=NOW - timedelta(hours=0.2)
         ),
         subscriptions=[
             criteria(3),
             criteria(5, paused_at=NOW),
-            criteria(4, "C2", problem="is_archived"),
+            criteria(4, "C2", delivery_problem="is_archived"),
             criteria(9, "D1"),
         ],
         newest=(),
@@ -186,10 +187,10 @@ def test_homes(golden: Golden, stories: dict[str, list[Notice]]) -> None:
         Superevent.from_notices(stories[kind]) for kind in ("bns", "raven", "burst", "ssm", "bare", "no_map")
     ]
     paused = subscription_messages.paused(criteria(3))
-    golden("view-home", checked(home_tab.view(shown_home(newest=newest, said=paused), NOW)))
+    golden("view-home", checked(home_tab.view(shown_home(newest=newest, action_result=paused), NOW)))
     golden("view-home-empty", checked(home_tab.view(shown_home(subscriptions=()), NOW)))
     lags = Incident(kind=IncidentKind.LAG, since=NOW - timedelta(hours=2), detail="40 payloads")
-    assert "*The reader lags since" in json.dumps(home_tab.view(shown_home(incidents=[lags]), NOW)), (
+    assert "*Reading has been behind since" in json.dumps(home_tab.view(shown_home(incidents=[lags]), NOW)), (
         "what is wrong is first"
     )
     golden("view-home-unknown", checked(home_tab.view(shown_home(problem="missing_scope"), NOW)))

@@ -1,0 +1,65 @@
+"""The answer to `subscriptions history`: who changed what a channel receives, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, truncate_escaped
+from formatters.models.channel_change import PAGE_SIZE, ChannelChange, SubscriptionState
+from formatters.models.observing import ChannelSites
+from formatters.text import quantities
+from formatters.text.change_text import author_names, site_differences
+
+_MAX_HISTORY_WORDS_CHARS = 300
+
+
+def subscription_history(changes: Sequence[ChannelChange], page: int, total: int) -> Message:
+    """The changes of one page, the newest first; `total` is how many are kept."""
+    if not total:
+        return _text_message("Nobody has changed what this channel receives in the last 400 days.")
+    pages = -(-total // PAGE_SIZE)
+    if not changes:
+        return _text_message(f"The history has {pages} page{'s' if pages > 1 else ''}, no page {page}.")
+    further = [f"Page {page} of {pages}, the newest first."]
+    if page < pages:
+        further.append(f"Older: `/gwevent subscriptions history {page + 1}`")
+    return blocks.message(
+        f"Who changed what this channel receives, page {page} of {pages}",
+        *(blocks.section(change_line(change)) for change in changes),
+        blocks.context(*further),
+    )
+
+
+def change_line(change: ChannelChange) -> str:
+    """One change in one line."""
+    when = escape(quantities.utc(change.changed_at))
+    what = _sites_line(change) if change.number is None else _subscription_line(change)
+    return f"{when} · {author_names([change.changed_by])} · {what}"
+
+
+def _subscription_line(change: ChannelChange) -> str:
+    before, after = change.before, change.after
+    name = f"subscription {change.number}"
+    assert not isinstance(before, ChannelSites) and not isinstance(after, ChannelSites)
+    if after is None:
+        return f"{name} ended" + ("" if before is None else f": {_short_state(before)}")
+    if before is None:
+        return f"{name} started: {_short_state(after)}" + (", paused" if after.is_paused else "")
+    if before.canonical != after.canonical:
+        return f"{name} changed: {_short_state(before)} → {_short_state(after)}"
+    return f"{name} {'paused' if after.is_paused else 'resumed'}: {_short_state(after)}"
+
+
+def _short_state(state: SubscriptionState) -> str:
+    return bold(truncate_escaped(state.mrkdwn, _MAX_HISTORY_WORDS_CHARS))
+
+
+def _sites_line(change: ChannelChange) -> str:
+    differences = site_differences(change.before, change.after)
+    return escape("sites: " + "; ".join(what for what, _ in differences), SECTION_MAX)
+
+
+def _text_message(text: str) -> Message:
+    return blocks.message(text.replace("*", "").replace("`", ""), blocks.section(text))

@@ -1,0 +1,58 @@
+"""Authors and differences of changes of what a channel receives, for the post and for the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from formatters.blockkit.mrkdwn import plain_text
+from formatters.models.channel_change import BY_GWEVENT, BY_IMPORT, RecordedState
+from formatters.models.filter import format_degrees
+from formatters.models.observing import ChannelSites, Site
+from formatters.text.criteria_text import user_mention
+
+
+def author_names(users: Iterable[str]) -> str:
+    """Return the authors of changes for a mrkdwn text, each once; Slack shows a person by name."""
+    names = {
+        BY_IMPORT: "gwevent's operator (`gwevent import`)",
+        BY_GWEVENT: "gwevent itself (its confirmation couldn't be posted)",
+    }
+    return " and ".join(dict.fromkeys(names.get(user) or user_mention(user) for user in users))
+
+
+def _as_channel_sites(state: RecordedState | None) -> ChannelSites:
+    return state if isinstance(state, ChannelSites) else ChannelSites()
+
+
+def site_differences(
+    old_state: RecordedState | None, new_state: RecordedState | None
+) -> list[tuple[str, str]]:
+    """Return each change of the sites with the words after `/gwevent sites` that undo it; not escaped."""
+    before, after = _as_channel_sites(old_state), _as_channel_sites(new_state)
+    old = {site.name: site for site in before.sites}
+    new = {site.name: site for site in after.sites}
+    found = [
+        (f"{plain_text(n)} removed", f"add {_site_arguments(site)}")
+        for n, site in old.items()
+        if n not in new
+    ]
+    found += [(f"{plain_text(n)} added", f"remove {n}") for n in new if n not in old]
+    found += [
+        (f"{plain_text(n)} moved", f"add {_site_arguments(site)}")
+        for n, site in old.items()
+        if n in new and new[n] != site
+    ]
+    for name in ("altitude", "darkness"):
+        was, is_ = getattr(before.constraints, name), getattr(after.constraints, name)
+        if was != is_:
+            found.append(
+                (f"{name} {format_degrees(was)}° → {format_degrees(is_)}°", f"{name} {format_degrees(was)}")
+            )
+    return found
+
+
+def _site_arguments(site: Site) -> str:
+    """Return a site as one would type it: "Palomar 33.3563 -116.865 1706 America/Los_Angeles"."""
+    numbers = map(format_degrees, (site.latitude, site.longitude, site.height))
+    further = [*(["radio"] if site.radio else []), *([site.zone] if site.zone else [])]
+    return " ".join([site.name, *numbers, *further])

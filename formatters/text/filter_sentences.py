@@ -1,0 +1,149 @@
+"""Filters in plain English, for people: not escaped, no mark-up."""
+
+from __future__ import annotations
+
+from formatters.models.filter import (
+    QUANTITIES,
+    And,
+    Compare,
+    Detector,
+    External,
+    FarCompare,
+    FieldIn,
+    Filter,
+    Near,
+    Not,
+    Op,
+    Or,
+    VisibleFrom,
+    format_degrees,
+    format_number,
+)
+from formatters.text import quantities, vocabulary
+
+_PHRASES = {
+    "NS": "BNS + NSBH",
+    "remnant": "HasRemnant × (1 − Terrestrial)",
+    "area50": "a 50 % area",
+    "area90": "a 90 % area",
+    "distance": "a mean distance",
+}
+"""Names of quantities in a sentence; a class, a property and "instruments" stand as they are."""
+
+
+def filter_sentence(filter_: Filter) -> str:
+    """Return the filter as the end of a sentence after "with".
+
+    For example "BNS of 50 % or more and a mean distance below 300 Mpc".
+    """
+    match filter_:
+        case And(parts):
+            return " and ".join(_in_parentheses(part, Or) for part in parts)
+        case Or(parts):
+            return " or ".join(_in_parentheses(part, And) for part in parts)
+        case Not(part):
+            return _negated(part)
+        case FieldIn(field, values):
+            labels = map(vocabulary.alert_type_label, values) if field == "type" else values
+            return f"{field} {' or '.join(labels)}"
+        case Compare():
+            return _comparison(filter_)
+        case FarCompare():
+            return _far_comparison(filter_)
+        case Detector(name):
+            return f"{name} among the detectors"
+        case External():
+            return "a coincidence with an external event"
+        case Near(cone, op, probability):
+            position = quantities.position(cone.ra, cone.dec)
+            share = _probability_phrase(op, probability)
+            return f"{share} within {format_degrees(cone.radius)}° of {position}"
+        case VisibleFrom(site, op, probability):
+            return f"{_probability_phrase(op, probability)} observable tonight from {site.name}"
+    raise TypeError(f"{type(filter_).__name__} is no kind of filter that has a sentence.")
+
+
+def _in_parentheses(part: Filter, kind: type[And] | type[Or]) -> str:
+    sentence = filter_sentence(part)
+    return f"({sentence})" if isinstance(part, kind) else sentence
+
+
+def _negated(part: Filter) -> str:
+    match part:
+        case Detector(name):
+            return f"{name} not among the detectors"
+        case External():
+            return "no coincidence with an external event"
+        case FieldIn():
+            return f"another {filter_sentence(part).replace(' ', ' than ', 1)}"
+    return f"not ({filter_sentence(part)})"
+
+
+def _comparison(compare: Compare) -> str:
+    phrase = _PHRASES.get(compare.quantity, compare.quantity)
+    match QUANTITIES[compare.quantity].unit:
+        case "":
+            return _count_phrase(compare.op, f"{format_number(compare.value)} {phrase}")
+        case "probability":
+            value = _percent(compare.value)
+        case unit:
+            value = f"{format_number(compare.value)}{quantities.NBSP}{unit}"
+    between = " of " if compare.op in (Op.GE, Op.LE, Op.EQ) else " "
+    return f"{phrase}{between}{_comparison_phrase(compare.op, value)}"
+
+
+def _far_comparison(compare: FarCompare) -> str:
+    if compare.unit == "Hz":
+        rate = f"{format_number(compare.count)}{quantities.NBSP}Hz"
+    else:
+        per = "" if compare.per == 1 else f"{format_number(compare.per)}{quantities.NBSP}"
+        rate = f"{format_number(compare.count)} per {per}{compare.unit}"
+    limit = _comparison_phrase(compare.op, rate)
+    return f"a FAR {limit} (the joint FAR where only a coincidence makes it significant)"
+
+
+def _comparison_phrase(op: Op, value: str) -> str:
+    """Return a comparison of a measured value, as in "below 300 Mpc"."""
+    match op:
+        case Op.LT:
+            return f"below {value}"
+        case Op.LE:
+            return f"{value} or less"
+        case Op.GT:
+            return f"above {value}"
+        case Op.GE:
+            return f"{value} or more"
+        case Op.EQ:
+            return f"exactly {value}"
+
+
+def _count_phrase(op: Op, value: str) -> str:
+    """Return a comparison of a count, as in "2 instruments or more"."""
+    match op:
+        case Op.LT:
+            return f"fewer than {value}"
+        case Op.LE:
+            return f"{value} or fewer"
+        case Op.GT:
+            return f"more than {value}"
+        case Op.GE:
+            return f"{value} or more"
+        case Op.EQ:
+            return f"exactly {value}"
+
+
+def _probability_phrase(op: Op, probability: float) -> str:
+    percent = _percent(probability)
+    match op:
+        case Op.GT:
+            limit = f"more than {percent}"
+        case Op.LT:
+            limit = f"less than {percent}"
+        case _:
+            limit = _comparison_phrase(op, percent)
+    return f"{limit} of the probability"
+
+
+def _percent(probability: float) -> str:
+    """Return a probability in percent with the digits that were typed, up to six."""
+    return f"{format_number(float(f'{probability * 100:.6g}'))}{quantities.NBSP}%"
