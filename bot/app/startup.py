@@ -9,8 +9,8 @@ import time
 import structlog
 
 from bot import __version__, logs
+from bot.app import secret_files
 from bot.app.deployment import Deployment, displayed_url, setting_problems
-from bot.doctor import secret_files
 from bot.monitoring.monitor import HealthMonitor
 from bot.runtime.os_limits import raise_descriptor_limit
 

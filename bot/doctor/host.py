@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bot.doctor.secret_files import mode_readable_by_others
+from bot.app.secret_files import mode_readable_by_others
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings
 from bot.store.database import Database

@@ -1,4 +1,4 @@
-"""The README names what there is: commands, files, pictures."""
+"""The documents name what there is: commands, files, tests, pictures."""
 
 import os
 import re
@@ -11,25 +11,54 @@ from bot.cli.main import app
 from formatters.answers.help import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
+GUIDE = (ROOT / "docs/user-guide.md").read_text("utf-8")
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for folder in (".", "docs", "docs/adr", "deploy", ".github", "tests/chaos", "tests/benchmarks")
+    for path in (ROOT / folder).glob("*.md")
+)
 
 
 def test_names_every_command_of_the_command_line_and_no_other() -> None:
-    named = set(re.findall(r"^\| `gwevent ([a-z-]+)", README, re.MULTILINE))
+    named = set(re.findall(r"^\| `gwevent ([a-z-]+)", GUIDE, re.MULTILINE))
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert named == set(commands)
 
 
 def test_names_every_slash_command() -> None:
     words = {re.split(r"[ <]", command)[0] for command, _ in COMMANDS} - {""}
-    assert {word for word in words if f"/gwevent {word}" not in README} == set()
+    assert {word for word in words if f"/gwevent {word}" not in GUIDE} == set()
 
 
-@pytest.mark.parametrize("page", ["README.md", "deploy/README.md"])
-def test_links_to_files_that_are_there(page: str) -> None:
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / page).read_text("utf-8"))
-    assert links
-    assert [link for link in links if not ((ROOT / page).parent / link).is_file()] == []
+def headings(page: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a page's headings."""
+    found = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in found}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_and_headings_that_are_there(page: str) -> None:
+    links = re.findall(r"\]\((?!http)([^)\s]+)\)", (ROOT / page).read_text("utf-8"))
+    for link in links:
+        file, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / file if file else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in headings(target), link
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_paths_in_the_text_are_there(page: str) -> None:
+    """Documents outlive moves only if somebody looks."""
+    text = (ROOT / page).read_text("utf-8")
+    paths = re.findall(r"`((?:bot|formatters|tests|docs|deploy)/[\w./-]+)(?:::\w+)?`", text)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_every_package_is_in_the_architecture() -> None:
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    for top in ("bot", "formatters"):
+        packages = {path.parent.name for path in (ROOT / top).glob("*/__init__.py")}
+        assert {name for name in packages if f"| `{name}/`" not in page and f"`{name}/`" not in page} == set()
 
 
 def test_says_what_each_file_of_the_folder_is() -> None:

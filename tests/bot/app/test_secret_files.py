@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from bot.doctor import secret_files
+from bot.app import secret_files
 
 
 @pytest.fixture
