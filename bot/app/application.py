@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 import structlog
 
-from bot.app.factory import Factory, create_gracedb_importer
+from bot.app.factory import Factory
+from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.maintenance import Maintenance
 from bot.app.process import ServiceProcess
 from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller

@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 
 from bot.app.deployment import missing_database_error
+from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.repositories import Repositories
 from bot.app.slack_interface import SlackInterface, register_middleware_and_listeners
 from bot.app.supervisor import TaskSupervisor
@@ -35,7 +36,6 @@ from bot.delivery.renderer import Renderer
 from bot.delivery.sender import Sender
 from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
 from bot.filters import matches, parse_criteria
-from bot.gracedb.client import GraceDb
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
@@ -52,7 +52,7 @@ from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
-from bot.monitoring.webhook import Webhook, WebhookEventBuilder, WebhookNotifier
+from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
 from bot.observing.observatories import canonical_site_name
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
@@ -427,39 +427,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
         await database.migrate()
         factory = Factory(database)
         await factory.clock_synchronizer.start()
+        await factory.event_search.refresh_stale_attributes()
         yield factory
     finally:
         await database.close()
-
-
-def create_gracedb_importer(
-    settings: Settings,
-    factory: Factory,
-    clock: Callable[[], datetime],
-    *,
-    pace_s: float = 0.0,
-    shared_with: SupereventImporter | None = None,
-) -> SupereventImporter | None:
-    """Create the importer of GraceDB's events, which the caller closes; None if the settings switch it off.
-
-    Requests are at least `pace_s` seconds apart; none is made for an event that `shared_with` is importing.
-    """
-    if settings.gracedb_url is None:
-        return None
-    # Nothing is woken: an imported event causes no delivery and no image.
-    stores = IngestStores(notices=factory.notices, quarantine=factory.quarantine)
-    pipeline = Pipeline(stores, clock, Wakeups(), IngestRules(max_age=settings.max_age))
-    gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
-    return SupereventImporter(gracedb, pipeline, factory.gracedb_lookups, clock, shared_with=shared_with)
-
-
-def create_webhook(settings: Settings) -> Webhook | None:
-    """Return the operators' webhook; None if none is configured."""
-    if settings.webhook_url is None:
-        return None
-    key = settings.webhook_key
-    return Webhook(
-        settings.webhook_url.get_secret_value(),
-        settings.webhook_format,
-        None if key is None else key.get_secret_value(),
-    )

@@ -147,6 +147,7 @@ class Maintenance:
     async def _purge_expired(self) -> None:
         if not self._repositories.leases.holds_lease(PURGE_JOB):
             return
+        await self._repositories.event_search.refresh_stale_attributes()
         removed = await self._repositories.retention.purge(retention_policy(self._settings), self._clock())
         if removed != NOTHING_PURGED:
             log.info("old_rows_purged", **asdict(removed))

@@ -7,7 +7,8 @@ from datetime import date
 
 from rich.progress import TimeRemainingColumn
 
-from bot.app.factory import create_gracedb_importer, open_factory, utc_now
+from bot.app.factory import open_factory, utc_now
+from bot.app.gracedb_importer import create_gracedb_importer
 from bot.cli import terminal
 from bot.gracedb.backfill import REQUEST_INTERVAL_S, Backfill, Progress
 from bot.gracedb.client import GraceDbError

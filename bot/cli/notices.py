@@ -66,7 +66,8 @@ def ask(
     words: Annotated[list[str], typer.Argument(help='What one would type after /gwevent, e.g. "latest".')],
 ) -> None:
     """Answer a slash command's text on the terminal, from the store."""
-    from bot.app.factory import create_gracedb_importer, open_factory, utc_now
+    from bot.app.factory import open_factory, utc_now
+    from bot.app.gracedb_importer import create_gracedb_importer
     from formatters.terminal import message_text
 
     settings = load_settings()

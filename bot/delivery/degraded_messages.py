@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from cachetools import LRUCache
 
-from bot.slack.degradation import DroppedPart, MessagePart
 from bot.slack.errors import OutcomeUnknown, RateLimited, SlackFailure
+from bot.slack.message_parts import DroppedPart, MessagePart
 
 SUSPECT_PARTS = (MessagePart.PICTURE, MessagePart.BROADCAST, MessagePart.BUTTONS, MessagePart.BLOCKS)
 """Parts that may be at fault if Slack gives no answer; not the metadata, by which the post is found."""

@@ -16,7 +16,15 @@ from bot.slack.errors import (
     SlackFailure,
     WorkspaceUnavailable,
 )
-from bot.store.outbox.models import MAX_DELAY, DeadLettered, Delivery, DeliveryKind, Outcome, Retry
+from bot.store.outbox.models import (
+    MAX_DELAY,
+    DeadLettered,
+    Delivery,
+    DeliveryKind,
+    Outcome,
+    Retry,
+    kinds_where,
+)
 
 MAX_BACKOFF_S = 300.0
 JITTER = 0.25
@@ -33,15 +41,7 @@ FILE_READY_TIMEOUT = timedelta(seconds=60)
 """Time in which Slack must be able to show an uploaded image."""
 MIN_FILE_RETRY = timedelta(seconds=0.3)
 
-EXPIRING_KINDS = frozenset(
-    {
-        DeliveryKind.ROOT,
-        DeliveryKind.REPLY,
-        DeliveryKind.MENTION,
-        DeliveryKind.CIRCULAR,
-        DeliveryKind.UNREADABLE_NOTICE,
-    }
-)
+EXPIRING_KINDS = frozenset(kinds_where(lambda rule: rule.expires))
 """Kinds that are news: expired, they are given up before the first attempt, not only after a failed one."""
 
 

@@ -33,14 +33,20 @@ from bot.slack.errors import (
 from bot.slack.lease_check import LeaseLost, send_only_while
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.store.database import StoreUnavailable
-from bot.store.outbox.models import DeadLettered, Delivered, Delivery, DeliveryKind, Outcome, Retry
+from bot.store.outbox.models import (
+    DELIVERY_KINDS,
+    DeadLettered,
+    Delivered,
+    Delivery,
+    DeliveryKind,
+    Outcome,
+    Retry,
+)
 from bot.store.outbox.outbox import Outbox
 from bot.store.outbox.plan_writer import IMAGE_WAIT
 
 MAX_STARTS_PER_TURN = 10
 """Requests begun in one turn of the event loop; between two turns, what people ask is acknowledged."""
-_TOP_LEVEL_KINDS = frozenset({DeliveryKind.ROOT, DeliveryKind.MENTION})
-"""Kinds that are posted in the channel itself although they belong to a thread."""
 
 log = structlog.get_logger(__name__)
 
@@ -256,7 +262,7 @@ class Sender:
 
 def _thread_ts(delivery: Delivery) -> str | None:
     """Return the `ts` of the root to post under; None to post in the channel itself."""
-    return None if delivery.kind in _TOP_LEVEL_KINDS else delivery.root_ts
+    return None if DELIVERY_KINDS[delivery.kind].top_level else delivery.root_ts
 
 
 def _jitter() -> float:

@@ -62,7 +62,7 @@ class ChannelUpdates:
                 moved = await self._channel_moves.move_channel(
                     (team_id, old_id), (team_id, new_id), now - self._max_age, now
                 )
-                ops_channel = await self._ops_channel.get()
+                ops_channel = await self._ops_channel.refresh()
                 break
             except StoreUnavailable as error:
                 log.warning("store_unavailable", subsystem="channel_updates", reason=str(error))

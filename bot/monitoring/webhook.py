@@ -17,6 +17,7 @@ from bot.runtime.http_proxy import proxy_for
 from bot.runtime.polling_worker import run_polling_worker
 from bot.runtime.running_timeout import running_timeout
 from bot.runtime.wakeups import Wakeups
+from bot.settings import Settings
 from bot.slack.lease_check import LeaseLost, install_lease_check, send_only_while
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
@@ -180,3 +181,15 @@ class WebhookNotifier:
             return
         log.info("webhook_call_sent", key=webhook_event.dedup_key, resolved=webhook_event.is_resolved)
         await self._outbox.mark_sent(call, self._clock())
+
+
+def create_webhook(settings: Settings) -> Webhook | None:
+    """Return the operators' webhook; None if none is configured."""
+    if settings.webhook_url is None:
+        return None
+    key = settings.webhook_key
+    return Webhook(
+        settings.webhook_url.get_secret_value(),
+        settings.webhook_format,
+        None if key is None else key.get_secret_value(),
+    )

@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.runtime.http_proxy import proxy_for
 from bot.runtime.running_timeout import running_timeout
-from bot.slack.degradation import DroppedPart, MessagePart, OutgoingMessage
+from bot.slack.degradation import OutgoingMessage
 from bot.slack.errors import (
     ChannelUnavailable,
     FileNotReady,
@@ -26,6 +26,7 @@ from bot.slack.errors import (
 )
 from bot.slack.lease_check import install_lease_check
 from bot.slack.message_metadata import DeliveryMetadata
+from bot.slack.message_parts import DroppedPart, MessagePart
 from bot.slack.responses import failure_from_response, required_text, required_ts
 from bot.slack.web_client import create_web_client
 from formatters.blockkit.message import Message

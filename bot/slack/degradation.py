@@ -22,32 +22,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
 from bot.slack.errors import ChannelUnavailable, FileNotReady, SlackFailure, Unlisted
+from bot.slack.message_parts import DroppedPart, MessagePart
 from formatters.blockkit.message import Block, Message
 from formatters.terminal import message_text
-
-
-class MessagePart(StrEnum):
-    """A part without which a message can still be posted."""
-
-    PICTURE = "picture"
-    BROADCAST = "broadcast"
-    """Showing a reply in the channel too."""
-    BUTTONS = "buttons"
-    METADATA = "metadata"
-    """The data by which the message is found again if no answer came."""
-    BLOCKS = "blocks"
-    """The layout: without it the same words are posted as one text."""
-    THREAD = "thread"
-    """Posting it as a reply: without it, it is a message of its own."""
-    EVERYBODY = "everybody"
-    """The mentions "@here", "@channel" and "@everyone", which workspaces may restrict."""
-    MENTION = "mention"
-    """All other mentions: people and user groups."""
-
 
 DROP_ORDER = tuple(MessagePart)
 """The order in which parts are dropped by guess; mentions last, since they wake people."""
@@ -72,16 +52,6 @@ _PART_PATTERNS: tuple[tuple[re.Pattern[str], tuple[MessagePart, ...]], ...] = (
 """Error codes and the parts that they name: patterns, not lists, so that new codes match too."""
 
 _BLOCK_POINTER = re.compile(r"\[json-pointer:/blocks/(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class DroppedPart:
-    """A part that was dropped, and Slack's error code."""
-
-    part: MessagePart
-    reason: str
-    guessed: bool
-    """The code doesn't name this part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bot.store.outbox.models import RATE_LIMIT_ERRORS
 
 if TYPE_CHECKING:
-    from bot.slack.degradation import DroppedPart
+    from bot.slack.message_parts import DroppedPart
 
 
 class SlackFailure(Exception):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.local_slack.web_api.odd_answers import random_error_name
-from bot.slack.degradation import DROP_ORDER, MENTION_PARTS, MessagePart, OutgoingMessage, refused_mentions
+from bot.slack.degradation import DROP_ORDER, MENTION_PARTS, OutgoingMessage, refused_mentions
 from bot.slack.errors import (
     ChannelUnavailable,
     FileNotReady,
@@ -25,6 +25,7 @@ from bot.slack.errors import (
     failure_from_code,
 )
 from bot.slack.message_metadata import DeliveryMetadata
+from bot.slack.message_parts import MessagePart
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, mention
