@@ -50,7 +50,7 @@ def _without_buttons(block: Block) -> Block:
 def strip_mrkdwn(text: str) -> str:
     """A mrkdwn text as plain words: marks gone, links as "label (url)", entities unescaped."""
     text = _LINK.sub(lambda m: f"{m['label']} ({m['url']})" if m["label"] else m["url"], text)
-    text = _DATE.sub(lambda m: m["fallback_text"], text)
+    text = _DATE.sub(lambda m: m["fallback"], text)
     text = _MENTION.sub(_mention, text)
     return unescape(_MARKS.sub(lambda m: m["text"], text))
 

@@ -32,7 +32,7 @@ from tests.support.clock import Clock
 from tests.support.messages import Json
 from tests.support.waiting import wait_until
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).resolve().parents[1] / "end_to_end" / "golden"
 RECORD_VARIABLE = "RECORD_GOLDEN"
 """The environment variable that has golden files written anew instead of compared; then read the diff."""
 ORIGIN = Origin(source="kafka", location="test", live=True)

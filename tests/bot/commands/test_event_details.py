@@ -111,6 +111,7 @@ async def test_the_picture_is_drawn_and_uploaded_once(bot: Application, local_sl
     assert local_slack.messages(channel) == []
 
 
+@pytest.mark.slow
 async def test_a_file_that_slack_is_slow_with_is_waited_for(
     bot: Application, local_slack: LocalSlack
 ) -> None:

@@ -201,6 +201,7 @@ async def test_nonsense_gets_a_sentence(factory: Factory, words: str, expected: 
     assert (await factory.sites.for_channel(TEAM, "C1")).sites == ()
 
 
+@pytest.mark.slow
 @given(
     words=st.lists(
         st.one_of(

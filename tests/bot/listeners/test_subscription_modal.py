@@ -288,6 +288,7 @@ async def test_the_button_that_ends_all_ends_what_it_lists(
     assert local_slack.ephemerals(channel)[-1]["thread_ts"] == asked["thread_ts"] is not None
 
 
+@pytest.mark.slow
 async def test_what_is_done_in_the_home_is_posted_in_the_channel(
     bot: Application, local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:

@@ -20,6 +20,8 @@ from bot.skymaps import image_process
 from bot.skymaps.image_process import ImageFailed, ImageProcess, ImageProcessUnavailable
 from tests.support.images import sample
 
+pytestmark = pytest.mark.process
+
 HANGS_S = 6.0
 
 
