@@ -119,6 +119,7 @@ def test_says_one_version(metadata: Message) -> None:
     assert metadata["Version"] == __version__
 
 
+@pytest.mark.slow
 def test_declares_what_it_imports_and_no_more(metadata: Message) -> None:
     owners = packages_distributions()
     unknown = {module for module in imported() if module not in owners}

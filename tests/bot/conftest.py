@@ -81,10 +81,12 @@ def database_path(migrated: Path, tmp_path: Path) -> Path:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what is marked so on several databases."""
+    """Run the tests marked `backends` on each of those databases; on PostgreSQL they count as slow."""
     marker = metafunc.definition.get_closest_marker("backends")
     if marker is not None and "backend" in metafunc.fixturenames:
-        metafunc.parametrize("backend", marker.args)
+        marks = {"postgresql": [pytest.mark.slow]}
+        backends = [pytest.param(name, marks=marks.get(name, [])) for name in marker.args]
+        metafunc.parametrize("backend", backends)
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ class ChaosHarness:
             self.local_slack.workspace.listeners.remove(heed)
 
     async def check_acknowledged(self) -> None:
-        """Law 3: what is acknowledged is stored."""
+        """Check that each notice acknowledged to the broker is stored."""
         acknowledged = await asyncio.to_thread(self.broker.committed, GROUP, TOPIC)
         notices = len({body for offset, body in self.offsets.items() if offset < acknowledged})
         stored = self.deployment.stored_count()

@@ -10,6 +10,8 @@ import pytest
 from tests.chaos.cases import database, kills, storm
 from tests.chaos.runner import Case, run_case
 
+pytestmark = pytest.mark.process
+
 SEED = 1
 
 

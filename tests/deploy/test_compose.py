@@ -20,6 +20,7 @@ def services() -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_keeps_the_compose_specification() -> None:
     check = Path(sysconfig.get_path("scripts")) / "check-jsonschema"
     done = subprocess.run(

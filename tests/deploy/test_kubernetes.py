@@ -40,6 +40,7 @@ def the(kind: str, name: str) -> Resource:
     return one
 
 
+@pytest.mark.slow
 def test_keep_the_schemas_of_kubernetes() -> None:
     validate = Path(sysconfig.get_path("scripts")) / "kubernetes-validate"
     done = subprocess.run(

@@ -44,7 +44,7 @@ STEPS = (
     "edit:after:1",
 )
 IN_FLIGHT = {"post:after:1", "settle:before:1", "post:after:2", "settle:before:2"}
-"""The window of law 4: Slack has posted, and the ledger doesn't know."""
+"""Kills between Slack's post and its record in the outbox: without the history scope it may come twice."""
 HISTORY = ("channels:history", "groups:history")
 
 

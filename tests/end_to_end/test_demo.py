@@ -18,6 +18,8 @@ from tests.support.bot_process import REPOSITORY
 from tests.support.browser import SIZES, new_page
 from tests.support.waiting import TIMEOUT_S
 
+pytestmark = pytest.mark.process
+
 
 def environment(folder: Path) -> dict[str, str]:
     return {

@@ -108,6 +108,7 @@ async def test_real_notices_end_in_the_golden_states(
     assert await bot.terminate() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 async def test_made_notices_end_in_the_golden_states(app_harness: AppHarness, times: int) -> None:
     channels = {
@@ -184,6 +185,7 @@ async def shuffled(folder: Path, bodies: Sequence[bytes], seed: int) -> None:
     assert roots.keys() == {name for name, one in came.items() if one.opener is not None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_shuffled_real_notices_end_in_the_same_roots(
     tmp_path: Path, shared_notices: Path, seed: int
@@ -191,6 +193,7 @@ async def test_shuffled_real_notices_end_in_the_same_roots(
     await shuffled(tmp_path, real_notices(shared_notices), seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_shuffled_made_notices_end_in_the_same_roots(tmp_path: Path, seed: int) -> None:
     await shuffled(tmp_path, synthetic_notices(), seed)
@@ -244,6 +247,7 @@ async def test_a_root_not_yet_attempted_is_cancelled_by_a_retraction(app_harness
     assert app_harness.replies(channel) == []
 
 
+@pytest.mark.slow
 async def test_unsubscribed_channel_gets_edits_but_no_replies(app_harness: AppHarness) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     await app_harness.ingest(avro())
@@ -257,6 +261,7 @@ async def test_unsubscribed_channel_gets_edits_but_no_replies(app_harness: AppHa
     assert app_harness.replies(channel, root) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replied", [False, True], ids=["alone", "with replies"])
 async def test_a_deleted_root_is_posted_anew_at_the_next_notice(
     app_harness: AppHarness, replied: bool
@@ -308,6 +313,7 @@ async def test_a_channel_without_threads_gets_plain_messages(app_harness: AppHar
     assert "INITIAL" in header_text(root) and REAL in plain_text(plain) and "INITIAL" in plain_text(plain)
 
 
+@pytest.mark.slow
 async def test_important_replies_are_broadcast_except_for_mocks(app_harness: AppHarness) -> None:
     turned = {"BNS": 0.03, "NSBH": 0.01, "BBH": 0.95, "Terrestrial": 0.01}
     for name, words in ((REAL, "all"), (f"M{REAL}", "all mock")):

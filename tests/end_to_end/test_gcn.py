@@ -6,6 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
 from confluent_kafka import Producer
 
 from bot.demo.kafka_broker import EmbeddedBroker
@@ -16,6 +17,7 @@ from tests.support.messages import message_text
 from tests.support.waiting import TIMEOUT_S, wait_until
 
 
+@pytest.mark.slow
 async def test_two_brokers_and_a_circular(tmp_path: Path) -> None:
     with EmbeddedBroker() as gcn:
         for topic in (TOPIC, "gcn.circulars", "gcn.heartbeat"):

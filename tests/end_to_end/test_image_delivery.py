@@ -282,6 +282,7 @@ async def test_a_retraction_takes_picture_and_buttons_away_at_once(app_harness: 
     assert TOGGLE_OBSERVER_ACTION not in str(root["blocks"]) and "treasuremap" not in str(root["blocks"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [False, True])
 async def test_mocks_have_a_picture_on_request_only(
     tmp_path: Path, local_slack: LocalSlack, quick: InstantImageProcess, wanted: bool
@@ -330,6 +331,7 @@ async def test_a_picture_that_fails_leaves_the_words_and_the_next_one_works(
     await wake_until(app_harness, lambda: shown_alert_type(app_harness, channel) == "INITIAL")
 
 
+@pytest.mark.slow
 async def test_the_drawing_process_is_killed_and_the_next_picture_works(
     tmp_path: Path, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -491,6 +493,7 @@ async def advance_until_delivered(app_harness: AppHarness) -> None:
     raise AssertionError("it waits for ever")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "word",
     ["slack_connect_file_upload_sharing_blocked", "file_not_found", "posting_to_channel_denied", "zomeru_ba"],
@@ -521,6 +524,7 @@ async def test_rejected_image_keeps_text_and_buttons(app_harness: AppHarness, wo
     assert len(app_harness.calls("chat.update", shared)) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
 @pytest.mark.parametrize("word", ["zomeru_ba", "token_expired", "external_channel_migrating"])
 async def test_upload_with_transient_error_is_retried(
@@ -538,6 +542,7 @@ async def test_upload_with_transient_error_is_retried(
     await wake_until(app_harness, lambda: shown_alert_type(app_harness, channel))
 
 
+@pytest.mark.slow
 async def test_upload_with_permanent_error_keeps_text(app_harness: AppHarness) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     app_harness.local_slack.fail("files.getUploadURLExternal", error="zomeru_ba", times=None)

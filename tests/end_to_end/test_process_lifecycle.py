@@ -39,6 +39,7 @@ async def frozen(tmp_path: Path) -> AsyncIterator[tuple[LocalDeployment, BrokerP
             broker.thaw()
 
 
+@pytest.mark.slow
 async def test_stop_while_broker_hangs(frozen: tuple[LocalDeployment, BrokerProcess]) -> None:
     deployment, broker = frozen
     channel = deployment.local_slack.add_channel("gw")
@@ -72,6 +73,7 @@ async def test_stop_while_slack_hangs(deployment: LocalDeployment) -> None:
     assert len(deployment.roots(channel, "S240101a")) >= 1
 
 
+@pytest.mark.slow
 async def test_slack_unavailable_at_start_loses_nothing(tmp_path: Path, unused_port: int) -> None:
     async with open_deployment(tmp_path) as deployment:
         channel = deployment.local_slack.add_channel("gw")
@@ -250,6 +252,7 @@ async def test_unreadable_payloads_are_quarantined(deployment: LocalDeployment) 
         assert hidden not in bot.stderr
 
 
+@pytest.mark.process
 def test_help_needs_no_settings(tmp_path: Path) -> None:
     asked = subprocess.run(
         [sys.executable, "-m", "bot", "--help"], capture_output=True, text=True, check=False

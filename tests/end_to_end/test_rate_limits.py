@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from bot.local_slack.server import LocalSlack
 from bot.samples import to_avro
 from formatters.models.notice import RETRACTION
@@ -33,6 +35,7 @@ async def receive(app_harness: AppHarness, *bodies: bytes) -> None:
         await app_harness.pipeline.handle(body, ORIGIN)
 
 
+@pytest.mark.slow
 async def test_300_channels_end_in_the_newest_state(tmp_path: Path) -> None:
     async with (
         LocalSlack(limits=True, minute=MINUTE) as local_slack,
@@ -86,6 +89,7 @@ async def test_300_channels_end_in_the_newest_state(tmp_path: Path) -> None:
         assert {call.outcome for call in app_harness.calls("chat.postMessage")} == {"ok"}
 
 
+@pytest.mark.slow
 async def test_a_retractions_edits_come_before_others(tmp_path: Path) -> None:
     async with (
         LocalSlack(limits=True, minute=MINUTE) as local_slack,

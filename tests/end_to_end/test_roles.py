@@ -40,6 +40,7 @@ async def status(deployment: LocalDeployment, channel: str) -> str:
     return message_text(await asked.wait_for_answer(TIMEOUT_S))
 
 
+@pytest.mark.slow
 async def test_crash_of_one_consumer_and_one_server(postgres_deployment: LocalDeployment) -> None:
     deployment = postgres_deployment
     for scope in ("channels:history", "groups:history"):

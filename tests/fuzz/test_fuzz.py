@@ -11,6 +11,8 @@ from tests.fuzz.seeds import published_corpus, synthetic_corpus
 from tests.fuzz.trial import MAP_REFUSED, READ, REFUSED
 from tests.fuzz.trial_pool import run_trials
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = 300
 
 

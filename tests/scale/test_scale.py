@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.scale import history
 from tests.scale.fan_out import LocalSlackProcess, Team, fan_out, open_subscribed_store, start_workers
 from tests.scale.plans import explain_statements
 from tests.scale.processes import module_process
 from tests.scale.workload import run_all_queries
 from tests.support.postgres import Databases, with_driver
+
+pytestmark = pytest.mark.slow
 
 
 async def test_one_notice_reaches_every_channel_of_every_workspace_once(

@@ -35,7 +35,7 @@ from tests.support.factories import create_pipeline
 from tests.support.messages import Json
 from tests.support.waiting import wait_until
 
-GOLDEN = Path(__file__).parents[1] / "end_to_end/golden"
+GOLDEN = Path(__file__).resolve().parents[1] / "end_to_end" / "golden"
 RECORD_VARIABLE = "RECORD_GOLDEN"
 """The environment variable that makes tests write golden files instead of comparing them."""
 ORIGIN = Origin(source="kafka", location="test", live=True)

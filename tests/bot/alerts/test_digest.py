@@ -84,6 +84,7 @@ def test_different_contents_have_different_keys() -> None:
     assert len(keys) == len(OTHER) + 1
 
 
+@pytest.mark.slow
 def test_avro_and_json_of_one_notice_agree() -> None:
     for one in bns(NOW):
         for codec in ("null", "deflate"):

@@ -112,6 +112,7 @@ def said(notice: Notice) -> str:
     return "\n".join(message_text.render(message) for message in messages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", range(5))
 def test_any_field_may_be_of_any_type(base: int) -> None:
     known = bases()[base]
@@ -221,6 +222,7 @@ def test_unreadable_coincidence_is_reported_and_matches_no_filter() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["real", "mock", "official"])
 def test_published_notices_of_mutated_types(shared_notices: Path, kind: str) -> None:
     rng = random.Random(7)

@@ -102,6 +102,7 @@ def test_export_is_of_the_named_deployment(
     assert ("settings file .env" if by == "folder" else str(file)) in found.stderr
 
 
+@pytest.mark.slow
 def test_an_export_of_what_was_never_a_bots_is_no_backup(run: Run, tmp_path: Path) -> None:
     file = service(tmp_path)
     assert run("--env-file", file, "migrate").exit_code == 0

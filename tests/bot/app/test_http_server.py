@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import aiohttp
+import pytest
 
 from bot.app.factory import Factory, utc_now
 from bot.app.http_server import HttpServer
@@ -22,6 +23,7 @@ from tests.support.factories import create_pipeline, subscribe
 PUBLIC = "https://gwevent.example.org"
 
 
+@pytest.mark.slow
 async def test_a_root_shows_the_picture_that_the_bot_serves(
     local_slack: LocalSlack, factory: Factory
 ) -> None:

@@ -136,6 +136,7 @@ def test_failures_are_one_sentence(run: Run, elsewhere: FakeGraceDb, monkeypatch
     assert "GWEVENT_GRACEDB_URL is off" in refused(run("backfill", "--since", "2026-11-01"))
 
 
+@pytest.mark.process
 def test_ctrl_c_keeps_what_was_done(
     run: Run, elsewhere: FakeGraceDb, environment: dict[str, str], tmp_path: Path
 ) -> None:

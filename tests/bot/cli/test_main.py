@@ -135,6 +135,7 @@ def test_a_missing_file_and_a_folder_are_sentences(run: Run, tmp_path: Path) -> 
     assert "can't be read: Is a directory." in refused(run("show", tmp_path))
 
 
+@pytest.mark.process
 def test_no_traceback_leaves_the_process(tmp_path: Path) -> None:
     path = tmp_path / "x.avro"
     path.write_bytes(to_avro(notice_record())[:300])

@@ -114,6 +114,7 @@ async def test_the_image_is_drawn_and_uploaded_once(bot: Application, local_slac
     assert local_slack.messages(channel) == []
 
 
+@pytest.mark.slow
 async def test_waits_until_slack_has_processed_the_image(bot: Application, local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw")
     local_slack.file_server.delay = 1.0

@@ -124,6 +124,7 @@ async def test_a_mention_whose_answer_was_lost_is_found_again(harness: DeliveryH
     assert len([text for text in harness.texts(channel) if HERE in text]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [{"error": "channel_not_found"}, {"status": 429}, {"status": 500}])
 async def test_without_the_roots_address_the_mention_goes_out_all_the_same(
     harness: DeliveryHarness, fault: dict[str, Any]

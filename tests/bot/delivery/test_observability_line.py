@@ -57,6 +57,7 @@ def root(harness: DeliveryHarness, channel: str) -> str:
     return message_text.render(Message(message["text"], tuple(message["blocks"])))
 
 
+@pytest.mark.slow
 async def test_the_words_come_first_and_the_line_by_an_edit(
     harness: DeliveryHarness, looks: list[Sequence[Site]]
 ) -> None:

@@ -30,6 +30,8 @@ from tests.bot.routing.test_mentions import BURST
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import AUTHOR, NOW, REAL, TEAM, decoded_notice
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND = decoded_notice(), decoded_notice(alert_type="INITIAL", minutes=5)
 RETRACTION = decoded_notice(alert_type="RETRACTION", minutes=9)
 HERE, POST, EDIT = "<!here>", "chat.postMessage", "chat.update"

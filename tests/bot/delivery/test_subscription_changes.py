@@ -394,6 +394,7 @@ class Crowd:
         self.harness.advance(seconds=self.random.choice([0, 0, 1, 5, 40]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 async def test_whatever_people_do_the_history_and_the_channel_tell_it(
     harness: DeliveryHarness, seed: int, monkeypatch: pytest.MonkeyPatch

@@ -133,6 +133,7 @@ async def test_a_notice_that_comes_while_the_root_is_sent_ends_in_the_root(harne
     assert len(harness.texts(channel)) == 2
 
 
+@pytest.mark.slow
 async def test_a_notice_that_comes_while_an_edit_is_sent_ends_in_the_root(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     await harness.record_notices(FIRST)
@@ -387,6 +388,7 @@ async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(harne
 # Limits
 
 
+@pytest.mark.slow
 async def test_a_channels_retry_after_is_obeyed_and_others_go_on(harness: DeliveryHarness) -> None:
     slow, quick = await harness.create_subscribed_channels(2)
     harness.local_slack.fail("chat.postMessage", status=429, retry_after=0.3, channel=slow)
@@ -406,6 +408,7 @@ async def test_a_channels_retry_after_is_obeyed_and_others_go_on(harness: Delive
     assert second - first >= 0.29, "not before the time that Slack named"
 
 
+@pytest.mark.slow
 async def test_two_channels_refused_at_once_mean_the_workspace(stopped_harness: DeliveryHarness) -> None:
     channels = await stopped_harness.create_subscribed_channels(4)
     for channel in channels[:2]:
@@ -463,6 +466,7 @@ async def test_mocks_whose_calls_hang_leave_room_for_an_alert(stopped_harness: D
     await stopped_harness.local_slack.wait_for(lambda: stopped_harness.texts(ours), 1.5)
 
 
+@pytest.mark.slow
 async def test_calls_that_hang_hold_no_connection_that_an_alert_needs(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
@@ -534,6 +538,7 @@ async def test_a_post_that_failed_before_slack_did_it_is_posted_once(
     assert harness.texts(channel) == [shown(FIRST)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["dropped", "timeout"])
 @pytest.mark.parametrize("kind", ["root", "reply"])
 @pytest.mark.parametrize("history", [True, False], ids=["history", "no history"])
@@ -790,6 +795,7 @@ async def test_a_revoked_token_delays_and_loses_nothing(harness: DeliveryHarness
     assert [harness.texts(channel) for channel in channels] == [[shown(FIRST)]] * 3
 
 
+@pytest.mark.slow
 async def test_without_a_token_nothing_is_claimed(stopped_harness: DeliveryHarness) -> None:
     harness = stopped_harness
     (channel,) = await harness.create_subscribed_channels()

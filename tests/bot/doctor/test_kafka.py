@@ -63,6 +63,7 @@ def failure(findings: list[Finding]) -> Finding:
     return last
 
 
+@pytest.mark.slow
 def test_all_is_well() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic(TOPIC)
@@ -150,6 +151,7 @@ def test_a_refused_credential_is_told_from_a_broker_that_is_down(
         assert found.name == "login" and "doesn't answer Kafka's questions" in found.result
 
 
+@pytest.mark.slow
 def test_tls(listener: Listener, receive: Receive, auth_file: Path, certificate: tuple[Path, Path]) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)

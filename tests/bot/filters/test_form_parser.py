@@ -62,6 +62,7 @@ def state(view: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+@pytest.mark.slow
 @given(any_criteria())
 def test_every_wish_opens_in_the_dialog_and_comes_out_the_same(criteria: Criteria) -> None:
     view = subscription_modal.view(PLACE, form_from_criteria(criteria), Preview(criteria=criteria))

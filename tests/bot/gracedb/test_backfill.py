@@ -219,6 +219,7 @@ class SilentSource:
         return SourceStatus("hopskotch", True, "")
 
 
+@pytest.mark.slow
 async def test_the_bot_repairs_a_gap_at_its_start(
     fake: FakeGraceDb, tmp_path: Path, unused: Callable[[], int]
 ) -> None:

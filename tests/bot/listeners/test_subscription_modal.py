@@ -288,6 +288,7 @@ async def test_end_all_button_ends_the_listed_subscriptions_only(
     assert local_slack.ephemerals(channel)[-1]["thread_ts"] == asked["thread_ts"] is not None
 
 
+@pytest.mark.slow
 async def test_changes_in_app_home_are_posted_in_the_channel(
     bot: Application, local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:

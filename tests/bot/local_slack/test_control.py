@@ -89,6 +89,7 @@ async def test_wrong_steering_gets_a_sentence(
         assert response.status == 404
 
 
+@pytest.mark.process
 async def test_in_a_process_of_its_own(session: aiohttp.ClientSession) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,

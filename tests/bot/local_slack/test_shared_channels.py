@@ -32,6 +32,7 @@ async def connected(local_slack: LocalSlack, client: AsyncWebClient) -> AsyncSoc
     return handler
 
 
+@pytest.mark.slow
 async def test_slack_names_the_workspace_of_whoever_did_it(
     local_slack: LocalSlack, slack_client: AsyncWebClient
 ) -> None:

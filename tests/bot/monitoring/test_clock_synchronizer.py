@@ -142,6 +142,7 @@ async def test_a_bot_goes_by_the_clock_that_doesnt_jump(
         assert round(trouble.ahead_by.total_seconds()) == pytest.approx(MONTH, abs=5)
 
 
+@pytest.mark.slow
 @pytest.mark.backends("sqlite")
 @pytest.mark.parametrize("jumps", [False, True])
 async def test_nothing_is_purged_within_an_hour_of_a_jump(

@@ -59,6 +59,7 @@ def frame(site: Site, times: Sequence[datetime]) -> AltAz:
     return AltAz(obstime=Time(list(times)), location=place)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("now", [NOVEMBER, JUNE])
 @pytest.mark.parametrize("name", ["Palomar", "Rubin", "Dome A", "South Pole"])
 def test_altitudes_agree_with_astropy(name: str, now: datetime) -> None:

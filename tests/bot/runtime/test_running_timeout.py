@@ -26,6 +26,7 @@ async def test_what_comes_in_time_is_left_alone() -> None:
     await asyncio.sleep(0.3)
 
 
+@pytest.mark.slow
 async def test_an_answer_that_came_while_the_process_was_paused_counts() -> None:
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str] = loop.create_future()

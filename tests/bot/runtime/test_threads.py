@@ -40,6 +40,7 @@ def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 async def test_hanging_work_times_out_and_too_many_end_the_process(hang: threading.Event) -> None:
     watching = asyncio.create_task(watch_threads())
     for number in range(threads.MAX_HANGING_THREADS):
@@ -53,12 +54,14 @@ async def test_hanging_work_times_out_and_too_many_end_the_process(hang: threadi
     hang.set()
 
 
+@pytest.mark.slow
 async def test_the_time_in_the_queue_does_not_count() -> None:
     # Each takes a part of the limit, and together they take many times the pool's.
     found = await asyncio.gather(*(run_in_thread(threading.Event().wait, 0.2) for _ in range(80)))
     assert len(found) == 80 and not threads._hanging
 
 
+@pytest.mark.slow
 async def test_one_that_ends_late_is_forgotten(hang: threading.Event) -> None:
     with pytest.raises(ThreadHangs):
         await run_in_thread(hang.wait, 1.5)
@@ -95,6 +98,7 @@ async def test_a_map_over_which_reading_hangs_is_none(
     assert found is not None and found.best is None
 
 
+@pytest.mark.process
 def test_a_process_with_hanging_threads_ends() -> None:
     program = """
 import asyncio, time

@@ -20,6 +20,8 @@ from bot.skymap_service import image_process
 from bot.skymap_service.image_process import ImageFailed, ImageProcess, ImageProcessUnavailable
 from tests.support.images import sample
 
+pytestmark = pytest.mark.process
+
 HANGS_S = 6.0
 
 

@@ -23,6 +23,8 @@ from formatters.models.notice import INITIAL, PRELIMINARY, RETRACTION
 from formatters.models.superevent import Superevent
 from tests.support.images import sample
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 async def drawing() -> AsyncIterator[ImageProcess]:

@@ -249,6 +249,7 @@ def turned(skymap: SkyMap, quarters: int) -> SkyMap:
     return remade(skymap, known, ipix + 4 * 4**skymap.order)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 10_000), st.floats(1, 500))
 def test_crossmatch_and_cone_are_invariant_under_rotation(seed: int, number: int, distance: float) -> None:

@@ -543,6 +543,7 @@ class TestUnreadable:
         with pytest.raises(UnreadableMap, match="at most 1,048,576"):
             read_sky_map(to_fits({"PROB": np.full(pixels, 1 / pixels, np.float32)}, ORDERING="RING"))
 
+    @pytest.mark.slow
     def test_mangled_maps_raise_nothing_else(self) -> None:
         rng = np.random.default_rng(20260101)
         columns = {"UNIQ": uniq_of(0, np.arange(12)), "PROBDENSITY": np.full(12, 1 / (4 * np.pi))}
@@ -562,6 +563,7 @@ class TestUnreadable:
         assert 0 < read_well < 600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "refused"),
     [(b"", True), (uniform()[:2880], True), (uniform(), False)],

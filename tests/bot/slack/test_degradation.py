@@ -126,6 +126,7 @@ def whole_words(message: Message) -> set[str]:
     return set(re.findall(r"[A-Za-z0-9]{3,}", text))
 
 
+@pytest.mark.slow
 @given(messages(), st.sets(st.sampled_from(MessagePart), min_size=1).map(frozenset), unlisted)
 def test_the_words_get_through_whatever_is_refused(
     outgoing: OutgoingMessage, refuses: frozenset[MessagePart], word: str
@@ -143,6 +144,7 @@ def test_the_words_get_through_whatever_is_refused(
         assert taken.message.mentions == outgoing.original.mentions
 
 
+@pytest.mark.slow
 @given(messages(), st.data())
 def test_an_error_that_names_a_part_drops_only_it(outgoing: OutgoingMessage, data: st.DataObject) -> None:
     refuses = data.draw(st.sets(st.sampled_from(MessagePart), min_size=1).map(frozenset))

@@ -19,6 +19,7 @@ from tests.support.factories import Clock
 PATIENCE_S = 20
 
 
+@pytest.mark.slow
 async def test_start_warns_of_no_environment_token(
     local_slack: LocalSlack,
     factory: Factory,

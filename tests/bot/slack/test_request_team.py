@@ -101,6 +101,7 @@ def test_a_command_names_its_typists_workspace_alone() -> None:
 NAMES = ("team", "team_id", "id", "view", "message", "user", "authorizations", "app_installed_team_id")
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
@@ -140,6 +141,7 @@ async def stored_teams(factory: Factory) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 async def test_a_guest_mentions_and_subscribes(
     bot: Application, local_slack: LocalSlack, factory: Factory, shared: tuple[str, str]
 ) -> None:

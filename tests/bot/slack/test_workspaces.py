@@ -106,6 +106,7 @@ async def installed(bot: Application, slack: LocalSlack, team: str) -> None:
     await slack.wait_for(lambda: team in bot.delivery_worker._clients, PATIENCE_S)
 
 
+@pytest.mark.slow
 async def test_two_workspaces_come_and_one_goes(
     bot: Application, slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:
@@ -284,6 +285,7 @@ def test_keys_that_cannot_be_used_are_a_sentence(slack: LocalSlack, factory: Fac
         Application(settings(slack, 1, secret_keys="nonsense"), factory, [IdleSource()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whose", ["another installation", "no installation"])
 async def test_a_guest_belongs_to_the_channels_installation(
     bot: Application, slack: LocalSlack, factory: Factory, whose: str

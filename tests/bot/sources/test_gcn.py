@@ -18,6 +18,8 @@ from bot.sources.gcn import HEARTBEAT_TOPIC, GcnAccess, GcnSource, GcnTiming
 from formatters.terminal.findings import Level
 from tests.support.tls_proxy import SaslProxy, listen_on_loopback
 
+pytestmark = pytest.mark.slow
+
 NOTICES, CIRCULARS = "igwn.gwalert", "gcn.circulars"
 TOPICS = (NOTICES, CIRCULARS, HEARTBEAT_TOPIC)
 QUICK = GcnTiming(first_backoff_s=0.05, max_backoff_s=0.2, watermark_interval_s=0.1, query_timeout_s=1.0)

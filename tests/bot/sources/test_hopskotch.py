@@ -187,6 +187,7 @@ async def test_waits_for_a_broker_that_is_down_at_the_start(broker: EmbeddedBrok
         )
 
 
+@pytest.mark.slow
 async def test_comes_back_after_the_broker_was_away(broker: EmbeddedBroker) -> None:
     url = broker.url(TOPIC)
     publish(url, b"before")
@@ -237,6 +238,7 @@ async def test_says_that_a_topic_may_not_be_read(broker: EmbeddedBroker) -> None
         assert [payload.body for payload in await waiting] == [b"hello"]
 
 
+@pytest.mark.slow
 async def test_a_fetch_that_is_refused_is_tried_again(broker: EmbeddedBroker) -> None:
     publish(broker.url(TOPIC), b"hello")
     broker.refuse_next(1, *[KafkaError.TOPIC_AUTHORIZATION_FAILED] * 2)
@@ -285,6 +287,7 @@ async def test_opens_anew_a_reader_that_fell_silent(broker: EmbeddedBroker) -> N
         assert await bodies(payloads, 1) == [b"second"]
 
 
+@pytest.mark.process
 async def test_stops_at_once_when_the_broker_hangs() -> None:
     with BrokerProcess([TOPIC]) as broker:
         url = broker.url(TOPIC)
@@ -308,6 +311,7 @@ async def test_stops_at_once_when_the_broker_hangs() -> None:
         broker.thaw()
 
 
+@pytest.mark.process
 async def test_a_killed_reader_loses_nothing() -> None:
     with BrokerProcess([TOPIC]) as broker:
         url = broker.url(TOPIC)

@@ -56,6 +56,7 @@ async def test_reads_with_hops_credential_and_goes_on_after_a_restart(
             await source.stop()
 
 
+@pytest.mark.slow
 async def test_says_that_the_credential_is_refused(
     secured: str, auth_file: Path, certificate: tuple[Path, Path]
 ) -> None:

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ def test_partitions_and_topics_dont_hold_back_each_other() -> None:
     assert offsets.acknowledge(MessageOffset("u", 0, 9)) == 10
 
 
+@pytest.mark.slow
 @given(st.permutations(range(12)), st.integers(0, 12))
 def test_never_commits_past_an_open_payload(order: list[int], finished: int) -> None:
     offsets = OffsetTracker()

@@ -260,6 +260,7 @@ def test_without_a_map_there_are_no_words() -> None:
         create_captions(Superevent.from_notices([notice]))
 
 
+@pytest.mark.process
 def test_pyplot_stays_out_and_the_bot_itself_is_without_matplotlib() -> None:
     code = (
         "import sys, bot.skymap_service.image_process, formatters.skymap_image;"

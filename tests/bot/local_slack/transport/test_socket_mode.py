@@ -97,6 +97,7 @@ async def test_what_a_person_sees_when_nobody_answers(
     await asyncio.sleep(0.25)
 
 
+@pytest.mark.slow
 async def test_a_half_open_connection_hears_nothing(
     local_slack: LocalSlack, app: AsyncApp, connect: Connect
 ) -> None:

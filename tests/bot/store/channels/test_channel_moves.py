@@ -238,6 +238,7 @@ async def scene(factory: Factory, dice: random.Random) -> None:
                 await connection.execute(insert(schema.channel_problems).values(away))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(25))
 async def test_nothing_is_lost_whatever_both_have(factory: Factory, seed: int) -> None:
     await scene(factory, random.Random(seed))

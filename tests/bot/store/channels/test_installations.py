@@ -60,6 +60,7 @@ async def test_one_row_a_workspace_and_one_welcome(factory: Factory, backend: st
     assert [(row.kind, row.channel_id) for row in rows] == [("welcome", "U1")]
 
 
+@pytest.mark.slow
 @BOTH
 async def test_delete_workspace_removes_every_row(factory: Factory, backend: str) -> None:
     other = "T0OTHER"

@@ -385,6 +385,7 @@ async def tell(factory: Factory, seed: int, steps: int, monkeypatch: pytest.Monk
     return story
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(24))
 async def test_claim_matches_model(factory: Factory, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     story = await tell(factory, seed, 120, monkeypatch)
