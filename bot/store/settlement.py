@@ -1,9 +1,9 @@
 """The effects of an outcome: what else changes in the transaction that records how a delivery ended.
 
-The outbox knows states; what a state means for threads, images, subscriptions and channels is here. `EFFECTS` says for
-each kind of delivery which effects follow once it is delivered and once it is given up; a kind that isn't in the table
-fails a test. Effects take all deliveries of a batch at once, in the order of `_ON_DELIVERED` and `_ON_DEAD`, because
-one alert brings hundreds of outcomes in one transaction.
+The outbox knows states; what a state means for threads, images, subscriptions and channels is here. `EFFECTS`
+says for each kind of delivery which effects follow once it is delivered and once it is given up; a kind that
+isn't in the table fails a test. Effects take all deliveries of a batch at once, in the order of
+`_ON_DELIVERED` and `_ON_DEAD`, because one alert brings hundreds of outcomes in one transaction.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Settlement:
 async def _record_posted_revision(
     connection: AsyncConnection, delivered: DeliveredBatch, now: datetime
 ) -> None:
-    """Record which state a root message shows now, and enqueue another edit where a newer one came meanwhile."""
+    """Record which state a root message shows, and enqueue another edit where a newer state exists."""
     shown = {d.thread_id: (d, o) for d, o in delivered}
     await connection.execute(
         update(_t)
@@ -157,14 +157,16 @@ async def _confirm_subscription(
 async def _requeue_reachable_channel(
     connection: AsyncConnection, delivered: DeliveredBatch, now: datetime
 ) -> None:
-    """Bring back what was given up in a channel, once a post shows that the channel can be posted to again."""
+    """Requeue what was given up in a channel, once a post shows that it can be posted to again."""
     posted = {(d.team_id, d.channel_id) for d, _ in delivered}
     for channel in await channels_with_problem(connection, posted):
         await requeue_channel(connection, channel, now - REQUEUE_MAX_AGE, now)
 
 
 async def _mark_root_uneditable(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
-    """Remember that Slack refuses to edit the root, and post its newest reply once more, for the whole channel."""
+    """Remember that Slack refuses to edit the root, and post its newest reply once more, for the whole
+    channel.
+    """
     for d, o in dead:
         if not o.root_uneditable:
             continue
@@ -179,7 +181,9 @@ async def _mark_root_uneditable(connection: AsyncConnection, dead: DeadBatch, no
 
 
 async def _repost_deleted_root(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
-    """Post a deleted root again. It shows the newest state, so the thread's pending replies and edits are dropped."""
+    """Post a deleted root again. It shows the newest state, so the thread's pending replies and edits are
+    dropped.
+    """
     for d, o in dead:
         if not o.root_deleted:
             continue
@@ -212,7 +216,7 @@ async def _repost_deleted_root(connection: AsyncConnection, dead: DeadBatch, now
 
 
 async def _dead_letter_thread(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
-    """Give up what waits for a root that was given up; a report of an unreadable notice is posted by itself."""
+    """Give up what waits for a root that was given up; reports of unreadable notices stand alone."""
     for d, o in dead:
         pending = (_d.c.thread_id == d.thread_id) & (_d.c.state == DeliveryState.PENDING.value)
         standalone = _d.c.kind == DeliveryKind.UNREADABLE_NOTICE.value
@@ -223,7 +227,9 @@ async def _dead_letter_thread(connection: AsyncConnection, dead: DeadBatch, now:
 
 
 async def _discard_subscription(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
-    """Remove a subscription whose confirmation can't be posted: where nothing can be posted nothing is subscribed."""
+    """Remove a subscription whose confirmation can't be posted: where nothing can be posted nothing is
+    subscribed.
+    """
     for d, _ in dead:
         await discard_unconfirmed(connection, {d.subject_id: d.maybe_sent}, now)
 
@@ -277,7 +283,8 @@ EFFECTS: Mapping[DeliveryKind, KindEffects] = {
     DeliveryKind.ROOT: KindEffects(
         _POSTED | {_record_posted_revision}, _GIVEN_UP | {_dead_letter_thread, _reassign_canary}
     ),
-    # Slack takes an edit where it takes no post, so an edit says nothing about the channel; and nothing waits for it.
+    # Slack accepts edits where it accepts no posts, so an edit proves nothing about the channel; nothing waits
+    # for it either.
     DeliveryKind.EDIT: KindEffects(
         frozenset({_record_posted_revision, _publish_image, _record_mentions}), _GIVEN_UP | {_reassign_canary}
     ),

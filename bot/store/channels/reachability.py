@@ -56,9 +56,9 @@ async def requeue_channel(
 ) -> int:
     """Bring back what was given up because the channel was out of reach, if it was created after `since`.
 
-    Edits and reports of changes come back at any age: root messages stay true, and a channel whose subscriptions
-    were changed hears of it. Where nothing is subscribed any more, nothing else does. Return how many deliveries
-    wait again.
+    Edits and reports of changes come back at any age: root messages stay true, and a channel whose
+    subscriptions were changed hears of it. Where nothing is subscribed any more, nothing else does. Return
+    how many deliveries wait again.
     """
     team_id, channel_id = channel
     table = schema.channel_problems

@@ -1,4 +1,6 @@
-"""The outbox's models: what is to be posted, what is known of each kind of delivery, and how a delivery ended."""
+"""The outbox's models: what is to be posted, what is known of each kind of delivery, and how a delivery
+ended.
+"""
 
 from __future__ import annotations
 
@@ -246,7 +248,8 @@ class OutboxCounts:
 
 
 def new_message_key() -> str:
-    """Return a random key, which is put into a message's metadata so that the message can be found in the history.
+    """Return a random key, which is put into a message's metadata so that the message can be found in the
+    history.
 
     What is posted once more gets a new one: by the old key the message that stands already would be found.
     """

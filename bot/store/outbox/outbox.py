@@ -1,46 +1,49 @@
 """The outbox: which deliveries are due, who may send them, and how each one ended.
 
-The transaction that stores a notice also writes the plan: rows of `deliveries`, one for each thing to be said in each
-channel (the transactional outbox pattern). A row is an intent ("this superevent's root message in this channel"), not
-words; the words are rendered when it is sent, from the newest state.
+The transaction that stores a notice also writes the plan: rows of `deliveries`, one for each thing to be said
+in each channel (the transactional outbox pattern). A row is an intent ("this superevent's root message in
+this channel"), not words; the words are rendered when it is sent, from the newest state.
 
 A row's way
 -----------
 
 `PENDING` → `claim` → `SENDING` → `record_outcomes` → `SENT`, `DEAD`, or `PENDING` again at a later time.
 
-- `claim` takes the rows that are due, at most one a channel, in the order that `bot.store.outbox.claiming` explains, and
-  only of workspaces that this process has the lease of (`bot.store.outbox.leases`).
-- The delivery worker renders, calls Slack, and gathers outcomes; `record_outcomes` writes a batch of them in one
-  transaction together with their effects (`bot.store.settlement`): the next reply of a thread is released, an image is
-  shown elsewhere, a subscription is put in force.
-- `Retry` puts the row back with a time before which it isn't claimed. `DeadLettered` ends it, with the reason kept.
+- `claim` takes the rows that are due, at most one a channel, in the order that `bot.store.outbox.claiming`
+  explains, and only of workspaces that this process has the lease of (`bot.store.outbox.leases`).
+- The delivery worker renders, calls Slack, and gathers outcomes; `record_outcomes` writes a batch of them in
+  one transaction together with their effects (`bot.store.settlement`): the next reply of a thread is
+  released, an image is shown elsewhere, a subscription is put in force.
+- `Retry` puts the row back with a time before which it isn't claimed. `DeadLettered` ends it, with the reason
+  kept.
 
 Order
 -----
 
-In a thread the root goes first, then replies in the order of their planning. Edits, mentions and circulars wait for the
-root only. Edits are coalesced: a thread has one edit row, and `threads.wanted_revision` against `shown_revision` says
-whether it owes an edit; what changes while an edit is being sent is noticed when its outcome is recorded, and one more
-edit is enqueued. A channel that can't be posted to delays no other, because a claim takes one row of each channel.
+In a thread the root goes first, then replies in the order of their planning. Edits, mentions and circulars
+wait for the root only. Edits are coalesced: a thread has one edit row, and `threads.wanted_revision` against
+`shown_revision` says whether it owes an edit; what changes while an edit is being sent is noticed when its
+outcome is recorded, and one more edit is enqueued. A channel that can't be posted to delays no other, because
+a claim takes one row of each channel.
 
 What may have been sent
 -----------------------
 
-A call that got no answer (a time-out, a kill between Slack's answer and the commit) leaves the row `doubtful`: the
-message may stand in the channel. Such a row is looked for in the channel's history by the key in its metadata before it
-is sent again. Rows that a dead process had claimed come back as doubtful (`requeue_stalled…`). Without the history scope
-there is no way to know, and such a message may be posted twice.
+A call that got no answer (a time-out, a kill between Slack's answer and the commit) leaves the row
+`doubtful`: the message may stand in the channel. Such a row is looked for in the channel's history by the key
+in its metadata before it is sent again. Rows that a dead process had claimed come back as doubtful
+(`requeue_stalled…`). Without the history scope there is no way to know, and such a message may be posted
+twice.
 
-An outcome counts only while the row is still this worker's: a process that was paused for longer than its lease finds
-that others took over, and its outcomes are discarded, except that a message stands.
+An outcome counts only while the row is still this worker's: a process that was paused for longer than its
+lease finds that others took over, and its outcomes are discarded, except that a message stands.
 
 Dead letters and coming back
 ----------------------------
 
-What can't be posted because its whole channel is out of reach (archived, the bot was removed) is dead-lettered with that
-reason, and comes back with `requeue_channel` once a post shows that the channel can be posted to again: edits and reports
-of changes at any age, news for a day.
+What can't be posted because its whole channel is out of reach (archived, the bot was removed) is
+dead-lettered with that reason, and comes back with `requeue_channel` once a post shows that the channel can
+be posted to again: edits and reports of changes at any age, news for a day.
 """
 
 from __future__ import annotations
@@ -123,7 +126,9 @@ class Outbox:
             return await _requeue_claimed(connection, those)
 
     async def requeue_stalled_of_dead_workers(self) -> int:
-        """Put back what workers had claimed whose heartbeat stopped; return how many. What a live one sends is untouched."""
+        """Put back what workers had claimed whose heartbeat stopped; return how many. What a live one sends
+        is untouched.
+        """
         if self._database.is_sqlite:
             return 0
         async with self._database.independent_transaction() as connection:
@@ -140,9 +145,9 @@ class Outbox:
     ) -> list[Delivery]:
         """Claim up to `limit` due deliveries, at most one a channel and none in `busy_channels`.
 
-        The order is that of `bot.store.outbox.claiming`. On PostgreSQL only workspaces are served that this worker has
-        the lease of. `edit_quota(team_id)` returns how many edits of a workspace may be claimed, `non_urgent_limit` is
-        how many deliveries that aren't urgent. Raises StoreUnavailable.
+        The order is that of `bot.store.outbox.claiming`. On PostgreSQL only workspaces are served that this
+        worker has the lease of. `edit_quota(team_id)` returns how many edits of a workspace may be claimed,
+        `non_urgent_limit` is how many deliveries that aren't urgent. Raises StoreUnavailable.
         """
         if limit <= 0:
             return []
@@ -185,8 +190,9 @@ class Outbox:
     async def record_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Record how claimed deliveries ended, and apply the effects, in one transaction.
 
-        If the database refuses the batch, each outcome is recorded in a transaction of its own, so that one that can't
-        be written takes no other with it; the last error is raised after all were tried. Raises StoreUnavailable.
+        If the database refuses the batch, each outcome is recorded in a transaction of its own, so that one
+        that can't be written takes no other with it; the last error is raised after all were tried. Raises
+        StoreUnavailable.
         """
         try:
             await self._record_outcomes(outcomes, now)
@@ -249,8 +255,8 @@ class Outbox:
     async def requeue_channel(self, team_id: str, channel_id: str, since: datetime, now: datetime) -> int:
         """Bring back what was given up because the channel was out of reach, if it was created after `since`.
 
-        Edits come back at any age, so that root messages stay true. Where nothing is subscribed any more, nothing else
-        does. Return how many deliveries wait again.
+        Edits come back at any age, so that root messages stay true. Where nothing is subscribed any more,
+        nothing else does. Return how many deliveries wait again.
         """
         async with self._database.exclusive_transaction() as connection:
             return await self._settlement.requeue_channel(connection, (team_id, channel_id), since, now)
@@ -270,9 +276,9 @@ async def _still_claimed(
 ) -> Sequence[tuple[Delivery, Outcome]]:
     """Return the outcomes whose rows are still this worker's, with the channel's current id.
 
-    A row goes to another worker when this one's lease ran out. Of a row that was put back and that nobody has claimed
-    since, one outcome still counts: that the message stands. Where Slack gave the channel another id meanwhile, what
-    was sent stands there, and what wasn't is sent again.
+    A row goes to another worker when this one's lease ran out. Of a row that was put back and that nobody has
+    claimed since, one outcome still counts: that the message stands. Where Slack gave the channel another id
+    meanwhile, what was sent stands there, and what wasn't is sent again.
     """
     columns = (_d.c.id, _d.c.claimed_by, _d.c.state, _d.c.doubtful, _d.c.team_id, _d.c.channel_id)
     query = select(*columns).where(_d.c.state.in_(OPEN_STATES))

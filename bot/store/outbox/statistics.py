@@ -1,4 +1,4 @@
-"""How much the outbox holds, how late it is, and how long its posts took: numbers for people and monitoring."""
+"""Counts over the outbox for people and monitoring: how much waits, how late, how long posts took."""
 
 from __future__ import annotations
 
