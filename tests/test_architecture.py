@@ -21,7 +21,7 @@ CLOCK_OWNERS = {"datetime", "date", "time"}
 
 
 def impurities(tree: ast.AST) -> Iterator[str]:
-    """Yield calls that read a clock or a file, and imports that import-linter takes for the parent package."""
+    """Yield calls that read a clock or a file, and imports that import-linter takes for the parent."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.level or node.module == "urllib.request"):
             yield "." * node.level + (node.module or "")

@@ -283,8 +283,8 @@ EFFECTS: Mapping[DeliveryKind, KindEffects] = {
     DeliveryKind.ROOT: KindEffects(
         _POSTED | {_record_posted_revision}, _GIVEN_UP | {_dead_letter_thread, _reassign_canary}
     ),
-    # Slack accepts edits where it accepts no posts, so an edit proves nothing about the channel; nothing waits
-    # for it either.
+    # Slack accepts edits where it accepts no posts, so an edit proves nothing about the channel; and
+    # nothing waits for it.
     DeliveryKind.EDIT: KindEffects(
         frozenset({_record_posted_revision, _publish_image, _record_mentions}), _GIVEN_UP | {_reassign_canary}
     ),
