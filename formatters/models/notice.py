@@ -266,7 +266,7 @@ class Notice:
     archive: str | None = field(default=None, compare=False)
     """Archive ("GraceDB") from which the notice was fetched; None if it was received."""
     live: bool = field(default=True, compare=False)
-    """True if it was received when it was sent; False if it was read from a file afterwards."""
+    """True if it was received when it was sent; False if it was loaded later (file, quarantine, archive)."""
 
     content: str | None = field(default=None, compare=False)
     """Digest of the content, which separates notices of one type and second; None for an archive's copy."""
