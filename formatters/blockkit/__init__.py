@@ -1,1 +1,1 @@
-"""Block Kit: limits, escaping, blocks, the message type."""
+"""Block Kit: limits, escaping, blocks, and the message type."""

@@ -10,7 +10,7 @@ from formatters.blockkit.message import Block, Message
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:
-    # Verbatim: Slack leaves bare names and addresses alone and links only what says so.
+    # Verbatim: Slack does not turn bare names and addresses into links or mentions.
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
@@ -19,9 +19,9 @@ def _plain(text: str, limit: int) -> dict[str, Any]:
 
 
 def fit_lines(lines: Iterable[str], limit: int) -> str:
-    """Join escaped lines as far as they fit; whole lines fall off the end, which an ellipsis tells.
+    """Join escaped lines, dropping whole lines from the end to stay within `limit` UTF-16 units.
 
-    Only a first line that is too long by itself is cut.
+    Dropped lines are replaced by "…". Only a first line that is too long by itself is truncated.
     """
     every = list(lines)
     whole = "\n".join(every)
@@ -38,18 +38,18 @@ def fit_lines(lines: Iterable[str], limit: int) -> str:
 
 
 def header(text: str) -> Block:
-    """A header; `text` not escaped, no mark-up."""
+    """Return a header block; `text` is plain text, not escaped."""
     return {"type": "header", "text": _plain(text, mrkdwn.HEADER_MAX)}
 
 
 def section(*lines: str, accessory: Block | None = None) -> Block:
-    """A section of lines in mrkdwn, escaped already; at least one."""
+    """Return a section block of at least one line of escaped mrkdwn."""
     block: dict[str, Any] = {"type": "section", "text": _mrkdwn(fit_lines(lines, mrkdwn.SECTION_MAX))}
     return block if accessory is None else {**block, "accessory": accessory}
 
 
 def context(*texts: str) -> Block:
-    """Small print: up to ten texts in mrkdwn, escaped already."""
+    """Return a context block (small print) of up to ten texts of escaped mrkdwn."""
     elements = [
         _mrkdwn(fit_lines([text], mrkdwn.CONTEXT_TEXT_MAX)) for text in texts[: mrkdwn.CONTEXT_ELEMENTS_MAX]
     ]
@@ -57,9 +57,9 @@ def context(*texts: str) -> Block:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
-    """A table, at most one in a message; words not escaped, no mark-up. Rows beyond Slack's limit fall off.
+    """Return a table block; the cells are plain text, not escaped. A message may have only one table.
 
-    Numbers are words too: with their units they are to be read, and Slack's own number cells have none.
+    Rows beyond Slack's limit are dropped. Numbers are text cells too, because they carry their units.
     """
     lines = [header, *rows][: mrkdwn.TABLE_ROWS_MAX]
     cells = [
@@ -70,7 +70,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
 
 
 def code(text: str) -> Block:
-    """Lines for programs, as they are; the caller sees to their number."""
+    """Return a block of preformatted text, unchanged; the caller limits its length."""
     words = {"type": "text", "text": text}
     return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [words]}]}
 
@@ -83,9 +83,9 @@ def button(
     value: str | None = None,
     confirmation: str | None = None,
 ) -> Block:
-    """A button; with `url` (checked by `mrkdwn.web_url`) it opens a page.
+    """Return a button; with `url` (checked by `mrkdwn.web_url`) it opens a page.
 
-    `asks` is the question, no mark-up, that Slack puts before it counts as pressed.
+    `confirmation` is a question in plain text that Slack asks before it sends the action.
     """
     element: dict[str, Any] = {
         "type": "button",
@@ -107,7 +107,10 @@ def button(
 
 
 def image(alt_text: str, *, file_id: str | None = None, url: str | None = None) -> Block:
-    """A picture: a file in Slack, or an address; `alt_text` not escaped. Exactly one of the two is given."""
+    """Return an image block of a file in Slack or a web address; `alt_text` is not escaped.
+
+    Raises ValueError unless exactly one of `file_id` and `url` is given.
+    """
     if (file_id is None) == (url is None):
         raise ValueError("A picture is a file or an address, one of the two.")
     source: dict[str, Any] = {"slack_file": {"id": file_id}} if url is None else {"image_url": url}
@@ -115,10 +118,10 @@ def image(alt_text: str, *, file_id: str | None = None, url: str | None = None) 
 
 
 def actions(*elements: Block) -> Block:
-    """A row of buttons, at least one."""
+    """Return a row of at least one button."""
     return {"type": "actions", "elements": list(elements[: mrkdwn.ACTIONS_MAX])}
 
 
 def message(text: str, *blocks: Block, mentions: tuple[str, ...] = ()) -> Message:
-    """A message; `text` escaped already. No-break spaces go from it: notifications are plain."""
+    """Return a message; `text` is escaped mrkdwn. Its no-break spaces are replaced, as notifications need."""
     return Message(fit_lines([mrkdwn.replace_nbsp(text)], mrkdwn.TEXT_MAX), tuple(blocks), mentions)

@@ -1,4 +1,4 @@
-"""What a channel receives."""
+"""The type of a Slack message."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Block = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A Slack message: the words of the notification, and the blocks shown in their place.
+    """A Slack message: the notification text, and the blocks that Slack shows in its place.
 
-    `text` says the whole on its own where blocks can't be shown: push messages, screen readers, and the
-    second attempt after Slack refused the blocks.
+    `text` is complete on its own, for push messages, for screen readers, and for posting again without blocks
+    after Slack refused them.
     """
 
     text: str
     blocks: tuple[Block, ...] = ()
     mentions: tuple[str, ...] = ()
-    """The mentions in it that must still notify where the words stand alone: "<!here>", "<@U…>" …"""
+    """Mentions that must notify even if `text` is posted without blocks: "<!here>", "<@U…>" …"""

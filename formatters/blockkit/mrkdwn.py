@@ -1,10 +1,10 @@
-"""Escaping by target, truncation, and Slack's limits.
+"""Escaping for mrkdwn and plain text, truncation, and Slack's limits.
 
-Slack knows three escapes (`&amp; &lt; &gt;`) and none for `* _ ~` and the back-tick, nor for `:emoji:`;
-in words that others wrote, a mark that could format is therefore swapped for its look-alike.
+Slack has three escapes (`&amp; &lt; &gt;`) but none for `* _ ~`, the backtick and `:emoji:`. In text from
+outside, characters that could format are therefore replaced by look-alikes.
 
-Limits: docs.slack.dev/reference/block-kit and, where the documentation is silent, the registry of
-PyPI `slackblocks`. Lengths count UTF-16 units of the escaped text, the strictest of the readings.
+Sources of the limits: docs.slack.dev/reference/block-kit and, for undocumented ones, PyPI `slackblocks`.
+Lengths count UTF-16 units of the escaped text, the strictest interpretation.
 """
 
 from __future__ import annotations
@@ -15,39 +15,42 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 NBSP = "\u00a0"
-"""The no-break space."""
+"""No-break space."""
 TEXT_MAX = 4_000
-"""A message's own `text`: chat.update refuses more (docs.slack.dev/reference/methods/chat.update)."""
+"""Limit of a message's `text` in chat.update (docs.slack.dev/reference/methods/chat.update)."""
 SECTION_MAX = 3_000
 HEADER_MAX = 150
 CONTEXT_TEXT_MAX = 3_000
 CONTEXT_ELEMENTS_MAX = 10
 ALT_TEXT_MAX = 2_000
-"""Characters of an image block's alt_text (docs.slack.dev/reference/block-kit/blocks/image-block)."""
+"""Limit of an image block's alt_text (docs.slack.dev/reference/block-kit/blocks/image-block)."""
 ACTIONS_MAX = 25
 BUTTON_TEXT_MAX = 75
 BUTTON_URL_MAX = 3_000
 BUTTON_VALUE_MAX = 2_000
 CONFIRM_TEXT_MAX = 300
-"""Of the question that is asked before a button counts as pressed."""
+"""Limit of the text in a button's confirmation dialog."""
 TABLE_ROWS_MAX = 100
 CELL_MAX = 100
-"""Our own limit for a cell of a table."""
+"""gwevent's own limit of a table cell."""
 MESSAGE_BLOCKS_MAX = 50
 MESSAGE_TOTAL_MAX = 10_000
-"""All text of a message. Undocumented: `msg_blocks_too_long` was seen from 11,341 characters
-(slackapi/bolt-js issues 2509 and 2867)."""
+"""Limit of all text in a message.
+
+It is undocumented: `msg_blocks_too_long` was seen from 11,341 characters on (slackapi/bolt-js issues 2509 and
+2867).
+"""
 NAME_MAX = 60
-"""Our own limit for a name that others wrote (pipeline, search, observatory): none real has 20."""
+"""gwevent's own limit of a name from outside (pipeline, search, observatory); real ones are below 20."""
 SENTENCE_MAX = 300
-"""Our own limit for a sentence with others' words in it."""
+"""gwevent's own limit of a sentence that contains text from outside."""
 
 _MENTION = re.compile(r"<!here>|<!channel>|<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 _BROADCASTS = {"<!here>": "@here", "<!channel>": "@channel"}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LOOK_ALIKES = {"*": "∗", "~": "∼", "`": "ˋ", "_": "ˍ"}
 _ELLIPSIS = "…"
-# An underscore inside a word doesn't format, and names are full of them.
+# An underscore inside a word does not format, and many names contain one, so it is kept.
 _FORMATTING = re.compile(r"[*~`]|(?<!\w)_|_(?!\w)|(?<=_)_")
 _CUT_ENTITY_OR_LINK = re.compile(r"(&[a-z]*|<[^>]*)\Z")
 _QUOTE = re.compile(r"^>")
@@ -57,21 +60,22 @@ _EMOJI = re.compile(r":(?=[A-Za-z+][\w+'-]*:)")
 
 
 def replace_nbsp(text: str) -> str:
-    """No-break spaces as plain ones, for terminals and notifications."""
+    """Replace no-break spaces by plain ones, for terminals and notifications."""
     return text.replace(NBSP, " ")
 
 
 def sanitize_line(text: str) -> str:
-    """One line of printable characters: runs of blanks and line ends are one space, controls go.
+    """Return the text as one line of printable characters, with runs of white space collapsed.
 
-    Invisible format characters go too: they can turn the direction of what follows.
+    Control characters are removed, and so are invisible format characters, which can reverse the direction of
+    the text after them.
     """
     visible = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
     return _BLANKS.sub(" ", visible).strip()
 
 
 def utf16_length(text: str) -> int:
-    """The length of a text in UTF-16 units, as JavaScript counts."""
+    """Return the length of a text in UTF-16 units, as JavaScript counts it."""
     return len(text) + sum(1 for c in text if ord(c) > 0xFFFF)
 
 
@@ -86,9 +90,9 @@ def _neutralize_formatting(text: str) -> str:
 
 
 def truncate(text: str, limit: int, *, escaped: bool = False) -> str:
-    """Cut a text that is not escaped yet, so that it fits into `limit` units (`escaped`: once escaped).
+    """Truncate unescaped text to `limit` UTF-16 units and mark the cut with "…".
 
-    What was cut ends in "…".
+    If `escaped`, count the length that the text will have after escaping.
     """
 
     def size(piece: str) -> int:
@@ -103,37 +107,38 @@ def truncate(text: str, limit: int, *, escaped: bool = False) -> str:
         if left < 0:
             break
         kept.append(character)
-    # No room even for the ellipsis: nothing is the only honest text.
+    # Without room for the ellipsis, return nothing rather than an unmarked cut.
     return "".join(kept).rstrip() + _ELLIPSIS if limit >= utf16_length(_ELLIPSIS) else ""
 
 
 def escape(text: str, limit: int = SENTENCE_MAX) -> str:
-    """Text for a mrkdwn text, others' words in it: shown as it is, formatting and mentioning nothing."""
+    """Return text from outside as safe mrkdwn: it appears literally, and neither formats nor mentions."""
     return _escape_entities(truncate(_neutralize_formatting(sanitize_line(text)), limit, escaped=True))
 
 
 def plain_text(text: str, limit: int = NAME_MAX) -> str:
-    """Others' words as one tidy, bounded piece, not escaped: for plain_text objects, or to escape later.
+    """Return text from outside as one bounded line, not escaped.
 
-    A plain_text object knows neither entities nor marks.
+    It suits plain_text objects, in which Slack interprets neither entities nor formatting, and text that is
+    escaped later.
     """
     return truncate(sanitize_line(text), limit)
 
 
 def truncate_escaped(escaped: str, limit: int) -> str:
-    """Cut a text that is escaped already, where there is no going back; no entity or link is cut in two."""
+    """Truncate escaped text to `limit` UTF-16 units without cutting an entity or a link in two."""
     if utf16_length(escaped) <= limit:
         return escaped
     return _CUT_ENTITY_OR_LINK.sub("", truncate(escaped, limit).removesuffix(_ELLIPSIS)).rstrip() + _ELLIPSIS
 
 
 def unescape(text: str) -> str:
-    """What a person typed, out of what Slack sent: the three entities, once."""
+    """Replace Slack's three entities by their characters, once, to recover the text that a person typed."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def web_url(url: object, limit: int = BUTTON_URL_MAX) -> str | None:
-    """A URL if a browser may be sent there (http or https, with a host, no blanks), else None."""
+    """Return the URL if it is safe to link (http or https, with a host, no white space), else None."""
     if not isinstance(url, str) or utf16_length(url) > limit or re.search(r"[\s<>|\x00-\x1f\x7f\"\\]", url):
         return None
     try:
@@ -145,30 +150,33 @@ def web_url(url: object, limit: int = BUTTON_URL_MAX) -> str | None:
 
 
 def link(url: object, label: str) -> str:
-    """A link in a mrkdwn text; the label alone where the URL is none to follow."""
+    """Return a mrkdwn link, or only the escaped label if the URL is not safe to link."""
     target = web_url(url)
     words = escape(label)
     return words if target is None else f"<{target.replace('&', '&amp;')}|{words}>"
 
 
 def mentions(targets: Iterable[str]) -> str:
-    """Mark-up that notifies "<!here>", "<!channel>", "<@U…>", "<!subteam^S…>"; all else is left out."""
+    """Return mrkdwn that notifies the targets.
+
+    Only "<!here>", "<!channel>", "<@U…>" and "<!subteam^S…>" are valid targets; everything else is dropped.
+    """
     return " ".join(target for target in targets if _MENTION.fullmatch(target))
 
 
 def target_label(target: str) -> str:
-    """The same target in a sentence: "@here" as words, which notify nobody.
+    """Return a mention target for use in a sentence: broadcasts as words ("@here"), which notify nobody.
 
-    People and groups stay mark-up, for Slack alone knows their names.
+    People and groups remain mentions, because only Slack knows their names.
     """
     return _BROADCASTS.get(target) or mentions([target]) or escape(target, NAME_MAX)
 
 
 def bold(escaped: str) -> str:
-    """Bold, of a text that is escaped already."""
+    """Return escaped text in bold."""
     return f"*{escaped}*"
 
 
 def strikethrough(escaped: str) -> str:
-    """Struck through, of a text that is escaped already."""
+    """Return escaped text struck through."""
     return f"~{escaped}~"

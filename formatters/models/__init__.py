@@ -1,4 +1,4 @@
-"""Frozen models used by more than one formatter, and the rules about them; no wording.
+"""Frozen domain models that several formatters share, and the rules about them; no user-facing wording.
 
-The domain model lives here because `formatters` imports nothing of `bot`.
+They live here and not in `bot`, because `formatters` imports nothing from `bot`.
 """

@@ -1,4 +1,4 @@
-"""A change of what a channel receives: who made it, when, before and after."""
+"""A recorded change of a channel's subscriptions or sites: author, time, and the states before and after."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from formatters.models.observing import ChannelSites
 from formatters.models.subscription import Criteria
 
 BY_IMPORT = "import"
-"""Who changed it, where the operator put a file in force."""
+"""Author of a change that the operator made by importing a file."""
 
 
 BY_GWEVENT = "gwevent"
-"""Who changed it, where gwevent took back what it couldn't confirm."""
+"""Author of a change that gwevent made itself, when it withdrew a subscription that it could not confirm."""
 
 
 PAGE_SIZE = 10
-"""Changes on one page of the history."""
+"""Number of changes on one page of the history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionState:
-    """One subscription, as it was or is."""
+    """The state of one subscription before or after a change."""
 
     canonical: str
-    """Canonical."""
+    """Canonical text of the criteria."""
     is_paused: bool
     criteria: Criteria | None
-    """What the words mean; None where only another version of gwevent can read them."""
+    """The parsed criteria; None if only another version of gwevent can parse the canonical text."""
 
     @property
     def mrkdwn(self) -> str:
-        """The words for a mrkdwn text that is one person's alone: it names whom they mention."""
+        """The criteria as mrkdwn for a message to one person: it contains the real mentions."""
         return escape(self.canonical, SECTION_MAX) if self.criteria is None else self.criteria.mrkdwn
 
     @property
     def silent_mrkdwn(self) -> str:
-        """The words for a post, which wakes nobody whom they name."""
+        """The criteria as mrkdwn for a post in a channel: it notifies nobody."""
         return escape(self.canonical, SECTION_MAX) if self.criteria is None else self.criteria.silent_mrkdwn
 
 
@@ -47,14 +47,14 @@ RecordedState = SubscriptionState | ChannelSites
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelChange:
-    """One change of one subscription, or of the channel's sites."""
+    """A change of one subscription, or of the channel's sites and observing constraints."""
 
     number: int | None
-    """The subscription's; None: the sites and when something counts as observable there."""
+    """Number of the subscription; None for a change of the sites or the observing constraints."""
     before: RecordedState | None
-    """None: there was no such subscription."""
+    """State before the change; None if the subscription was created."""
     after: RecordedState | None
-    """None: there is none any more."""
+    """State after the change; None if the subscription was ended."""
     changed_by: str
-    """Slack's id of a person, or IMPORT, or ITSELF."""
+    """Slack user id of the author, BY_IMPORT or BY_GWEVENT."""
     changed_at: datetime

@@ -1,4 +1,4 @@
-"""A GCN Circular, as far as gwevent reads one."""
+"""A GCN Circular: its metadata, and the superevents that it names."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ _LVK_PREFIX = re.compile(r"(LIGO|Virgo|KAGRA|LVK|LVC)[/ ]", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circular:
-    """One circular, without its text: that stands at its address."""
+    """A GCN Circular without its body, which is linked by `url`."""
 
     number: int
-    """GCN's own, above 0."""
+    """GCN's number of the circular, greater than 0."""
     subject: str
     author: str
-    """Name and institution as GCN writes them, without the mail address; can be empty."""
+    """Name and institution in GCN's form, without the e-mail address; may be empty."""
     created: datetime
     superevent_ids: tuple[str, ...]
-    """Those that its subject or GCN's event id names, as LVK writes them; can be empty."""
+    """Canonical ids of the superevents named by the subject or by GCN's event id; may be empty."""
 
     @property
     def url(self) -> str:
-        """Where it can be read."""
+        """Address of the circular's page at GCN."""
         return URL_TEMPLATE.format(self.number)
 
 
 def named_superevent_ids(subject: str, event: str = "") -> tuple[str, ...]:
-    """The superevents that a subject and GCN's event id ("LIGO/Virgo/KAGRA S241125n") name, each once.
+    """Return the ids of the superevents that a circular names, each once.
 
-    An id that isn't of LVK's form is known by the second alone: in a sentence any word could be one.
+    `event` is GCN's event id ("LIGO/Virgo/KAGRA S241125n"). An id that is not in LVK's usual form is only
+    recognised there: in a subject, any word could be one.
     """
     found = [
         canonical_id(match[0]) for text in (subject, event) for match in _SUPEREVENT_ID_IN_TEXT.finditer(text)

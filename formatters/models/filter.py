@@ -1,7 +1,7 @@
-"""A filter: what a notice must say to be of interest. Its nodes, its canonical text, its words.
+"""Filters: expression trees that select notices, and their canonical text.
 
-Nodes are immutable and compose with `&`, `|` and `~`; `bot.filters` reads them from what people type and
-judges notices by them. The canonical text reads back to an equal filter.
+Nodes are immutable and combine with `&`, `|` and `~`. `bot.filters` parses them from typed text and evaluates
+them on notices. Parsing the canonical text gives an equal filter.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from formatters.models.notice import CLASSES, PROPERTIES
 from formatters.models.units import MONTH, YEAR
 
 DEFAULT_MIN_PROBABILITY = 0.5
-"""What a class or property without a number must reach."""
+"""Threshold (inclusive) of a class or property that is given without a number."""
 DEFAULT_MIN_MAP_PROBABILITY = 0.1
-"""What a position or site without a number must exceed: less is hardly worth a telescope's night."""
+"""Threshold (exclusive) of a position or site without a number; less is rarely worth observing."""
 
 
 class Op(StrEnum):
-    """How a number is compared."""
+    """A comparison operator."""
 
     LT = "<"
     LE = "<="
@@ -31,7 +31,7 @@ class Op(StrEnum):
 
 
 class Filter:
-    """A condition, or a composition of conditions."""
+    """A condition, or a combination of conditions."""
 
     __slots__ = ()
 
@@ -46,19 +46,19 @@ class Filter:
 
     @property
     def canonical(self) -> str:
-        """The canonical text, as one would type it."""
+        """The canonical text, in the syntax that people type."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
 class And(Filter):
-    """All of at least two, none of which is an And itself; made by `&`."""
+    """A conjunction of at least two filters, none of which is an And itself; created by `&`."""
 
     parts: tuple[Filter, ...]
 
     @property
     def canonical(self) -> str:
-        """Juxtaposed: "BNS distance<300"."""
+        """The parts next to each other: "BNS distance<300"."""
         return " ".join(
             f"({part.canonical})" if isinstance(part, Or) else part.canonical for part in self.parts
         )
@@ -66,13 +66,13 @@ class And(Filter):
 
 @dataclass(frozen=True, slots=True)
 class Or(Filter):
-    """One of at least two, none of which is an Or itself; made by `|`."""
+    """A disjunction of at least two filters, none of which is an Or itself; created by `|`."""
 
     parts: tuple[Filter, ...]
 
     @property
     def canonical(self) -> str:
-        """Joined by "or"; the parentheses are for people."""
+        """The parts joined by "or"; an And is put in parentheses for readability."""
         return " or ".join(
             f"({part.canonical})" if isinstance(part, And) else part.canonical for part in self.parts
         )
@@ -80,7 +80,7 @@ class Or(Filter):
 
 @dataclass(frozen=True, slots=True)
 class Not(Filter):
-    """The opposite; what is unknown stays unknown. Made by `~`, so never of a Not."""
+    """A negation, which leaves "unknown" unknown. It is created by `~`, so it never contains a Not."""
 
     part: Filter
 
@@ -89,7 +89,7 @@ class Not(Filter):
 
     @property
     def canonical(self) -> str:
-        """As in "not V1"."""
+        """The part after "not": "not V1"."""
         return (
             f"not ({self.part.canonical})"
             if isinstance(self.part, And | Or)
@@ -103,15 +103,15 @@ FIELDS: tuple[Field, ...] = ("group", "search", "pipeline", "type")
 
 @dataclass(frozen=True, slots=True)
 class FieldIn(Filter):
-    """Group, search, pipeline or alert type is one of these names, in any case."""
+    """A condition that a text field equals one of the given values, ignoring case."""
 
     field: Field
     values: tuple[str, ...]
-    """At least one."""
+    """Accepted values; at least one."""
 
     @property
     def canonical(self) -> str:
-        """As in "search=SSM", "type=INITIAL|UPDATE"; the groups everybody knows stand alone: "CBC"."""
+        """The field and its values: "search=SSM", "type=INITIAL|UPDATE"; groups alone: "CBC", "Burst"."""
         if self.field == "group" and self.values in (("CBC",), ("Burst",)):
             return self.values[0]
         return f"{self.field}={'|'.join(self.values)}"
@@ -119,7 +119,7 @@ class FieldIn(Filter):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """A number that a notice may state."""
+    """A number that a notice may contain."""
 
     unit: Literal["", "probability", "deg²", "Mpc"]
 
@@ -133,33 +133,33 @@ QUANTITIES: Mapping[str, Quantity] = {
     "distance": Quantity(unit="Mpc"),
     "instruments": Quantity(unit=""),
 }
-"""What a `Compare` may compare, by the name that stands in the text."""
+"""The quantities that a `Compare` may compare, by their names in the canonical text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compare(Filter):
-    """A quantity compared with a number: probabilities 0 to 1, areas in deg², distances in Mpc."""
+    """A comparison of a quantity with a number: probabilities 0 to 1, areas in deg², distances in Mpc."""
 
     quantity: str
-    """One of QUANTITIES."""
+    """A key of QUANTITIES."""
     op: Op
     value: float
 
     @property
     def canonical(self) -> str:
-        """As in "distance<300"; a probability of 0.5 or more is the bare name: "BNS"."""
+        """The comparison: "distance<300"; if `is_implicit`, only the name: "BNS"."""
         if self.is_implicit:
             return self.quantity
         return self.explicit_text
 
     @property
     def explicit_text(self) -> str:
-        """As in "BNS>=0.5"."""
+        """The comparison with operator and number, even if the name alone would do: "BNS>=0.5"."""
         return f"{self.quantity}{self.op}{format_number(self.value)}"
 
     @property
     def is_implicit(self) -> bool:
-        """Whether the name alone says it."""
+        """True if the name alone expresses the comparison: a probability of at least the default."""
         probable = QUANTITIES[self.quantity].unit == "probability"
         return probable and self.op is Op.GE and self.value == DEFAULT_MIN_PROBABILITY
 
@@ -171,21 +171,21 @@ SECONDS_PER_UNIT = {
     "month": MONTH,
     "yr": YEAR,
 }
-"""How long the units of a false-alarm rate are, s."""
+"""Length of the time units of a false-alarm rate, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class FarCompare(Filter):
-    """The false-alarm rate compared: `count` per `per` units, or `count` Hz where `unit` is "Hz".
+    """A comparison of the FAR with `count` per `per` units, or with `count` Hz if `unit` is "Hz".
 
-    Where only a coincidence makes an alert significant, its joint FAR counts.
+    If an alert is significant only because of a coincidence, its joint FAR is compared.
     """
 
     op: Op
     count: float
     per: float = 1.0
     unit: str = "Hz"
-    """"Hz", or one of SECONDS."""
+    """"Hz", or a key of SECONDS_PER_UNIT."""
 
     @property
     def hertz(self) -> float:
@@ -194,7 +194,7 @@ class FarCompare(Filter):
 
     @property
     def canonical(self) -> str:
-        """As in "far<1/yr", "far<1/100yr", "far<1e-8"."""
+        """The comparison in its own unit: "far<1/yr", "far<1/100yr", "far<1e-8"."""
         if self.unit == "Hz":
             return f"far{self.op}{format_number(self.count)}"
         per = "" if self.per == 1 else format_number(self.per)
@@ -203,30 +203,30 @@ class FarCompare(Filter):
 
 @dataclass(frozen=True, slots=True)
 class Detector(Filter):
-    """A detector's data went into the candidate."""
+    """A condition that the data of a detector were used for the candidate."""
 
     name: str
-    """As LVK abbreviates it: "V1"."""
+    """LVK's abbreviation: "V1"."""
 
     @property
     def canonical(self) -> str:
-        """The name."""
+        """The detector's name: "V1"."""
         return self.name
 
 
 @dataclass(frozen=True, slots=True)
 class External(Filter):
-    """A coincidence with an external event."""
+    """A condition that the notice names a coincidence with an external event."""
 
     @property
     def canonical(self) -> str:
-        """The word."""
+        """The keyword "external"."""
         return "external"
 
 
 @dataclass(frozen=True, slots=True)
 class ConeQuery:
-    """A circle on the sky, ICRS, all in degrees with at most six decimals (4 mas)."""
+    """A circle on the sky: centre (ICRS) and radius in degrees, with at most six decimals (4 mas)."""
 
     ra: float
     dec: float
@@ -235,18 +235,18 @@ class ConeQuery:
 
 @dataclass(frozen=True, slots=True)
 class SiteQuery:
-    """A place on Earth, by its canonical name."""
+    """An observing site, identified by its canonical name."""
 
     name: str
 
 
 MapQuery = ConeQuery | SiteQuery
-"""What is asked of a sky map; the answer is a share of its probability."""
+"""A query about a sky map; its result is a probability, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Near(Filter):
-    """The share of the map's probability inside a cone, compared."""
+    """A comparison of the map's probability inside a cone with a number from 0 to 1."""
 
     cone: ConeQuery
     op: Op = Op.GT
@@ -254,19 +254,19 @@ class Near(Filter):
 
     @property
     def map_query(self) -> MapQuery:
-        """What the map is asked."""
+        """The cone as a query about the map."""
         return self.cone
 
     @property
     def canonical(self) -> str:
-        """As in "near 197.45 -23.381389 5deg>0.1"."""
+        """The cone and its comparison: "near 197.45 -23.381389 5deg>0.1"."""
         ra, dec, radius = map(format_degrees, (self.cone.ra, self.cone.dec, self.cone.radius))
         return f"near {ra} {dec} {radius}deg{self.op}{format_number(self.probability)}"
 
 
 @dataclass(frozen=True, slots=True)
 class VisibleFrom(Filter):
-    """The share of the map's probability that a site can observe tonight, compared."""
+    """A comparison of the map's probability that a site can observe tonight with a number from 0 to 1."""
 
     site: SiteQuery
     op: Op = Op.GT
@@ -274,12 +274,12 @@ class VisibleFrom(Filter):
 
     @property
     def map_query(self) -> MapQuery:
-        """What the map is asked."""
+        """The site as a query about the map."""
         return self.site
 
     @property
     def canonical(self) -> str:
-        """As in "visible from Palomar>0.1"; a name of several words stands in quotes."""
+        """The site and its comparison: "visible from Palomar>0.1"; names with spaces are quoted."""
         simple = self.site.name.replace("-", "").replace(".", "").replace("_", "").isalnum()
         name = self.site.name if simple else f'"{self.site.name}"'
         return f"visible from {name}{self.op}{format_number(self.probability)}"
@@ -290,7 +290,7 @@ MapCondition = Near | VisibleFrom
 
 
 def conditions(filter_: Filter) -> Iterator[Condition]:
-    """All conditions of a filter, in the order of its text."""
+    """Yield all conditions of a filter in the order of its canonical text."""
     match filter_:
         case And(parts) | Or(parts):
             for part in parts:
@@ -302,26 +302,26 @@ def conditions(filter_: Filter) -> Iterator[Condition]:
 
 
 def map_queries(filter_: Filter | None) -> frozenset[MapQuery]:
-    """What the filter asks of the map."""
+    """Return the queries that the filter needs from the sky map; empty for None."""
     if filter_ is None:
         return frozenset()
     return frozenset(c.map_query for c in conditions(filter_) if isinstance(c, Near | VisibleFrom))
 
 
 def format_number(value: float) -> str:
-    """A number as one would type it, every digit kept: "300", "0.1", "1e-08"."""
+    """Return a number in the syntax that people type, with every digit: "300", "0.1", "1e-08"."""
     text = repr(float(value))
     return text.removesuffix(".0")
 
 
 def format_degrees(value: float) -> str:
-    """An angle as one would type it, without an exponent: "197.45", "-0.000001"."""
+    """Return an angle in degrees without an exponent, rounded to six decimals: "197.45", "-0.000001"."""
     text = f"{value:.6f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
 def _compose(kind: type[And] | type[Or], *filters: Filter) -> Filter:
-    """One flat composition; what stands in it twice says nothing more than once."""
+    """Combine filters into one flat And or Or without duplicates; return a single filter unchanged."""
     parts: dict[Filter, None] = {}
     for one in filters:
         parts.update(dict.fromkeys(one.parts if isinstance(one, kind) else (one,)))

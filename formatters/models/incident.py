@@ -1,4 +1,4 @@
-"""A trouble of the bot's own that operators are told of."""
+"""Incidents: problems of gwevent itself that operators are notified of."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from enum import StrEnum
 
 
 class IncidentKind(StrEnum):
-    """What kind of trouble; of each there is one at a time."""
+    """The kind of an incident. At most one incident of each kind is open at a time."""
 
     SILENCE = "silence"
-    """Nothing comes, though the mocks come every hour."""
+    """No notice has arrived, although LVK sends a mock every hour."""
     SOURCE = "source"
-    """The broker can't be read."""
+    """The broker cannot be read."""
     LAG = "lag"
-    """The broker has more than was read, for too long."""
+    """Unread messages have remained on the broker for too long."""
     DELIVERIES = "deliveries"
-    """What should be posted waits too long."""
+    """Messages to Slack have been waiting for too long."""
     SLACK = "slack"
-    """Socket Mode is out: nobody's commands arrive."""
+    """Socket Mode is disconnected, so commands do not arrive."""
     STORE = "store"
-    """The database doesn't answer, or takes nothing in: notices wait at the broker."""
+    """The database does not respond or rejects writes; notices wait at the broker."""
     SPACE = "space"
     """The database's disk is nearly full."""
     WORKERS = "workers"
-    """Of several processes none delivers."""
+    """None of several processes delivers messages."""
     CLOCK = "clock"
-    """The machine's clock jumped, or the bot's own turned out to be wrong."""
+    """The machine's clock jumped, or gwevent's own clock was wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """One trouble, from its beginning to its end."""
+    """One incident, from its start to its end."""
 
     kind: IncidentKind
     since: datetime
-    """When it began, not when it was found."""
+    """Time of the start, not of the detection."""
     detail: str = ""
-    """What else is known, without anything secret: a sentence, or a number with its noun."""
+    """Further information without secrets: a sentence, or a number with its noun."""
     ended: datetime | None = None
-    """None while it lasts."""
+    """Time of the end; None while the incident is open."""

@@ -1,8 +1,8 @@
-"""A notice as LVK announced it, with what was measured on its sky map.
+"""A public alert (notice) of LVK, with the facts measured on its sky map.
 
-Field names follow the notice's own schema (PyPI `igwn-gwalert-schema`), except where a name there
-hides a unit or a convention. All times are aware datetimes in UTC, positions ICRS degrees, areas
-deg², distances Mpc, rates Hz, probabilities 0 to 1.
+Field names follow the notice's own schema (PyPI `igwn-gwalert-schema`), except where a schema name hides a
+unit or a convention. All times are aware datetimes in UTC; positions are ICRS degrees, areas deg², distances
+Mpc, rates Hz, and probabilities 0 to 1.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ UPDATE = "UPDATE"
 RETRACTION = "RETRACTION"
 
 ALERT_TYPES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE, RETRACTION)
-"""The alert types in the order in which an event's life runs through them."""
+"""LVK's alert types, in the order in which they are sent for an event."""
 
 GRACEDB = "GRACEDB"
-"""The type of a record that was put together from what GraceDB knows; LVK sends no such notice."""
+"""Alert type of a record assembled from GraceDB's data; LVK never sends it."""
 ASSEMBLED_FROM = "assembled_from"
-"""The key under which such a record names what it was made of."""
+"""Key of an assembled record that lists its sources."""
 
 CLASSES = ("BNS", "NSBH", "BBH", "Terrestrial")
-"""The classes of source to which LVK gives probabilities."""
+"""The source classes to which LVK assigns probabilities."""
 PROPERTIES = ("HasRemnant", "HasNS", "HasMassGap", "HasSSM")
-"""The properties of a source to which LVK gives probabilities, the most useful to a telescope first."""
+"""The source properties to which LVK assigns probabilities, the most useful for follow-up first."""
 
 NoticeKey = tuple[str, str, datetime, str]
-"""Superevent id, alert type, time created, digest of the content (empty where it isn't known)."""
+"""Superevent id, alert type, time created, and digest of the content (empty if it is unknown)."""
 
 SUPEREVENT_ID = re.compile(
     r"(?P<prefix>[MT]?)(?P<kind>S|GW)(?P<date>\d{6})(?P<suffix>[a-z]+)", re.IGNORECASE | re.ASCII
 )
-"""GraceDB's ID_REGEX: S before naming, GW after; M a mock, T a test. ASCII alone."""
+"""GraceDB's ID_REGEX, ASCII only: S is a candidate, GW a named event; prefix M is a mock, T a test."""
 ID_MAX = 64
-"""Characters of an id: more than this is none."""
+"""Maximum length of an event id in characters; longer texts are rejected."""
 
 _MOCK_OR_TEST = re.compile(
     r"(?P<letter>[MT])(?:[-_ .:]?(?:(?-i:[A-Z]{0,3})|S|GW)[-_ .:]?\d|(?<=M)OCK|(?<=T)EST)",
@@ -54,7 +54,7 @@ _MOCK_OR_TEST = re.compile(
 
 
 class Category(StrEnum):
-    """Whether an event is real, told from its id alone, because a retraction carries no event."""
+    """The category of an event, derived from its id alone because a retraction carries no event."""
 
     REAL = "real"
     MOCK = "mock"
@@ -62,9 +62,9 @@ class Category(StrEnum):
 
 
 def canonical_id(text: str) -> str | None:
-    """Return a usual superevent id as LVK writes it ("ms181101AB" -> "MS181101ab"), or None if it is none.
+    """Return an id in LVK's usual form ("ms181101AB" -> "MS181101ab"), or None for any other text.
 
-    Ids starting with S end in lower-case letters, named ones (GW) in capitals.
+    The letters at the end are in lower case after S, and in upper case after GW.
     """
     match = SUPEREVENT_ID.fullmatch(text.strip())
     if match is None or len(match[0]) > ID_MAX:
@@ -75,18 +75,18 @@ def canonical_id(text: str) -> str | None:
 
 
 def parse_event_id(given: object) -> str | None:
-    """Return what a notice names its event by, or None if that can be no id: what gwevent's keys are.
+    """Return the event id that gwevent uses for the id given in a notice, or None if it is invalid.
 
-    A usual id as LVK writes it; any other as it came, if it is printable and has at most ID_MAX characters:
-    LVK's own fixtures have "S1234" and "MS181101ab2". Case counts in those, since nobody knows their rule;
-    who types one needn't mind it (see `folded_id`).
+    An id in LVK's usual form becomes canonical. Any other text is accepted if it is printable and at most
+    ID_MAX characters long, because LVK's own fixtures contain "S1234" and "MS181101ab2". It keeps its case,
+    since its rules are unknown; for case-insensitive comparison see `folded_id`.
     """
     if not isinstance(given, str):
         return None
     usual = canonical_id(given)
     if usual is not None:
         return usual
-    # Blanks that touch, and letters written in two ways, would look the same and be two.
+    # Normalise Unicode and white space, so that ids that look the same are equal.
     name = unicodedata.normalize("NFC", given.strip())
     if not name.isprintable():
         return None
@@ -95,26 +95,26 @@ def parse_event_id(given: object) -> str | None:
 
 
 def folded_id(superevent_id: str) -> str:
-    """An id as it is compared with what people type: without case, blanks as one."""
+    """Return an event id for comparison with typed text: case-folded, with white space collapsed."""
     return " ".join(superevent_id.split()).casefold()
 
 
 def is_unusual_id(superevent_id: str) -> bool:
-    """Whether an id isn't of LVK's form."""
+    """Return True if an event id is not in LVK's usual form."""
     return canonical_id(superevent_id) is None
 
 
 def id_as_file_name(superevent_id: str) -> str:
-    """An id as a part of a file's name: letters, digits, dots and dashes, whatever it is made of."""
+    """Return an event id as a safe part of a file name: letters, digits, dots, dashes and underscores."""
     return re.sub(r"[^A-Za-z0-9.-]", "_", superevent_id).lstrip(".") or "event"
 
 
 def category_from_id(superevent_id: str) -> Category:
-    """Real, mock or test, from the id's first letter.
+    """Return the category that follows from an event id.
 
-    M and T count where they stand as LVK puts them, before a short code with a digit ("MS181101ab2",
-    "TGW170817", "M1234"), or begin the words "mock" and "test". Any other word that begins with them
-    ("Trigger123") is real: to take a mock for real disturbs, to take a real event for a test loses it.
+    The letters M and T count only in LVK's positions: before a short code with a digit ("MS181101ab2",
+    "TGW170817", "M1234") or in the words "mock" and "test". Any other id ("Trigger123") is real: a mock taken
+    for a real event is a nuisance, but a real event taken for a test is lost.
     """
     match = _MOCK_OR_TEST.match(superevent_id)
     if match is None:
@@ -124,7 +124,7 @@ def category_from_id(superevent_id: str) -> Category:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distance:
-    """A luminosity distance in Mpc, posterior mean and standard deviation."""
+    """A luminosity distance in Mpc: posterior mean and standard deviation."""
 
     mean: float
     std: float
@@ -137,37 +137,37 @@ class Region:
     ra: float
     """Right ascension of the middle of its most probable square degree, ICRS degrees."""
     dec: float
-    """Declination of the same spot, ICRS degrees; the mean of a crescent would lie outside it."""
+    """Declination of the same point, ICRS degrees; a mean position could lie outside a crescent."""
     area: float
-    """deg²."""
+    """Area, deg²."""
     probability: float
-    """Share of the whole map's probability, 0 to 1."""
+    """Part of the whole map's probability, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Localization:
-    """What was measured on a sky map."""
+    """The facts measured on a sky map."""
 
     ra: float
     """Right ascension of the centre of the tile with the highest probability density, ICRS degrees."""
     dec: float
-    """Declination of the same tile, ICRS degrees."""
+    """Declination of the centre of the same tile, ICRS degrees."""
     area_50: float
     """50 % credible area, deg²."""
     area_90: float
     """90 % credible area, deg²."""
     regions: tuple[Region, ...]
-    """The connected parts of the 90 % area, the most probable first."""
+    """Connected parts of the 90 % credible region, the most probable first."""
     distance: Distance | None
-    """Over the whole sky (the map's DISTMEAN and DISTSTD); None where the map has none."""
+    """Distance over the whole sky (the map's DISTMEAN and DISTSTD); None if the map has none."""
     peak_distance: Distance | None
-    """Along the line of sight of the peak tile; None where the map has no distances."""
+    """Distance along the line of sight of the peak tile; None if the map has no distances."""
     log_bci: float | None = None
-    """Natural log of the Bayes factor coherent against incoherent, where the map's header has it."""
+    """Natural logarithm of the coherent/incoherent Bayes factor; None if the map's header has none."""
     instruments: tuple[str, ...] = ()
-    """As the map's header names them ("H1", "L1"; a combined map begins with the other observatory)."""
+    """Names in the map's header ("H1", "L1"); a combined map lists the external observatory first."""
     creator: str | None = None
-    """The program that made the map."""
+    """Program that made the map."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,24 +179,24 @@ class ExternalCoincidence:
     gcn_notice_id: str | None
     ivorn: str | None
     time_difference: float | None
-    """External minus GW in seconds: positive means that the external event came later.
+    """External minus GW in seconds: positive if the external event came later.
 
-    Notices before 2025-01-17 carry the opposite sign; decoding turns it.
+    Notices before 2025-01-17 have the opposite sign, which decoding corrects.
     """
     time_coincidence_far: float | None
     """Joint false-alarm rate from time alone, Hz, before trials."""
     time_sky_position_coincidence_far: float | None
     """Joint false-alarm rate from time and sky position, Hz, before trials."""
     localization: Localization | None = None
-    """Of the combined sky map."""
+    """Facts of the combined sky map; None if there is none or it could not be read."""
     map_problem: str | None = None
-    """Why the combined map couldn't be read, one sentence; None if it could, or if there is none."""
+    """Reason why the combined map could not be read, one sentence; None if it could or there is none."""
     overlap: float | None = None
-    """Share of the combined map's probability inside the GW map's 90 % credible region."""
+    """Probability (0 to 1) of the combined map inside the GW map's 90 % credible region."""
 
     @property
     def observatory_and_search(self) -> tuple[str, str]:
-        """The pair that identifies a coincidence within one event, in lower case."""
+        """The pair that identifies a coincidence within one event, case-folded."""
         return (self.observatory.casefold(), self.search.casefold())
 
 
@@ -205,9 +205,9 @@ class MassBins:
     """The source-frame chirp mass as a histogram (schema 1.2 and later)."""
 
     bin_edges: tuple[float, ...]
-    """n + 1 edges, solar masses."""
+    """Edges of the n bins, n + 1 values in solar masses."""
     probabilities: tuple[float, ...]
-    """n probabilities."""
+    """Probabilities of the n bins, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,75 +215,75 @@ class Event:
     """The GW candidate of a notice."""
 
     time: datetime
-    """Arrival at the geocentre; of a compact binary, the merger's."""
+    """Arrival time at the geocentre; for a compact binary, that of the merger."""
     far: float | None
-    """False-alarm rate in Hz, without trials factor."""
+    """False-alarm rate in Hz, without a trials factor."""
     significant: bool
-    """LVK's flag; True where it can't be understood, for then nobody may miss the event."""
+    """LVK's flag; True if it cannot be interpreted, so that no event is missed."""
     instruments: tuple[str, ...]
     group: str
-    """"CBC" or "Burst", or what LVK will think of next."""
+    """"CBC", "Burst", or a group that LVK adds later."""
     pipeline: str
     search: str
     classification: Mapping[str, float]
-    """BNS, NSBH, BBH, Terrestrial -> probability; empty for Burst and SSM."""
+    """Probability of each class: BNS, NSBH, BBH, Terrestrial; empty for Burst and SSM."""
     properties: Mapping[str, float]
-    """HasNS, HasRemnant, HasMassGap, HasSSM -> probability, each given an astrophysical origin."""
+    """Probability of each property (HasNS, HasRemnant, …), given an astrophysical origin."""
     duration: float | None
-    """s; None for CBC."""
+    """Duration of a burst in seconds; None for CBC."""
     central_frequency: float | None
-    """Hz; None for CBC."""
+    """Central frequency of a burst in Hz; None for CBC."""
     mchirp_source: MassBins | None = None
     flag_unread: str | None = None
-    """What the flag of significance says where it can't be understood; None where it can."""
+    """Raw value of a significance flag that cannot be interpreted; None if it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One public alert, as sent at one moment."""
+    """A public alert as published at one moment."""
 
     superevent_id: str
     alert_type: str
-    """One of STAGES (upper case, no underscore), or an unknown one as it came, in upper case."""
+    """One of ALERT_TYPES (upper case, no underscore), or an unknown type in upper case."""
     time_created: datetime
     urls: Mapping[str, str]
     event: Event | None
-    """None for a retraction."""
+    """The candidate; None for a retraction."""
     external: ExternalCoincidence | None
-    """The coincidence that says most: with a combined map that was read, else of the lowest joint FAR."""
+    """The main coincidence: the one with a readable combined map, else the one with the lowest joint FAR."""
     more_external: tuple[ExternalCoincidence, ...] = ()
-    """The others of a notice that names several, in its order."""
+    """Further coincidences of the notice, in its order."""
     external_at: int = 0
-    """How many of those stand before `external` in the notice."""
+    """Number of further coincidences that come before `external` in the notice."""
     localization: Localization | None = None
-    """Of the GW sky map; None if there is none, or it can't be read."""
+    """Facts of the GW sky map; None if there is none or it could not be read."""
     map_problem: str | None = None
-    """Why the map couldn't be read, one sentence; None if it could, or if there is none."""
+    """Reason why the map could not be read, one sentence; None if it could or there is none."""
     published: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """The record as it was published, unknown keys too, without its maps; JSON values only."""
+    """The published record, including unknown keys, without its maps; JSON values only."""
     received: datetime | None = field(default=None, compare=False)
-    """When gwevent took it from its source."""
+    """Time at which gwevent received the notice from its source."""
     archive: str | None = field(default=None, compare=False)
-    """The archive it was looked up in ("GraceDB"), because it was never received; None if it was."""
+    """Archive ("GraceDB") from which the notice was fetched; None if it was received."""
     live: bool = field(default=True, compare=False)
-    """Whether it was received as it was sent; not so what a file brought afterwards."""
+    """True if it was received when it was sent; False if it was loaded later (file, quarantine, archive)."""
 
     content: str | None = field(default=None, compare=False)
-    """A digest of all it says, so that of one type and second there can be two; None of an archive's copy."""
+    """Digest of the content, which separates notices of one type and second; None for an archive's copy."""
 
     @property
     def key(self) -> NoticeKey:
-        """What makes a notice the same notice, on whichever broker and however often it comes."""
+        """The identity of a notice, independent of broker and of repeated receipt."""
         return (self.superevent_id, self.alert_type, self.time_created, self.content or "")
 
     @property
     def coincidences(self) -> tuple[ExternalCoincidence, ...]:
-        """All external events that it names, the one that says most first."""
+        """All coincidences that the notice names, the main one first."""
         return () if self.external is None else (self.external, *self.more_external)
 
     @property
     def coincidences_in_order(self) -> tuple[ExternalCoincidence, ...]:
-        """The same as the notice has them."""
+        """All coincidences that the notice names, in the notice's order."""
         if self.external is None:
             return ()
         before, after = self.more_external[: self.external_at], self.more_external[self.external_at :]
@@ -291,43 +291,43 @@ class Notice:
 
     @property
     def has_unreadable_coincidence(self) -> bool:
-        """Whether it names a coincidence in a form that can't be understood."""
+        """True if the notice names a coincidence in a form that gwevent cannot interpret."""
         return self.external is None and self.published.get("external_coinc") not in (None, [], "", False)
 
     @property
     def category(self) -> Category:
-        """Real, mock or test."""
+        """The category (real, mock or test) that follows from the superevent id."""
         return category_from_id(self.superevent_id)
 
     @property
     def is_retraction(self) -> bool:
-        """Whether this notice withdraws the candidate."""
+        """True if the notice withdraws the candidate."""
         return self.alert_type == RETRACTION
 
     @property
     def is_assembled(self) -> bool:
-        """Whether it was put together from an archive's facts: no notice like it was ever sent."""
+        """True if the notice was assembled from an archive's data and never sent in this form."""
         return self.archive is not None and ASSEMBLED_FROM in self.published
 
     @property
     def significant(self) -> bool:
-        """LVK's own flag, never recomputed; a retraction is as significant as what it withdraws."""
+        """LVK's own flag, never recomputed; False for a notice without an event."""
         return self.event is not None and self.event.significant
 
     @property
     def best_localization(self) -> Localization | None:
-        """The combined map's where there is one that was read, else the GW map's."""
+        """The combined map's localization if it could be read, else the GW map's."""
         if self.external is not None and self.external.localization is not None:
             return self.external.localization
         return self.localization
 
     def to_json(self) -> str:
-        """Return the notice as JSON; `from_json` reads it back to an equal notice."""
+        """Return the notice as JSON; `from_json` restores an equal notice."""
         return _adapter().dump_json(self).decode()
 
     @staticmethod
     def from_json(text: str | bytes) -> Notice:
-        """Read what `to_json` wrote. Raises pydantic.ValidationError on anything else."""
+        """Parse the output of `to_json`. Raises pydantic.ValidationError for any other text."""
         return _adapter().validate_json(text)
 
 

@@ -1,4 +1,4 @@
-"""Sites, and what they can observe of a sky map in a night."""
+"""Observing sites, and their results for a sky map in one night."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 SITE_NAME_MAX = 30
-"""Our own limit: ten names and their shares stand in one line."""
+"""gwevent's own limit, in characters, so that ten names with their results fit in one line."""
 
 
 SITES_MAX = 10
-"""Our own limit for a channel: more don't fit a line that is read at night."""
+"""gwevent's own limit of sites in a channel, so that their results fit in one readable line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A place with telescopes."""
+    """An observing site on Earth."""
 
     name: str
     latitude: float
-    """Degrees, geodetic (WGS 84), north positive."""
+    """Geodetic latitude in degrees (WGS 84), north positive."""
     longitude: float
-    """Degrees, east positive."""
+    """Longitude in degrees, east positive."""
     height: float
-    """m."""
+    """Height in metres."""
     radio: bool = False
-    """Observes by day too."""
+    """True if the site can also observe by day."""
     zone: str | None = None
-    """IANA's name of its time zone; None where it isn't known."""
+    """IANA name of the site's time zone; None if it is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservingConstraints:
-    """When something counts as observable."""
+    """Limits within which a position counts as observable."""
 
     altitude: float = 30.0
-    """Degrees above the horizon, at least."""
+    """Minimum altitude of the position above the horizon, in degrees."""
     darkness: float = -18.0
-    """Degrees of the Sun's altitude, at most; radio sites don't ask."""
+    """Maximum altitude of the Sun, in degrees; ignored for radio sites."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSites:
-    """A channel's sites, in the order in which they were added, and its conditions."""
+    """A channel's sites, in the order in which they were added, and its observing constraints."""
 
     sites: tuple[Site, ...] = ()
     constraints: ObservingConstraints = field(default_factory=ObservingConstraints)
@@ -50,7 +50,7 @@ class ChannelSites:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservingWindow:
-    """From when to when; both in the site's own time zone, UTC where it isn't known."""
+    """A time interval in the site's own time zone, or in UTC if that is unknown."""
 
     start: datetime
     stop: datetime
@@ -58,43 +58,43 @@ class ObservingWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moon:
-    """The Moon, as a site sees it."""
+    """The Moon as seen from a site."""
 
     illuminated_fraction: float
-    """Share of its disc, 0 to 1."""
+    """Illuminated part of the disc, 0 to 1."""
     distance: float
-    """Degrees from the map's peak."""
+    """Angle from the map's peak, in degrees."""
     is_up: bool
-    """Above the horizon."""
+    """True if the Moon is above the horizon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteObservability:
-    """What a site can observe of a map within 24 hours."""
+    """The part of a sky map that one site can observe within 24 hours."""
 
     site: Site
     has_darkness: bool
-    """Whether the Sun goes low enough; always for radio."""
+    """True if the Sun sets far enough; always True for radio sites."""
     probability: float = 0.0
-    """Of the probability, 0 to 1: all that is high enough at some moment of darkness."""
+    """Probability (0 to 1) of all tiles that are high enough at some moment of darkness."""
     window: ObservingWindow | None = None
-    """Around the best moment, as long as half as much is up; None where nothing ever is."""
+    """Time around the best moment with at least half its probability up; None if nothing is observable."""
     peak_altitude: float | None = None
-    """Degrees; of the map's peak at its highest in the window, without one in darkness."""
+    """Highest altitude of the map's peak during the window (else during darkness), in degrees."""
     airmass: float | None = None
-    """At that altitude; None below the horizon."""
+    """Airmass at `peak_altitude`; None below the horizon."""
     moon: Moon | None = None
-    """At that moment."""
+    """The Moon at the moment of `peak_altitude`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observability:
-    """What sites can observe of a map in the 24 hours from `since`."""
+    """The observability of a sky map from several sites in the 24 hours after `since`."""
 
     since: datetime
     constraints: ObservingConstraints
     sites: tuple[SiteObservability, ...]
     probability_near_sun: float
-    """Share of the probability within 45° of the Sun."""
+    """Probability (0 to 1) within 45° of the Sun."""
     probability_near_galactic_plane: float
-    """Share of the probability within 10° of the Galactic plane."""
+    """Probability (0 to 1) within 10° of the Galactic plane."""

@@ -1,4 +1,4 @@
-"""What makes an alert significant, and what in it matters: rules without wording."""
+"""Rules about significance: which alerts are significant, and which changes deserve attention."""
 
 from __future__ import annotations
 
@@ -10,71 +10,72 @@ from formatters.models.superevent import Superevent
 from formatters.models.units import MONTH, YEAR
 
 MAX_SIGNIFICANT_FAR = 1 / MONTH
-"""Hz. Above it no GW candidate is significant by itself, whatever its trials factor."""
+"""FAR in Hz above which no GW candidate is significant by itself, whatever its trials factor."""
 
 
 MAX_SIGNIFICANT_FAR_BURST_SSM = 1 / YEAR
-"""Hz. The same for bursts and sub-solar masses (LVK's public alerts user guide)."""
+"""FAR limit in Hz for bursts and sub-solar masses (LVK's public alerts user guide)."""
 
 
 def is_burst(event: Event) -> bool:
-    """Whether the search assumed no model of the source."""
+    """Return True if the event comes from a search that assumes no model of the source."""
     return event.group.casefold() == "burst"
 
 
 def is_ssm(event: Event) -> bool:
-    """Whether it is of the search for sub-solar masses, which gives no class probabilities."""
+    """Return True if the event comes from the sub-solar-mass search, which gives no class probabilities."""
     return event.search.casefold() == "ssm"
 
 
 def is_early_warning(event: Event) -> bool:
-    """Whether the preferred event is still that of the early-warning search."""
+    """Return True if the preferred event still comes from the early-warning search."""
     return event.search.casefold() == "earlywarning"
 
 
 def ranked_classes(event: Event) -> list[tuple[str, float]]:
-    """The classes with their probabilities, the most probable first."""
+    """Return the classes with their probabilities, the most probable first."""
     return sorted(event.classification.items(), key=lambda item: -item[1])
 
 
 def is_significant_only_by_coincidence(notice: Notice) -> bool:
-    """Whether only the coincidence makes it significant: the GW FAR alone is above every limit."""
+    """Return True if only a coincidence makes the notice significant: the GW FAR is above the limit."""
     event = notice.event
     if event is None or not event.significant or notice.external is None or event.far is None:
         return False
-    # A burst search for BBH has the limit of mergers.
+    # The burst search for BBH has the same limit as the CBC searches.
     rarer = is_ssm(event) or (is_burst(event) and event.search.casefold() != "bbh")
     return event.far > (MAX_SIGNIFICANT_FAR_BURST_SSM if rarer else MAX_SIGNIFICANT_FAR)
 
 
 MIN_NEUTRON_STAR_PROBABILITY = 0.3
-"""The probability of BNS + NSBH above which a neutron star is likely. Mentions and broadcasts share it.
+"""Probability of BNS + NSBH above which a neutron star is likely, for mentions and broadcasts.
 
-Exclusive, as in the cuts of other live alert bots ("BNS or NSBH > 0.3"). LVK's user guide sets no limit.
+The limit is exclusive, like the cuts of other alert bots ("BNS or NSBH > 0.3"). LVK's user guide sets no
+limit.
 """
 
 
 MIN_REMNANT_PROBABILITY = 0.1
-"""HasRemnant × (1 − Terrestrial) above which matter may be left outside the final compact object."""
+"""HasRemnant × (1 − Terrestrial) above which matter may remain outside the final compact object."""
 
 
 MAX_BROADCAST_AREA_RATIO = 0.5
-"""The new 90 % area divided by the old one, up to which an INITIAL is worth the whole channel's attention."""
+"""Ratio of the new to the old 90 % area up to which an INITIAL is broadcast to the channel."""
 
 
 def is_neutron_star_likely(event: Event) -> bool:
-    """Return whether BNS + NSBH is above MIN_NEUTRON_STAR_PROBABILITY."""
+    """Return True if BNS + NSBH is above MIN_NEUTRON_STAR_PROBABILITY."""
     classes = event.classification
     return classes.get("BNS", 0.0) + classes.get("NSBH", 0.0) > MIN_NEUTRON_STAR_PROBABILITY
 
 
 def is_light_expected(notice: Notice) -> bool:
-    """Return whether the event may be seen with telescopes: the rule behind the words `if NS`.
+    """Return True if the event may be visible to telescopes: the rule behind the words `if NS`.
 
-    True where a neutron star is likely, where HasRemnant × (1 − Terrestrial) > 0.1, for a candidate of the
-    search for sub-solar masses, and for a coincidence, even one that gwevent can't read. HasRemnant assumes
-    an astrophysical origin (emfollow.docs.ligo.org, "Contents of an alert"), hence the factor. A missing
-    Terrestrial counts as 0: one mention too many is better than one too few.
+    It may be visible if a neutron star is likely, if HasRemnant × (1 − Terrestrial) > 0.1, if it comes from
+    the sub-solar-mass search, or if there is a coincidence, even an unreadable one. HasRemnant assumes an
+    astrophysical origin (emfollow.docs.ligo.org, "Contents of an alert"), hence the factor. A missing
+    Terrestrial counts as 0, because a superfluous mention is better than a missing one.
     """
     event = notice.event
     if event is None:
@@ -88,12 +89,12 @@ def is_light_expected(notice: Notice) -> bool:
 
 
 def should_broadcast(superevent: Superevent, notice: Notice) -> bool:
-    """Return whether the notice's reply should also appear in the channel, outside its thread.
+    """Return True if the notice's reply should also appear in the channel, outside its thread.
 
-    True where the event becomes significant, gets a new coincidence, changes its most probable class, is
-    retracted or comes back; also for an INITIAL where a neutron star is likely, for SSM, with a coincidence
-    or with a halved 90 % area. Never for mocks and tests, and never for a notice that arrived after a newer
-    one.
+    This is so if the event becomes significant, gets a new coincidence, changes its most probable class, is
+    retracted, or is a candidate again. It is also so for an INITIAL if a neutron star is likely, for SSM,
+    with a coincidence, or with a halved 90 % area. Mocks, tests, and notices that arrived after a newer one
+    are never broadcast.
     """
     if superevent.category is not Category.REAL or newer_known_notice(superevent, notice) is not None:
         return False
@@ -126,14 +127,14 @@ def _leading_class(event: Event) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgrade:
-    """The reasons for a further mention that the newest notice of an event brings; false if there is none."""
+    """The reasons for a further mention that an event's newest notice adds; falsy if there are none."""
 
     newly_significant: Notice | None = None
-    """The notice with which the event became significant."""
+    """The notice with which the event became significant; None if it did not."""
     new_coincidences: tuple[ExternalCoincidence, ...] = ()
-    """Coincidences that no notice named before."""
+    """Coincidences that no earlier notice named."""
     has_new_unreadable_coincidence: bool = False
-    """A coincidence that gwevent can't read, where no notice named any before."""
+    """True if there is an unreadable coincidence and no earlier notice named any coincidence."""
 
     def __bool__(self) -> bool:
         return (
@@ -144,9 +145,9 @@ class Upgrade:
 
 
 def find_upgrade(before: Superevent | None, after: Superevent) -> Upgrade:
-    """Return what the newest notice of `after` brings that is worth a further mention.
+    """Return the reasons for a further mention that the newest notice of `after` adds.
 
-    `before` is the superevent without that notice, None if it is the first.
+    `before` is the superevent without that notice; None if it is the first.
     """
     old = None if before is None else before.event
     new = after.latest_with_event
@@ -162,16 +163,16 @@ def find_upgrade(before: Superevent | None, after: Superevent) -> Upgrade:
 
 
 def comparison_notice(superevent: Superevent, notice: Notice) -> Notice | None:
-    """Return the notice that a reply compares with: the newest earlier one with an event; None if none"
-    " has."""
+    """Return the notice that a reply compares with: the newest earlier one with an event, or None."""
     earlier = superevent.up_to(notice).notices[:-1]
     return next((n for n in reversed(earlier) if n.event is not None), None)
 
 
 def newer_known_notice(superevent: Superevent, notice: Notice) -> Notice | None:
-    """Return the newest notice that was sent later but received earlier; None if this one came in order.
+    """Return the newest notice that was sent later but received earlier; None if there is none.
 
-    Only the times of receipt count: a reply that is posted late, when its successor is known, came in order.
+    Only the times of receipt count: a reply that is posted late, after its successor has arrived, still
+    counts as in order.
     """
     if notice.received is None:
         return None
@@ -181,6 +182,6 @@ def newer_known_notice(superevent: Superevent, notice: Notice) -> Notice | None:
 
 
 def new_coincidences(earlier: Iterable[Notice], notice: Notice) -> list[ExternalCoincidence]:
-    """Return the coincidences of `notice` with an observatory and search that no earlier notice named."""
+    """Return the coincidences of `notice` whose observatory and search no earlier notice named."""
     known = {external.observatory_and_search for n in earlier for external in n.coincidences}
     return [one for one in notice.coincidences if one.observatory_and_search not in known]

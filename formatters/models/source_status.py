@@ -1,4 +1,4 @@
-"""The state of a source of notices, as people and operators see it."""
+"""The status of a source of notices, for users and operators."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """The connection of one source, for `status`, the App Home and monitoring."""
+    """The connection status of one source, for `status`, the App Home and monitoring."""
 
     name: str
     connected: bool
     detail: str
-    """One sentence: what it reads, or what is wrong and since when."""
+    """One sentence: the topics that are read, or the problem and its start time."""
     lag: int | None = None
-    """Payloads on the broker that were not read yet; None where that can't be known."""
+    """Number of messages on the broker that have not been read; None if it is unknown."""

@@ -1,4 +1,4 @@
-"""A superevent: the notices of one id, in order."""
+"""A superevent: the ordered notices of one id."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from formatters.models.notice import ALERT_TYPES, PRELIMINARY, Category, Event, 
 
 
 def _sort_key(notice: Notice) -> tuple[object, ...]:
-    # Whole seconds tie (an INITIAL and an UPDATE of one second exist, and two UPDATEs), so the stage decides,
-    # then what is said: more is newer. No tie is left to the order of arrival.
+    # Times in whole seconds can be equal (an INITIAL and an UPDATE, or two UPDATEs). Then the alert type
+    # decides, then the content: more facts count as newer. The order of arrival never matters.
     stage = ALERT_TYPES.index(notice.alert_type) if notice.alert_type in ALERT_TYPES else len(ALERT_TYPES)
-    said = (len(notice.coincidences), notice.localization is not None, notice.content or "")
-    return (notice.time_created, stage, notice.alert_type, *said)
+    content = (len(notice.coincidences), notice.localization is not None, notice.content or "")
+    return (notice.time_created, stage, notice.alert_type, *content)
 
 
 def _without_superseded_archive_copies(notices: list[Notice]) -> list[Notice]:
-    """Leave out what an archive had, where the notice itself is known."""
+    """Drop records from an archive if the notice itself was received."""
     sent = [notice for notice in notices if not notice.is_assembled]
-    facts = any(notice.event is not None for notice in sent)
-    gone = any(notice.is_retraction for notice in sent)
+    has_event = any(notice.event is not None for notice in sent)
+    has_retraction = any(notice.is_retraction for notice in sent)
     received = {notice.key[:3] for notice in notices if notice.archive is None}
     return [
         notice
         for notice in notices
-        if not (notice.is_assembled and (gone if notice.event is None else facts))
+        if not (notice.is_assembled and (has_retraction if notice.event is None else has_event))
         and not (notice.archive is not None and notice.key[:3] in received)
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Superevent:
-    """All that was received of one superevent, in order of `time_created`; at least one notice."""
+    """A superevent with all its known notices (at least one), in order of `time_created`."""
 
     superevent_id: str
     notices: tuple[Notice, ...]
 
     @staticmethod
     def from_notices(notices: Iterable[Notice]) -> Superevent:
-        """Build it from the notices of one id, in any order; repeats by key count once.
+        """Build a superevent from notices of one id in any order, dropping duplicates by key.
 
-        What was put together from an archive stands only until the notice itself is known. Raises
-        ValueError if there is none, or if ids differ.
+        A record from an archive is dropped if the notice itself was received. Raises ValueError if there are
+        no notices or if their ids differ.
         """
         unique: dict[tuple[object, ...], Notice] = {}
         for notice in notices:
@@ -60,46 +60,49 @@ class Superevent:
 
     @property
     def latest_with_event(self) -> Notice | None:
-        """The newest notice that carries an event: the facts that a retraction took back."""
+        """The newest notice that carries an event: after a retraction, the last known facts."""
         return next((n for n in reversed(self.notices) if n.event is not None), None)
 
     @property
     def latest_with_map(self) -> Notice | None:
-        """The newest notice with a sky map that could be read."""
+        """The newest notice with a readable sky map."""
         return next((n for n in reversed(self.notices) if n.best_localization is not None), None)
 
     @property
     def event(self) -> Event | None:
-        """The newest known candidate's event."""
+        """The event of the newest notice that carries one."""
         notice = self.latest_with_event
         return None if notice is None else notice.event
 
     @property
     def is_retracted(self) -> bool:
-        """Whether the newest notice is a retraction (a later notice revives the event)."""
+        """True if the newest notice is a retraction; a later notice makes it a candidate again."""
         return self.latest.is_retraction
 
     @property
     def category(self) -> Category:
-        """Real, mock or test."""
+        """The category (real, mock or test) that follows from the id."""
         return category_from_id(self.superevent_id)
 
     def up_to(self, notice: Notice) -> Superevent:
-        """The superevent as it stood when `notice` was its newest. Raises ValueError for another's notice."""
+        """Return the superevent as it was when `notice` was its newest.
+
+        Raises ValueError if `notice` does not belong to this superevent.
+        """
         for index, known in enumerate(self.notices):
             if known.key == notice.key:
                 return Superevent(self.superevent_id, self.notices[: index + 1])
         raise ValueError(f"{notice.alert_type} {notice.time_created} is no notice of {self.superevent_id}.")
 
     def previous_notice(self, notice: Notice) -> Notice | None:
-        """The notice right before this one; None if it is the first."""
+        """Return the notice directly before `notice`; None if `notice` is the first."""
         history = self.up_to(notice).notices
         return history[-2] if len(history) > 1 else None
 
     def notice_ordinal(self, notice: Notice) -> int:
-        """1 for the first notice of the event."""
+        """Return the position of `notice` among the event's notices, starting with 1."""
         return len(self.up_to(notice).notices)
 
     def preliminary_ordinal(self, notice: Notice) -> int:
-        """1 for the first PRELIMINARY up to `notice`, 2 for the second."""
+        """Return the number of PRELIMINARY notices up to and including `notice`."""
         return sum(1 for n in self.up_to(notice).notices if n.alert_type == PRELIMINARY)

@@ -1,6 +1,6 @@
-"""Lengths of time that false-alarm rates are counted in."""
+"""Units of time for false-alarm rates."""
 
 YEAR = 365.25 * 86_400
-"""A Julian year, s."""
+"""A Julian year in seconds."""
 MONTH = YEAR / 12
-"""A twelfth of a Julian year, s."""
+"""A twelfth of a Julian year, in seconds."""

@@ -1,1 +1,1 @@
-"""What a channel receives without asking."""
+"""Messages that gwevent posts in a channel or to a person without being asked."""

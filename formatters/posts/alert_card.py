@@ -1,4 +1,4 @@
-"""The root message of a superevent: always its latest state."""
+"""The root message of a superevent's thread, which always shows the superevent's latest state."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ from formatters.models.observing import Observability
 from formatters.models.superevent import Superevent
 from formatters.text import event_lines, observability_line, quantities, vocabulary
 
-# Longer than this between notice and receipt is an archive being read, not a delay.
+# A longer time between notice and receipt means that an archive is being read, not a delay.
 _MAX_LIVE_DELAY = timedelta(hours=24)
 _MAX_TRIGGER_BUTTONS = 3
-"""Coincidences whose pages have a button."""
+"""Maximum number of coincidences that get a button for their trigger's page."""
 
 
 TOGGLE_OBSERVER_ACTION = "observe.toggle"
-"""The action of "I'm observing"; its value is the superevent's id."""
+"""Slack action id of the button "I'm observing". The button's value is the superevent's id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRef:
-    """The sky map's picture, where Slack has it."""
+    """A reference to a sky-map image: a file uploaded to Slack (`file_id`) or a web address (`url`)."""
 
     alt_text: str
     file_id: str | None = None
@@ -55,22 +55,22 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelView:
-    """What a card shows besides its superevent. Cards of one revision and view are equal."""
+    """The parts of a card that depend on the channel. Equal superevents and views give equal cards."""
 
     image: ImageRef | None = None
-    """Of the newest map."""
+    """Image of the newest sky map; None if there is none."""
     observers: tuple[str, ...] = ()
-    """Slack's ids of the people who said in this channel that they observe, in that order."""
+    """Slack user ids of the people who pressed "I'm observing" in this channel, in that order."""
     mentions: tuple[str, ...] = ()
-    """Whom the message notifies, as Slack writes them; empty for everything but a root's first post."""
+    """Mentions that must notify, in Slack's syntax; empty except in the first post of a root message."""
     observability: Observability | None = None
-    """What the channel's sites can observe of the newest map; None where there are none, or no map."""
+    """What the channel's sites can observe of the newest map; None without sites or without a map."""
     is_root: bool = False
-    """Whether it is a channel's root message, which has the button "I'm observing"; an answer hasn't."""
+    """True for a channel's root message, which has the button "I'm observing"; False in command answers."""
 
 
 def alert_card(superevent: Superevent, view: ChannelView) -> Message:
-    """The card of a superevent as `view` wants it: the facts of its newest notice, or its retraction."""
+    """Return the card of a superevent: the facts of its newest notice, or its retraction."""
     if superevent.is_retracted:
         return _retraction_card(superevent, view)
     notice = superevent.latest
@@ -80,51 +80,52 @@ def alert_card(superevent: Superevent, view: ChannelView) -> Message:
 
 
 def title(superevent: Superevent) -> str:
-    """The header's words, not escaped: "MOCK · BNS 95 % · PRELIMINARY · MS181101ab"."""
+    """Return the card's header, not escaped: "MOCK · BNS 95 % · PRELIMINARY · MS181101ab"."""
     notice = superevent.latest
     event = superevent.event
-    said = status_labels(superevent)
+    parts = status_labels(superevent)
     if not notice.is_retraction:
         if event is not None:
-            said.append(event_lines.headline(event))
+            parts.append(event_lines.headline(event))
         if notice.alert_type != EARLYWARNING:
-            said.append(alert_type_with_ordinal(superevent, notice))
+            parts.append(alert_type_with_ordinal(superevent, notice))
         elif event is not None:
-            said.append(f"merger {quantities.utc_clock(event.time)}, unconfirmed")
-    return " · ".join([*said, superevent.superevent_id])
+            parts.append(f"merger {quantities.utc_clock(event.time)}, unconfirmed")
+    return " · ".join([*parts, superevent.superevent_id])
 
 
 def status_labels(superevent: Superevent) -> list[str]:
-    """The words that stand in front of everything: MOCK, TEST, RETRACTED, EARLY WARNING, LOW SIGNIFICANCE."""
+    """Return the labels that precede a title: MOCK, TEST, RETRACTED, EARLY WARNING, LOW SIGNIFICANCE."""
     notice = superevent.latest
     category = vocabulary.category_label(superevent.category)
-    said = [] if category is None else [category]
+    parts = [] if category is None else [category]
     if notice.is_retraction:
-        said.append("RETRACTED")
+        parts.append("RETRACTED")
     elif notice.alert_type == EARLYWARNING:
-        said.append("EARLY WARNING")
+        parts.append("EARLY WARNING")
     if notice.event is not None and not notice.event.significant:
-        said.append("LOW SIGNIFICANCE")
-    return said
+        parts.append("LOW SIGNIFICANCE")
+    return parts
 
 
 def alert_type_with_ordinal(superevent: Superevent, notice: Notice) -> str:
-    """As in "PRELIMINARY", "PRELIMINARY 2", "UPDATE"."""
+    """Return the notice's alert type, numbered from the second PRELIMINARY on: "PRELIMINARY 2", "UPDATE"."""
     words = vocabulary.alert_type_label(plain_text(notice.alert_type))
     ordinal = superevent.preliminary_ordinal(notice)
     return f"{words} {ordinal}" if notice.alert_type == PRELIMINARY and ordinal > 1 else words
 
 
 def observers_block(observers: tuple[str, ...]) -> list[Block]:
-    """Who observes, as one line; nothing where nobody does."""
+    """Return a context block that lists the observers; an empty list if nobody observes."""
     people = [f"<@{user}>" for user in observers if re.fullmatch(r"[UW][A-Z0-9]+", user)]
     return [blocks.context(f"Observing: {', '.join(people)}")] if people else []
 
 
 def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | None:
-    """GraceDB where the notice says so; circulars and Treasure Map for real events. None if there is none.
+    """Return the row of buttons below a card, or None if there are none.
 
-    Nobody plans observations of what was retracted, so then Treasure Map and "I'm observing" are gone.
+    GraceDB is linked if the notice gives its address; Circulars and Treasure Map only for real events. A
+    retracted candidate needs no observations, so Treasure Map and "I'm observing" are left out for it.
     """
     buttons = []
     if view is not None and view.is_root and not notice.is_retraction:
@@ -133,7 +134,7 @@ def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | Non
     if gracedb is not None:
         buttons.append(blocks.button("GraceDB", "link.gracedb", url=gracedb))
     if notice.category is Category.REAL:
-        # The query page exists before the first circular does; the event's own page doesn't.
+        # GCN's query page always exists; the event's own page only after the first circular.
         circulars = web_url(f"https://gcn.nasa.gov/circulars?query={quote(notice.superevent_id, safe='')}")
         treasure_map = None
         if not is_unusual_id(notice.superevent_id):
@@ -145,17 +146,18 @@ def link_buttons(notice: Notice, view: ChannelView | None = None) -> Block | Non
         for number, external in enumerate(notice.coincidences[:_MAX_TRIGGER_BUTTONS]):
             trigger = _trigger_page_url(external)
             if trigger is not None:
-                said = f"{plain_text(vocabulary.observatory_label(external.observatory))} trigger"
-                # Slack refuses two buttons of one action.
+                text = f"{plain_text(vocabulary.observatory_label(external.observatory))} trigger"
+                # Slack refuses two buttons with the same action id.
                 action = f"link.trigger.{number}" if number else "link.trigger"
-                buttons.append(blocks.button(said, action, url=trigger))
+                buttons.append(blocks.button(text, action, url=trigger))
     return blocks.actions(*buttons) if buttons else None
 
 
 def _trigger_page_url(external: ExternalCoincidence) -> str | None:
-    """GCN's page of an onboard trigger, which stays (as 524666471.fermi of GW170817 has).
+    """Return the address of GCN's page about an onboard trigger ("…/other/524666471.fermi"), or None.
 
-    Other observatories and the searches below threshold have none that is public and lasting.
+    GCN keeps these pages, for example that of GW170817. Other observatories and sub-threshold searches have
+    no public, permanent page.
     """
     if external.search.upper() != "GRB" or external.gcn_notice_id is None:
         return None
@@ -167,39 +169,39 @@ def _trigger_page_url(external: ExternalCoincidence) -> str | None:
 
 
 def last_known_facts(notice: Notice) -> str | None:
-    """What a retraction took back, in one line: class, area, distance, FAR."""
+    """Return a notice's headline, 90 % area, distance and FAR in one line; None if it has no event."""
     event = notice.event
     if event is None:
         return None
-    said = [event_lines.headline(event)]
+    parts = [event_lines.headline(event)]
     localization = notice.best_localization
     if localization is not None:
-        said.append(quantities.area(localization.area_90))
+        parts.append(quantities.area(localization.area_90))
         if localization.distance is not None:
-            said.append(quantities.distance(localization.distance))
-    return " · ".join([*said, event_lines.far(event)])
+            parts.append(quantities.distance(localization.distance))
+    return " · ".join([*parts, event_lines.far(event)])
 
 
 def notice_ordinal(superevent: Superevent, notice: Notice) -> str:
-    """As in "Notice 2 of this event", with the archive it comes from if it was never received."""
+    """Return "Notice 2 of this event", followed by the archive's name if the notice was never received."""
     if notice.is_assembled:
         return f"Put together from {notice.archive}"
-    said = f"Notice {superevent.notice_ordinal(notice)} of this event"
+    text = f"Notice {superevent.notice_ordinal(notice)} of this event"
     if is_unusual_id(superevent.superevent_id):
-        said += ", unusual id"
-    return said if notice.archive is None else f"{said}, from {notice.archive}"
+        text += ", unusual id"
+    return text if notice.archive is None else f"{text}, from {notice.archive}"
 
 
 def footer(superevent: Superevent, notice: Notice, event: Event | None) -> str:
-    """As in "Notice 2 of this event · gstlal AllSky · FAR 9.1e-14 Hz · event → notice 12 min"."""
-    said = [notice_ordinal(superevent, notice)]
+    """Return the footer: "Notice 2 of this event · gstlal AllSky · FAR 9.1e-14 Hz · event → notice 12 s"."""
+    parts = [notice_ordinal(superevent, notice)]
     if event is not None:
-        said += [_search_label(event), f"FAR {quantities.rate_hz(event.far)}"]
+        parts += [_search_label(event), f"FAR {quantities.rate_hz(event.far)}"]
         if not notice.is_assembled:
-            said.append(f"event → notice {_signed_duration(notice.time_created - event.time)}")
+            parts.append(f"event → notice {_signed_duration(notice.time_created - event.time)}")
     else:
-        said.append(f"sent {quantities.utc(notice.time_created)}")
-    line = " · ".join(said)
+        parts.append(f"sent {quantities.utc(notice.time_created)}")
+    line = " · ".join(parts)
     if notice.archive is not None or not notice.live:
         return line
     if (
@@ -221,12 +223,12 @@ def _search_label(event: Event) -> str:
 
 
 def _status_line(notice: Notice, event: Event) -> str:
-    said = [event_lines.significance_line(notice)]
+    parts = [event_lines.significance_line(notice)]
     vetting = vocabulary.vetting(notice.alert_type, notice.category)
-    # Nobody vets what isn't significant, so "not yet" would promise too much.
+    # Alerts that are not significant are never vetted, so "not yet vetted" would be wrong.
     if vetting is not None and event.significant:
-        said.append(vetting)
-    return " · ".join(said)
+        parts.append(vetting)
+    return " · ".join(parts)
 
 
 def _time_line(notice: Notice, event: Event) -> str:
@@ -235,7 +237,7 @@ def _time_line(notice: Notice, event: Event) -> str:
         return f"{quantities.utc(event.time)}, {state}"
     late = notice.time_created - event.time
     if notice.alert_type == EARLYWARNING or significance.is_early_warning(event):
-        # No countdown: what is true when this is written is false when it is read.
+        # No countdown, because it would be out of date when it is read.
         side = "before" if late < timedelta(0) else "after"
         return f"Merger {quantities.utc(event.time)}, notice {quantities.duration_text(late)} {side}"
     return f"{quantities.utc(event.time)}, notice {quantities.delay(late)}"
@@ -243,9 +245,9 @@ def _time_line(notice: Notice, event: Event) -> str:
 
 def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
     shown: list[Block] = [blocks.header(title(superevent))]
-    who = mentions(view.mentions)
-    if who:
-        shown.insert(0, blocks.section(who))
+    mentioned = mentions(view.mentions)
+    if mentioned:
+        shown.insert(0, blocks.section(mentioned))
     first, *others = event_lines.source_lines(event) or [event_lines.headline(event)]
     shown.append(
         blocks.section(
@@ -276,8 +278,10 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
     links = link_buttons(notice, view)
     if links is not None:
         shown.append(links)
-    push = escape(_notification_text(superevent, notice, event))
-    return blocks.message(f"{who} {push}" if who else push, *shown, mentions=view.mentions)
+    notification = escape(_notification_text(superevent, notice, event))
+    return blocks.message(
+        f"{mentioned} {notification}" if mentioned else notification, *shown, mentions=view.mentions
+    )
 
 
 def _localization_lines(notice: Notice, event: Event) -> list[str]:
@@ -287,7 +291,10 @@ def _localization_lines(notice: Notice, event: Event) -> list[str]:
 
 
 def _merger_on_reader_clock(notice: Notice, event: Event) -> list[str]:
-    """An early warning's merger in the reader's own time, which Slack knows; no line for anything else."""
+    """Return a line with an early warning's merger time, which Slack shows in the reader's time zone.
+
+    Return an empty list for every other alert type.
+    """
     if notice.alert_type != EARLYWARNING:
         return []
     stamp = int(event.time.timestamp())
@@ -297,17 +304,17 @@ def _merger_on_reader_clock(notice: Notice, event: Event) -> list[str]:
 
 def _notification_text(superevent: Superevent, notice: Notice, event: Event) -> str:
     category = vocabulary.category_label(superevent.category)
-    said = [] if category is None else [category]
+    parts = [] if category is None else [category]
     if not event.significant:
-        said.append("LOW SIGNIFICANCE")
-    said += [
+        parts.append("LOW SIGNIFICANCE")
+    parts += [
         event_lines.headline(event, compact=True),
         vocabulary.alert_type_label_compact(plain_text(notice.alert_type)),
     ]
     if notice.alert_type == EARLYWARNING:
-        said.append("unconfirmed")
+        parts.append("unconfirmed")
     odd = ["(unusual id)"] if is_unusual_id(superevent.superevent_id) else []
-    return " ".join([*said, event_lines.notification_facts(notice, event), superevent.superevent_id, *odd])
+    return " ".join([*parts, event_lines.notification_facts(notice, event), superevent.superevent_id, *odd])
 
 
 def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
@@ -332,14 +339,14 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
     if links is not None:
         shown.append(links)
     labels = " ".join(status_labels(superevent))
-    push = f"{labels} {superevent.superevent_id}: no longer a candidate of interest."
+    notification = f"{labels} {superevent.superevent_id}: no longer a candidate of interest."
     if facts is not None:
-        push += f" Was: {facts}"
-    return blocks.message(escape(push, HEADER_MAX + NAME_MAX), *shown)
+        notification += f" Was: {facts}"
+    return blocks.message(escape(notification, HEADER_MAX + NAME_MAX), *shown)
 
 
 def _card_without_event(superevent: Superevent) -> Message:
-    """A notice that is no retraction and carries no event: LVK never sent one, but it may come."""
+    """Return the card of a notice without an event that is no retraction; LVK has sent none so far."""
     notice = superevent.latest
     words = "This notice carries no facts about the candidate."
     shown = [

@@ -1,4 +1,4 @@
-"""The reply in a superevent's thread: what one notice says that the one before it didn't."""
+"""The reply in a superevent's thread: the facts that changed with one notice."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ from formatters.posts import alert_card
 from formatters.text import event_lines, quantities, vocabulary
 
 _MIN_TIME_SHIFT = timedelta(seconds=1)
-"""Smaller shifts of the event's time come with every change of the preferred event."""
+"""Smallest reported shift of the event time; smaller ones come with every change of the preferred event."""
 _MIN_RELATIVE_CHANGE = 0.05
-"""Relative change of an area or a mean distance below which two maps say the same."""
+"""Relative change of an area or a mean distance below which two maps count as the same."""
 _MIN_RELATIVE_STD_CHANGE = 0.2
-"""The same for a distance's standard deviation."""
+"""Relative change of a distance's standard deviation below which two distances count as the same."""
 MIN_PEAK_SHIFT_DEG = 1.0
-"""Degrees."""
+"""Smallest reported shift of the map's peak, in degrees."""
 MIN_OVERLAP_CHANGE = 0.85
-"""Share of the new map in the old 90 % region; the same map would have 0.9."""
+"""Overlap with the old 90 % region below which it is reported; an identical map has 0.9."""
 
 
 def alert_update(superevent: Superevent, notice: Notice, overlap: float | None = None) -> Message:
-    """What `notice` changed. Raises ValueError if it is no notice of `superevent`.
+    """Return the reply that lists what `notice` changed.
 
-    It compares with the notice right before it by `time_created`; after a retraction with the last one
-    that carried facts (see `compared_with`). `kept` is the share of the new GW map's probability inside the
-    old one's 90 % region; None where that isn't known.
+    It compares `notice` with the one before it by `time_created`; after a retraction, with the last one that
+    carried facts (see `comparison_notice`). `overlap` is the probability (0 to 1) of the new GW map inside
+    the old map's 90 % region; None if it is unknown. Raises ValueError if `notice` does not belong to
+    `superevent`.
     """
     then = superevent.up_to(notice)
     if notice.is_retraction:
         return _retraction(superevent, then, notice)
-    # With the id: a reply is also read in the channel, and among all of one's threads.
+    # With the id, because a reply also appears in the channel and in Slack's list of threads.
     head = [bold(escape(f"{alert_card.alert_type_with_ordinal(then, notice)} · {superevent.superevent_id}"))]
     before = superevent.previous_notice(notice)
     lead: list[str] = []
@@ -62,9 +63,9 @@ def alert_update(superevent: Superevent, notice: Notice, overlap: float | None =
 
 
 def changes(before: Notice | None, notice: Notice, overlap: float | None = None) -> list[str]:
-    """What is news in `notice` against `before`, in plain lines, the most important first.
+    """Return the changes from `before` to `notice` as plain lines, the most important first.
 
-    Without anything to compare with, the facts themselves.
+    If there is nothing to compare with, return all facts of `notice`; if `notice` carries no event, nothing.
     """
     event = notice.event
     if event is None:
@@ -107,7 +108,7 @@ def _late_lines(superevent: Superevent, notice: Notice) -> list[str]:
 
 
 def _no_change_line(superevent: Superevent, known: Notice | None, notice: Notice) -> str:
-    """What is said where nothing changed."""
+    """Return the line for a notice without any reported change."""
     if known is None:
         return "This notice carries no facts about the candidate."
     stage = alert_card.alert_type_with_ordinal(superevent, known)
@@ -122,9 +123,9 @@ def _comparable_facts(notice: Notice) -> tuple[object, ...]:
 
 def _notification_text(superevent: Superevent, then: Superevent, notice: Notice, words: list[str]) -> str:
     category = vocabulary.category_label(superevent.category)
-    said = [] if category is None else [category]
-    said += [superevent.superevent_id, alert_card.alert_type_with_ordinal(then, notice)]
-    return escape(f"{' '.join(said)}: {' · '.join(words)}")
+    parts = [] if category is None else [category]
+    parts += [superevent.superevent_id, alert_card.alert_type_with_ordinal(then, notice)]
+    return escape(f"{' '.join(parts)}: {' · '.join(words)}")
 
 
 def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Message:
@@ -167,7 +168,7 @@ def _coincidence_changes(before: Notice, notice: Notice) -> list[str]:
     old, new = before.external, notice.external
     lines, known = event_lines.coincidence_lines(notice), set(event_lines.coincidence_lines(before))
     if notice.has_unreadable_coincidence:
-        # Whether it is the one of before can't be known.
+        # It may be the same coincidence as before, so only lines that are new count.
         return [line for line in lines if line not in known]
     if new is None and old is not None:
         return [
@@ -175,17 +176,17 @@ def _coincidence_changes(before: Notice, notice: Notice) -> list[str]:
             f" {' · '.join(map(event_lines.coincidence_label, before.coincidences))})",
             *lines,
         ]
-    fresh = new_coincidences([before], notice)
-    if new is not None and new in fresh:
+    added = new_coincidences([before], notice)
+    if new is not None and new in added:
         return [f"New coincidence: {lines[0]}", *lines[1:]]
-    gone = {event_lines.coincidence_label(one) for one in before.coincidences} - {
+    removed = {event_lines.coincidence_label(one) for one in before.coincidences} - {
         event_lines.coincidence_label(one) for one in notice.coincidences
     }
     return [
-        *(f"New coincidence: {event_lines.coincidence_words(one)}" for one in fresh),
-        # The same burst again: only what is said differently about it.
+        *(f"New coincidence: {event_lines.coincidence_words(one)}" for one in added),
+        # Lines about a coincidence that was known before, if they changed.
         *(line for line in lines if line not in known),
-        *(f"No longer named: {who}" for who in sorted(gone)),
+        *(f"No longer named: {label}" for label in sorted(removed)),
     ]
 
 
@@ -204,8 +205,8 @@ def _class_changes(old: Event, new: Event) -> list[str]:
         was, now = quantities.percent(old.classification.get(name, 0.0)), quantities.percent(probability)
         if was != now:
             moved.append(_old_to_new(name, was, now))
-    gone = [name for name in old.classification if name not in new.classification]
-    moved += [f"{name} no longer given" for name in gone]
+    removed = [name for name in old.classification if name not in new.classification]
+    moved += [f"{name} no longer given" for name in removed]
     return [" · ".join(moved)] if moved else []
 
 
@@ -227,7 +228,7 @@ def _property_changes(old: Event, new: Event) -> list[str]:
     return [f"If astrophysical (Terrestrial {beside}): {' · '.join(moved)}"]
 
 
-def _map_changes(before: Notice, notice: Notice, kept: float | None) -> list[str]:
+def _map_changes(before: Notice, notice: Notice, overlap: float | None) -> list[str]:
     old, new = before.localization, notice.localization
     if new is None:
         if notice.map_problem is not None or old is not None:
@@ -237,25 +238,27 @@ def _map_changes(before: Notice, notice: Notice, kept: float | None) -> list[str
         lines = event_lines.sky_lines(notice)
         distance = event_lines.distances(new)
         return [f"First sky map: {lines[0]}", *lines[1:], *([] if distance is None else [distance])]
-    return [*_area_changes(old, new, kept), *_peak_changes(old, new), *_distance_changes(old, new)]
+    return [*_area_changes(old, new, overlap), *_peak_changes(old, new), *_distance_changes(old, new)]
 
 
 def _differs(old: float, new: float, share: float = _MIN_RELATIVE_CHANGE) -> bool:
     return abs(new - old) > share * max(abs(old), abs(new))
 
 
-def _area_changes(old: Localization, new: Localization, kept: float | None) -> list[str]:
+def _area_changes(old: Localization, new: Localization, overlap: float | None) -> list[str]:
     was, now = quantities.area_value(old.area_90), quantities.area(new.area_90)
     resized = _differs(old.area_90, new.area_90) and quantities.area(old.area_90) != now
-    moved = kept is not None and kept < MIN_OVERLAP_CHANGE
+    moved = overlap is not None and overlap < MIN_OVERLAP_CHANGE
     if not resized and not moved:
         return []
     line = (
         _old_to_new(f"90{quantities.NBSP}% area", was, now) if resized else f"90{quantities.NBSP}% area {now}"
     )
-    if kept is None:
+    if overlap is None:
         return [line]
-    return [f"{line}, {quantities.percent(kept)} of the new map lies in the old 90{quantities.NBSP}% region"]
+    return [
+        f"{line}, {quantities.percent(overlap)} of the new map lies in the old 90{quantities.NBSP}% region"
+    ]
 
 
 def _peak_changes(old: Localization, new: Localization) -> list[str]:
@@ -288,7 +291,7 @@ def _far_changes(old: Event, new: Event) -> list[str]:
     was, now = quantities.rate(old.far), quantities.rate(new.far)
     if was == now:
         return []
-    # An order of magnitude, with a little play for 9.9.
+    # An order of magnitude, with a tolerance that includes a factor of 9.9.
     far_apart = min(old.far, new.far) <= 0 or abs(math.log10(new.far) - math.log10(old.far)) >= 0.95
     return [_old_to_new("FAR", was, now)] if far_apart else []
 

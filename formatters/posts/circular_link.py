@@ -1,4 +1,4 @@
-"""A GCN Circular that names a superevent: people's words about it, linked in its thread."""
+"""The reply that links a GCN Circular in the thread of a superevent that the circular names."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from formatters.models.circular import Circular
 
 
 def message(circular: Circular) -> Message:
-    """The line in the thread: number, subject, author, address."""
+    """Return the reply: the circular's number, subject, address, author and time."""
     title = f"GCN Circular {circular.number}: {plain_text(circular.subject, 300)}"
-    said = [link(circular.url, title)]
+    parts = [link(circular.url, title)]
     when = f"{circular.created.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     by = plain_text(circular.author, 200)
     return blocks.message(
         escape(f"{title} {circular.url}"),
-        blocks.section(*said),
+        blocks.section(*parts),
         blocks.context(escape(f"{by} · {when}" if by else when)),
     )

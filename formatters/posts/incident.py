@@ -1,4 +1,4 @@
-"""What is wrong with the bot itself, told to who runs it: once when it begins, and again when it is over."""
+"""Messages to the operators about incidents of gwevent itself: opened, resolved, first real event."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _ADVICE = {
 
 
 def sentence(trouble: Incident) -> str:
-    """What is wrong and since when, one plain sentence without its full stop."""
+    """Return the incident and its start time (UTC) as one plain sentence without a full stop, not escaped."""
     detail = plain_text(trouble.detail, 300).rstrip(".")
     since = f"since {quantities.utc(trouble.since)}"
     match trouble.kind:
         case IncidentKind.SILENCE:
             return f"No notice has arrived {since}"
         case IncidentKind.SOURCE:
-            # The detail is the source's own sentence, which says since when.
+            # `detail` is the source's own sentence, which includes the start time.
             return f"The source can't be read: {detail}" if detail else f"The source can't be read {since}"
         case IncidentKind.LAG:
             return f"Reading has been behind {since}" + (f": {detail} still to read" if detail else "")
@@ -65,7 +65,7 @@ def sentence(trouble: Incident) -> str:
 
 
 def kind_label(what: IncidentKind) -> str:
-    """The trouble in a few words."""
+    """Return a label of two to six words for a kind of incident, as in "reading behind"."""
     return {
         IncidentKind.SILENCE: "no notices",
         IncidentKind.SOURCE: "source unreachable",
@@ -80,7 +80,11 @@ def kind_label(what: IncidentKind) -> str:
 
 
 def clock_detail(ahead_s: float, *, corrected: bool) -> str:
-    """What is known of a clock that was wrong by so many seconds (negative: behind)."""
+    """Return a description of a clock error of `ahead_s` seconds (negative: the clock was behind).
+
+    `corrected` is True if gwevent's own clock was wrong and has been corrected, False if the machine's clock
+    jumped.
+    """
     by = quantities.duration_text(timedelta(seconds=abs(ahead_s)))
     if corrected:
         side = "ahead of" if ahead_s > 0 else "behind"
@@ -90,34 +94,37 @@ def clock_detail(ahead_s: float, *, corrected: bool) -> str:
 
 
 def advice(what: IncidentKind) -> str:
-    """What it means and what to do, as mrkdwn without anything to escape."""
+    """Return the meaning of this kind of incident and what to do about it, as escaped mrkdwn."""
     return _ADVICE[what]
 
 
 def opened(trouble: Incident) -> Message:
-    """Tell of a trouble; where it ended before it could be told, of both."""
-    said = f"{sentence(trouble)}."
+    """Return the message about a new incident.
+
+    If the incident has already ended, the message reports the end too.
+    """
+    text = f"{sentence(trouble)}."
     if trouble.ended is not None:
-        said = f"{said} Over since {quantities.utc(trouble.ended)}."
-        return blocks.message(escape(f"gwevent had an incident: {said}"), blocks.section(escape(said)))
+        text = f"{text} Over since {quantities.utc(trouble.ended)}."
+        return blocks.message(escape(f"gwevent had an incident: {text}"), blocks.section(escape(text)))
     return blocks.message(
-        escape(f"gwevent has an incident: {said}"),
-        blocks.section(bold(escape(said)), advice(trouble.kind)),
+        escape(f"gwevent has an incident: {text}"),
+        blocks.section(bold(escape(text)), advice(trouble.kind)),
     )
 
 
 def resolved(trouble: Incident) -> Message:
-    """Tell that it is over, and how long it was."""
+    """Return the message about the end of an incident, with its duration."""
     ended = trouble.ended or trouble.since
     length = quantities.duration_text(ended - trouble.since)
-    said = f"Over after {length}: {kind_label(trouble.kind)}, from {quantities.utc(trouble.since)} on."
-    return blocks.message(escape(f"gwevent: {said}"), blocks.section(escape(said)))
+    text = f"Over after {length}: {kind_label(trouble.kind)}, from {quantities.utc(trouble.since)} on."
+    return blocks.message(escape(f"gwevent: {text}"), blocks.section(escape(text)))
 
 
 def first_real_event(superevent_id: str, alert_type: str, before: datetime | None) -> Message:
-    """Tell that real notices come again, or for the first time (`before` is None).
+    """Return the message about the first real notice ever, or the first one after a long time.
 
-    `before` is the time of the newest real event until then.
+    `before` is the time of the previous real event; None if there was none.
     """
     what = f"The first real notice: {plain_text(superevent_id)} {plain_text(alert_type)}."
     if before is None:

@@ -1,6 +1,6 @@
-"""Mentions: when an event is worth waking somebody, and how that is said.
+"""Messages in a superevent's thread that mention people: a new event, an upgrade, a retraction.
 
-A target is written as Slack writes it: "<!here>", "<!channel>", "<@U…>", "<!subteam^S…>".
+A mention target is written in Slack's syntax: "<!here>", "<!channel>", "<@U…>", "<!subteam^S…>".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from formatters.text import event_lines, quantities
 
 
 def upgrade_lines(upgrade: Upgrade) -> list[str]:
-    """Return the reasons for a further mention in plain words, a line each; empty if there is none."""
+    """Return the reasons for a further mention as plain text, one line each; empty if there is none."""
     lines = []
     if upgrade.newly_significant is not None:
         lines.append(event_lines.now_significant_line(upgrade.newly_significant))
@@ -33,36 +33,42 @@ def upgrade_lines(upgrade: Upgrade) -> list[str]:
 def mention_message(
     superevent: Superevent, notice: Notice, targets: Sequence[str], root: str | None
 ) -> Message:
-    """The short message that mentions `targets` because of `notice`; `root` is the address of the card."""
+    """Return the short message that mentions `targets` because of `notice`.
+
+    `root` is the address of the superevent's card, which the message links; None if it is unknown.
+    """
     then = superevent.up_to(notice)
     before = superevent.previous_notice(notice)
     earlier = None if before is None else superevent.up_to(before)
-    said = upgrade_lines(find_upgrade(earlier, then))
+    lines = upgrade_lines(find_upgrade(earlier, then))
     if before is not None and before.is_retraction:
-        said.insert(0, f"A candidate again: it was retracted {quantities.utc(before.time_created)}")
-    elif before is not None and is_light_expected(notice) and not said and not _had_light_expected(earlier):
-        said.append("Light may be expected now: BNS, NSBH, a remnant, SSM or a coincidence")
+        lines.insert(0, f"A candidate again: it was retracted {quantities.utc(before.time_created)}")
+    elif before is not None and is_light_expected(notice) and not lines and not _had_light_expected(earlier):
+        lines.append("Light may be expected now: BNS, NSBH, a remnant, SSM or a coincidence")
     known = superevent.latest_with_event
     if known is not None and known.event is not None:
-        said.append(event_lines.notification_facts(known, known.event))
-    return _message(superevent, said, targets, root)
+        lines.append(event_lines.notification_facts(known, known.event))
+    return _message(superevent, lines, targets, root)
 
 
 def retraction_mention(superevent: Superevent, targets: Sequence[str], root: str | None) -> Message:
-    """The short message that tells who was mentioned that the event is none."""
-    said = ["Stand down: no longer a candidate of interest"]
-    return _message(superevent, said, targets, root)
+    """Return the short message that informs the people mentioned before that the event was retracted.
+
+    `root` is the address of the superevent's card, which the message links; None if it is unknown.
+    """
+    lines = ["Stand down: no longer a candidate of interest"]
+    return _message(superevent, lines, targets, root)
 
 
 def _message(
-    superevent: Superevent, said: Iterable[str], targets: Sequence[str], root: str | None
+    superevent: Superevent, reasons: Iterable[str], targets: Sequence[str], root: str | None
 ) -> Message:
-    who, title = mentions(targets), alert_card.title(superevent)
-    words = " · ".join(map(escape, said))
-    lines = [f"{who} {bold(escape(title))}", words]
+    mentioned, title = mentions(targets), alert_card.title(superevent)
+    reason_text = " · ".join(map(escape, reasons))
+    lines = [f"{mentioned} {bold(escape(title))}", reason_text]
     if root is not None:
         lines.append(link(root, f"All of {superevent.superevent_id}"))
-    text = f"{who} {escape(title)} · {words}"
+    text = f"{mentioned} {escape(title)} · {reason_text}"
     return blocks.message(text, blocks.section(*lines), mentions=tuple(targets))
 
 

@@ -1,4 +1,4 @@
-"""The post in a channel that says what somebody changed in what the channel receives."""
+"""The post in a channel after somebody changed its subscriptions or sites."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from formatters.text.change_text import author_names, site_differences
 from formatters.text.criteria_text import describe
 
 _MAX_COMMAND_CHARS = 1_000
-"""Characters that may be typed at once (`bot.commands.router.MAX_QUESTION_LENGTH`)."""
+"""Maximum length of a command that people can type (`bot.commands.router.MAX_QUESTION_LENGTH`)."""
 _MAX_CHANGES_CHARS = 7_500
-"""Of the characters that a message may have, so many for the changes."""
+"""UTF-16 units of a message that the sections about changes may use."""
 _MAX_NOTIFICATION_CHARS = 1_500
-"""And so many for the words of the notification."""
+"""UTF-16 units that the notification text may use."""
 _MAX_SECTIONS = 40
 
 
 def subscription_change(changes: Sequence[ChannelChange], here: Sequence[Subscription]) -> Message:
-    """The post in the channel: what changed, who did it, and the command that brings it back.
+    """Return the post that lists what changed, who changed it, and the commands that undo it.
 
-    `changes` (at least one) in the order in which they happened; several of one subscription are said as one,
-    from what was first to what is last. `here` is what the channel has now.
+    `changes` (at least one) are in chronological order. Several changes of one subscription are merged into
+    one, from the first state to the last. `here` lists the channel's present subscriptions.
     """
     subjects: dict[int | None, list[ChannelChange]] = {}
     for change in changes:
@@ -47,7 +47,7 @@ def subscription_change(changes: Sequence[ChannelChange], here: Sequence[Subscri
         sections += made
         heads.append(lines[0])
     rest = len(subjects) - len(heads)
-    # It may be said late: where nothing could be posted for days, say.
+    # With the time, because the post can be days late if posting failed.
     when = escape(f"Changed at {quantities.utc(max(change.changed_at for change in changes))}.")
     more = [] if not rest else [f"And {rest} more: `/gwevent subscriptions history` lists them."]
     text = blocks.fit_lines([*heads, *more], _MAX_NOTIFICATION_CHARS).replace("*", "").replace("`", "")
@@ -55,7 +55,7 @@ def subscription_change(changes: Sequence[ChannelChange], here: Sequence[Subscri
 
 
 def _sections(lines: Sequence[str]) -> list[Block]:
-    """As few sections as hold all the lines, so that none of them, the command least of all, falls off."""
+    """Pack the lines into as few sections as possible without truncating any of them."""
     packed: list[list[str]] = [[]]
     for line in lines:
         if packed[-1] and utf16_length("\n".join([*packed[-1], line])) > SECTION_MAX:
@@ -65,7 +65,7 @@ def _sections(lines: Sequence[str]) -> list[Block]:
 
 
 def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
-    """What happened to one subscription, or to the sites; at least one line."""
+    """Return the lines (at least one) about the merged changes of one subscription, or of the sites."""
     by, others = (
         author_names([group[-1].changed_by]),
         [change.changed_by for change in group if change.changed_by != group[-1].changed_by],
@@ -74,16 +74,16 @@ def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
         return [*_sites_change_lines(group, by), *_other_authors_line(others)]
     name = f"subscription {group[0].number}"
     before, after = group[0].before, group[-1].after
-    gone = group[-1].before
+    last_before = group[-1].before
     assert not isinstance(before, ChannelSites) and not isinstance(after, ChannelSites)
     if after is None:
-        was = gone if isinstance(gone, SubscriptionState) else before
-        assert was is not None, "what ended was something"
+        last_state = last_before if isinstance(last_before, SubscriptionState) else before
+        assert last_state is not None, "what ended was something"
         return [
-            f"{by} ended {name}, {bold(was.silent_mrkdwn)}: it sends no more alerts. Messages that are"
+            f"{by} ended {name}, {bold(last_state.silent_mrkdwn)}: it sends no more alerts. Messages that are"
             f" already here"
             " are still updated, but get no more replies.",
-            _restore_command("subscribe", was),
+            _restore_command("subscribe", last_state),
             *_other_authors_line(others),
         ]
     number = group[0].number
@@ -126,7 +126,7 @@ def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
 
 
 def _other_authors_line(others: Sequence[str]) -> list[str]:
-    """Who else changed it since the channel heard of it last."""
+    """Return a line that names the other authors of merged changes; an empty list if there are none."""
     return [f"Shortly before, {author_names(others)} changed it too."] if others else []
 
 
@@ -135,7 +135,7 @@ def _criteria_lines(state: SubscriptionState) -> list[str]:
 
 
 def _restore_command(command: str, state: SubscriptionState) -> str:
-    """The exact command that brings back what was; what is too long to be typed goes into the dialog."""
+    """Return the line with the command that restores `state`, or with the modal if it is too long to type."""
     typed = f"{command} {state.canonical}"
     if len(typed) > _MAX_COMMAND_CHARS:
         return "To restore it, use the form, because its words are too long for a command: `/gwevent dialog`"
@@ -147,7 +147,7 @@ def _command_code(command: str) -> str:
 
 
 def _remaining_line(here: Sequence[Subscription]) -> str:
-    """What the channel receives now, in one line."""
+    """Return one line about the subscriptions that the channel has now."""
     history = "Who changed what: `/gwevent subscriptions history`"
     if not here:
         nothing = bold("This channel gets no alerts: it has no subscription.")
@@ -164,9 +164,9 @@ def _sites_change_lines(group: Sequence[ChannelChange], by: str) -> list[str]:
     differences = site_differences(group[0].before, group[-1].after)
     if not differences:
         return [f"{by} changed this channel's sites and changed them back."]
-    what = "; ".join(said for said, _ in differences)
+    summary = "; ".join(difference for difference, _ in differences)
     commands = ", ".join(_command_code(f"sites {words}") for _, words in differences)
     return [
-        f"{by} changed this channel's sites: {escape(what, SECTION_MAX)}.",
+        f"{by} changed this channel's sites: {escape(summary, SECTION_MAX)}.",
         f"To restore it: {commands}",
     ]

@@ -1,4 +1,4 @@
-"""The least that can be said of a notice that couldn't be read."""
+"""Messages about notices that could not be read: in channels, and to the operators."""
 
 from __future__ import annotations
 
@@ -12,35 +12,38 @@ GRACEDB_URL_TEMPLATE = "https://gracedb.ligo.org/superevents/{}/view/"
 
 
 def gracedb_url(superevent_id: str) -> str | None:
-    """GraceDB's page of an event; None for an id that no page of GraceDB has."""
+    """Return the address of a superevent's page in GraceDB; None if the id is not in LVK's usual form."""
     usual = canonical_id(superevent_id)
     return None if usual is None else GRACEDB_URL_TEMPLATE.format(usual)
 
 
 def message(superevent_id: str, reason: str, gracedb: str | None = None) -> Message:
-    """Say that a notice of `superevent_id` arrived that couldn't be read, and where to look.
+    """Return the post that reports an unreadable notice of `superevent_id` and links GraceDB.
 
-    `reason` is one sentence without anything secret in it; `gracedb` the notice's own link, if it could
-    be read.
+    `reason` is one sentence without secrets. `gracedb` is the address that the notice gives, if that much
+    could be read; without it, the address is derived from the id.
     """
     front = vocabulary.category_label(category_from_id(superevent_id))
     name = plain_text(superevent_id, ID_MAX)
-    said = f"A notice of {name} arrived that gwevent couldn't read"
+    text = f"A notice of {name} arrived that gwevent couldn't read"
     if front is not None:
-        said = f"{front}: {said}"
+        text = f"{front}: {text}"
     because = f"{plain_text(reason, 200).rstrip('.')}."
-    shown = [blocks.section(bold(escape(f"{said}.")), escape(because))]
+    shown = [blocks.section(bold(escape(f"{text}.")), escape(because))]
     url = web_url(gracedb) or web_url(gracedb_url(superevent_id))
     if url is not None:
         shown.append(blocks.actions(blocks.button("GraceDB", "link.gracedb", url=url)))
     return blocks.message(
-        escape(f"{said} ({because.rstrip('.')}). See GraceDB: {url or 'gracedb.ligo.org'}", 500), *shown
+        escape(f"{text} ({because.rstrip('.')}). See GraceDB: {url or 'gracedb.ligo.org'}", 500), *shown
     )
 
 
 def quarantine_report(superevent_id: str | None, reason: str, origin: str) -> Message:
-    """Tell who runs the bot that a payload went to quarantine, where it came from, and how to try again."""
+    """Return the report to the operators about a quarantined payload: its origin, and how to retry it.
+
+    `superevent_id` is None if the payload's id could not be read.
+    """
     what = "A payload" if superevent_id is None else f"A notice of {plain_text(superevent_id)}"
-    said = f"{what} couldn't be handled and is in quarantine: {plain_text(reason, 300).rstrip('.')}."
+    text = f"{what} couldn't be handled and is in quarantine: {plain_text(reason, 300).rstrip('.')}."
     again = f"From {plain_text(origin, 200)}. `gwevent replay --quarantine` tries again."
-    return blocks.message(escape(said), blocks.section(bold(escape(said)), escape(again)))
+    return blocks.message(escape(text), blocks.section(bold(escape(text)), escape(again)))

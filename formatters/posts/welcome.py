@@ -1,4 +1,4 @@
-"""What the person who installed the app is told: three things to do next."""
+"""The message to the person who installed the Slack app, with three next steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from formatters.blockkit.mrkdwn import bold
 
 
 def message() -> Message:
-    """The message to the installer."""
+    """Return the message to the person who installed the app."""
     return blocks.message(
         "gwevent is installed. In a channel, type /gwevent subscribe CBC to get its alerts there.",
         blocks.section(

@@ -1,1 +1,1 @@
-"""Messages, notices and findings as text for a terminal."""
+"""Messages, notices and doctor findings as text for a terminal."""

@@ -1,4 +1,4 @@
-"""What `gwevent doctor` found."""
+"""Findings of `gwevent doctor`, and their text for a terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARN = "warn"
@@ -17,15 +17,15 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was checked."""
+    """The result of one check."""
 
     name: str
-    """What was checked, in a word or two: "credential"."""
+    """Subject of the check, in a word or two: "credential"."""
     level: Level
     result: str
-    """What was found, one sentence."""
+    """Result of the check, one sentence."""
     advice: str = ""
-    """What to do about it, one sentence; empty where nothing is to be done."""
+    """What to do about the result, one sentence; empty if nothing needs to be done."""
 
 
 def _capitalize_first(name: str) -> str:
@@ -36,7 +36,7 @@ _MARKS = {Level.OK: "✓", Level.WARN: "!", Level.FAIL: "✗"}
 
 
 def format_findings(findings: Iterable[Finding]) -> str:
-    """The findings for a terminal: a line each, and what to do on a line below."""
+    """Return the findings as terminal text: one line each, with advice on the line below."""
     listed = list(findings)
     width = max((len(finding.name) for finding in listed), default=0)
     lines = []

@@ -1,4 +1,4 @@
-"""A message for a terminal: the same words without Slack's mark-up."""
+"""Slack messages as plain text for a terminal, without mark-up."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ _MARKS = re.compile(r"(?<!\w)(?P<mark>[*_~`])(?P<text>[^\n]+?)(?P=mark)(?!\w)")
 
 
 def render(message: Message) -> str:
-    """The message as lines of plain text; its `text` alone where it has no blocks."""
+    """Return the message's blocks as lines of plain text; without blocks, its notification text."""
     paragraphs = [text for text in map(_block_text, message.blocks) if text]
     return replace_nbsp("\n".join(paragraphs) if paragraphs else strip_mrkdwn(message.text))
 
 
 def notification_text(message: Message) -> str:
-    """The notification alone: one line."""
+    """Return the notification text as plain text."""
     return replace_nbsp(strip_mrkdwn(message.text))
 
 
 def fallback_text(message: Message) -> str:
-    """The same words as one escaped text, to post alone where Slack refused the blocks.
+    """Return the message as one escaped mrkdwn text, to post without blocks after Slack refused them.
 
-    Buttons without an address are left out, for words can't be pressed; mentions still notify.
+    Buttons without an address are dropped, because text cannot be pressed. The message's mentions still
+    notify.
     """
     pressless = replace(message, blocks=tuple(map(_without_buttons, message.blocks)))
     text = fit_lines((escape(line, SECTION_MAX) for line in render(pressless).splitlines()), TEXT_MAX)
@@ -48,7 +49,7 @@ def _without_buttons(block: Block) -> Block:
 
 
 def strip_mrkdwn(text: str) -> str:
-    """A mrkdwn text as plain words: marks gone, links as "label (url)", entities unescaped."""
+    """Return mrkdwn as plain text: formatting removed, links as "label (url)", entities unescaped."""
     text = _LINK.sub(lambda m: f"{m['label']} ({m['url']})" if m["label"] else m["url"], text)
     text = _DATE.sub(lambda m: m["fallback"], text)
     text = _MENTION.sub(_mention, text)
@@ -84,8 +85,8 @@ def _block_lines(block: Block) -> Iterator[str]:
         case "context":
             yield from (_object_text(item) for item in block["elements"] if "text" in item)
         case "actions":
-            said = [_button(item) for item in block["elements"] if item["type"] == "button"]
-            yield " · ".join(text for text in said if text)
+            parts = [_button(item) for item in block["elements"] if item["type"] == "button"]
+            yield " · ".join(text for text in parts if text)
         case "image":
             yield f"[picture: {block['alt_text']}]"
         case "table":
@@ -100,7 +101,7 @@ def _block_lines(block: Block) -> Iterator[str]:
 def _table(rows: list[list[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        # A mark between them, for a message's fallback has no columns.
+        # Separate cells by a bar, because fallback texts are not shown in a fixed-width font.
         yield " │ ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 

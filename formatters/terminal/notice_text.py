@@ -1,4 +1,4 @@
-"""A notice as facts: JSON for programs, and lines with every digit for people."""
+"""A notice for a terminal: as JSON for programs, and as lines with unrounded numbers for people."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _COLUMN = 18
 
 
 def to_show_json(notice: Notice) -> dict[str, Any]:
-    """The object that `show --json` prints, of JSON values alone.
+    """Return the JSON object that `show --json` prints.
 
-    `event` and `external_coinc` carry the notice's own keys without the maps, unknown keys too; positions
-    in degrees (ICRS), areas in deg², distances in Mpc.
+    `event` and `external_coinc` have the notice's own keys, including unknown ones, without the maps.
+    Positions are in degrees (ICRS), areas in deg², distances in Mpc.
     """
     return {
         "superevent_id": notice.superevent_id,
@@ -30,18 +30,22 @@ def to_show_json(notice: Notice) -> dict[str, Any]:
 
 
 def _coincidences(notice: Notice) -> Any:
-    """As the notice has it, one or a list of them, each with what was measured on its map."""
-    said = notice.published.get("external_coinc")
-    found = iter(notice.coincidences_in_order)
-    if isinstance(said, Mapping):
-        return {**said, "localization": _localization(next(found).localization)} if notice.external else None
-    if not isinstance(said, list):
-        return said
+    """Return `external_coinc` as published (one object or a list), each with its combined map's facts."""
+    published = notice.published.get("external_coinc")
+    decoded = iter(notice.coincidences_in_order)
+    if isinstance(published, Mapping):
+        return (
+            {**published, "localization": _localization(next(decoded).localization)}
+            if notice.external
+            else None
+        )
+    if not isinstance(published, list):
+        return published
     return [
         {**one, "localization": _localization(known.localization)}
-        if isinstance(one, Mapping) and (known := next(found, None)) is not None
+        if isinstance(one, Mapping) and (known := next(decoded, None)) is not None
         else one
-        for one in said
+        for one in published
     ]
 
 
@@ -64,7 +68,7 @@ def _localization(localization: Localization | None) -> dict[str, Any] | None:
 
 
 def to_text(notice: Notice) -> str:
-    """The same for a terminal, every number as it was measured or announced, none rounded."""
+    """Return the notice as lines of text for a terminal, with every number unrounded."""
     return "\n".join(_lines(notice))
 
 
@@ -158,5 +162,5 @@ def _probability_list(probabilities: Any) -> str:
 
 
 def _row(name: str, value: str, *, separator: str | None = None) -> str:
-    # "RA, Dec = …" as the user guide's own script prints it; the rest lines up in a column.
+    # "RA, Dec = …" is the format of the script in LVK's user guide; other rows are aligned.
     return f"{name}{separator}{value}" if separator else f"{name:<{_COLUMN}}{value}"

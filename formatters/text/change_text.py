@@ -1,4 +1,4 @@
-"""Authors and differences of changes of what a channel receives, for the post and for the history."""
+"""Authors and differences of subscription and site changes, used in the change post and in the history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from formatters.text.criteria_text import user_mention
 
 
 def author_names(users: Iterable[str]) -> str:
-    """Return the authors of changes for a mrkdwn text, each once; Slack shows a person by name."""
+    """Return the authors of changes, each once, as mrkdwn. Slack shows a user mention as a name."""
     names = {
         BY_IMPORT: "gwevent's operator (`gwevent import`)",
         BY_GWEVENT: "gwevent itself (its confirmation couldn't be posted)",
@@ -27,7 +27,7 @@ def _as_channel_sites(state: RecordedState | None) -> ChannelSites:
 def site_differences(
     old_state: RecordedState | None, new_state: RecordedState | None
 ) -> list[tuple[str, str]]:
-    """Return each change of the sites with the words after `/gwevent sites` that undo it; not escaped."""
+    """Return each change of the sites, with the arguments of `/gwevent sites` that undo it; not escaped."""
     before, after = _as_channel_sites(old_state), _as_channel_sites(new_state)
     old = {site.name: site for site in before.sites}
     new = {site.name: site for site in after.sites}
@@ -52,7 +52,7 @@ def site_differences(
 
 
 def _site_arguments(site: Site) -> str:
-    """Return a site as one would type it: "Palomar 33.3563 -116.865 1706 America/Los_Angeles"."""
+    """Return a site as a person would type it: "Palomar 33.3563 -116.865 1706 America/Los_Angeles"."""
     numbers = map(format_degrees, (site.latitude, site.longitude, site.height))
     further = [*(["radio"] if site.radio else []), *([site.zone] if site.zone else [])]
     return " ".join([site.name, *numbers, *further])

@@ -1,6 +1,6 @@
-"""What is known of a GW candidate, in lines of plain words: not escaped, no mark-up.
+"""Facts about a GW candidate as lines of plain text: not escaped, no mark-up.
 
-Cards, replies, lists and the terminal say the same facts in the same words.
+Cards, replies, lists and the terminal share these lines, so the same fact has the same wording everywhere.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from formatters.models.significance import (
 from formatters.text import quantities, vocabulary
 
 MAX_PINPOINT_AREA = 100.0
-"""deg². A map in one piece and smaller than this has a peak worth pointing at, to the millidegree."""
+"""90 % area in deg² below which the peak of a map in one piece is also given in decimal degrees."""
 MIN_NAMED_PROBABILITY = 0.01
-"""Regions with less of the probability than this are counted, not named."""
+"""Probability (0 to 1) below which a region is only counted, not named."""
 MAX_NAMED_REGIONS = 3
 MIN_CONSISTENT_OVERLAP = 0.1
-"""Less than this share of the combined map inside the GW 90 % region is a contradiction worth saying."""
+"""Probability (0 to 1) of the combined map inside the GW 90 % region below which a warning is shown."""
 _NEGLIGIBLE = 0.01
 _MAX_FURTHER_COINCIDENCES = 4
-"""Further coincidences that are named in one line; all of them stand in the history."""
+"""Maximum number of further coincidences named in one line; the event history lists all of them."""
 UNREADABLE_COINCIDENCE = "Names a coincidence in a form that gwevent doesn't understand"
 
 
@@ -36,7 +36,7 @@ def coincidence_label(external: ExternalCoincidence) -> str:
 
 
 def headline(event: Event, *, compact: bool = False) -> str:
-    """What it most probably is, in two words: "BNS 95 %", "Burst", "Sub-solar mass"."""
+    """Return the most probable class, or the search, in few words: "BNS 95 %", "Burst", "Sub-solar mass"."""
     percent = quantities.percent_compact if compact else quantities.percent
     if event.classification:
         name, probability = ranked_classes(event)[0]
@@ -49,14 +49,14 @@ def headline(event: Event, *, compact: bool = False) -> str:
 
 
 def class_line(event: Event) -> str | None:
-    """As in "BNS 95 % · BBH 3 % · NSBH, Terrestrial <1 %"; None where LVK gives no classes."""
+    """Return the class probabilities: "BNS 95 % · BBH 3 % · NSBH, Terrestrial <1 %"; None without any."""
     if not event.classification:
         return None
     return _probabilities(ranked_classes(event))
 
 
 def _probabilities(items: Iterable[tuple[str, float]]) -> str:
-    """Each with its percent; the negligible ones share one, at the end."""
+    """Return each name with its probability in percent; names below 1 % are grouped at the end."""
     large, small = [], []
     for name, probability in items:
         if probability < _NEGLIGIBLE:
@@ -69,23 +69,26 @@ def _probabilities(items: Iterable[tuple[str, float]]) -> str:
 
 
 def properties_line(event: Event) -> str | None:
-    """As in "HasRemnant 91 % · HasNS 95 % · …", all of it conditional on an astrophysical origin."""
+    """Return the source properties, "If astrophysical: HasRemnant 91 % · HasNS 95 % · …"; None without any.
+
+    Each probability is conditional on an astrophysical origin.
+    """
     if not event.properties:
         return None
     first = [name for name in PROPERTIES if name in event.properties]
     if is_ssm(event):
         first.sort(key=lambda name: name != "HasSSM")
     others = sorted(name for name in event.properties if name not in PROPERTIES)
-    said = _probabilities((name, event.properties[name]) for name in first + others)
-    # Terrestrial stands in the class line right above; without one the condition must carry it.
+    probabilities = _probabilities((name, event.properties[name]) for name in first + others)
+    # The class line above usually gives Terrestrial; if it does not, say so here.
     condition = "If astrophysical"
     if "HasRemnant" in event.properties and "Terrestrial" not in event.classification:
         condition = "If astrophysical (Terrestrial not given)"
-    return f"{condition}: {said}"
+    return f"{condition}: {probabilities}"
 
 
 def source_lines(event: Event) -> list[str]:
-    """What it may be: classes, properties, chirp mass; of a burst its frequency and duration."""
+    """Return lines about the source: classes, properties, chirp mass; for a burst, frequency and duration."""
     lines: list[str] = []
     classified = class_line(event)
     if classified is not None:
@@ -106,19 +109,22 @@ def source_lines(event: Event) -> list[str]:
 
 
 def burst_line(event: Event) -> str:
-    """As in "487 Hz · 1.4 ms · no class, no distance"."""
-    said = []
+    """Return a burst's frequency and duration: "487 Hz · 1.4 ms · no class, no distance"."""
+    parts = []
     if event.central_frequency is not None:
-        said.append(quantities.frequency(event.central_frequency))
+        parts.append(quantities.frequency(event.central_frequency))
     if event.duration is not None:
-        said.append(quantities.duration(event.duration))
+        parts.append(quantities.duration(event.duration))
     if not event.classification:
-        said.append("no class, no distance")
-    return " · ".join(said)
+        parts.append("no class, no distance")
+    return " · ".join(parts)
 
 
 def chirp_mass_line(event: Event) -> str | None:
-    """The most probable bin of the source-frame chirp mass: "Chirp mass 1.1 to 1.2 M☉ (71 %)"."""
+    """Return the most probable bin of the source-frame chirp mass: "Chirp mass 1.1 to 1.2 M☉ (71 %)".
+
+    Return None if the event has no valid histogram.
+    """
     bins = event.mchirp_source
     if bins is None or not bins.probabilities or len(bins.bin_edges) != len(bins.probabilities) + 1:
         return None
@@ -129,31 +135,34 @@ def chirp_mass_line(event: Event) -> str | None:
 
 
 def areas(localization: Localization) -> str:
-    """As in "90 %: 31 deg² · 50 %: 8.9 deg²"."""
+    """Return the credible areas: "90 %: 31 deg² · 50 %: 8.9 deg²"."""
     outer, inner = quantities.area(localization.area_90), quantities.area(localization.area_50)
     return f"{quantities.percent(0.9)}: {outer} · {quantities.percent(0.5)}: {inner}"
 
 
 def regions(localization: Localization) -> str | None:
-    """As in "59 % near 06h03 −20° · 31 % near 14h25 +56° · 4 smaller"; None for a map in one piece."""
-    parts = localization.regions
-    if len(parts) < 2:
+    """Return the parts of the 90 % region: "59 % near 06h03 −20° · 31 % near 14h25 +56° · 4 smaller".
+
+    Return None if the region is in one piece.
+    """
+    lobes = localization.regions
+    if len(lobes) < 2:
         return None
-    named = [part for part in parts[:MAX_NAMED_REGIONS] if part.probability >= MIN_NAMED_PROBABILITY] or list(
-        parts[:1]
+    named = [part for part in lobes[:MAX_NAMED_REGIONS] if part.probability >= MIN_NAMED_PROBABILITY] or list(
+        lobes[:1]
     )
-    said = [
+    parts = [
         f"{quantities.percent(part.probability)} near {quantities.position_coarse(part.ra, part.dec)}"
         for part in named
     ]
-    rest = len(parts) - len(named)
+    rest = len(lobes) - len(named)
     if rest:
-        said.append(f"{quantities.number(rest)} smaller")
-    return " · ".join(said)
+        parts.append(f"{quantities.number(rest)} smaller")
+    return " · ".join(parts)
 
 
 def peak(localization: Localization) -> str:
-    """The peak tile: with degrees where the map is one small piece, else only where it lies."""
+    """Return the peak's position; for a small map in one piece in decimal degrees too."""
     words = f"peak {quantities.position(localization.ra, localization.dec)}"
     if localization.area_90 < MAX_PINPOINT_AREA and len(localization.regions) < 2:
         return f"{words} ({quantities.position_degrees(localization.ra, localization.dec)})"
@@ -161,7 +170,7 @@ def peak(localization: Localization) -> str:
 
 
 def sky_lines(notice: Notice) -> list[str]:
-    """The GW map: areas, regions, peak; or why there is none."""
+    """Return lines about the GW sky map: areas, regions and peak, or the reason why there is none."""
     if notice.map_problem is not None:
         return [f"The sky map of this notice can't be read: {plain_text(notice.map_problem, 200)}"]
     localization = notice.localization
@@ -174,18 +183,21 @@ def sky_lines(notice: Notice) -> list[str]:
 
 
 def distances(localization: Localization) -> str | None:
-    """The luminosity distance; along the peak too, where the two differ by more than one sd."""
+    """Return the luminosity distance over the whole sky; None if the map has no distance.
+
+    The distance along the peak is added if the two means differ by more than the smaller standard deviation.
+    """
     whole, along = localization.distance, localization.peak_distance
     if whole is None:
         return None if along is None else f"{quantities.distance(along)} along the peak"
-    # The narrower of the two tells first that they disagree.
+    # The smaller standard deviation is the stricter criterion for a disagreement.
     if along is not None and abs(whole.mean - along.mean) > min(whole.std, along.std):
         return f"{quantities.distance(whole)} over the sky, {quantities.distance(along)} along the peak"
     return quantities.distance(whole)
 
 
 def detectors(event: Event) -> str:
-    """As in "H1 L1 V1", "L1 alone"."""
+    """Return the detectors whose data were used: "H1 L1 V1", "L1 alone"."""
     listed = " ".join(plain_text(name) for name in event.instruments)
     if not listed:
         return "detectors not given"
@@ -193,25 +205,25 @@ def detectors(event: Event) -> str:
 
 
 def far(event: Event) -> str:
-    """As in "FAR 1 per 350,000 yr"."""
+    """Return the false-alarm rate: "FAR 1 per 350,000 yr"."""
     return f"FAR {quantities.rate(event.far)}"
 
 
 def distance_far_detectors_line(notice: Notice, event: Event) -> str:
-    """As in "40 ± 8 Mpc · FAR 1 per 350,000 yr · H1 L1 V1"."""
-    said = []
+    """Return distance, FAR and detectors in one line: "40 ± 8 Mpc · FAR 1 per 350,000 yr · H1 L1 V1"."""
+    parts = []
     measured = notice.localization or notice.best_localization
     if measured is not None:
         distance = distances(measured)
         if distance is not None:
-            said.append(distance)
+            parts.append(distance)
         elif not is_burst(event):
-            said.append("No distance in the map")
-    return " · ".join([*said, far(event), detectors(event)])
+            parts.append("No distance in the map")
+    return " · ".join([*parts, far(event), detectors(event)])
 
 
 def coherence_line(notice: Notice, event: Event) -> str | None:
-    """A warning where several detectors' data don't fit one signal (LOGBCI below zero)."""
+    """Return a warning if the data of several detectors do not fit one signal (LOGBCI < 0); else None."""
     bci = None if notice.localization is None else notice.localization.log_bci
     if bci is None or not bci < 0 or len(event.instruments) < 2:
         return None
@@ -219,7 +231,7 @@ def coherence_line(notice: Notice, event: Event) -> str | None:
 
 
 def significance_line(notice: Notice) -> str:
-    """As in "Significant", "Significant only through the coincidence (GW alone 1 per 9 h)"."""
+    """Return the significance: "Significant only through the coincidence (GW alone 1 per 9 h)"."""
     event = notice.event
     if event is None or not event.significant:
         return "Below LVK's threshold of significance"
@@ -231,41 +243,44 @@ def significance_line(notice: Notice) -> str:
 
 
 def now_significant_line(notice: Notice) -> str:
-    """The same of one that wasn't before."""
-    said = significance_line(notice)
-    return f"Now significant{said.removeprefix('Significant')}" if said.startswith("Significant") else said
+    """Return the significance of a candidate that was not significant before: "Now significant"."""
+    line = significance_line(notice)
+    return f"Now significant{line.removeprefix('Significant')}" if line.startswith("Significant") else line
 
 
 def coincidence_words(external: ExternalCoincidence) -> str:
-    """As in "Swift targeted sub-threshold 0.25 s after"."""
-    who = vocabulary.coincidence_label(plain_text(external.observatory), plain_text(external.search))
+    """Return an external event with its time offset: "Swift targeted sub-threshold 0.25 s after"."""
+    label = vocabulary.coincidence_label(plain_text(external.observatory), plain_text(external.search))
     if external.time_difference is None:
-        return who
-    return f"{who} {quantities.time_offset(external.time_difference)}"
+        return label
+    return f"{label} {quantities.time_offset(external.time_difference)}"
 
 
 def joint_far(external: ExternalCoincidence) -> str | None:
-    """As in "Joint FAR before trials 1 per 255 yr (time and sky), 1 per 212 yr (time)"."""
+    """Return the joint FARs: "Joint FAR before trials 1 per 255 yr (time and sky), 1 per 212 yr (time)".
+
+    Return None if the notice gives none.
+    """
     both, time = external.time_sky_position_coincidence_far, external.time_coincidence_far
-    said: dict[str, list[str]] = {}
+    kinds_by_rate: dict[str, list[str]] = {}
     if both is not None:
-        said.setdefault(quantities.rate(both), []).append("time and sky")
+        kinds_by_rate.setdefault(quantities.rate(both), []).append("time and sky")
     if time is not None:
-        said.setdefault(quantities.rate(time), []).append("time")
-    spoken = ", ".join(f"{rate} ({'; '.join(what)})" for rate, what in said.items())
-    return f"Joint FAR before trials {spoken}" if said else None
+        kinds_by_rate.setdefault(quantities.rate(time), []).append("time")
+    rates = ", ".join(f"{rate} ({'; '.join(kinds)})" for rate, kinds in kinds_by_rate.items())
+    return f"Joint FAR before trials {rates}" if kinds_by_rate else None
 
 
 def further_coincidence_lines(notice: Notice) -> list[str]:
-    """The further coincidences of a notice that names several, in one line."""
+    """Return one line with all coincidences of a notice except the main one; none if there are no others."""
     if not notice.more_external:
         return []
-    said = []
+    parts = []
     for external in notice.more_external[:_MAX_FURTHER_COINCIDENCES]:
         words, far = coincidence_words(external), _best_joint_far(external)
-        said.append(words if far is None else f"{words} (joint FAR {quantities.rate(far)})")
-    rest = len(notice.more_external) - len(said)
-    return [f"Also: {' · '.join([*said, *([f'{rest} more'] if rest else [])])}"]
+        parts.append(words if far is None else f"{words} (joint FAR {quantities.rate(far)})")
+    rest = len(notice.more_external) - len(parts)
+    return [f"Also: {' · '.join([*parts, *([f'{rest} more'] if rest else [])])}"]
 
 
 def _best_joint_far(external: ExternalCoincidence) -> float | None:
@@ -274,13 +289,19 @@ def _best_joint_far(external: ExternalCoincidence) -> float | None:
 
 
 def lowest_joint_far(notice: Notice) -> float | None:
-    """Of all coincidences, Hz; of each the one from time and sky position before that from time alone."""
+    """Return the lowest joint FAR of all coincidences, in Hz; None if there is none.
+
+    For each coincidence, the FAR from time and sky position is preferred to the one from time alone.
+    """
     fars = [_best_joint_far(external) for external in notice.coincidences]
     return min((far for far in fars if far is not None), default=None)
 
 
 def coincidence_lines(notice: Notice) -> list[str]:
-    """The coincidence: what and when, joint FAR, and what the combined map changes; the others in a line."""
+    """Return lines about the main coincidence, then one line about the others; empty if there is none.
+
+    The main coincidence is given with its time offset, its joint FAR, and what the combined map changes.
+    """
     if notice.external is None:
         return [UNREADABLE_COINCIDENCE] if notice.has_unreadable_coincidence else []
     return [*_coincidence_lines(notice, notice.external), *further_coincidence_lines(notice)]
@@ -298,21 +319,21 @@ def _coincidence_lines(notice: Notice, external: ExternalCoincidence) -> list[st
         return lines
     size = f"{quantities.percent(0.9)}: {_combined_size(notice, external, combined)}"
     lines.append(" · ".join([size, *_combined_distance(notice, combined)]))
-    place = regions(combined)
-    where = peak(combined) if place is None else place
-    # Where the burst's position adds nothing, the peak stands with the GW map already.
-    if notice.localization is None or where != peak(notice.localization):
-        lines.append(f"Combined map: {where}")
+    lobes = regions(combined)
+    location = peak(combined) if lobes is None else lobes
+    # Omit the peak if it equals the GW map's, which is shown already.
+    if notice.localization is None or location != peak(notice.localization):
+        lines.append(f"Combined map: {location}")
     return lines
 
 
 def _combined_distance(notice: Notice, combined: Localization) -> list[str]:
-    """The combined map's distance, where it reads otherwise than the GW map's."""
+    """Return the combined map's distance if its text differs from the GW map's; else an empty list."""
     if combined.distance is None:
         return []
-    said = quantities.distance(combined.distance)
+    combined_text = quantities.distance(combined.distance)
     gw = None if notice.localization is None else notice.localization.distance
-    return [] if gw is not None and quantities.distance(gw) == said else [said]
+    return [] if gw is not None and quantities.distance(gw) == combined_text else [combined_text]
 
 
 def _combined_size(notice: Notice, external: ExternalCoincidence, combined: Localization) -> str:
@@ -327,19 +348,19 @@ def _combined_size(notice: Notice, external: ExternalCoincidence, combined: Loca
 
 
 def notification_facts(notice: Notice, event: Event) -> str:
-    """The facts of a notification: "31 deg² 40±8 Mpc FAR 1/350,000 yr HLV 22:22:46 UTC"."""
-    said = []
+    """Return the facts of a notification: "31 deg² 40±8 Mpc FAR 1/350,000 yr HLV 22:22:46 UTC"."""
+    parts = []
     localization = notice.best_localization
     if localization is not None:
-        said.append(quantities.area(localization.area_90))
+        parts.append(quantities.area(localization.area_90))
         if localization.distance is not None:
-            said.append(quantities.distance_compact(localization.distance))
-    said.append(f"FAR {quantities.rate_compact(event.far)}")
+            parts.append(quantities.distance_compact(localization.distance))
+    parts.append(f"FAR {quantities.rate_compact(event.far)}")
     if event.instruments:
-        said.append("".join(plain_text(name)[:1] for name in event.instruments))
+        parts.append("".join(plain_text(name)[:1] for name in event.instruments))
     observatories = [
         vocabulary.observatory_label(plain_text(external.observatory)) for external in notice.coincidences
     ]
-    said += [f"+{name}" for name in list(dict.fromkeys(observatories))[:_MAX_FURTHER_COINCIDENCES]]
-    said.append(quantities.utc_clock(event.time))
-    return " ".join(said)
+    parts += [f"+{name}" for name in list(dict.fromkeys(observatories))[:_MAX_FURTHER_COINCIDENCES]]
+    parts.append(quantities.utc_clock(event.time))
+    return " ".join(parts)

@@ -1,4 +1,4 @@
-"""Filters in plain English, for people: not escaped, no mark-up."""
+"""Filters as plain English phrases: not escaped, no mark-up."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PHRASES = {
     "area90": "a 90 % area",
     "distance": "a mean distance",
 }
-"""Names of quantities in a sentence; a class, a property and "instruments" stand as they are."""
+"""Names of quantities in a sentence; classes, properties and "instruments" keep their own names."""
 
 
 def filter_sentence(filter_: Filter) -> str:

@@ -1,7 +1,7 @@
 """Numbers with their units, as observers write them.
 
-Between a number and its unit stands a no-break space, so that a narrow screen never parts them; where
-words go into a terminal or a notification, `mrkdwn.simple_spaces` takes it out again.
+A no-break space joins a number and its unit, so that narrow screens do not separate them; texts for terminals
+and notifications replace it with `mrkdwn.replace_nbsp`.
 """
 
 from __future__ import annotations
@@ -16,25 +16,27 @@ from formatters.models.units import MONTH, YEAR
 NBSP = mrkdwn.NBSP
 MINUS = "\u2212"
 RAREST_FAR = 1e-6 / YEAR
-"""Hz. A FAR estimate below one per million years says no more than that (the tail it is read from is
-extrapolated), so none is spelled out below it."""
+"""Lowest FAR in Hz that is written out: one per million years.
+
+Lower estimates carry no more information, because they are read from an extrapolated tail.
+"""
 
 _PERIODS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86_400.0, "days"), (MONTH, "months"), (YEAR, "yr"))
-# A unit serves from two of it on ("40 h", then "2 days"), which keeps whole numbers exact enough.
+# A unit is used from two on ("40 h", then "2 days"), so that whole numbers are precise enough.
 _MIN_COUNT_FOR_UNIT = 2.0
 _SCIENTIFIC_NOTATION_FROM = 1e9
 _MAX_DURATION_IN_SECONDS = 120.0
 
 
 def round_significant(value: float, digits: int) -> float:
-    """Round to so many significant digits; 0 stays 0."""
+    """Round to `digits` significant digits; 0 stays 0."""
     return float(f"{value:.{digits - 1}e}")
 
 
 def number(value: float, decimals: int = 0) -> str:
-    """A number with thousands separators and a real minus sign; never a minus before zero.
+    """Return a number with thousands separators and a real minus sign; zero never has a minus sign.
 
-    What no map or search can mean, but a broken file can hold, stays short: "?", "1.8e+308".
+    Implausible values from a broken file stay short: "?" for a number that is not finite, "1.8e+308".
     """
     if not math.isfinite(value):
         return "?"
@@ -51,15 +53,15 @@ def _without_trailing_zeros(value: float, decimals: int) -> str:
 
 
 def percent(probability: float) -> str:
-    """A probability as whole percent, "<1 %" and ">99 %" at the ends, as LVK's circulars write it.
+    """Return a probability (0 to 1) as whole percent, limited to "<1 %" and ">99 %" as in LVK's circulars.
 
-    Exactly 0 and 1 say the same as all that is near: no classifier is that sure.
+    Exactly 0 and 1 are also written "<1 %" and ">99 %", because no classifier is that certain.
     """
     return f"{_percent(probability)}{NBSP}%"
 
 
 def percent_compact(probability: float) -> str:
-    """The same for a notification: "95%"."""
+    """Return a probability (0 to 1) as whole percent without a space, for notifications: "95%"."""
     return f"{_percent(probability)}%"
 
 
@@ -74,7 +76,7 @@ def _percent(probability: float) -> str:
 
 
 def credible_level(probability: float) -> str:
-    """A credible level to a tenth of a percent: "32.4 %", "<0.1 %", ">99.9 %"."""
+    """Return a credible level (0 to 1) to a tenth of a percent: "32.4 %", "<0.1 %", ">99.9 %"."""
     if math.isnan(probability):
         return "?"
     if probability < 0.001:
@@ -85,7 +87,7 @@ def credible_level(probability: float) -> str:
 
 
 def fraction(value: float) -> str:
-    """A share of a largest value, with two digits however small: "1", "0.61", "0.012", "3.4e-7", "0"."""
+    """Return a fraction (0 to 1) of a maximum with two digits: "1", "0.61", "0.012", "3.4e-7", "0"."""
     if value >= 0.995 or value == 0:
         return f"{value:.0f}"
     if value >= 0.001:
@@ -95,7 +97,7 @@ def fraction(value: float) -> str:
 
 
 def _period(far: float) -> str | None:
-    """The mean time between false alarms of a rate in Hz, or None if it is rarer than worth a number."""
+    """Return the mean time between false alarms of a rate in Hz, or None if the rate is below RAREST_FAR."""
     if far < RAREST_FAR:
         return None
     seconds = 1 / far
@@ -112,7 +114,7 @@ def _period(far: float) -> str | None:
 
 
 def rate(far: float | None) -> str:
-    """A false-alarm rate in Hz as "1 per 350,000 yr"; "unknown" for None, NaN or a negative rate."""
+    """Return a FAR in Hz as "1 per 350,000 yr", or "unknown" for None, NaN or a negative rate."""
     if far is None or math.isnan(far) or far < 0:
         return "unknown"
     if far > 1:
@@ -122,7 +124,7 @@ def rate(far: float | None) -> str:
 
 
 def rate_compact(far: float | None) -> str:
-    """The same for a notification: "1/350,000 yr"."""
+    """Return a FAR in Hz in the short form for notifications: "1/350,000 yr"."""
     if far is None or math.isnan(far) or far < 0:
         return "unknown"
     if far > 1:
@@ -132,7 +134,7 @@ def rate_compact(far: float | None) -> str:
 
 
 def rate_hz(far: float | None) -> str:
-    """A rate in Hz with two significant digits: "9.1e-14 Hz", "1.0e-8 Hz"."""
+    """Return a rate in Hz with two significant digits: "9.1e-14 Hz", "1.0e-8 Hz"."""
     if far is None or math.isnan(far):
         return "unknown"
     mantissa, _, exponent = f"{far:.1e}".partition("e")
@@ -140,7 +142,7 @@ def rate_hz(far: float | None) -> str:
 
 
 def area_value(area: float) -> str:
-    """An area in deg² without its unit: "0.04", "8.9", "31", "9,574"."""
+    """Return an area in deg² without its unit: "0.04", "8.9", "31", "9,574"."""
     if 0 < area < 0.001:
         return "<0.001"
     if 0.001 <= area < 0.95:
@@ -151,7 +153,7 @@ def area_value(area: float) -> str:
 
 
 def area(value: float) -> str:
-    """An area in deg², with it."""
+    """Return an area in deg² with its unit: "31 deg²"."""
     return f"{area_value(value)}{NBSP}deg²"
 
 
@@ -160,57 +162,60 @@ def _rounded(distance: Distance) -> tuple[str, str | None]:
     if not (math.isfinite(std) and std > 0):
         return number(round_significant(distance.mean, 2), 0 if distance.mean >= 10 else 1), None
     exponent = min(max(math.floor(math.log10(std)), -6), 6)
-    # Whole Mpc for what telescopes reach; two digits of a large sd, one of a small one.
-    place = exponent - 1 if exponent >= 2 else min(exponent, 0)
-    decimals = max(0, -place)
-    return number(round(distance.mean, -place), decimals), number(round(std, -place), decimals)
+    # Whole Mpc for typical distances; two digits of a large standard deviation, one of a small one.
+    digit = exponent - 1 if exponent >= 2 else min(exponent, 0)
+    decimals = max(0, -digit)
+    return number(round(distance.mean, -digit), decimals), number(round(std, -digit), decimals)
 
 
 def distance_value(distance: Distance) -> str:
-    """Mean ± standard deviation in Mpc without the unit: "40 ± 8", "6,400 ± 1,700"."""
+    """Return a distance's mean ± standard deviation in Mpc without the unit: "40 ± 8", "6,400 ± 1,700"."""
     mean, std = _rounded(distance)
     return mean if std is None else f"{mean}{NBSP}±{NBSP}{std}"
 
 
 def distance(value: Distance) -> str:
-    """Mean ± standard deviation in Mpc: "40 ± 8 Mpc"."""
+    """Return a distance's mean ± standard deviation with the unit: "40 ± 8 Mpc"."""
     return f"{distance_value(value)}{NBSP}Mpc"
 
 
 def distance_compact(value: Distance) -> str:
-    """The same for a notification: "40±8 Mpc"."""
+    """Return a distance's mean ± standard deviation in the short form for notifications: "40±8 Mpc"."""
     return f"{distance_value(value).replace(NBSP, '')}{NBSP}Mpc"
 
 
 def right_ascension(degrees: float) -> str:
-    """Right ascension to the minute of time (a quarter of a degree): "12h57m"."""
+    """Return a right ascension, given in degrees, to the minute of time (0.25°): "12h57m"."""
     minutes = round(degrees * 4) % 1440
     return f"{minutes // 60:02d}h{minutes % 60:02d}m"
 
 
 def declination(degrees: float, decimals: int = 1) -> str:
-    """Declination in degrees, always signed: "−17.9°"."""
+    """Return a declination in degrees, always signed: "−17.9°"."""
     text = number(degrees, decimals)
     return f"{text if text.startswith(MINUS) else '+' + text}°"
 
 
 def position(ra: float, dec: float) -> str:
-    """A position to about a tenth of a degree, for people: "12h57m −17.9°"."""
+    """Return a position, given in degrees, to about a tenth of a degree, for people: "12h57m −17.9°"."""
     return f"{right_ascension(ra)}{NBSP}{declination(dec)}"
 
 
 def position_coarse(ra: float, dec: float) -> str:
-    """The centre of a region, which has no exact place: "06h03 −20°"."""
+    """Return a rough position, given in degrees, for the middle of an extended region: "06h03 −20°"."""
     return f"{right_ascension(ra)[:-1]}{NBSP}{declination(dec, 0)}"
 
 
 def position_degrees(ra: float, dec: float) -> str:
-    """A position in degrees, for machines, so with a plain hyphen: "194.304, -17.857"."""
+    """Return a position in decimal degrees for machines, so with a plain hyphen: "194.304, -17.857"."""
     return f"{ra:.3f},{NBSP}{dec:.3f}"
 
 
 def position_sexagesimal(ra: float, dec: float) -> str:
-    """A position as a target list has it, to a tenth of a second of time: "13h09m48.1s −23°22′53″"."""
+    """Return a position, given in degrees, as in target lists: "13h09m48.1s −23°22′53″".
+
+    The right ascension is rounded to 0.1 s of time, the declination to 1″.
+    """
     tenths = round(ra * 2400) % 864_000
     seconds = round(abs(dec) * 3600)
     sign = MINUS if dec < 0 and seconds else "+"
@@ -221,12 +226,15 @@ def position_sexagesimal(ra: float, dec: float) -> str:
 
 
 def angle(degrees: float) -> str:
-    """An angle between two positions: "3.2°", "156°"."""
+    """Return an angle in degrees: "3.2°", "156°"."""
     return f"{number(degrees, 1 if degrees < 10 else 0)}°"
 
 
 def separation(ra_1: float, dec_1: float, ra_2: float, dec_2: float) -> float:
-    """The angle between two positions, all in degrees (the haversine formula, good at small angles)."""
+    """Return the angle between two positions, all in degrees.
+
+    It uses the haversine formula, which is accurate at small angles.
+    """
     phi_1, phi_2 = math.radians(dec_1), math.radians(dec_2)
     half_phi, half_lambda = (phi_2 - phi_1) / 2, math.radians(ra_2 - ra_1) / 2
     square = math.sin(half_phi) ** 2 + math.cos(phi_1) * math.cos(phi_2) * math.sin(half_lambda) ** 2
@@ -234,23 +242,23 @@ def separation(ra_1: float, dec_1: float, ra_2: float, dec_2: float) -> float:
 
 
 def utc(time: datetime) -> str:
-    """A time to the second, cut and not rounded, as clocks show it: "2018-11-01 22:22:46 UTC"."""
+    """Return a time in UTC, truncated to the second: "2018-11-01 22:22:46 UTC"."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}{NBSP}UTC"
 
 
 def utc_clock(time: datetime) -> str:
-    """The time of day alone: "22:22:46 UTC"."""
+    """Return the time of day in UTC, truncated to the second: "22:22:46 UTC"."""
     return f"{time.astimezone(UTC):%H:%M:%S}{NBSP}UTC"
 
 
 def iso(time: datetime) -> str:
-    """ISO 8601 with Z, and with a fraction only where there is one: "2018-11-01T22:34:49Z"."""
+    """Return a time in ISO 8601 with "Z", and with a fraction only if it has one: "2018-11-01T22:34:49Z"."""
     text = time.astimezone(UTC).replace(tzinfo=None).isoformat()
     return f"{text}Z"
 
 
 def duration_text(length: timedelta) -> str:
-    """A length of time as far as it matters, sign dropped: "0.3 s", "19 s", "12 min", "3.0 h", "5 days"."""
+    """Return a length of time without its sign: "0.3 s", "19 s", "12 min", "3.0 h", "5 days"."""
     seconds = abs(length.total_seconds())
     if seconds < 9.95:
         return f"{_without_trailing_zeros(seconds, 1)}{NBSP}s"
@@ -265,30 +273,33 @@ def duration_text(length: timedelta) -> str:
 
 
 def delay(length: timedelta) -> str:
-    """A signed length of time: "+12 min", "−3 s"."""
+    """Return a length of time with its sign: "+12 min", "−3 s"."""
     return f"{MINUS if length < timedelta(0) else '+'}{duration_text(length)}"
 
 
 def age_text(then: datetime, now: datetime) -> str:
-    """How long ago: "12 min ago"; "just now" within a second or if clocks disagree."""
+    """Return the time since `then`: "12 min ago"; "just now" below one second or if the clocks disagree."""
     length = now - then
     return "just now" if length < timedelta(seconds=1) else f"{duration_text(length)} ago"
 
 
 def duration(seconds: float) -> str:
-    """A burst's duration with two significant digits: "1.4 ms", "0.25 s", "12 s"."""
+    """Return a burst's duration in seconds with two significant digits: "1.4 ms", "0.25 s", "12 s"."""
     if seconds < 0.1:
         return f"{_without_trailing_zeros(round_significant(seconds * 1000, 2), 2)}{NBSP}ms"
     return f"{_without_trailing_zeros(round_significant(seconds, 2), 2)}{NBSP}s"
 
 
 def frequency(hertz: float) -> str:
-    """A central frequency: "487 Hz", "1,234 Hz", "8.5 Hz"."""
+    """Return a central frequency in Hz: "487 Hz", "1,234 Hz", "8.5 Hz"."""
     return f"{number(hertz, 1 if hertz < 9.95 else 0)}{NBSP}Hz"
 
 
 def time_offset(seconds: float) -> str:
-    """When another event came, from GW: "0.25 s after", "0.27 s before"."""
+    """Return the time of an external event relative to the GW event: "0.25 s after", "0.27 s before".
+
+    `seconds` is external minus GW: positive if the external event came later.
+    """
     text = _without_trailing_zeros(abs(seconds), 2 if abs(seconds) < 100 else 0)
     if text == "0":
         return "at the same moment"
@@ -296,5 +307,5 @@ def time_offset(seconds: float) -> str:
 
 
 def pluralize(amount: int, one: str, many: str | None = None) -> str:
-    """A number of things: "1 notice", "2,000 notices"."""
+    """Return an amount with its noun in the right number: "1 notice", "2,000 notices"."""
     return f"{number(amount)} {one if amount == 1 else many or one + 's'}"

@@ -1,4 +1,4 @@
-"""Words for what LVK writes as codes. Unknown codes are said as they came."""
+"""Words for LVK's codes. Unknown codes are shown unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from formatters.models.notice import (
 )
 
 KNOWN_SEARCHES = frozenset({"allsky", "earlywarning", "bbh", "ssm", "mdc", "imbh"})
-"""Searches of GW candidates, case folded."""
+"""Known searches for GW candidates, case-folded."""
 
 _ALERT_TYPE_LABELS = {
     EARLYWARNING: ("EARLY WARNING", "EW"),
@@ -46,29 +46,29 @@ _OBSERVATORIES = {"einsteinprobe": "Einstein Probe"}
 
 
 def alert_type_label(alert_type: str) -> str:
-    """An alert type in words: "EARLY WARNING"."""
+    """Return an alert type in words: "EARLY WARNING"."""
     return _ALERT_TYPE_LABELS.get(alert_type, (alert_type, alert_type))[0]
 
 
 def alert_type_label_compact(alert_type: str) -> str:
-    """The same for a notification: "EW", "PRELIM"."""
+    """Return an alert type in the short form for notifications: "EW", "PRELIM"."""
     return _ALERT_TYPE_LABELS.get(alert_type, (alert_type, alert_type))[1]
 
 
 def vetting(alert_type: str, category: Category) -> str | None:
-    """Who stands behind a notice of this type; None if that is not known. Nobody vets a mock."""
+    """Return the vetting state of notices of this type; None if unknown. People never vet mocks."""
     if category is not Category.REAL and alert_type in {INITIAL, UPDATE}:
         return None
     return _VETTING.get(alert_type)
 
 
 def category_label(value: Category) -> str | None:
-    """The word in front of everything that is not real."""
+    """Return the label "MOCK" or "TEST"; None for real events."""
     return {Category.MOCK: "MOCK", Category.TEST: "TEST"}.get(value)
 
 
 def coincidence_label(observatory: str, search: str) -> str:
-    """An external event: "Swift targeted sub-threshold", "Fermi GRB"."""
+    """Return an external event's observatory and search in words: "Swift targeted sub-threshold"."""
     words = (
         _OBSERVATORIES.get(observatory.casefold(), observatory),
         _COINCIDENCE_SEARCHES.get(search.casefold(), search),
@@ -77,5 +77,5 @@ def coincidence_label(observatory: str, search: str) -> str:
 
 
 def observatory_label(name: str) -> str:
-    """An observatory's name in words."""
+    """Return an observatory's name as people write it: "Einstein Probe"."""
     return _OBSERVATORIES.get(name.casefold(), name) or "external event"

@@ -1,1 +1,1 @@
-"""The bodies that the webhook sends."""
+"""The request bodies that the webhook sends."""

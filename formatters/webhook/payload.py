@@ -1,4 +1,4 @@
-"""What a webhook is called with: so that a person is woken beyond Slack, or told that it is over."""
+"""Webhook events and their request bodies: alerts, incidents, and the ends of both."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from formatters.terminal import message_text
 from formatters.text import quantities
 
 PAGERDUTY_SUMMARY_MAX = 1_024
-"""https://developer.pagerduty.com/docs/send-alert-event"""
+"""PagerDuty's limit of a summary (https://developer.pagerduty.com/docs/send-alert-event)."""
 
 
 class WebhookFormat(StrEnum):
-    """Whose JSON it is."""
+    """The service whose JSON format the webhook sends."""
 
     JSON = "json"
     NTFY = "ntfy"
@@ -31,43 +31,43 @@ class WebhookFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEvent:
-    """One call of the webhook."""
+    """The content of one webhook call, independent of the service's format."""
 
     dedup_key: str
-    """The same for what begins and what ends it: "event:S241126dm", "trouble:silence"."""
+    """Key shared by the call that opens an alert and the one that resolves it: "event:S241126dm"."""
     is_resolved: bool
-    """It ends what was called before."""
+    """True if this call resolves an earlier one with the same key."""
     title: str
     text: str
     is_urgent: bool
-    """Whether somebody is to be woken; else it only informs."""
+    """True if the call should page somebody; False if it only informs."""
     time: datetime
-    """When it happened."""
+    """Time of the notice, or of the incident's start or end."""
     url: str | None = None
 
 
 def event_from_incident(found: Incident, *, is_resolved: bool) -> WebhookEvent:
-    """The bot's own trouble, or its end."""
-    said = message_text.render(incident.resolved(found) if is_resolved else incident.opened(found))
+    """Return the webhook event for an incident of gwevent itself, or for its end."""
+    text = message_text.render(incident.resolved(found) if is_resolved else incident.opened(found))
     head = f"gwevent: {incident.kind_label(found.kind)}"
     return WebhookEvent(
         dedup_key=f"trouble:{found.kind.value}",
         is_resolved=is_resolved,
         title=f"{head}, over" if is_resolved else head,
-        text=said,
+        text=text,
         is_urgent=False,
         time=found.ended if is_resolved and found.ended is not None else found.since,
     )
 
 
 def event_from_superevent(superevent: Superevent, *, is_resolved: bool) -> WebhookEvent:
-    """An event that somebody is to be woken for, or its retraction."""
-    said: Message = alert_card.alert_card(superevent, ChannelView())
+    """Return the webhook event for a superevent that pages somebody, or for its retraction."""
+    card: Message = alert_card.alert_card(superevent, ChannelView())
     return WebhookEvent(
         dedup_key=f"event:{superevent.superevent_id}",
         is_resolved=is_resolved,
-        title=message_text.notification_text(said),
-        text=message_text.render(said),
+        title=message_text.notification_text(card),
+        text=message_text.render(card),
         is_urgent=superevent.category is Category.REAL,
         time=superevent.latest.time_created,
         url=web_url(superevent.latest.urls.get("gracedb")),
@@ -77,7 +77,7 @@ def event_from_superevent(superevent: Superevent, *, is_resolved: bool) -> Webho
 def request_body(
     alarm: WebhookEvent, form: WebhookFormat, *, topic: str = "", routing_key: str = ""
 ) -> dict[str, Any]:
-    """The JSON object to send. `topic` is ntfy's, `routing_key` PagerDuty's."""
+    """Return the JSON object to send. `topic` is used only by ntfy, `routing_key` only by PagerDuty."""
     match form:
         case WebhookFormat.NTFY:
             return _ntfy(alarm, topic)
@@ -96,35 +96,38 @@ def request_body(
             }
 
 
-def _severity(alarm: WebhookEvent) -> str:
-    return "critical" if alarm.is_urgent else "warning"
+def _severity(event: WebhookEvent) -> str:
+    return "critical" if event.is_urgent else "warning"
 
 
-def _ntfy(alarm: WebhookEvent, topic: str) -> dict[str, Any]:
-    """https://docs.ntfy.sh/publish/#publish-as-json; a priority of 5 breaks through "do not disturb"."""
-    said: dict[str, Any] = {
+def _ntfy(event: WebhookEvent, topic: str) -> dict[str, Any]:
+    """Return ntfy's JSON (https://docs.ntfy.sh/publish/#publish-as-json).
+
+    Priority 5 overrides "do not disturb".
+    """
+    body: dict[str, Any] = {
         "topic": topic,
-        "title": truncate(alarm.title, 250),
-        "message": truncate(alarm.text, 3_500),
-        "priority": 3 if alarm.is_resolved else 5 if alarm.is_urgent else 4,
-        "tags": ["white_check_mark" if alarm.is_resolved else "warning"],
+        "title": truncate(event.title, 250),
+        "message": truncate(event.text, 3_500),
+        "priority": 3 if event.is_resolved else 5 if event.is_urgent else 4,
+        "tags": ["white_check_mark" if event.is_resolved else "warning"],
     }
-    return said if alarm.url is None else {**said, "click": alarm.url}
+    return body if event.url is None else {**body, "click": event.url}
 
 
-def _pagerduty(alarm: WebhookEvent, routing_key: str) -> dict[str, Any]:
-    """Events API v2: https://developer.pagerduty.com/docs/send-alert-event."""
-    said: dict[str, Any] = {
+def _pagerduty(event: WebhookEvent, routing_key: str) -> dict[str, Any]:
+    """Return PagerDuty's JSON, Events API v2 (https://developer.pagerduty.com/docs/send-alert-event)."""
+    body: dict[str, Any] = {
         "routing_key": routing_key,
-        "event_action": "resolve" if alarm.is_resolved else "trigger",
-        "dedup_key": f"gwevent:{alarm.dedup_key}",
+        "event_action": "resolve" if event.is_resolved else "trigger",
+        "dedup_key": f"gwevent:{event.dedup_key}",
         "client": "gwevent",
         "payload": {
-            "summary": truncate(alarm.title, PAGERDUTY_SUMMARY_MAX),
+            "summary": truncate(event.title, PAGERDUTY_SUMMARY_MAX),
             "source": "gwevent",
-            "severity": _severity(alarm),
-            "timestamp": quantities.iso(alarm.time),
-            "custom_details": {"text": alarm.text},
+            "severity": _severity(event),
+            "timestamp": quantities.iso(event.time),
+            "custom_details": {"text": event.text},
         },
     }
-    return said if alarm.url is None else {**said, "links": [{"href": alarm.url, "text": "GraceDB"}]}
+    return body if event.url is None else {**body, "links": [{"href": event.url, "text": "GraceDB"}]}
