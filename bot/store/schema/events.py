@@ -1,0 +1,110 @@
+"""Tables of events: superevents, notices and their payloads, circulars, the quarantine."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
+
+from bot.store.schema.base import BigId, UtcDateTime, metadata
+
+superevents = Table(
+    "superevents",
+    metadata,
+    Column("superevent_id", String(64), primary_key=True),
+    Column("category", String(8), nullable=False),
+    # Counts the notices stored; what a root shows is a revision.
+    Column("revision", Integer, nullable=False),
+    # What `latest` and `recent` choose and sort by, so that they needn't read every notice.
+    Column("group_name", String(32)),
+    Column("event_time", UtcDateTime, nullable=False),
+    # What filters ask of it, as JSON, and the revision that this is of: an older version of gwevent counts
+    # on without it. Null where nothing but a retraction is known.
+    Column("traits", Text),
+    Column("traits_revision", Integer),
+    Index("ix_superevents_category_event_time", "category", "event_time"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False),
+    Column("alert_type", String(64), nullable=False),
+    Column("time_created", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False, index=True),
+    Column("origin", String(255), nullable=False),
+    # The notice as JSON; null once purged: the key stays for ever, so that a repeat stays a repeat.
+    Column("facts", Text),
+    # The digest of what it says, the last part of the key; empty of an archive's copy, and of what an older
+    # gwevent stored until another of its type and second comes.
+    Column("content", String(64), nullable=False, server_default=""),
+    UniqueConstraint("superevent_id", "alert_type", "time_created", "content"),
+    sqlite_autoincrement=True,
+)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("notice_id", ForeignKey("notices.id"), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# Notices of which some channels' filters ask the map; gone once it has answered.
+deferred_notices = Table(
+    "undecided",
+    metadata,
+    Column("notice_id", ForeignKey("notices.id"), primary_key=True),
+    Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False, index=True),
+    # Whether the map is to be drawn too, where anything is posted.
+    Column("picture", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+circulars = Table(
+    "circulars",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    # GCN's number. One circular may name several superevents, known or not.
+    Column("number", Integer, nullable=False),
+    Column("superevent_id", String(64), nullable=False, index=True),
+    # Whether it came live and fresh: what an archive brings is linked nowhere.
+    Column("news", Boolean, nullable=False, server_default=false()),
+    Column("subject", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    UniqueConstraint("number", "superevent_id"),
+    sqlite_autoincrement=True,
+)
+
+gracedb_lookups = Table(
+    "gracedb_lookups",
+    metadata,
+    # No foreign key: it is remembered too of those of which nothing could be stored.
+    Column("superevent_id", String(64), primary_key=True),
+    Column("looked_up_at", UtcDateTime, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("origin", String(255), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("superevent_id", String(64)),
+    Column("received_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
