@@ -1,4 +1,4 @@
-"""Where positions lie in the maps of an event."""
+"""Answer to `check`: the credible levels of given sky positions in an event's sky maps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from formatters.posts import alert_card
 from formatters.text import quantities
 
 MAX_POSITIONS = 50
-"""Positions in one question: more wouldn't fit into one message."""
+"""Maximum number of positions in one question, so that the answer fits into one message."""
 _EMPTY_CELL = "–"
 _NO_TILE = "no tile there"
 _CREDIBLE_LEVEL_NOTE = (
@@ -28,70 +28,70 @@ _CREDIBLE_LEVEL_3D_NOTE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionOnMap:
-    """Where one position lies in one map."""
+    """The location of one sky position relative to the credible regions of one sky map."""
 
     credible_level: float
-    """Credible level: the probability of all tiles at least as dense as the position's, 0 to 1."""
+    """Credible level, 0 to 1: the probability of all tiles at least as dense as the position's tile."""
     relative_density: float
-    """Probability density over that of the peak, 0 to 1."""
+    """Ratio of the probability density here to the map's peak density, 0 to 1."""
     searched_area: float
-    """Area of those tiles, deg²."""
+    """Searched area, deg²: the area of all tiles at least as dense as the position's tile."""
     in_50: bool
     in_90: bool
     distance: Distance | None
-    """Along this line of sight; None where the map has no distance there."""
+    """Distance distribution along this line of sight; None if the map has no distance here."""
     credible_level_3d: float | None
-    """Probability of all volume at least as dense as the target's place; None without distances."""
+    """Probability, 0 to 1, of all volume at least as dense as the target's; None without distances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkyPosition:
-    """What was asked about."""
+    """A sky position to check, with an optional distance."""
 
     ra: float
-    """ICRS degrees."""
+    """Right ascension, ICRS degrees."""
     dec: float
-    """ICRS degrees."""
+    """Declination, ICRS degrees."""
     distance: float | None = None
     """Luminosity distance, Mpc."""
     redshift: float | None = None
-    """Where the distance was computed from one."""
+    """Redshift from which the distance was computed; None if the distance was given or is unknown."""
     name: str = ""
-    """As the asker calls it, not escaped."""
+    """Name given by the user, not escaped; empty if none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapResult:
-    """Where positions lie in one map, or why that isn't known."""
+    """Results for all positions in one sky map, or the problem with that map."""
 
     notice: Notice
     is_combined: bool = False
-    """Whether it is the map combined with the external event's."""
+    """True for the sky map combined with the external event's."""
     positions: Sequence[PositionOnMap | None] = ()
-    """One a target; None where the map has a gap."""
+    """One result per target, in the targets' order; None where the map has no tile."""
     problem: str | None = None
-    """One sentence; None if the map could be read."""
+    """One sentence on why the map can't be used, not escaped; None if it was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionCheck:
-    """The answer to `check`."""
+    """Data for the answer to `check`."""
 
     superevent: Superevent
     targets: Sequence[SkyPosition]
-    """At least one."""
+    """At least one position."""
     maps: Sequence[MapResult]
-    """Of one target every map in order of the notices; of several the newest that could be read."""
+    """For one target, every map in the order of the notices; for several, the newest readable map."""
     cosmology: str
-    """By which redshifts became distances."""
+    """Name of the cosmology used to convert redshifts into distances."""
     introduction: str | None = None
-    """Why it is this event, where nobody named one; not escaped."""
+    """Sentence on why this event was chosen when the user named none; not escaped."""
     omitted: Sequence[str] = ()
-    """Sentences about lines that are no positions; not escaped."""
+    """Sentences about input lines that could not be read as positions; not escaped."""
 
 
 def message(answer: PositionCheck) -> Message:
-    """One position in every map of the event, or several in its newest."""
+    """Return the answer: one position in every map of the event, or several positions in the newest map."""
     known = [one for one in answer.maps if one.positions]
     if not known:
         said = [f"{_event_label(answer)} has no sky map that gwevent can use.", *_problems(answer)]
@@ -171,7 +171,7 @@ def _map_history_table(answer: PositionCheck, target: SkyPosition, known: Sequen
 
 
 def _header(distant: bool) -> list[str]:
-    # What decides comes first: a phone shows three columns before one has to scroll.
+    # The decisive columns come first: a phone shows three columns before scrolling.
     return ["region", "level", *(["3-D level"] if distant else []), "area", "of peak", "line of sight"]
 
 
@@ -192,7 +192,7 @@ def _cells(place: PositionOnMap | None, distant: bool) -> list[str]:
 
 
 def _position_list_message(answer: PositionCheck, newest: MapResult) -> Message:
-    """Several positions in one map, in the order in which they were asked about."""
+    """Return a table of several positions in one map, in the order in which they were given."""
     distant = any(target.distance is not None for target in answer.targets)
     named = any(target.name for target in answer.targets)
     header = ["name" if named else "position", *_header(distant)]
@@ -231,7 +231,7 @@ def _position_list_message(answer: PositionCheck, newest: MapResult) -> Message:
 
 
 _MAX_LISTED_NAME_CHARS = 24
-"""Of a name in a list: the table has seven more columns."""
+"""Maximum characters of a target's name in the table, which has seven more columns."""
 _NOTES_MAX = 600
 
 
@@ -287,4 +287,4 @@ def _small_print(answer: PositionCheck) -> list[Block]:
 
 
 _MAX_SMALL_PRINT_LINES = 10
-"""Sentences about what was left out: whoever pasted a whole paper needs no more."""
+"""Maximum number of sentences about omitted positions and unreadable maps."""

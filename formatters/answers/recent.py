@@ -1,4 +1,4 @@
-"""The last events, a line each."""
+"""Answer to `recent`: the newest events, one line per event."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from formatters.posts.alert_card import alert_type_with_ordinal
 from formatters.text import event_lines, quantities, vocabulary
 
 MAX_EVENTS = 20
-"""More are not shown: a channel isn't an archive, and Slack refuses long messages."""
+"""Maximum number of events shown, since Slack refuses long messages."""
 DEFAULT_COUNT = 5
 _PER_SECTION = 10
 
 
 @dataclass(frozen=True, slots=True)
 class RecentEvents:
-    """The answer to `recent`."""
+    """Data for the answer to `recent`."""
 
     superevents: Sequence[Superevent]
-    """The newest first, by the event's time; at most MOST are shown."""
+    """Events, newest first by event time; at most MAX_EVENTS are shown."""
 
 
 def message(answer: RecentEvents, now: datetime) -> Message:
-    """The list, with the age of each event at `now`."""
+    """Return the list of events with the age of each at `now`."""
     shown = answer.superevents[:MAX_EVENTS]
     if not shown:
         return blocks.message("No event was received yet.", blocks.section("No event was received yet."))
@@ -43,7 +43,7 @@ def message(answer: RecentEvents, now: datetime) -> Message:
 
 
 def event_line(superevent: Superevent, now: datetime) -> str:
-    """One event with its age at `now`, for mrkdwn texts."""
+    """Format one event with its age at `now` as one line of mrkdwn."""
     front = (
         vocabulary.category_label(superevent.category) if superevent.category is not Category.REAL else None
     )
