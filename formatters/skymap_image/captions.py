@@ -1,4 +1,4 @@
-"""What a picture says: its title, its areas, and all of it again for those who can't see it."""
+"""Captions of a sky-map image, and its alternative text for people who can't see it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _MAX_REGIONS = 3
 
 
 def create_captions(superevent: Superevent) -> Captions:
-    """Say what the newest notice's picture needs. Raises ValueError where that notice has no map measured."""
+    """Return the captions of the newest notice's image.
+
+    Raises ValueError if that notice has no measured sky map.
+    """
     notice, event, localization = _measured_notice(superevent)
     mark = vocabulary.category_label(superevent.category)
     said = [front for front in alert_card.status_labels(superevent) if front != mark]
@@ -43,9 +46,9 @@ def create_captions(superevent: Superevent) -> Captions:
 def alt_text(
     superevent: Superevent, *, sun: Position | None = None, moon: Position | None = None, inset: bool = False
 ) -> str:
-    """Say in words what the newest notice's picture shows; plain text of at most ALT_TEXT_MAX characters.
+    """Describe the newest notice's image in plain text of at most ALT_TEXT_MAX characters.
 
-    Raises ValueError where that notice has no map measured.
+    Raises ValueError if that notice has no measured sky map.
     """
     notice, event, localization = _measured_notice(superevent)
     mark = vocabulary.category_label(superevent.category)
@@ -104,7 +107,7 @@ def _status_and_alert_type(superevent: Superevent, notice: Notice) -> list[str]:
 
 
 def _regions_phrase(localization: Localization) -> str:
-    """As in ", in 2 parts: 59 % of the probability near 06h03 −20°, 31 % near 14h25 +56°"."""
+    """Describe a region's parts, for example ", in 2 pieces, with 59 % near 06h03 −20°"."""
     regions = localization.regions
     if not regions:
         return ""
