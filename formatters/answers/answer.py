@@ -26,8 +26,8 @@ def shareable(message: Message, command_text: str) -> Message:
 def with_timestamp(message: Message, user_id: str, now: datetime) -> Message:
     """Return the answer with the time and requester, for posting to a channel, where it is never updated."""
     by = f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else "somebody"
-    said = f"As of {quantities.utc(now)}, requested by {by}"
-    return Message(message.text, (*message.blocks, blocks.context(said)))
+    text = f"As of {quantities.utc(now)}, requested by {by}"
+    return Message(message.text, (*message.blocks, blocks.context(text)))
 
 
 def contains_file(message: Message) -> bool:
@@ -37,9 +37,9 @@ def contains_file(message: Message) -> bool:
 
 def without_files(message: Message) -> Message:
     """Return the message without its files, with a sentence that explains why the image is missing."""
-    said = "The image can't be shown in this channel. Type `/invite @gwevent` here, then ask again."
+    text = "The image can't be shown in this channel. Type `/invite @gwevent` here, then ask again."
     kept = [block for block in message.blocks if "slack_file" not in block]
-    return Message(message.text, (*kept, blocks.section(said)))
+    return Message(message.text, (*kept, blocks.section(text)))
 
 
 def with_introduction(sentence: str, message: Message) -> Message:

@@ -32,11 +32,11 @@ def json_record(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> M
     title = f"{_notice_label(superevent, notice)}, as published, without its maps"
     cut: list[Block] = []
     if len(kept) < len(lines):
-        said = (
+        text = (
             f"{quantities.pluralize(len(kept), 'line')} of {quantities.number(len(lines))} are shown;"
             f' `gwevent ask "{superevent.superevent_id} json"` in a terminal prints all.'
         )
-        cut = [blocks.context(said)]
+        cut = [blocks.context(text)]
     return blocks.message(
         escape(f"{title}."), blocks.section(bold(escape(title))), blocks.code("\n".join(kept)), *cut
     )
@@ -82,12 +82,12 @@ def moc_answer(answer: MocAnswer) -> Message:
     """Return the MOC as text to copy, with a note on loading the sky map in Aladin."""
     which = _notice_label(answer.superevent, answer.notice) + (", combined map" if answer.is_combined else "")
     title = f"90\u00a0% credible region of {which}"
-    said = (
+    text = (
         f"{quantities.area(answer.moc_area)}, cells down to order {answer.max_order}. Saved as a text file"
         f" it opens"
         " in Aladin; mocpy reads it with `MOC.from_string`."
     )
-    notes = [said]
+    notes = [text]
     if answer.is_coarsened:
         notes.append(
             f"The region itself has {quantities.area(answer.region_area)}; its finest cells were replaced by"
@@ -121,18 +121,18 @@ _MAX_ALT_CHARS = 1_500
 
 def no_image(superevent: Superevent, reason: str) -> Message:
     """Return the explanation why there is no image; `reason` is one sentence, not escaped."""
-    said = escape(f"There is no image of {superevent.superevent_id} to show: {reason}")
-    return blocks.message(said, blocks.section(said))
+    text = escape(f"There is no image of {superevent.superevent_id} to show: {reason}")
+    return blocks.message(text, blocks.section(text))
 
 
 def image_not_in_terminal(superevent: Superevent) -> Message:
     """Return the answer to an image request from a terminal: where the image can be seen."""
-    said = (
+    text = (
         "A terminal can't show images. `gwevent preview --format png -o map.png FILE` draws the map of a"
         " notice's"
         f" file, and `/gwevent {superevent.superevent_id} map` shows it in Slack."
     )
-    return blocks.message(said, blocks.section(said))
+    return blocks.message(text, blocks.section(text))
 
 
 def _notice_label(superevent: Superevent, notice: Notice) -> str:

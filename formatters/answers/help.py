@@ -149,14 +149,14 @@ def filters_help() -> Message:
 
 def unknown_command(word: str) -> Message:
     """Return the answer to an unknown command, with the most similar known command if any."""
-    said = f"Unknown command “{escape(plain_text(word))}”."
+    text = f"Unknown command “{escape(plain_text(word))}”."
     first = word.partition(" ")[0].casefold()
     near = difflib.get_close_matches(first, _COMMAND_WORDS, n=1, cutoff=0.7)
     if near:
-        said += f" Did you mean `/gwevent {near[0]}`?"
+        text += f" Did you mean `/gwevent {near[0]}`?"
     return blocks.message(
-        said.replace("`", "") + " Try /gwevent help.",
-        blocks.section(said, f"All commands: `/gwevent help`. For example {_EXAMPLES}"),
+        text.replace("`", "") + " Try /gwevent help.",
+        blocks.section(text, f"All commands: `/gwevent help`. For example {_EXAMPLES}"),
     )
 
 
@@ -165,18 +165,18 @@ def no_such_event(superevent_id: str, near: Sequence[str], looked_up: str | None
 
     `looked_up` is a sentence (not escaped) that reports GraceDB's answer; None if GraceDB wasn't queried.
     """
-    said = f"No notice of {escape(plain_text(superevent_id))} was received."
+    text = f"No notice of {escape(plain_text(superevent_id))} was received."
     if looked_up is not None:
-        said += f" {escape(looked_up)}"
+        text += f" {escape(looked_up)}"
     if near:
-        said += f" Did you mean {_join_or([escape(plain_text(name)) for name in near])}?"
-    return blocks.message(said, blocks.section(said))
+        text += f" Did you mean {_join_or([escape(plain_text(name)) for name in near])}?"
+    return blocks.message(text, blocks.section(text))
 
 
 def error_message(sentence: str) -> Message:
     """Return an error answer; `sentence` (not escaped) says what is wrong with the command."""
-    said = escape(sentence)
-    return blocks.message(said, blocks.section(said))
+    text = escape(sentence)
+    return blocks.message(text, blocks.section(text))
 
 
 def _join_or(words: Sequence[str]) -> str:

@@ -38,9 +38,9 @@ def message(superevent: Superevent, answer: Observability) -> Message:
     mock = f"{front} · " if front is not None and superevent.category is not Category.REAL else ""
     title = f"{mock}Visibility tonight · {superevent.superevent_id}"
     since = answer.since.astimezone(UTC)
-    said = observability_line(answer)
+    text = observability_line(answer)
     return blocks.message(
-        escape(f"{title}: {said}", 1_000),
+        escape(f"{title}: {text}", 1_000),
         blocks.header(title),
         blocks.table(_HEADER, [_row(night) for night in answer.sites]),
         blocks.section(escape(sun_and_plane_line(answer))),
@@ -133,7 +133,7 @@ def _peak_cell(night: SiteObservability) -> str:
 def _moon_cell(night: SiteObservability) -> str:
     if night.moon is None or night.site.radio:
         return _EMPTY_CELL
-    said = (
+    text = (
         f"{quantities.percent(night.moon.illuminated_fraction)}, {quantities.angle(night.moon.distance)} away"
     )
-    return said if night.moon.is_up else f"{said}, down"
+    return text if night.moon.is_up else f"{text}, down"

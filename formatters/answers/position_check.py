@@ -94,9 +94,9 @@ def message(answer: PositionCheck) -> Message:
     """Return the answer: one position in every map of the event, or several positions in the newest map."""
     known = [one for one in answer.maps if one.positions]
     if not known:
-        said = [f"{_event_label(answer)} has no sky map that gwevent can use.", *_problems(answer)]
+        parts = [f"{_event_label(answer)} has no sky map that gwevent can use.", *_problems(answer)]
         return blocks.message(
-            escape(said[0]), *_introduction(answer), blocks.section(*(escape(line) for line in said))
+            escape(parts[0]), *_introduction(answer), blocks.section(*(escape(line) for line in parts))
         )
     if len(answer.targets) > 1:
         return _position_list_message(answer, known[-1])
@@ -107,9 +107,9 @@ def _single_position_message(
     answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]
 ) -> Message:
     newest = known[-1]
-    place = newest.positions[0]
+    result = newest.positions[0]
     title = f"{_target_label(target)} in {_event_label(answer)}"
-    lines = [_NO_TILE_SENTENCE] if place is None else list(_sentences(place, target))
+    lines = [_NO_TILE_SENTENCE] if result is None else list(_sentences(result, target))
     which = f"{_map_name(answer.superevent, newest)}: "
     shown: list[Block] = [
         blocks.section(
@@ -137,30 +137,32 @@ def _single_position_message(
 _NO_TILE_SENTENCE = "The map has no tile at this position."
 
 
-def _sentences(place: PositionOnMap, target: SkyPosition) -> Iterator[str]:
+def _sentences(result: PositionOnMap, target: SkyPosition) -> Iterator[str]:
     yield (
-        f"{_region_sentence(place)} · credible level {quantities.credible_level(place.credible_level)}"
-        f" · {quantities.area(place.searched_area)} at least as probable"
-        f" · density {quantities.fraction(place.relative_density)} of the peak's"
+        f"{_region_sentence(result)} · credible level {quantities.credible_level(result.credible_level)}"
+        f" · {quantities.area(result.searched_area)} at least as probable"
+        f" · density {quantities.fraction(result.relative_density)} of the peak's"
     )
-    if place.distance is None:
+    if result.distance is None:
         yield "This map has no distance along this line of sight."
         return
-    said = f"Along this line of sight {quantities.distance(place.distance)}"
-    if place.credible_level_3d is not None and target.distance is not None:
+    text = f"Along this line of sight {quantities.distance(result.distance)}"
+    if result.credible_level_3d is not None and target.distance is not None:
         at = _mpc(target.distance)
-        said += f" · 3-D credible level at {at}: {quantities.credible_level(place.credible_level_3d)}"
-    yield said
+        text += f" · 3-D credible level at {at}: {quantities.credible_level(result.credible_level_3d)}"
+    yield text
 
 
-def _region_sentence(place: PositionOnMap) -> str:
-    if place.in_50:
+def _region_sentence(result: PositionOnMap) -> str:
+    if result.in_50:
         return "Inside the 50\u00a0% region"
-    return "Inside the 90\u00a0% region, not the 50\u00a0%" if place.in_90 else "Outside the 90\u00a0% region"
+    return (
+        "Inside the 90\u00a0% region, not the 50\u00a0%" if result.in_90 else "Outside the 90\u00a0% region"
+    )
 
 
-def _region(place: PositionOnMap) -> str:
-    return "in 50\u00a0%" if place.in_50 else "in 90\u00a0%" if place.in_90 else "outside"
+def _region(result: PositionOnMap) -> str:
+    return "in 50\u00a0%" if result.in_50 else "in 90\u00a0%" if result.in_90 else "outside"
 
 
 def _map_history_table(answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]) -> Block:
@@ -175,19 +177,21 @@ def _header(distant: bool) -> list[str]:
     return ["region", "level", *(["3-D level"] if distant else []), "area", "of peak", "line of sight"]
 
 
-def _cells(place: PositionOnMap | None, distant: bool) -> list[str]:
-    if place is None:
+def _cells(result: PositionOnMap | None, distant: bool) -> list[str]:
+    if result is None:
         return [_NO_TILE, *[_EMPTY_CELL] * (len(_header(distant)) - 1)]
     level_3d = (
-        _EMPTY_CELL if place.credible_level_3d is None else quantities.credible_level(place.credible_level_3d)
+        _EMPTY_CELL
+        if result.credible_level_3d is None
+        else quantities.credible_level(result.credible_level_3d)
     )
     return [
-        _region(place),
-        quantities.credible_level(place.credible_level),
+        _region(result),
+        quantities.credible_level(result.credible_level),
         *([level_3d] if distant else []),
-        quantities.area(place.searched_area),
-        quantities.fraction(place.relative_density),
-        _EMPTY_CELL if place.distance is None else quantities.distance(place.distance),
+        quantities.area(result.searched_area),
+        quantities.fraction(result.relative_density),
+        _EMPTY_CELL if result.distance is None else quantities.distance(result.distance),
     ]
 
 
@@ -201,18 +205,18 @@ def _position_list_message(answer: PositionCheck, newest: MapResult) -> Message:
     if named:
         header.append("position")
     rows = []
-    for target, place in zip(answer.targets, newest.positions, strict=True):
+    for target, result in zip(answer.targets, newest.positions, strict=True):
         position = quantities.position_degrees(target.ra, target.dec)
         cells = [
             (plain_text(target.name, _MAX_LISTED_NAME_CHARS) or position) if named else position,
-            *_cells(place, distant),
+            *_cells(result, distant),
         ]
         if distant:
             cells.append(_EMPTY_CELL if target.distance is None else _mpc(target.distance))
         if named:
             cells.append(position)
         rows.append(cells)
-    inside = sum(place is not None and place.in_90 for place in newest.positions)
+    inside = sum(result is not None and result.in_90 for result in newest.positions)
     where = f"{_event_label(answer)} ({_map_name(answer.superevent, newest)})"
     title = f"{inside} of {len(answer.targets)} positions in the 90\u00a0% region of {where}"
     notes = [_CREDIBLE_LEVEL_NOTE]
@@ -246,15 +250,15 @@ def _target_label(target: SkyPosition) -> str:
 
 
 def _target_lines(target: SkyPosition, cosmology: str) -> Iterator[str]:
-    said = [f"RA, Dec {quantities.position_degrees(target.ra, target.dec)} (ICRS degrees)"]
+    parts = [f"RA, Dec {quantities.position_degrees(target.ra, target.dec)} (ICRS degrees)"]
     if target.distance is not None:
         if target.redshift is None:
-            said.append(f"at {_mpc(target.distance)}")
+            parts.append(f"at {_mpc(target.distance)}")
         else:
-            said.append(
+            parts.append(
                 f"z = {target.redshift:g}, a luminosity distance of {_mpc(target.distance)} ({cosmology})"
             )
-    yield " · ".join(said)
+    yield " · ".join(parts)
 
 
 def _mpc(distance: float) -> str:
@@ -263,10 +267,10 @@ def _mpc(distance: float) -> str:
 
 def _map_name(superevent: Superevent, one: MapResult) -> str:
     then = superevent.up_to(one.notice)
-    said = alert_card.alert_type_with_ordinal(then, one.notice)
+    text = alert_card.alert_type_with_ordinal(then, one.notice)
     if superevent.event is not None:
-        said += f" {quantities.delay(one.notice.time_created - superevent.event.time)}"
-    return f"{said}, combined" if one.is_combined else said
+        text += f" {quantities.delay(one.notice.time_created - superevent.event.time)}"
+    return f"{text}, combined" if one.is_combined else text
 
 
 def _introduction(answer: PositionCheck) -> list[Block]:
@@ -282,8 +286,10 @@ def _problems(answer: PositionCheck) -> list[str]:
 
 
 def _small_print(answer: PositionCheck) -> list[Block]:
-    said = [*answer.omitted, *_problems(answer)]
-    return [blocks.context("\n".join(escape(line) for line in said[:_MAX_SMALL_PRINT_LINES]))] if said else []
+    parts = [*answer.omitted, *_problems(answer)]
+    return (
+        [blocks.context("\n".join(escape(line) for line in parts[:_MAX_SMALL_PRINT_LINES]))] if parts else []
+    )
 
 
 _MAX_SMALL_PRINT_LINES = 10

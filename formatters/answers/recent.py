@@ -49,14 +49,14 @@ def event_line(superevent: Superevent, now: datetime) -> str:
     )
     head = bold(escape(superevent.superevent_id))
     lead = f"{front} {head}" if front else head
-    said = _facts(superevent)
+    text = _facts(superevent)
     event = superevent.event
     when = superevent.latest.time_created if event is None else event.time
     date = f"{when.astimezone(UTC):%Y-%m-%d %H:%M}{quantities.NBSP}UTC ({quantities.age_text(when, now)})"
     if superevent.is_retracted:
-        words = f"RETRACTED {strikethrough(escape(said))}" if said else "RETRACTED"
+        words = f"RETRACTED {strikethrough(escape(text))}" if text else "RETRACTED"
     else:
-        words = escape(said) if said else "no facts"
+        words = escape(text) if text else "no facts"
     return f"{lead} · {words} · {escape(date)}"
 
 
@@ -64,14 +64,14 @@ def _facts(superevent: Superevent) -> str:
     notice = superevent.latest_with_event
     if notice is None or notice.event is None:
         return ""
-    said = [event_lines.headline(notice.event)]
+    parts = [event_lines.headline(notice.event)]
     if not superevent.is_retracted:
-        said.append(alert_type_with_ordinal(superevent, notice))
+        parts.append(alert_type_with_ordinal(superevent, notice))
         if not notice.event.significant:
-            said.append("LOW SIGNIFICANCE")
+            parts.append("LOW SIGNIFICANCE")
     localization = notice.best_localization
     if localization is not None:
-        said.append(quantities.area(localization.area_90))
+        parts.append(quantities.area(localization.area_90))
         if localization.distance is not None:
-            said.append(quantities.distance(localization.distance))
-    return " · ".join(said)
+            parts.append(quantities.distance(localization.distance))
+    return " · ".join(parts)

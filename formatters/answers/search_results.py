@@ -69,12 +69,12 @@ def backtest_message(answer: SearchResults, now: datetime) -> Message:
 
 
 def _period_phrase(answer: SearchResults) -> str:
-    said = ""
+    text = ""
     if answer.since is not None:
-        said += f" since {answer.since.astimezone(UTC):%Y-%m-%d}"
+        text += f" since {answer.since.astimezone(UTC):%Y-%m-%d}"
     if answer.until is not None:
-        said += f" until {answer.until.astimezone(UTC) - timedelta(days=1):%Y-%m-%d}"
-    return said
+        text += f" until {answer.until.astimezone(UTC) - timedelta(days=1):%Y-%m-%d}"
+    return text
 
 
 def _message(answer: SearchResults, title: str, now: datetime) -> Message:

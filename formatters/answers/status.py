@@ -54,12 +54,12 @@ def message(status: Status, now: datetime) -> Message:
     if not status.sources:
         lines.insert(0, "This process reads no source")
     deliveries = quantities.number(status.pending_deliveries)
-    said = [f"Deliveries waiting: {deliveries}"]
+    parts = [f"Deliveries waiting: {deliveries}"]
     if status.posting_time is not None:
-        said.append(f"posted {quantities.duration_text(status.posting_time)} after receipt (median)")
+        parts.append(f"posted {quantities.duration_text(status.posting_time)} after receipt (median)")
     if status.dead_letters:
-        said.append(f"given up: {quantities.number(status.dead_letters)}")
-    lines.append(" · ".join(said))
+        parts.append(f"given up: {quantities.number(status.dead_letters)}")
+    lines.append(" · ".join(parts))
     if status.quarantined:
         payloads = quantities.pluralize(status.quarantined, "payload")
         lines.append(f"In quarantine: {payloads} that couldn't be handled")
@@ -76,12 +76,12 @@ def message(status: Status, now: datetime) -> Message:
 def source_line(source: SourceStatus) -> str:
     """Describe a source, not escaped, for example "hopskotch: connected · reads igwn.gwalert"."""
     state = "connected" if source.connected else "NOT CONNECTED"
-    said = f"{plain_text(source.name)}: {state}"
+    text = f"{plain_text(source.name)}: {state}"
     if source.detail:
-        said += f" · {plain_text(source.detail, 200)}"
+        text += f" · {plain_text(source.detail, 200)}"
     if source.lag:
-        said += f" · {quantities.pluralize(source.lag, 'payload')} still to read"
-    return said
+        text += f" · {quantities.pluralize(source.lag, 'payload')} still to read"
+    return text
 
 
 def last_notice_line(notice: LastNotice | None, now: datetime) -> str:

@@ -57,21 +57,21 @@ def subscribed(criteria: Criteria) -> Message:
 def already_subscribed(subscription: Subscription) -> Message:
     """Return the reply if the channel already has this subscription."""
     by = user_mention(subscription.created_by)
-    said = f"This channel has {bold(subscription.criteria.mrkdwn)} already, requested by {by}."
+    text = f"This channel has {bold(subscription.criteria.mrkdwn)} already, requested by {by}."
     if subscription.paused_at is not None:
-        said += f" It is paused: `/gwevent resume {subscription.number}` starts it again."
-    return _text_message(said)
+        text += f" It is paused: `/gwevent resume {subscription.number}` starts it again."
+    return _text_message(text)
 
 
 def edited(before: Subscription, after: Subscription) -> Message:
     """Return the reply to `edit`: the new and the old criteria."""
-    said = (
+    text = (
         f"Subscription {after.number} is now {bold(after.criteria.mrkdwn)}; it was"
         f" {bold(before.criteria.mrkdwn)}."
     )
     if after.paused_at is not None:
-        said += " It stays paused."
-    return _text_message("\n".join([said, *describe(after.criteria)]))
+        text += " It stays paused."
+    return _text_message("\n".join([text, *describe(after.criteria)]))
 
 
 def unchanged(subscription: Subscription) -> Message:
@@ -92,11 +92,11 @@ def paused(subscription: Subscription) -> Message:
 
 def resumed(subscription: Subscription) -> Message:
     """Return the reply to `resume`."""
-    said = (
+    text = (
         f"{bold(subscription.criteria.mrkdwn)} is active again. Alerts from the time of the pause are not"
         f" posted."
     )
-    return _text_message("\n".join([said, *describe(subscription.criteria)]))
+    return _text_message("\n".join([text, *describe(subscription.criteria)]))
 
 
 def no_such_number(
@@ -109,8 +109,8 @@ def no_such_number(
     if not subscriptions:
         return no_subscriptions()
     has = ", ".join(f"{s.number} ({bold(s.criteria.mrkdwn)})" for s in subscriptions)
-    said = f"This channel has no subscription {escape(plain_text(number))}; it has {has}."
-    return _text_message(f"{said} Nothing was changed." if several_named else said)
+    text = f"This channel has no subscription {escape(plain_text(number))}; it has {has}."
+    return _text_message(f"{text} Nothing was changed." if several_named else text)
 
 
 def subscription_list(subscriptions: Sequence[Subscription]) -> Message:
@@ -158,13 +158,13 @@ def summary(subscription: Subscription) -> list[str]:
 def unsubscribed(subscriptions: Sequence[Subscription]) -> Message:
     """Return the reply to `unsubscribe`: the subscriptions that ended."""
     words = ", ".join(bold(s.criteria.mrkdwn) for s in subscriptions)
-    said = (
+    text = (
         f"Unsubscribed from {words}. Messages that are already here are still updated, but get no more"
         f" replies."
     )
     if all(s.is_pending for s in subscriptions):
-        return _text_message(f"{said} It wasn't active yet.")
-    return _text_message(f"{said} gwevent posts this in the channel, with the command that restores it.")
+        return _text_message(f"{text} It wasn't active yet.")
+    return _text_message(f"{text} gwevent posts this in the channel, with the command that restores it.")
 
 
 def already_paused(subscription: Subscription) -> Message:
@@ -261,7 +261,7 @@ def mention_refused(refused: Sequence[RefusedMention]) -> Message:
     """Return the one-time post about mentions that Slack refuses in this channel; it mentions nobody."""
     who = _join_and([_plain_target_label(r.target) for r in refused])
     reasons = _join_and(list(dict.fromkeys(f"`{escape(plain_text(r.reason))}`" for r in refused)))
-    said = (
+    text = (
         f"{bold(f'Slack refuses the mention of {who} here')} ({reasons}), so gwevent posts alerts without it."
     )
     todo = (
@@ -269,7 +269,7 @@ def mention_refused(refused: Sequence[RefusedMention]) -> Message:
         " Slack's settings, Permissions, Messaging), or choose another mention: `/gwevent subscriptions`."
         " gwevent tries again with each alert."
     )
-    return _text_message("\n".join([said, todo]))
+    return _text_message("\n".join([text, todo]))
 
 
 def _plain_target_label(target: str) -> str:

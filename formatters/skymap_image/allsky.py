@@ -153,9 +153,9 @@ def _crescent() -> Floats:
     return np.concatenate((edge, hollow))
 
 
-def _draw_label(sheet: Canvas, place: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
-    """Write a label towards the map's centre, or on the other side of the point if `others` are in the way."""
-    x, y = place
+def _draw_label(sheet: Canvas, point: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
+    """Write a label towards the map's centre, or on the point's other side if `others` are in the way."""
+    x, y = point
     side = -1 if x > _CENTRE[0] else 1
     if any(0 < (other[0] - x) * side < 170 and abs(other[1] - y) < 70 for other in others):
         side = -side

@@ -46,8 +46,8 @@ def draw_inset(sheet: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
     if _LEFT < x < _RIGHT and _TOP < y < _BOTTOM:
         draw_reticle(sheet, (float(x), float(y)), 14, 40)
     if inset.probability < _MAX_LABELLED_PROBABILITY:
-        said = f"{inset.probability * 100:.0f}\u00a0% of the probability"
-        sheet.draw_text(_LEFT + 18, _TOP + 30, said, style.SMALL, style.INK, cased=True)
+        text = f"{inset.probability * 100:.0f}\u00a0% of the probability"
+        sheet.draw_text(_LEFT + 18, _TOP + 30, text, style.SMALL, style.INK, cased=True)
     sheet.draw_outline(Rectangle((_LEFT, _TOP), _SIDE, _SIDE), style.INK, 3, zorder=8)
 
 
@@ -86,7 +86,7 @@ def _number_parallel(sheet: Canvas, line: Floats, text: str) -> None:
         if _TOP + 14 < y < _BOTTOM - 14:
             sheet.draw_text(_LEFT - 10, y, text, style.TICK, style.INK, ha="right")
         return
-    # A parallel around a pole: skip the part far from the region, which is in the centre.
+    # A parallel around a pole: label it inside the inset, far from the region, which is in the centre.
     middle = np.array((_LEFT, _TOP)) + _SIDE / 2
     seen = line[(np.abs(line - middle) < _SIDE / 2 - 45).all(axis=1)]
     if seen.size:
@@ -111,10 +111,10 @@ def _crossing(line: Floats, axis: int, at: float) -> float | None:
     """Return where a line first crosses the vertical (axis 0) or horizontal (axis 1) edge `at`, or None."""
     start = (_TOP, _LEFT)[axis]
     side = line[:, axis] - at
-    for place in np.flatnonzero(side[:-1] * side[1:] <= 0):
-        before, after = side[place], side[place + 1]
+    for index in np.flatnonzero(side[:-1] * side[1:] <= 0):
+        before, after = side[index], side[index + 1]
         share = before / (before - after) if before != after else 0.0
-        found = float(line[place, 1 - axis] * (1 - share) + line[place + 1, 1 - axis] * share)
+        found = float(line[index, 1 - axis] * (1 - share) + line[index + 1, 1 - axis] * share)
         if start <= found <= start + _SIDE:
             return found
     return None

@@ -40,8 +40,8 @@ def draw_key_below(sheet: Canvas, words: Captions, other: str | None) -> None:
     columns = (style.MARGIN, _SECOND_COLUMN)
     for x, level, area in zip(columns, style.CREDIBLE_LEVELS, (words.area_50, words.area_90), strict=True):
         _draw_line_sample(sheet, (x, y), style.CONTOUR_WIDTHS[level], style.CONTOUR)
-        said = f"{level * 100:.0f}\u00a0%: {area}"
-        sheet.draw_text(x + _INDENT, y, said, style.fit_font_size(said, 40, 430, 0.66), style.INK, bold=True)
+        text = f"{level * 100:.0f}\u00a0%: {area}"
+        sheet.draw_text(x + _INDENT, y, text, style.fit_font_size(text, 40, 430, 0.66), style.INK, bold=True)
     y += style.ROW_HEIGHT
     facts = " · ".join(words.facts)
     sheet.draw_text(

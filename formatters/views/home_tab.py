@@ -121,8 +121,8 @@ def view(home: Home, now: datetime) -> View:
 
 def _channels(home: Home) -> list[Block]:
     if home.problem is not None:
-        said = f"Slack didn't say which channels you are in ({home.problem}), so none is shown."
-        return [blocks.section(escape(said))]
+        text = f"Slack didn't say which channels you are in ({home.problem}), so none is shown."
+        return [blocks.section(escape(text))]
     if not home.subscriptions:
         return [
             blocks.section(

@@ -154,17 +154,18 @@ def _with_probabilities(
     form: SubscriptionForm, numbers: tuple[Compare, ...], name: str, taken: set[str]
 ) -> SubscriptionForm | None:
     ops = {number.op for number in numbers}
-    said = {n.quantity: format_number(float(f"{n.value * 100:.12g}")) for n in numbers}
+    percents = {n.quantity: format_number(float(f"{n.value * 100:.12g}")) for n in numbers}
     kept = all(
-        is_number(said[n.quantity]) and percent_to_probability(said[n.quantity]) == n.value for n in numbers
+        is_number(percents[n.quantity]) and percent_to_probability(percents[n.quantity]) == n.value
+        for n in numbers
     )
-    if len(said) < len(numbers) or not kept or name in taken or ops not in ({Op.GE}, {Op.GT}):
+    if len(percents) < len(numbers) or not kept or name in taken or ops not in ({Op.GE}, {Op.GT}):
         return None
     more_than = ops == {Op.GT}
     if form.percents and more_than != form.more_than:
         return None
     taken.add(name)
-    return replace(form, percents={**form.percents, **said}, more_than=more_than)
+    return replace(form, percents={**form.percents, **percents}, more_than=more_than)
 
 
 def _with_mentions(form: SubscriptionForm, notify: MentionRule) -> SubscriptionForm | None:

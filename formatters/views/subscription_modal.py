@@ -94,8 +94,8 @@ class ModalContext:
 
 def parse_modal_context(metadata: str) -> ModalContext:
     """Parse a view's `private_metadata`. Raises ValueError if this modal didn't write it."""
-    said = json.loads(metadata)
-    match said:
+    parsed = json.loads(metadata)
+    match parsed:
         case {"channel": str(channel), "number": int() | None as number, "home": bool(home)} if re.fullmatch(
             r"[CDG][A-Z0-9]{1,30}", channel
         ):
@@ -279,13 +279,13 @@ def modal_button(subscriptions: Sequence[Subscription]) -> Message:
     return with_modal_button(helping.error_message("Open the form to choose a subscription:"), subscriptions)
 
 
-def _modal(title: str, place: ModalContext) -> View:
-    return {"type": "modal", "title": _plain(title), "private_metadata": place.metadata}
+def _modal(title: str, context: ModalContext) -> View:
+    return {"type": "modal", "title": _plain(title), "private_metadata": context.metadata}
 
 
-def _message_page(place: ModalContext, shown: Sequence[Block]) -> View:
-    title = _TITLE if place.number is None else _TITLE_EDIT
-    return {**_modal(title, place), "close": _plain("Close"), "blocks": list(shown)}
+def _message_page(context: ModalContext, shown: Sequence[Block]) -> View:
+    title = _TITLE if context.number is None else _TITLE_EDIT
+    return {**_modal(title, context), "close": _plain("Close"), "blocks": list(shown)}
 
 
 def _preview_blocks(preview: Preview) -> list[Block]:
