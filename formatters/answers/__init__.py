@@ -1,1 +1,1 @@
-"""What a command answers."""
+"""Messages that answer `/gwevent` commands."""

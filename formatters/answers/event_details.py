@@ -1,4 +1,4 @@
-"""The record, the region and the picture of an event, for programs and for eyes."""
+"""Answers that show an event's record as JSON, its 90 % credible region as a MOC, or its sky-map image."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from formatters.posts import alert_card
 from formatters.text import quantities
 
 MAX_CODE_CHARS = 6_000
-"""Characters of a block of code in Slack, which refuses messages from 11,341 on (`mrkdwn.MESSAGE_TOTAL_MAX`);
-a terminal has no such limit."""
+"""Maximum characters of a code block. Slack refuses messages of 11,341 characters or more
+(`mrkdwn.MESSAGE_TOTAL_MAX`); a terminal has no such limit.
+"""
 
 
 def json_record(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> Message:
-    """The newest notice's record as it was published, without its maps, at most `limit` characters of it."""
+    """Return the newest notice's record as JSON without its sky maps, cut after `limit` characters.
+
+    No limit applies if `limit` is None.
+    """
     notice = superevent.latest
     written = json.dumps(notice.published, ensure_ascii=False, indent=2)
     lines = _SIMPLE_LIST.sub(lambda m: f"[{_LINE_END.sub(' ', m[1])}]", written).split("\n")
@@ -28,17 +32,17 @@ def json_record(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> M
     title = f"{_notice_label(superevent, notice)}, as published, without its maps"
     cut: list[Block] = []
     if len(kept) < len(lines):
-        said = (
+        text = (
             f"{quantities.pluralize(len(kept), 'line')} of {quantities.number(len(lines))} are shown;"
             f' `gwevent ask "{superevent.superevent_id} json"` in a terminal prints all.'
         )
-        cut = [blocks.context(said)]
+        cut = [blocks.context(text)]
     return blocks.message(
         escape(f"{title}."), blocks.section(bold(escape(title))), blocks.code("\n".join(kept)), *cut
     )
 
 
-# Line ends stand only between JSON's tokens, for in its strings they are escaped.
+# Line ends occur only between JSON tokens, because they are escaped inside strings.
 _SIMPLE_LIST = re.compile(r"\[\n +([^\[\]{}]*?)\n +\]")
 _LINE_END = re.compile(r"\n +")
 
@@ -57,33 +61,33 @@ def _lines_within_limit(lines: list[str], limit: int | None) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MocAnswer:
-    """The 90 % credible region as a MOC."""
+    """A multi-order coverage map (MOC) of the 90 % credible region of one sky map."""
 
     superevent: Superevent
     notice: Notice
     is_combined: bool
-    """Whether it is the map combined with the external event's."""
+    """True for the sky map combined with the external event's."""
     moc: str
-    """IVOA's ASCII form."""
+    """ASCII form of the IVOA MOC standard."""
     moc_area: float
-    """Of the MOC, deg²."""
+    """Area of the MOC, deg²."""
     region_area: float
-    """Of the region, deg²; less than `area` where the MOC was coarsened to be short."""
+    """Area of the credible region, deg²; less than `moc_area` if the MOC was coarsened to shorten it."""
     max_order: int
-    """The finest of the MOC's cells."""
+    """Largest HEALPix order of the MOC's cells."""
     is_coarsened: bool
 
 
 def moc_answer(answer: MocAnswer) -> Message:
-    """The MOC as text to paste, and where Aladin finds the map itself."""
+    """Return the MOC as text to copy, with a note on loading the sky map in Aladin."""
     which = _notice_label(answer.superevent, answer.notice) + (", combined map" if answer.is_combined else "")
     title = f"90\u00a0% credible region of {which}"
-    said = (
+    text = (
         f"{quantities.area(answer.moc_area)}, cells down to order {answer.max_order}. Saved as a text file"
         f" it opens"
         " in Aladin; mocpy reads it with `MOC.from_string`."
     )
-    notes = [said]
+    notes = [text]
     if answer.is_coarsened:
         notes.append(
             f"The region itself has {quantities.area(answer.region_area)}; its finest cells were replaced by"
@@ -103,7 +107,7 @@ def moc_answer(answer: MocAnswer) -> Message:
 
 
 def image_message(superevent: Superevent, notice: Notice, shown: alert_card.ImageRef) -> Message:
-    """The picture of the notice's map."""
+    """Return the image of the notice's sky map."""
     title = f"Sky map of {_notice_label(superevent, notice)}"
     return blocks.message(
         escape(f"{title}. {shown.alt_text}", _MAX_ALT_CHARS),
@@ -116,19 +120,19 @@ _MAX_ALT_CHARS = 1_500
 
 
 def no_image(superevent: Superevent, reason: str) -> Message:
-    """Why there is none; `reason` is a sentence, not escaped."""
-    said = escape(f"There is no image of {superevent.superevent_id} to show: {reason}")
-    return blocks.message(said, blocks.section(said))
+    """Return the explanation why there is no image; `reason` is one sentence, not escaped."""
+    text = escape(f"There is no image of {superevent.superevent_id} to show: {reason}")
+    return blocks.message(text, blocks.section(text))
 
 
 def image_not_in_terminal(superevent: Superevent) -> Message:
-    """Where a terminal's user finds the picture."""
-    said = (
+    """Return the answer to an image request from a terminal: where the image can be seen."""
+    text = (
         "A terminal can't show images. `gwevent preview --format png -o map.png FILE` draws the map of a"
         " notice's"
         f" file, and `/gwevent {superevent.superevent_id} map` shows it in Slack."
     )
-    return blocks.message(said, blocks.section(said))
+    return blocks.message(text, blocks.section(text))
 
 
 def _notice_label(superevent: Superevent, notice: Notice) -> str:

@@ -1,4 +1,4 @@
-"""What each notice of an event said, a row each."""
+"""Table of an event's notices, one row per notice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from formatters.posts import alert_card
 from formatters.text import event_lines, quantities, vocabulary
 
 MAX_NOTICES = 30
-"""Notices shown, the newest: no real event had ten, and a message has its limits."""
+"""Maximum number of notices shown, counted from the newest. No real event has had ten."""
 _HEADER = (
     "notice",
     "after",
@@ -29,7 +29,7 @@ _EMPTY_CELL = "–"
 
 
 def message(superevent: Superevent) -> Message:
-    """The table, the oldest notice first; a combined map has a row of its own under its notice's."""
+    """Return the table, oldest notice first. A combined map has its own row below its notice's row."""
     shown = superevent.notices[-MAX_NOTICES:]
     fronts = " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
     title = f"{fronts}: {quantities.pluralize(len(superevent.notices), 'notice')}"
@@ -99,7 +99,7 @@ def _rows(superevent: Superevent, notice: Notice, stage: str) -> list[list[str]]
 
 
 def _joint_far_cell(external: ExternalCoincidence) -> str:
-    """The joint FAR that says most, before trials."""
+    """Return the most informative joint false-alarm rate, before trials factor."""
     far = external.time_sky_position_coincidence_far
     far = external.time_coincidence_far if far is None else far
     return _EMPTY_CELL if far is None else f"joint {quantities.rate(far)}"

@@ -1,4 +1,4 @@
-"""What `/gwevent` understands."""
+"""Help texts of `/gwevent`, and answers to unknown commands, unknown events and invalid arguments."""
 
 from __future__ import annotations
 
@@ -66,11 +66,11 @@ COMMANDS = (
     *SUBSCRIBE_COMMANDS,
     *SITE_COMMANDS,
 )
-"""What may be typed after `/gwevent`, and what it gives."""
+"""Pairs of the text typed after `/gwevent` and what it does."""
 
 
 def overview() -> Message:
-    """The commands, in few words each."""
+    """Return the overview: one short line per command."""
     shown = (*EVENT_COMMANDS, *OBSERVING_COMMANDS, *CHANNEL_COMMANDS, *BOT_COMMANDS)
     return blocks.message(
         "Commands of /gwevent: " + ", ".join(escape(command) for command, _ in shown),
@@ -86,7 +86,7 @@ def overview() -> Message:
 
 
 def subscribe_help() -> Message:
-    """How a channel says what it wants."""
+    """Return the help on subscribing a channel."""
     return blocks.message(
         "Subscribing: " + ", ".join(escape(command) for command, _ in SUBSCRIBE_COMMANDS),
         _command_section("Subscribing, after /gwevent", SUBSCRIBE_COMMANDS),
@@ -100,7 +100,7 @@ def subscribe_help() -> Message:
 
 
 def sites_help() -> Message:
-    """How a channel names its telescopes."""
+    """Return the help on setting a channel's observing sites."""
     return blocks.message(
         "Sites: " + ", ".join(escape(command) for command, _ in SITE_COMMANDS),
         _command_section("Sites, after /gwevent", SITE_COMMANDS),
@@ -123,11 +123,11 @@ FILTER_CONDITIONS = (
     ("near 13h09m48s -23d22m53s 5deg > 0.1", "more than 10 % of the probability in this circle"),
     ("visible from Palomar > 0.3", "more than 30 % of the probability observable there tonight"),
 )
-"""Conditions of filters by example, each with its meaning."""
+"""Pairs of an example of a filter condition and its meaning."""
 
 
 def filters_help() -> Message:
-    """What filters are made of."""
+    """Return the help on filter syntax and conditions."""
     intro = (
         "A filter is one or more conditions. Conditions next to each other are combined with *and*; use"
         " and, or,"
@@ -148,35 +148,35 @@ def filters_help() -> Message:
 
 
 def unknown_command(word: str) -> Message:
-    """The answer to words that are no command."""
-    said = f"Unknown command “{escape(plain_text(word))}”."
+    """Return the answer to an unknown command, with the most similar known command if any."""
+    text = f"Unknown command “{escape(plain_text(word))}”."
     first = word.partition(" ")[0].casefold()
     near = difflib.get_close_matches(first, _COMMAND_WORDS, n=1, cutoff=0.7)
     if near:
-        said += f" Did you mean `/gwevent {near[0]}`?"
+        text += f" Did you mean `/gwevent {near[0]}`?"
     return blocks.message(
-        said.replace("`", "") + " Try /gwevent help.",
-        blocks.section(said, f"All commands: `/gwevent help`. For example {_EXAMPLES}"),
+        text.replace("`", "") + " Try /gwevent help.",
+        blocks.section(text, f"All commands: `/gwevent help`. For example {_EXAMPLES}"),
     )
 
 
 def no_such_event(superevent_id: str, near: Sequence[str], looked_up: str | None = None) -> Message:
-    """The answer to an id of which nothing was received, with ids that look like it.
+    """Return the answer to an event id without stored notices, with similar known ids.
 
-    `looked_up` is the sentence that says why the archive has none either; None if it wasn't asked.
+    `looked_up` is a sentence (not escaped) that reports GraceDB's answer; None if GraceDB wasn't queried.
     """
-    said = f"No notice of {escape(plain_text(superevent_id))} was received."
+    text = f"No notice of {escape(plain_text(superevent_id))} was received."
     if looked_up is not None:
-        said += f" {escape(looked_up)}"
+        text += f" {escape(looked_up)}"
     if near:
-        said += f" Did you mean {_join_or([escape(plain_text(name)) for name in near])}?"
-    return blocks.message(said, blocks.section(said))
+        text += f" Did you mean {_join_or([escape(plain_text(name)) for name in near])}?"
+    return blocks.message(text, blocks.section(text))
 
 
 def error_message(sentence: str) -> Message:
-    """The answer to a command with wrong words: the sentence says what is wrong."""
-    said = escape(sentence)
-    return blocks.message(said, blocks.section(said))
+    """Return an error answer; `sentence` (not escaped) says what is wrong with the command."""
+    text = escape(sentence)
+    return blocks.message(text, blocks.section(text))
 
 
 def _join_or(words: Sequence[str]) -> str:

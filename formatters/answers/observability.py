@@ -1,4 +1,4 @@
-"""What of an event's sky map sites can observe tonight, and a channel's own sites; and how that is said."""
+"""Answers to `visible` (an event's observability from a channel's sites tonight) and to `sites`."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from formatters.text.observability_line import (
 )
 
 _MIN_AIRMASS_ALTITUDE_DEG = 10.0
-"""Degrees. Nearer to the horizon few telescopes reach, and an airmass says little."""
+"""Altitude in degrees below which no airmass is shown: few telescopes reach it."""
 _EMPTY_CELL = "–"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HEADER = ("Site", "Share", "Best window, UTC", "Local time", "Peak", "Moon")
 
 
 def message(superevent: Superevent, answer: Observability) -> Message:
-    """The answer to `visible`: a table with a row a site."""
+    """Return the answer to `visible`: a table with one row per site."""
     front = vocabulary.category_label(superevent.category)
     mock = f"{front} · " if front is not None and superevent.category is not Category.REAL else ""
     title = f"{mock}Visibility tonight · {superevent.superevent_id}"
     since = answer.since.astimezone(UTC)
-    said = observability_line(answer)
+    text = observability_line(answer)
     return blocks.message(
-        escape(f"{title}: {said}", 1_000),
+        escape(f"{title}: {text}", 1_000),
         blocks.header(title),
         blocks.table(_HEADER, [_row(night) for night in answer.sites]),
         blocks.section(escape(sun_and_plane_line(answer))),
@@ -59,7 +59,7 @@ def message(superevent: Superevent, answer: Observability) -> Message:
 
 
 def site_list(channel: ChannelSites, said: str | None = None) -> Message:
-    """A channel's sites, after a sentence (not escaped) about what became of the request."""
+    """Return a channel's sites, below an optional sentence (not escaped) on the result of a change."""
     first = [] if said is None else [escape(said)]
     if not channel.sites:
         none = "This channel has no sites yet. Add some: /gwevent sites add Palomar"
@@ -80,7 +80,7 @@ def site_list(channel: ChannelSites, said: str | None = None) -> Message:
 
 
 def site_location(site: Site) -> str:
-    """As in "33.36° N 116.86° W, 1,706 m", ", radio" where it is."""
+    """Format a site's location, for example "33.36° N 116.86° W, 1,706 m"; append ", radio" if it applies."""
     north = f"{quantities.number(abs(site.latitude), 2)}° {'N' if site.latitude >= 0 else 'S'}"
     east = f"{quantities.number(abs(site.longitude), 2)}° {'E' if site.longitude >= 0 else 'W'}"
     words = f"{north} {east}, {quantities.number(site.height)}{quantities.NBSP}m"
@@ -98,7 +98,7 @@ def _row(night: SiteObservability) -> Sequence[str]:
 
 
 def _window_cells(night: SiteObservability) -> tuple[str, str]:
-    """The best window in UTC and in local time, or why there is none worth the name."""
+    """Return the best observing window in UTC and in local time, or the reason why there is none."""
     window = night.window
     if not night.has_darkness:
         return "no darkness", _EMPTY_CELL
@@ -115,7 +115,7 @@ def _time_range(start: datetime, stop: datetime) -> str:
 
 
 def _day(time: datetime) -> str:
-    # Not strftime's %b, which speaks the machine's language.
+    # Not strftime's %b, because its month names depend on the locale.
     return f"{time.day} {_MONTHS[time.month - 1]}"
 
 
@@ -133,7 +133,7 @@ def _peak_cell(night: SiteObservability) -> str:
 def _moon_cell(night: SiteObservability) -> str:
     if night.moon is None or night.site.radio:
         return _EMPTY_CELL
-    said = (
+    text = (
         f"{quantities.percent(night.moon.illuminated_fraction)}, {quantities.angle(night.moon.distance)} away"
     )
-    return said if night.moon.is_up else f"{said}, down"
+    return text if night.moon.is_up else f"{text}, down"

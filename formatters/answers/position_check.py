@@ -1,4 +1,4 @@
-"""Where positions lie in the maps of an event."""
+"""Answer to `check`: the credible levels of given sky positions in an event's sky maps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from formatters.posts import alert_card
 from formatters.text import quantities
 
 MAX_POSITIONS = 50
-"""Positions in one question: more wouldn't fit into one message."""
+"""Maximum number of positions in one question, so that the answer fits into one message."""
 _EMPTY_CELL = "–"
 _NO_TILE = "no tile there"
 _CREDIBLE_LEVEL_NOTE = (
@@ -28,75 +28,75 @@ _CREDIBLE_LEVEL_3D_NOTE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionOnMap:
-    """Where one position lies in one map."""
+    """The location of one sky position relative to the credible regions of one sky map."""
 
     credible_level: float
-    """Credible level: the probability of all tiles at least as dense as the position's, 0 to 1."""
+    """Credible level, 0 to 1: the probability of all tiles at least as dense as the position's tile."""
     relative_density: float
-    """Probability density over that of the peak, 0 to 1."""
+    """Ratio of the probability density here to the map's peak density, 0 to 1."""
     searched_area: float
-    """Area of those tiles, deg²."""
+    """Searched area, deg²: the area of all tiles at least as dense as the position's tile."""
     in_50: bool
     in_90: bool
     distance: Distance | None
-    """Along this line of sight; None where the map has no distance there."""
+    """Distance distribution along this line of sight; None if the map has no distance here."""
     credible_level_3d: float | None
-    """Probability of all volume at least as dense as the target's place; None without distances."""
+    """Probability, 0 to 1, of all volume at least as dense as the target's; None without distances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkyPosition:
-    """What was asked about."""
+    """A sky position to check, with an optional distance."""
 
     ra: float
-    """ICRS degrees."""
+    """Right ascension, ICRS degrees."""
     dec: float
-    """ICRS degrees."""
+    """Declination, ICRS degrees."""
     distance: float | None = None
     """Luminosity distance, Mpc."""
     redshift: float | None = None
-    """Where the distance was computed from one."""
+    """Redshift from which the distance was computed; None if the distance was given or is unknown."""
     name: str = ""
-    """As the asker calls it, not escaped."""
+    """Name given by the user, not escaped; empty if none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapResult:
-    """Where positions lie in one map, or why that isn't known."""
+    """Results for all positions in one sky map, or the problem with that map."""
 
     notice: Notice
     is_combined: bool = False
-    """Whether it is the map combined with the external event's."""
+    """True for the sky map combined with the external event's."""
     positions: Sequence[PositionOnMap | None] = ()
-    """One a target; None where the map has a gap."""
+    """One result per target, in the targets' order; None where the map has no tile."""
     problem: str | None = None
-    """One sentence; None if the map could be read."""
+    """One sentence on why the map can't be used, not escaped; None if it was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionCheck:
-    """The answer to `check`."""
+    """Data for the answer to `check`."""
 
     superevent: Superevent
     targets: Sequence[SkyPosition]
-    """At least one."""
+    """At least one position."""
     maps: Sequence[MapResult]
-    """Of one target every map in order of the notices; of several the newest that could be read."""
+    """For one target, every map in the order of the notices; for several, the newest readable map."""
     cosmology: str
-    """By which redshifts became distances."""
+    """Name of the cosmology used to convert redshifts into distances."""
     introduction: str | None = None
-    """Why it is this event, where nobody named one; not escaped."""
+    """Sentence on why this event was chosen when the user named none; not escaped."""
     omitted: Sequence[str] = ()
-    """Sentences about lines that are no positions; not escaped."""
+    """Sentences about input lines that could not be read as positions; not escaped."""
 
 
 def message(answer: PositionCheck) -> Message:
-    """One position in every map of the event, or several in its newest."""
+    """Return the answer: one position in every map of the event, or several positions in the newest map."""
     known = [one for one in answer.maps if one.positions]
     if not known:
-        said = [f"{_event_label(answer)} has no sky map that gwevent can use.", *_problems(answer)]
+        parts = [f"{_event_label(answer)} has no sky map that gwevent can use.", *_problems(answer)]
         return blocks.message(
-            escape(said[0]), *_introduction(answer), blocks.section(*(escape(line) for line in said))
+            escape(parts[0]), *_introduction(answer), blocks.section(*(escape(line) for line in parts))
         )
     if len(answer.targets) > 1:
         return _position_list_message(answer, known[-1])
@@ -107,9 +107,9 @@ def _single_position_message(
     answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]
 ) -> Message:
     newest = known[-1]
-    place = newest.positions[0]
+    result = newest.positions[0]
     title = f"{_target_label(target)} in {_event_label(answer)}"
-    lines = [_NO_TILE_SENTENCE] if place is None else list(_sentences(place, target))
+    lines = [_NO_TILE_SENTENCE] if result is None else list(_sentences(result, target))
     which = f"{_map_name(answer.superevent, newest)}: "
     shown: list[Block] = [
         blocks.section(
@@ -137,30 +137,32 @@ def _single_position_message(
 _NO_TILE_SENTENCE = "The map has no tile at this position."
 
 
-def _sentences(place: PositionOnMap, target: SkyPosition) -> Iterator[str]:
+def _sentences(result: PositionOnMap, target: SkyPosition) -> Iterator[str]:
     yield (
-        f"{_region_sentence(place)} · credible level {quantities.credible_level(place.credible_level)}"
-        f" · {quantities.area(place.searched_area)} at least as probable"
-        f" · density {quantities.fraction(place.relative_density)} of the peak's"
+        f"{_region_sentence(result)} · credible level {quantities.credible_level(result.credible_level)}"
+        f" · {quantities.area(result.searched_area)} at least as probable"
+        f" · density {quantities.fraction(result.relative_density)} of the peak's"
     )
-    if place.distance is None:
+    if result.distance is None:
         yield "This map has no distance along this line of sight."
         return
-    said = f"Along this line of sight {quantities.distance(place.distance)}"
-    if place.credible_level_3d is not None and target.distance is not None:
+    text = f"Along this line of sight {quantities.distance(result.distance)}"
+    if result.credible_level_3d is not None and target.distance is not None:
         at = _mpc(target.distance)
-        said += f" · 3-D credible level at {at}: {quantities.credible_level(place.credible_level_3d)}"
-    yield said
+        text += f" · 3-D credible level at {at}: {quantities.credible_level(result.credible_level_3d)}"
+    yield text
 
 
-def _region_sentence(place: PositionOnMap) -> str:
-    if place.in_50:
+def _region_sentence(result: PositionOnMap) -> str:
+    if result.in_50:
         return "Inside the 50\u00a0% region"
-    return "Inside the 90\u00a0% region, not the 50\u00a0%" if place.in_90 else "Outside the 90\u00a0% region"
+    return (
+        "Inside the 90\u00a0% region, not the 50\u00a0%" if result.in_90 else "Outside the 90\u00a0% region"
+    )
 
 
-def _region(place: PositionOnMap) -> str:
-    return "in 50\u00a0%" if place.in_50 else "in 90\u00a0%" if place.in_90 else "outside"
+def _region(result: PositionOnMap) -> str:
+    return "in 50\u00a0%" if result.in_50 else "in 90\u00a0%" if result.in_90 else "outside"
 
 
 def _map_history_table(answer: PositionCheck, target: SkyPosition, known: Sequence[MapResult]) -> Block:
@@ -171,28 +173,30 @@ def _map_history_table(answer: PositionCheck, target: SkyPosition, known: Sequen
 
 
 def _header(distant: bool) -> list[str]:
-    # What decides comes first: a phone shows three columns before one has to scroll.
+    # The decisive columns come first: a phone shows three columns before scrolling.
     return ["region", "level", *(["3-D level"] if distant else []), "area", "of peak", "line of sight"]
 
 
-def _cells(place: PositionOnMap | None, distant: bool) -> list[str]:
-    if place is None:
+def _cells(result: PositionOnMap | None, distant: bool) -> list[str]:
+    if result is None:
         return [_NO_TILE, *[_EMPTY_CELL] * (len(_header(distant)) - 1)]
     level_3d = (
-        _EMPTY_CELL if place.credible_level_3d is None else quantities.credible_level(place.credible_level_3d)
+        _EMPTY_CELL
+        if result.credible_level_3d is None
+        else quantities.credible_level(result.credible_level_3d)
     )
     return [
-        _region(place),
-        quantities.credible_level(place.credible_level),
+        _region(result),
+        quantities.credible_level(result.credible_level),
         *([level_3d] if distant else []),
-        quantities.area(place.searched_area),
-        quantities.fraction(place.relative_density),
-        _EMPTY_CELL if place.distance is None else quantities.distance(place.distance),
+        quantities.area(result.searched_area),
+        quantities.fraction(result.relative_density),
+        _EMPTY_CELL if result.distance is None else quantities.distance(result.distance),
     ]
 
 
 def _position_list_message(answer: PositionCheck, newest: MapResult) -> Message:
-    """Several positions in one map, in the order in which they were asked about."""
+    """Return a table of several positions in one map, in the order in which they were given."""
     distant = any(target.distance is not None for target in answer.targets)
     named = any(target.name for target in answer.targets)
     header = ["name" if named else "position", *_header(distant)]
@@ -201,18 +205,18 @@ def _position_list_message(answer: PositionCheck, newest: MapResult) -> Message:
     if named:
         header.append("position")
     rows = []
-    for target, place in zip(answer.targets, newest.positions, strict=True):
+    for target, result in zip(answer.targets, newest.positions, strict=True):
         position = quantities.position_degrees(target.ra, target.dec)
         cells = [
             (plain_text(target.name, _MAX_LISTED_NAME_CHARS) or position) if named else position,
-            *_cells(place, distant),
+            *_cells(result, distant),
         ]
         if distant:
             cells.append(_EMPTY_CELL if target.distance is None else _mpc(target.distance))
         if named:
             cells.append(position)
         rows.append(cells)
-    inside = sum(place is not None and place.in_90 for place in newest.positions)
+    inside = sum(result is not None and result.in_90 for result in newest.positions)
     where = f"{_event_label(answer)} ({_map_name(answer.superevent, newest)})"
     title = f"{inside} of {len(answer.targets)} positions in the 90\u00a0% region of {where}"
     notes = [_CREDIBLE_LEVEL_NOTE]
@@ -231,7 +235,7 @@ def _position_list_message(answer: PositionCheck, newest: MapResult) -> Message:
 
 
 _MAX_LISTED_NAME_CHARS = 24
-"""Of a name in a list: the table has seven more columns."""
+"""Maximum characters of a target's name in the table, which has seven more columns."""
 _NOTES_MAX = 600
 
 
@@ -246,15 +250,15 @@ def _target_label(target: SkyPosition) -> str:
 
 
 def _target_lines(target: SkyPosition, cosmology: str) -> Iterator[str]:
-    said = [f"RA, Dec {quantities.position_degrees(target.ra, target.dec)} (ICRS degrees)"]
+    parts = [f"RA, Dec {quantities.position_degrees(target.ra, target.dec)} (ICRS degrees)"]
     if target.distance is not None:
         if target.redshift is None:
-            said.append(f"at {_mpc(target.distance)}")
+            parts.append(f"at {_mpc(target.distance)}")
         else:
-            said.append(
+            parts.append(
                 f"z = {target.redshift:g}, a luminosity distance of {_mpc(target.distance)} ({cosmology})"
             )
-    yield " · ".join(said)
+    yield " · ".join(parts)
 
 
 def _mpc(distance: float) -> str:
@@ -263,10 +267,10 @@ def _mpc(distance: float) -> str:
 
 def _map_name(superevent: Superevent, one: MapResult) -> str:
     then = superevent.up_to(one.notice)
-    said = alert_card.alert_type_with_ordinal(then, one.notice)
+    text = alert_card.alert_type_with_ordinal(then, one.notice)
     if superevent.event is not None:
-        said += f" {quantities.delay(one.notice.time_created - superevent.event.time)}"
-    return f"{said}, combined" if one.is_combined else said
+        text += f" {quantities.delay(one.notice.time_created - superevent.event.time)}"
+    return f"{text}, combined" if one.is_combined else text
 
 
 def _introduction(answer: PositionCheck) -> list[Block]:
@@ -282,9 +286,11 @@ def _problems(answer: PositionCheck) -> list[str]:
 
 
 def _small_print(answer: PositionCheck) -> list[Block]:
-    said = [*answer.omitted, *_problems(answer)]
-    return [blocks.context("\n".join(escape(line) for line in said[:_MAX_SMALL_PRINT_LINES]))] if said else []
+    parts = [*answer.omitted, *_problems(answer)]
+    return (
+        [blocks.context("\n".join(escape(line) for line in parts[:_MAX_SMALL_PRINT_LINES]))] if parts else []
+    )
 
 
 _MAX_SMALL_PRINT_LINES = 10
-"""Sentences about what was left out: whoever pasted a whole paper needs no more."""
+"""Maximum number of sentences about omitted positions and unreadable maps."""

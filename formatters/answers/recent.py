@@ -1,4 +1,4 @@
-"""The last events, a line each."""
+"""Answer to `recent`: the newest events, one line per event."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from formatters.posts.alert_card import alert_type_with_ordinal
 from formatters.text import event_lines, quantities, vocabulary
 
 MAX_EVENTS = 20
-"""More are not shown: a channel isn't an archive, and Slack refuses long messages."""
+"""Maximum number of events shown, since Slack refuses long messages."""
 DEFAULT_COUNT = 5
 _PER_SECTION = 10
 
 
 @dataclass(frozen=True, slots=True)
 class RecentEvents:
-    """The answer to `recent`."""
+    """Data for the answer to `recent`."""
 
     superevents: Sequence[Superevent]
-    """The newest first, by the event's time; at most MOST are shown."""
+    """Events, newest first by event time; at most MAX_EVENTS are shown."""
 
 
 def message(answer: RecentEvents, now: datetime) -> Message:
-    """The list, with the age of each event at `now`."""
+    """Return the list of events with the age of each at `now`."""
     shown = answer.superevents[:MAX_EVENTS]
     if not shown:
         return blocks.message("No event was received yet.", blocks.section("No event was received yet."))
@@ -43,20 +43,20 @@ def message(answer: RecentEvents, now: datetime) -> Message:
 
 
 def event_line(superevent: Superevent, now: datetime) -> str:
-    """One event with its age at `now`, for mrkdwn texts."""
+    """Format one event with its age at `now` as one line of mrkdwn."""
     front = (
         vocabulary.category_label(superevent.category) if superevent.category is not Category.REAL else None
     )
     head = bold(escape(superevent.superevent_id))
     lead = f"{front} {head}" if front else head
-    said = _facts(superevent)
+    text = _facts(superevent)
     event = superevent.event
     when = superevent.latest.time_created if event is None else event.time
     date = f"{when.astimezone(UTC):%Y-%m-%d %H:%M}{quantities.NBSP}UTC ({quantities.age_text(when, now)})"
     if superevent.is_retracted:
-        words = f"RETRACTED {strikethrough(escape(said))}" if said else "RETRACTED"
+        words = f"RETRACTED {strikethrough(escape(text))}" if text else "RETRACTED"
     else:
-        words = escape(said) if said else "no facts"
+        words = escape(text) if text else "no facts"
     return f"{lead} · {words} · {escape(date)}"
 
 
@@ -64,14 +64,14 @@ def _facts(superevent: Superevent) -> str:
     notice = superevent.latest_with_event
     if notice is None or notice.event is None:
         return ""
-    said = [event_lines.headline(notice.event)]
+    parts = [event_lines.headline(notice.event)]
     if not superevent.is_retracted:
-        said.append(alert_type_with_ordinal(superevent, notice))
+        parts.append(alert_type_with_ordinal(superevent, notice))
         if not notice.event.significant:
-            said.append("LOW SIGNIFICANCE")
+            parts.append("LOW SIGNIFICANCE")
     localization = notice.best_localization
     if localization is not None:
-        said.append(quantities.area(localization.area_90))
+        parts.append(quantities.area(localization.area_90))
         if localization.distance is not None:
-            said.append(quantities.distance(localization.distance))
-    return " · ".join(said)
+            parts.append(quantities.distance(localization.distance))
+    return " · ".join(parts)

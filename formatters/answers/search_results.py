@@ -1,4 +1,4 @@
-"""Which of the events received a filter fits: the answers to `search` and `test`."""
+"""Answers to `search` and `test`: the stored events that match a filter."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ EVENTS_PER_SECTION = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchHit:
-    """An event that fits."""
+    """An event that matches the filter."""
 
     superevent: Superevent
     by_joint_far: bool = False
-    """Whether it passes a FAR by its joint one, because only a coincidence makes it significant."""
+    """True if the event passes a FAR condition only by its joint FAR with an external event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResults:
-    """What was found."""
+    """Result of a search of the stored events."""
 
     canonical: str
-    """The filter, as one would type it; "all" for none."""
+    """The filter's canonical text; "all" if there is no filter."""
     newest_hits: Sequence[SearchHit]
-    """The newest that fit, at most `recent.MOST`."""
+    """The newest matching events, at most `recent.MAX_EVENTS`."""
     count: int
-    """How many fit."""
+    """Number of matching events."""
     candidates: int
-    """How many were looked at."""
+    """Number of events examined."""
     since: datetime | None = None
     until: datetime | None = None
-    """Exclusive."""
+    """Exclusive end of the searched period; None for no end."""
     undecided: int = 0
-    """For how many the map alone decides."""
+    """Number of events for which the result depends on the sky map."""
     queried: int = 0
-    """Of how many of them, the newest, the map was asked."""
+    """Number of those events, the newest ones, whose sky map was queried."""
 
 
 def search_message(answer: SearchResults, now: datetime) -> Message:
-    """The answer to `search`."""
+    """Return the answer to `search`."""
     if not answer.candidates:
         return _message(replace(answer, canonical=""), f"No event{_period_phrase(answer)} was received", now)
     events = quantities.pluralize(answer.candidates, "event")
@@ -60,7 +60,7 @@ def search_message(answer: SearchResults, now: datetime) -> Message:
 
 
 def backtest_message(answer: SearchResults, now: datetime) -> Message:
-    """The answer to `test`: what would have come, had the channel been subscribed all along."""
+    """Return the answer to `test`: the past events that would have matched the subscription."""
     if not answer.candidates:
         return _message(replace(answer, canonical=""), "No event was received yet to test this with", now)
     events = quantities.pluralize(answer.candidates, "past event")
@@ -69,12 +69,12 @@ def backtest_message(answer: SearchResults, now: datetime) -> Message:
 
 
 def _period_phrase(answer: SearchResults) -> str:
-    said = ""
+    text = ""
     if answer.since is not None:
-        said += f" since {answer.since.astimezone(UTC):%Y-%m-%d}"
+        text += f" since {answer.since.astimezone(UTC):%Y-%m-%d}"
     if answer.until is not None:
-        said += f" until {answer.until.astimezone(UTC) - timedelta(days=1):%Y-%m-%d}"
-    return said
+        text += f" until {answer.until.astimezone(UTC) - timedelta(days=1):%Y-%m-%d}"
+    return text
 
 
 def _message(answer: SearchResults, title: str, now: datetime) -> Message:

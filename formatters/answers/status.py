@@ -1,4 +1,4 @@
-"""How gwevent itself is doing."""
+"""Answer to `status`: the health of gwevent and its alert sources."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from formatters.posts import incident
 from formatters.text import quantities
 
 MAX_SILENCE = timedelta(hours=3)
-"""Mocks come every hour, so after three of them missing something is wrong, here or at LVK."""
+"""Longest normal time without a notice. LVK sends a mock every hour, so three missing mocks are a fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastNotice:
-    """The notice that was received last."""
+    """The most recently received notice."""
 
     superevent_id: str
     alert_type: str
@@ -28,38 +28,38 @@ class LastNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The answer to `status`."""
+    """Data for the answer to `status`."""
 
     version: str
     started_at: datetime
     sources: tuple[SourceStatus, ...]
     last_notice: LastNotice | None
     posting_time: timedelta | None
-    """From a notice's receipt to its channels, the median of the latest; None before the first."""
+    """Median time from the receipt of a recent notice to its posts; None before the first post."""
     pending_deliveries: int
-    """Deliveries that are still to be made."""
+    """Number of deliveries still to be made."""
     dead_letters: int
-    """Deliveries given up."""
+    """Number of deliveries given up."""
     quarantined: int
-    """Payloads that couldn't be handled."""
+    """Number of payloads that couldn't be processed and were quarantined."""
     subscriptions: int
     incidents: tuple[Incident, ...] = ()
-    """What is wrong, the oldest first, as whoever runs the bot is told it."""
+    """Open incidents, oldest first, as reported to the operators."""
 
 
 def message(status: Status, now: datetime) -> Message:
-    """The status at `now`, what is wrong first."""
+    """Return the status at `now`, open incidents first."""
     lines = [*map(source_line, status.sources), last_notice_line(status.last_notice, now)]
     lines[:0] = [f"{incident.sentence(wrong)}." for wrong in status.incidents]
     if not status.sources:
         lines.insert(0, "This process reads no source")
     deliveries = quantities.number(status.pending_deliveries)
-    said = [f"Deliveries waiting: {deliveries}"]
+    parts = [f"Deliveries waiting: {deliveries}"]
     if status.posting_time is not None:
-        said.append(f"posted {quantities.duration_text(status.posting_time)} after receipt (median)")
+        parts.append(f"posted {quantities.duration_text(status.posting_time)} after receipt (median)")
     if status.dead_letters:
-        said.append(f"given up: {quantities.number(status.dead_letters)}")
-    lines.append(" · ".join(said))
+        parts.append(f"given up: {quantities.number(status.dead_letters)}")
+    lines.append(" · ".join(parts))
     if status.quarantined:
         payloads = quantities.pluralize(status.quarantined, "payload")
         lines.append(f"In quarantine: {payloads} that couldn't be handled")
@@ -74,18 +74,18 @@ def message(status: Status, now: datetime) -> Message:
 
 
 def source_line(source: SourceStatus) -> str:
-    """A source, not escaped: "hopskotch: connected · reads igwn.gwalert"."""
+    """Describe a source, not escaped, for example "hopskotch: connected · reads igwn.gwalert"."""
     state = "connected" if source.connected else "NOT CONNECTED"
-    said = f"{plain_text(source.name)}: {state}"
+    text = f"{plain_text(source.name)}: {state}"
     if source.detail:
-        said += f" · {plain_text(source.detail, 200)}"
+        text += f" · {plain_text(source.detail, 200)}"
     if source.lag:
-        said += f" · {quantities.pluralize(source.lag, 'payload')} still to read"
-    return said
+        text += f" · {quantities.pluralize(source.lag, 'payload')} still to read"
+    return text
 
 
 def last_notice_line(notice: LastNotice | None, now: datetime) -> str:
-    """The last notice and its age, not escaped; long silence is named."""
+    """Describe the last notice and its age at `now`, not escaped; mention silence longer than MAX_SILENCE."""
     if notice is None:
         return "Last notice: none yet"
     what = f"{plain_text(notice.superevent_id)} {plain_text(notice.alert_type)}"

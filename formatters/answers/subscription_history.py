@@ -1,4 +1,4 @@
-"""The answer to `subscriptions history`: who changed what a channel receives, and when."""
+"""Answer to `subscriptions history`: who changed a channel's subscriptions or sites, and when."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_HISTORY_WORDS_CHARS = 300
 
 
 def subscription_history(changes: Sequence[ChannelChange], page: int, total: int) -> Message:
-    """The changes of one page, the newest first; `total` is how many are kept."""
+    """Return one page of changes, newest first; `total` is the number of all stored changes."""
     if not total:
         return _text_message("Nobody has changed what this channel receives in the last 400 days.")
     pages = -(-total // PAGE_SIZE)
@@ -33,7 +33,7 @@ def subscription_history(changes: Sequence[ChannelChange], page: int, total: int
 
 
 def change_line(change: ChannelChange) -> str:
-    """One change in one line."""
+    """Format one change as one line of mrkdwn."""
     when = escape(quantities.utc(change.changed_at))
     what = _sites_line(change) if change.number is None else _subscription_line(change)
     return f"{when} · {author_names([change.changed_by])} · {what}"

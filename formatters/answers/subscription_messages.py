@@ -1,4 +1,4 @@
-"""A subscription: what a channel asked for, and how that is said."""
+"""Confirmations, lists and errors about a channel's subscriptions."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from formatters.text.criteria_text import describe, user_mention
 _TARGET_KINDS = {"<@": "the person ", "<!": "the group "}
 _MAX_LISTED = 40
 _MAX_LIST_CHARS = 8_000
-"""Of the characters that a message may have, so many for the list."""
+"""Maximum UTF-16 length of the listed subscriptions, within Slack's limit for a message."""
 
 
 def confirmation(subscription: Subscription) -> Message:
-    """The post in the channel that proves delivery: what will come, and who asked for it.
+    """Return the confirmation posted in the channel: the subscription's content and its author.
 
-    People and groups that it will mention are mentioned by it, so that they know.
+    It mentions the people and groups that alerts will mention, so that they are informed. Posting it also
+    verifies that the bot can post in the channel.
     """
     criteria = subscription.criteria
     by = user_mention(subscription.created_by)
@@ -42,39 +43,39 @@ def confirmation(subscription: Subscription) -> Message:
 
 
 def confirmation_pending(criteria: Criteria) -> Message:
-    """The answer to who subscribed: the confirmation follows in the channel."""
+    """Return the reply to the subscriber while the confirmation in the channel is pending."""
     return _text_message(
         f"Subscribing this channel to {criteria.mrkdwn}. gwevent will confirm it in the channel."
     )
 
 
 def subscribed(criteria: Criteria) -> Message:
-    """The answer to who subscribed, once the confirmation stands in the channel."""
+    """Return the reply to the subscriber after the confirmation was posted in the channel."""
     return _text_message("\n".join(["Done. The post in the channel confirms it.", *describe(criteria)]))
 
 
 def already_subscribed(subscription: Subscription) -> Message:
-    """The answer where the channel has just this subscription."""
+    """Return the reply if the channel already has this subscription."""
     by = user_mention(subscription.created_by)
-    said = f"This channel has {bold(subscription.criteria.mrkdwn)} already, requested by {by}."
+    text = f"This channel has {bold(subscription.criteria.mrkdwn)} already, requested by {by}."
     if subscription.paused_at is not None:
-        said += f" It is paused: `/gwevent resume {subscription.number}` starts it again."
-    return _text_message(said)
+        text += f" It is paused: `/gwevent resume {subscription.number}` starts it again."
+    return _text_message(text)
 
 
 def edited(before: Subscription, after: Subscription) -> Message:
-    """After `edit`: what comes from now on."""
-    said = (
+    """Return the reply to `edit`: the new and the old criteria."""
+    text = (
         f"Subscription {after.number} is now {bold(after.criteria.mrkdwn)}; it was"
         f" {bold(before.criteria.mrkdwn)}."
     )
     if after.paused_at is not None:
-        said += " It stays paused."
-    return _text_message("\n".join([said, *describe(after.criteria)]))
+        text += " It stays paused."
+    return _text_message("\n".join([text, *describe(after.criteria)]))
 
 
 def unchanged(subscription: Subscription) -> Message:
-    """After an edit that asks for what is there already."""
+    """Return the reply to an edit that changes nothing."""
     return _text_message(
         f"Nothing was changed: subscription {subscription.number} is still"
         f" {bold(subscription.criteria.mrkdwn)}."
@@ -82,7 +83,7 @@ def unchanged(subscription: Subscription) -> Message:
 
 
 def paused(subscription: Subscription) -> Message:
-    """After `pause`."""
+    """Return the reply to `pause`."""
     return _text_message(
         f"Paused {bold(subscription.criteria.mrkdwn)}: no alerts and no replies in threads until"
         f" `/gwevent resume {subscription.number}`."
@@ -90,27 +91,30 @@ def paused(subscription: Subscription) -> Message:
 
 
 def resumed(subscription: Subscription) -> Message:
-    """After `resume`."""
-    said = (
+    """Return the reply to `resume`."""
+    text = (
         f"{bold(subscription.criteria.mrkdwn)} is active again. Alerts from the time of the pause are not"
         f" posted."
     )
-    return _text_message("\n".join([said, *describe(subscription.criteria)]))
+    return _text_message("\n".join([text, *describe(subscription.criteria)]))
 
 
 def no_such_number(
     number: str, subscriptions: Sequence[Subscription], *, several_named: bool = False
 ) -> Message:
-    """Where a channel has no subscription of that number; `several` says that it was one of those named."""
+    """Return the reply to an unknown subscription number.
+
+    `several_named` is True if it was one of several numbers in the command.
+    """
     if not subscriptions:
         return no_subscriptions()
     has = ", ".join(f"{s.number} ({bold(s.criteria.mrkdwn)})" for s in subscriptions)
-    said = f"This channel has no subscription {escape(plain_text(number))}; it has {has}."
-    return _text_message(f"{said} Nothing was changed." if several_named else said)
+    text = f"This channel has no subscription {escape(plain_text(number))}; it has {has}."
+    return _text_message(f"{text} Nothing was changed." if several_named else text)
 
 
 def subscription_list(subscriptions: Sequence[Subscription]) -> Message:
-    """All subscriptions of one channel, with what keeps them from being delivered."""
+    """Return the list of a channel's subscriptions, with any problem that prevents their delivery."""
     if not subscriptions:
         return no_subscriptions()
     sections: list[Block] = []
@@ -130,7 +134,7 @@ def subscription_list(subscriptions: Sequence[Subscription]) -> Message:
 
 
 def summary(subscription: Subscription) -> list[str]:
-    """One subscription with its number, for mrkdwn texts."""
+    """Return the mrkdwn lines that describe one numbered subscription."""
     by = user_mention(subscription.created_by)
     since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
     lines = [f"{subscription.number}. {bold(subscription.criteria.mrkdwn)} · {since} · by {by}"]
@@ -152,19 +156,19 @@ def summary(subscription: Subscription) -> list[str]:
 
 
 def unsubscribed(subscriptions: Sequence[Subscription]) -> Message:
-    """After `unsubscribe`: what comes no more."""
+    """Return the reply to `unsubscribe`: the subscriptions that ended."""
     words = ", ".join(bold(s.criteria.mrkdwn) for s in subscriptions)
-    said = (
+    text = (
         f"Unsubscribed from {words}. Messages that are already here are still updated, but get no more"
         f" replies."
     )
     if all(s.is_pending for s in subscriptions):
-        return _text_message(f"{said} It wasn't active yet.")
-    return _text_message(f"{said} gwevent posts this in the channel, with the command that restores it.")
+        return _text_message(f"{text} It wasn't active yet.")
+    return _text_message(f"{text} gwevent posts this in the channel, with the command that restores it.")
 
 
 def already_paused(subscription: Subscription) -> Message:
-    """After `pause` of what is paused."""
+    """Return the reply to `pause` if the subscription is already paused."""
     assert subscription.paused_at is not None
     when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return _text_message(
@@ -174,12 +178,12 @@ def already_paused(subscription: Subscription) -> Message:
 
 
 def not_paused(subscription: Subscription) -> Message:
-    """After `resume` of what comes."""
+    """Return the reply to `resume` if the subscription is active."""
     return _text_message(f"{bold(subscription.criteria.mrkdwn)} isn't paused, so nothing was changed.")
 
 
 def stale_button(subscriptions: Sequence[Subscription]) -> Message:
-    """After a button that is older than what it is about: what there is now."""
+    """Return the reply to an outdated button, with the channel's current subscriptions."""
     if not subscriptions:
         return _text_message("Nothing was changed: this channel has no subscription any more.")
     has = ", ".join(
@@ -194,7 +198,7 @@ def stale_button(subscriptions: Sequence[Subscription]) -> Message:
 
 
 def renumbered(number: int, now: Subscription) -> Message:
-    """After a number by which another version of gwevent called a subscription."""
+    """Return the reply to a subscription number from an older version, with the current number."""
     return _text_message(
         f"Nothing was changed: each channel numbers its own subscriptions now, and what was number {number}"
         f" is"
@@ -203,7 +207,7 @@ def renumbered(number: int, now: Subscription) -> Message:
 
 
 def confirm_unsubscribe(subscriptions: Sequence[Subscription]) -> Message:
-    """Before several end, or whatever there is: what would end, and how to say that it shall."""
+    """Return the request to confirm an `unsubscribe`: the subscriptions and the command that ends them."""
     sections: list[Block] = []
     left = _MAX_LIST_CHARS
     for s in subscriptions[:_MAX_LISTED]:
@@ -227,7 +231,7 @@ def confirm_unsubscribe(subscriptions: Sequence[Subscription]) -> Message:
 
 
 def not_subscribed(criteria: Criteria | None, subscriptions: Sequence[Subscription]) -> Message:
-    """After an `unsubscribe` that found nothing to end; `wish` is what it named, None if all were meant."""
+    """Return the reply to an `unsubscribe` without a match; `criteria` is None if all were meant."""
     if not subscriptions or criteria is None:
         return no_subscriptions()
     words = ", ".join(bold(subscription.criteria.mrkdwn) for subscription in subscriptions)
@@ -235,14 +239,17 @@ def not_subscribed(criteria: Criteria | None, subscriptions: Sequence[Subscripti
 
 
 def no_subscriptions() -> Message:
-    """Where a channel has no subscription."""
+    """Return the reply if the channel has no subscription."""
     return _text_message("This channel has no subscription. `/gwevent subscribe CBC` creates one.")
 
 
 def refused(problem: str) -> Message:
-    """Where the bot may not post, so that nothing was stored; `problem` is Slack's word, or one of ours."""
+    """Return the reply if the bot can't post in the channel, so that nothing was stored.
+
+    `problem` is Slack's error code or one of gwevent's own sentences.
+    """
     if " " in problem:
-        # No word of Slack's: to be invited would change nothing.
+        # An error code has no spaces, so this is gwevent's own sentence: inviting the bot wouldn't help.
         return _text_message(f"Nothing was subscribed: {escape(plain_text(problem))}.")
     return _text_message(
         f"I can't post in this channel (`{escape(plain_text(problem))}`), so nothing was subscribed. "
@@ -251,10 +258,10 @@ def refused(problem: str) -> Message:
 
 
 def mention_refused(refused: Sequence[RefusedMention]) -> Message:
-    """In the channel, once: that Slack refuses mentions there; it mentions nobody itself."""
+    """Return the one-time post about mentions that Slack refuses in this channel; it mentions nobody."""
     who = _join_and([_plain_target_label(r.target) for r in refused])
     reasons = _join_and(list(dict.fromkeys(f"`{escape(plain_text(r.reason))}`" for r in refused)))
-    said = (
+    text = (
         f"{bold(f'Slack refuses the mention of {who} here')} ({reasons}), so gwevent posts alerts without it."
     )
     todo = (
@@ -262,11 +269,11 @@ def mention_refused(refused: Sequence[RefusedMention]) -> Message:
         " Slack's settings, Permissions, Messaging), or choose another mention: `/gwevent subscriptions`."
         " gwevent tries again with each alert."
     )
-    return _text_message("\n".join([said, todo]))
+    return _text_message("\n".join([text, todo]))
 
 
 def _plain_target_label(target: str) -> str:
-    """A target in words that notify nobody."""
+    """Describe a mention target in plain text that notifies nobody."""
     kind, shown = _TARGET_KINDS.get(target[:2], ""), re.sub(r"[^A-Za-z0-9]", "", target.rpartition("^")[2])
     return BROADCAST_WORDS.get(target) or f"{kind}{shown}"
 

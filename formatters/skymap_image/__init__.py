@@ -1,6 +1,6 @@
-"""A sky map's picture: grids of density and credible level in, PNG out; and what it says, in words.
+"""Images of sky maps: grids of density and credible level to PNG, with captions and alternative text.
 
-`drawing` stands apart, since it loads matplotlib, which only the process that draws needs.
+`figure` isn't imported here, because it loads matplotlib, which only the image process needs.
 """
 
 from formatters.skymap_image.captions import alt_text, create_captions

@@ -1,4 +1,4 @@
-"""The all-sky map: Mollweide, right ascension in hours, east to the left."""
+"""The all-sky map: Mollweide projection, right ascension in hours, east to the left."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Floats = NDArray[np.float64]
 
 _CENTRE = (style.SKY_LEFT + SKY_WIDTH / 2, style.SKY_TOP + SKY_HEIGHT / 2)
 _MIN_FRAME_DEG = 3.0
-"""Degrees: the inset's frame is seen around the mark of the peak."""
+"""Minimum half-width of the inset's frame, degrees, so that it stays visible around the peak's reticle."""
 # ICRS degrees (the Hipparcos catalogue, ESA SP-1200, section 1.5.3).
 _GALACTIC_POLE = (192.85948, 27.12825)
 _GALACTIC_CENTRE = (266.40499, -28.93617)
 
 
 def draw_allsky(sheet: Canvas, picture: SkyMapFigure) -> None:
-    """Draw everything on the all-sky map but its colours."""
+    """Draw the all-sky map's lines, markers and labels; its pixel colours are drawn separately."""
     sheet.add_image(_static_background(), 0, 0)
     if picture.captions.watermark is not None:
         draw_watermark(sheet, _CENTRE, picture.captions.watermark, 160)
@@ -57,13 +57,13 @@ def draw_allsky(sheet: Canvas, picture: SkyMapFigure) -> None:
 
 
 def canvas_position(ra: float, dec: float) -> Point:
-    """Where a position is on the sheet."""
+    """Return the canvas position, in pixels, of an ICRS position in degrees."""
     column, row = project_sky(np.array([ra]), np.array([dec]))
     return float(column[0]) + style.SKY_LEFT + 0.5, float(row[0]) + style.SKY_TOP + 0.5
 
 
 def draw_reticle(sheet: Canvas, at: Point, near: float = 11, far: float = 30) -> None:
-    """Point at a place without covering it."""
+    """Draw a cross with an empty centre at a point; `near` and `far` are the arms' ends in pixels."""
     arms = [
         np.array([(at[0] + near * a, at[1] + near * b), (at[0] + far * a, at[1] + far * b)])
         for a, b in ((1, 0), (-1, 0), (0, 1), (0, -1))
@@ -73,7 +73,7 @@ def draw_reticle(sheet: Canvas, at: Point, near: float = 11, far: float = 30) ->
 
 
 def draw_watermark(sheet: Canvas, middle: Point, mark: str, size: float) -> None:
-    """Write MOCK over a map, so that no clipping of the picture passes for the real thing."""
+    """Write MOCK or TEST across a map, so that no cropped image can be mistaken for a real event."""
     sheet.draw_text(
         *middle, mark, size, style.WATERMARK, ha="center", bold=True, alpha=0.3, rotation=18, zorder=2.5
     )  # fmt: skip
@@ -81,7 +81,7 @@ def draw_watermark(sheet: Canvas, middle: Point, mark: str, size: float) -> None
 
 @cache
 def _static_background() -> Bytes:
-    """What is the same on every map, drawn once in a process: graticule, Galactic plane, rim and numbers."""
+    """Return the layer common to all maps: graticule, Galactic plane, rim and labels. Cached per process."""
     sheet = Canvas(style.WIDTH, style.SKY_BOTTOM + 10)
     sheet.draw_lines(_graticule(), style.GRATICULE, 1.4)
     sheet.draw_lines(_galactic_plane(), style.FAINT, 2.6, dashed=True)
@@ -100,7 +100,7 @@ def _static_background() -> Bytes:
 
 def _graticule() -> list[Floats]:
     dec = np.linspace(-90, 90, 91)
-    # 24 h lies on the rim, from either side.
+    # The meridian of 24 h coincides with the rim on both sides.
     meridians = [project_sky(np.full_like(dec, hour * 15.0), dec) for hour in range(3, 24, 3)]
     ra = np.linspace(1e-6, 360 - 1e-6, 91)
     parallels = [project_sky(ra, np.full_like(ra, float(d))) for d in (-60, -30, 0, 30, 60)]
@@ -110,7 +110,7 @@ def _graticule() -> list[Floats]:
 def _galactic_plane() -> list[Floats]:
     turn = np.radians(np.linspace(0, 360, 721))
     ra_0, dec_0 = np.radians(_GALACTIC_POLE)
-    # Two directions at right angles to the pole and to each other.
+    # Two unit vectors perpendicular to the Galactic pole and to each other.
     along = np.array([-np.sin(ra_0), np.cos(ra_0), 0.0])
     over = np.array([-np.sin(dec_0) * np.cos(ra_0), -np.sin(dec_0) * np.sin(ra_0), np.cos(dec_0)])
     x, y, z = np.outer(along, np.cos(turn)) + np.outer(over, np.sin(turn))
@@ -129,9 +129,9 @@ def _inset_frame(window: ImageWindow) -> list[Floats]:
 
 
 def _to_canvas(lines: list[Floats]) -> list[Floats]:
-    """Move lines from the all-sky grid to the sheet, cut where they run along the rim or jump across it.
+    """Move lines from the all-sky grid to the canvas, cut where they follow the rim or jump across it.
 
-    A region across RA 0 h is traced along the rim from either side, and nothing ends there.
+    A region across RA 0 h is contoured along the rim on both sides, but its boundary isn't there.
     """
     radii = np.array((SKY_WIDTH, SKY_HEIGHT)) / 2
     pieces = []
@@ -145,7 +145,7 @@ def _to_canvas(lines: list[Floats]) -> list[Floats]:
 
 @cache
 def _crescent() -> Floats:
-    """Return the outline of a crescent as a marker's corners."""
+    """Return the vertices of a crescent marker, shape (points, 2)."""
     outer, inner = np.radians(np.linspace(40, 320, 41)), np.radians(np.linspace(298, 62, 41))
     edge = np.column_stack((np.cos(outer), np.sin(outer)))
     hollow = 0.8 * np.column_stack((np.cos(inner), np.sin(inner)))
@@ -153,9 +153,9 @@ def _crescent() -> Floats:
     return np.concatenate((edge, hollow))
 
 
-def _draw_label(sheet: Canvas, place: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
-    """Write a name on the side of the map's middle, or on the other if something stands there."""
-    x, y = place
+def _draw_label(sheet: Canvas, point: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
+    """Write a label towards the map's centre, or on the point's other side if `others` are in the way."""
+    x, y = point
     side = -1 if x > _CENTRE[0] else 1
     if any(0 < (other[0] - x) * side < 170 and abs(other[1] - y) < 70 for other in others):
         side = -side

@@ -1,6 +1,7 @@
-"""Lines, letters and marks on a sheet of pixels: matplotlib's artists without its axes and without pyplot.
+"""A pixel canvas of lines, text and markers: matplotlib's artists without axes and without pyplot.
 
-One unit is one pixel, from the left and from the top. A phone's column of 360 px shows a third of them.
+One unit is one pixel, measured from the left and from the top. A phone's 360 px column shows the image at
+a third of its size.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _CASING = withStroke(linewidth=5, foreground=BACKGROUND)
 
 
 class Canvas:
-    """Artists, and the images under them; drawn at the end, images first, then by zorder."""
+    """A canvas of artists over images. The images are drawn first, then the artists by zorder."""
 
     def __init__(self, width: int, height: int) -> None:
         self._figure = Figure(figsize=(width / 72, height / 72), dpi=72)
@@ -41,11 +42,11 @@ class Canvas:
         self._images: list[tuple[Bytes, int, int]] = []
 
     def add_image(self, rgba: Bytes, left: int = 0, top: int = 0) -> None:
-        """Put an image (height, width, 4), pixel by pixel; one that came before lies beneath."""
+        """Add an image of shape (height, width, 4) above those added before, without scaling."""
         self._images.append((rgba, left, top))
 
     def add_artist(self, artist: Artist) -> None:
-        """Put any artist, in pixels."""
+        """Add a matplotlib artist with pixel coordinates."""
         artist.set_transform(self._pixels)
         self._figure.add_artist(artist)
 
@@ -60,7 +61,7 @@ class Canvas:
         zorder: float = 3,
         within: tuple[float, float, float, float] | None = None,
     ) -> None:
-        """Draw lines of shape (points, 2); `within` (left, top, width, height) cuts them off."""
+        """Draw lines of shape (points, 2), clipped to `within` (left, top, width, height) if given."""
         layers = [(BACKGROUND, width + 2.4), (colour, width)] if cased else [(colour, width)]
         for layer_colour, layer_width in layers:
             drawn = LineCollection(
@@ -76,7 +77,7 @@ class Canvas:
                 drawn.set_clip_path(Rectangle(within[:2], *within[2:], transform=self._pixels))
 
     def draw_marker(self, place: Point, marker: object, size: float, colour: str, zorder: float = 5) -> None:
-        """Put one of matplotlib's markers, edged in the paper's colour; `size` is its width."""
+        """Draw a matplotlib marker of `size` pixels, outlined in the background colour."""
         self.add_artist(
             Line2D(
                 [place[0]],
@@ -110,7 +111,7 @@ class Canvas:
         rotation: float = 0.0,
         zorder: float = 9,
     ) -> None:
-        """Write in the middle of a line's height; a dollar sign is one, and no formula."""
+        """Write text, vertically centred at `y`; a dollar sign is literal and starts no formula."""
         label = Text(
             x,
             y,
@@ -132,9 +133,9 @@ class Canvas:
         self.add_artist(label)
 
     def to_pixels(self) -> Bytes:
-        """Draw it all: (height, width, 4), straight alpha."""
+        """Render the canvas as RGBA of shape (height, width, 4), straight alpha."""
         renderer = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
-        # Straight onto the renderer: matplotlib's own images are resampled, which takes longer than the rest.
+        # Composite the images here, because matplotlib would resample them, which takes longer than the rest.
         for rgba, left, top in self._images:
             bottom = self._height - top - rgba.shape[0]
             renderer.draw_image(renderer.new_gc(), left, bottom, rgba[::-1])

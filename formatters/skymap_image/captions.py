@@ -1,4 +1,4 @@
-"""What a picture says: its title, its areas, and all of it again for those who can't see it."""
+"""Captions of a sky-map image, and its alternative text for people who can't see it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ _MAX_REGIONS = 3
 
 
 def create_captions(superevent: Superevent) -> Captions:
-    """Say what the newest notice's picture needs. Raises ValueError where that notice has no map measured."""
+    """Return the captions of the newest notice's image.
+
+    Raises ValueError if that notice has no measured sky map.
+    """
     notice, event, localization = _measured_notice(superevent)
-    mark = vocabulary.category_label(superevent.category)
-    said = [front for front in alert_card.status_labels(superevent) if front != mark]
+    watermark = vocabulary.category_label(superevent.category)
+    parts = [front for front in alert_card.status_labels(superevent) if front != watermark]
     if notice.alert_type != EARLYWARNING:
-        said.append(alert_card.alert_type_with_ordinal(superevent, notice))
+        parts.append(alert_card.alert_type_with_ordinal(superevent, notice))
     facts = []
     if localization.distance is not None:
         facts.append(quantities.distance(localization.distance))
@@ -31,8 +34,8 @@ def create_captions(superevent: Superevent) -> Captions:
         other = f"GW alone 90{quantities.NBSP}%: {quantities.area(notice.localization.area_90)}"
     return Captions(
         title=f"{event_lines.headline(event)} · {superevent.superevent_id}",
-        subtitle=" · ".join([*said, quantities.utc(event.time)]),
-        watermark=mark,
+        subtitle=" · ".join([*parts, quantities.utc(event.time)]),
+        watermark=watermark,
         area_50=quantities.area(localization.area_50),
         area_90=quantities.area(localization.area_90),
         facts=tuple(facts),
@@ -43,17 +46,17 @@ def create_captions(superevent: Superevent) -> Captions:
 def alt_text(
     superevent: Superevent, *, sun: Position | None = None, moon: Position | None = None, inset: bool = False
 ) -> str:
-    """Say in words what the newest notice's picture shows; plain text of at most ALT_TEXT_MAX characters.
+    """Describe the newest notice's image in plain text of at most ALT_TEXT_MAX characters.
 
-    Raises ValueError where that notice has no map measured.
+    Raises ValueError if that notice has no measured sky map.
     """
     notice, event, localization = _measured_notice(superevent)
-    mark = vocabulary.category_label(superevent.category)
+    watermark = vocabulary.category_label(superevent.category)
     external = notice.external
     combined = external is not None and external.localization is not None
     kind = "Combined sky map" if combined else "Sky map"
-    front = "" if mark is None else f"{mark}, no real event. "
-    said = [
+    front = "" if watermark is None else f"{watermark}, no real event. "
+    parts = [
         f"{front}{kind} of {superevent.superevent_id}, {event_lines.headline(event)}, "
         f"{', '.join([*_status_and_alert_type(superevent, notice), quantities.utc(event.time)])}.",
         f"The 90{quantities.NBSP}% credible region covers {quantities.area(localization.area_90)}, "
@@ -63,7 +66,7 @@ def alt_text(
         f"({quantities.position_degrees(localization.ra, localization.dec)}).",
     ]
     if localization.distance is not None:
-        said.append(f"Luminosity distance {quantities.distance(localization.distance)}.")
+        parts.append(f"Luminosity distance {quantities.distance(localization.distance)}.")
     if external is not None and combined:
         line = (
             f"The map combines GW with {vocabulary.coincidence_label(external.observatory, external.search)}."
@@ -71,18 +74,18 @@ def alt_text(
         if notice.localization is not None:
             line += f" A dashed line is the 90{quantities.NBSP}% region of GW alone, "
             line += f"{quantities.area(notice.localization.area_90)}."
-        said.append(line)
+        parts.append(line)
     if sun is not None and moon is not None:
-        said.append(
+        parts.append(
             f"Sun at {quantities.position_coarse(*sun)}, Moon at {quantities.position_coarse(*moon)}, "
             f"{_separation_text(localization, sun)} and {_separation_text(localization, moon)} from the"
             f" densest tile."
         )
-    said.append(
+    parts.append(
         "All-sky Mollweide projection, right ascension in hours with 12 h in the middle, east to the left"
         f"{', and an inset around the main region' if inset else ''}."
     )
-    text = replace_nbsp(" ".join(said))
+    text = replace_nbsp(" ".join(parts))
     return text if len(text) <= ALT_TEXT_MAX else f"{text[: ALT_TEXT_MAX - 1]}…"
 
 
@@ -94,28 +97,28 @@ def _measured_notice(superevent: Superevent) -> tuple[Notice, Event, Localizatio
 
 
 def _status_and_alert_type(superevent: Superevent, notice: Notice) -> list[str]:
-    mark = vocabulary.category_label(superevent.category)
-    said = [front for front in alert_card.status_labels(superevent) if front != mark]
+    watermark = vocabulary.category_label(superevent.category)
+    parts = [front for front in alert_card.status_labels(superevent) if front != watermark]
     return (
-        said
+        parts
         if notice.alert_type == EARLYWARNING
-        else [*said, alert_card.alert_type_with_ordinal(superevent, notice)]
+        else [*parts, alert_card.alert_type_with_ordinal(superevent, notice)]
     )
 
 
 def _regions_phrase(localization: Localization) -> str:
-    """As in ", in 2 parts: 59 % of the probability near 06h03 −20°, 31 % near 14h25 +56°"."""
+    """Describe a region's parts, for example ", in 2 pieces, with 59 % near 06h03 −20°"."""
     regions = localization.regions
     if not regions:
         return ""
-    told = [
+    parts = [
         f"{quantities.percent(region.probability)} near {quantities.position_coarse(region.ra, region.dec)}"
         for region in regions[:_MAX_REGIONS]
     ]
     if len(regions) == 1:
         return f", in one piece near {quantities.position_coarse(regions[0].ra, regions[0].dec)}"
     more = "" if len(regions) <= _MAX_REGIONS else ", and smaller ones"
-    return f", in {len(regions)} pieces, with {', '.join(told)}{more}"
+    return f", in {len(regions)} pieces, with {', '.join(parts)}{more}"
 
 
 def _separation_text(localization: Localization, position: Position) -> str:

@@ -1,4 +1,4 @@
-"""Outlines of credible regions on a grid, and how they are moved onto the sheet."""
+"""Outlines of credible regions on a grid, and their transfer to the canvas."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Floats = NDArray[np.float64]
 
 
 def outlines(level: NDArray[np.float32], at: float) -> list[Floats]:
-    """Trace the closed outlines of a credible region on a grid, as (columns, rows) of shape (points, 2).
+    """Return the closed outlines of a credible region on a grid, as (column, row) pairs of shape (points, 2).
 
-    They run between the pixels that lie inside and the others, and along the grid's edge where the region
-    runs out of it. Levels are 0 to 1, NaN is outside.
+    They run between pixels inside the region and pixels outside, and along the grid's edge where the region
+    continues beyond it. `level` is 0 to 1; NaN pixels count as outside.
     """
     with np.errstate(invalid="ignore"):
         inside = level <= at
@@ -29,5 +29,5 @@ def outlines(level: NDArray[np.float32], at: float) -> list[Floats]:
 
 
 def grid_to_canvas(lines: Iterable[Floats], left: float, top: float, zoom: float = 1.0) -> list[Floats]:
-    """Move lines from a grid, whose first pixel's centre is (0, 0), onto the sheet."""
+    """Move lines from a grid, whose first pixel's centre is (0, 0), to canvas pixels."""
     return [(line + 0.5) * zoom + np.array((left, top)) for line in lines]

@@ -1,4 +1,4 @@
-"""Grids to PNG, by matplotlib's Agg without pyplot."""
+"""Draws a sky-map figure as PNG with matplotlib's Agg renderer, without pyplot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from formatters.skymap_image.projection import SKY_HEIGHT, SKY_WIDTH
 
 
 def draw(picture: SkyMapFigure) -> bytes:
-    """Return the PNG file: style.WIDTH pixels wide, under 300 kB."""
+    """Return the figure as PNG: style.WIDTH pixels wide, less than 300 kB."""
     other = picture.captions.gw_alone if picture.gw_alone is not None else None
     if picture.inset is None:
         height = style.SKY_BOTTOM + legend.height_below(other)
@@ -30,7 +30,7 @@ def draw(picture: SkyMapFigure) -> bytes:
 
 
 def _map_pixels(picture: SkyMapFigure, height: int) -> Bytes:
-    """Return the colours of both maps on paper, RGBA."""
+    """Return the coloured pixels of the all-sky map and the inset on the background, RGBA."""
     image = style.blank_pixels(height, style.WIDTH)
     left, top = style.SKY_LEFT, style.SKY_TOP
     image[top : top + SKY_HEIGHT, left : left + SKY_WIDTH] = style.colourize(picture.sky)

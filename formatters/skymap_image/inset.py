@@ -1,4 +1,4 @@
-"""The inset: the main region from near by, with degrees on its edges."""
+"""The inset: an enlarged view of the main region, with coordinates along its edges."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ Floats = NDArray[np.float64]
 _LEFT, _TOP, _SIDE = style.INSET_LEFT, style.INSET_TOP, style.INSET_SIDE
 _RIGHT, _BOTTOM = _LEFT + _SIDE, _TOP + _SIDE
 _FRAME = (_LEFT, _TOP, _SIDE, _SIDE)
-# A region that runs out of the inset is traced along the edge, and nothing ends there.
+# A region that continues beyond the inset is contoured along the edge, but its boundary isn't there.
 _CLIP_AREA = (_LEFT + 3, _TOP + 3, _SIDE - 6, _SIDE - 6)
 _GRATICULE_STEPS_DEG = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 45.0, 60.0, 90.0)
 _MAX_LABELLED_PROBABILITY = 0.88
-"""A region with a larger share of the probability is all of the 90 % region that matters."""
+"""Probability of the inset's region, 0 to 1, above which its share isn't labelled, as it is almost the whole
+90 % region.
+"""
 _MIN_LABEL_SPACING = 125
 
 
 def draw_inset(sheet: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
-    """Draw everything on the inset but its colours."""
+    """Draw the inset's lines, markers and labels; its pixel colours are drawn separately."""
     _graticule(sheet, inset.window)
     if picture.captions.watermark is not None:
         draw_watermark(sheet, (_LEFT + _SIDE / 2, _TOP + _SIDE / 2), picture.captions.watermark, 110)
@@ -44,8 +46,8 @@ def draw_inset(sheet: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
     if _LEFT < x < _RIGHT and _TOP < y < _BOTTOM:
         draw_reticle(sheet, (float(x), float(y)), 14, 40)
     if inset.probability < _MAX_LABELLED_PROBABILITY:
-        said = f"{inset.probability * 100:.0f}\u00a0% of the probability"
-        sheet.draw_text(_LEFT + 18, _TOP + 30, said, style.SMALL, style.INK, cased=True)
+        text = f"{inset.probability * 100:.0f}\u00a0% of the probability"
+        sheet.draw_text(_LEFT + 18, _TOP + 30, text, style.SMALL, style.INK, cased=True)
     sheet.draw_outline(Rectangle((_LEFT, _TOP), _SIDE, _SIDE), style.INK, 3, zorder=8)
 
 
@@ -54,11 +56,11 @@ def _to_canvas(lines: list[Floats]) -> list[Floats]:
 
 
 def _graticule(sheet: Canvas, window: ImageWindow) -> None:
-    """Draw meridians and parallels in round degrees, and number them where they cross the edges."""
+    """Draw meridians and parallels at round degrees, with labels where they cross the edges."""
     low, high = max(-90.0, window.dec - 2 * window.half_width), min(90.0, window.dec + 2 * window.half_width)
     step = _graticule_step(2 * window.half_width, 4)
     parallels = [dec for dec in _multiples(low, high, step) if abs(dec) < 90]
-    # At least to the corners.
+    # Cover the corners at least.
     reach = 180.0 if window.is_polar else 1.6 * window.half_width / np.cos(np.radians(window.dec))
     ra = np.linspace(window.ra - reach, window.ra + reach, 181)
     circles = [_project_line(window, ra, np.full_like(ra, dec)) for dec in parallels]
@@ -84,7 +86,7 @@ def _number_parallel(sheet: Canvas, line: Floats, text: str) -> None:
         if _TOP + 14 < y < _BOTTOM - 14:
             sheet.draw_text(_LEFT - 10, y, text, style.TICK, style.INK, ha="right")
         return
-    # A circle around a pole: far from what is looked at, which lies in the middle.
+    # A parallel around a pole: label it inside the inset, far from the region, which is in the centre.
     middle = np.array((_LEFT, _TOP)) + _SIDE / 2
     seen = line[(np.abs(line - middle) < _SIDE / 2 - 45).all(axis=1)]
     if seen.size:
@@ -93,7 +95,7 @@ def _number_parallel(sheet: Canvas, line: Floats, text: str) -> None:
 
 
 def _number_meridian(sheet: Canvas, line: Floats, text: str, taken: list[tuple[float, float]]) -> None:
-    """Number a meridian below the inset, else above; not where another's number stands."""
+    """Label a meridian below the inset, else above it; omit the label if it would overlap another."""
     for edge, y in ((_BOTTOM, _BOTTOM + 26), (_TOP, _TOP - 22)):
         x = _crossing(line, 1, edge)
         if x is None:
@@ -106,13 +108,13 @@ def _number_meridian(sheet: Canvas, line: Floats, text: str, taken: list[tuple[f
 
 
 def _crossing(line: Floats, axis: int, at: float) -> float | None:
-    """Return where a line first crosses the vertical (axis 0) or horizontal (axis 1) edge through `at`."""
+    """Return where a line first crosses the vertical (axis 0) or horizontal (axis 1) edge `at`, or None."""
     start = (_TOP, _LEFT)[axis]
     side = line[:, axis] - at
-    for place in np.flatnonzero(side[:-1] * side[1:] <= 0):
-        before, after = side[place], side[place + 1]
+    for index in np.flatnonzero(side[:-1] * side[1:] <= 0):
+        before, after = side[index], side[index + 1]
         share = before / (before - after) if before != after else 0.0
-        found = float(line[place, 1 - axis] * (1 - share) + line[place + 1, 1 - axis] * share)
+        found = float(line[index, 1 - axis] * (1 - share) + line[index + 1, 1 - axis] * share)
         if start <= found <= start + _SIDE:
             return found
     return None

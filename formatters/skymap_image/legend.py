@@ -1,4 +1,4 @@
-"""The title above, and the key below or beside: what the lines are, and the numbers in large letters."""
+"""The title above the map and the key below or beside it, with the credible areas in large type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INDENT = 70
 
 
 def draw_title(sheet: Canvas, words: Captions) -> None:
-    """Write what it is, how sure, and when."""
+    """Draw the title, the subtitle and, for mocks and tests, the watermark label."""
     room = style.WIDTH - 2 * style.MARGIN
     sheet.draw_text(
         style.MARGIN, 120, words.subtitle, style.fit_font_size(words.subtitle, style.MEDIUM, room), style.INK
@@ -30,18 +30,18 @@ def draw_title(sheet: Canvas, words: Captions) -> None:
 
 
 def height_below(other: str | None) -> int:
-    """Return the pixels that `below` needs."""
+    """Return the height in pixels that `draw_key_below` needs; `other` is the second contour's caption."""
     return style.ROW_HEIGHT * (3 if other is None else 4) + 50
 
 
 def draw_key_below(sheet: Canvas, words: Captions, other: str | None) -> None:
-    """Write the key under the all-sky map."""
+    """Draw the key below the all-sky map."""
     y = style.SKY_BOTTOM + style.ROW_HEIGHT
     columns = (style.MARGIN, _SECOND_COLUMN)
     for x, level, area in zip(columns, style.CREDIBLE_LEVELS, (words.area_50, words.area_90), strict=True):
         _draw_line_sample(sheet, (x, y), style.CONTOUR_WIDTHS[level], style.CONTOUR)
-        said = f"{level * 100:.0f}\u00a0%: {area}"
-        sheet.draw_text(x + _INDENT, y, said, style.fit_font_size(said, 40, 430, 0.66), style.INK, bold=True)
+        text = f"{level * 100:.0f}\u00a0%: {area}"
+        sheet.draw_text(x + _INDENT, y, text, style.fit_font_size(text, 40, 430, 0.66), style.INK, bold=True)
     y += style.ROW_HEIGHT
     facts = " · ".join(words.facts)
     sheet.draw_text(
@@ -56,7 +56,7 @@ def draw_key_below(sheet: Canvas, words: Captions, other: str | None) -> None:
 
 
 def draw_key_beside(sheet: Canvas, words: Captions, other: str | None) -> None:
-    """Write the key to the right of the inset."""
+    """Draw the key to the right of the inset."""
     x, y = style.INSET_LEFT + style.INSET_SIDE + 30, style.INSET_TOP + 24
     room = style.WIDTH - x - 15
     for level, area in zip(style.CREDIBLE_LEVELS, (words.area_50, words.area_90), strict=True):

@@ -1,4 +1,4 @@
-"""What a picture is made of."""
+"""Data of a sky-map image: grids, captions, positions and the drawn PNG."""
 
 from __future__ import annotations
 
@@ -10,67 +10,67 @@ from numpy.typing import NDArray
 from formatters.skymap_image.projection import ImageWindow
 
 Position = tuple[float, float]
-"""RA and Dec, ICRS degrees."""
+"""Right ascension and declination, ICRS degrees."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """A map on the pixels of a projection; NaN where there is no sky, or none of the map."""
+    """A sky map sampled on the pixels of a projection; NaN outside the sky or where the map has no data."""
 
     density: NDArray[np.float32]
-    """sr⁻¹."""
+    """Probability density, sr⁻¹."""
     credible_level: NDArray[np.float32]
     """Credible level, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inset:
-    """The main region, larger."""
+    """Enlarged view of the main region."""
 
     window: ImageWindow
     grid: Grid
     probability: float
-    """The main region's share of the map's probability, 0 to 1."""
+    """Probability of the main region, 0 to 1."""
     gw_alone: Grid | None = None
-    """The other map in the same window."""
+    """The GW-only map in the same window, if the one drawn is a combined map."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captions:
-    """What stands on a picture: plain text, not escaped."""
+    """Text shown on a sky-map image, plain and not escaped."""
 
     title: str
     subtitle: str
     watermark: str | None
-    """MOCK or TEST, written across; None for what is real."""
+    """MOCK or TEST, written across the map; None for real events."""
     area_50: str
     area_90: str
     facts: tuple[str, ...]
-    """Lines beside the map: distance, instruments."""
+    """Lines beside the map, for example distance and instruments."""
     gw_alone: str | None = None
-    """What the dashed contour is, where there is a second map."""
+    """Caption of the dashed contour of the GW-only map; None without a second map."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SkyMapFigure:
-    """Everything that is drawn."""
+    """Everything that is drawn on a sky-map image."""
 
     captions: Captions
     sky: Grid
-    """On the all-sky grid, (SKY_HEIGHT, SKY_WIDTH)."""
+    """All-sky grid, shape (SKY_HEIGHT, SKY_WIDTH)."""
     peak: Position
-    """Of the densest tile's centre."""
+    """Centre of the tile with the highest probability density."""
     sun: Position
     moon: Position
     inset: Inset | None = None
     gw_alone: Grid | None = None
-    """The GW map alone, on the all-sky grid, where the one drawn is a combined map."""
+    """GW-only map on the all-sky grid, if the one drawn is a combined map."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnPicture:
-    """A picture and what it shows in words."""
+    """A drawn image and its alternative text."""
 
     png: bytes
     alt_text: str
-    """At most 2,000 characters, not escaped."""
+    """Plain text of at most 2,000 characters, not escaped."""

@@ -1,4 +1,4 @@
-"""A PNG of few colours, from pixels in memory."""
+"""Encodes pixels as a PNG with a reduced palette."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from PIL import Image
 
 _COLOURS = 256
 _COMPRESSION_LEVEL = 3
-"""Of zlib: higher ones take twice as long and save a tenth."""
+"""zlib level; higher levels take twice as long and save only a tenth."""
 
 
 def encode(rgba: NDArray[np.uint8], dots_per_inch: float) -> bytes:
-    """Return the PNG file of an opaque image (height, width, 4), reduced to 256 colours."""
+    """Return the PNG of an opaque image of shape (height, width, 4), reduced to 256 colours."""
     image = (
         Image.fromarray(rgba)
         .convert("RGB")

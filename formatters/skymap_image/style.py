@@ -1,7 +1,8 @@
-"""Sizes and colours: a dark sheet of its own, so that Slack's light and dark backgrounds do it no harm.
+"""Sizes and colours of sky-map images. The background is dark, to suit Slack's light and dark themes.
 
-Sizes are pixels and for a phone: a column of 360 px shows a third of them. Inferno keeps its order for
-colour-blind eyes; lines differ in width, dashes and lightness, not in hue alone.
+Sizes are pixels, chosen for phones: a 360 px column shows the image at a third of its size. The inferno
+colour map stays ordered for colour-blind readers; lines differ in width, dashes and lightness, not only in
+hue.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ SKY_BOTTOM = SKY_TOP + SKY_HEIGHT
 INSET_LEFT = 125
 INSET_TOP = 705
 INSET_ZOOM = 2
-"""Pixels of the picture along each side of one of an inset's grid."""
+"""Image pixels per pixel of an inset's grid, along each side."""
 INSET_SIDE = WINDOW_PIXELS * INSET_ZOOM
 ROW_HEIGHT = 62
-"""Between the lines of the key below the map."""
+"""Distance between the lines of the key below the map, pixels."""
 DOTS_PER_INCH = 216
-"""Five inches wide."""
+"""Resolution that makes the image five inches wide."""
 
 SKY_COLOUR = (0.115, 0.135, 0.20, 1.0)
 INK = "#f4f5f7"
@@ -46,29 +47,29 @@ LARGE, MEDIUM, SMALL, TICK = 52.0, 34.0, 29.0, 28.0
 
 CREDIBLE_LEVELS = (0.5, 0.9)
 CONTOUR_WIDTHS = {0.5: 5.0, 0.9: 2.6}
-"""Of the contours; the inset's are one wider."""
+"""Line widths of the contours, pixels, by credible level; the inset's are one pixel wider."""
 
 _COLOUR_STEPS = 160
 Colours = NDArray[np.uint32]
 
 
 def colourize(grid: Grid) -> Colours:
-    """Return each pixel's colour by its density, four bytes of RGBA in one number."""
+    """Return the colour of each pixel by its density, as RGBA packed into one 32-bit number."""
     top = np.nanmax(grid.density, initial=0.0)
-    # The square root keeps the wings of a region in sight beside a peak a hundred times denser.
+    # The square root keeps a region's wings visible beside a peak a hundred times denser.
     share = np.sqrt(grid.density * (1 / top if top > 0 else 0.0)) * (_COLOUR_STEPS - 1)
     colours: Colours = _colour_table()[np.nan_to_num(share, copy=False, nan=_COLOUR_STEPS).astype(np.uint8)]
     return colours
 
 
 def blank_pixels(height: int, width: int) -> Colours:
-    """Return an empty sheet in the same form."""
+    """Return an array of background pixels, in the format of `colourize`."""
     return np.full((height, width), _colour_table()[_COLOUR_STEPS])
 
 
 @cache
 def _colour_table() -> Colours:
-    """From the sky's own dark blue to yellow, lightness rising evenly; then the paper.
+    """Return the colours from dark blue (the sky) to yellow, with even lightness, then the background.
 
     Inferno without its black and its palest end.
     """
@@ -80,12 +81,15 @@ def _colour_table() -> Colours:
 
 
 def fit_font_size(text: str, size: float, room: float, advance: float = 0.6) -> float:
-    """Return the largest size, at most `size`, at which a text fits, from its mean advance in ems."""
+    """Return the largest font size, at most `size`, at which `text` fits into `room` pixels.
+
+    `advance` is the mean advance of a character in ems.
+    """
     return min(size, room / (advance * max(len(text), 1)))
 
 
 def format_degrees(value: float, step: float, *, signed: bool = False) -> str:
-    """As in "−17.5°", with as many decimals as the step between two such numbers needs."""
+    """Format degrees, for example "−17.5°", with enough decimals to distinguish values `step` apart."""
     decimals = 0 if step >= 1 else 1 if step >= 0.1 else 2
     text = f"{value:{'+' if signed else ''}.{decimals}f}°"
     return text.replace("-", "\u2212")

@@ -1,4 +1,4 @@
-"""A person's App Home: the subscriptions of their channels, the newest events, the state of the source."""
+"""The App Home tab: the subscriptions of a user's channels, the newest events and the sources' state."""
 
 from __future__ import annotations
 
@@ -30,27 +30,29 @@ NEW_ACTION, EDIT_ACTION, PAUSE_ACTION, RESUME_ACTION, END_ACTION = (
     "home.resume",
     "home.end",
 )
-"""The actions of its buttons; each has a `HomeAction` as its value."""
+"""Action ids of the tab's buttons; each button's value is a serialized `HomeAction`."""
 MAX_EVENTS = 5
 _MAX_CHANNEL_BLOCKS = 80
-"""Of the hundred that a view may have (docs.slack.dev/reference/views)."""
+"""Maximum number of blocks for channels, within Slack's limit of 100 blocks per view
+(docs.slack.dev/reference/views).
+"""
 
 View = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class HomeAction:
-    """What a button is about."""
+    """The channel or subscription that a button of the App Home tab acts on."""
 
     channel_id: str
     number: int | None = None
-    """The subscription; None for the channel itself."""
+    """Number of the subscription; None if the button is about the channel."""
     fingerprint: str | None = None
-    """What the subscription was when the button was shown; None where that doesn't matter."""
+    """Fingerprint of the subscription when the button was shown; None if the action doesn't depend on it."""
 
     @property
     def value(self) -> str:
-        """For a button's value."""
+        """Return the action serialized as a button's value."""
         if self.number is None:
             return self.channel_id
         return f"{self.channel_id} {self.number}" + (
@@ -59,7 +61,7 @@ class HomeAction:
 
 
 def parse_action(value: str) -> HomeAction:
-    """Read a button's value. Raises ValueError for what these buttons never had."""
+    """Parse a button's value. Raises ValueError if no button of the App Home tab has such a value."""
     match = re.fullmatch(r"([CDG][A-Z0-9]{1,30})(?: (\d{1,18})(?:@([0-9a-f]{8}))?)?", value)
     if match is None:
         raise ValueError("no target of a button")
@@ -68,26 +70,26 @@ def parse_action(value: str) -> HomeAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """What stands in a person's App Home."""
+    """Data shown in a user's App Home tab."""
 
     sources: tuple[SourceStatus, ...]
     last_notice: LastNotice | None
     subscriptions: Sequence[Subscription]
-    """Those that the person may see (`visible_to`), channel by channel."""
+    """Subscriptions visible to the user (`visible_to`), grouped by channel."""
     newest: Sequence[Superevent]
-    """At most EVENTS are shown."""
+    """Newest events; at most MAX_EVENTS are shown."""
     incidents: Sequence[Incident] = ()
-    """What is wrong with gwevent or its source, the oldest first."""
+    """Open incidents of gwevent or its sources, oldest first."""
     problem: str | None = None
-    """Why the person's channels aren't known, in Slack's word; None if they are."""
+    """Slack's error code if the user's channels couldn't be listed; None if they are known."""
     action_result: Message | None = None
-    """What came of the button that was pressed last."""
+    """Result of the button pressed last; None if there is none."""
 
 
 def visible_to(
     user_id: str, subscriptions: Iterable[Subscription], channels: Collection[str]
 ) -> list[Subscription]:
-    """The subscriptions of the channels that a person is in; direct messages are their own writers' alone."""
+    """Return the subscriptions of the user's channels and of their own direct messages with the bot."""
     return [
         s
         for s in subscriptions
@@ -96,7 +98,7 @@ def visible_to(
 
 
 def view(home: Home, now: datetime) -> View:
-    """The home tab at `now`."""
+    """Return the App Home view at `now`."""
     shown: list[Block] = []
     if home.action_result is not None:
         shown += [*home.action_result.blocks[:2], {"type": "divider"}]
@@ -119,8 +121,8 @@ def view(home: Home, now: datetime) -> View:
 
 def _channels(home: Home) -> list[Block]:
     if home.problem is not None:
-        said = f"Slack didn't say which channels you are in ({home.problem}), so none is shown."
-        return [blocks.section(escape(said))]
+        text = f"Slack didn't say which channels you are in ({home.problem}), so none is shown."
+        return [blocks.section(escape(text))]
     if not home.subscriptions:
         return [
             blocks.section(
@@ -153,7 +155,7 @@ def _channels(home: Home) -> list[Block]:
 
 
 def _channel_label(channel_id: str) -> str:
-    # Slack shows a channel's name to who may know it.
+    # Slack displays a channel's name only to users who may see it.
     return "Your messages with gwevent" if channel_id.startswith("D") else f"<#{channel_id}>"
 
 

@@ -1,7 +1,7 @@
-"""The inputs of the subscription dialog: what stands in them, and which wishes they can say.
+"""Inputs of the subscription modal, and the conversion of criteria into them.
 
-A wish is taken apart into inputs as far as they go; what they can't say stands in `words`, which takes
-whatever may follow `/gwevent subscribe`. So every wish has its form, and `bot.filters.forms` reads it back.
+Conditions that no input can express are put as text into `words`, which accepts anything that may follow
+`/gwevent subscribe`. So a form exists for all criteria; `bot.filters.form_parser` parses it back.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, UPDATE
 from formatters.models.subscription import Criteria, MentionRule
 
 CLASSES = ("BNS", "NSBH", "BBH")
-"""Of these, any one is enough."""
+"""Classes whose conditions are alternatives: one of them suffices."""
 PROBABILITIES = (*CLASSES, "NS", "remnant")
 TYPES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE)
 SWITCHES = ("mock", "test", "lowsig", "circulars")
 BROADCASTS = ("<!here>", "<!channel>")
 MENTION_OPTIONS = ("only_ns", "mock", "test")
-"""What may be said of a mention, by the names of `MentionRule`."""
+"""Options of a mention, named like the attributes of `MentionRule`."""
 INSTRUMENTS = ("2", "3", "4")
 UNITS = ("yr", "month", "week", "day", "h")
 
@@ -44,35 +44,35 @@ _PERSON = re.compile(r"<@([UW][A-Z0-9]+)>")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionForm:
-    """What stands in the inputs: numbers as they were typed, names of what was chosen; empty is nothing."""
+    """Values of the modal's inputs: numbers as typed, options by name; empty if nothing was entered."""
 
     group: str = "all"
     percents: Mapping[str, str] = field(default_factory=dict)
-    """By the names of PROBABILITIES, in percent."""
+    """Minimum probabilities as typed, percent, by name from PROBABILITIES."""
     more_than: bool = False
-    """Whether each probability must be above its number instead of at least at it."""
+    """True if each probability must exceed its number; False if it may also equal it."""
     far: str = ""
-    """The false-alarm rate is below 1 per so many `far_unit`."""
+    """The false-alarm rate must be below one per `far` × `far_unit`."""
     far_unit: str = "yr"
     distance: str = ""
-    """The mean distance is below, Mpc."""
+    """Upper limit of the mean luminosity distance, Mpc."""
     area90: str = ""
-    """The 90 % area is below, deg²."""
+    """Upper limit of the 90 % credible area, deg²."""
     instruments: str = ""
-    """So many or more: of INSTRUMENTS."""
+    """Minimum number of instruments, one of INSTRUMENTS."""
     external: bool = False
     types: tuple[str, ...] = ()
     switches: tuple[str, ...] = ()
     broadcasts: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
-    """Slack's ids."""
+    """Slack user ids."""
     when: tuple[str, ...] = ()
     words: str = ""
-    """Whatever else, as after `/gwevent subscribe`."""
+    """Any further criteria, in the syntax of `/gwevent subscribe`."""
 
 
 def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
-    """The form that says a wish."""
+    """Return the form that expresses the criteria."""
     form = SubscriptionForm(group=criteria.group, switches=tuple(s for s in SWITCHES if getattr(criteria, s)))
     rest: list[Filter] = []
     taken: set[str] = set()
@@ -92,29 +92,29 @@ def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
 
 
 def required_conditions(filter_: Filter | None) -> tuple[Filter, ...]:
-    """The conditions that all have to hold."""
+    """Return the conditions that must all hold."""
     return () if filter_ is None else filter_.parts if isinstance(filter_, And) else (filter_,)
 
 
 def percent_to_probability(percent: str) -> float:
-    """A probability, from percent as they stand in an input."""
+    """Convert percent as typed in an input into a probability, 0 to 1."""
     return float(f"{float(percent) / 100:.12g}")
 
 
 def is_number(text: str) -> bool:
-    """Whether it is a number as these inputs take it: "300", "0.5"; without sign and exponent."""
+    """Return True for a number in the inputs' format, without sign or exponent: "300", "0.5"."""
     return _DECIMAL.fullmatch(text) is not None
 
 
 def same_criteria(one: Criteria, other: Criteria) -> bool:
-    """Whether two wishes ask for the same, whatever order their conditions and names stand in."""
+    """Return True if two criteria are equal apart from the order of their conditions and names."""
     return _normalized_criteria(one) == _normalized_criteria(other)
 
 
 def _set_input(form: SubscriptionForm, part: Filter, taken: set[str]) -> SubscriptionForm | None:
-    """The form with one more condition in its inputs; None if they can't say it.
+    """Return the form with one more condition in its inputs; None if no free input can express it.
 
-    `taken` are the inputs in use.
+    `taken` contains the names of the inputs in use; the function adds the one it fills.
     """
     match part:
         case Compare(quantity) if quantity in CLASSES:
@@ -143,7 +143,7 @@ def _set_input(form: SubscriptionForm, part: Filter, taken: set[str]) -> Subscri
 
 
 def _claim_input(name: str, taken: set[str], value: float | None = None) -> bool:
-    """Whether an input is free and takes this value; it is in use then."""
+    """Mark an input as in use and return True; return False if it is in use or can't hold `value`."""
     if name in taken or (value is not None and not (value > 0 and is_number(format_number(value)))):
         return False
     taken.add(name)
@@ -154,17 +154,18 @@ def _with_probabilities(
     form: SubscriptionForm, numbers: tuple[Compare, ...], name: str, taken: set[str]
 ) -> SubscriptionForm | None:
     ops = {number.op for number in numbers}
-    said = {n.quantity: format_number(float(f"{n.value * 100:.12g}")) for n in numbers}
+    percents = {n.quantity: format_number(float(f"{n.value * 100:.12g}")) for n in numbers}
     kept = all(
-        is_number(said[n.quantity]) and percent_to_probability(said[n.quantity]) == n.value for n in numbers
+        is_number(percents[n.quantity]) and percent_to_probability(percents[n.quantity]) == n.value
+        for n in numbers
     )
-    if len(said) < len(numbers) or not kept or name in taken or ops not in ({Op.GE}, {Op.GT}):
+    if len(percents) < len(numbers) or not kept or name in taken or ops not in ({Op.GE}, {Op.GT}):
         return None
     more_than = ops == {Op.GT}
     if form.percents and more_than != form.more_than:
         return None
     taken.add(name)
-    return replace(form, percents={**form.percents, **said}, more_than=more_than)
+    return replace(form, percents={**form.percents, **percents}, more_than=more_than)
 
 
 def _with_mentions(form: SubscriptionForm, notify: MentionRule) -> SubscriptionForm | None:

@@ -1,7 +1,7 @@
-"""The dialog in which a subscription is chosen or changed: its views, and what was entered in it.
+"""The modal in which a subscription is created or edited: its views, and parsing of its inputs.
 
-Limits of a view: docs.slack.dev/reference/views. The ids of blocks are those of `formatters.form`; each holds
-one element, `VALUE`.
+Limits of a view: docs.slack.dev/reference/views. Block ids are the attribute names of `SubscriptionForm`;
+each input block has one element with the action id INPUT_ACTION_ID.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from formatters.views import subscription_form
 from formatters.views.subscription_form import SubscriptionForm
 
 CALLBACK_ID = "dialog.subscription"
-"""The callback_id of the form."""
+"""Callback id of the modal."""
 OPEN_ACTION = "dialog.open"
-"""The action of buttons that open the dialog, with ".<number>" behind for a subscription to be changed."""
+"""Action id of buttons that open the modal, followed by ".<number>" to edit that subscription."""
 OPEN_ACTION_PATTERN = re.compile(rf"{re.escape(OPEN_ACTION)}(?:\.(\d{{1,18}}))?")
 END_ACTION = "subscription.end"
-"""The action of buttons that end what their value names, with ".<number>" behind where it is one alone."""
+"""Action id of buttons that end the subscriptions in their value, with ".<number>" if it is only one."""
 END_ACTION_PATTERN = re.compile(rf"{re.escape(END_ACTION)}(?:\.\d{{1,18}})?")
 PREVIEW_ACTION = "dialog.preview"
-"""The action of the button inside it that says what the form means and tries it on past events."""
+"""Action id of the modal's button that shows the criteria and tests them with past events."""
 INPUT_ACTION_ID = "value"
 MAX_WORDS_CHARS = 3_000
-"""Of a text input; the words of a subscription have no more."""
+"""Maximum length of a Slack text input, and of a subscription's text."""
 
 View = dict[str, Any]
 
@@ -78,24 +78,24 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModalContext:
-    """For which channel the dialog is open, and for which of its subscriptions; kept in the view."""
+    """The channel and the subscription that the modal is about; stored in the view."""
 
     channel_id: str
     number: int | None = None
-    """The subscription to be changed; None for a new one."""
+    """Number of the subscription to edit; None for a new one."""
     from_home: bool = False
-    """Whether it was opened from the App Home, away from the channel."""
+    """True if the modal was opened from the App Home tab instead of the channel."""
 
     @property
     def metadata(self) -> str:
-        """For a view's `private_metadata`."""
+        """Return the context as JSON for a view's `private_metadata`."""
         return json.dumps({"channel": self.channel_id, "number": self.number, "home": self.from_home})
 
 
 def parse_modal_context(metadata: str) -> ModalContext:
-    """Read a view's `private_metadata`. Raises ValueError for what this dialog never wrote."""
-    said = json.loads(metadata)
-    match said:
+    """Parse a view's `private_metadata`. Raises ValueError if this modal didn't write it."""
+    parsed = json.loads(metadata)
+    match parsed:
         case {"channel": str(channel), "number": int() | None as number, "home": bool(home)} if re.fullmatch(
             r"[CDG][A-Z0-9]{1,30}", channel
         ):
@@ -105,22 +105,22 @@ def parse_modal_context(metadata: str) -> ModalContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What the form means."""
+    """The criteria that result from the form, or its errors, with an optional test on past events."""
 
     criteria: Criteria | None = None
-    """None where it means nothing, or nobody asked yet."""
+    """Criteria of the form; None if they are invalid or weren't evaluated."""
     errors: Mapping[str, str] = field(default_factory=dict)
-    """By the name of the input."""
+    """Error sentences by the name of the input."""
     backtest: Message | None = None
-    """Which of the past events would have come; None where that wasn't asked."""
+    """Past events that the criteria match; None if they weren't tested."""
     is_stored: bool = False
-    """Whether it is what is in force, not what stands in the inputs."""
+    """True if `criteria` are those stored, rather than those of the current inputs."""
     is_backtesting: bool = False
-    """Whether that is still being found out."""
+    """True while the test with past events is running."""
 
 
 def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> View:
-    """The dialog with a form filled in."""
+    """Return the modal with its inputs filled in."""
     what = f"Alerts for <#{place.channel_id}>."
     if place.number is not None:
         what = f"Subscription {place.number} of <#{place.channel_id}>. It stays active while you edit it."
@@ -187,24 +187,24 @@ def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> Vi
 
 
 def loading_page(place: ModalContext, said: str) -> View:
-    """The dialog while something is looked up; `said` is no mark-up."""
+    """Return the modal's page shown while data is loaded; `said` is a plain sentence, not escaped."""
     return _message_page(place, [blocks.section(escape(said))])
 
 
 def result_page(place: ModalContext, answer: Message) -> View:
-    """The dialog's last page: what came of it."""
+    """Return the modal's last page, which shows the result."""
     return _message_page(place, answer.blocks or [blocks.section(answer.text)])
 
 
 def parse_form(values: Mapping[str, Any]) -> SubscriptionForm:
-    """What stands in the inputs, out of a view's `state.values`. What this dialog has no name for is left."""
+    """Parse the `state.values` of a view into a form. Unknown options and inputs are ignored."""
 
     def one(name: str) -> Mapping[str, Any]:
         found = values.get(name, {}).get(INPUT_ACTION_ID)
         return found if isinstance(found, Mapping) else {}
 
     def typed(name: str) -> str:
-        # Slack escapes what is typed in some places; a filter has no use for an entity.
+        # Slack escapes typed text in some places; filters contain no HTML entities.
         return unescape(str(one(name).get("value") or "")).strip()
 
     def selected(name: str, known: Iterable[str], usual: str = "") -> str:
@@ -237,7 +237,7 @@ def parse_form(values: Mapping[str, Any]) -> SubscriptionForm:
 
 
 def with_modal_button(message: Message, subscriptions: Sequence[Subscription] = ()) -> Message:
-    """An answer with buttons that open the dialog: for a new subscription, and for each of these."""
+    """Return the message with buttons that open the modal and, for each subscription, end it."""
     buttons = [blocks.button("Open the form", OPEN_ACTION)]
     for s in subscriptions:
         buttons += [blocks.button(f"Edit {s.number}", f"{OPEN_ACTION}.{s.number}"), end_button(s)]
@@ -247,7 +247,7 @@ def with_modal_button(message: Message, subscriptions: Sequence[Subscription] = 
 
 
 def end_button(ended: Subscription, value: str | None = None) -> Block:
-    """The button that ends one subscription, and only as it is shown."""
+    """Return the button that ends a subscription if it is unchanged since the button was shown."""
     number = ended.number
     what = truncate(sanitize_line(ended.criteria.canonical_without_mentions), 60)
     return blocks.button(
@@ -259,11 +259,11 @@ def end_button(ended: Subscription, value: str | None = None) -> Block:
 
 
 def confirm_unsubscribe(subscriptions: Sequence[Subscription]) -> Message:
-    """Ask before these end, with a button for each, and one for all of them."""
+    """Return the request to confirm ending subscriptions, with a button for each and one for all."""
     message = subscription_messages.confirm_unsubscribe(subscriptions)
     buttons = [end_button(s) for s in subscriptions]
     value = " ".join(map(number_with_fingerprint, subscriptions))
-    # One that holds not all of them would end others than it says.
+    # If the value can't hold all numbers, leave the button out: it would end fewer than its label promises.
     if len(subscriptions) > 1 and utf16_length(value) <= BUTTON_VALUE_MAX:
         asks = f"End all {len(subscriptions)}? gwevent posts this in the channel."
         buttons.insert(
@@ -275,17 +275,17 @@ def confirm_unsubscribe(subscriptions: Sequence[Subscription]) -> Message:
 
 
 def modal_button(subscriptions: Sequence[Subscription]) -> Message:
-    """The answer to `dialog` where no dialog can open by itself, as in a thread."""
+    """Return the answer to `dialog` where Slack can't open a modal directly, as in a thread."""
     return with_modal_button(helping.error_message("Open the form to choose a subscription:"), subscriptions)
 
 
-def _modal(title: str, place: ModalContext) -> View:
-    return {"type": "modal", "title": _plain(title), "private_metadata": place.metadata}
+def _modal(title: str, context: ModalContext) -> View:
+    return {"type": "modal", "title": _plain(title), "private_metadata": context.metadata}
 
 
-def _message_page(place: ModalContext, shown: Sequence[Block]) -> View:
-    title = _TITLE if place.number is None else _TITLE_EDIT
-    return {**_modal(title, place), "close": _plain("Close"), "blocks": list(shown)}
+def _message_page(context: ModalContext, shown: Sequence[Block]) -> View:
+    title = _TITLE if context.number is None else _TITLE_EDIT
+    return {**_modal(title, context), "close": _plain("Close"), "blocks": list(shown)}
 
 
 def _preview_blocks(preview: Preview) -> list[Block]:
@@ -304,7 +304,7 @@ def _preview_blocks(preview: Preview) -> list[Block]:
 
 
 def _input_label(name: str) -> str:
-    """An input by its label."""
+    """Return the label of an input."""
     own = {"words": "Further conditions", "far": "False-alarm rate", "when": "When to mention"}
     return own.get(name) or {"distance": "Mean distance", "area90": "90 % area"}.get(name, name)
 
@@ -330,7 +330,7 @@ def _number(name: str, label: str, value: str) -> Block:
     element: dict[str, Any] = {"type": "number_input", "is_decimal_allowed": True, "min_value": "0"}
     if name in subscription_form.PROBABILITIES:
         element["max_value"] = "100"
-    # What Slack's own number isn't would be refused: it was typed, so it is shown again by Slack itself.
+    # Slack rejects an invalid initial value of a number input. The user typed it, so Slack still shows it.
     if subscription_form.is_number(value):
         element["initial_value"] = value
     return _input(name, label, element)
@@ -346,7 +346,7 @@ def _option(value: str, text: str) -> dict[str, Any]:
 
 
 def _select(options: Mapping[str, str], chosen: str | Sequence[str]) -> dict[str, Any]:
-    """A select of one, where `chosen` is one ("": none), or else of several."""
+    """Return a select element: of one option if `chosen` is a string ("" for none), else of several."""
     made = {value: _option(value, text) for value, text in options.items()}
     several = not isinstance(chosen, str)
     element: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Notices made by formula, and what every message must obey."""
+"""Synthetic notices, and the checks that every message must pass."""
 
 import json
 from collections.abc import Callable
@@ -69,7 +69,7 @@ def localization(**changes: Any) -> Localization:
 
 
 def wide(**changes: Any) -> Localization:
-    """Two lobes and dust, as one detector or two see it."""
+    """Return a localization with two lobes and scattered small regions, typical of one or two detectors."""
     regions = (
         Region(ra=90.8, dec=-20.1, area=5600.0, probability=0.59),
         Region(ra=216.3, dec=56.2, area=3900.0, probability=0.307),
@@ -135,11 +135,11 @@ def mass_bins() -> MassBins:
 
 
 def validated(message: Message) -> Message:
-    """The message, once another's code and our own budget have found nothing wrong with it."""
+    """Return the message after slackblocks and gwevent's own limits have accepted it."""
     blocks = [dict(block) for block in message.blocks]
     parsed = [_parsed({**block, "block_id": f"b{number}"}) for number, block in enumerate(blocks)]
     slackblocks.Message(channel="C0", text=message.text, blocks=parsed)
-    # Read and written again, nothing may be lost: a key that the library doesn't know is our mistake.
+    # Nothing may be lost in a round trip: a key that the library doesn't know is our mistake.
     for block, again in zip(blocks, parsed, strict=True):
         written = json.loads(repr(again))
         del written["block_id"]
@@ -159,7 +159,7 @@ def validated(message: Message) -> Message:
 
 
 def _parsed(block: dict[str, Any]) -> slackblocks.Block:
-    # The library can't read elements, tables and rich text back yet, so it gets to build them.
+    # The library can't parse elements, tables and rich text yet, so they are built with it instead.
     if block["type"] == "table":
         assert {cell["type"] for row in block["rows"] for cell in row} == {"raw_text"}
         assert len({len(row) for row in block["rows"]}) == 1
@@ -187,9 +187,9 @@ def _parsed(block: dict[str, Any]) -> slackblocks.Block:
 
 
 def _well_formed(text: str, mentions: tuple[str, ...]) -> None:
-    """Every "&" begins an entity, and every "<" a link, a mention or a date that ends.
+    """Assert that every "&" begins an entity, and every "<" a complete link, mention or date.
 
-    The whole channel is mentioned only by what is meant to.
+    Assert that only the expected mentions notify the whole channel.
     """
     for rest in text.split("&")[1:]:
         assert rest.startswith(("amp;", "lt;", "gt;")), text
@@ -200,7 +200,7 @@ def _well_formed(text: str, mentions: tuple[str, ...]) -> None:
 
 
 def texts(value: Any, kind: str | None = None) -> list[str]:
-    """All texts of a block, or those of one kind."""
+    """Return all texts of a block, or those of one kind."""
     if isinstance(value, dict):
         if value.get("type") in ("mrkdwn", "plain_text", "raw_text"):
             return [value["text"]] if kind in (None, value["type"]) else []
@@ -245,13 +245,13 @@ def make_notice() -> Callable[..., Notice]:
 
 @pytest.fixture(scope="session")
 def check() -> Callable[[Message], Message]:
-    """Validate a message and hand it back."""
+    """Return the function that validates a message and returns it."""
     return validated
 
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, Message | View], None]:
-    """Compare a message or a view with the golden one of that name, or record it."""
+    """Return the function that compares a message or a view with its golden file, or records it."""
     record = request.config.getoption("--record-golden", default=False)
 
     def compare(name: str, message: Message | View) -> None:
@@ -272,7 +272,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Message | View], No
 
 @pytest.fixture(scope="session")
 def stories() -> dict[str, list[Notice]]:
-    """Superevents of every kind, each the notices in order."""
+    """Return sequences of notices for superevents of every kind, in order."""
     burst = event(
         group="Burst",
         pipeline="CWB",

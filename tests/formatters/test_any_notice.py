@@ -1,4 +1,4 @@
-"""Whatever decoding lets through, the messages are sound."""
+"""Property tests: every notice that the decoder accepts produces valid messages."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -109,7 +109,7 @@ superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126
 )
 
 
-# No shrinking: notices are large, and a failure's message shows the words at fault.
+# No shrinking: notices are large, and the failure message already shows the offending text.
 @settings(
     max_examples=60,
     deadline=None,

@@ -1,4 +1,4 @@
-"""Which replies the whole channel sees."""
+"""Tests of which replies are also sent to the channel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SSM: dict[str, Any] = {"search": "SSM", "classification": {}, "properties": {"Ha
 
 
 def shares(neutron_star: float) -> dict[str, float]:
-    """A black-hole binary by its leading class, with so much BNS + NSBH."""
+    """Return probabilities with BBH as the leading class and the given sum of BNS and NSBH."""
     return {"BNS": neutron_star / 2, "NSBH": neutron_star / 2, "BBH": 0.65, "Terrestrial": 0.01}
 
 
@@ -31,12 +31,12 @@ def shares(neutron_star: float) -> dict[str, float]:
         ({"significant": False}, {}, "PRELIMINARY", True),
         ({}, {"significant": False}, "PRELIMINARY", False),
         ({"significant": False}, {"significant": False}, "PRELIMINARY", False),
-        # a class that turns
+        # changes of the leading class
         ({}, {"classification": {"BNS": 0.4, "NSBH": 0.55, "BBH": 0.0}}, "PRELIMINARY", True),
         ({}, {"classification": {"BNS": 0.5, "NSBH": 0.45, "BBH": 0.0}}, "PRELIMINARY", False),
         ({}, {"classification": BBH}, "UPDATE", True),
         ({"classification": BBH}, {"classification": BBH}, "UPDATE", False),
-        # an initial
+        # initial alerts
         ({"classification": BBH}, {"classification": BBH}, "INITIAL", False),
         ({"classification": shares(0.32)}, {"classification": shares(0.32)}, "INITIAL", True),
         ({"classification": shares(0.3)}, {"classification": shares(0.3)}, "INITIAL", False),

@@ -1,4 +1,4 @@
-"""Whole messages, for review: read golden/*.json as an observer would, on a phone at night."""
+"""Golden messages for human review: read golden/*.json as an observer would, on a phone at night."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -155,7 +155,7 @@ def _subscriptions() -> list[subscription.Subscription]:
 
 
 def _filtered() -> subscription.Subscription:
-    """A subscription with every kind of condition."""
+    """Return a subscription with every kind of condition."""
     sky = Near(ConeQuery(197.45, -23.381389, 5.0)) | VisibleFrom(SiteQuery("Cerro Tololo"), Op.GE, 0.3)
     light = Compare("BNS", Op.GT, 0.5) | FieldIn("search", ("SSM",)) | External()
     wanted = light & Compare("distance", Op.LT, 300) & FarCompare(Op.LT, 1, 100, "yr") & ~Detector("V1") & sky

@@ -1,4 +1,4 @@
-"""Ids of any form: what is one, whether it is real, and that nothing in it does anything in a message."""
+"""Tests of event ids of any form: which count as real, and that no message interprets their content."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HOSTILE = (
     "`S1`", "~S1~", ":boom:1", "S1|S2", "../..", "..", ".", "%2e%2e", "S1🌩️", "Ω-7", "http://example.org/S1",
     "'; DROP TABLE notices; --", "S_1_", "&lt;!channel&gt;", "\\u202e", "{S1}", "S1\u0301", "x" * ID_MAX,
 )  # fmt: skip
-"""Printable, and so keys; the emoji's variation selector aside, each is one as it stands."""
+"""Hostile ids. All are printable, so each is kept as it is, except for the emoji's variation selector."""
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def _event(id_: str) -> Superevent:
 
 
 def _texts(value: object, plain_text: bool = False) -> list[str]:
-    """All mrkdwn texts in blocks; plain_text knows no marks."""
+    """Return all mrkdwn texts in blocks, without plain_text, which isn't interpreted as mark-up."""
     match value:
         case {"type": "plain_text", "text": str()}:
             return []

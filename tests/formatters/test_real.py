@@ -1,4 +1,4 @@
-"""The messages of real notices say what the notices say."""
+"""Tests that messages of real notices report the notices' content."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The page of an external trigger: where a public one lasts, and nowhere else."""
+"""Tests of links to an external trigger's page: linked only where a lasting public page exists."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What is visible, in words."""
+"""Tests of the `visible` answer and of the texts on observability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where positions lie, in words."""
+"""Tests of the `check` answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A superevent is the same in whatever order its notices come, and however often."""
+"""Tests that a superevent doesn't depend on the order or the repetition of its notices."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ notices = st.builds(
         external=_burst("Fermi") if bursts else None,
         more_external=(_burst("Swift"),) if bursts > 1 else (),
         archive="GraceDB" if archive else None,
-        # What is said makes the content, so that equal contents say the same.
+        # The content follows from the drawn values, so equal contents imply equal notices.
         content=None if archive else f"{content}{bursts}",
     ),
     st.sampled_from((*ALERT_TYPES, "NOVEL", "OTHER")),
@@ -51,7 +51,7 @@ notices = st.builds(
 
 @given(st.lists(notices, min_size=1, max_size=12), st.integers(0, 2**32))
 def test_no_order_of_arrival_and_no_repeat_makes_a_difference(received: list[Notice], seed: int) -> None:
-    # Of an archive's copies of one type and time one is as good as another, so here they are the same.
+    # GraceDB's copies of one type and time are interchangeable, so they are treated as equal here.
     known = {n.key: n for n in received}
     first = Superevent.from_notices(known.values())
     again = [*known.values(), *known.values()]

@@ -14,7 +14,7 @@ NOTHING = "Nothing of note changed since PRELIMINARY."
 
 
 def said(*notices: Notice, about: int = -1) -> list[str]:
-    """The lines of a reply between its head and its foot."""
+    """Return the lines of a reply between its head and its foot."""
     superevent = Superevent.from_notices(notices)
     lines = message_text.render(alert_update.alert_update(superevent, superevent.notices[about])).splitlines()
     return lines[1:-1]

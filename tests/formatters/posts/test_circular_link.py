@@ -1,4 +1,4 @@
-"""A circular's line in a thread."""
+"""Tests of the line that links a GCN Circular in a thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What who runs the bot is told, in Slack and by the webhook."""
+"""Tests of the incident reports to the operators, in Slack and by webhook."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What a channel is told when somebody changed what it receives; read golden/change-*.json."""
+"""Tests of the post about a change of a channel's subscriptions; see golden/change-*.json."""
 
 from __future__ import annotations
 

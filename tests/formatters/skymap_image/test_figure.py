@@ -1,4 +1,4 @@
-"""The picture: what it encloses, where it puts things, and what it says."""
+"""Tests of the sky-map image: enclosed areas, positions of objects, and alternative text."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.support.images import SKIES, Sample, sample
 
 @cache
 def drawn(kind: str) -> np.ndarray:
-    """RGB, (height, width, 3)."""
+    """Return the drawn image as RGB of shape (height, width, 3)."""
     return np.asarray(Image.open(io.BytesIO(file(kind))).convert("RGB")).astype(int)
 
 
@@ -66,7 +66,7 @@ def near(image: np.ndarray, colour: str, tolerance: int = 24) -> np.ndarray:
 
 
 def enclosed(grid: Grid, level: float) -> float:
-    """Pixels inside the outlines, islands less lakes, by the shoelace formula."""
+    """Return the number of pixels enclosed by the outlines (islands minus holes), by the shoelace formula."""
     total = 0.0
     for line in outlines(grid.credible_level, level):
         x, y = line.T
@@ -109,7 +109,7 @@ def test_every_kind_is_a_png_that_slack_and_a_phone_can_take(kind: str) -> None:
     assert image.mode == "P", "opaque, 256 colours"
     assert image.width == style.WIDTH
     assert 700 < image.height < 1400
-    # The corners are the sheet's own dark paper, on whatever background it is shown.
+    # The corners have the image's own dark background, whatever Slack's theme is.
     assert near(drawn(kind)[[0, 0, -1, -1], [0, -1, 0, -1]], "#12151f", 6).all()
 
 

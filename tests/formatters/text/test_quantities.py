@@ -62,7 +62,7 @@ def test_a_rate_can_be_read_back(far: float) -> None:
 @given(rates, rates)
 def test_the_rarer_never_reads_as_more_frequent(one: float, other: float) -> None:
     rare, frequent = sorted((one, other))
-    # Two units meet at rounding: "60 days" against "2 months" may differ by a hair.
+    # Rounding to different units ("60 days" and "2 months") may differ slightly.
     assert _seconds(q.rate(rare)) >= _seconds(q.rate(frequent)) * 0.98
 
 

@@ -1,4 +1,4 @@
-"""The dialog and the App Home, for review: read golden/view-*.json as somebody would who dislikes grammar."""
+"""Golden views of the modal and the App Home tab for human review: read golden/view-*.json."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def option(value: View) -> slackblocks.Option:
 
 
 def element(given: View) -> slackblocks.Element:
-    """The element, built by another's code, which checks it."""
+    """Return the element as rebuilt by slackblocks, which validates it."""
     made: View = {}
     for key, value in given.items():
         if key in ("text", "placeholder"):
@@ -108,7 +108,7 @@ def block(given: View, number: int) -> slackblocks.Block:
 
 
 def checked(view: View) -> View:
-    """The view, once another's code has built it within Slack's limits."""
+    """Return the view after slackblocks has validated it within Slack's limits."""
     blocks = [block(dict(given), number) for number, given in enumerate(view["blocks"])]
     if view["type"] == "home":
         slackblocks.HomeTabView(blocks)
