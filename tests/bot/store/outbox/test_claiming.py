@@ -19,14 +19,14 @@ from bot.filters import parse_criteria
 from bot.routing.intents import AlertOperators, OperatorAlert, ReportUnreadableNotice
 from bot.store import schema
 from bot.store.outbox import claiming
-from bot.store.outbox.claiming import (
+from bot.store.outbox.claim_choice import (
     ROUND_ROBIN_EVERY,
     Candidate,
-    ClaimQuery,
     ClaimRequest,
     FairShare,
     choose_candidates,
 )
+from bot.store.outbox.claiming import ClaimQuery
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
     MAX_DELAY,
@@ -583,7 +583,7 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory:
         assert await factory.outbox.claim(later, 10) == []
         assert not (await factory.due_check.check(later)).deliveries, "nobody looks for them without end"
         assert await factory.outbox.claim(later + claiming.HOLD_DURATION, 10) == []
-    told = [line["kind"] for line in logs if line["event"] == "deliveries_of_a_newer_gwevent_wait"]
+    told = [line["kind"] for line in logs if line["event"] == "unknown_deliveries_held"]
     assert sorted(set(told)) == sorted(told) and set(told) <= {"novelty0", "novelty1", "reply2"} and told
     # They count as waiting, so that it is told that something waits.
     assert (await factory.outbox_statistics.counts()).waiting == 121
