@@ -29,40 +29,40 @@ TOPIC = "igwn.gwalert"
 GROUP = "gwevent-demo"
 TIMEOUT_S = 60.0
 MAX_STORY_AGE = timedelta(hours=1)
-"""How long before the present the story begins, at the most."""
+"""How long before the present the story may begin at the earliest."""
 
 CHANNEL_CRITERIA = {"gw-cbc": "CBC", "gw-burst": "Burst", "gw-mocks": "all mock"}
-"""Name -> what is subscribed there: real and significant binaries, bursts, and everything with the mocks."""
+"""Channel name -> filter subscribed there: significant real binaries, bursts, and everything with mocks."""
 
 _out = Console(highlight=False, soft_wrap=True)
 
 
 class DemoFailed(RuntimeError):
-    """Something of the story didn't arrive; one sentence."""
+    """An expected message of the demo did not arrive. The message is one sentence."""
 
 
 class SimulatedClock:
-    """The bot's clock in the demo: the story's hours pass in a minute, so that latencies read as in life."""
+    """A clock that passes the story's hours in one minute, so that messages show realistic latencies."""
 
     def __init__(self) -> None:
         self._ahead = timedelta(0)
 
     def __call__(self) -> datetime:
-        """The story's time now, UTC."""
+        """Return the story's current time, UTC."""
         return utc_now() + self._ahead
 
     def set_time(self, at: datetime) -> None:
-        """Tell this time from now on."""
+        """Set the clock; it continues from this time."""
         self._ahead = at - utc_now()
 
     def advance_to(self, time_created: datetime) -> None:
-        """Go forward to the moment at which a notice is sent; never back."""
+        """Advance the clock to the time at which a notice is sent; an earlier time is ignored."""
         self._ahead = max(self._ahead, time_created - utc_now())
 
 
 @dataclass(frozen=True, slots=True)
 class DemoEnvironment:
-    """The demo's parts, running."""
+    """The running parts of the demo."""
 
     local_slack: LocalSlack
     broker: EmbeddedBroker
@@ -70,13 +70,13 @@ class DemoEnvironment:
     factory: Factory
     clock: SimulatedClock
     channels: dict[str, str]
-    """Name -> channel id."""
+    """Channel name -> channel id."""
 
 
 async def serve(port: int) -> None:
-    """Play the story slowly on a page, then stay until interrupted.
+    """Play the story slowly on the local Slack's page, then keep running until interrupted.
 
-    Raises SettingsError if the port is taken.
+    Raises SettingsError if the port is in use.
     """
     _out.print("Starting a broker, a local Slack and the bot …")
     async with _demo_environment(port) as stage:
@@ -93,9 +93,9 @@ async def serve(port: int) -> None:
 
 
 async def play_once() -> None:
-    """Play the story without waiting and print what each channel received.
+    """Play the story without pauses and print the messages of each channel.
 
-    Raises DemoFailed unless every notice arrived in every channel that asked for it, and nowhere else.
+    Raises DemoFailed unless every notice arrived in every channel whose filter matches, and in no other.
     """
     _out.print("Starting a broker, a local Slack and the bot …")
     async with _demo_environment(0) as stage:
@@ -221,7 +221,7 @@ def _to_message(message: Json) -> Message:
 def _find_problems(
     local_slack: LocalSlack, name: str, channel: str, samples: Sequence[SampleNotice]
 ) -> list[str]:
-    """Compare what a channel holds with what the story's records say it should."""
+    """Compare a channel's messages with those expected from the story's records; return the differences."""
     roots: dict[str, list[Json]] = {}
     for message in _roots(local_slack, channel):
         found = [s for s in {s.record["superevent_id"] for s in samples} if s in message["text"]]
