@@ -1,4 +1,4 @@
-"""The bot's own parts on a local Slack, without broker and process: the life of an event, step by step."""
+"""The bot's components on a local Slack, without broker and process, to run an event step by step."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from tests.support.factories import create_pipeline
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORD_VARIABLE = "RECORD_GOLDEN"
-"""The environment variable that has golden files written anew instead of compared; then read the diff."""
+"""Environment variable that makes tests rewrite golden files instead of comparing; then read the diff."""
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ORIGIN = Origin(source="kafka", location="test", live=True)
 
 
 @dataclass
 class Clock:
-    """A clock that goes on when told to, and may run beside that."""
+    """A clock that advances on request, and optionally also with real time."""
 
     now: datetime = NOW
     runs: bool = False
@@ -58,7 +58,7 @@ class Clock:
 
 @dataclass
 class AppHarness:
-    """A store, a local Slack, a pipeline and the workers between them."""
+    """A store, a local Slack, an ingest pipeline and the workers between them."""
 
     local_slack: LocalSlack
     factory: Factory
@@ -77,14 +77,14 @@ class AppHarness:
     async def create_subscribed_channels(
         self, count: int = 1, words: str = "CBC", *, team: str | None = None
     ) -> list[str]:
-        """New channels that asked for something."""
+        """Create channels, each with an active subscription."""
         channels = [self.local_slack.add_channel(f"gw-{number}", team=team) for number in range(count)]
         for channel in channels:
             await self.subscribe(channel, words)
         return channels
 
     async def ingest(self, *bodies: bytes) -> None:
-        """Have notices come in, and wait until all that follows is done."""
+        """Ingest notices, and wait until everything that follows from them is done."""
         for body in bodies:
             assert await self.pipeline.handle(body, ORIGIN) is IngestResult.STORED
         await self.wait_until_delivered()
@@ -93,25 +93,25 @@ class AppHarness:
         return (await self.factory.outbox_statistics.counts()).waiting
 
     async def wait_until_delivered(self) -> None:
-        """Wait until no delivery waits."""
+        """Wait until no delivery is pending."""
         async with asyncio.timeout(60):
             while await self.pending_count():
                 await asyncio.sleep(0.02)
 
     async def advance(self, **by: float) -> None:
-        """Let time pass for the bot, and let it notice."""
+        """Advance the bot's clock and wake the workers."""
         self.clock.advance(**by)
         await self.run_rounds()
 
     async def run_rounds(self) -> None:
-        """Give the workers the time for some rounds."""
+        """Wait until the workers have done some rounds."""
         for _ in range(8):
             self.worker.wake()
             self.image_worker.wake()
             await asyncio.sleep(0.02)
 
     def roots(self, channel: str) -> list[Json]:
-        """The messages of a channel that stand in no thread; those deleted are gone."""
+        """Return a channel's messages outside threads, without deleted ones."""
         return [m for m in self.local_slack.messages(channel) if not m["thread_ts"] and not m.get("deleted")]
 
     def root(self, channel: str) -> Json:
@@ -143,7 +143,7 @@ async def open_app_harness(
     image_process: ImageProcess | None = None,
     channel_pause_s: float = 0.0,
 ) -> AsyncIterator[AppHarness]:
-    """A desk at work, on a database in this folder and every workspace of the local Slack."""
+    """Open a running harness on a database in the folder and all workspaces of the local Slack."""
     database = Database(f"sqlite+aiosqlite:///{folder / 'gwevent.sqlite'}")
     await database.migrate()
     factory = Factory(database)
@@ -184,14 +184,14 @@ async def open_app_harness(
 
 
 def plain_text(message: Json) -> str:
-    """A message as plain text: push text, words, buttons and picture."""
+    """Return a message as plain text: notification text, blocks' text, buttons and image."""
     made = Message(text=message["text"], blocks=tuple(message["blocks"]))
     where = "(also in the channel)\n" if message["broadcast"] else ""
     return f"{where}{message_text.notification_text(made)}\n\n{message_text.render(made)}"
 
 
 def transcript(channel: Sequence[Json]) -> str:
-    """A channel as plain text: each root with its thread."""
+    """Return a channel as plain text: each root message with its thread."""
     parts = []
     for root in (m for m in channel if not m["thread_ts"]):
         parts.append(f"━━ root\n{plain_text(root)}")
@@ -200,7 +200,7 @@ def transcript(channel: Sequence[Json]) -> str:
 
 
 def check_golden(name: str, text: str) -> None:
-    """Compare a channel's state with the golden file of that name, or record it."""
+    """Compare a channel's content with the golden file of that name, or record it."""
     path = GOLDEN / f"{name}.txt"
     if os.environ.get(RECORD_VARIABLE):
         path.write_text(text, encoding="utf-8")
