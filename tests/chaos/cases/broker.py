@@ -1,4 +1,4 @@
-"""The broker away, hanging, forgetful, strict, or late."""
+"""Cases in which the broker is down, hangs, loses offsets, rejects credentials, or lacks the topic."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support.tls_proxy import SaslProxy, listen_on_loopback, make_certific
 
 AWAY_S = 6.0
 FROZEN_S = 35.0
-"""Longer than the client waits for an answer."""
+"""Seconds for which the broker hangs, longer than the client waits for an answer."""
 NOWHERE = 1_000_000
-"""An offset far beyond the broker's last."""
+"""An offset far beyond the topic's last."""
 
 
 async def start_bot(chaos: ChaosHarness) -> None:
-    """A bot at work that has read already."""
+    """Start a bot and wait until it has read notices."""
     chaos.grant_history()
     await chaos.open_channels(2)
     chaos.start()
@@ -30,7 +30,7 @@ async def start_bot(chaos: ChaosHarness) -> None:
 
 
 async def down_at_start(chaos: ChaosHarness) -> None:
-    """The broker is down when the bot starts."""
+    """Start the bot while the broker is down."""
     chaos.grant_history()
     await chaos.open_channels(2)
     await chaos.publish(3)
@@ -44,7 +44,7 @@ async def down_at_start(chaos: ChaosHarness) -> None:
 
 
 async def down_in_between(chaos: ChaosHarness) -> None:
-    """The broker is down for a while; Slack is answered meanwhile."""
+    """Stop the broker for a while; the bot must still answer Slack."""
     await start_bot(chaos)
     chaos.broker.send_command("down")
     await chaos.wait_for_command("status", says="NOT CONNECTED")
@@ -55,7 +55,7 @@ async def down_in_between(chaos: ChaosHarness) -> None:
 
 
 async def frozen(chaos: ChaosHarness) -> None:
-    """The broker hangs (SIGSTOP) for longer than the client waits."""
+    """Let the broker hang (SIGSTOP) for longer than the client waits."""
     await start_bot(chaos)
     chaos.broker.freeze()
     await asyncio.sleep(FROZEN_S)
@@ -66,7 +66,7 @@ async def frozen(chaos: ChaosHarness) -> None:
 
 
 async def restarted(chaos: ChaosHarness) -> None:
-    """The broker is restarted with its log kept, again and again."""
+    """Restart the broker repeatedly, with its log kept."""
     await start_bot(chaos)
     for _ in range(5):
         await chaos.publish(2)
@@ -77,7 +77,7 @@ async def restarted(chaos: ChaosHarness) -> None:
 
 
 async def offset_lost(chaos: ChaosHarness) -> None:
-    """The group's offset is lost: out of range, then gone altogether. All is read again, and is known."""
+    """Make the group's offset invalid, then delete it; repeated notices must be recognized."""
     await start_bot(chaos)
     assert await chaos.bot.terminate() == 0
     await asyncio.to_thread(chaos.broker.commit, GROUP, TOPIC, NOWHERE)
@@ -95,7 +95,7 @@ async def offset_lost(chaos: ChaosHarness) -> None:
 
 
 async def doubled(chaos: ChaosHarness) -> None:
-    """The broker has each message three times."""
+    """Publish each message three times."""
     await start_bot(chaos)
     told = chaos.notice_generator.count
     await chaos.publish(10, times=3)
@@ -107,7 +107,7 @@ async def doubled(chaos: ChaosHarness) -> None:
 
 
 async def wrong_credentials(chaos: ChaosHarness) -> None:
-    """The broker refuses the credential (SCRAM over TLS), and takes it later; then it was changed."""
+    """Reject the credentials (SCRAM over TLS) and accept them later; then change the password."""
     openssl = shutil.which("openssl")
     assert openssl is not None, "this case needs openssl"
     chaos.grant_history()
@@ -126,7 +126,7 @@ async def wrong_credentials(chaos: ChaosHarness) -> None:
         gate.set_password("right")
         await chaos.wait_until_delivered()
         assert await chaos.bot.terminate() == 0
-        # A person mends it: the file has the wrong password, then the right one.
+        # An operator repairs it: the file has first the wrong password, then the right one.
         _write_credential(chaos.deployment.folder, "wrong", certificate[0])
         chaos.start(**through)
         await chaos.wait_until_logged("reconnecting")
@@ -142,7 +142,7 @@ async def wrong_credentials(chaos: ChaosHarness) -> None:
 
 
 async def topic_later(chaos: ChaosHarness) -> None:
-    """The topic doesn't exist when the bot starts."""
+    """Start the bot before the topic exists."""
     chaos.grant_history()
     await chaos.open_channels(2)
     later = "igwn.later"
@@ -155,7 +155,7 @@ async def topic_later(chaos: ChaosHarness) -> None:
 
 
 async def reader_stuck(chaos: ChaosHarness) -> None:
-    """The reader falls silent without an error (librdkafka#5153); the watchdog opens it anew."""
+    """Let the reader stall without an error (librdkafka#5153); the watchdog must reopen it."""
     await start_bot(chaos)
     os.kill(chaos.bot.pid, STALL_SIGNAL)
     await chaos.publish(5)

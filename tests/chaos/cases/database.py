@@ -1,4 +1,4 @@
-"""The database locked, full, and away: a notice isn't acknowledged until it is stored."""
+"""Cases in which the database is locked, full or missing: no notice is acknowledged before it is stored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HELD_S = 8.0
 
 
 async def start_bot(chaos: ChaosHarness) -> None:
-    """A bot at work that has stored already."""
+    """Start a bot and wait until it has stored notices."""
     chaos.grant_history()
     await chaos.open_channels(2)
     chaos.start()
@@ -32,7 +32,7 @@ async def start_bot(chaos: ChaosHarness) -> None:
 
 
 async def locked(chaos: ChaosHarness) -> None:
-    """Another process holds the database's lock for longer than is waited for it."""
+    """Hold the database's lock from another process for longer than the bot waits."""
     await start_bot(chaos)
     with hold_write_lock(chaos.deployment.database):
         await chaos.publish(4)
@@ -42,7 +42,7 @@ async def locked(chaos: ChaosHarness) -> None:
 
 
 async def locked_and_killed(chaos: ChaosHarness) -> None:
-    """The same, and the bot is killed while it waits."""
+    """Hold the database's lock, and kill the bot while it waits."""
     await start_bot(chaos)
     with hold_write_lock(chaos.deployment.database):
         await chaos.publish(4)
@@ -53,11 +53,11 @@ async def locked_and_killed(chaos: ChaosHarness) -> None:
 
 
 async def full(chaos: ChaosHarness) -> None:
-    """The database is full (`PRAGMA max_page_count`), then there is room again."""
+    """Make the database full (`PRAGMA max_page_count`), then allow more pages."""
     await start_bot(chaos)
     narrow = Path(chaos.tuning.full_marker)
     narrow.touch()
-    # Some may find room in pages that are there already.
+    # Some writes may still fit into existing pages.
     await chaos.publish(20)
     await chaos.wait_until_logged(WAITS, times=2)
     assert any("full" in line["reason"] for line in chaos.bot.logged_events(WAITS))
@@ -67,7 +67,7 @@ async def full(chaos: ChaosHarness) -> None:
 
 
 async def disk_full(chaos: ChaosHarness) -> None:
-    """The disk takes nothing more: every write of the bot's fails (RLIMIT_FSIZE)."""
+    """Make every write of the bot fail, as on a full disk (RLIMIT_FSIZE)."""
     await start_bot(chaos)
     _, most = resource.prlimit(chaos.bot.pid, resource.RLIMIT_FSIZE)
     stored = chaos.deployment.stored_count()
@@ -81,7 +81,7 @@ async def disk_full(chaos: ChaosHarness) -> None:
 
 
 async def restarted(chaos: ChaosHarness) -> None:
-    """The database goes away under the bot and comes back: its files, as when a volume is mounted anew."""
+    """Remove the database's files under the running bot and restore them, like a volume mounted again."""
     await start_bot(chaos)
     stored = chaos.deployment.stored_count()
     files = [
@@ -102,7 +102,7 @@ async def restarted(chaos: ChaosHarness) -> None:
 
 
 async def disk_really_full(chaos: ChaosHarness) -> None:
-    """The disk (a small one, mounted for it) is full: the bot isn't ready, and acknowledges nothing."""
+    """Fill a small mounted disk: the bot must not be ready, and must acknowledge nothing."""
     disk = chaos.deployment.folder / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -111,7 +111,7 @@ async def disk_really_full(chaos: ChaosHarness) -> None:
     if mounted.returncode:
         raise CaseUnsupported(f"no disk can be mounted here, which takes root ({mounted.stderr.strip()})")
     chaos.exit_stack.callback(_unmount, disk)
-    # All others reach it by a symbolic link.
+    # All other processes access it through a symbolic link.
     chaos.deployment.database.symlink_to(disk / "gwevent.sqlite")
     chaos.grant_history()
     await chaos.open_channels(2)
@@ -135,11 +135,11 @@ async def disk_really_full(chaos: ChaosHarness) -> None:
 
 
 async def swapped(chaos: ChaosHarness) -> None:
-    """The database's file is deleted, replaced by an empty one, and by an older copy, at any moment."""
+    """Delete the database's file, or replace it by an empty one or an older copy, at random moments."""
     await start_bot(chaos)
     files = [chaos.deployment.database.with_name(f"gwevent.sqlite{end}") for end in ("", "-wal", "-shm")]
     for way in chaos.rng.sample(["deleted", "emptied", "foreign"], 3):
-        # What stands in the copy is all that was told: so nothing is lost by it.
+        # The copy has everything that was posted, so using it loses nothing.
         await chaos.wait_until_delivered()
         copy = chaos.deployment.folder / "copy.sqlite"
         with (
@@ -168,7 +168,7 @@ async def swapped(chaos: ChaosHarness) -> None:
 
 
 async def emptied_and_restarted(chaos: ChaosHarness) -> None:
-    """A start with an empty file where a filled one was is refused before anything is read."""
+    """Restart with an empty file in place of the database; the bot must refuse before it reads notices."""
     await start_bot(chaos)
     assert await chaos.bot.terminate() == 0
     database, elsewhere = chaos.deployment.database, chaos.deployment.folder / "elsewhere.sqlite"
@@ -188,7 +188,7 @@ async def emptied_and_restarted(chaos: ChaosHarness) -> None:
 
 
 async def linked(chaos: ChaosHarness) -> None:
-    """A second bot on the same file by another name is refused, whatever the name."""
+    """Start a second bot on the same file under another path; it must refuse to run."""
     await start_bot(chaos)
     first, folder = chaos.bot, chaos.deployment.folder
     (folder / "link.sqlite").symlink_to(chaos.deployment.database)

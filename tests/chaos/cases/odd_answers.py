@@ -1,4 +1,4 @@
-"""Slack's answers that nobody has seen yet: words in no list, parts refused, bodies of another form."""
+"""Cases with hypothetical answers of Slack: unknown error names, rejected parts, malformed bodies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ODD: tuple[Oddity, ...] = ("null ts", "no ts", "array", "string", "html", "null"
 
 
 async def unlisted_words(chaos: ChaosHarness) -> None:
-    """Words that stand in no list, drawn anew each time, for posts and edits, for a while."""
+    """Answer posts and edits with random unknown error names for a while."""
     await start_bot(chaos)
     for _ in range(6):
         chaos.local_slack.fail(POST, error=random_error_name(chaos.rng), times=chaos.rng.randint(1, 25))
@@ -31,7 +31,7 @@ async def unlisted_words(chaos: ChaosHarness) -> None:
 
 
 async def refused_parts(chaos: ChaosHarness) -> None:
-    """Any of a message's parts refused, by a word that names it or by one that says nothing."""
+    """Reject parts of a message, with an error name that names the part or with an unspecific one."""
     await start_bot(chaos)
     for _ in range(6):
         for part in chaos.rng.sample(PARTS, chaos.rng.randint(1, len(PARTS))):
@@ -46,7 +46,7 @@ async def refused_parts(chaos: ChaosHarness) -> None:
 
 
 async def restricted_mentions(chaos: ChaosHarness) -> None:
-    """@here is kept to some: alerts come without it, which is said once; allowed again, it notifies."""
+    """Restrict @here: alerts come without it and a single hint says so; once allowed, it notifies again."""
     chaos.grant_history()
     words = "all mock notify @here notify-mocks"
     channels = await chaos.open_channels(3, words=words)
@@ -69,7 +69,7 @@ async def restricted_mentions(chaos: ChaosHarness) -> None:
 
 
 async def odd_answers(chaos: ChaosHarness) -> None:
-    """The work is done, and the answer has no ts, or is an array, a text, a page; the bot may look."""
+    """Execute calls but answer without ts, or with an array, a text or a page; with the history scope."""
     await start_bot(chaos)
     for oddity in ODD:
         chaos.local_slack.fail(POST, oddity=oddity, times=4)
@@ -79,7 +79,7 @@ async def odd_answers(chaos: ChaosHarness) -> None:
 
 
 async def odd_answers_unseen(chaos: ChaosHarness) -> None:
-    """The same without the history scope: rather twice than never."""
+    """Execute calls with odd answers, without the history scope: posts may be doubled but not lost."""
     await start_bot(chaos, history=False)
     for oddity in ODD:
         chaos.local_slack.fail(POST, oddity=oddity, times=3)
@@ -88,7 +88,7 @@ async def odd_answers_unseen(chaos: ChaosHarness) -> None:
 
 
 async def foreign_deliveries(chaos: ChaosHarness) -> None:
-    """Channels hold messages of other databases with the same numbers, and posts have to be looked for."""
+    """Force history lookups in channels with messages of other databases that have the same ids."""
     await start_bot(chaos)
     (newest,) = chaos.deployment.query_database("select max(id) from deliveries")[0]
     for channel in chaos.channels:
@@ -103,7 +103,7 @@ async def foreign_deliveries(chaos: ChaosHarness) -> None:
 
 
 def _foreign(chaos: ChaosHarness, channel: str, number: int) -> Draft:
-    """Of an older database of this bot, or of another bot; with a key, or from before there were any."""
+    """Return a message of an older database or of another bot, with or without a message key."""
     payload: dict[str, object] = {"delivery_id": number}
     if chaos.rng.random() < 0.5:
         payload |= {"key": f"{chaos.rng.getrandbits(128):032x}", "database": "0" * 32}

@@ -1,4 +1,4 @@
-"""Clocks that jump, a full queue, and a thousand notices at once."""
+"""Cases with clock jumps, a full queue, and a thousand notices at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JUMPS = (3 * HOUR, 25 * HOUR, 30 * 24 * HOUR)
 
 
 async def start_bot(chaos: ChaosHarness) -> None:
-    """A bot at work."""
+    """Start a bot and wait until it is ready."""
     chaos.grant_history()
     await chaos.open_channels(3)
     chaos.start()
@@ -28,17 +28,17 @@ async def start_bot(chaos: ChaosHarness) -> None:
 
 
 async def clock_forward(chaos: ChaosHarness) -> None:
-    """The clock jumps an hour ahead, and the bot dies at a post: it still finds what it posted."""
+    """Set the clock an hour ahead and kill the bot at a post: it must still find its post."""
     await _jump(chaos, HOUR)
 
 
 async def clock_back(chaos: ChaosHarness) -> None:
-    """The clock jumps an hour back, and the bot dies at a post."""
+    """Set the clock an hour back and kill the bot at a post."""
     await _jump(chaos, -HOUR)
 
 
 async def clock_mended(chaos: ChaosHarness) -> None:
-    """A clock an hour ahead is set right while deliveries wait: they don't wait for an hour."""
+    """Correct a clock that is an hour ahead while deliveries wait: they must not wait for an hour."""
     await start_bot(chaos)
     chaos.set_clock(HOUR)
     chaos.local_slack.fail(POST, status=503, times=None)
@@ -52,7 +52,7 @@ async def clock_mended(chaos: ChaosHarness) -> None:
 
 
 async def clock_jumps(chaos: ChaosHarness, *, crashes: bool = False) -> None:
-    """The clock jumps 3 h, 25 h, a month, ahead or back, while deliveries wait, and is set right again."""
+    """Set the clock 3 h, 25 h or a month ahead or back while deliveries wait, and correct it."""
     await start_bot(chaos)
     sizes = [size * chaos.rng.choice((1, -1)) for size in JUMPS]
     sizes[chaos.rng.randrange(len(sizes))] = 25 * HOUR
@@ -85,12 +85,12 @@ async def clock_jumps(chaos: ChaosHarness, *, crashes: bool = False) -> None:
 
 
 async def clock_jumps_and_crashes(chaos: ChaosHarness) -> None:
-    """The same, and the bot dies while the clock is wrong, and at a post: it finds what it posted."""
+    """Kill the bot while the clock is wrong, and at a post: it must find its post."""
     await clock_jumps(chaos, crashes=True)
 
 
 async def clock_wrong_at_start(chaos: ChaosHarness) -> None:
-    """The machine begins with a clock that is a month ahead or a year behind, and is set right later."""
+    """Start with a clock that is a month ahead or a year behind, and correct it later."""
     chaos.grant_history()
     await chaos.open_channels(3)
     for seconds in (30 * 24 * HOUR, -365 * 24 * HOUR):
@@ -107,7 +107,7 @@ async def clock_wrong_at_start(chaos: ChaosHarness) -> None:
 
 
 async def backlog(chaos: ChaosHarness) -> None:
-    """Notices wait in channels that are slow, limited, in trouble; a real alert comes and goes first."""
+    """Queue notices in slow, limited and failing channels; a real alert must overtake them."""
     chaos.tuning = replace(chaos.tuning, channel_pause=0.3)
     await start_bot(chaos)
     chaos.local_slack.fail(POST, status=503, times=None)
@@ -125,12 +125,12 @@ async def backlog(chaos: ChaosHarness) -> None:
     await chaos.wait_until_delivered()
     for channel, said in chaos.messages_by_channel().items():
         in_order = [one.superevent_id for one in said]
-        # One may be under way.
+        # One delivery may be in progress.
         assert in_order.index(alert) <= already[channel] + 1, (channel, in_order)
 
 
 async def full_queue(chaos: ChaosHarness) -> None:
-    """More waits on the broker than the bot takes ahead, for longer than the watchdog's patience."""
+    """Keep more notices on the broker than the bot prefetches, for longer than the watchdog waits."""
     await start_bot(chaos)
     with hold_write_lock(chaos.deployment.database):
         await chaos.publish(200)
@@ -141,7 +141,7 @@ async def full_queue(chaos: ChaosHarness) -> None:
 
 
 async def thousand_at_once(chaos: ChaosHarness, *, notices: int = 1_000) -> None:
-    """1,000 notices are there when the bot starts."""
+    """Start the bot with 1,000 notices on the broker."""
     chaos.grant_history()
     await chaos.open_channels(3)
     await chaos.publish(notices)
@@ -150,7 +150,7 @@ async def thousand_at_once(chaos: ChaosHarness, *, notices: int = 1_000) -> None
 
 
 def forget_boot(chaos: ChaosHarness) -> None:
-    """As if the machine had been started anew: nobody knows any more what its clock was found to be."""
+    """Simulate a reboot: discard the stored finding about the machine's clock."""
     with closing(sqlite3.connect(chaos.deployment.database)) as connection, connection:
         connection.execute("DELETE FROM clocks")
 

@@ -1,4 +1,4 @@
-"""Slack in trouble, channels and tokens taken away and given back."""
+"""Cases in which Slack fails, or in which channels and tokens are withdrawn and restored."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tests.chaos.harness import ChaosHarness
 
 POST, EDIT = "chat.postMessage", "chat.update"
 SHORT_S = 1.5
-"""The bot's time-out where one is waited for, seconds."""
+"""The bot's time-out in cases that wait for one, seconds."""
 
 
 async def start_bot(chaos: ChaosHarness, *, history: bool = True, channels: int = 4) -> None:
-    """A bot at work that has posted already."""
+    """Start a bot and wait until it has posted."""
     if history:
         chaos.grant_history()
     await chaos.open_channels(channels)
@@ -25,7 +25,7 @@ async def start_bot(chaos: ChaosHarness, *, history: bool = True, channels: int 
 
 
 async def rate_limited(chaos: ChaosHarness) -> None:
-    """429 with Retry-After: a channel, a workspace, edits."""
+    """Answer 429 with Retry-After: for a channel, a workspace, and edits."""
     await start_bot(chaos)
     for channel in chaos.channels[:2]:
         chaos.local_slack.fail(POST, status=429, retry_after=2, times=4, channel=channel)
@@ -38,7 +38,7 @@ async def rate_limited(chaos: ChaosHarness) -> None:
 
 
 async def server_errors(chaos: ChaosHarness) -> None:
-    """500, 502 and 503, and Slack's own words for them."""
+    """Answer 500, 502 and 503, and with Slack's error names for server errors."""
     await start_bot(chaos)
     for status in (500, 502, 503):
         chaos.local_slack.fail(POST, status=status, times=5)
@@ -53,10 +53,10 @@ async def server_errors(chaos: ChaosHarness) -> None:
 
 
 async def timeouts(chaos: ChaosHarness) -> None:
-    """No answer in time, with the work done and not done."""
+    """Let calls time out, both after and without being executed."""
     chaos.tuning = replace(chaos.tuning, slack_timeout=SHORT_S)
     await start_bot(chaos)
-    # Not done: what a fault answers, it doesn't do.
+    # Not executed: a fault with an answer replaces the call.
     chaos.local_slack.fail(POST, delay=2 * SHORT_S, status=500, times=6)
     chaos.local_slack.fail(EDIT, delay=2 * SHORT_S, status=500, times=3)
     await chaos.publish(4)
@@ -68,7 +68,7 @@ async def timeouts(chaos: ChaosHarness) -> None:
 
 
 async def cut_before(chaos: ChaosHarness) -> None:
-    """The connection is cut before Slack does the work."""
+    """Cut the connection before Slack executes the call."""
     await start_bot(chaos, history=False)
     chaos.local_slack.fail(POST, drop="before", times=10)
     chaos.local_slack.fail(EDIT, drop="before", times=5)
@@ -77,7 +77,7 @@ async def cut_before(chaos: ChaosHarness) -> None:
 
 
 async def cut_after(chaos: ChaosHarness) -> None:
-    """The connection is cut after Slack did the work; the bot may look, so nothing comes twice."""
+    """Cut the connection after Slack executed the call; with the history scope nothing is posted twice."""
     await start_bot(chaos)
     chaos.local_slack.fail(POST, drop="after", times=10)
     chaos.local_slack.fail(EDIT, drop="after", times=5)
@@ -86,7 +86,7 @@ async def cut_after(chaos: ChaosHarness) -> None:
 
 
 async def cut_after_unseen(chaos: ChaosHarness) -> None:
-    """The same without the history scope: rather twice than never."""
+    """Cut the connection after execution, without the history scope: posts may be doubled but not lost."""
     await start_bot(chaos, history=False)
     chaos.local_slack.fail(POST, drop="after", times=10)
     await chaos.publish(8)
@@ -94,7 +94,7 @@ async def cut_after_unseen(chaos: ChaosHarness) -> None:
 
 
 async def sockets_closed(chaos: ChaosHarness) -> None:
-    """Socket Mode closed, cut, and asked to reconnect, while notices come."""
+    """Close, cut and refresh Socket Mode connections while notices arrive."""
     await start_bot(chaos)
     await _loses_its_socket(chaos, chaos.local_slack.close_sockets)
     await _loses_its_socket(chaos, functools.partial(chaos.local_slack.close_sockets, abort=True))
@@ -103,7 +103,7 @@ async def sockets_closed(chaos: ChaosHarness) -> None:
 
 
 async def sockets_refused(chaos: ChaosHarness) -> None:
-    """Socket Mode can't be opened for a while; what is posted doesn't need it."""
+    """Refuse Socket Mode connections for a while; posting must continue without them."""
     await start_bot(chaos)
     chaos.local_slack.refuse_sockets(8.0)
     await chaos.local_slack.close_sockets(abort=True)
@@ -113,7 +113,7 @@ async def sockets_refused(chaos: ChaosHarness) -> None:
 
 
 async def sockets_half_open(chaos: ChaosHarness) -> None:
-    """Socket Mode hangs without being closed: the bot notices by itself."""
+    """Let Socket Mode hang without closing; the bot must detect it."""
     await start_bot(chaos)
     opened = chaos.local_slack.sockets.opened
     chaos.local_slack.hang_sockets()
@@ -125,7 +125,7 @@ async def sockets_half_open(chaos: ChaosHarness) -> None:
 
 
 async def channel_archived(chaos: ChaosHarness) -> None:
-    """A channel is archived and brought back."""
+    """Archive a channel and restore it."""
     await start_bot(chaos)
     gone = chaos.channels[1]
     chaos.local_slack.archive(gone)
@@ -135,8 +135,8 @@ async def channel_archived(chaos: ChaosHarness) -> None:
 
 
 async def bot_kicked(chaos: ChaosHarness) -> None:
-    """The bot is taken out of a private channel, and of a public one, and invited again."""
-    # With it a bot needn't be a public channel's member.
+    """Remove the bot from a private and a public channel, and invite it again."""
+    # With this scope the bot need not be a member of a public channel.
     chaos.local_slack.ungrant("chat:write.public")
     (private,) = await chaos.open_channels(1, private=True)
     await start_bot(chaos)
@@ -149,7 +149,7 @@ async def bot_kicked(chaos: ChaosHarness) -> None:
 
 
 async def token_revoked(chaos: ChaosHarness) -> None:
-    """The bot's token is revoked and given again."""
+    """Revoke the bot's token and restore it."""
     await start_bot(chaos)
     chaos.local_slack.revoke_token()
     await chaos.publish(6)
@@ -172,7 +172,7 @@ async def _dead_for_a_while(chaos: ChaosHarness, channel: str, reason: str) -> N
     await chaos.publish(8)
     await chaos.wait_until_delivered()
     assert chaos.channel_problems() == {channel: reason}, chaos.channel_problems()
-    # A restart in between changes nothing.
+    # A restart in between must change nothing.
     await chaos.kill()
     chaos.start()
     await chaos.wait_until_ready()
