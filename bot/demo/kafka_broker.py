@@ -1,8 +1,8 @@
 """A Kafka-protocol broker inside this process, for the demo and the tests.
 
-It is librdkafka's mock cluster, which the confluent-kafka wheel brings: real protocol on loopback, topics,
-groups, commits and headers, in memory. Each partition keeps at most 5 MB and drops its oldest payload
-beyond that, so publish through `Publisher`, which waits for the reader.
+It is librdkafka's mock cluster, which the confluent-kafka wheel contains. It speaks the real protocol on
+loopback and keeps topics, groups, commits and headers in memory. Each partition keeps at most 5 MB and drops
+its oldest payload beyond that, so publish through `Publisher`, which waits for the reader.
 
 `python -m bot.demo.kafka_broker --topic igwn.gwalert` runs one in a process of its own.
 """
@@ -29,7 +29,7 @@ PARTITION_BYTES = 5_000_000
 """Capacity of a partition in bytes (librdkafka, rdkafka_mock.c, `max_size`)."""
 
 MAX_UNREAD_BYTES = 4_500_000
-"""Unread bytes the publisher allows on a topic, with a margin for headers and batch framing."""
+"""Most unread bytes that the publisher allows on a topic, with a margin for headers and batch framing."""
 
 _PRODUCER = 0
 _BROKER_ID = 1
@@ -39,9 +39,9 @@ Format = Literal["avro", "json", "external"]
 
 
 class EmbeddedBroker:
-    """One mock broker on a free loopback port, from `start` to `stop`.
+    """A mock broker on a free loopback port, from `start` to `stop`.
 
-    Raises RuntimeError where librdkafka refuses to start or to create a topic.
+    Raises RuntimeError if librdkafka refuses to start or to create a topic.
     """
 
     def __init__(self) -> None:
@@ -50,10 +50,10 @@ class EmbeddedBroker:
         self._cluster: int | None = None
 
     def start(self) -> Self:
-        """Open the port; what was published before is not kept."""
+        """Open the port. Payloads published before the last `stop` are lost."""
         errors = ctypes.create_string_buffer(512)
         conf = self._library.rd_kafka_conf_new()
-        # librdkafka writes its log to standard error, where a fault made on purpose would look like one
+        # librdkafka logs to standard error, where an intended fault would look like a real one
         for name, value in ((b"log_level", b"2"), (b"client.id", b"gwevent-broker")):
             if self._library.rd_kafka_conf_set(conf, name, value, errors, len(errors)) != _CONFIG_OK:
                 raise RuntimeError(f"librdkafka refused a setting: {errors.value.decode()}")
@@ -66,7 +66,7 @@ class EmbeddedBroker:
         return self
 
     def stop(self) -> None:
-        """Close the port and forget everything."""
+        """Close the port and discard all topics."""
         if self._cluster is not None:
             self._library.rd_kafka_mock_cluster_destroy(self._cluster)
             self._cluster = None
@@ -76,7 +76,7 @@ class EmbeddedBroker:
 
     @property
     def address(self) -> str:
-        """127.0.0.1:PORT."""
+        """The broker's address, 127.0.0.1:PORT."""
         bootstraps: bytes = self._library.rd_kafka_mock_cluster_bootstraps(self._require_cluster())
         return bootstraps.decode()
 
@@ -85,7 +85,10 @@ class EmbeddedBroker:
         return f"kafka://{self.address}/{topic}"
 
     def create_topic(self, topic: str, partitions: int = 1) -> None:
-        """Create a topic; a reader needs it to exist. One partition keeps the order of publishing."""
+        """Create a topic, which must exist before a reader subscribes to it.
+
+        One partition keeps the order of publishing.
+        """
         error = self._library.rd_kafka_mock_topic_create(
             self._require_cluster(), topic.encode(), partitions, 1
         )
@@ -93,24 +96,24 @@ class EmbeddedBroker:
             raise RuntimeError(f"The topic {topic} could not be created: {KafkaError(error).str()}.")
 
     def refuse_topic(self, topic: str, error: int) -> None:
-        """Answer every request for the topic's metadata with a Kafka error code; 0 ends that."""
+        """Answer every request for the topic's metadata with a Kafka error code; code 0 ends that."""
         self._library.rd_kafka_mock_topic_set_error(self._require_cluster(), topic.encode(), error)
 
     def refuse_next(self, api: int, *errors: int) -> None:
-        """Answer the next requests of one kind (Kafka's API key, 1 Fetch, 8 OffsetCommit, …) with errors."""
+        """Answer the next requests with one Kafka API key (1 Fetch, 8 OffsetCommit, …) with errors."""
         codes = (ctypes.c_int * len(errors))(*errors)
         self._library.rd_kafka_mock_push_request_errors_array(
             self._require_cluster(), api, len(errors), codes
         )
 
     def advertise(self, host: str, port: int) -> None:
-        """Send clients to another address, that of a proxy in front."""
+        """Advertise another address to clients, for example a proxy's in front of the broker."""
         self._library.rd_kafka_mock_broker_set_host_port(
             self._require_cluster(), _BROKER_ID, host.encode(), port
         )
 
     def set_down(self) -> None:
-        """Drop all connections and accept none; what was published stays."""
+        """Drop all connections and accept none. Published payloads are kept."""
         self._library.rd_kafka_mock_broker_set_down(self._require_cluster(), _BROKER_ID)
 
     def set_up(self) -> None:
@@ -135,7 +138,7 @@ class EmbeddedBroker:
 
 
 class BrokerProcess:
-    """The broker in a process of its own, which outlives the death of those who use it."""
+    """A broker in a process of its own, which keeps running when a process that uses it is killed."""
 
     def __init__(self, topics: Sequence[str]) -> None:
         self._topics = tuple(topics)
@@ -168,20 +171,20 @@ class BrokerProcess:
         return f"kafka://{self.address}/{topic}"
 
     def freeze(self) -> None:
-        """Stop answering without closing a connection, as a hanging broker does."""
+        """Stop the broker's process, so that its connections stay open but nothing is answered."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Go on after `freeze`."""
+        """Resume the broker's process after `freeze`."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
 
 class Publisher:
-    """Publishes bytes to one topic of a broker without credentials, as they are, through hop.
+    """A publisher of raw bytes to one topic of a broker without credentials, through hop.
 
-    Raises confluent_kafka.KafkaException where the broker doesn't take a payload within 10 s.
+    Raises confluent_kafka.KafkaException if the broker does not accept a payload within 10 s.
     """
 
     def __init__(self, url: str) -> None:
@@ -202,11 +205,10 @@ class Publisher:
         reader_group: str | None = None,
         timeout: float = 60.0,
     ) -> int:
-        """Publish one payload and return its offset; format None sends no format header.
+        """Publish one payload and return its offset. With format None no format header is sent.
 
-        With `reader`, a group id, it first waits until that group has acknowledged enough for the payload
-        to find room (`TimeoutError` after `timeout` seconds). Raises ValueError for a payload that no
-        partition can keep.
+        With `reader`, a group id, first wait until that group has acknowledged enough for the payload to fit
+        (TimeoutError after `timeout` seconds). Raises ValueError if no partition can keep the payload.
         """
         size = len(body)
         if size > MAX_UNREAD_BYTES:
@@ -234,7 +236,10 @@ class Publisher:
         return offset
 
     def wait_until_read(self, group: str, timeout: float = 60.0) -> None:
-        """Wait until the group has acknowledged everything published here; TimeoutError after `timeout` s."""
+        """Wait until the group has acknowledged everything published here.
+
+        Raises TimeoutError after `timeout` s.
+        """
         self._wait_for_room(group, 0, timeout)
 
     def _wait_for_room(self, group: str, room: int, timeout: float) -> None:
@@ -262,7 +267,7 @@ class Publisher:
         self._unread = deque(item for item in self._unread if item[0].offset >= committed[item[0].partition])
 
     def close(self) -> None:
-        """Let go of the broker."""
+        """Close the connection to the broker."""
         self._stream.close()
 
     def __enter__(self) -> Self:
@@ -278,7 +283,7 @@ class Publisher:
 
 
 def publish(topic_url: str, body: bytes, format: Format = "avro") -> int:  # noqa: A002 - hop's own word
-    """Publish one payload on its own and return its offset; many go through one `Publisher`."""
+    """Publish a single payload and return its offset. For several payloads use one `Publisher`."""
     with Publisher(topic_url) as publisher:
         return publisher.publish(body, format)
 
@@ -313,7 +318,7 @@ def _librdkafka() -> ctypes.CDLL:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a broker until SIGTERM or SIGINT; its address is the first line of standard output."""
+    """Run a broker until SIGTERM or SIGINT; print its address as the first line of standard output."""
     parser = argparse.ArgumentParser(prog="python -m bot.demo.kafka_broker", description=__doc__)
     parser.add_argument("--topic", action="append", default=[], help="a topic to create; may be repeated")
     parser.add_argument("--partitions", type=int, default=1, help="partitions of each topic")

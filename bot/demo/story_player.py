@@ -70,13 +70,13 @@ class DemoEnvironment:
     factory: Factory
     clock: SimulatedClock
     channels: dict[str, str]
-    """Name -> channel id."""
+    """Channel name -> channel id."""
 
 
 async def serve(port: int) -> None:
-    """Play the story slowly on a page, then stay until interrupted.
+    """Play the story slowly on the local Slack's page, then keep running until interrupted.
 
-    Raises SettingsError if the port is taken.
+    Raises SettingsError if the port is in use.
     """
     _out.print("Starting a broker, a local Slack and the bot …")
     async with _demo_environment(port) as environment:
@@ -94,9 +94,9 @@ async def serve(port: int) -> None:
 
 
 async def play_once() -> None:
-    """Play the story without waiting and print what each channel received.
+    """Play the story without pauses and print the messages of each channel.
 
-    Raises DemoFailed unless every notice arrived in every channel that asked for it, and nowhere else.
+    Raises DemoFailed unless every notice arrived in every channel whose filter matches, and in no other.
     """
     _out.print("Starting a broker, a local Slack and the bot …")
     async with _demo_environment(0) as environment:
@@ -226,7 +226,7 @@ def _to_message(message: Json) -> Message:
 def _find_problems(
     local_slack: LocalSlack, name: str, channel: str, samples: Sequence[SampleNotice]
 ) -> list[str]:
-    """Compare what a channel holds with what the story's records say it should."""
+    """Compare a channel's messages with those expected from the story's records; return the differences."""
     roots: dict[str, list[Json]] = {}
     for message in _roots(local_slack, channel):
         found = [s for s in {s.record["superevent_id"] for s in samples} if s in message["text"]]

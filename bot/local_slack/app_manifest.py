@@ -1,4 +1,4 @@
-"""What Slack knows of an app from its manifest: name, commands, scopes, events."""
+"""The configuration of an app, as in its manifest: name, commands, scopes, events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Command:
     description: str = ""
     usage_hint: str = ""
     should_escape: bool = True
-    """Whether `@user` and `#channel` arrive as ids (`should_escape` of the manifest)."""
+    """True if the app receives `@user` and `#channel` as ids (`should_escape` in the manifest)."""
 
 
 GWEVENT = Command(
@@ -33,7 +33,7 @@ SCOPES = frozenset(
         "groups:read",
     }
 )
-"""What the bot's token may do unless told otherwise: what deploy/slack-manifest.yaml asks for."""
+"""The default scopes of the bot's token: those of deploy/slack-manifest.yaml."""
 
 EVENTS = frozenset(
     {
@@ -45,12 +45,12 @@ EVENTS = frozenset(
         "member_joined_channel",
     }
 )
-"""The events that are delivered unless told otherwise: those of deploy/slack-manifest.yaml."""
+"""The default event subscriptions: those of deploy/slack-manifest.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppConfig:
-    """The app as Slack has it."""
+    """An app's configuration at Slack."""
 
     name: str = "gwevent"
     commands: tuple[Command, ...] = (GWEVENT,)

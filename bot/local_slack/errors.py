@@ -1,4 +1,4 @@
-"""How the local Slack says no."""
+"""The error responses of the local Slack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 
 class ApiError(Exception):
-    """A call that Slack refuses, with Slack's error name and whatever stands beside it in the answer."""
+    """A rejected call, with Slack's error name and further fields of the response."""
 
     def __init__(self, error: str, **beside: Any) -> None:
         super().__init__(error)
@@ -17,14 +17,14 @@ class ApiError(Exception):
         self.extra = beside
 
     def body(self) -> Json:
-        """The answer of the Web API: `ok` false, `error`, and the rest."""
+        """Return the JSON of the response: `ok` false, `error`, and the further fields."""
         return {"ok": False, "error": self.error, **self.extra}
 
 
 def refuse_with_messages(error: str, messages: list[str]) -> ApiError:
-    """An error whose answer lists what is wrong, as Slack does for blocks and arguments.
+    """Return an error whose response lists the mistakes, as Slack does for blocks and arguments.
 
-    `messages` are sentences that end in "[json-pointer:/…]".
+    `messages` are sentences that end with "[json-pointer:/…]".
     """
     return ApiError(
         error,
@@ -34,7 +34,7 @@ def refuse_with_messages(error: str, messages: list[str]) -> ApiError:
 
 
 def missing_argument(name: str) -> ApiError:
-    """An argument that the method needs wasn't given."""
+    """Return the error for a missing required argument."""
     return ApiError(
         "invalid_arguments",
         response_metadata={"messages": [f"[ERROR] missing required field: {name}"]},

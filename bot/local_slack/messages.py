@@ -1,4 +1,4 @@
-"""A message as the local Slack keeps it, and its faces: Slack's API and the page."""
+"""The messages of the local Slack, and their JSON for the API and for the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from bot.local_slack.errors import Json
 
 TOMBSTONE = "This message was deleted."
-"""What Slack leaves of a deleted message that has replies."""
+"""Text that Slack shows in place of a deleted message with replies."""
 
 
 @dataclass(slots=True)
@@ -28,32 +28,32 @@ class Message:
     broadcast: bool = False
     metadata: Json | None = None
     edited: str | None = None
-    """The ts of the last edit."""
+    """The ts of the last edit, None if the message was never edited."""
     replies: list[str] = field(default_factory=list)
-    """The ts of the replies that stand, oldest first."""
+    """The ts of the replies that are not deleted, oldest first."""
     reply_users: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     seen_by: str | None = None
-    """The only person who sees it; None: everybody in the channel."""
+    """The only user who sees an ephemeral message; None if all members of the channel see it."""
     deleted: bool = False
     chosen: Json = field(default_factory=dict)
-    """What was chosen of its selects: block_id → action_id → value."""
+    """State of the message's select menus: block_id → action_id → value."""
 
     @property
     def ephemeral(self) -> bool:
-        """Whether one person alone sees it."""
+        """True if only one user sees the message."""
         return self.seen_by is not None
 
     @property
     def is_reply(self) -> bool:
-        """Whether it stands in a thread, and isn't its root."""
+        """True if the message is a reply in a thread."""
         return self.thread_ts is not None and self.thread_ts != self.ts
 
 
 def to_api(message: Message, *, metadata: bool = False) -> Json:
-    """The message as Slack's API gives it.
+    """Return the message as JSON of Slack's API.
 
-    `metadata` tells whether the metadata go along: history gives them only when asked.
+    `metadata` includes the message's metadata, which history returns only on request.
     """
     body: Json = {
         "type": "message",
@@ -92,7 +92,7 @@ def to_api(message: Message, *, metadata: bool = False) -> Json:
 
 
 def to_page(message: Message) -> Json:
-    """The message as the page in the browser gets it, and the steering API with it."""
+    """Return the message as JSON for the page and for the control API."""
     body: dict[str, Any] = {
         "ts": message.ts,
         "channel": message.channel,

@@ -1,4 +1,4 @@
-"""Nobody but this machine: no foreign name for this server, no page of another site that drives it."""
+"""Reject requests that do not come from this machine: foreign host names and other sites' pages."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def rejection_reason(request: web.Request) -> str | None:
-    """Why a request isn't answered, in one sentence; None where it is.
+    """Return the reason for rejecting a request, one sentence; None if it is accepted.
 
-    A foreign Host is a name that somebody pointed at this machine (DNS rebinding); a foreign Origin or
-    Sec-Fetch-Site is another site's page in a browser of this machine.
+    A foreign Host header shows a name that was pointed at this machine (DNS rebinding); a foreign Origin or
+    Sec-Fetch-Site shows a page of another site in a browser on this machine.
     """
     host = request.headers.get("Host", "")
     if urlsplit(f"//{host}").hostname not in LOOPBACK:
@@ -22,7 +22,7 @@ def rejection_reason(request: web.Request) -> str | None:
     origin = request.headers.get("Origin")
     if origin is not None and origin != f"http://{host}":
         return "This server takes nothing from other sites."
-    # A link from elsewhere may open the page; it may not fetch or send anything.
+    # A link on another site may open the page, but not fetch or send data.
     navigation = request.method == "GET" and request.headers.get("Sec-Fetch-Mode") == "navigate"
     site = request.headers.get("Sec-Fetch-Site", "none")
     if site not in ("same-origin", "none") and not (navigation and not request.path.startswith("/sandbox/")):
@@ -39,7 +39,7 @@ def rejection_reason(request: web.Request) -> str | None:
 async def reject_foreign_origin(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer 403 where `refusal` has a reason."""
+    """Respond with 403 if `rejection_reason` returns a reason."""
     reason = rejection_reason(request)
     if reason is not None:
         return web.json_response({"ok": False, "error": reason}, status=403)

@@ -1,6 +1,6 @@
-"""What the page in the browser asks for and sends.
+"""The HTTP API of the page in the browser.
 
-`GET /sandbox/state?user=U…` is everything a person sees; `GET /sandbox/events?user=U…` streams what changes:
+`GET /sandbox/state?user=U…` returns everything a user sees; `GET /sandbox/events?user=U…` streams changes:
 `{type: "message" | "message_changed" | "ephemeral" | "ephemeral_changed", channel, message}`,
 `{type: "message_deleted" | "ephemeral_deleted", channel, ts}`, `{type: "channel", channel}`,
 `{type: "view" | "home", view}` and `{type: "file", file}`, after a first `{type: "hello"}`.
@@ -26,7 +26,7 @@ from bot.local_slack.web_api import views
 from bot.local_slack.workspace import Change, Channel, File, User, Workspace
 
 KEEP_ALIVE_S = 15.0
-"""Seconds between comments on a quiet stream."""
+"""Seconds between comments on a stream without events."""
 _TYPES = {
     ".html": "text/html",
     ".js": "text/javascript",
@@ -41,7 +41,7 @@ _STATIC = files("bot.local_slack") / "page" / "static"
 
 
 def channel_json(workspace: Workspace, channel: Channel, user_id: str) -> Json:
-    """A channel as this person sees it."""
+    """Return a channel as JSON, as the user sees it."""
     return {
         "id": channel.id,
         "name": workspace.bot.name if channel.is_im else channel.name,
@@ -55,7 +55,7 @@ def channel_json(workspace: Workspace, channel: Channel, user_id: str) -> Json:
 
 
 def file_json(file: File) -> Json:
-    """A file with an address that the page can load."""
+    """Return a file as JSON, with a URL that the page can load."""
     return {
         "id": file.id,
         "url": f"/sandbox/file/{file.id}",
@@ -77,7 +77,7 @@ def _user_json(user: User) -> Json:
 
 
 def user_state(workspace: Workspace, config: AppConfig, user: User) -> Json:
-    """Everything that a person sees."""
+    """Return everything that a user sees, as JSON."""
     channels = [c for c in workspace.channels.values() if not c.private or user.id in c.members]
     stack, home = workspace.modals.get(user.id), workspace.homes.get(user.id)
     return {
@@ -102,7 +102,7 @@ def user_state(workspace: Workspace, config: AppConfig, user: User) -> Json:
 
 
 def stream_event(workspace: Workspace, change: Change, user_id: str) -> Json | None:
-    """What a person's page is told of a change; None where it is none of their business."""
+    """Return the stream event of a change for a user's page; None if the user does not see the change."""
     channel = change.channel
     if channel is not None and channel.private and user_id not in channel.members and change.user != user_id:
         return None
@@ -131,7 +131,7 @@ def stream_event(workspace: Workspace, change: Change, user_id: str) -> Json | N
 
 
 class PageApi:
-    """The routes of the page."""
+    """The routes of the page's API."""
 
     def __init__(
         self, workspaces: Mapping[str, Workspace], config: AppConfig, user_actions: UserActions
@@ -142,7 +142,7 @@ class PageApi:
         self._streams: set[asyncio.Queue[str | None]] = set()
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        """Put them into an application."""
+        """Add the routes to an application."""
         router.add_get("/", self._index)
         router.add_get("/page/{name}", self._static)
         router.add_get("/archives/{channel}/{message}", self._archives)
@@ -157,12 +157,12 @@ class PageApi:
         router.add_post("/sandbox/home/open", self._user_action(self._open_home))
 
     def close(self) -> None:
-        """End the streams."""
+        """Close all streams."""
         for stream in self._streams:
             stream.put_nowait(None)
 
     def find_user(self, user_id: str | None, team_id: str | None = None) -> tuple[Workspace, User]:
-        """The person and their workspace; the first of them where none is named. Raises `user_not_found`."""
+        """Return a user and their workspace; the first user if none is named. Raises `user_not_found`."""
         for workspace in self._workspaces.values():
             if team_id in (None, "", workspace.id):
                 people = workspace.people()
@@ -179,7 +179,7 @@ class PageApi:
         return _serve(_STATIC / request.match_info["name"])
 
     async def _archives(self, request: web.Request) -> web.Response:
-        """A permalink leads to its channel, and to its thread."""
+        """Redirect a permalink to its channel and thread."""
         channel_id, digits = request.match_info["channel"], request.match_info["message"].removeprefix("p")
         for workspace in self._workspaces.values():
             channel = workspace.channels.get(channel_id)
@@ -225,7 +225,7 @@ class PageApi:
         self._streams.add(stream)
         stream.put_nowait('{"type": "hello"}')
         try:
-            # A page that went away is noticed when something is written to it.
+            # A closed page is detected only by writing to its stream.
             with suppress(ConnectionError):
                 await _write_events(stream, response)
         finally:
@@ -234,7 +234,7 @@ class PageApi:
         return response
 
     def _user_action(self, act: Callable[[Workspace, str, Json], Any]) -> Callable[[web.Request], Any]:
-        """A route that does something for the person that the body names."""
+        """Return a route handler that performs an action as the user named in the body."""
 
         async def handler(request: web.Request) -> web.Response:
             try:
@@ -279,7 +279,7 @@ class PageApi:
 
 
 def _choice(body: Json) -> Json:
-    """The element a body means and what was chosen of it."""
+    """Return the element that a request body names, and the value chosen in it."""
     return {"block_id": body.get("block_id"), "value": body.get("value"), "chosen": body}
 
 

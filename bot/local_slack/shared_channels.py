@@ -1,4 +1,4 @@
-"""Slack Connect: a channel that another workspace has too, with people of that one in it."""
+"""Slack Connect: channels that are shared with another workspace and have members from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EXTERNAL_TEAM_ID = "T0ELSEWHERE"
 
 
 def add_external_member(workspace: Workspace, channel: Channel, team: str, name: str) -> User:
-    """Bring somebody of another workspace into a channel, and into no other."""
+    """Add a user of another workspace to one channel only."""
     person = User(workspace.new_id("U"), name, name.capitalize(), team=team)
     workspace.users[person.id] = person
     channel.shared_with.add(team)
@@ -19,7 +19,7 @@ def add_external_member(workspace: Workspace, channel: Channel, team: str, name:
 
 
 def change_channel_id(workspace: Workspace, channel: Channel) -> str:
-    """Give a channel another id, as Slack does to some that become shared; the old one leads nowhere."""
+    """Change a channel's id, as Slack does when some channels become shared. The old id becomes invalid."""
     old = channel.id
     del workspace.channels[old]
     channel.id = workspace.new_id("C")
@@ -31,13 +31,13 @@ def change_channel_id(workspace: Workspace, channel: Channel) -> str:
 
 
 def home_team_id(workspace: Workspace, user_id: object) -> str:
-    """The workspace that a person belongs to; this one where nobody is meant."""
+    """Return the team id of a user's workspace; this workspace's id if there is no user."""
     person = workspace.users.get(user_id) if isinstance(user_id, str) else None
     return (person.team if person is not None else "") or workspace.id
 
 
 def event_teams(workspace: Workspace, event: Json) -> Json:
-    """What Slack's envelope says of whose an event is: at its top, whoever did it."""
+    """Return an event's envelope fields about workspaces; `team_id` is that of the user who caused it."""
     channel = workspace.channels.get(str(event.get("channel") or event.get("new_channel_id")))
     return {
         "team_id": home_team_id(workspace, event.get("user")),

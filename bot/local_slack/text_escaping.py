@@ -1,4 +1,4 @@
-"""What Slack makes of a text that a person types, before an app gets it."""
+"""Encode text that a person types as Slack does before an app receives it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _URL = re.compile(r"https?://[^\s<>|]+[^\s<>|.,;:!?)\]'\"]")
 
 
 def escape(text: str) -> str:
-    """`&`, `<` and `>` as entities, the only three that Slack escapes."""
+    """Replace `&`, `<` and `>` by entities, the only characters that Slack escapes."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def encode_message_text(text: str, users: Mapping[str, str], channels: Mapping[str, str]) -> str:
-    """A typed message as events carry it: entities, `<@U…>`, `<#C…|>`, `<https://…>`.
+    """Encode a typed message as events contain it: entities, `<@U…>`, `<#C…|>`, `<https://…>`.
 
     `users` and `channels` map names to ids.
     """
@@ -28,8 +28,9 @@ def encode_message_text(text: str, users: Mapping[str, str], channels: Mapping[s
 def encode_command_text(
     text: str, users: Mapping[str, str], channels: Mapping[str, str], *, should_escape: bool
 ) -> str:
-    """The words after a slash command as the app gets them: `<@U…|name>` and `<#C…|name>` where the
-    manifest says `should_escape`.
+    """Encode a slash command's arguments as the app receives them.
+
+    Users and channels become `<@U…|name>` and `<#C…|name>` if the manifest sets `should_escape`.
     """
     escaped = escape(text)
     if not should_escape:

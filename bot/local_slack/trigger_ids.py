@@ -1,4 +1,4 @@
-"""Trigger ids: each opens one dialog, within three seconds."""
+"""Trigger ids, each of which can open one modal within three seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from time import monotonic
 from bot.local_slack.errors import ApiError
 
 LIFETIME_S = 3.0
-"""Seconds."""
+"""How long a trigger id is valid, seconds."""
 
 
 @dataclass(slots=True)
@@ -22,20 +22,20 @@ class _Trigger:
 
 
 class TriggerIds:
-    """The trigger ids that were given out."""
+    """The trigger ids that were issued."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._trigger_ids: dict[str, _Trigger] = {}
 
     def create(self, team: str, user: str) -> str:
-        """A new trigger id for what this person just did."""
+        """Create a trigger id for a user's interaction."""
         trigger_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
         self._trigger_ids[trigger_id] = _Trigger(team, user, self._clock())
         return trigger_id
 
     def redeem(self, trigger_id: str, team: str) -> str:
-        """Use a trigger id; whose it is.
+        """Redeem a trigger id and return the id of its user.
 
         Raises ApiError: `invalid_trigger_id`, `expired_trigger_id`, `exchanged_trigger_id`.
         """

@@ -1,4 +1,4 @@
-"""Notices made by formula, for the demo, the tests and the benchmarks."""
+"""Synthetic notices for the demo, the tests and the benchmarks."""
 
 from bot.samples.demo_notices import SampleNotice, create_demo_notices, file_names, write_samples
 from bot.samples.events import (

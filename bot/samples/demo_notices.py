@@ -1,4 +1,4 @@
-"""What the demo publishes, and the same events as files."""
+"""The notices that the demo publishes, which can also be written to files."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from formatters.models.notice import EARLYWARNING, RETRACTION
 
 @dataclass(frozen=True, slots=True)
 class SampleNotice:
-    """One notice of the story."""
+    """A notice of the demo's story."""
 
     name: str
-    """Unique in the story, as a file would be called: MS181101ab-preliminary."""
+    """A unique name that can serve as a file name, for example MS181101ab-preliminary."""
     record: Record
-    """For `to_avro` and `to_json`."""
+    """The record, as `to_avro` and `to_json` accept it."""
     pause_s: float
-    """Seconds to wait before publishing it where somebody watches."""
+    """Seconds to wait before publishing the notice when the story is played slowly."""
 
 
 def create_demo_notices(now: datetime) -> list[SampleNotice]:
-    """Return the demo's notices in the order of publishing, which is that of `time_created`.
+    """Return the demo's notices in the order of publishing, which is the order of `time_created`.
 
     A mock (MS181101ab), a binary neutron star from early warning to update with a gamma-ray burst, a binary
     black hole, a burst, a sub-solar-mass candidate that is significant only through a coincidence, and a
@@ -51,7 +51,7 @@ def create_demo_notices(now: datetime) -> list[SampleNotice]:
 
 
 def file_names(records: list[Record]) -> list[str]:
-    """Return names like MS181101ab-preliminary; further notices of one type get 2, 3, … at the end."""
+    """Return names like MS181101ab-preliminary; further notices of the same type have 2, 3, … appended."""
     seen: Counter[str] = Counter()
     names = []
     for record in records:
@@ -64,7 +64,7 @@ def file_names(records: list[Record]) -> list[str]:
 def write_samples(directory: Path, now: datetime) -> list[Path]:
     """Write every event's notices into `directory`, as Avro and as JSON, and return the paths.
 
-    Makes the directory where it is missing; raises OSError where it can't write.
+    Creates the directory if it does not exist. Raises OSError if writing fails.
     """
     directory.mkdir(parents=True, exist_ok=True)
     paths = []

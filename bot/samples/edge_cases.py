@@ -1,4 +1,4 @@
-"""Maps and notices that were seen in the wild, or could be, and are unlike the usual ones."""
+"""Unusual sky maps and notices: seen in published alerts, or allowed by the formats."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ def _with_uniq(kind: str) -> bytes:
 
 
 def uint64_uniq() -> bytes:
-    """Return a map whose UNIQ is unsigned: FITS has TZERO = 2**63 for it."""
+    """Return a map whose UNIQ is an unsigned 64-bit integer, which FITS writes with TZERO = 2**63."""
     return _with_uniq("u8")
 
 
 def int32_uniq() -> bytes:
-    """Return a map whose UNIQ has 32 bits."""
+    """Return a map whose UNIQ is a 32-bit integer."""
     return _with_uniq("i4")
 
 
 def two_columns() -> bytes:
-    """Return a map of UNIQ and PROBDENSITY alone, as bursts have it."""
+    """Return a map with the columns UNIQ and PROBDENSITY only, as bursts have."""
     return _base_map(distance=False)
 
 
@@ -71,9 +71,9 @@ def amplfi() -> bytes:
 
 
 def infinite_distmu() -> bytes:
-    """Return a map that has DISTMU = inf, DISTSIGMA = 1, DISTNORM = 0 in its least probable tenth of tiles.
+    """Return a map with DISTMU = inf, DISTSIGMA = 1, DISTNORM = 0 in the least probable tenth of its tiles.
 
-    That is how BAYESTAR writes a tile whose distance it couldn't fit.
+    BAYESTAR writes these values for a tile whose distance it could not fit.
     """
     columns, header = _open_fits(_base_map())
     density, _ = columns["PROBDENSITY"]
@@ -94,7 +94,7 @@ def many_rows() -> bytes:
 
 
 def flat_gzipped() -> bytes:
-    """Return a flat map (nside 64, NESTED, implicit) gzipped, which a notice should never carry."""
+    """Return a gzipped flat map (nside 64, NESTED, implicit), which a notice should never contain."""
     nside = 64
     x, y, z = healpix_to_xyz(np.arange(12 * nside**2), nside, order="nested")
     probability = np.exp(60 * (0.6 * x - 0.48 * y + 0.64 * z - 1))
@@ -122,7 +122,7 @@ def billion_rows() -> bytes:
 
 
 def not_fits() -> bytes:
-    """Return bytes that are no FITS file at all."""
+    """Return bytes that are not a FITS file."""
     return b"<html><body>503 Service Unavailable</body></html>"
 
 
@@ -138,7 +138,7 @@ def broken_maps() -> dict[str, bytes]:
 
 
 def with_map(now: datetime, skymap: bytes | None) -> Record:
-    """Return a preliminary notice of a binary black hole with this map, or none."""
+    """Return a preliminary notice of a binary black hole with the given map, or without one."""
     return notice(
         f"S{now:%y%m%d}z",
         "PRELIMINARY",
@@ -159,7 +159,7 @@ def without_map(now: datetime) -> Record:
 
 
 def string_notice_id(now: datetime) -> Record:
-    """Return a coincidence whose `gcn_notice_id` is a string, as SVOM's are (schema 1.3)."""
+    """Return a notice with a coincidence whose `gcn_notice_id` is a string, as in SVOM's (schema 1.3)."""
     record = bns(now)[3]
     changed = {
         "observatory": "SVOM",
@@ -176,17 +176,17 @@ def _without_external(now: datetime, *keys: str) -> Record:
 
 
 def without_combined_map(now: datetime) -> Record:
-    """Return a coincidence without the key `combined_skymap`."""
+    """Return a notice with a coincidence that lacks the key `combined_skymap`."""
     return _without_external(now, "combined_skymap")
 
 
 def without_ivorn(now: datetime) -> Record:
-    """Return a coincidence without the key `ivorn`."""
+    """Return a notice with a coincidence that lacks the key `ivorn`."""
     return _without_external(now, "ivorn")
 
 
 def unknown_keys(now: datetime) -> Record:
-    """Return a notice with keys, an instrument, a search and a class that no schema knows."""
+    """Return a notice with keys, an instrument, a search and a class that no schema defines."""
     record = with_map(now, two_columns())
     known = record["event"]
     changed = {
@@ -201,7 +201,7 @@ def unknown_keys(now: datetime) -> Record:
 
 
 def times_without_z(now: datetime) -> Record:
-    """Return a notice whose times lack the Z, with a space for the T in the event's."""
+    """Return a notice whose times lack the Z; the event's time also has a space in place of the T."""
     record = without_map(now)
     bare = str(record["event"]["time"]).removesuffix("Z").replace("T", " ")
     created = str(record["time_created"]).removesuffix("Z")
@@ -209,7 +209,7 @@ def times_without_z(now: datetime) -> Record:
 
 
 def form_of_2022(now: datetime) -> Record:
-    """Return a notice as it looked before O4: EARLY_WARNING with an underscore, and no `significant`."""
+    """Return a notice in the form used before O4: EARLY_WARNING with an underscore, and no `significant`."""
     record = with_map(
         now, sky_map([Lobe(15, 5, 1, 12)], superevent_id="S220101a", time=now, distance=(60, 20))
     )
@@ -223,7 +223,7 @@ def without_id(now: datetime) -> Record:
 
 
 def readable_notices(now: datetime) -> dict[str, Record]:
-    """Return by name the odd notices that can be understood; JSON carries them all, Avro not."""
+    """Return, by name, the unusual notices that can be decoded. JSON can encode them all, Avro cannot."""
     makers = (
         without_map,
         string_notice_id,

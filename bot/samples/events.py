@@ -17,13 +17,13 @@ from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, RETRACT
 Notices = tuple[Record, ...]
 
 MS181101AB_PEAK = (194.30419921874997, -17.856895095545468)
-"""Centre of the order 11 tile with UNIQ 42318942, as the user guide's own code computes it."""
+"""Centre (RA, Dec; degrees) of the order 11 tile with UNIQ 42318942, as the user guide's code computes it."""
 
 _CHIRP_MASS_EDGES = (0.1, 0.87, 1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.7, 1.9, 2.1, 2.3, 3, 5.5, 11, 22, 44, 88, 1000)
 
 
 def superevent_id(time: datetime, letters: str, prefix: str = "") -> str:
-    """Return the id that GraceDB gives an event of that time; `prefix` M for a mock, T for a test."""
+    """Return the id that GraceDB gives to an event at this time; `prefix` is M for a mock, T for a test."""
     return f"{prefix}S{time:%y%m%d}{letters}"
 
 
@@ -46,7 +46,8 @@ def _chirp_mass(**shares: float) -> dict[str, Sequence[float]]:
 def ms181101ab(now: datetime) -> Notices:
     """Return the user guide's example: early warning, preliminary ×2, initial, update (Fermi), retraction.
 
-    The facts are those of its record, the sky a streak with the record's peak tile, areas and distance.
+    The values are those of the published record; the sky map is a streak with its peak tile, areas and
+    distance.
     """
     name = "MS181101ab"
     time = _event_time(now, 29, 654437)
@@ -116,7 +117,7 @@ def bns(now: datetime) -> Notices:
     name = superevent_id(time, "k")
     page = f"https://gracedb.ligo.org/superevents/{name}/view/"
     files = f"https://gracedb.ligo.org/api/superevents/{name}/files/"
-    # two detectors leave a ring, the third an arc of it and an echo elsewhere, parameter estimation a patch
+    # two detectors give a ring, a third one an arc of it and a second arc, parameter estimation a patch
     pole, bearing, radius = (176.0, 8.0), 58.0, 74.0
     where = offset_position(*pole, bearing, radius)
     early_sky = ring(*pole, radius=radius, width=4.5, brightest=bearing + 9, contrast=4)
@@ -331,7 +332,8 @@ def ssm(now: datetime) -> Notices:
 def ssm_coincidence(now: datetime) -> Notices:
     """Return a sub-solar-mass candidate that is significant only through a coincidence.
 
-    The GW alone comes once in 9 hours, and its map and the combined one barely overlap.
+    The gravitational-wave candidate alone has a FAR of once in 9 hours; its map and the combined one barely
+    overlap.
     """
     time = _event_time(now, 8, 905000)
     name = superevent_id(time, "v")
@@ -389,7 +391,7 @@ def cwb_bbh(now: datetime) -> Notices:
 
 
 def low_significance(now: datetime) -> Notices:
-    """Return a candidate below the alert threshold: two preliminaries, nothing after."""
+    """Return a candidate below the alert threshold: two preliminaries and no further notice."""
     time = _event_time(now, 20, 517000)
     name = superevent_id(time, "p")
     facts = event(
@@ -435,7 +437,7 @@ def retracted(now: datetime) -> Notices:
 
 
 def mock(now: datetime) -> Notices:
-    """Return an hourly mock: preliminary ×2, initial; with the simulated GRB of every second mock."""
+    """Return an hourly mock: preliminary ×2, initial; with the simulated GRB that every second mock has."""
     time = _event_time(now, 18, 28000)
     name = superevent_id(time, "d", "M")
     where = (96.2, -44.5)
@@ -486,7 +488,7 @@ def mock(now: datetime) -> Notices:
 
 
 def one_detector(now: datetime) -> Notices:
-    """Return a binary black hole that Livingston alone saw: half the sky."""
+    """Return a binary black hole detected by Livingston alone, whose sky map covers half the sky."""
     time = _event_time(now, 15, 135000)
     name = superevent_id(time, "r")
     facts = event(
@@ -522,7 +524,7 @@ def _one_detector_map(
 
 
 def all_sample_events(now: datetime) -> dict[str, Notices]:
-    """Return all the events by name."""
+    """Return all sample events by name."""
     events = (
         ms181101ab,
         bns,

@@ -1,7 +1,7 @@
-"""Notices as records, and as the bytes in which the brokers carry them.
+"""Notices as records, and encoded as the brokers transport them.
 
-The schema is PyPI `igwn-gwalert-schema`'s. A record holds its maps as bytes; `to_avro` writes them as bytes
-like SCiMMA, `to_json` as base64 like GCN.
+The schema is that of the package `igwn-gwalert-schema`. A record holds its maps as bytes; `to_avro` writes
+them as bytes like SCiMMA, `to_json` as base64 like GCN.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Literal
 import fastavro
 
 Record = dict[str, Any]
-"""A notice with the keys of the schema; `skymap` and `combined_skymap` are bytes or None."""
+"""A notice with the schema's keys; `skymap` and `combined_skymap` are bytes or None."""
 
 Version = Literal["1.0", "1.2", "1.3"]
 
@@ -26,7 +26,7 @@ _NULL_BYTES = ["null", "bytes"]
 
 
 def format_time(time: datetime, *, milliseconds: bool = False) -> str:
-    """Return a time of the UTC as notices write it: whole seconds for a notice, milliseconds for an event."""
+    """Format a UTC time as in notices: whole seconds for a notice's time, milliseconds for an event's."""
     return time.replace(tzinfo=None).isoformat(timespec="milliseconds" if milliseconds else "seconds") + "Z"
 
 
@@ -48,7 +48,7 @@ def event(
 ) -> Record:
     """Return the `event` of a notice. `far` and `central_frequency` in Hz, `duration` in s.
 
-    `mchirp_source` is left out where None, as in versions before 1.2.
+    `mchirp_source` is omitted if None, as in versions before 1.2.
     """
     record: Record = {
         "time": format_time(time, milliseconds=True),
@@ -102,7 +102,7 @@ def notice(
     external_coinc: Record | None = None,
     urls: Mapping[str, str] | None = None,
 ) -> Record:
-    """Return a notice; without `urls` it links to GraceDB's page of the superevent."""
+    """Return a notice; without `urls` it links to the superevent's page on GraceDB."""
     page = f"https://gracedb.ligo.org/superevents/{superevent_id}/view/"
     return {
         "alert_type": alert_type,
@@ -124,7 +124,7 @@ def without_maps(record: Record) -> Record:
 
 
 def to_json(record: Record) -> bytes:
-    """Return the notice as GCN sends it: JSON, maps in base64."""
+    """Encode a notice as GCN does: JSON with the maps in base64."""
 
     def base64_map(value: object) -> str:
         if isinstance(value, bytes):
@@ -141,12 +141,13 @@ def to_avro(
     version: Version = "1.3",
     namespace: str | None = None,
 ) -> bytes:
-    """Return the notice as SCiMMA sends it: an Avro container file that carries its schema.
+    """Encode a notice as SCiMMA does: an Avro container file that contains its schema.
 
-    `namespace` stands in for the version's own. Keys that the schema doesn't know are left out.
+    `namespace` replaces the namespace of the schema version. Keys that the schema does not define are
+    omitted.
     """
     buffer = io.BytesIO()
-    # the sync marker is random by default: the same notice shall always be the same bytes
+    # the sync marker is random by default, but a notice must always be encoded as the same bytes
     fastavro.writer(
         buffer, _schema(version, namespace), [record], codec=codec, sync_marker=b"gwevent sample.."
     )

@@ -1,4 +1,4 @@
-"""Sky maps by formula: smooth lobes on the sphere, tiled and written as BAYESTAR does.
+"""Synthetic sky maps: smooth lobes on the sphere, tiled and written as BAYESTAR does.
 
 A sky is a mixture of von Mises–Fisher lobes; streaks and rings are chains of lobes. Every tile's distance
 follows the ansatz p(r) = DISTNORM r² N(r; DISTMU, DISTSIGMA) of Singer et al. 2016 (ApJL 829 L15), with
@@ -23,12 +23,15 @@ from astropy_healpix import healpix_to_xyz
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Columns = dict[str, tuple[npt.NDArray[Any], str | None]]
-"""Name -> (values, unit), in the table's order."""
+"""Column name -> (values, unit), in the order of the table."""
 
 BASE_ORDER = 4
-"""BAYESTAR starts with 3,072 tiles (nside 16) …"""
+"""Order of BAYESTAR's initial 3,072 tiles (nside 16)."""
 REFINEMENT_ROUNDS = 7
-"""… and seven times splits the most probable quarter of that number: 19,200 tiles, orders 4 to 11."""
+"""Number of BAYESTAR's refinements.
+
+Each splits the most probable 768 tiles, a quarter of the initial number: 19,200 tiles, orders 4 to 11.
+"""
 
 _MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 
@@ -37,13 +40,13 @@ class Lobe(NamedTuple):
     """A round patch of probability; near its centre a Gaussian of `sigma` degrees."""
 
     ra: float
-    """ICRS degrees."""
+    """Right ascension, ICRS, degrees."""
     dec: float
-    """ICRS degrees."""
+    """Declination, ICRS, degrees."""
     weight: float
     """Share of the mixture's probability, relative to the other lobes."""
     sigma: float
-    """Degrees."""
+    """Standard deviation near the centre, degrees."""
 
 
 Sky = tuple[Lobe, ...]
@@ -87,7 +90,7 @@ def ring(
 ) -> tuple[Lobe, ...]:
     """Return the annulus that two detectors leave: all directions `radius` degrees from (ra, dec).
 
-    It is brightest at the bearing `brightest`, by a factor exp(2 `contrast`) against the other side.
+    Its density is highest at the bearing `brightest`, by a factor exp(2 `contrast`) over the opposite side.
     """
     count = math.ceil(360.0 * math.sin(math.radians(radius)) / width)
     bearings = [brightest + 360.0 * k / count for k in range(count)]
@@ -99,7 +102,10 @@ def ring(
 
 
 def _log_density(sky: Sky, order: int, ipix: Integers) -> Floats:
-    """Return ln sr⁻¹ at the centres of tiles; logarithms, since far from a lobe the density underflows."""
+    """Return the natural logarithm of the density (sr⁻¹) at tile centres.
+
+    The logarithm is used because the density itself underflows far from a lobe.
+    """
     x, y, z = healpix_to_xyz(ipix, 2**order, order="nested")
     towards = np.stack([x, y, z], axis=-1)
     rows = np.array(sky, dtype=np.float64)
@@ -163,7 +169,7 @@ def uniq_to_order(uniq: Integers) -> Integers:
 
 
 class DistanceColumns(NamedTuple):
-    """DISTMU (Mpc), DISTSIGMA (Mpc) and DISTNORM (Mpc⁻²), a value for each tile."""
+    """The columns DISTMU (Mpc), DISTSIGMA (Mpc) and DISTNORM (Mpc⁻²), with one value for each tile."""
 
     mu: Floats
     sigma: Floats
@@ -182,10 +188,10 @@ def _ansatz_moments(x: float) -> tuple[float, float, float]:
 def distance_columns(
     probability: Floats, density: Floats, mean: float, std: float, nearer_at_peak: float
 ) -> DistanceColumns:
-    """Return columns for which the distance over the whole sky is `mean` ± `std` Mpc, exactly.
+    """Return columns for which the distance over the whole sky is exactly `mean` ± `std` Mpc.
 
-    Towards the peak the distance scale is smaller by the share `nearer_at_peak` (0 to 1) than far from it.
-    Raises ValueError where no such columns exist.
+    Towards the peak the distance scale is smaller by the fraction `nearer_at_peak` (0 to 1) than far from it.
+    Raises ValueError if no such columns exist.
     """
     scale = 1.0 - nearer_at_peak * np.sqrt(density / density.max())
     first, second = float(probability @ scale), float(probability @ scale**2)
@@ -210,7 +216,7 @@ def distance_columns(
 
 
 def graceid(superevent_id: str) -> str:
-    """Return a G-event's id (M-event's for a mock) that always is the same for a superevent."""
+    """Return the id of a G event (M event for a mock), always the same one for a superevent."""
     letter = superevent_id[0] if superevent_id[0] in "MT" else "G"
     return f"{letter}{400_000 + zlib.crc32(superevent_id.encode()) % 300_000}"
 
@@ -285,7 +291,7 @@ def sky_map(
 
 
 def to_fits(columns: Columns, header: fits.Header) -> bytes:
-    """Return a FITS file of one binary table: columns as name -> (values, unit), in that order."""
+    """Return a FITS file with one binary table: columns as name -> (values, unit), in that order."""
     formats = {"i4": "J", "i8": "K", "u8": "K", "f8": "D"}
     table = fits.BinTableHDU.from_columns(
         [

@@ -28,6 +28,7 @@ from bot.store.channels.reachability import (
 from bot.store.channels.refused_mentions import record_mention_outcomes
 from bot.store.channels.subscriptions import confirm_subscriptions, discard_unconfirmed
 from bot.store.outbox.claiming import release_threads
+from bot.store.outbox.edit_writer import enqueue_edits, mark_threads_stale
 from bot.store.outbox.images import publish_to_others, reassign_canary
 from bot.store.outbox.models import (
     DeadLettered,
@@ -39,7 +40,6 @@ from bot.store.outbox.models import (
     Priority,
     new_message_key,
 )
-from bot.store.outbox.plan_writer import enqueue_edits, mark_threads_stale
 
 _d = schema.deliveries
 _t = schema.threads

@@ -1,4 +1,4 @@
-"""`./tests/run --chaos [case …] [--seed N]`: breaks things around the bot, and judges what channels hold."""
+"""Break the bot's environment and check the channels: `./tests/run --chaos [case …] [--seed N]`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Run the cases; 0 if nothing was lost or doubled."""
+    """Run the cases; return 0 if nothing was lost or doubled."""
     from tests.chaos.runner import CASES, CaseResult, run_cases
 
     parser = argparse.ArgumentParser(prog="./tests/run --chaos", description=__doc__)
@@ -52,7 +52,7 @@ def main() -> int:
         f"{'case':<28}{'kills':>6}{'notices':>9}{'channels':>10}{'messages':>10}"
         f"{'lost':>6}{'doubled':>9}{'excused':>9}{'took':>10}"
     )
-    # The bots that are killed leave semaphores behind, and multiprocessing would say so at the end.
+    # Killed bots leave semaphores behind, about which multiprocessing would warn at the end.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     began = time.monotonic()
     results = []

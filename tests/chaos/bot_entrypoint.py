@@ -1,7 +1,7 @@
-"""Runs the bot by its own door, with other clocks and less patience, and with ways to make it stumble.
+"""Entry point that runs the bot with a fake clock, shortened time-outs and switches for faults.
 
-Minutes of production are seconds here: pauses, time-outs and retries are shortened, nothing else is changed.
-What `BotTuning` name as a path is a file through which a running bot is steered.
+Minutes in production are seconds here: pauses, time-outs and retries are shortened, nothing else is changed.
+The paths in `BotTuning` are files through which a running bot is controlled.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from tests.end_to_end import crash_points
 
 TUNING_VARIABLE = "CHAOS_HABITS"
 STALL_SIGNAL = signal.SIGUSR1
-"""Makes the reader fall silent without an error, as librdkafka#5153 does."""
+"""Signal that makes the reader stall without an error, as in librdkafka#5153."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotTuning:
-    """How a bot lives; the defaults are those of a bot in a hurry."""
+    """The time-outs and faults of a bot; the defaults make it fast."""
 
     channel_pause: float = 0.02
     slack_timeout: float = 15.0
@@ -49,26 +49,26 @@ class BotTuning:
     ping_every: float = 1.0
     stuck_after: float = 3.0
     clock: str = ""
-    """A file that holds by how many seconds the machine's clock is wrong."""
+    """Path of a file with the error of the machine's clock in seconds."""
     full_marker: str = ""
-    """A file that makes the database full while it exists."""
+    """Path of a file that makes the database full while it exists."""
     drawing_timeout: float = 30.0
     descriptors: int = 0
-    """How many the bot may have open when it starts; 0 for what the system gives."""
+    """Limit of open file descriptors at the start; 0 for the system's limit."""
 
     def to_environment(self) -> dict[str, str]:
-        """What a bot's environment needs to know of it."""
+        """Return the tuning as environment variables of a bot."""
         return {TUNING_VARIABLE: json.dumps(asdict(self))}
 
 
 def run(environment: dict[str, str], folder: str, log: str, step: str | None, command: str = "run") -> None:
-    """Become `gwevent run` or another command; dies at a step, if one is named (see crashing.py)."""
+    """Run `gwevent run` or another command; kill the process at a step if one is given."""
     apply_tuning(BotTuning(**json.loads(environment.pop(TUNING_VARIABLE))))
     crash_points.run(environment, folder, log, step, command)
 
 
 def apply_tuning(habits: BotTuning) -> None:
-    """Put the habits where the bot has its own."""
+    """Replace the bot's constants by those of the tuning."""
     timing = HopskotchTiming(
         first_backoff_s=0.2,
         max_backoff_s=habits.max_wait,
@@ -105,7 +105,7 @@ def apply_tuning(habits: BotTuning) -> None:
         ),
     )
     if habits.descriptors:
-        # The soft limit, which the bot would raise by itself.
+        # Lower the soft limit, which the bot itself would raise.
         patch(bot.app.startup, "raise_descriptor_limit", lambda: habits.descriptors)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (habits.descriptors, hard))
@@ -121,7 +121,7 @@ def patch(owner: Any, name: str, value: object) -> None:
 
 
 def skewed_time(offset: Path) -> float:
-    """The Unix time of a clock that is wrong by what the file says."""
+    """Return the Unix time of a clock with the error that the file gives."""
     return time.time() + float(offset.read_text())
 
 
@@ -134,7 +134,7 @@ def _with_arguments(function: Callable[..., Any], **given: object) -> Callable[.
 
 
 def _limit_pages(full: Path, connection: Connection) -> None:
-    # Beyond this page count SQLite says "database or disk is full"; less than there are counts as those.
+    # Beyond this page count SQLite reports "database or disk is full"; the least value is the present count.
     connection.exec_driver_sql(f"PRAGMA max_page_count = {1 if full.exists() else 2**30}")
 
 

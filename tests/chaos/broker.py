@@ -1,6 +1,6 @@
-"""The embedded broker in a process of its own, which takes orders on its standard input.
+"""The embedded broker in a process of its own, controlled by commands on standard input.
 
-An order is a line: `down`, `up`, `create TOPIC`, `advertise HOST PORT`; it is answered by a line when done.
+A command is one line: `down`, `up`, `create TOPIC`, `advertise HOST PORT`; a line answers it when it is done.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bot.demo.kafka_broker import BrokerProcess, EmbeddedBroker
 
 
 class ControllableBroker(BrokerProcess):
-    """One that can be told what to do while it runs."""
+    """A broker process that can be controlled while it runs."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -27,20 +27,20 @@ class ControllableBroker(BrokerProcess):
         return self
 
     def send_command(self, *order: str) -> None:
-        """Give an order and wait until it is done."""
+        """Send a command and wait until it is done."""
         assert self._process is not None and self._process.stdin is not None
         self._process.stdin.write(" ".join(order) + "\n")
         self._process.stdin.flush()
         self._read()
 
     def committed(self, group: str, topic: str) -> int:
-        """How many payloads of a topic a group has acknowledged, counted from the first; 0 for none."""
+        """Return the group's committed offset of a topic; 0 if there is none."""
         with _group_consumer(self.address, group) as consumer:
             (place,) = consumer.committed([TopicPartition(topic, 0)], timeout=20)
             return max(0, int(place.offset))
 
     def commit(self, group: str, topic: str, offset: int) -> None:
-        """Have the group start elsewhere the next time."""
+        """Set the group's committed offset, from which it starts the next time."""
         with _group_consumer(self.address, group) as consumer:
             consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
 

@@ -1,4 +1,4 @@
-"""What a case of the harness has in hand: broker, local Slack, channels, the bot's lives, and the verdict."""
+"""The environment of a chaos case: broker, local Slack, channels, bot processes, and the final check."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ from tests.support.waiting import wait_until
 
 HISTORY_SCOPES = ("channels:history", "groups:history")
 TIMEOUT_S = 300.0
-"""A wait that ends a case instead of hanging it; nothing measures it."""
+"""Longest wait before a case fails instead of hanging, seconds; not a performance limit."""
 
 
 class CaseUnsupported(RuntimeError):
-    """The case can't be played on this machine; says why."""
+    """The case cannot run on this machine; the message gives the reason."""
 
 
 @dataclass
 class ChaosHarness:
-    """One case's world."""
+    """The environment of one case."""
 
     deployment: LocalDeployment
     broker: ControllableBroker
@@ -55,15 +55,15 @@ class ChaosHarness:
     notice_generator: NoticeGenerator
     tuning: BotTuning
     exit_stack: ExitStack
-    """What a case opened for itself, closed after the verdict."""
+    """Resources that a case opened for itself, closed after the final check."""
     channels: list[str] = field(default_factory=list)
     revived: set[str] = field(default_factory=set)
-    """Channels that nothing reached for a while."""
+    """Channels that could not be reached for a while."""
     offsets: dict[int, bytes] = field(default_factory=dict)
-    """What was published, by its place on the broker."""
+    """Published payloads, by offset on the broker."""
     kills: int = 0
     in_flight: Counter[int] = field(default_factory=Counter)
-    """How often a delivery was with Slack when the bot died, by delivery id."""
+    """Number of times a delivery was being sent when the bot was killed, by delivery id."""
 
     @property
     def local_slack(self) -> LocalSlack:
@@ -80,12 +80,12 @@ class ChaosHarness:
         write_clock(Path(self.tuning.clock), wrong_by)
 
     def grant_history(self) -> None:
-        """Let the bot look whether what it is in doubt about stands in a channel."""
+        """Grant the history scopes, with which the bot can look up doubtful posts."""
         for scope in HISTORY_SCOPES:
             self.local_slack.grant(scope)
 
     async def open_channels(self, count: int, *, private: bool = False, words: str = "all mock") -> list[str]:
-        """New channels with a subscription in force, to everything if nothing else is said."""
+        """Create channels with an active subscription, by default to everything."""
         names = [f"gw-{len(self.channels) + number}" for number in range(count)]
         new = [self.local_slack.add_channel(name, private=private) for name in names]
         async with open_factory(self.deployment.settings()) as factory:
@@ -101,7 +101,7 @@ class ChaosHarness:
         return new
 
     async def publish(self, count: int, *, times: int = 1, topic: str = TOPIC) -> None:
-        """Publish the story's next notices, each `times` times."""
+        """Publish the next generated notices, each `times` times."""
         await self._publish(self.notice_generator.next_notices(count), times=times, topic=topic)
 
     async def publish_alert(self) -> str:
@@ -120,7 +120,7 @@ class ChaosHarness:
         await asyncio.to_thread(work)
 
     def start(self, step: str | None = None, command: str | None = None, **changes: str | None) -> BotProcess:
-        """Start a bot with this case's habits: `gwevent run`, or another command."""
+        """Start a bot with this case's tuning: `gwevent run`, or another command."""
         return self.deployment.start_entrypoint(
             bot_entrypoint.run, step, {**self.tuning.to_environment(), **changes}, command
         )
@@ -136,7 +136,7 @@ class ChaosHarness:
         await self.wait_until_delivered()
 
     async def kill(self, bot: BotProcess | None = None) -> None:
-        """Kill a bot as a power cut does, and write down what it had under way."""
+        """Kill a bot with SIGKILL, and record the deliveries that it was sending."""
         bot = bot or self.bot
         if not bot.has_exited:
             os.kill(bot.pid, signal.SIGKILL)
@@ -152,11 +152,11 @@ class ChaosHarness:
         await self.check_acknowledged()
 
     def kill_at_post(self, bot: BotProcess, number: int) -> None:
-        """Kill a bot when Slack has done its n-th change of a message, before Slack answers."""
+        """Kill a bot after Slack executed its n-th post or edit, before Slack answers."""
         self.signal_at_post(bot, number, signal.SIGKILL)
 
     def signal_at_post(self, bot: BotProcess, number: int, what: signal.Signals) -> asyncio.Event:
-        """The same with any signal; the event is set when it was sent."""
+        """Send a signal to a bot after its n-th post or edit; the event is set when the signal was sent."""
         left, sent = number, asyncio.Event()
 
         def heed(change: Change) -> None:
@@ -168,7 +168,7 @@ class ChaosHarness:
                 os.kill(bot.pid, what)
                 sent.set()
             if left <= 0 or bot.has_exited:
-                # The list is being gone through.
+                # The list is being iterated over.
                 asyncio.get_running_loop().call_soon(self._remove_listener, heed)
 
         self.local_slack.workspace.listeners.append(heed)
@@ -186,7 +186,7 @@ class ChaosHarness:
         assert notices <= stored, f"{notices} notices are acknowledged, {stored} stored"
 
     async def wait_until(self, condition: Callable[[], object], what: str) -> None:
-        """Wait for something, in vain if the bot ends."""
+        """Wait for a condition; fail if the bot ends."""
 
         def happened() -> object:
             if found := condition():
@@ -197,7 +197,7 @@ class ChaosHarness:
         await wait_until(happened, TIMEOUT_S, what=f"{what}, see {self.bot.log_path}")
 
     async def wait_until_logged(self, name: str, times: int = 1) -> None:
-        """Wait for a line of the bot's log."""
+        """Wait until the bot has logged an event."""
         await self.wait_until(lambda: len(self.bot.logged_events(name)) >= times, f"the log says {name}")
 
     async def wait_until_ready(self) -> None:
@@ -206,19 +206,19 @@ class ChaosHarness:
         await self.wait_until_logged("socket_mode_connected")
 
     async def wait_until_stored(self) -> None:
-        """Wait until all that was published is stored."""
+        """Wait until all published notices are stored."""
         await self.wait_until(
             lambda: self.deployment.stored_count() >= self.notice_generator.count,
             f"{self.notice_generator.count} notices are stored",
         )
 
     async def wait_until_delivered(self) -> None:
-        """Wait until all that was published is stored and delivered."""
+        """Wait until all published notices are stored and delivered."""
         await self.wait_until_stored()
         await self.wait_until(lambda: not self.deployment.pending_count(), "no delivery waits")
 
     async def wait_for_command(self, words: str = "help", says: str = "subscribe") -> None:
-        """Ask in Slack, and wait for the answer."""
+        """Send a slash command and wait for the answer."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             asked = await self.local_slack.command("/gwevent", words, channel=self.channels[0])
@@ -229,7 +229,7 @@ class ChaosHarness:
                 assert time.monotonic() < deadline, f"no answer in Slack, see {self.bot.log_path}"
 
     async def check(self) -> Verdict:
-        """What the channels hold, judged; and that nothing was acknowledged but not stored."""
+        """Check the channels' messages, and that every acknowledged notice is stored."""
         await self.check_acknowledged()
         excused = Counter[int]() if self.has_history else self.in_flight + self._unconfirmed_posts()
         return check_messages(
@@ -237,7 +237,7 @@ class ChaosHarness:
         )
 
     def _unconfirmed_posts(self) -> Counter[int]:
-        """How often Slack did a post and didn't say so, or not where it stands, by delivery id."""
+        """Count, by delivery id, the posts that Slack executed without a usable answer."""
         return Counter(
             int(call.args["metadata"]["event_payload"]["delivery_id"])
             for call in self.local_slack.calls
@@ -248,11 +248,11 @@ class ChaosHarness:
 
     @property
     def has_history(self) -> bool:
-        """Whether the bot may read back what it posted."""
+        """Return True if the bot has the history scopes."""
         return set(HISTORY_SCOPES) <= self.local_slack.workspace.scopes
 
     def messages_by_channel(self) -> dict[str, list[AlertMessage]]:
-        """What stands in each channel."""
+        """Return the messages in each channel."""
         return {channel: self._channel_messages(channel) for channel in self.channels}
 
     def _channel_messages(self, channel: str) -> list[AlertMessage]:
@@ -269,19 +269,19 @@ class ChaosHarness:
         ]
 
     def channel_problems(self) -> dict[str, str]:
-        """Channels marked as out of reach, with Slack's word for why."""
+        """Return the channels marked as unreachable, with Slack's error name."""
         return dict(self.deployment.query_database("select channel_id, problem from channels"))
 
 
 def write_clock(clock: Path, wrong_by: int) -> None:
-    """Write the file in one step: a bot may be reading it."""
+    """Replace the clock's file atomically, because a bot may be reading it."""
     new = clock.with_suffix(".new")
     new.write_text(str(wrong_by))
     new.replace(clock)
 
 
 def _publish(publisher: Publisher, body: bytes) -> int:
-    """Publish until the broker has it; while it is away that takes several tries, and may double it."""
+    """Publish with retries until the broker accepts the payload, which may double it."""
     for _ in range(9):
         with suppress(KafkaException):
             return publisher.publish(body)
@@ -292,7 +292,7 @@ def _publish(publisher: Publisher, body: bytes) -> int:
 async def open_chaos_harness(
     folder: Path, seed: int, name: str, *, topics: tuple[str, ...] = (TOPIC,)
 ) -> AsyncIterator[ChaosHarness]:
-    """A world for one case; everything in it ends with it."""
+    """Open the environment of one case, and close everything in it on exit."""
     chance = random.Random(f"{name} {seed}")
     folder.mkdir(parents=True, exist_ok=True)
     clock = folder / "clock"

@@ -1,4 +1,4 @@
-"""What channels hold, compared with what was published; pure."""
+"""Compare the messages in channels with the published notices; pure functions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from formatters.models.notice import EARLYWARNING, RETRACTION
 from tests.support.messages import message_text
 
 LABELS = {EARLYWARNING: "EARLY WARNING", RETRACTION: "RETRACTED"}
-"""How a headline names an alert type that it doesn't call by its name."""
+"""Alert types whose name in a headline differs from their own."""
 
 _ID = re.compile(r"\bM?S\d{6}[a-z]+\b")
 _SIDE_MESSAGE = re.compile(
@@ -24,46 +24,46 @@ _NUMBER = re.compile(r"Notice (\d+) of this event")
 
 @dataclass(frozen=True, slots=True)
 class AlertMessage:
-    """One message of a channel, as far as the judge looks at it."""
+    """A message in a channel, with the properties that the check uses."""
 
     headline: str
     superevent_id: str
     number: int
-    """Which notice of its event it shows."""
+    """Number of the notice that the message shows, within its event."""
     in_thread: bool
     delivery_id: int
-    """From its metadata; 0 where Slack took it without."""
+    """The delivery id in the metadata; 0 if the message was posted without metadata."""
 
 
 @dataclass
 class Verdict:
-    """What is wrong, a sentence each."""
+    """The problems that the check found, a sentence for each."""
 
     messages: int = 0
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
     excused: int = 0
-    """Messages too many, each of which Slack posted while nobody was left to learn of it."""
+    """Number of surplus messages that are allowed, because the bot could not learn of the first post."""
 
     @property
     def passed(self) -> bool:
-        """Nothing is lost, and nothing doubled without excuse."""
+        """True if no message is lost, and none doubled without a valid reason."""
         return not (self.lost or self.duplicated)
 
 
 def is_side_message(message: Mapping[str, Any]) -> bool:
-    """Whether a message is none of an alert's own: it wakes people, or says that Slack refused to."""
+    """Return True for messages beside an alert: mentions, and hints that Slack rejected a mention."""
     said = _SIDE_MESSAGE.search(str(message["text"])) is not None
     return said and _NUMBER.search(message_text(dict(message))) is None
 
 
 def parse_alert_message(message: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> AlertMessage:
-    """A message of the local Slack. Raises ValueError for one that is no alert's."""
+    """Parse a message of the local Slack. Raises ValueError if it is not an alert's."""
     words = message_text(dict(message))
     headers = [block for block in message.get("blocks") or () if block["type"] in ("header", "section")]
     titles = [str(block["text"]["text"]) for block in headers] or words.splitlines()
     name, number = _ID.search(words), _NUMBER.search(words)
-    # Where Slack takes words alone, the title is one of their lines; a mention may stand before it.
+    # A message without blocks has the title on one of its lines; a mention may precede it.
     headline = next((title for title in titles if name is not None and name[0] in title), titles[0])
     if name is None or number is None:
         raise ValueError(f"A message that is no alert's: {words!r}")
@@ -83,12 +83,12 @@ def check_messages(
     excused: Mapping[int, int] | None = None,
     revived: Collection[str] = (),
 ) -> Verdict:
-    """Compare. `events` are the published alert types by superevent, `held` the messages by channel.
+    """Compare published alert types by superevent (`events`) with messages by channel (`held`).
 
     In each channel each event has one root, which shows the newest notice, and one reply for each notice
-    after the first. An event that was retracted before its root went out has nothing. `excused` is how many
-    surplus posts of a delivery id may stand; `revived` are channels that nothing reached for a while:
-    what came meanwhile stands in their roots, not in replies.
+    after the first. An event that was retracted before its root was posted has no message. `excused` is the
+    number of surplus posts allowed by delivery id. `revived` are channels that could not be reached for a
+    while; notices of that time appear in their root messages, but have no replies.
     """
     verdict = Verdict(messages=sum(map(len, held.values())))
     for channel, messages in held.items():

@@ -1,4 +1,4 @@
-"""What is published: small notices of many events at once, told apart by their number within the event."""
+"""Generate small notices of many concurrent events, distinguished by their number within the event."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, RETRACT
 from tests.support.bot_process import bbh_record
 
 ACTIVE_EVENTS = 5
-"""Events that are under way."""
+"""Number of concurrent events."""
 STAGES = ((EARLYWARNING, PRELIMINARY), (PRELIMINARY,), (PRELIMINARY, PRELIMINARY))
 RETRACTED_FRACTION = 0.15
-"""The share of events that end so."""
+"""Fraction of events that are retracted."""
 MAP_FRACTION = 0.04
-"""The share of notices with a map (25 kB; without one 2 kB): the broker keeps 5 MB."""
+"""Fraction of notices with a map (25 kB; without one 2 kB). The broker keeps 5 MB."""
 REAL_FRACTION = 0.04
-"""The share of real events: only theirs are drawn."""
+"""Fraction of real events; only their maps are drawn."""
 
 
 @dataclass
 class NoticeGenerator:
-    """Notices in the order of their publishing; the same seed tells the same story."""
+    """A generator of notices in order of publishing; equal seeds generate equal notices."""
 
     rng: random.Random
     events: dict[str, list[str]] = field(default_factory=dict)
-    """Alert types published so far, by superevent id; the n-th is the event's notice n."""
+    """Alert types published so far, by superevent id, in the order of the event's notices."""
     map_fraction: float = MAP_FRACTION
-    """The share of mocks' notices with a map."""
+    """Fraction of the mocks' notices with a map."""
     _event_count: int = 0
     _upcoming: dict[str, list[str]] = field(default_factory=dict)
     _now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def count(self) -> int:
-        """How many notices were made."""
+        """Number of notices generated so far."""
         return sum(map(len, self.events.values()))
 
     def next_notices(self, count: int) -> list[bytes]:
-        """The next notices."""
+        """Generate the next notices."""
         return [self._next() for _ in range(count)]
 
     def new_real_event(self) -> tuple[str, bytes]:
-        """The id of a new real event and its first notice."""
+        """Return the id of a new real event and its first notice."""
         self._event_count += 1
         name = f"S{self._now:%y%m%d}{_letters(self._event_count)}"
         self._upcoming[name] = [PRELIMINARY, UPDATE]
@@ -80,7 +80,7 @@ class NoticeGenerator:
 
 
 def _letters(number: int) -> str:
-    """1 -> a, 27 -> aa, as GraceDB counts."""
+    """Return a number as letters, as in GraceDB's ids: 1 -> a, 27 -> aa."""
     letters = ""
     while number:
         number, digit = divmod(number - 1, 26)

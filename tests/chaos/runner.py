@@ -1,4 +1,4 @@
-"""Which cases there are, and how one is run and judged."""
+"""The list of cases, and the code that runs and checks them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CASE_ERRORS = (
     KafkaException,
     ApiError,
 )
-"""What a case may end in; the others are still run."""
+"""Exceptions that fail a case without stopping the others."""
 
 Case = Callable[[ChaosHarness], Awaitable[None]]
 
@@ -113,7 +113,7 @@ CASES: Mapping[str, Case] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseResult:
-    """What came of a case."""
+    """The result of a case."""
 
     name: str
     seed: int
@@ -123,18 +123,18 @@ class CaseResult:
     channels: int = 0
     verdict: Verdict = field(default_factory=Verdict)
     error: str = ""
-    """Why it couldn't be judged, or what else it asserts."""
+    """The reason if the case could not be checked, or its failed assertion."""
     skipped: str = ""
-    """Why it couldn't be played on this machine."""
+    """The reason if the case could not run on this machine."""
 
     @property
     def passed(self) -> bool:
-        """Nothing lost, nothing doubled, nothing broken."""
+        """True if nothing was lost, doubled or broken."""
         return self.verdict.passed and not self.error
 
 
 async def run_case(name: str, case: Case, folder: Path, seed: int) -> CaseResult:
-    """Run one case in a folder of its own, where its bots' logs stay."""
+    """Run one case in a folder of its own, in which its bots' logs are kept."""
     began = time.monotonic()
     async with open_chaos_harness(folder, seed, name) as chaos:
         broken = skipped = ""
@@ -160,7 +160,7 @@ async def run_case(name: str, case: Case, folder: Path, seed: int) -> CaseResult
 
 
 def run_cases(names: Sequence[str], folder: Path, seed: int, jobs: int) -> Iterator[CaseResult]:
-    """Run cases, `jobs` at a time, each in a process of its own; yields each when it is done."""
+    """Run cases, `jobs` at a time, each in a process of its own, and yield results as they finish."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
         started = [pool.submit(_run_in_process, name, folder / name, seed) for name in names]
@@ -170,7 +170,7 @@ def run_cases(names: Sequence[str], folder: Path, seed: int, jobs: int) -> Itera
 
 def _run_in_process(name: str, folder: Path, seed: int) -> CaseResult:
     folder.mkdir(parents=True)
-    # Kafka's clients tell the terminal of each connection that was broken on purpose.
+    # Kafka's clients log each intentionally broken connection to the terminal.
     with (folder / "harness.log").open("wb") as log:
         os.dup2(log.fileno(), sys.stderr.fileno())
     return asyncio.run(run_case(name, CASES[name], folder, seed))

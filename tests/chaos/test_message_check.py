@@ -1,4 +1,4 @@
-"""The judge sees what is missing, stale, and too much."""
+"""Check that the message check detects missing, outdated and surplus messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A short seed of the harness: `./tests/run --chaos` has all of it."""
+"""Run a short seed of the chaos harness; `./tests/run --chaos` runs all cases."""
 
 from __future__ import annotations
 

@@ -19,13 +19,13 @@ from bot.cli.main import app
 from bot.slack.client import SlackClient
 from bot.sources.hopskotch import HopskotchSource
 from bot.sources.offset_committer import OffsetCommitter
-from bot.store.events import deferred, notices
+from bot.store.events import deferred, notices, routing_state
 from bot.store.outbox.images import ImageRepository
 from bot.store.outbox.outbox import Outbox
 
 STEPS: dict[str, tuple[Any, str]] = {
     "record": (notices.NoticeRepository, "record"),
-    "plan": (notices, "write_plan"),
+    "plan": (routing_state, "write_plan"),
     "decide": (deferred.DeferredRouting, "complete"),
     "decided": (deferred, "write_deferred_plan"),
     "acknowledge": (HopskotchSource, "acknowledge"),

@@ -1,8 +1,9 @@
-"""1,000 workspaces on one machine: python -m tests.scale [WORKSPACES …]. `./tests/run --scale […]` runs it.
+"""Simulate 1,000 workspaces on one machine: `./tests/run --scale [WORKSPACES …]`.
 
-One notice goes to ten channels of each workspace, through PostgreSQL and two workers, to a local Slack whose
-limits are on; a bare loop posts the same, in turn. Then the same with years of alerts in the database, and
-what PostgreSQL says of every statement. Workers, Slack and database run in processes of their own.
+One notice goes to ten channels of each workspace, through PostgreSQL and two workers, to a local Slack with
+rate limits; for comparison a bare loop posts the same messages. The measurement is repeated with years of
+alerts in the database, and every statement's query plan is checked. Workers, Slack and database run in
+processes of their own.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ from tests.scale.workload import run_all_queries
 from tests.support.postgres import Databases, PostgresUnavailable, postgres_server, with_driver
 
 CHANNELS = 10
-"""Of each workspace."""
+"""Number of channels of each workspace."""
 DEFAULT_SIZES = (100, 300, 1_000)
-"""Workspaces."""
+"""Numbers of workspaces."""
 ROUNDS = 3
 NOTICES = 100_000
-"""Stored, where years of alerts are."""
+"""Number of stored notices in the measurement with years of alerts."""
 ROUTED = 10_000
 ROUTED_MS = 50.0
 DURABLE = {
@@ -45,13 +46,13 @@ DURABLE = {
     "shared_buffers": "128MB",
     "max_connections": "100",
 }
-"""What a commit says is on the disk, as it must be."""
+"""Server settings: a commit returns only when the data is on disk, as in production."""
 
 
 async def measure_fan_out(
     url: str, slack: LocalSlackProcess, teams: Mapping[str, Team], notices: int, rounds: int
 ) -> list[FanOut]:
-    """One notice after the other; the first opens the connections and doesn't count."""
+    """Measure several notices one after the other, without the first, which opens the connections."""
     async with open_subscribed_store(url, teams) as factory:
         if notices:
             await history.fill_history(factory.database, notices)
@@ -62,13 +63,13 @@ async def measure_fan_out(
 
 
 def median_of_field(found: Sequence[FanOut], field: str) -> float:
-    """The median of one figure."""
+    """Return the median of one figure of the runs."""
     values: list[float] = [getattr(one, field) for one in found]
     return statistics.median(values)
 
 
 def row(name: str, found: list[FanOut]) -> str:
-    """Medians."""
+    """Return the table row with the runs' medians."""
     of = {
         field: median_of_field(found, field)
         for field in ("planned", "first", "done", "rate", "bare_rate", "cpu")
@@ -124,7 +125,7 @@ async def simulate(sizes: list[int], rounds: int) -> bool:
 
 
 def main() -> int:
-    """Print the tables; 1 where something grows that mustn't."""
+    """Print the tables; return 1 if a cost grows that must stay constant, else 0."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
         sizes = sorted(int(word) for word in sys.argv[1:]) or list(DEFAULT_SIZES)

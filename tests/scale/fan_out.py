@@ -1,4 +1,4 @@
-"""One notice to many channels of many workspaces: a database, two workers, the local Slack, a bare loop."""
+"""Send one notice to many channels: a database, two workers, the local Slack, and a bare loop to compare."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ class Team:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FanOut:
-    """How one notice reached its channels; seconds."""
+    """The times in which one notice reached its channels, seconds."""
 
     channels: int
     planned: float
-    """Until it was stored with its plan."""
+    """Until the notice was stored with its plan."""
     first: float
     """Until the first post arrived at Slack."""
     done: float
-    """Until the last outcome was written down."""
+    """Until the last outcome was recorded."""
     posting: float
     """From the first post to the last."""
     cpu: float
-    """Of the workers, together."""
+    """CPU time of all workers together."""
     bare: float
-    """What a bare loop takes from its first post to its last."""
+    """From the first post of the bare loop to its last."""
 
     @property
     def rate(self) -> float:
@@ -86,27 +86,27 @@ class LocalSlackProcess:
         }
 
     def take_counts(self) -> dict[str, Any]:
-        """What was posted since this was asked last."""
+        """Return the counts of posts since the previous call."""
         return dict(self._process.request())
 
 
 def first_teams(teams: Mapping[str, Team], count: int) -> dict[str, Team]:
-    """The first of them."""
+    """Return the first `count` workspaces."""
     return dict(list(teams.items())[:count])
 
 
 def channel_refs(teams: Mapping[str, Team]) -> list[tuple[str, str]]:
-    """(team, channel) of all channels."""
+    """Return (team, channel) of all channels."""
     return [(team_id, channel) for team_id, team in teams.items() for channel in team.channels]
 
 
 def filter_text(number: int) -> str:
-    """A filter that no other channel has, and that the notice fits."""
+    """Return a filter that no other channel has and that matches the notice."""
     return f"CBC BNS>0.{number % 8_000:04d} distance<{300 + number} area90<20000 mock"
 
 
 async def subscribe(database: Database, teams: Mapping[str, Team]) -> None:
-    """Put a subscription in force in each channel."""
+    """Activate a subscription in each channel."""
     usual = {"created_by": "U1", "created_at": utc_now(), "confirmed_at": utc_now()}
     rows = [
         usual | {"team_id": team_id, "channel_id": channel, "words": filter_text(number)}
@@ -117,27 +117,27 @@ async def subscribe(database: Database, teams: Mapping[str, Team]) -> None:
 
 
 def event_id(number: int) -> str:
-    """The id of an event."""
+    """Return the id of the n-th event."""
     return f"MS18110{number}ab"
 
 
 def event_notices(number: int) -> list[bytes]:
-    """All notices of an event, the user guide's example: early warning … update, retraction."""
+    """Return all notices of the user guide's example event, from early warning to retraction."""
     changed = {"superevent_id": event_id(number)}
     return [to_avro(dict(record) | changed) for record in ms181101ab(utc_now())]
 
 
 def alert_notice(number: int) -> bytes:
-    """A new event each time, so that each opens a message."""
+    """Return the first notice of a new event, so that every run opens new root messages."""
     return event_notices(number)[1]
 
 
 @asynccontextmanager
 async def open_subscribed_store(url: str, teams: Mapping[str, Team]) -> AsyncIterator[Factory]:
-    """The store on a new PostgreSQL database, with a subscription in each channel."""
+    """Open the store on a new PostgreSQL database, with a subscription in each channel."""
     async with open_factory(Settings.model_validate({"database_url": url})) as factory:
         await subscribe(factory.database, teams)
-        # Filters are parsed once in a process's life.
+        # Filters are parsed once in each process.
         await factory.subscriptions.count()
         yield factory
 
@@ -146,7 +146,7 @@ async def open_subscribed_store(url: str, teams: Mapping[str, Team]) -> AsyncIte
 async def start_workers(
     url: str, factory: Factory, slack: LocalSlackProcess, teams: Mapping[str, Team], workers: int = WORKERS
 ) -> AsyncIterator[list[Process]]:
-    """Worker processes that share these workspaces evenly."""
+    """Start worker processes that share the workspaces evenly."""
     order = {
         "database": url,
         "api_url": slack.api_url,
@@ -180,7 +180,7 @@ async def fan_out(
     staff: Sequence[Process],
     number: int,
 ) -> FanOut:
-    """Let one notice reach every channel; then let a bare loop post the same. Raises AssertionError."""
+    """Deliver one notice to every channel, then post the same with a bare loop. Raises AssertionError."""
     body = alert_notice(number)
     everywhere = channel_refs(teams)
     pipeline = create_pipeline(factory, utc_now, max_age=timedelta(days=1))
@@ -208,7 +208,7 @@ async def fan_out(
 
 
 async def _all_sent(factory: Factory, superevent_id: str, count: int) -> datetime:
-    """When the last delivery was written down, once all are."""
+    """Wait until all deliveries are recorded, and return the time of the last."""
     waiting = (
         select(_d.c.id)
         .where(_d.c.state.in_([DeliveryState.PENDING.value, DeliveryState.SENDING.value]))
@@ -229,7 +229,7 @@ async def _all_sent(factory: Factory, superevent_id: str, count: int) -> datetim
 
 
 async def post_without_bot(slack: LocalSlackProcess, teams: Mapping[str, Team], body: bytes) -> float:
-    """Seconds for the same posts and nothing else, as many at a time as one worker has."""
+    """Return the seconds for the same posts without the bot, with the concurrency of one worker."""
     message = alert_card.alert_card(Superevent.from_notices([decode(body)]), ChannelView())
     blocks = [dict(block) for block in message.blocks]
     room = asyncio.Semaphore(CONCURRENCY)

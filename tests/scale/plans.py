@@ -1,4 +1,4 @@
-"""Whether any statement reads a whole table that grows with every alert: PostgreSQL's own word."""
+"""Find statements that read a whole table that grows with every alert, in PostgreSQL's query plans."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from bot.store.database import Database
 GROWING = frozenset(
     {"superevents", "notices", "payloads", "threads", "deliveries", "mentions", "pictures", "observers"}
 )
-"""Tables with rows for every alert, kept for years."""
+"""Tables with rows for every alert that are kept for years."""
 
 _EXPLAINED = re.compile(r"\s*(SELECT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)
 
 
 class QueryPlans:
-    """The plans of all statements that were executed, one each."""
+    """The query plans of all executed statements, one for each statement."""
 
     def __init__(self) -> None:
         self.by_statement: dict[str, Mapping[str, Any]] = {}
-        """By statement."""
+        """Query plans by statement."""
 
     def full_scans(self) -> list[tuple[str, str]]:
-        """(table, statement) wherever one that grows is read from its first row to its last."""
+        """Return (table, statement) for each full scan of a growing table."""
         return [
             (node["Relation Name"], statement)
             for statement, plan in self.by_statement.items()
@@ -45,7 +45,7 @@ def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 @contextmanager
 def explain_statements(database: Database) -> Iterator[QueryPlans]:
-    """Have PostgreSQL explain what is executed meanwhile, right before it is, with the same values."""
+    """Within this context, explain every statement with its values right before it is executed."""
     plans = QueryPlans()
     engine = database._engine.sync_engine
 

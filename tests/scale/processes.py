@@ -1,4 +1,4 @@
-"""How the processes of a simulation talk: a line of JSON each."""
+"""Communication between the processes of a simulation: one line of JSON for each message."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TIMEOUT_S = 60.0
 
 
 def send(what: object) -> None:
-    """To whoever started this process."""
+    """Send a message to the parent process."""
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
 
 
 async def receive_lines() -> AsyncIterator[Any]:
-    """What he says; it ends when he does."""
+    """Yield the parent process's messages, until it closes the pipe."""
     reader = asyncio.StreamReader(limit=2**24)
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
@@ -32,7 +32,7 @@ async def receive_lines() -> AsyncIterator[Any]:
 
 
 class Process:
-    """A process of the simulation."""
+    """A child process of the simulation."""
 
     def __init__(self, *arguments: object) -> None:
         self._name = arguments[0]
@@ -46,7 +46,7 @@ class Process:
         self.pid = self._process.pid
 
     def receive(self) -> Any:
-        """What it says next. Raises RuntimeError where it ended."""
+        """Return the process's next message. Raises RuntimeError if the process has ended."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -59,12 +59,12 @@ class Process:
         self._process.stdin.flush()
 
     def request(self, what: object = None) -> Any:
-        """Say something and hear what it says to that."""
+        """Send a message and return the process's answer."""
         self.send(what)
         return self.receive()
 
     def close(self) -> None:
-        """Let it end by itself; what doesn't is killed."""
+        """Let the process end by itself; kill it if it does not."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
         try:
@@ -77,7 +77,7 @@ class Process:
 
 @contextmanager
 def module_process(*arguments: object) -> Iterator[Process]:
-    """A module in a process of its own (`python -m`), ended at the end."""
+    """Run a module in a process of its own (`python -m`), and end it on exit."""
     process = Process(*arguments)
     try:
         yield process

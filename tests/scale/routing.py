@@ -1,4 +1,4 @@
-"""How long it takes to say which channels get a notice."""
+"""Measure how long routing a notice to its channels takes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMES = 7
 
 
 def measure_routing(count: int) -> float:
-    """Seconds, the best of some, to route a new event to so many channels, each with a filter of its own."""
+    """Return the shortest time, s, to route a new event to this many channels, each with its own filter."""
     now = utc_now()
     notice = decode(alert_notice(0))
     superevent = Superevent.from_notices([notice])

@@ -1,9 +1,9 @@
 """The local Slack with many workspaces: python -m tests.scale.slack WORKSPACES CHANNELS.
 
-Slack's limits are on. It prints {"api_url": …, "teams": {team: {"token": …, "channels": […]}}} in one line,
-and answers each line of its input with the posts since the one before: {"posted": …, "refused": …,
-"channels": …, "first": …, "last": …}: how many arrived, how many of others were refused, in how many channels
-they stand, Unix times. It ends with its input.
+Slack's rate limits are on. The process prints {"api_url": …, "teams": {team: {"token": …, "channels": […]}}}
+in one line, and answers each line of its input with the posts since the previous line: {"posted": …,
+"refused": …, "channels": …, "first": …, "last": …}: posts accepted, posts rejected, channels with posts, Unix
+times of the first and last. It ends with its input.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.scale.processes import receive_lines, send
 
 
 def take_counts(local_slack: LocalSlack) -> dict[str, object]:
-    """What was posted since this was asked last."""
+    """Return the counts of posts since the previous call."""
     posts = [call for call in local_slack.calls if call.method == "chat.postMessage"]
     local_slack.calls.clear()
     stand = [call for call in posts if call.outcome == "ok"]

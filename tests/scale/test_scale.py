@@ -1,4 +1,4 @@
-"""The simulation in small: two workers share the workspaces, and no table that grows is read in whole."""
+"""A small simulation: two workers share the workspaces, and no growing table is read completely."""
 
 from __future__ import annotations
 

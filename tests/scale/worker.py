@@ -1,7 +1,7 @@
-"""A worker for many workspaces: python -m tests.scale.worker.
+"""A delivery worker for many workspaces: python -m tests.scale.worker.
 
-The first line of its input is {"database": …, "api_url": …, "tokens": {team: token}}. It delivers until its
-input ends, and answers each further line with the seconds of CPU it took so far.
+The first input line is {"database": …, "api_url": …, "tokens": {team: token}}. The worker delivers until its
+input ends, and answers each further line with the CPU seconds used so far.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ async def work() -> None:
 
 
 if __name__ == "__main__":
-    # The log is written as `gwevent serve` writes it, to nowhere.
+    # The log is formatted as by `gwevent serve`, but discarded.
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
         logs.configure("INFO", "json")
         asyncio.run(work())

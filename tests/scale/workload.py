@@ -1,4 +1,4 @@
-"""Everything that gwevent asks the database again and again, done once."""
+"""Execute once every query that gwevent repeats in operation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIMIT = 50
 
 
 async def run_all_queries(database: Database, teams: Mapping[str, Team]) -> None:
-    """Plan an event's notices; claim, render and settle deliveries; ask for pictures and maps; answer."""
+    """Plan an event's notices, claim and settle deliveries, query images and maps, answer commands."""
     factory = Factory(database)
     await factory.leases.heartbeat(teams)
     try:
@@ -41,7 +41,7 @@ async def _deliver(factory: Factory) -> None:
     await factory.outbox.requeue_stalled_of_dead_workers()
     for body in [*event_notices(8), b"nonsense"]:
         assert await pipeline.handle(body, origin) is not IngestResult.DUPLICATE
-        # Roots, then what follows them.
+        # Root messages, then the deliveries that wait for them.
         for _ in range(2):
             await _deliver_round(factory)
         job = await factory.images.next_wanted(utc_now())
@@ -58,7 +58,7 @@ async def _deliver_round(factory: Factory) -> None:
     words = {delivery.id: await render(delivery) for delivery in claimed}
     outcomes = [(d, _outcome(d, words[d.id])) for d in claimed]
     await factory.outbox.record_outcomes(outcomes, utc_now())
-    # As where so much was given by order alone that all channels are looked at.
+    # The state in which a claim reads all channels, because too many places were given by order alone.
     factory.outbox._claim_query._fair_share.placed_by_order = MAX_PLACES_BY_ORDER
     await factory.outbox.claim(utc_now(), LIMIT, busy_channels=_EveryChannel())
     for delivery, outcome in outcomes:

@@ -43,7 +43,7 @@ ORIGIN = Origin(source="kafka", location="test", live=True)
 
 @dataclass
 class AppHarness:
-    """A store, a local Slack, a pipeline and the workers between them."""
+    """A store, a local Slack, an ingest pipeline and the workers between them."""
 
     local_slack: LocalSlack
     factory: Factory
@@ -186,7 +186,7 @@ def transcript(channel: Sequence[Json]) -> str:
 
 
 def check_golden(name: str, text: str) -> None:
-    """Compare a channel's state with the golden file of that name, or record it."""
+    """Compare a channel's content with the golden file of that name, or record it."""
     path = GOLDEN / f"{name}.txt"
     if os.environ.get(RECORD_VARIABLE):
         path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A broker and a local Slack, and the bot between them as a process of its own."""
+"""A broker, a local Slack, and the bot between them in a process of its own."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ Entrypoint = Callable[..., None]
 
 
 class Broker(Protocol):
-    """Has an address that may change when it is started again."""
+    """A broker whose address may change when it is restarted."""
 
     def url(self, topic: str) -> str: ...
 
 
 @dataclass
 class LocalDeployment:
-    """What the bot lives in."""
+    """The environment of a bot's process: broker, local Slack, database and folder."""
 
     local_slack: LocalSlack
     broker: Broker
     folder: Path
     processes: list[BotProcess] = field(default_factory=list)
     postgres: str | None = None
-    """The URL of a database that many processes share; without, it is a SQLite file."""
+    """URL of a PostgreSQL database for several processes; if None, a SQLite file is used."""
 
     @property
     def database(self) -> Path:
@@ -65,7 +65,7 @@ class LocalDeployment:
         return self.postgres or f"sqlite:///{self.database}"
 
     def environment(self, **changes: str | None) -> dict[str, str]:
-        """All that a bot's process gets to know; None takes a variable away."""
+        """Return the environment variables of a bot's process; a value of None removes a variable."""
         given: dict[str, str | None] = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -83,7 +83,7 @@ class LocalDeployment:
         return {name: value for name, value in (given | changes).items() if value is not None}
 
     def settings(self, **changes: object) -> Settings:
-        """The same for a bot in this process."""
+        """Return the settings for a bot in this process."""
         return Settings.model_validate(
             {
                 "slack_bot_token": self.local_slack.bot_token,
@@ -99,7 +99,7 @@ class LocalDeployment:
         )
 
     async def subscribe(self, channel: str, words: str) -> None:
-        """Put a subscription in force before the bot starts, without its confirmation."""
+        """Activate a subscription before the bot starts, without a confirmation."""
         async with open_factory(self.settings()) as factory:
             await factory.subscriptions.add_confirmed(
                 self.local_slack.team_id,
@@ -110,7 +110,7 @@ class LocalDeployment:
             )
 
     async def publish(self, *bodies: bytes) -> None:
-        """Publish payloads in this order; small ones without a reader, more than 4.5 MB only with one."""
+        """Publish payloads in this order. More than 4.5 MB in total needs a running reader."""
 
         def work() -> None:
             reader = GROUP if sum(map(len, bodies)) > MAX_UNREAD_BYTES else None
@@ -121,7 +121,7 @@ class LocalDeployment:
         await asyncio.to_thread(work)
 
     def start(self, **changes: str | None) -> BotProcess:
-        """Start `gwevent run` as anybody would."""
+        """Start `gwevent run` from the command line, as in production."""
         log = self._next_log()
         with log.open("wb") as stderr:
             process = subprocess.Popen(
@@ -136,9 +136,9 @@ class LocalDeployment:
     def start_forked(
         self, step: str | None = None, command: str | None = None, **changes: str | None
     ) -> BotProcess:
-        """Start `gwevent run`, or another command, from a server that has imported it.
+        """Fork `gwevent run`, or another command, from a process that has imported it already.
 
-        To die at a step, if one is named.
+        If `step` is given, the bot kills itself at that step.
         """
         return self.start_entrypoint(crash_points.run, step, changes, command)
 
@@ -149,7 +149,7 @@ class LocalDeployment:
         changes: Mapping[str, str | None],
         command: str | None = None,
     ) -> BotProcess:
-        """The same with another way to run it."""
+        """Fork a bot that runs another entry point."""
         log = self._next_log()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([life.__module__])
@@ -171,7 +171,7 @@ class LocalDeployment:
         return bot
 
     def query_database(self, query: str) -> list[tuple[Any, ...]]:
-        """Look into the bot's database with nothing of the bot's own."""
+        """Query the bot's database directly, without the bot's code."""
         if self.postgres is not None:
             with psycopg.connect(self.postgres) as shared:
                 return shared.execute(query.encode()).fetchall()
@@ -182,16 +182,16 @@ class LocalDeployment:
             connection.close()
 
     def pending_count(self) -> int:
-        """How many deliveries are still to be made."""
+        """Return the number of open deliveries."""
         query = "select count(*) from deliveries where state in ('pending', 'sending')"
         return int(self.query_database(query)[0][0])
 
     def stored_count(self) -> int:
-        """How many notices the bot has stored."""
+        """Return the number of stored notices."""
         return int(self.query_database("select count(*) from notices")[0][0])
 
     async def wait_until_delivered(self, notices: int) -> None:
-        """Wait until so many notices are stored and nothing waits any more."""
+        """Wait until this many notices are stored and no delivery is open."""
         bot = self.processes[-1]
 
         def arrived() -> bool:
@@ -212,25 +212,25 @@ class LocalDeployment:
 
 @dataclass
 class BotProcess:
-    """A bot's process and what it logs."""
+    """A bot's process and its log."""
 
     pid: int
     exit_status: Callable[[], int | None]
-    """The exit status; None while it runs."""
+    """Returns the exit status; None while the process runs."""
     log_path: Path
 
     @property
     def stderr(self) -> str:
-        """Everything on its standard error so far."""
+        """Return the standard error output so far."""
         return self.log_path.read_text()
 
     @property
     def log_records(self) -> list[Json]:
-        """Its log's lines; what is no JSON (a sentence before the end) is left out."""
+        """Return the log's records; lines that are not JSON, such as a final error message, are omitted."""
         return [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
 
     def logged_events(self, name: str) -> list[Json]:
-        """The lines of one event, given as name and fields: "store_unavailable subsystem=ingest"."""
+        """Return the records of one event, given as name and fields: "store_unavailable subsystem=ingest"."""
         event, *fields = name.split(" ")
         wanted = {"event": event, **dict(field.split("=", 1) for field in fields)}
         return [line for line in self.log_records if wanted.items() <= line.items()]
@@ -240,7 +240,7 @@ class BotProcess:
         return self.exit_status() is not None
 
     async def wait_until_logged(self, name: str, times: int = 1) -> None:
-        """Wait for a line of the log."""
+        """Wait until an event has been logged `times` times."""
 
         def seen() -> bool:
             if len(self.logged_events(name)) >= times:
@@ -251,30 +251,30 @@ class BotProcess:
         await wait_until(seen, what=f"the log says {name}")
 
     async def wait_until_ready(self) -> None:
-        """Wait until it is connected to Slack."""
+        """Wait until the bot is connected to Slack."""
         await self.wait_until_logged("socket_mode_connected")
 
     async def wait_for_exit(self) -> int:
-        """Wait for its end; its exit status."""
+        """Wait until the process has ended, and return its exit status."""
         await wait_until(lambda: self.has_exited, what="the bot ends")
         status = self.exit_status()
         assert status is not None
         return status
 
     async def terminate(self) -> int:
-        """End it as a service manager does."""
+        """Terminate the process with SIGTERM, as a service manager does."""
         os.kill(self.pid, signal.SIGTERM)
         return await self.wait_for_exit()
 
     async def kill(self) -> None:
-        """End it as a power cut does."""
+        """Kill the process with SIGKILL, like a power failure."""
         os.kill(self.pid, signal.SIGKILL)
         await self.wait_for_exit()
 
 
 @asynccontextmanager
 async def open_deployment(folder: Path, *, broker: Broker | None = None) -> AsyncIterator[LocalDeployment]:
-    """A world with an embedded broker unless one is given; every bot is ended at its end."""
+    """Open a deployment, with an embedded broker unless one is given; kill every bot when it closes."""
     own = EmbeddedBroker() if broker is None else None
     async with LocalSlack(limits=False, file_delay=0.0) as local_slack:
         if own is not None:
@@ -294,7 +294,7 @@ async def open_deployment(folder: Path, *, broker: Broker | None = None) -> Asyn
 def bbh_record(
     superevent_id: str, alert_type: str, after: float = 0.0, *, now: datetime | None = None
 ) -> Record:
-    """A small notice of a binary black hole, sent `after` seconds after the first of its event."""
+    """Return a small notice of a binary black hole, sent `after` seconds after its event's first."""
     at = (now or datetime.now(UTC)).replace(microsecond=0) - timedelta(minutes=5)
     facts = event(
         at - timedelta(seconds=30),
@@ -307,5 +307,5 @@ def bbh_record(
 
 
 def avro_bbh(superevent_id: str, alert_type: str, after: float = 0.0) -> bytes:
-    """The same as SCiMMA sends it."""
+    """Return the notice of `bbh_record` as SCiMMA sends it."""
     return to_avro(bbh_record(superevent_id, alert_type, after))

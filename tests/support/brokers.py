@@ -1,4 +1,4 @@
-"""Loopback servers with and without TLS, and a place for hop's credentials."""
+"""Fixtures: loopback servers with and without TLS, and a file for hop's credentials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.tls_proxy import listen_on_loopback, make_certificate, read_e
 
 @pytest.fixture
 def auth_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where hop looks for auth.toml; it isn't there yet."""
+    """Return the path at which hop looks for auth.toml; the file does not exist yet."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "hop").mkdir()
     return tmp_path / "hop" / "auth.toml"
@@ -23,7 +23,7 @@ def auth_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate of 127.0.0.1 and its key."""
+    """Return the paths of a self-signed certificate for 127.0.0.1 and its key."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("there is no openssl here (Debian, Ubuntu: apt-get install openssl)")
@@ -32,11 +32,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def listener() -> Callable[[Callable[[socket.socket], None]], AbstractContextManager[str]]:
-    """A loopback port whose every connection is given to a function; yields its address."""
+    """Listen on a loopback port, pass every connection to a function, and yield the address."""
     return listen_on_loopback
 
 
 @pytest.fixture(name="receive")
 def receive_exactly() -> Callable[[socket.socket, int], bytes]:
-    """Reads exactly so many bytes, or none where the other side has gone."""
+    """Return the function `read_exactly`, which reads a given number of bytes."""
     return read_exactly

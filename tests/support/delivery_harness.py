@@ -43,7 +43,7 @@ class DeliveryHarness:
     wakeups: Wakeups = field(init=False, repr=False)
     worker_tasks: list[asyncio.Task[None]] = field(default_factory=list)
     claims_paused: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """While it is held, the worker claims nothing."""
+    """While this lock is held, the worker claims nothing."""
 
     def __post_init__(self) -> None:
         claim = self.factory.outbox.claim
@@ -55,7 +55,7 @@ class DeliveryHarness:
         self.factory.outbox.claim = when_open  # type: ignore[method-assign]
 
     def start(self, **options: Any) -> DeliveryWorker:
-        """Start a worker, as a new process does."""
+        """Start a worker as a new process does."""
         self.wakeups = Wakeups()
         self.worker = self.factory.create_delivery_worker(
             options.pop("clients", {self.local_slack.team_id: self.client}),
@@ -157,7 +157,7 @@ class DeliveryHarness:
 
 @pytest.fixture(autouse=True)
 def short_tracebacks() -> Iterator[None]:
-    """Log exceptions without local variables: tests cause many."""
+    """Log exceptions without local variables, because tests cause many exceptions."""
     before = structlog.get_config()
     structlog.configure(
         processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
@@ -170,7 +170,7 @@ def short_tracebacks() -> Iterator[None]:
 async def stopped_harness(
     local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> AsyncIterator[DeliveryHarness]:
-    """A harness whose worker isn't started yet."""
+    """Yield a harness whose worker is not started."""
     async with aiohttp.ClientSession() as session:
         client = SlackClient(local_slack.bot_token, local_slack.api_url, session, timeout_s=2.0)
         local_slack.workspace.clock = lambda: clock().timestamp()
@@ -185,13 +185,13 @@ async def stopped_harness(
 
 @pytest.fixture
 async def harness(stopped_harness: DeliveryHarness) -> DeliveryHarness:
-    """A harness with a running worker."""
+    """Yield a harness with a running worker."""
     stopped_harness.start()
     return stopped_harness
 
 
 class IdleSource:
-    """A source without payloads."""
+    """A source that never yields a payload."""
 
     async def payloads(self) -> AsyncIterator[Payload]:
         nothing: tuple[Payload, ...] = ()
@@ -211,7 +211,7 @@ class IdleSource:
 
 @pytest.fixture
 async def bot(local_slack: LocalSlack, factory: Factory, clock: Clock) -> AsyncIterator[Application]:
-    """The bot on the local Slack, once it is ready."""
+    """Yield a running bot on the local Slack, once it is ready."""
     settings = Settings.model_validate(
         {
             "slack_bot_token": local_slack.bot_token,

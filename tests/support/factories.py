@@ -1,4 +1,4 @@
-"""What the tests of routing, store, ledger and answers share: notices by formula, a clock, subscriptions."""
+"""Helpers for the tests of routing, store, outbox and commands: synthetic notices, a clock, subscriptions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REAL, MOCK, TEST = "S261122a", "MS261122a", "TS261122a"
 def notice_record(
     superevent_id: str = REAL, alert_type: str = "PRELIMINARY", minutes: float = 0, **facts: Any
 ) -> Record:
-    """A notice without a map, `minutes` after NOW; a retraction has no event."""
+    """Return the record of a notice without a map, sent `minutes` after NOW; a retraction has no event."""
     usual: dict[str, Any] = {
         "far": 1e-9,
         "skymap": None,
@@ -47,12 +47,12 @@ def notice_record(
 def decoded_notice(
     superevent_id: str = REAL, alert_type: str = "PRELIMINARY", minutes: float = 0, **facts: Any
 ) -> Notice:
-    """The same, decoded."""
+    """Return the notice of `notice_record`, decoded."""
     return notice_from_record(notice_record(superevent_id, alert_type, minutes, **facts))
 
 
 def subscription(words: str, channel: str = "C1", number: int = 1, team: str = TEAM) -> Subscription:
-    """A subscription in force."""
+    """Return an active subscription."""
     return Subscription(
         id=number,
         number=number,
@@ -65,7 +65,7 @@ def subscription(words: str, channel: str = "C1", number: int = 1, team: str = T
 
 
 def planner(now: datetime = NOW, *, live: bool = True) -> Planner:
-    """The real plan, at a moment."""
+    """Return the real planning function for a point in time."""
     return partial(plan, live=live, now=now, max_age=MAX_AGE)
 
 
@@ -80,7 +80,7 @@ def create_pipeline(
     operator_rules: OperatorRules | None = None,
     decode: Callable[[bytes], Notice] = decode,
 ) -> Pipeline:
-    """An ingest pipeline on a factory's repositories; without `circulars`, they go to quarantine."""
+    """Create an ingest pipeline on a factory's repositories; without `circulars` they are quarantined."""
     stores = factory.ingest_stores
     return Pipeline(
         stores if circulars else replace(stores, circulars=None),
@@ -92,7 +92,7 @@ def create_pipeline(
 
 
 async def subscribe(factory: Factory, words: str, *channels: str, team: str = TEAM) -> None:
-    """Put a subscription in force in each of these channels."""
+    """Activate a subscription in each of the channels."""
     for channel in channels:
         await factory.subscriptions.add_confirmed(team, channel, parse_criteria(words), "U1", NOW)
 
@@ -100,7 +100,7 @@ async def subscribe(factory: Factory, words: str, *channels: str, team: str = TE
 async def unsubscribe(
     factory: Factory, channel: str, words: str | None = None, *, team: str = TEAM
 ) -> list[Subscription]:
-    """End a channel's subscription of these words, or all that it has or waits for."""
+    """End a channel's subscription with this filter, or all its active and pending subscriptions."""
     here = await factory.subscriptions.for_channel(team, channel)
     every = [*here, *await factory.subscriptions.list_unconfirmed(team, channel)]
     chosen = [s.number for s in every if words is None or s.criteria == parse_criteria(words)]
@@ -112,7 +112,7 @@ async def unsubscribe(
 async def record_notices(
     factory: Factory, notices: Notice | Sequence[Notice], *, now: datetime = NOW, live: bool = True
 ) -> None:
-    """Record notices with the real plan."""
+    """Record notices, planned as in production."""
     for notice in [notices] if isinstance(notices, Notice) else notices:
         body = f"{notice.key}".encode()
         received = replace(notice, received=now)

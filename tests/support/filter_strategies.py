@@ -93,7 +93,7 @@ def any_criteria(draw: st.DrawFn) -> Criteria:
         )
     )
     if draw(st.booleans()):
-        # A group at the top of a filter is the wish's own.
+        # A group at the top of a filter is the filter itself.
         criteria = replace(criteria, filter=_without_group(draw(any_filter)))
     if not draw(st.booleans()):
         return criteria

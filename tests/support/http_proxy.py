@@ -1,4 +1,4 @@
-"""An HTTP proxy on loopback that writes down what went through it."""
+"""An HTTP proxy on loopback that records the requests it forwards."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 
 class HttpProxy:
-    """Forwards requests, passes WebSockets on, and refuses to CONNECT to where nothing is."""
+    """A proxy for requests and WebSockets, which rejects CONNECT to an unreachable address."""
 
     def __init__(self) -> None:
         self.url = ""
         self.asked: list[tuple[str, str]] = []
-        """(method, URL or host:port), as they came."""
+        """(method, URL or host:port) of each request, in order."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -31,7 +31,7 @@ class HttpProxy:
         await self._server.wait_closed()
 
     def paths(self) -> set[str]:
-        """The paths that were forwarded to."""
+        """Return the paths of the forwarded requests."""
         return {urlsplit(url).path for method, url in self.asked if method != "CONNECT"}
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,7 +59,7 @@ class HttpProxy:
         there, back = await asyncio.open_connection(parts.hostname, parts.port)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         if "upgrade:" not in headers.lower():
-            # One request a connection, so that nothing passes unseen behind the first.
+            # One request for each connection, so that later requests are recorded too.
             lines = [line for line in headers.split("\r\n") if not line.lower().startswith("connection:")]
             headers = "\r\n".join(["Connection: close", *lines])
         back.write(f"{method} {path} {version}\r\n{headers}".encode("latin-1"))

@@ -1,4 +1,4 @@
-"""The ten pictures that every change of the drawing is looked at with, made by formula."""
+"""The ten synthetic sky maps whose images are inspected after every change of the drawing code."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SWIFT: Lobes = (samples.Lobe(125, 70, 1, 8.0),)
 
 
 class Sample(NamedTuple):
-    """A superevent of one notice, and that notice's maps."""
+    """A superevent with one notice, and the notice's sky maps."""
 
     superevent: Superevent
     gw_map: bytes
@@ -44,7 +44,7 @@ class Sample(NamedTuple):
 
 @cache
 def sample(kind: str) -> Sample:
-    """One of SKIES."""
+    """Return the sample of one of SKIES."""
     identity = MOCK if kind == "a mock" else REAL
     burst = kind == "a burst"
     instruments = ("L1",) if kind == "one detector" else ("H1", "L1", "V1")

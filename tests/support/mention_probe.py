@@ -1,4 +1,4 @@
-"""What in a message would notify somebody, or send a reader where nobody said."""
+"""Find mark-up in a message that would notify people or hide a link's target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KNOWN = re.compile(r"!date\^\d+\^[^<>]*|https?://[^\s<>|]+\|[^<>]+|https?://[^\
 
 
 def find_mentions(message: Message) -> list[str]:
-    """Every mention in a message's mark-up, and all mark-up that is neither a web link nor a date."""
+    """Return every mention in a message, and all other mark-up that is neither a web link nor a date."""
     found = []
     for text in _formatted(message):
         found += _PING.findall(text)
@@ -23,7 +23,7 @@ def find_mentions(message: Message) -> list[str]:
 
 
 def _formatted(message: Message) -> Iterator[str]:
-    """The texts in which Slack reads mark-up: the notification's, and those of kind mrkdwn."""
+    """Return the texts in which Slack interprets mark-up: the notification text and all of type mrkdwn."""
     yield message.text
     waiting: list[Any] = list(message.blocks)
     while waiting:

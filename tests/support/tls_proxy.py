@@ -1,4 +1,4 @@
-"""TLS and SCRAM in front of the embedded broker, which has neither itself."""
+"""A proxy that adds TLS and SCRAM to the embedded broker, which supports neither."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SCRAM = "SCRAM-SHA-512"
 
 
 class SaslProxy:
-    """Lets in who knows the password, then passes everything on."""
+    """A proxy that authenticates clients by password, then forwards all data."""
 
     def __init__(self, upstream: tuple[str, int], certificate: tuple[Path, Path], password: str) -> None:
-        """`certificate` is the file and its key's; the password may be changed at any time."""
+        """Create a proxy; `certificate` is the paths of certificate and key."""
         self._upstream = upstream
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(*certificate)
@@ -30,7 +30,7 @@ class SaslProxy:
         self.set_password(password)
 
     def set_password(self, password: str) -> None:
-        """Let in who knows this password, and nobody else."""
+        """Change the password for new connections; all others are rejected."""
         self._secret = self._mechanism.make_auth_info(password, iteration_count=4096)
 
     def serve(self, plain: socket.socket) -> None:
@@ -93,7 +93,7 @@ class SaslProxy:
 
 
 def read_exactly(connection: socket.socket, size: int) -> bytes:
-    """Read exactly so many bytes, or none where the other side has gone; MSG_WAITALL isn't for TLS."""
+    """Read exactly `size` bytes, or none if the peer has closed; TLS sockets do not support MSG_WAITALL."""
     found = b""
     while len(found) < size:
         part = connection.recv(size - len(found))
@@ -105,7 +105,7 @@ def read_exactly(connection: socket.socket, size: int) -> bytes:
 
 @contextlib.contextmanager
 def listen_on_loopback(serve: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Listen on a loopback port whose every connection is given to a function; yields its address."""
+    """Listen on a loopback port, pass every connection to a function, and yield the address."""
 
     def accept() -> None:
         while True:
@@ -128,7 +128,7 @@ def listen_on_loopback(serve: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 def make_certificate(openssl: str, folder: Path) -> tuple[Path, Path]:
-    """Make a self-signed certificate of 127.0.0.1 and its key, with the program of that name."""
+    """Create a self-signed certificate for 127.0.0.1 and its key with the program openssl."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     subprocess.run(
         [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1",

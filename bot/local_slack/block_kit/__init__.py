@@ -1,1 +1,1 @@
-"""Checks blocks against Slack's documented limits."""
+"""Checks of blocks against Slack's documented limits."""

@@ -1,7 +1,7 @@
-"""What Block Kit accepts, checked as strictly as Slack does or stricter.
+"""Checks of messages, views and metadata against Block Kit's rules, at least as strict as Slack's.
 
-Limits: https://docs.slack.dev/reference/block-kit and `spec/limits.json` of nicklambourne/slackblocks. What
-the local Slack doesn't know is refused; `blocks.validate` is the only authority.
+Limits: https://docs.slack.dev/reference/block-kit and `spec/limits.json` of nicklambourne/slackblocks.
+Anything that the local Slack does not know is rejected; only Slack's `blocks.validate` is authoritative.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ from bot.local_slack.errors import ApiError, Json, refuse_with_messages
 MAX_MESSAGE_BLOCKS = 50
 MAX_VIEW_BLOCKS = 100
 MAX_MESSAGE_CHARACTERS = 11_300
-"""All text of a message's blocks. Undocumented: refused at about 13,200 characters (slackapi/bolt-js#2509)
-and at 11,341 already (slackapi/bolt-js#2867)."""
+"""Most characters in all text of a message's blocks.
+
+Slack does not document this limit; it rejected about 13,200 characters (slackapi/bolt-js#2509), and 11,341
+(slackapi/bolt-js#2867)."""
 MAX_POST_TEXT = 40_000
 MAX_UPDATE_TEXT = 4_000
 MAX_MARKDOWN = 12_000
@@ -243,7 +245,7 @@ def _blocks(blocks: object, at: str, kinds: Mapping[str, Check], most: int, leas
 def check_message(blocks: object) -> ValidationErrors:
     """Check the blocks of a message.
 
-    Raises ApiError: `invalid_blocks_format` (no array), `invalid_blocks` with what is wrong where, or
+    Raises ApiError: `invalid_blocks_format` (not an array), `invalid_blocks` with a list of the mistakes, or
     `msg_blocks_too_long`.
     """
     if not isinstance(blocks, list):
@@ -259,7 +261,7 @@ def check_message(blocks: object) -> ValidationErrors:
 def check_view(view: object, kind: str) -> ValidationErrors:
     """Check a view of the kind "modal" or "home".
 
-    Raises ApiError: `invalid_arguments` with what is wrong where, or `view_too_large`.
+    Raises ApiError: `invalid_arguments` with a list of the mistakes, or `view_too_large`.
     """
     if not isinstance(view, dict):
         raise refuse_with_messages("invalid_arguments", ["must provide an object [json-pointer:/view]"])
@@ -296,8 +298,8 @@ def check_view(view: object, kind: str) -> ValidationErrors:
 def check_metadata(metadata: object) -> Json:
     """Check a message's metadata: `event_type` and `event_payload`.
 
-    Slack publishes no size; 8,000 characters is this program's own, on the safe side. Raises ApiError:
-    `invalid_metadata_format`, `metadata_too_large`.
+    Slack documents no size; the limit of 8,000 characters is this program's own, chosen to be safe. Raises
+    ApiError: `invalid_metadata_format`, `metadata_too_large`.
     """
     if not isinstance(metadata, dict) or not metadata.keys() <= {"event_type", "event_payload"}:
         raise ApiError("invalid_metadata_format")

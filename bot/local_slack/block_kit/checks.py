@@ -1,6 +1,6 @@
-"""What a walk over blocks finds, and the checks that blocks and their elements share.
+"""Checks shared by blocks and their elements, and the errors that they collect.
 
-Each check notes what is wrong, as a sentence with a JSON pointer, and goes on.
+Each check records every mistake, as a sentence with a JSON pointer, and continues.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FILE_ID = re.compile(r"F[A-Z0-9]{8,}")
 
 @dataclass(slots=True)
 class ValidationErrors:
-    """What one walk over blocks found."""
+    """The errors and files found by checking a list of blocks."""
 
     errors: list[str] = field(default_factory=list)
     characters: int = 0
@@ -34,14 +34,14 @@ class ValidationErrors:
     charts: int = 0
 
     def add(self, sentence: str, at: str) -> None:
-        """Note an error at a JSON pointer."""
+        """Record an error at a JSON pointer."""
         self.errors.append(f"{sentence} [json-pointer:{at}]")
 
 
 def check_keys(
     found: ValidationErrors, thing: Json, at: str, required: Collection[str], allowed: Collection[str]
 ) -> bool:
-    """Whether the keys are right; notes each that is missing or unknown."""
+    """Check an object's keys, record each that is missing or unknown, and return True if there are none."""
     right = True
     for key in required:
         if thing.get(key) is None:
@@ -55,7 +55,7 @@ def check_keys(
 
 
 def check_string(found: ValidationErrors, value: object, at: str, longest: int, shortest: int = 1) -> bool:
-    """Whether it is a string of a good length."""
+    """Check that a value is a string of allowed length; return True if it is."""
     if not isinstance(value, str):
         found.add("must provide a string", at)
         return False
@@ -71,7 +71,7 @@ def check_string(found: ValidationErrors, value: object, at: str, longest: int, 
 def check_text(
     found: ValidationErrors, text: object, at: str, longest: int, types: Collection[str] = ANY_TEXT
 ) -> None:
-    """A text object of one of the types."""
+    """Check a text object, which must have one of the given types."""
     if not isinstance(text, dict):
         found.add("must provide an object", at)
         return
@@ -89,7 +89,7 @@ def check_text(
 
 
 def check_items(found: ValidationErrors, items: object, at: str, most: int, least: int = 1) -> list[Any]:
-    """The items of an array of a good length."""
+    """Check that a value is an array of allowed length, and return its items."""
     if not isinstance(items, list):
         found.add("must provide an array", at)
         return []
@@ -101,19 +101,19 @@ def check_items(found: ValidationErrors, items: object, at: str, most: int, leas
 
 
 def check_number(found: ValidationErrors, value: object, at: str) -> None:
-    """A number."""
+    """Check that a value is a number in the allowed range."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         found.add("must provide a number", at)
 
 
 def check_url(found: ValidationErrors, url: object, at: str, longest: int = 3000) -> None:
-    """A web address that people follow."""
+    """Check the URL of a link that people open."""
     if check_string(found, url, at, longest) and not re.match(r"https?://[^\s/]+", str(url)):
         found.add("must be a valid URL", at)
 
 
 def check_fetched_url(found: ValidationErrors, url: object, at: str) -> None:
-    """A URL that Slack itself downloads: it must be reachable from outside."""
+    """Check a URL that Slack itself downloads, which must be reachable from the internet."""
     if not check_string(found, url, at, 3000):
         return
     parts = urlsplit(str(url))
@@ -127,7 +127,7 @@ def check_fetched_url(found: ValidationErrors, url: object, at: str) -> None:
 
 
 def check_image_source(found: ValidationErrors, image: Json, at: str) -> None:
-    """Either an address or an uploaded file; files are noted for the caller to look up."""
+    """Check an image's source: a URL or an uploaded file. Files are recorded for the caller to look up."""
     if ("image_url" in image) == ("slack_file" in image):
         found.add("must provide either image_url or slack_file", at)
     elif "image_url" in image:

@@ -1,4 +1,4 @@
-"""What the elements of blocks may be: buttons, selects, inputs; and where each may stand."""
+"""Checks of block elements: buttons, selects and inputs, and the blocks in which each is allowed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bot.local_slack.errors import Json
 
 
 def check_confirm(found: ValidationErrors, confirm: object, at: str) -> None:
-    """A confirmation dialog: title and text, with the words of its two buttons."""
+    """Check a confirmation dialog: title, text, and the labels of its two buttons."""
     if not isinstance(confirm, dict):
         found.add("must provide an object", at)
     elif check_keys(found, confirm, at, ("title", "text"), ("confirm", "deny", "style")):
@@ -59,7 +59,7 @@ def _options(
 
 
 def check_placeholder(found: ValidationErrors, element: Json, at: str) -> None:
-    """The grey words of an empty input."""
+    """Check the placeholder text of an empty input."""
     if "placeholder" in element:
         check_text(found, element["placeholder"], f"{at}/placeholder", 150, PLAIN_TEXT)
 
@@ -168,7 +168,7 @@ def _line_input(found: ValidationErrors, element: Json, at: str) -> None:
 
 
 def check_image(found: ValidationErrors, element: Json, at: str) -> None:
-    """An image element: of a section, or in a context."""
+    """Check an image element, which may be part of a section or context block."""
     if check_keys(found, element, at, ("alt_text",), ("image_url", "slack_file")):
         check_string(found, element["alt_text"], f"{at}/alt_text", 2000)
         check_image_source(found, element, at)
@@ -217,7 +217,7 @@ IN_INPUT: Mapping[str, Check] = {
 def check_element(
     found: ValidationErrors, element: object, at: str, kinds: Mapping[str, Check], seen: set[str]
 ) -> None:
-    """An element of one of the kinds that may stand here; `seen` are the action_ids of its block."""
+    """Check an element of one of the kinds allowed in its place; `seen` has the action_ids of its block."""
     if not isinstance(element, dict):
         found.add("must provide an object", at)
         return

@@ -1,1 +1,1 @@
-"""How the local Slack reaches an app: Socket Mode, signed requests, response URLs, files."""
+"""Transports between the local Slack and an app: Socket Mode, signed requests, response URLs, files."""

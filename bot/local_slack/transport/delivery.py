@@ -1,4 +1,4 @@
-"""What the app is told: over Socket Mode, or by signed requests to its address.
+"""Delivery of events and interactions to the app, over Socket Mode or by signed requests to its URL.
 
 https://docs.slack.dev/authentication/verifying-requests-from-slack
 """
@@ -19,7 +19,7 @@ from bot.local_slack.transport.socket_mode import Envelope, SocketModeServer
 
 
 class RequestDelivery:
-    """Delivers to the app; `request_url` set, by HTTP, else through its sockets."""
+    """A sender of envelopes to the app: by HTTP if `request_url` is set, else through its sockets."""
 
     def __init__(self, sockets: SocketModeServer) -> None:
         self.request_url: str | None = None
@@ -35,7 +35,7 @@ class RequestDelivery:
         retry: int = 0,
         reason: str | None = None,
     ) -> Envelope:
-        """Deliver once; what came of it stands in the envelope, as `SocketModeServer.deliver` has it."""
+        """Deliver an envelope once and record the outcome in it, as `SocketModeServer.deliver` does."""
         if self.request_url is None:
             return await self._sockets.deliver(
                 kind, payload, takes_answer=takes_answer, retry=retry, reason=reason
@@ -43,7 +43,7 @@ class RequestDelivery:
         return await self._request(self.request_url, kind, payload, retry, reason)
 
     async def verify_url(self) -> bool:
-        """Whether the app's address answers the challenge, as Slack asks before it takes an address."""
+        """Return True if the app's URL answers the challenge that Slack sends before it accepts a URL."""
         assert self.request_url is not None
         challenge = secrets.token_hex(8)
         body = {"type": "url_verification", "token": "sandbox", "challenge": challenge}

@@ -1,4 +1,4 @@
-"""The Events API: what the app is told of what happens in a workspace."""
+"""The Events API: delivers a workspace's changes to the app as events."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bot.local_slack.transport.delivery import RequestDelivery
 from bot.local_slack.workspace import Change, Channel, Workspace
 
 RETRY_DELAYS_S = (0.5, 60.0, 300.0)
-"""Seconds until an event that wasn't acknowledged comes again: nearly at once, one minute, five minutes."""
+"""Seconds before each repetition of an event that was not acknowledged."""
 
 
 def events_for_change(change: Change, workspace: Workspace) -> list[Json]:
-    """The events a change makes for an app that is subscribed to all of them.
+    """Return the events of a change, for an app that is subscribed to all of them.
 
-    A channel's events reach the app only where its bot is a member.
+    The app receives a channel's events only if its bot is a member.
     """
     channel, bot = change.channel, workspace.bot.id
     if channel is None:
@@ -94,7 +94,7 @@ def _membership_event(kind: str, channel: Channel, user: str, workspace: Workspa
 
 
 def subscription_name(event: Json) -> str:
-    """The name under which an app subscribes to an event: "message.channels", "app_mention"…"""
+    """Return the name with which an app subscribes to an event: "message.channels", "app_mention"…"""
     if event["type"] != "message":
         return str(event["type"])
     return {"channel": "message.channels", "group": "message.groups", "im": "message.im"}[
@@ -103,7 +103,7 @@ def subscription_name(event: Json) -> str:
 
 
 class EventsApi:
-    """Delivers events to the app, again and again where they aren't acknowledged."""
+    """A sender of events to the app, which repeats those that are not acknowledged."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class EventsApi:
         self._spawn = start
 
     def watch(self, workspace: Workspace) -> None:
-        """Turn the changes of a workspace into events from now on."""
+        """Start turning a workspace's changes into events."""
 
         def listener(change: Change) -> None:
             for event in events_for_change(change, workspace):
@@ -126,7 +126,7 @@ class EventsApi:
         workspace.listeners.append(listener)
 
     def emit(self, workspace: Workspace, event: Json) -> None:
-        """Deliver an event, if the app is installed there and subscribed to it."""
+        """Deliver an event if the app is installed in the workspace and subscribed to the event."""
         if workspace.bot_token and subscription_name(event) in self.subscribed:
             self._spawn(self._deliver(_envelope(workspace, event)))
 

@@ -1,4 +1,4 @@
-"""Where files are sent to and fetched from, and when they are ready."""
+"""The endpoints for uploading and downloading files, and the time at which files become ready."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bot.local_slack.workspace import Change, File, Workspace
 
 
 class FileServer:
-    """Takes the bytes of uploads, and gives them to whoever has the token.
+    """A server that accepts uploads and returns files to clients with the bot's token.
 
-    `delay` is how long an upload takes to become ready after its completion, in seconds; infinite: until
-    `settle_now`.
+    `delay` is the time in seconds until a completed upload is ready; if it is infinite, an upload becomes
+    ready only by `mark_ready`.
     """
 
     def __init__(self, workspaces: Mapping[str, Workspace], delay: float) -> None:
@@ -26,12 +26,12 @@ class FileServer:
         self._workspaces = workspaces
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        """Put them into an application."""
+        """Add the routes to an application."""
         router.add_post("/upload/v1/{file}/{secret}", self._upload)
         router.add_get("/files-pri/{ids}/{file}/{name}", self._private)
 
     def mark_ready_later(self, workspace: Workspace, file: File) -> None:
-        """Make a completed file ready, after the delay."""
+        """Make a completed file ready after the delay."""
         workspace.notify(Change("file", file=file))
         if self.delay <= 0:
             _ready(workspace, file)
@@ -47,7 +47,7 @@ class FileServer:
         raise ApiError("file_not_found")
 
     async def _upload(self, request: web.Request) -> web.Response:
-        """The bytes of a file, at the address that `files.getUploadURLExternal` gave."""
+        """Accept a file's bytes at the URL that `files.getUploadURLExternal` returned."""
         for workspace in self._workspaces.values():
             file = workspace.files.get(request.match_info["file"])
             if file is None or not secrets.compare_digest(file.secret, request.match_info["secret"]):
@@ -60,7 +60,7 @@ class FileServer:
         return web.Response(status=404, text="There is no such upload.")
 
     async def _private(self, request: web.Request) -> web.Response:
-        """`url_private`: with the bot's token and the scope only."""
+        """Serve `url_private`, which requires the bot's token and the scope."""
         for workspace in self._workspaces.values():
             file = workspace.files.get(request.match_info["file"])
             if file is None or file.content is None or not file.ready:
@@ -77,7 +77,7 @@ def _ready(workspace: Workspace, file: File) -> None:
 
 
 async def _body(request: web.Request) -> bytes:
-    """The bytes, raw or as the only part of a form."""
+    """Return a request's bytes, which may be the raw body or the only part of a form."""
     if request.content_type != "multipart/form-data":
         return await request.read()
     for part in (await request.post()).values():

@@ -1,4 +1,4 @@
-"""Response URLs: an app answers what a person did, five times within thirty minutes."""
+"""Response URLs: an app may answer an interaction up to five times within thirty minutes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.local_slack.workspace import Draft, Workspace
 
 MAX_USES = 5
 LIFETIME_S = 30 * 60.0
-"""Seconds."""
+"""How long a response URL is valid, seconds."""
 ALLOWED_KEYS = frozenset(
     {
         "text",
@@ -36,22 +36,22 @@ ALLOWED_KEYS = frozenset(
 
 @dataclass(slots=True)
 class ResponseUrl:
-    """One response URL."""
+    """A response URL of one interaction."""
 
     url: str
     team: str
     channel: str
     user: str
     original: Message | None
-    """The message whose button was pressed."""
+    """The message whose button was pressed, if any."""
     created_at: float
     uses: int = 0
     messages: list[Message] = field(default_factory=list)
-    """What came of it, oldest first."""
+    """Messages posted through the URL, oldest first."""
 
 
 class ResponseUrls:
-    """The response URLs that were given out."""
+    """The response URLs that were issued."""
 
     def __init__(self, workspaces: Mapping[str, Workspace], clock: Callable[[], float] = monotonic) -> None:
         self._workspaces = workspaces
@@ -60,7 +60,7 @@ class ResponseUrls:
         self.base_url = ""
 
     def create(self, team: str, channel: str, user: str, original: Message | None = None) -> ResponseUrl:
-        """A new response URL for what a person just did."""
+        """Create a response URL for a user's interaction."""
         secret = secrets.token_urlsafe(18)
         url = f"{self.base_url}/response/{team}/{secret}"
         response_url = ResponseUrl(url, team, channel, user, original, self._clock())
@@ -91,7 +91,7 @@ class ResponseUrls:
         return web.Response(text="ok")
 
     def apply_answer(self, known: ResponseUrl, body: object) -> None:
-        """Do what an answer says; also that of an acknowledgement.
+        """Apply the app's answer, from a response URL or an acknowledgement.
 
         Raises ApiError as `chat.postMessage` does.
         """
@@ -141,7 +141,7 @@ class ResponseUrls:
         if blocks is not None:
             found = block_checks.check_message(blocks)
             if found.files:
-                # Nobody has shown that Slack takes pictures here; `chat.postEphemeral` does.
+                # It is not documented that Slack accepts images here; `chat.postEphemeral` does.
                 raise ApiError("invalid_blocks")
         if not text and not blocks:
             raise ApiError("no_text")

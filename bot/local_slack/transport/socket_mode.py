@@ -1,6 +1,6 @@
-"""Socket Mode: the WebSockets an app opens, and the envelopes that go through them.
+"""Socket Mode: the WebSockets that an app opens, and the envelopes sent through them.
 
-The wire: https://docs.slack.dev/apis/events-api/using-socket-mode and python-slack-sdk's mock server.
+The protocol: https://docs.slack.dev/apis/events-api/using-socket-mode and python-slack-sdk's mock server.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aiohttp import WSMsgType, web
 from bot.local_slack.errors import Json
 
 ACK_TIMEOUT_S = 3.0
-"""An app has this long to acknowledge."""
+"""How long an app may take to acknowledge an envelope, seconds."""
 MAX_CONNECTIONS = 10
 TICKET_LIFETIME_S = 60.0
 Outcome = Literal["acknowledged", "operation_timeout", "dispatch_failed"]
@@ -26,21 +26,21 @@ Outcome = Literal["acknowledged", "operation_timeout", "dispatch_failed"]
 
 @dataclass(slots=True)
 class Envelope:
-    """One delivery to the app, as it was recorded."""
+    """A recorded delivery to the app."""
 
     id: str
     type: str
     """"slash_commands", "interactive" or "events_api"."""
     payload: Json
     sent: float
-    """Unix time, s."""
+    """Unix time of sending, s."""
     retry: int = 0
     acked_after: float | None = None
-    """Seconds; None while or if no acknowledgement came."""
+    """Seconds from sending to the acknowledgement; None if none was received."""
     answer: Json | None = None
     """The payload of the acknowledgement."""
     socket: int = 0
-    """Which connection it went through, counted from 1."""
+    """Number of the connection that was used, counted from 1."""
     outcome: Outcome | None = None
 
 
@@ -54,7 +54,7 @@ class _Connection:
 
 
 class SocketModeServer:
-    """The open connections of the app."""
+    """The server side of the app's Socket Mode connections."""
 
     def __init__(self, app_id: str, on_change: Callable[[], None]) -> None:
         self.envelopes: list[Envelope] = []
@@ -69,21 +69,21 @@ class SocketModeServer:
         self._refuse_until = 0.0
 
     def notify_change(self) -> None:
-        """Tell that something was recorded."""
+        """Notify waiting tasks that an envelope was recorded."""
         self._on_change()
 
     @property
     def count(self) -> int:
-        """How many connections are open and not about to close."""
+        """Number of open connections, without those about to close."""
         return sum(not socket.retiring for socket in self._sockets)
 
     @property
     def opened(self) -> int:
-        """How many connections were ever opened."""
+        """Number of connections opened since the start."""
         return self._opened
 
     def create_url(self) -> str:
-        """The address of a new connection, good for one use."""
+        """Return a URL for a new connection, which can be used once."""
         ticket = secrets.token_urlsafe(24)
         self._tickets[ticket] = time.monotonic() + TICKET_LIFETIME_S
         host = self.base_url.removeprefix("http://")
@@ -156,8 +156,8 @@ class SocketModeServer:
     ) -> Envelope:
         """Send an envelope through one of the connections and wait for its acknowledgement.
 
-        The outcome is in the envelope: "dispatch_failed" where no connection is open or it broke meanwhile,
-        "operation_timeout" where the app took longer than three seconds.
+        Record the outcome in the envelope: "dispatch_failed" if no connection is open or it broke,
+        "operation_timeout" if the app took longer than three seconds.
         """
         envelope = Envelope(secrets.token_hex(16), kind, payload, time.time(), retry=retry)
         self.envelopes.append(envelope)
@@ -199,7 +199,7 @@ class SocketModeServer:
         return envelope
 
     async def refresh(self, reason: str = "refresh_requested", grace: float = 10.0) -> None:
-        """Ask the app to open new connections; the old ones close when it does, or after `grace` seconds."""
+        """Ask the app to open new connections; close the old ones when it has, or after `grace` seconds."""
         for socket in list(self._sockets):
             socket.retiring = True
             await socket.ws.send_json(
@@ -208,7 +208,7 @@ class SocketModeServer:
             asyncio.get_running_loop().call_later(grace, _abort, socket)
 
     async def close(self, *, abort: bool = False) -> None:
-        """Close every connection: with a close frame, or by cutting the TCP connection."""
+        """Close every connection, with a close frame or by aborting the TCP connection."""
         for socket in list(self._sockets):
             if abort:
                 _abort(socket)
@@ -216,10 +216,10 @@ class SocketModeServer:
                 await socket.ws.close(code=1001)
 
     def hang(self) -> None:
-        """Leave the open connections as they are and hear nothing on them any more: half-open, for ever."""
+        """Stop reading from the open connections without closing them, so that they stay half-open."""
         for socket in self._sockets:
             if socket.request.transport is not None:
-                # What the app sends, pings among it, stays in the system's buffers.
+                # Data from the app, including pings, remains in the system's buffers.
                 socket.request.transport.pause_reading()
 
     def refuse(self, seconds: float) -> None:

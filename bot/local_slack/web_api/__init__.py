@@ -1,1 +1,1 @@
-"""The Web API's methods, grouped as Slack groups them."""
+"""The methods of the Web API, grouped by Slack's method families."""

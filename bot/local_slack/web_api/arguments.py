@@ -1,4 +1,4 @@
-"""Arguments of a Web API call: JSON, form or query; nested values may come as JSON strings."""
+"""The arguments of a Web API call: JSON, form or query; nested values may be JSON strings."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from bot.local_slack.workspace import File, Workspace
 
 @dataclass(frozen=True, slots=True)
 class MethodCall:
-    """One call of a Web API method, with what a method may use."""
+    """A call of a Web API method: its arguments and the objects that a method may use."""
 
     method: str
     args: Json
     workspace: Workspace
     trigger_ids: TriggerIds
     base_url: str
-    """Of the sandbox, without a slash at the end."""
+    """URL of the local Slack, without a slash at the end."""
     settle_file: Callable[[Workspace, File], None]
-    """Makes a completed file ready, sooner or later."""
+    """Makes a completed file ready, at once or later."""
 
     def get(self, name: str) -> str:
-        """A string, empty where it wasn't given."""
+        """Return a string argument; empty if it is missing."""
         value = self.args.get(name)
         if value is None:
             return ""
@@ -38,25 +38,25 @@ class MethodCall:
         )
 
     def require(self, name: str) -> str:
-        """A string that must be there."""
+        """Return a required string argument. Raises ApiError if it is missing."""
         value = self.get(name)
         if not value:
             raise missing_argument(name)
         return value
 
     def flag(self, name: str) -> bool:
-        """A boolean, False where it wasn't given."""
+        """Return a boolean argument; False if it is missing."""
         return self.args.get(name) in (True, 1, "1", "true", "True")
 
     def number(self, name: str, default: int, most: int) -> int:
-        """A whole number of at least 1. Raises ApiError `invalid_limit` otherwise or beyond `most`."""
+        """Return an integer argument from 1 to `most`. Raises ApiError `invalid_limit` for other values."""
         value = self.get(name) or str(default)
         if not value.isdigit() or not 1 <= int(value) <= most:
             raise ApiError("invalid_limit")
         return int(value)
 
     def json_value(self, name: str, wrong: str) -> Any:
-        """A nested value, None where it wasn't given. Raises ApiError with the error `wrong`."""
+        """Return a nested argument; None if it is missing. Raises ApiError with the error `wrong`."""
         value = self.args.get(name)
         if not isinstance(value, str):
             return value
@@ -68,12 +68,12 @@ class MethodCall:
             raise ApiError(wrong) from None
 
     def require_scope(self, scope: str) -> None:
-        """Raises ApiError `missing_scope`, with what is needed and provided, where the token lacks it."""
+        """Raise ApiError `missing_scope`, with needed and provided scopes, if the token lacks the scope."""
         if scope not in self.workspace.scopes:
             raise ApiError("missing_scope", needed=scope, provided=",".join(sorted(self.workspace.scopes)))
 
     def page(self, things: list[Any], limit: int) -> tuple[list[Any], str]:
-        """A page of a list and the cursor of the next. Raises ApiError `invalid_cursor`."""
+        """Return one page of a list and the cursor of the next page. Raises ApiError `invalid_cursor`."""
         cursor = self.get("cursor")
         if cursor and not (cursor.startswith("next:") and cursor[5:].isdigit()):
             raise ApiError("invalid_cursor")

@@ -1,4 +1,4 @@
-"""The methods `chat.*`."""
+"""The Web API methods `chat.*`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bot.local_slack.workspace import Channel, Draft, Workspace
 
 
 def writable_channel(call: MethodCall, channel_id: str) -> Channel:
-    """The channel, if the bot may post there.
+    """Return the channel if the bot may post to it.
 
-    Raises ApiError: `channel_not_found` (also a private channel it isn't in), `not_in_channel`,
+    Raises ApiError: `channel_not_found` (also for a private channel without the bot), `not_in_channel`,
     `is_archived`.
     """
     workspace = call.workspace
@@ -28,7 +28,7 @@ def writable_channel(call: MethodCall, channel_id: str) -> Channel:
 
 
 def check_files(workspace: Workspace, found: ValidationErrors) -> None:
-    """Refuse pictures that Slack hasn't finished, as Slack does. Raises ApiError `invalid_blocks`."""
+    """Reject images whose upload is not processed yet, as Slack does. Raises ApiError `invalid_blocks`."""
     wrong = []
     for pointer, reference in found.files:
         file = workspace.files.get(str(reference.get("id")))
@@ -43,7 +43,7 @@ def check_files(workspace: Workspace, found: ValidationErrors) -> None:
 
 
 def _checked_content(call: MethodCall, most: int) -> tuple[str, tuple[Json, ...] | None]:
-    """Text and blocks (None where no blocks were given), checked."""
+    """Check a call's text and blocks and return both; blocks are None if the call has none."""
     text = call.get("text")
     if len(text) > most:
         raise ApiError("msg_too_long")
@@ -57,7 +57,7 @@ def _checked_content(call: MethodCall, most: int) -> tuple[str, tuple[Json, ...]
 
 
 def post_message(call: MethodCall) -> Json:
-    """`chat.postMessage`."""
+    """Handle `chat.postMessage`."""
     channel = writable_channel(call, call.require("channel"))
     text, blocks = _checked_content(call, block_checks.MAX_POST_TEXT)
     if not text and not blocks:
@@ -98,7 +98,7 @@ def _warning(text: str) -> Json:
 
 
 def post_ephemeral(call: MethodCall) -> Json:
-    """`chat.postEphemeral`."""
+    """Handle `chat.postEphemeral`."""
     channel = writable_channel(call, call.require("channel"))
     user = call.require("user")
     if user not in channel.members:
@@ -127,7 +127,7 @@ def post_ephemeral(call: MethodCall) -> Json:
 
 
 def _own_message(call: MethodCall, refusal: str) -> Message:
-    """A message of the bot itself, in a channel it may write to."""
+    """Return a message that the bot itself posted in a channel to which it may post."""
     workspace = call.workspace
     channel = workspace.visible_channel(call.require("channel"), workspace.bot.id)
     if channel.archived:
@@ -141,7 +141,7 @@ def _own_message(call: MethodCall, refusal: str) -> Message:
 
 
 def update(call: MethodCall) -> Json:
-    """`chat.update`. Blocks that aren't given stay; an empty array takes them away."""
+    """Handle `chat.update`. Without the argument `blocks` the blocks stay; an empty array removes them."""
     message = _own_message(call, "cant_update_message")
     text, blocks = _checked_content(call, block_checks.MAX_UPDATE_TEXT)
     if not text and not blocks:
@@ -165,14 +165,14 @@ def _rich(blocks: list[Json] | tuple[Json, ...]) -> bool:
 
 
 def delete(call: MethodCall) -> Json:
-    """`chat.delete`."""
+    """Handle `chat.delete`."""
     message = _own_message(call, "cant_delete_message")
     call.workspace.delete(message)
     return {"channel": message.channel, "ts": message.ts}
 
 
 def permalink(base_url: str, message: Message) -> str:
-    """The address of a message, here on the sandbox's page."""
+    """Return the URL of a message on the local Slack's page."""
     link = f"{base_url}/archives/{message.channel}/p{message.ts.replace('.', '')}"
     if message.is_reply:
         link += f"?thread_ts={message.thread_ts}&cid={message.channel}"
@@ -180,7 +180,7 @@ def permalink(base_url: str, message: Message) -> str:
 
 
 def get_permalink(call: MethodCall) -> Json:
-    """`chat.getPermalink`."""
+    """Handle `chat.getPermalink`."""
     channel = call.workspace.visible_channel(call.require("channel"), call.workspace.bot.id)
     message = call.workspace.message(channel, call.require("message_ts"))
     return {"channel": channel.id, "permalink": permalink(call.base_url, message)}

@@ -1,4 +1,4 @@
-"""The methods `conversations.*`."""
+"""The Web API methods `conversations.*` and `users.conversations`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.local_slack.workspace import Channel
 
 
 def _scope_resource(channel: Channel) -> str:
-    """The word that scopes use for this kind of channel."""
+    """Return the name of this kind of channel in scopes, for example "groups"."""
     if channel.is_im:
         return "im"
     return "groups" if channel.private else "channels"
@@ -51,12 +51,12 @@ def _channel_json(call: MethodCall, channel: Channel) -> Json:
 
 
 def list_channels(call: MethodCall) -> Json:
-    """`conversations.list`: of private channels only those the bot is in."""
+    """Handle `conversations.list`: public channels, and private ones that the bot is a member of."""
     return _list_channels(call, None)
 
 
 def list_user_channels(call: MethodCall) -> Json:
-    """`users.conversations`: what a person is in, of private channels only those the bot is in too."""
+    """Handle `users.conversations`: a user's channels; of private ones those that the bot is in too."""
     return _list_channels(call, call.workspace.user(call.get("user") or call.workspace.bot.id).id)
 
 
@@ -85,14 +85,14 @@ def _list_channels(call: MethodCall, member: str | None) -> Json:
 
 
 def info(call: MethodCall) -> Json:
-    """`conversations.info`."""
+    """Handle `conversations.info`."""
     channel = call.workspace.visible_channel(call.require("channel"), call.workspace.bot.id)
     _need_channel_scope(call, channel, "read")
     return {"channel": _channel_json(call, channel)}
 
 
 def members(call: MethodCall) -> Json:
-    """`conversations.members`."""
+    """Handle `conversations.members`."""
     channel = call.workspace.visible_channel(call.require("channel"), call.workspace.bot.id)
     _need_channel_scope(call, channel, "read")
     page, cursor = call.page(sorted(channel.members), call.number("limit", 100, 1000))
@@ -100,7 +100,7 @@ def members(call: MethodCall) -> Json:
 
 
 def join(call: MethodCall) -> Json:
-    """`conversations.join`: public channels only."""
+    """Handle `conversations.join`, for public channels only."""
     channel = call.workspace.visible_channel(call.require("channel"), call.workspace.bot.id)
     if channel.private:
         raise ApiError("method_not_supported_for_channel_type")
@@ -116,7 +116,7 @@ def join(call: MethodCall) -> Json:
 
 
 def open_direct(call: MethodCall) -> Json:
-    """`conversations.open` with one person."""
+    """Handle `conversations.open` with one user."""
     users = call.require("users").split(",")
     if len(users) != 1:
         raise ApiError("too_many_users")
@@ -127,7 +127,7 @@ def open_direct(call: MethodCall) -> Json:
 
 
 def _history_channel(call: MethodCall) -> Channel:
-    """History needs its scope and membership, of public channels too."""
+    """Return the channel if its history may be read, which needs a scope and membership in any case."""
     channel = call.workspace.visible_channel(call.require("channel"), call.workspace.bot.id)
     _need_channel_scope(call, channel, "history")
     if call.workspace.bot.id not in channel.members:
@@ -136,7 +136,7 @@ def _history_channel(call: MethodCall) -> Channel:
 
 
 def _timestamp(call: MethodCall, name: str) -> str:
-    """A ts with all its digits, so that it compares as text; empty where it wasn't given."""
+    """Return a ts padded to full length so that it compares as text; empty if the argument is missing."""
     value = call.get(name)
     if not value:
         return ""
@@ -158,14 +158,14 @@ def _messages_in_range(call: MethodCall, messages: list[Message]) -> list[Messag
 
 
 def history(call: MethodCall) -> Json:
-    """`conversations.history`: newest first, no replies save those shown in the channel too."""
+    """Handle `conversations.history`: newest first; of replies only those also shown in the channel."""
     channel = _history_channel(call)
     shown = [message for message in channel.messages.values() if not message.is_reply or message.broadcast]
     return _messages_response(call, _messages_in_range(call, shown)[::-1])
 
 
 def replies(call: MethodCall) -> Json:
-    """`conversations.replies`: the root first, then its replies, oldest first."""
+    """Handle `conversations.replies`: the root message, then its replies, oldest first."""
     channel = _history_channel(call)
     message = channel.messages.get(call.require("ts"))
     if message is None:

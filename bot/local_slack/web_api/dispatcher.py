@@ -1,4 +1,4 @@
-"""The Web API: token, faults, rate limits and scopes of a call, then the method itself."""
+"""The Web API's dispatcher: checks a call's token, faults, rate limits and scopes, then runs the method."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ TIER_2, TIER_3, TIER_4 = 20, 50, 100
 
 @dataclass(frozen=True, slots=True)
 class ApiMethod:
-    """How a method is called."""
+    """A Web API method's handler and the conditions for calling it."""
 
     handler: Callable[[MethodCall], Json]
     scope: str | None = None
-    """What the token needs; None where none is needed or it depends on the channel."""
+    """The scope that the token needs; None if none is needed or it depends on the channel."""
     per_minute: int | None = None
-    """Its tier; None where it has none of its own."""
+    """Allowed calls per minute (Slack's tier); None if the method has no tier."""
     posts: bool = False
-    """Whether it counts as a message of its channel."""
+    """True if a call counts as a message of its channel."""
 
 
 METHODS: Mapping[str, ApiMethod] = {
@@ -69,11 +69,11 @@ CONNECTIONS_OPEN_PER_MINUTE = TIER_3
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """A call as it was recorded."""
+    """A recorded Web API call."""
 
     method: str
     time: float
-    """Unix time of its arrival, s."""
+    """Unix time of the call's arrival, s."""
     outcome: str
     """"ok", Slack's error name, "http 500", "dropped before" or "dropped after"."""
     args: Json
@@ -95,7 +95,7 @@ class WebApiHooks:
 
 
 class WebApi:
-    """Answers `/api/<method>`."""
+    """The handler of `/api/<method>`."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class WebApi:
         hooks: WebApiHooks,
     ) -> None:
         self.workspaces = workspaces
-        """By team id."""
+        """Workspaces by team id."""
         self.rate_limiter = rate_limiter
         self.faults = faults
         self.calls: list[RecordedCall] = []
@@ -213,7 +213,7 @@ class WebApi:
         return {"ok": True, "url": self._hooks.open_connection()}
 
     def _check_rate_limit(self, wait: int, headers: dict[str, str]) -> None:
-        """Refuse a call that came too early, with the seconds to wait."""
+        """Raise ApiError `ratelimited` and set the header `Retry-After` if the call has to wait."""
         if wait:
             headers["Retry-After"] = str(wait)
             raise ApiError("ratelimited")
@@ -227,7 +227,7 @@ def _token(request: web.Request) -> str:
 
 
 async def _arguments(request: web.Request) -> dict[str, Any]:
-    """The arguments from query, form or JSON body. Raises ApiError: `invalid_json`, `json_not_object`."""
+    """Parse the arguments in query, form or JSON body. Raises ApiError `invalid_json`, `json_not_object`."""
     args: dict[str, Any] = dict(request.query)
     if request.method == "POST":
         if request.content_type == "application/json":
@@ -255,7 +255,7 @@ def _fault_answer(fault: Fault) -> web.Response | None:
 
 
 def _abort(request: web.Request) -> web.StreamResponse:
-    """Cut the connection; the answer is never sent."""
+    """Abort the connection, so that no response is sent."""
     transport = request.transport
     if transport is not None:
         transport.abort()

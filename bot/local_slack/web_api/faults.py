@@ -1,4 +1,4 @@
-"""Faults by request: what goes wrong, where, and how often."""
+"""Faults that tests and the control API arrange: which calls fail, how, and how often."""
 
 from __future__ import annotations
 
@@ -13,51 +13,51 @@ Drop = Literal["before", "after"]
 
 @dataclass(slots=True)
 class Fault:
-    """One arranged failure of a Web API method.
+    """An arranged failure of a Web API method.
 
-    A fault with neither status, error, drop nor oddity only delays.
+    A fault without status, error, drop and oddity only delays the call.
     """
 
     method: str
     """"chat.postMessage", or "*" for every method."""
     status: int | None = None
-    """The HTTP status of the answer; nothing is done."""
+    """The response's HTTP status; the method is not executed."""
     error: str | None = None
-    """Slack's error name; nothing is done."""
+    """Slack's error name; the method is not executed."""
     retry_after: float | None = None
-    """Seconds for the header `Retry-After`."""
+    """The value of the header `Retry-After`, seconds."""
     times: int | None = 1
-    """How many calls it hits; None: all of them until the faults are cleared."""
+    """Number of calls affected; None for all calls until the faults are cleared."""
     channel: str | None = None
-    """Only calls about this channel."""
+    """If set, only calls for this channel are affected."""
     drop: Drop | None = None
-    """The connection is aborted before or after the work was done."""
+    """If set, the connection is aborted before or after the method is executed."""
     delay: float = 0.0
-    """Seconds waited before the work."""
+    """Seconds to wait before the method is executed."""
     delay_after: float = 0.0
-    """Seconds waited after the work, before the answer."""
+    """Seconds to wait between the method's execution and the response."""
     having: tuple[MessagePart, ...] = ()
-    """Only calls whose message has one of these parts."""
+    """If set, only calls whose message has one of these parts are affected."""
     oddity: Oddity | None = None
-    """The form of the answer, after the work was done."""
+    """If set, an unusual form of the response; the method is executed."""
 
 
 class Faults:
-    """The faults that are still to come."""
+    """The faults that are arranged and not used up yet."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Arrange a fault; those arranged first come first."""
+        """Arrange a fault. Faults that match the same call are used in the order of their arrangement."""
         self._faults.append(fault)
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Remove all faults."""
         self._faults.clear()
 
     def match(self, method: str, channel: str | None, args: Json | None = None) -> Fault | None:
-        """The fault that hits this call, counted down."""
+        """Return the fault for this call, if any, and decrease its remaining count."""
         for fault in self._faults:
             if fault.method not in ("*", method) or fault.channel not in (None, channel):
                 continue

@@ -1,4 +1,4 @@
-"""The methods `files.*`: address, upload, completion; readiness comes later, as at Slack."""
+"""The Web API methods `files.*`: upload URL and completion; a file becomes ready later, as on Slack."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), 
 
 
 def mimetype(content: bytes) -> str:
-    """The type of a file, from its first bytes."""
+    """Return a file's MIME type, recognized by its first bytes."""
     return next((kind for magic, kind in _MAGIC if content.startswith(magic)), "application/octet-stream")
 
 
 def get_upload_url(call: MethodCall) -> Json:
-    """`files.getUploadURLExternal`."""
+    """Handle `files.getUploadURLExternal`."""
     name, length = call.require("filename"), call.get("length")
     if not length.isdigit() or int(length) == 0:
         raise ApiError("invalid_arguments", response_metadata={"messages": ["[ERROR] invalid length"]})
@@ -42,7 +42,7 @@ def get_upload_url(call: MethodCall) -> Json:
 
 
 def complete_upload(call: MethodCall) -> Json:
-    """`files.completeUploadExternal`: shares the file where channels are given, else it stays private."""
+    """Handle `files.completeUploadExternal`: share the file in the given channels, or keep it private."""
     workspace = call.workspace
     wanted = call.json_value("files", "invalid_arguments")
     if not isinstance(wanted, list) or not wanted or not all(isinstance(item, dict) for item in wanted):
@@ -85,7 +85,7 @@ def complete_upload(call: MethodCall) -> Json:
 
 
 def _file_json(call: MethodCall, file: File) -> Json:
-    """The file; its type stays empty until it is ready."""
+    """Return the file as the API shows it; its type is empty until the file is ready."""
     url = f"{call.base_url}/files-pri/{call.workspace.id}-{file.id}/{file.id}/{file.name}"
     return {
         "id": file.id,
@@ -106,7 +106,7 @@ def _file_json(call: MethodCall, file: File) -> Json:
 
 
 def info(call: MethodCall) -> Json:
-    """`files.info`."""
+    """Handle `files.info`."""
     file = call.workspace.files.get(call.require("file"))
     if file is None or not file.completed:
         raise ApiError("file_not_found")
@@ -114,7 +114,7 @@ def info(call: MethodCall) -> Json:
 
 
 def delete(call: MethodCall) -> Json:
-    """`files.delete`: one's own files only."""
+    """Handle `files.delete`, which deletes only the caller's own files."""
     workspace = call.workspace
     file = workspace.files.get(call.require("file"))
     if file is None or not file.completed:

@@ -1,4 +1,4 @@
-"""Installing the app by OAuth: the page that asks, the code it gives, the token for the code.
+"""Installation of the app by OAuth: the consent page, its code, and the exchange of the code for a token.
 
 https://docs.slack.dev/authentication/installing-with-oauth
 """
@@ -36,7 +36,7 @@ KNOWN_SCOPES = frozenset(
         "users:read",
     }
 )
-"""Those that the local Slack has methods for."""
+"""Scopes for which the local Slack has methods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class _Grant:
 
 
 class OAuth:
-    """Gives tokens to who shows the app's secret and a code that a person's consent made."""
+    """The OAuth endpoints, which exchange a code from a user's consent and the app's secret for a token."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class OAuth:
         install: Callable[[Workspace, Collection[str]], str],
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """`install(workspace, scopes)` puts the app there and returns the bot's token."""
+        """Create the endpoints; `install(workspace, scopes)` installs the app and returns the bot's token."""
         self.client_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**12)}"
         self.client_secret = secrets.token_hex(16)
         self.app_id = ""
@@ -67,7 +67,7 @@ class OAuth:
         self._grants: dict[str, _Grant] = {}
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        """The page where a person consents, and the address behind its buttons."""
+        """Add the consent page and the endpoint for its buttons."""
         router.add_get("/oauth/v2/authorize", self._consent_page)
         router.add_get("/oauth/v2/allow", self._grant_consent)
 
@@ -98,7 +98,7 @@ class OAuth:
         raise web.HTTPFound(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{given}")
 
     def _parse_authorization(self, request: web.Request) -> tuple[frozenset[str], str]:
-        """The scopes and the redirect address that are asked for. Raises HTTPBadRequest with Slack's word."""
+        """Return the requested scopes and redirect URL. Raises HTTPBadRequest with Slack's error name."""
         scopes = frozenset(scope for scope in request.query.get("scope", "").split(",") if scope)
         redirect_uri = request.query.get("redirect_uri", "")
         if request.query.get("client_id") != self.client_id:
@@ -110,7 +110,7 @@ class OAuth:
         return scopes, redirect_uri
 
     def exchange(self, args: Json, authorization: str) -> Json:
-        """`oauth.v2.access`. Raises ApiError with that method's words."""
+        """Handle `oauth.v2.access`. Raises ApiError with that method's error names."""
         client_id, client_secret = _credentials(args, authorization)
         if client_id != self.client_id:
             raise ApiError("invalid_client_id")
@@ -140,7 +140,7 @@ class OAuth:
 
 
 def _credentials(args: Json, authorization: str) -> tuple[str, str]:
-    """The app's id and secret, by HTTP Basic or as arguments; empty where none were given."""
+    """Return the client id and secret, from HTTP Basic or the arguments; empty strings if missing."""
     kind, _, given = authorization.partition(" ")
     if kind.lower() == "basic":
         try:

@@ -1,4 +1,4 @@
-"""Answers that Slack gives seldom, or gave nobody yet: unlisted words, refused parts, odd bodies."""
+"""Rare or hypothetical responses of Slack: undocumented error names, rejected parts, malformed bodies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SYLLABLES = ["ba", "ce", "di", "fo", "gu", "ka", "le", "mi", "no", "pu", "ra", 
 
 
 def random_error_name(chance: random.Random) -> str:
-    """An error name as Slack may have it next year: no list has it, and it names no part of a message."""
+    """Return an error name that is in no list and names no part of a message, as Slack may add one."""
     words = ("".join(chance.choice(_SYLLABLES) for _ in range(chance.randint(2, 4))) for _ in range(3))
     return "_".join(words)
 
@@ -37,7 +37,7 @@ _PARTS: Mapping[MessagePart, Callable[[Json], bool]] = {
 
 
 def has_part(args: Json, part: MessagePart) -> bool:
-    """Whether a call's message has a part."""
+    """Return True if the message of a call has the part."""
     return _PARTS[part](args)
 
 
@@ -51,7 +51,7 @@ def _searchable_text(args: Json) -> str:
 
 
 def odd_response(oddity: Oddity, body: Json) -> web.Response:
-    """The answer to a call that was done, in a form that says little of it."""
+    """Return the response to an executed call in an unusual form, which reveals little about the result."""
     if oddity == "html":
         page = "<!DOCTYPE html><html><body>ok</body></html>"
         return web.Response(text=page, content_type="text/html")

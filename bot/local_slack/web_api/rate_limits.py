@@ -1,7 +1,7 @@
 """Slack's rate limits: tiers for each method and workspace, and one message a second for each channel.
 
 The numbers: https://docs.slack.dev/apis/web-api/rate-limits. Slack says "1+", "20+", "50+", "100+" a minute;
-here the plus is nothing.
+the local Slack allows exactly these numbers.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from time import monotonic
 
 MINUTE = 60.0
 POST_INTERVAL = 1.0
-"""Seconds between two messages of one channel."""
+"""Seconds between two messages to one channel."""
 POST_BURST = 3
-"""Messages of one channel that may come at once ("short bursts", a number Slack doesn't give)."""
+"""Messages that one channel accepts at once (Slack documents "short bursts" without a number)."""
 
 
 class RateLimiter:
-    """Counts calls and says how long to wait. `minute` is how long a tier's minute lasts, s."""
+    """A counter of calls that enforces the limits. `minute` is the length of a tier's minute in seconds."""
 
     def __init__(
         self, *, enabled: bool = True, minute: float = MINUTE, clock: Callable[[], float] = monotonic
@@ -31,9 +31,9 @@ class RateLimiter:
         self._free_at: defaultdict[tuple[str, str], float] = defaultdict(float)
 
     def count_call(self, team: str, method: str, per_minute: int) -> int:
-        """Count a call of a tiered method; the seconds to wait, or 0 where it may pass.
+        """Count a call of a method with a tier. Return the seconds to wait, 0 if the call is allowed.
 
-        A call that must wait isn't counted.
+        A rejected call is not counted.
         """
         if not self.enabled:
             return 0
@@ -47,7 +47,7 @@ class RateLimiter:
         return 0
 
     def count_post(self, team: str, channel: str) -> int:
-        """Count a message to a channel; the seconds to wait, or 0 where it may pass."""
+        """Count a message to a channel. Return the seconds to wait, 0 if the message is allowed."""
         if not self.enabled:
             return 0
         now = self._clock()

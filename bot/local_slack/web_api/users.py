@@ -8,7 +8,7 @@ from bot.local_slack.workspace import User
 
 
 def auth_test(call: MethodCall) -> Json:
-    """`auth.test`."""
+    """Handle `auth.test`."""
     workspace = call.workspace
     return {
         "url": f"{call.base_url}/",
@@ -40,12 +40,12 @@ def _user_json(call: MethodCall, user: User) -> Json:
 
 
 def info(call: MethodCall) -> Json:
-    """`users.info`."""
+    """Handle `users.info`."""
     return {"user": _user_json(call, call.workspace.user(call.require("user")))}
 
 
 def list_users(call: MethodCall) -> Json:
-    """`users.list`."""
+    """Handle `users.list`."""
     page, cursor = call.page(list(call.workspace.users.values()), call.number("limit", 1000, 1000))
     return {
         "members": [_user_json(call, user) for user in page],

@@ -1,4 +1,4 @@
-"""The methods `views.*`, and a view's face."""
+"""The Web API methods `views.*`, and views as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.local_slack.workspace import View, Workspace
 
 
 def to_api(workspace: Workspace, view: View) -> Json:
-    """A view as Slack gives it, to the app and to the page."""
+    """Return a view as JSON, as the app and the page receive it."""
     payload = view.payload
     return {
         "id": view.id,
@@ -37,7 +37,7 @@ def to_api(workspace: Workspace, view: View) -> Json:
 
 
 def validate_view(workspace: Workspace, view: object, kind: str) -> Json:
-    """A view that Slack would take. Raises ApiError `invalid_arguments`, `duplicate_external_id`…"""
+    """Return a view after Slack's checks. Raises ApiError `invalid_arguments`, `duplicate_external_id`…"""
     check_files(workspace, block_checks.check_view(view, kind))
     assert isinstance(view, dict)
     return view
@@ -65,17 +65,17 @@ def _open_modal(call: MethodCall, *, on_top: bool) -> Json:
 
 
 def open_view(call: MethodCall) -> Json:
-    """`views.open`."""
+    """Handle `views.open`."""
     return _open_modal(call, on_top=False)
 
 
 def push(call: MethodCall) -> Json:
-    """`views.push`."""
+    """Handle `views.push`."""
     return _open_modal(call, on_top=True)
 
 
 def update(call: MethodCall) -> Json:
-    """`views.update` of a modal or a home tab; with `hash` only if nothing changed since."""
+    """Handle `views.update` of a modal or a home tab; with `hash`, only if the view has not changed since."""
     view = call.workspace.view(call.get("view_id") or None, call.get("external_id") or None)
     payload = _view_argument(call, str(view.payload["type"]))
     _check_external_id(call, payload, view)
@@ -86,7 +86,7 @@ def update(call: MethodCall) -> Json:
 
 
 def publish(call: MethodCall) -> Json:
-    """`views.publish`: a person's home tab."""
+    """Handle `views.publish`, which sets a user's home tab."""
     user = call.workspace.users.get(call.require("user_id"))
     if user is None or user.is_bot:
         raise refuse_with_messages("invalid_arguments", ["user_not_found [json-pointer:/user_id]"])

@@ -36,8 +36,8 @@ from bot.store.channels.subscription_numbers import (
     reserve_number,
 )
 from bot.store.database import Database
+from bot.store.outbox.edit_writer import mark_threads_stale
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from bot.store.outbox.plan_writer import mark_threads_stale
 
 _d, _s, _t, _m = schema.deliveries, schema.subscriptions, schema.threads, schema.mentions
 

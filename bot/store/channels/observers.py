@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.plan_writer import mark_threads_stale
+from bot.store.outbox.edit_writer import mark_threads_stale
 
 _o = schema.observers
 _t = schema.threads

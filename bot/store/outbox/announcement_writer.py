@@ -17,8 +17,8 @@ from bot.routing.intents import (
     WelcomeInstaller,
 )
 from bot.store import schema
+from bot.store.outbox.event_rank import event_rank
 from bot.store.outbox.models import DeliveryKind, Priority, delivery_row
-from bot.store.outbox.plan_writer import event_rank
 
 _ALERT_KINDS: Mapping[OperatorAlert, DeliveryKind] = {
     OperatorAlert.FIRST_REAL_EVENT: DeliveryKind.FIRST_REAL_EVENT,

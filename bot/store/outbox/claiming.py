@@ -1,33 +1,80 @@
-"""What a claim takes from the queue, and in which order: stated here, once.
+"""Claim deliveries from the outbox: the order in which they are sent, and fairness between channels.
 
-In each channel, and between channels while there is more than can be sent at once, the first goes first by
+A delivery worker calls `ClaimQuery.select_claimable` to choose the next rows of `deliveries`. This module
+finds the candidates in the database; `bot.store.outbox.claim_choice` chooses among them. No other module
+decides what is sent next.
 
-1. real before mock and test (`mock`);
-2. what it is (`Priority`; `USUAL` says which kind has which): new roots, and replies that take an alert back;
-   answers to people and operators, mentions, apologies; edits that take an alert back; replies and circulars;
-   other edits, and circulars that came before their event;
-3. the newest event first (`event_order`: events as their first notices were stored, so that no time that a
-   notice claims for itself counts);
-4. the older delivery first (`id`), so that a thread is read in order.
+Order
+-----
+Deliveries are compared by these four keys. The order applies within each channel, and between channels
+whenever more deliveries are due than one claim may take:
 
-What is said of no event (a confirmation, a trouble) counts as real, and comes after what is said of one.
+1. `mock`: deliveries about real events before those about mock and test events.
+2. `priority`: by the kind of message (`Priority`; `DELIVERY_KINDS` maps each kind to its usual priority).
+   First new root messages, and replies that retract an alert; then answers to people, reports to operators,
+   mentions and apologies; then edits that retract an alert; then replies and circulars; last all other
+   edits, and circulars that were published before their event.
+3. `event_order`: the newest event first. Events are ordered by when their first notice was stored, so that a
+   wrong time inside a notice cannot move an event ahead.
+4. `id`: the older delivery first, so that a thread reads in the order of its notices.
 
-Nobody waits for ever because of another channel: at most one delivery a channel is under way, and one place
-in `EVERY` goes to the channels in turn, whatever they hold. Edits are scarce, so they hold up no posts. A few
-places are kept for what is urgent (`ClaimRequest.others`). Within one channel the order is strict: a mock waits as
-long as real news comes faster than the one message a second that a channel takes.
+Deliveries that belong to no event, for example the confirmation of a subscription or the report of an
+incident, count as real and sort after those that belong to an event and have the same priority.
 
-What a claim reads depends on how many channels hold something that may go, never on how much they hold, nor
-on what can't go: that is held (`held_until`), out of the index that claims read, until its time comes or its
-thread moves on. A busy channel costs one look; a workspace out of reach one look for all its channels.
+Order within a thread
+---------------------
+Three rules can keep the first delivery of a channel from being sent yet:
+
+- It is not due: `not_before` lies in the future. A time further ahead than `MAX_DELAY` counts as due,
+  because it was written before the clock was set back.
+- Its root message has not been posted. Only the root itself, and deliveries outside threads, go without it.
+- An older delivery of the same thread is still open. The `UNORDERED_KINDS`, for example edits and mentions,
+  neither wait for older deliveries nor make younger ones wait.
+
+A kind of delivery that this version does not know was written by a newer version. It waits until that
+version runs again, and blocks nothing.
+
+Fairness between channels
+-------------------------
+Strict order alone would let one busy channel delay all the others. Four rules prevent that:
+
+- At most one delivery of a channel is being sent at a time, so a busy channel takes one place of a claim.
+- One place in `ROUND_ROBIN_EVERY` is not given by order: it goes to the channels in turn, whatever their
+  deliveries are. `FairShare` counts the places that were given by order alone, and remembers which channel
+  had the last turn. Every channel is therefore served in bounded time, also one that has only mocks while
+  real alerts keep coming for other channels.
+- Each workspace may have only so many edits in one claim (`ClaimRequest.edit_quota`), because Slack limits
+  edits for each workspace. Edits that exceed the quota do not hold up posts.
+- Some places are reserved for urgent deliveries (`ClaimRequest.non_urgent_limit`), so that a new alert need
+  not wait until slow requests have ended.
+
+Within one channel there is no such compensation. A mock waits as long as real messages for its channel
+arrive faster than the one message each second that Slack accepts for a channel.
+
+Cost
+----
+The number of rows that a claim reads depends on how many channels have something that can be sent, never on
+how many deliveries wait. Three means achieve that:
+
+- A delivery that cannot be sent yet is held: `held_until` is set, which removes it from the partial index
+  that claims read. `_promote_due` clears it when the time has come, `release_threads` when its thread has
+  progressed. If neither happens, `HOLD_DURATION` is the upper bound, so that a forgotten release delays a
+  delivery but does not lose it.
+- A claim first reads one page from the head of the queue (`_first_page_query`). This usually suffices, since
+  the first deliveries in the queue are mostly the first of their channels.
+- Otherwise it reads the first post and the first edit of every channel (`_HEADS_SQL`): a recursive query
+  that jumps from channel to channel through the index, one lookup for each channel and one for each
+  workspace. Workspaces that accept nothing at the moment are skipped as a whole.
+
+The statements repeat the conditions of the partial indexes literally, and name tables in the way that makes
+SQLite and PostgreSQL use these indexes. `tests/bot/store/outbox/test_claiming.py` checks the order against a
+model that looks at every row, and the work of one claim against the length of the queue.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -50,41 +97,45 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing.intents import ChannelRef
 from bot.store import schema
+from bot.store.outbox.claim_choice import (
+    Candidate,
+    ClaimRequest,
+    FairShare,
+    choose_candidates,
+    select_within_limits,
+)
 from bot.store.outbox.models import (
     MAX_DELAY,
     OPEN_STATES,
     DeliveryKind,
     DeliveryState,
-    Priority,
     kinds_where,
 )
 
-ROUND_ROBIN_EVERY = 10
-"""Of so many places one goes to the channels in turn."""
 MAX_PLACES_BY_ORDER = 1_000
-"""So many places are given by order alone before all channels are looked at again."""
+"""Places given by order alone after which a claim reads all channels, so that those owed a turn get it."""
 PROMOTION_BATCH_SIZE = 1_000
-"""How many of real events, and of others, whose time has come one claim puts back into the queue."""
+"""Most held deliveries that one claim puts back into the queue, for each of the queries of `_promote_due`."""
 HOLD_DURATION = timedelta(seconds=60)
-"""How long what waits for its thread is left alone, if nothing says before that the thread moved on."""
+"""How long a delivery that waits for its thread is held at most, unless `release_threads` releases it."""
 MAX_CLAIM_ROUNDS = 20
-"""How often one claim chooses anew because some of what it chose has to be held."""
+"""Most attempts of one claim to choose, each after holding deliveries that turned out to be blocked."""
 DETAILS_BATCH_SIZE = 500
+"""Most ids in one query for details."""
 EXTRA_CANDIDATES = 30
-"""How much further than it has places a claim looks before it looks at all channels."""
+"""Rows of the first page beyond twice the limit of the claim."""
 
 UNORDERED_KINDS = tuple(kind.value for kind in kinds_where(lambda rule: not rule.ordered))
-"""These wait for their root, and for nothing else in their thread."""
+"""Kinds that wait for their root message, and for nothing else in their thread."""
 KNOWN_KINDS = tuple(kind.value for kind in DeliveryKind)
-"""Another one is a newer gwevent's: it waits for that, and nothing waits for it."""
+"""Kinds of this version. A row of any other kind was written by a newer version, which alone can send it."""
 
 _ORDERED_KINDS = tuple(kind for kind in KNOWN_KINDS if kind not in UNORDERED_KINDS)
 _d = schema.deliveries
 _t = schema.threads
 
-# As the indexes say it, word for word, lest they be overlooked.
+# Literally the conditions of the partial indexes: otherwise SQLite would not use the indexes.
 _READY, _HELD = text(schema.READY), text(schema.HELD)
 _REAL_THEN_MOCK = (_d.c.mock.is_(false()), _d.c.mock.is_(true()))
 
@@ -92,130 +143,35 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 OwnershipFilter = Callable[[ColumnElement[str]], ColumnElement[bool]]
-"""Says of a column of workspaces whether they are this process's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A delivery that may be next in its channel."""
-
-    id: int
-    team_id: str
-    channel_id: str
-    is_edit: bool
-    mock: bool
-    priority: int
-    event_order: int
-
-    @property
-    def channel(self) -> ChannelRef:
-        """Its channel."""
-        return (self.team_id, self.channel_id)
-
-    @property
-    def sort_key(self) -> tuple[bool, int, int, int]:
-        """The smallest goes first."""
-        return (self.mock, self.priority, self.event_order, self.id)
-
-    @property
-    def is_urgent(self) -> bool:
-        """Whether the last places are kept for the like of it."""
-        return not self.mock and self.priority <= Priority.ANSWER
-
-
-class FairShare:
-    """Whose turn it is, where there is more to send than there are places."""
-
-    def __init__(self) -> None:
-        self.last_channel: ChannelRef = ("", "")
-        """The channel that had its turn last."""
-        self.placed_by_order = 0
-        """How many places were given by order alone since."""
-
-    def record_turns(self, chosen: Sequence[Candidate], in_turn: int, limit: int) -> None:
-        """Remember who had his turn, the first of those chosen."""
-        if len(chosen) < limit:
-            # Whoever could go goes.
-            self.placed_by_order = 0
-            return
-        if in_turn:
-            self.last_channel = chosen[in_turn - 1].channel
-        self.placed_by_order = max(
-            0, self.placed_by_order + len(chosen) - in_turn - in_turn * ROUND_ROBIN_EVERY
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimRequest:
-    """What a claim is allowed to take."""
-
-    limit: int
-    busy_channels: Container[ChannelRef]
-    """Channels that nothing is claimed for; a workspace is the place (team, "*")."""
-    edit_quota: Callable[[str], int]
-    """How many edits of a workspace may be claimed."""
-    non_urgent_limit: int
-    """How many may be claimed that aren't urgent."""
-
-
-def choose_candidates(
-    candidates: Collection[Candidate], asked: ClaimRequest, turns: FairShare
-) -> tuple[list[Candidate], int]:
-    """Choose from the candidates of all channels; return with them how many of the first got a turn."""
-    places = min(-(-asked.limit // 2), turns.placed_by_order // ROUND_ROBIN_EVERY)
-    chosen: list[Candidate] = []
-    if places:
-        in_turn = sorted(candidates, key=lambda c: (c.channel <= turns.last_channel, c.channel, c.sort_key))
-        chosen = select_within_limits(in_turn, replace(asked, limit=places))
-    by_order = sorted(candidates, key=lambda c: c.sort_key)
-    return select_within_limits(by_order, asked, chosen), len(chosen)
-
-
-def select_within_limits(
-    candidates: Iterable[Candidate], asked: ClaimRequest, chosen: Sequence[Candidate] = ()
-) -> list[Candidate]:
-    """Those that were chosen, and the first of these that may go beside them, at most one a channel."""
-    taken = list(chosen)
-    seen = {one.channel for one in taken}
-    others = asked.non_urgent_limit - sum(not one.is_urgent for one in taken)
-    edits = Counter(one.team_id for one in taken if one.is_edit)
-    for one in candidates:
-        if len(taken) >= asked.limit:
-            break
-        if one.channel in seen or one.channel in asked.busy_channels or not (one.is_urgent or others > 0):
-            continue
-        if one.is_edit and edits[one.team_id] >= asked.edit_quota(one.team_id):
-            continue
-        edits[one.team_id] += one.is_edit
-        others -= not one.is_urgent
-        seen.add(one.channel)
-        taken.append(one)
-    return taken
+"""A function from a column of team ids to the condition that this process has the workspace's lease."""
 
 
 class ClaimQuery:
-    """Finds what a claim takes, for the workspaces that are this process's own."""
+    """A query for the deliveries that one claim takes, restricted to the workspaces of this process.
+
+    It keeps the state of the round robin between claims, so one object must serve all claims of a process.
+    """
 
     def __init__(self, own: OwnershipFilter) -> None:
         self._fair_share = FairShare()
         self._is_owned = own
         self._reported_kinds: set[str] = set()
-        """Kinds that are a newer gwevent's, and were told."""
+        """Unknown kinds that were logged already."""
 
     async def select_claimable(
-        self, connection: AsyncConnection, now: datetime, asked: ClaimRequest
+        self, connection: AsyncConnection, now: datetime, request: ClaimRequest
     ) -> list[Any]:
-        """The rows that go now, the most urgent first."""
+        """Return the rows to send now, in order: at most `request.limit`, and one for each channel."""
         await _promote_due(connection, now)
         able: list[Any] = []
         for _ in range(MAX_CLAIM_ROUNDS):
-            seen, (chosen, in_turn) = await self._choose(connection, asked)
+            seen, (chosen, in_turn) = await self._choose(connection, request)
             if not chosen:
                 return []
             rows = await _load_details(connection, now, [one.id for one in chosen])
             able = [row for row in rows if row.is_due and row.may_go]
             if len(able) == len(rows):
-                self._fair_share.record_turns(chosen, in_turn, asked.limit)
+                self._fair_share.record_turns(chosen, in_turn, request.limit)
                 break
             if foreign := {row.kind for row in rows}.difference(KNOWN_KINDS):
                 await self._hold_unknown_kinds(connection, foreign, now)
@@ -224,40 +180,40 @@ class ClaimQuery:
         return sorted(able, key=lambda row: (row.mock, row.priority, row.event_order, row.id))
 
     async def _hold_unknown_kinds(self, connection: AsyncConnection, kinds: set[str], now: datetime) -> None:
-        """Keep what this version doesn't know for one that does, and say so once of each kind."""
+        """Hold the deliveries of kinds that this version does not know, and log each kind once."""
         those = _d.c.kind.in_(kinds)
         held = await connection.execute(
             update(_d).where(_READY, those).values(held_until=now + HOLD_DURATION)
         )
         for kind in sorted(kinds - self._reported_kinds):
-            log.error("deliveries_of_a_newer_gwevent_wait", kind=kind, deliveries=held.rowcount)
+            log.error("unknown_deliveries_held", kind=kind, deliveries=held.rowcount)
         self._reported_kinds |= kinds
 
     async def _choose(
-        self, connection: AsyncConnection, asked: ClaimRequest
+        self, connection: AsyncConnection, request: ClaimRequest
     ) -> tuple[Sequence[Candidate], tuple[list[Candidate], int]]:
-        """All that were looked at, and the choice from them."""
+        """Return the candidates that were read, and the result of `choose_candidates` for them."""
         if self._fair_share.placed_by_order < MAX_PLACES_BY_ORDER:
-            # Mostly the first in the queue are the first of their channels, and that is cheap to see.
-            page = 2 * asked.limit + EXTRA_CANDIDATES
+            # The first rows of the queue are mostly the first of their channels, and a page is cheap to read.
+            page = 2 * request.limit + EXTRA_CANDIDATES
             rows = (await connection.execute(_first_page_query(self._is_owned), {"page": page})).all()
             mine = [_candidate_from_row(row) for row in rows if row.own]
-            chosen = select_within_limits(mine, asked)
-            full = sum(not one.is_urgent for one in chosen) >= asked.non_urgent_limit
+            chosen = select_within_limits(mine, request)
+            full = sum(not one.is_urgent for one in chosen) >= request.non_urgent_limit
             only_others = bool(mine) and not mine[-1].is_urgent
-            if len(chosen) == asked.limit or len(rows) < page or (full and only_others):
+            if len(chosen) == request.limit or len(rows) < page or (full and only_others):
                 return mine, (chosen, 0)
-        heads = await self._channel_heads(connection, asked)
-        return heads, choose_candidates(heads, asked, self._fair_share)
+        heads = await self._channel_heads(connection, request)
+        return heads, choose_candidates(heads, request, self._fair_share)
 
-    async def _channel_heads(self, connection: AsyncConnection, asked: ClaimRequest) -> list[Candidate]:
-        """The first post and the first edit of each channel that may have one."""
+    async def _channel_heads(self, connection: AsyncConnection, request: ClaimRequest) -> list[Candidate]:
+        """Return the first post and the first edit of each channel whose workspace accepts one."""
         found: list[Candidate] = []
         for edits in (False, True):
             teams = (await connection.execute(_TEAMS_QUERIES[edits](self._is_owned))).all()
-            able = [row.team_id for row in teams if (row.team_id, "*") not in asked.busy_channels]
+            able = [row.team_id for row in teams if (row.team_id, "*") not in request.busy_channels]
             if edits:
-                able = [team for team in able if asked.edit_quota(team) > 0]
+                able = [team for team in able if request.edit_quota(team) > 0]
             if able:
                 heads = _HEADS_QUERIES[connection.dialect.name, edits]
                 rows = await connection.execute(heads, {"teams": json.dumps(able)})
@@ -268,7 +224,7 @@ class ClaimQuery:
 async def release_threads(
     connection: AsyncConnection, threads: Collection[int | None], now: datetime
 ) -> None:
-    """These threads moved on: what waited for that may be next."""
+    """Release the held deliveries of threads whose state changed, so that the next claim considers them."""
     ids = {thread for thread in threads if thread is not None}
     if not ids:
         return
@@ -276,7 +232,7 @@ async def release_threads(
 
 
 def _due_conditions(time: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    # A time too far off was written before the clock jumped back.
+    # A time further ahead than MAX_DELAY was written before the clock was set back.
     return time <= bindparam("now"), time > bindparam("too_late")
 
 
@@ -285,7 +241,7 @@ def _time_parameters(now: datetime) -> dict[str, Any]:
 
 
 async def _promote_due(connection: AsyncConnection, now: datetime) -> None:
-    """Put back into the queue what was held and needn't be any more, real events' first."""
+    """Put held deliveries whose time has come back into the queue, those of real events first."""
     moment = _time_parameters(now)
     if not (await connection.execute(_ANY_HELD_IS_DUE, moment)).scalar_one():
         return
@@ -296,7 +252,7 @@ async def _promote_due(connection: AsyncConnection, now: datetime) -> None:
 
 
 async def _hold_blocked(connection: AsyncConnection, seen: Sequence[Candidate], now: datetime) -> None:
-    """Take out of the queue what can't go yet, with all that waits for the same threads."""
+    """Hold the candidates that cannot be sent yet, and what else waits for the same threads."""
     found: list[Any] = []
     for start in range(0, len(seen), DETAILS_BATCH_SIZE):
         some = [one.id for one in seen[start : start + DETAILS_BATCH_SIZE]]
@@ -321,7 +277,10 @@ async def _load_details(connection: AsyncConnection, now: datetime, ids: Sequenc
 
 
 def _select_details() -> Select[*tuple[Any, ...]]:
-    """All of a delivery; `may_go` says whether it waits for nothing in its thread."""
+    """Return the query for deliveries with their threads' state.
+
+    `may_go` is true if the delivery waits for nothing in its thread, `is_due` if its time has come.
+    """
     earlier = _d.alias("earlier")
     blocked = (
         select(earlier.c.id)
@@ -329,7 +288,8 @@ def _select_details() -> Select[*tuple[Any, ...]]:
             earlier.c.thread_id == _d.c.thread_id,
             earlier.c.id < _d.c.id,
             earlier.c.kind.in_(_ORDERED_KINDS),
-            # Not the bare state, whose index PostgreSQL would read in whole where little waited before.
+            # An expression, so that PostgreSQL does not use the index on the state. It would read that index
+            # completely if its statistics date from a time when few deliveries were waiting.
             (earlier.c.state + "").in_(OPEN_STATES),
         )
         .exists()
@@ -357,11 +317,11 @@ def _select_details() -> Select[*tuple[Any, ...]]:
 
 
 def _thread_column(column: ColumnElement[T]) -> ScalarSelect[T]:
-    # Each looked up: PostgreSQL would rather read the whole table for a join.
+    # A scalar subquery looks up one row by its id; for a join PostgreSQL would read the whole table.
     return select(column).where(_t.c.id == _d.c.thread_id).correlate(_d).scalar_subquery()
 
 
-# Made once: to put a statement together costs more than to run it.
+# Built once, because building a statement takes longer than executing it.
 _DETAILS_BY_ID = _select_details().where(_d.c.id.in_(bindparam("ids", expanding=True)))
 _DETAILS_BY_THREAD = _select_details().where(_d.c.thread_id.in_(bindparam("threads", expanding=True)), _READY)
 _RELEASE_STATEMENT = (
@@ -395,7 +355,7 @@ def _candidate_from_row(row: Any) -> Candidate:
     )
 
 
-# Cut off before it is asked whose they are: else others' would be read without end.
+# Limited before the workspaces are checked: otherwise the query would read past all rows of other processes.
 _PAGE = select(*_COLUMNS).where(_READY).order_by(*_ORDER).limit(bindparam("page")).subquery("page")
 
 
@@ -405,7 +365,7 @@ def _first_page_query(own: OwnershipFilter) -> Select[*tuple[Any, ...]]:
 
 
 def _teams_query(ready: TextClause, own: OwnershipFilter) -> Select[tuple[str]]:
-    """The workspaces with something in the queue, each found by one look."""
+    """Return the query for the workspaces that have rows in the queue, with one index lookup for each."""
     first = select(_d.c.team_id).where(ready).order_by(_d.c.team_id).limit(1).scalar_subquery()
     found = select(first.label("team_id")).cte("teams", recursive=True)
     further = select(_d.c.team_id).where(ready, _d.c.team_id > found.c.team_id)
@@ -441,7 +401,7 @@ _FIRST_OF_CHANNEL_SQL = """
     WHERE {ready} AND d.team_id = lanes.team_id AND d.channel_id = lanes.channel_id
     ORDER BY d.mock, d.priority, d.event_order, d.id LIMIT 1
 """
-# One knows no LATERAL; the other would read the whole table to look the ids up.
+# SQLite has no LATERAL; PostgreSQL would read the whole table if it joined by id.
 _HEAD_JOIN_SQL = {
     "sqlite": f"JOIN deliveries head ON head.id = ({_FIRST_OF_CHANNEL_SQL.replace('{columns}', 'd.id')})",
     "postgresql": f"CROSS JOIN LATERAL ({_FIRST_OF_CHANNEL_SQL.replace('{columns}', 'd.*')}) head",

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
+from bot.store.outbox.edit_writer import mark_threads_stale
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import MAX_DELAY, DeliveryKind, DeliveryState, ImageState
-from bot.store.outbox.plan_writer import mark_threads_stale
 
 IMAGE_PATH = "/pictures/{token}.png"
 """Where the bot serves a picture itself, under its public address."""

@@ -62,7 +62,8 @@ from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.database_identity import get_or_create_database_id
-from bot.store.outbox.claiming import ClaimQuery, ClaimRequest
+from bot.store.outbox.claim_choice import ClaimRequest
+from bot.store.outbox.claiming import ClaimQuery
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import (
     OPEN_STATES,

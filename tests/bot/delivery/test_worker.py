@@ -26,8 +26,8 @@ from bot.runtime.wakeups import Wakeups
 from bot.slack.message_metadata import METADATA_EVENT, DeliveryMetadata
 from bot.sources.base import Origin
 from bot.store.database import Database, StoreUnavailable
+from bot.store.outbox.edit_writer import mark_threads_stale
 from bot.store.outbox.models import Delivery, DeliveryKind
-from bot.store.outbox.plan_writer import mark_threads_stale
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card

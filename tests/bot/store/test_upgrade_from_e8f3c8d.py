@@ -25,8 +25,9 @@ from alembic import command
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import Boolean, Connection, DateTime, LargeBinary, MetaData, Table, inspect, text
 
+from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
-from bot.skymaps.image_process import ImageProcess
+from bot.skymap_service.image_process import ImageProcess
 from bot.store.database import Database
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import DrawnPicture
@@ -151,22 +152,16 @@ async def test_work_in_flight_is_delivered_once_and_threads_go_on(
 
     harness.local_slack.grant("channels:history")
     harness.start()
-    router = factory.create_deferred_routing_worker(clock, MAX_AGE, harness.wake)
+    router = factory.create_deferred_routing_worker(clock, MAX_AGE, harness.wakeups)
     assert await factory.deferred_routing.pending_superevents() == ["S261122b"]
     await router.process_pending()
     assert await factory.deferred_routing.pending_superevents() == []
-    images = ImageWorker(
-        factory.notices,
-        factory.images,
-        {team: harness.client},
-        InstantImageProcess(),
-        clock,
-        wake_deliveries=harness.wake,
-    )
+    drawer = ImageDrawer(factory.notices, InstantImageProcess())
+    images = ImageWorker(factory.images, {team: harness.client}, drawer, clock, harness.wakeups)
     drawing = asyncio.create_task(images.run())
     try:
         async with asyncio.timeout(60):
-            while (await factory.outbox.counts()).waiting or not any(
+            while (await factory.outbox_statistics.counts()).waiting or not any(
                 "image" in [block["type"] for block in message["blocks"]]
                 for message in harness.local_slack.messages(channels[3])
             ):

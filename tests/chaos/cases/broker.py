@@ -1,4 +1,4 @@
-"""The broker away, hanging, forgetful, strict, or late."""
+"""Cases in which the broker is down, hangs, loses offsets, rejects credentials, or lacks the topic."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support.tls_proxy import SaslProxy, listen_on_loopback, make_certific
 
 AWAY_S = 6.0
 FROZEN_S = 35.0
-"""Longer than the client waits for an answer."""
+"""Seconds for which the broker hangs, longer than the client waits for an answer."""
 NOWHERE = 1_000_000
-"""An offset far beyond the broker's last."""
+"""An offset far beyond the topic's last."""
 
 
 async def down_at_start(chaos: ChaosHarness) -> None:
-    """The broker is down when the bot starts."""
+    """Start the bot while the broker is down."""
     chaos.grant_history()
     await chaos.open_channels(2)
     await chaos.publish(3)
@@ -97,7 +97,7 @@ async def doubled(chaos: ChaosHarness) -> None:
 
 
 async def wrong_credentials(chaos: ChaosHarness) -> None:
-    """The broker refuses the credential (SCRAM over TLS), and takes it later; then it was changed."""
+    """Reject the credentials (SCRAM over TLS) and accept them later; then change the password."""
     openssl = shutil.which("openssl")
     assert openssl is not None, "this case needs openssl"
     chaos.grant_history()
@@ -116,7 +116,7 @@ async def wrong_credentials(chaos: ChaosHarness) -> None:
         gate.set_password("right")
         await chaos.wait_until_delivered()
         assert await chaos.bot.terminate() == 0
-        # A person mends it: the file has the wrong password, then the right one.
+        # An operator repairs it: the file has first the wrong password, then the right one.
         _write_credential(chaos.deployment.folder, "wrong", certificate[0])
         chaos.start(**through)
         await chaos.wait_until_logged("source_disconnected")
@@ -132,7 +132,7 @@ async def wrong_credentials(chaos: ChaosHarness) -> None:
 
 
 async def topic_later(chaos: ChaosHarness) -> None:
-    """The topic doesn't exist when the bot starts."""
+    """Start the bot before the topic exists."""
     chaos.grant_history()
     await chaos.open_channels(2)
     later = "igwn.later"

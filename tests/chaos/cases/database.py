@@ -1,4 +1,4 @@
-"""The database locked, full, and away: a notice isn't acknowledged until it is stored."""
+"""Cases in which the database is locked, full or missing: no notice is acknowledged before it is stored."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def full(chaos: ChaosHarness) -> None:
     await chaos.start_working(channels=2)
     narrow = Path(chaos.tuning.full_marker)
     narrow.touch()
-    # Some may find room in pages that are there already.
+    # Some writes may still fit into existing pages.
     await chaos.publish(20)
     await chaos.wait_until_logged(WAITS, times=2)
     assert any("full" in line["reason"] for line in chaos.bot.logged_events(WAITS))
@@ -92,7 +92,7 @@ async def restarted(chaos: ChaosHarness) -> None:
 
 
 async def disk_really_full(chaos: ChaosHarness) -> None:
-    """The disk (a small one, mounted for it) is full: the bot isn't ready, and acknowledges nothing."""
+    """Fill a small mounted disk: the bot must not be ready, and must acknowledge nothing."""
     disk = chaos.deployment.folder / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -101,7 +101,7 @@ async def disk_really_full(chaos: ChaosHarness) -> None:
     if mounted.returncode:
         raise CaseUnsupported(f"no disk can be mounted here, which takes root ({mounted.stderr.strip()})")
     chaos.exit_stack.callback(_unmount, disk)
-    # All others reach it by a symbolic link.
+    # All other processes access it through a symbolic link.
     chaos.deployment.database.symlink_to(disk / "gwevent.sqlite")
     chaos.grant_history()
     await chaos.open_channels(2)
@@ -129,7 +129,7 @@ async def swapped(chaos: ChaosHarness) -> None:
     await chaos.start_working(channels=2)
     files = [chaos.deployment.database.with_name(f"gwevent.sqlite{end}") for end in ("", "-wal", "-shm")]
     for way in chaos.rng.sample(["deleted", "emptied", "foreign"], 3):
-        # What stands in the copy is all that was told: so nothing is lost by it.
+        # The copy has everything that was posted, so using it loses nothing.
         await chaos.wait_until_delivered()
         copy = chaos.deployment.folder / "copy.sqlite"
         with (

@@ -1,4 +1,4 @@
-"""`kill -9` at random moments, between any two steps, between Slack's work and the bot's learning of it."""
+"""Cases with `kill -9` at random moments, between any two steps, and between a post and its answer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.support.bot_process import BotProcess
 from tests.support.waiting import wait_until
 
 MAX_UPTIME_S = 4.0
-"""How long a bot lives whose moment doesn't come."""
+"""Seconds after which a bot is killed that has not reached its step."""
 REAL_DOOR = 20
-"""Each so-many-th life is `python -m bot run` as a service manager starts it."""
+"""One of this many runs is started with `python -m bot run`, as a service manager does."""
 
 
 async def kills(chaos: ChaosHarness, *, lives: int = 200, notices: int = 500, channels: int = 20) -> None:
-    """Without the history scope: what Slack posted at the moment of a kill may come twice."""
+    """Kill without the history scope: a message posted at the moment of a kill may be doubled."""
     await chaos.open_channels(channels)
     for number, count in enumerate(split_randomly(notices, lives, chaos.rng), start=1):
         publishing = asyncio.create_task(chaos.publish(count))
@@ -36,13 +36,13 @@ async def kills(chaos: ChaosHarness, *, lives: int = 200, notices: int = 500, ch
 async def kills_with_history(
     chaos: ChaosHarness, *, lives: int = 200, notices: int = 500, channels: int = 20
 ) -> None:
-    """With the history scope nothing comes twice."""
+    """Kill with the history scope: no message is doubled."""
     chaos.grant_history()
     await kills(chaos, lives=lives, notices=notices, channels=channels)
 
 
 def split_randomly(total: int, parts: int, chance: random.Random) -> Sequence[int]:
-    """How many notices come in each life: together `total`, some lives without any."""
+    """Return the number of notices for each run: `total` together, with some runs without any."""
     counts = [0] * parts
     for _ in range(total):
         counts[chance.randrange(parts)] += 1
@@ -50,7 +50,7 @@ def split_randomly(total: int, parts: int, chance: random.Random) -> Sequence[in
 
 
 async def run_until_killed(chaos: ChaosHarness, number: int) -> None:
-    """From a start to a violent end."""
+    """Start a bot and run it until it is killed."""
     chance = chaos.rng
     if number % REAL_DOOR == 0:
         bot = chaos.deployment.start()
@@ -79,7 +79,7 @@ async def run_until_killed(chaos: ChaosHarness, number: int) -> None:
 
 
 async def _ended(bot: BotProcess, within: float) -> None:
-    """Wait for an end that comes by itself, or not."""
+    """Wait until the process has ended by itself, at most `within` seconds."""
     deadline = asyncio.get_running_loop().time() + within
     while not bot.has_exited and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.01)

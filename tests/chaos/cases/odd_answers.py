@@ -1,4 +1,4 @@
-"""Slack's answers that nobody has seen yet: words in no list, parts refused, bodies of another form."""
+"""Cases with hypothetical answers of Slack: unknown error names, rejected parts, malformed bodies."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def refused_parts(chaos: ChaosHarness) -> None:
 
 
 async def restricted_mentions(chaos: ChaosHarness) -> None:
-    """@here is kept to some: alerts come without it, which is said once; allowed again, it notifies."""
+    """Restrict @here: alerts come without it and a single hint says so; once allowed, it notifies again."""
     chaos.grant_history()
     words = "all mock notify @here notify-mocks"
     channels = await chaos.open_channels(3, words=words)
@@ -103,7 +103,7 @@ async def foreign_deliveries(chaos: ChaosHarness) -> None:
 
 
 def _foreign(chaos: ChaosHarness, channel: str, number: int) -> Draft:
-    """Of an older database of this bot, or of another bot; with a key, or from before there were any."""
+    """Return a message of an older database or of another bot, with or without a message key."""
     payload: dict[str, object] = {"delivery_id": number}
     if chaos.rng.random() < 0.5:
         payload |= {"key": f"{chaos.rng.getrandbits(128):032x}", "database": "0" * 32}

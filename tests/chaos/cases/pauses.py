@@ -1,4 +1,4 @@
-"""Processes that are stopped and go on, as an overloaded machine or a frozen container makes them."""
+"""Cases in which processes are paused and resumed, as on an overloaded machine or in a frozen container."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LEASE_AND_SOME_S = 10.0
 
 
 async def paused_run(chaos: ChaosHarness, *, pauses: int = 2, channels: int = 12) -> None:
-    """`gwevent run` on SQLite is stopped while it posts, for 1 to 60 s; it can't read its history."""
-    # Shorter than most pauses: the answers that came meanwhile lie in the sockets.
+    """Pause `gwevent run` on SQLite for 1 to 60 s while it posts, without the history scope."""
+    # Shorter than most pauses: answers received during a pause are in the sockets' buffers.
     chaos.tuning = replace(chaos.tuning, slack_timeout=1.5)
     await chaos.open_channels(channels)
     chaos.start()
@@ -31,7 +31,7 @@ async def paused_run(chaos: ChaosHarness, *, pauses: int = 2, channels: int = 12
 
 
 async def paused_worker(chaos: ChaosHarness, *, channels: int = 150) -> None:
-    """Of two `gwevent serve` the one that posts is stopped beyond its lease; the other takes over."""
+    """Pause the posting one of two `gwevent serve` beyond its lease; the other takes over."""
     chaos.grant_history()
     on_postgres(chaos)
     await chaos.open_channels(channels)
@@ -46,7 +46,7 @@ async def paused_worker(chaos: ChaosHarness, *, channels: int = 150) -> None:
 
 
 async def paused_roles(chaos: ChaosHarness, *, pauses: int = 4, channels: int = 6) -> None:
-    """Two consumers and two servers on one PostgreSQL; each is stopped once, for 1 to 60 s, some together."""
+    """Pause each of two consumers and two servers on one PostgreSQL once, for 1 to 60 s, some together."""
     chaos.grant_history()
     on_postgres(chaos)
     await chaos.open_channels(channels)
@@ -85,12 +85,12 @@ async def _pause(bot: BotProcess, length: float) -> None:
 
 
 def _length(chaos: ChaosHarness) -> float:
-    """From 1 to 60 s, as often short as long."""
+    """Return a random length from 1 to 60 s, logarithmically distributed."""
     return math.exp(chaos.rng.uniform(0.0, math.log(LONGEST_S)))
 
 
 def _posting(chaos: ChaosHarness, serving: list[BotProcess]) -> BotProcess:
-    """Who has the workspace."""
+    """Return the bot that has the workspace's lease."""
     query = f"select worker_id from leases where name = '{chaos.local_slack.team_id}'"
     ((worker_id,),) = chaos.deployment.query_database(query)
     (found,) = [bot for bot in serving if f"-{bot.pid}-" in worker_id]

@@ -1,4 +1,4 @@
-"""On PostgreSQL: processes of either role die at any moment, and the database does."""
+"""Cases on PostgreSQL in which processes of either role, or the database itself, die at random moments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROLES = ("consume", "consume", "serve", "serve")
 
 
 async def roles_killed(chaos: ChaosHarness, *, kills: int = 24, notices: int = 96, channels: int = 6) -> None:
-    """Two consumers and two servers; one of them after the other dies at any moment and comes back."""
+    """Kill two consumers and two servers one after the other at random moments, and restart them."""
     chaos.grant_history()
     on_postgres(chaos)
     await chaos.open_channels(channels)
@@ -42,7 +42,7 @@ async def roles_killed(chaos: ChaosHarness, *, kills: int = 24, notices: int = 9
 
 
 async def postgres_restarted(chaos: ChaosHarness) -> None:
-    """PostgreSQL crashes and recovers, again and again; then it takes no connection for a while."""
+    """Crash PostgreSQL repeatedly and let it recover; then let it reject connections for a while."""
     chaos.grant_history()
     admin, url = on_postgres(chaos)
     await chaos.open_channels(2)
@@ -66,7 +66,7 @@ async def postgres_restarted(chaos: ChaosHarness) -> None:
 
 
 async def postgres_read_only(chaos: ChaosHarness) -> None:
-    """PostgreSQL takes no writes for a while, as a standby after a failover: nothing is acknowledged."""
+    """Make PostgreSQL read-only for a while, as after a failover: nothing is acknowledged."""
     chaos.grant_history()
     admin, url = on_postgres(chaos)
     await chaos.open_channels(2)
@@ -80,32 +80,32 @@ async def postgres_read_only(chaos: ChaosHarness) -> None:
     await chaos.wait_until_logged(WAITS, times=told + 2)
     assert any("read-only" in line["reason"] for line in chaos.bot.logged_events(WAITS))
     await chaos.check_acknowledged()
-    # Connections opened meanwhile stay read-only: the bot must leave them for new ones.
+    # Connections opened in that time stay read-only, so the bot must replace them.
     _write(admin, url, allowed=True, ends=False)
     await chaos.publish(3)
     await chaos.wait_until_delivered()
 
 
 def on_postgres(chaos: ChaosHarness) -> tuple[str, str]:
-    """Let the case's processes share a new database; the URLs of the server's own and of that."""
-    # What is committed outlives a crash of the server, as in production.
+    """Let the case's processes share a new database; return the server's own URL and the database's."""
+    # Committed data survives a crash of the server, as in production.
     admin = chaos.exit_stack.enter_context(postgres_server({**SETTINGS, "synchronous_commit": "on"}))
     databases = Databases(admin)
     chaos.exit_stack.callback(databases.drop_all)
     url = chaos.deployment.postgres = databases.create()
-    # SQLite's pragma is unknown to it.
+    # PostgreSQL does not know SQLite's pragma.
     chaos.tuning = replace(chaos.tuning, full_marker="")
     return admin, url
 
 
 def start_role(chaos: ChaosHarness, place: int) -> BotProcess:
-    """Start the process of a place in ROLES."""
+    """Start the process with this index in ROLES."""
     group = GROUP if place == 0 else f"{GROUP}-{place}"
     return chaos.start(command=ROLES[place], GWEVENT_KAFKA_GROUP=group)
 
 
 def _crash(admin: str) -> None:
-    """Kill a process of the server's own, upon which it ends every other and recovers."""
+    """Kill one backend of the server, which then ends all others and recovers."""
     with psycopg.connect(admin) as connection:
         (found,) = connection.execute(
             "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
@@ -120,7 +120,7 @@ def _answers(url: str) -> bool:
 
 
 def _write(admin: str, url: str, *, allowed: bool, ends: bool = True) -> None:
-    """Let a database take writes, or not; `ends` the connections that are open."""
+    """Allow or forbid writes to a database; with `ends`, close the open connections."""
     name = make_url(url).database
     with psycopg.connect(admin, autocommit=True) as connection:
         value = "off" if allowed else "on"

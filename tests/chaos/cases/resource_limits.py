@@ -1,4 +1,4 @@
-"""The bot's own helpers and limits: a drawing process that hangs or dies, descriptors that run out."""
+"""Cases about the bot's own resources: the image process hangs or dies, file descriptors run out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHORT_S = 6.0
 
 
 async def drawing(chaos: ChaosHarness) -> None:
-    """The drawing process is stopped and killed at any moment: each event still gets its picture."""
+    """Stop and kill the image process at random moments; each event must still get its image."""
     chaos.grant_history()
     chaos.local_slack.grant("files:write")
     chaos.tuning = replace(chaos.tuning, drawing_timeout=6.0)
@@ -32,7 +32,7 @@ async def drawing(chaos: ChaosHarness) -> None:
     await chaos.wait_until(lambda: not _wanted_images(chaos), "no picture is wanted any more")
     await chaos.wait_until_delivered()
     failed = chaos.deployment.query_database("select reason from pictures where state = 'failed'")
-    # A newer map takes an older one's place; a picture that two processes died over is given up.
+    # A newer map replaces an older one; an image is abandoned after two processes died drawing it.
     assert sum("failed twice" in reason for (reason,) in failed) <= 1, failed
     made = chaos.deployment.query_database(
         "select count(*) from pictures where state in ('uploaded', 'ready')"
@@ -48,9 +48,9 @@ async def drawing(chaos: ChaosHarness) -> None:
 
 
 async def descriptors(chaos: ChaosHarness) -> None:
-    """The descriptors run out, at the start and while all has to be opened anew; then there are more."""
+    """Exhaust the file descriptors, at the start and during reconnection, then allow more."""
     chaos.grant_history()
-    # Its clock is a file, which takes one too.
+    # The bot's clock is a file, which needs a descriptor too.
     chaos.tuning = replace(chaos.tuning, clock="", descriptors=chaos.rng.randint(24, 40))
     await chaos.open_channels(3)
     chaos.start()
@@ -78,7 +78,7 @@ def _limit(chaos: ChaosHarness, soft: int) -> None:
 
 
 def _children(pid: int) -> list[int]:
-    """The processes that a process started itself."""
+    """Return the ids of a process's direct children."""
     tasks = Path(f"/proc/{pid}/task")
     return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
 

@@ -1,4 +1,4 @@
-"""Slack Connect: people of other workspaces in the channels, and channels that get another id."""
+"""Cases of Slack Connect: users of other workspaces in channels, and channels whose id changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ASKED = "all mock"
 
 
 async def foreign_teams(chaos: ChaosHarness, *, rounds: int = 8) -> None:
-    """Guests subscribe, press and ask; channels get other ids; the bot dies: nothing is lost."""
+    """Let external users subscribe and press buttons, change channel ids, kill the bot; nothing is lost."""
     chaos.grant_history()
     await chaos.open_channels(1)
     guests = {channel: chaos.local_slack.share(channel, team="T0ELSE0") for channel in chaos.channels}
@@ -52,7 +52,7 @@ async def foreign_teams(chaos: ChaosHarness, *, rounds: int = 8) -> None:
 
 
 async def _stored_as_before(chaos: ChaosHarness) -> str:
-    """A channel that is subscribed under another workspace, as versions before stored it."""
+    """Store a channel's subscription under another workspace, as earlier versions did."""
     channel = chaos.local_slack.add_channel("stray")
     async with open_factory(chaos.deployment.settings()) as factory:
         await factory.subscriptions.add_confirmed(
@@ -69,7 +69,7 @@ async def _subscribe(chaos: ChaosHarness, channel: str, guest: str) -> None:
         await chaos.local_slack.say(f"@gwevent subscribe {ASKED}", channel, user=guest)
     workspace, found = chaos.local_slack.find(channel)
     await chaos.wait_until(lambda: any(m.bot_id for m in found.messages.values()), "the confirmation")
-    # The judge knows nothing but alerts.
+    # The message check accepts only alert messages.
     for message in list(found.messages.values()):
         workspace.delete(message)
     chaos.channels.append(channel)

@@ -1,4 +1,4 @@
-"""Slack in trouble, channels and tokens taken away and given back."""
+"""Cases in which Slack fails, or in which channels and tokens are withdrawn and restored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.chaos.harness import ChaosHarness
 
 POST, EDIT = "chat.postMessage", "chat.update"
 SHORT_S = 1.5
-"""The bot's time-out where one is waited for, seconds."""
+"""The bot's time-out in cases that wait for one, seconds."""
 
 
 async def rate_limited(chaos: ChaosHarness) -> None:
@@ -42,7 +42,7 @@ async def server_errors(chaos: ChaosHarness) -> None:
 
 
 async def timeouts(chaos: ChaosHarness) -> None:
-    """No answer in time, with the work done and not done."""
+    """Let calls time out, both after and without being executed."""
     chaos.tuning = replace(chaos.tuning, slack_timeout=SHORT_S)
     await chaos.start_working(channels=4, notices=4)
     # Not done: what a fault answers, it doesn't do.
@@ -124,8 +124,8 @@ async def channel_archived(chaos: ChaosHarness) -> None:
 
 
 async def bot_kicked(chaos: ChaosHarness) -> None:
-    """The bot is taken out of a private channel, and of a public one, and invited again."""
-    # With it a bot needn't be a public channel's member.
+    """Remove the bot from a private and a public channel, and invite it again."""
+    # With this scope the bot need not be a member of a public channel.
     chaos.local_slack.ungrant("chat:write.public")
     (private,) = await chaos.open_channels(1, private=True)
     await chaos.start_working(channels=4, notices=4)
@@ -161,7 +161,7 @@ async def _dead_for_a_while(chaos: ChaosHarness, channel: str, reason: str) -> N
     await chaos.publish(8)
     await chaos.wait_until_delivered()
     assert chaos.channel_problems() == {channel: reason}, chaos.channel_problems()
-    # A restart in between changes nothing.
+    # A restart in between must change nothing.
     await chaos.kill()
     chaos.start()
     await chaos.wait_until_ready()

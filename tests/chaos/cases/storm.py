@@ -1,4 +1,4 @@
-"""Everything at once, at random: faults one after the other and over each other while notices come."""
+"""A case with random faults of all kinds, in sequence and at the same time, while notices arrive."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Fault = Callable[[ChaosHarness], Awaitable[None]]
 
 
 async def storm(chaos: ChaosHarness, *, rounds: int = 60, notices: int = 200, channels: int = 8) -> None:
-    """A seeded plan of all kinds of faults, with kills among them."""
+    """Run a seeded random sequence of all kinds of faults, including kills."""
     chaos.grant_history()
-    # With it a kick from a public channel is no fault.
+    # With this scope the bot rejoins public channels, so a kick from one would be no fault.
     chaos.local_slack.ungrant("chat:write.public")
     await chaos.open_channels(channels)
     chaos.start()
@@ -36,33 +36,33 @@ async def storm(chaos: ChaosHarness, *, rounds: int = 60, notices: int = 200, ch
     chaos.local_slack.faults.clear()
     chaos.set_clock(0)
     await chaos.wait_until_delivered()
-    # What was out of reach is known to be within it by the next post.
+    # The bot learns from the next successful post that the channel is reachable again.
     await chaos.publish(10)
     await chaos.wait_until_delivered()
     assert not chaos.channel_problems()
 
 
 async def kill(chaos: ChaosHarness) -> None:
-    """The bot dies at any moment."""
+    """Kill the bot at a random moment."""
     await asyncio.sleep(chaos.rng.uniform(0.0, 1.0))
     await chaos.kill()
 
 
 async def kill_at_post(chaos: ChaosHarness) -> None:
-    """The bot dies before it hears of a post."""
+    """Kill the bot before it receives the answer to a post."""
     chaos.kill_at_post(chaos.bot, chaos.rng.randint(1, 20))
     await asyncio.sleep(1.0)
     await chaos.kill()
 
 
 async def slack_refuses(chaos: ChaosHarness) -> None:
-    """Slack does nothing."""
+    """Let Slack reject calls without executing them."""
     status = chaos.rng.choice((429, 500, 502, 503))
     chaos.local_slack.fail(chaos.rng.choice((POST, EDIT)), status=status, times=chaos.rng.randint(1, 10))
 
 
 async def slack_cuts(chaos: ChaosHarness) -> None:
-    """The connection is cut."""
+    """Let Slack cut the connection."""
     method = chaos.rng.choice((POST, EDIT))
     side = chaos.rng.choice(("before", "after"))
     chaos.local_slack.fail(
@@ -71,13 +71,13 @@ async def slack_cuts(chaos: ChaosHarness) -> None:
 
 
 async def sockets_close(chaos: ChaosHarness) -> None:
-    """Socket Mode goes away, and comes back."""
+    """Close Socket Mode and reopen it later."""
     chaos.local_slack.refuse_sockets(chaos.rng.uniform(0.0, 2.0))
     await chaos.local_slack.close_sockets(abort=chaos.rng.random() < 0.5)
 
 
 async def channel_goes(chaos: ChaosHarness) -> None:
-    """A channel of the first half is archived, or the bot kicked, and back."""
+    """Archive a channel of the first half, or remove the bot from it, and undo that later."""
     channel = chaos.rng.choice(chaos.channels[: len(chaos.channels) // 2])
     chaos.revived.add(channel)
     archived = chaos.rng.random() < 0.5
@@ -93,34 +93,34 @@ async def channel_goes(chaos: ChaosHarness) -> None:
 
 
 async def token_goes(chaos: ChaosHarness) -> None:
-    """The token is revoked for a moment."""
+    """Revoke the token for a short time."""
     chaos.local_slack.revoke_token()
     await asyncio.sleep(chaos.rng.uniform(0.1, 1.0))
     chaos.local_slack.restore_token()
 
 
 async def broker_goes(chaos: ChaosHarness) -> None:
-    """The broker is away for a moment."""
+    """Stop the broker for a short time."""
     chaos.broker.send_command("down")
     await asyncio.sleep(chaos.rng.uniform(0.0, 1.0))
     chaos.broker.send_command("up")
 
 
 async def broker_hangs(chaos: ChaosHarness) -> None:
-    """The broker hangs for a moment."""
+    """Let the broker hang for a short time."""
     chaos.broker.freeze()
     await asyncio.sleep(chaos.rng.uniform(0.1, 2.0))
     chaos.broker.thaw()
 
 
 async def database_locked(chaos: ChaosHarness) -> None:
-    """Another writer holds the database."""
+    """Hold the database's write lock from another process."""
     with hold_write_lock(chaos.deployment.database):
         await asyncio.sleep(chaos.rng.uniform(0.1, 2.0))
 
 
 async def clock_jumps(chaos: ChaosHarness) -> None:
-    """The clock is wrong by up to an hour, either way, until it jumps again."""
+    """Set the clock wrong by up to an hour, either way, until it jumps again."""
     chaos.set_clock(chaos.rng.randint(-3600, 3600))
 
 

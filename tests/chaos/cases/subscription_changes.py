@@ -1,4 +1,4 @@
-"""People change what a channel receives, and the bot dies before the channel has heard of it."""
+"""Cases in which subscriptions change and the bot is killed before the change is reported in the channel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMMANDS = ("pause 1", "resume 1", "edit 1 CBC mock", "pause 1", "edit 1 all moc
 
 
 async def changes(chaos: ChaosHarness) -> None:
-    """Killed between a change and its post, and when Slack has done the post and before it answers."""
+    """Kill the bot between a change and its report, and between Slack's post of the report and its answer."""
     chaos.grant_history()
     await chaos.open_channels(2)
     channel = chaos.local_slack.add_channel("gw-changed")
@@ -62,6 +62,6 @@ async def changes(chaos: ChaosHarness) -> None:
 
 
 def has_more_changes(chaos: ChaosHarness, channel: str, more_than: int) -> bool:
-    """Whether the history of a channel holds more changes than so many."""
+    """Return True if a channel's history has more than this number of changes."""
     count = f"select count(*) from channel_changes where channel_id = '{channel}'"
     return int(chaos.deployment.query_database(count)[0][0]) > more_than

@@ -1,4 +1,4 @@
-"""Every kind of an operators' alert has a kind of delivery."""
+"""Check that every kind of operator alert has a kind of delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue's order: the choice against its rules, and claims against a model that looks at every row."""
+"""The order of claims: the choice against its rules, and claims against a model that reads every row."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from bot.filters import parse_criteria
 from bot.routing.intents import AlertOperators, OperatorAlert, ReportUnreadableNotice
 from bot.store import schema
 from bot.store.outbox import claiming
-from bot.store.outbox.claiming import (
+from bot.store.outbox.claim_choice import (
     ROUND_ROBIN_EVERY,
     Candidate,
-    ClaimQuery,
     ClaimRequest,
     FairShare,
     choose_candidates,
 )
+from bot.store.outbox.claiming import ClaimQuery
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
     MAX_DELAY,
@@ -51,7 +51,7 @@ TEAMS = (TEAM, OTHER_TEAM)
 PLACES = [(team, f"C{number}") for team in TEAMS for number in range(4)]
 WORDS = "all mock test lowsig circulars"
 
-# The order in words, as the issue and the documents say it: of each pair the left goes first in a channel.
+# The documented order in words: of each pair, the left delivery is sent first in a channel.
 REAL, MOCK = False, True
 IN_WORDS = [
     ("a real root, a mock's", (REAL, Priority.ROOT, -1), (MOCK, Priority.ROOT, -9)),
@@ -79,7 +79,7 @@ def asked(limit: int = 1, **more: Any) -> ClaimRequest:
 def test_queue_order_matches_documented_order(
     first: tuple[bool, int, int], second: tuple[bool, int, int]
 ) -> None:
-    # The older delivery is the one that waits.
+    # The older delivery (lower id) is the one that is expected to wait.
     one, other = candidate(2, first), candidate(1, second)
     assert choose_candidates([other, one], asked(), FairShare()) == ([one], 0)
 
@@ -137,7 +137,7 @@ def test_the_choice_keeps_its_rules(
     assert sum(not one.is_urgent for one in chosen) <= others
     assert in_turn <= -(-limit // 2)
     for left in set(candidates) - set(chosen):
-        # What was left out had to wait for something that can be named.
+        # Every delivery that was left out has a known reason.
         room = sum(one.is_edit and one.team_id == left.team_id for one in chosen) < edits
         stopped = (
             left.channel in busy
@@ -151,7 +151,7 @@ def test_the_choice_keeps_its_rules(
 
 @given(_candidates, st.integers(1, 5))
 def test_whoever_waits_gets_a_turn(candidates: list[Candidate], limit: int) -> None:
-    """However much real news comes for other channels, every channel is served in time."""
+    """Serve every channel in bounded time, however many real alerts arrive for other channels."""
     flood = [candidate(20_000 + n, (REAL, 0, -99 - n), ("T9", f"C{n}")) for n in range(10)]
     waiting = {one.channel for one in candidates}
     turns, claims = FairShare(), 0
@@ -163,12 +163,12 @@ def test_whoever_waits_gets_a_turn(candidates: list[Candidate], limit: int) -> N
         assert claims <= 2 * ROUND_ROBIN_EVERY * (len(flood) + len(PLACES) * 2)
 
 
-# What is asked of the database: every claim is compared with a model of it.
+# Claims from the database: every claim is compared with a model.
 
 
 @dataclass
 class Story:
-    """Random notices, claims and outcomes, and what each claim should have been."""
+    """A random sequence of notices, claims and outcomes, with the expected result of each claim."""
 
     factory: Factory
     dice: random.Random
@@ -177,7 +177,7 @@ class Story:
     number: int = 0
     claimed: list[Delivery] = field(default_factory=list)
     events: dict[str, int] = field(default_factory=dict)
-    """How many notices of each came."""
+    """Number of notices so far, by event."""
     compared: int = 0
 
     async def step(self) -> None:
@@ -299,7 +299,7 @@ class Story:
     async def model(
         self, limit: int, busy: set[Place], allowed: dict[str, int], others: int, turns: FairShare
     ) -> list[int]:
-        """The ids that a claim should take, from every row there is."""
+        """Return the ids that a claim should take, computed from all rows."""
         d, t, n = schema.deliveries, schema.threads, schema.notices
         first = select(n.c.superevent_id, func.min(n.c.id).label("first")).group_by(n.c.superevent_id)
         known = first.subquery("known")
@@ -328,7 +328,7 @@ class Story:
 
         def order(row: Any) -> tuple[bool, int, int, int]:
             mock = row.superevent_id is not None and not row.superevent_id.startswith("S")
-            # An apology whose root was given up stands alone, where its event would be.
+            # An apology whose root was dead-lettered is posted alone, with the rank of its event.
             since = row.event_order if row.thread_id is None else -row.first
             return (row.mock if row.thread_id is None else mock, row.priority, since, row.id)
 
@@ -371,7 +371,7 @@ def _to_all_threads(_category: Any, threads: Any, _subscriptions: Any, ops_chann
 async def tell(factory: Factory, seed: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> Story:
     dice = random.Random(seed)
     fair = dice.random() < 0.5
-    # Else a queue as short as these is always seen in passing.
+    # Otherwise the first page would contain the whole of such a short queue.
     if fair:
         monkeypatch.setattr(claiming, "MAX_PLACES_BY_ORDER", -1)
     else:
@@ -401,14 +401,14 @@ async def test_claim_matches_model_on_postgresql(
     assert story.compared > 10
 
 
-# What a claim reads.
+# The amount of work of a claim.
 
 READS_MORE = 1.3
-"""How many times as much may be read beside twenty times as many that wait."""
+"""Largest factor by which a claim's work may grow when twenty times as many deliveries wait."""
 
 
 async def wait(factory: Factory, events: int, held: int = 0) -> None:
-    """Have mocks wait for every channel, and others that can't go before them all."""
+    """Enqueue mocks for every channel, and before them deliveries that cannot be sent yet."""
     async with factory.database.exclusive_transaction() as connection:
         rows = []
         for number in range(events + held):
@@ -427,7 +427,7 @@ async def wait(factory: Factory, events: int, held: int = 0) -> None:
 
 
 async def work_of_a_claim(factory: Factory, criteria: ClaimRequest) -> int:
-    """How many instructions SQLite carries out for one claim, in hundreds."""
+    """Return the number of SQLite's virtual machine instructions for one claim, in hundreds."""
     steps = 0
 
     def count() -> int:
@@ -467,7 +467,7 @@ async def test_a_claim_reads_as_much_however_many_wait(
 async def test_every_statement_of_a_claim_finds_its_rows_by_an_index_made_for_it(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQLite would rather take the index on the state alone, and read all that waits."""
+    """Without care SQLite would choose the index on the state alone and read all waiting rows."""
     monkeypatch.setattr(claiming, "EXTRA_CANDIDATES", -15)
     await wait(factory, 20)
     seen: list[tuple[str, Any]] = []
@@ -489,7 +489,7 @@ async def test_every_statement_of_a_claim_finds_its_rows_by_an_index_made_for_it
 async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_that_it_moved(
     factory: Factory,
 ) -> None:
-    """The last guard: a way of moving a thread on that nobody thought of delays, and loses nothing."""
+    """Check that a missing release only delays a delivery, until `HOLD_DURATION` has passed."""
     await factory.leases.heartbeat({TEAM})
     await subscribe(factory, WORDS, "C1")
     await record_notices(factory, decoded_notice())
@@ -508,7 +508,7 @@ async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_t
     }
 
 
-# The other queues that an alert goes through.
+# The other queues that an alert passes through.
 
 
 @pytest.mark.parametrize("why", ["root_fixed", "root_gone"])
@@ -550,7 +550,7 @@ async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(fa
 
 @pytest.mark.backends("sqlite", "postgresql")
 async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory: Factory) -> None:
-    """After a way back to an older version: more of them than a claim looks at, in a thread and without."""
+    """Simulate a downgrade: more rows of unknown kinds than a claim reads, inside threads and outside."""
     await factory.leases.heartbeat({TEAM})
     await subscribe(factory, WORDS, "C1")
     await record_notices(factory, decoded_notice())
@@ -584,9 +584,9 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory:
         assert await factory.outbox.claim(later, 10) == []
         assert not (await factory.due_check.check(later)).deliveries, "nobody looks for them without end"
         assert await factory.outbox.claim(later + claiming.HOLD_DURATION, 10) == []
-    told = [line["kind"] for line in logs if line["event"] == "deliveries_of_a_newer_gwevent_wait"]
+    told = [line["kind"] for line in logs if line["event"] == "unknown_deliveries_held"]
     assert sorted(set(told)) == sorted(told) and set(told) <= {"novelty0", "novelty1", "reply2"} and told
-    # They count as waiting, so that it is told that something waits.
+    # They count as waiting, so that the statistics show them.
     assert (await factory.outbox_statistics.counts()).waiting == 121
 
 

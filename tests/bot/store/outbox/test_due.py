@@ -1,4 +1,4 @@
-"""One look says for whom there may be something to do, and no more of another process's work than that."""
+"""The due check shows which workers have rows, without rows of workspaces leased by other processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 @pytest.fixture(autouse=True)
 async def at_work(factory: Factory) -> AsyncIterator[None]:
-    """This process works for the workspace."""
+    """Lease the workspace to this process."""
     await factory.leases.heartbeat({TEAM})
     yield
 

@@ -1,4 +1,4 @@
-"""Many workers on one PostgreSQL: each workspace has one, and what a dead one had goes to the others."""
+"""Several workers on one PostgreSQL: each workspace has one worker; those of a dead worker are taken over."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.backends("postgresql")
 
 @pytest.fixture
 async def others(database_url: str) -> AsyncIterator[Sequence[Factory]]:
-    """Two further processes on the same database."""
+    """Yield the factories of two further processes on the same database."""
     made_ = [Factory(Database(database_url)) for _ in range(2)]
     yield made_
     for one in made_:
@@ -37,7 +37,7 @@ async def run(factory: Factory, statement: str) -> None:
 
 
 async def dies(factory: Factory) -> None:
-    """Its last sign of life is long past, as the others see it."""
+    """Make a worker's last heartbeat so old that the other workers consider it dead."""
     past = "clock_timestamp() - interval '1 second'"
     await run(factory, f"UPDATE workers SET alive_until = {past} WHERE id = '{factory.leases.worker_id}'")
 
@@ -133,7 +133,7 @@ async def test_what_a_living_worker_sends_is_left_alone(factory: Factory, others
     assert await other.outbox.requeue_stalled_of_dead_workers() == 1
     (again,) = await other.outbox.claim(NOW, 10)
     assert (again.id, again.maybe_sent) == (claimed.id, True)
-    # The first comes to, and knows an outcome: it isn't the one that counts.
+    # The first worker resumes with an outcome, which no longer counts.
     await factory.outbox.record_outcomes([(claimed, Retry(not_before=NOW, reason="too late"))], NOW)
     await other.outbox.record_outcomes([(again, Delivered(ts="7.7", revision=1))], NOW)
     await factory.outbox.record_outcomes([(claimed, Delivered(ts="6.6", revision=1))], NOW)
@@ -154,7 +154,7 @@ async def test_a_worker_that_comes_to_says_what_stands_before_another_says_it_ag
     await dies(factory)
     await other.leases.heartbeat({TEAM})
     assert await other.outbox.requeue_stalled_of_dead_workers() == 2
-    # It was heard, and the answer came after a pause; nobody has begun to send it again.
+    # The post succeeded, but its answer came after a pause; nobody has begun to send it again.
     await factory.outbox.record_outcomes([(first, Delivered(ts="5.5", revision=1))], NOW)
     await factory.outbox.record_outcomes([(second, Retry(not_before=NOW, reason="too late"))], NOW)
     (again,) = await other.outbox.claim(NOW, 10)
@@ -192,7 +192,7 @@ async def test_a_picture_is_drawn_by_the_workspaces_own_worker(
 
 
 class Time:
-    """Counts for the machine and for the database, told apart."""
+    """A fake clock, with separate times for the machine and the database."""
 
     def __init__(self, patch: pytest.MonkeyPatch, *everybody: Factory) -> None:
         self.passed, self.wrong_by = 0.0, 0.0
@@ -239,7 +239,7 @@ async def test_a_database_whose_clock_jumps_takes_nobody_for_dead(
     assert await other.outbox.requeue_stalled_of_dead_workers() == 0
     await factory.leases.heartbeat({TEAM})
     assert factory.leases.worker_id == name and factory.leases.is_claim_valid(claimed.claimed_by)
-    # From now on the new clock is as good as the old one was.
+    # From now on the new clock is trusted like the old one.
     for _ in range(10):
         time.passed += 1.0
         await factory.leases.heartbeat({TEAM})
