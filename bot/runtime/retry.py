@@ -3,6 +3,9 @@
 For work that nothing records, such as writing an outcome while the database is away. Work that is recorded
 with a time for its next attempt (deliveries, images, webhook calls) isn't retried here: its attempts survive
 a restart.
+
+Not stamina, although it does the same: its hooks are set for the whole process and log the arguments of
+what is retried, which may hold what people wrote. Here the caller logs, with the subsystem that waits.
 """
 
 from __future__ import annotations

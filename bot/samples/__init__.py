@@ -1,22 +1,9 @@
 """Synthetic notices for the demo, the tests and the benchmarks."""
 
 from bot.samples.demo_notices import SampleNotice, create_demo_notices, file_names, write_samples
-from bot.samples.events import (
-    MS181101AB_PEAK,
-    all_sample_events,
-    bbh,
-    bns,
-    burst,
-    cwb_bbh,
-    low_significance,
-    mock,
-    ms181101ab,
-    one_detector,
-    retracted,
-    ssm,
-    ssm_coincidence,
-    superevent_id,
-)
+from bot.samples.event_records import superevent_id
+from bot.samples.events import MS181101AB_PEAK, all_sample_events, bbh, bns, burst, mock, ms181101ab
+from bot.samples.rare_events import cwb_bbh, low_significance, one_detector, retracted, ssm, ssm_coincidence
 from bot.samples.records import (
     Record,
     coincidence,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.samples.events import all_sample_events, bbh, bns, burst, ms181101ab, retracted, ssm_coincidence
+from bot.samples.events import all_sample_events, bbh, bns, burst, ms181101ab
+from bot.samples.rare_events import retracted, ssm_coincidence
 from bot.samples.records import Record, to_avro, to_json
 from formatters.models.notice import EARLYWARNING, RETRACTION
 

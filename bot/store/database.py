@@ -19,8 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
-from sqlalchemy import URL, Connection, event, func, inspect, make_url, select
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy import Connection, func, inspect, make_url, select
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -31,34 +30,20 @@ from sqlalchemy.exc import (
     OperationalError,
     SQLAlchemyError,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.store.engine import _POSTGRESQL_CONNECT_ARGS, create_engine
 from bot.store.schema import metadata
 from bot.store.sqlite import marker_file
-from bot.store.sqlite.database_file import DatabaseFile, FileChange, FileId, file_id, why_path_is_aliased
+from bot.store.sqlite.database_file import DatabaseFile, FileId, file_id, why_path_is_aliased
 from bot.store.sqlite.file_guard import FileGuard, StoreUnavailable
-
-BUSY_TIMEOUT_MS = 5_000
 
 NOTIFY_CHANNEL = "gwevent"
 """What PostgreSQL's NOTIFY is sent to when there may be something to do."""
 
-READ_ONLY_SQLSTATE = "25006"
-"""PostgreSQL's word for a server that takes no writes."""
 
 _WRITER_LOCK_KEY = 0x67776576
 """The number of the advisory lock that stands for SQLite's one writer."""
-
-_POSTGRESQL_CONNECT_ARGS = {
-    "connect_timeout": 5,
-    # A server whose machine is gone is noticed within seconds.
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-    # A process that was frozen in the middle mustn't keep the others waiting.
-    "options": "-c idle_in_transaction_session_timeout=5000",
-}
 
 
 __all__ = ["NOTIFY_CHANNEL", "Database", "InvalidDatabaseUrl", "StoreUnavailable"]
@@ -86,7 +71,7 @@ class Database:
                 else None
             )
             self._file = None if self.path is None else DatabaseFile(self.path)
-            self._engine = _create_engine(parsed, self._file)
+            self._engine = create_engine(parsed, self._file)
         except ImportError as error:
             raise InvalidDatabaseUrl(
                 f"GWEVENT_DATABASE_URL can't be used: its driver {error.name or 'psycopg'} isn't installed; "
@@ -228,7 +213,7 @@ class Database:
                 serves = await connection.run_sync(_is_newer_but_compatible)
             if not serves:
                 raise StoreUnavailable(f"The database is another version's of gwevent: {error}.") from error
-            log.warning("database_is_newer", reason="a newer gwevent was here; what it added is left alone")
+            log.warning("database_newer", reason="a newer gwevent was here; what it added is left alone")
         if self._file is not None and not self._file.identity:
             drawn = secrets.randbelow(2**31 - 1) + 1
             async with self.exclusive_transaction() as connection:
@@ -384,71 +369,6 @@ def _is_newer_but_compatible(connection: Connection) -> bool:
         ):
             return False
     return True
-
-
-def _create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
-    if url.get_backend_name() != "sqlite":
-        engine = create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL_CONNECT_ARGS)
-
-        @event.listens_for(engine.sync_engine, "handle_error")
-        def leave(context: ExceptionContext) -> None:
-            # The server became a standby, say: new connections go to where the primary is now.
-            if getattr(context.original_exception, "sqlstate", None) == READ_ONLY_SQLSTATE:
-                context.is_disconnect = True
-
-        return engine
-    engine = create_async_engine(url)
-
-    @event.listens_for(engine.sync_engine, "do_connect")
-    def address(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> None:
-        if file is None:
-            return
-        if not file.path.exists():
-            # The driver's thread outlives a connection that can't be opened.
-            raise StoreUnavailable(file.describe_change(FileChange.MISSING))
-        arguments[0], named["uri"] = file.uri(), True
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        # The driver's own idea of when a transaction begins is switched off: see `begin`.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-            "foreign_keys=ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        if file is not None:
-            cursor.execute("SELECT 1 FROM sqlite_master LIMIT 1")
-            cursor.fetchall()
-            cursor.execute("PRAGMA user_version")
-            wrong = file.on_connected(cursor.fetchone()[0])
-            if wrong is not None:
-                cursor.close()
-                connection.close()
-                raise StoreUnavailable(wrong)
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "close")
-    def closed(_connection: object, _record: object) -> None:
-        if file is not None:
-            file.on_disconnected()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A deferred transaction that turns writer fails if another wrote meanwhile; an immediate one waits.
-        options = connection.get_execution_options()
-        if options.get("gwevent_outside"):
-            return
-        write = options.get("gwevent_write")
-        references = options.get("gwevent_references")
-        if references is not None:
-            connection.exec_driver_sql(f"PRAGMA foreign_keys={references}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine
 
 
 class _map_errors:  # noqa: N801  a context manager used like a function

@@ -125,14 +125,14 @@ class WorkerLeases:
                 given |= set(sorted(mine & workspaces)[part:])
             await _release(connection, worker_id, given)
         if known != self._is_registered and self._is_registered:
-            log.warning("worker_lapsed", was=self.worker_id, now=worker_id)
+            log.warning("lease_expired", was=self.worker_id, now=worker_id)
         gained = frozenset(taken) if known else frozenset(mine | taken)
         self.worker_id, self._is_registered = worker_id, True
         self._balanced_for = living
         self._held_leases = frozenset((mine | taken) - given)
         self._alive_until = began + self._lease_duration.total_seconds()
         if taken or given:
-            log.info("shares_changed", held=len(self._held_leases), taken=len(taken), given=len(given))
+            log.info("leases_changed", held=len(self._held_leases), taken=len(taken), given=len(given))
         return gained
 
     async def _renew_worker(self, connection: AsyncConnection) -> tuple[str, bool]:

@@ -61,7 +61,7 @@ class FileGuard:
     def _report_recovery(self) -> None:
         if self._reported_change is not None:
             self._reported_change = None
-            log.warning("database_is_back", path=str(self._file.path))
+            log.warning("database_reopened", path=str(self._file.path))
 
     async def _reopen(self, change: FileChange) -> None:
         file = self._file

@@ -67,4 +67,4 @@ def write_marker(path: Path) -> None:
         at.touch(mode=0o600)
         at.write_text(said, "utf-8")
     except OSError as error:
-        log.warning("database_note_not_written", path=str(at), reason=error.strerror)
+        log.warning("database_marker_write_failed", path=str(at), reason=error.strerror)

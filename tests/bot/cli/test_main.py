@@ -191,7 +191,7 @@ def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
     assert run("replay", notice).exit_code == 0
     for words in (["latest"], ["s261122A"], ["latest", "CBC"]):
         assert "S261122a" in run("ask", *words).stdout
-    assert "I don't know" in run("ask", "frobnicate").stdout
+    assert "Unknown command" in run("ask", "frobnicate").stdout
     assert run("ask").exit_code == 2
 
 

@@ -53,7 +53,7 @@ async def announce(harness: DeliveryHarness, *announced: Any) -> None:
 
 def root(harness: DeliveryHarness, channel: str) -> str:
     """Return the text of the channel's first message."""
-    message = next(m for m in harness.local_slack.messages(channel) if "about its sites" not in m["text"])
+    message = next(m for m in harness.local_slack.messages(channel) if "channel's sites" not in m["text"])
     return message_text.render(Message(message["text"], tuple(message["blocks"])))
 
 
@@ -64,7 +64,7 @@ async def test_the_words_come_first_and_the_line_by_an_edit(
     (channel,) = await harness.create_subscribed_channels(words="CBC mock")
     await add(harness, channel, "Palomar", "VLA")
     await announce(harness, EVENT[1])
-    [post] = [c for c in harness.calls("chat.postMessage", channel) if "about its sites" not in str(c.args)]
+    [post] = [c for c in harness.calls("chat.postMessage", channel) if "channel's sites" not in str(c.args)]
     assert LINE not in str(post.args)
     assert f"{LINE}: VLA" in root(harness, channel) and "Palomar" in root(harness, channel)
     assert len(harness.calls("chat.update", channel)) == 1 and len(looks) == 1

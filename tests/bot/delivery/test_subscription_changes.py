@@ -112,7 +112,7 @@ async def assert_history_is_true(harness: DeliveryHarness, channel: str) -> None
             words,
         )
         assert "ended" not in line
-        assert ("paused" in line.replace("It was paused, and comes", "")) is paused, (line, paused)
+        assert ("paused" in line.replace("It was paused and is active", "")) is paused, (line, paused)
 
 
 @BOTH

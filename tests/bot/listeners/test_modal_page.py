@@ -48,7 +48,7 @@ async def test_subscribe_in_the_modal_and_edit_from_app_home(
     await expect(dialog.get_by_role("alert")).to_contain_text("nor a condition like BNS")
     await picture("2-wrong")
     await words.fill("not K1")
-    await dialog.get_by_role("button", name="Preview, and test").click()
+    await dialog.get_by_role("button", name="Preview and test").click()
     await expect(dialog.get_by_text(re.compile("of 3 past events"))).to_be_visible()
     await expect(dialog.get_by_text("CBC BNS distance<300 not K1 mock").first).to_be_visible()
     await dialog.get_by_text(re.compile("of 3 past events")).scroll_into_view_if_needed()

@@ -109,7 +109,7 @@ async def test_modal_subscribes_previews_and_edits(
     await local_slack.view_action(subscription_modal.PREVIEW_ACTION)
     await local_slack.wait_for(lambda: re.search("0 of 1 .*near 1 2 3deg", words(local_slack.view())))
     updates = [call for call in local_slack.calls if call.method == "views.update"][before:]
-    assert "Asking the sky maps" in words(updates[0].args) and len(updates) == 2
+    assert "Checking the sky maps" in words(updates[0].args) and len(updates) == 2
 
     assert (await local_slack.submit(filled(**good, words="not V1 notify @here if BNS"))).ok
     await last_page(local_slack, "Real, significant CBC alerts")
@@ -171,7 +171,7 @@ async def test_failures_to_open_the_modal_are_explained(
     await local_slack.wait_for(lambda: local_slack.ephemerals(other))
     await local_slack.press(other, local_slack.ephemerals(other)[0]["ts"], f"{OPEN_ACTION}.{there.id}")
     view = await opened(local_slack)
-    assert block(view, "group")["initial_option"]["value"] == "CBC" and "So far: *CBC*" in words(view)
+    assert block(view, "group")["initial_option"]["value"] == "CBC" and "Current: *CBC*" in words(view)
     # Another channel in the metadata changes nothing of this one's.
     local_slack.workspace.modals[local_slack.user][-1].payload["private_metadata"] = (
         subscription_modal.ModalContext(channel_id=channel, number=there.id).metadata

@@ -124,7 +124,7 @@ async def test_health_figures_and_the_first_real_notice(
 
     told = [str(message["text"]) for message in local_slack.messages(ops)]
     assert len(told) == 2, told
-    assert "first real notice: S261122a PRELIMINARY" in told[0] and "none but mocks" in told[0]
+    assert "first real notice: S261122a PRELIMINARY" in told[0] and "only mocks and tests" in told[0]
 
     assert await get(bot, "/healthz") == (200, '{"ok": true}')
     status, text = await get(bot, "/readyz")

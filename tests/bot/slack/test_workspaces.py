@@ -205,7 +205,8 @@ async def test_a_failed_installation_shows_a_sentence(
     said: str,
 ) -> None:
     exchange = slack.oauth.exchange
-    monkeypatch.setattr(slack._web_api, "_exchange", lambda *asked: exchange(*asked) | told)
+    hooks = replace(slack._web_api._hooks, exchange_code=lambda *asked: exchange(*asked) | told)
+    monkeypatch.setattr(slack._web_api, "_hooks", hooks)
     status, page = await browse(bot, slack.team_id)
     assert status >= 400 and "not installed" in page and said in page
     assert await factory.installations.list_all() == []

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.app.factory import Factory
 from bot.store import database as rooms_database
+from bot.store import engine
 from bot.store.database import Database, InvalidDatabaseUrl, StoreUnavailable
 from bot.store.notify import listen_for_notifications
 from tests.support.factories import NOW, decoded_notice, planner, record_notices
@@ -76,7 +77,7 @@ async def test_the_pragmas_are_in_force(factory: Factory) -> None:
         "foreign_keys": 1,
         "journal_mode": "wal",
         "synchronous": 2,
-        "busy_timeout": rooms_database.BUSY_TIMEOUT_MS,
+        "busy_timeout": engine.BUSY_TIMEOUT_MS,
     }
 
 
@@ -269,7 +270,7 @@ async def test_a_process_that_stands_still_doesnt_hold_up_the_others(
     postgres: Databases, migrated_postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = "-c idle_in_transaction_session_timeout=100"
-    monkeypatch.setitem(rooms_database._POSTGRESQL_CONNECT_ARGS, "options", options)
+    monkeypatch.setitem(engine._POSTGRESQL_CONNECT_ARGS, "options", options)
     url = with_driver(postgres.empty_copy(migrated_postgres))
     frozen, other = Database(url), Factory(Database(url))
     with pytest.raises(StoreUnavailable):

@@ -66,7 +66,7 @@ async def test_what_an_older_gwevent_writes_is_numbered_by_age(factory: Factory)
     assert [s.number for s in await factory.subscriptions.for_team(TEAM)] == [1, 2, 3, 1]
     assert await numbers(factory) == {"CBC": 1, "Burst": 2, "all mock": 3}
     told = await said(factory, "pause 90")
-    assert "what was 90 is number 2 (Burst)" in told and "nothing was changed" in told
+    assert "what was number 90 is number 2 (Burst)" in told and "Nothing was changed" in told
     assert "no subscription 92; it has 1 (CBC), 2 (Burst), 3 (all mock)." in await said(factory, "pause 92")
     assert all(s.paused_at is None for s in await factory.subscriptions.for_channel(TEAM, "C1"))
 
@@ -145,7 +145,7 @@ async def test_the_migration_keeps_what_is_there(tmp_path: Path) -> None:
     # 2 and 3 are known as others': by age, past them.
     assert await numbers(factory) == {"CBC": 1, "Burst": 4, "all": 5}
     assert await numbers(factory, "C2") == {"CBC": 1}
-    assert "what was 17 is number 4 (Burst)" in await said(factory, "unsubscribe 17")
+    assert "what was number 17 is number 4 (Burst)" in await said(factory, "unsubscribe 17")
     assert "no subscription 3; it has 1 (CBC), 4 (Burst), 5 (all)" in await said(factory, "unsubscribe 3")
     async with database.read_transaction() as connection:
         assert len((await connection.execute(select(schema.subscriptions))).all()) == 4

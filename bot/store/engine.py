@@ -1,0 +1,97 @@
+"""The SQLAlchemy engine for a database URL, with what SQLite needs set on each connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from bot.store.sqlite.database_file import DatabaseFile, FileChange
+from bot.store.sqlite.file_guard import StoreUnavailable
+
+
+def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
+    """Create the engine; `file` is the SQLite file of its connections, None for PostgreSQL and memory."""
+    if url.get_backend_name() != "sqlite":
+        engine = create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL_CONNECT_ARGS)
+
+        @event.listens_for(engine.sync_engine, "handle_error")
+        def leave(context: ExceptionContext) -> None:
+            # The server became a standby, say: new connections go to where the primary is now.
+            if getattr(context.original_exception, "sqlstate", None) == READ_ONLY_SQLSTATE:
+                context.is_disconnect = True
+
+        return engine
+    engine = create_async_engine(url)
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def address(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> None:
+        if file is None:
+            return
+        if not file.path.exists():
+            # The driver's thread outlives a connection that can't be opened.
+            raise StoreUnavailable(file.describe_change(FileChange.MISSING))
+        arguments[0], named["uri"] = file.uri(), True
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # The driver's own idea of when a transaction begins is switched off: see `begin`.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        if file is not None:
+            cursor.execute("SELECT 1 FROM sqlite_master LIMIT 1")
+            cursor.fetchall()
+            cursor.execute("PRAGMA user_version")
+            wrong = file.on_connected(cursor.fetchone()[0])
+            if wrong is not None:
+                cursor.close()
+                connection.close()
+                raise StoreUnavailable(wrong)
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "close")
+    def closed(_connection: object, _record: object) -> None:
+        if file is not None:
+            file.on_disconnected()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that turns writer fails if another wrote meanwhile; an immediate one waits.
+        options = connection.get_execution_options()
+        if options.get("gwevent_outside"):
+            return
+        write = options.get("gwevent_write")
+        references = options.get("gwevent_references")
+        if references is not None:
+            connection.exec_driver_sql(f"PRAGMA foreign_keys={references}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+READ_ONLY_SQLSTATE = "25006"
+"""PostgreSQL's word for a server that takes no writes."""
+
+
+_POSTGRESQL_CONNECT_ARGS = {
+    "connect_timeout": 5,
+    # A server whose machine is gone is noticed within seconds.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    # A process that was frozen in the middle mustn't keep the others waiting.
+    "options": "-c idle_in_transaction_session_timeout=5000",
+}
