@@ -259,9 +259,9 @@ class Factory(Repositories):
         on_recorded: Callable[[Sequence[tuple[Delivery, Outcome]]], None] = lambda _: None,
         is_clock_trusted: Callable[[], bool] = lambda: True,
     ) -> DeliveryWorker:
-        """What delivers the ledger through these clients (by team); `settled` is told of the outcomes.
+        """Create the worker that sends the outbox through these clients (by team).
 
-        `may_give_up` says whether the clock is good enough to give up what is old.
+        `on_recorded` is called with the outcomes written; deliveries expire only while `is_clock_trusted`.
         """
 
         async def picture_failed(picture_id: int, reason: str) -> None:

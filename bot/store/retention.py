@@ -1,7 +1,7 @@
-"""What is old is removed: payloads, deliveries that are done with, what nobody took out of quarantine.
+"""Delete what is older than the retention policy says: payloads, finished deliveries, quarantined payloads.
 
-The keys of notices, superevents, threads and their roots stay for ever, with whom they mentioned: by them a
-repeat stays a repeat (law 3) and no event opens a second root (law 4).
+The keys of notices, superevents, threads, their roots and mentions are never deleted: by them a repeat is
+recognized, and no superevent opens a second root message.
 """
 
 from __future__ import annotations

@@ -31,13 +31,13 @@ _GALACTIC_POLE = (192.85948, 27.12825)
 _GALACTIC_CENTRE = (266.40499, -28.93617)
 
 
-def draw_allsky(sheet: Canvas, picture: SkyMapFigure) -> None:
+def draw_allsky(canvas: Canvas, picture: SkyMapFigure) -> None:
     """Draw the all-sky map's lines, markers and labels; its pixel colours are drawn separately."""
-    sheet.add_image(_static_background(), 0, 0)
+    canvas.add_image(_static_background(), 0, 0)
     if picture.captions.watermark is not None:
-        draw_watermark(sheet, _CENTRE, picture.captions.watermark, 160)
+        draw_watermark(canvas, _CENTRE, picture.captions.watermark, 160)
     if picture.gw_alone is not None:
-        sheet.draw_lines(
+        canvas.draw_lines(
             _to_canvas(outlines(picture.gw_alone.credible_level, 0.9)),
             style.GW_ALONE_CONTOUR,
             3.2,
@@ -45,15 +45,15 @@ def draw_allsky(sheet: Canvas, picture: SkyMapFigure) -> None:
         )
     for level in style.CREDIBLE_LEVELS:
         lines = _to_canvas(outlines(picture.sky.credible_level, level))
-        sheet.draw_lines(lines, style.CONTOUR, style.CONTOUR_WIDTHS[level], cased=True)
+        canvas.draw_lines(lines, style.CONTOUR, style.CONTOUR_WIDTHS[level], cased=True)
     if picture.inset is not None and not picture.inset.window.is_polar:
-        sheet.draw_lines(_inset_frame(picture.inset.window), style.INK, 2.4)
+        canvas.draw_lines(_inset_frame(picture.inset.window), style.INK, 2.4)
     peak, sun, moon = (canvas_position(*position) for position in (picture.peak, picture.sun, picture.moon))
-    sheet.draw_marker(moon, _crescent(), 36, style.MOON)
-    _draw_label(sheet, moon, (peak, sun), "Moon", style.MOON)
-    sheet.draw_marker(sun, (12, 1, 0), 46, style.SUN)
-    _draw_label(sheet, sun, (peak, moon), "Sun", style.SUN)
-    draw_reticle(sheet, peak)
+    canvas.draw_marker(moon, _crescent(), 36, style.MOON)
+    _draw_label(canvas, moon, (peak, sun), "Moon", style.MOON)
+    canvas.draw_marker(sun, (12, 1, 0), 46, style.SUN)
+    _draw_label(canvas, sun, (peak, moon), "Sun", style.SUN)
+    draw_reticle(canvas, peak)
 
 
 def canvas_position(ra: float, dec: float) -> Point:
@@ -62,19 +62,19 @@ def canvas_position(ra: float, dec: float) -> Point:
     return float(column[0]) + style.SKY_LEFT + 0.5, float(row[0]) + style.SKY_TOP + 0.5
 
 
-def draw_reticle(sheet: Canvas, at: Point, near: float = 11, far: float = 30) -> None:
+def draw_reticle(canvas: Canvas, at: Point, near: float = 11, far: float = 30) -> None:
     """Draw a cross with an empty centre at a point; `near` and `far` are the arms' ends in pixels."""
     arms = [
         np.array([(at[0] + near * a, at[1] + near * b), (at[0] + far * a, at[1] + far * b)])
         for a, b in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ]
-    sheet.draw_lines(arms, BACKGROUND, 10.0, zorder=8)
-    sheet.draw_lines(arms, style.PEAK, 5.5, zorder=8)
+    canvas.draw_lines(arms, BACKGROUND, 10.0, zorder=8)
+    canvas.draw_lines(arms, style.PEAK, 5.5, zorder=8)
 
 
-def draw_watermark(sheet: Canvas, middle: Point, mark: str, size: float) -> None:
+def draw_watermark(canvas: Canvas, middle: Point, mark: str, size: float) -> None:
     """Write MOCK or TEST across a map, so that no cropped image can be mistaken for a real event."""
-    sheet.draw_text(
+    canvas.draw_text(
         *middle, mark, size, style.WATERMARK, ha="center", bold=True, alpha=0.3, rotation=18, zorder=2.5
     )  # fmt: skip
 
@@ -82,20 +82,20 @@ def draw_watermark(sheet: Canvas, middle: Point, mark: str, size: float) -> None
 @cache
 def _static_background() -> Bytes:
     """Return the layer common to all maps: graticule, Galactic plane, rim and labels. Cached per process."""
-    sheet = Canvas(style.WIDTH, style.SKY_BOTTOM + 10)
-    sheet.draw_lines(_graticule(), style.GRATICULE, 1.4)
-    sheet.draw_lines(_galactic_plane(), style.FAINT, 2.6, dashed=True)
-    sheet.draw_outline(Ellipse(_CENTRE, SKY_WIDTH, SKY_HEIGHT), style.FAINT, 3, zorder=4)
+    canvas = Canvas(style.WIDTH, style.SKY_BOTTOM + 10)
+    canvas.draw_lines(_graticule(), style.GRATICULE, 1.4)
+    canvas.draw_lines(_galactic_plane(), style.FAINT, 2.6, dashed=True)
+    canvas.draw_outline(Ellipse(_CENTRE, SKY_WIDTH, SKY_HEIGHT), style.FAINT, 3, zorder=4)
     for hour in range(3, 24, 3):
         x, y = canvas_position(hour * 15.0, 0.0)
-        sheet.draw_text(x, y + 20, f"{hour}h", style.TICK, style.INK, ha="center", cased=True)
+        canvas.draw_text(x, y + 20, f"{hour}h", style.TICK, style.INK, ha="center", cased=True)
     for dec in (-60, -30, 30, 60):
         x, y = canvas_position(CENTRE_RA + 179.99, dec)
-        sheet.draw_text(x - 12, y, style.format_degrees(dec, 1, signed=True), 25, style.INK, ha="right")
+        canvas.draw_text(x - 12, y, style.format_degrees(dec, 1, signed=True), 25, style.INK, ha="right")
     x, y = canvas_position(*_GALACTIC_CENTRE)
-    sheet.draw_marker((x, y), "o", 11, style.FAINT)
-    sheet.draw_text(x, y + 24, "GC", 23, style.FAINT, ha="center", cased=True)
-    return sheet.to_pixels()
+    canvas.draw_marker((x, y), "o", 11, style.FAINT)
+    canvas.draw_text(x, y + 24, "GC", 23, style.FAINT, ha="center", cased=True)
+    return canvas.to_pixels()
 
 
 def _graticule() -> list[Floats]:
@@ -153,12 +153,12 @@ def _crescent() -> Floats:
     return np.concatenate((edge, hollow))
 
 
-def _draw_label(sheet: Canvas, point: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
+def _draw_label(canvas: Canvas, point: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
     """Write a label towards the map's centre, or on the point's other side if `others` are in the way."""
     x, y = point
     side = -1 if x > _CENTRE[0] else 1
     if any(0 < (other[0] - x) * side < 170 and abs(other[1] - y) < 70 for other in others):
         side = -side
-    sheet.draw_text(
+    canvas.draw_text(
         x + 28 * side, y, text, style.TICK, colour, ha="left" if side > 0 else "right", cased=True
     )  # fmt: skip

@@ -17,16 +17,16 @@ def draw(picture: SkyMapFigure) -> bytes:
         height = style.SKY_BOTTOM + legend.height_below(other)
     else:
         height = style.INSET_TOP + style.INSET_SIDE + 65
-    sheet = Canvas(style.WIDTH, height)
-    sheet.add_image(_map_pixels(picture, height))
-    legend.draw_title(sheet, picture.captions)
-    draw_allsky(sheet, picture)
+    canvas = Canvas(style.WIDTH, height)
+    canvas.add_image(_map_pixels(picture, height))
+    legend.draw_title(canvas, picture.captions)
+    draw_allsky(canvas, picture)
     if picture.inset is None:
-        legend.draw_key_below(sheet, picture.captions, other)
+        legend.draw_key_below(canvas, picture.captions, other)
     else:
-        draw_inset(sheet, picture, picture.inset)
-        legend.draw_key_beside(sheet, picture.captions, other)
-    return png.encode(sheet.to_pixels(), style.DOTS_PER_INCH)
+        draw_inset(canvas, picture, picture.inset)
+        legend.draw_key_beside(canvas, picture.captions, other)
+    return png.encode(canvas.to_pixels(), style.DOTS_PER_INCH)
 
 
 def _map_pixels(picture: SkyMapFigure, height: int) -> Bytes:

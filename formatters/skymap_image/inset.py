@@ -30,32 +30,34 @@ _MAX_LABELLED_PROBABILITY = 0.88
 _MIN_LABEL_SPACING = 125
 
 
-def draw_inset(sheet: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
+def draw_inset(canvas: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
     """Draw the inset's lines, markers and labels; its pixel colours are drawn separately."""
-    _graticule(sheet, inset.window)
+    _graticule(canvas, inset.window)
     if picture.captions.watermark is not None:
-        draw_watermark(sheet, (_LEFT + _SIDE / 2, _TOP + _SIDE / 2), picture.captions.watermark, 110)
+        draw_watermark(canvas, (_LEFT + _SIDE / 2, _TOP + _SIDE / 2), picture.captions.watermark, 110)
     if inset.gw_alone is not None:
         lines = _to_canvas(outlines(inset.gw_alone.credible_level, 0.9))
-        sheet.draw_lines(lines, style.GW_ALONE_CONTOUR, 4, dashed=True, within=_CLIP_AREA)
+        canvas.draw_lines(lines, style.GW_ALONE_CONTOUR, 4, dashed=True, within=_CLIP_AREA)
     for level in style.CREDIBLE_LEVELS:
         lines = _to_canvas(outlines(inset.grid.credible_level, level))
-        sheet.draw_lines(lines, style.CONTOUR, style.CONTOUR_WIDTHS[level] + 1, cased=True, within=_CLIP_AREA)
+        canvas.draw_lines(
+            lines, style.CONTOUR, style.CONTOUR_WIDTHS[level] + 1, cased=True, within=_CLIP_AREA
+        )
     column, row = project_window(inset.window, np.array([picture.peak[0]]), np.array([picture.peak[1]]))
     x, y = _to_canvas([np.column_stack((column, row))])[0][0]
     if _LEFT < x < _RIGHT and _TOP < y < _BOTTOM:
-        draw_reticle(sheet, (float(x), float(y)), 14, 40)
+        draw_reticle(canvas, (float(x), float(y)), 14, 40)
     if inset.probability < _MAX_LABELLED_PROBABILITY:
         text = f"{inset.probability * 100:.0f}\u00a0% of the probability"
-        sheet.draw_text(_LEFT + 18, _TOP + 30, text, style.SMALL, style.INK, cased=True)
-    sheet.draw_outline(Rectangle((_LEFT, _TOP), _SIDE, _SIDE), style.INK, 3, zorder=8)
+        canvas.draw_text(_LEFT + 18, _TOP + 30, text, style.SMALL, style.INK, cased=True)
+    canvas.draw_outline(Rectangle((_LEFT, _TOP), _SIDE, _SIDE), style.INK, 3, zorder=8)
 
 
 def _to_canvas(lines: list[Floats]) -> list[Floats]:
     return grid_to_canvas(lines, _LEFT, _TOP, style.INSET_ZOOM)
 
 
-def _graticule(sheet: Canvas, window: ImageWindow) -> None:
+def _graticule(canvas: Canvas, window: ImageWindow) -> None:
     """Draw meridians and parallels at round degrees, with labels where they cross the edges."""
     low, high = max(-90.0, window.dec - 2 * window.half_width), min(90.0, window.dec + 2 * window.half_width)
     step = _graticule_step(2 * window.half_width, 4)
@@ -65,36 +67,36 @@ def _graticule(sheet: Canvas, window: ImageWindow) -> None:
     ra = np.linspace(window.ra - reach, window.ra + reach, 181)
     circles = [_project_line(window, ra, np.full_like(ra, dec)) for dec in parallels]
     for dec, line in zip(parallels, circles, strict=True):
-        _number_parallel(sheet, line, style.format_degrees(dec, step, signed=True))
+        _number_parallel(canvas, line, style.format_degrees(dec, step, signed=True))
     step = 45.0 if window.is_polar else _graticule_step(1.25 * reach, 4.5)
     meridians = _multiples(window.ra - reach, window.ra + reach - (step / 2 if window.is_polar else 0), step)
     lat = np.linspace(low, high, 181)
     rays = [_project_line(window, np.full_like(lat, ra_1), lat) for ra_1 in meridians]
     taken: list[tuple[float, float]] = []
     for ra_1, line in zip(meridians, rays, strict=True):
-        _number_meridian(sheet, line, style.format_degrees(ra_1 % 360, step), taken)
-    sheet.draw_lines([*circles, *rays], style.GRATICULE, 1.6, within=_FRAME, zorder=2)
+        _number_meridian(canvas, line, style.format_degrees(ra_1 % 360, step), taken)
+    canvas.draw_lines([*circles, *rays], style.GRATICULE, 1.6, within=_FRAME, zorder=2)
 
 
 def _project_line(window: ImageWindow, ra: Floats, dec: Floats) -> Floats:
     return _to_canvas([np.column_stack(project_window(window, ra, dec))])[0]
 
 
-def _number_parallel(sheet: Canvas, line: Floats, text: str) -> None:
+def _number_parallel(canvas: Canvas, line: Floats, text: str) -> None:
     y = _crossing(line[::-1], 0, _LEFT)
     if y is not None:
         if _TOP + 14 < y < _BOTTOM - 14:
-            sheet.draw_text(_LEFT - 10, y, text, style.TICK, style.INK, ha="right")
+            canvas.draw_text(_LEFT - 10, y, text, style.TICK, style.INK, ha="right")
         return
     # A parallel around a pole: label it inside the inset, far from the region, which is in the centre.
     middle = np.array((_LEFT, _TOP)) + _SIDE / 2
     seen = line[(np.abs(line - middle) < _SIDE / 2 - 45).all(axis=1)]
     if seen.size:
         x, y = seen[np.hypot(*(seen - middle).T).argmax()]
-        sheet.draw_text(float(x), float(y), text, style.TICK, style.INK, ha="center", cased=True)
+        canvas.draw_text(float(x), float(y), text, style.TICK, style.INK, ha="center", cased=True)
 
 
-def _number_meridian(sheet: Canvas, line: Floats, text: str, taken: list[tuple[float, float]]) -> None:
+def _number_meridian(canvas: Canvas, line: Floats, text: str, taken: list[tuple[float, float]]) -> None:
     """Label a meridian below the inset, else above it; omit the label if it would overlap another."""
     for edge, y in ((_BOTTOM, _BOTTOM + 26), (_TOP, _TOP - 22)):
         x = _crossing(line, 1, edge)
@@ -102,7 +104,7 @@ def _number_meridian(sheet: Canvas, line: Floats, text: str, taken: list[tuple[f
             continue
         free = all(abs(x - other) > _MIN_LABEL_SPACING for other, row in taken if row == y)
         if _LEFT + 30 < x < _RIGHT - 30 and free:
-            sheet.draw_text(x, y, text, style.TICK, style.INK, ha="center")
+            canvas.draw_text(x, y, text, style.TICK, style.INK, ha="center")
             taken.append((x, y))
         return
 

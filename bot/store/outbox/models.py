@@ -163,7 +163,7 @@ def kinds_where(predicate: Callable[[KindRule], bool]) -> tuple[DeliveryKind, ..
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One claimed row of the ledger: an intent, not words."""
+    """A claimed row of the outbox: an intent, not words."""
 
     id: int
     team_id: str
@@ -239,7 +239,7 @@ Outcome = Delivered | Retry | DeadLettered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxCounts:
-    """How much the ledger and the quarantine hold."""
+    """The number of rows in the outbox and in quarantine."""
 
     waiting: int
     dead: int
@@ -269,7 +269,7 @@ def delivery_row(
     not_before: datetime | None = None,
     event: EventRank | None = None,
 ) -> dict[str, object]:
-    """A new row of the ledger, due at once or at `not_before`; `event` where it is of one."""
+    """Return a new row of the outbox, due at once or at `not_before`; `event` ranks it if it is about one."""
     rank = event or EventRank(mock=False, order=0)
     return {
         "team_id": team_id,

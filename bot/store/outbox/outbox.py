@@ -119,12 +119,12 @@ class Outbox:
 
         Call it when a worker starts: what this process had claimed before is put back too.
         """
-        those: ColumnElement[bool] = true()
+        condition: ColumnElement[bool] = true()
         if not self._database.is_sqlite:
-            those = (_d.c.claimed_by == self.leases.worker_id) | self.leases.is_orphaned(_d.c.claimed_by)
+            condition = (_d.c.claimed_by == self.leases.worker_id) | self.leases.is_orphaned(_d.c.claimed_by)
         async with self._database.shared_transaction() as connection:
             self.database_id = await get_or_create_database_id(connection)
-            return await _requeue_claimed(connection, those)
+            return await _requeue_claimed(connection, condition)
 
     async def requeue_stalled_of_dead_workers(self) -> int:
         """Put back what workers had claimed whose heartbeat stopped; return how many. What a live one sends
@@ -263,10 +263,10 @@ class Outbox:
             return await self._settlement.requeue_channel(connection, (team_id, channel_id), since, now)
 
 
-async def _requeue_claimed(connection: AsyncConnection, those: ColumnElement[bool]) -> int:
+async def _requeue_claimed(connection: AsyncConnection, condition: ColumnElement[bool]) -> int:
     result = await connection.execute(
         update(_d)
-        .where(_d.c.state == DeliveryState.SENDING.value, those)
+        .where(_d.c.state == DeliveryState.SENDING.value, condition)
         .values(state=DeliveryState.PENDING.value, doubtful=True, claimed_by=None)
     )
     return result.rowcount

@@ -48,7 +48,7 @@ incidents = Table(
     # When somebody looked last and it was still so.
     Column("seen_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
-    # Whether the ledger holds the message about it; before Slack says who we are it can't.
+    # True once the outbox holds the message about it; before Slack has identified the bot there is none.
     Column("told", Boolean, nullable=False),
     sqlite_autoincrement=True,
 )
