@@ -114,6 +114,7 @@ class Application(ServiceProcess):
         save_ops_channel = self._maintenance.save_ops_channel
         start("connect_slack", lambda: self.slack.run(session, save_ops_channel, self.ready.set))
         start("purge", self._maintenance.purge)
+        start("refresh_event_attributes", self._maintenance.refresh_event_attributes)
         start(
             "repatriate_channels",
             lambda: self._maintenance.repatriate_channels(self.ready, lambda: self.slack.identity),

@@ -427,7 +427,9 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
         await database.migrate()
         factory = Factory(database)
         await factory.clock_synchronizer.start()
-        await factory.event_search.refresh_stale_attributes()
+        if not create:
+            # A running process does this as a task, so that no alert waits for it.
+            await factory.event_search.refresh_stale_attributes()
         yield factory
     finally:
         await database.close()

@@ -111,6 +111,15 @@ class Maintenance:
         finally:
             await importer.close()
 
+    async def refresh_event_attributes(self) -> None:
+        """Compute what searches need of superevents that an older version stored; every ten minutes."""
+        while True:
+            try:
+                await self._repositories.event_search.refresh_stale_attributes()
+            except StoreUnavailable as error:
+                log.warning("store_unavailable", subsystem="event_attributes", reason=str(error))
+            await asyncio.sleep(PURGE_INTERVAL_S)
+
     async def purge(self) -> None:
         """Delete what is older than the retention policy says, every ten minutes until cancelled."""
         while True:
@@ -147,7 +156,6 @@ class Maintenance:
     async def _purge_expired(self) -> None:
         if not self._repositories.leases.holds_lease(PURGE_JOB):
             return
-        await self._repositories.event_search.refresh_stale_attributes()
         removed = await self._repositories.retention.purge(retention_policy(self._settings), self._clock())
         if removed != NOTHING_PURGED:
             log.info("old_rows_purged", **asdict(removed))

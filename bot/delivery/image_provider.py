@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from bot.delivery.image_drawer import UPLOAD_SCOPE, ImageDrawer
@@ -36,6 +37,8 @@ class ImageProvider:
         self._clients = clients
         self._drawer = drawer
         self._public_url = public_url
+        # People may ask for many maps at once; drawn one by one, they leave room for an alert's image.
+        self._one_at_a_time = asyncio.Lock()
         self._uploads: SingleFlight[tuple[str, int], ImageRef] = SingleFlight(MAX_REMEMBERED)
 
     async def __call__(self, team_id: str, superevent: Superevent, notice: Notice) -> ImageRef:
@@ -58,10 +61,13 @@ class ImageProvider:
         client = self._clients.get(team_id)
         if client is None or not client.has_scope(UPLOAD_SCOPE):
             raise ImageFailed("none was drawn, and the app may not upload one (scope files:write).")
-        drawn = await self._drawer.draw(notice_id, superevent, notice)
         title = superevent.superevent_id
-        try:
-            file_id = await client.upload(drawn.png, f"{id_as_file_name(title)}.png", title, drawn.alt_text)
-        except SlackFailure as failure:
-            raise ImageFailed(f"Slack didn't take it ({failure.reason}).") from failure
+        async with self._one_at_a_time:
+            drawn = await self._drawer.draw(notice_id, superevent, notice)
+            try:
+                file_id = await client.upload(
+                    drawn.png, f"{id_as_file_name(title)}.png", title, drawn.alt_text
+                )
+            except SlackFailure as failure:
+                raise ImageFailed(f"Slack didn't take it ({failure.reason}).") from failure
         return ImageRef(alt_text=drawn.alt_text, file_id=file_id)

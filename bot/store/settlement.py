@@ -246,10 +246,10 @@ async def _reassign_canary(connection: AsyncConnection, dead: DeadBatch, now: da
 
 async def _record_channel_problem(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
     """Record why the channel can't be posted to, where that is why the delivery was given up."""
-    problems = {(d.team_id, d.channel_id): o.channel_problem for d, o in dead}
-    await record_channel_problems(
-        connection, {channel: problem for channel, problem in problems.items() if problem is not None}, now
-    )
+    problems = {
+        (d.team_id, d.channel_id): o.channel_problem for d, o in dead if o.channel_problem is not None
+    }
+    await record_channel_problems(connection, problems, now)
 
 
 _ON_DELIVERED: tuple[DeliveredEffect, ...] = (

@@ -35,7 +35,7 @@ from bot.store.outbox.plan_writer import dead_letter_orphans
 from formatters.models.channel_change import BY_GWEVENT, ChannelChange
 from formatters.models.subscription import Criteria, Subscription, fingerprint
 
-CONFIRMATION_POLL_S = 1.0
+CONFIRMATION_POLL_S = 0.25
 """Seconds between two reads of a confirmation's outcome, which another process may record."""
 UNSUBSCRIBED_REASON = "unsubscribed before it was posted"
 

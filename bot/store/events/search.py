@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+import structlog
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +22,8 @@ BATCH_SIZE = 500
 
 _n = schema.notices
 _s = schema.superevents
+
+log = structlog.get_logger(__name__)
 
 
 class EventSearch:
@@ -60,8 +63,8 @@ class EventSearch:
     async def refresh_stale_attributes(self) -> None:
         """Compute the attributes of superevents that an older version of gwevent stored without them.
 
-        Called at start, after the migration, and by the maintenance job, for an older process that still runs
-        may leave more.
+        Called by commands that read, and by the maintenance of a running process: an older process that still
+        runs may leave more.
         """
         stale = or_(_s.c.traits_revision.is_(None), _s.c.traits_revision != _s.c.revision)
         query = select(_s.c.superevent_id, _s.c.revision).where(stale).order_by(_s.c.superevent_id)
@@ -94,6 +97,13 @@ async def _load_superevents(connection: AsyncConnection, ids: Sequence[str]) -> 
             texts[superevent_id].append(facts)
 
     def read() -> dict[str, Superevent]:
-        return {id_: Superevent.from_notices(map(Notice.from_json, facts)) for id_, facts in texts.items()}
+        found = {}
+        for superevent_id, facts in texts.items():
+            try:
+                found[superevent_id] = Superevent.from_notices(map(Notice.from_json, facts))
+            except (KeyError, TypeError, ValueError):
+                # One row that can't be read must not keep all others from being found.
+                log.exception("stored_notice_unreadable", superevent_id=superevent_id)
+        return found
 
     return await asyncio.to_thread(read)

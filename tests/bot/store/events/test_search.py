@@ -1,0 +1,24 @@
+"""Searching all stored superevents by attributes that are stored beside them."""
+
+import pytest
+from sqlalchemy import text
+
+from bot.app.factory import Factory
+from formatters.models.notice import Category
+from tests.support.factories import MOCK, REAL, decoded_notice, record_notices
+
+BOTH = pytest.mark.backends("sqlite", "postgresql")
+
+
+@BOTH
+async def test_a_stored_notice_that_cant_be_read_hides_no_other(factory: Factory) -> None:
+    await record_notices(factory, [decoded_notice(REAL), decoded_notice(MOCK)])
+    async with factory.database.exclusive_transaction() as connection:
+        await connection.execute(
+            text("UPDATE notices SET facts = '{}' WHERE superevent_id = :id"), {"id": MOCK}
+        )
+        await connection.execute(text("UPDATE superevents SET traits = NULL, traits_revision = NULL"))
+    await factory.event_search.refresh_stale_attributes()
+    found = await factory.event_search.attributes([Category.REAL, Category.MOCK])
+    assert [attributes.superevent_id for attributes in found] == [REAL]
+    assert [e.superevent_id for e in await factory.event_search.superevents([MOCK, REAL])] == [REAL]
