@@ -1,4 +1,7 @@
-"""The connection to the database: transactions, migrations, and the one error for "it can't now"."""
+"""Connect to the database (SQLite or PostgreSQL): transactions, migrations, and the instance lock.
+
+Every failure that may be temporary is raised as StoreUnavailable, whatever the driver raised.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +42,11 @@ from bot.store.sqlite.database_file import DatabaseFile, FileId, file_id, why_pa
 from bot.store.sqlite.file_guard import FileGuard, StoreUnavailable
 
 NOTIFY_CHANNEL = "gwevent"
-"""What PostgreSQL's NOTIFY is sent to when there may be something to do."""
+"""The PostgreSQL NOTIFY channel on which processes are woken when there may be new work."""
 
 
 _WRITER_LOCK_KEY = 0x67776576
-"""The number of the advisory lock that stands for SQLite's one writer."""
+"""The key of the PostgreSQL advisory lock that takes the place of SQLite's single writer."""
 
 
 __all__ = ["NOTIFY_CHANNEL", "Database", "InvalidDatabaseUrl", "StoreUnavailable"]
@@ -52,14 +55,17 @@ log = structlog.get_logger(__name__)
 
 
 class InvalidDatabaseUrl(ValueError):
-    """The database URL can't be used; one sentence."""
+    """An error that the database URL cannot be used; the message is one sentence."""
 
 
 class Database:
-    """One engine, and the only place where its transactions are opened."""
+    """A database: one engine, and the only place where its transactions are opened.
+
+    Leaving the block of a write transaction commits it; an exception rolls it back.
+    """
 
     def __init__(self, url: str) -> None:
-        """Prepare the engine; nothing is opened yet. Raises InvalidDatabaseUrl."""
+        """Create the engine, without connecting yet. Raises InvalidDatabaseUrl."""
         try:
             parsed = make_url(url)
             if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+psycopg"):
@@ -78,32 +84,35 @@ class Database:
                 "install gwevent-bot[postgres]."
             ) from error
         except (ArgumentError, InvalidRequestError, ValueError) as error:
-            # The URL itself may hold a password, so it isn't repeated.
+            # The URL may contain a password, so the message does not repeat it.
             raise InvalidDatabaseUrl(
                 "GWEVENT_DATABASE_URL can't be used: it must look like sqlite:////folder/gwevent.sqlite "
                 "or postgresql://user:password@host/database."
             ) from error
         self._url = parsed
-        # Each statement of PostgreSQL's usual transactions sees another state; SQLite's see one.
+        # By default, each statement of a PostgreSQL transaction may see another state; SQLite's see the same.
         self._read_engine = (
             self._engine
             if self.is_sqlite
             else self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         )
-        # SQLite has one writer; waiting for it here is exact, waiting inside SQLite is polling.
+        # SQLite has one writer. Waiting here wakes the next writer immediately; SQLite itself would poll.
         self._writer_lock = asyncio.Lock()
         self._instance_lock: FileLock | None = None
         self._instance_lock_file_id: FileId | None = None
         self._rival_error: str | None = None
         self._file_guard = None if self._file is None else FileGuard(self._engine, self._file)
         self.last_commit_monotonic: float | None = None
-        """When a transaction was committed last, on the monotonic clock."""
+        """The monotonic time of the last commit; None before the first."""
         self.write_error: str | None = None
-        """Why one failed, until `bot.store.write_check` has found out that they succeed again."""
+        """The error of a failed write transaction, or None.
+
+        `bot.store.write_check` clears it when writes succeed again.
+        """
 
     @asynccontextmanager
     async def read_transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that sees one state of the database. Raises StoreUnavailable."""
+        """Open a read-only transaction in which every query sees the same state. Raises StoreUnavailable."""
         with _map_errors():
             await self.ensure_file_current()
             async with self._read_engine.connect() as connection:
@@ -111,10 +120,10 @@ class Database:
 
     @asynccontextmanager
     async def exclusive_transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction while nobody else writes: committed at the end, or undone by an exception.
+        """Open a write transaction that excludes exclusive and shared transactions of all processes.
 
-        What is read in it stays true until it ends. Workers of other processes are woken by it. Raises
-        StoreUnavailable.
+        Rows that only such transactions write do not change between being read and the commit. The commit
+        notifies the workers of other processes. Raises StoreUnavailable.
         """
         async with self._track_commit():
             if self.is_sqlite:
@@ -128,9 +137,11 @@ class Database:
 
     @asynccontextmanager
     async def shared_transaction(self) -> AsyncIterator[AsyncConnection]:
-        """The same for one of the workers, which share the workspaces out: they don't wait for each other.
+        """Open a write transaction that may run beside shared transactions of other processes.
 
-        They wait for `writing`, and it for them; one process does one such transaction after the other.
+        It is for workers, each of which writes only rows of the workspaces that it leases. It excludes
+        exclusive transactions, and other shared transactions of the same process. On SQLite it excludes every
+        other writer. Raises StoreUnavailable.
         """
         async with self._track_commit():
             if self.is_sqlite:
@@ -143,9 +154,10 @@ class Database:
 
     @asynccontextmanager
     async def independent_transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that waits for no other on PostgreSQL, since a sign of life mustn't be late.
+        """Open a write transaction that takes no advisory lock and, on PostgreSQL, runs beside all others.
 
-        For what neither plans nor deliveries depend on. Raises StoreUnavailable.
+        It is for heartbeats, which must not be late, and for other rows that neither plans nor deliveries
+        depend on. On SQLite it excludes every other writer. Raises StoreUnavailable.
         """
         async with self._track_commit():
             if self.is_sqlite:
@@ -157,7 +169,7 @@ class Database:
 
     @asynccontextmanager
     async def _track_commit(self) -> AsyncIterator[None]:
-        """Note whether a transaction could be committed."""
+        """Record the time of the commit, or the error if the transaction failed. Raises StoreUnavailable."""
         try:
             with _map_errors():
                 yield
@@ -178,9 +190,10 @@ class Database:
                 self._file_guard.verify_commit()
 
     async def ensure_file_current(self) -> None:
-        """Make sure that the connections write to what a restart would open (`bot.store.file_guard`).
+        """Ensure that the connections use the SQLite file that a restart would open.
 
-        Raises StoreUnavailable. Nothing happens on PostgreSQL.
+        See `bot.store.sqlite.file_guard`. On PostgreSQL nothing happens. Raises StoreUnavailable, also if
+        another bot holds the instance lock.
         """
         if self._rival_error is not None:
             raise StoreUnavailable(self._rival_error)
@@ -188,21 +201,26 @@ class Database:
             await self._file_guard.ensure_current()
 
     async def migrate(self) -> None:
-        """Bring the tables to this version. Raises StoreUnavailable."""
+        """Migrate the tables to this version, creating the SQLite file if there is none.
+
+        A database that a newer version has migrated is left as it is if this version can work on it. A new
+        SQLite database gets a random identity. Raises StoreUnavailable if the database cannot be used, or if
+        this version cannot work on it.
+        """
         if self.path is not None:
             if (reason := await asyncio.to_thread(marker_file.why_unusable, self.path)) is not None:
                 raise StoreUnavailable(reason)
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                # What channels subscribed to is nobody else's business on a shared machine.
+                # On a shared machine, other users must not be able to read the subscriptions.
                 self.path.touch(mode=0o600)
             except OSError as error:
                 raise StoreUnavailable(
                     f"The database {self.path} can't be written: {error.strerror}."
                 ) from error
             try:
-                # The driver's thread outlives a connection that can't be opened, and says so on the
-                # terminal; here it is found out without one.
+                # If a connection cannot be opened, the driver's thread stays and prints an error on the
+                # terminal. The standard library's driver detects that without a thread.
                 await asyncio.to_thread(_check_openable, self.path)
             except sqlite3.Error as error:
                 raise StoreUnavailable(f"The database {self.path} can't be used: {error}.") from error
@@ -223,11 +241,14 @@ class Database:
             self._file.identity = number or drawn
 
     async def check_migrations(self) -> None:
-        """Fail if the tables declared in the schema differ from what the migrations make."""
+        """Raise CommandError if the tables of the schema differ from those that the migrations create.
+
+        Raises StoreUnavailable.
+        """
         await self._run_migration(command.check)
 
     async def is_current(self) -> bool:
-        """Whether the database is at this version's newest migration."""
+        """Return True if the database is at this version's newest migration. Raises StoreUnavailable."""
 
         def current(connection: Connection) -> bool:
             heads = MigrationContext.configure(connection).get_current_heads()
@@ -237,7 +258,10 @@ class Database:
             return await connection.run_sync(current)
 
     async def has_tables(self) -> bool:
-        """Whether a gwevent has made its tables here; looking makes nothing. Raises StoreUnavailable."""
+        """Return True if the database contains the tables of some version, without creating anything.
+
+        Raises StoreUnavailable.
+        """
         try:
             if self.path is not None and not (self.path.exists() and self.path.stat().st_size):
                 return False
@@ -251,15 +275,17 @@ class Database:
             return await connection.run_sync(made)
 
     def acquire_instance_lock(self) -> bool:
-        """Become the one bot that delivers from this SQLite file; False if another is that already.
+        """Lock the SQLite file for this bot; return False if another bot holds the lock.
 
-        The operating system gives the lock back when the process ends, however it ends. On PostgreSQL many
-        share the deliveries (`bot.store.shares`), so there it is always True.
+        Only one bot may deliver from a SQLite file. The operating system releases the lock when the process
+        ends, however it ends. On PostgreSQL several processes share the deliveries by leases
+        (`bot.store.outbox.leases`), so nothing is locked and the result is True. Raises OSError if the lock
+        file cannot be made.
         """
         if self.path is None:
             return True
         if self._instance_lock is None:
-            # Beside the file itself, by whatever name it is reached.
+            # Beside the real file, also if the path is a symbolic link.
             real = Path(os.path.realpath(self.path))
             self._instance_lock = FileLock(real.with_name(real.name + ".lock"), mode=0o600)
         try:
@@ -270,9 +296,10 @@ class Database:
         return True
 
     def ensure_instance_lock(self) -> None:
-        """Take the lock again where its file was deleted.
+        """Acquire the instance lock again if its file was deleted or replaced.
 
-        Raises StoreUnavailable if another bot has it, or if it can't be taken now: then it is tried again.
+        Raises StoreUnavailable if another bot holds the lock or if it cannot be acquired now; the next call
+        tries again.
         """
         if self._instance_lock is None or self._instance_lock_file_id is None:
             return
@@ -297,19 +324,19 @@ class Database:
         raise StoreUnavailable(self._rival_error)
 
     def why_path_is_aliased(self) -> str | None:
-        """Why a SQLite file can't have a bot of its own because it goes by another name too, or None."""
+        """Return the reason if a second name of the SQLite file makes its lock unreliable, or None."""
         return None if self.path is None else why_path_is_aliased(self.path)
 
     def driver_connect_args(self) -> dict[str, Any]:
-        """What the driver itself is to connect with, for a connection outside the pool."""
+        """Return the arguments with which PostgreSQL's driver opens a connection outside the pool."""
         _, given = self._engine.dialect.create_connect_args(self._url)
         return {**given, **_POSTGRESQL_CONNECT_ARGS}
 
     async def close(self) -> None:
-        """Close every connection, and let go of the lock."""
+        """Close all connections and release the instance lock."""
         await self._engine.dispose()
         if self._instance_lock is not None:
-            # Asked for twice it is held twice.
+            # The lock counts how often it was acquired, so one release might not be enough.
             self._instance_lock.release(force=True)
 
     async def _run_migration(self, work: Callable[[Config], Any]) -> None:
@@ -324,8 +351,8 @@ class Database:
             return
         with _map_errors():
             async with self._writer_lock, self._engine.connect() as plain:
-                # SQLite changes a table's keys only by making it anew, and while it is gone nothing refers
-                # to it. The setting stands from before a transaction begins.
+                # SQLite can change a table's keys only by replacing the table, which breaks references to it
+                # meanwhile. The setting takes effect only outside a transaction, so it is made before.
                 connection = await plain.execution_options(gwevent_write=True, gwevent_references="OFF")
                 try:
                     async with connection.begin():
@@ -349,9 +376,10 @@ def _alembic_config() -> Config:
 
 
 def _is_newer_but_compatible(connection: Connection) -> bool:
-    """Whether a newer gwevent made these tables, and this one can work on them.
+    """Return True if a newer version migrated the database and this version can still work on it.
 
-    So it can, as long as nothing that it needs is missing, and what it doesn't know may be left out of a row.
+    It can if no table or column that it needs is missing, and every column that it does not know is nullable
+    or has a default.
     """
     [own] = ScriptDirectory.from_config(_alembic_config()).get_heads()
     made = MigrationContext.configure(connection).get_current_heads()
@@ -376,8 +404,8 @@ class _map_errors:  # noqa: N801  a context manager used like a function
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        # DatabaseError itself, none of its kinds: the file is damaged, or no database at all.
-        # InternalError: PostgreSQL became a read-only standby, or ended a transaction that stood still.
+        # DatabaseError itself, not a subclass: the file is damaged or is not a database.
+        # InternalError: PostgreSQL became a read-only standby, or terminated an idle transaction.
         passing = isinstance(error, OperationalError | InterfaceError | InternalError)
         broken = passing or type(error) is DatabaseError
         if isinstance(error, DBAPIError) and (broken or error.connection_invalidated):
@@ -388,5 +416,5 @@ class _map_errors:  # noqa: N801  a context manager used like a function
         ):
             raise StoreUnavailable(f"The database doesn't answer: {error}.") from error
         if isinstance(error, RuntimeError) and "start new thread" in str(error):
-            # SQLite's driver takes a thread for each connection.
+            # SQLite's driver starts a thread for each connection.
             raise StoreUnavailable(f"The database can't be opened now: {error}.") from error

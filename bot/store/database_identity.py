@@ -1,4 +1,4 @@
-"""Which database this is."""
+"""Identify a database by a random id, which copies of the database share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _table = schema.database_identity
 
 
 async def get_or_create_database_id(connection: AsyncConnection) -> str:
-    """The database's random word, made the first time somebody asks. A copy of a database has the same."""
+    """Return the database's random id, creating it at the first call.
+
+    A copy of the database has the same id. If several processes create it at once, all get the same one.
+    """
     known = select(_table.c.id).where(_table.c.only == 1)
     found = (await connection.execute(known)).scalar_one_or_none()
     if found is not None:

@@ -1,4 +1,4 @@
-"""The SQLAlchemy engine for a database URL, with what SQLite needs set on each connection."""
+"""Create the SQLAlchemy engine for a database URL, and configure each of its connections."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from bot.store.sqlite.file_guard import StoreUnavailable
 
 
 def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
-    """Create the engine; `file` is the SQLite file of its connections, None for PostgreSQL and memory."""
+    """Return a new engine for the URL.
+
+    `file` is the SQLite file that the connections open; None for PostgreSQL, or a database in memory.
+    Connecting raises StoreUnavailable if the file is missing or is another database.
+    """
     if url.get_backend_name() != "sqlite":
         engine = create_async_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL_CONNECT_ARGS)
 
         @event.listens_for(engine.sync_engine, "handle_error")
         def leave(context: ExceptionContext) -> None:
-            # The server became a standby, say: new connections go to where the primary is now.
+            # The server may have become a standby; a new connection reaches the current primary.
             if getattr(context.original_exception, "sqlstate", None) == READ_ONLY_SQLSTATE:
                 context.is_disconnect = True
 
@@ -31,13 +35,13 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
         if file is None:
             return
         if not file.path.exists():
-            # The driver's thread outlives a connection that can't be opened.
+            # If a connection cannot be opened, the driver's thread never ends.
             raise StoreUnavailable(file.describe_change(FileChange.MISSING))
         arguments[0], named["uri"] = file.uri(), True
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        # The driver's own idea of when a transaction begins is switched off: see `begin`.
+        # The driver must not begin transactions by itself; `begin` does.
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
@@ -65,7 +69,7 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
-        # A deferred transaction that turns writer fails if another wrote meanwhile; an immediate one waits.
+        # A deferred transaction fails at its first write if another wrote meanwhile; an immediate one waits.
         options = connection.get_execution_options()
         if options.get("gwevent_outside"):
             return
@@ -79,19 +83,20 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
 
 
 BUSY_TIMEOUT_MS = 5_000
+"""The time for which SQLite waits for a lock of another process, in milliseconds."""
 
 
 READ_ONLY_SQLSTATE = "25006"
-"""PostgreSQL's word for a server that takes no writes."""
+"""PostgreSQL's error code (SQLSTATE) for a write to a read-only server."""
 
 
 _POSTGRESQL_CONNECT_ARGS = {
     "connect_timeout": 5,
-    # A server whose machine is gone is noticed within seconds.
+    # Detect within seconds that the server's machine is gone.
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
-    # A process that was frozen in the middle mustn't keep the others waiting.
+    # A process that freezes in the middle of a transaction must not block the others.
     "options": "-c idle_in_transaction_session_timeout=5000",
 }

@@ -1,4 +1,4 @@
-"""Wake-ups between processes: PostgreSQL's LISTEN, on a connection of its own."""
+"""Receive wake-ups from other processes with PostgreSQL's LISTEN, on a dedicated connection."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import structlog
 from bot.store.database import NOTIFY_CHANNEL, Database
 
 MAX_BACKOFF_S = 10.0
+"""The longest wait before a lost connection is opened again, in seconds."""
 
 log = structlog.get_logger(__name__)
 
 
 async def listen_for_notifications(database: Database, on_notification: Callable[[], None]) -> None:
-    """Call `wake` after each transaction of another process that may have left something to do, for ever.
+    """Call `on_notification` after each exclusive transaction, until the task is cancelled.
 
-    A hint only: whoever waits for it also looks by itself. A lost connection is made again. On SQLite there
-    is nobody else, and this ends at once.
+    Such a transaction, of any process, may have left new work. It is also called after each connect, because
+    notifications may have been missed. A notification is only a hint, so callers must also poll. A lost
+    connection is opened again. On SQLite there are no other processes, and the function returns immediately.
     """
     if database.is_sqlite:
         return
@@ -27,7 +29,7 @@ async def listen_for_notifications(database: Database, on_notification: Callable
     wait = 0.5
     while True:
         try:
-            # Outside the pool: it stays open, and idle, for as long as the process lives.
+            # Outside the pool, because it stays open and idle until the process ends.
             connection = await psycopg.AsyncConnection.connect(
                 **database.driver_connect_args(), autocommit=True
             )

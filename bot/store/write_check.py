@@ -1,4 +1,4 @@
-"""Whether the database takes what is written to it, found out by writing."""
+"""Check by writing that the database accepts writes, and that a restart would find them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from bot.store.database import Database, StoreUnavailable
 from bot.store.sqlite import marker_file
 
 WRITE_TRUSTED_S = 30.0
-"""A write that succeeded is believed for so long; so an idle bot writes a page twice a minute."""
+"""The time for which a successful write is trusted, in seconds. An idle bot thus writes twice a minute."""
 FAILURE_CACHED_S = 2.0
-"""How long after a failure the next who asks gets the same answer, without another try."""
+"""The time after a failure in which checks repeat its error without another attempt, in seconds."""
 REQUIRED_FREE_BYTES = 4_000_000
-"""Bytes: more than any notice so far. After a failure there must be room for so much before all is well."""
+"""The bytes that must fit into the database before a check succeeds again after a failure.
+
+This is more than the size of any notice so far.
+"""
 
 _w = schema.write_checks
 
 
 @dataclass(frozen=True, slots=True)
 class DiskSpace:
-    """How much room the database takes and has; None for what can't be known."""
+    """A measurement of disk space (bytes): used by the database, free and total; None if unknown."""
 
     used: int | None
     free: int | None
@@ -36,7 +39,7 @@ class DiskSpace:
 
 
 class WriteCheck:
-    """Writes now and then, and says whether that reaches what a restart would open."""
+    """A check that writes a row from time to time, and verifies that a restart would find it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,7 +49,7 @@ class WriteCheck:
         self._marker_written = False
 
     async def check(self) -> None:
-        """Raise StoreUnavailable unless a notice could be stored now."""
+        """Raise StoreUnavailable if a notice could not be stored now; otherwise return."""
         async with self._lock:
             if self._failed_at is not None and time.monotonic() - self._failed_at < FAILURE_CACHED_S:
                 raise StoreUnavailable(self._last_error)
@@ -58,7 +61,10 @@ class WriteCheck:
             self._failed_at = None
 
     async def disk_space(self) -> DiskSpace:
-        """How much room there is. PostgreSQL doesn't tell what its disk has left. Raises StoreUnavailable."""
+        """Return the used, free and total disk space. Raises StoreUnavailable.
+
+        For PostgreSQL only the used space is known, for a SQLite database in memory nothing.
+        """
         path = self._database.path
         if path is not None:
             try:
@@ -80,7 +86,7 @@ class WriteCheck:
         database.ensure_instance_lock()
         await database.ensure_file_current()
         if database.write_error is not None:
-            # What is small may find room where a notice doesn't.
+            # A small row may fit where a notice does not.
             await self._write(bytes(REQUIRED_FREE_BYTES))
             await self._write(b"")
             database.write_error = None
@@ -95,11 +101,14 @@ class WriteCheck:
                 await asyncio.to_thread(marker_file.write_marker, database.path)
 
     async def _write(self, filling: bytes) -> None:
-        """Write, and read it back by the path as a restart would."""
+        """Write a row with this filling; read it back from a SQLite file as a restart would.
+
+        Raises StoreUnavailable if the write fails or is not found again.
+        """
         async with self._database.independent_transaction() as connection:
             mine = update(_w).where(_w.c.id == 1).values(count=_w.c.count + 1, filling=filling)
             if not (await connection.execute(mine)).rowcount:
-                # On PostgreSQL other processes may make the row at the same moment.
+                # On PostgreSQL another process may insert the row at the same moment.
                 insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
                 new = insert(_w).values(id=1, count=1, filling=filling)
                 await connection.execute(new.on_conflict_do_nothing())

@@ -1,4 +1,4 @@
-"""One look at all that may wait to be done, cheap enough for every second of a bot that has nothing to do."""
+"""Check with one query if outbox work is due, cheaply enough for an idle bot to run it every second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _d, _p, _u, _l = schema.deliveries, schema.images, schema.deferred_notices, sche
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
-    """For whom there may be something to do now."""
+    """A set of flags, one for each consumer of the outbox; each is True if it may have work now."""
 
     deliveries: bool
     images: bool
@@ -25,16 +25,20 @@ class DueWork:
 
 
 class DueCheck:
-    """Sees whether anything is due, of the workspaces that are this process's, without saying what."""
+    """A check for due work in the workspaces that this process serves. It does not return the work itself."""
 
     def __init__(self, database: Database, leases: WorkerLeases) -> None:
         self._database = database
         self._leases = leases
-        # Made once: to put a statement together costs more than to run this one.
+        # Built once, because building the statement costs more than running it.
         self._statement = _due_query(shared=not database.is_sqlite)
 
     async def check(self, now: datetime) -> DueWork:
-        """Look. What waits for something else than its time counts as due. Raises StoreUnavailable."""
+        """Return the kinds of work that may be due at `now`. Raises StoreUnavailable.
+
+        Held deliveries and wanted images are due when their time has come. Deliveries that are not held, and
+        deferred notices, always count as due, even if they wait for something else.
+        """
         values: dict[str, object] = {"now": now, "too_late": now + MAX_DELAY}
         if not self._database.is_sqlite:
             values["worker_id"] = self._leases.worker_id
@@ -46,7 +50,7 @@ class DueCheck:
 
 
 def _due_query(*, shared: bool) -> Select[bool, bool, bool]:
-    # Word for word as the indexes of what waits say it, lest they be overlooked.
+    # The conditions repeat those of the partial indexes literally, so that the database uses these indexes.
     looks = [
         exists().select_from(_d).where(text(schema.READY)),
         *(
@@ -66,5 +70,5 @@ def _due_query(*, shared: bool) -> Select[bool, bool, bool]:
 
 
 def _due_conditions(time: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    # A time too far off was written before the clock jumped back.
+    # A time too far ahead was written before the clock was set back.
     return time <= bindparam("now"), time > bindparam("too_late")

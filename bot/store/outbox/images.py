@@ -1,4 +1,8 @@
-"""The pictures of maps: which are wanted, which Slack has."""
+"""Store the images of sky maps: those that are wanted, those that were made, and the canary of each.
+
+Slack may need some time before it can show an uploaded image. One thread, the canary, therefore shows a new
+image first; once that has succeeded, all other threads of the workspace about the same event show it too.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import MAX_DELAY, DeliveryKind, DeliveryState, ImageState
 
 IMAGE_PATH = "/pictures/{token}.png"
-"""Where the bot serves a picture itself, under its public address."""
+"""The path, below the bot's public address, at which the bot serves an image itself."""
 
 _p = schema.images
 _t = schema.threads
@@ -27,7 +31,7 @@ _AVAILABLE_STATES = (ImageState.UPLOADED.value, ImageState.READY.value)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredImageJob:
-    """A picture that a workspace lacks."""
+    """A wanted image that has not been made yet for a workspace."""
 
     id: int
     team_id: str
@@ -39,21 +43,24 @@ class StoredImageJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredImage:
-    """A picture that a workspace has."""
+    """An image that a workspace can show."""
 
     id: int
     file_id: str | None
-    """Slack's id of it; None where the bot serves it itself."""
+    """Slack's id of the file; None if the bot serves the image itself."""
     token: str | None
-    """The unguessable part of its address; None where Slack has the file."""
+    """The unguessable part of the image's address; None if Slack has the file."""
     alt_text: str
     is_canary: bool
-    """Slack may not be able to show it yet; the caller's thread is the one that tries."""
+    """True if Slack may not be able to show the image yet and this thread is the first to try."""
     created_at: datetime
 
 
 def active_roots(team_id: str, superevent_id: str) -> Select[tuple[int, str, str]]:
-    """The threads (id, team, channel) of an event in a workspace whose root stands or is to come."""
+    """Return a query for a workspace's threads about an event: (id, team, channel).
+
+    Threads whose root message was dead-lettered are left out.
+    """
     root = (
         (_d.c.thread_id == _t.c.id)
         & (_d.c.kind == DeliveryKind.ROOT.value)
@@ -67,7 +74,7 @@ def active_roots(team_id: str, superevent_id: str) -> Select[tuple[int, str, str
 
 
 async def reassign_canary(connection: AsyncConnection, threads: Collection[int], now: datetime) -> None:
-    """Have other threads try the pictures that these, whose root can't be brought up to date, should have."""
+    """Choose another canary for each image whose canary is one of `threads`, whose roots cannot be edited."""
     if not threads:
         return
     theirs = select(_p.c.id, _p.c.team_id, _p.c.superevent_id).where(
@@ -80,6 +87,7 @@ async def reassign_canary(connection: AsyncConnection, threads: Collection[int],
 async def _choose_canary(
     connection: AsyncConnection, picture_id: int, team_id: str, superevent_id: str, now: datetime
 ) -> None:
+    """Let one thread show an uploaded image first; if no thread can, publish the image to all."""
     edit = _d.alias("edit")
     failed = (
         select(edit.c.id)
@@ -90,14 +98,14 @@ async def _choose_canary(
     able = (
         active_roots(team_id, superevent_id)
         .where(~failed)
-        # One that stands already can try at once.
+        # A root message that has been posted already can show the image at once.
         .order_by(_t.c.root_ts.is_(None), _t.c.id)
         .limit(1)
     )
     trial = (await connection.execute(able)).first()
     mine = update(_p).where(_p.c.id == picture_id)
     if trial is None:
-        # Then each finds out alone.
+        # Without a canary, each thread finds out by itself.
         await connection.execute(mine.values(state=ImageState.READY.value, trial_thread_id=None))
         await _refresh_roots(connection, active_roots(team_id, superevent_id), now)
         return
@@ -106,7 +114,7 @@ async def _choose_canary(
 
 
 async def publish_to_others(connection: AsyncConnection, shown: Collection[int], now: datetime) -> None:
-    """A picture that Slack showed once can be shown everywhere: the other roots get it."""
+    """Mark images that a canary has shown as ready, and have the other root messages edited to show them."""
     if not shown:
         return
     first = (
@@ -116,7 +124,7 @@ async def publish_to_others(connection: AsyncConnection, shown: Collection[int],
         .returning(_p.c.team_id, _p.c.superevent_id, _p.c.trial_thread_id)
     )
     for row in (await connection.execute(first)).all():
-        # Those too whose root is being posted just now, without it.
+        # Also the roots that are being posted at this moment without the image.
         others = active_roots(row.team_id, row.superevent_id).where(_t.c.id != row.trial_thread_id)
         await _refresh_roots(connection, others, now)
 
@@ -129,16 +137,17 @@ async def _refresh_roots(
 
 
 class ImageRepository:
-    """Pictures wanted, pictures made."""
+    """A repository of the images of sky maps, one for each notice and workspace."""
 
     def __init__(self, database: Database, leases: WorkerLeases) -> None:
         self._database = database
         self._leases = leases
 
     async def next_wanted(self, now: datetime) -> StoredImageJob | None:
-        """The next picture to make: real before mock, then the newest, since an older one is soon overtaken.
+        """Return the next image to make, or None if none is due. Raises StoreUnavailable.
 
-        Where many share the database, only for the workspaces this process has the leases of.
+        Images of real events come before those of mocks, and newer ones before older ones, because an older
+        image is soon superseded. On PostgreSQL only workspaces that this process leases are considered.
         """
         query = (
             select(_p)
@@ -150,7 +159,7 @@ class ImageRepository:
         if not self._database.is_sqlite:
             query = query.where(_p.c.team_id.in_(self._leases.owned_workspaces()))
         async with self._database.read_transaction() as connection:
-            # Asked one after the other, each is the end of an index.
+            # As two separate queries, each reads only the end of an index.
             row = (await connection.execute(query.where(_p.c.mock.is_(false())))).first()
             if row is None:
                 row = (await connection.execute(query.where(_p.c.mock.is_(true())))).first()
@@ -166,11 +175,14 @@ class ImageRepository:
         )
 
     def owns_workspace(self, job: StoredImageJob) -> bool:
-        """Whether this process still works for the job's workspace."""
+        """Return True if this process still holds the lease of the job's workspace."""
         return self._leases.holds_lease(job.team_id)
 
     async def is_newest(self, job: StoredImageJob) -> bool:
-        """Whether no newer notice of the event has a picture of its own in this workspace."""
+        """Return True if no newer image of the event was requested in this workspace.
+
+        Raises StoreUnavailable.
+        """
         newer = select(_p.c.id).where(
             _p.c.team_id == job.team_id, _p.c.superevent_id == job.superevent_id, _p.c.id > job.id
         )
@@ -178,9 +190,10 @@ class ImageRepository:
             return (await connection.execute(newer.limit(1))).first() is None
 
     async def record_upload(self, job: StoredImageJob, file_id: str, alt_text: str, now: datetime) -> bool:
-        """Slack has the file: one thread shall try whether it can be shown.
+        """Record that the image was uploaded to Slack, and choose the canary thread that shows it first.
 
-        False if another process was faster; then this file is one too many.
+        Return False if the image was no longer wanted, because another process was faster; the file is then a
+        duplicate. Raises StoreUnavailable.
         """
         async with self._database.exclusive_transaction() as connection:
             result = await connection.execute(
@@ -193,7 +206,10 @@ class ImageRepository:
             return bool(result.rowcount)
 
     async def record_png(self, job: StoredImageJob, png: bytes, alt_text: str, now: datetime) -> None:
-        """The bot serves this picture itself: one thread shall try whether Slack can fetch it."""
+        """Store an image that the bot serves itself, and choose the canary thread that shows it first.
+
+        Nothing happens if the image is no longer wanted. Raises StoreUnavailable.
+        """
         async with self._database.exclusive_transaction() as connection:
             result = await connection.execute(
                 update(_p)
@@ -210,7 +226,7 @@ class ImageRepository:
                 await _choose_canary(connection, job.id, job.team_id, job.superevent_id, now)
 
     async def get_png(self, token: str) -> bytes | None:
-        """The picture (PNG) at this address; None if there is none."""
+        """Return the image (PNG) with this token, or None if there is none. Raises StoreUnavailable."""
         async with self._database.read_transaction() as connection:
             png: bytes | None = (
                 await connection.execute(select(_p.c.png).where(_p.c.token == token))
@@ -218,7 +234,7 @@ class ImageRepository:
         return png
 
     async def retry_later(self, job: StoredImageJob, not_before: datetime, reason: str) -> None:
-        """Try again at `not_before`."""
+        """Postpone a wanted image until `not_before`, and count the attempt. Raises StoreUnavailable."""
         async with self._database.exclusive_transaction() as connection:
             await connection.execute(
                 update(_p)
@@ -227,7 +243,10 @@ class ImageRepository:
             )
 
     async def mark_failed(self, picture_id: int, reason: str, now: datetime) -> None:
-        """There will be no picture: the text stands alone, and edits that waited for it go."""
+        """Mark an image as failed, and make the edits that waited for it due now. Raises StoreUnavailable.
+
+        The messages are shown without the image.
+        """
         async with self._database.exclusive_transaction() as connection:
             row = (
                 await connection.execute(
@@ -254,7 +273,11 @@ class ImageRepository:
     async def for_threads(
         self, asked: Collection[tuple[str, int, int]]
     ) -> dict[tuple[str, int, int], StoredImage]:
-        """By (team, notice, thread) what the thread's root shows now as the notice's picture, if any."""
+        """Return the images that root messages may show now, by (team, notice, thread).
+
+        A key of `asked` is left out if its notice has no image, or none that its thread may show yet. Raises
+        StoreUnavailable.
+        """
         query = select(_p).where(_p.c.notice_id.in_({notice for _, notice, _ in asked}))
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
@@ -277,7 +300,10 @@ class ImageRepository:
         return found
 
     async def for_notice(self, team_id: str, notice_id: int) -> StoredImage | None:
-        """The picture of a notice that a workspace has, for who asks for it; None if it has none."""
+        """Return a notice's image in a workspace for an answer to a person, or None if there is none.
+
+        Raises StoreUnavailable.
+        """
         query = select(_p).where(_p.c.team_id == team_id, _p.c.notice_id == notice_id)
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(query.where(_p.c.state.in_(_AVAILABLE_STATES)))).first()
@@ -293,7 +319,10 @@ class ImageRepository:
         )
 
     async def list_old_mocks(self, received_before: datetime) -> list[tuple[int, str, str | None]]:
-        """Pictures of mocks received before: (id, team, file in Slack if there is one), for deleting them."""
+        """Return the images of mocks made before a time, for deletion, as (id, team, Slack file id or None).
+
+        Raises StoreUnavailable.
+        """
         query = (
             select(_p.c.id, _p.c.team_id, _p.c.file_id)
             .join(schema.superevents, schema.superevents.c.superevent_id == _p.c.superevent_id)
@@ -304,6 +333,6 @@ class ImageRepository:
             return [(row.id, row.team_id, row.file_id) for row in (await connection.execute(query)).all()]
 
     async def delete(self, picture_id: int) -> None:
-        """The file is gone from Slack."""
+        """Delete an image's row, after its file was deleted from Slack. Raises StoreUnavailable."""
         async with self._database.exclusive_transaction() as connection:
             await connection.execute(delete(_p).where(_p.c.id == picture_id))

@@ -1,6 +1,4 @@
-"""The outbox's models: what is to be posted, what is known of each kind of delivery, and how a delivery
-ended.
-"""
+"""Models of the outbox: deliveries, their kinds and the rules of each kind, and the outcomes of attempts."""
 
 from __future__ import annotations
 
@@ -11,44 +9,47 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
 MAX_DELAY = timedelta(minutes=10)
-"""Nothing is put off for longer; what seems to be was put off by a clock that was set back since."""
+"""The longest time by which work is postponed.
+
+A time further ahead was written before the clock was set back, so such work counts as due.
+"""
 
 RATE_LIMIT_ERRORS = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-"""Slack's words for a limit, which are the reason of what waits for it."""
+"""Slack's error codes for a rate limit, recorded as the reason of a delivery that is postponed by one."""
 
 
 class DeliveryKind(StrEnum):
-    """What a delivery brings."""
+    """A kind of delivery. The values are stored in the database, and some are older than their names."""
 
     ROOT = "root"
     REPLY = "reply"
     EDIT = "edit"
     MENTION = "mention"
-    """A message beside the thread that mentions somebody; its subject is the mention."""
+    """A message outside the thread that mentions people; its subject is the mention."""
     CONFIRMATION = "confirmation"
-    """That a subscription is in force; its subject is the subscription."""
+    """A message that confirms a subscription, which is its subject."""
     CHANGE = "change"
-    """What somebody changed in what the channel receives; the changes name the delivery that says them."""
+    """A message that lists changes to what the channel receives; each change refers to its delivery."""
     WELCOME = "welcome"
-    """To the person who installed the app, whose id stands in place of a channel's."""
+    """A greeting to the person who installed the app, whose user id takes the place of the channel id."""
     CIRCULAR = "circular"
-    """A GCN Circular, linked in the thread; its subject is the circular."""
+    """A link to a GCN Circular in the thread; its subject is the circular."""
     UNREADABLE_NOTICE = "apology"
-    """That a notice of a known event couldn't be read; its subject is the quarantined payload."""
+    """An apology for an unreadable notice of a known event; its subject is the quarantined payload."""
     QUARANTINE_REPORT = "ops"
-    """The same for who runs the bot."""
+    """A report to the operators of an unreadable payload; its subject is the quarantined payload."""
     INCIDENT_OPENED = "trouble"
-    """That the bot is in trouble, for who runs it; its subject is the trouble."""
+    """A report to the operators that an incident was opened; its subject is the incident."""
     INCIDENT_RESOLVED = "over"
-    """That the trouble is over."""
+    """A report to the operators that an incident was resolved; its subject is the incident."""
     MENTION_REFUSED = "mention_refused"
-    """That Slack refuses a mention in this channel; its subject is the refusal."""
+    """A message that Slack refuses a mention in this channel; its subject is the refusal."""
     FIRST_REAL_EVENT = "first_real"
-    """That real notices come again, for who runs the bot; its subject is the notice."""
+    """A report to the operators of the first real event after a quiet period; its subject is the notice."""
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands. Waiting is `PENDING` with a `not_before` ahead."""
+    """A state of a delivery. A postponed delivery is `PENDING` with a `not_before` in the future."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -57,65 +58,68 @@ class DeliveryState(StrEnum):
 
 
 OPEN_STATES = (DeliveryState.PENDING.value, DeliveryState.SENDING.value)
-"""A delivery in one of these has no outcome yet; as the database writes them."""
+"""The states, as stored in the database, of deliveries that have no final outcome yet."""
 UNSENT_STATES = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.DEAD)
-"""What is counted: those that were sent are ever more."""
+"""The states whose deliveries are counted; those already sent are left out, as their number only grows."""
 
 
 class ImageState(StrEnum):
-    """Where the picture of a notice's map stands, in one workspace."""
+    """A state of the image of a notice's sky map in one workspace."""
 
     WANTED = "wanted"
     UPLOADED = "uploaded"
-    """Slack has the file; one thread tries whether it can be shown yet."""
+    """Uploaded, or stored for serving; one thread, the canary, is the first to try to show it."""
     READY = "ready"
     FAILED = "failed"
 
 
 class Priority(IntEnum):
-    """Which goes first among what is real, and among what isn't; `bot.store.claiming` has the whole order."""
+    """A rank among the deliveries about real events, and among the others; the smallest value is sent first.
+
+    The complete order is documented in `bot.store.outbox.claiming`.
+    """
 
     ROOT = 0
-    """Roots, and replies that take an alert back."""
+    """New root messages, and replies that retract an alert."""
     ANSWER = 1
-    """What a person waits for, mentions, apologies, troubles."""
+    """Answers to people, mentions, apologies, and reports to the operators."""
     RETRACTED = 2
-    """Edits that say so."""
+    """Edits that retract an alert."""
     REPLY = 3
     EDIT = 4
-    """Other edits, and circulars that came before their event."""
+    """All other edits, and circulars that were published before their event."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventRank:
-    """Where what is said of an event stands in the queue."""
+    """A rank that the deliveries about one event have in the queue."""
 
     mock: bool
-    """Of a mock or a test."""
+    """True if the event is a mock or a test."""
     order: int
-    """Of two events the newer has the smaller."""
+    """A number that is smaller for newer events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindRule:
-    """What holds for every delivery of one kind."""
+    """A set of rules for every delivery of one kind."""
 
     priority: Priority = Priority.ANSWER
-    """Where it stands in the queue, unless its writer says otherwise."""
+    """The priority in the queue, unless the row is written with another one."""
     top_level: bool = False
-    """It stands in the channel itself although it belongs to a thread."""
+    """True if it is posted in the channel itself although it belongs to a thread."""
     ordered: bool = True
-    """In its thread it waits for everything that was planned before it, not only for the root."""
+    """True if it waits for every older delivery of its thread, False if only for the root message."""
     expires: bool = False
-    """It is news: undelivered for a day, it is given up as old news."""
+    """True if it is dead-lettered when undelivered for a day, because it is no longer news."""
     needs_subscription: bool = False
-    """It is posted only while the channel is subscribed to something."""
+    """True if it is posted only while the channel has a subscription."""
     for_operators: bool = False
-    """It goes to the ops channel, whether or not anything is subscribed there."""
+    """True if it goes to the operators' channel, with or without a subscription there."""
     measured: bool = False
-    """The time from the notice's receipt to the post is a metric."""
+    """True if the time from the notice's receipt to the post is exported as a metric."""
     purgeable: bool = True
-    """Once it was sent or given up, nothing reads its row again, so the purge removes it."""
+    """True if nothing reads its row after it was sent or dead-lettered, so that the purge may delete it."""
 
 
 DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
@@ -147,23 +151,23 @@ DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
     ),
     DeliveryKind.UNREADABLE_NOTICE: KindRule(expires=True, needs_subscription=True),
     DeliveryKind.QUARANTINE_REPORT: KindRule(for_operators=True),
-    # An incident's row is read as long as the incident lasts.
+    # The row is read for as long as the incident lasts.
     DeliveryKind.INCIDENT_OPENED: KindRule(for_operators=True, purgeable=False),
     DeliveryKind.INCIDENT_RESOLVED: KindRule(for_operators=True),
     DeliveryKind.MENTION_REFUSED: KindRule(),
     DeliveryKind.FIRST_REAL_EVENT: KindRule(for_operators=True),
 }
-"""Everything that differs from kind to kind, in one place; total, by a test."""
+"""The rules of every kind; a test ensures that no kind is missing."""
 
 
 def kinds_where(predicate: Callable[[KindRule], bool]) -> tuple[DeliveryKind, ...]:
-    """Return the kinds whose rule fulfils the predicate, in the enum's order."""
+    """Return the kinds whose rules fulfil the predicate, in the order of the enumeration."""
     return tuple(kind for kind in DeliveryKind if predicate(DELIVERY_KINDS[kind]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A claimed row of the outbox: an intent, not words."""
+    """A claimed row of the outbox. It refers to its subject; the text is rendered when it is sent."""
 
     id: int
     team_id: str
@@ -171,50 +175,51 @@ class Delivery:
     kind: DeliveryKind
     subject_id: int
     attempts: int
-    """Including this one."""
+    """The number of attempts, including the current one."""
     maybe_sent: bool
-    """It was sent before and no answer came: it may stand in the channel already."""
+    """True if an earlier attempt got no answer, so that the message may have been posted already."""
     created_at: datetime
     attempted_at: datetime | None
-    """When it was tried last before this time."""
+    """The time of the attempt before the current one; None for the first attempt."""
     thread_id: int | None
     superevent_id: str | None
     target_revision: int | None
-    """What the root should show when the row was claimed, by the thread's own count."""
+    """The revision, counted for each thread, that the root message should show as of the claim."""
     superevent_revision: int | None
-    """The superevent's revision when the row was claimed."""
+    """The superevent's revision as of the claim."""
     root_ts: str | None
     posted_revision: int | None
+    """The revision that the root message shows; None if it has not been posted."""
     root_uneditable: bool
-    """Slack lets the root be edited no more."""
+    """True if Slack no longer allows edits of the root message."""
     was_posted: bool = False
-    """It was posted before, and deleted since."""
+    """True if the message was posted before and has been deleted since."""
     claimed_by: str = ""
-    """The worker that claimed it."""
+    """The id of the worker that claimed it; see `bot.store.outbox.leases`."""
     message_key: str | None = None
-    """Random, its own, and in the metadata of its message; None of a row from before there were keys."""
+    """A random key in the metadata of its message; None for a row that is older than these keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """It stands in the channel."""
+    """An outcome: the message was posted, or the edit was made."""
 
     ts: str
     revision: int | None = None
-    """What a root or an edit shows, by the thread's own count."""
+    """The thread's revision that the root message now shows; None for other messages."""
     image_id: int | None = None
-    """The picture that stands in it, or was refused in this channel."""
+    """The image that the message shows, or that this channel refused."""
     follow_up_edit_at: datetime | None = None
-    """Its words stand there; when what it lacks is tried again (a picture that Slack couldn't show yet)."""
+    """The time for an edit that adds missing parts, for example an image that Slack could not show yet."""
     mentions: Collection[str] = ()
-    """Whom it was to mention, as Slack writes them."""
+    """The targets that the message was to mention, in Slack's notation."""
     refused_mentions: Mapping[str, str] = field(default_factory=dict)
-    """Whom of them Slack let it not mention, with Slack's word for why."""
+    """The targets that Slack refused to mention, each with Slack's error code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Not now: try again at `not_before`."""
+    """An outcome: the attempt failed and is to be repeated at `not_before`."""
 
     not_before: datetime
     reason: str
@@ -223,15 +228,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLettered:
-    """Given up, and why."""
+    """An outcome: the delivery is given up, for the given reason."""
 
     reason: str
     channel_problem: str | None = None
-    """Slack's word, if the whole channel is out of reach."""
+    """Slack's error code if the whole channel cannot be reached, else None."""
     root_deleted: bool = False
-    """The root was deleted: what the channel lacks is posted as a new one."""
+    """True if the root message was deleted and is to be posted again with its newest content."""
     root_uneditable: bool = False
-    """The root can't be edited any more, though it stands."""
+    """True if the root message still exists but can no longer be edited."""
 
 
 Outcome = Delivered | Retry | DeadLettered
@@ -239,7 +244,7 @@ Outcome = Delivered | Retry | DeadLettered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxCounts:
-    """The number of rows in the outbox and in quarantine."""
+    """A count of the rows in the outbox and in quarantine."""
 
     waiting: int
     dead: int
@@ -248,10 +253,9 @@ class OutboxCounts:
 
 
 def new_message_key() -> str:
-    """Return a random key, which is put into a message's metadata so that the message can be found in the
-    history.
+    """Return a random key for a message's metadata, by which it can be found in the channel's history.
 
-    What is posted once more gets a new one: by the old key the message that stands already would be found.
+    A message that is posted again needs a new key, because the old key would find the earlier message.
     """
     return secrets.token_hex(16)
 
@@ -269,7 +273,11 @@ def delivery_row(
     not_before: datetime | None = None,
     event: EventRank | None = None,
 ) -> dict[str, object]:
-    """Return a new row of the outbox, due at once or at `not_before`; `event` ranks it if it is about one."""
+    """Return a new row of the outbox, due at `now` or at `not_before`.
+
+    `event` is the rank of the event that the delivery is about, if any. At most one row of a channel has the
+    same `dedup_key`, by default the kind and the subject's id.
+    """
     rank = event or EventRank(mock=False, order=0)
     return {
         "team_id": team_id,
