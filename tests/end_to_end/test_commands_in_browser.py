@@ -105,15 +105,15 @@ def command_cases(stage: CommandPage) -> list[tuple[str, ...]]:
     return [
         ("help", "Events", "latest [filter] [mock]", "help subscribe"),
         ("help subscribe", "notify @here", "circulars", "pause 3"),
-        ("help filters", "distance<300", "never makes it fit"),
+        ("help filters", "distance<300", "never matches"),
         ("status", "silent: connected", "Deliveries waiting: 0"),
         ("latest BNS>0.5 distance<300", f"BNS 97 % · UPDATE · {bns}", "55 ± 9 Mpc", "Fermi GRB 1.74 s after"),
         ("latest mock", "MOCK · BNS 95 %", "40 ± 8 Mpc", "90 %: 31 deg²"),
         ("latest NSBH>0.99", "No real event that fits NSBH>0.99 was received yet."),
         ("recent 2", "The last 2 events", gone, "RETRACTED", "deg²", "Burst"),
-        ("search BNS far<1/yr since 2023-05", "1 of 3 events since 2023-05-01 fits BNS far<1/yr", bns),
+        ("search BNS far<1/yr since 2023-05", "1 of 3 events since 2023-05-01 matches BNS far<1/yr", bns),
         ("search", "3 events", gone, bns),
-        ("test CBC BNS>0.5", "1 of 3 past events", "would have come with CBC BNS>0.5", bns),
+        ("test CBC BNS>0.5", "1 of 3 past events", "would have matched CBC BNS>0.5", bns),
         (
             "search near 194.3 -17.86 180deg>0.9",
             "3 of 3 events match near",

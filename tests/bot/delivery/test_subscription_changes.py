@@ -89,7 +89,7 @@ def last_said(harness: DeliveryHarness, channel: str) -> dict[int, str]:
             ):
                 line = str(text or "").split("\n", 1)[0]
                 confirms = re.search(r"To stop: `/gwevent unsubscribe (\d+)`", line)
-                changes = re.search(r"(?:ended|put|changed|paused|let) subscription (\d+)", line)
+                changes = re.search(r"(?:ended|started|changed|paused|resumed) subscription (\d+)", line)
                 if confirms:
                     found[int(confirms[1])] = message["blocks"][0]["text"]["text"].split("\n", 1)[0]
                 elif changes:

@@ -18,7 +18,7 @@ from bot.routing.state import OperatorRules
 from bot.runtime.wakeups import Wakeups
 from bot.samples import to_avro, to_json
 from bot.sources.base import Origin
-from bot.store import database as rooms_database
+from bot.store import engine
 from bot.store.database import Database, StoreUnavailable
 from formatters.models.notice import Notice
 from tests.support.factories import (
@@ -205,7 +205,7 @@ async def test_the_same_type_and_second_with_other_words_is_posted_too(
 async def test_only_the_stores_own_failure_is_raised(
     database_path: Path, clock: Clock, body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rooms_database, "BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 20)
     factory = Factory(Database(f"sqlite+aiosqlite:///{database_path}"))
     way_in = pipeline(factory, clock)
     other = sqlite3.connect(database_path, isolation_level=None)

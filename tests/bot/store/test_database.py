@@ -14,7 +14,6 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
 from bot.app.factory import Factory
-from bot.store import database as rooms_database
 from bot.store import engine
 from bot.store.database import Database, InvalidDatabaseUrl, StoreUnavailable
 from bot.store.notify import listen_for_notifications
@@ -91,7 +90,7 @@ async def test_foreign_keys_hold(factory: Factory) -> None:
 async def test_a_locked_file_is_unavailable_and_then_it_is_not(
     database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rooms_database, "BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 20)
     factory = Factory(opened(database_path))
     other = sqlite3.connect(database_path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -48,7 +48,7 @@ async def changes(chaos: ChaosHarness) -> None:
     said = [message["text"] for message in chaos.local_slack.messages(channel)]
     said = [text for text in said if "subscription 1" in text]
     assert len(said) == len(COMMANDS), f"each is said once: {said}"
-    assert "let subscription 1 come again" in said[-1], said[-1]
+    assert "resumed subscription 1" in said[-1], said[-1]
     async with open_factory(chaos.deployment.settings()) as factory:
         (here,) = await factory.subscriptions.for_channel(team, channel)
         (newest, *_), total = await factory.subscriptions.history(team, channel, 1)
