@@ -82,9 +82,9 @@ def utc_now() -> datetime:
 
 
 class Factory(Repositories):
-    """The repositories on one database, its clock, and a `create_…` method for every service built on them.
+    """A set of repositories on one database, with `create_…` methods for the services built on them.
 
-    A Factory is a set of repositories, so that commands and tests reach both through one object. Services
+    It is itself a set of repositories, so that commands and tests reach both through one object. Services
     never get the factory, only the repositories that they need.
     """
 

@@ -1,4 +1,4 @@
-"""The importer of GraceDB's events, as the settings ask for it."""
+"""Creates the importer of GraceDB's events from the settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def create_gracedb_importer(
     """
     if settings.gracedb_url is None:
         return None
-    # Nothing is woken: an imported event causes no delivery and no image.
+    # No worker is woken: an imported event causes no delivery and no image.
     stores = IngestStores(notices=repositories.notices, quarantine=repositories.quarantine)
     pipeline = Pipeline(stores, clock, Wakeups(), IngestRules(max_age=settings.max_age))
     gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)

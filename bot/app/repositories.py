@@ -1,4 +1,4 @@
-"""All repositories on one database."""
+"""Creates all repositories on one database."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ class Publisher:
     ) -> int:
         """Publish one payload and return its offset. With format None no format header is sent.
 
-        With `reader`, a group id, first wait until that group has acknowledged enough for the payload to fit
+        With `reader_group`, first wait until that group has acknowledged enough for the payload to fit
         (TimeoutError after `timeout` seconds). Raises ValueError if no partition can keep the payload.
         """
         size = len(body)

@@ -31,10 +31,10 @@ PERMISSION_ADVICE = (
 
 
 def check_kafka(url: str, auth_mode: AuthMode, group: str | None, timeout: float = 10.0) -> list[Finding]:
-    """Try the way to the topic step by step and return what was found, up to the first failure.
+    """Test the connection to the topic step by step; return the findings up to the first failure.
 
     `url`, `auth_mode` and `group` are the settings as the user gave them; `timeout` in seconds is for each
-    step. Blocks; changes nothing on the broker and takes nothing from the reader's group.
+    step. Blocks; changes nothing on the broker and consumes nothing in the reader's group.
     """
     try:
         kafka_url = KafkaUrl.parse(url)
@@ -154,7 +154,7 @@ def _check_broker(kafka_url: KafkaUrl, auth: Auth | bool, group: str, timeout: f
         "group.id": group,
         "error_cb": errors.append,
         "enable.auto.commit": False,
-        # the end of an empty topic is the sign that it could be read
+        # the end-of-partition event of an empty topic shows that it can be read
         "enable.partition.eof": True,
         "log_level": 2,
         **({} if isinstance(auth, bool) else auth()),
@@ -175,10 +175,10 @@ def _check_broker(kafka_url: KafkaUrl, auth: Auth | bool, group: str, timeout: f
 
 
 def _list_topics(consumer: Consumer, errors: list[KafkaError], timeout: float) -> frozenset[str] | None:
-    """Return the topics that the broker shows; None if it didn't answer, or refused."""
+    """Return the topics that the broker shows; None if it did not answer or refused."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        # errors are handed over by poll, never while metadata is asked for
+        # the client reports errors in poll only, not during a metadata request
         consumer.poll(0.05)
         if any(error.code() in AUTHENTICATION_ERRORS for error in errors):
             return None

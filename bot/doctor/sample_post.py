@@ -33,11 +33,11 @@ from formatters.terminal.findings import Finding, Level
 FINDING_NAME = "Sample"
 POST_TIMEOUT_S = 30.0
 IMAGE_TIMEOUT_S = 60.0
-"""Includes the start of the process that draws."""
+"""Longest wait in seconds, including the start of the drawing process."""
 
 
 def sample_notice(now: datetime) -> Record:
-    """Return a notice of a test event, without links, whose pipeline says that it is a sample."""
+    """Return a notice of a test event, without links, whose pipeline name marks it as a sample."""
     record = bbh(now)[0]
     event = {**record["event"], "pipeline": "a sample of gwevent doctor"}
     return {**record, "superevent_id": superevent_id(now, "sample", "T"), "urls": {}, "event": event}

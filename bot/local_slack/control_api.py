@@ -1,9 +1,11 @@
-"""Steering over HTTP, for a sandbox in a process of its own.
+"""An HTTP interface that controls a local Slack in a separate process.
 
-`POST /sandbox/control/<verb>` takes the arguments of `LocalSlack`'s method of that name as one JSON object
-and answers {"ok": true, "result": …}; with `wait` seconds beside them, what a person did is answered after
-the app's first answer. Three verbs are no methods: `limits` {on}, `file_delay` {seconds}, `clear_faults` {}.
-To read: `GET /sandbox/control/messages?channel=C…&thread_ts=…`, `…/ephemerals?channel=C…&user=U…`,
+`POST /sandbox/control/<verb>` calls `LocalSlack`'s method of that name with the arguments in a JSON object
+and returns {"ok": true, "result": …}. For a user's action, the additional argument `wait` delays the response
+until the app's first answer, for at most that many seconds. Three verbs are not methods: `limits` {on},
+`file_delay` {seconds}, `clear_faults` {}.
+
+State is read by `GET /sandbox/control/messages?channel=C…&thread_ts=…`, `…/ephemerals?channel=C…&user=U…`,
 `…/calls?since=N`, `…/envelopes?since=N`, `…/sockets` and `…/about`.
 """
 
@@ -54,13 +56,13 @@ ANSWER_SECONDS = 5.0
 
 
 class ControlApi:
-    """The routes of the steering."""
+    """A set of HTTP routes that control a local Slack."""
 
     def __init__(self, local_slack: LocalSlack) -> None:
         self._local_slack = local_slack
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        """Put them into an application."""
+        """Add the routes to an application's router."""
         router.add_post("/sandbox/control/{verb}", self._run_command)
         router.add_get("/sandbox/control/messages", self._messages)
         router.add_get("/sandbox/control/ephemerals", self._ephemerals)
@@ -148,7 +150,7 @@ def _bad_request(sentence: str) -> web.Response:
 
 
 async def _action_json(done: ActionResult, wait: object) -> Json:
-    """What was done; with `wait` seconds, after the app's first answer."""
+    """Return an action's result as JSON; with `wait`, after the app's first answer."""
     if done.ok and done.response_url is not None and isinstance(wait, int | float) and wait > 0:
         try:
             await done.wait_for_answer(min(float(wait), 60.0))

@@ -1,4 +1,4 @@
-"""A local Slack in this process: its parts put together, and methods to act in it and to disturb it.
+"""A local Slack in this process, with methods that act as its users and that cause failures.
 
 `python -m bot.local_slack` runs it in a process of its own, controlled over HTTP (see control_api.py).
 """
@@ -40,7 +40,7 @@ class LocalSlack:
 
     `limits` switches the rate limits; blocks, texts and scopes are always checked. `file_delay` is how long
     an upload takes to become ready after its completion, in seconds. `minute` is how long a minute of the
-    tiers ("50 a minute") lasts, in seconds: shorter, a test needn't sit through it.
+    tiers ("50 a minute") lasts, in seconds; tests can shorten it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class LocalSlack:
         self.config = config or AppConfig(scopes=frozenset(scopes), events=frozenset(events))
         self.app_token = f"xapp-1-{APP_ID}-{secrets.token_hex(16)}"
         self.workspaces: dict[str, Workspace] = {}
-        """By team id."""
+        """Workspace by team id."""
         self.file_server = FileServer(self.workspaces, file_delay)
         self.rate_limiter = RateLimiter(enabled=limits, minute=minute)
         self.faults = Faults()
@@ -94,7 +94,7 @@ class LocalSlack:
         self._page = PageApi(self.workspaces, self.config, self._user_actions)
         self.workspace = self.add_team(team)
         self.user = self.workspace.add_user("observer", "Olivia Observer").id
-        """The person who acts where none is named."""
+        """The id of the user who acts if no other is given."""
         self.colleague = self.workspace.add_user("colleague", "Colin Colleague").id
 
     # The server
@@ -124,7 +124,7 @@ class LocalSlack:
 
     @property
     def url(self) -> str:
-        """The address of the page, without a slash at the end."""
+        """The address of the page, without a trailing slash."""
         return self._http_server.url
 
     @property
@@ -139,7 +139,7 @@ class LocalSlack:
 
     @property
     def bot_user_id(self) -> str:
-        """The bot in the first workspace."""
+        """The id of the bot's user in the first workspace."""
         return self.workspace.bot.id
 
     @property
@@ -165,7 +165,7 @@ class LocalSlack:
     # Workspaces, channels, people
 
     def add_team(self, name: str, *, installed: bool = True) -> Workspace:
-        """A further workspace, with the app installed or not; nobody is in it yet."""
+        """Add a workspace without users, with or without the app installed, and return it."""
         number = len(self.workspaces) + 1
         team_id = f"T0SANDBOX{number}"
         workspace = Workspace(
@@ -186,7 +186,7 @@ class LocalSlack:
         return workspace
 
     def install(self, workspace: Workspace, scopes: Collection[str]) -> str:
-        """Put the app into a workspace, or give it further scopes there; return the bot's token."""
+        """Install the app in a workspace, or add scopes to it there; return the bot's token."""
         if not workspace.bot_token or workspace.token_state != "good":  # noqa: S105
             workspace.bot_token = f"xoxb-sandbox-{workspace.id[-1]}-{secrets.token_hex(12)}"
             workspace.token_state = "good"  # noqa: S105
@@ -197,12 +197,12 @@ class LocalSlack:
     def add_channel(
         self, name: str, private: bool = False, bot_member: bool = True, *, team: str | None = None
     ) -> str:
-        """A new channel with every person of the workspace in it; its id."""
+        """Create a channel with all users of the workspace as members and return its id."""
         workspace = self.workspaces[team or self.team_id]
         return workspace.add_channel(name, private=private, bot_member=bot_member).id
 
     def find(self, channel: str) -> tuple[Workspace, Channel]:
-        """The workspace and channel of an id, whichever team it belongs to. Raises `channel_not_found`."""
+        """Return the workspace and channel of a channel id. Raises ApiError `channel_not_found`."""
         for workspace in self.workspaces.values():
             if channel in workspace.channels:
                 return workspace, workspace.channels[channel]
@@ -214,31 +214,31 @@ class LocalSlack:
         workspace.archive(found)
 
     def unarchive(self, channel: str) -> None:
-        """Bring a channel back."""
+        """Unarchive a channel."""
         workspace, found = self.find(channel)
         workspace.archive(found, archived=False)
 
     def kick(self, channel: str) -> None:
-        """Take the bot out of a channel."""
+        """Remove the bot from a channel."""
         workspace, found = self.find(channel)
         workspace.leave(found, workspace.bot.id)
 
     def invite(self, channel: str) -> None:
-        """Bring the bot into a channel, as `/invite` does."""
+        """Add the bot to a channel, as `/invite` does."""
         workspace, found = self.find(channel)
         workspace.join(found, workspace.bot.id)
 
     def share(self, channel: str, *, team: str = EXTERNAL_TEAM_ID, name: str = "guest") -> str:
-        """Share a channel with another workspace, and bring in somebody from there; their id."""
+        """Share a channel with another workspace, add a user from there, and return the user's id."""
         workspace, found = self.find(channel)
         return add_external_member(workspace, found, team, name).id
 
     def convert(self, channel: str) -> str:
-        """Give a channel another id, as sharing it does at times; return the new one."""
+        """Give a channel a new id, as sharing sometimes does, and return it."""
         workspace, found = self.find(channel)
         return change_channel_id(workspace, found)
 
-    # What a person does
+    # Actions of users
 
     async def command(
         self,
@@ -249,7 +249,7 @@ class LocalSlack:
         user: str | None = None,
         thread_ts: str | None = None,
     ) -> ActionResult:
-        """Type a slash command; what the app answers later comes with `await done.answer()`."""
+        """Send a slash command; the result's `wait_for_answer` returns later answers of the app."""
         workspace, _ = self.find(channel)
         return await self._user_actions.command(
             workspace, self._who(workspace, user), channel, command, text, thread_ts
@@ -258,7 +258,7 @@ class LocalSlack:
     async def say(
         self, text: str, channel: str, thread_ts: str | None = None, *, user: str | None = None
     ) -> ActionResult:
-        """Type a message; one that starts with "/" is a slash command."""
+        """Post a message as a user; a text that starts with "/" is a slash command."""
         workspace, _ = self.find(channel)
         return await self._user_actions.say(workspace, self._who(workspace, user), channel, text, thread_ts)
 
@@ -281,11 +281,11 @@ class LocalSlack:
         )
 
     def view(self, user: str | None = None) -> Json | None:
-        """The dialog that a person has open."""
+        """Return the dialog that a user has open; None if there is none."""
         return self.state(user)["view"]  # type: ignore[no-any-return]
 
     def home(self, user: str | None = None) -> Json | None:
-        """A person's home tab."""
+        """Return a user's home tab; None if it is not set."""
         return self.state(user)["home"]  # type: ignore[no-any-return]
 
     async def submit(
@@ -305,7 +305,7 @@ class LocalSlack:
     async def view_action(
         self, action_id: str, value: str | None = None, *, view_id: str | None = None, user: str | None = None
     ) -> ActionResult:
-        """Press a button of the open dialog, or else of the home tab."""
+        """Press a button of the open dialog, or of the home tab if no dialog is open."""
         workspace, who = self._page.find_user(user)
         shown = self.view(who.id) or self.home(who.id) or {"id": ""}
         return await self._user_actions.view_action(
@@ -313,47 +313,47 @@ class LocalSlack:
         )
 
     def open_home(self, user: str | None = None) -> ActionResult:
-        """Look at the app's home tab."""
+        """Open the app's home tab as a user."""
         workspace, who = self._page.find_user(user)
         return self._user_actions.open_home(workspace, who.id)
 
-    # What there is
+    # State
 
     def messages(self, channel: str, thread_ts: str | None = None) -> list[Json]:
-        """The messages of a channel, oldest first, replies among them; with `thread_ts` one thread."""
+        """Return a channel's messages and replies, or those of one thread, oldest first."""
         workspace, found = self.find(channel)
         if thread_ts is None:
             return [to_page(message) for message in found.messages.values()]
         return [to_page(m) for m in workspace.thread(found, workspace.message(found, thread_ts))]
 
     def ephemerals(self, channel: str, user: str | None = None) -> list[Json]:
-        """The ephemeral messages of a channel, oldest first; of one person, or of all."""
+        """Return a channel's ephemeral messages to one user, or to all users, oldest first."""
         _, found = self.find(channel)
         return [to_page(m) for m in found.ephemerals.values() if user in (None, m.seen_by)]
 
     def state(self, user: str | None = None) -> Json:
-        """Everything that a person sees, as the page gets it."""
+        """Return everything that a user sees, as the JSON that the page receives."""
         workspace, who = self._page.find_user(user)
         return user_state(workspace, self.config, who)
 
     @property
     def calls(self) -> list[RecordedCall]:
-        """The recorded calls of the Web API, oldest first."""
+        """Recorded calls of the Web API, oldest first."""
         return self._web_api.calls
 
     @property
     def envelopes(self) -> list[Envelope]:
-        """The recorded deliveries over Socket Mode, oldest first."""
+        """Recorded deliveries over Socket Mode, oldest first."""
         return self.sockets.envelopes
 
     async def wait_for(self, predicate: Callable[[], T], timeout: float = 30.0) -> T:  # noqa: ASYNC109
         """Wait until the predicate returns something true, and return it. Raises TimeoutError.
 
-        The predicate is evaluated after each change in here, and at short intervals.
+        The predicate is evaluated after each change of the local Slack, and at short intervals.
         """
         return await self._changes.wait_for(predicate, timeout)
 
-    # What goes wrong
+    # Failures
 
     def fail(
         self,
@@ -370,14 +370,14 @@ class LocalSlack:
         having: tuple[MessagePart, ...] = (),
         oddity: Oddity | None = None,
     ) -> None:
-        """Arrange a failure of a Web API method ("*": of all); see faults.Fault."""
+        """Make a Web API method fail ("*" for all methods); see faults.Fault."""
         fault = Fault(
             method, status, error, retry_after, times, channel, drop, delay, delay_after, having, oddity
         )
         self.faults.add(fault)
 
     async def close_sockets(self, *, abort: bool = False) -> None:
-        """Close the Socket Mode connections: with a close frame, or by cutting them."""
+        """Close the Socket Mode connections with a close frame; with `abort` without one."""
         await self.sockets.close(abort=abort)
 
     async def refresh_sockets(self) -> None:
@@ -385,7 +385,7 @@ class LocalSlack:
         await self.sockets.refresh()
 
     def hang_sockets(self) -> None:
-        """Hear nothing more on the Socket Mode connections that are open now, without closing them."""
+        """Stop reading from the open Socket Mode connections without closing them."""
         self.sockets.hang()
 
     def refuse_sockets(self, seconds: float) -> None:
@@ -393,9 +393,9 @@ class LocalSlack:
         self.sockets.refuse(seconds)
 
     async def deliver_to(self, request_url: str | None) -> None:
-        """Tell the app everything by signed requests to this address, or (None) through its sockets again.
+        """Deliver to the app by signed requests to this address; None means Socket Mode again.
 
-        Raises ValueError where the address doesn't answer Slack's challenge.
+        Raises ValueError if the address doesn't answer Slack's challenge.
         """
         self.delivery.request_url = request_url
         if request_url is not None and not await self.delivery.verify_url():
@@ -403,17 +403,17 @@ class LocalSlack:
             raise ValueError(f"{request_url} doesn't answer the challenge.")
 
     def revoke_token(self, error: str = "token_revoked", *, team: str | None = None) -> None:
-        """Take the bot's token away: every call ends in `error` ("token_revoked", "account_inactive"…)."""
+        """Revoke the bot's token: every call returns `error` ("token_revoked", "account_inactive"…)."""
         if error not in ("token_revoked", "account_inactive", "token_expired"):
             raise ValueError(f"{error} is no state of a token")
         self.workspaces[team or self.team_id].token_state = error  # type: ignore[assignment]
 
     def restore_token(self, *, team: str | None = None) -> None:
-        """Make the token good again."""
+        """Make the bot's token valid again."""
         self.workspaces[team or self.team_id].token_state = "good"  # noqa: S105
 
     def uninstall(self, *, team: str | None = None) -> None:
-        """Remove the app from a workspace: the token is dead, and the app is told."""
+        """Uninstall the app from a workspace: revoke its token and notify the app."""
         workspace = self.workspaces[team or self.team_id]
         workspace.token_state = "account_inactive"  # noqa: S105
         self.events.emit(workspace, {"type": "app_uninstalled"})
@@ -421,18 +421,18 @@ class LocalSlack:
         self.events.emit(workspace, {"type": "tokens_revoked", "tokens": tokens})
 
     def settle_file(self, file_id: str) -> None:
-        """Make an upload ready now; with an infinite delay, uploads wait for this."""
+        """Make an upload ready now; with an infinite `file_delay`, uploads become ready only so."""
         self.file_server.mark_ready(file_id)
 
     def grant(self, scope: str, *, team: str | None = None) -> None:
-        """Give the token a scope."""
+        """Add a scope to the bot's token."""
         self.workspaces[team or self.team_id].scopes.add(scope)
 
     def ungrant(self, scope: str, *, team: str | None = None) -> None:
-        """Take a scope away."""
+        """Remove a scope from the bot's token."""
         self.workspaces[team or self.team_id].scopes.discard(scope)
 
-    # Inside
+    # Internal
 
     def _who(self, workspace: Workspace, user: str | None) -> str:
         return user or workspace.people()[0].id

@@ -1,4 +1,4 @@
-"""What a person does in the page, and what the app is told of it."""
+"""Actions of users in the page, and the resulting deliveries to the app."""
 
 from __future__ import annotations
 
@@ -27,52 +27,52 @@ from bot.local_slack.workspace import SLACKBOT, Channel, Draft, View, Workspace
 
 
 class WaitFor(Protocol):
-    """Waits until a predicate gives something true, and gives it back."""
+    """A function that waits until a predicate returns a true value, and returns that."""
 
     def __call__(self, predicate: Callable[[], Any], timeout: float) -> Awaitable[Any]: ...  # noqa: D102
 
 
 @dataclass(slots=True)
 class ActionResult:
-    """What came of something a person did."""
+    """The result of a user's action."""
 
     ok: bool
     error: str | None = None
-    """"operation_timeout", "dispatch_failed", "invalid_command", or why it couldn't be done."""
+    """"operation_timeout", "dispatch_failed", "invalid_command" or another error."""
     errors: dict[str, str] = field(default_factory=dict)
-    """Of a dialog: block_id → what is wrong with it."""
+    """The errors in a submitted dialog: block_id → message."""
     envelope: Envelope | None = None
-    """The delivery to the app; its acknowledgement and how long that took."""
+    """The delivery to the app, with its acknowledgement and the time until that."""
     response_url: ResponseUrl | None = None
     message: Message | None = None
-    """What the person posted."""
+    """The message that the user posted."""
     wait: WaitFor | None = None
 
     @property
     def answers(self) -> list[Json]:
-        """What the app answered by acknowledgement or response URL so far, as the page has it."""
+        """The app's answers so far, by acknowledgement or response URL, as the page receives them."""
         return (
             [] if self.response_url is None else [to_page(message) for message in self.response_url.messages]
         )
 
     @property
     def ephemerals(self) -> list[Json]:
-        """Of `shown`, what the person alone sees."""
+        """The answers that only the user sees."""
         return [message for message in self.answers if message["ephemeral"]]
 
     @property
     def acked_after(self) -> float | None:
-        """Seconds until the app acknowledged; None where it didn't."""
+        """Seconds until the app's acknowledgement; None without one."""
         return None if self.envelope is None else self.envelope.acked_after
 
     async def wait_for_answer(self, timeout: float = 5.0) -> Json:  # noqa: ASYNC109
-        """The first answer, waited for at most `timeout` seconds. Raises TimeoutError."""
+        """Wait for the first answer and return it. Raises TimeoutError after `timeout` seconds."""
         assert self.wait is not None
         shown: list[Json] = await self.wait(lambda: self.answers, timeout)
         return shown[0]
 
     def to_json(self) -> Json:
-        """For the page and the control API."""
+        """Return the result as JSON for the page and the control API."""
         body: Json = {"ok": self.ok, "shown": self.answers, "acked_after": self.acked_after}
         if self.error is not None:
             body["error"] = self.error
@@ -84,7 +84,7 @@ class ActionResult:
 
 
 class UserActions:
-    """A person's hands on the page."""
+    """The actions that users can take on the page."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class UserActions:
     async def say(
         self, workspace: Workspace, user_id: str, channel_id: str, text: str, thread_ts: str | None = None
     ) -> ActionResult:
-        """Type into the box of a channel or a thread; a text that starts with "/" is a slash command."""
+        """Post a text in a channel or a thread; one that starts with "/" is a slash command."""
         channel = self._channel_for_typing(workspace, user_id, channel_id)
         if not text.strip():
             raise ApiError("no_text")
@@ -132,7 +132,7 @@ class UserActions:
         text: str,
         thread_ts: str | None = None,
     ) -> ActionResult:
-        """Type a slash command."""
+        """Send a slash command."""
         channel = self._channel_for_typing(workspace, user_id, channel_id)
         known = next((known for known in self._config.commands if known.command == command), None)
         if not workspace.bot_token:
@@ -254,7 +254,7 @@ class UserActions:
         chosen: Json | None = None,
         state: Json | None = None,
     ) -> ActionResult:
-        """Press a button in a modal or a home tab, or change an input that tells the app at once."""
+        """Press a button of a modal or home tab, or change an input that dispatches at once."""
         view = self._view(workspace, user_id, view_id)
         view.state = _values(state) or view.state
         action = action_payload(
@@ -270,7 +270,7 @@ class UserActions:
     async def submit(
         self, workspace: Workspace, user_id: str, view_id: str, state: Json | None = None
     ) -> ActionResult:
-        """Submit a dialog with what was typed: `state` is {"values": {block_id: {action_id: {…}}}}.
+        """Submit a dialog with its input; `state` is {"values": {block_id: {action_id: {…}}}}.
 
         Raises ApiError `not_found`.
         """
@@ -309,7 +309,7 @@ class UserActions:
         return done
 
     async def close(self, workspace: Workspace, user_id: str, view_id: str) -> ActionResult:
-        """Close a dialog; the app is told where it asked for it."""
+        """Close a dialog; the app is notified if it requested that."""
         view = self._view(workspace, user_id, view_id)
         workspace.close_view(user_id, every=bool(view.payload.get("clear_on_close")))
         if not view.payload.get("notify_on_close"):
@@ -320,7 +320,7 @@ class UserActions:
         return self._action_result(await self._delivery.deliver("interactive", payload), None)
 
     def open_home(self, workspace: Workspace, user_id: str) -> ActionResult:
-        """Look at the app's home tab."""
+        """Open the app's home tab."""
         channel = workspace.open_direct(workspace.user(user_id).id)
         event: Json = {
             "type": "app_home_opened",
@@ -348,7 +348,7 @@ class UserActions:
             "api_app_id": workspace.app_id,
             "token": "sandbox",
             "trigger_id": self._trigger_ids.create(workspace.id, user_id),
-            # Whose it is that pressed, where people of two workspaces are.
+            # The user's own workspace, which in a shared channel may be another one.
             "team": {"id": team, "domain": workspace.domain},
             "enterprise": None,
             "is_enterprise_install": False,
@@ -357,7 +357,7 @@ class UserActions:
     def _channel_for_typing(
         self, workspace: Workspace, user_id: str, channel_id: str, *, archived: bool = False
     ) -> Channel:
-        """The channel, if the person may type there."""
+        """Return the channel if the user may post there."""
         channel = workspace.visible_channel(channel_id, workspace.user(user_id).id)
         if user_id not in channel.members:
             raise ApiError("not_in_channel")
@@ -393,7 +393,7 @@ def _channels(workspace: Workspace, user_id: str) -> dict[str, str]:
 
 
 def _channel_name(channel: Channel) -> str:
-    """The name in payloads: Slack hides those of private channels."""
+    """Return the channel's name for payloads; Slack hides those of private channels."""
     if channel.is_im:
         return "directmessage"
     return "privategroup" if channel.private else channel.name

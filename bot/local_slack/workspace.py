@@ -1,6 +1,6 @@
-"""A workspace: people, channels, messages with their threads, files and views, and what may be done to them.
+"""The state of a workspace: users, channels, messages, threads, files and views, and operations on them.
 
-No wire and no loop in here; whoever wants to know what changed is told through `Workspace.listeners`.
+This module contains neither network nor asyncio code. Changes are reported to `Workspace.listeners`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SLACKBOT = "USLACKBOT"
 
 @dataclass(slots=True)
 class User:
-    """A person, or an app's bot."""
+    """A user: a person or an app's bot."""
 
     id: str
     name: str
@@ -45,7 +45,7 @@ class User:
     is_admin: bool = False
     avatar: str | None = None
     team: str = ""
-    """The workspace of a person from elsewhere, who is in shared channels only."""
+    """The workspace of an external user, who is in shared channels only; else empty."""
 
 
 @dataclass(slots=True)
@@ -61,10 +61,10 @@ class Channel:
     created: int = 0
     members: set[str] = field(default_factory=set)
     messages: dict[str, Message] = field(default_factory=dict)
-    """By ts, oldest first, replies among them."""
+    """Message by ts, oldest first, including replies."""
     ephemerals: dict[str, Message] = field(default_factory=dict)
     shared_with: set[str] = field(default_factory=set)
-    """Other workspaces that have it too, by Slack Connect."""
+    """Other workspaces that share the channel, by Slack Connect."""
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class File:
     name: str
     owner: str
     length: int
-    """Bytes announced before the upload."""
+    """The size announced before the upload, in bytes."""
     secret: str
     alt_text: str = ""
     title: str = ""
@@ -83,7 +83,7 @@ class File:
     mimetype: str = ""
     completed: bool = False
     ready: bool = False
-    """Whether it may be used: completion is asynchronous."""
+    """True once the file can be used; this happens some time after completion."""
     channels: list[str] = field(default_factory=list)
     created: int = 0
 
@@ -95,18 +95,18 @@ class View:
     id: str
     user: str
     payload: Json
-    """What the app gave."""
+    """The view's definition as the app sent it."""
     root: str
     previous: str | None = None
     external_id: str = ""
     hash: str = ""
     state: Json = field(default_factory=dict)
-    """block_id → action_id → value, as the person left it."""
+    """The current input: block_id → action_id → value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that happened, for the page and for the app's events."""
+    """A change of the workspace, reported to the page and to the app's events."""
 
     type: ChangeType
     channel: Channel | None = None
@@ -114,14 +114,14 @@ class Change:
     file: File | None = None
     view: View | None = None
     user: str | None = None
-    """Of an ephemeral message, a view or a home tab: the only person it is for. Of a membership: whose."""
+    """The only recipient of an ephemeral message, view or home tab; or the user of a membership."""
     old_id: str | None = None
-    """Of a channel whose id changed: what it was."""
+    """The former id of a channel whose id changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message that isn't posted yet."""
+    """A message that is not posted yet."""
 
     channel: str
     user: str
@@ -138,7 +138,7 @@ class Draft:
 
 @dataclass(slots=True)
 class Workspace:
-    """One team."""
+    """A workspace (team), with the app's bot."""
 
     id: str
     name: str
@@ -155,7 +155,7 @@ class Workspace:
     channels: dict[str, Channel] = field(default_factory=dict)
     files: dict[str, File] = field(default_factory=dict)
     modals: dict[str, list[View]] = field(default_factory=dict)
-    """By person: the stack of open modals, the visible one last."""
+    """The stack of open modals by user id, the visible one last."""
     homes: dict[str, View] = field(default_factory=dict)
     listeners: list[Callable[[Change], None]] = field(default_factory=list)
     _last_ts: int = 0
@@ -164,27 +164,27 @@ class Workspace:
     def __post_init__(self) -> None:
         self.users[self.bot.id] = self.bot
 
-    # What it says
+    # Changes, timestamps and ids
 
     def notify(self, change: Change) -> None:
-        """Tell every listener."""
+        """Report a change to every listener."""
         for listener in self.listeners:
             listener(change)
 
     def new_ts(self) -> str:
-        """The ts of a new message: seconds with six digits, later than every other."""
+        """Return a ts for a new message: seconds with six decimals, greater than all earlier ones."""
         self._last_ts = max(self._last_ts + 1, int(self.clock() * 1_000_000))
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     def new_id(self, prefix: str) -> str:
-        """A new id such as "C0T1000000A": unique in all teams, since it carries the team's own number."""
+        """Return a new id such as "C0T1000000A", unique in all teams as it contains the team's number."""
         self._count += 1
         return f"{prefix}0{self.id[-4:]}{self._count:04X}"
 
     # People and channels
 
     def add_user(self, name: str, real_name: str = "") -> User:
-        """A new person, who is in every public channel."""
+        """Add a user to the workspace and its public channels, and return the user."""
         user = User(self.new_id("U"), name, real_name or name)
         self.users[user.id] = user
         for channel in self.channels.values():
@@ -193,20 +193,20 @@ class Workspace:
         return user
 
     def user(self, user_id: str) -> User:
-        """The person of an id. Raises ApiError `user_not_found`."""
+        """Return the user with an id. Raises ApiError `user_not_found`."""
         user = self.users.get(user_id)
         if user is None:
             raise ApiError("user_not_found")
         return user
 
     def people(self) -> list[User]:
-        """Everybody who isn't a bot."""
+        """Return all users that are not bots."""
         return [user for user in self.users.values() if not user.is_bot]
 
     def add_channel(
         self, name: str, *, private: bool = False, bot_member: bool = True, topic: str = ""
     ) -> Channel:
-        """A new channel with everybody in it."""
+        """Create a channel with all users as members and return it."""
         channel = Channel(self.new_id("C"), name, private=private, topic=topic, created=int(self.clock()))
         channel.members.update(user.id for user in self.people() if not user.team)
         if bot_member:
@@ -216,7 +216,7 @@ class Workspace:
         return channel
 
     def open_direct(self, user_id: str) -> Channel:
-        """The conversation of a person with the bot, opened if need be. Raises `user_not_found`."""
+        """Return a user's conversation with the bot; create it if needed. Raises `user_not_found`."""
         user = self.user(user_id)
         for channel in self.channels.values():
             if channel.is_im and user_id in channel.members:
@@ -230,21 +230,21 @@ class Workspace:
         return channel
 
     def channel(self, channel_id: str) -> Channel:
-        """The channel of an id. Raises ApiError `channel_not_found`."""
+        """Return the channel with an id. Raises ApiError `channel_not_found`."""
         channel = self.channels.get(channel_id)
         if channel is None:
             raise ApiError("channel_not_found")
         return channel
 
     def visible_channel(self, channel_id: object, user_id: str) -> Channel:
-        """The channel, if this person or bot may know of it. Raises ApiError `channel_not_found`."""
+        """Return a channel if the user may see it. Raises ApiError `channel_not_found` otherwise."""
         channel = self.channels.get(channel_id) if isinstance(channel_id, str) else None
         if channel is None or (channel.private and user_id not in channel.members):
             raise ApiError("channel_not_found")
         return channel
 
     def join(self, channel: Channel, user_id: str) -> bool:
-        """Make somebody a member; False if they were."""
+        """Add a user to a channel; return False if the user is already a member."""
         if user_id in channel.members:
             return False
         channel.members.add(user_id)
@@ -252,7 +252,7 @@ class Workspace:
         return True
 
     def leave(self, channel: Channel, user_id: str) -> bool:
-        """Take somebody out; False if they weren't in."""
+        """Remove a user from a channel; return False if the user is not a member."""
         if user_id not in channel.members:
             return False
         channel.members.discard(user_id)
@@ -260,23 +260,23 @@ class Workspace:
         return True
 
     def archive(self, channel: Channel, archived: bool = True) -> None:
-        """Archive a channel, or bring it back."""
+        """Archive a channel, or unarchive it."""
         channel.archived = archived
         self.notify(Change("channel_archive" if archived else "channel_unarchive", channel))
 
     # Messages
 
     def message(self, channel: Channel, ts: object) -> Message:
-        """A message that stands. Raises ApiError `message_not_found`."""
+        """Return an existing message. Raises ApiError `message_not_found`."""
         message = channel.messages.get(ts) if isinstance(ts, str) else None
         if message is None:
             raise ApiError("message_not_found")
         return message
 
     def thread_root(self, channel: Channel, thread_ts: str) -> Message:
-        """The root that a reply names. Slack is kinder with a thread_ts of nothing; nobody should lean on it.
+        """Return the root message with this `thread_ts`. Slack itself also accepts some invalid values.
 
-        Raises ApiError: `invalid_thread_ts`, `thread_not_found`, `cannot_reply_to_message` for a reply.
+        Raises ApiError `invalid_thread_ts` or `thread_not_found`, or for a reply `cannot_reply_to_message`.
         """
         seconds, dot, fraction = thread_ts.partition(".")
         if not (dot and seconds.isdigit() and fraction.isdigit() and len(fraction) == 6):
@@ -289,7 +289,7 @@ class Workspace:
         return root
 
     def post(self, draft: Draft) -> Message:
-        """Put a message into its channel, at the end. Raises ApiError for a wrong thread."""
+        """Post a message and return it. Raises ApiError for an invalid thread."""
         channel = self.channel(draft.channel)
         root = self.thread_root(channel, draft.thread_ts) if draft.thread_ts is not None else None
         message = self._create_message(draft)
@@ -337,7 +337,7 @@ class Workspace:
         blocks: tuple[Json, ...] | None,
         metadata: Json | None = None,
     ) -> None:
-        """Change a message; None leaves as it was, an empty `metadata` removes it."""
+        """Change a message; None leaves a part unchanged, an empty `metadata` removes it."""
         channel = self.channel(message.channel)
         if text is not None:
             message.text = text
@@ -352,7 +352,7 @@ class Workspace:
             self.notify(Change("message_changed", channel, message))
 
     def delete(self, message: Message) -> None:
-        """Take a message away; a root with replies leaves a tombstone."""
+        """Delete a message; a root with replies is replaced by a tombstone."""
         channel = self.channel(message.channel)
         if message.ephemeral:
             channel.ephemerals.pop(message.ts, None)
@@ -371,15 +371,15 @@ class Workspace:
             self.notify(Change("message_changed", channel, root))
 
     def thread(self, channel: Channel, root: Message) -> list[Message]:
-        """The root and its replies, oldest first."""
+        """Return a thread's root and its replies, oldest first."""
         return [root, *(channel.messages[ts] for ts in root.replies)]
 
     # Views
 
     def open_view(self, user_id: str, payload: Json, *, on_top: bool) -> View:
-        """Open a modal, on top of the one that is open or as the first.
+        """Open a modal, on top of the open one or as the first, and return it.
 
-        Raises ApiError `push_limit_reached` beyond three.
+        Raises ApiError `push_limit_reached` if three are already open.
         """
         stack = self.modals.setdefault(user_id, []) if on_top else []
         if len(stack) >= 3:
@@ -400,7 +400,7 @@ class Workspace:
         return view
 
     def replace_view(self, view: View, payload: Json) -> None:
-        """Give an open modal or a home tab new content; what was typed into blocks that stay, stays."""
+        """Replace the content of a modal or home tab; input in blocks that remain is kept."""
         view.payload = {**payload, "blocks": with_block_ids(payload["blocks"])}
         view.external_id = str(payload.get("external_id") or view.external_id)
         view.hash = self.new_ts()
@@ -429,7 +429,7 @@ class Workspace:
         return view
 
     def view(self, view_id: str | None, external_id: str | None = None) -> View:
-        """An open modal or a home tab by either id. Raises ApiError `not_found`."""
+        """Return an open modal or a home tab by either id. Raises ApiError `not_found`."""
         for view in (*(view for stack in self.modals.values() for view in stack), *self.homes.values()):
             if view.id == view_id or (external_id and view.external_id == external_id):
                 return view

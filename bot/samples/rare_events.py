@@ -168,7 +168,7 @@ def one_detector(now: datetime) -> Notices:
 def _one_detector_map(
     name: str, time: datetime, where: tuple[float, float], distance: tuple[float, float] = (231, 84)
 ) -> bytes:
-    # one detector's antenna has two lobes, overhead and beneath
+    # the antenna pattern of a detector has two lobes, above and below it
     ra, dec = where
     sky = (Lobe(ra, dec, 0.52, 27.0), Lobe((ra + 180) % 360, -dec, 0.48, 27.0))
     return sky_map(

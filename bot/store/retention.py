@@ -1,7 +1,7 @@
-"""Delete what is older than the retention policy says: payloads, finished deliveries, quarantined payloads.
+"""Deletes rows older than the retention policy allows: payloads, deliveries, quarantined payloads and others.
 
-The keys of notices, superevents, threads, their roots and mentions are never deleted: by them a repeat is
-recognized, and no superevent opens a second root message.
+The keys of notices, superevents, threads, root messages and mentions are never deleted: they identify
+repeated notices and prevent a second root message for a superevent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bot.store.outbox.models import DeliveryKind, DeliveryState, kinds_where
 from formatters.models.notice import Category
 
 BATCH_SIZE = 500
-"""Rows removed by one transaction: the others who write wait for it."""
+"""Most rows deleted by one transaction, since other writers wait for it."""
 
 _PURGEABLE_KINDS = [kind.value for kind in kinds_where(lambda rule: rule.purgeable)]
 _c = schema.webhook_calls
@@ -34,19 +34,19 @@ _t = schema.threads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
-    """How long things are kept."""
+    """A retention period for each kind of row."""
 
     payloads: timedelta | None
-    """Of all notices but mocks, which have a term of their own; None: for ever."""
+    """For payloads of all notices except mocks, which have a separate period; None keeps them."""
     deliveries: timedelta
     quarantine: timedelta
     changes: timedelta = CHANGES_KEPT_FOR
-    """Of what a channel receives, and who made them."""
+    """For the history of changes to channels' subscriptions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurgeResult:
-    """How much was removed."""
+    """The number of rows deleted, by kind."""
 
     payloads: int
     deliveries: int
@@ -59,24 +59,24 @@ NOTHING_PURGED = PurgeResult(payloads=0, deliveries=0, quarantined=0, incidents=
 
 
 class Retention:
-    """The only room that removes for the sake of age, but for mocks' payloads and pictures."""
+    """A repository that deletes old rows; mocks' payloads and pictures are deleted elsewhere."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def purge(self, keep: RetentionPolicy, now: datetime) -> PurgeResult:
-        """Remove what is older than it shall be kept. Raises StoreUnavailable."""
+        """Delete everything older than its retention period. Raises StoreUnavailable."""
         return PurgeResult(
             payloads=0 if keep.payloads is None else await self.purge_payloads(now - keep.payloads),
             deliveries=await self.purge_deliveries(now - keep.deliveries),
             quarantined=await self.purge_quarantine(now - keep.quarantine),
-            # After the deliveries about them.
+            # After the deliveries that refer to them.
             incidents=await self.purge_incidents(now - keep.deliveries),
             changes=await self.purge_changes(now - keep.changes),
         )
 
     async def purge_payloads(self, received_before: datetime) -> int:
-        """Remove the payloads of what isn't a mock; facts and keys stay. Return how many."""
+        """Delete old payloads of notices other than mocks, keep facts and keys; return the number."""
         old = (
             select(_p.c.notice_id)
             .join(_n, _n.c.id == _p.c.notice_id)
@@ -91,11 +91,12 @@ class Retention:
         return removed
 
     async def purge_deliveries(self, done_before: datetime) -> int:
-        """Remove what was said, or given up, before, of events that were quiet since. Return how many.
+        """Delete old deliveries, sent or abandoned, of events without recent notices; return the number.
 
-        Roots stay, and mentions: a thread without them would be opened again, or would mention again. So do
-        edits that were given up, for they are taken up when their channel comes back, at any age, and what
-        was said of a trouble that lasts, for only who heard of it is told that it is over.
+        Root messages and mentions are kept: without them a thread would be opened, or people mentioned, a
+        second time. Abandoned edits are kept since they are resumed, at any age, when their channel becomes
+        available again. Messages about an ongoing incident are kept since its end is announced only to the
+        channels that received them.
         """
         heard_since = (
             select(_n.c.id)
@@ -113,13 +114,13 @@ class Retention:
         removed = 0
         while ids := await self._next_batch(select(_d.c.id).where(old)):
             async with self._database.exclusive_transaction() as connection:
-                # One that was wanted again meanwhile isn't old any more.
+                # A delivery that was requested again in the meantime is no longer old.
                 result = await connection.execute(delete(_d).where(_d.c.id.in_(ids), old))
             removed += result.rowcount
         return removed
 
     async def purge_quarantine(self, received_before: datetime) -> int:
-        """Remove payloads that nobody could make sense of, and what wasn't posted about them yet."""
+        """Delete old payloads that could not be decoded, and unsent deliveries about them."""
         removed = 0
         while ids := await self._next_batch(select(_q.c.id).where(_q.c.received_at < received_before)):
             async with self._database.exclusive_transaction() as connection:
@@ -132,9 +133,9 @@ class Retention:
         return removed
 
     async def purge_incidents(self, ended_before: datetime) -> int:
-        """Remove troubles that were over before, and of which no message is left. Return how many.
+        """Delete ended incidents without remaining deliveries, and their webhook calls; return the number.
 
-        With them go the webhook's calls about them; its calls about events stay, for each is made once.
+        Webhook calls about events are kept: they record that each call was made.
         """
         told = (
             select(_d.c.id)
@@ -154,7 +155,7 @@ class Retention:
         return removed
 
     async def purge_changes(self, made_before: datetime) -> int:
-        """Remove from the history of channels who changed what before, but what is still to be posted."""
+        """Delete old entries of the channels' change history, except those still to be posted."""
         table = schema.channel_changes
         unsaid = select(_d.c.id).where(
             _d.c.kind == DeliveryKind.CHANGE.value,
@@ -169,7 +170,7 @@ class Retention:
         return removed
 
     async def _next_batch(self, ids: Select[Any]) -> Sequence[int]:
-        # Looked for without being in anybody's way; mostly there is nothing.
+        # Selected in a read transaction, which blocks no writer; usually there are none.
         async with self._database.read_transaction() as connection:
             found: Sequence[int] = (await connection.execute(ids.limit(BATCH_SIZE))).scalars().all()
         return found

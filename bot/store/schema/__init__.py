@@ -1,4 +1,4 @@
-"""The tables. Every row that belongs to a workspace has its team id; times are UTC."""
+"""The database tables. Every row that belongs to a workspace has its team id; times are UTC."""
 
 from bot.store.schema.base import BigId, UtcDateTime, metadata
 from bot.store.schema.channels import (

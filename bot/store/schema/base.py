@@ -10,13 +10,13 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, stored as UTC; SQLite forgets the zone, so it is put back on reading."""
+    """A column of aware datetimes in UTC; SQLite stores no zone, so it is added on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn to UTC; a naive time is a bug, not a value."""
+        """Convert to UTC. Raises ValueError for a naive datetime."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -24,13 +24,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Put the zone back."""
+        """Add the UTC zone to a datetime that lacks it."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-# SQLite only counts up by itself on INTEGER.
+# SQLite generates ids only for INTEGER columns.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 metadata = MetaData(
@@ -44,5 +44,5 @@ metadata = MetaData(
 
 
 def partial_index(name: str, condition: str, *columns: str) -> Index:
-    """Return an index of the rows that meet a condition, on both databases."""
+    """Return an index of the rows that meet a condition, for SQLite and PostgreSQL."""
     return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))

@@ -26,7 +26,7 @@ installations = Table(
     Column("bot_id", String(32), nullable=False),
     Column("app_id", String(32), nullable=False),
     Column("scopes", Text, nullable=False),
-    # Encrypted; the keys are in the settings, never here.
+    # Encrypted; the keys are in the settings only.
     Column("token", Text, nullable=False),
     Column("installed_by", String(32), nullable=False),
     Column("installed_at", UtcDateTime, nullable=False),
@@ -35,7 +35,7 @@ installations = Table(
 oauth_states = Table(
     "oauth_states",
     metadata,
-    # A digest: who reads the table can't finish somebody else's installation.
+    # A digest, so that a reader of the table can't complete another person's installation.
     Column("digest", String(64), primary_key=True),
     Column("expires_at", UtcDateTime, nullable=False),
 )
@@ -45,7 +45,7 @@ channel_problems = Table(
     metadata,
     Column("team_id", String(32), primary_key=True),
     Column("channel_id", String(32), primary_key=True),
-    # Slack's word for why nothing can be posted there; a row exists only while that is so.
+    # Slack's error code for the failure to post there; the row exists only while the failure lasts.
     Column("problem", String(64), nullable=False),
     Column("since", UtcDateTime, nullable=False),
 )
@@ -59,14 +59,14 @@ subscriptions = Table(
     Column("words", String(3000), nullable=False),
     Column("created_by", String(32), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    # In force only once its confirmation stands in the channel.
+    # Active only once its confirmation is posted in the channel.
     Column("confirmed_at", UtcDateTime),
-    # Nothing comes from then on, until it is null again.
+    # Nothing is posted after this time, until it is null again.
     Column("paused_at", UtcDateTime),
-    # What people call it in its channel: 1, 2, 3 … Null where an older gwevent wrote the row.
+    # Its number in the channel: 1, 2, 3 … Null in rows written by older versions of gwevent.
     Column("number", Integer),
     UniqueConstraint("team_id", "channel_id", "words"),
-    # Never a number twice: threads and deliveries remember which subscription they came from.
+    # Ids are never reused, since threads and deliveries refer to them.
     sqlite_autoincrement=True,
 )
 
@@ -75,7 +75,7 @@ channel_numbers = Table(
     metadata,
     Column("team_id", String(32), primary_key=True),
     Column("channel_id", String(32), primary_key=True),
-    # The greatest number that a subscription of the channel ever had: none is given twice.
+    # The highest number ever given to a subscription of the channel; numbers are not reused.
     Column("last_number", Integer, nullable=False),
 )
 
@@ -84,7 +84,7 @@ former_numbers = Table(
     metadata,
     Column("team_id", String(32), primary_key=True),
     Column("channel_id", String(32), primary_key=True),
-    # Before channels counted for themselves, people called a subscription by its id: old messages still do.
+    # A former id-based number, from before numbering by channel; old messages still show it.
     Column("number", BigInteger, primary_key=True, autoincrement=False),
 )
 
@@ -94,16 +94,16 @@ channel_changes = Table(
     Column("id", BigId, primary_key=True),
     Column("team_id", String(32), nullable=False),
     Column("channel_id", String(32), nullable=False),
-    # Null where the channel's sites were changed.
+    # Null if the change is to the channel's sites.
     Column("subscription_id", BigInteger),
     Column("number", Integer),
-    # As JSON; null where there was, or is, nothing.
+    # As JSON; null if nothing existed before, or exists after.
     Column("state_before", Text),
     Column("state_after", Text),
-    # Slack's id of a person, or "import".
+    # Slack's user id, or "import".
     Column("changed_by", String(32), nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
-    # Which delivery says it in the channel; no foreign key, for deliveries are purged.
+    # The delivery that announces the change; no foreign key, since deliveries are purged.
     Column("delivery_id", BigInteger, index=True),
     Index("ix_channel_changes_channel", "team_id", "channel_id", "id"),
     sqlite_autoincrement=True,
@@ -115,9 +115,9 @@ refused_mentions = Table(
     Column("id", BigId, primary_key=True),
     Column("team_id", String(32), nullable=False),
     Column("channel_id", String(32), nullable=False),
-    # Whom, as Slack writes it; the row exists until such a mention goes through there.
+    # The mention in Slack's syntax; the row is deleted once Slack accepts it in this channel.
     Column("target", Text, nullable=False),
-    # Slack's word.
+    # Slack's error code.
     Column("reason", Text, nullable=False),
     Column("since", UtcDateTime, nullable=False),
     UniqueConstraint("team_id", "channel_id", "target"),
@@ -129,9 +129,9 @@ channel_sites = Table(
     metadata,
     Column("team_id", String(32), primary_key=True),
     Column("channel_id", String(32), primary_key=True),
-    # The name as it is compared, so that no channel has the same site twice.
+    # The normalized name, which is unique in a channel.
     Column("folded", String(64), primary_key=True),
-    # Counts up in a channel: its sites are listed as they were added.
+    # Increases within a channel, so that sites are listed in the order of addition.
     Column("ordinal", Integer, nullable=False),
     Column("name", String(64), nullable=False),
     Column("latitude", Float, nullable=False),
@@ -146,7 +146,7 @@ channel_conditions = Table(
     metadata,
     Column("team_id", String(32), primary_key=True),
     Column("channel_id", String(32), primary_key=True),
-    # When something counts as observable, in degrees; a row exists where a channel chose for itself.
+    # Limits of observability in degrees; only channels that set their own have a row.
     Column("altitude", Float, nullable=False),
     Column("darkness", Float, nullable=False),
 )

@@ -25,7 +25,7 @@ superevents = Table(
     Column("category", String(8), nullable=False),
     # Counts the notices stored; what a root shows is a revision.
     Column("revision", Integer, nullable=False),
-    # What `latest` and `recent` choose and sort by, so that they needn't read every notice.
+    # What `latest` and `recent` choose and sort by, so that they need not read every notice.
     Column("group_name", String(32)),
     Column("event_time", UtcDateTime, nullable=False),
     # What filters ask of it, as JSON, and the revision that this is of: an older version of gwevent counts
@@ -44,7 +44,7 @@ notices = Table(
     Column("time_created", UtcDateTime, nullable=False),
     Column("received_at", UtcDateTime, nullable=False, index=True),
     Column("origin", String(255), nullable=False),
-    # The notice as JSON; null once purged: the key stays for ever, so that a repeat stays a repeat.
+    # The notice as JSON; null once purged: the key is kept to identify repeats.
     Column("facts", Text),
     # The digest of what it says, the last part of the key; empty of an archive's copy, and of what an older
     # gwevent stored until another of its type and second comes.
@@ -60,13 +60,13 @@ payloads = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-# Notices of which some channels' filters ask the map; gone once it has answered.
+# Notices whose routing needs a query of the sky map; deleted after the query.
 deferred_notices = Table(
     "undecided",
     metadata,
     Column("notice_id", ForeignKey("notices.id"), primary_key=True),
     Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False, index=True),
-    # Whether the map is to be drawn too, where anything is posted.
+    # True if the map is also to be drawn if anything is posted.
     Column("picture", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
@@ -78,7 +78,7 @@ circulars = Table(
     # GCN's number. One circular may name several superevents, known or not.
     Column("number", Integer, nullable=False),
     Column("superevent_id", String(64), nullable=False, index=True),
-    # Whether it came live and fresh: what an archive brings is linked nowhere.
+    # True if received live and recent; circulars from an archive are not linked.
     Column("news", Boolean, nullable=False, server_default=false()),
     Column("subject", Text, nullable=False),
     Column("author", Text, nullable=False),
@@ -91,7 +91,7 @@ circulars = Table(
 gracedb_lookups = Table(
     "gracedb_lookups",
     metadata,
-    # No foreign key: it is remembered too of those of which nothing could be stored.
+    # No foreign key, since lookups that stored nothing are recorded too.
     Column("superevent_id", String(64), primary_key=True),
     Column("looked_up_at", UtcDateTime, nullable=False),
 )

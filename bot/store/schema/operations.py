@@ -20,18 +20,18 @@ from bot.store.schema.base import BigId, UtcDateTime, metadata
 source_heartbeats = Table(
     "consumers",
     metadata,
-    # The consumer group, which is each process's own.
+    # The consumer group, unique to each process.
     Column("id", String(255), primary_key=True),
     Column("seen_at", UtcDateTime, nullable=False),
-    # How its sources are doing, as JSON.
+    # The status of its sources, as JSON.
     Column("sources", Text, nullable=False),
 )
 
 ops_channel = Table(
     "operators",
     metadata,
-    # One row: where those who run the bot are told of its troubles. Whoever knows Slack writes it, since a
-    # consumer alone doesn't know which workspace the channel is in.
+    # One row: the channel for incident messages. A process connected to Slack writes it, since a consumer
+    # does not know the channel's workspace.
     Column("team_id", String(32), primary_key=True),
     Column("channel_id", String(32), nullable=False),
 )
@@ -41,14 +41,14 @@ incidents = Table(
     metadata,
     Column("id", BigId, primary_key=True),
     Column("what", String(32), nullable=False),
-    # The same as `what` while it lasts, null once it is over: so of each kind one at most lasts.
+    # Equal to `what` while the incident lasts, then null: at most one of each kind is open.
     Column("open_as", String(32), unique=True),
     Column("detail", Text, nullable=False),
     Column("since", UtcDateTime, nullable=False),
-    # When somebody looked last and it was still so.
+    # The time of the last check that found the incident ongoing.
     Column("seen_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
-    # True once the outbox holds the message about it; before Slack has identified the bot there is none.
+    # True once its message is in the outbox, which requires that Slack has identified the bot.
     Column("told", Boolean, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -58,9 +58,9 @@ webhook_calls = Table(
     metadata,
     Column("id", BigId, primary_key=True),
     Column("kind", String(16), nullable=False),
-    # What makes the call the only one of its kind: "alert:<superevent>", "trouble:<trouble>" …
+    # A unique key: "alert:<superevent>", "trouble:<trouble>" …
     Column("slot", String(96), nullable=False, unique=True),
-    # One of the two, as the kind says.
+    # Exactly one of the two is set, depending on the kind.
     Column("trouble_id", ForeignKey("troubles.id")),
     Column("superevent_id", ForeignKey("superevents.superevent_id")),
     Column("state", String(16), nullable=False, index=True),
@@ -75,22 +75,22 @@ webhook_calls = Table(
 database_identity = Table(
     "database_identity",
     metadata,
-    # One row: which database this is, in what is said of it elsewhere.
+    # One row: the database's identity, for references from outside.
     Column("only", Integer, primary_key=True, autoincrement=False),
     Column("id", String(32), nullable=False),
 )
 
-# One row, written only to find out whether the database takes what is written.
+# One row, written only to test whether the database accepts writes.
 write_checks = Table(
     "write_checks",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("count", BigInteger, nullable=False),
-    # As much as a notice takes, for a moment, after something couldn't be written.
+    # Filled briefly, after a failed write, with as many bytes as a notice needs.
     Column("filling", LargeBinary, nullable=False),
 )
 
-# What, added to a machine's count of seconds, is the time: by boot, in which nothing else sets that count.
+# The offset from a machine's monotonic clock to the time, by boot, since each boot restarts that clock.
 clock_offsets = Table(
     "clocks",
     metadata,

@@ -21,9 +21,9 @@ from sqlalchemy import (
 
 from bot.store.schema.base import BigId, UtcDateTime, metadata, partial_index
 
-# Written in such a way that no index on the state alone fits: SQLite would take it, and read all that waits.
+# The `|| ''` keeps SQLite from using an index on the state alone and reading all waiting rows.
 READY = "state || '' = 'pending' AND held_until IS NULL"
-"""What a claim may look at."""
+"""The condition on the rows that a claim may read."""
 READY_POSTS = f"{READY} AND kind <> 'edit'"
 READY_EDITS = f"{READY} AND kind = 'edit'"
 HELD = "state || '' = 'pending' AND held_until IS NOT NULL"
@@ -39,10 +39,10 @@ threads = Table(
     # No foreign key: the thread outlives its subscription.
     Column("subscription_id", BigInteger, nullable=False),
     Column("root_ts", String(32)),
-    # Counts what the root should show: every notice, a picture that became ready, who observes.
+    # Incremented by each change of the root's content: notices, ready pictures, observers.
     Column("wanted_revision", Integer, nullable=False),
     Column("shown_revision", Integer),
-    # Slack lets the root be edited no more: then the replies carry the whole state.
+    # True if Slack no longer permits edits of the root; replies then contain the whole state.
     Column("root_fixed", Boolean, nullable=False),
     UniqueConstraint("team_id", "channel_id", "superevent_id"),
     sqlite_autoincrement=True,
@@ -55,36 +55,36 @@ deliveries = Table(
     Column("team_id", String(32), nullable=False),
     Column("channel_id", String(32), nullable=False),
     Column("kind", String(16), nullable=False),
-    # What makes the delivery the only one of its kind in its channel: "root:<superevent>", "reply:<notice>" …
+    # A key that is unique in the channel: "root:<superevent>", "reply:<notice>" …
     Column("slot", String(96), nullable=False),
     Column("thread_id", ForeignKey("threads.id"), index=True),
-    # The row that is rendered: a notice, a subscription, a quarantined payload, as the kind says.
+    # The row to render: a notice, subscription or quarantined payload, depending on the kind.
     Column("subject_id", BigInteger, nullable=False),
     Column("priority", Integer, nullable=False),
-    # The rest of the order in which the queue goes (`bot.store.claiming`): whether it is of a mock or a test,
-    # and of which event, the smallest number being the newest.
+    # Further sort keys of the queue (`bot.store.claiming`): whether it is about a mock or a test, and its
+    # event, the smallest number being the newest.
     Column("mock", Boolean, nullable=False, server_default=false()),
     Column("event_order", BigInteger, nullable=False, server_default=text("0")),
-    # While it waits for its time or its thread: no claim looks at it before. Null: it may be next. Whatever
-    # else is changed of a row lets a claim look at it again, which holds it anew if that was for nothing.
+    # Claims ignore the row until then, while it waits for its time or its thread; null if it may be next.
+    # Any other update of the row resets it to null, and a claim sets it again if the row still has to wait.
     Column("held_until", UtcDateTime, onupdate=null()),
     Column("state", String(16), nullable=False),
     Column("not_before", UtcDateTime, nullable=False),
     Column("attempts", Integer, nullable=False),
-    # Sent, and no answer came: it may stand in the channel, so it is looked for before it is sent again.
+    # Sent without a response: the channel is searched for the message before a second attempt.
     Column("doubtful", Boolean, nullable=False),
-    # Which worker sends it; what it writes down counts only as long as that is so.
+    # The worker that sends it; only this worker's results are accepted.
     Column("claimed_by", String(64)),
     Column("reason", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("attempted_at", UtcDateTime),
     Column("sent_at", UtcDateTime),
     Column("ts", String(32)),
-    # Random, and in the message's metadata: other databases and restored backups have the same numbers.
+    # A random key in the message's metadata; ids may repeat in other databases and restored backups.
     Column("key", String(32)),
     UniqueConstraint("team_id", "channel_id", "slot"),
     Index("ix_deliveries_state_channel", "state", "team_id", "channel_id", "priority", "id"),
-    # What waits, as gwevent of before 0012 reads it: as short as the queue, however much was ever sent.
+    # For the queries of gwevent before migration 0012; contains only waiting rows.
     Index(
         "ix_deliveries_waiting",
         "priority",
@@ -110,9 +110,9 @@ mentions = Table(
     Column("id", BigId, primary_key=True),
     Column("thread_id", ForeignKey("threads.id"), nullable=False),
     Column("notice_id", ForeignKey("notices.id"), nullable=False),
-    # In the root's post, in a message of its own, or to take it back.
+    # In the root message, in a separate message, or in a retraction.
     Column("occasion", String(16), nullable=False),
-    # Whom, as Slack writes them, with spaces between.
+    # Mentions in Slack's syntax, separated by spaces.
     Column("targets", String(1000), nullable=False),
     UniqueConstraint("thread_id", "notice_id"),
     sqlite_autoincrement=True,
@@ -122,7 +122,7 @@ observers = Table(
     "observers",
     metadata,
     Column("thread_id", ForeignKey("threads.id"), primary_key=True),
-    # An id, no name: what Slack calls the person is Slack's to say.
+    # Slack's user id; Slack displays the name.
     Column("user_id", String(32), primary_key=True),
     Column("since", UtcDateTime, nullable=False),
 )
@@ -135,15 +135,15 @@ images = Table(
     Column("superevent_id", ForeignKey("superevents.superevent_id"), nullable=False, index=True),
     Column("notice_id", ForeignKey("notices.id"), nullable=False),
     Column("state", String(16), nullable=False, index=True),
-    # Of a mock or a test: drawn after all that is real.
+    # True for a mock or a test, which is drawn after all real events.
     Column("mock", Boolean, nullable=False, server_default=false()),
     Column("alt_text", Text),
     # Slack's id of the uploaded file.
     Column("file_id", String(32)),
-    # Where the bot serves the picture itself: the unguessable part of its address, and the picture.
+    # If the bot serves the picture: the secret part of its URL, and the picture.
     Column("token", String(64), unique=True),
     Column("png", LargeBinary),
-    # The one thread that tries whether Slack can show the file yet; the rest follow it.
+    # The thread that tests whether Slack can display the file yet; the others wait for it.
     Column("trial_thread_id", BigInteger),
     Column("attempts", Integer, nullable=False),
     Column("not_before", UtcDateTime, nullable=False),
@@ -158,16 +158,16 @@ workers = Table(
     "workers",
     metadata,
     Column("id", String(64), primary_key=True),
-    # By the database's clock; a worker that lives moves it on.
+    # By the database's clock; a running worker extends it.
     Column("alive_until", UtcDateTime, nullable=False),
 )
 
 leases = Table(
     "leases",
     metadata,
-    # A workspace, or a duty that one process has for all.
+    # A workspace, or a task that one process performs for all.
     Column("name", String(64), primary_key=True),
-    # Whose it is as long as that worker lives; null where it is free.
+    # The holder while it is running; null if the lease is free.
     Column("worker_id", String(64)),
     Column("since", UtcDateTime, nullable=False),
 )

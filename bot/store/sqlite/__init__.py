@@ -1,1 +1,1 @@
-"""The SQLite file under the bot: whether what is written there is what a restart would open."""
+"""The SQLite database file: detection of deletion, renaming, replacement and truncation."""

@@ -1,8 +1,8 @@
-"""The SQLite file under the bot: whether what is written there is what a restart would open.
+"""Detects changes of the SQLite database file while the bot has it open.
 
-SQLite goes on writing, without an error, to files that were deleted, renamed or replaced meanwhile. So the
-device and inode of the database, its `-wal` and its `-shm` at the path are compared with those that the
-connections have open, around each transaction.
+SQLite keeps writing, without an error, to open files that have been deleted, renamed or replaced. Therefore
+the device and inode of the database, its `-wal` and its `-shm` at the path are compared with those of the
+files that the connections have open, before and after each transaction (see `file_guard`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from enum import Enum
 from pathlib import Path
 
 FileId = tuple[int, int]
-"""Device and inode."""
+"""The device and inode of a file."""
 
 
 class FileChange(Enum):
-    """How what stands at the path differs from what the connections have open."""
+    """A difference between the files at the path and those that the connections have open."""
 
     MISSING = "is gone: deleted, moved away, or its disk isn't mounted"
     REPLACED = "was replaced by another file"
@@ -29,36 +29,36 @@ class FileChange(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FilesAtPath:
-    """Which files stand at the path; None for one that doesn't."""
+    """The identities of the files at the path; None for each that does not exist."""
 
     main: FileId | None
     wal: FileId | None
     shm: FileId | None
     size: int = field(compare=False)
-    """Of the database itself."""
+    """The size of the database file itself, in bytes."""
 
 
 class DatabaseFile:
-    """What stands at one path, and what the connections of this process have open of it."""
+    """A database file at one path, and the files that this process's connections have open."""
 
     def __init__(self, path: Path) -> None:
-        """Nothing is opened or looked at yet."""
+        """Set the path; the file is neither opened nor examined."""
         self.path = path
         self.identity = 0
-        """The number drawn when the database was made; 0 while it isn't known."""
+        """The random number given to the database at its creation; 0 while unknown."""
         self.open_connections = 0
-        """How many are open."""
+        """The number of open connections."""
         self._real_path = path
         self._main_id: FileId | None = None
         self._opened_files: FilesAtPath | None = None
         self._last_size = 0
 
     def uri(self) -> str:
-        """A URI that opens the file and never makes one: an empty database would hide that it is gone."""
+        """Return a URI that opens the file but never creates it: a new empty one would hide the loss."""
         return f"{self.path.absolute().as_uri()}?mode=rw"
 
     def detect_change(self) -> FileChange | None:
-        """What happened to the files since they were opened; None if nothing did."""
+        """Return the change of the files since they were opened; None if there is none."""
         if self._main_id is None:
             return None
         now = self._stat_files()
@@ -74,9 +74,10 @@ class DatabaseFile:
         return None
 
     def on_connected(self, identity: int) -> str | None:
-        """Note a connection just opened to a database of this identity; say why it can't be used, or None.
+        """Register a new connection to a database with this identity.
 
-        Its files are those at the path if they were the expected ones before and are so after.
+        Return the reason why the connection must not be used, or None. Its files are taken to be those now at
+        the path, provided that these are the files the other connections have open.
         """
         self._real_path = Path(os.path.realpath(self.path))
         now = self._stat_files()
@@ -92,30 +93,30 @@ class DatabaseFile:
         return None
 
     def on_disconnected(self) -> None:
-        """Note that a connection is closed; after the last one SQLite takes away what lies beside it."""
+        """Register a closed connection; on closing the last one SQLite deletes the -wal and -shm files."""
         self.open_connections -= 1
         if self.open_connections == 0:
             self._opened_files = None
 
     def reset(self) -> None:
-        """Take what stands at the path for the database, once all connections are closed."""
+        """Accept any file at the path for the next connection; call it once all connections are closed."""
         self._main_id, self._opened_files, self._last_size = None, None, 0
 
     def describe_change(self, change: FileChange) -> str:
-        """What happened, for the log and for who is told."""
+        """Return a sentence that describes a change, for the log and for error messages."""
         return f"The database {self.path} {change.value}; nothing is taken in until it is back."
 
     def describe_wrong_database(self) -> str:
-        """The sentence for a database that isn't the one that was there."""
+        """Return the error message for a different database at the path."""
         return (
             f"Another database stands at {self.path} than the one that was opened there; put the right one "
             "back, or restart gwevent if this one is meant."
         )
 
     def identity_at_path(self) -> int | None:
-        """The identity of the database that stands at the path; None if there is none that can be read.
+        """Return the identity of the database at the path; None if there is no readable one.
 
-        Blocks. To be called when no connection is open: the files beside it may be the former database's.
+        Blocks. Call it only when no connection is open: the -wal and -shm files may be the former database's.
         """
         if not self._stat_files().size:
             return None
@@ -125,11 +126,14 @@ class DatabaseFile:
         return None
 
     def is_empty(self) -> bool:
-        """Whether there isn't a byte in what stands at the path."""
+        """Return True if the file at the path is missing or has no bytes."""
         return not self._stat_files().size
 
     def move_stale_wal_away(self) -> None:
-        """Take away the -wal of the file that was open, if another file stands there now: it isn't its."""
+        """Rename the -wal of the file that was open if another file is at the path now.
+
+        SQLite would otherwise apply it to the new file.
+        """
         now = self._stat_files()
         if (
             self._opened_files is None
@@ -154,17 +158,18 @@ class DatabaseFile:
 
 
 def read_identity(connection: sqlite3.Connection) -> int:
-    """The number drawn when a database was made, which its copies have too; 0 before it is drawn."""
+    """Return the random number given to a database at its creation, shared by its copies; 0 if unset."""
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     assert isinstance(number, int)
     return number
 
 
 def why_path_is_aliased(path: Path) -> str | None:
-    """Why a file can't be used because it goes by another name too; None if it doesn't.
+    """Return the reason why a file with a second name must not be used; None if it has only one.
 
-    What isn't in the file yet lies in one beside it, under its name: by another name nobody finds that, and
-    two bots wouldn't find each other's lock.
+    A second name is a hard link or a mount of the single file. SQLite keeps the latest writes in a file next
+    to the database, named after it; a program that opens the database by its other name does not find these
+    writes, and two bots would not find each other's lock.
     """
     real = Path(os.path.realpath(path))
     try:
@@ -185,7 +190,7 @@ def why_path_is_aliased(path: Path) -> str | None:
 
 
 def _mount_points() -> frozenset[str]:
-    """The places where something is mounted; empty where the system doesn't say."""
+    """Return all mount points; an empty set if the system does not report them."""
     with suppress(OSError):
         lines = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
         return frozenset(line.split()[4].replace("\\040", " ") for line in lines)
@@ -193,7 +198,7 @@ def _mount_points() -> frozenset[str]:
 
 
 def file_id(path: Path) -> FileId | None:
-    """Which file stands at a path; None if there is none that can be seen."""
+    """Return the device and inode of the file at a path; None if it is missing or inaccessible."""
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,24 @@
-"""Keeps the connections of one SQLite database on the file that a restart would open."""
+"""Keeps the connections of one SQLite database on the file that a restart of the bot would open.
+
+A process that has a file open keeps reading and writing that file even if its name is gone. SQLite reports no
+error then, so the bot would acknowledge notices and write them to a file that no later process can open.
+While the bot runs, the following can happen to the database file:
+
+- It is deleted or renamed, or its disk is unmounted (`FileChange.MISSING`).
+- Another file takes its place, for example a restored backup (`FileChange.REPLACED`).
+- It is shortened in place (`FileChange.TRUNCATED`).
+- Its -wal or -shm file is deleted or replaced. The -wal contains the transactions not yet copied into the
+  database file (`FileChange.WAL_LOST`).
+
+The guard compares the files at the path with the open ones before each use of the database
+(`FileGuard.ensure_current`) and after each commit (`FileGuard.verify_commit`). After a change it waits, up to
+`REOPEN_TIMEOUT_S`, until no connection is in use, copies the open -wal into the open database file if that is
+possible, and closes all connections. It accepts the file at the path only if that has the same identity, the
+random number that every copy of a database shares; new connections then open it. A missing, empty or
+different database is refused: every use raises StoreUnavailable, so that sources do not acknowledge notices,
+until the right file is back or the bot is restarted. A failed check after a commit raises StoreUnavailable
+too, since the committed rows may be in a file that is no longer at the path.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +33,17 @@ from sqlalchemy.pool import QueuePool
 from bot.store.sqlite.database_file import DatabaseFile, FileChange
 
 REOPEN_TIMEOUT_S = 5.0
-"""How long a changed file waits for those who are reading the old one."""
+"""Longest wait for connections in use to be returned before the file is reopened, in seconds."""
 
 log = structlog.get_logger(__name__)
 
 
 class StoreUnavailable(RuntimeError):
-    """The database can't do its work now (locked, full, gone); trying again later may help."""
+    """The database is unavailable now (locked, full or missing); a later attempt may succeed."""
 
 
 class FileGuard:
-    """Looks at the file before each use, and opens it anew where it is the same database in another file."""
+    """A guard that checks the file around each use and reopens it if the same database was replaced."""
 
     def __init__(self, engine: AsyncEngine, file: DatabaseFile) -> None:
         self._engine = engine
@@ -32,10 +52,10 @@ class FileGuard:
         self._reported_change: FileChange | None = None
 
     async def ensure_current(self) -> None:
-        """Make sure that the connections write to what a restart would open, by new ones if need be.
+        """Ensure that connections write to the file at the path; replace the connections if necessary.
 
-        Where another file stands at the path it is opened if it is the same database, a backup of it say.
-        Raises StoreUnavailable while there is none.
+        Another file at the path is accepted if it is a copy of the same database, such as a backup. Raises
+        StoreUnavailable while the file is missing, empty or another database, or can't be reopened.
         """
         if self._file.detect_change() is None:
             self._report_recovery()
@@ -53,7 +73,7 @@ class FileGuard:
             self._report_recovery()
 
     def verify_commit(self) -> None:
-        """Raise StoreUnavailable if what was committed just now went into a file that nobody can open."""
+        """Raise StoreUnavailable if the file changed, so that the last commit may be lost."""
         change = self._file.detect_change()
         if change is not None:
             raise StoreUnavailable(self._file.describe_change(change))
@@ -85,9 +105,11 @@ class FileGuard:
         file.reset()
 
     async def _checkpoint_wal(self, change: FileChange) -> None:
-        """Put what lies beside the open file into it, while that can be done.
+        """Copy the open -wal into the open database file.
 
-        A deleted -wal is lost with the last connection, and one that stayed would be taken for another's.
+        A deleted -wal is lost when the last connection closes, and one that remains at the path would be
+        applied to the new database; if the copy fails for good, it is renamed. Raises StoreUnavailable if a
+        later attempt may succeed.
         """
         try:
             async with self._engine.connect() as plain:
@@ -95,7 +117,7 @@ class FileGuard:
                 done = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
                 busy = bool(done.scalar_one())
         except OperationalError as error:
-            # It may still succeed: the disk is full, say.
+            # A later attempt may succeed, for example after a full disk.
             raise StoreUnavailable(self._file.describe_change(change)) from error
         except DatabaseError as error:
             log.error("database_wal_lost", path=str(self._file.path), reason=str(error.orig))

@@ -1,7 +1,7 @@
-"""A note beside the SQLite file that it holds something, so that an empty one in its place is noticed.
+"""A marker file next to the SQLite database, written once the database contains data.
 
-Whoever puts an empty file there, or forgets to mount the disk's folder, would else get a bot without
-subscriptions that acknowledges notices nobody asked for.
+It reveals a database that was later lost: with an empty file in its place, or an unmounted disk, the bot
+would otherwise start without subscriptions, acknowledge notices and post none of them.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ log = structlog.get_logger(__name__)
 
 
 def marker_path(path: Path) -> Path:
-    """Where the note lies: beside the file itself, whatever name it was reached by."""
+    """Return the path of the marker file: next to the database, with symbolic links resolved."""
     real = Path(os.path.realpath(path))
     return real.with_name(f"{real.name}.known")
 
 
 def why_unusable(path: Path) -> str | None:
-    """Why a database mustn't be made, or used, at this path; None if all is well. Blocks.
+    """Return the reason why no database may be created or used at this path; None if it may. Blocks.
 
-    That is so where a filled one was known and now none, or one without anything in it, stands there.
+    The path is unusable if a marker file exists but the database is missing or empty.
     """
     note = marker_path(path)
     if not note.exists() or is_filled(path):
@@ -38,7 +38,7 @@ def why_unusable(path: Path) -> str | None:
 
 
 def is_filled(path: Path) -> bool:
-    """Whether a database stands there that holds a notice or a subscription, or that can't be read now."""
+    """Return True if the database has a notice or a subscription, or exists but can't be read now."""
     if not path.exists() or not path.stat().st_size:
         return False
     try:
@@ -46,14 +46,14 @@ def is_filled(path: Path) -> bool:
             query = "SELECT EXISTS (SELECT 1 FROM notices) OR EXISTS (SELECT 1 FROM subscriptions)"
             return bool(connection.execute(query).fetchone()[0])
     except sqlite3.OperationalError as error:
-        # What is locked or can't be opened is found out by who opens it next; without tables it is empty.
+        # A database without tables is empty. Other errors, such as a lock, are reported by its next user.
         return "no such table" not in str(error)
     except sqlite3.Error:
         return True
 
 
 def write_marker(path: Path) -> None:
-    """Write the note, if it isn't there; that it can't be written is only logged."""
+    """Write the marker file if it does not exist; a failure is only logged."""
     at = marker_path(path)
     if at.exists():
         return
@@ -63,7 +63,7 @@ def write_marker(path: Path) -> None:
         "For a deliberate fresh start delete both.\n"
     )
     try:
-        # What channels subscribed to is nobody else's business, and this lies beside it.
+        # Private like the database next to it.
         at.touch(mode=0o600)
         at.write_text(said, "utf-8")
     except OSError as error:
