@@ -11,7 +11,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 TABLE = REPOSITORY / "docs" / "log-events.md"
 LEVELS = {name: name for name in ("debug", "info", "warning", "error", "critical")} | {"exception": "error"}
-LOGGERS = re.compile(r"(self\._?)?(log|logger|bound)")
+LOGGERS = re.compile(r"(self\._?)?(log|logger|bound)|_log_for\(\w+\)")
 ROW = re.compile(r"\| `(?P<event>\w+)` \| (?P<levels>[\w, ]+) \| (?P<meaning>.+) \|")
 
 

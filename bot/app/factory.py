@@ -68,7 +68,6 @@ from bot.slack.gateway import SlackGateway
 from bot.slack.socket_mode import ConnectionState
 from bot.sources.base import Source, SourceStatus
 from bot.sources.credentials import DEFAULT_GROUP
-from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.database import Database
 from bot.store.outbox.models import Delivery, Outcome
 from formatters.models.notice import Notice
@@ -239,7 +238,7 @@ class Factory(Repositories):
             observers=self.observers,
             images=self.images,
             mentions=self.mentions,
-            refused_mentions=RefusedMentionRepository(self.database),
+            refused_mentions=self.refused_mentions,
             circulars=self.circulars,
             sites=self.sites,
             incidents=self.incidents,
@@ -264,11 +263,12 @@ class Factory(Repositories):
         `on_recorded` is called with the outcomes written; deliveries expire only while `is_clock_trusted`.
         """
 
-        async def picture_failed(picture_id: int, reason: str) -> None:
-            await self.images.mark_failed(picture_id, reason, clock())
+        async def on_image_failed(image_id: int, reason: str) -> None:
+            await self.images.mark_failed(image_id, reason, clock())
 
         async def permalink(team_id: str, channel_id: str, ts: str) -> str | None:
-            return await clients[team_id].permalink(channel_id, ts)
+            client = clients.get(team_id)
+            return None if client is None else await client.permalink(channel_id, ts)
 
         renderer = Renderer(self.render_repositories(), self.observability, permalink, public_url)
         sender = Sender(
@@ -277,7 +277,7 @@ class Factory(Repositories):
             renderer,
             clock,
             RateControl(channel_pause_s),
-            on_image_failed=picture_failed,
+            on_image_failed=on_image_failed,
             is_clock_trusted=is_clock_trusted,
         )
         return DeliveryWorker(

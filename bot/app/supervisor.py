@@ -76,7 +76,7 @@ class TaskSupervisor:
                     pause = self._min_backoff_s
                 reason = _failure_reason(error)
                 self.pending_restarts[name] = reason
-                log.error("task_restarted", task=name, reason=reason, again_in_s=pause, exc_info=error)
+                log.error("task_restarted", task=name, reason=reason, retry_in_s=pause, exc_info=error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, MAX_BACKOFF_S)
             del self.pending_restarts[name]

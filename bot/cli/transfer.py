@@ -40,7 +40,7 @@ def export(
 
 
 def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote.")]) -> None:
-    """Put in force what `gwevent export` wrote; who has something new by it is told, once and not twice."""
+    """Activate what `gwevent export` wrote; a channel that gets something new by it has a post, once."""
     from bot.app.factory import open_factory, utc_now
     from bot.cli import channel_file
     from bot.store.channels.sites import TooManySites
@@ -65,6 +65,6 @@ def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote
     except TooManySites:
         fail(f"{file} can't be imported: a channel would have more than {SITES_MAX} sites.")
     typer.echo(
-        f"Channels: {imported.channels}; subscriptions put in force: {imported.subscriptions}, "
-        f"in force already: {imported.already_known}; sites: {imported.sites}."
+        f"Channels: {imported.channels}; subscriptions activated: {imported.subscriptions}, "
+        f"active already: {imported.already_known}; sites: {imported.sites}."
     )

@@ -76,7 +76,7 @@ class SearchCommands:
             return await self._newest_of_group(category, None if criteria.group == "all" else criteria.group)
         result = await self._find_matches(criteria, [category], limit=1)
         if not result.matches:
-            sentence = f"No {category.value} event that fits {_query_text(criteria)} was received yet."
+            sentence = f"No {category.value} event that matches {_query_text(criteria)} was received yet."
             return helping.error_message(sentence + _describe_unqueried(result))
         attributes = result.matches[0]
         message = alert_card.alert_card(
@@ -85,7 +85,7 @@ class SearchCommands:
         if not (_has_far_condition(criteria) and attributes.far_is_joint):
             return message
         far = quantities.rate(attributes.far)
-        introduction = f"It fits by its joint FAR, {far}: a coincidence makes it significant."
+        introduction = f"It matches by its joint FAR, {far}: a coincidence makes it significant."
         return answer.with_introduction(introduction, message)
 
     async def _newest_of_group(self, category: Category, group: str | None) -> Message:
@@ -233,7 +233,10 @@ def _query_text(criteria: Criteria) -> str:
 def _describe_unqueried(result: SearchResult) -> str:
     if result.queried == result.undecided:
         return ""
-    return f" (Of {result.undecided} events the map decides; only the newest {result.queried} were asked.)"
+    return (
+        f" (The sky map decides about {result.undecided} events; gwevent checked only the maps of the newest"
+        f" {result.queried}.)"
+    )
 
 
 def _extract_period(words: str) -> tuple[str, datetime | None, datetime | None]:

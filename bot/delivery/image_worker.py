@@ -167,7 +167,7 @@ class ImageWorker:
         try:
             await client.delete_file(file_id)
         except SlackFailure as failure:
-            bound.warning("file_not_deleted", reason=failure.reason)
+            bound.warning("file_deletion_failed", reason=failure.reason)
 
 
 def _backoff_s(job: StoredImageJob) -> float:

@@ -32,6 +32,7 @@ from bot.slack.errors import (
 )
 from bot.slack.lease_check import LeaseLost, send_only_while
 from bot.slack.message_metadata import DeliveryMetadata
+from bot.slack.request_team import get_client
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
@@ -116,7 +117,7 @@ class Sender:
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         """Send a delivery. Raises SlackFailure, LeaseLost among them, and StoreUnavailable."""
-        client = self._clients[delivery.team_id]
+        client = get_client(self._clients, delivery.team_id)
         if delivery.maybe_sent and delivery.kind is not DeliveryKind.EDIT:
             found = await self._history_lookup.find(
                 client,

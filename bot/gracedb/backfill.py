@@ -205,5 +205,5 @@ async def repair_gap(
             )
             return
         except (GraceDbBusy, SupereventNotPublic, UnreadableAnswer, StoreUnavailable) as error:
-            log.warning("gap_repair_postponed", reason=str(error), again_in_s=REPAIR_RETRY_S)
+            log.warning("gap_repair_postponed", reason=str(error), retry_in_s=REPAIR_RETRY_S)
             await sleep(REPAIR_RETRY_S)

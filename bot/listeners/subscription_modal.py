@@ -84,7 +84,7 @@ class SubscriptionModal:
             await client.update_view(view_id, await self._build_view(modal_context, context))
         except SlackFailure as failure:
             log.warning("modal_not_opened", reason=failure.reason)
-            return helping.error_message(f"Slack didn't open the dialog ({failure.reason}). Try again.")
+            return helping.error_message(f"Slack didn't open the form ({failure.reason}). Try again.")
         return None
 
     async def _build_view(

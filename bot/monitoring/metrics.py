@@ -156,13 +156,13 @@ class Metrics:
 
     def count_api_call(self, method: str, failure: SlackFailure | None) -> None:
         """Count a Web API call by method and outcome; `failure` is None if it succeeded."""
-        outcome = "ok" if failure is None else FAILURE_LABELS[type(failure)]
+        outcome = "ok" if failure is None else _failure_label(failure)
         self._calls.labels(method, outcome).inc()
 
     def count_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Count the recorded outcomes of deliveries, and observe the latency of posts."""
         for delivery, outcome in outcomes:
-            self._outcomes.labels(delivery.kind.value, OUTCOME_LABELS[type(outcome)]).inc()
+            self._outcomes.labels(delivery.kind.value, OUTCOME_LABELS.get(type(outcome), "other")).inc()
             if isinstance(outcome, Delivered) and DELIVERY_KINDS[delivery.kind].measured:
                 self._received_to_posted.observe((now - delivery.created_at).total_seconds())
 
@@ -223,3 +223,8 @@ class Metrics:
 
 def _or_nan(value: int | None) -> float:
     return float("nan") if value is None else value
+
+
+def _failure_label(failure: SlackFailure) -> str:
+    """Return the label of a failure's class, or of the nearest class above it that has one."""
+    return next(FAILURE_LABELS[cls] for cls in type(failure).__mro__ if cls in FAILURE_LABELS)

@@ -1,7 +1,7 @@
 """A credible region as a Multi-Order Coverage map (MOC), IVOA's standard, which Aladin and others read.
 
 The standard is https://www.ivoa.net/documents/MOC/20220727/REC-moc-2.0-20220727.pdf; maps are written in its
-ASCII form, such as "4/12,15-17 5/300". It is written here and not taken from mocpy, whose compiled
+ASCII form, such as "4/12 15-17 5/300". It is written here and not taken from mocpy, whose compiled
 dependencies outweigh these 60 lines; the tests compare the two.
 """
 
@@ -46,7 +46,7 @@ class Moc:
     def to_ascii(self) -> str:
         """Return the MOC in IVOA's ASCII form, with consecutive indices joined to ranges."""
         return " ".join(
-            f"{order}/{','.join(_format_ranges(np.sort(self.ipix[self.order == order])))}"
+            f"{order}/{' '.join(_format_ranges(np.sort(self.ipix[self.order == order])))}"
             for order in np.unique(self.order).tolist()
         )
 

@@ -53,7 +53,7 @@ BOT_SCOPES = tuple(name for name, scope in SCOPES.items() if scope.need is not N
 """The scopes that an installation asks for; the manifests ask for the same."""
 OPT_IN_SCOPES = frozenset(name for name, scope in SCOPES.items() if scope.need is Need.OPT_IN)
 ADVISED_SCOPES: Mapping[str, str] = {
-    name: SCOPES[name].use for name in ("chat:write.public", "channels:read", "groups:read", "files:write")
+    name: scope.use for name, scope in SCOPES.items() if scope.need is Need.REQUESTED
 }
 """The requested scopes whose absence is worth a warning, with their use."""
 

@@ -40,6 +40,6 @@ async def listen_for_notifications(database: Database, on_notification: Callable
                 async for _ in connection.notifies():
                     on_notification()
         except (psycopg.Error, OSError) as error:
-            log.warning("store_notifications_interrupted", reason=str(error).strip(), again_in_s=wait)
+            log.warning("store_notifications_interrupted", reason=str(error).strip(), retry_in_s=wait)
         await asyncio.sleep(wait)
         wait = min(wait * 2, MAX_BACKOFF_S)

@@ -19,7 +19,7 @@ EVENT_COMMANDS = (
 OBSERVING_COMMANDS = (
     (
         "check <RA> <Dec> [40 Mpc|z=0.01] [<id>]",
-        "where a position lies in its maps; of many, one a line",
+        "where a position lies in the event's maps; several: one per line",
     ),
     ("visible [site…] [<id>]", "what your sites can observe tonight"),
     ("sites [add|remove Palomar]", "the channel's sites; more: help sites"),
@@ -79,9 +79,7 @@ def overview() -> Message:
         _command_section("Where to look", OBSERVING_COMMANDS),
         _command_section("This channel", CHANNEL_COMMANDS),
         _command_section("gwevent itself", BOT_COMMANDS),
-        blocks.context(
-            "In threads, and in every channel with gwevent, you can also write @gwevent and the same words."
-        ),
+        blocks.context("In threads, where Slack has no slash commands, write @gwevent and the same words."),
     )
 
 
@@ -142,7 +140,7 @@ def filters_help() -> Message:
             " so neither"
             " `distance&lt;300` nor `not distance&lt;300` matches it.",
             "mock, test and lowsig are not part of the filter: they add alerts to a subscription. `latest`"
-            " and `search` with mock or test show only those.",
+            " and `search` with mock, test or lowsig show only those.",
         ),
     )
 

@@ -106,7 +106,7 @@ def _map_query_note(answer: SearchResults) -> str:
     if answer.queried == answer.undecided:
         return f"The sky map decided about {hung}."
     return (
-        f"The sky map decides about {hung}; gwevent asked only the maps of the newest"
+        f"The sky map decides about {hung}; gwevent checked only the maps of the newest"
         f" {quantities.number(answer.queried)}. The rest aren't counted."
     )
 

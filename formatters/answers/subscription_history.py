@@ -18,7 +18,9 @@ _MAX_HISTORY_WORDS_CHARS = 300
 def subscription_history(changes: Sequence[ChannelChange], page: int, total: int) -> Message:
     """Return one page of changes, newest first; `total` is the number of all stored changes."""
     if not total:
-        return _text_message("Nobody has changed what this channel receives in the last 400 days.")
+        return _text_message(
+            "No change of what this channel receives is recorded (changes are kept for 400 days)."
+        )
     pages = -(-total // PAGE_SIZE)
     if not changes:
         return _text_message(f"The history has {pages} page{'s' if pages > 1 else ''}, no page {page}.")
@@ -46,7 +48,7 @@ def _subscription_line(change: ChannelChange) -> str:
     if after is None:
         return f"{name} ended" + ("" if before is None else f": {_short_state(before)}")
     if before is None:
-        return f"{name} started: {_short_state(after)}" + (", paused" if after.is_paused else "")
+        return f"{name} added: {_short_state(after)}" + (", paused" if after.is_paused else "")
     if before.canonical != after.canonical:
         return f"{name} changed: {_short_state(before)} → {_short_state(after)}"
     return f"{name} {'paused' if after.is_paused else 'resumed'}: {_short_state(after)}"

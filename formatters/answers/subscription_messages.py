@@ -85,7 +85,7 @@ def unchanged(subscription: Subscription) -> Message:
 def paused(subscription: Subscription) -> Message:
     """Return the reply to `pause`."""
     return _text_message(
-        f"Paused {bold(subscription.criteria.mrkdwn)}: no alerts and no replies in threads until"
+        f"Paused {bold(subscription.criteria.mrkdwn)}: it sends no alerts and no replies in threads until"
         f" `/gwevent resume {subscription.number}`."
     )
 

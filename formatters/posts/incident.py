@@ -30,7 +30,7 @@ _ADVICE = {
         "Alerts are stored and wait. Check that `gwevent serve` runs and is connected to Slack."
     ),
     IncidentKind.CLOCK: (
-        "Until an hour has passed without a jump, gwevent gives up or deletes nothing because of its age."
+        "For an hour after the last jump, gwevent doesn't give up or delete anything for its age."
         " Check that the machine's time is synchronised (`timedatectl`, `chronyc tracking`)."
     ),
 }
@@ -103,12 +103,15 @@ def opened(trouble: Incident) -> Message:
 
     If the incident has already ended, the message reports the end too.
     """
-    text = f"{sentence(trouble)}."
     if trouble.ended is not None:
-        text = f"{text} Over since {quantities.utc(trouble.ended)}."
-        return blocks.message(escape(f"gwevent had an incident: {text}"), blocks.section(escape(text)))
+        text = (
+            f"gwevent had a problem, now over: {kind_label(trouble.kind)},"
+            f" from {quantities.utc(trouble.since)} to {quantities.utc(trouble.ended)}."
+        )
+        return blocks.message(escape(text), blocks.section(escape(text)))
+    text = f"{sentence(trouble)}."
     return blocks.message(
-        escape(f"gwevent has an incident: {text}"),
+        escape(f"gwevent has a problem: {text}"),
         blocks.section(bold(escape(text)), advice(trouble.kind)),
     )
 
@@ -117,7 +120,7 @@ def resolved(trouble: Incident) -> Message:
     """Return the message about the end of an incident, with its duration."""
     ended = trouble.ended or trouble.since
     length = quantities.duration_text(ended - trouble.since)
-    text = f"Over after {length}: {kind_label(trouble.kind)}, from {quantities.utc(trouble.since)} on."
+    text = f"Over after {length}: {kind_label(trouble.kind)} (began {quantities.utc(trouble.since)})."
     return blocks.message(escape(f"gwevent: {text}"), blocks.section(escape(text)))
 
 

@@ -18,7 +18,7 @@ from formatters.text.change_text import author_names, site_differences
 from formatters.text.criteria_text import describe
 
 _MAX_COMMAND_CHARS = 1_000
-"""Maximum length of a command that people can type (`bot.commands.router.MAX_QUESTION_LENGTH`)."""
+"""Maximum length of a command that people can type (`bot.filters.limits.MAX_QUESTION_LENGTH`)."""
 _MAX_CHANGES_CHARS = 7_500
 """UTF-16 units of a message that the sections about changes may use."""
 _MAX_NOTIFICATION_CHARS = 1_500
@@ -90,7 +90,7 @@ def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
     if before is None:
         stands = f" It is paused: `/gwevent resume {number}` starts it." if after.is_paused else ""
         return [
-            f"{by} started {name}: {bold(after.silent_mrkdwn)}.{stands}",
+            f"{by} added {name}: {bold(after.silent_mrkdwn)}.{stands}",
             *_criteria_lines(after),
             f"To end it: `/gwevent unsubscribe {number}`",
         ]
@@ -112,7 +112,7 @@ def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
         ]
     if after.is_paused:
         return [
-            f"{by} paused {name}, {bold(after.silent_mrkdwn)}: no alerts, and no replies in threads.",
+            f"{by} paused {name}, {bold(after.silent_mrkdwn)}: it sends no alerts and no replies in threads.",
             f"To resume it: `/gwevent resume {number}`",
             *_other_authors_line(others),
         ]

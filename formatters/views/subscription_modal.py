@@ -123,7 +123,7 @@ def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> Vi
     """Return the modal with its inputs filled in."""
     what = f"Alerts for <#{place.channel_id}>."
     if place.number is not None:
-        what = f"Subscription {place.number} of <#{place.channel_id}>. It stays active while you edit it."
+        what = f"Subscription {place.number} of <#{place.channel_id}>. Nothing changes until you save."
     return {
         **_modal(_TITLE if place.number is None else _TITLE_EDIT, place),
         "callback_id": CALLBACK_ID,

@@ -67,50 +67,50 @@ def run(environment: dict[str, str], folder: str, log: str, step: str | None, co
     crash_points.run(environment, folder, log, step, command)
 
 
-def apply_tuning(habits: BotTuning) -> None:
+def apply_tuning(tuning: BotTuning) -> None:
     """Replace the bot's constants by those of the tuning."""
     timing = HopskotchTiming(
         first_backoff_s=0.2,
-        max_backoff_s=habits.max_wait,
+        max_backoff_s=tuning.max_wait,
         watermark_interval_s=0.5,
         query_timeout_s=2.0,
-        stuck_timeout_s=habits.stuck_after,
+        stuck_timeout_s=tuning.stuck_after,
     )
-    patch(bot.slack.gateway, "MAX_BACKOFF_S", habits.max_wait)
-    patch(bot.delivery.retry_policy, "MAX_BACKOFF_S", habits.max_wait)
-    patch(bot.store.channels.change_log, "MIN_POST_INTERVAL", timedelta(seconds=habits.max_wait))
-    whole_again = (timedelta(seconds=0.2), timedelta(seconds=habits.max_wait))
+    patch(bot.slack.gateway, "MAX_BACKOFF_S", tuning.max_wait)
+    patch(bot.delivery.retry_policy, "MAX_BACKOFF_S", tuning.max_wait)
+    patch(bot.store.channels.change_log, "MIN_POST_INTERVAL", timedelta(seconds=tuning.max_wait))
+    whole_again = (timedelta(seconds=0.2), timedelta(seconds=tuning.max_wait))
     patch(bot.delivery.degraded_messages, "RESTORE_DELAYS", whole_again)
     patch(
         Factory,
         "create_delivery_worker",
-        functools.partialmethod(Factory.create_delivery_worker, channel_pause_s=habits.channel_pause),
+        functools.partialmethod(Factory.create_delivery_worker, channel_pause_s=tuning.channel_pause),
     )
-    patch(SlackClient, "__init__", _with_arguments(SlackClient.__init__, timeout_s=habits.slack_timeout))
+    patch(SlackClient, "__init__", _with_arguments(SlackClient.__init__, timeout_s=tuning.slack_timeout))
     patch(HopskotchSource, "__init__", _with_arguments(HopskotchSource.__init__, timing=timing))
     patch(
         AsyncSocketModeHandler,
         "__init__",
-        _with_arguments(AsyncSocketModeHandler.__init__, ping_interval=habits.ping_every),
+        _with_arguments(AsyncSocketModeHandler.__init__, ping_interval=tuning.ping_every),
     )
-    if habits.clock:
-        patch(machine_clock, "wall_time", functools.partial(skewed_time, Path(habits.clock)))
+    if tuning.clock:
+        patch(machine_clock, "wall_time", functools.partial(skewed_time, Path(tuning.clock)))
     patch(
         ImageProcess,
         "__init__",
         _with_arguments(
             ImageProcess.__init__,
-            timeout_s=habits.drawing_timeout,
-            start_timeout_s=2 * habits.drawing_timeout,
+            timeout_s=tuning.drawing_timeout,
+            start_timeout_s=2 * tuning.drawing_timeout,
         ),
     )
-    if habits.descriptors:
+    if tuning.descriptors:
         # Lower the soft limit, which the bot itself would raise.
-        patch(bot.app.startup, "raise_descriptor_limit", lambda: habits.descriptors)
+        patch(bot.app.startup, "raise_descriptor_limit", lambda: tuning.descriptors)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (habits.descriptors, hard))
-    if habits.full_marker:
-        event.listen(Engine, "begin", functools.partial(_limit_pages, Path(habits.full_marker)))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (tuning.descriptors, hard))
+    if tuning.full_marker:
+        event.listen(Engine, "begin", functools.partial(_limit_pages, Path(tuning.full_marker)))
     _stall_on_signal()
 
 

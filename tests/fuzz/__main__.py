@@ -1,4 +1,4 @@
-"""Hostile payloads by the thousand: python -m tests.corpus [how many]. `./tests/run --corpus [N]` runs it."""
+"""Hostile payloads by the thousand: python -m tests.fuzz [how many]. `./tests/run --corpus [N]` runs it."""
 
 from __future__ import annotations
 

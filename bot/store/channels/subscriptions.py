@@ -345,8 +345,8 @@ async def confirm_subscriptions(
         await assign_missing_numbers(connection, channel)
     rows = (await connection.execute(select(table).where(waits))).all()
     await connection.execute(update(table).where(waits).values(confirmed_at=now))
-    for row in rows:
-        subscription = subscription_from_row(row)
+    # One that can't be parsed is put in force all the same: the version that wrote it understands it.
+    for subscription in parse_rows(rows):
         channel = (subscription.team_id, subscription.channel_id)
         by = ChangeAuthor(subscription.created_by, now)
         await record_changes(
@@ -370,13 +370,12 @@ async def discard_unconfirmed(
     waits = table.c.id.in_(confirmations) & table.c.confirmed_at.is_(None)
     rows = (await connection.execute(select(table).where(waits))).all()
     await connection.execute(delete(table).where(waits))
-    for row in rows:
-        if confirmations[row.id] and row.number is not None:
-            subscription = subscription_from_row(row)
-            channel = (subscription.team_id, subscription.channel_id)
-            await record_changes(
-                connection, channel, ChangeAuthor(BY_GWEVENT, now), [subscription_change(subscription, None)]
-            )
+    maybe_posted = [row for row in rows if confirmations[row.id] and row.number is not None]
+    for subscription in parse_rows(maybe_posted):
+        channel = (subscription.team_id, subscription.channel_id)
+        await record_changes(
+            connection, channel, ChangeAuthor(BY_GWEVENT, now), [subscription_change(subscription, None)]
+        )
 
 
 async def _end_subscriptions(

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,9 +38,14 @@ from bot.store import schema
 from bot.store.database import Database
 from bot.store.events.duplicates import backfill_digests, find_duplicate, supersedes_archive_copy
 from bot.store.events.routing_state import load_routing_state, previous_real_event_time, write_notice_plan
-from bot.store.events.rows import inserted_id, sanitize
+from bot.store.events.rows import UNREADABLE, inserted_id, read_notices, sanitize
 from formatters.models.notice import Category, Notice, NoticeKey, folded_id
 from formatters.models.superevent import Superevent
+
+log = structlog.get_logger(__name__)
+
+LAST_NOTICES = 10
+"""So many notices are tried for the last one, where this version can't read the newest."""
 
 Planner = Callable[[RoutingState], list[Intent]]
 """`bot.routing.planner.plan` or `plan_after_map_queries` with their settings applied."""
@@ -157,8 +163,17 @@ class NoticeRepository:
         async with self._database.read_transaction() as connection:
             order = query.order_by(table.c.event_time.desc(), table.c.superevent_id.desc()).limit(limit)
             ids = list((await connection.execute(order)).scalars())
-        found = [await self.superevent(superevent_id) for superevent_id in ids]
-        return [superevent for superevent in found if superevent is not None]
+        found = []
+        for superevent_id in ids:
+            try:
+                superevent = await self.superevent(superevent_id)
+            except UNREADABLE:
+                # Asked for by its id it is an error; here it must not hide the others.
+                log.exception("stored_notice_unreadable", superevent_id=superevent_id)
+                continue
+            if superevent is not None:
+                found.append(superevent)
+        return found
 
     async def recent_ids(self, limit: int = 2_000) -> list[str]:
         """Return the ids of the newest superevents, for suggestions of a similar id."""
@@ -196,17 +211,17 @@ class NoticeRepository:
         """Return the notice that a live source brought last; lookups in GraceDB and files do not count."""
         table = schema.notices
         async with self._database.read_transaction() as connection:
-            query = select(table.c.facts).where(
+            query = select(table.c.superevent_id, table.c.facts).where(
                 table.c.facts.is_not(None),
                 table.c.origin.not_like(f"{GRACEDB}:%"),
                 table.c.origin.not_like(f"{FILE}:%"),
             )
-            facts = (
-                await connection.execute(
-                    query.order_by(table.c.received_at.desc(), table.c.id.desc()).limit(1)
-                )
-            ).scalar()
-        return None if facts is None else Notice.from_json(facts)
+            newest = query.order_by(table.c.received_at.desc(), table.c.id.desc()).limit(LAST_NOTICES)
+            rows = (await connection.execute(newest)).all()
+        for superevent_id, facts in rows:
+            if readable := read_notices(superevent_id, [facts]):
+                return readable[0]
+        return None
 
     async def previous_real_event_time(self, superevent_id: str) -> datetime | None:
         """Return the time of the newest real event other than this one; None if there is none."""

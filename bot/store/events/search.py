@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.filters import EventAttributes, extract_attributes
 from bot.store import schema
 from bot.store.database import Database
-from formatters.models.notice import Category, Notice
+from bot.store.events.rows import UNREADABLE, read_notices
+from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 
 BATCH_SIZE = 500
@@ -52,12 +53,22 @@ class EventSearch:
         async with self._database.read_transaction() as connection:
             order = query.order_by(_s.c.event_time.desc(), _s.c.superevent_id.desc())
             rows = (await connection.execute(order)).all()
-        return await asyncio.to_thread(lambda: [EventAttributes.from_json(id_, text) for id_, text in rows])
+
+        def read() -> list[EventAttributes]:
+            found = []
+            for superevent_id, text in rows:
+                try:
+                    found.append(EventAttributes.from_json(superevent_id, text))
+                except UNREADABLE:
+                    log.exception("stored_attributes_unreadable", superevent_id=superevent_id)
+            return found
+
+        return await asyncio.to_thread(read)
 
     async def superevents(self, ids: Sequence[str]) -> list[Superevent]:
         """Return these superevents in this order; unknown ones are left out."""
         async with self._database.read_transaction() as connection:
-            found = await _load_superevents(connection, ids)
+            found, _ = await _load_superevents(connection, ids)
         return [found[superevent_id] for superevent_id in ids if superevent_id in found]
 
     async def refresh_stale_attributes(self) -> None:
@@ -73,21 +84,28 @@ class EventSearch:
         for start in range(0, len(rows), BATCH_SIZE):
             some = rows[start : start + BATCH_SIZE]
             async with self._database.read_transaction() as connection:
-                found = await _load_superevents(connection, [row.superevent_id for row in some])
+                found, unreadable = await _load_superevents(connection, [row.superevent_id for row in some])
             values = []
             for superevent_id, revision in some:
                 known = found.get(superevent_id)
+                if known is None and superevent_id in unreadable:
+                    # What was stored of it stays, and a version that can read it computes it again.
+                    continue
                 attributes = None if known is None else extract_attributes(known)
                 text = None if attributes is None else attributes.to_json()
                 values.append({"of": superevent_id, "at": revision, "text": text})
             # A notice that was stored since has written newer attributes.
             same = (_s.c.superevent_id == bindparam("of")) & (_s.c.revision == bindparam("at"))
             write = update(_s).where(same).values(traits=bindparam("text"), traits_revision=bindparam("at"))
-            async with self._database.exclusive_transaction() as connection:
-                await connection.execute(write, values)
+            if values:
+                async with self._database.exclusive_transaction() as connection:
+                    await connection.execute(write, values)
 
 
-async def _load_superevents(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Superevent]:
+async def _load_superevents(
+    connection: AsyncConnection, ids: Sequence[str]
+) -> tuple[Mapping[str, Superevent], Collection[str]]:
+    """Return the superevents by id, and the ids of those with a notice that this version can't read."""
     texts: defaultdict[str, list[str]] = defaultdict(list)
     for start in range(0, len(ids), BATCH_SIZE):
         query = select(_n.c.superevent_id, _n.c.facts).where(
@@ -96,14 +114,14 @@ async def _load_superevents(connection: AsyncConnection, ids: Sequence[str]) -> 
         for superevent_id, facts in (await connection.execute(query.order_by(_n.c.id))).all():
             texts[superevent_id].append(facts)
 
-    def read() -> dict[str, Superevent]:
-        found = {}
+    def read() -> tuple[dict[str, Superevent], set[str]]:
+        found, unreadable = {}, set()
         for superevent_id, facts in texts.items():
-            try:
-                found[superevent_id] = Superevent.from_notices(map(Notice.from_json, facts))
-            except (KeyError, TypeError, ValueError):
-                # One row that can't be read must not keep all others from being found.
-                log.exception("stored_notice_unreadable", superevent_id=superevent_id)
-        return found
+            notices = read_notices(superevent_id, facts)
+            if len(notices) == len(facts):
+                found[superevent_id] = Superevent.from_notices(notices)
+            else:
+                unreadable.add(superevent_id)
+        return found, unreadable
 
     return await asyncio.to_thread(read)

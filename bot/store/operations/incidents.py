@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,6 +28,9 @@ _d = schema.deliveries
 _t = schema.incidents
 
 
+log = structlog.get_logger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class IncidentChanges:
     """The incidents that a health check opened and resolved."""
@@ -42,13 +46,14 @@ class IncidentRepository:
         self._database = database
 
     async def open_incidents(self) -> list[Incident]:
-        """Return the incidents that are open, the oldest first."""
+        """Return the open incidents of known kinds, the oldest first."""
         query = select(_t).where(_t.c.open_as.is_not(None)).order_by(_t.c.since, _t.c.id)
         async with self._database.read_transaction() as connection:
-            return [_incident_from_row(row) for row in (await connection.execute(query)).all()]
+            rows = (await connection.execute(query)).all()
+        return [incident for row in rows if (incident := _incident_from_row(row)) is not None]
 
     async def get(self, incident_id: int) -> Incident | None:
-        """Return an incident, open or resolved; None if it does not exist."""
+        """Return an incident, open or resolved; None if it or its kind is unknown."""
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(select(_t).where(_t.c.id == incident_id))).first()
         return None if row is None else _incident_from_row(row)
@@ -141,13 +146,14 @@ async def _insert_incident(connection: AsyncConnection, new: dict[str, object]) 
 
 
 async def _resolve(connection: AsyncConnection, over: Sequence[OpenIncident]) -> list[tuple[int, Incident]]:
-    """Close incidents at the time when they were seen last; return them by id."""
+    """Close incidents at the time when they were seen last; return by id those whose kind is known."""
     if not over:
         return []
     ids = [incident.id for incident in over]
     rows = (await connection.execute(select(_t).where(_t.c.id.in_(ids)).order_by(_t.c.id))).all()
     await connection.execute(update(_t).where(_t.c.id.in_(ids)).values(open_as=None, ended_at=_t.c.seen_at))
-    return [(row.id, _incident_from_row(row, row.seen_at)) for row in rows]
+    closed = [(row.id, _incident_from_row(row, row.seen_at)) for row in rows]
+    return [(id_, incident) for id_, incident in closed if incident is not None]
 
 
 async def _load_state(
@@ -175,9 +181,15 @@ async def _load_state(
     )
 
 
-def _incident_from_row(row: Any, ended: datetime | None = None) -> Incident:
+def _incident_from_row(row: Any, ended: datetime | None = None) -> Incident | None:
+    """Return the incident of a row; None if its kind is one that only a newer version knows."""
+    try:
+        kind = IncidentKind(row.what)
+    except ValueError:
+        log.warning("incident_kind_unknown", id=row.id, kind=row.what)
+        return None
     return Incident(
-        kind=IncidentKind(row.what),
+        kind=kind,
         since=row.since,
         detail=row.detail,
         ended=row.ended_at if ended is None else ended,

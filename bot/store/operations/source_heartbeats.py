@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
@@ -19,6 +19,8 @@ FORGET_AFTER = timedelta(days=1)
 """A consumer without a heartbeat for this long is not reported any more."""
 
 _c = schema.source_heartbeats
+
+_STATUS_FIELDS = tuple(field.name for field in fields(SourceStatus))
 
 
 class SourceHeartbeats:
@@ -57,7 +59,8 @@ class SourceHeartbeats:
         found = []
         for row in rows:
             for source in json.loads(row.sources):
-                status = SourceStatus(**source)
+                # A newer version may say more of a source.
+                status = SourceStatus(**{key: source[key] for key in _STATUS_FIELDS if key in source})
                 if now - max(row.seen_at, self._store_back_at or row.seen_at) > SILENT_AFTER:
                     detail = f"its consumer {row.id} fell silent at {row.seen_at:%Y-%m-%d %H:%M} UTC"
                     status = SourceStatus(name=status.name, connected=False, detail=detail)

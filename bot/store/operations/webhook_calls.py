@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import CallKind, CallWebhook, CancelWebhookCall, Intent
 from bot.routing.state import CallState
 from bot.store import schema
 from bot.store.database import Database
+from bot.store.outbox.due_time import due_conditions, due_parameters
 from bot.store.outbox.models import DeliveryState
 
 CLAIM_DURATION = timedelta(seconds=60)
@@ -47,19 +48,20 @@ class WebhookOutbox:
 
     async def claim(self, now: datetime) -> WebhookCall | None:
         """Claim the oldest call that is due for `CLAIM_DURATION`; return None if none is due."""
-        due = (_c.c.state == DeliveryState.PENDING.value) & (_c.c.not_before <= now)
+        due = (_c.c.state == DeliveryState.PENDING.value) & or_(*due_conditions(_c.c.not_before))
         # A call of a kind that only a newer gwevent knows waits for that version.
         due &= _c.c.kind.in_([kind.value for kind in CallKind])
         query = select(_c).where(due).order_by(_c.c.id).limit(1)
         async with self._database.read_transaction() as connection:
-            row = (await connection.execute(query)).first()
+            row = (await connection.execute(query, due_parameters(now))).first()
         if row is None:
             return None
         async with self._database.exclusive_transaction() as connection:
             mine = await connection.execute(
                 update(_c)
                 .where(_c.c.id == row.id, due)
-                .values(attempts=_c.c.attempts + 1, not_before=now + CLAIM_DURATION)
+                .values(attempts=_c.c.attempts + 1, not_before=now + CLAIM_DURATION),
+                due_parameters(now),
             )
         if not mine.rowcount:
             return None

@@ -105,8 +105,8 @@ from bot.store.outbox.claim_choice import (
     choose_candidates,
     select_within_limits,
 )
+from bot.store.outbox.due_time import due_conditions, due_parameters
 from bot.store.outbox.models import (
-    MAX_DELAY,
     OPEN_STATES,
     DeliveryKind,
     DeliveryState,
@@ -228,21 +228,12 @@ async def release_threads(
     ids = {thread for thread in threads if thread is not None}
     if not ids:
         return
-    await connection.execute(_RELEASE_STATEMENT, _time_parameters(now) | {"threads": list(ids)})
-
-
-def _due_conditions(time: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    # A time further ahead than MAX_DELAY was written before the clock was set back.
-    return time <= bindparam("now"), time > bindparam("too_late")
-
-
-def _time_parameters(now: datetime) -> dict[str, Any]:
-    return {"now": now, "too_late": now + MAX_DELAY}
+    await connection.execute(_RELEASE_STATEMENT, due_parameters(now) | {"threads": list(ids)})
 
 
 async def _promote_due(connection: AsyncConnection, now: datetime) -> None:
     """Put held deliveries whose time has come back into the queue, those of real events first."""
-    moment = _time_parameters(now)
+    moment = due_parameters(now)
     if not (await connection.execute(_ANY_HELD_IS_DUE, moment)).scalar_one():
         return
     for one in _DUE_HELD_QUERIES:
@@ -263,9 +254,7 @@ async def _hold_blocked(connection: AsyncConnection, seen: Sequence[Candidate], 
         await connection.execute(update(_d).where(_d.c.id.in_(early)).values(held_until=_d.c.not_before))
     threads = {row.thread_id for row in stuck if row.is_due}
     if threads:
-        rows = await connection.execute(
-            _DETAILS_BY_THREAD, _time_parameters(now) | {"threads": list(threads)}
-        )
+        rows = await connection.execute(_DETAILS_BY_THREAD, due_parameters(now) | {"threads": list(threads)})
         blocked = [row.id for row in rows.all() if not row.may_go]
         await connection.execute(
             update(_d).where(_d.c.id.in_(blocked)).values(held_until=now + HOLD_DURATION)
@@ -273,7 +262,7 @@ async def _hold_blocked(connection: AsyncConnection, seen: Sequence[Candidate], 
 
 
 async def _load_details(connection: AsyncConnection, now: datetime, ids: Sequence[int]) -> Sequence[Any]:
-    return (await connection.execute(_DETAILS_BY_ID, _time_parameters(now) | {"ids": list(ids)})).all()
+    return (await connection.execute(_DETAILS_BY_ID, due_parameters(now) | {"ids": list(ids)})).all()
 
 
 def _select_details() -> Select[*tuple[Any, ...]]:
@@ -312,7 +301,7 @@ def _select_details() -> Select[*tuple[Any, ...]]:
         _thread_column(_t.c.root_fixed).label("root_fixed"),
         revision.scalar_subquery().label("superevent_revision"),
         may_go.label("may_go"),
-        or_(*_due_conditions(_d.c.not_before)).label("is_due"),
+        or_(*due_conditions(_d.c.not_before)).label("is_due"),
     )
 
 
@@ -329,13 +318,13 @@ _RELEASE_STATEMENT = (
     .where(
         _d.c.thread_id.in_(bindparam("threads", expanding=True)), _d.c.state == DeliveryState.PENDING.value
     )
-    .where(_d.c.held_until.is_not(None), or_(*_due_conditions(_d.c.not_before)))
+    .where(_d.c.held_until.is_not(None), or_(*due_conditions(_d.c.not_before)))
     .values(held_until=null())
 )
 _DUE_HELD_QUERIES = [
     select(_d.c.id).where(_HELD, mock, time)
     for mock in _REAL_THEN_MOCK
-    for time in _due_conditions(_d.c.held_until)
+    for time in due_conditions(_d.c.held_until)
 ]
 _ANY_HELD_IS_DUE = select(or_(*(one.exists() for one in _DUE_HELD_QUERIES)))
 

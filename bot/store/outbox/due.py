@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, false, or_, select, text, true
+from sqlalchemy import Select, bindparam, exists, false, or_, select, text, true
 
 from bot.store import schema
 from bot.store.database import Database
+from bot.store.outbox.due_time import due_conditions, due_parameters
 from bot.store.outbox.leases import WorkerLeases
-from bot.store.outbox.models import MAX_DELAY
 
 _d, _p, _u, _l = schema.deliveries, schema.images, schema.deferred_notices, schema.leases
 
@@ -39,7 +39,7 @@ class DueCheck:
         Held deliveries and wanted images are due when their time has come. Deliveries that are not held, and
         deferred notices, always count as due, even if they wait for something else.
         """
-        values: dict[str, object] = {"now": now, "too_late": now + MAX_DELAY}
+        values = due_parameters(now)
         if not self._database.is_sqlite:
             values["worker_id"] = self._leases.worker_id
         async with self._database.read_transaction() as connection:
@@ -56,10 +56,10 @@ def _due_query(*, shared: bool) -> Select[bool, bool, bool]:
         *(
             exists().where(text(schema.HELD), _d.c.mock.is_(mock), time)
             for mock in (false(), true())
-            for time in _due_conditions(_d.c.held_until)
+            for time in due_conditions(_d.c.held_until)
         ),
     ]
-    pictures = exists().where(text(schema.WANTED_IMAGES), or_(*_due_conditions(_p.c.not_before)))
+    pictures = exists().where(text(schema.WANTED_IMAGES), or_(*due_conditions(_p.c.not_before)))
     if shared:
         own = select(_l.c.name).where(_l.c.worker_id == bindparam("worker_id"))
         looks = [look.where(_d.c.team_id.in_(own)) for look in looks]
@@ -67,8 +67,3 @@ def _due_query(*, shared: bool) -> Select[bool, bool, bool]:
     deliveries = or_(*looks)
     maps = exists().select_from(_u)
     return select(deliveries.label("deliveries"), pictures.label("pictures"), maps.label("maps"))
-
-
-def _due_conditions(time: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    # A time too far ahead was written before the clock was set back.
-    return time <= bindparam("now"), time > bindparam("too_late")

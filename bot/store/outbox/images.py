@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.database import Database
+from bot.store.outbox.due_time import due_conditions, due_parameters
 from bot.store.outbox.edit_writer import mark_threads_stale
 from bot.store.outbox.leases import WorkerLeases
-from bot.store.outbox.models import MAX_DELAY, DeliveryKind, DeliveryState, ImageState
+from bot.store.outbox.models import DeliveryKind, DeliveryState, ImageState
 
 IMAGE_PATH = "/pictures/{token}.png"
 """The path, below the bot's public address, at which the bot serves an image itself."""
@@ -152,7 +153,7 @@ class ImageRepository:
         query = (
             select(_p)
             .where(text(schema.WANTED_IMAGES))
-            .where(or_(_p.c.not_before <= now, _p.c.not_before > now + MAX_DELAY))
+            .where(or_(*due_conditions(_p.c.not_before)))
             .order_by(_p.c.created_at.desc(), _p.c.id.desc())
             .limit(1)
         )
@@ -160,9 +161,10 @@ class ImageRepository:
             query = query.where(_p.c.team_id.in_(self._leases.owned_workspaces()))
         async with self._database.read_transaction() as connection:
             # As two separate queries, each reads only the end of an index.
-            row = (await connection.execute(query.where(_p.c.mock.is_(false())))).first()
+            moment = due_parameters(now)
+            row = (await connection.execute(query.where(_p.c.mock.is_(false())), moment)).first()
             if row is None:
-                row = (await connection.execute(query.where(_p.c.mock.is_(true())))).first()
+                row = (await connection.execute(query.where(_p.c.mock.is_(true())), moment)).first()
         if row is None:
             return None
         return StoredImageJob(

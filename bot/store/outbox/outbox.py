@@ -55,12 +55,11 @@ from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import ColumnElement, bindparam, false, func, select, true, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef
 from bot.store import schema
-from bot.store.database import Database
+from bot.store.database import Database, StoreUnavailable
 from bot.store.database_identity import get_or_create_database_id
 from bot.store.outbox.claim_choice import ClaimRequest
 from bot.store.outbox.claiming import ClaimQuery
@@ -191,20 +190,23 @@ class Outbox:
     async def record_outcomes(self, outcomes: Sequence[tuple[Delivery, Outcome]], now: datetime) -> None:
         """Record how claimed deliveries ended, and apply the effects, in one transaction.
 
-        If the database refuses the batch, each outcome is recorded in a transaction of its own, so that one
-        that can't be written takes no other with it; the last error is raised after all were tried. Raises
-        StoreUnavailable.
+        If the batch can't be recorded, each outcome is recorded in a transaction of its own, so that one that
+        can't takes no other with it; the last error is raised after all were tried. Raises StoreUnavailable.
         """
         try:
             await self._record_outcomes(outcomes, now)
-        except SQLAlchemyError as error:
+        except StoreUnavailable:
+            raise
+        except Exception as error:
             if len(outcomes) == 1:
                 raise
-            wrong: SQLAlchemyError | None = None
+            wrong: Exception | None = None
             for outcome in outcomes:
                 try:
                     await self._record_outcomes([outcome], now)
-                except SQLAlchemyError as again:
+                except StoreUnavailable:
+                    raise
+                except Exception as again:  # noqa: BLE001  raised after all others were recorded
                     wrong = again
             if wrong is not None:
                 raise wrong from error

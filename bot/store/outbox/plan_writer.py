@@ -109,7 +109,10 @@ def _root_state(state: str | None, doubtful: bool | None) -> RootState:
         return RootState.POSTED
     if state == DeliveryState.SENDING or (state == DeliveryState.PENDING and doubtful):
         return RootState.ATTEMPTED
-    return RootState.WAITING if state == DeliveryState.PENDING else RootState.DEAD
+    if state == DeliveryState.PENDING:
+        return RootState.WAITING
+    # A state that only a newer version knows may mean that the root stands: a second one is worse than none.
+    return RootState.DEAD if state in (None, DeliveryState.DEAD) else RootState.ATTEMPTED
 
 
 async def write_plan(

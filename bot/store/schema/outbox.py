@@ -61,7 +61,7 @@ deliveries = Table(
     # The row to render: a notice, subscription or quarantined payload, depending on the kind.
     Column("subject_id", BigInteger, nullable=False),
     Column("priority", Integer, nullable=False),
-    # Further sort keys of the queue (`bot.store.claiming`): whether it is about a mock or a test, and its
+    # Further sort keys of the queue (`bot.store.outbox.claiming`): is it about a mock or test, and its
     # event, the smallest number being the newest.
     Column("mock", Boolean, nullable=False, server_default=false()),
     Column("event_order", BigInteger, nullable=False, server_default=text("0")),

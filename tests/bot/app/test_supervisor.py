@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 import structlog
 
-from bot.app import supervisor as parts_module
+from bot.app import supervisor
 from bot.app.factory import Factory
 from bot.app.supervisor import TaskSupervisor
 from bot.ingest.pipeline import IngestResult
@@ -47,7 +47,7 @@ FAULTS = [
 
 @pytest.fixture(autouse=True)
 def fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts_module, "log", structlog.get_logger())
+    monkeypatch.setattr(supervisor, "log", structlog.get_logger())
     monkeypatch.setattr(os_limits, "log", structlog.get_logger())
 
 
@@ -103,8 +103,8 @@ async def test_task_restarts_after_any_system_error() -> None:
                 await asyncio.sleep(0)
                 for task in parts.tasks:
                     assert not task.done(), task.exception()
-                parts_module.MAX_BACKOFF_S = 0.0
-    parts_module.MAX_BACKOFF_S = 30.0
+                supervisor.MAX_BACKOFF_S = 0.0
+    supervisor.MAX_BACKOFF_S = 30.0
     assert [line["event"] for line in said] == ["task_restarted"] * len(PASSING)
     assert all(line["reason"] for line in said) and parts.problems() == {}
     await parts.cancel()

@@ -178,11 +178,11 @@ def test_hand_written_file_is_accepted(tmp_path: Path, monkeypatch: pytest.Monke
     done = runner.invoke(app, ["import", "given.json"])
     assert (done.exit_code, done.stdout) == (
         0,
-        "Channels: 1; subscriptions put in force: 1, in force already: 0; sites: 0.\n",
+        "Channels: 1; subscriptions activated: 1, active already: 0; sites: 0.\n",
     )
     assert runner.invoke(app, ["export", "-o", "out.json"]).exit_code == 0
     monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{tmp_path / 'two.sqlite'}")
-    assert "put in force: 1" in runner.invoke(app, ["import", "out.json"]).stdout
+    assert "activated: 1" in runner.invoke(app, ["import", "out.json"]).stdout
     assert runner.invoke(app, ["export"]).stdout == (tmp_path / "out.json").read_text()
     (tmp_path / "bad.json").write_text("{")
     refused = runner.invoke(app, ["import", "bad.json"])

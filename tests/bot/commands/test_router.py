@@ -456,7 +456,7 @@ async def test_only_the_newest_maps_are_queried_with_a_note(
     shown = await answer_text(factory, "search near 10 10 180deg")
     assert shown.startswith("1 of 2 events matches near 10 10 180deg>0.1")
     assert shown.endswith(
-        "The sky map decides about 2 events; gwevent asked only the maps of the newest 1."
+        "The sky map decides about 2 events; gwevent checked only the maps of the newest 1."
         " The rest aren't counted."
     )
     none = await answer_text(factory, "latest near 10 10 180deg<0.5")
@@ -545,7 +545,7 @@ async def test_anybody_may_read_the_history_page_by_page(factory: Factory, clock
     assert shown.endswith("Older: /gwevent subscriptions history 2")
     rest = await answer_text(factory, "subs History 2", ASKER)
     assert rest.startswith("2026-11-22 12:01:00 UTC · @U0 · subscription 1 paused: CBC")
-    assert "@U1 · subscription 1 started: CBC" in rest and "Page 2 of 2" in rest
+    assert "@U1 · subscription 1 added: CBC" in rest and "Page 2 of 2" in rest
     assert "no page 3" in await answer_text(factory, "subscriptions history 3", ASKER)
     assert "comes a page" in await answer_text(factory, "subscriptions history of the world", ASKER)
     assert "Nobody has changed" in await answer_text(

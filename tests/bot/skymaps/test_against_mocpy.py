@@ -35,8 +35,7 @@ def skymap(request: pytest.FixtureRequest) -> SkyMap:
 
 
 def read_moc(moc: Moc) -> Any:
-    # mocpy 0.21 reads blanks between the indices, not the commas that IVOA's standard allows too.
-    return MOC.from_string(moc.to_ascii().replace(",", " "))
+    return MOC.from_string(moc.to_ascii())
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9])

@@ -152,7 +152,7 @@ def test_details(
         superevent=superevent,
         notice=notice,
         is_combined=False,
-        moc="4/12,15-17 5/300",
+        moc="4/12 15-17 5/300",
         moc_area=31.2,
         region_area=31.2,
         max_order=5,

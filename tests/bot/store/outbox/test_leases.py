@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, text
 
 from bot.app.factory import Factory
 from bot.store.database import Database
-from bot.store.outbox import leases as shares_module
+from bot.store.outbox import leases
 from bot.store.outbox.images import ImageRepository
 from bot.store.outbox.leases import LEASE_DURATION, SINGLETON_JOBS, WorkerLeases
 from bot.store.outbox.models import Delivered, Retry
@@ -196,12 +196,12 @@ class Time:
 
     def __init__(self, patch: pytest.MonkeyPatch, *everybody: Factory) -> None:
         self.passed, self.wrong_by = 0.0, 0.0
-        real_now, real_count = shares_module._database_now, everybody[0].leases._elapsed
+        real_now, real_count = leases._database_now, everybody[0].leases._elapsed
 
         def now() -> ColumnElement[Any]:
             return real_now() + timedelta(seconds=self.passed + self.wrong_by)
 
-        patch.setattr(shares_module, "_database_now", now)
+        patch.setattr(leases, "_database_now", now)
         for one in everybody:
             one.leases._elapsed = lambda: real_count() + self.passed
 
