@@ -127,7 +127,7 @@ class ImageProcess:
         except Exception as error:
             # Any error that drawing raised in the other process means no image.
             log.error("unexpected_error", subsystem="image_process", exc_info=error)
-            raise ImageFailed(f"The picture couldn't be drawn ({type(error).__name__}).") from error
+            raise ImageFailed(f"The image couldn't be drawn ({type(error).__name__}).") from error
 
 
 def draw_in_process(

@@ -109,7 +109,7 @@ def command_cases(stage: CommandPage) -> list[tuple[str, ...]]:
         ("status", "silent: connected", "Deliveries waiting: 0"),
         ("latest BNS>0.5 distance<300", f"BNS 97 % · UPDATE · {bns}", "55 ± 9 Mpc", "Fermi GRB 1.74 s after"),
         ("latest mock", "MOCK · BNS 95 %", "40 ± 8 Mpc", "90 %: 31 deg²"),
-        ("latest NSBH>0.99", "No real event that fits NSBH>0.99 was received yet."),
+        ("latest NSBH>0.99", "No real event that matches NSBH>0.99 was received yet."),
         ("recent 2", "The last 2 events", gone, "RETRACTED", "deg²", "Burst"),
         ("search BNS far<1/yr since 2023-05", "1 of 3 events since 2023-05-01 matches BNS far<1/yr", bns),
         ("search", "3 events", gone, bns),

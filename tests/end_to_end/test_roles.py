@@ -90,7 +90,7 @@ async def test_crash_of_one_consumer_and_one_server(postgres_deployment: LocalDe
     async with asyncio.timeout(TIMEOUT_S):
         while (said := await status(deployment, channels[0])).count("hopskotch: connected") < 2:
             await asyncio.sleep(0.5)
-    assert "No source" not in said
+    assert "reads no source" not in said
     for process in (survivor, consumers[1], back):
         assert await process.terminate() == 0, process.stderr
         assert [line for line in process.log_records if line["level"] in ("error", "critical")] == []

@@ -155,7 +155,7 @@ class DeliveryHarness:
         return [str(message["text"]) for message in self.local_slack.messages(channel)]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def short_tracebacks() -> Iterator[None]:
     """Log exceptions without local variables, because tests cause many exceptions."""
     before = structlog.get_config()
@@ -168,7 +168,7 @@ def short_tracebacks() -> Iterator[None]:
 
 @pytest.fixture
 async def stopped_harness(
-    local_slack: LocalSlack, factory: Factory, clock: Clock
+    local_slack: LocalSlack, factory: Factory, clock: Clock, short_tracebacks: None
 ) -> AsyncIterator[DeliveryHarness]:
     """Yield a harness whose worker is not started."""
     async with aiohttp.ClientSession() as session:

@@ -25,7 +25,7 @@ SELECTION_KEYS = frozenset(
 
 
 def interactive_elements(blocks: list[Json]) -> Iterator[tuple[str, Json]]:
-    """Each interactive element with its block_id."""
+    """Yield (block_id, element) for each interactive element."""
     for block in blocks:
         match block["type"]:
             case "actions":
@@ -46,7 +46,7 @@ def action_payload(
     *,
     action_ts: str,
 ) -> Json:
-    """The entry of `actions` for an element that is there. Raises ApiError `no_such_action`."""
+    """Return the entry of `actions` for the element that was used. Raises ApiError `no_such_action`."""
     for its_block, element in interactive_elements(blocks):
         if element.get("action_id") != action_id or block_id not in (None, its_block):
             continue
@@ -70,7 +70,7 @@ def action_payload(
 
 
 def missing_inputs(blocks: list[Json], values: Json) -> dict[str, str]:
-    """What Slack's own dialog would complain about before it tells the app."""
+    """Return block_id → error for the inputs that Slack's client rejects before it submits."""
     wrong: dict[str, str] = {}
     for block in blocks:
         if block["type"] != "input":

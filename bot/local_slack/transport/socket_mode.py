@@ -96,7 +96,7 @@ class SocketModeServer:
     async def _serve_connection(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection, from its handshake to its end."""
         if time.monotonic() < self._refuse_until:
-            return web.Response(status=503, text="The sandbox was told to refuse connections.")
+            return web.Response(status=503, text="The local Slack refuses connections for now.")
         if self._tickets.pop(request.query.get("ticket", ""), 0.0) < time.monotonic():
             return web.Response(status=403, text="Unknown, used or expired ticket.")
         ws = web.WebSocketResponse(max_msg_size=1_000_000)

@@ -237,4 +237,4 @@ async def test_events_without_maps(factory: Factory) -> None:
         )
     assert kinds(await ask(factory, "S261122a history")) == ["section", "table"]
     await stored(factory, to_avro(notice_record("S261122b", skymap=edge_cases.few_rows())))
-    assert "no picture" not in message_text.render(await ask(factory, "S261122b moc"))
+    assert "no image" not in message_text.render(await ask(factory, "S261122b moc"))

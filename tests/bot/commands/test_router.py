@@ -460,7 +460,9 @@ async def test_only_the_newest_maps_are_queried_with_a_note(
         " The rest aren't counted."
     )
     none = await answer_text(factory, "latest near 10 10 180deg<0.5")
-    assert none.endswith("(Of 2 events the map decides; only the newest 1 were asked.)")
+    assert none.endswith(
+        "(The sky map decides about 2 events; gwevent checked only the maps of the newest 1.)"
+    )
 
 
 async def test_missing_event_attributes_are_backfilled(factory: Factory) -> None:
@@ -534,7 +536,9 @@ async def test_subscriptions_are_edited_paused_and_ended_by_number(factory: Fact
 
 
 async def test_anybody_may_read_the_history_page_by_page(factory: Factory, clock: Clock) -> None:
-    assert "Nobody has changed" in await answer_text(factory, "subscriptions history", ASKER)
+    assert "No change of what this channel receives" in await answer_text(
+        factory, "subscriptions history", ASKER
+    )
     await subscribe(factory, "CBC", "C1")
     for number in range(11):
         clock.advance(minutes=1)
@@ -548,7 +552,7 @@ async def test_anybody_may_read_the_history_page_by_page(factory: Factory, clock
     assert "@U1 · subscription 1 added: CBC" in rest and "Page 2 of 2" in rest
     assert "no page 3" in await answer_text(factory, "subscriptions history 3", ASKER)
     assert "comes a page" in await answer_text(factory, "subscriptions history of the world", ASKER)
-    assert "Nobody has changed" in await answer_text(
+    assert "No change of what this channel receives" in await answer_text(
         factory, "subscriptions history", CommandContext(TEAM, "C2", "U1")
     )
     assert "belong to a channel" in await answer_text(factory, "subscriptions history")

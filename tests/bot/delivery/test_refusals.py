@@ -115,7 +115,7 @@ async def test_a_mention_of_its_own_and_a_stand_down_come_without_it_too(harness
     assert len([text for text in harness.texts(channel) if "Slack refuses" in text]) == 1
 
 
-async def test_who_may_be_mentioned_still_is(harness: DeliveryHarness) -> None:
+async def test_other_targets_are_still_mentioned(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels(words="CBC notify @here <@U1>")
     restrict_mentions(harness, "everybody")
     await harness.record_notices(FIRST)
@@ -164,7 +164,7 @@ async def test_a_mention_refused_with_an_unlisted_error(harness: DeliveryHarness
     assert [r.reason for r in (await subscription_in(harness, channel)).refused_mentions] == [word]
 
 
-async def test_without_a_mention_the_word_is_the_channels(harness: DeliveryHarness) -> None:
+async def test_error_without_a_mention_is_a_channel_problem(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels(words="CBC notify @here")
     harness.local_slack.fail(POST, error="restricted_action", times=None)
     await harness.record_notices(FIRST)
@@ -567,9 +567,7 @@ async def test_a_message_of_another_database_isnt_taken_for_ours(
 
 
 @pytest.mark.parametrize("ours", [True, False])
-async def test_what_was_under_way_before_there_were_keys_is_found(
-    harness: DeliveryHarness, ours: bool
-) -> None:
+async def test_post_from_before_message_keys_is_found(harness: DeliveryHarness, ours: bool) -> None:
     harness.local_slack.grant("channels:history")
     await harness.client.identify()
     (channel,) = await harness.create_subscribed_channels()

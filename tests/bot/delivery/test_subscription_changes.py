@@ -291,7 +291,7 @@ async def test_a_post_that_comes_late_says_what_is_so_by_then(
     await assert_history_is_true(harness, channel)
 
 
-async def test_what_may_stand_already_takes_up_nothing_more(harness: DeliveryHarness) -> None:
+async def test_attempted_post_takes_no_further_changes(harness: DeliveryHarness) -> None:
     harness.local_slack.grant("channels:history")
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.fail("chat.postMessage", drop="after")

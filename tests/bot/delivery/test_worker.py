@@ -331,7 +331,7 @@ async def test_a_refused_root_is_given_up_and_the_next_notice_opens_another(harn
     assert harness.texts(channel) == [shown(FIRST, SECOND)]
 
 
-async def test_an_apology_outlives_its_root(harness: DeliveryHarness) -> None:
+async def test_a_report_of_an_unreadable_notice_outlives_its_root(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.fail("chat.postMessage", error="fatal_error")
     await harness.record_notices(FIRST)

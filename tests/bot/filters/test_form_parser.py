@@ -64,7 +64,7 @@ def state(view: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.slow
 @given(any_criteria())
-def test_every_wish_opens_in_the_dialog_and_comes_out_the_same(criteria: Criteria) -> None:
+def test_criteria_survive_the_modal(criteria: Criteria) -> None:
     view = subscription_modal.view(PLACE, form_from_criteria(criteria), Preview(criteria=criteria))
     block_checks.check_view(view, "modal")
     entered = subscription_modal.parse_form(state(view))

@@ -131,7 +131,9 @@ async def test_the_operators_are_told_even_where_no_id_can_be_read(factory: Fact
     assert await planned(factory) == [("ops", "C0OPS")]
 
 
-async def test_an_apology_goes_where_the_event_would_have_gone(factory: Factory, clock: Clock) -> None:
+async def test_an_unreadable_notice_is_reported_where_it_would_have_gone(
+    factory: Factory, clock: Clock
+) -> None:
     await subscribe(factory, "CBC mock", "C1")
     await subscribe(factory, "Burst", "C2")
     await subscribe(factory, "all test", "C3")
@@ -140,7 +142,7 @@ async def test_an_apology_goes_where_the_event_would_have_gone(factory: Factory,
     assert await planned(factory) == [("apology", "C1")]
 
 
-async def test_old_ids_get_no_apology(factory: Factory, clock: Clock) -> None:
+async def test_old_ids_get_no_report_of_an_unreadable_notice(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all mock", "C1")
     way_in = pipeline(factory, clock)
     for superevent_id in ("S190814bv", "MS181101ab", "S261120a", "GW170817"):
@@ -169,7 +171,7 @@ async def test_a_fault_in_decoding_stops_one_payload_and_no_other(factory: Facto
     )
 
 
-async def test_a_fault_in_planning_leaves_nothing_but_an_apology(
+async def test_a_fault_in_planning_leaves_nothing_but_a_report(
     factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await subscribe(factory, "CBC", "C1")

@@ -341,4 +341,4 @@ async def test_end_button_is_refused_without_permission(
     assert await in_channel(factory, channel) == ["CBC"]
     assert (await factory.subscriptions.history(TEAM, channel, 1))[1] == 1
     told = await (await typed(local_slack, channel, "subscriptions history")).wait_for_answer(30)
-    assert "started: " in words(told), "anybody may read it"
+    assert "added: " in words(told), "anybody may read it"
