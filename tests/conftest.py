@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from bot.store.database import Database
@@ -71,3 +72,18 @@ def migrated_postgres(postgres: Databases) -> str:
 
     asyncio.run(migrate())
     return url
+
+
+@pytest.fixture(autouse=True)
+def plain_logging() -> Iterator[None]:
+    """Log by structlog's own means, whatever the command line of an earlier test configured.
+
+    A test that runs a command leaves loggers behind that write to that test's closed output. Exceptions are
+    logged without local variables, because tests cause many.
+    """
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+    )
+    yield
+    structlog.configure(**before)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import aiohttp
 import pytest
-import structlog
 from sqlalchemy import text
 
 from bot.app.application import Application
@@ -156,19 +155,8 @@ class DeliveryHarness:
 
 
 @pytest.fixture
-def short_tracebacks() -> Iterator[None]:
-    """Log exceptions without local variables, because tests cause many exceptions."""
-    before = structlog.get_config()
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
-    )
-    yield
-    structlog.configure(**before)
-
-
-@pytest.fixture
 async def stopped_harness(
-    local_slack: LocalSlack, factory: Factory, clock: Clock, short_tracebacks: None
+    local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> AsyncIterator[DeliveryHarness]:
     """Yield a harness whose worker is not started."""
     async with aiohttp.ClientSession() as session:
