@@ -142,7 +142,7 @@ async def swapped(chaos: ChaosHarness) -> None:
         elif way == "foreign":
             chaos.deployment.database.write_bytes(b"no database" * 1_000)
         await chaos.publish(4)
-        # Not the log: a loaded bot may see one swap as two changes, and a fourth line within minutes is held back.
+        # Not the log: a loaded bot may see one swap as two changes, and the log holds back a fourth line.
         await _wait_for_readiness(port, 503)
         await asyncio.sleep(chaos.rng.uniform(1.0, 3.0))
         acknowledged = await asyncio.to_thread(chaos.broker.committed, GROUP, TOPIC)
