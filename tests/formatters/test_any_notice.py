@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,7 @@ superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126
 
 
 # No shrinking: notices are large, and the failure message already shows the offending text.
+@pytest.mark.slow
 @settings(
     max_examples=60,
     deadline=None,

@@ -211,6 +211,7 @@ async def test_unknown_commands_get_a_short_answer(factory: Factory, words: str)
     assert await factory.notices.recent_ids() == []
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(
     st.one_of(
@@ -415,6 +416,7 @@ def dated(notice: Notice, day: int) -> Notice:
     return replace(notice, event=replace(notice.event, time=datetime(2026, 11, day, 12, tzinfo=UTC)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -135,6 +135,7 @@ async def test_the_sample_is_posted_and_leaves_nothing_behind(
     assert await factory.notices.recent_ids() == []
 
 
+@pytest.mark.slow
 async def test_a_sample_that_slack_refuses(local_slack: LocalSlack, database_path: Path) -> None:
     private = local_slack.add_channel("secret", private=True, bot_member=False)
     finding = await sample_post.post_sample(settings(local_slack, database_path), private)

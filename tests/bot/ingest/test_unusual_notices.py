@@ -51,6 +51,7 @@ async def said(factory: Factory, clock: Clock, words: str) -> str:
     return message_text.render(await factory.create_command_router(clock).dispatch(words, None))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("superevent_id", "category"),
     [
