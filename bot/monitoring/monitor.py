@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from bot.monitoring.metrics import Metrics
 from bot.monitoring.rules import HealthSnapshot, Thresholds, evaluate
 from bot.monitoring.webhook import WebhookNotifier
 from bot.routing.intents import ChannelRef
+from bot.runtime import machine_clock
 from bot.runtime.os_limits import descriptor_shortage
 from bot.runtime.steady_clock import ClockJump
 from bot.runtime.wakeups import Wakeups
@@ -45,6 +46,16 @@ class Readiness:
     def ready(self) -> bool:
         """True if every part is ok."""
         return all(state == "ok" for state in self.parts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedCheck:
+    """The result of one health check."""
+
+    ended_monotonic: float
+    """The machine's monotonic time at the end, in seconds."""
+    open_kinds: frozenset[IncidentKind]
+    """The kinds of incident that are open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,8 @@ class HealthMonitor:
         self._store_detail = ""
         self._store_incident_logged = False
         self._notified_kinds: frozenset[IncidentKind] = frozenset()
+        self.last_check: FinishedCheck | None = None
+        """The result of the newest health check that could read the store, or found it down for too long."""
 
     def record_payload(self) -> None:
         """Record that a notice, or a broken one, came: LVK's hourly mock notices serve as a heartbeat."""
@@ -153,6 +166,7 @@ class HealthMonitor:
             return
         self._wrong_since.pop(IncidentKind.STORE, None)
         self._store_incident_logged, self._notified_kinds = False, frozenset()
+        self._finish_check(incident.kind for incident in found)
         self._notify(change)
 
     async def readiness(self) -> Readiness:
@@ -255,6 +269,7 @@ class HealthMonitor:
         if now - since <= self._thresholds.store_outage:
             return
         incident = Incident(kind=IncidentKind.STORE, since=since, detail=reason)
+        self._finish_check([incident.kind])
         if not self._store_incident_logged:
             self._store_incident_logged = True
             log.error("incident_opened", what=incident.kind.value, summary=sentence(incident))
@@ -262,6 +277,9 @@ class HealthMonitor:
             return
         if await self._webhook_notifier.send_now(payload.event_from_incident(incident, is_resolved=False)):
             self._notified_kinds = frozenset({IncidentKind.STORE})
+
+    def _finish_check(self, open_kinds: Iterable[IncidentKind]) -> None:
+        self.last_check = FinishedCheck(machine_clock.monotonic_time(), frozenset(open_kinds))
 
     def _notify(self, change: IncidentChanges) -> None:
         for incident in change.opened:

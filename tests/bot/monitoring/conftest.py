@@ -1,4 +1,4 @@
-"""A webhook server on loopback that records its calls."""
+"""Services on loopback that the bot calls: a webhook, and the other end of a dead man's switch."""
 
 from __future__ import annotations
 
@@ -43,4 +43,31 @@ async def pager() -> AsyncIterator[Pager]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     pager.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
     yield pager
+    await runner.cleanup()
+
+
+class PingedService:
+    """A service on loopback that counts pings."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.status = 200
+        self.pings = 0
+
+    async def handle(self, request: web.Request) -> web.Response:
+        assert request.path == "/ping/swordfish"
+        self.pings += self.status == 200
+        return web.Response(status=self.status, headers={"Location": "/ping/elsewhere"})
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[PingedService]:
+    service = PingedService()
+    application = web.Application()
+    application.router.add_get("/{path:.*}", service.handle)
+    runner = web.AppRunner(application, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    service.url = f"http://127.0.0.1:{runner.addresses[0][1]}/ping/swordfish"
+    yield service
     await runner.cleanup()

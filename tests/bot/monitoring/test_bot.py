@@ -16,6 +16,7 @@ from bot.samples import to_json
 from bot.settings import Settings
 from bot.sources.base import Origin, Payload, SourceStatus
 from tests.bot.alerts.test_circular import circular
+from tests.bot.monitoring.conftest import PingedService
 from tests.support.factories import MOCK, NOW, Clock, decoded_notice, notice_record, record_notices, subscribe
 
 PATIENCE_S = 60.0
@@ -55,7 +56,7 @@ def ops(local_slack: LocalSlack) -> str:
 
 @pytest.fixture
 async def bot(
-    local_slack: LocalSlack, factory: Factory, clock: Clock, tray: Tray, ops: str
+    local_slack: LocalSlack, factory: Factory, clock: Clock, tray: Tray, ops: str, service: PingedService
 ) -> AsyncIterator[Application]:
     local_slack.workspace.clock = lambda: clock().timestamp()
     settings = Settings.model_validate(
@@ -65,6 +66,7 @@ async def bot(
             "slack_api_url": local_slack.api_url,
             "ops_channel": ops,
             "http_port": 0,
+            "heartbeat_url": service.url,
         }
     )
     bot = Application(settings, factory, [tray], clock)
@@ -159,3 +161,12 @@ async def test_status_says_what_is_wrong(
     done = await local_slack.command("/gwevent", "status", channel=local_slack.add_channel("gw"))
     answer = await done.wait_for_answer(PATIENCE_S)
     assert f"No notice has arrived since {NOW:%Y-%m-%d} 12:00:00" in answer["text"].replace("\u00a0", " ")
+
+
+async def test_running_bot_pings_its_dead_mans_switch(
+    bot: Application, clock: Clock, service: PingedService
+) -> None:
+    await record_notices(bot._factory, decoded_notice(MOCK), now=clock())
+    async with asyncio.timeout(PATIENCE_S):
+        while not service.pings:
+            await asyncio.sleep(0.1)
