@@ -325,7 +325,9 @@ class Factory(Repositories):
     ) -> HealthMonitor:
         """Create the health check of a process whose tasks are `tasks`."""
         return HealthMonitor(
-            MonitoredStore(self.notices, self.outbox_statistics, self.incidents, self.write_check),
+            MonitoredStore(
+                self.notices, self.outbox_statistics, self.incidents, self.write_check, self.monitoring_counts
+            ),
             HealthInputs(
                 source_statuses=source_statuses,
                 connection_state=connection_state,

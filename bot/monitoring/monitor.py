@@ -22,6 +22,7 @@ from bot.sources.base import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentChanges, IncidentRepository
+from bot.store.operations.monitoring_counts import MonitoringCounts
 from bot.store.outbox.statistics import OutboxStatistics
 from bot.store.write_check import DiskSpace, WriteCheck
 from formatters.models.incident import Incident, IncidentKind
@@ -67,6 +68,8 @@ class MonitoredStore:
     incidents: IncidentRepository
     write_check: WriteCheck | None = None
     """Tests that the store accepts writes; None skips this."""
+    counts: MonitoringCounts | None = None
+    """Counts for `/metrics`; None leaves them out."""
 
 
 def _no_restarts() -> Mapping[str, str]:
@@ -106,6 +109,7 @@ class HealthMonitor:
         self._outbox_statistics = store.outbox_statistics
         self._incidents = store.incidents
         self._write_check = store.write_check
+        self._counts = store.counts
         self._inputs = inputs
         self._clock = clock
         self._wakeups = wakeups
@@ -204,6 +208,9 @@ class HealthMonitor:
                 states = await self._outbox_statistics.count_by_state()
                 open_incidents = await self._incidents.open_incidents()
                 self._metrics.set_outbox(states, counts.quarantined, open_incidents, space, workers)
+                self._metrics.set_oldest_delivery(counts.oldest_waiting, self._clock())
+                if self._counts is not None:
+                    self._metrics.set_store_counts(await self._counts.read())
         except (StoreUnavailable, TimeoutError):
             since = self._wrong_since.get(IncidentKind.STORE)
             is_incident = since is not None and self._clock() - since > self._thresholds.store_outage
