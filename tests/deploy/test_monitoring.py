@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from prometheus_client.metrics import MetricWrapperBase
 
 from bot.monitoring.metrics import Metrics
 from formatters.models.incident import IncidentKind
@@ -81,11 +82,10 @@ QUIET = {
 
 def families() -> dict[str, tuple[str, str]]:
     """Return gwevent's metrics: name -> type and labels."""
-    return {
-        metric._name: (metric._type, ", ".join(metric._labelnames))
-        for metric in dict.fromkeys(Metrics().registry._names_to_collectors.values())
-        if hasattr(metric, "_labelnames") and metric._name.startswith("gwevent_")
+    metrics = {
+        one for one in Metrics().registry._names_to_collectors.values() if isinstance(one, MetricWrapperBase)
     }
+    return {one._name: (one._type, ", ".join(one._labelnames)) for one in metrics}
 
 
 def queries() -> Iterator[str]:
