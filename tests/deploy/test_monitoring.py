@@ -85,7 +85,7 @@ def families() -> dict[str, tuple[str, str]]:
     metrics = {
         one for one in Metrics().registry._names_to_collectors.values() if isinstance(one, MetricWrapperBase)
     }
-    return {one._name: (one._type, ", ".join(one._labelnames)) for one in metrics}
+    return {one._name: (str(one._type), ", ".join(one._labelnames)) for one in metrics}
 
 
 def queries() -> Iterator[str]:
