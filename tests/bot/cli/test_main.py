@@ -330,3 +330,9 @@ def test_samples_are_notices(run: Run, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "can't be written" in refused(run("samples", Path(written[0])))
     assert datetime.now(UTC).strftime("%y%m") in "".join(written)
+
+
+def test_short_help_option_works_for_every_command() -> None:
+    for arguments in ((), ("run",), ("backfill",), ("doctor",), ("ask",)):
+        shown = run(*arguments, "-h")
+        assert shown.exit_code == 0 and "Usage:" in shown.stdout
