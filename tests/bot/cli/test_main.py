@@ -332,7 +332,7 @@ def test_samples_are_notices(run: Run, tmp_path: Path) -> None:
     assert datetime.now(UTC).strftime("%y%m") in "".join(written)
 
 
-def test_short_help_option_works_for_every_command() -> None:
+def test_short_help_option_works_for_every_command(run: Run) -> None:
     for arguments in ((), ("run",), ("backfill",), ("doctor",), ("ask",)):
         shown = run(*arguments, "-h")
         assert shown.exit_code == 0 and "Usage:" in shown.stdout
