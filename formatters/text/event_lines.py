@@ -231,7 +231,7 @@ def coherence_line(notice: Notice, event: Event) -> str | None:
 
 
 def significance_line(notice: Notice) -> str:
-    """Return the significance: "Significant only through the coincidence (GW alone 1 per 9 h)"."""
+    """Return the significance: "Significant only through the coincidence (GW alone 1 per 9.3 h)"."""
     event = notice.event
     if event is None or not event.significant:
         return "Below LVK's threshold of significance"
@@ -257,7 +257,7 @@ def coincidence_words(external: ExternalCoincidence) -> str:
 
 
 def joint_far(external: ExternalCoincidence) -> str | None:
-    """Return the joint FARs: "Joint FAR before trials 1 per 255 yr (time and sky), 1 per 212 yr (time)".
+    """Return the joint FARs: "Joint FAR before trials 1 per 260 yr (time and sky), 1 per 210 yr (time)".
 
     Return None if the notice gives none.
     """

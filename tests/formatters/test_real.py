@@ -90,7 +90,7 @@ def test_every_message_of_every_event_is_sound(
             ["S241125n-INITIAL-RAVEN", "S241125n-UPDATE-RAVEN"],
             [
                 "Swift targeted sub-threshold 0.25 s after",
-                "Joint FAR before trials 1 per 255 yr (time and sky), 1 per 212 yr (time)",
+                "Joint FAR before trials 1 per 260 yr (time and sky), 1 per 210 yr (time)",
                 "GW 1,957 → combined 873 deg²",
                 "Combined map: 75 % near 15h03 −48°",
                 "Notice 2 of this event",

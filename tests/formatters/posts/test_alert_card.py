@@ -37,7 +37,7 @@ def test_significant_through_the_coincidence(
 ) -> None:
     common = make_event(far=3.0e-5)
     swift = make_swift()
-    assert "Significant only through the coincidence (GW alone 1 per 9 h)" in words(
+    assert "Significant only through the coincidence (GW alone 1 per 9.3 h)" in words(
         make_notice(event=common, external=swift)
     )
     assert "only through" not in words(make_notice(event=common))

@@ -62,7 +62,7 @@ def test_significance(
         make_notice(event=replace(common, significant=False)),
         make_notice(minutes=17, event=common, external=make_swift()),
     )
-    assert through[0] == "Now significant only through the coincidence (GW alone 1 per 9 h)"
+    assert through[0] == "Now significant only through the coincidence (GW alone 1 per 9.3 h)"
     assert through[1] == "New coincidence: Swift targeted sub-threshold 0.25 s after"
 
 
@@ -102,7 +102,7 @@ def test_a_coincidence_comes_stays_and_goes(
     assert said(first, second, same) == ["Same facts as PRELIMINARY 2."]
     better = replace(swift, time_sky_position_coincidence_far=1e-12)
     lines = said(first, second, make_notice("INITIAL", 60, external=better))
-    assert lines == ["Joint FAR before trials 1 per 32,000 yr (time and sky), 1 per 212 yr (time)"]
+    assert lines == ["Joint FAR before trials 1 per 32,000 yr (time and sky), 1 per 210 yr (time)"]
     gone = said(first, second, make_notice("INITIAL", 60))
     assert gone == ["Names no coincidence any more (before: Swift targeted sub-threshold)"]
     unread = replace(make_notice("INITIAL", 60), published={"external_coinc": "Swift"})
