@@ -23,7 +23,6 @@ from formatters.blockkit.mrkdwn import (
 from formatters.models import significance
 from formatters.models.notice import (
     EARLYWARNING,
-    PRELIMINARY,
     Category,
     Event,
     ExternalCoincidence,
@@ -33,6 +32,8 @@ from formatters.models.notice import (
 from formatters.models.observing import Observability
 from formatters.models.superevent import Superevent
 from formatters.text import event_lines, observability_line, quantities, vocabulary
+from formatters.text.map_algorithm import map_algorithm
+from formatters.text.source_lines import source_lines
 
 # A longer time between notice and receipt means that an archive is being read, not a delay.
 _MAX_LIVE_DELAY = timedelta(hours=24)
@@ -110,9 +111,7 @@ def status_labels(superevent: Superevent) -> list[str]:
 
 def alert_type_with_ordinal(superevent: Superevent, notice: Notice) -> str:
     """Return the notice's alert type, numbered from the second PRELIMINARY on: "PRELIMINARY 2", "UPDATE"."""
-    words = vocabulary.alert_type_label(plain_text(notice.alert_type))
-    ordinal = superevent.preliminary_ordinal(notice)
-    return f"{words} {ordinal}" if notice.alert_type == PRELIMINARY and ordinal > 1 else words
+    return vocabulary.numbered_alert_type(superevent, notice)
 
 
 def observers_block(observers: tuple[str, ...]) -> list[Block]:
@@ -193,10 +192,12 @@ def notice_ordinal(superevent: Superevent, notice: Notice) -> str:
 
 
 def footer(superevent: Superevent, notice: Notice, event: Event | None) -> str:
-    """Return the footer: "Notice 2 of this event · gstlal AllSky · FAR 9.1e-14 Hz · event → notice 12 s"."""
+    """Return the footer: "Notice 2 of this event · gstlal AllSky · map by BAYESTAR · FAR 9.1e-14 Hz · …"."""
     parts = [notice_ordinal(superevent, notice)]
     if event is not None:
-        parts += [_search_label(event), f"FAR {quantities.rate_hz(event.far)}"]
+        algorithm = map_algorithm(notice)
+        by = [] if algorithm is None else [f"map by {algorithm}"]
+        parts += [_search_label(event), *by, f"FAR {quantities.rate_hz(event.far)}"]
         if not notice.is_assembled:
             parts.append(f"event → notice {_signed_duration(notice.time_created - event.time)}")
     else:
@@ -248,7 +249,7 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
     mentioned = mentions(view.mentions)
     if mentioned:
         shown.insert(0, blocks.section(mentioned))
-    first, *others = event_lines.source_lines(event) or [event_lines.headline(event)]
+    first, *others = source_lines(superevent, notice, event) or [event_lines.headline(event)]
     shown.append(
         blocks.section(
             bold(escape(_status_line(notice, event))),

@@ -101,8 +101,8 @@ def fraction(value: float) -> str:
 def _period(far: float) -> str | None:
     """Return the mean time between false alarms of a rate in Hz: "1.4 yr", "350,000 yr".
 
-    It has two significant digits in the largest unit of which it is at least one after rounding, so 11.9 months
-    are "1.0 yr", neither "12 months" nor "0.99 yr". Return None if the rate is below RAREST_FAR.
+    It has two significant digits in the largest unit of which it is at least one after rounding, so 11.9
+    months are "1.0 yr", neither "12 months" nor "0.99 yr". Return None if the rate is below RAREST_FAR.
     """
     if far < RAREST_FAR:
         return None
@@ -289,7 +289,10 @@ def delay(length: timedelta) -> str:
 
 
 def age_text(then: datetime, now: datetime) -> str:
-    """Return the time since `then`: "12 min ago", "2 yr ago"; "just now" below one second or if the clocks disagree."""
+    """Return the time since `then`: "12 min ago", "2 yr ago".
+
+    It is "just now" below one second, or if the clocks disagree.
+    """
     length = now - then
     return "just now" if length < timedelta(seconds=1) else f"{duration_text(length)} ago"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import (
     EARLYWARNING,
     GRACEDB,
@@ -10,7 +11,9 @@ from formatters.models.notice import (
     RETRACTION,
     UPDATE,
     Category,
+    Notice,
 )
+from formatters.models.superevent import Superevent
 
 KNOWN_SEARCHES = frozenset({"allsky", "earlywarning", "bbh", "ssm", "mdc", "imbh"})
 """Known searches for GW candidates, case-folded."""
@@ -55,6 +58,13 @@ def alert_type_label_compact(alert_type: str) -> str:
     return _ALERT_TYPE_LABELS.get(alert_type, (alert_type, alert_type))[1]
 
 
+def numbered_alert_type(superevent: Superevent, notice: Notice) -> str:
+    """Return the notice's alert type, numbered from the second PRELIMINARY on: "PRELIMINARY 2", "UPDATE"."""
+    words = alert_type_label(plain_text(notice.alert_type))
+    ordinal = superevent.preliminary_ordinal(notice)
+    return f"{words} {ordinal}" if notice.alert_type == PRELIMINARY and ordinal > 1 else words
+
+
 def vetting(alert_type: str, category: Category) -> str | None:
     """Return the vetting state of notices of this type; None if unknown. People never vet mocks."""
     if category is not Category.REAL and alert_type in {INITIAL, UPDATE}:
@@ -79,3 +89,8 @@ def coincidence_label(observatory: str, search: str) -> str:
 def observatory_label(name: str) -> str:
     """Return an observatory's name as people write it: "Einstein Probe"."""
     return _OBSERVATORIES.get(name.casefold(), name) or "external event"
+
+
+def old_to_new(name: str, old: str, new: str) -> str:
+    """Return a change in words: "Distance 40 ± 8 → 50 ± 5 Mpc"."""
+    return f"{name} {old} → {new}"

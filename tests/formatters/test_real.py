@@ -62,7 +62,7 @@ def test_every_message_of_every_event_is_sound(
                 "HasRemnant 91 % · HasNS 95 % · HasMassGap 1 %",
                 "90 %: 31 deg² · 50 %: 8.9 deg² · peak 12h57m −17.9° (194.304, -17.857)",
                 "40 ± 8 Mpc · FAR 1 per 350,000 yr · H1 L1 V1",
-                "gstlal MDC · FAR 9.1e-14 Hz · event → notice 12 min",
+                "gstlal MDC · map by BAYESTAR · FAR 9.1e-14 Hz · event → notice 12 min",
             ],
         ),
         (
