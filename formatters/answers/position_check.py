@@ -19,7 +19,7 @@ _EMPTY_CELL = "–"
 _NO_TILE = "no tile there"
 _CREDIBLE_LEVEL_NOTE = (
     "Credible level: the probability of everywhere at least as probable as this position; the smaller, the"
-    " nearer to the peak."
+    " more probable."
 )
 _CREDIBLE_LEVEL_3D_NOTE = (
     "3-D: the same for the place in the volume, by probability per Mpc³ (luminosity distance)."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from formatters.blockkit import blocks
@@ -68,6 +68,8 @@ class ChannelView:
     """What the channel's sites can observe of the newest map; None without sites or without a map."""
     is_root: bool = False
     """True for a channel's root message, which has the button "I'm observing"; False in command answers."""
+    asked_at: datetime | None = None
+    """Time at which a command asked for the card, which then says the event's age; None in a post."""
 
 
 def alert_card(superevent: Superevent, view: ChannelView) -> Message:
@@ -232,16 +234,17 @@ def _status_line(notice: Notice, event: Event) -> str:
     return " · ".join(parts)
 
 
-def _time_line(notice: Notice, event: Event) -> str:
+def _time_line(notice: Notice, event: Event, asked_at: datetime | None) -> str:
+    age = "" if asked_at is None else f" ({quantities.age_text(event.time, asked_at)})"
     if notice.is_assembled:
         state = f"{notice.archive}'s state of {quantities.utc(notice.time_created)}"
-        return f"{quantities.utc(event.time)}, {state}"
+        return f"{quantities.utc(event.time)}{age}, {state}"
     late = notice.time_created - event.time
     if notice.alert_type == EARLYWARNING or significance.is_early_warning(event):
         # No countdown, because it would be out of date when it is read.
         side = "before" if late < timedelta(0) else "after"
-        return f"Merger {quantities.utc(event.time)}, notice {quantities.duration_text(late)} {side}"
-    return f"{quantities.utc(event.time)}, notice {quantities.delay(late)}"
+        return f"Merger {quantities.utc(event.time)}{age}, notice {quantities.duration_text(late)} {side}"
+    return f"{quantities.utc(event.time)}{age}, notice {quantities.delay(late)}"
 
 
 def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
@@ -253,7 +256,7 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
     shown.append(
         blocks.section(
             bold(escape(_status_line(notice, event))),
-            escape(_time_line(notice, event)),
+            escape(_time_line(notice, event, view.asked_at)),
             *_merger_on_reader_clock(notice, event),
             bold(escape(first)),
             *map(escape, others),
@@ -329,6 +332,8 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
         when = f"Retracted {quantities.utc(notice.time_created)}"
         if earlier is not None and earlier.event is not None:
             when += f", {_signed_duration(notice.time_created - earlier.event.time)} after the event"
+        if view.asked_at is not None:
+            when += f" ({quantities.age_text(notice.time_created, view.asked_at)})"
         lines.append(escape(when))
     shown = [
         blocks.header(title(superevent)),

@@ -50,13 +50,17 @@ def alert_update(superevent: Superevent, notice: Notice, overlap: float | None =
         before is None or vocabulary.vetting(before.alert_type, notice.category) != vetting
     ):
         head.append(escape(vetting))
-    if known is not None and known.event is not None and changed:
-        head.append(escape(f"changes since {vocabulary.numbered_alert_type(superevent, known)}"))
+    since = None
+    if known is not None and changed:
+        since = vocabulary.notice_name(superevent, known)
+        head.append(escape(f"changes since {since}"))
     lines = [" · ".join(head), *map(escape, [*late, *lead, *(changed or [summary])])]
     small = escape(alert_card.footer(superevent, notice, notice.event))
     words = [*late, *lead, *(changed or [summary])]
     return blocks.message(
-        _notification_text(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
+        _notification_text(superevent, then, notice, words, since),
+        blocks.section(*lines),
+        blocks.context(small),
     )
 
 
@@ -112,7 +116,7 @@ def _no_change_line(superevent: Superevent, known: Notice | None, notice: Notice
     """Return the line for a notice without any reported change."""
     if known is None:
         return "This notice carries no facts about the candidate."
-    stage = alert_card.alert_type_with_ordinal(superevent, known)
+    stage = vocabulary.notice_name(superevent, known)
     if _comparable_facts(known) == _comparable_facts(notice):
         return f"Same facts as {stage}."
     return f"Nothing of note changed since {stage}."
@@ -122,11 +126,14 @@ def _comparable_facts(notice: Notice) -> tuple[object, ...]:
     return (notice.event, notice.localization, notice.map_problem, notice.coincidences)
 
 
-def _notification_text(superevent: Superevent, then: Superevent, notice: Notice, words: list[str]) -> str:
+def _notification_text(
+    superevent: Superevent, then: Superevent, notice: Notice, words: list[str], since: str | None = None
+) -> str:
     category = vocabulary.category_label(superevent.category)
     parts = [] if category is None else [category]
     parts += [superevent.superevent_id, alert_card.alert_type_with_ordinal(then, notice)]
-    return escape(f"{' '.join(parts)}: {' · '.join(words)}")
+    compared = "" if since is None else f", since {since}"
+    return escape(f"{' '.join(parts)}{compared}: {' · '.join(words)}")
 
 
 def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Message:

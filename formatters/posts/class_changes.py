@@ -10,7 +10,7 @@ from formatters.models.significance import assumes_astrophysical_origin, last_te
 from formatters.models.superevent import Superevent
 from formatters.text import quantities
 from formatters.text.source_lines import class_line
-from formatters.text.vocabulary import numbered_alert_type, old_to_new
+from formatters.text.vocabulary import notice_name, old_to_new
 
 MIN_STEP = 0.05
 """Smallest change of a probability that is reported for itself."""
@@ -51,7 +51,7 @@ def class_changes(superevent: Superevent, before: Notice, notice: Notice) -> lis
         front = "If astrophysical: "
         known = last_terrestrial(superevent, notice)
         if known is not None and known[1] >= _NEGLIGIBLE and not was_conditional:
-            stage = numbered_alert_type(superevent, known[0])
+            stage = notice_name(superevent, known[0])
             back = f"Terrestrial not given any more ({quantities.percent(known[1])} in {stage})"
     moved = _class_steps(earlier, new, is_conditional=is_conditional)
     steps = [f"{front}{' · '.join(moved)}"] if moved else []
@@ -104,8 +104,6 @@ def _terrestrial(superevent: Superevent, notice: Notice, event: Event) -> str:
         known = last_terrestrial(superevent, notice)
         if known is None:
             return "Terrestrial not given"
-        return (
-            f"Terrestrial was {quantities.percent(known[1])} in {numbered_alert_type(superevent, known[0])}"
-        )
+        return f"Terrestrial was {quantities.percent(known[1])} in {notice_name(superevent, known[0])}"
     terrestrial = event.classification.get("Terrestrial")
     return f"Terrestrial {'not given' if terrestrial is None else quantities.percent(terrestrial)}"

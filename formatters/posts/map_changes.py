@@ -6,7 +6,7 @@ from formatters.models.notice import Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.text import event_lines, quantities
 from formatters.text.map_algorithm import map_algorithm
-from formatters.text.vocabulary import old_to_new
+from formatters.text.vocabulary import notice_name, old_to_new
 
 _MIN_RELATIVE_CHANGE = 0.05
 """Relative change of an area or a mean distance below which two maps count as the same."""
@@ -24,14 +24,18 @@ def map_changes(superevent: Superevent, before: Notice, notice: Notice, overlap:
     `overlap` is the probability (0 to 1) of the new map inside the old map's 90 % region; None if unknown.
     """
     old, new = before.localization, notice.localization
+    earlier = superevent.up_to(notice).notices[:-1]
     if new is None:
-        if notice.map_problem is not None or old is not None:
-            return event_lines.sky_lines(notice)
-        return []
+        if notice.map_problem is None and old is None:
+            return []
+        known = next((n for n in reversed(earlier) if n.localization is not None), None)
+        still = (
+            [] if known is None else [f"The newest readable map is that of {notice_name(superevent, known)}"]
+        )
+        return [*event_lines.sky_lines(notice), *still]
     if old is None:
         lines = event_lines.sky_lines(notice)
         distance = event_lines.distances(new)
-        earlier = superevent.up_to(notice).notices[:-1]
         is_first = all(n.localization is None and n.map_problem is None for n in earlier)
         front = "First sky map" if is_first else "Sky map"
         return [f"{front}: {lines[0]}", *lines[1:], *([] if distance is None else [distance])]

@@ -96,14 +96,14 @@ def sky_lines(notice: Notice) -> list[str]:
 def distances(localization: Localization) -> str | None:
     """Return the luminosity distance over the whole sky; None if the map has no distance.
 
-    The distance along the peak is added if the two means differ by more than the smaller standard deviation.
+    The distance toward the peak is added if the two means differ by more than the smaller standard deviation.
     """
     whole, along = localization.distance, localization.peak_distance
     if whole is None:
-        return None if along is None else f"{quantities.distance(along)} along the peak"
+        return None if along is None else f"{quantities.distance(along)} toward the peak"
     # The smaller standard deviation is the stricter criterion for a disagreement.
     if along is not None and abs(whole.mean - along.mean) > min(whole.std, along.std):
-        return f"{quantities.distance(whole)} over the sky, {quantities.distance(along)} along the peak"
+        return f"{quantities.distance(whole)} over the sky, {quantities.distance(along)} toward the peak"
     return quantities.distance(whole)
 
 

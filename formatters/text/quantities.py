@@ -278,8 +278,9 @@ def duration_text(length: timedelta) -> str:
     if seconds < 2 * 3600:
         return f"{number(seconds // 60)}{NBSP}min"
     if seconds < 48 * 3600:
-        hours = seconds / 3600
-        return f"{_without_trailing_zeros(hours, 1) if hours < 9.95 else number(math.floor(hours))}{NBSP}h"
+        # Cut, not rounded, on both sides of 10 h: 9.99 h are neither "10 h" nor "9 h".
+        tenths = seconds // 360 / 10
+        return f"{_without_trailing_zeros(tenths, 1) if tenths < 10 else number(math.floor(tenths))}{NBSP}h"
     return f"{number(seconds // 86_400)}{NBSP}days"
 
 

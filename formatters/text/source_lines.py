@@ -55,9 +55,9 @@ def class_line(superevent: Superevent, notice: Notice, event: Event) -> str | No
     classes = probability_list((name, p) for name, p in ranked_classes(event) if name != "Terrestrial")
     known = last_terrestrial(superevent, notice)
     if known is None:
-        return f"If astrophysical: {classes}"
+        return f"If astrophysical: {classes} (Terrestrial not given)"
     earlier, terrestrial = known
-    stage = vocabulary.numbered_alert_type(superevent, earlier)
+    stage = vocabulary.notice_name(superevent, earlier)
     return f"If astrophysical: {classes} (Terrestrial was {quantities.percent(terrestrial)} in {stage})"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import (
     EARLYWARNING,
@@ -63,6 +65,18 @@ def numbered_alert_type(superevent: Superevent, notice: Notice) -> str:
     words = alert_type_label(plain_text(notice.alert_type))
     ordinal = superevent.preliminary_ordinal(notice)
     return f"{words} {ordinal}" if notice.alert_type == PRELIMINARY and ordinal > 1 else words
+
+
+def notice_name(superevent: Superevent, notice: Notice) -> str:
+    """Return the words for one of an event's notices: its alert type, with its time where others are alike.
+
+    "PRELIMINARY 2" needs none; of two updates each is "UPDATE of 2024-11-26 12:10 UTC".
+    """
+    name = numbered_alert_type(superevent, notice)
+    others = (n for n in superevent.notices if n.key != notice.key)
+    if all(numbered_alert_type(superevent, other) != name for other in others):
+        return name
+    return f"{name} of {notice.time_created.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def vetting(alert_type: str, category: Category) -> str | None:

@@ -80,7 +80,7 @@ def test_every_message_of_every_event_is_sound(
                 "not yet confirmed by the full search",
                 "Merger 2023-10-30 12:51:11 UTC, notice 19 s after",
                 "NSBH 6 %",
-                "66 ± 42 Mpc over the sky, 48 ± 11 Mpc along the peak",
+                "66 ± 42 Mpc over the sky, 48 ± 11 Mpc toward the peak",
                 "log BCI −1.6",
             ],
         ),

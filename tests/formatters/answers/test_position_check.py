@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -17,6 +18,7 @@ from formatters.posts.alert_card import ImageRef
 from formatters.terminal import message_text
 from formatters.text import quantities
 
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 TARGET = SkyPosition(ra=197.45, dec=-23.3814)
 
 
@@ -122,7 +124,7 @@ def test_details(
     golden: Callable[[str, Message], None],
 ) -> None:
     for kind in ("bns", "raven", "burst", "mock", "map_problem", "retraction_only", "ssm"):
-        golden(f"history-{kind}", check(event_history.message(Superevent.from_notices(stories[kind]))))
+        golden(f"history-{kind}", check(event_history.message(Superevent.from_notices(stories[kind]), NOW)))
     bns = Superevent.from_notices(stories["bns"])
     published = {"alert_type": "UPDATE", "event": {"search": "All*Sky* <!here> ```", "nested": [1, None]}}
     notice = replace(
@@ -167,10 +169,19 @@ def test_details(
     golden("details-map-terminal", check(event_details.image_not_in_terminal(bns)))
 
 
+@pytest.mark.parametrize("kind", ["bns", "mock", "retraction_only"])
+def test_a_history_says_how_old_the_event_is(kind: str, stories: dict[str, list[Notice]]) -> None:
+    superevent = Superevent.from_notices(stories[kind])
+    text = message_text.render(event_history.message(superevent, NOW)).replace("\u00a0", " ")
+    assert ("Event 2024-11-26 02:10:46 UTC, 2 yr ago" in text) is (superevent.event is not None)
+
+
 def test_a_table_in_a_terminal(stories: dict[str, list[Notice]]) -> None:
-    lines = message_text.render(event_history.message(Superevent.from_notices(stories["bns"]))).splitlines()
-    assert lines[1].startswith("notice") and lines[1].count(" │ ") == 8
-    assert len({line.index("│") for line in lines[1:]}) == 1, "columns line up"
+    lines = message_text.render(
+        event_history.message(Superevent.from_notices(stories["bns"]), NOW)
+    ).splitlines()
+    assert lines[2].startswith("notice") and lines[2].count(" │ ") == 8
+    assert len({line.index("│") for line in lines[2:]}) == 1, "columns line up"
 
 
 @pytest.mark.parametrize(

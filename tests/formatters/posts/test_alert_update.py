@@ -89,7 +89,10 @@ def test_maps(make_notice: Notices, make_map: Callable[..., Localization]) -> No
         "Distance 40 ± 8 → 50 ± 5 Mpc",
     ]
     gone = make_notice(minutes=17, localization=None, map_problem="The data end early.")
-    assert said(first, gone) == ["The sky map of this notice can't be read: The data end early."]
+    assert said(first, gone) == [
+        "The sky map of this notice can't be read: The data end early.",
+        "The newest readable map is that of PRELIMINARY",
+    ]
     assert said(make_notice(localization=None), make_notice(minutes=17))[0].startswith(
         "First sky map: 90 %: 31"
     )
@@ -239,6 +242,7 @@ def test_a_reply_says_which_notice_it_compares_with(
     def head(*notices: Notice) -> str:
         superevent = Superevent.from_notices(notices)
         reply = alert_update.alert_update(superevent, superevent.latest)
+        assert reply.text.count("since") == message_text.render(reply).splitlines()[0].count("since")
         return message_text.render(reply).splitlines()[0]
 
     changed = make_notice("INITIAL", 60, event=rarer)
@@ -246,8 +250,13 @@ def test_a_reply_says_which_notice_it_compares_with(
         "INITIAL · S241126dm · vetted by people · changes since PRELIMINARY 2"
     )
     assert head(first, gone, changed).endswith("changes since PRELIMINARY")
+    # Two updates are told apart by their times.
+    updates = make_notice("UPDATE", 70), make_notice("UPDATE", 90, event=rarer)
+    assert head(first, *updates).endswith("changes since UPDATE of 2024-11-26 03:20 UTC")
     # Without a change the line itself names the notice; without an earlier one there is nothing to name.
-    assert "since" not in head(first, same)
+    superevent = Superevent.from_notices([first, same])
+    reply = message_text.render(alert_update.alert_update(superevent, same))
+    assert "since" not in reply and "Same facts as PRELIMINARY." in reply
     assert "since" not in head(gone, changed)
 
 

@@ -246,6 +246,27 @@ def test_times() -> None:
     assert q.age_text(time, time - timedelta(minutes=12)) == "just now"
 
 
+@given(st.floats(min_value=0, max_value=1e9), st.floats(min_value=1, max_value=1.05))
+def test_a_longer_time_never_reads_as_shorter(seconds: float, factor: float) -> None:
+    sizes = UNITS | {"months": MONTH}
+
+    def read(length: float) -> float:
+        amount, unit = plain(q.duration_text(timedelta(seconds=length))).split(" ")
+        return float(amount.replace(",", "")) * sizes[unit]
+
+    assert read(seconds * factor) >= read(seconds) * (1 - 1e-12)
+    # Cut to whole units from two on: at most half is lost, and nothing is added but by rounding seconds.
+    assert seconds / 2 - 1 <= read(seconds) <= seconds + 0.5
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [(9.94, "9.9 h"), (9.96, "9.9 h"), (9.999, "9.9 h"), (10, "10 h"), (10.9, "10 h"), (3, "3 h")],
+)
+def test_hours_near_10_are_cut_alike_on_both_sides(hours: float, words: str) -> None:
+    assert plain(q.duration_text(timedelta(hours=hours))) == words
+
+
 @pytest.mark.parametrize(
     ("days", "words"),
     [(2, "2 days ago"), (60, "60 days ago"), (61, "2 months ago"), (400, "13 months ago"), (731, "2 yr ago")],

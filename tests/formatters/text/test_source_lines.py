@@ -99,7 +99,9 @@ def test_classes_of_parameter_estimation_hold_if_the_event_is_astrophysical(
     assert said_of_classes(first, update, later) == (
         "If astrophysical: NSBH 97 % · BBH 3 % (Terrestrial was 40 % in INITIAL)"
     )
-    assert said_of_classes(update) == "If astrophysical: NSBH 95 % · BBH 5 % · BNS <1 %"
+    assert (
+        said_of_classes(update) == "If astrophysical: NSBH 95 % · BBH 5 % · BNS <1 % (Terrestrial not given)"
+    )
 
 
 @pytest.mark.parametrize("alert_type", ["EARLYWARNING", "PRELIMINARY", "INITIAL", "REVIEW"])
