@@ -88,6 +88,7 @@ def changes(
         *_early_warning_confirmation(old, event),
         *_coincidence_changes(before, notice),
         *map_changes(superevent, before, notice, overlap),
+        *_known_coincidence_changes(before, notice),
         *class_changes(superevent, before, notice),
         *property_changes(superevent, notice, old, event),
         *_far_changes(old, event),
@@ -192,10 +193,24 @@ def _coincidence_changes(before: Notice, notice: Notice) -> list[str]:
     }
     return [
         *(f"New coincidence: {event_lines.coincidence_words(one)}" for one in added),
-        # Lines about a coincidence that was known before, if they changed.
-        *(line for line in lines if line not in known),
         *(f"No longer named: {label}" for label in sorted(removed)),
     ]
+
+
+def _known_coincidence_changes(before: Notice, notice: Notice) -> list[str]:
+    """Return the changed facts of a main coincidence that `before` named too, with its name.
+
+    They come after the GW map's own changes, which often bring them.
+    """
+    external = notice.external
+    if external is None or external in new_coincidences([before], notice):
+        return []
+    known = set(event_lines.coincidence_lines(before))
+    changed = [line for line in event_lines.coincidence_lines(notice) if line not in known]
+    name = event_lines.coincidence_label(external)
+    if not changed or changed[0].startswith(name):
+        return changed
+    return [f"{name} · {changed[0]}", *changed[1:]]
 
 
 def _far_changes(old: Event, new: Event) -> list[str]:

@@ -89,9 +89,14 @@ def credible_level(probability: float) -> str:
 
 
 def fraction(value: float) -> str:
-    """Return a fraction (0 to 1) of a maximum with two digits: "1", "0.61", "0.012", "3.4e-7", "0"."""
-    if value >= 0.995 or value == 0:
+    """Return a fraction (0 to 1) of a maximum with two digits: "1", ">0.99", "0.61", "0.012", "3.4e-7", "0".
+
+    Only the maximum itself is "1", and only nothing is "0".
+    """
+    if value >= 1 or value == 0:
         return f"{value:.0f}"
+    if value > 0.99:
+        return ">0.99"
     if value >= 0.001:
         return f"{round_significant(value, 2):.10f}".rstrip("0")
     mantissa, _, exponent = f"{value:.1e}".partition("e")

@@ -283,11 +283,29 @@ def test_a_coincidence_comes_stays_and_goes(
     assert said(first, second, same) == ["Same facts as PRELIMINARY 2."]
     better = replace(swift, time_sky_position_coincidence_far=1e-12)
     lines = said(first, second, make_notice("INITIAL", 60, external=better))
-    assert lines == ["Joint FAR before trials 1 per 32,000 yr (time and sky), 1 per 210 yr (time)"]
+    assert lines == [
+        "Swift targeted sub-threshold · Joint FAR before trials 1 per 32,000 yr (time and sky),"
+        " 1 per 210 yr (time)"
+    ]
     gone = said(first, second, make_notice("INITIAL", 60))
     assert gone == ["Names no coincidence any more (before: Swift targeted sub-threshold)"]
     unread = replace(make_notice("INITIAL", 60), published={"external_coinc": "Swift"})
     assert said(first, second, unread) == ["Names a coincidence in a form that gwevent doesn't understand"]
+
+
+def test_a_known_coincidences_new_facts_come_after_the_map_with_its_name(
+    make_notice: Notices,
+    make_map: Callable[..., Localization],
+    make_swift: Callable[..., ExternalCoincidence],
+) -> None:
+    swift = make_swift(localization=make_map(area_90=20.0))
+    first = make_notice(external=swift)
+    closer = replace(swift, localization=make_map(area_90=9.0))
+    lines = said(first, make_notice("INITIAL", 60, external=closer, localization=make_map(area_90=12.4)))
+    assert lines == [
+        "90 % area 31 → 12 deg²",
+        "Swift targeted sub-threshold · 90 %: GW 12 → combined 9.0 deg²",
+    ]
 
 
 def test_the_preferred_event(make_notice: Notices, make_event: Callable[..., Event]) -> None:
