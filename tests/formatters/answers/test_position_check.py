@@ -193,7 +193,16 @@ def test_levels(value: float, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(1.0, "1"), (0.614, "0.61"), (0.0123, "0.012"), (3.42e-7, "3.4e-7"), (0.0, "0"), (0.5, "0.5")],
+    [
+        (1.0, "1"),
+        (0.9999, ">0.99"),
+        (0.99, "0.99"),
+        (0.614, "0.61"),
+        (0.0123, "0.012"),
+        (3.42e-7, "3.4e-7"),
+        (0.0, "0"),
+        (0.5, "0.5"),
+    ],
 )
 def test_ratios(value: float, said: str) -> None:
     assert quantities.fraction(value) == said
