@@ -207,7 +207,7 @@ class ExternalCoincidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MassBins:
-    """The source-frame chirp mass as a histogram (schema 1.2 and later)."""
+    """The chirp mass as a histogram (schema 1.2 and later); for its frame see `chirp_mass.mass_frame`."""
 
     bin_edges: tuple[float, ...]
     """Edges of the n bins, n + 1 values in solar masses."""

@@ -33,7 +33,7 @@ from formatters.models.observing import Observability
 from formatters.models.superevent import Superevent
 from formatters.text import event_lines, observability_line, quantities, vocabulary
 from formatters.text.map_algorithm import map_algorithm
-from formatters.text.source_lines import source_lines
+from formatters.text.source_lines import headline, source_lines
 
 # A longer time between notice and receipt means that an archive is being read, not a delay.
 _MAX_LIVE_DELAY = timedelta(hours=24)
@@ -89,7 +89,7 @@ def title(superevent: Superevent) -> str:
     parts = status_labels(superevent)
     if not notice.is_retraction:
         if event is not None:
-            parts.append(event_lines.headline(event))
+            parts.append(headline(superevent, notice, event))
         if notice.alert_type != EARLYWARNING:
             parts.append(alert_type_with_ordinal(superevent, notice))
         elif event is not None:
@@ -312,7 +312,7 @@ def _notification_text(superevent: Superevent, notice: Notice, event: Event) -> 
     if not event.significant:
         parts.append("LOW SIGNIFICANCE")
     parts += [
-        event_lines.headline(event, compact=True),
+        headline(superevent, notice, event, compact=True),
         vocabulary.alert_type_label_compact(plain_text(notice.alert_type)),
     ]
     if notice.alert_type == EARLYWARNING:

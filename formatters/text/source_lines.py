@@ -14,10 +14,12 @@ from formatters.models.significance import (
     ranked_classes,
 )
 from formatters.models.superevent import Superevent
-from formatters.text import quantities, vocabulary
+from formatters.text import event_lines, quantities, vocabulary
 from formatters.text.chirp_mass import chirp_mass_line
 
 _NEGLIGIBLE = 0.01
+MIN_DOUBTFUL_TERRESTRIAL = 0.1
+"""Terrestrial of an earlier notice from which a title says that its class assumes an astrophysical origin."""
 NO_MATTER = "no matter outside the hole expected"
 
 
@@ -40,6 +42,20 @@ def source_lines(superevent: Superevent, notice: Notice, event: Event) -> list[s
     if mass is not None:
         lines.append(mass)
     return lines
+
+
+def headline(superevent: Superevent, notice: Notice, event: Event, *, compact: bool = False) -> str:
+    """Return the most probable class, or the search, in few words, for titles and notifications.
+
+    A class that assumes an astrophysical origin says so where that matters, because an earlier notice held
+    noise possible: "NSBH 95 % if astrophysical".
+    """
+    words = event_lines.headline(event, compact=compact)
+    if not assumes_astrophysical_origin(notice):
+        return words
+    known = last_terrestrial(superevent, notice)
+    is_doubtful = known is not None and known[1] >= MIN_DOUBTFUL_TERRESTRIAL
+    return f"{words} if astrophysical" if is_doubtful else words
 
 
 def class_line(superevent: Superevent, notice: Notice, event: Event) -> str | None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from formatters.models.chirp_mass import mass_frame, most_probable_range, shortest_range
 from formatters.models.notice import Event, MassBins
-from formatters.text import chirp_mass
+from formatters.text.chirp_mass import chirp_mass_line
 
 LVK_EDGES = (0.1, 0.87, 1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.7, 1.9, 2.1, 2.3, 3, 5.5, 11, 22, 44, 88, 1000)
 """The edges of gwcelery 3.0.0's bins, solar masses."""
@@ -21,7 +22,7 @@ def bins_of(*weights: float) -> MassBins:
 
 
 def line(event: Event, bins: MassBins | None, alert_type: str = "PRELIMINARY") -> str | None:
-    found = chirp_mass.chirp_mass_line(replace(event, mchirp_source=bins), alert_type)
+    found = chirp_mass_line(replace(event, mchirp_source=bins), alert_type)
     return None if found is None else found.replace("\u00a0", " ")
 
 
@@ -38,7 +39,7 @@ def test_the_range_is_the_fewest_adjoining_bins_with_90_percent(bins: MassBins) 
     enough = [run for run in runs if sum(shares[run[0] : run[1]]) >= 0.9 - 1e-9]
     fewest = min(last - first for first, last in enough)
     best = max(sum(shares[first:last]) for first, last in enough if last - first == fewest)
-    found = chirp_mass.shortest_range(bins)
+    found = shortest_range(bins)
     assert found is not None
     run = (bins.bin_edges.index(found.low), bins.bin_edges.index(found.high))
     assert run in enough
@@ -48,7 +49,7 @@ def test_the_range_is_the_fewest_adjoining_bins_with_90_percent(bins: MassBins) 
 
 @given(histograms)
 def test_the_most_probable_bin_is_that(bins: MassBins) -> None:
-    found = chirp_mass.most_probable_range(bins)
+    found = most_probable_range(bins)
     assert found.probability == max(bins.probabilities)
     assert bins.bin_edges[bins.bin_edges.index(found.low) + 1] == found.high
 
@@ -57,7 +58,7 @@ def test_the_most_probable_bin_is_that(bins: MassBins) -> None:
 def test_numbers_that_are_no_whole_histogram_never_get_a_range(shares: list[float]) -> None:
     bins = MassBins(bin_edges=LVK_EDGES[: len(shares) + 1], probabilities=tuple(shares))
     if not 0.9 <= sum(shares) <= 1.01:
-        assert chirp_mass.shortest_range(bins) is None
+        assert shortest_range(bins) is None
 
 
 @pytest.mark.parametrize(
@@ -116,4 +117,4 @@ def test_an_unlisted_pipeline_claims_no_frame(
 ) -> None:
     known = {"gstlal", "sgnl", "mbta", "pycbc", "spiir", "aframe", "cwb"}
     if pipeline.casefold() not in known:
-        assert chirp_mass.mass_frame(make_event(pipeline=pipeline, search=search), alert_type) is None
+        assert mass_frame(make_event(pipeline=pipeline, search=search), alert_type) is None

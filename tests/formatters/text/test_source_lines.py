@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from formatters.models.notice import PROPERTIES, Event, Notice
 from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.terminal import message_text
 from formatters.text.source_lines import NO_MATTER, class_line, properties_line, source_lines
 
 BBH = {"BBH": 0.97, "NSBH": 0.02, "BNS": 0.0, "Terrestrial": 0.01}
@@ -102,6 +104,26 @@ def test_classes_of_parameter_estimation_hold_if_the_event_is_astrophysical(
     assert (
         said_of_classes(update) == "If astrophysical: NSBH 95 % · BBH 5 % · BNS <1 % (Terrestrial not given)"
     )
+
+
+@pytest.mark.parametrize(
+    ("terrestrial", "words"),
+    [(0.4, "NSBH 95 % if astrophysical · UPDATE"), (0.1, "NSBH 95 % if astrophysical · UPDATE")]
+    + [(p, "NSBH 95 % · UPDATE") for p in (0.09, 0.0, None)],
+)
+def test_a_title_says_the_condition_where_terrestrial_was_likely(
+    terrestrial: float | None,
+    words: str,
+    make_notice: Callable[..., Notice],
+    make_event: Callable[..., Event],
+) -> None:
+    classes = {"NSBH": 0.55} if terrestrial is None else {"NSBH": 0.55, "Terrestrial": terrestrial}
+    first = make_notice("INITIAL", event=make_event(classification=classes))
+    update = make_notice("UPDATE", 60, event=make_event(classification=CONDITIONAL))
+    card = alert_card.alert_card(Superevent.from_notices([first, update]), alert_card.ChannelView())
+    assert words in message_text.render(card).splitlines()[0]
+    assert ("NSBH 95% if astrophysical UPDATE" in card.text) is ("if" in words)
+    assert "if astrophysical" not in alert_card.title(Superevent.from_notices([first]))
 
 
 @pytest.mark.parametrize("alert_type", ["EARLYWARNING", "PRELIMINARY", "INITIAL", "REVIEW"])
