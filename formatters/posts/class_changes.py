@@ -83,6 +83,8 @@ def _class_steps(earlier: Mapping[str, float], new: Event, *, is_conditional: bo
 
 def property_changes(superevent: Superevent, notice: Notice, old: Event, new: Event) -> list[str]:
     """Return the properties whose probability changed enough, and Terrestrial, which they leave aside."""
+    if old.properties and not new.properties:
+        return ["No properties any more"]
     moved = []
     for name in (*PROPERTIES, *sorted(set(new.properties) - set(PROPERTIES))):
         probability = new.properties.get(name)

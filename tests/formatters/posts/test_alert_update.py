@@ -78,6 +78,8 @@ def test_classes_and_properties(make_notice: Notices, make_event: Callable[..., 
         "NSBH 1 % → 56 % · BNS 95 % → 40 %",
         "If astrophysical (Terrestrial 1 %): HasRemnant 91 % → 12 %",
     ]
+    gone = make_event(properties={})
+    assert said(make_notice(), make_notice(minutes=17, event=gone)) == ["No properties any more"]
 
 
 def test_maps(make_notice: Notices, make_map: Callable[..., Localization]) -> None:
