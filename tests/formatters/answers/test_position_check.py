@@ -169,6 +169,24 @@ def test_details(
     golden("details-map-terminal", check(event_details.image_not_in_terminal(bns)))
 
 
+@pytest.mark.parametrize(
+    ("asked_at", "is_said"),
+    [(NOW, True), (datetime(2024, 11, 28, 2, 10, tzinfo=UTC), False), (None, False)],
+)
+@pytest.mark.parametrize("targets", [[TARGET], [TARGET, TARGET]])
+def test_a_position_in_an_old_event_says_how_old_it_is(
+    targets: list[SkyPosition], asked_at: datetime | None, is_said: bool, stories: dict[str, list[Notice]]
+) -> None:
+    superevent = Superevent.from_notices(stories["bns"])
+    maps = [MapResult(notice=superevent.notices[0], positions=[place() for _ in targets])]
+    answer = PositionCheck(
+        superevent=superevent, targets=targets, maps=maps, cosmology="Planck18", asked_at=asked_at
+    )
+    text = message_text.render(position_check.message(answer)).replace("\u00a0", " ")
+    assert ("S241126dm was 2 yr ago, 2024-11-26 02:10:46 UTC." in text) is is_said
+    assert ("was" in text) is is_said
+
+
 @pytest.mark.parametrize("kind", ["bns", "mock", "retraction_only"])
 def test_a_history_says_how_old_the_event_is(kind: str, stories: dict[str, list[Notice]]) -> None:
     superevent = Superevent.from_notices(stories[kind])
