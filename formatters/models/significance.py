@@ -137,7 +137,7 @@ def should_broadcast(superevent: Superevent, notice: Notice) -> bool:
         return True
     if new_coincidences([known], notice):
         return True
-    if _leading_class(old) != _leading_class(new):
+    if _has_leading_class_changed(known, notice):
         return True
     return notice.alert_type == INITIAL and _is_noteworthy_initial(known, notice, new)
 
@@ -149,8 +149,21 @@ def _is_noteworthy_initial(known: Notice, notice: Notice, event: Event) -> bool:
     return old is not None and new is not None and new.area_90 <= MAX_BROADCAST_AREA_RATIO * old.area_90
 
 
-def _leading_class(event: Event) -> str | None:
-    return max(event.classification, key=lambda name: event.classification[name], default=None)
+def _has_leading_class_changed(before: Notice, after: Notice) -> bool:
+    """Return True if the most probable class is another one, under the same condition in both notices.
+
+    A Terrestrial that is no longer given puts another class first without any news about the source.
+    """
+    if before.event is None or after.event is None:
+        return False
+    is_conditional = assumes_astrophysical_origin(before) or assumes_astrophysical_origin(after)
+    ignored = {"Terrestrial"} if is_conditional else set()
+    old, new = (
+        {k: p for k, p in e.classification.items() if k not in ignored} for e in (before.event, after.event)
+    )
+    return max(old, key=lambda name: old[name], default=None) != max(
+        new, key=lambda name: new[name], default=None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
