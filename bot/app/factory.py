@@ -206,7 +206,7 @@ class Factory(Repositories):
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
         handlers = CommandHandlers(
-            check=CheckCommand(events, self.skymap_cache),
+            check=CheckCommand(events, self.skymap_cache, clock),
             event_details=EventDetailsCommand(self.skymap_cache, image_provider),
             recent=RecentCommand(self.notices, clock),
             search=self.create_search_commands(clock),

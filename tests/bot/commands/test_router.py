@@ -445,7 +445,7 @@ async def test_latest_and_search_take_any_filter(factory: Factory, words: str, e
     assert re.findall(r"\bM?S2611\d\d\w\b", message.text) == expected
     assert shares(message) == [words]
     joint = "S261123d" in expected and "far" in words
-    assert ("by its joint FAR, 1 per 317 yr" in message_text.render(message)) is joint
+    assert ("by its joint FAR, 1 per 320 yr" in message_text.render(message)) is joint
 
 
 async def test_only_the_newest_maps_are_queried_with_a_note(

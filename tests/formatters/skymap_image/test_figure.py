@@ -220,8 +220,11 @@ def test_alt_text_says_what_is_seen() -> None:
         "Swift targeted sub-threshold",
         "dashed",
         "Sun at 15h20 −20°",
+        "The peak is at ",
+        " from the peak.",
     ):
         assert part in said
+    assert "densest" not in said
     assert "inset" not in said
     mock = alt_text(sample("a mock").superevent, inset=True)
     assert mock.startswith("MOCK, no real event. Sky map of MS261120a")
