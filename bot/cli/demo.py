@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.runner import run_async
+from bot.cli.runner import run_async, run_until_signalled
 
 
 def demo(
@@ -20,7 +20,7 @@ def demo(
     from bot.demo.story_player import DemoFailed, play_once, serve
 
     try:
-        run_async(play_once() if once else serve(port))
+        run_async(play_once() if once else run_until_signalled(serve(port)))
     except DemoFailed as error:
         typer.echo(f"gwevent: {error}", err=True)
         raise typer.Exit(1) from None

@@ -84,7 +84,7 @@ async def serve(port: int) -> None:
             f"\nOpen [bold]{environment.local_slack.url}[/bold] in a browser, and type /gwevent MS181101ab "
             "there."
         )
-        _out.print("Ctrl-C ends it.\n")
+        _out.print("An hour passes in a minute, up to now. Ctrl-C ends it.\n")
         with Publisher(environment.broker.url(TOPIC)) as publisher:
             for sample in create_demo_notices(utc_now()):
                 await asyncio.sleep(sample.pause_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -31,10 +32,10 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-async def demo(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
+async def demo(folder: Path, *arguments: str, **variables: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "demo", *arguments),
-        env=environment(folder),
+        env=environment(folder) | variables,
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -69,6 +70,20 @@ async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         _, stderr = await process.communicate()
     assert process.returncode == 2
     assert stderr.decode() == f"gwevent: Port {port} is taken; choose another with --port.\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_demo_ends_cleanly_by_any_signal(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "tmp").mkdir()
+    process = await demo(tmp_path, "--port", "0", TMPDIR=str(tmp_path / "tmp"))
+    assert process.stdout is not None
+    async with asyncio.timeout(TIMEOUT_S):
+        while b"Ctrl-C ends it" not in (line := await process.stdout.readline()):
+            assert line, "The demo ended before it was ready."
+        process.send_signal(number)
+        _, stderr = await process.communicate()
+    assert (process.returncode, stderr.decode()) == (0, "")
+    assert list((tmp_path / "tmp").glob("gwevent-demo-*")) == []
 
 
 @asynccontextmanager
