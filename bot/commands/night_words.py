@@ -13,25 +13,32 @@ from formatters.models.observing import ObservingConstraints
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 """The years for which nights are computed; the Earth's series of erfa holds from 1900 to 2100."""
 
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY = r"\d{1,2}(?:st|nd|rd|th|\.)?"
+_BEGIN, _END = r"(?<![^\s,])", r"(?=[\s,]|$)"
 _DATE = re.compile(
-    r"(?<!\S)(?:(?:at|on|for)\s+)?(?:the\s+)?(?:night\s+of\s+)?(?P<date>\d{4}-\d{1,2}-\d{1,2})"
-    r"(?:(?:t|\s+)(?P<time>\d{1,2}:\d{2})(?::\d{2}(?:\.\d*)?)?\s*(?:z|utc?)?)?(?=\s|$)",
+    _BEGIN + r"(?:(?:at|on|for)\s+)?(?:the\s+)?(?:night\s+of\s+)?(?P<date>\d{4}-\d{1,2}-\d{1,2})"
+    r"(?:(?:t|\s+)(?P<time>\d{1,2}:\d{2})(?::\d{2}(?:\.\d*)?)?\s*(?:z|utc?)?)?" + _END,
     re.IGNORECASE | re.ASCII,
 )
 _OTHER_DATE = re.compile(
-    r"(?<!\S)(?:\d{1,4}[/.]\d{1,2}[/.]\d{1,4}|\d{4}-\d{1,2}-\d\S*|\d{8}|\d{1,2}:\d{2}\S*|tomorrow|yesterday|next\s+night"
-    r"|(?:\d{1,2}(?:st|nd|rd|th|\.)?\s*)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d+"
-    r"|\d{1,2}(?:st|nd|rd|th|\.)?\s+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)(?=\s|$)",
+    _BEGIN + r"(?:\d{1,4}[/.]\d{1,2}[/.]\d{1,4}|\d{4}-\d{1,2}-\d\S*|\d{8}|\d{1,2}:\d{2}\S*"
+    rf"|tomorrow|yesterday|next\s+night|{_MONTH}\s+{_DAY}|{_DAY}\s+{_MONTH})" + _END,
     re.IGNORECASE | re.ASCII,
 )
 _ALTITUDE = re.compile(
-    r"(?<!\S)(?:above\s+)?(?:min(?:imum)?\s+)?(?:altitude|elevation|alt|above)\b\s*(?:>=|≥|=|>|:|above\b|of\b)?\s*"
-    r"(?P<degrees>\S*)(?:\s+deg(?:rees?)?(?=\s|$))?",
+    _BEGIN + r"(?:above\s+)?(?:min(?:imum)?\s+)?(?:altitude|elevation|alt|above)\b"
+    r"\s*(?:>=|≥|=|>|:|above\b|of\b)?\s*(?P<degrees>[^\s,]*(?:,\d+)?)(?:\s+deg(?:rees?)?(?=[\s,]|$))?",
     re.IGNORECASE,
 )
 _DEGREES = re.compile(r"\+?(\d{1,2}(?:\.\d{0,6})?)(?:°|˚|º|deg|degrees)?", re.ASCII | re.IGNORECASE)
-_TONIGHT = re.compile(r"(?<!\S)(?:tonight|now|this\s+night)(?=\s|$)", re.IGNORECASE)
-_FILLER = re.compile(r"(?<!\S)(?:at|from|on|for)(?=\s|$)", re.IGNORECASE)
+_TONIGHT = re.compile(_BEGIN + r"(?:tonight|today|now|this\s+night)" + _END, re.IGNORECASE)
+_FILLER = re.compile(_BEGIN + r"(?:at|from|on|for)" + _END, re.IGNORECASE)
+_EMPTY_PART = re.compile(r"(?: ,|,(?= ?,))+(?: |$)")
+"""What is left of the commas around a word that was taken out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +67,6 @@ def parse_night_words(text: str) -> tuple[NightWords, str]:
 
     Known are `tonight`, `at 2026-12-01` (with a time: `at 2026-12-01 03:00`) and `altitude 20`.
     """
-    # A comma between digits is someone's decimal comma, and stays for the number's parser to refuse.
-    text = re.sub(r",(?!\d)|(?<!\d),", " , ", text)
     altitude, text = _take_altitude(text)
     when = list(_DATE.finditer(text))
     text = _DATE.sub(" ", text)
@@ -81,8 +86,7 @@ def parse_night_words(text: str) -> tuple[NightWords, str]:
         else:
             words = replace(words, at=_parse_time(_parse_date(day), clock))
     text = _FILLER.sub(" ", _TONIGHT.sub(" ", text))
-    names = [" ".join(part.split()) for part in text.split(",")]
-    return words, ", ".join(name for name in names if name)
+    return words, _EMPTY_PART.sub(", ", " ".join(text.split())).strip(" ,")
 
 
 def _take_altitude(text: str) -> tuple[float | None, str]:
@@ -96,7 +100,7 @@ def _take_altitude(text: str) -> tuple[float | None, str]:
             f'"altitude" takes one number of degrees from {low:g} to {high:g}, with a decimal point:'
             " visible Palomar altitude 20."
         )
-    return float(degrees[1]), _ALTITUDE.sub(" , ", text)
+    return float(degrees[1]), _ALTITUDE.sub(" ", text)
 
 
 def _parse_date(text: str) -> date:
