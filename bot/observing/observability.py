@@ -1,6 +1,6 @@
 """The part of a sky map that a site can observe in this night, and in the next.
 
-A tile counts when it is high enough and the sky dark enough for `ObservingConstraints.min_up` without a break
+A tile counts when it is high enough and the sky dark enough for `min_up` without a break
 (20 min unless a deployment sets another time). With zero it is any moment, which is how Rubin's trigger rules
 count; both are the same computation. What has begun before `now` counts from its beginning: a field that is
 up now is never kept from the observer because little of it is left; the window says until when it is.
@@ -47,6 +47,7 @@ from bot.observing.nights import (
 from bot.skymaps.arrays import Flags, Floats
 from bot.skymaps.skymap import SkyMap, peak_tile
 from formatters.models.observing import (
+    MIN_UP,
     Moon,
     NightObservability,
     Observability,
@@ -91,6 +92,8 @@ class _Tiles:
     """(3,): the ICRS unit vector to the peak."""
     middle: Floats
     """(3,): the ICRS unit vector to the middle of the map's probability."""
+    min_up: timedelta
+    """The time for which a tile has to be up without a break to count."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,13 +121,15 @@ def observability_in_two_nights(
     constraints: ObservingConstraints,
     now: datetime,
     *,
+    min_up: timedelta = MIN_UP,
     night_of: date | None = None,
     merger: datetime | None = None,
 ) -> Observability:
     """Compute what each site can observe of a map in the rest of this night, and in the next.
 
     The nights are counted from `now` (aware) or, if `night_of` is given, from noon of that date at each site
-    (midnight UTC for radio sites). `merger`, the event's time, is only passed on.
+    (midnight UTC for radio sites). `min_up` is the time for which a tile has to be up without a break to
+    count, zero for "at any moment". `merger`, the event's time, is only passed on.
     """
     since = now.astimezone(UTC)
     if night_of is not None:
@@ -133,7 +138,8 @@ def observability_in_two_nights(
     sky = equatorial_sky(since, _DAYS_BEFORE, _DAYS_AFTER)
     ra, dec = sky.ra_dec(directions)
     peak = _tile_direction(skymap, peak_tile(skymap))
-    tiles = _Tiles(sky, ra, dec, probability, peak, _middle(directions, probability, peak))
+    middle = _middle(directions, probability, peak)
+    tiles = _Tiles(sky, ra, dec, probability, peak, middle, min_up)
     near_sun = directions @ sun_vector(since) > _cos_deg(NEAR_SUN_DEG)
     near_plane = np.abs(directions @ unit_vector(*GALACTIC_POLE)) < _sin_deg(NEAR_GALACTIC_PLANE_DEG)
     return Observability(
@@ -141,6 +147,7 @@ def observability_in_two_nights(
         night_of=night_of,
         merger=merger,
         constraints=constraints,
+        min_up=min_up,
         sites=tuple(
             _observe_site(tiles, site, constraints, since.timestamp(), asked=night_of is not None)
             for site in sites
@@ -151,14 +158,20 @@ def observability_in_two_nights(
 
 
 def observable_probability(
-    site: Site, skymap: SkyMap, now: datetime, constraints: ObservingConstraints | None = None
+    site: Site,
+    skymap: SkyMap,
+    now: datetime,
+    constraints: ObservingConstraints | None = None,
+    min_up: timedelta = MIN_UP,
 ) -> float:
     """Return the probability (0 to 1) that a site can observe in one night: this one or the next.
 
     It is the higher of both, so that an alert in the last minutes of a night isn't judged by these alone.
     `now` is aware.
     """
-    found = observability_in_two_nights(skymap, [site], constraints or ObservingConstraints(), now)
+    found = observability_in_two_nights(
+        skymap, [site], constraints or ObservingConstraints(), now, min_up=min_up
+    )
     return found.sites[0].probability
 
 
@@ -279,7 +292,7 @@ def _runs(
             rise, end = np.where(always, dark.start, rise), np.where(always, dark.stop, end)
         else:
             end = np.where(always, dark.start, end)
-        long_enough = (end > rise) & (end - rise >= constraints.min_up.total_seconds())
+        long_enough = (end > rise) & (end - rise >= tiles.min_up.total_seconds())
         runs.rise.append(np.maximum(rise, left.start))
         runs.set.append(end)
         runs.counts.append(long_enough & ~never & (end > left.start))

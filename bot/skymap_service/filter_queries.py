@@ -16,7 +16,7 @@ from bot.skymaps.cone_search import probability_in_cone
 from bot.skymaps.skymap import SkyMap
 from formatters.models.filter import ConeQuery, MapQuery, SiteQuery
 from formatters.models.notice import NoticeKey
-from formatters.models.observing import MIN_UP, ObservingConstraints
+from formatters.models.observing import MIN_UP
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ def observatory_probability(
     observatory = find_observatory(site)
     if observatory is None:
         return None
-    return observable_probability(observatory, skymap, when, ObservingConstraints(min_up=min_up))
+    return observable_probability(observatory, skymap, when, min_up=min_up)
 
 
 class SkyMapQueries:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -45,8 +44,9 @@ class ObservabilityService:
             observability_in_two_nights,
             maps.best,
             sites,
-            replace(constraints, min_up=self._min_up),
+            constraints,
             now,
+            min_up=self._min_up,
             night_of=night_of,
             merger=None if notice.event is None else notice.event.time,
         )

@@ -77,21 +77,20 @@ def _age_line(answer: Observability) -> str | None:
 def _definitions(answer: Observability) -> str:
     """Return what the table's columns mean, and from when on the nights are counted."""
     constraints = answer.constraints
-    least = constraints.min_up.total_seconds() / 60
-    at_least = f" for at least {least:g}{quantities.NBSP}min" if least else " at any moment"
+    least = answer.min_up.total_seconds() / 60
+    at_least = f"for at least {least:g}{quantities.NBSP}min" if least else "at any moment"
     since = answer.since.astimezone(UTC)
     begun = (
-        f"Counted from {night_times.day_and_year(since)} {since:%H:%M}{quantities.NBSP}UTC"
+        f"from {night_times.day_and_year(since)} {since:%H:%M}{quantities.NBSP}UTC on"
         if answer.night_of is None
-        else f"The night that begins on {night_times.day_and_year(answer.night_of)} at the site"
-        " (radio: from 0 h UTC)"
+        else f"beginning on {night_times.day_and_year(answer.night_of)} at the site (radio: 0 h UTC)"
     )
     return (
         f"Share: the probability above {quantities.angle(constraints.altitude)} in darkness"
-        f" ({_darkness_limit(constraints)}; not required of radio sites){at_least}. {begun}: this"
-        " night's windows, then the best of the next. A night is from noon to noon at the site; of radio sites"
-        " it is one passage of the field. Window: while at least 10 % of the map is up, or half of the most"
-        " that is up in that night. T+: after the merger. Peak and Moon: when the peak is highest in it."
+        f" ({_darkness_limit(constraints)}; radio at any time) {at_least}. Nights: {begun}, each from noon to"
+        " noon at the site (radio: one passage of the field); of the next the best window. Window: while at"
+        " least 10 % of the map is up, or half of the most that is up that night. T+: after the merger. Peak"
+        " and Moon: when the peak is highest."
     )
 
 

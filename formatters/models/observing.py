@@ -31,7 +31,11 @@ class Site:
 
 
 MIN_UP = timedelta(minutes=20)
-"""The time that a tile has to be up without a break to count, where a deployment sets no other."""
+"""How long a tile has to be up in darkness, without a break, to count; a deployment may set another time.
+
+Zero is "at any moment", as Rubin's trigger rules count a tile. gwevent's own answers, the card's line and the
+condition `visible from` don't: in less time than it takes to point, nobody has observed anything.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +46,6 @@ class ObservingConstraints:
     """Minimum altitude of the position above the horizon, in degrees."""
     darkness: float = -18.0
     """Maximum altitude of the Sun, in degrees; ignored for radio sites."""
-    min_up: timedelta = MIN_UP
-    """The time for which both must hold without a break; a deployment's setting, the same for all channels.
-
-    Zero is "at any moment", as Rubin's trigger rules count a tile. gwevent's own answers, the card's line and
-    the condition `visible from` don't: in less time than it takes to point, nobody has observed anything.
-    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +143,8 @@ class Observability:
     merger: datetime | None = None
     """The event's time, from which "T+2.4 h" is counted; None if it is unknown."""
     constraints: ObservingConstraints
+    min_up: timedelta = MIN_UP
+    """The time for which a tile had to be up without a break to count."""
     sites: tuple[SiteObservability, ...]
     probability_near_sun: float
     """Probability (0 to 1) within 45° of the Sun."""

@@ -8,12 +8,14 @@ altitude, a step of time), it is computed twice, a little stricter and a little 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from astropy import units
 from astropy.coordinates import CIRS, AltAz, EarthLocation, SkyCoord, get_body
 from astropy.time import Time
 from astropy.utils import iers
@@ -28,7 +30,13 @@ from bot.observing.observability import (
 )
 from bot.observing.observatories import find_site, observatories
 from bot.skymaps.skymap import SkyMap
-from formatters.models.observing import NightObservability, ObservingConstraints, Site, SiteObservability
+from formatters.models.observing import (
+    MIN_UP,
+    NightObservability,
+    ObservingConstraints,
+    Site,
+    SiteObservability,
+)
 
 STEP_S = 15.0
 HOUR_S = 3_600.0
@@ -55,7 +63,7 @@ def map_of(places: list[tuple[float, float, float]]) -> SkyMap:
     """Return a map of one tile of order 6 (a degree wide) for each (RA, Dec, weight)."""
     weights: dict[int, float] = {}
     for ra, dec, weight in places:
-        tile = int(lonlat_to_healpix(np.radians(ra) * 57.29577951308232, dec, 64, order="nested"))
+        tile = int(lonlat_to_healpix(ra * units.deg, dec * units.deg, 64, order="nested"))
         weights[tile] = weights.get(tile, 0.0) + weight
     ipix = np.array(sorted(weights), np.int64)
     order = np.full(ipix.size, 6, np.int64)
@@ -72,6 +80,15 @@ def map_of(places: list[tuple[float, float, float]]) -> SkyMap:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What counts as observable."""
+
+    altitude: float = 30.0
+    darkness: float = -18.0
+    min_up: timedelta = MIN_UP
+
+
+@dataclass(frozen=True)
 class Reference:
     """What astropy says of one site from the noon before `now` on, every 15 s."""
 
@@ -84,13 +101,11 @@ class Reference:
     """(tiles, times): altitudes in degrees."""
     probability: np.ndarray[Any, Any]
 
-    def up(
-        self, night: slice, site: Site, now: float, constraints: ObservingConstraints, slack: float
-    ) -> np.ndarray[Any, Any]:
+    def up(self, night: slice, site: Site, now: float, limits: Limits, slack: float) -> np.ndarray[Any, Any]:
         """Return (tiles, times of the night): which tiles count; a slack above 0 is stricter."""
-        dark = (self.sun[night] < constraints.darkness - slack) | site.radio
-        high = (self.tiles[:, night] > constraints.altitude + slack) & dark
-        least = constraints.min_up.total_seconds() + np.sign(slack) * 4 * STEP_S
+        dark = (self.sun[night] < limits.darkness - slack) | site.radio
+        high = (self.tiles[:, night] > limits.altitude + slack) & dark
+        least = limits.min_up.total_seconds() + np.sign(slack) * 4 * STEP_S
         counts = np.zeros_like(high)
         for tile, row in enumerate(high):
             padded = np.concatenate([[False], row, [False]])
@@ -132,16 +147,16 @@ def noons(truth: Reference) -> list[int]:
     return [int(i) + 1 for i in np.flatnonzero((angle[:-1] < 0) & (angle[1:] >= 0) & (angle[1:] < 90))]
 
 
-def nights_of(truth: Reference, now: float, constraints: ObservingConstraints) -> tuple[slice, slice]:
+def nights_of(truth: Reference, now: float, limits: Limits) -> tuple[slice, slice]:
     """Return this night and the next: once it has dawned, this night is the coming one."""
-    limits = noons(truth)
-    first = max(n for n, index in enumerate(limits) if truth.times[index] <= now + STEP_S)
-    begun, ended = limits[first], limits[first + 1]
+    noon = noons(truth)
+    first = max(n for n, index in enumerate(noon) if truth.times[index] <= now + STEP_S)
+    begun, ended = noon[first], noon[first + 1]
     later = truth.times[begun:ended] >= now
-    dark_left = bool((later & (truth.sun[begun:ended] < constraints.darkness)).any())
+    dark_left = bool((later & (truth.sun[begun:ended] < limits.darkness)).any())
     if not dark_left and now > (truth.times[begun] + truth.times[ended]) / 2:
         first += 1
-    return slice(limits[first], limits[first + 1]), slice(limits[first + 1], limits[first + 2])
+    return slice(noon[first], noon[first + 1]), slice(noon[first + 1], noon[first + 2])
 
 
 def check_night(
@@ -150,11 +165,11 @@ def check_night(
     night: slice,
     site: Site,
     now: float,
-    constraints: ObservingConstraints,
+    limits: Limits,
 ) -> None:
     """Check share and windows of one night against what astropy sees at 15-s steps."""
     strict, loose = (
-        truth.up(night, site, now, constraints, slack) for slack in (ALTITUDE_SLACK_DEG, -ALTITUDE_SLACK_DEG)
+        truth.up(night, site, now, limits, slack) for slack in (ALTITUDE_SLACK_DEG, -ALTITUDE_SLACK_DEG)
     )
     p, times = truth.probability, truth.times[night]
     lowest, highest = float(p[strict.any(axis=1)].sum()), float(p[loose.any(axis=1)].sum())
@@ -181,37 +196,34 @@ def check_night(
         assert found.windows[0].start.timestamp() == pytest.approx(now, abs=0.001), "up now, and not said"
 
 
-def observe(
-    site: Site, skymap: SkyMap, now: datetime, constraints: ObservingConstraints
-) -> SiteObservability:
-    return observability_in_two_nights(skymap, [site], constraints, now).sites[0]
+def observe(site: Site, skymap: SkyMap, now: datetime, limits: Limits) -> SiteObservability:
+    constraints = ObservingConstraints(altitude=limits.altitude, darkness=limits.darkness)
+    return observability_in_two_nights(skymap, [site], constraints, now, min_up=limits.min_up).sites[0]
 
 
-def check(site: Site, skymap: SkyMap, now: datetime, constraints: ObservingConstraints) -> None:
-    found, truth = observe(site, skymap, now, constraints), reference(site, skymap, now)
-    both = zip(
-        (found.this_night, found.next_night), nights_of(truth, now.timestamp(), constraints), strict=True
-    )
-    for night, limits in both:
-        dark = truth.sun[limits][truth.times[limits] >= now.timestamp()]
+def check(site: Site, skymap: SkyMap, now: datetime, limits: Limits) -> None:
+    found, truth = observe(site, skymap, now, limits), reference(site, skymap, now)
+    both = zip((found.this_night, found.next_night), nights_of(truth, now.timestamp(), limits), strict=True)
+    for night, span in both:
+        dark = truth.sun[span][truth.times[span] >= now.timestamp()]
         if night.has_darkness:
-            assert (dark < constraints.darkness + ALTITUDE_SLACK_DEG).any()
-            check_night(night, truth, limits, site, now.timestamp(), constraints)
+            assert (dark < limits.darkness + ALTITUDE_SLACK_DEG).any()
+            check_night(night, truth, span, site, now.timestamp(), limits)
         else:
-            assert not (dark < constraints.darkness - ALTITUDE_SLACK_DEG).any()
+            assert not (dark < limits.darkness - ALTITUDE_SLACK_DEG).any()
             assert night.windows == () and night.probability == 0
 
 
-def check_radio(site: Site, skymap: SkyMap, now: datetime, constraints: ObservingConstraints) -> None:
+def check_radio(site: Site, skymap: SkyMap, now: datetime, limits: Limits) -> None:
     """Check a radio site: two passages in a row, of which each ends where the next begins."""
-    found, truth = observe(site, skymap, now, constraints), reference(site, skymap, now)
+    found, truth = observe(site, skymap, now, limits), reference(site, skymap, now)
     assert found.has_darkness
     everything = slice(0, truth.times.size)
     # The shortest time up isn't looked at here: at a passage's limits a tile's time is cut in two.
-    any_time = ObservingConstraints(altitude=constraints.altitude, min_up=timedelta(0))
+    any_time = replace(limits, min_up=timedelta(0))
     loose = truth.up(everything, site, now.timestamp(), any_time, -ALTITUDE_SLACK_DEG)
     windows = [w for night in (found.this_night, found.next_night) for w in night.windows]
-    for window, following in zip(windows, windows[1:], strict=False):
+    for window, following in pairwise(windows):
         assert window.stop <= following.start + timedelta(seconds=1)
     for night in (found.this_night, found.next_night):
         for window in night.windows:
@@ -219,7 +231,7 @@ def check_radio(site: Site, skymap: SkyMap, now: datetime, constraints: Observin
             start, stop = window.start.timestamp(), window.stop.timestamp()
             shown = (truth.times >= start) & (truth.times <= stop)
             assert (truth.probability @ loose[:, shown] > 0).all()
-    up_now = truth.up(everything, site, now.timestamp(), constraints, ALTITUDE_SLACK_DEG)
+    up_now = truth.up(everything, site, now.timestamp(), limits, ALTITUDE_SLACK_DEG)
     first = int(np.searchsorted(truth.times, now.timestamp()))
     if truth.probability @ up_now[:, first : first + 80].all(axis=1) >= WORTHWHILE_PROBABILITY + 2e-5:
         assert windows[0].start == now, "up now, and not said"
@@ -271,8 +283,8 @@ def test_no_worthwhile_window_is_missed_and_none_crosses_noon(
     min_up: int,
 ) -> None:
     now = datetime(2015, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
-    constraints = ObservingConstraints(altitude=altitude, darkness=darkness, min_up=timedelta(minutes=min_up))
-    (check_radio if site.radio else check)(site, map_of(places), now, constraints)
+    limits = Limits(altitude, darkness, timedelta(minutes=min_up))
+    (check_radio if site.radio else check)(site, map_of(places), now, limits)
 
 
 @pytest.mark.slow
@@ -288,4 +300,4 @@ def test_no_worthwhile_window_is_missed_and_none_crosses_noon(
 def test_known_nights(name: str, now: datetime) -> None:
     places = [(245.0, 35.0, 1.0), (247.0, 30.0, 1.0), (30.0, -60.0, 0.3), (120.0, -10.0, 0.2)]
     site = find_site(name)
-    (check_radio if site.radio else check)(site, map_of(places), now, ObservingConstraints())
+    (check_radio if site.radio else check)(site, map_of(places), now, Limits())
