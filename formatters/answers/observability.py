@@ -86,7 +86,7 @@ def _definitions(answer: Observability) -> str:
         else f"beginning on {night_times.day_and_year(answer.night_of)} at the site (radio: 0 h UTC)"
     )
     return (
-        f"Share: the probability above {quantities.angle(constraints.altitude)} in darkness"
+        f"Share: the probability above {_altitude_limit(constraints)} in darkness"
         f" ({_darkness_limit(constraints)}; radio at any time) {at_least}. Nights: {begun}, each from noon to"
         " noon at the site (radio: one passage of the field); of the next the best window. Window: while at"
         " least 10 % of the map is up, or half of the most that is up that night. T+: after the merger. Peak"
@@ -107,7 +107,7 @@ def site_list(channel: ChannelSites, said: str | None = None) -> Message:
         blocks.section(*first, *places),
         blocks.context(
             escape(
-                f"What counts as observable: above {quantities.angle(channel.constraints.altitude)},"
+                f"What counts as observable: above {_altitude_limit(channel.constraints)},"
                 f" {_darkness_limit(channel.constraints)}."
             ),
             "To change that: `/gwevent sites altitude 25`, `/gwevent sites darkness -12`",
@@ -123,8 +123,13 @@ def site_location(site: Site) -> str:
     return f"{words}, radio" if site.radio else words
 
 
+def _altitude_limit(conditions: ObservingConstraints) -> str:
+    # With every digit that was typed: a limit isn't a measurement.
+    return f"{conditions.altitude:g}°"
+
+
 def _darkness_limit(conditions: ObservingConstraints) -> str:
-    return f"Sun below {quantities.number(conditions.darkness)}°"
+    return f"Sun below {quantities.MINUS if conditions.darkness < 0 else ''}{abs(conditions.darkness):g}°"
 
 
 def _rows(site: SiteObservability, answer: Observability) -> list[Sequence[str]]:
