@@ -80,7 +80,8 @@ def radio_passages(site: Site, sky: EquatorialSky, field: Floats, start: float, 
 def hour_angles(site: Site, sky: EquatorialSky, ra: Floats, time: float) -> Floats:
     """Return the (n,) hour angles in radians, from −π to π, of right ascensions of date at one time."""
     local = float(sky.rotation(np.array([time]))[0]) + math.radians(site.longitude)
-    return np.remainder(local - ra + math.pi, 2 * math.pi) - math.pi
+    angle = local - ra
+    return np.asarray(angle - 2 * math.pi * np.rint(angle / (2 * math.pi)), np.float64)
 
 
 def altitudes_of(site: Site, sky: EquatorialSky, ra: Floats, dec: Floats, times: Floats) -> Floats:

@@ -84,8 +84,9 @@ class _Tiles:
 
     sky: EquatorialSky
     ra: Floats
-    """(n,) radians; the same for `dec`."""
-    dec: Floats
+    """(n,) radians."""
+    sin_dec: Floats
+    cos_dec: Floats
     probability: Floats
     """(n,): each tile's part of the map's probability."""
     peak: Floats
@@ -94,6 +95,17 @@ class _Tiles:
     """(3,): the ICRS unit vector to the middle of the map's probability."""
     min_up: timedelta
     """The time for which a tile has to be up without a break to count."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SiteTiles:
+    """Those of the tiles that a site ever sees high enough, n of them."""
+
+    transit: Floats
+    """(n,): an upper culmination, Unix seconds; the next is a sidereal day later."""
+    half: Floats
+    """(n,): seconds from the culmination until the tile is too low; infinite if it never is."""
+    probability: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,9 +119,9 @@ class _Runs:
     counts: list[Flags]
     """True for a run that is long enough."""
 
-    def counted(self, within: Interval, shape: tuple[int, ...]) -> Flags:
+    def counted(self, within: Interval) -> Flags:
         """Return for each tile whether it can be observed during a part of the interval."""
-        found = np.zeros(shape, np.bool_)
+        found = np.zeros(self.rise[0].shape, np.bool_)
         for rise, end, counts in zip(self.rise, self.set, self.counts, strict=True):
             found |= counts & (rise <= within.stop) & (end >= within.start)
         return found
@@ -139,7 +151,7 @@ def observability_in_two_nights(
     ra, dec = sky.ra_dec(directions)
     peak = _tile_direction(skymap, peak_tile(skymap))
     middle = _middle(directions, probability, peak)
-    tiles = _Tiles(sky, ra, dec, probability, peak, middle, min_up)
+    tiles = _Tiles(sky, ra, np.sin(dec), np.cos(dec), probability, peak, middle, min_up)
     near_sun = directions @ sun_vector(since) > _cos_deg(NEAR_SUN_DEG)
     near_plane = np.abs(directions @ unit_vector(*GALACTIC_POLE)) < _sin_deg(NEAR_GALACTIC_PLANE_DEG)
     return Observability(
@@ -227,17 +239,32 @@ def _observe_site(
         nights = optical_nights(site, tiles.sky, since, constraints.darkness, count)
     if asked and not site.radio:
         since = nights[0].limits.start
-    this = _observe_night(tiles, site, constraints, nights[0], since)
+    ups = _site_tiles(tiles, site, constraints.altitude, since)
+    this = _observe_night(tiles, ups, site, nights[0], since)
     over = not this.windows if site.radio else not this.has_darkness
     if over and since > nights[0].middle:
         del nights[0]
-        this = _observe_night(tiles, site, constraints, nights[0], since)
-    following = _observe_night(tiles, site, constraints, nights[1], since)
+        this = _observe_night(tiles, ups, site, nights[0], since)
+    following = _observe_night(tiles, ups, site, nights[1], since)
     return SiteObservability(site=site, this_night=this, next_night=following)
 
 
+def _site_tiles(tiles: _Tiles, site: Site, altitude: float, since: float) -> _SiteTiles:
+    """Compute when the tiles culminate and how long they are above an altitude (degrees)."""
+    latitude = math.radians(site.latitude)
+    # The cosine of the hour angle at which a tile rises and sets; beyond ±1 it does neither.
+    above = _sin_deg(altitude) - math.sin(latitude) * tiles.sin_dec
+    span = np.maximum(math.cos(latitude) * tiles.cos_dec, 1e-12)
+    seen = np.flatnonzero(above < span)
+    cosine = above[seen] / span[seen]
+    half = np.arccos(np.maximum(cosine, -1)) / ROTATION_RAD_PER_S
+    half[cosine <= -1] = np.inf
+    transit = since - hour_angles(site, tiles.sky, tiles.ra[seen], since) / ROTATION_RAD_PER_S
+    return _SiteTiles(transit, half, tiles.probability[seen])
+
+
 def _observe_night(
-    tiles: _Tiles, site: Site, constraints: ObservingConstraints, night: Night, since: float
+    tiles: _Tiles, ups: _SiteTiles, site: Site, night: Night, since: float
 ) -> NightObservability:
     """Compute what one site can observe of the tiles in one night, from the time `since` on."""
     evening = None
@@ -247,70 +274,64 @@ def _observe_night(
     dark = [each for each in night.dark if each.stop > since]
     if not dark:
         return NightObservability(evening=evening, has_darkness=False)
-    all_runs = [_runs(tiles, site, constraints, each, since) for each in dark]
-    shape = tiles.probability.shape
-    observable = np.zeros(shape, np.bool_)
-    for runs in all_runs:
-        observable |= runs.counted(runs.dark, shape)
-    curves = [_probability_up(runs, tiles.probability) for runs in all_runs]
+    all_runs = [_runs(ups, each, since, tiles.min_up.total_seconds()) for each in dark]
+    observable = all_runs[0].counted(all_runs[0].dark)
+    for runs in all_runs[1:]:
+        observable |= runs.counted(runs.dark)
+    curves = [_probability_up(runs, ups.probability) for runs in all_runs]
     best = max(float(up.max()) for _, up in curves)
     threshold = min(WORTHWHILE_PROBABILITY, WORTHWHILE_PART_OF_BEST * best) - _ROUNDING
     windows = []
     if best > _ROUNDING:
         for runs, (times, up) in zip(all_runs, curves, strict=True):
             for window in _stretches(times, up >= threshold):
-                share = _sum_probability(tiles.probability, runs.counted(window, shape))
+                share = _sum_probability(ups.probability, runs.counted(window))
                 windows.append(_window(tiles, site, window, share))
     left = [Interval(max(each.start, since), each.stop) for each in dark]
     return NightObservability(
         evening=evening,
         has_darkness=True,
-        probability=_sum_probability(tiles.probability, observable),
+        probability=_sum_probability(ups.probability, observable),
         windows=tuple(windows),
         peak_altitude=max(_peak_altitude(tiles, site, each)[1] for each in left),
     )
 
 
-def _runs(
-    tiles: _Tiles, site: Site, constraints: ObservingConstraints, dark: Interval, since: float
-) -> _Runs:
-    """Compute when each tile is above the lowest altitude during a dark interval, from `since` on."""
-    latitude = math.radians(site.latitude)
-    # The cosine of the hour angle at which a tile rises and sets; beyond ±1 it does neither.
-    above = _sin_deg(constraints.altitude) - math.sin(latitude) * np.sin(tiles.dec)
-    span = np.maximum(math.cos(latitude) * np.cos(tiles.dec), 1e-12)
-    cosine = above / span
-    half = np.arccos(np.clip(cosine, -1, 1)) / ROTATION_RAD_PER_S
-    always, never = cosine <= -1, cosine >= 1
-    transit = dark.start - hour_angles(site, tiles.sky, tiles.ra, dark.start) / ROTATION_RAD_PER_S
+def _runs(ups: _SiteTiles, dark: Interval, since: float, min_up_s: float) -> _Runs:
+    """Compute when each tile is up during a dark interval, from `since` on."""
     left = Interval(max(dark.start, since), dark.stop)
     runs = _Runs(left, [], [], [])
+    # The culmination within half a turn of the interval's beginning.
+    turns = np.rint((dark.start - ups.transit) / SIDEREAL_DAY_S)
+    transit = ups.transit + turns * SIDEREAL_DAY_S
     for turn in range(1 + math.ceil((dark.stop - dark.start) / SIDEREAL_DAY_S)):
-        rise = np.maximum(transit + turn * SIDEREAL_DAY_S - half, dark.start)
-        end = np.minimum(transit + turn * SIDEREAL_DAY_S + half, dark.stop)
-        if turn == 0:
-            rise, end = np.where(always, dark.start, rise), np.where(always, dark.stop, end)
-        else:
-            end = np.where(always, dark.start, end)
-        long_enough = (end > rise) & (end - rise >= tiles.min_up.total_seconds())
+        middle = transit + turn * SIDEREAL_DAY_S
+        rise, end = np.maximum(middle - ups.half, dark.start), np.minimum(middle + ups.half, dark.stop)
+        length = end - rise
+        counts = (length > 0) & (length >= min_up_s) & (end > left.start)
+        if turn:
+            # What never sets has one run.
+            counts &= np.isfinite(ups.half)
         runs.rise.append(np.maximum(rise, left.start))
         runs.set.append(end)
-        runs.counts.append(long_enough & ~never & (end > left.start))
+        runs.counts.append(counts)
     return runs
 
 
 def _probability_up(runs: _Runs, probability: Floats) -> tuple[Floats, Floats]:
     """Return times, on full minutes and at both ends of the interval, and the probability that is up then."""
-    first = math.floor(runs.dark.start / _WINDOW_STEP_S) + 1
-    last = math.ceil(runs.dark.stop / _WINDOW_STEP_S)
-    times = np.array(
-        [runs.dark.start, *(np.arange(first, last) * _WINDOW_STEP_S), runs.dark.stop], np.float64
-    )
+    start, stop = runs.dark.start, runs.dark.stop
+    minute = math.floor(start / _WINDOW_STEP_S)
+    minutes = np.arange(minute + 1, math.ceil(stop / _WINDOW_STEP_S))
+    times = np.concatenate([[start], minutes * _WINDOW_STEP_S, [stop]])
     change = np.zeros(times.size + 1)
     for rise, end, counts in zip(runs.rise, runs.set, runs.counts, strict=True):
-        weights = probability[counts]
-        change += np.bincount(np.searchsorted(times, rise[counts]), weights, change.size)
-        change -= np.bincount(np.searchsorted(times, end[counts], side="right"), weights, change.size)
+        weights, rise, end = probability[counts], rise[counts], end[counts]  # noqa: PLW2901
+        # The first time that isn't before the rise, and the first that is after the end.
+        first = np.where(rise <= start, 0, np.ceil(rise / _WINDOW_STEP_S) - minute)
+        after = np.where(end >= stop, times.size, np.floor(end / _WINDOW_STEP_S) - minute + 1)
+        change += np.bincount(first.astype(np.intp), weights, change.size)
+        change -= np.bincount(after.astype(np.intp), weights, change.size)
     return times, np.cumsum(change)[:-1]
 
 
