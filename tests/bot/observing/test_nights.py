@@ -41,7 +41,7 @@ from formatters.models.observing import (
 STEP_S = 15.0
 HOUR_S = 3_600.0
 ALTITUDE_SLACK_DEG = 0.05
-NIGHTS = int(os.environ.get("GWEVENT_TEST_NIGHTS", "12"))
+NIGHTS = int(os.environ.get("GWEVENT_TEST_NIGHTS", "8"))
 """The nights to generate; more of them by hand."""
 
 POLAR = [
@@ -287,17 +287,25 @@ def test_no_worthwhile_window_is_missed_and_none_crosses_noon(
     (check_radio if site.radio else check)(site, map_of(places), now, limits)
 
 
+POLAR_NIGHT = datetime(2022, 12, 21, 9, 30, tzinfo=UTC)
+JUNE = datetime(2023, 6, 21, 9, 30, tzinfo=UTC)
+BELT = [(ra, 10.0, 1.0) for ra in range(0, 360, 4)]
+"""Tiles that rise every 16 min, so that some are up for less than 20 min after dusk and before dawn."""
+FEW = [(245.0, 35.0, 1.0), (247.0, 30.0, 1.0), (30.0, -60.0, 0.3), (120.0, -10.0, 0.2)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "now"),
+    ("site", "now", "places"),
     [
-        ("McDonald", datetime(2023, 2, 7, 11, 57, 15, tzinfo=UTC)),
-        ("Rubin", datetime(2023, 6, 21, 9, 30, tzinfo=UTC)),
-        ("South Pole", datetime(2023, 6, 21, 9, 30, tzinfo=UTC)),
-        ("VLA", datetime(2023, 6, 21, 9, 30, tzinfo=UTC)),
+        (find_site("McDonald"), datetime(2023, 2, 7, 11, 57, 15, tzinfo=UTC), FEW),
+        (find_site("Rubin"), JUNE, FEW),
+        (find_site("VLA"), JUNE, FEW),
+        (find_site("Palomar"), JUNE, BELT),
+        (POLAR[2], POLAR_NIGHT, [(200.0, 80.0, 1.0)]),
+        (POLAR[2], POLAR_NIGHT, BELT),
     ],
+    ids=["McDonald", "Rubin", "VLA", "twilight", "never sets", "polar night"],
 )
-def test_known_nights(name: str, now: datetime) -> None:
-    places = [(245.0, 35.0, 1.0), (247.0, 30.0, 1.0), (30.0, -60.0, 0.3), (120.0, -10.0, 0.2)]
-    site = find_site(name)
+def test_known_nights(site: Site, now: datetime, places: list[tuple[float, float, float]]) -> None:
     (check_radio if site.radio else check)(site, map_of(places), now, Limits())
