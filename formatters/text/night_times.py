@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from formatters.text.quantities import MINUS, NBSP, duration_text, number
 
 OLD_EVENT_AGE = timedelta(days=2)
-"""The age from which an answer says that it is about now, and how long ago the merger was."""
+"""The age from which an answer says that it is about now, and how long ago the event was."""
 MAX_TIME_SINCE_MERGER = timedelta(days=10)
 """What is later isn't said as "T+21 h" any more."""
 

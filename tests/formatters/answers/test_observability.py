@@ -244,11 +244,11 @@ def test_an_old_event_says_that_it_is_judged_for_now(superevents: dict[str, Supe
         return message_text.render(message)
 
     old = NOW - timedelta(days=1_278)
-    assert "Judged for now (27 Nov 2024 03:00 UTC): the merger was 3.5 years ago." in shown(merger=old)
-    assert "the merger was 26 days ago" in shown(merger=NOW - timedelta(days=26))
+    assert "Judged for now (27 Nov 2024 03:00 UTC): the event was 3.5 years ago." in shown(merger=old)
+    assert "the event was 26 days ago" in shown(merger=NOW - timedelta(days=26))
     asked = shown(merger=old, is_now=False, night_of=date(2024, 11, 27))
     assert "Visibility 27 Nov 2024" in asked
-    assert "Judged for the night of 27 Nov 2024, 3.5 years after the merger." in asked
+    assert "Judged for the night of 27 Nov 2024, 3.5 years after the event." in asked
     assert "Judged for 27 Nov 2024 03:00 UTC, 3.5 years after" in shown(merger=old, is_now=False)
     recent = message_text.render(observability.message(superevents["raven"], tonight(night())))
     assert "Judged" not in recent and "Visibility tonight" in recent
