@@ -130,7 +130,7 @@ def _site_phrase(result: SiteObservability, answer: Observability, *, with_next_
         following = None
     if not this:
         assert following is not None, "the site can observe something"
-        when = _day_and_start(following, answer)
+        when = _day_and_start(following, answer, zone=f"{quantities.NBSP}UTC")
         return f"{name} {quantities.percent(following.probability)} next night from {when}"
     first = this[0]
     continued = _continuation(result)
@@ -188,10 +188,11 @@ def _range(window: ObservingWindow, answer: Observability, continued: ObservingW
     return f"{dated}{start:%H:%M}–{until}{night_times.stop_clock(stop)}{quantities.NBSP}UTC{since}"
 
 
-def _day_and_start(window: ObservingWindow, answer: Observability) -> str:
+def _day_and_start(window: ObservingWindow, answer: Observability, zone: str = "") -> str:
+    """Return when a window begins; `zone` is left out behind a time that has it."""
     start = night_times.rounded_up(window.start.astimezone(UTC))
     since = _in_parentheses(night_times.since_merger(window.start, answer.merger))
-    return f"{night_times.day(start)} {start:%H:%M}{since}"
+    return f"{night_times.day(start)} {start:%H:%M}{zone}{since}"
 
 
 def _in_parentheses(text: str | None) -> str:

@@ -156,7 +156,7 @@ def test_the_line_names_the_best_first_and_when() -> None:
         " · Palomar 63 % 07:10–12:40 UTC (T+4.4 h), again 28 Nov 07:10 (T+28 h)"
         " · *My* <Dome> :fire: 12 % now until 07:00 UTC (T+0.2 h), 30 % 12:00–13:00 UTC (T+9.2 h),"
         " 33 % 28 Nov 01:00 (T+22 h)"
-        " · Kitt Peak 80 % next night from 28 Nov 07:00 (T+28 h)"
+        " · Kitt Peak 80 % next night from 28 Nov 07:00 UTC (T+28 h)"
         " · <1 % from Keck, Dish · no darkness at Polar"
         " · 5 % within 45° of the Sun, <1 % within 10° of the Galactic plane"
     )
@@ -199,7 +199,7 @@ def test_the_cards_line_has_room_on_a_phone() -> None:
             "63 % now until 03:12 UTC (T+0.2 h), again 28 Nov 00:00 (T+21 h)",
         ),
         ((window(0, 2),), (), "63 % now until 05:00 UTC (T+0.2 h), not the next night"),
-        ((), (window(21, 5, 0.995),), ">99 % next night from 28 Nov 00:00 (T+21 h)"),
+        ((), (window(21, 5, 0.995),), ">99 % next night from 28 Nov 00:00 UTC (T+21 h)"),
         (
             (window(22, 5),),
             (window(46, 5),),
