@@ -274,7 +274,7 @@ def _observe_night(
     dark = [each for each in night.dark if each.stop > since]
     if not dark:
         return NightObservability(evening=evening, has_darkness=False)
-    all_runs = [_runs(ups, each, since, tiles.min_up.total_seconds()) for each in dark]
+    all_runs = [_runs(ups, each, since, tiles.min_up, by_day=site.radio) for each in dark]
     observable = all_runs[0].counted(all_runs[0].dark)
     for runs in all_runs[1:]:
         observable |= runs.counted(runs.dark)
@@ -297,8 +297,11 @@ def _observe_night(
     )
 
 
-def _runs(ups: _SiteTiles, dark: Interval, since: float, min_up_s: float) -> _Runs:
-    """Compute when each tile is up during a dark interval, from `since` on."""
+def _runs(ups: _SiteTiles, dark: Interval, since: float, min_up: timedelta, *, by_day: bool) -> _Runs:
+    """Compute when each tile is up during a dark interval, from `since` on.
+
+    With `by_day`, at radio sites, a tile that is up beyond the interval counts by all that time.
+    """
     left = Interval(max(dark.start, since), dark.stop)
     runs = _Runs(left, [], [], [])
     # The culmination within half a turn of the interval's beginning.
@@ -307,8 +310,8 @@ def _runs(ups: _SiteTiles, dark: Interval, since: float, min_up_s: float) -> _Ru
     for turn in range(1 + math.ceil((dark.stop - dark.start) / SIDEREAL_DAY_S)):
         middle = transit + turn * SIDEREAL_DAY_S
         rise, end = np.maximum(middle - ups.half, dark.start), np.minimum(middle + ups.half, dark.stop)
-        length = end - rise
-        counts = (length > 0) & (length >= min_up_s) & (end > left.start)
+        length = 2 * ups.half if by_day else end - rise
+        counts = (end > rise) & (length >= min_up.total_seconds()) & (end > left.start)
         if turn:
             # What never sets has one run.
             counts &= np.isfinite(ups.half)

@@ -16,6 +16,7 @@ from astropy_healpix import healpix_to_lonlat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.observing.ephemeris import earth_rotation, sun_and_moon, unit_vector
 from bot.observing.observability import (
     airmass,
     altitudes,
@@ -283,9 +284,48 @@ def test_stricter_constraints_never_increase_probability(
     ):
         assert observable_probability(site, skymap, now, stricter) <= share
     assert observable_probability(dish, skymap, now, ObservingConstraints(altitude=altitude)) >= share
+    longer = nights(skymap, site, now, timedelta(minutes=40), altitude=altitude, darkness=darkness)
+    assert longer.probability <= share
     found = nights(skymap, site, now, altitude=altitude, darkness=darkness)
     for window in (*found.this_night.windows, *found.next_night.windows):
         assert now <= window.start <= window.stop <= now + timedelta(hours=60)
+
+
+@given(
+    site=st.sampled_from([observatory.site for observatory in observatories()]),
+    minutes=st.integers(0, 3 * 365 * 1_440),
+    east=st.floats(-60, 60),
+    dec=st.floats(-85, 85),
+    sigma=st.sampled_from([1.0, 5.0, 20.0]),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_up_now_is_said_to_be_up_now(
+    site: Site, minutes: int, east: float, dec: float, sigma: float
+) -> None:
+    """For every site: a tenth of the map that is up for 20 min around now stands first in the line."""
+    now = NOVEMBER + timedelta(minutes=minutes)
+    # A field some hours from the meridian, so that it is often up.
+    meridian = float(np.degrees(np.arctan2(*unit_vector_of_zenith(site, now)[1::-1])))
+    skymap = lobes(((meridian + east) % 360, dec), sigma=sigma)
+    times = [now + timedelta(minutes=21 * step) for step in (-1, 0, 1)]
+    (ra, sun_dec), _ = sun_and_moon(now)
+    dark = (altitudes(site, ra, sun_dec, times) < -18.3) | site.radio
+    lon, lat = healpix_to_lonlat(skymap.ipix, 2**skymap.order, order="nested")
+    up = np.array([altitudes(site, float(r), float(d), times) for r, d in zip(lon.deg, lat.deg, strict=True)])
+    high = (up > 30.1) & dark
+    share = skymap.probability / skymap.probability.sum()
+    surely = share[high[:, 1] & (high[:, 0] | high[:, 2])].sum() > 0.101
+    found = observability_in_two_nights(skymap, [site], ObservingConstraints(), now)
+    first = [window.start for window in found.sites[0].this_night.windows][:1]
+    if surely:
+        assert first == [now] and any(word in card_line(found) for word in ("now until", "at any time"))
+    elif not (up[:, 1] > 29.9).any():
+        assert first != [now] and "now until" not in card_line(found)
+
+
+def unit_vector_of_zenith(site: Site, when: datetime) -> Any:
+    """Return the ICRS unit vector to the zenith."""
+    return (unit_vector(site.longitude, site.latitude) @ earth_rotation([when]))[0]
 
 
 def test_sites_of_one_answer_are_as_each_alone() -> None:
