@@ -21,7 +21,7 @@ OBSERVING_COMMANDS = (
         "check <RA> <Dec> [40 Mpc|z=0.01] [<id>]",
         "where a position lies in the event's maps; several: one per line",
     ),
-    ("visible [site…] [<id>]", "what your sites can observe tonight"),
+    ("visible [site…] [<id>]", "what your sites can observe, this night and the next"),
     ("sites [add|remove Palomar]", "the channel's sites; more: help sites"),
 )
 CHANNEL_COMMANDS = (
@@ -119,7 +119,7 @@ FILTER_CONDITIONS = (
     ("V1, instruments>=2, external", "a detector, the number of detectors, a coincidence with another event"),
     ("search=SSM, pipeline=gstlal, type=INITIAL|UPDATE", "by name; EARLYWARNING is also a type"),
     ("near 13h09m48s -23d22m53s 5deg > 0.1", "more than 10 % of the probability in this circle"),
-    ("visible from Palomar > 0.3", "more than 30 % of the probability observable there tonight"),
+    ("visible from Palomar > 0.3", "more than 30 % observable there in the night of the notice or the next"),
 )
 """Pairs of an example of a filter condition and its meaning."""
 
