@@ -13,7 +13,7 @@ from formatters.models.notice import PROPERTIES, Event, Localization, Notice
 from formatters.models.significance import comparison_notice, new_coincidences, newer_known_notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import event_lines, quantities, vocabulary
+from formatters.text import coincidence_lines, event_lines, quantities, vocabulary
 
 _MIN_TIME_SHIFT = timedelta(seconds=1)
 """Smallest reported shift of the event time; smaller ones come with every change of the preferred event."""
@@ -75,7 +75,7 @@ def changes(before: Notice | None, notice: Notice, overlap: float | None = None)
             *event_lines.source_lines(event),
             *event_lines.sky_lines(notice),
             event_lines.distance_far_detectors_line(notice, event),
-            *event_lines.coincidence_lines(notice),
+            *coincidence_lines.coincidence_lines(notice),
         ]
     old = before.event
     return [
@@ -166,24 +166,27 @@ def _early_warning_confirmation(old: Event, new: Event) -> list[str]:
 
 def _coincidence_changes(before: Notice, notice: Notice) -> list[str]:
     old, new = before.external, notice.external
-    lines, known = event_lines.coincidence_lines(notice), set(event_lines.coincidence_lines(before))
+    lines, known = (
+        coincidence_lines.coincidence_lines(notice),
+        set(coincidence_lines.coincidence_lines(before)),
+    )
     if notice.has_unreadable_coincidence:
         # It may be the same coincidence as before, so only lines that are new count.
         return [line for line in lines if line not in known]
     if new is None and old is not None:
         return [
             f"Names no coincidence any more (before:"
-            f" {' · '.join(map(event_lines.coincidence_label, before.coincidences))})",
+            f" {' · '.join(map(coincidence_lines.coincidence_label, before.coincidences))})",
             *lines,
         ]
     added = new_coincidences([before], notice)
     if new is not None and new in added:
         return [f"New coincidence: {lines[0]}", *lines[1:]]
-    removed = {event_lines.coincidence_label(one) for one in before.coincidences} - {
-        event_lines.coincidence_label(one) for one in notice.coincidences
+    removed = {coincidence_lines.coincidence_label(one) for one in before.coincidences} - {
+        coincidence_lines.coincidence_label(one) for one in notice.coincidences
     }
     return [
-        *(f"New coincidence: {event_lines.coincidence_words(one)}" for one in added),
+        *(f"New coincidence: {coincidence_lines.coincidence_words(one, notice)}" for one in added),
         # Lines about a coincidence that was known before, if they changed.
         *(line for line in lines if line not in known),
         *(f"No longer named: {label}" for label in sorted(removed)),

@@ -1,0 +1,122 @@
+"""The facts of a channel's root message, within the card's budget of lines and rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Block
+from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text
+from formatters.models.notice import Event, Notice
+from formatters.posts import card_budget
+from formatters.posts.card_budget import CardLines, Line, Style
+from formatters.text import coincidence_lines, event_lines, warning_lines
+
+_DOT = " · "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootTexts:
+    """The texts of a root message that depend on more than its notice: plain text, not escaped."""
+
+    title: str
+    status: str
+    time: str
+    foot: str
+    reader_clock: str | None = None
+    """The time on the reader's clock in Slack's mark-up, escaped; None to leave it out."""
+    sites: str | None = None
+    """What the channel's sites can observe; None without sites."""
+    people: int = 0
+    """Number of people and groups that are mentioned above the header."""
+
+
+def root_facts(notice: Notice, event: Event, texts: RootTexts) -> list[Block]:
+    """Return the blocks from the header to the foot, with as much as there is room for."""
+    chosen = card_budget.fit(_card_lines(notice, event, texts))
+    clock = [] if texts.reader_clock is None else [texts.reader_clock]
+    status, time, source, *others = (line for line in chosen.fixed if line.is_fact and line.parts)
+    shown = [
+        blocks.header(texts.title),
+        blocks.section(
+            bold(escape(status.text)),
+            _DOT.join([escape(time.parts[0]), *clock]),
+            bold(escape(source.text)),
+            *(escape(line.text) for line in others),
+        ),
+    ]
+    if chosen.coincidence is not None:
+        name, *details = map(escape, chosen.coincidence.parts)
+        shown.append(blocks.section(_DOT.join([bold(name), *details])))
+    if chosen.warning is not None:
+        shown.append(blocks.section(bold(escape(chosen.warning.text))))
+    shown += [
+        blocks.section(escape(line.text, SECTION_MAX))
+        for line in (chosen.sites, chosen.criteria)
+        if line is not None
+    ]
+    return [*shown, blocks.context(escape(chosen.foot.text))]
+
+
+def _card_lines(notice: Notice, event: Event, texts: RootTexts) -> CardLines:
+    """Return all lines that the card would show if it had room."""
+    warned = warning_lines.warning_lines(notice)
+    return CardLines(
+        fixed=(*_head_lines(texts), *_source_lines(event), *_map_lines(notice, event)),
+        foot=Line(parts=tuple(texts.foot.split(_DOT)), kept=2, style=Style.SMALL, is_fact=False),
+        coincidence=_coincidence_line(notice),
+        warning=Line(parts=(warned[0],), style=Style.BOLD) if warned else None,
+        sites=None if texts.sites is None else Line(parts=(texts.sites,)),
+    )
+
+
+def _head_lines(texts: RootTexts) -> list[Line]:
+    lines = []
+    if texts.people:
+        # Names aren't known here.
+        lines.append(Line(parts=(" ".join(["@" + "x" * 14] * texts.people),), is_fact=False))
+    # Nor is the reader's clock; this is its widest form.
+    clock = () if texts.reader_clock is None else ("your clock 12:51:11 PM",)
+    return [
+        *lines,
+        Line(parts=(texts.title,), style=Style.HEADER, is_fact=False),
+        Line(parts=tuple(texts.status.split(_DOT)), kept=2, least=1, style=Style.BOLD),
+        Line(parts=(texts.time, *clock), kept=2),
+    ]
+
+
+def _source_lines(event: Event) -> list[Line]:
+    """Return the line of the classes (else of what the event is), and one line with all further facts.
+
+    The properties stay; the chirp mass is a detail, and so are notes about an event without classes.
+    """
+    source, *further = event_lines.source_lines(event) or [event_lines.headline(event)]
+    lines = [Line(parts=(source,), style=Style.BOLD)]
+    if further:
+        mass = event_lines.chirp_mass_line(event)
+        kept = len(further) - (mass is not None and further[-1] == mass)
+        lines.append(Line(parts=tuple(further), kept=kept, least=kept if event.classification else 0))
+    return lines
+
+
+def _map_lines(notice: Notice, event: Event) -> list[Line]:
+    """Return the line of the sky, of which the areas stay, and that of distance, FAR and detectors."""
+    sky = tuple(part for line in event_lines.sky_lines(notice) for part in line.split(_DOT))
+    reach = event_lines.distance_far_detectors_line(notice, event)
+    names = event_lines.detectors(event)
+    if reach.endswith(names):
+        reach = f"{reach.removesuffix(names)}{_short_detectors(event, names)}"
+    return [Line(parts=sky, kept=2), Line(parts=(reach,))]
+
+
+def _short_detectors(event: Event, names: str) -> str:
+    """Return several detectors as "HLV"; as given where letters would be unclear."""
+    letters = [plain_text(name)[:1] for name in event.instruments]
+    return "".join(letters) if 1 < len(letters) == len(set(letters)) else names
+
+
+def _coincidence_line(notice: Notice) -> Line | None:
+    found = coincidence_lines.card_parts(notice)
+    if found is None:
+        return None
+    return Line(parts=found.parts, kept=found.kept, least=found.least, style=Style.FIRST_BOLD)
