@@ -345,6 +345,9 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
     notice = superevent.latest
     earlier = superevent.latest_with_event
     lines = [bold("No longer a candidate of interest")]
+    unconfirmed = significance.is_unconfirmed_early_warning(superevent)
+    if unconfirmed:
+        lines.append(warning_lines.UNCONFIRMED_EARLY_WARNING)
     facts = None if earlier is None else last_known_facts(earlier)
     if facts is not None:
         lines.append(f"Was: {strikethrough(escape(facts))}")
@@ -364,6 +367,8 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
         shown.append(links)
     labels = " ".join(status_labels(superevent))
     notification = f"{labels} {superevent.superevent_id}: no longer a candidate of interest."
+    if unconfirmed:
+        notification += f" {warning_lines.UNCONFIRMED_EARLY_WARNING}."
     if facts is not None:
         notification += f" Was: {facts}"
     return blocks.message(escape(notification, HEADER_MAX + NAME_MAX), *shown)

@@ -13,7 +13,7 @@ from formatters.models.notice import PROPERTIES, Event, Localization, Notice
 from formatters.models.significance import comparison_notice, new_coincidences, newer_known_notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import coincidence_lines, event_lines, quantities, vocabulary
+from formatters.text import coincidence_lines, event_lines, quantities, vocabulary, warning_lines
 
 _MIN_TIME_SHIFT = timedelta(seconds=1)
 """Smallest reported shift of the event time; smaller ones come with every change of the preferred event."""
@@ -133,12 +133,16 @@ def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Mes
     facts = None if known is None else alert_card.last_known_facts(known)
     title = escape(f"RETRACTED · {superevent.superevent_id}")
     lines = [f"{bold(title)} · no longer a candidate of interest"]
+    early = (
+        [warning_lines.UNCONFIRMED_EARLY_WARNING] if significance.is_unconfirmed_early_warning(then) else []
+    )
+    lines += early
     if facts is not None:
         lines.append(f"Was: {strikethrough(escape(facts))}")
     late = _late_lines(superevent, notice)
     lines += map(escape, late)
     was = [] if facts is None else [f"was {facts}"]
-    words = ["no longer a candidate of interest", *was, *late]
+    words = ["no longer a candidate of interest", *early, *was, *late]
     small = escape(alert_card.footer(superevent, notice, None))
     return blocks.message(
         _notification_text(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)

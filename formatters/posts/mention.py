@@ -11,10 +11,15 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, link, mentions
 from formatters.models.notice import Notice
-from formatters.models.significance import Upgrade, find_upgrade, is_light_expected
+from formatters.models.significance import (
+    Upgrade,
+    find_upgrade,
+    is_light_expected,
+    is_unconfirmed_early_warning,
+)
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import coincidence_lines, event_lines, push_text, quantities
+from formatters.text import coincidence_lines, event_lines, push_text, quantities, warning_lines
 
 
 def upgrade_lines(upgrade: Upgrade, notice: Notice) -> list[str]:
@@ -58,6 +63,8 @@ def retraction_mention(superevent: Superevent, targets: Sequence[str], root: str
     `root` is the address of the superevent's card, which the message links; None if it is unknown.
     """
     lines = ["Stand down: no longer a candidate of interest"]
+    if is_unconfirmed_early_warning(superevent):
+        lines.append(warning_lines.UNCONFIRMED_EARLY_WARNING)
     return _message(superevent, lines, targets, root)
 
 

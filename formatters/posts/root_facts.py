@@ -100,13 +100,18 @@ def _source_lines(event: Event) -> list[Line]:
 
 
 def _map_lines(notice: Notice, event: Event) -> list[Line]:
-    """Return the line of the sky, of which the areas stay, and that of distance, FAR and detectors."""
-    sky = tuple(part for line in event_lines.sky_lines(notice) for part in line.split(_DOT))
+    """Return the line of the sky (the combined map's, else the GW map's) and of distance, FAR and detectors.
+
+    Of the sky the areas stay; regions and peak are details, which the picture shows.
+    """
+    sky = coincidence_lines.combined_sky_parts(notice) or [
+        part for line in event_lines.sky_lines(notice) for part in line.split(_DOT)
+    ]
     reach = event_lines.distance_far_detectors_line(notice, event)
     names = event_lines.detectors(event)
     if reach.endswith(names):
         reach = f"{reach.removesuffix(names)}{_short_detectors(event, names)}"
-    return [Line(parts=sky, kept=2), Line(parts=(reach,))]
+    return [Line(parts=tuple(sky), kept=2), Line(parts=(reach,))]
 
 
 def _short_detectors(event: Event, names: str) -> str:

@@ -168,11 +168,14 @@ class CardParts:
     least: int
     """Number of parts, from the first, that the card always shows: the external event and its joint FAR."""
     kept: int
-    """Number of parts that are more than detail: also a contradiction, and the combined areas."""
+    """Number of parts that are more than detail: also a contradiction, and a map that can't be read."""
 
 
 def card_parts(notice: Notice) -> CardParts | None:
-    """Return a notice's coincidences in short; None if there is none. `coincidence_lines` says all of it."""
+    """Return a notice's coincidences in short; None if there is none. `coincidence_lines` says all of it.
+
+    The combined map isn't described: it stands in the card's line of the sky (`combined_sky_parts`).
+    """
     external = notice.external
     if external is None:
         if not notice.has_unreadable_coincidence:
@@ -185,10 +188,6 @@ def card_parts(notice: Notice) -> CardParts | None:
     least = len(parts)
     if are_positions_contradictory(external):
         parts.append("the positions contradict each other")
-    combined = external.localization
-    if combined is not None:
-        inner, outer = quantities.area(combined.area_50), quantities.area(combined.area_90)
-        parts.append(f"combined {quantities.percent(0.9)}: {outer}, {quantities.percent(0.5)}: {inner}")
     if external.map_problem is not None:
         parts.append("the combined map can't be read")
     kept = len(parts)
@@ -200,3 +199,25 @@ def card_parts(notice: Notice) -> CardParts | None:
     if notice.more_external:
         parts.append(quantities.pluralize(len(notice.more_external), "more coincidence"))
     return CardParts(parts=tuple(parts), least=least, kept=kept)
+
+
+def combined_sky_parts(notice: Notice) -> list[str] | None:
+    """Return the card's line of the sky in parts, of the combined map; None if the notice has none.
+
+    "Combined 90 %: 873 deg²", "50 %: 208 deg²", where the most probable regions or the peak lie, and last the
+    area of the GW map alone.
+    """
+    external, gw = notice.external, notice.localization
+    if external is None or external.localization is None:
+        return None
+    combined = external.localization
+    outer, inner = quantities.area(combined.area_90), quantities.area(combined.area_50)
+    lobes = event_lines.regions(combined)
+    parts = [
+        f"Combined {quantities.percent(0.9)}: {outer}",
+        f"{quantities.percent(0.5)}: {inner}",
+        *(event_lines.peak(combined) if lobes is None else lobes).split(" · "),
+    ]
+    if gw is not None:
+        parts.append(f"GW alone {quantities.percent(0.9)}: {quantities.area(gw.area_90)}")
+    return parts

@@ -25,6 +25,10 @@ _MAX_ODDS = 1_000.0
 """Odds beyond which their size says nothing more."""
 
 
+UNCONFIRMED_EARLY_WARNING = "Early warning not confirmed by the full search"
+"""Said of a retraction after early warnings alone (`significance.is_unconfirmed_early_warning`)."""
+
+
 def warning_lines(notice: Notice) -> list[str]:
     """Return the warnings about a notice, the worst first; the card shows that one, `<id>` all of them."""
     lines = [_warning(notice, warning.kind) for warning in ranked_warnings(notice)]
