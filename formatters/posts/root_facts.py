@@ -10,7 +10,7 @@ from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text
 from formatters.models.notice import Event, Notice
 from formatters.posts import card_budget
 from formatters.posts.card_budget import CardLines, Line, Style
-from formatters.text import coincidence_lines, event_lines, warning_lines
+from formatters.text import coincidence_lines, event_lines, quantities, warning_lines
 
 _DOT = " · "
 
@@ -88,10 +88,15 @@ def _head_lines(texts: RootTexts) -> list[Line]:
 def _source_lines(event: Event) -> list[Line]:
     """Return the line of the classes (else of what the event is), and one line with all further facts.
 
-    The properties stay; the chirp mass is a detail, and so are notes about an event without classes.
+    The properties stay. Classes below 1 % are details, and so is the chirp mass; notes about an event without
+    classes go last.
     """
     source, *further = event_lines.source_lines(event) or [event_lines.headline(event)]
-    lines = [Line(parts=(source,), style=Style.BOLD)]
+    classes = source.split(_DOT)
+    # Terrestrial stays, because the properties mean little without it.
+    unlikely = len(classes) > 1 and classes[-1].endswith(quantities.percent(0))
+    is_detail = bool(event.classification) and unlikely and "Terrestrial" not in classes[-1]
+    lines = [Line(parts=tuple(classes), kept=len(classes) - is_detail, style=Style.BOLD)]
     if further:
         mass = event_lines.chirp_mass_line(event)
         kept = len(further) - (mass is not None and further[-1] == mass)

@@ -204,14 +204,14 @@ def card_parts(notice: Notice) -> CardParts | None:
 def combined_sky_parts(notice: Notice) -> list[str] | None:
     """Return the card's line of the sky in parts, of the combined map; None if the notice has none.
 
-    "Combined 90 %: 873 deg²", "50 %: 208 deg²", where the most probable regions or the peak lie, and last the
+    "Combined 90 %: 873", "50 %: 208 deg²", where the most probable regions or the peak lie, and last the
     area of the GW map alone.
     """
     external, gw = notice.external, notice.localization
     if external is None or external.localization is None:
         return None
     combined = external.localization
-    outer, inner = quantities.area(combined.area_90), quantities.area(combined.area_50)
+    outer, inner = quantities.area_value(combined.area_90), quantities.area(combined.area_50)
     lobes = event_lines.regions(combined)
     parts = [
         f"Combined {quantities.percent(0.9)}: {outer}",

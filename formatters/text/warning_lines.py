@@ -49,10 +49,10 @@ def _warning(notice: Notice, kind: WarningKind) -> str | None:
 
 
 def _flag_line(notice: Notice, event: Event) -> str:
-    far, limit = quantities.rate(event.far), _limit(event)
+    # The FAR itself stands on the card.
     if flag_conflict(notice) is FlagConflict.SIGNIFICANT_AT_HIGH_FAR:
-        return f"LVK flags it significant, though its FAR ({far}) is above LVK's limit ({limit})"
-    return f"LVK flags it low significance, though its FAR ({far}) is far below LVK's limits"
+        return f"LVK's flag says significant, but the FAR is above its limit of {_limit(event)}"
+    return "LVK's flag says low significance, but the FAR is far below its limits"
 
 
 def _limit(event: Event) -> str:

@@ -2,8 +2,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from formatters.blockkit.message import Message
 from formatters.models.notice import Event, ExternalCoincidence, Localization, Notice
 from formatters.models.superevent import Superevent
