@@ -130,9 +130,9 @@ class CardLines:
 def fit(card: CardLines) -> CardLines:
     """Return the card with so much left out that it fits, and no more.
 
-    Details yield first: the parts beyond `kept` of the foot, then of the fixed lines from the last to the
-    first, then of the coincidence. Then whole lines: criteria, sites, warning, in this order. Last, the parts
-    beyond `least` of the fixed lines and of the coincidence. If that doesn't suffice, the card is too long.
+    Details yield first: the parts beyond `kept` of the foot, then of the coincidence, then of the fixed lines
+    from the last to the first. Then whole lines: criteria, sites, warning, in this order. Last, the parts
+    beyond `least` of the coincidence and of the fixed lines. If that doesn't suffice, the card is too long.
     """
     chosen = card
     for chosen in by_yielding(card):
@@ -169,14 +169,14 @@ def by_yielding(card: CardLines) -> Iterator[CardLines]:
 
 
 def _by_shortening(card: CardLines, *, last_resort: bool) -> Iterator[CardLines]:
-    """Generate the card with ever fewer parts of the fixed lines, from the last, and of the coincidence."""
-    for index in reversed(range(len(card.fixed))):
-        for line in _shorter(card.fixed[index], _limit(card.fixed[index], last_resort=last_resort)):
-            card = replace(card, fixed=(*card.fixed[:index], line, *card.fixed[index + 1 :]))
-            yield card
+    """Generate the card with ever fewer parts of the coincidence, then of the fixed lines from the last."""
     if card.coincidence is not None:
         for line in _shorter(card.coincidence, _limit(card.coincidence, last_resort=last_resort)):
             card = replace(card, coincidence=line)
+            yield card
+    for index in reversed(range(len(card.fixed))):
+        for line in _shorter(card.fixed[index], _limit(card.fixed[index], last_resort=last_resort)):
+            card = replace(card, fixed=(*card.fixed[:index], line, *card.fixed[index + 1 :]))
             yield card
 
 

@@ -80,6 +80,10 @@ def positions_line(external: ExternalCoincidence) -> str | None:
         return None
     line = " · ".join(parts)
     if are_positions_contradictory(external):
+        if ratio is not None and ratio >= 1:
+            return (
+                f"Sky overlap {quantities.two_digits(ratio)} (above 1 the positions agree), but {parts[-1]}"
+            )
         return f"The positions contradict each other: {line}"
     return f"{line[0].upper()}{line[1:]}"
 
@@ -186,16 +190,19 @@ def card_parts(notice: Notice) -> CardParts | None:
     if far is not None:
         parts.append(f"joint FAR {quantities.rate(far)} before trials")
     least = len(parts)
-    if are_positions_contradictory(external):
+    ratio, level = sky_overlap(external), external.peak_level
+    if are_positions_contradictory(external) and not (ratio is not None and ratio >= 1):
         parts.append("the positions contradict each other")
+    elif level is not None and level > _LAST_LEVEL:
+        # RAVEN's overlap says that they agree; both are shown as far as there is room.
+        parts.append(_peak_level(level))
     if external.map_problem is not None:
         parts.append("the combined map can't be read")
     kept = len(parts)
-    ratio = sky_overlap(external)
     if ratio is not None:
         parts.append(f"sky overlap {quantities.two_digits(ratio)} (above 1 the positions agree)")
-    if external.peak_level is not None:
-        parts.append(_peak_level(external.peak_level))
+    if level is not None and _peak_level(level) not in parts:
+        parts.append(_peak_level(level))
     if notice.more_external:
         parts.append(quantities.pluralize(len(notice.more_external), "more coincidence"))
     return CardParts(parts=tuple(parts), least=least, kept=kept)
