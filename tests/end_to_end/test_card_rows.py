@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.alerts.decode import decode
 from bot.local_slack.server import LocalSlack
+from formatters.blockkit import blocks
+from formatters.blockkit.mrkdwn import escape
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, card_budget
+from formatters.posts.card_budget import Line, Style
 from tests.support.browser import new_page
 
 GOLDEN = Path(__file__).parents[1] / "formatters" / "golden"
@@ -85,8 +89,8 @@ def facts(card: dict[str, Any]) -> int:
 
 
 def assert_within_budget(cards: dict[str, dict[str, Any]], measured: dict[str, Any]) -> None:
-    rows = {name: sum(count for _, count in blocks) for name, blocks in measured.items()}
-    assert all(count > 0 for blocks in measured.values() for _, count in blocks), "something wasn't drawn"
+    rows = {name: sum(count for _, count in found) for name, found in measured.items()}
+    assert all(count > 0 for found in measured.values() for _, count in found), "something wasn't drawn"
     assert {name: n for name, n in rows.items() if n > card_budget.MAX_ROWS} == {}
     lines = {name: facts(card) for name, card in cards.items()}
     assert {name: n for name, n in lines.items() if n > card_budget.MAX_FACT_LINES} == {}
@@ -115,3 +119,37 @@ async def test_every_real_notices_root_keeps_the_budget(browser: Browser, shared
     # What acts on is on the card, not only in its details.
     assert "within 45° of the Sun" in str(cards["S231030av.json"])
     assert "within 45° of the Sun" in str(cards["S241125n-UPDATE-RAVEN.json"])
+
+
+WORDS = [
+    *(
+        "BNS 95\u00a0% · If astrophysical: HasRemnant near 14h25 \u221220° 1,957\u00a0deg² joint FAR 1 per"
+    ).split(" "),
+    *(
+        "350,000\u00a0yr Swift/BAT sub-threshold candidate (trigger <1\u00a0% peak merger UTC, +12\u00a0min"
+    ).split(" "),
+    "75481931117321100223344556677889900112233445566778899",
+]
+
+
+@pytest.mark.timeout(300)
+async def test_no_line_takes_more_rows_than_estimated(browser: Browser) -> None:
+    choose = random.Random(11)
+    texts = [" ".join(choose.choices(WORDS, k=choose.randint(1, 24))) for _ in range(120)]
+    styles = {Style.PLAIN: "{}", Style.BOLD: "*{}*"}
+    cards, estimated = {}, {}
+    for style, pattern in styles.items():
+        for start in range(0, len(texts), 40):
+            part = texts[start : start + 40]
+            name = f"{style.name}-{start}"
+            shown = [blocks.section(pattern.format(escape(text))) for text in part]
+            cards[name] = {"text": name, "blocks": shown}
+            estimated[name] = [card_budget.rows(Line(parts=(text,), style=style)) for text in part]
+    measured = await measure(browser, cards)
+    too_few = [
+        (texts[int(name.partition("-")[2]) + index], rows, estimated[name][index])
+        for name, found in measured.items()
+        for index, (_, rows) in enumerate(found)
+        if rows > estimated[name][index]
+    ]
+    assert too_few == []

@@ -31,7 +31,7 @@ from formatters.models.notice import Notice
 from formatters.text.quantities import separation
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-times = st.datetimes(datetime(1901, 1, 1), datetime(2099, 12, 1), timezones=st.just(UTC))
+times = st.integers(-2_100_000_000, 4_100_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 
 
 @cache
