@@ -262,7 +262,6 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
             foot=footer(superevent, notice, event),
             reader_clock=None if clock is None else f"your clock {clock}",
             sites=_sites_line(view),
-            people=len(view.mentions),
         )
         shown += root_facts(notice, event, texts)
     else:

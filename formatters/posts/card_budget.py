@@ -1,7 +1,8 @@
 """The room of a channel's root message: at most ten lines of facts, 16 rows on a phone before the picture.
 
 Rows are estimated from the widths of Helvetica's characters, of which Slack's own fonts differ little; the
-tests compare the estimate with a browser's on a screen 360 px wide.
+tests compare the estimate with a browser's on a screen 360 px wide. A mention above the header isn't counted:
+only the first post has one, and the picture comes with an edit, which has none.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class Line:
     """Number of parts that stay even if the card is too long; None for `kept`. With 0 the line may go."""
     style: Style = Style.PLAIN
     is_fact: bool = True
-    """False for the header, the foot and mentions, which count as rows only."""
+    """False for the header and the foot, which count as rows only."""
 
     @property
     def text(self) -> str:
@@ -110,7 +111,7 @@ class CardLines:
     """All lines of a card before its picture. An optional one is None where there is nothing to say."""
 
     fixed: tuple[Line, ...]
-    """The lines that always stay, from the mentions and the header to the distance."""
+    """The lines that always stay, from the header to the distance."""
     foot: Line
     """The small print, which always stays."""
     coincidence: Line | None = None
@@ -132,13 +133,42 @@ def fit(card: CardLines) -> CardLines:
 
     Details yield first: the parts beyond `kept` of the foot, then of the coincidence, then of the fixed lines
     from the last to the first. Then whole lines: criteria, sites, warning, in this order. Last, the parts
-    beyond `least` of the coincidence and of the fixed lines. If that doesn't suffice, the card is too long.
+    beyond `least` of the fixed lines and of the coincidence. If that doesn't suffice, the card is too long.
+    Room that is left once a whole line has gone goes to details again, not to a line that yields earlier.
     """
     chosen = card
     for chosen in by_yielding(card):
         if fits(chosen):
-            break
+            return _with_details_again(card, chosen)
     return chosen
+
+
+def _with_details_again(card: CardLines, chosen: CardLines) -> CardLines:
+    """Give details back, in the opposite order in which they yield, as long as the card fits."""
+    for index, whole in enumerate(card.fixed):
+        for line in _longer(whole, chosen.fixed[index]):
+            longer = replace(chosen, fixed=(*chosen.fixed[:index], line, *chosen.fixed[index + 1 :]))
+            if not fits(longer):
+                break
+            chosen = longer
+    if card.coincidence is not None and chosen.coincidence is not None:
+        for line in _longer(card.coincidence, chosen.coincidence):
+            longer = replace(chosen, coincidence=line)
+            if not fits(longer):
+                break
+            chosen = longer
+    for line in _longer(card.foot, chosen.foot):
+        longer = replace(chosen, foot=line)
+        if not fits(longer):
+            break
+        chosen = longer
+    return chosen
+
+
+def _longer(whole: Line, line: Line) -> Iterator[Line]:
+    """Generate a shortened line with one part more each time, up to the whole one."""
+    for count in range(len(line.parts) + 1, len(whole.parts) + 1):
+        yield replace(whole, parts=whole.parts[:count])
 
 
 def fits(card: CardLines) -> bool:
@@ -153,7 +183,10 @@ def by_yielding(card: CardLines) -> Iterator[CardLines]:
     for foot in _shorter(card.foot, card.foot.kept):
         card = replace(card, foot=foot)
         yield card
-    for shorter in _by_shortening(card, last_resort=False):
+    for shorter in _by_shortening_coincidence(card, last_resort=False):
+        card = shorter
+        yield card
+    for shorter in _by_shortening_fixed(card, last_resort=False):
         card = shorter
         yield card
     if card.criteria is not None:
@@ -165,15 +198,20 @@ def by_yielding(card: CardLines) -> Iterator[CardLines]:
     if card.warning is not None:
         card = replace(card, warning=None)
         yield card
-    yield from _by_shortening(card, last_resort=True)
+    for shorter in _by_shortening_fixed(card, last_resort=True):
+        card = shorter
+        yield card
+    yield from _by_shortening_coincidence(card, last_resort=True)
 
 
-def _by_shortening(card: CardLines, *, last_resort: bool) -> Iterator[CardLines]:
-    """Generate the card with ever fewer parts of the coincidence, then of the fixed lines from the last."""
+def _by_shortening_coincidence(card: CardLines, *, last_resort: bool) -> Iterator[CardLines]:
     if card.coincidence is not None:
         for line in _shorter(card.coincidence, _limit(card.coincidence, last_resort=last_resort)):
-            card = replace(card, coincidence=line)
-            yield card
+            yield replace(card, coincidence=line)
+
+
+def _by_shortening_fixed(card: CardLines, *, last_resort: bool) -> Iterator[CardLines]:
+    """Generate the card with ever fewer parts of the fixed lines, from the last."""
     for index in reversed(range(len(card.fixed))):
         for line in _shorter(card.fixed[index], _limit(card.fixed[index], last_resort=last_resort)):
             card = replace(card, fixed=(*card.fixed[:index], line, *card.fixed[index + 1 :]))

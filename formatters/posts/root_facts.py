@@ -27,8 +27,6 @@ class RootTexts:
     """The time on the reader's clock in Slack's mark-up, escaped; None to leave it out."""
     sites: str | None = None
     """What the channel's sites can observe; None without sites."""
-    people: int = 0
-    """Number of people and groups that are mentioned above the header."""
 
 
 def root_facts(notice: Notice, event: Event, texts: RootTexts) -> list[Block]:
@@ -71,14 +69,9 @@ def _card_lines(notice: Notice, event: Event, texts: RootTexts) -> CardLines:
 
 
 def _head_lines(texts: RootTexts) -> list[Line]:
-    lines = []
-    if texts.people:
-        # Names aren't known here.
-        lines.append(Line(parts=(" ".join(["@" + "x" * 14] * texts.people),), is_fact=False))
-    # Nor is the reader's clock; this is its widest form.
+    # The reader's clock isn't known here; this is its widest form.
     clock = () if texts.reader_clock is None else ("your clock 12:51:11 PM",)
     return [
-        *lines,
         Line(parts=(texts.title,), style=Style.HEADER, is_fact=False),
         Line(parts=tuple(texts.status.split(_DOT)), kept=2, least=1, style=Style.BOLD),
         Line(parts=(texts.time, *clock), kept=2),

@@ -9,6 +9,7 @@ from formatters.models.notice import ExternalCoincidence, Localization, Notice
 from formatters.models.significance import (
     are_positions_contradictory,
     is_burst,
+    is_significant_only_by_coincidence,
     sky_overlap,
 )
 from formatters.text import event_lines, quantities, vocabulary
@@ -172,7 +173,11 @@ class CardParts:
     least: int
     """Number of parts, from the first, that the card always shows: the external event and its joint FAR."""
     kept: int
-    """Number of parts that are more than detail: also a contradiction, and a map that can't be read."""
+    """Number of parts that are more than detail.
+
+    These are also a contradiction, a map that can't be read, and, where only the coincidence makes the event
+    significant, RAVEN's overlap.
+    """
 
 
 def card_parts(notice: Notice) -> CardParts | None:
@@ -201,6 +206,8 @@ def card_parts(notice: Notice) -> CardParts | None:
     kept = len(parts)
     if ratio is not None:
         parts.append(f"sky overlap {quantities.two_digits(ratio)} (above 1 the positions agree)")
+        # Where nothing else makes the event significant, this decides how far to trust it.
+        kept += is_significant_only_by_coincidence(notice)
     if level is not None and _peak_level(level) not in parts:
         parts.append(_peak_level(level))
     if notice.more_external:

@@ -82,6 +82,24 @@ def test_the_peak_distance_only_where_it_differs(
     assert "40 ± 8 Mpc over the sky, 31 ± 8 Mpc along the peak" in words(make_notice(localization=far))
 
 
+def test_a_mention_hides_no_warning(
+    make_notice: Notices, make_map: Callable[..., Localization], make_event: Callable[..., Event]
+) -> None:
+    early = make_notice(
+        "EARLYWARNING",
+        0.3,
+        event=make_event(search="EarlyWarning", instruments=("H1", "L1")),
+        localization=make_map(log_bci=-1.6, instruments=("H1", "L1")),
+    )
+    superevent = Superevent.from_notices([early])
+    shown = [
+        alert_card.alert_card(superevent, alert_card.ChannelView(is_root=True, mentions=mentions))
+        for mentions in ((), ("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>"))
+    ]
+    assert all("incoherent signals favoured 5:1" in str(message.blocks) for message in shown)
+    assert [block for block in shown[1].blocks if block in shown[0].blocks] == list(shown[0].blocks)
+
+
 def test_links_only_where_they_lead_somewhere(make_notice: Notices) -> None:
     def urls(notice: Notice) -> list[str]:
         return [

@@ -85,9 +85,18 @@ def test_criteria_yield_first_then_sites_then_the_warning(card: CardLines) -> No
 def test_no_more_yields_than_must(card: CardLines) -> None:
     chosen = fit(card)
     steps = list(by_yielding(card))
-    assert chosen == (next((step for step in steps if fits(step)), steps[-1]))
+    first = next((step for step in steps if fits(step)), steps[-1])
+    names = ("criteria", "sites", "warning")
+    assert [getattr(chosen, name) for name in names] == [getattr(first, name) for name in names]
     if fits(card):
         assert chosen == card
+    if fits(chosen):
+        for index, whole in enumerate(card.fixed):
+            count = len(chosen.fixed[index].parts)
+            if count < len(whole.parts):
+                line = replace(whole, parts=whole.parts[: count + 1])
+                fixed = (*chosen.fixed[:index], line, *chosen.fixed[index + 1 :])
+                assert not fits(replace(chosen, fixed=fixed)), "a detail was left out though it fits"
 
 
 @given(card=cards)

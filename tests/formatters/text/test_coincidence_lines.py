@@ -73,6 +73,11 @@ def test_the_push_of_an_alert_by_coincidence_gives_its_joint_far_first_and_says_
         "SSM PRELIM joint FAR 1/3.2 yr +Swift combined 1,234 deg² 1,970±580 Mpc HL 02:10:46 UTC S250720j"
     )
     assert "1/9 h" not in text
+    card = message_text.render(
+        alert_card.alert_card(Superevent.from_notices([s250720j()]), alert_card.ChannelView(is_root=True))
+    )
+    assert "joint FAR 1 per 3.2 yr before trials · sky overlap 1.4 (above 1 the positions agree)" in card
+    assert "contradict" not in card
     unknown = s250720j(time_coincidence_far=None, time_sky_position_coincidence_far=None)
     text = alert_card.alert_card(Superevent.from_notices([unknown]), alert_card.ChannelView()).text
     assert text.startswith("SSM PRELIM by coincidence +Swift combined 1,234 deg²")
