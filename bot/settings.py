@@ -127,6 +127,8 @@ class Settings(BaseSettings):
     """PagerDuty's routing key; a bearer token for other formats."""
     webhook_filter: str | None = None
     """A filter in the subscription language; with None no alert calls the webhook."""
+    heartbeat_url: SecretStr | None = None
+    """Pinged every two minutes while the bot is well: a dead man's switch."""
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -148,6 +150,7 @@ class Settings(BaseSettings):
         "webhook_url",
         "webhook_key",
         "webhook_filter",
+        "heartbeat_url",
         mode="before",
     )
     @classmethod
@@ -204,9 +207,9 @@ class Settings(BaseSettings):
             raise ValueError("it must be an https address (http only on this machine)")
         return value if value.endswith("/") else value + "/"
 
-    @field_validator("webhook_url")
+    @field_validator("webhook_url", "heartbeat_url")
     @classmethod
-    def _webhook_url(cls, value: SecretStr | None) -> SecretStr | None:
+    def _secret_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not _is_secure_url(value.get_secret_value()):
             raise ValueError("it must be an https address (http only on this machine)")
         return value

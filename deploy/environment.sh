@@ -42,6 +42,33 @@ find_python() {
   give_up "Python 3.11 or newer is needed, and there is no Python here (Debian, Ubuntu: apt-get install python3 python3-venv)."
 }
 
+# Read pip's output; on a terminal show in one line how far it is.
+show_progress() {
+  local line count=0
+  while IFS= read -r line; do
+    case $line in
+      Collecting\ *) count=$((count + 1)) && line=${line#Collecting } && line="package $count: ${line%% *}" ;;
+      Installing\ collected*) line="unpacking $count packages" ;;
+      *) continue ;;
+    esac
+    printf '\r\033[K  %s' "$line" >&2
+  done
+  printf '\r\033[K' >&2
+}
+
+# Install with pip into the environment $1; its output goes to a file, whose end is shown if it fails.
+install() {
+  local environment=$1 log=$1/pip.log status=0
+  shift
+  if [[ -t 2 ]]; then
+    "$environment/bin/python" -I -m pip install --retries 2 "$@" 2>&1 | tee "$log" | show_progress || status=$?
+  else
+    "$environment/bin/python" -I -m pip install --retries 2 "$@" >"$log" 2>&1 || status=$?
+  fi
+  [[ $status -eq 0 ]] || tail -n 25 "$log" >&2
+  return "$status"
+}
+
 # prepare_environment ROOT NAME EXTRAS
 # ROOT/NAME becomes an environment with ROOT[EXTRAS] in it, editable, installed anew only if pyproject.toml
 # changed since or the checkout moved.
@@ -64,7 +91,7 @@ prepare_environment() {
   fi
   rm -f "$environment/gwevent-installed"
   say "Installing gwevent and what it needs into $environment (about a minute) …"
-  "$environment/bin/python" -I -m pip install --retries 2 --editable "$root${extras:+[$extras]}" >&2 ||
+  install "$environment" --editable "$root${extras:+[$extras]}" ||
     give_up "The packages can't be installed, pip says why above; without a network, or a way to the package index, it can't work."
   printf '%s\n' "$stamp" >"$environment/gwevent-installed"
 }

@@ -129,6 +129,7 @@ def test_declares_what_it_imports_and_no_more(metadata: Message) -> None:
     assert declared(metadata) - used == NEVER_IMPORTED
 
 
+@pytest.mark.slow
 def test_every_dependency_has_a_lower_bound() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert [need for need in project["dependencies"] if ">=" not in need] == []

@@ -206,7 +206,7 @@ class Factory(Repositories):
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
         handlers = CommandHandlers(
-            check=CheckCommand(events, self.skymap_cache),
+            check=CheckCommand(events, self.skymap_cache, clock),
             event_details=EventDetailsCommand(self.skymap_cache, image_provider),
             recent=RecentCommand(self.notices, clock),
             search=self.create_search_commands(clock),
@@ -325,7 +325,9 @@ class Factory(Repositories):
     ) -> HealthMonitor:
         """Create the health check of a process whose tasks are `tasks`."""
         return HealthMonitor(
-            MonitoredStore(self.notices, self.outbox_statistics, self.incidents, self.write_check),
+            MonitoredStore(
+                self.notices, self.outbox_statistics, self.incidents, self.write_check, self.monitoring_counts
+            ),
             HealthInputs(
                 source_statuses=source_statuses,
                 connection_state=connection_state,

@@ -18,6 +18,7 @@ from bot.app.startup import log_when_ready
 from bot.app.supervisor import TaskSupervisor
 from bot.ingest.consumer import SourceConsumer
 from bot.ingest.pipeline import IngestResult
+from bot.monitoring.dead_mans_switch import create_dead_mans_switch
 from bot.monitoring.metrics import Metrics
 from bot.runtime.os_limits import watch_descriptors
 from bot.runtime.threads import watch_threads
@@ -110,6 +111,9 @@ class ServiceProcess:
         start("monitor_health", self.health_monitor.run)
         if self._webhook_notifier is not None:
             start("notify_webhook", self._webhook_notifier.run)
+        switch = create_dead_mans_switch(self._settings, self.health_monitor)
+        if switch is not None:
+            start("ping_heartbeat", switch.run)
         start("watch_descriptors", watch_descriptors)
         start("watch_threads", watch_threads)
         start("log_ended_repeats", logs.log_ended_repeats)

@@ -23,6 +23,7 @@ from bot.store.events.quarantine import QuarantineRepository
 from bot.store.events.search import EventSearch
 from bot.store.operations.clock_offsets import ClockOffsetRepository
 from bot.store.operations.incidents import IncidentRepository
+from bot.store.operations.monitoring_counts import MonitoringCounts
 from bot.store.operations.ops_channel import OpsChannelRepository
 from bot.store.operations.source_heartbeats import SourceHeartbeats
 from bot.store.operations.webhook_calls import WebhookOutbox
@@ -72,3 +73,4 @@ class Repositories:
         self.ops_channel = OpsChannelRepository(database)
         self.source_heartbeats = SourceHeartbeats(database, clock)
         self.clock_offsets = ClockOffsetRepository(database)
+        self.monitoring_counts = MonitoringCounts(database)

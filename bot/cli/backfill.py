@@ -15,7 +15,7 @@ def backfill(
     until: Annotated[str | None, typer.Option("--until", help="Last day; today if not named.")] = None,
     lowsig: Annotated[bool, typer.Option("--lowsig", help="Events of low significance too.")] = False,
 ) -> None:
-    """Fill the store from GraceDB; after an interruption, run it again: it continues when it is run again."""
+    """Fill the store from GraceDB; run again after an interruption, it continues."""
     from bot.cli.backfill_job import run_backfill
 
     first, last = _parse_day("--since", since), None if until is None else _parse_day("--until", until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,19 +16,42 @@ def doctor(
         str | None,
         typer.Option("--post", metavar="CHANNEL", help="Also post a TEST message in this channel (its id)."),
     ] = None,
+    live: Annotated[
+        str | None,
+        typer.Option(
+            "--live",
+            metavar="CHANNEL",
+            help="Also try each kind of message in this channel (its id), and delete them all again.",
+        ),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="FILE", help="With --live: keep Slack's answers, secrets cut out."),
+    ] = None,
 ) -> None:
     """Check all of a deployment; say what to do about each finding."""
-    from bot.doctor import sample_post
+    from bot.doctor import live_slack, sample_post
     from bot.doctor.checks import run_checks
     from formatters.terminal.findings import Level, format_findings
 
-    if post is not None and not re.fullmatch(r"[CG][A-Z0-9]{2,}", post):
-        fail("--post needs a channel's id, like C0123456789 (a channel's details end with it).")
+    for option, channel in (("--post", post), ("--live", live)):
+        if channel is not None and not re.fullmatch(r"[CG][A-Z0-9]{2,}", channel):
+            fail(f"{option} needs a channel's id, like C0123456789 (a channel's details end with it).")
+    if record is not None and live is None:
+        fail("--record keeps what --live CHANNEL is answered; give both.")
     deployment = load_deployment(quiet=False)
     settings = deployment.settings
     findings = run_async(run_checks(settings, deployment.env_file))
     if post is not None:
         findings.append(run_async(sample_post.post_sample(settings, post)))
+    if live is not None:
+        report = run_async(live_slack.run_live_checks(settings, live))
+        findings += report.findings
+        if record is not None:
+            try:
+                record.write_text(live_slack.to_json_lines(report), "utf-8")
+            except OSError as error:
+                fail(f"{record} can't be written: {error.strerror}.")
     typer.echo(format_findings(findings))
     if any(finding.level is Level.FAIL for finding in findings):
         raise typer.Exit(1)

@@ -16,7 +16,7 @@ app = typer.Typer(
     name="gwevent",
     help="LIGO/Virgo/KAGRA public alerts in Slack.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 app.command()(service.run)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.commands.event_lookup import EventLookup
 from bot.filters import FilterSyntaxError
@@ -58,9 +59,10 @@ class PositionQuery:
 class CheckCommand:
     """Answers `check`."""
 
-    def __init__(self, events: EventLookup, maps: SkyMapCache) -> None:
+    def __init__(self, events: EventLookup, maps: SkyMapCache, clock: Callable[[], datetime]) -> None:
         self._events = events
         self._maps = maps
+        self._clock = clock
 
     async def answer(self, text: str) -> Message:
         """Answer `check` with one position on each line.
@@ -82,6 +84,7 @@ class CheckCommand:
                 cosmology=COSMOLOGY,
                 introduction=introduction,
                 omitted=query.omitted,
+                asked_at=self._clock(),
             )
         )
 

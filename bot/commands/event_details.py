@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from enum import StrEnum
 
 from bot.skymap_service.cache import SkyMapCache
@@ -36,14 +37,16 @@ class EventDetailsCommand:
         self._maps = maps
         self._image_provider = image_provider
 
-    async def answer(self, superevent: Superevent, detail: DetailKind, team_id: str | None) -> Message:
-        """Return a detail of an event. The terminal, `team_id` None, has no limit of characters.
+    async def answer(
+        self, superevent: Superevent, detail: DetailKind, team_id: str | None, now: datetime
+    ) -> Message:
+        """Return a detail of an event, asked for at `now`. The terminal, `team_id` None, has no limit.
 
         Raises StoreUnavailable.
         """
         match detail:
             case DetailKind.HISTORY:
-                return event_history.message(superevent)
+                return event_history.message(superevent, now)
             case DetailKind.JSON:
                 return event_details.json_record(
                     superevent, None if team_id is None else event_details.MAX_CODE_CHARS

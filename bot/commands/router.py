@@ -128,12 +128,16 @@ class CommandRouter:
                 return _Answer(helping.unknown_command(question))
             superevent_id, detail = named
         if not detail:
-            card = alert_card.alert_card(await self._events.get(superevent_id), ChannelView())
+            card = alert_card.alert_card(
+                await self._events.get(superevent_id), ChannelView(asked_at=self._clock())
+            )
             return _Answer(card, is_shareable=True)
         kind = _parse_detail_kind(detail.casefold())
         superevent = await self._events.get(superevent_id)
         team_id = None if context is None else context.team_id
-        return _Answer(await self._event_details.answer(superevent, kind, team_id), is_shareable=True)
+        return _Answer(
+            await self._event_details.answer(superevent, kind, team_id, self._clock()), is_shareable=True
+        )
 
     async def _suggest_ids(self, unknown_id: str, gracedb_reason: str | None = None) -> Message:
         ids = await self._notices.recent_ids()

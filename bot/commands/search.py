@@ -80,7 +80,8 @@ class SearchCommands:
             return helping.error_message(sentence + _describe_unqueried(result))
         attributes = result.matches[0]
         message = alert_card.alert_card(
-            (await self._event_search.superevents([attributes.superevent_id]))[0], ChannelView()
+            (await self._event_search.superevents([attributes.superevent_id]))[0],
+            ChannelView(asked_at=self._clock()),
         )
         if not (_has_far_condition(criteria) and attributes.far_is_joint):
             return message
@@ -91,14 +92,16 @@ class SearchCommands:
     async def _newest_of_group(self, category: Category, group: str | None) -> Message:
         found = await self._notices.newest(category=category, group=group)
         if found:
-            return alert_card.alert_card(found[0], ChannelView())
+            return alert_card.alert_card(found[0], ChannelView(asked_at=self._clock()))
         mocks = []
         if category is Category.REAL:
             mocks = await self._notices.newest(category=Category.MOCK, group=group)
         what = " ".join(w for w in (category.value, group) if w)
         if mocks:
             introduction = f"No {what} event was received yet; this is the newest mock."
-            return answer.with_introduction(introduction, alert_card.alert_card(mocks[0], ChannelView()))
+            return answer.with_introduction(
+                introduction, alert_card.alert_card(mocks[0], ChannelView(asked_at=self._clock()))
+            )
         return helping.error_message(f"No {what} event was received yet.")
 
     async def search(self, words: str) -> Message:

@@ -1,4 +1,4 @@
-"""Checks of the machine: file modes, disk, HTTP port, and the webhook's host."""
+"""Checks of the machine: file modes, disk, HTTP port, and the hosts that are called."""
 
 from __future__ import annotations
 
@@ -170,19 +170,31 @@ async def check_webhook(settings: Settings) -> list[Finding]:
             return []
         todo = "Set GWEVENT_WEBHOOK_URL too."
         return [Finding("Webhook", Level.WARN, "GWEVENT_WEBHOOK_FILTER is set, and no address.", todo)]
+    words = settings.webhook_filter
+    called = "for the bot's incidents" + (f" and for {words}" if words else "")
     url = settings.webhook_url.get_secret_value()
+    return [await _check_secret_host("Webhook", url, f"it is called {called}", "GWEVENT_WEBHOOK_URL")]
+
+
+async def check_heartbeat(settings: Settings) -> list[Finding]:
+    """Check that the host of the dead man's switch is reachable; a ping would say that the bot is well."""
+    if settings.heartbeat_url is None:
+        return []
+    url, purpose = settings.heartbeat_url.get_secret_value(), "it is pinged while the bot is well"
+    return [await _check_secret_host("Heartbeat", url, purpose, "GWEVENT_HEARTBEAT_URL")]
+
+
+async def _check_secret_host(name: str, url: str, purpose: str, setting: str) -> Finding:
+    """Ask the root of a secret address, because a request to its path has an effect."""
     try:
         async with (
             aiohttp.ClientSession() as session,
-            # The path is secret, and a request to it may have an effect; the root has none.
             session.head(_root_url(url), timeout=_timeout(), allow_redirects=False, proxy=proxy_for(url)),
         ):
-            words = settings.webhook_filter
-            called = "for the bot's incidents" + (f" and for {words}" if words else "")
-            return [Finding("Webhook", Level.OK, f"Its host answers; it is called {called}.")]
+            return Finding(name, Level.OK, f"Its host answers; {purpose}.")
     except (aiohttp.ClientError, TimeoutError) as error:
-        todo = "Check GWEVENT_WEBHOOK_URL, and that this machine may reach it."
-        return [Finding("Webhook", Level.FAIL, f"It can't be reached ({type(error).__name__}).", todo)]
+        todo = f"Check {setting}, and that this machine may reach it."
+        return Finding(name, Level.FAIL, f"It can't be reached ({type(error).__name__}).", todo)
 
 
 async def check_host(settings: Settings, env_file: Path | None = Path(".env")) -> list[Finding]:
@@ -194,7 +206,12 @@ async def check_host(settings: Settings, env_file: Path | None = Path(".env")) -
             *check_filesystem(settings),
         ]
     )
-    return [*local, *await check_http_port(settings), *await check_webhook(settings)]
+    return [
+        *local,
+        *await check_http_port(settings),
+        *await check_webhook(settings),
+        *await check_heartbeat(settings),
+    ]
 
 
 def nearest_folder(path: Path) -> Path:

@@ -13,9 +13,18 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from hop.auth import Auth
 
+from bot.alerts.decode import decode
+from bot.alerts.payload import UndecodablePayload
 from bot.sources.base import SourceConfigError
 from bot.sources.credentials import AuthMode, KafkaUrl, auth_username, consumer_group, load_auth
 from formatters.terminal.findings import Finding, Level
@@ -245,7 +254,22 @@ def _check_topic(consumer: Consumer, topic: str, shown: frozenset[str], timeout:
         return Finding(
             "topic", Level.FAIL, f"{topic} can't be read: {cause.str()}.", "Try again in a few minutes."
         )
-    return Finding("topic", Level.OK, f"{topic} can be read.")
+    newest = "" if message is None or message.error() is not None else _describe_newest(message)
+    return Finding("topic", Level.OK, f"{topic} can be read{newest}.")
+
+
+def _describe_newest(message: Message) -> str:
+    """Say what the newest message is, and how old by the broker's clock; nothing is acknowledged."""
+    kind, created_ms = message.timestamp()
+    age_s = time.time() - created_ms / 1000
+    minutes = f", {age_s / 60:,.0f} min old" if kind != TIMESTAMP_NOT_AVAILABLE and age_s >= 0 else ""
+    if age_s < -60:
+        minutes = f", {-age_s / 60:,.0f} min in the future: is this machine's clock right?"
+    try:
+        notice = decode(message.value() or b"")
+    except UndecodablePayload:
+        return f"; the newest message{minutes} is no notice that gwevent reads"
+    return f"; the newest message is {notice.superevent_id} {notice.alert_type}{minutes}"
 
 
 def _check_group_permission(

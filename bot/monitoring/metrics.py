@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from bot import __version__
 from bot.slack.errors import (
     ChannelUnavailable,
     FileNotReady,
@@ -29,6 +31,7 @@ from bot.slack.errors import (
 )
 from bot.slack.lease_check import LeaseLost
 from bot.sources.base import SourceStatus
+from bot.store.operations.monitoring_counts import StoreCounts
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
     UNSENT_STATES,
@@ -72,6 +75,13 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+        build = Gauge(
+            "gwevent_build_info",
+            "Always 1; the labels say what runs.",
+            ["version", "python"],
+            registry=registry,
+        )
+        build.labels(__version__, platform.python_version()).set(1)
         self._notices = Counter(
             "gwevent_notices", "New notices stored.", ["category", "alert_type"], registry=registry
         )
@@ -109,6 +119,21 @@ class Metrics:
         )
         self._deliveries = Gauge(
             "gwevent_deliveries", "Rows of the outbox not sent, by state.", ["state"], registry=registry
+        )
+        self._oldest_delivery = Gauge(
+            "gwevent_oldest_delivery_age_seconds",
+            "Since the oldest delivery that still waits was planned; 0 if none waits.",
+            registry=registry,
+        )
+        self._subscriptions = Gauge(
+            "gwevent_subscriptions", "Subscriptions of all channels, by state.", ["state"], registry=registry
+        )
+        self._workspaces = Gauge("gwevent_workspaces", "Workspaces with a subscription.", registry=registry)
+        self._leases = Gauge(
+            "gwevent_leases",
+            "Leases of workspaces and jobs on PostgreSQL, by the worker that holds them; none: free.",
+            ["holder"],
+            registry=registry,
         )
         self._quarantined = Gauge("gwevent_quarantined", "Payloads in quarantine.", registry=registry)
         self._incidents = Gauge("gwevent_trouble", "Open incidents.", ["what"], registry=registry)
@@ -207,6 +232,22 @@ class Metrics:
         open_kinds = {incident.kind for incident in open_incidents} - {IncidentKind.STORE}
         for kind in IncidentKind:
             self._incidents.labels(kind.value).set(kind in open_kinds)
+
+    def set_oldest_delivery(self, created_at: datetime | None, now: datetime) -> None:
+        """Set the age of the oldest waiting delivery; `created_at` is None if none waits."""
+        age = 0.0 if created_at is None else (now - created_at).total_seconds()
+        self._oldest_delivery.set(max(0.0, age))
+
+    def set_store_counts(self, counts: StoreCounts) -> None:
+        """Set the gauges of subscriptions, workspaces and leases."""
+        self._subscriptions.labels("active").set(counts.active_subscriptions)
+        self._subscriptions.labels("paused").set(counts.paused_subscriptions)
+        self._subscriptions.labels("unconfirmed").set(counts.unconfirmed_subscriptions)
+        self._workspaces.set(counts.workspaces)
+        # Workers come and go; one that is gone must not keep its last value.
+        self._leases.clear()
+        for holder, held in counts.leases_by_holder.items():
+            self._leases.labels(holder or "none").set(held)
 
     def set_store_down(self, *, is_incident: bool) -> None:
         """Set the store's gauge to down; the gauges read from the store keep their last values.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from bot.monitoring.metrics import Metrics
 from bot.monitoring.rules import HealthSnapshot, Thresholds, evaluate
 from bot.monitoring.webhook import WebhookNotifier
 from bot.routing.intents import ChannelRef
+from bot.runtime import machine_clock
 from bot.runtime.os_limits import descriptor_shortage
 from bot.runtime.steady_clock import ClockJump
 from bot.runtime.wakeups import Wakeups
@@ -21,6 +22,7 @@ from bot.sources.base import SourceStatus
 from bot.store.database import StoreUnavailable
 from bot.store.events.notices import NoticeRepository
 from bot.store.operations.incidents import IncidentChanges, IncidentRepository
+from bot.store.operations.monitoring_counts import MonitoringCounts
 from bot.store.outbox.statistics import OutboxStatistics
 from bot.store.write_check import DiskSpace, WriteCheck
 from formatters.models.incident import Incident, IncidentKind
@@ -48,6 +50,16 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishedCheck:
+    """The result of one health check."""
+
+    ended_monotonic: float
+    """The machine's monotonic time at the end, in seconds."""
+    open_kinds: frozenset[IncidentKind]
+    """The kinds of incident that are open."""
+
+
+@dataclass(frozen=True, slots=True)
 class MonitoredStore:
     """The repositories that a health check reads, and the one that it writes: incidents."""
 
@@ -56,6 +68,8 @@ class MonitoredStore:
     incidents: IncidentRepository
     write_check: WriteCheck | None = None
     """Tests that the store accepts writes; None skips this."""
+    counts: MonitoringCounts | None = None
+    """Counts for `/metrics`; None leaves them out."""
 
 
 def _no_restarts() -> Mapping[str, str]:
@@ -95,6 +109,7 @@ class HealthMonitor:
         self._outbox_statistics = store.outbox_statistics
         self._incidents = store.incidents
         self._write_check = store.write_check
+        self._counts = store.counts
         self._inputs = inputs
         self._clock = clock
         self._wakeups = wakeups
@@ -107,6 +122,8 @@ class HealthMonitor:
         self._store_detail = ""
         self._store_incident_logged = False
         self._notified_kinds: frozenset[IncidentKind] = frozenset()
+        self.last_check: FinishedCheck | None = None
+        """The result of the newest health check that could read the store, or found it down for too long."""
 
     def record_payload(self) -> None:
         """Record that a notice, or a broken one, came: LVK's hourly mock notices serve as a heartbeat."""
@@ -153,6 +170,7 @@ class HealthMonitor:
             return
         self._wrong_since.pop(IncidentKind.STORE, None)
         self._store_incident_logged, self._notified_kinds = False, frozenset()
+        self._finish_check(incident.kind for incident in found)
         self._notify(change)
 
     async def readiness(self) -> Readiness:
@@ -190,6 +208,9 @@ class HealthMonitor:
                 states = await self._outbox_statistics.count_by_state()
                 open_incidents = await self._incidents.open_incidents()
                 self._metrics.set_outbox(states, counts.quarantined, open_incidents, space, workers)
+                self._metrics.set_oldest_delivery(counts.oldest_waiting, self._clock())
+                if self._counts is not None:
+                    self._metrics.set_store_counts(await self._counts.read())
         except (StoreUnavailable, TimeoutError):
             since = self._wrong_since.get(IncidentKind.STORE)
             is_incident = since is not None and self._clock() - since > self._thresholds.store_outage
@@ -255,6 +276,7 @@ class HealthMonitor:
         if now - since <= self._thresholds.store_outage:
             return
         incident = Incident(kind=IncidentKind.STORE, since=since, detail=reason)
+        self._finish_check([incident.kind])
         if not self._store_incident_logged:
             self._store_incident_logged = True
             log.error("incident_opened", what=incident.kind.value, summary=sentence(incident))
@@ -262,6 +284,9 @@ class HealthMonitor:
             return
         if await self._webhook_notifier.send_now(payload.event_from_incident(incident, is_resolved=False)):
             self._notified_kinds = frozenset({IncidentKind.STORE})
+
+    def _finish_check(self, open_kinds: Iterable[IncidentKind]) -> None:
+        self.last_check = FinishedCheck(machine_clock.monotonic_time(), frozenset(open_kinds))
 
     def _notify(self, change: IncidentChanges) -> None:
         for incident in change.opened:

@@ -48,7 +48,7 @@ class ImageJob:
 
     captions: Captions
     peak: Position
-    """RA and Dec of the densest tile, ICRS degrees."""
+    """RA and Dec of the peak, ICRS degrees."""
     event_time: datetime
     """The time of the merger, for which the Sun and the Moon are drawn."""
     main_map: bytes

@@ -21,7 +21,7 @@ from astropy import units
 from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Flags, Floats, Integers
 from bot.skymaps.errors import UnreadableMap
 from bot.skymaps.fits_table import BinaryTable, CardValue, read_table
-from bot.skymaps.regions import connected_regions
+from bot.skymaps.regions import connected_regions, label_components
 from formatters.models.notice import Distance, Localization
 
 __all__ = [
@@ -251,12 +251,19 @@ def localize(skymap: SkyMap) -> Localization:
         area_50=area_50,
         area_90=area_90,
         regions=connected_regions(skymap.order[part], skymap.ipix[part], skymap.probability[part]),
+        pieces_50=_count_pieces(skymap, 0.5),
         distance=skymap.distance,
         peak_distance=distance_at(skymap, peak),
         log_bci=skymap.log_bci,
         instruments=skymap.instruments,
         creator=skymap.creator,
     )
+
+
+def _count_pieces(skymap: SkyMap, level: float) -> int:
+    """Return the number of connected parts of the credible region of this level, down to single tiles."""
+    part = skymap.by_position[in_credible_region(skymap, level)[skymap.by_position]]
+    return int(label_components(skymap.order[part], skymap.ipix[part]).max()) + 1
 
 
 def peak_tile(skymap: SkyMap) -> int:

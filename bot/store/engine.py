@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine import ExceptionContext
@@ -10,6 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.store.sqlite.database_file import DatabaseFile, FileChange
 from bot.store.sqlite.file_guard import StoreUnavailable
+
+
+def track_connections(engine: AsyncEngine) -> WeakSet[Any]:
+    """Return the set that holds each open connection of PostgreSQL's driver, also those that leave the pool.
+
+    SQLAlchemy closes the connection of a cancelled task in another task, which dies with the event loop.
+    """
+    opened: WeakSet[Any] = WeakSet()
+    if engine.dialect.name == "postgresql":
+
+        @event.listens_for(engine.sync_engine, "connect", insert=True)
+        def remember(connection: Any, _record: object) -> None:
+            opened.add(connection.driver_connection)
+
+    return opened
 
 
 def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape
+from formatters.models import significance
 from formatters.models.notice import ExternalCoincidence, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
@@ -28,11 +29,18 @@ _HEADER = (
 _EMPTY_CELL = "–"
 
 
-def message(superevent: Superevent) -> Message:
-    """Return the table, oldest notice first. A combined map has its own row below its notice's row."""
+def message(superevent: Superevent, now: datetime) -> Message:
+    """Return the table, oldest notice first. A combined map has its own row below its notice's row.
+
+    The title says the event's time and its age at `now`.
+    """
     shown = superevent.notices[-MAX_NOTICES:]
     fronts = " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
     title = f"{fronts}: {quantities.pluralize(len(superevent.notices), 'notice')}"
+    event = superevent.event
+    age = (
+        "" if event is None else f"Event {quantities.utc(event.time)}, {quantities.age_text(event.time, now)}"
+    )
     stages = [alert_card.alert_type_with_ordinal(superevent.up_to(notice), notice) for notice in shown]
     rows = [
         row for notice, stage in zip(shown, stages, strict=True) for row in _rows(superevent, notice, stage)
@@ -44,7 +52,7 @@ def message(superevent: Superevent) -> Message:
     )
     return blocks.message(
         escape(f"{title} ({', '.join(stages)})"),
-        blocks.section(bold(escape(title))),
+        blocks.section(bold(escape(title)), *([escape(age)] if age else [])),
         blocks.table(_HEADER, rows),
         *note,
     )
@@ -58,6 +66,8 @@ def _rows(superevent: Superevent, notice: Notice, stage: str) -> list[list[str]]
     if event is None:
         return [[stage, after, *[_EMPTY_CELL] * 6, sent]]
     headline = event_lines.headline(event)
+    if significance.assumes_astrophysical_origin(notice):
+        headline += ", if astrophysical"
     if not event.significant:
         headline += ", low significance"
     sky = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
@@ -19,7 +20,7 @@ _EMPTY_CELL = "–"
 _NO_TILE = "no tile there"
 _CREDIBLE_LEVEL_NOTE = (
     "Credible level: the probability of everywhere at least as probable as this position; the smaller, the"
-    " nearer to the peak."
+    " more probable."
 )
 _CREDIBLE_LEVEL_3D_NOTE = (
     "3-D: the same for the place in the volume, by probability per Mpc³ (luminosity distance)."
@@ -88,6 +89,8 @@ class PositionCheck:
     """Sentence on why this event was chosen when the user named none; not escaped."""
     omitted: Sequence[str] = ()
     """Sentences about input lines that could not be read as positions; not escaped."""
+    asked_at: datetime | None = None
+    """Time of the question, from which the age of an old event is said; None to leave it out."""
 
 
 def message(answer: PositionCheck) -> Message:
@@ -285,8 +288,20 @@ def _problems(answer: PositionCheck) -> list[str]:
     ]
 
 
+_MIN_SAID_AGE = timedelta(days=2)
+"""Age of an event from which the answer says it."""
+
+
+def _age(answer: PositionCheck) -> list[str]:
+    event = answer.superevent.event
+    if event is None or answer.asked_at is None or answer.asked_at - event.time < _MIN_SAID_AGE:
+        return []
+    age = quantities.age_text(event.time, answer.asked_at)
+    return [f"{answer.superevent.superevent_id} was {age}, {quantities.utc(event.time)}."]
+
+
 def _small_print(answer: PositionCheck) -> list[Block]:
-    parts = [*answer.omitted, *_problems(answer)]
+    parts = [*_age(answer), *answer.omitted, *_problems(answer)]
     return (
         [blocks.context("\n".join(escape(line) for line in parts[:_MAX_SMALL_PRINT_LINES]))] if parts else []
     )

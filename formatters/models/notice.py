@@ -172,6 +172,11 @@ class Localization:
     """90 % credible area, deg²."""
     regions: tuple[Region, ...]
     """Connected parts of the 90 % credible region, the most probable first."""
+    pieces_50: int | None = field(default=None, compare=False)
+    """Number of connected parts of the 50 % credible region; None in notices stored by older versions.
+
+    Not compared, so that a map measured by an older version is still the same map.
+    """
     distance: Distance | None
     """Distance over the whole sky (the map's DISTMEAN and DISTSTD); None if the map has none."""
     peak_distance: Distance | None
@@ -223,7 +228,7 @@ class ExternalCoincidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MassBins:
-    """The source-frame chirp mass as a histogram (schema 1.2 and later)."""
+    """The chirp mass as a histogram (schema 1.2 and later); for its frame see `chirp_mass.mass_frame`."""
 
     bin_edges: tuple[float, ...]
     """Edges of the n bins, n + 1 values in solar masses."""

@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from formatters.models.notice import EARLYWARNING, INITIAL, Category, Event, ExternalCoincidence, Notice
+from formatters.models.notice import (
+    EARLYWARNING,
+    GRACEDB,
+    INITIAL,
+    UPDATE,
+    Category,
+    Event,
+    ExternalCoincidence,
+    Notice,
+)
 from formatters.models.superevent import Superevent
 from formatters.models.units import MONTH, YEAR
 
@@ -44,6 +53,34 @@ def max_significant_far(event: Event) -> float:
     # The burst search for BBH has the same limit as the CBC searches.
     rarer = is_ssm(event) or (is_burst(event) and event.search.casefold() != "bbh")
     return MAX_SIGNIFICANT_FAR_BURST_SSM if rarer else MAX_SIGNIFICANT_FAR
+
+
+def assumes_astrophysical_origin(notice: Notice) -> bool:
+    """Return True if a notice's class probabilities hold only if the event is astrophysical.
+
+    This is so for the classes of parameter estimation, as LVK's updates may carry them: Terrestrial is then
+    missing or exactly 0 (ligo-followup-advocate 2.2.0, p_astro.jinja2: "Assuming the candidate is
+    astrophysical, the updated classification …"). An update that only adds a coincidence keeps the search's
+    own, as S241125n's with 1.1e-5; should that be exactly 0, the condition changes no number. Other alert
+    types carry the searches' own classes.
+    """
+    event = notice.event
+    if event is None or notice.alert_type not in {UPDATE, GRACEDB} or not event.classification:
+        return False
+    return event.classification.get("Terrestrial", 0.0) == 0 and any(event.classification.values())
+
+
+def last_terrestrial(superevent: Superevent, notice: Notice) -> tuple[Notice, float] | None:
+    """Return the newest notice before `notice` that gives a Terrestrial, with that probability (0 to 1).
+
+    Notices whose classes assume an astrophysical origin give none. Return None if there is none.
+    """
+    for earlier in reversed(superevent.up_to(notice).notices[:-1]):
+        if earlier.event is not None and not assumes_astrophysical_origin(earlier):
+            terrestrial = earlier.event.classification.get("Terrestrial")
+            if terrestrial is not None:
+                return earlier, terrestrial
+    return None
 
 
 def is_significant_only_by_coincidence(notice: Notice) -> bool:
@@ -192,7 +229,7 @@ def should_broadcast(superevent: Superevent, notice: Notice) -> bool:
         return True
     if new_coincidences([known], notice):
         return True
-    if _leading_class(old) != _leading_class(new):
+    if _has_leading_class_changed(known, notice):
         return True
     return notice.alert_type == INITIAL and _is_noteworthy_initial(known, notice, new)
 
@@ -204,8 +241,21 @@ def _is_noteworthy_initial(known: Notice, notice: Notice, event: Event) -> bool:
     return old is not None and new is not None and new.area_90 <= MAX_BROADCAST_AREA_RATIO * old.area_90
 
 
-def _leading_class(event: Event) -> str | None:
-    return max(event.classification, key=lambda name: event.classification[name], default=None)
+def _has_leading_class_changed(before: Notice, after: Notice) -> bool:
+    """Return True if the most probable class is another one, under the same condition in both notices.
+
+    A Terrestrial that is no longer given puts another class first without any news about the source.
+    """
+    if before.event is None or after.event is None:
+        return False
+    is_conditional = assumes_astrophysical_origin(before) or assumes_astrophysical_origin(after)
+    ignored = {"Terrestrial"} if is_conditional else set()
+    old, new = (
+        {k: p for k, p in e.classification.items() if k not in ignored} for e in (before.event, after.event)
+    )
+    return max(old, key=lambda name: old[name], default=None) != max(
+        new, key=lambda name: new[name], default=None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from formatters.blockkit import blocks
@@ -23,7 +23,6 @@ from formatters.blockkit.mrkdwn import (
 from formatters.models import significance
 from formatters.models.notice import (
     EARLYWARNING,
-    PRELIMINARY,
     Category,
     Event,
     ExternalCoincidence,
@@ -42,6 +41,8 @@ from formatters.text import (
     vocabulary,
     warning_lines,
 )
+from formatters.text.map_algorithm import map_algorithm
+from formatters.text.source_lines import headline, source_lines
 
 # A longer time between notice and receipt means that an archive is being read, not a delay.
 _MAX_LIVE_DELAY = timedelta(hours=24)
@@ -76,6 +77,8 @@ class ChannelView:
     """What the channel's sites can observe of the newest map; None without sites or without a map."""
     is_root: bool = False
     """True for a channel's root message, which has the button "I'm observing"; False in command answers."""
+    asked_at: datetime | None = None
+    """Time at which a command asked for the card, which then says the event's age; None in a post."""
 
 
 def alert_card(superevent: Superevent, view: ChannelView) -> Message:
@@ -95,7 +98,7 @@ def title(superevent: Superevent) -> str:
     parts = status_labels(superevent)
     if not notice.is_retraction:
         if event is not None:
-            parts.append(event_lines.headline(event))
+            parts.append(headline(superevent, notice, event))
         early = notice.alert_type == EARLYWARNING
         parts.append("unconfirmed" if early else alert_type_with_ordinal(superevent, notice))
     return " · ".join([*parts, superevent.superevent_id])
@@ -117,9 +120,7 @@ def status_labels(superevent: Superevent) -> list[str]:
 
 def alert_type_with_ordinal(superevent: Superevent, notice: Notice) -> str:
     """Return the notice's alert type, numbered from the second PRELIMINARY on: "PRELIMINARY 2", "UPDATE"."""
-    words = vocabulary.alert_type_label(plain_text(notice.alert_type))
-    ordinal = superevent.preliminary_ordinal(notice)
-    return f"{words} {ordinal}" if notice.alert_type == PRELIMINARY and ordinal > 1 else words
+    return vocabulary.numbered_alert_type(superevent, notice)
 
 
 def observers_block(observers: tuple[str, ...]) -> list[Block]:
@@ -200,10 +201,12 @@ def notice_ordinal(superevent: Superevent, notice: Notice) -> str:
 
 
 def footer(superevent: Superevent, notice: Notice, event: Event | None) -> str:
-    """Return the footer: "Notice 2 of this event · gstlal AllSky · FAR 9.1e-14 Hz · event → notice 12 s"."""
+    """Return the footer: "Notice 2 of this event · gstlal AllSky · map by BAYESTAR · FAR 9.1e-14 Hz · …"."""
     parts = [notice_ordinal(superevent, notice)]
     if event is not None:
-        parts += [_search_label(event), f"FAR {quantities.rate_hz(event.far)}"]
+        algorithm = map_algorithm(notice)
+        by = [] if algorithm is None else [f"map by {algorithm}"]
+        parts += [_search_label(event), *by, f"FAR {quantities.rate_hz(event.far)}"]
         if not notice.is_assembled:
             parts.append(f"event → notice {_signed_duration(notice.time_created - event.time)}")
     else:
@@ -238,16 +241,17 @@ def _status_line(notice: Notice, event: Event) -> str:
     return " · ".join(parts)
 
 
-def _time_line(notice: Notice, event: Event) -> str:
+def _time_line(notice: Notice, event: Event, asked_at: datetime | None) -> str:
+    age = "" if asked_at is None else f" ({quantities.age_text(event.time, asked_at)})"
     if notice.is_assembled:
         state = f"{notice.archive}'s state of {quantities.utc(notice.time_created)}"
-        return f"{quantities.utc(event.time)}, {state}"
+        return f"{quantities.utc(event.time)}{age}, {state}"
     late = notice.time_created - event.time
     if notice.alert_type == EARLYWARNING or significance.is_early_warning(event):
         # No countdown, because it would be out of date when it is read.
         side = "before" if late < timedelta(0) else "after"
-        return f"Merger {quantities.utc(event.time)}, notice {quantities.duration_text(late)} {side}"
-    return f"{quantities.utc(event.time)}, notice {quantities.delay(late)}"
+        return f"Merger {quantities.utc(event.time)}{age}, notice {quantities.duration_text(late)} {side}"
+    return f"{quantities.utc(event.time)}{age}, notice {quantities.delay(late)}"
 
 
 def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
@@ -258,7 +262,8 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
         texts = RootTexts(
             title=title(superevent),
             status=_status_line(notice, event),
-            time=_time_line(notice, event),
+            time=_time_line(notice, event, view.asked_at),
+            source=tuple(source_lines(superevent, notice, event) or [event_lines.headline(event)]),
             foot=footer(superevent, notice, event),
             reader_clock=None if clock is None else f"your clock {clock}",
             sites=_sites_line(view),
@@ -280,13 +285,13 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
 
 def _all_facts(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> list[Block]:
     """Return the header, all facts and the foot, for answers in which length doesn't matter."""
-    first, *others = event_lines.source_lines(event) or [event_lines.headline(event)]
+    first, *others = source_lines(superevent, notice, event) or [event_lines.headline(event)]
     clock = _merger_on_reader_clock(notice, event)
     shown = [
         blocks.header(title(superevent)),
         blocks.section(
             bold(escape(_status_line(notice, event))),
-            escape(_time_line(notice, event)),
+            escape(_time_line(notice, event, view.asked_at)),
             *([] if clock is None else [f"Merger on your clock: {clock}"]),
             bold(escape(first)),
             *map(escape, others),
@@ -331,7 +336,7 @@ def _notification_text(superevent: Superevent, notice: Notice, event: Event) -> 
     if not event.significant:
         parts.append("LOW SIGNIFICANCE")
     parts += [
-        event_lines.headline(event, compact=True),
+        headline(superevent, notice, event, compact=True),
         vocabulary.alert_type_label_compact(plain_text(notice.alert_type)),
     ]
     if notice.alert_type == EARLYWARNING:
@@ -354,6 +359,8 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
         when = f"Retracted {quantities.utc(notice.time_created)}"
         if earlier is not None and earlier.event is not None:
             when += f", {_signed_duration(notice.time_created - earlier.event.time)} after the event"
+        if view.asked_at is not None:
+            when += f" ({quantities.age_text(notice.time_created, view.asked_at)})"
         lines.append(escape(when))
     shown = [
         blocks.header(title(superevent)),

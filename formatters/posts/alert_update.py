@@ -9,22 +9,25 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, strikethrough
 from formatters.models import significance
-from formatters.models.notice import PROPERTIES, Event, Localization, Notice
+from formatters.models.notice import Event, Notice
 from formatters.models.significance import comparison_notice, new_coincidences, newer_known_notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import coincidence_lines, event_lines, quantities, vocabulary, warning_lines
+from formatters.posts.class_changes import class_changes, property_changes
+from formatters.posts.map_changes import map_changes
+from formatters.text import (
+    chirp_mass,
+    coincidence_lines,
+    event_lines,
+    quantities,
+    vocabulary,
+    warning_lines,
+)
+from formatters.text.source_lines import burst_line, source_lines
+from formatters.text.vocabulary import old_to_new
 
 _MIN_TIME_SHIFT = timedelta(seconds=1)
 """Smallest reported shift of the event time; smaller ones come with every change of the preferred event."""
-_MIN_RELATIVE_CHANGE = 0.05
-"""Relative change of an area or a mean distance below which two maps count as the same."""
-_MIN_RELATIVE_STD_CHANGE = 0.2
-"""Relative change of a distance's standard deviation below which two distances count as the same."""
-MIN_PEAK_SHIFT_DEG = 1.0
-"""Smallest reported shift of the map's peak, in degrees."""
-MIN_OVERLAP_CHANGE = 0.85
-"""Overlap with the old 90 % region below which it is reported; an identical map has 0.9."""
 
 
 def alert_update(superevent: Superevent, notice: Notice, overlap: float | None = None) -> Message:
@@ -46,7 +49,7 @@ def alert_update(superevent: Superevent, notice: Notice, overlap: float | None =
         when = quantities.utc(before.time_created)
         lead.append(f"A candidate again: it was retracted {when}.")
     known = comparison_notice(superevent, notice)
-    changed = changes(known, notice, overlap)
+    changed = changes(superevent, known, notice, overlap)
     summary = _no_change_line(superevent, known, notice)
     late = _late_lines(superevent, notice)
     vetting = vocabulary.vetting(notice.alert_type, notice.category)
@@ -54,27 +57,36 @@ def alert_update(superevent: Superevent, notice: Notice, overlap: float | None =
         before is None or vocabulary.vetting(before.alert_type, notice.category) != vetting
     ):
         head.append(escape(vetting))
+    since = None
+    if known is not None and changed:
+        since = vocabulary.notice_name(superevent, known)
+        head.append(escape(f"changes since {since}"))
     lines = [" · ".join(head), *map(escape, [*late, *lead, *(changed or [summary])])]
     small = escape(alert_card.footer(superevent, notice, notice.event))
     words = [*late, *lead, *(changed or [summary])]
     return blocks.message(
-        _notification_text(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
+        _notification_text(superevent, then, notice, words, since),
+        blocks.section(*lines),
+        blocks.context(small),
     )
 
 
-def changes(before: Notice | None, notice: Notice, overlap: float | None = None) -> list[str]:
+def changes(
+    superevent: Superevent, before: Notice | None, notice: Notice, overlap: float | None = None
+) -> list[str]:
     """Return the changes from `before` to `notice` as plain lines, the most important first.
 
-    If there is nothing to compare with, return all facts of `notice`; if `notice` carries no event, nothing.
+    What decides whether to act at all comes first, then where to point, then what it may be. If there is
+    nothing to compare with, return all facts of `notice`; if `notice` carries no event, nothing.
     """
     event = notice.event
     if event is None:
         return []
     if before is None or before.event is None:
         return [
-            *event_lines.source_lines(event),
             *event_lines.sky_lines(notice),
             event_lines.distance_far_detectors_line(notice, event),
+            *source_lines(superevent, notice, event),
             *coincidence_lines.coincidence_lines(notice),
         ]
     old = before.event
@@ -82,13 +94,14 @@ def changes(before: Notice | None, notice: Notice, overlap: float | None = None)
         *_significance_changes(before, notice, old, event),
         *_early_warning_confirmation(old, event),
         *_coincidence_changes(before, notice),
-        *_class_changes(old, event),
-        *_property_changes(old, event),
-        *_map_changes(before, notice, overlap),
+        *map_changes(superevent, before, notice, overlap),
+        *_known_coincidence_changes(before, notice),
+        *class_changes(superevent, before, notice),
+        *property_changes(superevent, notice, old, event),
         *_far_changes(old, event),
         *_preferred_event_changes(old, event),
         *_burst_changes(old, event),
-        *_chirp_mass_changes(old, event),
+        *_chirp_mass_changes(before, notice),
         *_event_time_changes(old, event),
     ]
 
@@ -111,7 +124,7 @@ def _no_change_line(superevent: Superevent, known: Notice | None, notice: Notice
     """Return the line for a notice without any reported change."""
     if known is None:
         return "This notice carries no facts about the candidate."
-    stage = alert_card.alert_type_with_ordinal(superevent, known)
+    stage = vocabulary.notice_name(superevent, known)
     if _comparable_facts(known) == _comparable_facts(notice):
         return f"Same facts as {stage}."
     return f"Nothing of note changed since {stage}."
@@ -121,11 +134,14 @@ def _comparable_facts(notice: Notice) -> tuple[object, ...]:
     return (notice.event, notice.localization, notice.map_problem, notice.coincidences)
 
 
-def _notification_text(superevent: Superevent, then: Superevent, notice: Notice, words: list[str]) -> str:
+def _notification_text(
+    superevent: Superevent, then: Superevent, notice: Notice, words: list[str], since: str | None = None
+) -> str:
     category = vocabulary.category_label(superevent.category)
     parts = [] if category is None else [category]
     parts += [superevent.superevent_id, alert_card.alert_type_with_ordinal(then, notice)]
-    return escape(f"{' '.join(parts)}: {' · '.join(words)}")
+    compared = "" if since is None else f", since {since}"
+    return escape(f"{' '.join(parts)}{compared}: {' · '.join(words)}")
 
 
 def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Message:
@@ -191,101 +207,24 @@ def _coincidence_changes(before: Notice, notice: Notice) -> list[str]:
     }
     return [
         *(f"New coincidence: {coincidence_lines.coincidence_words(one, notice)}" for one in added),
-        # Lines about a coincidence that was known before, if they changed.
-        *(line for line in lines if line not in known),
         *(f"No longer named: {label}" for label in sorted(removed)),
     ]
 
 
-def _old_to_new(name: str, old: str, new: str) -> str:
-    return f"{name} {old} → {new}"
+def _known_coincidence_changes(before: Notice, notice: Notice) -> list[str]:
+    """Return the changed facts of a main coincidence that `before` named too, with its name.
 
-
-def _class_changes(old: Event, new: Event) -> list[str]:
-    if not new.classification:
-        return ["No class probabilities any more"] if old.classification else []
-    if not old.classification:
-        line = event_lines.class_line(new)
-        return [] if line is None else [f"Classes: {line}"]
-    moved = []
-    for name, probability in significance.ranked_classes(new):
-        was, now = quantities.percent(old.classification.get(name, 0.0)), quantities.percent(probability)
-        if was != now:
-            moved.append(_old_to_new(name, was, now))
-    removed = [name for name in old.classification if name not in new.classification]
-    moved += [f"{name} no longer given" for name in removed]
-    return [" · ".join(moved)] if moved else []
-
-
-def _property_changes(old: Event, new: Event) -> list[str]:
-    moved = []
-    for name in (*PROPERTIES, *sorted(set(new.properties) - set(PROPERTIES))):
-        if name not in new.properties:
-            continue
-        now = quantities.percent(new.properties[name])
-        was = quantities.percent(old.properties[name]) if name in old.properties else None
-        if was is None:
-            moved.append(f"{name} {now}")
-        elif was != now:
-            moved.append(_old_to_new(name, was, now))
-    if not moved:
+    They come after the GW map's own changes, which often bring them.
+    """
+    external = notice.external
+    if external is None or external in new_coincidences([before], notice):
         return []
-    terrestrial = new.classification.get("Terrestrial")
-    beside = "not given" if terrestrial is None else quantities.percent(terrestrial)
-    return [f"If astrophysical (Terrestrial {beside}): {' · '.join(moved)}"]
-
-
-def _map_changes(before: Notice, notice: Notice, overlap: float | None) -> list[str]:
-    old, new = before.localization, notice.localization
-    if new is None:
-        if notice.map_problem is not None or old is not None:
-            return event_lines.sky_lines(notice)
-        return []
-    if old is None:
-        lines = event_lines.sky_lines(notice)
-        distance = event_lines.distances(new)
-        return [f"First sky map: {lines[0]}", *lines[1:], *([] if distance is None else [distance])]
-    return [*_area_changes(old, new, overlap), *_peak_changes(old, new), *_distance_changes(old, new)]
-
-
-def _differs(old: float, new: float, share: float = _MIN_RELATIVE_CHANGE) -> bool:
-    return abs(new - old) > share * max(abs(old), abs(new))
-
-
-def _area_changes(old: Localization, new: Localization, overlap: float | None) -> list[str]:
-    was, now = quantities.area_value(old.area_90), quantities.area(new.area_90)
-    resized = _differs(old.area_90, new.area_90) and quantities.area(old.area_90) != now
-    moved = overlap is not None and overlap < MIN_OVERLAP_CHANGE
-    if not resized and not moved:
-        return []
-    line = (
-        _old_to_new(f"90{quantities.NBSP}% area", was, now) if resized else f"90{quantities.NBSP}% area {now}"
-    )
-    if overlap is None:
-        return [line]
-    return [
-        f"{line}, {quantities.percent(overlap)} of the new map lies in the old 90{quantities.NBSP}% region"
-    ]
-
-
-def _peak_changes(old: Localization, new: Localization) -> list[str]:
-    moved = quantities.separation(old.ra, old.dec, new.ra, new.dec)
-    if moved < MIN_PEAK_SHIFT_DEG:
-        return []
-    return [f"Peak moved {quantities.angle(moved)} to {quantities.position(new.ra, new.dec)}"]
-
-
-def _distance_changes(old: Localization, new: Localization) -> list[str]:
-    if new.distance is None:
-        return [] if old.distance is None else ["No distance any more"]
-    if old.distance is None:
-        return [f"Distance {quantities.distance(new.distance)}"]
-    was, now = quantities.distance_value(old.distance), quantities.distance(new.distance)
-    same_words = quantities.distance(old.distance) == now
-    news = _differs(old.distance.mean, new.distance.mean) or _differs(
-        old.distance.std, new.distance.std, _MIN_RELATIVE_STD_CHANGE
-    )
-    return [_old_to_new("Distance", was, now)] if news and not same_words else []
+    known = set(coincidence_lines.coincidence_lines(before))
+    changed = [line for line in coincidence_lines.coincidence_lines(notice) if line not in known]
+    name = coincidence_lines.coincidence_label(external)
+    if not changed or changed[0].startswith(name):
+        return changed
+    return [f"{name} · {changed[0]}", *changed[1:]]
 
 
 def _far_changes(old: Event, new: Event) -> list[str]:
@@ -293,41 +232,48 @@ def _far_changes(old: Event, new: Event) -> list[str]:
         return (
             []
             if old.far == new.far
-            else [_old_to_new("FAR", quantities.rate(old.far), quantities.rate(new.far))]
+            else [old_to_new("FAR", quantities.rate(old.far), quantities.rate(new.far))]
         )
     was, now = quantities.rate(old.far), quantities.rate(new.far)
     if was == now:
         return []
     # An order of magnitude, with a tolerance that includes a factor of 9.9.
     far_apart = min(old.far, new.far) <= 0 or abs(math.log10(new.far) - math.log10(old.far)) >= 0.95
-    return [_old_to_new("FAR", was, now)] if far_apart else []
+    return [old_to_new("FAR", was, now)] if far_apart else []
 
 
 def _preferred_event_changes(old: Event, new: Event) -> list[str]:
     lines = []
     was, now = (f"{event.pipeline} {event.search}" for event in (old, new))
     if was.casefold() != now.casefold():
-        lines.append(_old_to_new("Preferred event", was, now))
+        lines.append(old_to_new("Preferred event", was, now))
     if old.group.casefold() != new.group.casefold():
-        lines.append(_old_to_new("Group", old.group, new.group))
+        lines.append(old_to_new("Group", old.group, new.group))
     if sorted(old.instruments) != sorted(new.instruments):
-        lines.append(_old_to_new("Detectors", event_lines.detectors(old), event_lines.detectors(new)))
+        lines.append(old_to_new("Detectors", event_lines.detectors(old), event_lines.detectors(new)))
     return lines
 
 
 def _burst_changes(old: Event, new: Event) -> list[str]:
     if not significance.is_burst(new):
         return []
-    was, now = event_lines.burst_line(old), event_lines.burst_line(new)
+    was, now = burst_line(old), burst_line(new)
     return [] if was == now or not significance.is_burst(old) else [now]
 
 
-def _chirp_mass_changes(old: Event, new: Event) -> list[str]:
-    line = event_lines.chirp_mass_line(new)
-    return [] if line is None or line == event_lines.chirp_mass_line(old) else [line]
+def _chirp_mass_changes(before: Notice, notice: Notice) -> list[str]:
+    """Return the new chirp mass if its bins or its frame changed; their shares alone are no news."""
+    if before.event is None or notice.event is None:
+        return []
+    now = chirp_mass.chirp_mass_line(notice.event, notice.alert_type)
+    if now is None or chirp_mass.said_ranges(before) == chirp_mass.said_ranges(notice):
+        return []
+    return [now]
 
 
 def _event_time_changes(old: Event, new: Event) -> list[str]:
     if abs(new.time - old.time) < _MIN_TIME_SHIFT:
         return []
-    return [f"Event time now {quantities.utc(new.time)} ({quantities.delay(new.time - old.time)})"]
+    shift = quantities.duration_text(new.time - old.time)
+    side = "later" if new.time > old.time else "earlier"
+    return [f"Event time now {quantities.utc(new.time)}, {shift} {side}"]

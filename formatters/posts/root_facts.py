@@ -11,6 +11,7 @@ from formatters.models.notice import Event, Notice
 from formatters.posts import card_budget
 from formatters.posts.card_budget import CardLines, Line, Style
 from formatters.text import coincidence_lines, event_lines, quantities, warning_lines
+from formatters.text.chirp_mass import chirp_mass_line
 
 _DOT = " · "
 
@@ -22,6 +23,8 @@ class RootTexts:
     title: str
     status: str
     time: str
+    source: tuple[str, ...]
+    """Lines about the source: the classes, or what the event is, first."""
     foot: str
     reader_clock: str | None = None
     """The time on the reader's clock in Slack's mark-up, escaped; None to leave it out."""
@@ -60,7 +63,7 @@ def _card_lines(notice: Notice, event: Event, texts: RootTexts) -> CardLines:
     """Return all lines that the card would show if it had room."""
     warned = warning_lines.warning_lines(notice)
     return CardLines(
-        fixed=(*_head_lines(texts), *_source_lines(event), *_map_lines(notice, event)),
+        fixed=(*_head_lines(texts), *_source_lines(notice, event, texts.source), *_map_lines(notice, event)),
         foot=Line(parts=tuple(texts.foot.split(_DOT)), kept=2, style=Style.SMALL, is_fact=False),
         coincidence=_coincidence_line(notice),
         warning=Line(parts=(warned[0],), style=Style.BOLD) if warned else None,
@@ -78,20 +81,20 @@ def _head_lines(texts: RootTexts) -> list[Line]:
     ]
 
 
-def _source_lines(event: Event) -> list[Line]:
+def _source_lines(notice: Notice, event: Event, lines_about_source: tuple[str, ...]) -> list[Line]:
     """Return the line of the classes (else of what the event is), and one line with all further facts.
 
     The properties stay. Classes below 1 % are details, and so is the chirp mass; notes about an event without
     classes go last.
     """
-    source, *further = event_lines.source_lines(event) or [event_lines.headline(event)]
+    source, *further = lines_about_source
     classes = source.split(_DOT)
     # Terrestrial stays, because the properties mean little without it.
     unlikely = len(classes) > 1 and classes[-1].endswith(quantities.percent(0))
     is_detail = bool(event.classification) and unlikely and "Terrestrial" not in classes[-1]
     lines = [Line(parts=tuple(classes), kept=len(classes) - is_detail, style=Style.BOLD)]
     if further:
-        mass = event_lines.chirp_mass_line(event)
+        mass = chirp_mass_line(event, notice.alert_type)
         kept = len(further) - (mass is not None and further[-1] == mass)
         lines.append(Line(parts=tuple(further), kept=kept, least=kept if event.classification else 0))
     return lines

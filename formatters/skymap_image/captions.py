@@ -62,7 +62,7 @@ def alt_text(
         f"The 90{quantities.NBSP}% credible region covers {quantities.area(localization.area_90)}, "
         f"the 50{quantities.NBSP}% region {quantities.area(localization.area_50)}"
         f"{_regions_phrase(localization)}.",
-        f"The densest tile is at {quantities.position(localization.ra, localization.dec)} "
+        f"The peak is at {quantities.position(localization.ra, localization.dec)} "
         f"({quantities.position_degrees(localization.ra, localization.dec)}).",
     ]
     if localization.distance is not None:
@@ -79,7 +79,7 @@ def alt_text(
         parts.append(
             f"Sun at {quantities.position_coarse(*sun)}, Moon at {quantities.position_coarse(*moon)}, "
             f"{_separation_text(localization, sun)} and {_separation_text(localization, moon)} from the"
-            f" densest tile."
+            f" peak."
         )
     parts.append(
         "All-sky Mollweide projection, right ascension in hours with 12 h in the middle, east to the left"

@@ -14,6 +14,7 @@ from formatters.skymap_image.canvas import Canvas
 from formatters.skymap_image.contours import grid_to_canvas, outlines
 from formatters.skymap_image.models import Inset, SkyMapFigure
 from formatters.skymap_image.projection import ImageWindow, project_window
+from formatters.text import quantities
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +49,7 @@ def draw_inset(canvas: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
     if _LEFT < x < _RIGHT and _TOP < y < _BOTTOM:
         draw_reticle(canvas, (float(x), float(y)), 14, 40)
     if inset.probability < _MAX_LABELLED_PROBABILITY:
-        text = f"{inset.probability * 100:.0f}\u00a0% of the probability"
+        text = f"{quantities.percent(inset.probability)} of the probability"
         canvas.draw_text(_LEFT + 18, _TOP + 30, text, style.SMALL, style.INK, cased=True)
     canvas.draw_outline(Rectangle((_LEFT, _TOP), _SIDE, _SIDE), style.INK, 3, zorder=8)
 

@@ -84,7 +84,7 @@ def draw_key_beside(canvas: Canvas, words: Captions, other: str | None) -> None:
 
 def _draw_symbol_key(canvas: Canvas, peak: Point, plane: Point) -> None:
     draw_reticle(canvas, (peak[0] + 28, peak[1]), 6, 20)
-    canvas.draw_text(peak[0] + _INDENT, peak[1], "densest tile", style.SMALL, style.FAINT)
+    canvas.draw_text(peak[0] + _INDENT, peak[1], "peak", style.SMALL, style.FAINT)
     _draw_line_sample(canvas, plane, 3, style.FAINT, dashed=True)
     canvas.draw_text(plane[0] + _INDENT, plane[1], "Galactic plane", style.SMALL, style.FAINT)
 

@@ -8,6 +8,8 @@ from typing import Any
 from formatters.models.notice import Category, Distance, ExternalCoincidence, Localization, Notice
 from formatters.models.significance import sky_overlap
 from formatters.text import quantities, vocabulary
+from formatters.text.chirp_mass import chirp_mass_line
+from formatters.text.map_algorithm import map_algorithm
 
 _COLUMN = 18
 
@@ -59,6 +61,7 @@ def _localization(localization: Localization | None) -> dict[str, Any] | None:
         "dec": localization.dec,
         "area_50": localization.area_50,
         "area_90": localization.area_90,
+        "pieces_50": localization.pieces_50,
         "distance_mean": None if distance is None else distance.mean,
         "distance_std": None if distance is None else distance.std,
         "regions": [
@@ -85,6 +88,9 @@ def _lines(notice: Notice) -> Iterator[str]:
     yield from _event_rows(notice)
     if notice.map_problem is not None:
         yield _row("sky map", f"can't be read: {notice.map_problem}")
+    algorithm = map_algorithm(notice)
+    if algorithm is not None:
+        yield _row("map by", algorithm)
     yield from _localization_rows(notice.localization)
     for external in notice.coincidences:
         yield from _coincidence_rows(external)
@@ -108,6 +114,9 @@ def _event_rows(notice: Notice) -> Iterator[str]:
         yield _row("classes", _probability_list(event.classification))
     if event.properties:
         yield _row("if astrophysical", _probability_list(event.properties))
+    mass = chirp_mass_line(event, notice.alert_type)
+    if mass is not None:
+        yield _row("chirp mass", mass.removeprefix("Chirp mass ").replace(quantities.NBSP, " "))
     if event.central_frequency is not None:
         yield _row("frequency", f"{event.central_frequency} Hz")
     if event.duration is not None:
@@ -142,15 +151,17 @@ def _localization_rows(localization: Localization | None) -> Iterator[str]:
     yield _row("RA, Dec", f"{localization.ra}, {localization.dec}", separator=" = ")
     yield _row("50 % area", f"{localization.area_50} deg²")
     yield _row("90 % area", f"{localization.area_90} deg²")
+    if localization.pieces_50 is not None:
+        yield _row("50 % pieces", f"{localization.pieces_50}")
     yield _row("distance", _distance(localization.distance))
     if localization.peak_distance is not None:
-        yield _row("along peak", _distance(localization.peak_distance))
+        yield _row("toward peak", _distance(localization.peak_distance))
     if len(localization.regions) > 1:
         for part in localization.regions:
             share = f"{part.probability * 100:.1f} %" if part.probability >= 0.001 else "<0.1 %"
             yield _row("region", f"{share} near {part.ra:.3f}, {part.dec:.3f}; {part.area:.2f} deg²")
     if localization.log_bci is not None:
-        yield _row("log BCI", f"{localization.log_bci}")
+        yield _row("ln BCI", f"{localization.log_bci}")
     around = localization.surroundings
     if around is not None:
         sun, plane = around.probability_near_sun, around.probability_near_galactic_plane

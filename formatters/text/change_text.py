@@ -38,7 +38,7 @@ def site_differences(
     ]
     found += [(f"{plain_text(n)} added", f"remove {n}") for n in new if n not in old]
     found += [
-        (f"{plain_text(n)} moved", f"add {_site_arguments(site)}")
+        (f"{plain_text(n)} {_site_change(site, new[n])}", f"add {_site_arguments(site)}")
         for n, site in old.items()
         if n in new and new[n] != site
     ]
@@ -49,6 +49,20 @@ def site_differences(
                 (f"{name} {format_degrees(was)}° → {format_degrees(is_)}°", f"{name} {format_degrees(was)}")
             )
     return found
+
+
+def _site_change(old: Site, new: Site) -> str:
+    """Return what changed of a site that kept its name: "moved, time zone none → Europe/Paris"."""
+    parts = []
+    if (old.latitude, old.longitude) != (new.latitude, new.longitude):
+        parts.append("moved")
+    if old.height != new.height:
+        parts.append(f"height {format_degrees(old.height)} → {format_degrees(new.height)} m")
+    if old.radio != new.radio:
+        parts.append("now a radio site" if new.radio else "no longer a radio site")
+    if old.zone != new.zone:
+        parts.append(f"time zone {plain_text(old.zone or 'none')} → {plain_text(new.zone or 'none')}")
+    return ", ".join(parts) or "changed"
 
 
 def _site_arguments(site: Site) -> str:

@@ -5,10 +5,8 @@ Cards, replies, lists and the terminal share these lines, so the same fact has t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from formatters.blockkit.mrkdwn import plain_text
-from formatters.models.notice import PROPERTIES, Event, Localization, Notice
+from formatters.models.notice import Event, Localization, Notice
 from formatters.models.significance import (
     is_burst,
     is_significant_only_by_coincidence,
@@ -22,7 +20,6 @@ MAX_PINPOINT_AREA = 100.0
 MIN_NAMED_PROBABILITY = 0.01
 """Probability (0 to 1) below which a region is only counted, not named."""
 MAX_NAMED_REGIONS = 3
-_NEGLIGIBLE = 0.01
 
 
 def headline(event: Event, *, compact: bool = False) -> str:
@@ -36,92 +33,6 @@ def headline(event: Event, *, compact: bool = False) -> str:
     if is_burst(event):
         return "Burst"
     return f"{plain_text(event.group)} {plain_text(event.search)}".strip() or "Candidate"
-
-
-def class_line(event: Event) -> str | None:
-    """Return the class probabilities: "BNS 95 % · BBH 3 % · NSBH, Terrestrial <1 %"; None without any."""
-    if not event.classification:
-        return None
-    return _probabilities(ranked_classes(event))
-
-
-def _probabilities(items: Iterable[tuple[str, float]]) -> str:
-    """Return each name with its probability in percent; names below 1 % are grouped at the end."""
-    large, small = [], []
-    for name, probability in items:
-        if probability < _NEGLIGIBLE:
-            small.append(plain_text(name))
-        else:
-            large.append(f"{plain_text(name)} {quantities.percent(probability)}")
-    if small:
-        large.append(f"{', '.join(small)} {quantities.percent(0)}")
-    return " · ".join(large)
-
-
-def properties_line(event: Event) -> str | None:
-    """Return the source properties, "If astrophysical: HasRemnant 91 % · HasNS 95 % · …"; None without any.
-
-    Each probability is conditional on an astrophysical origin.
-    """
-    if not event.properties:
-        return None
-    first = [name for name in PROPERTIES if name in event.properties]
-    if is_ssm(event):
-        first.sort(key=lambda name: name != "HasSSM")
-    others = sorted(name for name in event.properties if name not in PROPERTIES)
-    probabilities = _probabilities((name, event.properties[name]) for name in first + others)
-    # The class line above usually gives Terrestrial; if it does not, say so here.
-    condition = "If astrophysical"
-    if "HasRemnant" in event.properties and "Terrestrial" not in event.classification:
-        condition = "If astrophysical (Terrestrial not given)"
-    return f"{condition}: {probabilities}"
-
-
-def source_lines(event: Event) -> list[str]:
-    """Return lines about the source: classes, properties, chirp mass; for a burst, frequency and duration."""
-    lines: list[str] = []
-    classified = class_line(event)
-    if classified is not None:
-        lines.append(classified)
-    if is_burst(event) or event.central_frequency is not None or event.duration is not None:
-        lines.append(burst_line(event))
-    properties = properties_line(event)
-    if properties is not None:
-        lines.append(properties)
-    if is_ssm(event):
-        lines.append("Sub-solar-mass search: no class probabilities; HasNS means 1 to 3 M☉")
-    elif not is_burst(event) and classified is None:
-        lines.append("No class probabilities given")
-    mass = chirp_mass_line(event)
-    if mass is not None:
-        lines.append(mass)
-    return lines
-
-
-def burst_line(event: Event) -> str:
-    """Return a burst's frequency and duration: "487 Hz · 1.4 ms · no class, no distance"."""
-    parts = []
-    if event.central_frequency is not None:
-        parts.append(quantities.frequency(event.central_frequency))
-    if event.duration is not None:
-        parts.append(quantities.duration(event.duration))
-    if not event.classification:
-        parts.append("no class, no distance")
-    return " · ".join(parts)
-
-
-def chirp_mass_line(event: Event) -> str | None:
-    """Return the most probable bin of the source-frame chirp mass: "Chirp mass 1.1 to 1.2 M☉ (71 %)".
-
-    Return None if the event has no valid histogram.
-    """
-    bins = event.mchirp_source
-    if bins is None or not bins.probabilities or len(bins.bin_edges) != len(bins.probabilities) + 1:
-        return None
-    best = max(range(len(bins.probabilities)), key=lambda index: bins.probabilities[index])
-    low, high = bins.bin_edges[best], bins.bin_edges[best + 1]
-    share = quantities.percent(bins.probabilities[best])
-    return f"Chirp mass {low:g} to {high:g}{quantities.NBSP}M☉ ({share})"
 
 
 def areas(localization: Localization) -> str:
@@ -175,14 +86,14 @@ def sky_lines(notice: Notice) -> list[str]:
 def distances(localization: Localization) -> str | None:
     """Return the luminosity distance over the whole sky; None if the map has no distance.
 
-    The distance along the peak is added if the two means differ by more than the smaller standard deviation.
+    The distance toward the peak is added if the two means differ by more than the smaller standard deviation.
     """
     whole, along = localization.distance, localization.peak_distance
     if whole is None:
-        return None if along is None else f"{quantities.distance(along)} along the peak"
+        return None if along is None else f"{quantities.distance(along)} toward the peak"
     # The smaller standard deviation is the stricter criterion for a disagreement.
     if along is not None and abs(whole.mean - along.mean) > min(whole.std, along.std):
-        return f"{quantities.distance(whole)} over the sky, {quantities.distance(along)} along the peak"
+        return f"{quantities.distance(whole)} over the sky, {quantities.distance(along)} toward the peak"
     return quantities.distance(whole)
 
 
@@ -213,7 +124,7 @@ def distance_far_detectors_line(notice: Notice, event: Event) -> str:
 
 
 def significance_line(notice: Notice) -> str:
-    """Return the significance: "Significant only through the coincidence (GW alone 1 per 9 h)"."""
+    """Return the significance: "Significant only through the coincidence (GW alone 1 per 9.3 h)"."""
     event = notice.event
     if event is None or not event.significant:
         return "Below LVK's threshold of significance"

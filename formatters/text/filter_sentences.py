@@ -97,7 +97,8 @@ def _far_comparison(compare: FarCompare) -> str:
         rate = f"{format_number(compare.count)}{quantities.NBSP}Hz"
     else:
         per = "" if compare.per == 1 else f"{format_number(compare.per)}{quantities.NBSP}"
-        rate = f"{format_number(compare.count)} per {per}{compare.unit}"
+        plural = "s" if compare.per != 1 and compare.unit in {"day", "week", "month"} else ""
+        rate = f"{format_number(compare.count)} per {per}{compare.unit}{plural}"
     limit = _comparison_phrase(compare.op, rate)
     return f"a FAR {limit} (the joint FAR where only a coincidence makes it significant)"
 

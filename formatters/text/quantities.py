@@ -22,10 +22,12 @@ Lower estimates carry no more information, because they are read from an extrapo
 """
 
 _PERIODS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86_400.0, "days"), (MONTH, "months"), (YEAR, "yr"))
-# A unit is used from two on ("40 h", then "2 days"), so that whole numbers are precise enough.
-_MIN_COUNT_FOR_UNIT = 2.0
+_PERIOD_DIGITS = 2
+"""Significant digits of a FAR; LVK's circulars give as many ("9.1e-14 Hz")."""
 _SCIENTIFIC_NOTATION_FROM = 1e9
 _MAX_DURATION_IN_SECONDS = 120.0
+_MIN_MONTHS, _MAX_MONTHS = 2, 24
+"""Lengths of time between these are said in months, shorter ones in days, longer ones in years."""
 
 
 def round_significant(value: float, digits: int) -> float:
@@ -97,9 +99,14 @@ def two_digits(value: float) -> str:
 
 
 def fraction(value: float) -> str:
-    """Return a fraction (0 to 1) of a maximum with two digits: "1", "0.61", "0.012", "3.4e-7", "0"."""
-    if value >= 0.995 or value == 0:
+    """Return a fraction (0 to 1) of a maximum with two digits: "1", ">0.99", "0.61", "0.012", "3.4e-7", "0".
+
+    Only the maximum itself is "1", and only nothing is "0".
+    """
+    if value >= 1 or value == 0:
         return f"{value:.0f}"
+    if value > 0.99:
+        return ">0.99"
     if value >= 0.001:
         return f"{round_significant(value, 2):.10f}".rstrip("0")
     mantissa, _, exponent = f"{value:.1e}".partition("e")
@@ -107,20 +114,22 @@ def fraction(value: float) -> str:
 
 
 def _period(far: float) -> str | None:
-    """Return the mean time between false alarms of a rate in Hz, or None if the rate is below RAREST_FAR."""
+    """Return the mean time between false alarms of a rate in Hz: "1.4 yr", "350,000 yr".
+
+    It has two significant digits in the largest unit of which it is at least one after rounding, so 11.9
+    months are "1.0 yr", neither "12 months" nor "0.99 yr". Return None if the rate is below RAREST_FAR.
+    """
     if far < RAREST_FAR:
         return None
     seconds = 1 / far
-    size, unit = next(
-        ((s, u) for s, u in reversed(_PERIODS) if seconds >= _MIN_COUNT_FOR_UNIT * s), _PERIODS[0]
-    )
-    count = seconds / size
-    if unit == "yr":
-        if count < 10:
-            return f"{_without_trailing_zeros(count, 1)}{NBSP}{unit}"
-        if count >= 1000:
-            count = round_significant(count, 2)
-    return f"{number(count)}{NBSP}{unit}"
+    size, unit = _PERIODS[0]
+    for larger, name in _PERIODS[1:]:
+        rounded = round_significant(seconds / size, _PERIOD_DIGITS) * size
+        if max(seconds, rounded) < larger:
+            break
+        size, unit = larger, name
+    count = max(1.0, round_significant(seconds / size, _PERIOD_DIGITS))
+    return f"{number(count, 1 if count < 10 else 0)}{NBSP}{unit}"
 
 
 def rate(far: float | None) -> str:
@@ -268,8 +277,15 @@ def iso(time: datetime) -> str:
 
 
 def duration_text(length: timedelta) -> str:
-    """Return a length of time without its sign: "0.3 s", "19 s", "12 min", "3.0 h", "5 days"."""
+    """Return a length of time without its sign: "0.3 s", "19 s", "12 min", "3 h", "5 days", "2 yr".
+
+    From two of a unit on it is cut to whole ones, as ages are: 23 months and 29 days are "23 months".
+    """
     seconds = abs(length.total_seconds())
+    if seconds >= _MAX_MONTHS * MONTH:
+        return f"{number(seconds // YEAR)}{NBSP}yr"
+    if seconds >= _MIN_MONTHS * MONTH:
+        return f"{number(seconds // MONTH)}{NBSP}months"
     if seconds < 9.95:
         return f"{_without_trailing_zeros(seconds, 1)}{NBSP}s"
     if seconds < _MAX_DURATION_IN_SECONDS:
@@ -277,8 +293,9 @@ def duration_text(length: timedelta) -> str:
     if seconds < 2 * 3600:
         return f"{number(seconds // 60)}{NBSP}min"
     if seconds < 48 * 3600:
-        hours = seconds / 3600
-        return f"{_without_trailing_zeros(hours, 1) if hours < 9.95 else number(math.floor(hours))}{NBSP}h"
+        # Cut, not rounded, on both sides of 10 h: 9.99 h are neither "10 h" nor "9 h".
+        tenths = seconds // 360 / 10
+        return f"{_without_trailing_zeros(tenths, 1) if tenths < 10 else number(math.floor(tenths))}{NBSP}h"
     return f"{number(seconds // 86_400)}{NBSP}days"
 
 
@@ -288,7 +305,10 @@ def delay(length: timedelta) -> str:
 
 
 def age_text(then: datetime, now: datetime) -> str:
-    """Return the time since `then`: "12 min ago"; "just now" below one second or if the clocks disagree."""
+    """Return the time since `then`: "12 min ago", "2 yr ago".
+
+    It is "just now" below one second, or if the clocks disagree.
+    """
     length = now - then
     return "just now" if length < timedelta(seconds=1) else f"{duration_text(length)} ago"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
+from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import (
     EARLYWARNING,
     GRACEDB,
@@ -10,7 +13,9 @@ from formatters.models.notice import (
     RETRACTION,
     UPDATE,
     Category,
+    Notice,
 )
+from formatters.models.superevent import Superevent
 
 KNOWN_SEARCHES = frozenset({"allsky", "earlywarning", "bbh", "ssm", "mdc", "imbh"})
 """Known searches for GW candidates, case-folded."""
@@ -58,6 +63,25 @@ def alert_type_label_compact(alert_type: str) -> str:
     return _ALERT_TYPE_LABELS.get(alert_type, (alert_type, alert_type))[1]
 
 
+def numbered_alert_type(superevent: Superevent, notice: Notice) -> str:
+    """Return the notice's alert type, numbered from the second PRELIMINARY on: "PRELIMINARY 2", "UPDATE"."""
+    words = alert_type_label(plain_text(notice.alert_type))
+    ordinal = superevent.preliminary_ordinal(notice)
+    return f"{words} {ordinal}" if notice.alert_type == PRELIMINARY and ordinal > 1 else words
+
+
+def notice_name(superevent: Superevent, notice: Notice) -> str:
+    """Return the words for one of an event's notices: its alert type, with its time where others are alike.
+
+    "PRELIMINARY 2" needs none; of two updates each is "UPDATE of 2024-11-26 12:10 UTC".
+    """
+    name = numbered_alert_type(superevent, notice)
+    others = (n for n in superevent.notices if n.key != notice.key)
+    if all(numbered_alert_type(superevent, other) != name for other in others):
+        return name
+    return f"{name} of {notice.time_created.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def vetting(alert_type: str, category: Category) -> str | None:
     """Return the vetting state of notices of this type; None if unknown. People never vet mocks."""
     if category is not Category.REAL and alert_type in {INITIAL, UPDATE}:
@@ -95,3 +119,8 @@ def trigger_number(observatory: str, search: str, notice_id: str | None) -> str 
 def observatory_label(name: str) -> str:
     """Return an observatory's name as people write it: "Einstein Probe"."""
     return _OBSERVATORIES.get(name.casefold(), name) or "external event"
+
+
+def old_to_new(name: str, old: str, new: str) -> str:
+    """Return a change in words: "Distance 40 ± 8 → 50 ± 5 Mpc"."""
+    return f"{name} {old} → {new}"

@@ -111,6 +111,7 @@ def entry(event: str, **fields: object) -> dict[str, object]:
     return {"event": event, **fields}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_an_outage_is_said_at_once_and_then_at_growing_intervals(
     seed: int, outage: tuple[logging.Logger, Lines, list[float], logs.RepeatLimiter]

@@ -125,12 +125,14 @@ class ChaosHarness:
             bot_entrypoint.run, step, {**self.tuning.to_environment(), **changes}, command
         )
 
-    async def start_working(self, *, channels: int, notices: int = 3, history: bool = True) -> None:
+    async def start_working(
+        self, *, channels: int, notices: int = 3, history: bool = True, **changes: str | None
+    ) -> None:
         """Start a bot and wait until it has delivered some notices; `history` grants the history scopes."""
         if history:
             self.grant_history()
         await self.open_channels(channels)
-        self.start()
+        self.start(**changes)
         await self.wait_until_ready()
         await self.publish(notices)
         await self.wait_until_delivered()

@@ -202,6 +202,7 @@ async def test_shuffled_made_notices_end_in_the_same_roots(tmp_path: Path, seed:
 # One thing at a time
 
 
+@pytest.mark.slow
 async def test_a_late_notice_never_rolls_the_root_back(app_harness: AppHarness) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     await app_harness.ingest(avro("INITIAL", 20, far=1e-12))

@@ -271,6 +271,7 @@ async def test_a_late_notice_takes_no_picture_from_the_newest(
     assert shown_alert_type(app_harness, channel) == "INITIAL" and quick.drawn == ["INITIAL"]
 
 
+@pytest.mark.slow
 async def test_a_retraction_takes_picture_and_buttons_away_at_once(app_harness: AppHarness) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     await receive(app_harness, avro())

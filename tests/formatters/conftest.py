@@ -62,6 +62,7 @@ def localization(**changes: Any) -> Localization:
         "area_50": 8.900583,
         "area_90": area,
         "regions": (Region(ra=ra, dec=dec, area=area, probability=0.9),),
+        "pieces_50": 1,
         "distance": distance,
         "peak_distance": distance,
     }
@@ -82,6 +83,7 @@ def wide(**changes: Any) -> Localization:
         "area_50": 2344.6,
         "area_90": 9574.2,
         "regions": regions,
+        "pieces_50": 2,
         "distance": distance,
         "peak_distance": distance,
     }

@@ -36,6 +36,25 @@ def shares(neutron_star: float) -> dict[str, float]:
         ({}, {"classification": {"BNS": 0.5, "NSBH": 0.45, "BBH": 0.0}}, "PRELIMINARY", False),
         ({}, {"classification": BBH}, "UPDATE", True),
         ({"classification": BBH}, {"classification": BBH}, "UPDATE", False),
+        # Terrestrial that is no longer given puts another class first, but is no news about the source.
+        (
+            {"classification": {"Terrestrial": 0.6, "NSBH": 0.25, "BBH": 0.15}},
+            {"classification": {"Terrestrial": 0.0, "NSBH": 0.65, "BBH": 0.35}},
+            "UPDATE",
+            False,
+        ),
+        (
+            {"classification": {"Terrestrial": 0.6, "NSBH": 0.25, "BBH": 0.15}},
+            {"classification": {"NSBH": 0.4, "BBH": 0.6}},
+            "UPDATE",
+            True,
+        ),
+        (
+            {"classification": {"Terrestrial": 0.6, "NSBH": 0.25, "BBH": 0.15}},
+            {"classification": {"Terrestrial": 0.2, "NSBH": 0.5, "BBH": 0.3}},
+            "UPDATE",
+            True,
+        ),
         # initial alerts
         ({"classification": BBH}, {"classification": BBH}, "INITIAL", False),
         ({"classification": shares(0.32)}, {"classification": shares(0.32)}, "INITIAL", True),

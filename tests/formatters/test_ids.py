@@ -151,7 +151,7 @@ def test_nothing_in_an_id_does_anything_in_a_message(id_: str) -> None:
         alert_card.alert_card(until, ChannelView(is_root=True)),
         alert_card.alert_card(whole, ChannelView(is_root=True)),
         *(alert_update.alert_update(whole, notice) for notice in whole.notices),
-        event_history.message(whole),
+        event_history.message(whole, whole.latest.time_created),
         mention.mention_message(until, second, ("<!here>",), "https://example.org"),
         mention.retraction_mention(whole, ("<!here>",), None),
         unreadable_notice.message(id_, "It can't be read."),

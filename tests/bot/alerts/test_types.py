@@ -105,7 +105,7 @@ def said(notice: Notice) -> str:
         alert_card.alert_card(alone, ChannelView(is_root=True)),
         alert_card.alert_card(whole, ChannelView()),
         alert_update.alert_update(whole, notice),
-        event_history.message(whole),
+        event_history.message(whole, whole.latest.time_created),
     ]
     assert notice_text.to_text(notice) and json.dumps(notice_text.to_show_json(notice), allow_nan=False)
     assert Notice.from_json(notice.to_json()) == notice

@@ -144,6 +144,7 @@ def test_a_settings_file_that_cant_be_read_is_a_sentence(
     assert found.exit_code == 2 and "sudo -u root gwevent --env-file" in found.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in setting_names() if "_URL" in name or "TOKEN" in name])
 def test_a_misspelled_name_is_a_sentence(run: Run, tmp_path: Path, name: str) -> None:
     for misspelled in (name[:-1], name.replace("_", "", 1), f"{name}S"):

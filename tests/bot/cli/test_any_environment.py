@@ -130,6 +130,7 @@ def environment(chance: random.Random, place: Place) -> dict[str, str]:
     return given | chance.choice(LANGUAGES) | chance.choice(OTHER)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_environment_ends_in_a_traceback(place: Place, command: str) -> None:
@@ -139,6 +140,7 @@ def test_no_environment_ends_in_a_traceback(place: Place, command: str) -> None:
     tried(place, command, given, [chance.choice(("known", "unknown")), folder, output])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("home", [{}, {"HOME": "here"}], ids=["none", "relative"])
 @pytest.mark.parametrize("command", ["export", "preview NOTICE", "migrate"])

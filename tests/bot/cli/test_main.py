@@ -68,6 +68,7 @@ def compared(found: Record, wanted: Record, name: str) -> None:
         assert found[distance] == wanted.get(distance), (name, distance)
 
 
+@pytest.mark.slow
 def test_show_json_agrees_with_what_is_expected_of_every_real_notice(run: Run, shared_notices: Path) -> None:
     expected = json.loads((shared_notices / "expected.json").read_text())
     assert expected
@@ -320,6 +321,7 @@ def test_a_consumer_needs_a_group_of_its_own(
     assert "SLACK_BOT_TOKEN" in refused(run("serve"))
 
 
+@pytest.mark.slow
 def test_samples_are_notices(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "samples"
     written = run("samples", folder).stdout.splitlines()
@@ -328,3 +330,9 @@ def test_samples_are_notices(run: Run, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "can't be written" in refused(run("samples", Path(written[0])))
     assert datetime.now(UTC).strftime("%y%m") in "".join(written)
+
+
+def test_short_help_option_works_for_every_command(run: Run) -> None:
+    for arguments in ((), ("run",), ("backfill",), ("doctor",), ("ask",)):
+        shown = run(*arguments, "-h")
+        assert shown.exit_code == 0 and "Usage:" in shown.stdout

@@ -126,6 +126,7 @@ async def test_a_long_list_of_positions_is_cut_with_a_note(mock: Factory) -> Non
     assert "actions" not in kinds(message), "no button could hold the question"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

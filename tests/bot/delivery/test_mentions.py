@@ -188,6 +188,7 @@ async def test_a_deleted_root_that_comes_back_mentions_nobody_again(harness: Del
     assert len(mentioning(harness, channel)) == 1
 
 
+@pytest.mark.slow
 async def test_an_upgrade_is_not_lost_with_a_deleted_root(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels(words="CBC notify @here if NS")
     await harness.record_notices(decoded_notice(**BBH))

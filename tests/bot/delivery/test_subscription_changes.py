@@ -314,6 +314,7 @@ async def _posted(harness: DeliveryHarness, channel: str, count: int) -> bool:
     return len(harness.texts(channel)) == count
 
 
+@pytest.mark.slow
 async def test_import_and_the_tools_leave_no_gap(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     await harness.factory.sites.add(TEAM, channel, [find_site("Palomar")], AUTHOR)

@@ -319,6 +319,7 @@ async def test_who_deleted_the_root_hears_of_the_retraction(harness: DeliveryHar
     assert harness.texts(channel) == [shown(FIRST, RETRACTION)]
 
 
+@pytest.mark.slow
 async def test_a_refused_root_is_given_up_and_the_next_notice_opens_another(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.fail("chat.postMessage", error="msg_too_long")
@@ -514,6 +515,7 @@ async def test_edits_have_a_limit_of_their_own(harness: DeliveryHarness) -> None
 # Doubts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [{"status": 500}, {"status": 503}, {"drop": "before"}, {"error": "internal_error"}],
@@ -633,6 +635,7 @@ async def test_a_post_that_was_refused_often_is_looked_for_as_patiently(harness:
 HOUR = 3_600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong_by_s", [HOUR, -HOUR, 3 * HOUR, 25 * HOUR, 720 * HOUR, -720 * HOUR])
 async def test_a_clock_that_is_wrong_finds_what_stands(harness: DeliveryHarness, wrong_by_s: int) -> None:
     harness.local_slack.grant("channels:history")
@@ -904,6 +907,7 @@ async def test_unsubscribing_takes_a_waiting_confirmation_along(harness: Deliver
 # Workers and the store
 
 
+@pytest.mark.slow
 async def test_two_workers_on_one_database_send_nothing_twice(
     harness: DeliveryHarness, database_url: str
 ) -> None:

@@ -69,12 +69,17 @@ async def test_a_sound_deployment_and_what_is_wrong_with_another(
     database_path.chmod(0o600)
     ops = local_slack.add_channel("ops")
     ops = f"{local_slack.team_id}/{ops}"
-    there = {"ops_channel": ops, "webhook_url": pager.url, "gracedb_url": local_slack.url}
+    there = {
+        "ops_channel": ops,
+        "webhook_url": pager.url,
+        "heartbeat_url": pager.url,
+        "gracedb_url": local_slack.url,
+    }
     good = levels(await run_checks(settings(local_slack, database_path, **there)))
     assert good.pop("broker") is Level.FAIL
     assert good.pop("Subscriptions") is Level.WARN
     assert set(good.values()) == {Level.OK}, good
-    assert {"Disk", "Webhook", "Ops channel", "Clock", "Slack scopes", "GraceDB"} <= set(good)
+    assert {"Disk", "Webhook", "Heartbeat", "Ops channel", "Clock", "Slack scopes", "GraceDB"} <= set(good)
     assert pager.calls == [], "looking wakes nobody"
 
     database_path.chmod(0o644)
@@ -135,6 +140,7 @@ async def test_the_sample_is_posted_and_leaves_nothing_behind(
     assert await factory.notices.recent_ids() == []
 
 
+@pytest.mark.slow
 async def test_a_sample_that_slack_refuses(local_slack: LocalSlack, database_path: Path) -> None:
     private = local_slack.add_channel("secret", private=True, bot_member=False)
     finding = await sample_post.post_sample(settings(local_slack, database_path), private)

@@ -91,6 +91,7 @@ async def test_a_file_redirected_elsewhere_counts_as_missing(
     assert await factory.notices.superevent(ID) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [101, 300, 900, 960, 985, 990, 995, 1_000, 5_000, 200_000])
 @pytest.mark.parametrize("form", ['{"a":', "["])
 async def test_a_deeply_nested_answer_is_a_sentence(

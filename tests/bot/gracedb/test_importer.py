@@ -87,7 +87,8 @@ async def test_import_assembles_a_payload_without_notices(
     told = await said(factory, archive, clock, O3)
     for words in (
         "BNS >99 % · FROM GRACEDB · S190425z",
-        "2019-04-25 08:18:05 UTC, GraceDB's state of 2019-04-26 10:00:00 UTC",
+        "2019-04-25 08:18:05 UTC (",
+        " yr ago), GraceDB's state of 2019-04-26 10:00:00 UTC",
         "HasRemnant >99 %",
         "90 %:",
         "Put together from GraceDB",

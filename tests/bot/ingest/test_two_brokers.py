@@ -23,6 +23,7 @@ def way_in(factory: Factory, clock: Clock) -> Pipeline:
     return create_pipeline(factory, clock, circulars=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [HOPSKOTCH, GCN], ids=lambda origin: str(origin.source))
 async def test_whichever_comes_first_is_posted_and_the_other_is_the_same(
     factory: Factory, way_in: Pipeline, first: Origin

@@ -36,6 +36,7 @@ async def pressed(local_slack: LocalSlack, channel: str, answer: dict[str, Any])
     return await local_slack.press(channel, answer["ts"], SHARE_ACTION)
 
 
+@pytest.mark.slow
 async def test_commands_in_any_words(bot: Application, local_slack: LocalSlack, factory: Factory) -> None:
     channel = local_slack.add_channel("gw")
     await record_notices(factory, decoded_notice(MOCK))

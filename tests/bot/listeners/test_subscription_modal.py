@@ -264,6 +264,7 @@ async def test_end_button_ends_a_subscription_only_if_unchanged(
     assert await in_channel(factory, channel) == ["CBC mock", "all mock"]
 
 
+@pytest.mark.slow
 async def test_end_all_button_ends_the_listed_subscriptions_only(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:

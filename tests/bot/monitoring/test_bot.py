@@ -3,78 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import aiohttp
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
 from bot.samples import to_json
-from bot.settings import Settings
-from bot.sources.base import Origin, Payload, SourceStatus
 from tests.bot.alerts.test_circular import circular
+from tests.bot.monitoring.conftest import PATIENCE_S, PingedService, Tray
 from tests.support.factories import MOCK, NOW, Clock, decoded_notice, notice_record, record_notices, subscribe
-
-PATIENCE_S = 60.0
-
-
-class Tray:
-    """A source that yields the payloads put into it."""
-
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[bytes] = asyncio.Queue()
-        self.connected = True
-        self.acknowledged = 0
-
-    async def payloads(self) -> AsyncIterator[Payload]:
-        while True:
-            yield Payload(await self.queue.get(), Origin("tray", "test", live=True))
-
-    async def acknowledge(self, payload: Payload) -> None:
-        self.acknowledged += 1
-
-    async def stop(self) -> None:
-        return None
-
-    def status(self) -> SourceStatus:
-        return SourceStatus("tray", self.connected, "reads" if self.connected else "nothing to read", 3)
-
-
-@pytest.fixture
-def tray() -> Tray:
-    return Tray()
-
-
-@pytest.fixture
-def ops(local_slack: LocalSlack) -> str:
-    return local_slack.add_channel("ops")
-
-
-@pytest.fixture
-async def bot(
-    local_slack: LocalSlack, factory: Factory, clock: Clock, tray: Tray, ops: str
-) -> AsyncIterator[Application]:
-    local_slack.workspace.clock = lambda: clock().timestamp()
-    settings = Settings.model_validate(
-        {
-            "slack_bot_token": local_slack.bot_token,
-            "slack_app_token": local_slack.app_token,
-            "slack_api_url": local_slack.api_url,
-            "ops_channel": ops,
-            "http_port": 0,
-        }
-    )
-    bot = Application(settings, factory, [tray], clock)
-    stop = asyncio.Event()
-    running = asyncio.create_task(bot.run(stop))
-    async with asyncio.timeout(PATIENCE_S):
-        await bot.ready.wait()
-    yield bot
-    stop.set()
-    await running
 
 
 async def get(bot: Application, path: str, **headers: str) -> tuple[int, str]:
@@ -159,3 +98,12 @@ async def test_status_says_what_is_wrong(
     done = await local_slack.command("/gwevent", "status", channel=local_slack.add_channel("gw"))
     answer = await done.wait_for_answer(PATIENCE_S)
     assert f"No notice has arrived since {NOW:%Y-%m-%d} 12:00:00" in answer["text"].replace("\u00a0", " ")
+
+
+async def test_running_bot_pings_its_dead_mans_switch(
+    bot: Application, clock: Clock, service: PingedService
+) -> None:
+    await record_notices(bot._factory, decoded_notice(MOCK), now=clock())
+    async with asyncio.timeout(PATIENCE_S):
+        while not service.pings:
+            await asyncio.sleep(0.1)

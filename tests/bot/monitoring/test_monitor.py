@@ -210,6 +210,7 @@ async def test_deliveries_that_wait_are_told(monitoring: Tower) -> None:
     assert "deliveries waiting (began" in (await monitoring.told(2))[1]
 
 
+@pytest.mark.slow
 async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
     monitoring: Tower, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def test_altitudes_agree_with_astropy(name: str, now: datetime) -> None:
     assert np.abs(np.array(ours) - expected).max() < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "now"), [("Palomar", NOVEMBER), ("La Silla", JUNE)])
 def test_a_night_agrees_with_astropy(name: str, now: datetime) -> None:
     """The share, the window, the peak's altitude and the Moon, worked out as one would by hand."""

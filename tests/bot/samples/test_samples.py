@@ -111,6 +111,7 @@ def peak(skymap: bytes) -> tuple[float, float]:
 # notices
 
 
+@pytest.mark.slow
 @each_event
 def test_json_passes_lvks_schema(name: str) -> None:
     for record in events()[name]:
@@ -126,6 +127,7 @@ def test_times_are_recent_and_in_the_past(name: str) -> None:
             assert created - parsed(record["event"]["time"]) < timedelta(minutes=30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("now", [NOW, JUST_AFTER_MIDNIGHT])
 def test_ids_fit_the_date_of_their_event(now: datetime) -> None:
     for name, notices in samples.all_sample_events(now).items():
@@ -239,6 +241,7 @@ def test_class_probabilities_sum_to_one(name: str) -> None:
 # bytes
 
 
+@pytest.mark.slow
 @each_event
 @pytest.mark.parametrize("codec", ["null", "deflate"])
 def test_avro_is_read_back_as_it_was(name: str, codec: Any) -> None:

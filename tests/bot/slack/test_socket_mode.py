@@ -47,6 +47,7 @@ async def supervisor(
     await link.close()
 
 
+@pytest.mark.slow
 async def test_a_connection_that_only_seems_to_stand_is_built_anew(
     local_slack: LocalSlack, supervisor: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
 ) -> None:

@@ -232,6 +232,17 @@ def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.backends("postgresql")
+async def test_close_ends_connections_that_left_the_pool(factory: Factory) -> None:
+    async with factory.database.shared_transaction() as connection:
+        raw = await connection.get_raw_connection()
+        driver = raw.driver_connection
+        raw.detach()
+    assert driver is not None and not driver.closed
+    await factory.database.close()
+    assert driver.closed
+
+
+@pytest.mark.backends("postgresql")
 async def test_a_server_that_ends_the_connection_is_unavailable_and_then_it_is_not(factory: Factory) -> None:
     with pytest.raises(StoreUnavailable):
         async with factory.database.exclusive_transaction() as connection:

@@ -73,6 +73,7 @@ async def test_an_unreadable_subscription_is_confirmed_with_the_others(
         assert (await connection.execute(waiting)).scalar_one() == 0
 
 
+@pytest.mark.slow
 @BOTH
 async def test_an_unreadable_notice_hides_no_other_event(factory: Factory) -> None:
     await record_notices(factory, [decoded_notice(REAL), decoded_notice(OTHER, minutes=1)])

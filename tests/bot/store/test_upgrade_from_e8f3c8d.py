@@ -136,6 +136,7 @@ async def count_rows(database: Database, tables: list[str]) -> dict[str, int]:
         }
 
 
+@pytest.mark.slow
 async def test_work_in_flight_is_delivered_once_and_threads_go_on(
     stopped_harness: DeliveryHarness, slack_client: AsyncWebClient, clock: Clock
 ) -> None:

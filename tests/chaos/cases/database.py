@@ -119,14 +119,12 @@ async def disk_really_full(chaos: ChaosHarness) -> None:
     await chaos.check_acknowledged()
     filling.unlink()
     await chaos.wait_until_delivered()
-    async with asyncio.timeout(TIMEOUT_S):
-        while await _get(port, "readyz") != 200:
-            await asyncio.sleep(0.2)
+    await _wait_for_readiness(port, 200)
 
 
 async def swapped(chaos: ChaosHarness) -> None:
     """The database's file is deleted, replaced by an empty one, and by an older copy, at any moment."""
-    await chaos.start_working(channels=2)
+    await chaos.start_working(channels=2, GWEVENT_HTTP_PORT=str(port := _free_port()))
     files = [chaos.deployment.database.with_name(f"gwevent.sqlite{end}") for end in ("", "-wal", "-shm")]
     for way in chaos.rng.sample(["deleted", "emptied", "foreign"], 3):
         # The copy has everything that was posted, so using it loses nothing.
@@ -137,7 +135,6 @@ async def swapped(chaos: ChaosHarness) -> None:
             closing(sqlite3.connect(copy)) as then,
         ):
             now.backup(then)
-        told = len(chaos.bot.logged_events("database_changed"))
         for path in files:
             path.unlink(missing_ok=True)
         if way == "emptied":
@@ -145,7 +142,8 @@ async def swapped(chaos: ChaosHarness) -> None:
         elif way == "foreign":
             chaos.deployment.database.write_bytes(b"no database" * 1_000)
         await chaos.publish(4)
-        await chaos.wait_until_logged("database_changed", times=told + 1)
+        # Not the log: a loaded bot may see one swap as two changes, and the log holds back a fourth line.
+        await _wait_for_readiness(port, 503)
         await asyncio.sleep(chaos.rng.uniform(1.0, 3.0))
         acknowledged = await asyncio.to_thread(chaos.broker.committed, GROUP, TOPIC)
         for path in files:
@@ -203,6 +201,12 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         port: int = found.getsockname()[1]
         return port
+
+
+async def _wait_for_readiness(port: int, status: int) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while await _get(port, "readyz") != status:
+            await asyncio.sleep(0.2)
 
 
 async def _get(port: int, path: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -17,6 +18,7 @@ from formatters.posts.alert_card import ImageRef
 from formatters.terminal import message_text
 from formatters.text import quantities
 
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 TARGET = SkyPosition(ra=197.45, dec=-23.3814)
 
 
@@ -122,7 +124,7 @@ def test_details(
     golden: Callable[[str, Message], None],
 ) -> None:
     for kind in ("bns", "raven", "burst", "mock", "map_problem", "retraction_only", "ssm"):
-        golden(f"history-{kind}", check(event_history.message(Superevent.from_notices(stories[kind]))))
+        golden(f"history-{kind}", check(event_history.message(Superevent.from_notices(stories[kind]), NOW)))
     bns = Superevent.from_notices(stories["bns"])
     published = {"alert_type": "UPDATE", "event": {"search": "All*Sky* <!here> ```", "nested": [1, None]}}
     notice = replace(
@@ -167,10 +169,37 @@ def test_details(
     golden("details-map-terminal", check(event_details.image_not_in_terminal(bns)))
 
 
+@pytest.mark.parametrize(
+    ("asked_at", "is_said"),
+    [(NOW, True), (datetime(2024, 11, 28, 2, 10, tzinfo=UTC), False), (None, False)],
+)
+@pytest.mark.parametrize("targets", [[TARGET], [TARGET, TARGET]])
+def test_a_position_in_an_old_event_says_how_old_it_is(
+    targets: list[SkyPosition], asked_at: datetime | None, is_said: bool, stories: dict[str, list[Notice]]
+) -> None:
+    superevent = Superevent.from_notices(stories["bns"])
+    maps = [MapResult(notice=superevent.notices[0], positions=[place() for _ in targets])]
+    answer = PositionCheck(
+        superevent=superevent, targets=targets, maps=maps, cosmology="Planck18", asked_at=asked_at
+    )
+    text = message_text.render(position_check.message(answer)).replace("\u00a0", " ")
+    assert ("S241126dm was 2 yr ago, 2024-11-26 02:10:46 UTC." in text) is is_said
+    assert ("was" in text) is is_said
+
+
+@pytest.mark.parametrize("kind", ["bns", "mock", "retraction_only"])
+def test_a_history_says_how_old_the_event_is(kind: str, stories: dict[str, list[Notice]]) -> None:
+    superevent = Superevent.from_notices(stories[kind])
+    text = message_text.render(event_history.message(superevent, NOW)).replace("\u00a0", " ")
+    assert ("Event 2024-11-26 02:10:46 UTC, 2 yr ago" in text) is (superevent.event is not None)
+
+
 def test_a_table_in_a_terminal(stories: dict[str, list[Notice]]) -> None:
-    lines = message_text.render(event_history.message(Superevent.from_notices(stories["bns"]))).splitlines()
-    assert lines[1].startswith("notice") and lines[1].count(" │ ") == 8
-    assert len({line.index("│") for line in lines[1:]}) == 1, "columns line up"
+    lines = message_text.render(
+        event_history.message(Superevent.from_notices(stories["bns"]), NOW)
+    ).splitlines()
+    assert lines[2].startswith("notice") and lines[2].count(" │ ") == 8
+    assert len({line.index("│") for line in lines[2:]}) == 1, "columns line up"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +211,16 @@ def test_levels(value: float, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(1.0, "1"), (0.614, "0.61"), (0.0123, "0.012"), (3.42e-7, "3.4e-7"), (0.0, "0"), (0.5, "0.5")],
+    [
+        (1.0, "1"),
+        (0.9999, ">0.99"),
+        (0.99, "0.99"),
+        (0.614, "0.61"),
+        (0.0123, "0.012"),
+        (3.42e-7, "3.4e-7"),
+        (0.0, "0"),
+        (0.5, "0.5"),
+    ],
 )
 def test_ratios(value: float, said: str) -> None:
     assert quantities.fraction(value) == said

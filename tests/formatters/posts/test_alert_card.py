@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from formatters.blockkit.message import Message
 from formatters.models.notice import Event, ExternalCoincidence, Localization, Notice
@@ -28,6 +28,11 @@ def test_hasremnant_never_stands_without_terrestrial(
         assert "HasRemnant 90 %" in said
         assert "Terrestrial" in said
         assert "HasRemnant" not in root(make_notice(event=event)).text
+    event = make_event(classification={"BNS": 1.0, "Terrestrial": 0.0}, properties={"HasRemnant": 0.9})
+    assert "Terrestrial not given" in words(make_notice("UPDATE", event=event))
+    assert "Terrestrial was 1 % in PRELIMINARY" in words(
+        make_notice(), make_notice("UPDATE", 60, event=event)
+    )
 
 
 def test_significant_through_the_coincidence(
@@ -35,7 +40,7 @@ def test_significant_through_the_coincidence(
 ) -> None:
     common = make_event(far=3.0e-5)
     swift = make_swift()
-    assert "Significant only through the coincidence (GW alone 1 per 9 h)" in words(
+    assert "Significant only through the coincidence (GW alone 1 per 9.3 h)" in words(
         make_notice(event=common, external=swift)
     )
     assert "only through" not in words(make_notice(event=common))
@@ -78,8 +83,8 @@ def test_the_peak_distance_only_where_it_differs(
     assert same.distance is not None
     near = replace(same, peak_distance=replace(same.distance, mean=same.distance.mean - 5))
     far = replace(same, peak_distance=replace(same.distance, mean=same.distance.mean - 9))
-    assert "along the peak" not in words(make_notice(localization=near))
-    assert "40 ± 8 Mpc over the sky, 31 ± 8 Mpc along the peak" in words(make_notice(localization=far))
+    assert "toward the peak" not in words(make_notice(localization=near))
+    assert "40 ± 8 Mpc over the sky, 31 ± 8 Mpc toward the peak" in words(make_notice(localization=far))
 
 
 def test_a_mention_hides_no_warning(
@@ -163,3 +168,18 @@ def test_later_notice_revives_retracted_event(make_notice: Notices) -> None:
     message = root(make_notice(), make_notice("RETRACTION", 30), make_notice("UPDATE", 40))
     assert "RETRACTED" not in message_text.render(message)
     assert message.text.startswith("BNS 95% UPDATE")
+
+
+def test_an_answer_says_the_events_age_and_a_post_doesnt(make_notice: Callable[..., Notice]) -> None:
+    later = datetime(2026, 12, 1, tzinfo=UTC)
+    first, gone = make_notice(), make_notice("RETRACTION", 700)
+
+    def shown(*notices: Notice, asked_at: datetime | None) -> str:
+        card = alert_card.alert_card(
+            Superevent.from_notices(notices), alert_card.ChannelView(asked_at=asked_at)
+        )
+        return message_text.render(card).replace("\u00a0", " ")
+
+    assert "2024-11-26 02:10:46 UTC (2 yr ago), notice +12 min" in shown(first, asked_at=later)
+    assert "after the event (2 yr ago)" in shown(first, gone, asked_at=later)
+    assert "ago" not in shown(first, asked_at=None) + shown(first, gone, asked_at=None)

@@ -22,16 +22,23 @@ def plain(text: str) -> str:
     ("far", "words"),
     [
         (9.11069936486e-14, "1 per 350,000 yr"),
-        (1.2418992783582145e-10, "1 per 255 yr"),
-        (1.4958830611323357e-10, "1 per 212 yr"),
+        (1.2418992783582145e-10, "1 per 260 yr"),
+        (1.4958830611323357e-10, "1 per 210 yr"),
         (1e-9, "1 per 32 yr"),
         (1.035085129180375e-08, "1 per 3.1 yr"),
-        (3.2e-8, "1 per 12 months"),
-        (7.8e-8, "1 per 5 months"),
+        (2.2635e-8, "1 per 1.4 yr"),
+        (1 / (0.99 * YEAR), "1 per 1.0 yr"),
+        (1 / (0.95 * YEAR), "1 per 11 months"),
+        (1 / (30.4 * 86_400), "1 per 30 days"),
+        (1 / (30.5 * 86_400), "1 per 1.0 months"),
+        (1 / (23.6 * 3600), "1 per 1.0 days"),
+        (1 / (9.96 * 3600), "1 per 10 h"),
+        (3.2e-8, "1 per 1.0 yr"),
+        (7.8e-8, "1 per 4.9 months"),
         (9.1e-7, "1 per 13 days"),
         (2.3e-5, "1 per 12 h"),
-        (3.0e-5, "1 per 9 h"),
-        (1e-2, "1 per 100 s"),
+        (3.0e-5, "1 per 9.3 h"),
+        (1e-2, "1 per 1.7 min"),
         (1.14177774199959e-41, "rarer than 1 per 10⁶ yr"),
         (0.0, "rarer than 1 per 10⁶ yr"),
         (None, "unknown"),
@@ -53,10 +60,34 @@ def _seconds(words: str) -> float:
 rates = st.floats(min_value=q.RAREST_FAR, max_value=0.5, allow_nan=False)
 
 
-@given(rates)
-def test_a_rate_can_be_read_back(far: float) -> None:
-    assert _seconds(q.rate(far)) == pytest.approx(1 / far, rel=0.26)
+near_a_unit = st.builds(
+    lambda unit, count, shift: 1 / (UNITS[unit] * count * (1 + shift)),
+    st.sampled_from(sorted(UNITS)),
+    st.sampled_from([1, 9.95, 10, 12, 24, 30, 60, 99.5, 100]),
+    st.floats(min_value=-0.06, max_value=0.06),
+).filter(lambda far: q.RAREST_FAR <= far <= 1)
+
+
+@given(rates | near_a_unit)
+def test_a_rate_can_be_read_back_from_two_digits(far: float) -> None:
+    assert _seconds(q.rate(far)) == pytest.approx(1 / far, rel=0.0501)
     assert _seconds(q.rate_compact(far).replace("1/", "1 per ")) == _seconds(q.rate(far))
+
+
+@given(rates | near_a_unit)
+def test_a_rate_has_two_significant_digits_and_no_count_that_is_a_larger_unit(far: float) -> None:
+    match = re.fullmatch(r"1 per ([\d,.]+) (\w+)", plain(q.rate(far)))
+    assert match is not None
+    digits, unit = match[1].replace(",", ""), match[2]
+    assert re.fullmatch(r"[1-9]\.\d|[1-9]\d0*", digits)
+    larger = [size for size in UNITS.values() if size > UNITS[unit]]
+    assert all(float(digits) * UNITS[unit] < size for size in larger)
+
+
+@given(rates | near_a_unit, st.floats(min_value=1, max_value=1.2))
+def test_a_rarer_rate_never_reads_as_more_frequent(far: float, factor: float) -> None:
+    rarer = max(far / factor, q.RAREST_FAR)
+    assert _seconds(q.rate(rarer)) >= _seconds(q.rate(far)) * (1 - 1e-12)
 
 
 @given(rates, rates)
@@ -213,6 +244,36 @@ def test_times() -> None:
     assert q.iso(time.replace(microsecond=0)) == "2018-11-01T22:22:46Z"
     assert plain(q.age_text(time, time + timedelta(minutes=12))) == "12 min ago"
     assert q.age_text(time, time - timedelta(minutes=12)) == "just now"
+
+
+@given(st.floats(min_value=0, max_value=1e9), st.floats(min_value=1, max_value=1.05))
+def test_a_longer_time_never_reads_as_shorter(seconds: float, factor: float) -> None:
+    sizes = UNITS | {"months": MONTH}
+
+    def read(length: float) -> float:
+        amount, unit = plain(q.duration_text(timedelta(seconds=length))).split(" ")
+        return float(amount.replace(",", "")) * sizes[unit]
+
+    assert read(seconds * factor) >= read(seconds) * (1 - 1e-12)
+    # Cut to whole units from two on: at most half is lost, and nothing is added but by rounding seconds.
+    assert seconds / 2 - 1 <= read(seconds) <= seconds + 0.5
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [(9.94, "9.9 h"), (9.96, "9.9 h"), (9.999, "9.9 h"), (10, "10 h"), (10.9, "10 h"), (3, "3 h")],
+)
+def test_hours_near_10_are_cut_alike_on_both_sides(hours: float, words: str) -> None:
+    assert plain(q.duration_text(timedelta(hours=hours))) == words
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(2, "2 days ago"), (60, "60 days ago"), (61, "2 months ago"), (400, "13 months ago"), (731, "2 yr ago")],
+)
+def test_an_old_event_says_its_age_in_months_or_years(days: int, words: str) -> None:
+    then = datetime(2024, 11, 25, 1, 1, tzinfo=UTC)
+    assert plain(q.age_text(then, then + timedelta(days=days))) == words
 
 
 def test_bursts_and_offsets() -> None:

@@ -75,6 +75,7 @@ async def test_what_an_older_gwevent_writes_is_numbered_by_age(factory: Factory)
 IDS = st.lists(st.integers(1, 12), unique=True, min_size=1, max_size=8).map(sorted)
 
 
+@pytest.mark.slow
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,

@@ -149,6 +149,7 @@ def test_the_choice_keeps_its_rules(
         assert stopped or later
 
 
+@pytest.mark.slow
 @given(_candidates, st.integers(1, 5))
 def test_whoever_waits_gets_a_turn(candidates: list[Candidate], limit: int) -> None:
     """Serve every channel in bounded time, however many real alerts arrive for other channels."""

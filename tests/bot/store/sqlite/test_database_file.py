@@ -128,6 +128,7 @@ class Meddler:
         os.truncate(self.path, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_what_is_acknowledged_is_found_by_whoever_opens_the_path(
     seed: int, database_path: Path, tmp_path: Path
