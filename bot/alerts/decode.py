@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -24,7 +25,9 @@ from bot.alerts.payload import (
     recover_superevent_id,
     unwrap_record,
 )
+from bot.skymaps.overlap import credible_level_at
 from bot.skymaps.skymap import SkyMap, probability_inside
+from bot.skymaps.surroundings import surroundings
 from formatters.models.notice import (
     ALERT_TYPES,
     ID_MAX,
@@ -111,13 +114,15 @@ def notice_from_record(record: Record) -> Notice:
         raise UndecodablePayload("The notice has no usable time_created.", superevent_id)
     event = _event(published.get("event"), alert_type, superevent_id)
     budget = MapBudget()
-    gw = budget.measure(fields.single_mapping(record.get("event")).get("skymap"))
+    gw = _with_surroundings(
+        budget.measure(fields.single_mapping(record.get("event")).get("skymap")), time_created
+    )
     sign_is_inverted = _external_sign_is_inverted(superevent_id, time_created)
     mappings = _coincidences(published.get("external_coinc"))
     maps = [one.get("combined_skymap") for one in _coincidences(record.get("external_coinc"))]
     # The map of the most significant coincidence is measured first, within the larger limit.
     combined = {
-        index: budget.measure(maps[index], additional=number > 0)
+        index: _with_surroundings(budget.measure(maps[index], additional=number > 0), time_created)
         for number, index in enumerate(_indices_by_far(mappings))
     }
     coincidences = [
@@ -141,6 +146,17 @@ def notice_from_record(record: Record) -> Notice:
         map_problem=gw.problem,
         published=published,
         content=record_digest(record, budget.digest),
+    )
+
+
+def _with_surroundings(measured: MeasuredMap, time: datetime) -> MeasuredMap:
+    """Return a measured map whose localization says how it lies to the Sun at this time."""
+    found = measured.localization
+    if measured.skymap is None or found is None:
+        return measured
+    return replace(
+        measured,
+        localization=replace(found, surroundings=surroundings(measured.skymap, found.ra, found.dec, time)),
     )
 
 
@@ -217,9 +233,11 @@ def _coincidence(
 ) -> ExternalCoincidence:
     ivorn = mapping.get("ivorn")
     difference = fields.number(mapping.get("time_difference"))
-    overlap = None
+    overlap, peak_level = None, None
     if gw_map is not None and combined.skymap is not None:
         overlap = probability_inside(gw_map, combined.skymap, 0.9)
+    if gw_map is not None and combined.localization is not None:
+        peak_level = credible_level_at(gw_map, combined.localization.ra, combined.localization.dec)
     return ExternalCoincidence(
         observatory=fields.name(mapping.get("observatory")),
         search=fields.name(mapping.get("search")),
@@ -233,6 +251,7 @@ def _coincidence(
         localization=combined.localization,
         map_problem=combined.problem,
         overlap=overlap,
+        peak_level=peak_level,
     )
 
 

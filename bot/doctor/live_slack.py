@@ -163,7 +163,9 @@ class _LiveRun:
         await self.try_step("edit", self.edit_root)
         card = alert_card.alert_card(self._superevent, alert_card.ChannelView(is_root=True))
         await self.try_step("card", lambda: self.post_reply(card))
-        await self.try_step("table", lambda: self.post_reply(event_history.message(self._superevent)))
+        await self.try_step(
+            "table", lambda: self.post_reply(event_history.message(self._superevent, datetime.now(UTC)))
+        )
         await self.try_step("code", lambda: self.post_reply(event_details.json_record(self._superevent)))
         await self.try_step("broadcast", lambda: self.post_reply(self._text("A reply."), broadcast=True))
         without = "Without it a post whose answer is lost may come twice; grant channels:history."

@@ -11,7 +11,7 @@ from typing import Any
 from formatters.models import significance
 from formatters.models.notice import CLASSES, PROPERTIES, Category, Event, Notice, NoticeKey, category_from_id
 from formatters.models.superevent import Superevent
-from formatters.text import event_lines
+from formatters.text import coincidence_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ def _effective_far(notice: Notice, event: Event) -> tuple[float | None, bool]:
     only_joint = external is not None and event.significant and event.far is None
     if external is None or not (only_joint or significance.is_significant_only_by_coincidence(notice)):
         return event.far, False
-    return event_lines.lowest_joint_far(notice), True
+    return coincidence_lines.lowest_joint_far(notice), True
 
 
 def _extract_quantities(notice: Notice, event: Event) -> dict[str, float]:

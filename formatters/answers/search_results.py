@@ -11,7 +11,7 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape
 from formatters.models.superevent import Superevent
-from formatters.text import event_lines, quantities
+from formatters.text import coincidence_lines, quantities
 
 EVENTS_PER_SECTION = 10
 
@@ -116,5 +116,5 @@ def _hit_line(found: SearchHit, now: datetime) -> str:
     notice = found.superevent.latest_with_event
     if not found.by_joint_far or notice is None or notice.external is None:
         return line
-    rate = quantities.rate(event_lines.lowest_joint_far(notice))
+    rate = quantities.rate(coincidence_lines.lowest_joint_far(notice))
     return f"{line} · {escape(f'by its joint FAR, {rate}')}"

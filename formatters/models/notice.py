@@ -145,6 +145,20 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where a sky map lies with respect to the Sun and the Galactic plane."""
+
+    time: datetime
+    """Time for which the Sun's position was computed, UTC: that of the notice."""
+    sun_separation: float
+    """Angle between the map's peak and the Sun, degrees."""
+    probability_near_sun: float
+    """Probability (0 to 1) within 45° of the Sun."""
+    probability_near_galactic_plane: float
+    """Probability (0 to 1) within 10° of the Galactic plane."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Localization:
     """The facts measured on a sky map."""
 
@@ -173,6 +187,11 @@ class Localization:
     """Names in the map's header ("H1", "L1"); a combined map lists the external observatory first."""
     creator: str | None = None
     """Program that made the map."""
+    surroundings: Surroundings | None = field(default=None, compare=False)
+    """Sun and Galactic plane; None where they weren't measured, as in notices stored by older versions.
+
+    Not compared: the same map in a later notice is still the same map, though the Sun has moved.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +217,8 @@ class ExternalCoincidence:
     """Reason why the combined map could not be read, one sentence; None if it could or there is none."""
     overlap: float | None = None
     """Probability (0 to 1) of the combined map inside the GW map's 90 % credible region."""
+    peak_level: float | None = None
+    """Credible level (0 to 1) of the GW map at the combined map's peak; None if either map is missing."""
 
     @property
     def observatory_and_search(self) -> tuple[str, str]:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum, auto
 
-from formatters.models.notice import GRACEDB, INITIAL, UPDATE, Category, Event, ExternalCoincidence, Notice
+from formatters.models.notice import (
+    EARLYWARNING,
+    GRACEDB,
+    INITIAL,
+    UPDATE,
+    Category,
+    Event,
+    ExternalCoincidence,
+    Notice,
+)
 from formatters.models.superevent import Superevent
 from formatters.models.units import MONTH, YEAR
 
@@ -35,6 +46,13 @@ def is_early_warning(event: Event) -> bool:
 def ranked_classes(event: Event) -> list[tuple[str, float]]:
     """Return the classes with their probabilities, the most probable first."""
     return sorted(event.classification.items(), key=lambda item: -item[1])
+
+
+def max_significant_far(event: Event) -> float:
+    """Return the FAR in Hz above which no candidate of this search is significant by itself."""
+    # The burst search for BBH has the same limit as the CBC searches.
+    rarer = is_ssm(event) or (is_burst(event) and event.search.casefold() != "bbh")
+    return MAX_SIGNIFICANT_FAR_BURST_SSM if rarer else MAX_SIGNIFICANT_FAR
 
 
 def assumes_astrophysical_origin(notice: Notice) -> bool:
@@ -70,9 +88,83 @@ def is_significant_only_by_coincidence(notice: Notice) -> bool:
     event = notice.event
     if event is None or not event.significant or notice.external is None or event.far is None:
         return False
-    # The burst search for BBH has the same limit as the CBC searches.
-    rarer = is_ssm(event) or (is_burst(event) and event.search.casefold() != "bbh")
-    return event.far > (MAX_SIGNIFICANT_FAR_BURST_SSM if rarer else MAX_SIGNIFICANT_FAR)
+    return event.far > max_significant_far(event)
+
+
+MAX_TRIALS = 10
+"""Largest trials factor that LVK may apply to a FAR: 3 to 7 were in use from 2023 to 2026.
+
+Between the limit and a tenth of it, the FAR alone doesn't say which flag LVK must set.
+"""
+
+
+class FlagConflict(Enum):
+    """The way in which LVK's flag of significance and the FAR disagree."""
+
+    SIGNIFICANT_AT_HIGH_FAR = auto()
+    """Flagged significant, although the FAR is above the limit and no coincidence explains it."""
+    LOW_AT_SIGNIFICANT_FAR = auto()
+    """Flagged as of low significance, although the FAR is below the limit whatever the trials factor."""
+
+
+def flag_conflict(notice: Notice) -> FlagConflict | None:
+    """Return how LVK's flag contradicts the notice's FAR; None if it doesn't, or if that can't be said.
+
+    Early warnings have the CBC limit (gwcelery's configuration). Of a search that gwevent doesn't know the
+    limit isn't known either: it counts as the strictest for an event flagged low, as the mildest for one
+    flagged significant. Nothing is said where a coincidence, even an unreadable one, explains the flag, where
+    the flag can't be read, and of records put together from an archive, which lack the coincidence.
+    """
+    event = notice.event
+    if event is None or event.far is None or event.flag_unread is not None or notice.is_assembled:
+        return None
+    if event.significant:
+        if notice.external is not None or notice.has_unreadable_coincidence:
+            return None
+        too_high = event.far > max_significant_far(event)
+        return FlagConflict.SIGNIFICANT_AT_HIGH_FAR if too_high else None
+    known = event.group.casefold() == "cbc" and event.search.casefold() in _CBC_SEARCHES
+    limit = MAX_SIGNIFICANT_FAR if known else MAX_SIGNIFICANT_FAR_BURST_SSM
+    return FlagConflict.LOW_AT_SIGNIFICANT_FAR if event.far * MAX_TRIALS < limit else None
+
+
+_CBC_SEARCHES = frozenset({"allsky", "earlywarning", "bbh", "mdc", "imbh"})
+"""Searches with the limit of one per month, case-folded; "ssm" has that of bursts."""
+
+
+def is_unconfirmed_early_warning(superevent: Superevent) -> bool:
+    """Return True if early warnings are all that is known of a candidate: no full search found it."""
+    known = [n for n in superevent.notices if n.event is not None]
+    return bool(known) and all(
+        n.alert_type == EARLYWARNING or (n.event is not None and is_early_warning(n.event)) for n in known
+    )
+
+
+MIN_CONSISTENT_SKY_OVERLAP = 0.1
+"""RAVEN's sky overlap below which the positions of a coincidence contradict each other."""
+MAX_CONSISTENT_PEAK_LEVEL = 0.99
+"""GW credible level (0 to 1) beyond which a combined map's peak contradicts the GW map."""
+
+
+def sky_overlap(external: ExternalCoincidence) -> float | None:
+    """Return RAVEN's overlap of the two sky maps: joint FAR by time alone / joint FAR by time and sky.
+
+    RAVEN divides the one by the integral of the product of both maps, relative to an isotropic sky, so above
+    1 the positions support the coincidence. Return None if a FAR is missing or 0.
+    """
+    time, both = external.time_coincidence_far, external.time_sky_position_coincidence_far
+    if not time or not both:
+        return None
+    ratio = time / both
+    return ratio if math.isfinite(ratio) else None
+
+
+def are_positions_contradictory(external: ExternalCoincidence) -> bool:
+    """Return True if an external event's position contradicts that of the GW signal."""
+    ratio, level = sky_overlap(external), external.peak_level
+    return (ratio is not None and ratio < MIN_CONSISTENT_SKY_OVERLAP) or (
+        level is not None and level > MAX_CONSISTENT_PEAK_LEVEL
+    )
 
 
 MIN_NEUTRON_STAR_PROBABILITY = 0.3

@@ -31,7 +31,16 @@ from formatters.models.notice import (
 )
 from formatters.models.observing import Observability
 from formatters.models.superevent import Superevent
-from formatters.text import event_lines, observability_line, quantities, vocabulary
+from formatters.posts.root_facts import RootTexts, root_facts
+from formatters.text import (
+    coincidence_lines,
+    event_lines,
+    observability_line,
+    push_text,
+    quantities,
+    vocabulary,
+    warning_lines,
+)
 from formatters.text.map_algorithm import map_algorithm
 from formatters.text.source_lines import headline, source_lines
 
@@ -90,10 +99,8 @@ def title(superevent: Superevent) -> str:
     if not notice.is_retraction:
         if event is not None:
             parts.append(headline(superevent, notice, event))
-        if notice.alert_type != EARLYWARNING:
-            parts.append(alert_type_with_ordinal(superevent, notice))
-        elif event is not None:
-            parts.append(f"merger {quantities.utc_clock(event.time)}, unconfirmed")
+        early = notice.alert_type == EARLYWARNING
+        parts.append("unconfirmed" if early else alert_type_with_ordinal(superevent, notice))
     return " · ".join([*parts, superevent.superevent_id])
 
 
@@ -248,34 +255,22 @@ def _time_line(notice: Notice, event: Event, asked_at: datetime | None) -> str:
 
 
 def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
-    shown: list[Block] = [blocks.header(title(superevent))]
     mentioned = mentions(view.mentions)
-    if mentioned:
-        shown.insert(0, blocks.section(mentioned))
-    first, *others = source_lines(superevent, notice, event) or [event_lines.headline(event)]
-    shown.append(
-        blocks.section(
-            bold(escape(_status_line(notice, event))),
-            escape(_time_line(notice, event, view.asked_at)),
-            *_merger_on_reader_clock(notice, event),
-            bold(escape(first)),
-            *map(escape, others),
+    shown = [blocks.section(mentioned)] if mentioned else []
+    if view.is_root:
+        clock = _merger_on_reader_clock(notice, event)
+        texts = RootTexts(
+            title=title(superevent),
+            status=_status_line(notice, event),
+            time=_time_line(notice, event, view.asked_at),
+            source=tuple(source_lines(superevent, notice, event) or [event_lines.headline(event)]),
+            foot=footer(superevent, notice, event),
+            reader_clock=None if clock is None else f"your clock {clock}",
+            sites=() if view.observability is None else observability_line.card_lines(view.observability),
         )
-    )
-    shown.append(blocks.section(*map(escape, _localization_lines(notice, event))))
-    coincidence = event_lines.coincidence_lines(notice)
-    if coincidence:
-        shown.append(blocks.section(bold(escape(coincidence[0])), *map(escape, coincidence[1:])))
-    if view.observability is not None:
-        shown.append(
-            blocks.section(
-                escape(
-                    observability_line.card_line(view.observability),
-                    SECTION_MAX,
-                )
-            )
-        )
-    shown.append(blocks.context(escape(footer(superevent, notice, event))))
+        shown += root_facts(notice, event, texts)
+    else:
+        shown += _all_facts(superevent, notice, event, view)
     if view.image is not None:
         shown.append(blocks.image(view.image.alt_text, file_id=view.image.file_id, url=view.image.url))
     shown += observers_block(view.observers)
@@ -288,22 +283,44 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
     )
 
 
-def _localization_lines(notice: Notice, event: Event) -> list[str]:
-    lines = [*event_lines.sky_lines(notice), event_lines.distance_far_detectors_line(notice, event)]
-    coherence = event_lines.coherence_line(notice, event)
-    return lines if coherence is None else [*lines, coherence]
+def _all_facts(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> list[Block]:
+    """Return the header, all facts and the foot, for answers in which length doesn't matter."""
+    first, *others = source_lines(superevent, notice, event) or [event_lines.headline(event)]
+    clock = _merger_on_reader_clock(notice, event)
+    shown = [
+        blocks.header(title(superevent)),
+        blocks.section(
+            bold(escape(_status_line(notice, event))),
+            escape(_time_line(notice, event, view.asked_at)),
+            *([] if clock is None else [f"Merger on your clock: {clock}"]),
+            bold(escape(first)),
+            *map(escape, others),
+        ),
+        blocks.section(
+            *map(escape, event_lines.sky_lines(notice)),
+            escape(event_lines.distance_far_detectors_line(notice, event)),
+        ),
+    ]
+    coincidence = coincidence_lines.coincidence_lines(notice)
+    if coincidence:
+        shown.append(blocks.section(bold(escape(coincidence[0])), *map(escape, coincidence[1:])))
+    warned = warning_lines.warning_lines(notice)
+    if warned:
+        shown.append(blocks.section(*(bold(escape(line)) for line in warned)))
+    if view.observability is not None:
+        shown.append(blocks.section(escape(observability_line.card_line(view.observability), SECTION_MAX)))
+    return [*shown, blocks.context(escape(footer(superevent, notice, event)))]
 
 
-def _merger_on_reader_clock(notice: Notice, event: Event) -> list[str]:
-    """Return a line with an early warning's merger time, which Slack shows in the reader's time zone.
+def _merger_on_reader_clock(notice: Notice, event: Event) -> str | None:
+    """Return an early warning's merger time, which Slack shows in the reader's time zone, in its mark-up.
 
-    Return an empty list for every other alert type.
+    Return None for every other alert type.
     """
     if notice.alert_type != EARLYWARNING:
-        return []
+        return None
     stamp = int(event.time.timestamp())
-    local = f"<!date^{stamp}^{{date_num}} {{time_secs}}|{escape(quantities.utc(event.time))}>"
-    return [f"Merger on your clock: {local}"]
+    return f"<!date^{stamp}^{{time_secs}}|{escape(quantities.utc_clock(event.time))}>"
 
 
 def _notification_text(superevent: Superevent, notice: Notice, event: Event) -> str:
@@ -318,13 +335,16 @@ def _notification_text(superevent: Superevent, notice: Notice, event: Event) -> 
     if notice.alert_type == EARLYWARNING:
         parts.append("unconfirmed")
     odd = ["(unusual id)"] if is_unusual_id(superevent.superevent_id) else []
-    return " ".join([*parts, event_lines.notification_facts(notice, event), superevent.superevent_id, *odd])
+    return " ".join([*parts, push_text.push_facts(notice, event), superevent.superevent_id, *odd])
 
 
 def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
     notice = superevent.latest
     earlier = superevent.latest_with_event
     lines = [bold("No longer a candidate of interest")]
+    unconfirmed = significance.is_unconfirmed_early_warning(superevent)
+    if unconfirmed:
+        lines.append(warning_lines.UNCONFIRMED_EARLY_WARNING)
     facts = None if earlier is None else last_known_facts(earlier)
     if facts is not None:
         lines.append(f"Was: {strikethrough(escape(facts))}")
@@ -346,6 +366,8 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
         shown.append(links)
     labels = " ".join(status_labels(superevent))
     notification = f"{labels} {superevent.superevent_id}: no longer a candidate of interest."
+    if unconfirmed:
+        notification += f" {warning_lines.UNCONFIRMED_EARLY_WARNING}."
     if facts is not None:
         notification += f" Was: {facts}"
     return blocks.message(escape(notification, HEADER_MAX + NAME_MAX), *shown)

@@ -15,7 +15,14 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.class_changes import class_changes, property_changes
 from formatters.posts.map_changes import map_changes
-from formatters.text import chirp_mass, event_lines, quantities, vocabulary
+from formatters.text import (
+    chirp_mass,
+    coincidence_lines,
+    event_lines,
+    quantities,
+    vocabulary,
+    warning_lines,
+)
 from formatters.text.source_lines import burst_line, source_lines
 from formatters.text.vocabulary import old_to_new
 
@@ -80,7 +87,7 @@ def changes(
             *event_lines.sky_lines(notice),
             event_lines.distance_far_detectors_line(notice, event),
             *source_lines(superevent, notice, event),
-            *event_lines.coincidence_lines(notice),
+            *coincidence_lines.coincidence_lines(notice),
         ]
     old = before.event
     return [
@@ -142,12 +149,16 @@ def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Mes
     facts = None if known is None else alert_card.last_known_facts(known)
     title = escape(f"RETRACTED · {superevent.superevent_id}")
     lines = [f"{bold(title)} · no longer a candidate of interest"]
+    early = (
+        [warning_lines.UNCONFIRMED_EARLY_WARNING] if significance.is_unconfirmed_early_warning(then) else []
+    )
+    lines += early
     if facts is not None:
         lines.append(f"Was: {strikethrough(escape(facts))}")
     late = _late_lines(superevent, notice)
     lines += map(escape, late)
     was = [] if facts is None else [f"was {facts}"]
-    words = ["no longer a candidate of interest", *was, *late]
+    words = ["no longer a candidate of interest", *early, *was, *late]
     small = escape(alert_card.footer(superevent, notice, None))
     return blocks.message(
         _notification_text(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)
@@ -175,24 +186,27 @@ def _early_warning_confirmation(old: Event, new: Event) -> list[str]:
 
 def _coincidence_changes(before: Notice, notice: Notice) -> list[str]:
     old, new = before.external, notice.external
-    lines, known = event_lines.coincidence_lines(notice), set(event_lines.coincidence_lines(before))
+    lines, known = (
+        coincidence_lines.coincidence_lines(notice),
+        set(coincidence_lines.coincidence_lines(before)),
+    )
     if notice.has_unreadable_coincidence:
         # It may be the same coincidence as before, so only lines that are new count.
         return [line for line in lines if line not in known]
     if new is None and old is not None:
         return [
             f"Names no coincidence any more (before:"
-            f" {' · '.join(map(event_lines.coincidence_label, before.coincidences))})",
+            f" {' · '.join(map(coincidence_lines.coincidence_label, before.coincidences))})",
             *lines,
         ]
     added = new_coincidences([before], notice)
     if new is not None and new in added:
         return [f"New coincidence: {lines[0]}", *lines[1:]]
-    removed = {event_lines.coincidence_label(one) for one in before.coincidences} - {
-        event_lines.coincidence_label(one) for one in notice.coincidences
+    removed = {coincidence_lines.coincidence_label(one) for one in before.coincidences} - {
+        coincidence_lines.coincidence_label(one) for one in notice.coincidences
     }
     return [
-        *(f"New coincidence: {event_lines.coincidence_words(one)}" for one in added),
+        *(f"New coincidence: {coincidence_lines.coincidence_words(one, notice)}" for one in added),
         *(f"No longer named: {label}" for label in sorted(removed)),
     ]
 
@@ -205,9 +219,9 @@ def _known_coincidence_changes(before: Notice, notice: Notice) -> list[str]:
     external = notice.external
     if external is None or external in new_coincidences([before], notice):
         return []
-    known = set(event_lines.coincidence_lines(before))
-    changed = [line for line in event_lines.coincidence_lines(notice) if line not in known]
-    name = event_lines.coincidence_label(external)
+    known = set(coincidence_lines.coincidence_lines(before))
+    changed = [line for line in coincidence_lines.coincidence_lines(notice) if line not in known]
+    name = coincidence_lines.coincidence_label(external)
     if not changed or changed[0].startswith(name):
         return changed
     return [f"{name} · {changed[0]}", *changed[1:]]

@@ -11,22 +11,28 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, link, mentions
 from formatters.models.notice import Notice
-from formatters.models.significance import Upgrade, find_upgrade, is_light_expected
+from formatters.models.significance import (
+    Upgrade,
+    find_upgrade,
+    is_light_expected,
+    is_unconfirmed_early_warning,
+)
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import event_lines, quantities
+from formatters.text import coincidence_lines, event_lines, push_text, quantities, warning_lines
 
 
-def upgrade_lines(upgrade: Upgrade) -> list[str]:
-    """Return the reasons for a further mention as plain text, one line each; empty if there is none."""
+def upgrade_lines(upgrade: Upgrade, notice: Notice) -> list[str]:
+    """Return the reasons for a further mention that `notice` adds, as plain lines; empty if there is none."""
     lines = []
     if upgrade.newly_significant is not None:
         lines.append(event_lines.now_significant_line(upgrade.newly_significant))
     lines += [
-        f"New coincidence: {event_lines.coincidence_words(external)}" for external in upgrade.new_coincidences
+        f"New coincidence: {coincidence_lines.coincidence_words(external, notice)}"
+        for external in upgrade.new_coincidences
     ]
     if upgrade.has_new_unreadable_coincidence:
-        lines.append(event_lines.UNREADABLE_COINCIDENCE)
+        lines.append(coincidence_lines.UNREADABLE_COINCIDENCE)
     return lines
 
 
@@ -40,14 +46,14 @@ def mention_message(
     then = superevent.up_to(notice)
     before = superevent.previous_notice(notice)
     earlier = None if before is None else superevent.up_to(before)
-    lines = upgrade_lines(find_upgrade(earlier, then))
+    lines = upgrade_lines(find_upgrade(earlier, then), notice)
     if before is not None and before.is_retraction:
         lines.insert(0, f"A candidate again: it was retracted {quantities.utc(before.time_created)}")
     elif before is not None and is_light_expected(notice) and not lines and not _had_light_expected(earlier):
         lines.append("Light may be expected now: BNS, NSBH, a remnant, SSM or a coincidence")
     known = superevent.latest_with_event
     if known is not None and known.event is not None:
-        lines.append(event_lines.notification_facts(known, known.event))
+        lines.append(push_text.push_facts(known, known.event))
     return _message(superevent, lines, targets, root)
 
 
@@ -57,6 +63,8 @@ def retraction_mention(superevent: Superevent, targets: Sequence[str], root: str
     `root` is the address of the superevent's card, which the message links; None if it is unknown.
     """
     lines = ["Stand down: no longer a candidate of interest"]
+    if is_unconfirmed_early_warning(superevent):
+        lines.append(warning_lines.UNCONFIRMED_EARLY_WARNING)
     return _message(superevent, lines, targets, root)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from formatters.models.notice import Category, Distance, ExternalCoincidence, Localization, Notice
+from formatters.models.significance import sky_overlap
 from formatters.text import quantities, vocabulary
 from formatters.text.chirp_mass import chirp_mass_line
 from formatters.text.map_algorithm import map_algorithm
@@ -137,6 +138,11 @@ def _coincidence_rows(external: ExternalCoincidence) -> Iterator[str]:
         yield from _localization_rows(external.localization)
     if external.overlap is not None:
         yield _row("overlap", f"{external.overlap} of it in the GW 90 % region")
+    if external.peak_level is not None:
+        yield _row("peak level", f"{external.peak_level} of the GW map")
+    ratio = sky_overlap(external)
+    if ratio is not None:
+        yield _row("sky overlap", f"{ratio} (joint FAR by time / by time and sky)")
 
 
 def _localization_rows(localization: Localization | None) -> Iterator[str]:
@@ -156,6 +162,12 @@ def _localization_rows(localization: Localization | None) -> Iterator[str]:
             yield _row("region", f"{share} near {part.ra:.3f}, {part.dec:.3f}; {part.area:.2f} deg²")
     if localization.log_bci is not None:
         yield _row("ln BCI", f"{localization.log_bci}")
+    around = localization.surroundings
+    if around is not None:
+        sun, plane = around.probability_near_sun, around.probability_near_galactic_plane
+        when = quantities.utc(around.time).replace(quantities.NBSP, " ")
+        yield _row("near the Sun", f"{sun} within 45°, peak {around.sun_separation}° from it, at {when}")
+        yield _row("near plane", f"{plane} within 10° of the Galactic plane")
 
 
 def _distance(distance: Distance | None) -> str:

@@ -6,30 +6,20 @@ Cards, replies, lists and the terminal share these lines, so the same fact has t
 from __future__ import annotations
 
 from formatters.blockkit.mrkdwn import plain_text
-from formatters.models.notice import Event, ExternalCoincidence, Localization, Notice
+from formatters.models.notice import Event, Localization, Notice
 from formatters.models.significance import (
     is_burst,
     is_significant_only_by_coincidence,
     is_ssm,
     ranked_classes,
 )
-from formatters.text import quantities, vocabulary
+from formatters.text import quantities
 
 MAX_PINPOINT_AREA = 100.0
 """90 % area in deg² below which the peak of a map in one piece is also given in decimal degrees."""
 MIN_NAMED_PROBABILITY = 0.01
 """Probability (0 to 1) below which a region is only counted, not named."""
 MAX_NAMED_REGIONS = 3
-MIN_CONSISTENT_OVERLAP = 0.1
-"""Probability (0 to 1) of the combined map inside the GW 90 % region below which a warning is shown."""
-_MAX_FURTHER_COINCIDENCES = 4
-"""Maximum number of further coincidences named in one line; the event history lists all of them."""
-UNREADABLE_COINCIDENCE = "Names a coincidence in a form that gwevent doesn't understand"
-
-
-def coincidence_label(external: ExternalCoincidence) -> str:
-    """Return an external event's observatory and search in words: "Fermi GRB"."""
-    return vocabulary.coincidence_label(external.observatory, external.search)
 
 
 def headline(event: Event, *, compact: bool = False) -> str:
@@ -133,14 +123,6 @@ def distance_far_detectors_line(notice: Notice, event: Event) -> str:
     return " · ".join([*parts, far(event), detectors(event)])
 
 
-def coherence_line(notice: Notice, event: Event) -> str | None:
-    """Return a warning if the data of several detectors do not fit one signal (LOGBCI < 0); else None."""
-    bci = None if notice.localization is None else notice.localization.log_bci
-    if bci is None or not bci < 0 or len(event.instruments) < 2:
-        return None
-    return f"The detectors' data don't fit one signal well: log BCI {quantities.number(bci, 1)}"
-
-
 def significance_line(notice: Notice) -> str:
     """Return the significance: "Significant only through the coincidence (GW alone 1 per 9.3 h)"."""
     event = notice.event
@@ -157,121 +139,3 @@ def now_significant_line(notice: Notice) -> str:
     """Return the significance of a candidate that was not significant before: "Now significant"."""
     line = significance_line(notice)
     return f"Now significant{line.removeprefix('Significant')}" if line.startswith("Significant") else line
-
-
-def coincidence_words(external: ExternalCoincidence) -> str:
-    """Return an external event with its time offset: "Swift targeted sub-threshold 0.25 s after"."""
-    label = vocabulary.coincidence_label(plain_text(external.observatory), plain_text(external.search))
-    if external.time_difference is None:
-        return label
-    return f"{label} {quantities.time_offset(external.time_difference)}"
-
-
-def joint_far(external: ExternalCoincidence) -> str | None:
-    """Return the joint FARs: "Joint FAR before trials 1 per 260 yr (time and sky), 1 per 210 yr (time)".
-
-    Return None if the notice gives none.
-    """
-    both, time = external.time_sky_position_coincidence_far, external.time_coincidence_far
-    kinds_by_rate: dict[str, list[str]] = {}
-    if both is not None:
-        kinds_by_rate.setdefault(quantities.rate(both), []).append("time and sky")
-    if time is not None:
-        kinds_by_rate.setdefault(quantities.rate(time), []).append("time")
-    rates = ", ".join(f"{rate} ({'; '.join(kinds)})" for rate, kinds in kinds_by_rate.items())
-    return f"Joint FAR before trials {rates}" if kinds_by_rate else None
-
-
-def further_coincidence_lines(notice: Notice) -> list[str]:
-    """Return one line with all coincidences of a notice except the main one; none if there are no others."""
-    if not notice.more_external:
-        return []
-    parts = []
-    for external in notice.more_external[:_MAX_FURTHER_COINCIDENCES]:
-        words, far = coincidence_words(external), _best_joint_far(external)
-        parts.append(words if far is None else f"{words} (joint FAR {quantities.rate(far)})")
-    rest = len(notice.more_external) - len(parts)
-    return [f"Also: {' · '.join([*parts, *([f'{rest} more'] if rest else [])])}"]
-
-
-def _best_joint_far(external: ExternalCoincidence) -> float | None:
-    both, time = external.time_sky_position_coincidence_far, external.time_coincidence_far
-    return time if both is None else both
-
-
-def lowest_joint_far(notice: Notice) -> float | None:
-    """Return the lowest joint FAR of all coincidences, in Hz; None if there is none.
-
-    For each coincidence, the FAR from time and sky position is preferred to the one from time alone.
-    """
-    fars = [_best_joint_far(external) for external in notice.coincidences]
-    return min((far for far in fars if far is not None), default=None)
-
-
-def coincidence_lines(notice: Notice) -> list[str]:
-    """Return lines about the main coincidence, then one line about the others; empty if there is none.
-
-    The main coincidence is given with its time offset, its joint FAR, and what the combined map changes.
-    """
-    if notice.external is None:
-        return [UNREADABLE_COINCIDENCE] if notice.has_unreadable_coincidence else []
-    return [*_coincidence_lines(notice, notice.external), *further_coincidence_lines(notice)]
-
-
-def _coincidence_lines(notice: Notice, external: ExternalCoincidence) -> list[str]:
-    lines = [coincidence_words(external)]
-    joint = joint_far(external)
-    if joint is not None:
-        lines.append(joint)
-    if external.map_problem is not None:
-        lines.append(f"The combined map can't be read: {plain_text(external.map_problem, 200)}")
-    combined = external.localization
-    if combined is None:
-        return lines
-    size = f"{quantities.percent(0.9)}: {_combined_size(notice, external, combined)}"
-    lines.append(" · ".join([size, *_combined_distance(notice, combined)]))
-    lobes = regions(combined)
-    location = peak(combined) if lobes is None else lobes
-    # Omit the peak if it equals the GW map's, which is shown already.
-    if notice.localization is None or location != peak(notice.localization):
-        lines.append(f"Combined map: {location}")
-    return lines
-
-
-def _combined_distance(notice: Notice, combined: Localization) -> list[str]:
-    """Return the combined map's distance if its text differs from the GW map's; else an empty list."""
-    if combined.distance is None:
-        return []
-    combined_text = quantities.distance(combined.distance)
-    gw = None if notice.localization is None else notice.localization.distance
-    return [] if gw is not None and quantities.distance(gw) == combined_text else [combined_text]
-
-
-def _combined_size(notice: Notice, external: ExternalCoincidence, combined: Localization) -> str:
-    size = f"combined {quantities.area(combined.area_90)}"
-    if notice.localization is None:
-        return size
-    gw = notice.localization.area_90
-    if external.overlap is not None and external.overlap < MIN_CONSISTENT_OVERLAP:
-        overlap = quantities.percent(external.overlap)
-        return f"{size}, GW {quantities.area(gw)}: the maps barely overlap ({overlap})"
-    return f"GW {quantities.area_value(gw)} → {size}"
-
-
-def notification_facts(notice: Notice, event: Event) -> str:
-    """Return the facts of a notification: "31 deg² 40±8 Mpc FAR 1/350,000 yr HLV 22:22:46 UTC"."""
-    parts = []
-    localization = notice.best_localization
-    if localization is not None:
-        parts.append(quantities.area(localization.area_90))
-        if localization.distance is not None:
-            parts.append(quantities.distance_compact(localization.distance))
-    parts.append(f"FAR {quantities.rate_compact(event.far)}")
-    if event.instruments:
-        parts.append("".join(plain_text(name)[:1] for name in event.instruments))
-    observatories = [
-        vocabulary.observatory_label(plain_text(external.observatory)) for external in notice.coincidences
-    ]
-    parts += [f"+{name}" for name in list(dict.fromkeys(observatories))[:_MAX_FURTHER_COINCIDENCES]]
-    parts.append(quantities.utc_clock(event.time))
-    return " ".join(parts)

@@ -88,6 +88,16 @@ def credible_level(probability: float) -> str:
     return f"{probability * 100:.1f}{NBSP}%"
 
 
+def two_digits(value: float) -> str:
+    """Return a positive number with two significant digits: "1.4", "0.048", "23", "1,200", "3.4e-7"."""
+    rounded = round_significant(value, 2)
+    if 0.001 <= rounded < _SCIENTIFIC_NOTATION_FROM:
+        decimals = max(0, 1 - math.floor(math.log10(rounded)))
+        return number(rounded, decimals)
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
 def fraction(value: float) -> str:
     """Return a fraction (0 to 1) of a maximum with two digits: "1", ">0.99", "0.61", "0.012", "3.4e-7", "0".
 

@@ -39,7 +39,7 @@ _VETTING = {
 _COINCIDENCE_SEARCHES = {
     "grb": "GRB",
     "subgrb": "sub-threshold GRB",
-    "subgrbtargeted": "targeted sub-threshold",
+    "subgrbtargeted": "sub-threshold GRB candidate",
     "hen": "high-energy neutrino",
     "frb": "fast radio burst",
     "supernova": "supernova neutrinos",
@@ -48,6 +48,9 @@ _COINCIDENCE_SEARCHES = {
 }
 
 _OBSERVATORIES = {"einsteinprobe": "Einstein Probe"}
+_GRB_SEARCHES = frozenset({"grb", "subgrb", "subgrbtargeted"})
+_GRB_INSTRUMENTS = {"swift": "Swift/BAT"}
+"""Instruments that find an observatory's GRBs, case-folded; other observatories are named alone."""
 
 
 def alert_type_label(alert_type: str) -> str:
@@ -92,12 +95,25 @@ def category_label(value: Category) -> str | None:
 
 
 def coincidence_label(observatory: str, search: str) -> str:
-    """Return an external event's observatory and search in words: "Swift targeted sub-threshold"."""
+    """Return an external event's observatory and search in words: "Swift/BAT sub-threshold GRB candidate"."""
+    name = _OBSERVATORIES.get(observatory.casefold(), observatory)
+    if search.casefold() in _GRB_SEARCHES:
+        name = _GRB_INSTRUMENTS.get(observatory.casefold(), name)
     words = (
-        _OBSERVATORIES.get(observatory.casefold(), observatory),
+        name,
         _COINCIDENCE_SEARCHES.get(search.casefold(), search),
     )
     return " ".join(word for word in words if word) or "external event"
+
+
+def trigger_number(observatory: str, search: str, notice_id: str | None) -> str | None:
+    """Return the trigger number by which people know a GRB of Fermi's; None for any other external event.
+
+    A number of another observatory or search names nothing that people could look up.
+    """
+    if notice_id is None or not (notice_id.isascii() and notice_id.isdigit()):
+        return None
+    return notice_id if observatory.casefold() == "fermi" and search.casefold() in _GRB_SEARCHES else None
 
 
 def observatory_label(name: str) -> str:

@@ -107,7 +107,7 @@ def command_cases(stage: CommandPage) -> list[tuple[str, ...]]:
         ("help subscribe", "notify @here", "circulars", "pause 3"),
         ("help filters", "distance<300", "never matches"),
         ("status", "silent: connected", "Deliveries waiting: 0"),
-        ("latest BNS>0.5 distance<300", f"BNS 97 % · UPDATE · {bns}", "55 ± 9 Mpc", "Fermi GRB 1.74 s after"),
+        ("latest BNS>0.5 distance<300", f"BNS 97 % · UPDATE · {bns}", "55 ± 9 Mpc", "1.74 s after the"),
         ("latest mock", "MOCK · BNS 95 %", "40 ± 8 Mpc", "90 %: 31 deg²"),
         ("latest NSBH>0.99", "No real event that matches NSBH>0.99 was received yet."),
         ("recent 2", "The last 2 events", gone, "RETRACTED", "deg²", "Burst"),

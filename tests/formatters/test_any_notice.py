@@ -20,6 +20,7 @@ from formatters.models.notice import (
     MassBins,
     Notice,
     Region,
+    Surroundings,
 )
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
@@ -53,6 +54,15 @@ maps = st.builds(
     distance=st.none() | distances,
     peak_distance=st.none() | distances,
     log_bci=st.none() | numbers,
+    instruments=st.lists(names, max_size=3).map(tuple),
+    surroundings=st.none()
+    | st.builds(
+        Surroundings,
+        time=times,
+        sun_separation=st.floats(0, 180),
+        probability_near_sun=shares,
+        probability_near_galactic_plane=shares,
+    ),
     pieces_50=st.none() | st.integers(1, 3),
     creator=st.none() | st.sampled_from(["BAYESTAR", "ligo-skymap-from-samples"]) | hostile,
 )
@@ -88,6 +98,7 @@ coincidences = st.builds(
     localization=st.none() | maps,
     map_problem=st.none() | hostile,
     overlap=st.none() | shares,
+    peak_level=st.none() | shares,
 )
 
 
@@ -125,7 +136,9 @@ superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126
 )
 @given(superevents)
 def test_every_message_is_sound(check: Callable[[Message], Message], superevent: Superevent) -> None:
-    messages = [alert_card.alert_card(superevent, alert_card.ChannelView())]
+    root = alert_card.alert_card(superevent, alert_card.ChannelView(is_root=True))
+    assert all(len(str(block["text"]["text"]).split("\n")) <= 10 for block in root.blocks if "text" in block)
+    messages = [alert_card.alert_card(superevent, alert_card.ChannelView()), root]
     messages += [alert_update.alert_update(superevent, notice) for notice in superevent.notices]
     messages.append(
         recent.message(

@@ -29,6 +29,7 @@ from formatters.views import subscription_modal
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 VIEW = alert_card.ChannelView()
+ROOT = alert_card.ChannelView(is_root=True)
 
 KINDS = (
     "bns",
@@ -64,6 +65,7 @@ def test_cards_and_replies(
     for number, notice in enumerate(superevent.notices, start=1):
         then = superevent.up_to(notice)
         golden(f"{kind}-{number}-card", check(alert_card.alert_card(then, VIEW)))
+        golden(f"{kind}-{number}-root", check(alert_card.alert_card(then, ROOT)))
         if number > 1:
             golden(f"{kind}-{number}-reply", check(alert_update.alert_update(then, notice)))
 

@@ -31,6 +31,9 @@ SIZES: dict[str, ViewportSize] = {
     "phone": {"width": 390, "height": 844},
 }
 
+NARROW: ViewportSize = {"width": 360, "height": 800}
+"""The narrowest phone for which a card's rows are counted."""
+
 
 @asynccontextmanager
 async def launch_browser() -> AsyncIterator[Browser]:
@@ -59,9 +62,13 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 async def new_page(browser: Browser, size: str, complaints: list[str]) -> Page:
-    """Open an empty page of a size in SIZES; what it logs as error or warning is appended to `complaints`."""
-    phone = size == "phone"
-    context = await browser.new_context(viewport=SIZES[size], has_touch=phone, is_mobile=phone)
+    """Open an empty page of a size in SIZES, or "narrow".
+
+    What it logs as error or warning is appended to `complaints`.
+    """
+    phone = size != "desktop"
+    viewport = NARROW if size == "narrow" else SIZES[size]
+    context = await browser.new_context(viewport=viewport, has_touch=phone, is_mobile=phone)
     context.set_default_timeout(TIMEOUT_MS)
     page = await context.new_page()
     page.on(

@@ -58,7 +58,7 @@ async def test_an_upgrade_is_a_short_message_beside_the_thread_that_links_the_ro
     await harness.wait_until_delivered()
     _, upgrade = mentioning(harness, channel)
     assert "thread_ts" not in upgrade
-    assert "New coincidence: Swift targeted sub-threshold 0.25 s after" in upgrade["text"]
+    assert "New coincidence: Swift/BAT sub-threshold GRB candidate 0.25 s after the merger" in upgrade["text"]
     root = harness.local_slack.messages(channel)[0]
     link = await harness.client.permalink(channel, root["ts"])
     assert link is not None and f"<{link}|" in str(upgrade["blocks"])

@@ -192,12 +192,12 @@ async def test_all_of_several_coincidences_are_shown(factory: Factory) -> None:
     assert names == ["Swift", "Fermi", "Hubble", "IceCube", "SVOM", "AGILE"]
     whole = Superevent.from_notices([decoded_notice(), notice])
     told = message_text.render(alert_card.alert_card(whole, ChannelView()))
-    assert "Hubble GRB" in told and "Also: Swift GRB" in told and "1 more" in told
+    assert "Hubble GRB" in told and "Also: Swift/BAT GRB" in told and "1 more" in told
     reply = message_text.render(alert_update.alert_update(whole, notice))
     history = message_text.render(event_history.message(whole, whole.latest.time_created))
     for name in names:
         assert name in history and name in notice_text.to_text(notice)
-    assert "New coincidence: Hubble GRB" in reply and "Also: Swift GRB" in reply
+    assert "New coincidence: Hubble GRB" in reply and "Also: Swift/BAT GRB" in reply
     shown = notice_text.to_show_json(notice)["external_coinc"]
     assert [c if isinstance(c, str) else c["observatory"] for c in shown] == [
         *names[:3],
@@ -224,7 +224,7 @@ def test_a_further_coincidence_is_news_and_one_that_is_gone_is_said() -> None:
     third = decode(to_json({**notice_record(alert_type="UPDATE", minutes=9), "external_coinc": two[1]}))
     whole = Superevent.from_notices([first, second, third])
     told = message_text.render(alert_update.alert_update(whole, second))
-    assert "New coincidence: Swift GRB" in told and "New coincidence: Fermi" not in told
+    assert "New coincidence: Swift/BAT GRB" in told and "New coincidence: Fermi" not in told
     assert significance.should_broadcast(whole, second)
     told = message_text.render(alert_update.alert_update(whole, third))
     assert "No longer named: Fermi GRB" in told and "New coincidence" not in told

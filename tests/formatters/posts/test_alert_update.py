@@ -66,7 +66,7 @@ def test_significance(
         make_notice(minutes=17, event=common, external=make_swift()),
     )
     assert through[0] == "Now significant only through the coincidence (GW alone 1 per 9.3 h)"
-    assert through[1] == "New coincidence: Swift targeted sub-threshold 0.25 s after"
+    assert through[1] == "New coincidence: Swift/BAT sub-threshold GRB candidate 0.25 s after the merger"
 
 
 def test_classes_and_properties(make_notice: Notices, make_event: Callable[..., Event]) -> None:
@@ -280,17 +280,21 @@ def test_a_coincidence_comes_stays_and_goes(
 ) -> None:
     swift = make_swift()
     first, second = make_notice(), make_notice(minutes=17, external=swift)
-    assert said(first, second)[0] == "New coincidence: Swift targeted sub-threshold 0.25 s after"
+    assert (
+        said(first, second)[0]
+        == "New coincidence: Swift/BAT sub-threshold GRB candidate 0.25 s after the merger"
+    )
     same = make_notice("INITIAL", 60, external=swift)
     assert said(first, second, same) == ["Same facts as PRELIMINARY 2."]
     better = replace(swift, time_sky_position_coincidence_far=1e-12)
     lines = said(first, second, make_notice("INITIAL", 60, external=better))
     assert lines == [
-        "Swift targeted sub-threshold · Joint FAR before trials 1 per 32,000 yr (time and sky),"
-        " 1 per 210 yr (time)"
+        "Swift/BAT sub-threshold GRB candidate · Joint FAR before trials 1 per 32,000 yr (time and sky),"
+        " 1 per 210 yr (time)",
+        "Sky overlap 150; above 1 the positions agree",
     ]
     gone = said(first, second, make_notice("INITIAL", 60))
-    assert gone == ["Names no coincidence any more (before: Swift targeted sub-threshold)"]
+    assert gone == ["Names no coincidence any more (before: Swift/BAT sub-threshold GRB candidate)"]
     unread = replace(make_notice("INITIAL", 60), published={"external_coinc": "Swift"})
     assert said(first, second, unread) == ["Names a coincidence in a form that gwevent doesn't understand"]
 
@@ -306,7 +310,7 @@ def test_a_known_coincidences_new_facts_come_after_the_map_with_its_name(
     lines = said(first, make_notice("INITIAL", 60, external=closer, localization=make_map(area_90=12.4)))
     assert lines == [
         "90 % area 31 → 12 deg²",
-        "Swift targeted sub-threshold · 90 %: GW 12 → combined 9.0 deg²",
+        "Swift/BAT sub-threshold GRB candidate · 90 %: GW 12 → combined 9.0 deg² · 50 %: combined 8.9 deg²",
     ]
 
 

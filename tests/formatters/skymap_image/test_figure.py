@@ -217,7 +217,7 @@ def test_alt_text_says_what_is_seen() -> None:
     assert said.startswith("Combined sky map of S261120a, BNS 97 %, PRELIMINARY, 2026-11-20 03:04:05 UTC.")
     for part in (
         "90 % credible region covers",
-        "Swift targeted sub-threshold",
+        "Swift/BAT sub-threshold GRB candidate",
         "dashed",
         "Sun at 15h20 −20°",
         "The peak is at ",
