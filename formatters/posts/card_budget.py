@@ -134,10 +134,10 @@ def fit(card: CardLines) -> CardLines:
     """Return the card with so much left out that it fits, and no more.
 
     Details yield first: the parts beyond `kept` of the foot, then of the coincidence, then of the fixed lines
-    from the last to the first. Then whole lines, in this order: criteria, sites (its shorter forms before),
-    warning. Last, the parts beyond `least` of the fixed lines and of the coincidence. If that doesn't suffice,
-    the card is too long.
-    Room that is left once a whole line has gone goes to details again, not to a line that yields earlier.
+    from the last to the first. Then whole lines yield: criteria, sites (its shorter forms before), warning.
+    Last go the parts beyond `least` of the fixed lines and of the coincidence. If that doesn't suffice, the
+    card is too long. Room that is left once a whole line has gone goes to details again, not to a line that
+    yields earlier.
     """
     chosen = card
     for chosen in by_yielding(card):
