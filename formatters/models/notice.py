@@ -255,6 +255,8 @@ class Event:
     mchirp_source: MassBins | None = None
     flag_unread: str | None = None
     """Raw value of a significance flag that cannot be interpreted; None if it can."""
+    unread: tuple[str, ...] = ()
+    """Names of fields whose value can't be read: "classification.BNS", "properties" (all of it), "far"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
