@@ -617,7 +617,7 @@ class TestTilesWithoutNumber:
     def test_the_rest_stays_usable_while_it_holds_the_probability(
         self, broken: set[int], value: float
     ) -> None:
-        """Either the rest is measured as if the tiles were gaps, or the map is refused: never anything else."""
+        """Either the rest is measured as if the tiles were gaps, or the map is refused; there is no third."""
         density = np.exp(-np.arange(768) / 20.0)
         density /= density.sum() * area_at(3)
         uniq, held = uniq_of(3, np.arange(768)), np.ones(768, bool)
