@@ -185,7 +185,7 @@ def render(job: ImageJob) -> ImageResult:
     # Imported here, so that matplotlib stays out of the bot's own process.
     from bot.observing.ephemeris import sun_and_moon
     from bot.skymaps import raster, skymap
-    from bot.skymaps.cone_search import probability_in_cone
+    from bot.skymaps.cone_search import probability_in_cone, probability_of_tiles_in_cone
     from formatters.skymap_image import Inset
     from formatters.skymap_image.figure import draw
 
@@ -205,7 +205,11 @@ def render(job: ImageJob) -> ImageResult:
             gw_alone=None if other is None else raster.rasterize(other, pixels),
         )
     sun, moon = sun_and_moon(job.sky_time)
-    near_sun = probability_in_cone(main, *sun, SUN_CIRCLE_DEG)
+    # The cheap sum over tiles decides whether the exact one is worth its time.
+    rough = probability_of_tiles_in_cone(main, *sun, SUN_CIRCLE_DEG)
+    near_sun = (
+        probability_in_cone(main, *sun, SUN_CIRCLE_DEG) if rough > MIN_PROBABILITY_NEAR_SUN / 2 else rough
+    )
     above = DrawnSky(
         sun=sun,
         moon=moon,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from math import sqrt
 
 import astropy_healpix as healpix
 import numpy as np
@@ -42,8 +41,6 @@ FULL_SCALE = 6.0
 """Density over that at the edge of the 50 % region, from which on colours don't change; 2 for a Gaussian's
 peak.
 """
-_LEVEL_TOLERANCE = 0.05
-"""How far tiles may be from a credible level (0 to 1) and count as those at its contour."""
 _WINDOW_MARGIN = 1.3
 
 
@@ -137,28 +134,17 @@ def rasterize(skymap: SkyMap, where: PixelGrid) -> Grid:
     def spread(values: Floats) -> NDArray[np.float32]:
         return np.append(values, np.nan).astype(np.float32)[tiles]
 
-    levels = midpoint_levels(skymap)
     return Grid(
         density=spread(skymap.density),
-        credible_level=spread(levels),
+        credible_level=spread(midpoint_levels(skymap)),
         full_scale=FULL_SCALE * _density_at(skymap, 0.5),
-        tile_pixels={
-            level: _tile_width_at(skymap, levels, level) / sqrt(where.pixel_area) for level in CREDIBLE_LEVELS
-        },
+        tile_pixels=spread(np.sqrt(tile_areas_deg2(skymap.order) / where.pixel_area)),
     )
 
 
 def _density_at(skymap: SkyMap, level: float) -> float:
     """Return the density (sr⁻¹) of the last tile inside the credible region of a level."""
     return float(skymap.density[in_credible_region(skymap, level)].min())
-
-
-def _tile_width_at(skymap: SkyMap, levels: Floats, level: float) -> float:
-    """Return the typical width in degrees of the tiles at a credible level; `levels` are each tile's."""
-    near = np.abs(levels - level) <= _LEVEL_TOLERANCE
-    if not near.any():
-        near = np.abs(levels - level) == np.abs(levels - level).min()
-    return sqrt(float(np.median(tile_areas_deg2(skymap.order[near]))))
 
 
 def region_pieces(skymap: SkyMap) -> dict[float, RegionPieces]:

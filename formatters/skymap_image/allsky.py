@@ -170,9 +170,12 @@ def _draw_label(canvas: Canvas, point: Point, others: tuple[Point, ...], text: s
     """Write a label towards the map's centre, or on the point's other side if `others` are in the way."""
     x, y = point
     side = -1 if x > _CENTRE[0] else 1
-    room = 40 + len(text) * 17
-    if any(0 < (other[0] - x) * side < room and abs(other[1] - y) < 70 for other in others):
+    room = 28 + len(text) * 17
+    if any(0 < (other[0] - x) * side < room + 20 and abs(other[1] - y) < 70 for other in others):
         side = -side
+    if not 0 < x + side * room < style.WIDTH:
+        # Beside the rim and another mark there is room below only.
+        side, y = -side, y + 40
     canvas.draw_text(
         x + 28 * side, y, text, style.TICK, colour, ha="left" if side > 0 else "right", cased=True
     )  # fmt: skip

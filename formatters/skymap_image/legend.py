@@ -113,7 +113,7 @@ def draw_key_beside(canvas: Canvas, picture: SkyMapFigure) -> None:
         y += 98
     if picture.above.near_sun is not None:
         _draw_line_sample(canvas, (x, y), style.SUN_CIRCLE_WIDTH, style.SUN, dashed=True)
-        text = f"{quantities.percent(picture.above.near_sun)} < {SUN_CIRCLE_DEG:.0f}° of Sun"
+        text = f"{SUN_CIRCLE_DEG:.0f}° of Sun: {quantities.percent(picture.above.near_sun)}"
         canvas.draw_text(
             x + _INDENT, y, text, style.fit_font_size(text, style.SMALL, room - _INDENT), style.SUN
         )

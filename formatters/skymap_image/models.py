@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 
 import numpy as np
@@ -30,8 +29,8 @@ class Grid:
     """Credible level, 0 to 1."""
     full_scale: float = inf
     """Density (sr⁻¹) from which on the colour doesn't change, because few tiles are denser."""
-    tile_pixels: Mapping[float, float] = field(default_factory=dict)
-    """Typical width of the map's tiles in pixels, by the credible level at which they are."""
+    tile_pixels: NDArray[np.float32] | None = None
+    """Width in pixels of the tile that each pixel lies in; NaN as above. None if it isn't known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
