@@ -193,6 +193,8 @@ def render(job: ImageJob) -> ImageResult:
     other = None if job.gw_map is None else skymap.read_sky_map(job.gw_map)
     pieces = raster.region_pieces(main)
     region = raster.inset_region(pieces)
+    if job.peak is None:
+        region = None
     if other is not None and not raster.is_outlined(raster.region_pieces(other)[0.9]):
         other = None
     inset = None
@@ -215,7 +217,9 @@ def render(job: ImageJob) -> ImageResult:
         moon=moon,
         moon_illumination=(1 - cos(radians(quantities.separation(*sun, *moon)))) / 2,
         near_sun=near_sun if near_sun >= MIN_PROBABILITY_NEAR_SUN else None,
-        outlined=tuple(level for level in CREDIBLE_LEVELS if raster.is_outlined(pieces[level])),
+        outlined=tuple(
+            level for level in CREDIBLE_LEVELS if job.peak is not None and raster.is_outlined(pieces[level])
+        ),
     )
     picture = SkyMapFigure(
         captions=job.captions,

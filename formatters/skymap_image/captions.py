@@ -140,7 +140,11 @@ def _sky_sentences(localization: Localization, sky: DrawnSky) -> list[str]:
     if sky.near_sun is not None:
         share = quantities.percent(sky.near_sun)
         sentences.append(f"{share} of the probability lies within {SUN_CIRCLE_DEG:.0f}° of the Sun, circled.")
-    missing = [quantities.percent(level) for level in CREDIBLE_LEVELS if level not in sky.outlined]
+    missing = (
+        []
+        if localization.is_uniform
+        else [quantities.percent(level) for level in CREDIBLE_LEVELS if level not in sky.outlined]
+    )
     if missing:
         sentences.append(f"The {' and the '.join(missing)} region has too many pieces to be outlined.")
     return sentences

@@ -32,7 +32,9 @@ def _map_pixels(picture: SkyMapFigure, height: int) -> Bytes:
     """Return the coloured pixels of the all-sky map and the inset on the background, RGBA."""
     image = style.blank_pixels(height, style.WIDTH)
     left, top = style.SKY_LEFT, style.SKY_TOP
-    image[top : top + SKY_HEIGHT, left : left + SKY_WIDTH] = style.colourize(picture.sky)
+    image[top : top + SKY_HEIGHT, left : left + SKY_WIDTH] = style.colourize(
+        picture.sky, uniform=picture.peak is None
+    )
     if picture.inset is not None:
         left, top, side = style.INSET_LEFT, style.INSET_TOP, style.INSET_SIDE
         square = style.colourize(picture.inset.grid)

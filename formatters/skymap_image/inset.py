@@ -33,7 +33,9 @@ _MAX_LABELLED_PROBABILITY = 0.88
 """Probability of the inset's region, 0 to 1, above which its share isn't labelled, as it is almost the whole
 90 % region.
 """
-_MIN_LABEL_SPACING = 125
+_LABEL_MARGIN = 25
+_DIGIT_WIDTH = 17
+"""Pixels between the labels of meridians, and of a character in them."""
 
 
 def draw_inset(canvas: Canvas, picture: SkyMapFigure, inset: Inset) -> None:
@@ -126,7 +128,9 @@ def _number_meridian(canvas: Canvas, line: Floats, text: str, taken: list[tuple[
         x = _crossing(line, 1, edge)
         if x is None:
             continue
-        free = all(abs(x - other) > _MIN_LABEL_SPACING for other, row in taken if row == y)
+        # Labels of one inset have one form, and so nearly one width.
+        width = _LABEL_MARGIN + _DIGIT_WIDTH * len(text)
+        free = all(abs(x - other) > width for other, row in taken if row == y)
         if _LEFT + 30 < x < _RIGHT - 30 and free:
             canvas.draw_text(x, y, text, style.TICK, style.INK, ha="center")
             taken.append((x, y))

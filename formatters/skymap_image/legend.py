@@ -24,7 +24,7 @@ def draw_title(canvas: Canvas, words: Captions) -> None:
     left = style.WIDTH - style.MARGIN
     for badge in reversed(words.badges):
         canvas.draw_text(left - 8, 118, badge, 28, BACKGROUND, ha="right", bold=True, box=style.BADGE)
-        left -= round(len(badge) * 28 * 0.74) + 36
+        left -= round(len(badge) * 28 * 0.72) + 32
     size = style.fit_font_size(words.subtitle, style.MEDIUM, left - style.MARGIN, 0.58)
     canvas.draw_text(style.MARGIN, 120, words.subtitle, size, style.INK)
     if words.watermark is not None:
@@ -50,7 +50,7 @@ def draw_key_below(canvas: Canvas, picture: SkyMapFigure) -> None:
         text = f"{quantities.percent(level)}: {area}"
         if level in picture.above.outlined:
             _draw_line_sample(canvas, (x, y), style.CONTOUR_WIDTHS[level], style.CONTOUR)
-        else:
+        elif picture.peak is not None:
             text = f"{text}{_MANY_PIECES}"
         left, room = (x + _INDENT, 430) if level in picture.above.outlined else (x, 490)
         size = style.fit_font_size(text, 40, room, 0.66)
@@ -96,7 +96,7 @@ def draw_key_beside(canvas: Canvas, picture: SkyMapFigure) -> None:
         if level in picture.above.outlined:
             left += _INDENT
             _draw_line_sample(canvas, (x, y), style.CONTOUR_WIDTHS[level] + 1, style.CONTOUR)
-        else:
+        elif picture.peak is not None:
             text = f"{text}{_MANY_PIECES}"
         canvas.draw_text(left, y, text, style.SMALL, style.FAINT)
         canvas.draw_text(x, y + 46, area, style.fit_font_size(area, 48, room, 0.66), style.INK, bold=True)

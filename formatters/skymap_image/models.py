@@ -74,7 +74,7 @@ class DrawnSky:
     near_sun: float | None = None
     """Probability (0 to 1) within SUN_CIRCLE_DEG of the Sun, if the circle is worth drawing."""
     outlined: tuple[float, ...] = CREDIBLE_LEVELS
-    """Credible levels whose region is outlined; others have too many pieces for outlines to tell anything."""
+    """Credible levels whose region is outlined; outlines of others would tell nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -56,13 +56,18 @@ BODIES_ZORDER = 2.8
 """Sun and Moon lie above the sky's colours and the watermark, and below contours and the peak's mark."""
 
 _COLOUR_STEPS = 160
+_UNIFORM_SCALE = 9.0
 Colours = NDArray[np.uint32]
 
 
-def colourize(grid: Grid) -> Colours:
-    """Return the colour of each pixel by its density, as RGBA packed into one 32-bit number."""
+def colourize(grid: Grid, *, uniform: bool = False) -> Colours:
+    """Return the colour of each pixel by its density, as RGBA packed into one 32-bit number.
+
+    A `uniform` map has the colour of a region's wings: it has no bright place.
+    """
     # A single hot tile, as combined maps have them, would leave all others dark.
-    top = min(float(np.nanmax(grid.density, initial=0.0)), grid.full_scale)
+    top = float(np.nanmax(grid.density, initial=0.0))
+    top = _UNIFORM_SCALE * top if uniform else min(top, grid.full_scale)
     # The square root keeps a region's wings visible beside a peak a hundred times denser.
     share = np.sqrt(np.minimum(grid.density * (1 / top if top > 0 else 0.0), 1)) * (_COLOUR_STEPS - 1)
     colours: Colours = _colour_table()[np.nan_to_num(share, copy=False, nan=_COLOUR_STEPS).astype(np.uint8)]

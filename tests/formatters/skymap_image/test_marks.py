@@ -342,7 +342,11 @@ class TestUniform:
             "PROBDENSITY": (np.full(768, 1 / (4 * np.pi)), "sr-1"),
         }
         drawn = render(job(to_fits(columns, fits.Header()), peak=None, superevent=superevent))
-        assert near(pixels(drawn), style.PEAK, 10).sum() == 0
+        image = pixels(drawn)
+        assert near(image, style.PEAK, 10).sum() == 0
+        assert drawn.above.outlined == () and not drawn.has_inset
+        assert image[style.SKY_TOP + 130, style.SKY_LEFT + 400].sum() < 300, "no bright place"
+        assert "too many pieces" not in alt_text(superevent, drawn.above)
         assert "peak" not in alt_text(superevent, drawn.above)
 
 
