@@ -27,8 +27,8 @@ _BLOCK = 8
 _AREA_TOLERANCE = 0.01
 _MAX_TRIES = 3
 """Contours are drawn again while the area inside isn't the region's within the tolerance."""
-_FINE = 0.4
-"""Width of a tile, over the typical one at a region's edge, below which the tile counts as a fine one."""
+_BLENDED = 0.7
+"""Smoothing for fine tiles over that for coarse ones, below which both are blended."""
 
 
 def outlines(
@@ -45,19 +45,18 @@ def outlines(
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if not rows.size:
         return []
-    widths = np.empty(0) if tile_pixels is None else _edge_widths(inside, tile_pixels)
-    width = float(np.median(widths)) if widths.size else 0.0
-    sigma = min(max(_SMOOTHING * width, _MIN_SIGMA), _MAX_SIGMA)
+    fine, coarse = (0.0, 0.0) if tile_pixels is None else _edge_widths(inside, tile_pixels)
+    sigma = _sigma(coarse)
     margin = ceil(2 * sigma) + 1
     top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
     part = np.s_[top : int(rows[-1]) + margin + 1, left : int(columns[-1]) + margin + 1]
     mask, valid = inside[part], np.isfinite(level[part])
     count = int(np.count_nonzero(mask))
     spread = mask if valid.all() else _extended(mask, valid)
-    if tile_pixels is not None and widths.size and widths.min() < _FINE * width:
-        # Pieces of fine tiles would vanish in the blur that the coarse ones need.
-        coarse = np.minimum(np.nan_to_num(tile_pixels[part]) / np.float32(width), 1) ** 2
-        bins, field = 1, coarse * _blur(spread, sigma) + (1 - coarse) * _blur(spread, _MIN_SIGMA)
+    if tile_pixels is not None and _sigma(fine) < _BLENDED * sigma:
+        # The blur that coarse tiles need would swallow what fine ones show.
+        share = np.clip((np.nan_to_num(tile_pixels[part]) - fine) / (coarse - fine), 0, 1).astype(np.float32)
+        bins, field = 1, share * _blur(spread, sigma) + (1 - share) * _blur(spread, _sigma(fine))
     else:
         bins = max(1, min(int(sigma / _BINNED_SIGMA), int(sqrt(count / _MIN_BINS))))
         field = _blur(_binned(spread, bins), sigma / bins)
@@ -131,11 +130,19 @@ def grid_outlines(grid: Grid, level: float) -> list[Floats]:
     return outlines(grid.credible_level, level, grid.tile_pixels)
 
 
-def _edge_widths(inside: NDArray[np.bool_], tile_pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the widths in pixels of the tiles along a mask's edge."""
+def _edge_widths(inside: NDArray[np.bool_], tile_pixels: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the widths in pixels of the finer and the coarser tiles along a mask's edge, 0 without any."""
     widths = tile_pixels[:, 1:][inside[:, 1:] != inside[:, :-1]]
-    known: NDArray[np.float32] = widths[np.isfinite(widths)]
-    return known
+    widths = widths[np.isfinite(widths)]
+    if not widths.size:
+        return 0.0, 0.0
+    fine, coarse = np.percentile(widths, (20, 80))
+    return float(fine), float(coarse)
+
+
+def _sigma(tile_pixels: float) -> float:
+    """Return the standard deviation of the smoothing, in pixels, for tiles of a width."""
+    return min(max(_SMOOTHING * tile_pixels, _MIN_SIGMA), _MAX_SIGMA)
 
 
 def _extended(mask: NDArray[np.bool_], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
