@@ -14,7 +14,7 @@ EVENT_COMMANDS = (
     ("recent [N]", "the last N events"),
     ("search [filter] [since 2023-05] [until …]", "all events that match"),
     ("<id>", "one event, like S241125n or MS181101ab"),
-    ("<id> history|map|json|moc", "notices; sky map; record as JSON; 90 % region for Aladin"),
+    ("<id> history|map|json|moc|ds9", "notices; sky map; record as JSON; 90 % region for Aladin, for DS9"),
 )
 OBSERVING_COMMANDS = (
     (

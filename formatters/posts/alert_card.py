@@ -35,6 +35,7 @@ from formatters.posts.root_facts import RootTexts, root_facts
 from formatters.text import (
     coincidence_lines,
     event_lines,
+    map_lines,
     observability_line,
     push_text,
     quantities,
@@ -185,8 +186,9 @@ def last_known_facts(notice: Notice) -> str | None:
     localization = notice.best_localization
     if localization is not None:
         parts.append(quantities.area(localization.area_90))
-        if localization.distance is not None:
-            parts.append(quantities.distance(localization.distance))
+        distance = map_lines.distance(localization)
+        if distance is not None:
+            parts.append(distance)
     return " · ".join([*parts, event_lines.far(event)])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from formatters.models.notice import Localization, Notice
 from formatters.models.superevent import Superevent
-from formatters.text import event_lines, quantities
+from formatters.text import event_lines, map_lines, quantities
 from formatters.text.map_algorithm import map_algorithm
 from formatters.text.vocabulary import notice_name, old_to_new
 
@@ -75,11 +75,13 @@ def _place_changes(old: Localization, new: Localization, *, is_another_region: b
     piece to another of equal probability is no news, so for a map in several pieces these are listed, and
     only if the map itself changed.
     """
+    if new.is_uniform:
+        return [] if old.is_uniform else [map_lines.UNIFORM.capitalize()]
     moved = quantities.separation(old.ra, old.dec, new.ra, new.dec)
     if moved < MIN_PEAK_SHIFT_DEG:
         return []
     place = quantities.position(new.ra, new.dec)
-    if new.pieces_50 == 1 and old.pieces_50 == 1:
+    if new.pieces_50 == 1 and old.pieces_50 == 1 and not old.is_uniform:
         return [f"Peak moved {quantities.angle(moved)} to {place}"]
     if not is_another_region:
         return []
@@ -91,9 +93,9 @@ def _distance_changes(old: Localization, new: Localization) -> list[str]:
     if new.distance is None:
         return [] if old.distance is None else ["No distance any more"]
     if old.distance is None:
-        return [f"Distance {quantities.distance(new.distance)}"]
-    was, now = quantities.distance_value(old.distance), quantities.distance(new.distance)
-    same_words = quantities.distance(old.distance) == now
+        return [f"Distance {map_lines.distance(new)}"]
+    was, now = quantities.distance_value(old.distance), map_lines.distance(new) or ""
+    same_words = map_lines.distance(old) == now
     news = _differs(old.distance.mean, new.distance.mean) or _differs(
         old.distance.std, new.distance.std, _MIN_RELATIVE_STD_CHANGE
     )

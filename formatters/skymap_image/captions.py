@@ -6,8 +6,14 @@ from formatters.blockkit.mrkdwn import ALT_TEXT_MAX, replace_nbsp
 from formatters.models.notice import EARLYWARNING, Event, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.skymap_image.models import Captions, Position
-from formatters.text import event_lines, quantities, vocabulary
+from formatters.skymap_image.models import (
+    CREDIBLE_LEVELS,
+    SUN_CIRCLE_DEG,
+    Captions,
+    DrawnSky,
+    Position,
+)
+from formatters.text import event_lines, map_lines, quantities, vocabulary
 
 _MAX_REGIONS = 3
 
@@ -19,16 +25,21 @@ def create_captions(superevent: Superevent) -> Captions:
     """
     notice, event, localization = _measured_notice(superevent)
     watermark = vocabulary.category_label(superevent.category)
-    parts = [front for front in alert_card.status_labels(superevent) if front != watermark]
+    badges = tuple(mark for mark in alert_card.status_labels(superevent) if mark != watermark)
+    parts = []
     if notice.alert_type != EARLYWARNING:
         parts.append(alert_card.alert_type_with_ordinal(superevent, notice))
     facts = []
     if localization.distance is not None:
         facts.append(quantities.distance(localization.distance))
+        share = map_lines.partial_share(localization)
+        if share is not None:
+            facts.append(f"for {quantities.percent(share)} of the map")
     facts.append(" ".join(event.instruments))
     combined = notice.external is not None and notice.external.localization is not None
     if notice.external is not None and combined:
         facts.append(f"with {vocabulary.observatory_label(notice.external.observatory)}")
+        parts.append("combined map")
     other = None
     if combined and notice.localization is not None:
         other = f"GW alone 90{quantities.NBSP}%: {quantities.area(notice.localization.area_90)}"
@@ -36,6 +47,7 @@ def create_captions(superevent: Superevent) -> Captions:
         title=f"{event_lines.headline(event)} · {superevent.superevent_id}",
         subtitle=" · ".join([*parts, quantities.utc(event.time)]),
         watermark=watermark,
+        badges=badges,
         area_50=quantities.area(localization.area_50),
         area_90=quantities.area(localization.area_90),
         facts=tuple(facts),
@@ -43,9 +55,7 @@ def create_captions(superevent: Superevent) -> Captions:
     )
 
 
-def alt_text(
-    superevent: Superevent, *, sun: Position | None = None, moon: Position | None = None, inset: bool = False
-) -> str:
+def alt_text(superevent: Superevent, sky: DrawnSky | None = None, *, inset: bool = False) -> str:
     """Describe the newest notice's image in plain text of at most ALT_TEXT_MAX characters.
 
     Raises ValueError if that notice has no measured sky map.
@@ -62,11 +72,11 @@ def alt_text(
         f"The 90{quantities.NBSP}% credible region covers {quantities.area(localization.area_90)}, "
         f"the 50{quantities.NBSP}% region {quantities.area(localization.area_50)}"
         f"{_regions_phrase(localization)}.",
-        f"The peak is at {quantities.position(localization.ra, localization.dec)} "
-        f"({quantities.position_degrees(localization.ra, localization.dec)}).",
+        _peak_sentence(localization),
     ]
-    if localization.distance is not None:
-        parts.append(f"Luminosity distance {quantities.distance(localization.distance)}.")
+    distance = map_lines.distance(localization)
+    if distance is not None:
+        parts.append(f"Luminosity distance {distance}.")
     if external is not None and combined:
         line = (
             f"The map combines GW with {vocabulary.coincidence_label(external.observatory, external.search)}."
@@ -75,12 +85,8 @@ def alt_text(
             line += f" A dashed line is the 90{quantities.NBSP}% region of GW alone, "
             line += f"{quantities.area(notice.localization.area_90)}."
         parts.append(line)
-    if sun is not None and moon is not None:
-        parts.append(
-            f"Sun at {quantities.position_coarse(*sun)}, Moon at {quantities.position_coarse(*moon)}, "
-            f"{_separation_text(localization, sun)} and {_separation_text(localization, moon)} from the"
-            f" peak."
-        )
+    if sky is not None:
+        parts += _sky_sentences(localization, sky)
     parts.append(
         "All-sky Mollweide projection, right ascension in hours with 12 h in the middle, east to the left"
         f"{', and an inset around the main region' if inset else ''}."
@@ -119,6 +125,36 @@ def _regions_phrase(localization: Localization) -> str:
         return f", in one piece near {quantities.position_coarse(regions[0].ra, regions[0].dec)}"
     more = "" if len(regions) <= _MAX_REGIONS else ", and smaller ones"
     return f", in {len(regions)} pieces, with {', '.join(parts)}{more}"
+
+
+def _sky_sentences(localization: Localization, sky: DrawnSky) -> list[str]:
+    """Describe the Sun, the Moon, and regions that aren't outlined."""
+    places = (
+        f"Sun at {quantities.position_coarse(*sky.sun)}, Moon at {quantities.position_coarse(*sky.moon)}"
+        f" ({quantities.percent(sky.moon_illumination)} lit)"
+    )
+    if not localization.is_uniform:
+        apart = f"{_separation_text(localization, sky.sun)} and {_separation_text(localization, sky.moon)}"
+        places += f", {apart} from the peak"
+    sentences = [f"{places}."]
+    if sky.near_sun is not None:
+        share = quantities.percent(sky.near_sun)
+        sentences.append(f"{share} of the probability lies within {SUN_CIRCLE_DEG:.0f}° of the Sun, circled.")
+    missing = (
+        []
+        if localization.is_uniform
+        else [quantities.percent(level) for level in CREDIBLE_LEVELS if level not in sky.outlined]
+    )
+    if missing:
+        sentences.append(f"The {' and the '.join(missing)} region has too many pieces to be outlined.")
+    return sentences
+
+
+def _peak_sentence(localization: Localization) -> str:
+    if localization.is_uniform:
+        return f"{map_lines.UNIFORM.capitalize()}."
+    position = quantities.position(localization.ra, localization.dec)
+    return f"The peak is at {position} ({quantities.position_degrees(localization.ra, localization.dec)})."
 
 
 def _separation_text(localization: Localization, position: Position) -> str:

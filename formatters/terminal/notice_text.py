@@ -7,7 +7,7 @@ from typing import Any
 
 from formatters.models.notice import Category, Distance, ExternalCoincidence, Localization, Notice
 from formatters.models.significance import sky_overlap
-from formatters.text import quantities, vocabulary
+from formatters.text import map_lines, quantities, vocabulary
 from formatters.text.chirp_mass import chirp_mass_line
 from formatters.text.map_algorithm import map_algorithm
 
@@ -64,6 +64,8 @@ def _localization(localization: Localization | None) -> dict[str, Any] | None:
         "pieces_50": localization.pieces_50,
         "distance_mean": None if distance is None else distance.mean,
         "distance_std": None if distance is None else distance.std,
+        "distance_share": localization.distance_share,
+        "unread_tiles": localization.unread_tiles,
         "regions": [
             {"ra": part.ra, "dec": part.dec, "area": part.area, "probability": part.probability}
             for part in localization.regions
@@ -117,6 +119,8 @@ def _event_rows(notice: Notice) -> Iterator[str]:
     mass = chirp_mass_line(event, notice.alert_type)
     if mass is not None:
         yield _row("chirp mass", mass.removeprefix("Chirp mass ").replace(quantities.NBSP, " "))
+    if event.unread:
+        yield _row("can't be read", ", ".join(event.unread))
     if event.central_frequency is not None:
         yield _row("frequency", f"{event.central_frequency} Hz")
     if event.duration is not None:
@@ -149,11 +153,18 @@ def _localization_rows(localization: Localization | None) -> Iterator[str]:
     if localization is None:
         return
     yield _row("RA, Dec", f"{localization.ra}, {localization.dec}", separator=" = ")
+    if localization.is_uniform:
+        yield _row("", map_lines.UNIFORM)
+    unread = map_lines.unread_tiles(localization)
+    if unread is not None:
+        yield _row("", unread)
     yield _row("50 % area", f"{localization.area_50} deg²")
     yield _row("90 % area", f"{localization.area_90} deg²")
     if localization.pieces_50 is not None:
         yield _row("50 % pieces", f"{localization.pieces_50}")
     yield _row("distance", _distance(localization.distance))
+    if localization.distance_share is not None:
+        yield _row("", f"mean over {localization.distance_share * 100:.1f} % of the map, which has one")
     if localization.peak_distance is not None:
         yield _row("toward peak", _distance(localization.peak_distance))
     if len(localization.regions) > 1:

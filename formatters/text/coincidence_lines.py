@@ -12,7 +12,7 @@ from formatters.models.significance import (
     is_significant_only_by_coincidence,
     sky_overlap,
 )
-from formatters.text import event_lines, quantities, vocabulary
+from formatters.text import event_lines, map_lines, quantities, vocabulary
 
 UNREADABLE_COINCIDENCE = "Names a coincidence in a form that gwevent doesn't understand"
 MAX_FURTHER_COINCIDENCES = 4
@@ -160,9 +160,9 @@ def _combined_distance(notice: Notice, combined: Localization) -> list[str]:
     """Return the combined map's distance if its text differs from the GW map's; else an empty list."""
     if combined.distance is None:
         return []
-    combined_text = quantities.distance(combined.distance)
-    gw = None if notice.localization is None else notice.localization.distance
-    return [] if gw is not None and quantities.distance(gw) == combined_text else [combined_text]
+    combined_text = map_lines.distance(combined)
+    gw = None if notice.localization is None else map_lines.distance(notice.localization)
+    return [] if combined_text is None or gw == combined_text else [combined_text]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,14 @@ Cards, replies, lists and the terminal share these lines, so the same fact has t
 from __future__ import annotations
 
 from formatters.blockkit.mrkdwn import plain_text
+from formatters.models import classes
 from formatters.models.notice import Event, Localization, Notice
 from formatters.models.significance import (
     is_burst,
     is_significant_only_by_coincidence,
     is_ssm,
-    ranked_classes,
 )
-from formatters.text import quantities
+from formatters.text import map_lines, quantities
 
 MAX_PINPOINT_AREA = 100.0
 """90 % area in deg² below which the peak of a map in one piece is also given in decimal degrees."""
@@ -25,9 +25,11 @@ MAX_NAMED_REGIONS = 3
 def headline(event: Event, *, compact: bool = False) -> str:
     """Return the most probable class, or the search, in few words: "BNS 95 %", "Burst", "Sub-solar mass"."""
     percent = quantities.percent_compact if compact else quantities.percent
-    if event.classification:
-        name, probability = ranked_classes(event)[0]
-        return f"{plain_text(name)} {percent(probability)}"
+    top = classes.most_probable_class(event)
+    if top is not None:
+        return f"{plain_text(top[0])} {percent(top[1])}"
+    if classes.unread_share(event):
+        return "Class unclear"
     if is_ssm(event):
         return "SSM" if compact else "Sub-solar mass"
     if is_burst(event):
@@ -47,7 +49,7 @@ def regions(localization: Localization) -> str | None:
     Return None if the region is in one piece.
     """
     lobes = localization.regions
-    if len(lobes) < 2:
+    if len(lobes) < 2 or localization.is_uniform:
         return None
     named = [part for part in lobes[:MAX_NAMED_REGIONS] if part.probability >= MIN_NAMED_PROBABILITY] or list(
         lobes[:1]
@@ -64,6 +66,8 @@ def regions(localization: Localization) -> str | None:
 
 def peak(localization: Localization) -> str:
     """Return the peak's position; for a small map in one piece in decimal degrees too."""
+    if localization.is_uniform:
+        return map_lines.UNIFORM
     words = f"peak {quantities.position(localization.ra, localization.dec)}"
     if localization.area_90 < MAX_PINPOINT_AREA and len(localization.regions) < 2:
         return f"{words} ({quantities.position_degrees(localization.ra, localization.dec)})"
@@ -77,10 +81,11 @@ def sky_lines(notice: Notice) -> list[str]:
     localization = notice.localization
     if localization is None:
         return [f"No sky map in {notice.archive if notice.is_assembled else 'this notice'}"]
-    lobes = regions(localization)
+    lobes, unread = regions(localization), map_lines.unread_tiles(localization)
+    left_out = "" if unread is None else f" · {unread}"
     if lobes is None:
-        return [f"{areas(localization)} · {peak(localization)}"]
-    return [areas(localization), f"{lobes} · {peak(localization)}"]
+        return [f"{areas(localization)} · {peak(localization)}{left_out}"]
+    return [areas(localization), f"{lobes} · {peak(localization)}{left_out}"]
 
 
 def distances(localization: Localization) -> str | None:
@@ -93,8 +98,9 @@ def distances(localization: Localization) -> str | None:
         return None if along is None else f"{quantities.distance(along)} toward the peak"
     # The smaller standard deviation is the stricter criterion for a disagreement.
     if along is not None and abs(whole.mean - along.mean) > min(whole.std, along.std):
-        return f"{quantities.distance(whole)} over the sky, {quantities.distance(along)} toward the peak"
-    return quantities.distance(whole)
+        over_sky = map_lines.distance_over_sky(localization)
+        return f"{over_sky}, {quantities.distance(along)} toward the peak"
+    return map_lines.distance(localization)
 
 
 def detectors(event: Event) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import Event, Notice
 from formatters.models.significance import is_significant_only_by_coincidence
-from formatters.text import coincidence_lines, quantities, vocabulary
+from formatters.text import coincidence_lines, map_lines, quantities, vocabulary
 
 
 def push_facts(notice: Notice, event: Event) -> str:
@@ -26,8 +26,9 @@ def push_facts(notice: Notice, event: Event) -> str:
     if localization is not None:
         combined = "" if localization is notice.localization else "combined "
         parts.append(f"{combined}{quantities.area(localization.area_90)}")
-        if localization.distance is not None:
-            parts.append(quantities.distance_compact(localization.distance))
+        distance = map_lines.distance_compact(localization)
+        if distance is not None:
+            parts.append(distance)
     if not by_coincidence:
         parts.append(f"FAR {quantities.rate_compact(event.far)}")
     if event.instruments:

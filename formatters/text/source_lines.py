@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from formatters.blockkit.mrkdwn import plain_text
+from formatters.models import classes
 from formatters.models.notice import PROPERTIES, Event, Notice
 from formatters.models.significance import (
     assumes_astrophysical_origin,
@@ -21,6 +22,13 @@ _NEGLIGIBLE = 0.01
 MIN_DOUBTFUL_TERRESTRIAL = 0.1
 """Terrestrial of an earlier notice from which a title says that its class assumes an astrophysical origin."""
 NO_MATTER = "no matter outside the hole expected"
+_UNREAD_FIELDS = {
+    "far": "FAR",
+    "mchirp_source": "chirp mass",
+    "central_frequency": "frequency",
+    "duration": "duration",
+}
+"""Fields of an event in words; each is named if it is given and can't be read."""
 
 
 def source_lines(superevent: Superevent, notice: Notice, event: Event) -> list[str]:
@@ -41,6 +49,9 @@ def source_lines(superevent: Superevent, notice: Notice, event: Event) -> list[s
     mass = chirp_mass_line(event, notice.alert_type)
     if mass is not None:
         lines.append(mass)
+    others = [words for name, words in _UNREAD_FIELDS.items() if classes.is_unread(event, name)]
+    if others:
+        lines.append(f"Can't be read: {', '.join(others)}")
     return lines
 
 
@@ -62,19 +73,30 @@ def class_line(superevent: Superevent, notice: Notice, event: Event) -> str | No
     """Return the class probabilities: "BNS 95 % · BBH 3 % · NSBH, Terrestrial <1 %"; None without any.
 
     Classes that assume an astrophysical origin say so, and what the last notice with a Terrestrial gave:
-    "If astrophysical: NSBH 95 % · BBH 5 % (Terrestrial was 40 % in INITIAL)".
+    "If astrophysical: NSBH 95 % · BBH 5 % (Terrestrial was 40 % in INITIAL)". A class whose probability can't
+    be read comes first: "BNS can't be read · BBH 3 %".
     """
+    if classes.is_unread(event, classes.CLASSIFICATION):
+        return "The class probabilities can't be read"
+    unread = unread_words(event, classes.CLASSIFICATION)
     if not event.classification:
-        return None
+        return unread[0] if unread else None
     if not assumes_astrophysical_origin(notice):
-        return probability_list(ranked_classes(event))
-    classes = probability_list((name, p) for name, p in ranked_classes(event) if name != "Terrestrial")
+        return " · ".join([*unread, probability_list(ranked_classes(event))])
+    stated = probability_list((name, p) for name, p in ranked_classes(event) if name != "Terrestrial")
+    named = " · ".join([*unread, *([stated] if stated else [])])
     known = last_terrestrial(superevent, notice)
     if known is None:
-        return f"If astrophysical: {classes} (Terrestrial not given)"
+        return f"If astrophysical: {named} (Terrestrial not given)"
     earlier, terrestrial = known
     stage = vocabulary.notice_name(superevent, earlier)
-    return f"If astrophysical: {classes} (Terrestrial was {quantities.percent(terrestrial)} in {stage})"
+    return f"If astrophysical: {named} (Terrestrial was {quantities.percent(terrestrial)} in {stage})"
+
+
+def unread_words(event: Event, field: str) -> list[str]:
+    """Return "BNS, NSBH can't be read" for the probabilities of a field that can't; empty if all can."""
+    names = ", ".join(plain_text(name) for name in classes.unread_names(event, field))
+    return [f"{names} can't be read"] if names else []
 
 
 def probability_list(items: Iterable[tuple[str, float]]) -> str:
@@ -96,9 +118,12 @@ def properties_line(event: Event) -> str | None:
     Each probability is conditional on an astrophysical origin. What goes without saying is left out:
     properties below 1 % of a binary of black holes. An NSBH with a HasRemnant below 1 % says what that means.
     """
+    if classes.is_unread(event, classes.PROPERTIES):
+        return "The properties (HasNS, HasRemnant …) can't be read"
+    unread = unread_words(event, classes.PROPERTIES)
     shown = _properties_worth_saying(event)
     if not shown:
-        return None
+        return unread[0] if unread else None
     is_swallowed_whole = _leading_astrophysical_class(event) == "NSBH" and _is_negligible(event, "HasRemnant")
     if is_swallowed_whole:
         del shown["HasRemnant"]
@@ -109,7 +134,7 @@ def properties_line(event: Event) -> str | None:
     condition = "If astrophysical"
     if "HasRemnant" in event.properties and "Terrestrial" not in event.classification:
         condition = "If astrophysical (Terrestrial not given)"
-    return f"{condition}: {' · '.join(parts)}"
+    return f"{condition}: {' · '.join([*unread, *parts])}"
 
 
 def _properties_worth_saying(event: Event) -> dict[str, float]:
@@ -130,8 +155,10 @@ def _is_negligible(event: Event, name: str) -> bool:
 
 def _leading_astrophysical_class(event: Event) -> str | None:
     """Return the most probable class if the event is astrophysical, as the properties assume."""
-    classes = [(name, p) for name, p in ranked_classes(event) if name != "Terrestrial" and p > 0]
-    return classes[0][0] if classes else None
+    if classes.unread_share(event):
+        return None
+    ranked = [(name, p) for name, p in ranked_classes(event) if name != "Terrestrial" and p > 0]
+    return ranked[0][0] if ranked else None
 
 
 def burst_line(event: Event) -> str:

@@ -194,7 +194,7 @@ async def test_event_details_in_slack_and_terminal(mock: Factory) -> None:
     assert '"superevent_id": "MS181101ab"' in in_slack and "skymap" not in in_slack
     assert "gwevent preview --format png" in message_text.render(await ask(mock, f"{MOCK} map"))
     wrong = message_text.render(await ask(mock, f"{MOCK} mapp", ASKER))
-    assert wrong == 'After an event\'s id comes one of history, map, json, moc, not "mapp".'
+    assert wrong == 'After an event\'s id comes one of history, map, json, moc, ds9, not "mapp".'
     assert "Did you mean MS181101ab?" in message_text.render(await ask(mock, "MS181101ac history"))
 
 
@@ -214,7 +214,7 @@ async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Factor
     )
     short = await EventDetailsCommand(SkyMapCache(mock.notices))._moc_answer(superevent, 200)
     assert len(code(short)) <= 200
-    assert "larger ones, so that it fits into a message" in message_text.render(short)
+    assert "larger ones, so that the text fits into a message" in message_text.render(short)
 
 
 async def test_the_image_is_shown_in_slack_only(mock: Factory) -> None:
