@@ -14,6 +14,7 @@ from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand
 from bot.commands.subscriptions import SubscriptionCommands
+from bot.commands.understanding import unexplained_words
 from bot.commands.visible import VisibleCommand
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
@@ -189,4 +190,5 @@ async def _help(arguments: str, context: CommandContext | None) -> CommandAnswer
         found = helping.page_for(word) if word else None
         if found is not None:
             return CommandAnswer(found)
-    return CommandAnswer(helping.no_page(arguments) if words else helping.overview())
+    is_about_a_word = bool(unexplained_words(arguments))
+    return CommandAnswer(helping.no_page(arguments) if is_about_a_word else helping.overview())

@@ -25,6 +25,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 
+_ABOUT_EVENT = "history, map, export, check, visible, distance, FAR, area, class and url"
 GetPermalink = Callable[[str, str, str], Awaitable[str | None]]
 """(team, channel, ts) -> the address of that message in Slack; None if Slack doesn't say."""
 
@@ -125,7 +126,7 @@ class EventQuestions:
             unexplained = unexplained_words(words)
             if unexplained:
                 shown = plain_text(" ".join(unexplained))
-                sentence = f"I don't understand “{shown}” about an event; there are history, map, export, check, visible."
+                sentence = f"I don't understand “{shown}”; about an event I know {_ABOUT_EVENT}."
         return card if sentence is None else answer.with_introduction(sentence, card)
 
     async def _answer_observers(self, superevent: Superevent, context: CommandContext | None) -> Message:
@@ -137,9 +138,11 @@ class EventQuestions:
             people = (await self._observers.for_threads([thread.thread_id])).get(thread.thread_id, ())
         return conversation.observers(superevent, people, has_thread=thread is not None)
 
-    def answer_without_event(self, topic: Topic) -> Message:
-        """Return the answer to a greeting, to thanks, or to a question about runs and detectors."""
+    def answer_without_event(self, topic: Topic, words: str) -> Message:
+        """Return the answer to a greeting, thanks, a question about runs, or a command of the future."""
         match topic:
+            case Topic.LATER:
+                return conversation.later_command(words)
             case Topic.GREETING:
                 return conversation.greeting()
             case Topic.THANKS:

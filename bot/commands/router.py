@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,7 +10,7 @@ from bot.commands.authorization import ChannelAuthorizer, PermissionDenied
 from bot.commands.command_table import CommandHandlers, command_table, expand_plural
 from bot.commands.command_types import Command, CommandAnswer
 from bot.commands.context import CommandContext
-from bot.commands.errors import CommandError, store_unavailable
+from bot.commands.errors import store_unavailable
 from bot.commands.event_lookup import NoSuchEvent, UnresolvedEvent
 from bot.commands.event_questions import EventQuestions
 from bot.commands.typed_events import TypedEvent, find_typed_events, looks_like_event_id, replace_typed_events
@@ -219,7 +218,7 @@ class CommandRouter:
                 return await self._answer_nonstandard(*named, context)
             return await self._not_understood(reading, asked)
         if reading.topic in ABOUT_NO_EVENT:
-            return _Answer(self._events.answer_without_event(reading.topic))
+            return _Answer(self._events.answer_without_event(reading.topic, reading.arguments))
         if reading.topic is Topic.COMPARE and len(typed) > 1:
             superevents = [await self._events.get(event) for event in typed]
             return _Answer(self._events.compare(superevents), is_shareable=True)

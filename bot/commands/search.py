@@ -34,7 +34,6 @@ _ALONE = {
     "retracted": Scope(standing=False, retracted=True),
 }
 """The scope in which events of one kind stand alone."""
-NOTHING_LEFT_OUT = recent.LeftOut()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +89,16 @@ class SearchCommands:
             introduction = f"It matches by its joint FAR, {far}: a coincidence makes it significant."
         elif question.criteria == Criteria() and result.newest_retracted is not None:
             introduction = f"{result.newest_retracted}, which is newer, was retracted."
-        introduction = introduction or await self._newest_of_other_kinds(question, attributes)
+        introduction = introduction or await self._newest_of_other_kinds(question, [attributes])
         if introduction:
             message = answer.with_introduction(introduction, message)
         return CommandAnswer(message, superevent.superevent_id)
 
-    async def _newest_of_other_kinds(self, question: EventQuestion, newest: EventAttributes) -> str:
-        """Return which mock, test … is the newest where one was asked for *also*, and another event is newer."""
+    async def _newest_of_other_kinds(self, question: EventQuestion, shown: Sequence[EventAttributes]) -> str:
+        """Return the newest mock, test … if these are asked for *also* and all that is shown is newer."""
         found = []
         for kind, alone in _ALONE.items():
-            if not getattr(question.scope, kind) or question.scope == alone or alone.accepts(newest):
+            if not getattr(question.scope, kind) or question.scope == alone or any(map(alone.accepts, shown)):
                 continue
             result = await self._find_matches(replace(question, scope=alone), limit=1)
             if result.matches:
@@ -134,16 +133,22 @@ class SearchCommands:
         result = await self._find_matches(question)
         found = await self._load_results(question.text, question.criteria, result, question.count)
         if question.criteria.filter is None and question.period.is_open:
-            count = question.count or recent.DEFAULT_COUNT
-            shown = [hit.superevent for hit in found.newest_hits[:count]]
+            default = recent.DEFAULT_COUNT if question.text == "all" else recent.DEFAULT_COUNT_OF_KIND
+            shown = found.newest_hits[: question.count or default]
+            listed = {hit.superevent.superevent_id for hit in shown}
             return recent.message(
-                recent.RecentEvents(shown, kind=question.text, left_out=found.left_out, total=found.count),
+                recent.RecentEvents(
+                    [hit.superevent for hit in shown],
+                    kind=question.text,
+                    left_out=found.left_out,
+                    note=await self._newest_of_other_kinds(
+                        question, [match for match in result.matches if match.superevent_id in listed]
+                    ),
+                    total=found.count,
+                ),
                 self._clock(),
             )
-        period = question.period
-        return search_results.search_message(
-            replace(found, period=period.text, since=period.since, until=period.until), self._clock()
-        )
+        return search_results.search_message(replace(found, period=question.period.text), self._clock())
 
     async def test(self, words: str) -> Message:
         """Answer `test …`: the past events that a subscription with these criteria would have brought."""
@@ -164,7 +169,7 @@ class SearchCommands:
         question = EventQuestion(criteria=Criteria(group=criteria.group, filter=criteria.filter), scope=scope)
         result = await self._find_matches(question)
         return await self._load_results(
-            criteria.canonical_without_mentions, criteria, replace(result, left_out=NOTHING_LEFT_OUT)
+            criteria.canonical_without_mentions, criteria, replace(result, left_out=recent.NOTHING_LEFT_OUT)
         )
 
     async def _find_matches(self, question: EventQuestion, *, limit: int | None = None) -> SearchResult:
@@ -173,10 +178,8 @@ class SearchCommands:
         known = await self._event_search.attributes(
             question.scope.categories, since=period.since, until=period.until
         )
-        every_kind = replace(
-            question,
-            scope=replace(question.scope, significant=True, lowsig=True, standing=True, retracted=True),
-        )
+        with_lowsig = replace(question, scope=replace(question.scope, lowsig=True))
+        with_retracted = replace(question, scope=replace(question.scope, retracted=True))
 
         def evaluate() -> tuple[int, list[tuple[EventAttributes, bool]], recent.LeftOut, str | None]:
             candidates, lowsig, retracted = 0, 0, 0
@@ -188,13 +191,12 @@ class SearchCommands:
                     verdict = question.evaluate(attributes)
                     if verdict.may_match:
                         found.append((attributes, verdict.matches))
-                elif every_kind.evaluate(attributes).matches:
-                    if attributes.retracted and not question.scope.retracted:
-                        retracted += 1
-                        if not found and newest_retracted is None and attributes.significant:
-                            newest_retracted = attributes.superevent_id
-                    elif not attributes.significant and not question.scope.lowsig:
-                        lowsig += 1
+                elif with_lowsig.evaluate(attributes).matches:
+                    lowsig += 1
+                elif with_retracted.evaluate(attributes).matches:
+                    retracted += 1
+                    if not found and newest_retracted is None:
+                        newest_retracted = attributes.superevent_id
             return candidates, found, recent.LeftOut(lowsig, retracted), newest_retracted
 
         candidates, possible, left_out, newest_retracted = await asyncio.to_thread(evaluate)

@@ -20,10 +20,16 @@ _BARE = re.compile(
 )
 _LINK = re.compile(r"https?://\S+|\bgracedb\.ligo\.org/\S+", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"^['’´`]s\b", re.IGNORECASE)
-_UNITS = frozenset("deg kpc mpc gpc km hz khz mhz ghz utc gmt mjd yr day min sec".split())
+_UNITS = frozenset(
+    (
+        *("deg", "kpc", "mpc", "gpc", "km", "hz", "khz", "mhz", "ghz"),
+        *("utc", "gmt", "mjd", "yr", "day", "min", "sec"),
+    )
+)
 """Words that may follow six digits without a blank, and make them a number with a unit."""
 _OTHER_TRANSIENTS = re.compile(
-    r"(?:^|[\s(\[])(?:AT|SN|TDE|GRB|XRF|XRT|FRB|EPT?|SGR|IC|ICECUBE|ANTARES|KM3(?:NET)?|FERMI|SWIFT|GECAM|SVOM"
+    r"(?:^|[\s(\[])(?:AT|SN|TDE|GRB|XRF|XRT|FRB|EPT?|SGR|IC|ICECUBE|ANTARES|KM3(?:NET)?|FERMI|SWIFT"
+    r"|GECAM|SVOM"
     r"|ZTF|GOTO)[\s-]*$",
     re.IGNORECASE,
 )

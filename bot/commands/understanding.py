@@ -1,8 +1,8 @@
 """What a typed question asks for: a command with its arguments, or what about which event. Pure.
 
 A question is read by rules, in this order: a command's word at its beginning or after the event's id; what
-sentences about events, positions, sites and lists contain; a filter on its own; a command's word with a typing
-error. Nothing that changes what a channel receives is ever done because of a guess.
+sentences about events, positions, sites and lists contain; a filter on its own; a command's word with a
+typing error. Nothing that changes what a channel receives is ever done because of a guess.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ class Topic(StrEnum):
     COMPARE = "compare"
     OBSERVERS = "observers"
     GALAXIES = "galaxies"
+    LATER = "later"
     GREETING = "greeting"
     THANKS = "thanks"
     RUNS = "runs"
 
 
-ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS})
+LATER_COMMANDS = frozenset({"galaxies", "candidates", "plan", "observe", "coverage", "mute", "criteria"})
+"""Words of commands that gwevent doesn't have yet: it says so and names what comes nearest."""
+ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS, Topic.LATER})
 """Topics that need no event."""
 
 
@@ -56,116 +59,136 @@ class Reading:
     """True if `arguments` are read as a filter because nothing else fits; they may be none."""
 
 
-_FILLERS = frozenset(
-    """a an the of for in on at about please pls kindly me us we i you is are was were be been has have had do does did
-    can could would will should may might what whats which where how it its it's this that these those there here any
-    some all show list give tell get see find search display
-    us and to by with from far so until now ever event events
-    superevent superevents candidate candidates alert alerts gw signal signals many much number count detected found
-    seen received happened recorded new""".split()
+def words_pattern(*alternatives: str) -> re.Pattern[str]:
+    """Return a pattern of whole words; alternatives with "|" are phrases, others are lists with blanks."""
+    parts = [part if "|" in part else "|".join(part.split()) for part in alternatives]
+    return re.compile(rf"\b(?:{'|'.join(parts)})\b")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_FILLERS = _words(
+    """a an the of for in on at about please pls kindly me us we i you is are was were be been has have"
+    " had do does
+    did can could would will should may might what whats which where how it its it's this that these those
+    there
+    here any some all show list give tell get see find search display us and to by with from far so until
+    now ever
+    event events superevent superevents candidate candidates alert alerts gw signal signals many much
+    number count
+    detected found seen received happened recorded new"""
 )
-_LIST_STARTS = frozenset(
-    "any show list all which how count give were are have has did find search what tell".split()
-)
+_LIST_STARTS = _words("any show list all which how count give were are have has did find search")
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
 _COORDINATE = re.compile(
     rf"(?:{_NUMBER}(?:°|d|deg)?|\d{{1,2}}[h:]\d[\dhms:.]*|[+-]?\d{{1,2}}[d:°]\d[\ddms:.'\"°′″]*|"
     rf"\d{{1,2}}h[\d.ms]+[+-]\d{{1,2}}d[\d.ms]+)"
 )
 _POSITION_FILLERS = re.compile(
-    r"^(?:(?:is|are|was|does|do|would|could|can|what|whats|about|where|how|likely|it|the|a|an|my|our|this|that|source|"
-    r"object|position|positions|coordinates?|candidate|transient|field|target|at|of|for|in|inside|within)\s+)+",
+    r"^(?:(?:is|are|was|does|do|would|could|can|what|whats|about|where|how|likely|it|the|a|an|my|our"
+    r"|this|that"
+    r"|source|object|positions?|coordinates?|candidate|transient|field|target|at|of|for|in|inside"
+    r"|within)\s+)+",
     re.IGNORECASE,
 )
 _POSITION_TAIL = re.compile(
-    r"(?:\s+(?:in|inside|within|on|of|for|from|at|part|consistent|compatible|with|covered|by|the|its|gw|event|sky|map|"
-    r"skymap|localization|localisation|region|contour)(?=\s|$))+\s*$",
+    r"(?:\s+(?:in|inside|within|on|of|for|from|at|part|consistent|compatible|with|covered|by|the|its|gw"
+    r"|event|sky"
+    r"|map|skymap|localization|localisation|region|contour)(?=\s|$))+\s*$",
     re.IGNORECASE,
 )
 _GREETINGS = re.compile(
-    r"(?:hello|hi+|hey+|hallo|hola|moin|ciao|salut|bonjour|good (?:morning|evening|afternoon|day|night)|greetings|"
-    r"howdy|yo|ping|are you (?:there|alive|awake)|who are you|what are you|what can you do|what do you do)"
+    r"(?:hello|hi+|hey+|hallo|hola|moin|ciao|salut|bonjour|good (?:morning|evening|afternoon|day)"
+    r"|greetings|howdy|yo"
+    r"|ping|are you (?:there|alive|awake)|who are you|what are you|what can you do|what do you do)"
     r"(?: (?:there|all|everyone|everybody|team|bot|gwevent))*"
 )
 _THANKS = re.compile(
-    r"(?:many )?(?:thanks?(?: you)?|thank(?:s| you)?(?: (?:a lot|so much|very much))?|thx|ty|tnx|cheers|merci|danke|gracias|"
-    r"great|nice|cool|good bot|well done|perfect|ok|okay|bye|goodbye|good night|awesome)(?: (?:bot|gwevent|all|you|much))*"
+    r"(?:(?:many )?(?:thanks?|thank you)(?: (?:a lot|so much|very much))?|thx|ty|tnx|cheers|merci|danke"
+    r"|gracias|great"
+    r"|nice|cool|good bot|well done|perfect|ok|okay|bye|goodbye|good night|awesome)"
+    r"(?: (?:bot|gwevent|all|you|much))*"
 )
-_RUNS = re.compile(
-    r"\b(?:observing runs?|next run|runs? (?:start|begin|end)|o[5-9]|er1[0-9]|ir1|detectors?|interferometers?|ligo|virgo|"
-    r"kagra|livingston|hanford|range|ranges|duty cycle|online|offline|observing mode|science mode)\b"
+_RUNS = words_pattern(
+    "observing runs?|next run|runs? (?:start|begin|end)|duty cycle|observing mode|science mode",
+    "o[5-9] er1[0-9] ir1 detectors? interferometers? ligo virgo kagra livingston hanford ranges? online"
+    " offline",
 )
-_RUNS_CONTEXT = re.compile(
-    r"\b(?:up|down|on|off|online|offline|running|run|runs|observing|when|range|status|next|start|starts|end|ends|now|lock|"
-    r"locked|horizon|duty)\b"
+_RUNS_CONTEXT = words_pattern(
+    "up down on off online offline running runs? observing when ranges? status next starts? ends? now"
+    " locked? horizon"
+    " duty"
 )
 _ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
     (
         Topic.COINCIDENCE,
-        re.compile(
-            r"\b(?:grbs?|coincidences?|coincident|external|raven|neutrinos?|fermi|gbm|swift|bat|icecube|gamma[- ]rays?|"
-            r"counterpart alert|joint)\b"
+        words_pattern(
+            "grbs? coincidences? coincident external raven neutrinos? fermi gbm swift bat icecube"
+            " gamma-?rays? joint"
         ),
     ),
-    (Topic.FAR, re.compile(r"\b(?:fars?|false[- ]alarms?|false[- ]alarm[- ]rate|ifar|confiden\w+)\b")),
     (
         Topic.DISTANCE,
-        re.compile(
-            r"\b(?:how far|distances?|dist|far away|mpc|gpc|redshifts?|luminosity distance|how distant)\b"
+        words_pattern(
+            "how far|how distant|far away|luminosity distance", "distances? dist mpc gpc redshifts?"
         ),
     ),
+    (Topic.FAR, words_pattern("false[- ]alarms?", "fars? ifar confidence confident")),
     (
         Topic.AREA,
-        re.compile(
-            r"\b(?:areas?|how (?:big|large|wide|well)|sq ?deg|deg2|square degrees?|locali[sz](?:ation|ed)|where|peak|"
-            r"credible regions?|regions?|position)\b"
+        words_pattern(
+            "how (?:big|large|wide|well)|sq ?deg|square degrees?|credible regions?",
+            "areas? deg2 locali[sz]ation locali[sz]ed where peak regions? position",
         ),
     ),
     (
         Topic.STATE,
-        re.compile(
-            r"\b(?:retracted|retraction|alive|still|dead|valid|real|significant|significance|confirmed|vetted|status|state|"
-            r"gone|noise|glitch)\b"
+        words_pattern(
+            "retracted retraction alive still dead valid real significant significance confirmed vetted"
+            " status state"
+            " gone noise glitch"
         ),
     ),
     (
         Topic.NEWS,
-        re.compile(
-            r"\b(?:updates?|updated|changed?|changes|news|new|newest|latest|last|history|notices|evolution|evolved|since)\b"
+        words_pattern(
+            "updates? updated changed? changes news new newest latest last history notices evolution"
+            " evolved since"
         ),
     ),
     (
         Topic.LINKS,
-        re.compile(
-            r"\b(?:urls?|links?|gracedb|page|pages|website|web|circulars?|gcns?|treasure ?map|address)\b"
-        ),
+        words_pattern("treasure ?map|skymap viewer", "urls? links? gracedb pages? website web circulars? gcns? address"),
     ),
-    (Topic.GALAXIES, re.compile(r"\b(?:galax\w+|hosts?|host galax\w+|glade|ned)\b")),
+    (Topic.GALAXIES, words_pattern(r"galax\w+ hosts? glade ned")),
     (
         Topic.CLASS,
-        re.compile(
-            r"\b(?:class|classification|type|kind|bns|nsbh|bbh|terrestrial|mass(?:es)?|massgap|chirp|hasns|hasremnant|remnant|"
-            r"neutron stars?|black holes?|em bright|p astro|pastro|properties)\b"
+        words_pattern(
+            "neutron stars?|black holes?|em bright|p astro",
+            "class classification type kind bns nsbh bbh terrestrial mass(?:es)? massgap chirp hasns"
+            " hasremnant remnant"
+            " pastro properties",
         ),
     ),
-    (Topic.TIME, re.compile(r"\b(?:when|time|gps|date|utc|t0|merger time|trigger time|ago|old)\b")),
-    (
-        Topic.DETECTORS,
-        re.compile(r"\b(?:detectors?|instruments?|ifos?|interferometers?|pipelines?|search)\b"),
-    ),
+    (Topic.TIME, words_pattern("(?:merger|trigger) time", "when time gps date utc t0 ago old")),
+    (Topic.DETECTORS, words_pattern("detectors? instruments? ifos? interferometers? pipelines? search")),
 )
 """What a sentence about an event asks, by its words; the first that fits."""
 _OBSERVERS = re.compile(
     r"\bwho(?:'s|s| is| are| else| all)?\b.*\b(?:observ\w+|follow\w*|looking|on it|pointing)\b|\bobservers\b"
 )
-_COMPARE = re.compile(r"\b(?:compare|compared|comparison|vs|versus|difference|differ|diff)\b")
-_VISIBLE = re.compile(
-    r"\b(?:see|sees|observe|observed|observable|observability|visible|visibility|rise|rises|rising|set|sets|up|point|reach)\b"
+_COMPARE = words_pattern("compared? comparison vs versus difference differ diff")
+_VISIBLE = words_pattern(
+    "sees? observed? observable observability visible visibility rises? rising sets? up point reach"
 )
-_VISIBLE_FILLERS = frozenset(
-    """what whats can could will would is are be it its the we i you to from see sees observe observed observable visible
-    visibility observability when does do this that event rise rises set sets up point reach part of for in by how much
-    sky map fraction where which sites site telescopes telescope me us our my get any""".split()
+_VISIBLE_FILLERS = _words(
+    """what whats can could will would is are be it its the we i you to from see sees observe observed"
+    " observable
+    visible visibility observability when does do this that event rise rises set sets up point reach part
+    of for in
+    by how much sky map fraction where which sites site telescopes telescope me us our my get any"""
 )
 _CALLS = re.compile(r"^(?:/?@?gwevent(?:\s*[:,]\s*|\s+|$))+", re.IGNORECASE)
 _POLITE_TAIL = re.compile(r"(?:[\s,]+(?:please|pls|plz|thanks|thank you|thx))+$", re.IGNORECASE)
@@ -207,6 +230,8 @@ def read_question(
         if event_count == 0:
             return Reading(command="help")
         return Reading(topic=Topic.CARD if event_count == 1 else Topic.COMPARE)
+    if first in LATER_COMMANDS and (len(words) <= 3 or event_count):
+        return Reading(topic=Topic.LATER, arguments=first)
     if first in commands and not _is_sentence(first, words, event_count):
         return Reading(command=first, arguments=text[len(words[0]) :].strip())
     sentence = _POLITE_HEAD.sub("", " ".join(words)).rstrip(_TRAILING)
@@ -314,36 +339,29 @@ def _names_class(plain: str) -> bool:
 def _read_list_question(sentence: str, plain: str) -> Reading | None:
     """Return the search that "any BNS this week" asks for, or the question about the default event."""
     words = plain.split()
-    if not words:
-        return None
     asks_list = words[0] in _LIST_STARTS or "how many" in plain
+    if (asks_list and _names_class(plain)) or re.search(
+        r"\b(?:how many|events|superevents|alerts|candidates)\b", plain
+    ):
+        return Reading(command="events", arguments=sentence, is_filter_guess=True)
+    telling = unexplained_words(plain)
+    if telling and set(telling) <= {"latest", "newest", "last"}:
+        return Reading(command="latest")
     topic = _topic(plain)
-    if (
-        asks_list
-        and _names_class(plain)
-        or re.search(r"\b(?:how many|events|superevents|alerts|candidates)\b", plain)
-    ):
-        return Reading(command="events", arguments=sentence, is_filter_guess=True)
-    if (
-        topic is not None
-        and topic not in (Topic.CLASS, Topic.DETECTORS, Topic.TIME)
-        and _asks_about_one(plain)
-    ):
+    if topic is not None and ({"it", "this", "its"} & set(words) or _asks_about_one(plain, topic)):
         return Reading(topic=topic, arguments=plain)
-    if topic is not None and {"it", "this", "its"} & set(words):
-        return Reading(topic=topic, arguments=plain)
-    if asks_list:
-        return Reading(command="events", arguments=sentence, is_filter_guess=True)
-    return None
+    return Reading(command="events", arguments=sentence, is_filter_guess=True) if asks_list else None
 
 
-def _asks_about_one(plain: str) -> bool:
-    """Return whether a question without an id is about one event: no comparison, few words."""
-    return not re.search(r"[<>=]", plain) and len(plain.split()) <= 8
+def _asks_about_one(plain: str, topic: Topic) -> bool:
+    """Return whether a question without an id asks this about one event, and contains nothing else."""
+    pattern = next(pattern for known, pattern in _ABOUT_EVENT if known is topic)
+    return not re.search(r"[<>=]", plain) and not unexplained_words(pattern.sub(" ", plain))
 
 
 def unexplained_words(plain: str) -> list[str]:
-    """Return the words of a question about an event that say nothing gwevent knows: neither fillers nor ids."""
+    """Return the words of a question about an event that say nothing gwevent knows: neither fillers"
+    " nor ids."""
     return [word for word in re.findall(r"[\w'@<>=-]+", plain.casefold()) if word not in _FILLERS]
 
 

@@ -13,8 +13,10 @@ from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import observers_block, status_labels
 
 RUNS = (
-    "gwevent knows only the alerts that LIGO, Virgo and KAGRA send: not whether detectors are running, not their"
-    " range, and no plans of observing runs. LVK's observing plans stand on observing.docs.ligo.org, the detectors'"
+    "gwevent knows only the alerts that LIGO, Virgo and KAGRA send: not whether detectors are running,"
+    " not their"
+    " range, and no plans of observing runs. LVK's observing plans stand on observing.docs.ligo.org,"
+    " the detectors'"
     " status on gwosc.org/detector_status."
 )
 
@@ -22,7 +24,8 @@ RUNS = (
 def greeting() -> Message:
     """Return the answer to "hello"."""
     text = (
-        "Hello. I post the alerts of LIGO, Virgo and KAGRA and answer about them: `latest`, an event's id such as"
+        "Hello. I post the alerts of LIGO, Virgo and KAGRA and answer about them: `latest`, an event's"
+        " id such as"
         " `S230518h`, `events BNS`, `check` a position, `visible` tonight. All words: `help`."
     )
     return blocks.message(text.replace("`", ""), blocks.section(text))
@@ -38,6 +41,23 @@ def runs() -> Message:
     """Return the answer to "are the detectors up" and "when is the next observing run"."""
     text = f"{RUNS} Whether alerts arrive here: `status`."
     return blocks.message(text.replace("`", ""), blocks.section(text))
+
+
+_NEAREST = {
+    "galaxies": "“export moc” gives an event's 90 % region to search a catalogue with.",
+    "candidates": "“check” says where positions lie in an event's map; several at once, a line each.",
+    "plan": "“visible” says what your sites can observe tonight, “export moc” gives the 90 % region.",
+    "observe": "The button “I'm observing” below an event's message says it to this channel.",
+    "coverage": "“who is observing” lists who pressed “I'm observing” in this channel.",
+    "mute": "“subscriptions pause 3” stops a subscription for a while.",
+    "criteria": "“help filters” lists the conditions that a subscription may have.",
+}
+
+
+def later_command(word: str) -> Message:
+    """Return the answer to a command that gwevent doesn't have yet, with what comes nearest."""
+    text = escape(f"gwevent has no “{plain_text(word)}” yet. {_NEAREST.get(word, '')}".strip())
+    return blocks.message(text, blocks.section(text))
 
 
 def observers(superevent: Superevent, people: Sequence[str], *, has_thread: bool) -> Message:
@@ -64,7 +84,7 @@ def day(
     else:
         what = f"{shown} is a day without the letters of an event."
     if not superevents:
-        found = "gwevent has no event of that day; an older one is shown if you write its superevent id."
+        found = "gwevent has no event of that day. One that was announced is found by its superevent id."
     elif count == 1:
         found = "The one event of that day that gwevent has is this; nothing here says that it is the same."
         if not is_catalogue_name:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, link, web_url
-from formatters.models.notice import Notice
+from formatters.models.notice import CLASSES, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import quantities
@@ -111,9 +111,19 @@ def moc_answer(answer: MocAnswer) -> Message:
 
 
 _CSV_HEADER = (
-    "superevent_id,alert_type,time_created,event_time,significant,far_hz,group,pipeline,search,instruments,"
-    "BNS,NSBH,BBH,Terrestrial,area90_deg2,area50_deg2,peak_ra_deg,peak_dec_deg,distance_mean_mpc,distance_std_mpc"
-).split(",")
+    *(
+        "superevent_id",
+        "alert_type",
+        "time_created",
+        "event_time",
+        "significant",
+        "far_hz",
+        "group",
+        "pipeline",
+    ),
+    *("search", "instruments", *CLASSES, "area90_deg2", "area50_deg2", "peak_ra_deg", "peak_dec_deg"),
+    *("distance_mean_mpc", "distance_std_mpc"),
+)
 
 
 def csv_table(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> Message:
@@ -155,7 +165,7 @@ def _csv_row(notice: Notice) -> str:
                 " ".join(event.instruments),
             ]
         ),
-        *(classes.get(name) for name in ("BNS", "NSBH", "BBH", "Terrestrial")),
+        *(classes.get(name) for name in CLASSES),
         *([None] * 4 if sky is None else [sky.area_90, sky.area_50, sky.ra, sky.dec]),
         *([None] * 2 if distance is None else [distance.mean, distance.std]),
     ]

@@ -10,15 +10,14 @@ from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import alert_type_with_ordinal, status_labels
 from formatters.text import event_lines, quantities
 
-NO_GALAXIES = (
-    "gwevent has no list of galaxies yet; `export moc` gives the 90 % region for a catalogue's query."
-)
+NO_GALAXIES = "gwevent has no list of galaxies yet; “export moc” gives the 90 % region to search a catalogue."
 
 
 def sentence(superevent: Superevent, topic: str, now: datetime) -> str | None:
     """Return the answer to a question about an event, not escaped; None if the card itself is the answer.
 
-    `topic` is the value of a `bot.commands.understanding.Topic`. The facts are those of the newest notice that
+    `topic` is the value of a `bot.commands.understanding.Topic`. The facts are those of the newest notice
+    that
     has them; a retracted event is called so first.
     """
     answer = _SENTENCES.get(topic)
@@ -75,7 +74,7 @@ def _news(superevent: Superevent, now: datetime) -> str:
     stage = alert_type_with_ordinal(superevent, notice)
     count = quantities.pluralize(len(superevent.notices), "notice")
     age = quantities.age_text(notice.time_created, now)
-    return f"{count}, the newest {stage} {quantities.utc(notice.time_created)} ({age}). All of them: history."
+    return f"{count}, the newest {stage} {quantities.utc(notice.time_created)} ({age}). “history” shows all."
 
 
 def _class(superevent: Superevent, _now: datetime) -> str:
@@ -90,7 +89,7 @@ def _coincidence(superevent: Superevent, _now: datetime) -> str:
     lines = [] if notice is None else event_lines.coincidence_lines(notice)
     if not lines:
         return "its notices name no coincidence with a GRB, a neutrino or another external event."
-    return f"coincidence: {' · '.join(lines[:3])}."
+    return f"coincidence with {' · '.join(lines[:3])}."
 
 
 def _time(superevent: Superevent, now: datetime) -> str:

@@ -31,7 +31,8 @@ _KINDS = (
     " significant events that aren't retracted."
 )
 _WHICH_EVENT = (
-    "The event's id may stand before or after the word. Without one it is the thread's event, else this channel's"
+    "The event's id may stand before or after the word. Without one it is the thread's event, else this"
+    " channel's"
     " newest, else the newest significant one; the answer says which."
 )
 _SUBSCRIBED = "Mentions: prefer @here to @channel, because @here skips people who are away."
@@ -172,6 +173,9 @@ PAGES: Mapping[str, HelpPage] = {
 }
 """Each command's page by its name. "id" stands for an event's id, "filters" is a page of its own."""
 
+COMMANDS: tuple[Usage, ...] = tuple(usage for page in PAGES.values() for usage in page.usages)
+"""All usages of all pages."""
+
 OVERVIEW: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("See", ("latest", "events", "S230518h", "history", "map", "export")),
     ("Point", ("check", "visible")),
@@ -190,7 +194,8 @@ def overview() -> Message:
         blocks.section("LIGO/Virgo/KAGRA alerts. After `/gwevent`, or to me in a direct message:"),
         blocks.section(*lines),
         blocks.context(
-            "More about each: `help events`, `help filters` … Sentences will do: _how far is S230518h_. In threads,"
+            "More about each: `help events`, `help filters` … Sentences will do: _how far is S230518h_."
+            " In threads,"
             " where Slack has no slash commands: `@gwevent check …`"
         ),
     )
@@ -209,7 +214,8 @@ def page_for(word: str) -> Message | None:
 
 
 def no_page(word: str) -> Message:
-    """Return the overview, with a sentence that there is no help on this word, and the nearest that has one."""
+    """Return the overview, with a sentence that there is no help on this word, and the nearest that"
+    " has one."""
     known = sorted({"filters", *PAGES, *(alias for page in PAGES.values() for alias in page.words)})
     near = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
     shown = escape(plain_text(word))

@@ -17,6 +17,8 @@ from formatters.text import event_lines, quantities, vocabulary
 MAX_EVENTS = 20
 """Maximum number of events shown, since Slack refuses long messages."""
 DEFAULT_COUNT = 5
+DEFAULT_COUNT_OF_KIND = 10
+"""Where words choose the events, people look for some of them."""
 _PER_SECTION = 10
 
 
@@ -29,6 +31,9 @@ class LeftOut:
 
     def __bool__(self) -> bool:
         return bool(self.lowsig or self.retracted)
+
+
+NOTHING_LEFT_OUT = LeftOut()
 
 
 def left_out_sentence(left_out: LeftOut) -> str:
@@ -49,7 +54,9 @@ class RecentEvents:
     """Events, newest first by event time; at most MAX_EVENTS are shown."""
     kind: str = "all"
     """The canonical words that chose them; "all" for real, significant events that aren't retracted."""
-    left_out: LeftOut = LeftOut()
+    left_out: LeftOut = NOTHING_LEFT_OUT
+    note: str = ""
+    """A further sentence below the list, not escaped."""
     total: int | None = None
     """Number of events of that kind; None if it isn't known."""
 
@@ -57,7 +64,7 @@ class RecentEvents:
 def message(answer: RecentEvents, now: datetime) -> Message:
     """Return the list of events with the age of each at `now`."""
     shown = answer.superevents[:MAX_EVENTS]
-    note = escape(left_out_sentence(answer.left_out))
+    note = escape(" ".join(filter(None, (answer.note, left_out_sentence(answer.left_out)))))
     kind = "" if answer.kind == "all" else f" ({answer.kind})"
     if not shown:
         sentence = f"No event{escape(kind)} was received yet."

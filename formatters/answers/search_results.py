@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from formatters.answers import recent
-from formatters.answers.recent import LeftOut, left_out_sentence
+from formatters.answers.recent import NOTHING_LEFT_OUT, LeftOut, left_out_sentence
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape
@@ -47,7 +47,7 @@ class SearchResults:
     """Number of those events, the newest ones, whose sky map was queried."""
     period: str = ""
     """The searched period as text; empty for all times."""
-    left_out: LeftOut = LeftOut()
+    left_out: LeftOut = NOTHING_LEFT_OUT
     """How many more events match but are of low significance or retracted, which nobody asked for."""
 
 
@@ -77,7 +77,9 @@ def _period_phrase(answer: SearchResults) -> str:
     """Return the period in words, UTC days with the last one included."""
     if answer.period:
         words = answer.period
-        return f" {words}" if words.startswith(("since", "until")) else f" in {words}"
+        if words.startswith(("since", "until")):
+            return f" {words}"
+        return f" from {words}" if " to " in words else f" on {words}"
     text = ""
     if answer.since is not None:
         text += f" since {answer.since.astimezone(UTC):%Y-%m-%d}"
