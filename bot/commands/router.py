@@ -68,7 +68,9 @@ class CommandRouter:
         """
         asked = normalize_typed_text(text)
         question = " ".join(asked.split())
-        if len(question) > MAX_QUESTION_LENGTH and not self._takes_lines(question):
+        if self._takes_lines(question):
+            question = asked.strip()
+        elif len(question) > MAX_QUESTION_LENGTH:
             if " " not in question[:40]:
                 return helping.unknown_command(question[:40] + "…")
             return helping.error_message(
@@ -86,7 +88,8 @@ class CommandRouter:
     def _shareable(self, found: _Answer, question: str, context: CommandContext | None) -> Message:
         """Return the answer with a button that repeats the question for the channel, if that is possible."""
         if found.chosen_id is not None:
-            question = f"{question} {found.chosen_id}"
+            separator = "\n" if "\n" in question else " "
+            question = f"{question}{separator}{found.chosen_id}"
         if context is None or not found.is_shareable or context.is_direct_message:
             return found.message
         if answer.contains_file(found.message):

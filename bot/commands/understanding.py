@@ -160,7 +160,9 @@ _ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
     ),
     (
         Topic.LINKS,
-        words_pattern("treasure ?map|skymap viewer", "urls? links? gracedb pages? website web circulars? gcns? address"),
+        words_pattern(
+            "treasure ?map|skymap viewer", "urls? links? gracedb pages? website web circulars? gcns? address"
+        ),
     ),
     (Topic.GALAXIES, words_pattern(r"galax\w+ hosts? glade ned")),
     (
@@ -339,6 +341,8 @@ def _names_class(plain: str) -> bool:
 def _read_list_question(sentence: str, plain: str) -> Reading | None:
     """Return the search that "any BNS this week" asks for, or the question about the default event."""
     words = plain.split()
+    if not words:
+        return None
     asks_list = words[0] in _LIST_STARTS or "how many" in plain
     if (asks_list and _names_class(plain)) or re.search(
         r"\b(?:how many|events|superevents|alerts|candidates)\b", plain

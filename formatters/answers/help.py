@@ -72,7 +72,10 @@ PAGES: Mapping[str, HelpPage] = {
         ("<id>", "compare", "superevent", "card"),
     ),
     "history": HelpPage(
-        "An event's notices", (("history S230518h", "a table of all its notices"),), (_WHICH_EVENT,)
+        "An event's notices",
+        (("history S230518h", "a table of all its notices"),),
+        (_WHICH_EVENT,),
+        ("notices",),
     ),
     "map": HelpPage(
         "The sky map",
@@ -89,7 +92,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("export csv S230518h", "its notices as a table"),
         ),
         (_WHICH_EVENT,),
-        ("json", "moc", "ds9", "csv", "tiles"),
+        ("json", "moc", "ds9", "csv", "tiles", "download"),
     ),
     "check": HelpPage(
         "Positions in an event's maps",

@@ -67,7 +67,7 @@ def message(answer: RecentEvents, now: datetime) -> Message:
     note = escape(" ".join(filter(None, (answer.note, left_out_sentence(answer.left_out)))))
     kind = "" if answer.kind == "all" else f" ({answer.kind})"
     if not shown:
-        sentence = f"No event{escape(kind)} was received yet."
+        sentence = escape(f"No event{kind} was received yet.")
         text = f"{sentence} {note}" if note else sentence
         return blocks.message(text, blocks.section(text))
     title = f"The last {quantities.pluralize(len(shown), 'event')}" if len(shown) > 1 else "The last event"
