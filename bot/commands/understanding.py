@@ -352,7 +352,8 @@ def _read_list_question(sentence: str, plain: str) -> Reading | None:
     if telling and set(telling) <= {"latest", "newest", "last"}:
         return Reading(command="latest")
     topic = _topic(plain)
-    if topic is not None and ({"it", "this", "its"} & set(words) or _asks_about_one(plain, topic)):
+    points_at_one = bool({"it", "this", "its"} & set(words))
+    if topic is not None and (points_at_one or (not _names_class(plain) and _asks_about_one(plain, topic))):
         return Reading(topic=topic, arguments=plain)
     return Reading(command="events", arguments=sentence, is_filter_guess=True) if asks_list else None
 

@@ -1,7 +1,7 @@
 """Questions as observers type them, each with what its answer must contain.
 
-They are asked of the real router over the events of `tests.support.question_events`, at 2026-11-22 12:00 UTC in
-a channel without threads, subscriptions or sites.
+They are asked of the real router over the events of `tests.support.question_events`, at 2026-11-22 12:00 UTC
+in a channel without threads, subscriptions or sites.
 """
 
 from __future__ import annotations
