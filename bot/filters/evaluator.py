@@ -26,6 +26,7 @@ from formatters.models.filter import (
     Not,
     Op,
     Or,
+    Significant,
     VisibleFrom,
 )
 from formatters.models.notice import Category
@@ -154,6 +155,10 @@ def _external(_node: External, attributes: EventAttributes, _: MapProbabilities)
     return YES if attributes.external else NO
 
 
+def _significant(_node: Significant, attributes: EventAttributes, _: MapProbabilities) -> TruthRange:
+    return YES if attributes.significant else NO
+
+
 def _map_condition(
     node: MapCondition, attributes: EventAttributes, probabilities: MapProbabilities
 ) -> TruthRange:
@@ -173,14 +178,17 @@ _EVALUATORS: Mapping[type[Filter], Callable[..., TruthRange]] = {
     FarCompare: _far,
     Detector: _detector,
     External: _external,
+    Significant: _significant,
     Near: _map_condition,
     VisibleFrom: _map_condition,
 }
 
 
 def category_allowed(criteria: Criteria, category: Category) -> bool:
-    """Return True if events of the category are wanted: real ones always, mocks and tests on request."""
-    return category is _REAL or (criteria.mock if category is _MOCK else criteria.test)
+    """Return True if events of the category are wanted: real ones as a rule, mocks and tests on request."""
+    if category is _REAL:
+        return criteria.real
+    return criteria.mock if category is _MOCK else criteria.test
 
 
 class CriteriaEvaluator:

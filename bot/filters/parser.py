@@ -33,6 +33,7 @@ from bot.filters.vocabulary import (
     QUANTITY_NAMES,
     RATE_UNITS,
     SEARCHES,
+    SIGNIFICANT,
     SWITCHES,
     TYPES,
     UNITS,
@@ -55,6 +56,7 @@ from formatters.models.filter import (
     Filter,
     Near,
     Op,
+    Significant,
     SiteQuery,
     VisibleFrom,
     conditions,
@@ -225,6 +227,8 @@ class _Parser:
             found = Detector(word.text.upper())
         elif plain in EXTERNAL:
             found = External()
+        elif plain in SIGNIFICANT:
+            found = Significant()
         elif plain in TYPES:
             found = FieldIn("type", (_parse_alert_type(word),))
         if found is None:

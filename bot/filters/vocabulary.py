@@ -14,10 +14,13 @@ SWITCHES = {
     "tests": "test",
     "lowsig": "lowsig",
     "lowsignificance": "lowsig",
+    "retracted": "retracted",
+    "retractions": "retracted",
+    "real": "real",
     "circular": "circulars",
     "circulars": "circulars",
 }
-"""Switches of a subscription by the words for them; they stand outside of its filter."""
+"""What the words outside of a filter switch on (`bot.filters.scope_words`)."""
 
 GROUPS = {"cbc": "CBC", "burst": "Burst"}
 DETECTORS = ("H1", "L1", "V1", "K1", "I1", "G1")
@@ -31,6 +34,7 @@ QUANTITY_NAMES = {name.casefold(): name for name in QUANTITIES} | {
     "detectors": "instruments",
 }
 EXTERNAL = {"external", "coincidence", "raven"}
+SIGNIFICANT = {"significant", "highsig", "highsignificance"}
 OPS = {op.value: op for op in Op} | {"==": Op.EQ, "≤": Op.LE, "≥": Op.GE}
 
 FLOAT = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?"
@@ -57,7 +61,18 @@ FAR = re.compile(
     rf"(?P<count>{FLOAT})\s*(?:(?:/|per)\s*(?P<per>{FLOAT})?\s*(?P<unit>[a-z]+?)s?|hz)?", re.IGNORECASE
 )
 VOCABULARY = sorted(
-    {*QUANTITY_NAMES, *EXTERNAL, *TYPES, *GROUPS, *FIELDS, "far", "near", "visible", *SWITCHES.values()}
+    {
+        *QUANTITY_NAMES,
+        *EXTERNAL,
+        *SIGNIFICANT,
+        *TYPES,
+        *GROUPS,
+        *FIELDS,
+        "far",
+        "near",
+        "visible",
+        *SWITCHES.values(),
+    }
     | {name.casefold() for name in DETECTORS}
 )
 CANONICAL_SPELLINGS = {

@@ -225,6 +225,16 @@ class External(Filter):
 
 
 @dataclass(frozen=True, slots=True)
+class Significant(Filter):
+    """A condition that LVK flags the event as significant."""
+
+    @property
+    def canonical(self) -> str:
+        """The keyword "significant"."""
+        return "significant"
+
+
+@dataclass(frozen=True, slots=True)
 class ConeQuery:
     """A circle on the sky: centre (ICRS) and radius in degrees, with at most six decimals (4 mas)."""
 
@@ -285,7 +295,7 @@ class VisibleFrom(Filter):
         return f"visible from {name}{self.op}{format_number(self.probability)}"
 
 
-Condition = FieldIn | Compare | FarCompare | Detector | External | Near | VisibleFrom
+Condition = FieldIn | Compare | FarCompare | Detector | External | Significant | Near | VisibleFrom
 MapCondition = Near | VisibleFrom
 
 
@@ -297,7 +307,16 @@ def conditions(filter_: Filter) -> Iterator[Condition]:
                 yield from conditions(part)
         case Not(part):
             yield from conditions(part)
-        case FieldIn() | Compare() | FarCompare() | Detector() | External() | Near() | VisibleFrom():
+        case (
+            FieldIn()
+            | Compare()
+            | FarCompare()
+            | Detector()
+            | External()
+            | Significant()
+            | Near()
+            | VisibleFrom()
+        ):
             yield filter_
 
 

@@ -18,19 +18,23 @@ def describe_alerts(criteria: Criteria) -> str:
 
     The text is not escaped. Mentions are described by `describe_mentions`.
     """
+    kinds = "Real, significant"
+    if not criteria.real:
+        kinds = " and ".join(word for word in ("mock", "test") if getattr(criteria, word)).capitalize()
+        kinds = f"{kinds} (no real ones), significant"
     if criteria.filter is not None:
         groups = "alerts" if criteria.group == "all" else f"{criteria.group} alerts"
-        alerts = f"Real, significant {groups} with {filter_sentence(criteria.filter)}"
+        alerts = f"{kinds} {groups} with {filter_sentence(criteria.filter)}"
     elif criteria.group == "Burst":
-        alerts = "Real, significant Burst alerts (alerts significant by coincidence included)"
+        alerts = f"{kinds} Burst alerts (alerts significant by coincidence included)"
     else:
         which = "CBC alerts" if criteria.group == "CBC" else "alerts of every group"
-        alerts = f"Real, significant {which} ({_INCLUDED_ALERTS} included)"
+        alerts = f"{kinds} {which} ({_INCLUDED_ALERTS} included)"
     extras = [
         description
         for is_enabled, description in (
-            (criteria.mock, "mocks too (about one every hour)"),
-            (criteria.test, "tests too"),
+            (criteria.real and criteria.mock, "mocks too (about one every hour)"),
+            (criteria.real and criteria.test, "tests too"),
             (criteria.lowsig, "low-significance alerts too (several a day while the detectors observe)"),
             (criteria.circulars, "GCN Circulars about them linked in their threads"),
         )

@@ -15,6 +15,7 @@ from formatters.models.filter import (
     Not,
     Op,
     Or,
+    Significant,
     VisibleFrom,
     format_degrees,
     format_number,
@@ -54,6 +55,8 @@ def filter_sentence(filter_: Filter) -> str:
             return f"{name} among the detectors"
         case External():
             return "a coincidence with an external event"
+        case Significant():
+            return "LVK's flag “significant”"
         case Near(cone, op, probability):
             position = quantities.position(cone.ra, cone.dec)
             share = _probability_phrase(op, probability)
@@ -74,6 +77,8 @@ def _negated(part: Filter) -> str:
             return f"{name} not among the detectors"
         case External():
             return "no coincidence with an external event"
+        case Significant():
+            return "no flag “significant” by LVK"
         case FieldIn():
             return f"another {filter_sentence(part).replace(' ', ' than ', 1)}"
     return f"not ({filter_sentence(part)})"
