@@ -17,48 +17,12 @@ from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from formatters.models.subscription import Criteria
 
 _FILLERS = frozenset(
-    [
-        "any",
-        "show",
-        "me",
-        "give",
-        "list",
-        "find",
-        "the",
-        "a",
-        "please",
-        "event",
-        "events",
-        "alert",
-        "alerts",
-        "superevent",
-        "superevents",
-        "candidate",
-        "candidates",
-        "there",
-        "are",
-        "were",
-        "was",
-        "is",
-        "how",
-        "many",
-        "what",
-        "which",
-        "with",
-        "of",
-        "received",
-        "happened",
-        "have",
-        "has",
-        "been",
-        "we",
-        "you",
-        "did",
-        "had",
-        "do",
-        "so",
-        "for",
-    ]
+    re.findall(
+        r"\w+",
+        "any show me give list find the a please event events alert alerts superevent superevents candidate"
+        " candidates there are were was is how many what which with of received happened have has been we"
+        " you did had do so for",
+    )
 )
 """Words of a sentence that choose nothing, in front of and between those that do."""
 _PHRASES = re.compile(r"\b(?:so far|up to now|of all time|till now|until now)\b", re.IGNORECASE)
