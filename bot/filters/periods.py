@@ -158,7 +158,7 @@ def _no_date_error(tokens: Sequence[Token], at: int) -> FilterSyntaxError:
 
 
 _Found = tuple[datetime, datetime | None, int]
-"""Begin and end of an interval, equal for a moment, no end if it lasts until now, and the position after its words."""
+"""Begin and end of an interval, and the position after its words. A moment has equal ones; None is now."""
 
 
 class _Reader:
