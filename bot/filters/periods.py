@@ -140,14 +140,13 @@ def extract_period(tokens: Sequence[Token], now: datetime) -> tuple[Period, list
     return period, [token for token, is_used in zip(tokens, used, strict=True) if not is_used]
 
 
-def names_period(tokens: Sequence[Token], now: datetime) -> str | None:
-    """Return the words of the tokens that name a period, None if none does."""
-    try:
-        period, rest = extract_period(tokens, now)
-    except FilterSyntaxError:
-        return None
-    left = {token.position for token in rest}
-    return None if period.is_open else " ".join(t.text for t in tokens if t.position not in left)
+def belongs_to_period(word: str) -> bool:
+    """Return True for a case-folded word that a period may begin with: "since", "yesterday", "o4a"."""
+    return (
+        word in _DEMANDING | _WITHIN | {"last", "this", "past", "previous", "today", "yesterday", "ago"}
+        or _RUN.fullmatch(word) is not None
+        or re.fullmatch(r"20[1-9]\d-\d.*", word) is not None
+    )
 
 
 def _no_date_error(tokens: Sequence[Token], at: int) -> FilterSyntaxError:
