@@ -290,7 +290,8 @@ def test_two_classes_at_once_are_taken_for_alternatives() -> None:
     "words",
     ["", "CBC", "BNS", "BNS=1", "BNS=0", "BNS or NSBH", "instruments=2", "Burst (BNS or V1)", "lowsig",
      "not significant lowsig", "BNS<0.5 NSBH<0.5", "SSM HasSSM", "group=New distance<100",
-     "near 10 20 5deg>=1", "NS>0.3 far<1/yr", "early-warning", "Fermi Swift", "CBC notify @here if BNS>0.5", "notify @here if NS"],
+     "near 10 20 5deg>=1", "NS>0.3 far<1/yr", "early-warning", "Fermi Swift", "notify @here if BNS>0.5",
+     "notify @here if NS"],
 )  # fmt: skip
 def test_usual_criteria_meet_no_objection(words: str) -> None:
     assert find_objection(parse_criteria(words)) is None
