@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bot.filters import parse_criteria
 from bot.filters.form_parser import InvalidForm, criteria_from_form
 from bot.local_slack.block_kit import block_checks
+from bot.observing.site_references import resolve_site
 from formatters.models.filter import format_number
 from formatters.models.subscription import Criteria
 from formatters.views import subscription_form, subscription_modal
@@ -145,7 +146,7 @@ def test_words_and_inputs_go_together() -> None:
 
 def test_a_site_that_isnt_known_is_refused_at_the_words() -> None:
     def read(words: str) -> Criteria:
-        return parse_criteria(words, lambda name: None)
+        return parse_criteria(words, resolve_site)
 
     with pytest.raises(InvalidForm) as refused:
         criteria_from_form(SubscriptionForm(words="visible from Atlantis"), read)
