@@ -226,7 +226,7 @@ class Factory(Repositories):
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
     ) -> SubscriptionService:
         """Create the service that reads and changes the subscriptions of channels."""
-        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, resolve_site)
+        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, self.sites)
 
     def render_repositories(self) -> RenderRepositories:
         """Return the repositories that rendering reads."""

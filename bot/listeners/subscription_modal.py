@@ -108,24 +108,26 @@ class SubscriptionModal:
             Preview(criteria=found.criteria, is_stored=True),
         )
 
-    def parse_criteria(self, view: Mapping[str, Any]) -> Criteria:
+    async def _parse(self, context: CommandContext, form: SubscriptionForm) -> Criteria:
         """Return the criteria that were entered. Raises InvalidForm."""
-        return criteria_from_form(
-            subscription_modal.parse_form(view["state"]["values"]), self._service.parse_criteria
-        )
+        try:
+            parse = await self._service.criteria_parser(context, form.words)
+        except StoreUnavailable:
+            raise InvalidForm({"words": STORE_UNAVAILABLE}) from None
+        return criteria_from_form(form, parse)
 
-    async def preview(self, team_id: str, view: Mapping[str, Any]) -> None:
+    async def preview(self, context: CommandContext, view: Mapping[str, Any]) -> None:
         """Show the meaning of the entered criteria, and the past events that fit them."""
         modal_context = subscription_modal.parse_modal_context(view["private_metadata"])
         form = subscription_modal.parse_form(view["state"]["values"])
 
         async def show(preview: Preview) -> None:
             await self._update_view(
-                team_id, view["id"], subscription_modal.view(modal_context, form, preview)
+                context.team_id, view["id"], subscription_modal.view(modal_context, form, preview)
             )
 
         try:
-            criteria = self.parse_criteria(view)
+            criteria = await self._parse(context, form)
         except InvalidForm as error:
             await show(Preview(errors=error.errors))
             return
@@ -146,7 +148,7 @@ class SubscriptionModal:
         Inputs that are invalid are marked in it, each with its error.
         """
         try:
-            criteria = self.parse_criteria(view)
+            criteria = await self._parse(context, subscription_modal.parse_form(view["state"]["values"]))
         except InvalidForm as error:
             await ack(response_action="errors", errors=error.errors)
             return

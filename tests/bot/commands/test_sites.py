@@ -16,7 +16,7 @@ from bot.observing.observatories import UnknownSite, normalized_name
 from formatters.blockkit.message import Message
 from formatters.models.observing import SITE_NAME_MAX, SITES_MAX
 from formatters.terminal import message_text
-from tests.support.factories import TEAM, Clock
+from tests.support.factories import TEAM, Clock, subscribe
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 OTHER = CommandContext(TEAM, "C2", "U0ASKER")
@@ -78,6 +78,17 @@ async def test_a_site_is_added_in_any_usual_spelling(
 async def test_a_position_that_looks_mistyped_is_stored_and_doubted(factory: Factory) -> None:
     said = await answer_text(factory, "sites add Mine 33.36 116.86 1700")
     assert "Mine added" in said and "the other sign of the longitude it would be at Palomar" in said
+
+
+async def test_a_filter_keeps_the_place_of_the_channels_own_site(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await answer_text(factory, "sites add My Dome 34.2 -116.9 1700 radio")
+    assert "visible from" in await answer_text(factory, "edit 1 CBC visible from my dome > 0.3")
+    await answer_text(factory, "sites remove My Dome")
+    (kept,) = await factory.subscriptions.for_channel(TEAM, "C1")
+    assert kept.criteria.canonical == 'CBC visible from "My Dome 34.2N 116.9W 1700m radio">0.3'
+    elsewhere = await answer_text(factory, "edit 1 CBC visible from my dome > 0.3", OTHER)
+    assert "no site called “my dome”" in elsewhere
 
 
 async def test_a_channel_has_at_most_ten_sites(factory: Factory) -> None:
