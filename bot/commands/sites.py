@@ -18,6 +18,7 @@ from bot.observing.observatories import (
     normalized_name,
     suggest_names,
 )
+from bot.runtime.typed_text import normalize_typed_text
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.sites import SiteRepository, TooManySites
@@ -64,7 +65,7 @@ class SiteCommands:
 
         Raises CommandError, PermissionDenied, StoreUnavailable.
         """
-        subcommand, _, words = arguments.partition(" ")
+        subcommand, _, words = normalize_typed_text(arguments).strip().partition(" ")
         match subcommand.casefold():
             case "":
                 return observability.site_list(await self._sites.for_channel(*context.channel))
@@ -116,7 +117,7 @@ def parse_site_names(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
     too many sites, UnknownSite.
     """
     found: list[Site] = []
-    for part in text.split(","):
+    for part in normalize_typed_text(text).split(","):
         words = part.split()
         while words:
             for length in range(min(len(words), _MAX_SITE_NAME_WORDS), 0, -1):
@@ -143,7 +144,7 @@ def parse_site_names(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
 
 def _parse_new_sites(text: str) -> tuple[Site, ...]:
     """Parse observatories' names, or the name and position of one other site. Raises CommandError."""
-    words = text.replace("−", "-").replace(",", " ").split()
+    words = normalize_typed_text(text).replace(",", " ").split()
     if not words:
         raise CommandError(f'Which one? Name an observatory ("sites add Palomar"). {_HOW_TO_ADD}')
     # The last starts numbers in a row: a name may end in a number.
@@ -221,7 +222,7 @@ def _find_custom_site(words: str, own: Sequence[Site]) -> Site:
 
 def _parse_degrees(subcommand: str, text: str, limits: tuple[float, float], example: str) -> float:
     """Parse an angle within limits (degrees, both included). Raises CommandError."""
-    number = text.replace("−", "-").rstrip("°")
+    number = normalize_typed_text(text).rstrip("°")
     low, high = limits
     if not _NUMBER.fullmatch(number) or not low <= float(number) <= high:
         raise CommandError(
