@@ -22,6 +22,7 @@ from bot.observing.places import (
 )
 from bot.observing.site_doubts import place_doubt
 from bot.observing.site_names import read_sites, site_at
+from bot.runtime.typed_text import normalize_typed_text
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.sites import SiteRepository, TooManySites
@@ -66,7 +67,7 @@ class SiteCommands:
 
         Raises CommandError, PermissionDenied, StoreUnavailable.
         """
-        subcommand, _, words = arguments.partition(" ")
+        subcommand, _, words = normalize_typed_text(arguments).strip().partition(" ")
         match subcommand.casefold():
             case "":
                 return observability.site_list(await self._sites.for_channel(*context.channel))

@@ -169,8 +169,8 @@ class SubscriptionService:
     async def criteria_parser(self, context: CommandContext, text: str) -> Callable[[str], Criteria]:
         """Return the parser of criteria in this channel, which raises FilterSyntaxError.
 
-        In it `visible from` takes the channel's own sites too; they are read from the store if `text`, which is
-        to be parsed, has such a condition.
+        In it `visible from` takes the channel's own sites too; they are read from the store if `text`, which
+        is to be parsed, has such a condition.
         """
         own = (await self._sites.for_channel(*context.channel)).sites if _VISIBLE.search(text) else ()
         return lambda words: parse_criteria(words, partial(resolve_site, own=own))

@@ -39,6 +39,7 @@ from bot.filters.vocabulary import (
     VALUE,
     VOCABULARY,
 )
+from bot.runtime.typed_text import normalize_typed_text
 from bot.skymaps.coordinates import InvalidPosition, parse_position
 from formatters.models.filter import (
     DEFAULT_MIN_MAP_PROBABILITY,
@@ -77,7 +78,7 @@ def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
         raise FilterSyntaxError(
             f"A filter has at most {MAX_LENGTH:,} characters, and this one has {len(text):,}."
         )
-    return parse_tokens(tokenize(text), sites)
+    return parse_tokens(tokenize(normalize_typed_text(text)), sites)
 
 
 def parse_tokens(tokens: Sequence[Token], sites: SiteNameResolver | None = None) -> Filter:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
+
+from bot.runtime.typed_text import normalize_typed_text
 
 EXAMPLE_PLACE = "34.2N 116.9W 1700m"
 _SEXAGESIMAL_EXAMPLE = "34:12:00 N 116:54:00 W"
@@ -21,26 +22,6 @@ MIN_HEIGHT_M = -500.0
 _EARTH_RADIUS_KM = 6_371.0
 _METRES = {"km": 1_000.0, "ft": 0.3048, "feet": 0.3048}
 """Units of height other than the metre."""
-_CHARACTERS = str.maketrans(
-    {
-        "˚": "°",
-        "º": "°",
-        "′": "'",
-        "’": "'",
-        "‘": "'",
-        "ʹ": "'",
-        "´": "'",
-        "″": '"',
-        "”": '"',
-        "“": '"',
-        "„": '"',
-        "ʺ": '"',
-        "−": "-",
-        "﹣": "-",
-        "，": ",",
-        "；": ";",
-    }
-)
 _LETTER = r"(?i:north|south|east|west|[nsew])(?![^\W\d_])\.?"
 _LABEL = r"(?i:latitude|lat|longitude|long|lon|lng|φ|ϕ|λ)\.?\s*[:=]?\s*"
 _PART = r"\d{1,2}(?:\.\d{1,12})?"
@@ -104,20 +85,8 @@ class _Angle:
 
 
 def normalized_characters(text: str) -> str:
-    """Return the text with one spelling of dashes, degree and minute signs, digits and blanks.
-
-    Characters that aren't shown (zero width) are left out.
-    """
-    kept: list[str] = []
-    for character in unicodedata.normalize("NFC", text).translate(_CHARACTERS):
-        category = unicodedata.category(character)
-        if category == "Pd":
-            kept.append("-")
-        elif category == "Nd":
-            kept.append(str(unicodedata.digit(character)))
-        elif category != "Cf":
-            kept.append(character)
-    return " ".join("".join(kept).split())
+    """Return typed text in one spelling (`normalize_typed_text`), in one line, with single blanks."""
+    return " ".join(normalize_typed_text(text).split())
 
 
 def refuse_decimal_commas(text: str) -> None:

@@ -160,7 +160,18 @@ def test_any_text_is_a_site_or_an_expected_error(words: str) -> None:
 
 
 async def test_names_of_custom_sites_are_escaped(factory: Factory) -> None:
-    message = await dispatch(factory, "sites add *My* <!here> :fire: 10 20 30")
+    message = await dispatch(factory, "sites add O*My* <!here> :fire: 10 20 30")
     assert "<!here>" not in message.text + str(message.blocks)
     assert ":fire:" not in message.text and "*My*" not in message.text
-    assert [s.name for s in (await factory.sites.for_channel(TEAM, "C1")).sites] == ["*My* <!here> :fire:"]
+    assert [s.name for s in (await factory.sites.for_channel(TEAM, "C1")).sites] == ["O*My* <!here> :fire:"]
+
+
+def test_sites_are_read_in_any_unicode_and_without_slacks_marks() -> None:
+    (plain,) = _parse_new_sites("Dome 34.2 -116.9 1700")
+    for typed in (
+        "`Dome` 34.2 −116.9 1700",
+        "*Dome 34.2 –116.9 1700*",
+        "Dome\u00a0３４.2\u2009—116.9 17\u200b00",
+    ):
+        assert _parse_new_sites(typed) == (plain,)
+    assert parse_site_names("`Palomar`, *Las‑Campanas*", ()) == parse_site_names("Palomar, Las Campanas", ())

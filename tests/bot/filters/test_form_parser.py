@@ -176,3 +176,12 @@ def test_metadata_that_the_dialog_never_wrote_is_refused(metadata: str) -> None:
 def test_metadata_comes_back() -> None:
     for place in (PLACE, ModalContext(channel_id="D0AB1", from_home=True)):
         assert subscription_modal.parse_modal_context(place.metadata) == place
+
+
+def test_inputs_are_read_in_any_unicode() -> None:
+    """Pasted numbers and words may be full-width, marked, or hold no-break and zero-width characters."""
+    pasted = SubscriptionForm(
+        percents={"BNS": "５０\u200b"}, far="\u00a01", distance="３００", words="`far&lt;1/yr`\u2009_V1_"
+    )
+    plain = SubscriptionForm(percents={"BNS": "50"}, far="1", distance="300", words="far<1/yr V1")
+    assert criteria_from_form(pasted, parse_criteria) == criteria_from_form(plain, parse_criteria)
