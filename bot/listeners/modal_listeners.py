@@ -51,6 +51,11 @@ def register_modal_listeners(app: AsyncApp, modal: SubscriptionModal) -> None:
         await ack()
         await modal.preview(_asker(body, context), body["view"])
 
+    @app.action(subscription_modal.MORE_ACTION)
+    async def on_more(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
+        await ack()
+        await modal.show_more(_asker(body, context), body["view"])
+
     @app.view(subscription_modal.CALLBACK_ID)
     async def on_submission(
         ack: AsyncAck, body: dict[str, Any], view: dict[str, Any], context: AsyncBoltContext

@@ -16,7 +16,7 @@ from bot.filters import (
 from bot.filters.limits import MAX_LENGTH
 from bot.store import schema
 from formatters.models.subscription import Criteria
-from formatters.views.subscription_modal import MAX_WORDS_CHARS
+from formatters.views.modal_inputs import MAX_TEXT_CHARS
 from tests.support.filter_strategies import criteria_list
 
 
@@ -122,7 +122,7 @@ def test_whatever_is_typed_is_read_or_refused_in_a_short_sentence(words: str) ->
 
 def test_criteria_fit_the_column_and_the_input_that_hold_them() -> None:
     column = schema.subscriptions.c.words.type
-    assert isinstance(column, String) and column.length == MAX_LENGTH == MAX_WORDS_CHARS
+    assert isinstance(column, String) and column.length == MAX_LENGTH == MAX_TEXT_CHARS
 
 
 def test_criteria_are_read_in_any_unicode_and_without_slacks_marks() -> None:

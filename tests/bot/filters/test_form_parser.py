@@ -15,8 +15,9 @@ from bot.observing.site_references import resolve_site
 from formatters.models.filter import format_number
 from formatters.models.subscription import Criteria
 from formatters.views import subscription_form, subscription_modal
+from formatters.views.modal_inputs import INPUT_ACTION_ID
 from formatters.views.subscription_form import SubscriptionForm, form_from_criteria, same_criteria
-from formatters.views.subscription_modal import INPUT_ACTION_ID, ModalContext, Preview
+from formatters.views.subscription_modal import ModalContext, Preview
 from tests.support.filter_strategies import any_criteria
 
 PLACE = ModalContext(channel_id="C1", number=3)
