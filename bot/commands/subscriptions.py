@@ -29,7 +29,7 @@ class SubscriptionCommands:
 
     async def subscribe(self, arguments: str, context: CommandContext) -> Message:
         """Answer `subscribe [CBC|Burst|all] [filter] …`."""
-        criteria = self._service.parse_criteria(arguments)
+        criteria = await self._service.parse_criteria(context, arguments)
         return answer_for(await self._service.subscribe(context, criteria))
 
     async def unsubscribe(self, arguments: str, context: CommandContext) -> Message:
@@ -62,7 +62,7 @@ class SubscriptionCommands:
     async def edit(self, arguments: str, context: CommandContext) -> Message:
         """Answer `edit 3 …`, which replaces the criteria of a subscription."""
         number, words = _parse_number_and_rest("edit", arguments, example="CBC BNS>0.5")
-        criteria = self._service.parse_criteria(words)
+        criteria = await self._service.parse_criteria(context, words)
         return answer_for(await self._service.edit(context, number, criteria))
 
     async def pause(self, arguments: str, context: CommandContext) -> Message:

@@ -12,6 +12,7 @@ from bot.filters.parser import SiteNameResolver, parse_tokens
 from bot.filters.scope_words import split_scope
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import SWITCHES
+from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.filter import And, FieldIn, Filter, Significant
 from formatters.models.subscription import Criteria, MentionRule
 
@@ -37,6 +38,10 @@ def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteri
     `MentionRule`. `sites` resolves the names of `visible from`; without it every name is accepted. Raises
     FilterSyntaxError for anything else.
     """
+    return _parse_normalized(normalize_typed_text(words), sites)
+
+
+def _parse_normalized(words: str, sites: SiteNameResolver | None) -> Criteria:
     # Slack adds a person's name, which may contain spaces and may change: only the id is kept.
     text = " ".join(_MENTION_LABEL.sub(r"<\1>", words).split())
     if len(text) > MAX_LENGTH:
@@ -60,7 +65,7 @@ def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteri
 @lru_cache(maxsize=CACHE_SIZE)
 def parse_stored_criteria(words: str) -> Criteria:
     """Parse stored canonical words; equal words give the same object. Raises FilterSyntaxError."""
-    return parse_criteria(words)
+    return _parse_normalized(words, None)
 
 
 def _normalized(word: str) -> str:

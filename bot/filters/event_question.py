@@ -14,6 +14,7 @@ from bot.filters.parser import SiteNameResolver, parse_tokens
 from bot.filters.periods import EVER, Period, extract_period
 from bot.filters.scope_words import Scope, split_scope
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
+from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.subscription import Criteria
 
 _FILLERS = frozenset(
@@ -67,7 +68,7 @@ def parse_event_question(words: str, now: datetime, sites: SiteNameResolver | No
     Also in a sentence: "any BNS this week?". `now` is the time from which relative periods count. Raises
     FilterSyntaxError.
     """
-    text = _PHRASES.sub(" ", words).strip().rstrip("?.!… ")
+    text = _PHRASES.sub(" ", normalize_typed_text(words)).strip().rstrip("?.!… ")
     period, rest = extract_period(tokenize(text), now)
     count, rest = _split_off_count(_without_fillers(rest))
     scope, rest = split_scope(rest)

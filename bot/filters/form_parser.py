@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import reduce
 from operator import and_, or_
 
 from bot.filters.tokens import FilterSyntaxError
+from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.filter import Compare, External, FarCompare, FieldIn, Filter, Op
 from formatters.models.subscription import Criteria, MentionRule
 from formatters.views.subscription_form import (
@@ -34,6 +36,7 @@ class InvalidForm(ValueError):
 def criteria_from_form(form: SubscriptionForm, parse: ParseCriteria) -> Criteria:
     """Return the criteria of a form. Raises InvalidForm with everything that is wrong."""
     errors: dict[str, str] = {}
+    form = _with_normalized_texts(form)
     filters = _filters_from_inputs(form, errors)
     typed = Criteria()
     try:
@@ -48,6 +51,17 @@ def criteria_from_form(form: SubscriptionForm, parse: ParseCriteria) -> Criteria
         except FilterSyntaxError as error:
             errors["words"] = str(error)
     raise InvalidForm(errors)
+
+
+def _with_normalized_texts(form: SubscriptionForm) -> SubscriptionForm:
+    return replace(
+        form,
+        percents={name: normalize_typed_text(text).strip() for name, text in form.percents.items()},
+        far=normalize_typed_text(form.far).strip(),
+        distance=normalize_typed_text(form.distance).strip(),
+        area90=normalize_typed_text(form.area90).strip(),
+        words=normalize_typed_text(form.words).strip(),
+    )
 
 
 def _with_switches(form: SubscriptionForm) -> str:

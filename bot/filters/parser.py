@@ -43,6 +43,7 @@ from bot.filters.vocabulary import (
     VALUE,
     VOCABULARY,
 )
+from bot.runtime.typed_text import normalize_typed_text
 from bot.skymaps.coordinates import InvalidPosition, parse_position
 from formatters.models.filter import (
     DEFAULT_MIN_MAP_PROBABILITY,
@@ -62,8 +63,11 @@ from formatters.models.filter import (
     conditions,
 )
 
-SiteNameResolver = Callable[[str], str | None]
-"""Returns the canonical name of a site, given a name or alias; None if it is unknown."""
+SiteNameResolver = Callable[[Sequence[str]], tuple[str, int]]
+"""Returns the canonical name of the site that a row of words begins with, and how many of them it takes.
+
+Raises ValueError with a sentence that says what is wrong and what may be meant.
+"""
 
 
 def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
@@ -75,7 +79,7 @@ def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
         raise FilterSyntaxError(
             f"A filter has at most {MAX_LENGTH:,} characters, and this one has {len(text):,}."
         )
-    return parse_tokens(tokenize(text), sites)
+    return parse_tokens(tokenize(normalize_typed_text(text)), sites)
 
 
 def parse_tokens(tokens: Sequence[Token], sites: SiteNameResolver | None = None) -> Filter:
@@ -345,24 +349,25 @@ class _Parser:
     def _parse_visible(self, word: Token) -> Filter:
         if not self._accept("from") or not self._peek_words(1):
             raise FilterSyntaxError(f"{word.quoted} needs a site, like visible from Palomar.")
-        at = self._tokens[self._position]
-        words = self._peek_words(6)
-        name: str | None = None
-        used = 1
-        if words[0][0] in _QUOTES and words[0][-1] in _QUOTES:
-            called = words[0][1:-1].strip()
-            name = called if self._sites is None else self._sites(called)
+        words = self._peek_words(_MAX_SITE_WORDS)
+        name, used = words[0], 1
+        is_quoted = words[0][0] in _QUOTES and words[0][-1] in _QUOTES
+        if is_quoted:
+            name = words[0][1:-1].strip()
         elif words[0][0] in _QUOTES:
-            raise FilterSyntaxError(f"{at.quoted} opens a name and doesn't close it.")
-        elif self._sites is None:
-            name = words[0]
-        else:
-            for used in range(len(words), 0, -1):
-                name = self._sites(" ".join(words[:used]))
-                if name is not None:
-                    break
+            raise FilterSyntaxError(
+                f"{self._tokens[self._position].quoted} opens a name and doesn't close it."
+            )
+        if self._sites is not None:
+            try:
+                name, used = self._sites(name.split() if is_quoted else words)
+            except ValueError as error:
+                raise FilterSyntaxError(str(error)) from error
+            if is_quoted and used < len(words[0][1:-1].split()):
+                raise FilterSyntaxError(f"{words[0][:60]} is more than one site: write a condition for each.")
+        used = 1 if is_quoted else used
         if not name:
-            raise FilterSyntaxError(f"{at.quoted} is no site I know.")
+            raise FilterSyntaxError(f"{word.quoted} needs a site, like visible from Palomar.")
         self._position += used
         op, probability = self._parse_probability_limit()
         return VisibleFrom(SiteQuery(name), op, probability)
@@ -375,6 +380,8 @@ class _Parser:
 
 
 _QUOTES = '"“”„'
+_MAX_SITE_WORDS = 12
+"""Words that may name a site: a name with latitude and longitude in degrees, minutes and seconds."""
 
 
 def _misplaced_message(token: Token) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import SWITCHES
+from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.notice import Category
 
 KINDS = {"mock", "test", "lowsig", "retracted", "real"}
@@ -76,7 +77,7 @@ class Scope:
 
 def parse_scope(text: str) -> tuple[Scope, str]:
     """Return the scope that a text's words choose, and the text without them. Raises FilterSyntaxError."""
-    scope, rest = split_scope(tokenize(text))
+    scope, rest = split_scope(tokenize(normalize_typed_text(text)))
     return scope, " ".join(token.text for token in rest)
 
 

@@ -54,7 +54,7 @@ SITE_COMMANDS = (
     ("sites add Palomar, sites remove Palomar", "add or remove an observatory"),
     (
         "sites add MyDome 34.2 -116.9 1700",
-        "add your own: latitude, longitude (east is positive), height in m",
+        "add your own: latitude, longitude, height in m; or 34.2N 116.9W 1700m, 34:12:00 N 116:54:00 W …",
     ),
     ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
 )
@@ -119,7 +119,10 @@ FILTER_CONDITIONS = (
     ("V1, instruments>=2, external", "a detector, the number of detectors, a coincidence with another event"),
     ("search=SSM, pipeline=gstlal, type=INITIAL|UPDATE", "by name; EARLYWARNING is also a type"),
     ("near 13h09m48s -23d22m53s 5deg > 0.1", "more than 10 % of the probability in this circle"),
-    ("visible from Palomar > 0.3", "more than 30 % of the probability observable there tonight"),
+    (
+        "visible from Palomar > 0.3",
+        "more than 30 % of the probability observable there tonight; also from a place: 34.2N 116.9W",
+    ),
 )
 """Pairs of an example of a filter condition and its meaning."""
 

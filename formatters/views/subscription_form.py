@@ -29,6 +29,8 @@ from formatters.models.subscription import Criteria, MentionRule
 
 CLASSES = ("BNS", "NSBH", "BBH")
 """Classes whose conditions are alternatives: one of them suffices."""
+CLASS_PERCENT = "50"
+"""Minimum probability, in percent, of the classes that are chosen on the first screen."""
 PROBABILITIES = (*CLASSES, "NS", "remnant")
 TYPES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE)
 SWITCHES = ("mock", "test", "lowsig", "circulars")
@@ -89,6 +91,19 @@ def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
             words.append(criteria.notify.canonical)
         form = notified or form
     return replace(form, words=" ".join(words))
+
+
+def is_simple(form: SubscriptionForm) -> bool:
+    """Return True if the first screen's inputs suffice: group, classes, distance, area, whom to mention."""
+    simple = SubscriptionForm(
+        group=form.group,
+        percents={name: CLASS_PERCENT for name in CLASSES if name in form.percents},
+        distance=form.distance,
+        area90=form.area90,
+        broadcasts=form.broadcasts,
+        people=form.people,
+    )
+    return form == simple
 
 
 def required_conditions(filter_: Filter | None) -> tuple[Filter, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 
@@ -61,16 +63,21 @@ KNOWN_SITES = {"palomar": "Palomar", "cerro tololo": "Cerro Tololo"}
 
 
 def test_sites_are_called_by_any_of_their_names_and_unknown_ones_refused() -> None:
-    def sites(name: str) -> str | None:
-        return KNOWN_SITES.get(name.casefold())
+    def sites(words: Sequence[str]) -> tuple[str, int]:
+        for count in range(len(words), 0, -1):
+            if (name := KNOWN_SITES.get(" ".join(words[:count]).casefold())) is not None:
+                return name, count
+        raise ValueError(f"I know no site called {words[0]}.")
 
     assert (
         parse_criteria("visible from cerro tololo BNS", sites).canonical
         == 'all visible from "Cerro Tololo">0.1 BNS'
     )
     assert parse_criteria('visible from "PALOMAR"', sites).canonical == "all visible from Palomar>0.1"
-    with pytest.raises(FilterSyntaxError, match='"Atlantis" is no site I know'):
+    with pytest.raises(FilterSyntaxError, match="I know no site called Atlantis"):
         parse_criteria("visible from Atlantis", sites)
+    with pytest.raises(FilterSyntaxError, match="is more than one site"):
+        parse_criteria('visible from "Palomar Cerro Tololo"', sites)
 
 
 @pytest.mark.parametrize(
