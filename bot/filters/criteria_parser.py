@@ -24,6 +24,7 @@ NOTIFY_SWITCHES = {
 }
 
 _GROUPS = {"cbc": "CBC", "burst": "Burst", "all": "all"}
+_ANYWAY = re.compile(r"(?<!\S),?anyway[.!]?(?!\S)", re.IGNORECASE)
 _MENTION_LABEL = re.compile(r"<([@!][^<>|]*)\|[^<>]*>")
 _MENTION = re.compile(r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 _BROADCAST = {"@here": "<!here>", "<!here>": "<!here>", "@channel": "<!channel>", "<!channel>": "<!channel>"}
@@ -60,6 +61,12 @@ def _parse_normalized(words: str, sites: SiteNameResolver | None) -> Criteria:
     if len(criteria.canonical) > MAX_LENGTH:
         raise FilterSyntaxError(f"That is too long: written out it has more than {MAX_LENGTH:,} characters.")
     return criteria
+
+
+def split_insistence(words: str) -> tuple[str, bool]:
+    """Return the words without "anyway", and True if it stood there: the person insists on the criteria."""
+    rest = _ANYWAY.sub(" ", words)
+    return (" ".join(rest.split()), True) if rest != words else (words, False)
 
 
 @lru_cache(maxsize=CACHE_SIZE)

@@ -87,6 +87,12 @@ def _objection_to_lowsig(parts: Sequence[Filter]) -> Objection | None:
     return replace(found, conditions=conditions_alone, reason='without "lowsig" only significant alerts come')
 
 
+def find_contradiction(criteria: Criteria) -> str | None:
+    """Return a sentence on why criteria, or their mention's condition, never hold; None if they may."""
+    found = find_objection(criteria)
+    return None if found is None else found.sentence
+
+
 def find_filter_objection(filter_: Filter) -> Objection | None:
     """Return why a filter never holds for an event of any kind; None if it may."""
     return _objection(_joined(filter_))

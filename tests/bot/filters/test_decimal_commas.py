@@ -9,14 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.filters import FilterSyntaxError, parse_criteria, parse_filter
+from bot.observing.site_references import resolve_site
 from formatters.models.filter import QUANTITIES
-
-SITES = {"palomar": "Palomar", "la silla (3,6)": "La Silla (3,6)"}.get
-
-
-def resolve(name: str) -> str | None:
-    return SITES(name.casefold())
-
 
 UNITS = {"probability": ("", "%"), "Mpc": ("", " Mpc", "Gpc"), "deg²": ("", "deg2"), "": ("",)}
 TEMPLATES = [
@@ -42,7 +36,7 @@ def test_a_number_with_one_comma_is_refused_with_the_point_everywhere(
 ) -> None:
     for text in (template, f"BNS {template} notify @here", f"notify @here if {template}"):
         with pytest.raises(FilterSyntaxError) as refused:
-            parse_criteria(text.format(f"{whole},{fraction}"), resolve)
+            parse_criteria(text.format(f"{whole},{fraction}"), resolve_site)
         assert f"{whole}.{fraction}" in str(refused.value)
         assert len(str(refused.value)) < 150
 
@@ -50,7 +44,7 @@ def test_a_number_with_one_comma_is_refused_with_the_point_everywhere(
 @given(templates, digits)
 def test_a_number_that_begins_with_a_comma_is_refused(template: str, fraction: str) -> None:
     with pytest.raises(FilterSyntaxError, match=f"0[.]{fraction}"):
-        parse_criteria(template.format(f",{fraction}"), resolve)
+        parse_criteria(template.format(f",{fraction}"), resolve_site)
 
 
 @pytest.mark.parametrize(
