@@ -12,9 +12,11 @@ from bot.filters.evaluator import NO_PROBABILITIES, MapProbabilities, TruthRange
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.parser import SiteNameResolver, parse_tokens
 from bot.filters.periods import EVER, Period, extract_period
+from bot.filters.satisfiability import find_contradiction
 from bot.filters.scope_words import Scope, split_scope
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.runtime.typed_text import normalize_typed_text
+from formatters.models.filter import Compare, conditions
 from formatters.models.subscription import Criteria
 
 _FILLERS = frozenset(
@@ -54,6 +56,21 @@ class EventQuestion:
         """The question in canonical words, without period and count: "BNS only mock"; "all" if all fit."""
         parts = [self.criteria.group_and_filter.removeprefix("all "), self.scope.text]
         return " ".join(part for part in parts if part and part != "all") or "all"
+
+    @property
+    def contradiction(self) -> str | None:
+        """Why no event can be meant, one sentence; None if one may."""
+        kinds = Criteria(group=self.criteria.group, filter=self.criteria.filter, lowsig=self.scope.lowsig)
+        return find_contradiction(kinds)
+
+    def unstated(self, candidates: Sequence[EventAttributes]) -> list[str]:
+        """Return the quantities of the filter that none of the candidates states; none without candidates."""
+        asked = dict.fromkeys(
+            "distance" if one.quantity == "z" else one.quantity
+            for one in (() if self.criteria.filter is None else conditions(self.criteria.filter))
+            if isinstance(one, Compare)
+        )
+        return [name for name in asked if candidates and not any(name in c.quantities for c in candidates)]
 
     @property
     def _any_kind(self) -> Criteria:

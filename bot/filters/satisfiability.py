@@ -15,6 +15,7 @@ from bot.filters.notice_facts import Literal, find_conflict
 from formatters.models.filter import (
     And,
     Compare,
+    External,
     FarCompare,
     FieldIn,
     Filter,
@@ -27,11 +28,21 @@ from formatters.models.filter import (
     conditions,
 )
 from formatters.models.notice import CLASSES
+from formatters.models.significance import MIN_NEUTRON_STAR_PROBABILITY, MIN_REMNANT_PROBABILITY
 from formatters.models.subscription import Criteria
 
 MAX_STEPS = 2_000
 """Alternatives that are gone through; a filter with more counts as possible."""
 _QUOTED_MAX = 100
+_MAY_SHINE = Or(
+    (
+        Compare("NS", Op.GT, MIN_NEUTRON_STAR_PROBABILITY),
+        Compare("HasRemnant", Op.GT, MIN_REMNANT_PROBABILITY),
+        FieldIn("search", ("SSM",)),
+        External(),
+    )
+)
+"""What `if NS` asks for (`significance.is_light_expected`), or more, where a notice leaves a value out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +82,9 @@ def find_objection(criteria: Criteria) -> Objection | None:
     found = _objection(parts)
     if found is None and not criteria.lowsig:
         found = _objection_to_lowsig(parts)
-    if found is not None or criteria.notify is None or criteria.notify.condition is None:
+    if found is not None or criteria.notify is None:
         return found
-    parts += _joined(criteria.notify.condition)
+    parts += [_MAY_SHINE] if criteria.notify.only_ns else _joined(criteria.notify.condition)
     found = _objection(parts) or (None if criteria.lowsig else _objection_to_lowsig(parts))
     return None if found is None else replace(found, is_mention=True, suggestion="")
 

@@ -99,6 +99,8 @@ def any_criteria(draw: st.DrawFn) -> Criteria:
             circulars=st.booleans(),
         )
     )
+    if criteria.mock or criteria.test:
+        criteria = replace(criteria, real=draw(st.booleans()))
     if draw(st.booleans()):
         # A group at the top of a filter is the filter itself.
         criteria = replace(criteria, filter=_without_group(draw(any_filter)))

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.filters import FilterSyntaxError
+from bot.filters import FilterSyntaxError, extract_attributes
 from bot.filters.event_question import parse_event_question
+from formatters.models.superevent import Superevent
+from tests.support.factories import decoded_notice
 
 NOW = datetime(2026, 11, 28, 9, 40, tzinfo=UTC)
 
@@ -65,3 +67,24 @@ def test_whatever_is_asked_is_read_or_refused_in_a_short_sentence(words: str) ->
         assert len(str(refused)) < 150
         return
     assert parse_event_question(question.text, NOW).text == question.text
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("BNS>0.9 BNS<0.1", "exclude each other"),
+        ("Burst distance<100", "a Burst states no distance"),
+        ("not significant", 'without "lowsig" only significant alerts come'),
+    ],
+)
+def test_a_question_that_no_event_answers_says_why(words: str, sentence: str) -> None:
+    assert sentence in (parse_event_question(words, NOW).contradiction or "")
+    assert parse_event_question("BNS only lowsig", NOW).contradiction is None
+
+
+def test_what_no_event_states_is_named() -> None:
+    attributes = extract_attributes(Superevent.from_notices([decoded_notice()]))
+    assert attributes is not None
+    question = parse_event_question("mchirp<2 z<0.1 BNS", NOW)
+    assert question.unstated([attributes]) == ["mchirp", "distance"]
+    assert question.unstated([]) == []

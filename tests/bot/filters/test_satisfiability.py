@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import reduce
 from itertools import product
+from operator import and_
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.filters import FilterSyntaxError, evaluate_filter, parse_criteria, parse_filter
+from bot.alerts.decode import notice_from_record
+from bot.filters import FilterSyntaxError, evaluate_filter, extract_attributes, parse_criteria, parse_filter
 from bot.filters.evaluator import MapProbabilities
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.satisfiability import find_filter_objection, find_objection, idle_conditions
+from bot.samples.events import all_sample_events
 from formatters.models.filter import (
+    FIELDS,
     QUANTITIES,
     Compare,
     ConeQuery,
     Detector,
     External,
     FarCompare,
+    Field,
     FieldIn,
     Filter,
     MapQuery,
@@ -28,7 +35,8 @@ from formatters.models.filter import (
     Op,
     Significant,
 )
-from formatters.models.notice import CLASSES, PROPERTIES
+from formatters.models.notice import CLASSES, PROPERTIES, Notice
+from formatters.models.superevent import Superevent
 from tests.support.factories import NOW, REAL
 
 GRID = 16
@@ -303,6 +311,12 @@ def test_a_mention_that_never_happens_is_said() -> None:
     assert "so nobody would be mentioned" in objection.sentence
 
 
+def test_a_mention_for_light_alone_is_judged_too() -> None:
+    assert find_objection(parse_criteria("BBH>0.9 notify @here if NS")) is None
+    objection = find_objection(parse_criteria("Burst not external notify @here if NS"))
+    assert objection is not None and objection.is_mention
+
+
 @pytest.mark.parametrize(
     ("words", "idle"),
     [
@@ -336,3 +350,40 @@ def test_every_quantity_has_bounds() -> None:
     for name in QUANTITIES:
         found = find_filter_objection(Compare(name, Op.LT, 0.0))
         assert found is not None, name
+
+
+def _description(attributes: EventAttributes) -> Filter:
+    """Return the filter that describes a notice as closely as the language can."""
+    parts: list[Filter] = [FieldIn(name, (value,)) for name, value in _fields(attributes)]
+    parts += [
+        Compare(name, op, value) for name, value in attributes.quantities.items() for op in (Op.GE, Op.LE)
+    ]
+    parts += [Detector(name) for name in attributes.detectors]
+    parts += [External() if attributes.external else ~External()]
+    parts += [Significant() if attributes.significant else ~Significant()]
+    if attributes.far is not None:
+        parts += [FarCompare(Op.GE, attributes.far), FarCompare(Op.LE, attributes.far)]
+    return reduce(and_, parts)
+
+
+def _fields(attributes: EventAttributes) -> Iterator[tuple[Field, str]]:
+    for name in FIELDS:
+        if name in attributes.fields:
+            yield name, attributes.fields[name]
+
+
+@pytest.mark.parametrize("name", all_sample_events(NOW))
+def test_no_notice_of_the_samples_is_called_impossible(name: str) -> None:
+    known: list[Notice] = []
+    for record in all_sample_events(NOW)[name]:
+        known.append(notice_from_record(record))
+        attributes = extract_attributes(Superevent.from_notices(known))
+        assert attributes is not None
+        # Sums of rounded numbers aren't exact.
+        wanted = _description(replace(attributes, quantities=_loose(attributes)))
+        objection = find_filter_objection(wanted)
+        assert objection is None or objection.is_boundary, objection.sentence
+
+
+def _loose(attributes: EventAttributes) -> dict[str, float]:
+    return {n: v for n, v in attributes.quantities.items() if n not in ("NS", "remnant", "Terrestrial")}
