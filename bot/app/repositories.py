@@ -14,6 +14,7 @@ from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
 from bot.store.channels.subscriptions import SubscriptionRepository
+from bot.store.channels.threads import ThreadRepository
 from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.deferred import DeferredRouting
@@ -56,6 +57,7 @@ class Repositories:
         self.sites = SiteRepository(database)
         self.observers = ObserverRepository(database)
         self.mentions = MentionRepository(database)
+        self.threads = ThreadRepository(database)
         self.refused_mentions = RefusedMentionRepository(database)
         self.installations = InstallationRepository(database)
         self.channel_moves = ChannelMoves(database)

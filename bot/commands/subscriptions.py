@@ -11,7 +11,7 @@ from bot.commands.subscription_answers import answer_for
 from bot.commands.subscription_service import SubscriptionService
 from bot.filters import parse_criteria
 from bot.filters.criteria_parser import split_insistence
-from formatters.answers import subscription_history, subscription_messages
+from formatters.answers import subscription_choices, subscription_history, subscription_messages
 from formatters.blockkit.message import Message
 from formatters.models.subscription import NUMBER_WITH_FINGERPRINT, Criteria, fingerprint
 from formatters.views import subscription_modal
@@ -29,8 +29,10 @@ class SubscriptionCommands:
         self._service = service
 
     async def subscribe(self, arguments: str, context: CommandContext) -> Message:
-        """Answer `subscribe [CBC|Burst|all] [filter] … [anyway]`."""
+        """Answer `subscribe [CBC|Burst|all] [filter] … [anyway]`; without arguments, with the choices."""
         words, anyway = split_insistence(arguments)
+        if not words:
+            return subscription_modal.with_modal_button(subscription_choices.message())
         criteria = await self._service.parse_criteria(context, words)
         return answer_for(await self._service.subscribe(context, criteria, anyway=anyway))
 
@@ -85,6 +87,17 @@ class SubscriptionCommands:
             return await self._history(page, context)
         here = await self._service.for_channel(context)
         return subscription_modal.with_modal_button(subscription_messages.subscription_list(here), here)
+
+    async def criteria_of(self, arguments: str, context: CommandContext) -> Criteria | None:
+        """Return the criteria of the subscription with this number here; None for anything but a number."""
+        match = _NUMBER.fullmatch(arguments)
+        if match is None:
+            return None
+        here = await self._service.for_channel(context)
+        found = next((s.criteria for s in here if s.number == int(match[1])), None)
+        if found is None:
+            raise CommandError(f'This channel has no subscription {match[1]}; "subscriptions" lists them.')
+        return found
 
     async def modal_button(self, arguments: str, context: CommandContext) -> Message:
         """Answer `dialog` with buttons that open the modal, which a mention cannot open by itself."""
