@@ -36,7 +36,7 @@ from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.renderer import Renderer
 from bot.delivery.sender import Sender
 from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
-from bot.filters import matches, parse_criteria
+from bot.filters import find_contradiction, matches, parse_criteria
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
@@ -54,7 +54,7 @@ from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
-from bot.observing.observatories import canonical_site_name
+from bot.observing.site_references import resolve_site
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
@@ -193,7 +193,7 @@ class Factory(Repositories):
 
     def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
         """Create the commands that search all stored events."""
-        return SearchCommands(self.event_search, self.skymap_queries, clock, canonical_site_name)
+        return SearchCommands(self.event_search, self.skymap_queries, clock, resolve_site)
 
     def create_command_router(
         self,
@@ -241,7 +241,7 @@ class Factory(Repositories):
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
     ) -> SubscriptionService:
         """Create the service that reads and changes the subscriptions of channels."""
-        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, canonical_site_name)
+        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, self.sites)
 
     def render_repositories(self) -> RenderRepositories:
         """Return the repositories that rendering reads."""
@@ -392,6 +392,7 @@ class Factory(Repositories):
             membership,
             clients,
             on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
+            find_contradiction=find_contradiction,
         )
         channel_updates = ChannelUpdates(
             self.outbox,

@@ -10,6 +10,7 @@ from bot.commands.errors import CommandError
 from bot.commands.subscription_answers import answer_for
 from bot.commands.subscription_service import SubscriptionService
 from bot.filters import parse_criteria
+from bot.filters.criteria_parser import split_insistence
 from formatters.answers import subscription_choices, subscription_history, subscription_messages
 from formatters.blockkit.message import Message
 from formatters.models.subscription import NUMBER_WITH_FINGERPRINT, Criteria, fingerprint
@@ -28,11 +29,12 @@ class SubscriptionCommands:
         self._service = service
 
     async def subscribe(self, arguments: str, context: CommandContext) -> Message:
-        """Answer `subscribe [CBC|Burst|all] [filter] …`; without arguments, with the choices."""
-        if not arguments:
+        """Answer `subscribe [CBC|Burst|all] [filter] … [anyway]`; without arguments, with the choices."""
+        words, anyway = split_insistence(arguments)
+        if not words:
             return subscription_modal.with_modal_button(subscription_choices.message())
-        criteria = self._service.parse_criteria(arguments)
-        return answer_for(await self._service.subscribe(context, criteria))
+        criteria = await self._service.parse_criteria(context, words)
+        return answer_for(await self._service.subscribe(context, criteria, anyway=anyway))
 
     async def unsubscribe(self, arguments: str, context: CommandContext) -> Message:
         """End one subscription by its number or its criteria, or several by their numbers.
@@ -62,10 +64,11 @@ class SubscriptionCommands:
         return answer_for(await self._service.remove(context, [number], {number: fingerprint(found[0])}))
 
     async def edit(self, arguments: str, context: CommandContext) -> Message:
-        """Answer `edit 3 …`, which replaces the criteria of a subscription."""
+        """Answer `edit 3 … [anyway]`, which replaces the criteria of a subscription."""
+        arguments, anyway = split_insistence(arguments)
         number, words = _parse_number_and_rest("edit", arguments, example="CBC BNS>0.5")
-        criteria = self._service.parse_criteria(words)
-        return answer_for(await self._service.edit(context, number, criteria))
+        criteria = await self._service.parse_criteria(context, words)
+        return answer_for(await self._service.edit(context, number, criteria, anyway=anyway))
 
     async def pause(self, arguments: str, context: CommandContext) -> Message:
         """Answer `pause 3`."""

@@ -12,6 +12,7 @@ from bot.filters.parser import SiteNameResolver, parse_tokens
 from bot.filters.scope_words import split_scope
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import SWITCHES
+from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.filter import And, FieldIn, Filter, Significant
 from formatters.models.subscription import Criteria, MentionRule
 
@@ -23,6 +24,7 @@ NOTIFY_SWITCHES = {
 }
 
 _GROUPS = {"cbc": "CBC", "burst": "Burst", "all": "all"}
+_ANYWAY = re.compile(r"(?<!\S),?anyway[.!]?(?!\S)", re.IGNORECASE)
 _MENTION_LABEL = re.compile(r"<([@!][^<>|]*)\|[^<>]*>")
 _MENTION = re.compile(r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 _BROADCAST = {"@here": "<!here>", "<!here>": "<!here>", "@channel": "<!channel>", "<!channel>": "<!channel>"}
@@ -37,6 +39,10 @@ def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteri
     `MentionRule`. `sites` resolves the names of `visible from`; without it every name is accepted. Raises
     FilterSyntaxError for anything else.
     """
+    return _parse_normalized(normalize_typed_text(words), sites)
+
+
+def _parse_normalized(words: str, sites: SiteNameResolver | None) -> Criteria:
     # Slack adds a person's name, which may contain spaces and may change: only the id is kept.
     text = " ".join(_MENTION_LABEL.sub(r"<\1>", words).split())
     if len(text) > MAX_LENGTH:
@@ -57,10 +63,16 @@ def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteri
     return criteria
 
 
+def split_insistence(words: str) -> tuple[str, bool]:
+    """Return the words without "anyway", and True if it stood there: the person insists on the criteria."""
+    rest = _ANYWAY.sub(" ", words)
+    return (" ".join(rest.split()), True) if rest != words else (words, False)
+
+
 @lru_cache(maxsize=CACHE_SIZE)
 def parse_stored_criteria(words: str) -> Criteria:
     """Parse stored canonical words; equal words give the same object. Raises FilterSyntaxError."""
-    return parse_criteria(words)
+    return _parse_normalized(words, None)
 
 
 def _normalized(word: str) -> str:

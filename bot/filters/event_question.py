@@ -12,53 +12,20 @@ from bot.filters.evaluator import NO_PROBABILITIES, MapProbabilities, TruthRange
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.parser import SiteNameResolver, parse_tokens
 from bot.filters.periods import EVER, Period, extract_period
+from bot.filters.satisfiability import find_contradiction
 from bot.filters.scope_words import Scope, split_scope
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
+from bot.runtime.typed_text import normalize_typed_text
+from formatters.models.filter import Compare, conditions
 from formatters.models.subscription import Criteria
 
 _FILLERS = frozenset(
-    [
-        "any",
-        "show",
-        "me",
-        "give",
-        "list",
-        "find",
-        "the",
-        "a",
-        "please",
-        "event",
-        "events",
-        "alert",
-        "alerts",
-        "superevent",
-        "superevents",
-        "candidate",
-        "candidates",
-        "there",
-        "are",
-        "were",
-        "was",
-        "is",
-        "how",
-        "many",
-        "what",
-        "which",
-        "with",
-        "of",
-        "received",
-        "happened",
-        "have",
-        "has",
-        "been",
-        "we",
-        "you",
-        "did",
-        "had",
-        "do",
-        "so",
-        "for",
-    ]
+    re.findall(
+        r"\w+",
+        "any show me give list find the a please event events alert alerts superevent superevents candidate"
+        " candidates there are were was is how many what which with of received happened have has been we"
+        " you did had do so for",
+    )
 )
 """Words of a sentence that choose nothing, in front of and between those that do."""
 _PHRASES = re.compile(r"\b(?:so far|up to now|of all time|till now|until now)\b", re.IGNORECASE)
@@ -91,6 +58,21 @@ class EventQuestion:
         return " ".join(part for part in parts if part and part != "all") or "all"
 
     @property
+    def contradiction(self) -> str | None:
+        """Why no event can be meant, one sentence; None if one may."""
+        kinds = Criteria(group=self.criteria.group, filter=self.criteria.filter, lowsig=self.scope.lowsig)
+        return find_contradiction(kinds)
+
+    def unstated(self, candidates: Sequence[EventAttributes]) -> list[str]:
+        """Return the quantities of the filter that none of the candidates states; none without candidates."""
+        asked = dict.fromkeys(
+            "distance" if one.quantity == "z" else one.quantity
+            for one in (() if self.criteria.filter is None else conditions(self.criteria.filter))
+            if isinstance(one, Compare)
+        )
+        return [name for name in asked if candidates and not any(name in c.quantities for c in candidates)]
+
+    @property
     def _any_kind(self) -> Criteria:
         return Criteria(
             group=self.criteria.group, filter=self.criteria.filter, mock=True, test=True, lowsig=True
@@ -103,7 +85,7 @@ def parse_event_question(words: str, now: datetime, sites: SiteNameResolver | No
     Also in a sentence: "any BNS this week?". `now` is the time from which relative periods count. Raises
     FilterSyntaxError.
     """
-    text = _PHRASES.sub(" ", words).strip().rstrip("?.!… ")
+    text = _PHRASES.sub(" ", normalize_typed_text(words)).strip().rstrip("?.!… ")
     period, rest = extract_period(tokenize(text), now)
     count, rest = _split_off_count(_without_fillers(rest))
     scope, rest = split_scope(rest)

@@ -22,4 +22,4 @@ OBSERVING_RUNS: Mapping[str, tuple[datetime, datetime]] = {
     "O4c": (_utc(2025, 1, 28, 17), _utc(2025, 11, 18, 16)),
 }
 """Begin and end of each run (UTC), breaks included: GWOSC's run segments (gwosc.org,
-`datasets.run_segment`); the end of O4 as LVK announced it. Other runs have no dates here and aren't guessed."""
+`datasets.run_segment`); the end of O4 as LVK announced it. Other runs have no dates here, none guessed."""

@@ -103,11 +103,9 @@ def extract_period(tokens: Sequence[Token], now: datetime) -> tuple[Period, list
             if found is None and word in _DEMANDING:
                 raise _no_date_error(tokens, at)
             if found is not None and (word != "to" or since):
-                *interval, end = found
-                if word in _SINCE:
-                    since.append(interval[_SINCE[word]])
-                else:
-                    until.append(interval[_UNTIL[word]])
+                begin, finish, end = found
+                is_end = _SINCE[word] if word in _SINCE else _UNTIL[word]
+                (since if word in _SINCE else until).append((finish or now) if is_end else begin)
                 if word == "between":
                     second = (
                         reader.read(end + 1, after_keyword=True) if words[end : end + 1] == ["and"] else None
@@ -116,7 +114,7 @@ def extract_period(tokens: Sequence[Token], now: datetime) -> tuple[Period, list
                         raise FilterSyntaxError(
                             '"between" needs two dates, as in between 2023-05 and 2023-07.'
                         )
-                    until.append(second[1])
+                    until.append(second[1] or now)
                     end = second[2]
         else:
             found = reader.read(at + 1, after_keyword=True) if word in _WITHIN else reader.read(at)
@@ -130,7 +128,7 @@ def extract_period(tokens: Sequence[Token], now: datetime) -> tuple[Period, list
                     begin = begin.replace(hour=0, minute=0, second=0, microsecond=0)
                     finish = begin + _DAY
                 since.append(begin)
-                until += [] if finish == now else [finish]
+                until += [] if finish is None else [finish]
         used[at:end] = [True] * (end - at)
         at = max(end, at + 1)
     for name, limits in (("since", since), ("until", until)):
@@ -142,14 +140,13 @@ def extract_period(tokens: Sequence[Token], now: datetime) -> tuple[Period, list
     return period, [token for token, is_used in zip(tokens, used, strict=True) if not is_used]
 
 
-def names_period(tokens: Sequence[Token], now: datetime) -> str | None:
-    """Return the words of the tokens that name a period, None if none does."""
-    try:
-        period, rest = extract_period(tokens, now)
-    except FilterSyntaxError:
-        return None
-    left = {token.position for token in rest}
-    return None if period.is_open else " ".join(t.text for t in tokens if t.position not in left)
+def belongs_to_period(word: str) -> bool:
+    """Return True for a case-folded word that a period may begin with: "since", "yesterday", "o4a"."""
+    return (
+        word in _DEMANDING | _WITHIN | {"last", "this", "past", "previous", "today", "yesterday", "ago"}
+        or _RUN.fullmatch(word) is not None
+        or re.fullmatch(r"20[1-9]\d-\d.*", word) is not None
+    )
 
 
 def _no_date_error(tokens: Sequence[Token], at: int) -> FilterSyntaxError:
@@ -159,8 +156,8 @@ def _no_date_error(tokens: Sequence[Token], at: int) -> FilterSyntaxError:
     return FilterSyntaxError(f"{tokens[at + 1].quoted} is no date: {_DATE_EXAMPLES}.")
 
 
-_Found = tuple[datetime, datetime, int]
-"""Begin and end of an interval, equal for a moment, and the position after its words."""
+_Found = tuple[datetime, datetime | None, int]
+"""Begin and end of an interval, and the position after its words. A moment has equal ones; None is now."""
 
 
 class _Reader:
@@ -192,13 +189,13 @@ class _Reader:
     def _read_named(self, at: int, *, after_keyword: bool) -> _Found | None:
         word, following = self._word(at), self._word(at + 1)
         if word == "today":
-            return self._today, self._now, at + 1
+            return self._today, None, at + 1
         if word == "yesterday":
             return self._today - _DAY, self._today, at + 1
         if word == "now" and after_keyword:
             return self._now, self._now, at + 1
         if word == "last" and following in ("night", "24h"):
-            return self._now - _DAY, self._now, at + 2
+            return self._now - _DAY, None, at + 2
         if word in _WEEKDAYS and after_keyword:
             return self._weekday(word, at + 1)
         if word in ("last", "this", "past", "previous", "current"):
@@ -208,10 +205,10 @@ class _Reader:
             if unit is None or (unit == "hour" and word != "past" and word != "last"):
                 return None
             if word == "past" or unit == "hour":
-                return _earlier(self._now, 1, unit), self._now, at + 2
+                return _earlier(self._now, 1, unit), None, at + 2
             begin = self._begin_of(unit)
             if word in ("this", "current"):
-                return begin, self._now, at + 2
+                return begin, None, at + 2
             return _earlier(begin, 1, unit), begin, at + 2
         return None
 
@@ -247,7 +244,7 @@ class _Reader:
             return None
         begin = _earlier(self._now, count, unit)
         # "until 3 days ago" means that moment, "in the last 3 days" the time since.
-        return (begin, begin, end + 1) if is_past else (begin, self._now, end)
+        return (begin, begin, end + 1) if is_past else (begin, None, end)
 
     def _read_run(self, at: int) -> _Found | None:
         word = self._word(at)

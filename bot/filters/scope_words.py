@@ -1,9 +1,10 @@
 """The words that choose kinds of events: the same for every command, and for subscriptions.
 
-`mock`, `test`, `lowsig` and `retracted` mean *also*; `only` before or after one means *alone*; `no`, `not` or
-`without` before one leaves it out; `real` is what nobody has to say; `all` means every group. Without any of
-them a question is about real, significant events that aren't retracted. They stand outside of "or", "and" and
-parentheses. `significant` is a condition of the filter (`bot.filters.parser`), not one of these words.
+`mock`, `test`, `lowsig` and `retracted` mean *also* (`mocks too`); `only` before or after one means *alone*;
+`no`, `not` or `without` before one leaves it out; `real` is what nobody has to say; `all` means every group.
+Without any of them a question is about real, significant events that aren't retracted. They stand outside of
+"or", "and" and parentheses. `significant` is a condition of the filter (`bot.filters.parser`), not one of
+these words.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from dataclasses import dataclass
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import SWITCHES
+from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.notice import Category
 
 KINDS = {"mock", "test", "lowsig", "retracted", "real"}
 _ONLY = {"only", "just"}
+_ALSO = {"also", "including", "include", "incl", "plus"}
+_TOO = {"too", "also", "included"}
 _WITHOUT = {"no", "not", "without", "excluding"}
 _NAMING = ("=", "|", "from")
 """After these a word is a name, as in "search=MDC|test"; if it is not, the filter's parser refuses it."""
@@ -76,7 +80,7 @@ class Scope:
 
 def parse_scope(text: str) -> tuple[Scope, str]:
     """Return the scope that a text's words choose, and the text without them. Raises FilterSyntaxError."""
-    scope, rest = split_scope(tokenize(text))
+    scope, rest = split_scope(tokenize(normalize_typed_text(text)))
     return scope, " ".join(token.text for token in rest)
 
 
@@ -142,24 +146,25 @@ def _read_kinds(tokens: Sequence[Token], at: int) -> tuple[int, list[str], str]:
     There are no kinds where none stands there.
     """
     prefix = tokens[at].normalized
-    if prefix in _ONLY | _WITHOUT:
-        kind = _kind(tokens, at + 1)
-        if kind not in KINDS:
-            return at, [], "also"
-        end, kinds = at + 2, [kind]
-        # "only mocks and tests", "only mock or test"
-        while (
-            end < len(tokens)
-            and tokens[end].normalized in ("and", "or")
-            and (following := _kind(tokens, end + 1)) in KINDS
-        ):
-            end, kinds = end + 2, [*kinds, str(following)]
-        return end, kinds, "alone" if prefix in _ONLY else "left out"
-    kind = _kind(tokens, at)
-    if kind is None:
+    start = at + (prefix in _ONLY | _WITHOUT | _ALSO)
+    kind = _kind(tokens, start)
+    if kind is None or (start > at and kind not in KINDS):
         return at, [], "also"
-    is_alone = kind in KINDS and at + 1 < len(tokens) and tokens[at + 1].normalized in _ONLY
+    end, kinds = start + 1, [kind]
+    # "only mocks and tests", "mock, test"
+    while (
+        kind in KINDS
+        and end < len(tokens)
+        and tokens[end].normalized in ("and", "or")
+        and (following := _kind(tokens, end + 1)) in KINDS
+    ):
+        end, kinds = end + 2, [*kinds, str(following)]
+    if start > at and prefix not in _ALSO:
+        return end, kinds, "alone" if prefix in _ONLY else "left out"
+    suffix = tokens[end].normalized if end < len(tokens) and kind in KINDS else ""
+    if suffix in _TOO:
+        return end + 1, kinds, "also"
     # "BNS mocks only"; in "mock only test" the word belongs to what follows.
-    if is_alone and _kind(tokens, at + 2) not in KINDS:
-        return at + 2, [kind], "alone"
-    return at + 1, [kind], "also"
+    if start == at and suffix in _ONLY and _kind(tokens, end + 1) not in KINDS:
+        return end + 1, kinds, "alone"
+    return end, kinds, "also"

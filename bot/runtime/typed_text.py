@@ -63,6 +63,7 @@ _SIGNS = frozenset("<>=|")
 """May stand at a mark too, as in "*BNS*>0.5"; not at "~", which is a sign of the filter language itself."""
 _MARKS = re.compile(r"[*_~`]+")
 _QUOTED_LINE = re.compile(r"[ \t]*(?:>(?![=.\d])[ \t]*)+")
+_COMPARISON = re.compile(r"\s*>\s*[.\d]")
 _BULLET = re.compile(r"^[ \t]*[•◦▪‣●][ \t]+", re.MULTILINE)
 _POWER_OF_TEN = re.compile(
     r"(?:(?<=\d)[ \t]*[×·x*][ \t]*10|(?<![\w.,^])10)\^([+-]?\d{1,3})(?![\d.])", re.IGNORECASE
@@ -207,6 +208,8 @@ def _without_marks(text: str) -> str:
 def _without_quote_marks(text: str) -> str:
     """Remove the ">" of a quotation, if every line that isn't empty has one."""
     lines = text.split("\n")
+    if _COMPARISON.match(text):
+        return text
     if all(_QUOTED_LINE.match(line) for line in lines if line.strip()):
         return "\n".join(_QUOTED_LINE.sub("", line, count=1) for line in lines)
     return text

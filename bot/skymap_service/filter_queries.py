@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from bot.observing.observability import observable_probability
-from bot.observing.observatories import find_observatory
+from bot.observing.site_references import find_referenced_site
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymaps.cone_search import probability_in_cone
@@ -28,9 +28,9 @@ class ObservableProbability(Protocol):
 
 
 def observatory_probability(site: str, skymap: SkyMap, when: datetime) -> float | None:
-    """Implement `ObservableProbability` for the built-in observatories and the default constraints."""
-    observatory = find_observatory(site)
-    return None if observatory is None else observable_probability(observatory, skymap, when)
+    """Implement `ObservableProbability` for the sites that filters name and the default constraints."""
+    found = find_referenced_site(site)
+    return None if found is None else observable_probability(found, skymap, when)
 
 
 class SkyMapQueries:

@@ -244,14 +244,23 @@ FILTER_CONDITIONS = (
     ),
     ("NS, remnant, ssm", "BNS + NSBH; HasRemnant × (1 − Terrestrial); the search for sub-solar masses"),
     (
-        "far<1/month, far<1/100yr, far<1e-8",
+        "far<1/month, far<1/century, far<1e-8",
         "false-alarm rate, in Hz without a unit; the joint one if significant only by coincidence",
     ),
     ("distance<300, area90<500, area50<100", "mean distance in Mpc, areas in deg²"),
-    ("V1, instruments>=2, external", "a detector, the number of detectors, a coincidence with another event"),
-    ("search=SSM, pipeline=gstlal, type=INITIAL|UPDATE", "by name; EARLYWARNING is also a type"),
+    ("z<0.1, mchirp<2", "redshift of the mean distance (Planck18), median source-frame chirp mass in M☉"),
+    (
+        "V1, Virgo, HLV, instruments>=2",
+        "a detector, several, the number of detectors",
+    ),
+    ("external, Fermi, observatory=NAME", "a coincidence with another event, with one of an observatory"),
+    ("significant", "LVK's flag, where lowsig alerts come too"),
+    ("search=SSM, pipeline=gstlal, type=INITIAL|UPDATE", "by name; gstlal and EARLYWARNING do alone"),
     ("near 13h09m48s -23d22m53s 5deg > 0.1", "more than 10 % of the probability in this circle"),
-    ("visible from Palomar > 0.3", "more than 30 % of the probability observable there tonight"),
+    (
+        "visible from Palomar > 0.3",
+        "more than 30 % of the probability observable there tonight; also from a place: 34.2N 116.9W",
+    ),
 )
 """Pairs of an example of a filter condition and its meaning."""
 
@@ -272,6 +281,8 @@ def filters_help() -> Message:
             " so neither"
             " `distance&lt;300` nor `not distance&lt;300` matches it.",
             _KINDS,
+            "Questions take a period too: last week, since 7d, in O4a, since 2023-05. Numbers have a decimal"
+            " point, no comma. What can never hold (BNS&gt;0.9 BNS&lt;0.1) is said.",
         ),
     )
 

@@ -500,7 +500,7 @@ async def test_missing_event_attributes_are_backfilled(factory: Factory) -> None
         ("search since 2023 since 2024", '"since" stands there twice: one period at a time.'),
         ("latest notify @here", '"notify" belongs to a subscription, and this is a question.'),
         ("test BNS>5", '"5" is no probability: 0 to 1, or 0 % to 100 %.'),
-        ("subscribe visible from Atlantis", '"Atlantis" is no site I know.'),
+        ("subscribe visible from Atlantis", "I know no site called “Atlantis”."),
         ("search near 400 1 1deg", '"near": RA 400 isn\'t between 0° and 360°.'),
         ("search " + "BNS " * 200, "A filter has at most 40 conditions, and this one has more."),
         ("search " + "BNS " * 2_500, "A question has at most 1,000 characters, and this one has 10,006."),

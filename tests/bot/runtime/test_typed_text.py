@@ -70,6 +70,7 @@ def test_marks_around_words_and_links_go(typed: str, plain: str) -> None:
         "far<1/yr",
         "BNS>0.5 and not V1",
         ">0.5",
+        "> 0.5",
         ">=0.5",
         "~BNS and ~NSBH",
         "(~BNS|~NSBH)",

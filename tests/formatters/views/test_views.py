@@ -151,6 +151,70 @@ def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     )
 
 
+def test_first_screen_has_what_most_channels_ask_for_and_the_rest_comes_with_a_button() -> None:
+    place = ModalContext(channel_id="C1")
+    first = subscription_modal.view(
+        place, SubscriptionForm(percents={"BNS": "50"}, distance="300"), Preview()
+    )
+    assert subscription_modal.input_names(first) == [
+        *("group", "classes", "distance", "area90", "broadcasts", "people")
+    ]
+    assert subscription_modal.MORE_ACTION in json.dumps(first)
+    every = subscription_modal.view(replace(place, has_more=True), SubscriptionForm(), Preview())
+    assert subscription_modal.MORE_ACTION not in json.dumps(every)
+    names = subscription_modal.input_names(every)
+    assert len(names) == len(set(names)) == 20 and {"words", "far", "switches", "when", "NS"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        SubscriptionForm(percents={"BNS": "90"}),
+        SubscriptionForm(percents={"BNS": "50"}, more_than=True),
+        SubscriptionForm(percents={"NS": "50"}),
+        SubscriptionForm(words="not V1"),
+        SubscriptionForm(switches=("mock",)),
+        SubscriptionForm(far="1"),
+        SubscriptionForm(when=("only_ns",), broadcasts=("<!here>",)),
+    ],
+)
+def test_a_subscription_that_uses_more_is_shown_with_all_inputs(form: SubscriptionForm) -> None:
+    shown = subscription_modal.view(ModalContext(channel_id="C1", number=3), form, Preview())
+    assert "words" in subscription_modal.input_names(shown)
+    assert subscription_modal.parse_modal_context(shown["private_metadata"]).has_more
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        ModalContext(channel_id="C1"),
+        ModalContext(
+            channel_id="D1", number=3, from_home=True, has_more=True, warned_about="0123456789abcdef"
+        ),
+    ],
+)
+def test_a_modals_context_comes_back_also_from_an_older_version(context: ModalContext) -> None:
+    assert subscription_modal.parse_modal_context(context.metadata) == context
+    older = {
+        key: value for key, value in json.loads(context.metadata).items() if key not in ("more", "warned")
+    }
+    found = subscription_modal.parse_modal_context(json.dumps(older))
+    assert found.has_more, "the older modal showed every input"
+    assert (found.channel_id, found.number, found.from_home) == (
+        context.channel_id,
+        context.number,
+        context.from_home,
+    )
+
+
+def test_errors_stand_at_inputs_that_are_shown() -> None:
+    errors = {"distance": "A number above 0.", "words": "Too long.", "far": "A number above 0."}
+    assert subscription_modal.errors_at_inputs(errors, ["group", "distance"]) == {
+        "distance": "A number above 0.",
+        "group": "Further conditions: Too long. False-alarm rate: A number above 0.",
+    }
+
+
 def test_answers_that_offer_the_dialog(golden: Golden, check: Callable[[Message], Message]) -> None:
     mine = [criteria(number) for number in range(1, 4)]
     golden("modal-button", check(subscription_modal.modal_button(mine)))
