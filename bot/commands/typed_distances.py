@@ -37,9 +37,13 @@ _LENGTH = re.compile(
     rf"(?<![\w.+-])(?P<value>{_NUMBER}){_ERROR}\s*(?P<unit>[kmg]?pc){_END}",
     re.IGNORECASE,
 )
-_ERROR_FIRST = re.compile(rf"\(\s*({_NUMBER})\s*(±|\+-|\+/-)\s*({_NUMBER})\s*\)(?=\s*[kmg]?pc)", re.IGNORECASE)
+_ERROR_FIRST = re.compile(
+    rf"\(\s*({_NUMBER})\s*(±|\+-|\+/-)\s*({_NUMBER})\s*\)(?=\s*[kmg]?pc)", re.IGNORECASE
+)
 """Parentheses around the number of "(40 ± 5) Mpc"."""
-_VELOCITY = re.compile(rf"(?<![\w.])(?:cz|v|vel\w*)?{_SIGN}(?P<value>{_NUMBER}){_ERROR}\s*km\s*/?\s*s", re.IGNORECASE)
+_VELOCITY = re.compile(
+    rf"(?<![\w.])(?:cz|v|vel\w*)?{_SIGN}(?P<value>{_NUMBER}){_ERROR}\s*km\s*/?\s*s", re.IGNORECASE
+)
 _LIGHT_SPEED_KM_S = 299_792.458
 
 
@@ -91,7 +95,8 @@ def _from_redshift(match: re.Match[str]) -> TypedDistance:
     redshift = float(match["value"])
     if not 0 < redshift <= MAX_REDSHIFT:
         raise InvalidPosition(
-            f"A redshift here is above 0 and at most {MAX_REDSHIFT:g}; a magnitude is written mag={match['value']}."
+            f"A redshift here is above 0 and at most {MAX_REDSHIFT:g};"
+            f" a magnitude is written mag={match['value']}."
         )
     return TypedDistance(distance=luminosity_distance(redshift), redshift=redshift)
 

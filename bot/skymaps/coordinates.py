@@ -177,6 +177,10 @@ class PositionMatch:
     """Offset of the first character that doesn't belong to it."""
     is_certain: bool
     """Its spelling alone tells RA and Dec from other numbers of the line: labels, colons, units."""
+    has_sign: bool = True
+    """Its declination or latitude has a sign."""
+    is_designation: bool = False
+    """It is part of a name, as in J130948.1-232253."""
     galactic: tuple[float, float] | None = None
     """Galactic longitude and latitude in degrees if it was written so."""
 
@@ -224,7 +228,15 @@ def _from_match(match: re.Match[str], start: int) -> PositionMatch:
     except InvalidPosition as error:
         error.is_certain = is_certain
         raise
-    return PositionMatch(ra=ra, dec=dec, start=start, end=start + match.end(), is_certain=is_certain)
+    return PositionMatch(
+        ra=ra,
+        dec=dec,
+        start=start,
+        end=start + match.end(),
+        is_certain=is_certain,
+        has_sign=bool(groups["sign"]),
+        is_designation=bool(groups.get("together")),
+    )
 
 
 def _is_certain(groups: dict[str, str | None], pattern: re.Pattern[str]) -> bool:
@@ -240,7 +252,8 @@ def _is_certain(groups: dict[str, str | None], pattern: re.Pattern[str]) -> bool
     ra_is_marked = labelled or groups.get("h") is not None or groups.get("raunit") is not None
     dec_is_marked = any(groups.get(name) for name in ("declabel", "decunit", "dm"))
     if dec_is_marked:
-        return True
+        # "0.04 12:57:13" is no position: an unsigned "12:57:13" may be the RA of the next number.
+        return ra_is_marked or bool(groups["sign"]) or bool(groups.get("declabel"))
     return ra_is_marked and "." in (groups.get("d") or "")
 
 
@@ -279,6 +292,7 @@ def _from_galactic(match: re.Match[str], start: int) -> PositionMatch:
         start=start,
         end=start + match.end(),
         is_certain=bool(groups.get("llabel") or groups.get("lblabel")),
+        has_sign=bool(groups["sign"]),
         galactic=(longitude % 360, latitude),
     )
 

@@ -56,6 +56,10 @@ class SkyPosition:
     """Luminosity distance, Mpc."""
     redshift: float | None = None
     """Redshift from which the distance was computed; None if the distance was given or is unknown."""
+    modulus: float | None = None
+    """Distance modulus, mag, from which the distance was computed; None if it wasn't."""
+    galactic: tuple[float, float] | None = None
+    """Galactic longitude and latitude, degrees, if the position was given so."""
     name: str = ""
     """Name given by the user, not escaped; empty if none."""
 

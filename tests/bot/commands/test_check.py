@@ -9,7 +9,8 @@ import pytest
 
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
-from bot.commands.check import MAX_LIST_LENGTH, parse_position_line, parse_query
+from bot.commands.position_query import MAX_LIST_LENGTH, parse_query
+from bot.commands.position_rows import parse_row
 from bot.commands.context import CommandContext
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.router import CommandRouter
