@@ -240,8 +240,8 @@ def _find_position(text: str) -> tuple[PositionMatch, Sequence[str]]:
         earlier = _first_pair(text[: certain.start], starts)
         if earlier is not None and not _is_same_place(earlier, certain):
             raise InvalidPosition(_TWO_POSITIONS)
-        found = earlier or certain
-        return found, _catalogue_words(text[: found.start])
+        first = earlier or certain
+        return first, _catalogue_words(text[: first.start])
     skip_to = 0
     for number, start in enumerate(starts):
         if start < skip_to:

@@ -94,10 +94,8 @@ def extract_distance(text: str) -> tuple[TypedDistance | None, str, tuple[str, .
 def _from_redshift(match: re.Match[str]) -> TypedDistance:
     redshift = float(match["value"])
     if not 0 < redshift <= MAX_REDSHIFT:
-        raise InvalidPosition(
-            f"A redshift here is above 0 and at most {MAX_REDSHIFT:g};"
-            f" a magnitude is written mag={match['value']}."
-        )
+        magnitude = f"; a magnitude is written mag={match['value']}" if redshift else ""
+        raise InvalidPosition(f"A redshift here is above 0 and at most {MAX_REDSHIFT:g}{magnitude}.")
     return TypedDistance(distance=luminosity_distance(redshift), redshift=redshift)
 
 
