@@ -54,7 +54,7 @@ SITE_COMMANDS = (
     ("sites add Palomar, sites remove Palomar", "add or remove an observatory"),
     (
         "sites add MyDome 34.2 -116.9 1700",
-        "add your own: latitude, longitude, height in m; or 34.2N 116.9W 1700m, 34:12:00 N 116:54:00 W …",
+        "add your own: latitude, longitude (east is positive), height in m; or 34.2N 116.9W 1700m",
     ),
     ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
 )
