@@ -163,7 +163,12 @@ class EventQuestions:
             sentence = f"{plain_text(typed.text)} is a day; this is the one event of it that gwevent has."
             return answer.with_introduction(sentence, card)
         return conversation.day(
-            typed.text, superevents, error.count, self._clock(), is_catalogue_name=typed.is_catalogue_name
+            typed.text,
+            superevents,
+            error.count,
+            self._clock(),
+            is_catalogue_name=typed.is_catalogue_name,
+            looked_up=error.gracedb_reason,
         )
 
     def compare(self, superevents: Sequence[Superevent]) -> Message:
