@@ -131,8 +131,8 @@ class EventLookup:
         """Return the id of the event that a person named.
 
         A catalogue name is that of the event which GraceDB calls so, or whose second it gives; where the
-        store doesn't tell, GraceDB is asked. Raises UnresolvedEvent for a day or a catalogue name that doesn't
-        lead to one event, StoreUnavailable.
+        store doesn't tell, GraceDB is asked. Raises UnresolvedEvent for a day or a catalogue name that leads
+        to no single event, StoreUnavailable.
         """
         if typed.superevent_id is not None:
             return typed.superevent_id
