@@ -81,7 +81,7 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
         )
 
     return (
-        Command("help", _help, ("", "?", "commands")),
+        Command("help", _help, ("", "?", "commands", "menu", "usage")),
         Command("latest", search.latest, ("last", "newest"), is_shareable=True),
         Command(
             "events",
@@ -90,7 +90,9 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             is_shareable=True,
         ),
         Command("history", None, ("notices",), event_handler=details.history, is_shareable=True),
-        Command("map", None, ("skymap", "picture"), event_handler=details.map, is_shareable=True),
+        Command(
+            "map", None, ("skymap", "picture", "image", "plot"), event_handler=details.map, is_shareable=True
+        ),
         Command("export", None, ("download",), event_handler=details.export, is_shareable=True),
         *(
             Command(word, None, event_handler=handler, is_shareable=True, is_listed=False)
@@ -99,12 +101,17 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
         Command(
             "check",
             _anywhere(handlers.check.answer),
+            ("crossmatch", "position", "positions"),
             is_shareable=True,
             is_multiline=True,
             takes_event_id=True,
         ),
         Command(
-            "visible", _wrap(handlers.visible.answer), ("observable",), is_shareable=True, takes_event_id=True
+            "visible",
+            _wrap(handlers.visible.answer),
+            ("observable", "observability", "visibility", "tonight"),
+            is_shareable=True,
+            takes_event_id=True,
         ),
         subscription_command(
             "subscribe", subscriptions.subscribe, ("sub",), is_mutating=True, offers_modal=True
@@ -123,7 +130,9 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             is_mutating=_changes_sites,
             may_change=True,
         ),
-        Command("status", _anywhere(handlers.status.answer), is_shareable=True),
+        Command(
+            "status", _anywhere(handlers.status.answer), ("version", "uptime", "health"), is_shareable=True
+        ),
     )
 
 

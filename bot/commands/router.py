@@ -13,8 +13,17 @@ from bot.commands.context import CommandContext
 from bot.commands.errors import store_unavailable
 from bot.commands.event_lookup import NoSuchEvent, UnresolvedEvent
 from bot.commands.event_questions import EventQuestions
+from bot.commands.sites import parse_site_names
 from bot.commands.typed_events import TypedEvent, find_typed_events, looks_like_event_id, replace_typed_events
-from bot.commands.understanding import ABOUT_NO_EVENT, Reading, Topic, clean_question, read_question
+from bot.commands.understanding import (
+    ABOUT_NO_EVENT,
+    Reading,
+    Topic,
+    clean_question,
+    read_question,
+    unexplained_words,
+    without_fillers,
+)
 from bot.filters import FilterSyntaxError
 from bot.filters.limits import MAX_QUESTION_LENGTH
 from bot.runtime.typed_text import normalize_typed_text
@@ -25,6 +34,9 @@ from formatters.blockkit import mrkdwn
 from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.views import subscription_modal
+
+MAX_SITE_WORDS = 12
+"""Words of a question that may be names of sites alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +202,15 @@ class CommandRouter:
             try:
                 answered = await command.handler(arguments, context)
             except FilterSyntaxError:
-                if reading.is_filter_guess:
-                    return await self._not_understood(reading, asked)
-                raise
+                if not reading.is_filter_guess:
+                    raise
+                again = without_fillers(arguments)
+                if again in ("", arguments):
+                    return await self._not_understood(reading, asked, context)
+                try:
+                    answered = await command.handler(again, context)
+                except FilterSyntaxError:
+                    return await self._not_understood(reading, asked, context)
             found = await self._with_thread_link(answered, context, command.is_shareable)
         return found
 
@@ -225,12 +243,16 @@ class CommandRouter:
             named = await self._events.split_leading_nonstandard_id(" ".join(asked.split()))
             if named is not None:
                 return await self._answer_nonstandard(*named, context)
-            return await self._not_understood(reading, asked)
+            return await self._not_understood(reading, asked, context)
         if reading.topic in ABOUT_NO_EVENT:
             return _Answer(self._events.answer_without_event(reading.topic, reading.arguments))
         if reading.topic is Topic.COMPARE and len(typed) > 1:
             superevents = [await self._events.get(event) for event in typed]
             return _Answer(self._events.compare(superevents), is_shareable=True)
+        if reading.topic is Topic.CARD and names_sites(" ".join(unexplained_words(reading.arguments))):
+            # "Palomar S230518h"
+            words = " ".join(unexplained_words(reading.arguments))
+            return await self._answer_about_event(self._commands_by_word["visible"], words, typed, context)
         subject = await self._events.find_subject(typed, "", context)
         if subject.superevent is None:
             return _Answer(helping.error_message("No event was received yet."))
@@ -262,11 +284,13 @@ class CommandRouter:
         topic = reading.topic or Topic.CARD
         return await self._answer_topic(superevent, replace(reading, command=None, topic=topic), context)
 
-    async def _not_understood(self, reading: Reading, asked: str) -> _Answer:
+    async def _not_understood(self, reading: Reading, asked: str, context: CommandContext | None) -> _Answer:
         question = " ".join(asked.split())
         named = await self._events.split_leading_nonstandard_id(question)
         if named is not None:
-            return await self._answer_nonstandard(*named, None)
+            return await self._answer_nonstandard(*named, context)
+        if names_sites(question):
+            return await self._answer_about_event(self._commands_by_word["visible"], question, [], context)
         first = question.partition(" ")[0]
         if looks_like_event_id(first):
             return _Answer(await self._events.suggest_ids(first))
@@ -282,3 +306,13 @@ class CommandRouter:
             if url is not None:
                 message = answer.with_thread_link(message, answered.superevent_id, url)
         return _Answer(message, answered.superevent_id, is_shareable)
+
+
+def names_sites(text: str) -> bool:
+    """Return whether a text is nothing but names of sites: "Palomar and Keck"."""
+    if not text.strip() or len(text.split()) > MAX_SITE_WORDS or any(digit in text for digit in "0123456789"):
+        return False
+    try:
+        return bool(parse_site_names(text, ()))
+    except FilterSyntaxError:
+        return False

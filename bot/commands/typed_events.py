@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from formatters.models.notice import ID_MAX, canonical_id
 
 _BEFORE, _AFTER = r"(?<![^\W_])", r"(?![^\W_])"
-_ID = re.compile(rf"{_BEFORE}[MT]?(?:S|GW)\d{{6}}[a-z]{{1,8}}{_AFTER}", re.IGNORECASE | re.ASCII)
+_ID = re.compile(rf"{_BEFORE}[MT]?(?:S|GW)[-_ ]?\d{{6}}[a-z]{{1,8}}{_AFTER}", re.IGNORECASE | re.ASCII)
 _DAY = re.compile(rf"{_BEFORE}(?P<prefix>[MT]?)S(?P<day>\d{{6}}){_AFTER}", re.IGNORECASE | re.ASCII)
 _CATALOGUE = re.compile(
     rf"{_BEFORE}(?P<prefix>[MT]?)GW(?P<day>\d{{6}})(?:_(?P<time>\d{{6}}))?{_AFTER}", re.IGNORECASE | re.ASCII
@@ -81,15 +81,13 @@ def find_typed_events(text: str) -> list[TypedEvent]:
                     link[0],
                     link.start(),
                     max(taken_end - trailing, link.start() + inside.end()),
-                    superevent_id=canonical_id(inside[0]),
+                    superevent_id=_canonical(inside[0]),
                 )
             )
         else:
             taken.append((link.start(), taken_end))
     for match in _ID.finditer(text):
-        take(
-            TypedEvent(match[0], match.start(), _end(text, match.end()), superevent_id=canonical_id(match[0]))
-        )
+        take(TypedEvent(match[0], match.start(), _end(text, match.end()), superevent_id=_canonical(match[0])))
     for match in _CATALOGUE.finditer(text):
         if _is_day(match["day"]):
             take(
@@ -143,6 +141,10 @@ def _end(text: str, end: int) -> int:
     """Return the end of a name with its possessive: "S230518h's"."""
     possessive = _POSSESSIVE.match(text[end : end + 3])
     return end + (possessive.end() if possessive is not None else 0)
+
+
+def _canonical(name: str) -> str | None:
+    return canonical_id(re.sub(r"[-_ ]", "", name))
 
 
 def _is_day(digits: str) -> bool:

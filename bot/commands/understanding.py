@@ -70,17 +70,19 @@ def _words(text: str) -> frozenset[str]:
 
 
 _FILLERS = _words(
-    """a an the of for in on at about please pls kindly me us we i you is are was were be been has have"
-    " had do does
-    did can could would will should may might what whats which where how it its it's this that these those
-    there
-    here any some all show list give tell get see find search display us and to by with from far so until
-    now ever
-    event events superevent superevents candidate candidates alert alerts gw signal signals many much
-    number count
-    detected found seen received happened recorded new"""
+    """a an the of for in on at about please pls kindly me us we i you is are was were be been has have had
+    do does did can could would will should may might what whats which where how it its it's this that
+    these those there here any some all show list give tell get see find search display us and to by
+    with from far so until now ever event events superevent superevents candidate candidates alert
+    alerts gw signal signals many much number count detected found seen received happened recorded new
+    when anything something happen details detail info information what's who who's facts summary
+    summarize full more current please thanks really actually still just"""
 )
-_LIST_STARTS = _words("any show list all which how count give were are have has did find search")
+_KEPT = _words("from to this until in on all with")
+"""Fillers that mean something in a period or a condition."""
+_LIST_STARTS = _words(
+    "any anything show list all which how count number total give were are have has did find search"
+)
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
 _COORDINATE = re.compile(
     rf"(?:{_NUMBER}(?:°|d|deg)?|\d{{1,2}}[h:]\d[\dhms:.]*|[+-]?\d{{1,2}}[d:°]\d[\ddms:.'\"°′″]*|"
@@ -141,13 +143,14 @@ _ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
         Topic.AREA,
         words_pattern(
             "how (?:big|large|wide|well)|sq ?deg|square degrees?|credible regions?",
-            "areas? deg2 locali[sz]ation locali[sz]ed where peak regions? position",
+            "areas? deg2 locali[sz]ation locali[sz]ed where peak regions? position coordinates? ra dec",
         ),
     ),
     (
         Topic.STATE,
         words_pattern(
-            "retracted retraction alive still dead valid real significant significance confirmed vetted"
+            "retracted retraction retract alive still dead valid real significant significance"
+            " confirmed vetted"
             " status state"
             " gone noise glitch"
         ),
@@ -162,15 +165,17 @@ _ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
     (
         Topic.LINKS,
         words_pattern(
-            "treasure ?map|skymap viewer", "urls? links? gracedb pages? website web circulars? gcns? address"
+            "treasure ?map|skymap viewer|map file|fits file",
+            "urls? links? gracedb pages? website web circulars? gcns? address fits download files?",
         ),
     ),
     (Topic.GALAXIES, words_pattern(r"galax\w+ hosts? glade ned")),
     (
         Topic.CLASS,
         words_pattern(
-            "neutron stars?|black holes?|em bright|p astro",
-            "class classification type kind bns nsbh bbh terrestrial mass(?:es)? massgap chirp hasns"
+            "neutron stars?|black holes?|em[ _]?bright|p[ _]?astro|prob(?:ability)? of|em counterpart",
+            "kilonova light matter probability probabilities class classification type kind bns nsbh"
+            " bbh terrestrial mass(?:es)? massgap chirp hasns"
             " hasremnant remnant"
             " pastro properties",
         ),
@@ -185,14 +190,19 @@ _OBSERVERS = re.compile(
 _COMPARE = words_pattern("compared? comparison vs versus difference differ diff")
 _VISIBLE = words_pattern(
     "sees? observed? observable observability visible visibility rises? rising sets? up point reach"
+    " airmass tonight"
 )
 _VISIBLE_FILLERS = _words(
-    """what whats can could will would is are be it its the we i you to from see sees observe observed"
-    " observable
-    visible visibility observability when does do this that event rise rises set sets up point reach part
-    of for in
-    by how much sky map fraction where which sites site telescopes telescope me us our my get any"""
+    """what whats can could will would is are be it its the we i you to from see sees observe observed
+    observable visible visibility observability when does do this that event rise rises set sets up
+    point reach part of for in by how much sky map fraction airmass where which sites site telescopes
+    telescope me us our my get any"""
 )
+_OWN_STATE = re.compile(
+    r"\b(?:bot|gwevent|you)\b.*\b(?:running|working|up|ok|okay|online|broken|down|healthy|connected)\b"
+    r"|\b(?:version|uptime|health)\b"
+)
+_INSIDE = re.compile(r"(?:is|was|check)\s+(?P<what>.+?)\s+(?:in|inside|within|on|part of)\b.*", re.IGNORECASE)
 _CALLS = re.compile(r"^(?:/?@?gwevent(?:\s*[:,]\s*|\s+|$))+", re.IGNORECASE)
 _POLITE_TAIL = re.compile(r"(?:[\s,]+(?:please|pls|plz|thanks|thank you|thx))+$", re.IGNORECASE)
 _POLITE_HEAD = re.compile(r"^(?:(?:please|pls|plz|hey|hi|hello|ok|okay|so)[\s,]+)+(?=\S)", re.IGNORECASE)
@@ -263,6 +273,12 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(topic=Topic.GREETING)
     if _THANKS.fullmatch(plain):
         return Reading(topic=Topic.THANKS)
+    if _OWN_STATE.search(plain) and not event_count:
+        return Reading(command="status")
+    if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
+        return Reading(command="subscriptions")
+    if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
+        return Reading(command="check", arguments=inside["what"])
     if "help" in plain.split():
         return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
     if event_count > 1:
@@ -278,6 +294,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
     command = _inner_command(plain, event_count, commands)
     if command is not None:
         return command
+    if event_count and _ABOUT_EVENT[0][1].search(plain):
+        return Reading(topic=Topic.COINCIDENCE, arguments=plain)
     if _VISIBLE.search(plain) and (event_count or not _names_class(plain)):
         rest = [word for word in sentence.split() if word.casefold().strip(_TRAILING) not in _VISIBLE_FILLERS]
         return Reading(command="visible", arguments=" ".join(rest))
@@ -294,8 +312,8 @@ def _inner_command(plain: str, event_count: int, commands: Collection[str]) -> R
     about_event = event_count > 0 or bool({"it", "this", "its"} & set(words))
     if not about_event and words[:1] != ["show"]:
         return None
-    formats = [word for word in words if word in ("moc", "json", "ds9", "csv", "tiles", "region")]
-    if formats and ("export" in words or formats[0] in ("moc", "json", "ds9", "csv", "tiles")):
+    formats = [word for word in words if word in (*_FORMATS, "region")]
+    if formats and ("export" in words or formats[0] in _FORMATS):
         return Reading(command="tiles" if formats[0] == "tiles" else "export", arguments=formats[0])
     for word, command in (
         ("map", "map"),
@@ -308,6 +326,8 @@ def _inner_command(plain: str, event_count: int, commands: Collection[str]) -> R
         ("changed", "history"),
         ("notices", "history"),
         ("timeline", "history"),
+        ("initial", "history"),
+        ("preliminary", "history"),
     ):
         if word in words and command in commands:
             return Reading(command=command)
@@ -318,6 +338,10 @@ def _inner_command(plain: str, event_count: int, commands: Collection[str]) -> R
     return None
 
 
+_FORMATS = ("moc", "json", "ds9", "csv", "tiles", "aladin", "mocpy")
+_SUBSCRIBING = re.compile(
+    r"\b(?:notify|alert|ping|tell|inform|warn|call) (?:me|us)\b|\b(?:sign ?up|follow)\b"
+)
 _DETAILS = ("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles")
 """Commands about an event to which a misspelled word of a sentence with an id is corrected."""
 
@@ -354,6 +378,8 @@ def _read_list_question(sentence: str, plain: str) -> Reading | None:
     telling = unexplained_words(plain)
     if telling and set(telling) <= {"latest", "newest", "last"}:
         return Reading(command="latest")
+    if telling == ["sites"]:
+        return Reading(command="sites")
     topic = _topic(plain)
     points_at_one = bool({"it", "this", "its"} & set(words))
     if topic is not None and (points_at_one or (not _names_class(plain) and _asks_about_one(plain, topic))):
@@ -368,9 +394,13 @@ def _asks_about_one(plain: str, topic: Topic) -> bool:
 
 
 def unexplained_words(plain: str) -> list[str]:
-    """Return the words of a question about an event that say nothing gwevent knows: neither fillers"
-    " nor ids."""
+    """Return the words of a question that say nothing gwevent knows: neither fillers nor ids."""
     return [word for word in re.findall(r"[\w'@<>=-]+", plain.casefold()) if word not in _FILLERS]
+
+
+def without_fillers(sentence: str) -> str:
+    """Return a sentence without the words that say nothing about events, for a second reading as a filter."""
+    return " ".join(word for word in sentence.split() if word.casefold() not in _FILLERS - _KEPT)
 
 
 def _has_position(sentence: str) -> bool:
@@ -395,8 +425,12 @@ def _read_unknown(
 ) -> Reading:
     first = words[0].casefold().strip(_TRAILING)
     near = difflib.get_close_matches(first, sorted(commands), n=1, cutoff=CORRECTION_CUTOFF) if first else []
+    if _SUBSCRIBING.search(" ".join(words).casefold()):
+        return Reading(nearest="subscribe")
     if near and near[0] in safe_commands and len(first) > 3:
         return Reading(command=near[0], arguments=" ".join(words[1:]), corrected=words[0])
     if near or event_count:
         return Reading(nearest=near[0] if near else None)
+    if not unexplained_words(" ".join(words)):
+        return Reading()
     return Reading(command="events", arguments=" ".join(words), is_filter_guess=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from urllib.parse import quote
 
 from formatters.blockkit.mrkdwn import plain_text, web_url
+from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import alert_type_with_ordinal, status_labels
 from formatters.text import event_lines, quantities
@@ -53,10 +55,17 @@ def _area(superevent: Superevent, _now: datetime) -> str:
 
 
 def _links(superevent: Superevent, _now: datetime) -> str:
-    url = next(
-        (url for notice in reversed(superevent.notices) if (url := web_url(notice.urls.get("gracedb")))), None
-    )
-    return "its notices name no page in GraceDB." if url is None else f"GraceDB {url}"
+    parts = []
+    for key, label in (("gracedb", "GraceDB"), ("skymap", "sky map")):
+        found = (web_url(notice.urls.get(key)) for notice in reversed(superevent.notices))
+        url = next((url for url in found if url is not None), None)
+        if url is not None:
+            parts.append(f"{label} {url}")
+    if superevent.category is Category.REAL:
+        parts.append(
+            f"circulars https://gcn.nasa.gov/circulars?query={quote(superevent.superevent_id, safe='')}"
+        )
+    return " · ".join(parts) or "its notices name no page in GraceDB."
 
 
 def _state(superevent: Superevent, _now: datetime) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
+from formatters.models.notice import canonical_id
 
 Usage = tuple[str, str]
 """The text typed after `/gwevent`, and what it does."""
@@ -80,7 +81,7 @@ PAGES: Mapping[str, HelpPage] = {
         "The sky map",
         (("map S230518h", "the picture of its newest sky map"),),
         (_WHICH_EVENT,),
-        ("skymap", "picture", "image"),
+        ("skymap", "picture", "image", "plot"),
     ),
     "export": HelpPage(
         "Data to copy",
@@ -101,7 +102,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("check (several lines)", "one position per line, with a name before it if you like"),
         ),
         ("Names of objects aren't looked up: give RA and Dec.", _WHICH_EVENT),
-        ("position", "crossmatch"),
+        ("position", "positions", "crossmatch"),
     ),
     "visible": HelpPage(
         "What sites can observe",
@@ -113,7 +114,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("visible Palomar altitude 20", "above another altitude, in degrees"),
         ),
         (_WHICH_EVENT, "Sites of your own: `help sites`."),
-        ("observable", "observability", "tonight"),
+        ("observable", "observability", "visibility", "tonight"),
     ),
     "subscribe": HelpPage(
         "Alerts for this channel",
@@ -172,9 +173,15 @@ PAGES: Mapping[str, HelpPage] = {
         words=("site", "telescope", "telescopes", "observatory", "observatories"),
     ),
     "status": HelpPage(
-        "gwevent itself", (("status", "whether notices arrive, and how many deliveries wait"),)
+        "gwevent itself",
+        (("status", "whether notices arrive, and how many deliveries wait"),),
+        words=("version", "uptime", "health"),
     ),
-    "help": HelpPage("Help", (("help", "all words"), ("help check", "more about one of them"))),
+    "help": HelpPage(
+        "Help",
+        (("help", "all words"), ("help check", "more about one of them")),
+        words=("menu", "usage", "commands"),
+    ),
 }
 """Each command's page by its name. "id" stands for an event's id, "filters" is a page of its own."""
 
@@ -208,6 +215,8 @@ def overview() -> Message:
 def page_for(word: str) -> Message | None:
     """Return the help on a word, in any case and number; None if there is none."""
     folded = word.casefold().strip("`'\"“”/?.!")
+    if canonical_id(folded) is not None:
+        return _page("id", PAGES["id"])
     if folded.rstrip("s") in ("filter", "condition", "criteria", "criterion"):
         return filters_help()
     for form in dict.fromkeys((folded, folded.rstrip("s"), f"{folded}s")):
