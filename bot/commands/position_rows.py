@@ -123,15 +123,31 @@ _BARE_NUMBER = re.compile(rf"[~<>≈=^]*[+-]?{_NUMBER}[%°'\"]*", re.IGNORECASE)
 _NUMBER_WITH_MORE = re.compile(r"[~<>≈=^]*[+-]?\.?\d|.*=.*\d")
 _NAME_FROM_DIGIT = re.compile(r"(?:19|20)\d\d[A-Za-z]{1,7}|\d{1,2}[A-Z]{2,}\S*|\d[A-Z]\+?-?\d+\S*")
 """Words that begin with a digit and are names: 2017gfo, 2MASX, 6dFGS, 3C273."""
+_MAGNITUDE_END = r"(?![\w.:+°'-])"
 _MAGNITUDE = re.compile(
-    rf"(?<![\w.])(?:(?:[A-Za-z]{{0,6}}mag(?:nitude)?|m(?:_\w{{1,6}})?|[ugriyUVRIJHKocw]'?)\s*[=:]\s*[<>~]?{_NUMBER}"
+    rf"(?<![\w.])(?:(?:[A-Za-z]{{0,6}}mag(?:nitude)?|m(?:_\w{{1,6}})?|[ugriyUVRIJHKocw]'?)"
+    rf"\s*[=:]\s*[<>~]?{_NUMBER}"
     rf"|[A-Za-z]{{0,6}}mag(?:nitude)?\s+{_NUMBER}"
-    rf"|(?:[ugrizyUBVRIJHKocw]'?\s*[=:]\s*)?[<>~]?{_NUMBER}(?:\s*±\s*{_NUMBER})?\s*(?:AB\s*)?(?:mag\w*|AB|Vega))"
-    rf"(?:\s*±\s*{_NUMBER})?(?:\s*(?:mag\w*|AB|Vega))?(?![\w.]*\d)"
+    rf"|(?:[ugrizyUBVRIJHKocw]'?\s*[=:]\s*)?[<>~]?{_NUMBER}(?:\s*±\s*{_NUMBER})?\s*(?:AB\s*)?(?:mag\w*|AB|Vega)"
+    rf"(?!\s*[=:]|\s+[\d.]))"
+    rf"(?:\s*±\s*{_NUMBER})?(?:\s*(?:mag\w*|AB|Vega)(?!\s*[=:]|\s+[\d.]))?{_MAGNITUDE_END}"
 )
+"""Letters are those of filters; "L" and "b" aren't, since l=… b=… is galactic, and "z" only with a unit."""
+_LABEL_BETWEEN = re.compile(
+    rf"(?<![\w.:'°\"+-])(?P<before>{_NUMBER})\s+"
+    rf"(?:(?P<magnitude>[A-Za-z]{{0,6}}mag(?:nitude)?)\s+(?P<value>{_NUMBER})"
+    rf"|(?P<distance>z|redshift|dm|mu|μ)\s+(?P<far>{_NUMBER})(?=\s+[+-]?\.?\d))",
+    re.IGNORECASE,
+)
+"""A word between two numbers that may label either, as in "19.5 mag 10.5"."""
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?"
+_NOT_RIGHT_ASCENSION = (
+    r"(?:(?![\s,;]*[+-]?\.?\d)|(?=[\s,;]+\d+(?:\.\d+)?\s*h|[\s,;]+\d+:[\d:.]+[\s,;]+[+-]\d+:\d))"
+)
+"""In "2026-11-27 13:09:48 -23:22:53" the date has no time of day."""
 _DATE = re.compile(
-    r"(?<![\w.])(?:\d{4}([-/])\d{1,2}\1\d{1,2}(?:\.\d+)?"
-    r"(?:[T ]\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(?:\s*(?:Z|UTC?)\b)?"
+    rf"(?<![\w.])(?:\d{{4}}([-/])\d{{1,2}}\1\d{{1,2}}(?:\.\d+)?"
+    rf"(?:T{_CLOCK}| {_CLOCK}(?![\d:.]){_NOT_RIGHT_ASCENSION})?(?:\s*(?:Z|UTC?)\b)?"
     rf"|(?:MJD|JD)\s*[=:]?\s*{_NUMBER})(?![\w.])",
     re.IGNORECASE,
 )
@@ -185,9 +201,10 @@ def _with_decimal_point(word: str) -> str:
 
 def _parse_with_separators(line: str) -> ParsedRow:
     text = split_cells(line)
+    _refuse_label_between(text)
     distance, text, errors = extract_distance(text)
     unused = [*errors]
-    for pattern in (_MAGNITUDE, _DATE, _POSITION_ERROR):
+    for pattern in (_DATE, _MAGNITUDE, _POSITION_ERROR):
         unused += [match[0].strip(" ,;:") for match in pattern.finditer(text)]
         text = pattern.sub(" , ", text)
     found, name_words = _find_position(text)
@@ -219,6 +236,16 @@ def _parse_with_separators(line: str) -> ParsedRow:
     return ParsedRow(target, tuple(unused), tuple(asked))
 
 
+def _refuse_label_between(text: str) -> None:
+    match = _LABEL_BETWEEN.search(text)
+    if match is not None:
+        label, other = match["magnitude"] or match["distance"], match["value"] or match["far"]
+        raise InvalidPosition(
+            f"“{plain_text(match[0], NAME_MAX)}” has two readings: write"
+            f" {label}={match['before']} or {label}={other}."
+        )
+
+
 def split_cells(line: str) -> str:
     """Return a line in which tabs, bars and the commas of a CSV line are marked as ends of cells."""
     text = re.sub(r"(?:^|(?<=[,;\t|]))\s*\"([^\",;\t|]*)\"\s*(?=[,;\t|]|$)", r"\1", line)
@@ -233,15 +260,19 @@ def split_cells(line: str) -> str:
 
 
 def _find_position(text: str) -> tuple[PositionMatch, Sequence[str]]:
-    """Return the position that counts, and the words before it whose numbers belong to a name."""
+    """Return the position that counts, and words before it whose numbers are no others: of a name, or of it."""
     starts = [match.start() for match in _WORD_START.finditer(text)]
     certain = _first_certain(text, starts)
     if certain is not None:
         earlier = _first_pair(text[: certain.start], starts)
-        if earlier is not None and not _is_same_place(earlier, certain):
+        if earlier is None:
+            return certain, _catalogue_words(text[: certain.start])
+        if not _is_same_place(earlier, certain):
             raise InvalidPosition(_TWO_POSITIONS)
-        first = earlier or certain
-        return first, _catalogue_words(text[: first.start])
+        return certain, [
+            *_catalogue_words(text[: earlier.start]),
+            *_words(text[earlier.start : earlier.end]),
+        ]
     skip_to = 0
     for number, start in enumerate(starts):
         if start < skip_to:
@@ -351,11 +382,13 @@ def _without_same_place(after: str, found: PositionMatch) -> list[str]:
             again = match_position(after, match.start())
         except InvalidPosition:
             continue
-        if again is None or _words(after[: match.start()]):
+        between = _words(after[: match.start()])
+        # Two bare numbers are the place again only where they follow it.
+        if again is None or not (again.is_certain or (found.is_certain and not between)):
             continue
         if _is_same_place(found, again):
-            return _words(after[again.end :])
-        if found.is_designation or (again.is_certain and found.is_certain):
+            return [*between, *_words(after[again.end :])]
+        if found.is_designation or again.is_certain:
             raise InvalidPosition(_TWO_POSITIONS)
     return _words(after)
 

@@ -35,6 +35,11 @@ from formatters.text import quantities
         ("188.1 12.3 13:09:48 -23:22:53", "There are two positions on this line"),
         ("13:09:48 -23:22:53 14:09:48 -23:22:53", "There are two positions on this line"),
         ("PSR J130948-232253 250.1 10.2", "There are two positions on this line"),
+        ("M 31 2026-11-27 13:09:48 23:22:53 -19.5", "Which of 31, -19.5 are RA and Dec?"),
+        ("12:34:56 -19.5 10.5 +20.5", "10.5 and +20.5: write 10.5 Mpc"),
+        ("19.5 mag 10.5 +20.5", "“19.5 mag 10.5” has two readings: write mag=19.5 or mag=10.5."),
+        ("10.5 20.5 mag 19.5", "“20.5 mag 19.5” has two readings: write mag=20.5 or mag=19.5."),
+        ("0.1 z 8.1 +12.3", "“0.1 z 8.1” has two readings: write z=0.1 or z=8.1."),
         ("12 30 5deg", "“5deg” beside the position is no distance"),
         ("12 30 d=40", "“d=40” beside the position is no distance; write it like 40 Mpc"),
         ("12 30 40 Mpc z=0.01", "There are two distances for one position"),
@@ -104,6 +109,9 @@ def test_what_has_two_readings_or_none_is_asked_about(line: str, question: str) 
         ("12 30 μ = 33.0 ± 0.1 mag", "", 12, 30, 39.81),
         ("12 30 m−M=33", "", 12, 30, 39.81),
         ("12 30 r=19.5 2026-11-27", "", 12, 30, None),
+        ("M 31 2026-11-27 00:42:44 +41:16:09", "M 31", 10.6833, 41.2692, None),
+        ("2026-11-27 12:34:56 00:42:44 +41:16:09", "", 10.6833, 41.2692, None),
+        ("00 42 44 +41 16 09 mag=19.5", "", 10.6833, 41.2692, None),
         ("12 30 19.5 mag MJD 61371.2", "", 12, 30, None),
         ("188.1±0.2 12.3±0.3", "", 188.1, 12.3, None),
         ("ra=188.1 dec=12.3 19.5", "", 188.1, 12.3, None),
@@ -177,10 +185,8 @@ ras, decs = st.floats(0, 359.99), st.floats(-89.99, 89.99)
 labelled = st.sampled_from(
     [
         "r=19.5",
-        "19.5 mag",
         "mag=19.52 ± 0.03",
         "2026-11-27",
-        "2026-11-27 12:34:56",
         "2026-11-27T12:34:56.1Z",
         "MJD 61371.25",
     ]
@@ -188,7 +194,21 @@ labelled = st.sampled_from(
 distances = st.sampled_from(
     [("", None), ("40 Mpc", 40.0), ("40±5 Mpc", 40.0), ("0.04 Gpc", 40.0), ("dm=33", 39.81)]
 )
-bare = st.sampled_from(["0.041", "19.5", "-19.5", "17", "+12.3", "61371.2", "1"])
+bare = st.sampled_from(
+    [
+        "0.041",
+        "19.5",
+        "-19.5",
+        "17",
+        "+12.3",
+        "61371.2",
+        "1",
+        "12:34:56",
+        "2026-11-27 12:34:56",
+        "2026-11-27",
+        "19.5 mag",
+    ]
+)
 
 
 def place_of(line: str) -> tuple[float, float, float | None]:
