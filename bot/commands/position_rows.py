@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bot.commands.labelled_values import NUMBER as _NUMBER
+from bot.commands.labelled_values import extract_labelled_values, refuse_label_between
 from bot.commands.typed_distances import MAX_DISTANCE_MPC, MAX_REDSHIFT, extract_distance
 from bot.skymaps.coordinates import (
     EXAMPLE_POSITION,
@@ -28,130 +30,28 @@ _SAME_PLACE = 0.05
 _SHOWN_NUMBERS = 3
 _TWO_POSITIONS = "There are two positions on this line: write one on each line."
 
-CATALOGUES = frozenset(
-    [
-        "ngc",
-        "ic",
-        "m",
-        "messier",
-        "ugc",
-        "ugca",
-        "eso",
-        "sn",
-        "at",
-        "grb",
-        "frb",
-        "pgc",
-        "leda",
-        "mrk",
-        "mkn",
-        "arp",
-        "hd",
-        "hip",
-        "abell",
-        "aco",
-        "ddo",
-        "mcg",
-        "cgcg",
-        "hcg",
-        "vv",
-        "zw",
-        "kug",
-        "iras",
-        "pks",
-        "3c",
-        "4c",
-        "psr",
-        "ztf",
-        "gaia",
-        "des",
-        "tde",
-        "ep",
-        "sdss",
-        "2mass",
-        "2masx",
-        "wise",
-        "6df",
-        "icecube",
-    ]
-)
+_CATALOGUE_WORDS = """
+    ngc ic m messier ugc ugca eso sn at grb frb tde pgc leda mrk mkn arp hd hip abell aco ddo mcg cgcg hcg vv zw
+    kug iras pks 3c 4c psr ztf gaia des ep sdss 2mass 2masx wise 6df icecube
+"""
+CATALOGUES = frozenset(_CATALOGUE_WORDS.split())
 """Words before a number that make it a part of a name. After any other word the number is asked about."""
 CATALOGUE_NUMBER = re.compile(r"\d{1,7}[A-Za-z]{0,4}|[+-]?\d{1,4}(?:-[A-Za-z]?\d{1,4}){1,2}")
-_FILLERS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "around",
-        "at",
-        "@",
-        "coordinate",
-        "coordinates",
-        "coords",
-        "event",
-        "for",
-        "in",
-        "inside",
-        "is",
-        "it",
-        "near",
-        "of",
-        "on",
-        "place",
-        "please",
-        "pos",
-        "position",
-        "sky",
-        "superevent",
-        "target",
-        "the",
-        "this",
-        "to",
-        "transient",
-        "what",
-        "within",
-    ]
-)
+_FILLER_WORDS = """
+    a an and are around at @ coordinate coordinates coords event for in inside is it near of on place please pos
+    position sky superevent target the this to transient what within
+"""
+_FILLERS = frozenset(_FILLER_WORDS.split())
+"""Words of a question that are no name."""
 _WORD_START = re.compile(r"(?<![^\s,;])[^\s,;]")
 _WORD = re.compile(r"[^\s,;]+")
 _STRONG = ";"
 """Ends a cell that surely is one: written for a tab, a bar, or the commas of a CSV line."""
 
-_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?"
 _BARE_NUMBER = re.compile(rf"[~<>≈=^]*[+-]?{_NUMBER}[%°'\"]*", re.IGNORECASE)
 _NUMBER_WITH_MORE = re.compile(r"[~<>≈=^]*[+-]?\.?\d|.*=.*\d")
 _NAME_FROM_DIGIT = re.compile(r"(?:19|20)\d\d[A-Za-z]{1,7}|\d{1,2}[A-Z]{2,}\S*|\d[A-Z]\+?-?\d+\S*")
 """Words that begin with a digit and are names: 2017gfo, 2MASX, 6dFGS, 3C273."""
-_MAGNITUDE_END = r"(?![\w.:+°'-])"
-_MAGNITUDE = re.compile(
-    rf"(?<![\w.])(?:(?:[A-Za-z]{{0,6}}mag(?:nitude)?|m(?:_\w{{1,6}})?|[ugriyUVRIJHKocw]'?)"
-    rf"\s*[=:]\s*[<>~]?{_NUMBER}"
-    rf"|[A-Za-z]{{0,6}}mag(?:nitude)?\s+{_NUMBER}"
-    rf"|(?:[ugrizyUBVRIJHKocw]'?\s*[=:]\s*)?[<>~]?{_NUMBER}(?:\s*±\s*{_NUMBER})?\s*(?:AB\s*)?(?:mag\w*|AB|Vega)"
-    rf"(?!\s*[=:]|\s+[\d.]))"
-    rf"(?:\s*±\s*{_NUMBER})?(?:\s*(?:mag\w*|AB|Vega)(?!\s*[=:]|\s+[\d.]))?{_MAGNITUDE_END}"
-)
-"""Letters are those of filters; "L" and "b" aren't, since l=… b=… is galactic, and "z" only with a unit."""
-_LABEL_BETWEEN = re.compile(
-    rf"(?<![\w.:'°\"+-])(?P<before>{_NUMBER})\s+"
-    rf"(?:(?P<magnitude>[A-Za-z]{{0,6}}mag(?:nitude)?)\s+(?P<value>{_NUMBER})"
-    rf"|(?P<distance>z|redshift|dm|mu|μ)\s+(?P<far>{_NUMBER})(?=\s+[+-]?\.?\d))",
-    re.IGNORECASE,
-)
-"""A word between two numbers that may label either, as in "19.5 mag 10.5"."""
-_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?"
-_NOT_RIGHT_ASCENSION = (
-    r"(?:(?![\s,;]*[+-]?\.?\d)|(?=[\s,;]+\d+(?:\.\d+)?\s*h|[\s,;]+\d+:[\d:.]+[\s,;]+[+-]\d+:\d))"
-)
-"""In "2026-11-27 13:09:48 -23:22:53" the date has no time of day."""
-_DATE = re.compile(
-    rf"(?<![\w.])(?:\d{{4}}([-/])\d{{1,2}}\1\d{{1,2}}(?:\.\d+)?"
-    rf"(?:T{_CLOCK}| {_CLOCK}(?![\d:.]){_NOT_RIGHT_ASCENSION})?(?:\s*(?:Z|UTC?)\b)?"
-    rf"|(?:MJD|JD)\s*[=:]?\s*{_NUMBER})(?![\w.])",
-    re.IGNORECASE,
-)
-_POSITION_ERROR = re.compile(rf"\s*±\s*{_NUMBER}(?:\s*(?:arcsec|arcmin|mas|deg|s|°|''|'|\"))?(?![\w.])")
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _THOUSANDS = re.compile(r"(?<![\d,.])(\d{1,3}),(\d{3})(?:\.\d*)?(?=\s*[kmg]?pc\b)", re.IGNORECASE)
 
@@ -201,12 +101,10 @@ def _with_decimal_point(word: str) -> str:
 
 def _parse_with_separators(line: str) -> ParsedRow:
     text = split_cells(line)
-    _refuse_label_between(text)
+    refuse_label_between(text)
     distance, text, errors = extract_distance(text)
-    unused = [*errors]
-    for pattern in (_DATE, _MAGNITUDE, _POSITION_ERROR):
-        unused += [match[0].strip(" ,;:") for match in pattern.finditer(text)]
-        text = pattern.sub(" , ", text)
+    text, values = extract_labelled_values(text)
+    unused = [*errors, *values]
     found, name_words = _find_position(text)
     before, after = text[: found.start], text[found.end :]
     before_words, after_words = _words(before), _without_same_place(after, found)
@@ -236,16 +134,6 @@ def _parse_with_separators(line: str) -> ParsedRow:
     return ParsedRow(target, tuple(unused), tuple(asked))
 
 
-def _refuse_label_between(text: str) -> None:
-    match = _LABEL_BETWEEN.search(text)
-    if match is not None:
-        label, other = match["magnitude"] or match["distance"], match["value"] or match["far"]
-        raise InvalidPosition(
-            f"“{plain_text(match[0], NAME_MAX)}” has two readings: write"
-            f" {label}={match['before']} or {label}={other}."
-        )
-
-
 def split_cells(line: str) -> str:
     """Return a line in which tabs, bars and the commas of a CSV line are marked as ends of cells."""
     text = re.sub(r"(?:^|(?<=[,;\t|]))\s*\"([^\",;\t|]*)\"\s*(?=[,;\t|]|$)", r"\1", line)
@@ -260,7 +148,7 @@ def split_cells(line: str) -> str:
 
 
 def _find_position(text: str) -> tuple[PositionMatch, Sequence[str]]:
-    """Return the position that counts, and words before it whose numbers are no others: of a name, or of it."""
+    """Return the position that counts, and the words before it whose numbers belong to a name or to it."""
     starts = [match.start() for match in _WORD_START.finditer(text)]
     certain = _first_certain(text, starts)
     if certain is not None:
