@@ -31,15 +31,15 @@ _SHOWN_NUMBERS = 3
 _TWO_POSITIONS = "There are two positions on this line: write one on each line."
 
 _CATALOGUE_WORDS = """
-    ngc ic m messier ugc ugca eso sn at grb frb tde pgc leda mrk mkn arp hd hip abell aco ddo mcg cgcg hcg vv zw
-    kug iras pks 3c 4c psr ztf gaia des ep sdss 2mass 2masx wise 6df icecube
+    ngc ic m messier ugc ugca eso sn at grb frb tde pgc leda mrk mkn arp hd hip abell aco ddo mcg cgcg hcg vv
+    zw kug iras pks 3c 4c psr ztf gaia des ep sdss 2mass 2masx wise 6df icecube
 """
 CATALOGUES = frozenset(_CATALOGUE_WORDS.split())
 """Words before a number that make it a part of a name. After any other word the number is asked about."""
 CATALOGUE_NUMBER = re.compile(r"\d{1,7}[A-Za-z]{0,4}|[+-]?\d{1,4}(?:-[A-Za-z]?\d{1,4}){1,2}")
 _FILLER_WORDS = """
-    a an and are around at @ coordinate coordinates coords event for in inside is it near of on place please pos
-    position sky superevent target the this to transient what within
+    a an and are around at @ coordinate coordinates coords event for in inside is it near of on place please
+    pos position sky superevent target the this to transient what within
 """
 _FILLERS = frozenset(_FILLER_WORDS.split())
 """Words of a question that are no name."""
