@@ -72,9 +72,10 @@ def parse_row(line: str) -> ParsedRow:
     thousands = _THOUSANDS.search(line)
     if thousands is not None:
         whole = thousands[1] + thousands[2]
-        raise InvalidPosition(
-            f"“{thousands[0]}” may be {whole} or {thousands[1]}.{thousands[2]}: write it without the comma."
-        )
+        readings = thousands[0].replace(",", "")
+        if "." not in readings:
+            readings = f"{whole} or {thousands[1]}.{thousands[2]}"
+        raise InvalidPosition(f"“{thousands[0]}” has a comma: write {readings}.")
     with_points = " ".join(map(_with_decimal_point, line.split(" ")))
     if with_points == line:
         return _parse_with_separators(line)
@@ -302,7 +303,10 @@ def _question(asked: Sequence[str], text: str, found: PositionMatch) -> str:
     spellings = " or ".join(number_spellings(asked[0]))
     if spellings:
         named = f", or name the position: ra={position[0]} dec={position[1]}" if len(position) == 2 else ""
-        return f"{said}: write {spellings} if it is a distance, mag={asked[0]} if a magnitude{named}."
+        several = " Several positions: one on each line." if len(asked) > 1 else ""
+        return (
+            f"{said}: write {spellings} if it is a distance, mag={asked[0]} if a magnitude{named}.{several}"
+        )
     if all(_BARE_NUMBER.fullmatch(word) for word in asked):
         numbers = [word for word in _words(text) if _BARE_NUMBER.fullmatch(word)]
         which = ", ".join(plain_text(word, 20) for word in numbers[: 2 * _SHOWN_NUMBERS])

@@ -55,7 +55,9 @@ from formatters.text import quantities
         ("10,20 30", "A comma is no decimal point here: write 10.20 30"),
         ("12 30 40,5 Mpc", "A comma is no decimal point here: write 12 30 40.5 Mpc"),
         ("12 30 z=0,0098", "A comma is no decimal point here: write 12 30 z=0.0098"),
-        ("12 30 1,000 Mpc", "“1,000” may be 1000 or 1.000: write it without the comma"),
+        ("12 30 1,000 Mpc", "“1,000” has a comma: write 1000 or 1.000."),
+        ("12 30 1,234.5 Mpc", "“1,234.5” has a comma: write 1234.5."),
+        ("10 20, 30 40", "30 and 40: write 30 Mpc if it is a distance, mag=30 if a magnitude"),
         ("13:09:48,08 -23:22:53,3", "A comma is no decimal point here: write 13:09:48.08 -23:22:53.3"),
         ("12h57,2m -17d51,4m", "A comma is no decimal point here: write 12h57.2m -17d51.4m"),
         ("197.45 - 23.38", "“- 23.38” may be a minus or only a dash: write -23.38 or +23.38"),
@@ -257,6 +259,40 @@ def test_a_bare_number_never_moves_the_place(
         else:
             assert is_at(ra, dec, found), (columns, found)
             assert found[2] is None, "nothing said that a number is a distance"
+
+
+VARIANTS = {
+    " ": " \u00a0\u2009\u202f\u3000",
+    "-": "-−–‐‑‒—－\u00ad",
+    "+": "+＋",
+    "'": "'′’ʹ´",
+    '"': '"″”“ʺ',
+    "°": "°º˚∘",
+    ":": ":：∶",
+    ".": ".．",
+    "=": "=＝",
+    **{str(n): f"{n}{chr(0xFF10 + n)}{chr(0x1D7CE + n)}" for n in range(10)},
+}
+
+
+@given(
+    ras,
+    decs,
+    st.sampled_from(CERTAIN),
+    st.sampled_from(["{}", "`{}`", "*{}*", "_{}_", "*`{}`*", "({})"]),
+    st.data(),
+)
+def test_a_position_in_any_unicode_is_the_same_place(
+    ra: float, dec: float, spell: Spelling, marks: str, data: st.DataObject
+) -> None:
+    text = normalize_typed_text(spell(ra, dec))
+    typed = "".join(
+        data.draw(st.sampled_from(VARIANTS.get(character, character)))
+        + data.draw(st.sampled_from(["", "", "", "\u200b", "\ufeff"]))
+        for character in text
+    )
+    (target,) = parse_query(f"S230518h {marks.format(typed)}").targets
+    assert is_at(ra, dec, (target.ra, target.dec, None))
 
 
 @given(
