@@ -58,7 +58,7 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("search external", ("external", "S250720j", "S241125n")),
     ("search far<1/century", ("far<1/100yr", "S241125n")),
     ("search far<1/10yr BBH", ("far<1/10yr BBH", "S241125n")),
-    ("search mchirp<2", ("mchirp<2",)),
+    ("search mchirp<2", ("mchirp<2", "None of these events states mchirp")),
     ("search retracted", ("(retracted)", "S241126dm")),
     ("search O4a", ("from 2023-05-24", "2024-01-16")),
     ("search lowsig BNS>0.2", ("BNS>0.2 lowsig", "S240110c", "LOW SIGNIFICANCE")),
@@ -157,9 +157,6 @@ PENDING = frozenset(
         "check 194.3042 -17.8569 d=40Mpc S180628f",
         "check l=308.4 b=39.3 S180628f",
         "check 308.4 +39.3 galactic S180628f",
-        # filters
-        "search far<1/century",
-        "search mchirp<2",
         # night, surfaces
         "visible from Palomar",
         "visible Palomar tonight S230518h",
