@@ -24,7 +24,7 @@ _FILLERS = frozenset(
         r"\w+",
         "any show me give list find the a please event events alert alerts superevent superevents candidate"
         " candidates there are were was is how many what which with of received happened have has been we"
-        " you did had do so for",
+        " you did had do so for merger mergers signal signals detection detections",
     )
 )
 """Words of a sentence that choose nothing, in front of and between those that do."""
