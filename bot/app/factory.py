@@ -17,9 +17,10 @@ from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
+from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
-from bot.commands.recent import RecentCommand
+from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
@@ -35,7 +36,7 @@ from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.renderer import Renderer
 from bot.delivery.sender import Sender
 from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
-from bot.filters import matches, parse_criteria
+from bot.filters import find_contradiction, matches, parse_criteria
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
@@ -78,6 +79,16 @@ log = structlog.get_logger(__name__)
 def utc_now() -> datetime:
     """Return the machine's time in UTC: the clock of one-off commands."""
     return datetime.now(UTC)
+
+
+def permalinks(clients: Mapping[str, SlackClient]) -> GetPermalink:
+    """Return the function that asks Slack for a message's address, through the clients by team id."""
+
+    async def get_permalink(team_id: str, channel_id: str, ts: str) -> str | None:
+        client = clients.get(team_id)
+        return None if client is None else await client.permalink(channel_id, ts)
+
+    return get_permalink
 
 
 class Factory(Repositories):
@@ -182,7 +193,7 @@ class Factory(Repositories):
 
     def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
         """Create the commands that search all stored events."""
-        return SearchCommands(self.notices, self.event_search, self.skymap_queries, clock, resolve_site)
+        return SearchCommands(self.event_search, self.skymap_queries, clock, resolve_site)
 
     def create_command_router(
         self,
@@ -193,6 +204,7 @@ class Factory(Repositories):
         source_statuses: Callable[[], list[SourceStatus]] = list,
         wakeups: Wakeups | None = None,
         authorizer: ChannelAuthorizer | None = None,
+        get_permalink: GetPermalink | None = None,
     ) -> CommandRouter:
         """Create the router of all commands.
 
@@ -206,7 +218,6 @@ class Factory(Repositories):
         handlers = CommandHandlers(
             check=CheckCommand(events, self.skymap_cache),
             event_details=EventDetailsCommand(self.skymap_cache, image_provider),
-            recent=RecentCommand(self.notices, clock),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock),
             status=StatusCommand(
@@ -220,7 +231,11 @@ class Factory(Repositories):
             subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
             visible=VisibleCommand(self.notices, events, self.observability, self.sites, clock),
         )
-        return CommandRouter(handlers, events, self.notices, authorizer, clock)
+        default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
+        questions = EventQuestions(
+            events, self.notices, default_events, self.threads, self.observers, clock, get_permalink
+        )
+        return CommandRouter(handlers, questions, authorizer, clock)
 
     def create_subscription_service(
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
@@ -264,10 +279,7 @@ class Factory(Repositories):
         async def on_image_failed(image_id: int, reason: str) -> None:
             await self.images.mark_failed(image_id, reason, clock())
 
-        async def permalink(team_id: str, channel_id: str, ts: str) -> str | None:
-            client = clients.get(team_id)
-            return None if client is None else await client.permalink(channel_id, ts)
-
+        permalink = permalinks(clients)
         renderer = Renderer(self.render_repositories(), self.observability, permalink, public_url)
         sender = Sender(
             self.outbox,
@@ -368,6 +380,7 @@ class Factory(Repositories):
             source_statuses=source_statuses,
             wakeups=wakeups,
             authorizer=authorizer,
+            get_permalink=permalinks(clients),
         )
         membership = ChannelMembership(subscription_service, clients)
         home_tab = HomeTab(
@@ -379,6 +392,7 @@ class Factory(Repositories):
             membership,
             clients,
             on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
+            find_contradiction=find_contradiction,
         )
         channel_updates = ChannelUpdates(
             self.outbox,

@@ -16,6 +16,7 @@ from bot.store.channels.posted_events import PostedEventRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
 from bot.store.channels.subscriptions import SubscriptionRepository
+from bot.store.channels.threads import ThreadRepository
 from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.deferred import DeferredRouting
@@ -59,6 +60,7 @@ class Repositories:
         self.observers = ObserverRepository(database)
         self.mentions = MentionRepository(database)
         self.posted_events = PostedEventRepository(database)
+        self.threads = ThreadRepository(database)
         self.refused_mentions = RefusedMentionRepository(database)
         self.installations = InstallationRepository(database)
         self.channel_moves = ChannelMoves(database)

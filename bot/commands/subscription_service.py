@@ -16,6 +16,7 @@ from functools import partial
 from bot.commands.authorization import AuthorizedContext, ChannelAuthorizer
 from bot.commands.context import CommandContext
 from bot.filters import parse_criteria
+from bot.filters.satisfiability import find_contradiction
 from bot.observing.site_references import resolve_site
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.change_log import ChangeAuthor
@@ -49,6 +50,15 @@ class ConfirmationFailed:
 
     reason: str
     """Slack's error code, or a sentence of gwevent's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeverHolds:
+    """The criteria hold for no notice, and nobody insisted on them; nothing was changed."""
+
+    criteria: Criteria
+    sentence: str
+    """Why they don't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +147,8 @@ class OutOfDate:
 
 
 NotFound = NoSuchSubscription | Renumbered
-SubscribeResult = Subscribed | ConfirmationPending | ConfirmationFailed | AlreadySubscribed
-EditResult = Edited | Unchanged | AlreadySubscribed | NotFound
+SubscribeResult = Subscribed | ConfirmationPending | ConfirmationFailed | AlreadySubscribed | NeverHolds
+EditResult = Edited | Unchanged | AlreadySubscribed | NeverHolds | NotFound
 PauseResult = Paused | AlreadyPaused | NotFound
 ResumeResult = Resumed | NotPaused | NotFound
 RemoveResult = Removed | OutOfDate | NotFound
@@ -175,9 +185,17 @@ class SubscriptionService:
         own = (await self._sites.for_channel(*context.channel)).sites if _VISIBLE.search(text) else ()
         return lambda words: parse_criteria(words, partial(resolve_site, own=own))
 
-    async def subscribe(self, context: CommandContext, criteria: Criteria) -> SubscribeResult:
-        """Request a subscription and wait for its confirmation to be posted. Raises PermissionDenied."""
+    async def subscribe(
+        self, context: CommandContext, criteria: Criteria, *, anyway: bool = False
+    ) -> SubscribeResult:
+        """Request a subscription and wait for its confirmation to be posted. Raises PermissionDenied.
+
+        Criteria that no notice can meet are taken only `anyway`.
+        """
         author = await self._authorizer.authorize(context)
+        contradiction = None if anyway else find_contradiction(criteria)
+        if contradiction is not None:
+            return NeverHolds(criteria, contradiction)
         requested, is_in_force = await self._subscriptions.request(
             author.team_id, author.channel_id, criteria, author.user_id, self._clock()
         )
@@ -189,9 +207,17 @@ class SubscriptionService:
             return ConfirmationFailed(status)
         return Subscribed(criteria) if status else ConfirmationPending(criteria)
 
-    async def edit(self, context: CommandContext, number: int, criteria: Criteria) -> EditResult:
-        """Replace the criteria of a subscription, which stays in force. Raises PermissionDenied."""
+    async def edit(
+        self, context: CommandContext, number: int, criteria: Criteria, *, anyway: bool = False
+    ) -> EditResult:
+        """Replace the criteria of a subscription, which stays in force. Raises PermissionDenied.
+
+        Criteria that no notice can meet are taken only `anyway`.
+        """
         author = await self._authorizer.authorize(context)
+        contradiction = None if anyway else find_contradiction(criteria)
+        if contradiction is not None:
+            return NeverHolds(criteria, contradiction)
         found = await self._subscriptions.edit(*author.channel, number, criteria, self._change_author(author))
         if found is None:
             return await self._not_found(author, number)

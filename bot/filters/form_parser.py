@@ -80,7 +80,7 @@ def _filters_from_inputs(form: SubscriptionForm, errors: dict[str, str]) -> list
         if is_number(percent) and percent_to_probability(percent) <= 1:
             probable[name] = Compare(name, op, percent_to_probability(percent))
         else:
-            errors[name] = "A probability in percent: 0 to 100."
+            errors[name] = _with_point(percent) or "A probability in percent: 0 to 100."
     found: list[Filter] = []
     classes = [probable[name] for name in CLASSES if name in probable]
     if classes:
@@ -105,8 +105,16 @@ def _parse_positive(text: str, name: str, errors: dict[str, str]) -> float | Non
         return None
     if is_number(text) and float(text) > 0:
         return float(text)
-    errors[name] = "A number above 0."
+    errors[name] = _with_point(text) or "A number above 0."
     return None
+
+
+def _with_point(text: str) -> str | None:
+    """Return the sentence about a decimal comma; None if the text is no number with one."""
+    match = re.fullmatch(r"(\d{0,15}),(\d{1,15})", text)
+    if match is None:
+        return None
+    return f'"{text}" isn\'t clear: write {match[1] or 0}.{match[2]} with a point, or {match[1]}{match[2]}.'
 
 
 def _combine(
@@ -119,6 +127,7 @@ def _combine(
     every = [*filters, *([] if typed.filter is None else [typed.filter])]
     return Criteria(
         group=min(groups, default="all"),
+        real=typed.real,
         mock="mock" in form.switches or typed.mock,
         test="test" in form.switches or typed.test,
         lowsig="lowsig" in form.switches or typed.lowsig,

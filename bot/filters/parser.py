@@ -4,6 +4,7 @@
     and       = not (["and"] not)*
     not       = "not"* (condition | "(" filter ")")
     condition = CBC | V1 | external | EARLYWARNING | BNS | BNS>0.5 | distance<300 | far<1/month
+              | z<0.1 | mchirp<2 | Virgo | HLV | Fermi | gstlal | significant
               | search=SSM | type=INITIAL|UPDATE | near RA Dec radius [> P] | visible from SITE [> P]
 
 "&", "|" and "~" or "!" stand for and, or, not. Case is ignored. It is written by hand, for its errors are
@@ -18,23 +19,26 @@ import re
 from collections.abc import Callable, Sequence
 
 from bot.filters.limits import MAX_CONDITIONS, MAX_DEPTH, MAX_LENGTH
+from bot.filters.named_conditions import named_condition, parse_alert_type
+from bot.filters.periods import belongs_to_period
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import (
     ANGLES,
     CANONICAL_SPELLINGS,
-    DETECTORS,
     EXTERNAL,
     FAR,
     FLOAT,
     GROUPS,
+    MAX_REDSHIFT,
     NAME_EXAMPLES,
     NUMBER_EXAMPLES,
+    OBSERVATORIES,
     OPS,
     QUANTITY_NAMES,
+    RATE_SPANS,
     RATE_UNITS,
     SEARCHES,
     SWITCHES,
-    TYPES,
     UNITS,
     VALUE,
     VOCABULARY,
@@ -48,8 +52,6 @@ from formatters.models.filter import (
     QUANTITIES,
     Compare,
     ConeQuery,
-    Detector,
-    External,
     FarCompare,
     Field,
     FieldIn,
@@ -60,7 +62,6 @@ from formatters.models.filter import (
     VisibleFrom,
     conditions,
 )
-from formatters.models.notice import RETRACTION
 
 SiteNameResolver = Callable[[Sequence[str]], tuple[str, int]]
 """Returns the canonical name of the site that a row of words begins with, and how many of them it takes.
@@ -99,6 +100,11 @@ def unknown_word_error(token: Token) -> FilterSyntaxError:
         return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
     if re.fullmatch(FLOAT + r"%?", token.text, re.IGNORECASE):
         return FilterSyntaxError(f"{token.quoted} stands alone: a number follows a comparison, like BNS>0.5.")
+    if belongs_to_period(token.normalized):
+        return FilterSyntaxError(
+            f"{token.quoted} belongs to a period of past events, as in search BNS last week; a subscription"
+            " looks ahead."
+        )
     near = difflib.get_close_matches(token.normalized[:40], VOCABULARY, n=1, cutoff=0.6)
     if near:
         return FilterSyntaxError(
@@ -212,6 +218,8 @@ class _Parser:
             raise FilterSyntaxError(_misplaced_message(word))
         if folded in FIELDS:
             return self._parse_field(word, FIELDS[FIELDS.index(folded)])
+        if plain in EXTERNAL and self._peek_comparison() is Op.EQ:
+            return self._parse_field(word, "observatory")
         if folded == "far":
             return self._parse_far(word)
         if folded == "near":
@@ -220,17 +228,14 @@ class _Parser:
             return self._parse_visible(word)
         if folded == "ssm" and self._peek_comparison() is None:
             return FieldIn("search", ("SSM",))
-        if folded in QUANTITY_NAMES:
-            return self._parse_comparison(word, QUANTITY_NAMES[folded])
-        found: Filter | None = None
-        if folded in GROUPS:
-            found = FieldIn("group", (GROUPS[folded],))
-        elif word.text.upper() in DETECTORS:
-            found = Detector(word.text.upper())
-        elif plain in EXTERNAL:
-            found = External()
-        elif plain in TYPES:
-            found = FieldIn("type", (_parse_alert_type(word),))
+        if plain in QUANTITY_NAMES:
+            return self._parse_comparison(word, QUANTITY_NAMES[plain])
+        found = named_condition(word)
+        if found is None and folded == "from" and self._current is not None:
+            # "from Virgo", "from Fermi"
+            found = named_condition(self._current)
+            if found is not None:
+                self._advance()
         if found is None:
             raise unknown_word_error(word)
         if self._peek_comparison() is not None:
@@ -299,6 +304,8 @@ class _Parser:
         if not math.isfinite(value) or value < 0 or (unit == "probability" and value > 1):
             wanted = "probability: 0 to 1, or 0 % to 100 %" if unit == "probability" else "number from 0 on"
             raise FilterSyntaxError(f"{at.quoted} is no {wanted}.")
+        if unit == "redshift" and value > MAX_REDSHIFT:
+            raise FilterSyntaxError(f"{at.quoted} is no redshift from 0 to {MAX_REDSHIFT:g}.")
         return value
 
     def _parse_far(self, word: Token) -> Filter:
@@ -308,12 +315,13 @@ class _Parser:
         sign = self._advance()
         at = self._current or sign
         match = self._accept_pattern(FAR, 4)
-        unit = None if match is None else RATE_UNITS.get(match["unit"] or "")
+        years = None if match is None else RATE_SPANS.get(match["unit"] or "")
+        unit = "yr" if years else None if match is None else RATE_UNITS.get(match["unit"] or "")
         if match is None or (match["unit"] and unit is None):
             raise FilterSyntaxError(
                 f"{at.quoted} is no rate: 1/yr, 1/100yr, 1/month, 1/week, 1/day, 1/h or Hz."
             )
-        found = FarCompare(op, float(match["count"]), float(match["per"] or 1), unit or "Hz")
+        found = FarCompare(op, float(match["count"]), float(match["per"] or 1) * (years or 1), unit or "Hz")
         if found.per <= 0 or found.count < 0 or not math.isfinite(found.count / found.per):
             raise FilterSyntaxError(f"{at.quoted} is no rate: both its numbers are above 0.")
         return found
@@ -385,25 +393,12 @@ def _misplaced_message(token: Token) -> str:
 def _canonical_name(token: Token, field: Field) -> str:
     """Return the name as LVK writes it if it is known, otherwise as it was typed."""
     if field == "type":
-        return _parse_alert_type(token)
+        return parse_alert_type(token)
     if field == "group" and token.normalized == "all":
         raise FilterSyntaxError(f"{token.quoted} is every group: leave the condition out.")
     if not re.fullmatch(r"[\w.+-]{1,60}", token.text):
         raise FilterSyntaxError(
             f"{token.quoted} is no {field}: letters and digits, as in {NAME_EXAMPLES[field]}."
         )
-    known = {"group": GROUPS, "search": SEARCHES}.get(field, {})
+    known = {"group": GROUPS, "search": SEARCHES, "observatory": OBSERVATORIES}.get(field, {})
     return known.get(token.text.casefold(), token.text)
-
-
-def _parse_alert_type(token: Token) -> str:
-    found = TYPES.get(token.normalized.replace("-", "").replace("_", ""))
-    if found == RETRACTION:
-        raise FilterSyntaxError(
-            f"{token.quoted} can't be chosen: a retraction goes to whoever has the event."
-        )
-    if found is None:
-        raise FilterSyntaxError(
-            f"{token.quoted} is no alert type: EARLYWARNING, PRELIMINARY, INITIAL or UPDATE."
-        )
-    return found

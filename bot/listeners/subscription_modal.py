@@ -213,15 +213,16 @@ class SubscriptionModal:
         return await self._membership.check(context) if modal_context.from_home else None
 
     async def _save(self, context: CommandContext, number: int | None, criteria: Criteria) -> Message:
+        # What can never hold was said before: whoever submits it again insists on it.
         if number is None:
-            return await answer_change(partial(self._service.subscribe, context, criteria))
+            return await answer_change(partial(self._service.subscribe, context, criteria, anyway=True))
         try:
             found = await self._service.find(context, number)
         except StoreUnavailable:
             return helping.error_message(STORE_UNAVAILABLE)
         if isinstance(found, Subscription) and same_criteria(found.criteria, criteria):
             return subscription_messages.unchanged(found)
-        return await answer_change(partial(self._service.edit, context, number, criteria))
+        return await answer_change(partial(self._service.edit, context, number, criteria, anyway=True))
 
     async def _update_view(self, team_id: str, view_id: str, view: subscription_modal.View) -> None:
         try:

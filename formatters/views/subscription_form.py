@@ -75,7 +75,10 @@ class SubscriptionForm:
 
 def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
     """Return the form that expresses the criteria."""
-    form = SubscriptionForm(group=criteria.group, switches=tuple(s for s in SWITCHES if getattr(criteria, s)))
+    switches = tuple(s for s in SWITCHES if getattr(criteria, s))
+    # No input leaves real alerts out.
+    alone = () if criteria.real else tuple(s for s in ("mock", "test") if s in switches)
+    form = SubscriptionForm(group=criteria.group, switches=tuple(s for s in switches if s not in alone))
     rest: list[Filter] = []
     taken: set[str] = set()
     for part in required_conditions(criteria.filter):
@@ -84,13 +87,19 @@ def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
             rest.append(part)
         else:
             form = changed
-    words = [reduce(and_, rest).canonical] if rest else []
+    words = [" ".join(("only", *alone))] if alone else []
+    words += [_in_parentheses(reduce(and_, rest), alone)] if rest else []
     if criteria.notify is not None:
         notified = _with_mentions(form, criteria.notify)
         if notified is None:
             words.append(criteria.notify.canonical)
         form = notified or form
     return replace(form, words=" ".join(words))
+
+
+def _in_parentheses(filter_: Filter, others: tuple[str, ...]) -> str:
+    """Return the filter as text that may stand beside other words."""
+    return f"({filter_.canonical})" if others and isinstance(filter_, Or) else filter_.canonical
 
 
 def is_simple(form: SubscriptionForm) -> bool:

@@ -80,10 +80,10 @@ async def test_check_includes_the_combined_map(factory: Factory) -> None:
 
 async def test_check_without_an_event_takes_the_newest(mock: Factory) -> None:
     answer_text = message_text.render(await ask(mock, f"check {NGC_4993}"))
-    assert answer_text.startswith(f"No real event was received yet; {MOCK} is the newest mock.")
+    assert answer_text.startswith(f"There is no real event; MOCK {MOCK} is the newest mock.")
     await record_notices(mock, decoded_notice("S261122a"))
     bare = message_text.render(await ask(mock, f"check {NGC_4993}"))
-    assert bare.startswith("No event was named; S261122a is the newest.")
+    assert bare.startswith("No event was named; S261122a is the newest significant one.")
     assert "has no sky map that gwevent can use" in bare
 
 
@@ -144,7 +144,7 @@ async def test_a_long_list_of_positions_is_cut_with_a_note(mock: Factory) -> Non
         ("NGC4993", "That is no position, and names aren't looked up; write it like 13h09m48s"),
         (f"NGC 4993 {MOCK}", "That is no position, and names aren't"),
         ("🔭 🌌", "That is no position; write it like"),
-        ("*bold* <!here> `x`", "That is no position; write it like"),
+        ("*bold* <!here> `x`", "That is no position, and names aren't looked up"),
         ("'; DROP TABLE notices; --", "That is no position; write it like"),
         ("\n \n\t\n", "Say a position"),
         ("nan inf", "That is no position"),
@@ -192,8 +192,10 @@ async def test_event_details_in_slack_and_terminal(mock: Factory) -> None:
     in_slack = message_text.render(await ask(mock, f"{MOCK} json", ASKER))
     assert '"superevent_id": "MS181101ab"' in in_slack and "skymap" not in in_slack
     assert "gwevent preview --format png" in message_text.render(await ask(mock, f"{MOCK} map"))
-    wrong = message_text.render(await ask(mock, f"{MOCK} mapp", ASKER))
-    assert wrong == 'After an event\'s id comes one of history, map, json, moc, not "mapp".'
+    nearly = message_text.render(await ask(mock, f"{MOCK} mapp", ASKER))
+    assert nearly.startswith("“mapp” is read as “map”.")
+    wrong = message_text.render(await ask(mock, f"{MOCK} frob", ASKER))
+    assert wrong.startswith("I don't understand “frob”; about an event I know history, map")
     assert "Did you mean MS181101ab?" in message_text.render(await ask(mock, "MS181101ac history"))
 
 
@@ -211,7 +213,7 @@ async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Factor
     assert f"{superevent.latest.localization.area_90:.0f} deg²" in message_text.render(terminal).replace(
         "\xa0", " "
     )
-    short = await EventDetailsCommand(SkyMapCache(mock.notices))._moc_answer(superevent, 200)
+    short = await EventDetailsCommand(SkyMapCache(mock.notices))._region_answer(superevent, 200)
     assert len(code(short)) <= 200
     assert "larger ones, so that it fits into a message" in message_text.render(short)
 

@@ -60,7 +60,7 @@ async def test_named_sites_of_the_newest_event(factory: Factory) -> None:
 async def test_without_a_real_event_it_is_the_newest_mock_and_says_so(factory: Factory) -> None:
     await store(factory, ms181101ab(NOW)[1])
     shown = await answer_text(factory, "visible Palomar")
-    assert shown.startswith("There is no real event to observe; this is the newest mock.")
+    assert shown.startswith("There is no real event; MOCK MS181101ab is the newest mock.")
     assert "MOCK · Visibility tonight · MS181101ab" in shown
 
 

@@ -41,7 +41,7 @@ def test_a_filter_reads_as_it_is_written(wanted: Filter) -> None:
         ("CBC|Burst", "all (CBC or Burst)"),
         ("type=initial|Update early-warning or external", None),
         ("far < 2 per year far<1/100yr far<=1e-8 Hz far<3/2months", None),
-        ("distance<0.3Gpc area90<1,000 deg2", "all distance<300 area90<1000"),
+        ("distance<0.3Gpc area90<1,234,567 deg2", "all distance<300 area90<1234567"),
         ("near 13h09m48s -23d22m53s 5deg > 0.1 BNS", "all near 197.45 -23.381389 5deg>0.1 BNS"),
         ("near 197.45 -23.38 30 arcmin CBC", "CBC near 197.45 -23.38 0.5deg>0.1"),
         ("visible from palomar >= 30% BNS", "all visible from palomar>=0.3 BNS"),
