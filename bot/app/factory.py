@@ -384,7 +384,7 @@ class Factory(Repositories):
         )
         membership = ChannelMembership(subscription_service, clients)
         home_tab = HomeTab(
-            subscription_service, membership, self.notices, self.incidents, clients, clock, source_statuses
+            subscription_service, membership, self.home_repositories(), clients, clock, source_statuses
         )
         subscription_modal = SubscriptionModal(
             subscription_service,

@@ -20,7 +20,7 @@ from bot.observing.places import (
     normalized_characters,
     refuse_decimal_commas,
 )
-from bot.observing.site_doubts import place_doubt
+from bot.observing.site_doubts import position_remark
 from bot.observing.site_names import read_sites, site_at
 from bot.runtime.typed_text import normalize_typed_text
 from bot.runtime.wakeups import Wakeups
@@ -197,10 +197,9 @@ def _parse_options(words: Sequence[str]) -> tuple[bool, str | None]:
 
 
 def _added(new: Sequence[Site]) -> str:
-    """Return what was added, and what may be wrong with a place that was typed."""
+    """Return what was added, and of a place that was typed where it is."""
     said = f"{', '.join(site.name for site in new)} added, and in the messages from now on."
-    doubts = [doubt for site in new if (doubt := place_doubt(site)) is not None]
-    return " ".join([said, *doubts])
+    return " ".join([said, *(position_remark(site) for site in new if find_observatory(site.name) != site)])
 
 
 def _parse_time_zone(name: str) -> str:

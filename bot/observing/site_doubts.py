@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from bot.observing.cities import nearest_observatory
+from bot.observing.gazetteer import nearest_observatory
 from formatters.models.observing import Site
 
 _NEAR_KM = 60.0
@@ -44,6 +44,13 @@ def place_doubt(site: Site) -> str | None:
                 " (latitude comes first, west is negative)."
             )
     return None
+
+
+def position_remark(site: Site) -> str:
+    """Return a sentence by which a person notices that a position is another than they meant."""
+    nearest, distance = nearest_observatory(site.latitude, site.longitude)
+    where = f"{distance:,.0f} km from {nearest.site.name}" if distance >= 1 else f"at {nearest.site.name}"
+    return place_doubt(site) or f"{site.name} is {where}, the nearest site I know."
 
 
 def _alternatives(site: Site) -> list[tuple[float, float, str]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from bot.observing.cities import city_position, nearest_observatory
+from bot.observing.gazetteer import city_position, nearest_observatory, sites_of_country
 from bot.observing.observatories import (
     GENERAL_WORDS,
     UnknownSite,
@@ -41,6 +41,7 @@ _MAX_NAME_WORDS = 8
 _MAX_PROBLEMS = 3
 """Most names that one answer explains; it says how many more there are."""
 _MAX_SUGGESTIONS = 4
+_MAX_COUNTRY_SITES = 8
 _MAX_TEXT = 600
 """The number of characters that are read; ten names need fewer."""
 _SEPARATORS = re.compile(r"[\s,;/+&|·)\]]+")
@@ -209,14 +210,9 @@ def _explain_unknown(text: str, start: int, own: Sequence[Site]) -> tuple[str, i
         other = find_other_name(text[start:end])
         if other is not None:
             return other.sentence(text[start:end]), end
-        city = city_position(text[start:end])
-        if city is not None:
-            nearest, distance = nearest_observatory(*city)
-            return (
-                f"“{text[start:end]}” is a city, not an observatory; the nearest site I know is"
-                f" {nearest.site.name}, {distance:,.0f} km away.",
-                end,
-            )
+        elsewhere = _city_or_country(text[start:end])
+        if elsewhere is not None:
+            return elsewhere, end
     end = _end_of_unknown(text, start, own)
     asked = text[start:end]
     if _LONE_NUMBER.fullmatch(asked):
@@ -228,6 +224,25 @@ def _explain_unknown(text: str, start: int, own: Sequence[Site]) -> tuple[str, i
     each = [name for word in words for name in suggest_names(word, own)[:1]] if len(words) > 1 else []
     names = list(dict.fromkeys([*suggest_names(asked, own), *each]))
     return unknown_name(asked, names[:_MAX_SUGGESTIONS]), end
+
+
+def _city_or_country(name: str) -> str | None:
+    """Return the sentence that this is a city or a country, with the sites near; None if it is neither."""
+    city = city_position(name)
+    if city is not None:
+        nearest, distance = nearest_observatory(*city)
+        return (
+            f"“{name}” is a city, not an observatory; the nearest site I know is"
+            f" {nearest.site.name}, {distance:,.0f} km away."
+        )
+    sites = sites_of_country(name)
+    if sites is None:
+        return None
+    if not sites:
+        return f"“{name}” is a country, and I know no site there."
+    names = [site.name for site in sites[:_MAX_COUNTRY_SITES]]
+    more = f" ({len(sites)} in all)" if len(sites) > len(names) else ""
+    return f"“{name}” is a country: name a site there, such as {join_with_or(names)}{more}."
 
 
 def _end_of_unknown(text: str, start: int, own: Sequence[Site]) -> int:
@@ -248,7 +263,7 @@ def _end_of_unknown(text: str, start: int, own: Sequence[Site]) -> int:
 def _begins_known(text: str, start: int, own: Sequence[Site]) -> bool:
     try:
         return _match_site(text, start, own) is not None or any(
-            find_other_name(text[start:end]) is not None or city_position(text[start:end]) is not None
+            find_other_name(text[start:end]) is not None or _city_or_country(text[start:end]) is not None
             for end in _ends(text, start)
         )
     except InvalidPlace:

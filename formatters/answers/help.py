@@ -108,7 +108,8 @@ PAGES: Mapping[str, HelpPage] = {
         "What sites can observe",
         (
             ("visible", "this channel's sites, tonight"),
-            ("visible Palomar, Keck S230518h", "these sites"),
+            ("visible Palomar, Keck S230518h", "these sites, as people call them: VLT, ZTF, La Palma"),
+            ("visible 34.2N 116.9W", "a place"),
         ),
         (_WHICH_EVENT, "Sites of your own: `help sites`."),
         ("observable", "observability", "tonight"),
@@ -162,7 +163,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("sites add Palomar", "add an observatory"),
             (
                 "sites add MyDome 34.2 -116.9 1700",
-                "your own: latitude, longitude (east is positive), height in m",
+                "your own: latitude, longitude (east is positive), height in m; or 34.2N 116.9W 1700m",
             ),
             ("sites remove Palomar", "remove one"),
             ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),

@@ -77,6 +77,10 @@ async def test_a_site_is_added_in_any_usual_spelling(
 
 async def test_a_position_that_looks_mistyped_is_stored_and_doubted(factory: Factory) -> None:
     said = await answer_text(factory, "sites add Mine 33.36 116.86 1700")
+    assert "Ours is 31 km from Mount Wilson, the nearest site I know." in await answer_text(
+        factory, "sites add Ours 34.2 -118.4 1700"
+    )
+    assert "the nearest" not in await answer_text(factory, "sites add Keck")
     assert "Mine added" in said and "the other sign of the longitude it would be at Palomar" in said
 
 

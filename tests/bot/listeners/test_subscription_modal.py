@@ -12,15 +12,20 @@ from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.user_actions import ActionResult
+from bot.samples import ms181101ab, to_avro
 from bot.slack.channel_policy import ChannelPolicy
+from bot.sources.base import Origin
 from bot.store.channels.change_log import ChangeAuthor
+from formatters.models.observing import Site
 from formatters.models.subscription import Criteria
 from formatters.views import home_tab, subscription_modal
 from formatters.views.modal_inputs import INPUT_ACTION_ID
 from formatters.views.subscription_modal import OPEN_ACTION
 from tests.support.factories import NOW, REAL, TEAM, Clock, decoded_notice, record_notices, subscribe
+from tests.support.waiting import wait_until
 
 Json = dict[str, Any]
+AUTHOR = ChangeAuthor("U1", NOW)
 
 
 def filled(**inputs: str | list[str]) -> Json:
@@ -272,10 +277,34 @@ async def test_app_home_shows_and_changes_own_channels_only(
     assert (await local_slack.submit(filled(group="Burst"))).ok
     await last_page(local_slack, "You aren't in that channel")
     assert await in_channel(factory, channel) == ["CBC NS>=0.3"]
-    await local_slack.wait_for(lambda: "No channel that you are in" in words(local_slack.home()))
+    await local_slack.wait_for(lambda: "posts in no channel that you are in" in words(local_slack.home()))
     local_slack.fail("users.conversations", error="missing_scope")
     local_slack.open_home()
     await local_slack.wait_for(lambda: "missing_scope" in words(local_slack.home()))
+
+
+async def test_app_home_links_the_threads_of_what_was_posted_last(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel, other = local_slack.add_channel("gw"), local_slack.add_channel("other")
+    await subscribe(factory, "CBC mock", channel)
+    await subscribe(factory, "CBC mock", other)
+    local_slack.workspace.leave(local_slack.workspace.channels[other], local_slack.user)
+    await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=True))
+    await local_slack.wait_for(lambda: local_slack.messages(channel) and local_slack.messages(other))
+    await wait_until(lambda: factory.posted_events.newest(TEAM, [channel], 1))
+    root = local_slack.messages(channel)[0]
+    link = f"/archives/{channel}/p{root['ts'].replace('.', '')}|thread> in <#{channel}>"
+    local_slack.open_home()
+    await local_slack.wait_for(lambda: link in words(local_slack.home()))
+    shown = words(local_slack.home())
+    assert "MS181101ab" in shown and other not in shown, "channels of others are nobody's business"
+    assert "`/gwevent visible MS181101ab`" not in shown, "nobody observes a mock"
+    await factory.sites.add(TEAM, channel, [Site(name="Dome", latitude=1, longitude=2, height=3)], AUTHOR)
+    local_slack.fail("chat.getPermalink", error="message_not_found", times=5)
+    local_slack.open_home()
+    await local_slack.wait_for(lambda: "Sites: Dome" in words(local_slack.home()))
+    assert "MS181101ab" in words(local_slack.home()) and "|thread>" not in words(local_slack.home())
 
 
 def end_button(message: Json, number: int) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.observing.cities import city_position
+from bot.observing.gazetteer import sites_of_country
 from bot.observing.observatories import UnknownSite, find_observatory, name_keys, observatories
 from bot.observing.places import InvalidPlace
 from bot.observing.site_names import find_other_name, read_first_site, read_sites
@@ -152,6 +152,11 @@ def test_a_name_that_is_no_one_site_is_explained_and_no_observatory(name: str) -
         ("IceCube", "whole sky"),
         ("Tokyo", "city, not an observatory; the nearest site I know is Okayama"),
         ("new york keck", "“new york” is a city"),
+        ("Japan", "is a country: name a site there, such as Okayama."),
+        ("Keck, Chile", "“Chile” is a country: name a site there, such as CTIO, "),
+        ("Finland", "“Finland” is a country, and I know no site there."),
+        ("USA", "in all)."),
+        ("Hawaii", "name one of Keck, Gemini North"),
         ("Palomr", "Did you mean Palomar?"),
         ("Palomr Kekc", "Did you mean Palomar or Keck?"),
         ("Siding", "Did you mean Siding Spring?"),
@@ -175,7 +180,7 @@ def test_what_is_no_site_is_named_with_what_may_be_meant(text: str, sentence: st
     st.lists(st.sampled_from([n for n, _ in NAMES]), max_size=3),
 )
 def test_no_unknown_word_is_dropped_among_known_ones(before: list[str], word: str, after: list[str]) -> None:
-    if find_observatory(word) or find_other_name(word) or city_position(word):
+    if find_observatory(word) or find_other_name(word):
         return
     with pytest.raises(UnknownSite) as caught:
         read_sites(", ".join([*before, word, *after]))
@@ -188,6 +193,13 @@ def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
         read_sites(text, [MINE])
     except (UnknownSite, InvalidPlace) as error:
         assert str(error).endswith((".", "?"))
+
+
+def test_every_observatory_with_a_time_zone_of_a_country_is_found_by_the_country() -> None:
+    countries = ("Chile", "United States", "Spain", "India", "South Africa", "Australia", "Japan", "China")
+    found = {site.name for country in countries for site in sites_of_country(country) or ()}
+    assert {"Paranal", "Palomar", "La Palma", "Hanle", "MeerKAT", "Siding Spring", "Okayama", "FAST"} <= found
+    assert sites_of_country("Atlantis") is None
 
 
 def test_first_site_of_a_row_of_words_takes_as_many_as_it_needs() -> None:
