@@ -66,7 +66,9 @@ def filter_sentence(filter_: Filter) -> str:
             share = _probability_phrase(op, probability)
             return f"{share} within {format_degrees(cone.radius)}° of {position}"
         case VisibleFrom(site, op, probability):
-            return f"{_probability_phrase(op, probability)} observable tonight from {site.name}"
+            return (
+                f"{_probability_phrase(op, probability)} observable from {site.name} this night or the next"
+            )
     raise TypeError(f"{type(filter_).__name__} is no kind of filter that has a sentence.")
 
 
