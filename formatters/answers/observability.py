@@ -61,15 +61,15 @@ def _age_line(answer: Observability) -> str | None:
         return None
     age = night_times.age(answer.merger, answer.since)
     if answer.night_of is not None:
-        return f"Judged for the night of {night_times.day_and_year(answer.night_of)}, {age} after the merger."
+        return f"Judged for the night of {night_times.day_and_year(answer.night_of)}, {age} after the event."
     since = answer.since.astimezone(UTC)
     if not answer.is_now:
         return (
             f"Judged for {night_times.day_and_year(since)} {since:%H:%M}{quantities.NBSP}UTC, {age} after the"
-            " merger."
+            " event."
         )
     return (
-        f"Judged for now ({night_times.day_and_year(since)} {since:%H:%M}{quantities.NBSP}UTC): the merger"
+        f"Judged for now ({night_times.day_and_year(since)} {since:%H:%M}{quantities.NBSP}UTC): the event"
         f" was {age} ago."
     )
 
@@ -89,7 +89,7 @@ def _definitions(answer: Observability) -> str:
         f"Share: the probability above {_altitude_limit(constraints)} in darkness"
         f" ({_darkness_limit(constraints)}; radio at any time) {at_least}. Nights: {begun}, each from noon to"
         " noon at the site (radio: one passage of the field); of the next the best window. Window: while at"
-        " least 10 % of the map is up, or half of the most that is up that night. T+: after the merger. Peak"
+        " least 10 % of the map is up, or half of the most that is up that night. T+: after the event. Peak"
         " and Moon: when the peak is highest."
     )
 

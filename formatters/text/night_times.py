@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from formatters.text.quantities import MINUS, NBSP, duration_text, number
 
 OLD_EVENT_AGE = timedelta(days=2)
-"""The age from which an answer says that it is about now, and how long ago the merger was."""
+"""The age from which an answer says that it is about now, and how long ago the event was."""
 MAX_TIME_SINCE_MERGER = timedelta(days=10)
 """What is later isn't said as "T+21 h" any more."""
 
@@ -26,11 +26,6 @@ def day(time: date) -> str:
 def day_and_year(time: date) -> str:
     """Return a date: "8 Feb 2025"."""
     return f"{day(time)} {time.year}"
-
-
-def start_clock(time: datetime) -> str:
-    """Return when something begins, rounded up to the minute, so that it has begun: "08:45"."""
-    return f"{rounded_up(time):%H:%M}"
 
 
 def stop_clock(time: datetime) -> str:

@@ -154,7 +154,7 @@ async def test_a_night_and_an_altitude_may_be_named(factory: Factory) -> None:
 async def test_an_old_event_is_judged_for_now(factory: Factory) -> None:
     event = await store(factory, bns(NOW - timedelta(days=1_300))[1])
     shown = await answer_text(factory, f"visible Palomar {event.superevent_id}")
-    assert "Judged for now (" in shown and "the merger was 3.6 years ago" in shown
+    assert "Judged for now (" in shown and "the event was 3.6 years ago" in shown
 
 
 async def test_a_site_without_darkness_says_so(factory: Factory) -> None:
