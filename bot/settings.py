@@ -100,6 +100,8 @@ class Settings(BaseSettings):
     """Finished deliveries are purged after this."""
     quarantine_days: float = Field(default=90, gt=0, le=36_500)
     """Quarantined payloads are purged after this."""
+    observable_minutes: float = Field(default=20, ge=0, le=720)
+    """How long a tile must be up in darkness, without a break, to count as observable; 0: at any moment."""
     mock_pictures: bool = False
     """Draw sky maps of mock and test events too."""
     public_url: str | None = None
@@ -299,6 +301,11 @@ class Settings(BaseSettings):
     def max_age(self) -> timedelta:
         """The greatest age of a notice that opens a root message."""
         return timedelta(hours=self.max_age_hours)
+
+    @property
+    def min_up(self) -> timedelta:
+        """`observable_minutes` as a time."""
+        return timedelta(minutes=self.observable_minutes)
 
     def should_draw(self, notice: Notice) -> bool:
         """Return True if the sky map of this notice is drawn: real events always, others if configured."""

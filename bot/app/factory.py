@@ -60,7 +60,7 @@ from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
-from bot.skymap_service.filter_queries import SkyMapQueries
+from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.observability import ObservabilityService
 from bot.slack.channel_policy import ChannelPolicy
 from bot.slack.client import SlackClient
@@ -72,6 +72,7 @@ from bot.sources.credentials import DEFAULT_GROUP
 from bot.store.database import Database
 from bot.store.outbox.models import Delivery, Outcome
 from formatters.models.notice import Notice
+from formatters.models.observing import MIN_UP
 
 log = structlog.get_logger(__name__)
 
@@ -98,13 +99,15 @@ class Factory(Repositories):
     never get the factory, only the repositories that they need.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, min_up: timedelta = MIN_UP) -> None:
+        """`min_up` is `Settings.min_up`."""
         self.clock = SteadyClock()
         super().__init__(database, self.clock)
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
-        self.skymap_queries = SkyMapQueries(self.skymap_cache)
-        self.observability = ObservabilityService(self.skymap_cache)
+        probability = partial(observatory_probability, min_up=min_up)
+        self.skymap_queries = SkyMapQueries(self.skymap_cache, probability)
+        self.observability = ObservabilityService(self.skymap_cache, min_up)
 
     @property
     def ingest_stores(self) -> IngestStores:
@@ -437,7 +440,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
         if not create and not await database.has_tables():
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
-        factory = Factory(database)
+        factory = Factory(database, settings.min_up)
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

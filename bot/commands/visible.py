@@ -1,13 +1,15 @@
-"""`/gwevent visible [site…] [<id>]`: observability of an event at sites tonight."""
+"""`/gwevent visible [site…] [<id>] [at DATE] [altitude N]`: what sites can observe of an event, by nights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
 from bot.commands.event_lookup import EventLookup
+from bot.commands.night_words import NightWords, parse_night_words
 from bot.commands.sites import parse_site_names
 from bot.observing.observatories import UnknownSite
 from bot.skymap_service.observability import ObservabilityService
@@ -42,7 +44,9 @@ class VisibleCommand:
         self._clock = clock
 
     async def answer(self, arguments: str, context: CommandContext | None) -> Message:
-        """Return the observability of an event tonight, at the named sites or else at the channel's own.
+        """Return what the named sites, or else the channel's own, can observe of an event.
+
+        It is about this night and the next, or about the night of a date that is named.
 
         Raises CommandError, NoSuchEvent, StoreUnavailable.
         """
@@ -50,7 +54,8 @@ class VisibleCommand:
         if context is not None:
             own = await self._sites.for_channel(*context.channel)
         nonstandard_ids = await self._events.find_nonstandard_ids(arguments)
-        superevent_id, words = _extract_event_id(arguments, nonstandard_ids)
+        superevent_id, other_words = _extract_event_id(arguments, nonstandard_ids)
+        asked, words = parse_night_words(other_words)
         try:
             sites = parse_site_names(words, own.sites) or own.sites
         except UnknownSite as error:
@@ -61,18 +66,20 @@ class VisibleCommand:
                 " /gwevent sites add Palomar."
             )
         if superevent_id is None:
-            return await self._newest_event_observability(sites, own.constraints)
-        return await self._event_observability(await self._events.get(superevent_id), sites, own.constraints)
+            return await self._newest_event_observability(sites, own.constraints, asked)
+        return await self._event_observability(
+            await self._events.get(superevent_id), sites, own.constraints, asked
+        )
 
     async def _newest_event_observability(
-        self, sites: Sequence[Site], constraints: ObservingConstraints
+        self, sites: Sequence[Site], constraints: ObservingConstraints, asked: NightWords
     ) -> Message:
         for category in (Category.REAL, Category.MOCK):
             found = await self._notices.newest(category=category, limit=MAX_EVENTS_SEARCHED)
             superevent = next((event for event in found if not event.is_retracted), None)
             if superevent is None:
                 continue
-            message = await self._event_observability(superevent, sites, constraints)
+            message = await self._event_observability(superevent, sites, constraints, asked)
             if category is Category.REAL:
                 return message
             return answer.with_introduction(
@@ -81,7 +88,11 @@ class VisibleCommand:
         return helping.error_message("There is no event to observe yet.")
 
     async def _event_observability(
-        self, superevent: Superevent, sites: Sequence[Site], constraints: ObservingConstraints
+        self,
+        superevent: Superevent,
+        sites: Sequence[Site],
+        constraints: ObservingConstraints,
+        asked: NightWords,
     ) -> Message:
         name = superevent.superevent_id
         if superevent.is_retracted:
@@ -89,10 +100,12 @@ class VisibleCommand:
         notice = superevent.latest_with_map
         if notice is None:
             return helping.error_message(f"{name} has no sky map, so nobody can say where to look.")
-        tonight = await self._observability_service.get(notice.key, sites, constraints, self._clock())
-        if tonight is None:
+        found = await self._observability_service.get(
+            notice, sites, asked.constraints(constraints), asked.at or self._clock(), asked.night_of
+        )
+        if found is None:
             return helping.error_message(f"The sky map of {name} isn't kept any more.")
-        return observability.message(superevent, tonight)
+        return observability.message(superevent, replace(found, is_now=asked.is_now))
 
 
 def _extract_event_id(text: str, nonstandard_ids: Mapping[str, str]) -> tuple[str | None, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -12,7 +12,6 @@ from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallbac
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import mention_targets
-from bot.observing.observability import LOOKAHEAD
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.observability import ObservabilityService
 from bot.store.database import StoreUnavailable
@@ -26,6 +25,9 @@ from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView, ImageRef
 
 log = structlog.get_logger(__name__)
+
+OBSERVABILITY_MAX_AGE = timedelta(hours=24)
+"""The age of a notice from which no line about a channel's sites is added: its first night is over."""
 
 
 class RootRenderer:
@@ -105,7 +107,7 @@ class RootRenderer:
         # Counted from the notice, so that all channels with these sites share the result, and the next edit
         # too.
         since = notice.received or notice.time_created
-        if delivery.created_at - since > LOOKAHEAD:
+        if delivery.created_at - since > OBSERVABILITY_MAX_AGE:
             return None, False
         key = (notice.key, channel)
         if delivery.kind is DeliveryKind.ROOT and not self._observability.is_cached(key):
@@ -117,9 +119,7 @@ class RootRenderer:
         self, notice: Notice, channel: ChannelSites, since: datetime
     ) -> Observability | None:
         try:
-            return await self._observability_service.get(
-                notice.key, channel.sites, channel.constraints, since
-            )
+            return await self._observability_service.get(notice, channel.sites, channel.constraints, since)
         except StoreUnavailable:
             raise
         except Exception:

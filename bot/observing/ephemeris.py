@@ -31,35 +31,78 @@ GALACTIC_POLE = (192.85948, 27.12825)
 """RA and Dec of the north Galactic pole, ICRS degrees (Hipparcos, ESA SP-1200, vol. 1, sect. 1.5.3)."""
 
 
+ROTATION_RAD_PER_S = 2 * math.pi * 1.002_737_811_911_354_48 / 86_400
+"""The Earth's rate of rotation against the stars (IAU 2000 resolution B1.8), in radians per second of UT1."""
+_SUN_STEP_S = 21_600.0
+"""Seconds between the positions of the Sun that are computed; between them it is within 0.001°."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Ephemeris:
-    """The Earth's orientation and the positions of Sun and Moon at n times, as ICRS vectors."""
+class EquatorialSky:
+    """The sky against the true equator of date, for the days around a time; times are Unix seconds, UTC.
 
-    times: list[datetime]
-    """UTC."""
-    earth_rotation: Floats
-    """(n, 3, 3): matrices that turn ICRS vectors into the Earth-fixed frame (ITRS)."""
-    sun: Floats
-    """(n, 3): unit vectors."""
-    moon: Floats
-    """(n, 3): positions in au."""
+    In a few days precession and nutation move the equator by an arcsecond, so one matrix does for all.
+    """
+
+    to_equator: Floats
+    """(3, 3): the matrix that turns ICRS vectors into the celestial intermediate system (CIRS)."""
+    start: float
+    """The first time of the Sun's positions."""
+    stop: float
+    """The last one."""
+    _rotation_at_start: float
+    _sun_times: Floats
+    _sun_ra: Floats
+    _sun_dec: Floats
+
+    def rotation(self, times: Floats) -> Floats:
+        """Return the Earth rotation angles in radians, which grow without a jump."""
+        return self._rotation_at_start + ROTATION_RAD_PER_S * (times - self.start)
+
+    def sun(self, times: Floats) -> tuple[Floats, Floats]:
+        """Return the Sun's right ascensions, without a jump, and declinations in radians."""
+        return (
+            np.interp(times, self._sun_times, self._sun_ra),
+            np.interp(times, self._sun_times, self._sun_dec),
+        )
+
+    def ra_dec(self, vectors: Floats) -> tuple[Floats, Floats]:
+        """Return right ascensions and declinations of date, in radians, of (n, 3) ICRS unit vectors."""
+        x, y, z = (vectors @ self.to_equator.T).T
+        return np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))
 
 
-def compute_ephemeris(times: list[datetime]) -> Ephemeris:
-    """Compute the ephemeris for times in ascending order within one day."""
-    days = _unix_days(times) + TT_MINUS_UTC_DAYS
-    # The Sun is interpolated between the first and the last time: within a day the Earth's path bends by
-    # 0.002°, and the series of epv00 is long.
-    earth: Any = erfa.epv00(UNIX_EPOCH_JD, days[[0, -1]])[0]
-    fraction = (days - days[0]) / (days[-1] - days[0])
-    first, last = -np.asarray(earth["p"], np.float64)
-    sun = first + fraction[:, np.newaxis] * (last - first)
-    return Ephemeris(
-        times=times,
-        earth_rotation=earth_rotation(times),
-        sun=sun / np.linalg.norm(sun, axis=1, keepdims=True),
-        moon=np.asarray(erfa.moon98(UNIX_EPOCH_JD, days)["p"], np.float64),
+def equatorial_sky(time: datetime, days_before: float, days_after: float) -> EquatorialSky:
+    """Compute the sky for the days around an aware time."""
+    middle = time.timestamp()
+    times = np.arange(middle - days_before * 86_400, middle + days_after * 86_400 + _SUN_STEP_S, _SUN_STEP_S)
+    days = times / 86_400
+    to_equator = np.asarray(erfa.c2i00b(UNIX_EPOCH_JD, middle / 86_400 + TT_MINUS_UTC_DAYS), np.float64)
+    earth: Any = erfa.epv00(UNIX_EPOCH_JD, days + TT_MINUS_UTC_DAYS)[0]
+    x, y, z = (-np.asarray(earth["p"], np.float64) @ to_equator.T).T
+    return EquatorialSky(
+        to_equator=to_equator,
+        start=float(times[0]),
+        stop=float(times[-1]),
+        _rotation_at_start=float(erfa.era00(UNIX_EPOCH_JD, days[0])),
+        _sun_times=times,
+        _sun_ra=np.unwrap(np.arctan2(y, x)),
+        _sun_dec=np.arctan2(z, np.hypot(x, y)),
     )
+
+
+def moon_vector(time: datetime) -> Floats:
+    """Return the (3,) ICRS position of the Moon, from the geocentre in au."""
+    return np.asarray(
+        erfa.moon98(UNIX_EPOCH_JD, time.timestamp() / 86_400 + TT_MINUS_UTC_DAYS)["p"], np.float64
+    )
+
+
+def sun_vector(time: datetime) -> Floats:
+    """Return the (3,) ICRS unit vector to the Sun, from the geocentre."""
+    earth: Any = erfa.epv00(UNIX_EPOCH_JD, time.timestamp() / 86_400 + TT_MINUS_UTC_DAYS)[0]
+    sun = -np.asarray(earth["p"], np.float64)
+    return np.asarray(sun / np.linalg.norm(sun), np.float64)
 
 
 def earth_rotation(times: Sequence[datetime]) -> Floats:

@@ -1,5 +1,11 @@
-"""The part of a sky map that a site can observe tonight, which means within the next 24 hours.
+"""The part of a sky map that a site can observe in this night, and in the next.
 
+A tile counts when it is high enough and the sky dark enough for `min_up` without a break
+(20 min unless a deployment sets another time). With zero it is any moment, which is how Rubin's trigger rules
+count; both are the same computation. What has begun before `now` counts from its beginning: a field that is
+up now is never kept from the observer because little of it is left; the window says until when it is.
+
+Each tile's rising and setting follow from its declination, so nothing is missed between steps of time.
 Altitudes are those of the tiles' centres, without refraction; they agree with astropy's AltAz within 0.02°.
 It is written here and not taken from astroplan, which wants IERS tables and a network
 (`bot.observing.ephemeris`).
@@ -9,27 +15,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import astropy_healpix as healpix
 import erfa
 import numpy as np
-from numpy.typing import NDArray
 
 from bot.observing.ephemeris import (
     AU_M,
     GALACTIC_POLE,
-    Ephemeris,
-    compute_ephemeris,
+    ROTATION_RAD_PER_S,
+    EquatorialSky,
     earth_rotation,
+    equatorial_sky,
+    moon_vector,
+    sun_vector,
     unit_vector,
+)
+from bot.observing.nights import (
+    SIDEREAL_DAY_S,
+    Interval,
+    Night,
+    altitudes_of,
+    hour_angles,
+    optical_nights,
+    radio_passages,
 )
 from bot.skymaps.arrays import Flags, Floats
 from bot.skymaps.skymap import SkyMap, peak_tile
 from formatters.models.observing import (
+    MIN_UP,
     Moon,
+    NightObservability,
     Observability,
     ObservingConstraints,
     ObservingWindow,
@@ -37,40 +57,112 @@ from formatters.models.observing import (
     SiteObservability,
 )
 
-__all__ = ["LOOKAHEAD", "airmass", "altitudes", "observability_tonight", "observable_probability"]
+__all__ = ["airmass", "altitudes", "observability_in_two_nights", "observable_probability"]
 
-Singles = NDArray[np.float32]
-
-LOOKAHEAD = timedelta(hours=24)
-"""The time looked ahead: it holds the rest of the current night, or the whole of the next one."""
-TIME_STEP = timedelta(minutes=5)
 NEAR_SUN_DEG = 45.0
 """Degrees. What is nearer to the Sun is low in twilight, if it is up at all."""
 NEAR_GALACTIC_PLANE_DEG = 10.0
 """Degrees from the Galactic equator: dust and stars hide what lies behind."""
-WINDOW_THRESHOLD = 0.5
-"""The best window lasts while the probability that is up is at least this part of its maximum."""
+WORTHWHILE_PROBABILITY = 0.1
+"""The probability (0 to 1) that is up at a worthwhile moment …"""
+WORTHWHILE_PART_OF_BEST = 0.5
+"""… or this part of what is up at the night's best moment, if that is less."""
 NEGLIGIBLE_PROBABILITY = 1e-5
 """The probability of the least dense tiles that are left out; in many maps they are most of the tiles."""
-TILES_PER_BATCH = 1_024
-"""Tiles computed at a time, so that their altitudes through a night stay in the processor's cache."""
+
+_WINDOW_STEP_S = 60.0
+"""Windows begin and end on full minutes, or with the dark, or now."""
+_ROUNDING = 1e-9
+"""What adding up probabilities may lose."""
+_DAYS_BEFORE, _DAYS_AFTER = 2.0, 4.5
+"""Days around `now` that hold its own night and the two after it, for every longitude and asked date."""
 
 
-def observability_tonight(
-    skymap: SkyMap, sites: Sequence[Site], constraints: ObservingConstraints, now: datetime
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tiles:
+    """The n tiles that aren't negligible, and the map's peak, against the equator of date."""
+
+    sky: EquatorialSky
+    ra: Floats
+    """(n,) radians."""
+    sin_dec: Floats
+    cos_dec: Floats
+    probability: Floats
+    """(n,): each tile's part of the map's probability."""
+    peak: Floats
+    """(3,): the ICRS unit vector to the peak."""
+    middle: Floats
+    """(3,): the ICRS unit vector to the middle of the map's probability."""
+    min_up: timedelta
+    """The time for which a tile has to be up without a break to count."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SiteTiles:
+    """Those of the tiles that a site ever sees high enough, n of them."""
+
+    transit: Floats
+    """(n,): an upper culmination, Unix seconds; the next is a sidereal day later."""
+    half: Floats
+    """(n,): seconds from the culmination until the tile is too low; infinite if it never is."""
+    probability: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Runs:
+    """When each of n tiles is up during one dark interval: at most one run for each turn of the sky."""
+
+    dark: Interval
+    """What is left of the interval."""
+    rise: list[Floats]
+    set: list[Floats]
+    counts: list[Flags]
+    """True for a run that is long enough."""
+
+    def counted(self, within: Interval) -> Flags:
+        """Return for each tile whether it can be observed during a part of the interval."""
+        found = np.zeros(self.rise[0].shape, np.bool_)
+        for rise, end, counts in zip(self.rise, self.set, self.counts, strict=True):
+            found |= counts & (rise <= within.stop) & (end >= within.start)
+        return found
+
+
+def observability_in_two_nights(
+    skymap: SkyMap,
+    sites: Sequence[Site],
+    constraints: ObservingConstraints,
+    now: datetime,
+    *,
+    min_up: timedelta = MIN_UP,
+    night_of: date | None = None,
+    merger: datetime | None = None,
 ) -> Observability:
-    """Compute what each site can observe of a map in the 24 hours from `now` (aware)."""
-    ephemeris = compute_ephemeris(_time_grid(now))
+    """Compute what each site can observe of a map in the rest of this night, and in the next.
+
+    The nights are counted from `now` (aware) or, if `night_of` is given, from noon of that date at each site
+    (midnight UTC for radio sites). `min_up` is the time for which a tile has to be up without a break to
+    count, zero for "at any moment". `merger`, the event's time, is only passed on.
+    """
+    since = now.astimezone(UTC)
+    if night_of is not None:
+        since = datetime.combine(night_of, time(12), UTC)
     directions, probability = _tile_directions(skymap)
+    sky = equatorial_sky(since, _DAYS_BEFORE, _DAYS_AFTER)
+    ra, dec = sky.ra_dec(directions)
     peak = _tile_direction(skymap, peak_tile(skymap))
-    near_sun = directions @ ephemeris.sun[0].astype(np.float32) > _cos_deg(NEAR_SUN_DEG)
-    sin_galactic_latitude = directions @ unit_vector(*GALACTIC_POLE).astype(np.float32)
-    near_plane = np.abs(sin_galactic_latitude) < _sin_deg(NEAR_GALACTIC_PLANE_DEG)
+    middle = _middle(directions, probability, peak)
+    tiles = _Tiles(sky, ra, np.sin(dec), np.cos(dec), probability, peak, middle, min_up)
+    near_sun = directions @ sun_vector(since) > _cos_deg(NEAR_SUN_DEG)
+    near_plane = np.abs(directions @ unit_vector(*GALACTIC_POLE)) < _sin_deg(NEAR_GALACTIC_PLANE_DEG)
     return Observability(
-        since=now.astimezone(UTC),
+        since=since,
+        night_of=night_of,
+        merger=merger,
         constraints=constraints,
+        min_up=min_up,
         sites=tuple(
-            _observe_site(directions, probability, peak, site, constraints, ephemeris) for site in sites
+            _observe_site(tiles, site, constraints, since.timestamp(), asked=night_of is not None)
+            for site in sites
         ),
         probability_near_sun=_sum_probability(probability, near_sun),
         probability_near_galactic_plane=_sum_probability(probability, near_plane),
@@ -78,16 +170,27 @@ def observability_tonight(
 
 
 def observable_probability(
-    site: Site, skymap: SkyMap, now: datetime, constraints: ObservingConstraints | None = None
+    site: Site,
+    skymap: SkyMap,
+    now: datetime,
+    constraints: ObservingConstraints | None = None,
+    min_up: timedelta = MIN_UP,
 ) -> float:
-    """Return the probability (0 to 1) that a site can observe in the 24 hours from `now` (aware)."""
-    observability = observability_tonight(skymap, [site], constraints or ObservingConstraints(), now)
-    return observability.sites[0].probability
+    """Return the probability (0 to 1) that a site can observe in one night: this one or the next.
+
+    It is the higher of both, so that an alert in the last minutes of a night isn't judged by these alone.
+    `now` is aware.
+    """
+    found = observability_in_two_nights(
+        skymap, [site], constraints or ObservingConstraints(), now, min_up=min_up
+    )
+    return found.sites[0].probability
 
 
 def altitudes(site: Site, ra: float, dec: float, times: Sequence[datetime]) -> Floats:
     """Return the (n,) altitudes in degrees of a position (ICRS degrees) at n aware times."""
-    zenith = _zenith(site, earth_rotation(times))
+    # A vector times a matrix is the matrix's transpose, here its inverse, times the vector.
+    zenith = unit_vector(site.longitude, site.latitude) @ earth_rotation(times)
     return np.degrees(np.arcsin(np.clip(zenith @ unit_vector(ra, dec), -1, 1)))
 
 
@@ -96,15 +199,7 @@ def airmass(altitude: float) -> float:
     return 1 / (_sin_deg(altitude) + 0.50572 * math.pow(altitude + 6.07995, -1.6364))
 
 
-def _time_grid(now: datetime) -> list[datetime]:
-    """Return `now`, then every full five minutes of the clock until a day later, UTC."""
-    first = now.astimezone(UTC)
-    start = first.replace(minute=first.minute - first.minute % 5, second=0, microsecond=0)
-    steps = [start + number * TIME_STEP for number in range(1, LOOKAHEAD // TIME_STEP + 1)]
-    return [first, *(time for time in steps if time <= first + LOOKAHEAD)]
-
-
-def _tile_directions(skymap: SkyMap) -> tuple[Singles, Singles]:
+def _tile_directions(skymap: SkyMap) -> tuple[Floats, Floats]:
     """Return (n, 3) unit vectors to the centres of the n tiles that aren't negligible, densest first.
 
     The second array, (n,), is each tile's part of the map's probability.
@@ -114,8 +209,7 @@ def _tile_directions(skymap: SkyMap) -> tuple[Singles, Singles]:
     count = int(np.searchsorted(cumulative, (1 - NEGLIGIBLE_PROBABILITY) * cumulative[-1])) + 1
     tiles = skymap.by_density[:count]
     centres = healpix.healpix_to_xyz(skymap.ipix[tiles], 2 ** skymap.order[tiles], order="nested")
-    parts = probability[:count] / cumulative[-1]
-    return np.stack(centres, axis=1).astype(np.float32), parts.astype(np.float32)
+    return np.stack(centres, axis=1), np.asarray(probability[:count] / cumulative[-1], np.float64)
 
 
 def _tile_direction(skymap: SkyMap, tile: int) -> Floats:
@@ -124,83 +218,178 @@ def _tile_direction(skymap: SkyMap, tile: int) -> Floats:
     return np.array(centre, np.float64)
 
 
+def _middle(directions: Floats, probability: Floats, peak: Floats) -> Floats:
+    """Return the direction of the map's mean, of a map that has none (all around the sky) its peak."""
+    mean = probability @ directions
+    length = float(np.linalg.norm(mean[:2]))
+    return np.asarray(mean, np.float64) if length > 0.01 else peak
+
+
 def _observe_site(
-    directions: Singles,
-    probability: Singles,
-    peak: Floats,
-    site: Site,
-    constraints: ObservingConstraints,
-    ephemeris: Ephemeris,
+    tiles: _Tiles, site: Site, constraints: ObservingConstraints, since: float, *, asked: bool
 ) -> SiteObservability:
-    """Compute what one site can observe of the tiles given by directions and probabilities."""
-    zenith = _zenith(site, ephemeris.earth_rotation)
-    sin_sun_altitude = np.einsum("ti,ti->t", ephemeris.sun, zenith)
-    dark = np.flatnonzero((sin_sun_altitude < _sin_deg(constraints.darkness)) | site.radio)
-    if not dark.size:
-        return SiteObservability(site=site, has_darkness=False)
-    observable, up = 0.0, np.zeros(len(ephemeris.times))
-    for first in range(0, probability.size, TILES_PER_BATCH):
-        batch = slice(first, first + TILES_PER_BATCH)
-        sin_altitude = directions[batch] @ zenith[dark].T.astype(np.float32)
-        high = np.asarray(sin_altitude > _sin_deg(constraints.altitude))
-        observable += _sum_probability(probability[batch], np.any(high, axis=1, keepdims=True)[:, 0])
-        up[dark] += probability[batch] @ high.astype(np.float32)
-    window, span = None, dark
-    if up.any():
-        first, last = _best_window(up)
-        zone = _time_zone(site)
-        window = ObservingWindow(
-            start=ephemeris.times[first].astimezone(zone), stop=ephemeris.times[last].astimezone(zone)
-        )
-        span = np.arange(first, last + 1)
-    sin_peak_altitude = zenith[span] @ peak
-    altitude = _arcsin_deg(float(sin_peak_altitude.max()))
-    return SiteObservability(
-        site=site,
+    """Compute what one site can observe of the tiles; `asked` if `since` is noon UTC of an asked date."""
+    if asked:
+        # The date's own noon at this longitude, and half an hour more than the equation of time.
+        since += -12 * 3_600 if site.radio else 1_800 - site.longitude / 15 * 3_600
+    count = 3
+    if site.radio:
+        nights = radio_passages(site, tiles.sky, tiles.middle, since, count)
+    else:
+        nights = optical_nights(site, tiles.sky, since, constraints.darkness, count)
+    if asked and not site.radio:
+        since = nights[0].limits.start
+    ups = _site_tiles(tiles, site, constraints.altitude, since)
+    this = _observe_night(tiles, ups, site, nights[0], since)
+    over = not this.windows if site.radio else not this.has_darkness
+    if over and since > nights[0].middle:
+        del nights[0]
+        this = _observe_night(tiles, ups, site, nights[0], since)
+    following = _observe_night(tiles, ups, site, nights[1], since)
+    return SiteObservability(site=site, this_night=this, next_night=following)
+
+
+def _site_tiles(tiles: _Tiles, site: Site, altitude: float, since: float) -> _SiteTiles:
+    """Compute when the tiles culminate and how long they are above an altitude (degrees)."""
+    latitude = math.radians(site.latitude)
+    # The cosine of the hour angle at which a tile rises and sets; beyond ±1 it does neither.
+    above = _sin_deg(altitude) - math.sin(latitude) * tiles.sin_dec
+    span = np.maximum(math.cos(latitude) * tiles.cos_dec, 1e-12)
+    seen = np.flatnonzero(above < span)
+    cosine = above[seen] / span[seen]
+    half = np.arccos(np.maximum(cosine, -1)) / ROTATION_RAD_PER_S
+    half[cosine <= -1] = np.inf
+    transit = since - hour_angles(site, tiles.sky, tiles.ra[seen], since) / ROTATION_RAD_PER_S
+    return _SiteTiles(transit, half, tiles.probability[seen])
+
+
+def _observe_night(
+    tiles: _Tiles, ups: _SiteTiles, site: Site, night: Night, since: float
+) -> NightObservability:
+    """Compute what one site can observe of the tiles in one night, from the time `since` on."""
+    evening = None
+    if not site.radio:
+        local = datetime.fromtimestamp(night.limits.start + 1_800, UTC)
+        evening = (local + timedelta(hours=site.longitude / 15)).date()
+    dark = [each for each in night.dark if each.stop > since]
+    if not dark:
+        return NightObservability(evening=evening, has_darkness=False)
+    all_runs = [_runs(ups, each, since, tiles.min_up.total_seconds()) for each in dark]
+    observable = all_runs[0].counted(all_runs[0].dark)
+    for runs in all_runs[1:]:
+        observable |= runs.counted(runs.dark)
+    curves = [_probability_up(runs, ups.probability) for runs in all_runs]
+    best = max(float(up.max()) for _, up in curves)
+    threshold = min(WORTHWHILE_PROBABILITY, WORTHWHILE_PART_OF_BEST * best) - _ROUNDING
+    windows = []
+    if best > _ROUNDING:
+        for runs, (times, up) in zip(all_runs, curves, strict=True):
+            for window in _stretches(times, up >= threshold):
+                share = _sum_probability(ups.probability, runs.counted(window))
+                windows.append(_window(tiles, site, window, share))
+    left = [Interval(max(each.start, since), each.stop) for each in dark]
+    return NightObservability(
+        evening=evening,
         has_darkness=True,
-        probability=min(observable, 1.0),
-        window=window,
+        probability=_sum_probability(ups.probability, observable),
+        windows=tuple(windows),
+        peak_altitude=max(_peak_altitude(tiles, site, each)[1] for each in left),
+    )
+
+
+def _runs(ups: _SiteTiles, dark: Interval, since: float, min_up_s: float) -> _Runs:
+    """Compute when each tile is up during a dark interval, from `since` on."""
+    left = Interval(max(dark.start, since), dark.stop)
+    runs = _Runs(left, [], [], [])
+    # The culmination within half a turn of the interval's beginning.
+    turns = np.rint((dark.start - ups.transit) / SIDEREAL_DAY_S)
+    transit = ups.transit + turns * SIDEREAL_DAY_S
+    for turn in range(1 + math.ceil((dark.stop - dark.start) / SIDEREAL_DAY_S)):
+        middle = transit + turn * SIDEREAL_DAY_S
+        rise, end = np.maximum(middle - ups.half, dark.start), np.minimum(middle + ups.half, dark.stop)
+        length = end - rise
+        counts = (length > 0) & (length >= min_up_s) & (end > left.start)
+        if turn:
+            # What never sets has one run.
+            counts &= np.isfinite(ups.half)
+        runs.rise.append(np.maximum(rise, left.start))
+        runs.set.append(end)
+        runs.counts.append(counts)
+    return runs
+
+
+def _probability_up(runs: _Runs, probability: Floats) -> tuple[Floats, Floats]:
+    """Return times, on full minutes and at both ends of the interval, and the probability that is up then."""
+    start, stop = runs.dark.start, runs.dark.stop
+    minute = math.floor(start / _WINDOW_STEP_S)
+    minutes = np.arange(minute + 1, math.ceil(stop / _WINDOW_STEP_S))
+    times = np.concatenate([[start], minutes * _WINDOW_STEP_S, [stop]])
+    change = np.zeros(times.size + 1)
+    for rise, end, counts in zip(runs.rise, runs.set, runs.counts, strict=True):
+        weights, rise, end = probability[counts], rise[counts], end[counts]  # noqa: PLW2901
+        # The first time that isn't before the rise, and the first that is after the end.
+        first = np.where(rise <= start, 0, np.ceil(rise / _WINDOW_STEP_S) - minute)
+        after = np.where(end >= stop, times.size, np.floor(end / _WINDOW_STEP_S) - minute + 1)
+        change += np.bincount(first.astype(np.intp), weights, change.size)
+        change -= np.bincount(after.astype(np.intp), weights, change.size)
+    return times, np.cumsum(change)[:-1]
+
+
+def _stretches(times: Floats, worthwhile: Flags) -> list[Interval]:
+    """Return the uninterrupted times in which a moment is worthwhile."""
+    padded = np.concatenate([[False], worthwhile, [False]])
+    edges = np.flatnonzero(padded[1:] != padded[:-1])
+    return [
+        Interval(float(times[first]), float(times[after - 1]))
+        for first, after in zip(edges[::2], edges[1::2], strict=True)
+    ]
+
+
+def _window(tiles: _Tiles, site: Site, interval: Interval, probability: float) -> ObservingWindow:
+    """Describe one window, with the Moon at the time in it when the map's peak is highest."""
+    when, altitude = _peak_altitude(tiles, site, interval)
+    zone = _time_zone(site)
+    return ObservingWindow(
+        start=datetime.fromtimestamp(interval.start, zone),
+        stop=datetime.fromtimestamp(interval.stop, zone),
+        probability=probability,
         peak_altitude=altitude,
         airmass=airmass(altitude) if altitude >= 0 else None,
-        moon=_topocentric_moon(site, peak, ephemeris, zenith, int(span[sin_peak_altitude.argmax()])),
+        moon=_topocentric_moon(site, tiles.peak, datetime.fromtimestamp(when, UTC)),
     )
 
 
-def _best_window(up: Floats) -> tuple[int, int]:
-    """Return the first and the last index around the maximum of `up` where it stays above the threshold."""
-    best = int(up.argmax())
-    below = np.flatnonzero(up < WINDOW_THRESHOLD * up[best])
-    after = int(np.searchsorted(below, best))
-    first = int(below[after - 1]) + 1 if after else 0
-    last = int(below[after]) - 1 if after < below.size else up.size - 1
-    return first, last
+def _peak_altitude(tiles: _Tiles, site: Site, interval: Interval) -> tuple[float, float]:
+    """Return when in an interval the map's peak is highest, and its altitude then in degrees."""
+    ra, dec = tiles.sky.ra_dec(tiles.peak[np.newaxis])
+    steps = math.ceil((interval.stop - interval.start) / _WINDOW_STEP_S) + 1
+    times = np.linspace(interval.start, interval.stop, max(steps, 2))
+    altitude = altitudes_of(site, tiles.sky, ra, dec, times)
+    highest = int(altitude.argmax())
+    return float(times[highest]), math.degrees(float(altitude[highest]))
 
 
-def _topocentric_moon(site: Site, peak: Floats, ephemeris: Ephemeris, zenith: Floats, index: int) -> Moon:
-    """Return the Moon as the site sees it at one time; seen from the geocentre it is up to 1° elsewhere."""
+def _topocentric_moon(site: Site, peak: Floats, when: datetime) -> Moon:
+    """Return the Moon as the site sees it; seen from the geocentre it is up to 1° elsewhere."""
+    rotation = earth_rotation([when])[0]
     place: Any = erfa.gd2gc(1, math.radians(site.longitude), math.radians(site.latitude), site.height)
-    moon = ephemeris.moon[index] - np.asarray(place) @ ephemeris.earth_rotation[index] / AU_M
+    moon = moon_vector(when) - np.asarray(place) @ rotation / AU_M
     moon /= np.linalg.norm(moon)
+    zenith = unit_vector(site.longitude, site.latitude) @ rotation
     return Moon(
         # The angle at the Moon between Sun and Earth is 180° less the elongation, within 0.2°.
-        illuminated_fraction=(1 - float(moon @ ephemeris.sun[index])) / 2,
+        illuminated_fraction=(1 - float(moon @ sun_vector(when))) / 2,
         distance=math.degrees(math.acos(max(-1.0, min(1.0, float(moon @ peak))))),
-        is_up=float(moon @ zenith[index]) > 0,
+        is_up=float(moon @ zenith) > 0,
     )
-
-
-def _zenith(site: Site, rotation: Floats) -> Floats:
-    """Return the (n, 3) ICRS unit vectors to the site's zenith, for (n, 3, 3) Earth rotations."""
-    # A vector times a matrix is the matrix's transpose, here its inverse, times the vector.
-    return unit_vector(site.longitude, site.latitude) @ rotation
 
 
 def _time_zone(site: Site) -> tzinfo:
     return UTC if site.zone is None else ZoneInfo(site.zone)
 
 
-def _sum_probability(probability: Singles, selected: Flags) -> float:
-    return float(probability[selected].sum(dtype=np.float64))
+def _sum_probability(probability: Floats, selected: Flags) -> float:
+    return min(float(probability[selected].sum()), 1.0)
 
 
 def _sin_deg(degrees: float) -> float:
@@ -209,8 +398,3 @@ def _sin_deg(degrees: float) -> float:
 
 def _cos_deg(degrees: float) -> float:
     return math.cos(math.radians(degrees))
-
-
-def _arcsin_deg(sine: float) -> float:
-    """Return the angle in degrees that has this sine."""
-    return math.degrees(math.asin(max(-1.0, min(1.0, sine))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -16,21 +16,27 @@ from bot.skymaps.cone_search import probability_in_cone
 from bot.skymaps.skymap import SkyMap
 from formatters.models.filter import ConeQuery, MapQuery, SiteQuery
 from formatters.models.notice import NoticeKey
+from formatters.models.observing import MIN_UP
 
 log = structlog.get_logger(__name__)
 
 
 class ObservableProbability(Protocol):
-    """A function that computes the probability that a named site can observe in the 24 hours from a time."""
+    """A function that computes the probability that a named site can observe in this night or the next."""
 
     def __call__(self, site: str, skymap: SkyMap, when: datetime) -> float | None:
         """Return the probability, None if no site has that name any more."""
 
 
-def observatory_probability(site: str, skymap: SkyMap, when: datetime) -> float | None:
-    """Implement `ObservableProbability` for the sites that filters name and the default constraints."""
+def observatory_probability(
+    site: str, skymap: SkyMap, when: datetime, min_up: timedelta = MIN_UP
+) -> float | None:
+    """Implement `ObservableProbability` for the sites that filters name and the default constraints.
+
+    `min_up` is the time for which a tile has to be up without a break to count.
+    """
     found = find_referenced_site(site)
-    return None if found is None else observable_probability(found, skymap, when)
+    return None if found is None else observable_probability(found, skymap, when, min_up=min_up)
 
 
 class SkyMapQueries:
@@ -45,7 +51,9 @@ class SkyMapQueries:
     async def probabilities(
         self, key: NoticeKey, queries: Collection[MapQuery], when: datetime
     ) -> dict[MapQuery, float | None]:
-        """Return each query's probability (0 to 1) on the notice's best map, for the 24 hours from `when`.
+        """Return each query's probability (0 to 1) on the notice's best map.
+
+        `visible from` is judged for the night that it is at `when` and the next, the better of both.
 
         A probability is None if it can't be computed, as when the map was purged. Raises StoreUnavailable.
         """

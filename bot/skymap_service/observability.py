@@ -1,38 +1,57 @@
-"""The observability of stored notices tonight, computed off the event loop, one map at a time."""
+"""What sites can observe of stored notices, computed off the event loop, one map at a time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from functools import partial
 
-from bot.observing.observability import observability_tonight
+from bot.observing.observability import observability_in_two_nights
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.cache import SkyMapCache
-from formatters.models.notice import NoticeKey
-from formatters.models.observing import Observability, ObservingConstraints, Site
+from formatters.models.notice import Notice
+from formatters.models.observing import MIN_UP, Observability, ObservingConstraints, Site
 
 
 class ObservabilityService:
     """Computes how well sites can observe the best sky map of a stored notice."""
 
-    def __init__(self, maps: SkyMapCache) -> None:
+    def __init__(self, maps: SkyMapCache, min_up: timedelta = MIN_UP) -> None:
+        """`min_up` is the time for which a tile has to be up without a break to count."""
         self._maps = maps
+        self._min_up = min_up
         # Millions of altitudes each: several at a time would take processor and memory from the posts.
         self._lock = asyncio.Lock()
 
     async def get(
-        self, key: NoticeKey, sites: Sequence[Site], constraints: ObservingConstraints, now: datetime
+        self,
+        notice: Notice,
+        sites: Sequence[Site],
+        constraints: ObservingConstraints,
+        now: datetime,
+        night_of: date | None = None,
     ) -> Observability | None:
-        """Return what these sites can observe of a notice's best map in the 24 hours from `now` (aware).
+        """Return what these sites can observe of a notice's best map in this night, and in the next.
 
-        Return None if the notice has no readable map. Raises StoreUnavailable.
+        The nights are counted from `now` (aware), or begin on the date `night_of`. Return None if the notice
+        has no readable map. Raises StoreUnavailable.
         """
-        maps = await self._maps.get(key)
+        maps = await self._maps.get(notice.key)
         if maps is None or maps.best is None:
             return None
+        compute = partial(
+            observability_in_two_nights,
+            maps.best,
+            sites,
+            constraints,
+            now,
+            min_up=self._min_up,
+            night_of=night_of,
+            merger=None if notice.event is None else notice.event.time,
+        )
         async with self._lock:
             try:
-                return await run_in_thread(observability_tonight, maps.best, sites, constraints, now)
+                return await run_in_thread(compute)
             except ThreadHangs:
                 return None

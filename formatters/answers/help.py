@@ -107,9 +107,10 @@ PAGES: Mapping[str, HelpPage] = {
     "visible": HelpPage(
         "What sites can observe",
         (
-            ("visible", "this channel's sites, tonight"),
+            ("visible", "this channel's sites, this night and the next"),
             ("visible Palomar, Keck S230518h", "these sites, as people call them: VLT, ZTF, La Palma"),
             ("visible 34.2N 116.9W", "a place"),
+            ("visible Palomar at 2026-12-01, visible Palomar altitude 20", "another night; another limit"),
         ),
         (_WHICH_EVENT, "Sites of your own: `help sites`."),
         ("observable", "observability", "tonight"),
@@ -260,7 +261,7 @@ FILTER_CONDITIONS = (
     ("near 13h09m48s -23d22m53s 5deg > 0.1", "more than 10 % of the probability in this circle"),
     (
         "visible from Palomar > 0.3",
-        "more than 30 % of the probability observable there tonight; also from a place: 34.2N 116.9W",
+        "more than 30 % observable there in the night of the notice or the next; or from 34.2N 116.9W",
     ),
 )
 """Pairs of an example of a filter condition and its meaning."""

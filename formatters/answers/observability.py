@@ -1,9 +1,9 @@
-"""Answers to `visible` (an event's observability from a channel's sites tonight) and to `sites`."""
+"""Answers to `visible` (what a channel's sites can observe of an event, night by night) and to `sites`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
@@ -11,50 +11,86 @@ from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.models.notice import Category
 from formatters.models.observing import (
     ChannelSites,
+    NightObservability,
     Observability,
     ObservingConstraints,
+    ObservingWindow,
     Site,
     SiteObservability,
 )
 from formatters.models.superevent import Superevent
-from formatters.text import quantities, vocabulary
+from formatters.text import night_times, quantities, vocabulary
 from formatters.text.observability_line import (
-    MIN_USEFUL_PROBABILITY,
     WHOLE_DAY,
+    is_open_now,
     observability_line,
     sun_and_plane_line,
+    useful_windows,
 )
 
 _MIN_AIRMASS_ALTITUDE_DEG = 10.0
 """Altitude in degrees below which no airmass is shown: few telescopes reach it."""
 _EMPTY_CELL = "–"
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HEADER = ("Site", "Share", "Best window, UTC", "Local time", "Peak", "Moon")
+_HEADER = ("Site", "Night", "Share", "Window, UTC", "Local time", "Peak", "Moon")
+_MAX_WINDOWS = 3
+"""Windows of one site in this night that are listed; the first are."""
 
 
 def message(superevent: Superevent, answer: Observability) -> Message:
-    """Return the answer to `visible`: a table with one row per site."""
+    """Return the answer to `visible`: a table with one row for each window and site."""
     front = vocabulary.category_label(superevent.category)
     mock = f"{front} · " if front is not None and superevent.category is not Category.REAL else ""
-    title = f"{mock}Visibility tonight · {superevent.superevent_id}"
-    since = answer.since.astimezone(UTC)
+    when = "tonight" if answer.is_now else night_times.day_and_year(answer.night_of or answer.since)
+    title = f"{mock}Visibility {when} · {superevent.superevent_id}"
     text = observability_line(answer)
+    age = _age_line(answer)
+    first = [] if age is None else [blocks.section(escape(age))]
     return blocks.message(
-        escape(f"{title}: {text}", 1_000),
+        escape(" ".join([f"{title}: {text}", *([] if age is None else [age])]), 1_000),
         blocks.header(title),
-        blocks.table(_HEADER, [_row(night) for night in answer.sites]),
+        *first,
+        blocks.table(_HEADER, [row for site in answer.sites for row in _rows(site, answer)]),
         blocks.section(escape(sun_and_plane_line(answer))),
-        blocks.context(
-            escape(
-                f"Share of the probability above {quantities.angle(answer.constraints.altitude)} in darkness"
-                f" ({_darkness_limit(answer.constraints)}; not required of radio sites) within"
-                f" 24{quantities.NBSP}h from"
-                f" {_day(since)} {since:%H:%M}{quantities.NBSP}UTC. Best window: while at least half as"
-                f" much is observable as"
-                " at the best moment. Peak and Moon: at the time in it when the peak is highest.",
-                600,
-            )
-        ),
+        blocks.context(escape(_definitions(answer), 900)),
+    )
+
+
+def _age_line(answer: Observability) -> str | None:
+    """Return what the windows of an event of the past are about; None for a recent one."""
+    if answer.merger is None or answer.since - answer.merger < night_times.OLD_EVENT_AGE:
+        return None
+    age = night_times.age(answer.merger, answer.since)
+    if answer.night_of is not None:
+        return f"Judged for the night of {night_times.day_and_year(answer.night_of)}, {age} after the event."
+    since = answer.since.astimezone(UTC)
+    if not answer.is_now:
+        return (
+            f"Judged for {night_times.day_and_year(since)} {since:%H:%M}{quantities.NBSP}UTC, {age} after the"
+            " event."
+        )
+    return (
+        f"Judged for now ({night_times.day_and_year(since)} {since:%H:%M}{quantities.NBSP}UTC): the event"
+        f" was {age} ago."
+    )
+
+
+def _definitions(answer: Observability) -> str:
+    """Return what the table's columns mean, and from when on the nights are counted."""
+    constraints = answer.constraints
+    least = answer.min_up.total_seconds() / 60
+    at_least = f"for at least {least:g}{quantities.NBSP}min" if least else "at any moment"
+    since = answer.since.astimezone(UTC)
+    begun = (
+        f"from {night_times.day_and_year(since)} {since:%H:%M}{quantities.NBSP}UTC on"
+        if answer.night_of is None
+        else f"beginning on {night_times.day_and_year(answer.night_of)} at the site (radio: 0 h UTC)"
+    )
+    return (
+        f"Share: the probability above {_altitude_limit(constraints)} in darkness"
+        f" ({_darkness_limit(constraints)}; radio at any time) {at_least}. Nights: {begun}, each from noon to"
+        " noon at the site (radio: one passage of the field); of the next the best window. Window: while at"
+        " least 10 % of the map is up, or half of the most that is up that night. T+: after the event. Peak"
+        " and Moon: when the peak is highest."
     )
 
 
@@ -71,7 +107,7 @@ def site_list(channel: ChannelSites, said: str | None = None) -> Message:
         blocks.section(*first, *places),
         blocks.context(
             escape(
-                f"What counts as observable: above {quantities.angle(channel.constraints.altitude)},"
+                f"What counts as observable: above {_altitude_limit(channel.constraints)},"
                 f" {_darkness_limit(channel.constraints)}."
             ),
             "To change that: `/gwevent sites altitude 25`, `/gwevent sites darkness -12`",
@@ -87,53 +123,97 @@ def site_location(site: Site) -> str:
     return f"{words}, radio" if site.radio else words
 
 
+def _altitude_limit(conditions: ObservingConstraints) -> str:
+    # With every digit that was typed: a limit isn't a measurement.
+    return f"{conditions.altitude:g}°"
+
+
 def _darkness_limit(conditions: ObservingConstraints) -> str:
-    return f"Sun below {quantities.number(conditions.darkness)}°"
+    return f"Sun below {quantities.MINUS if conditions.darkness < 0 else ''}{abs(conditions.darkness):g}°"
 
 
-def _row(night: SiteObservability) -> Sequence[str]:
-    utc, local = _window_cells(night)
-    share = quantities.percent(night.probability)
-    return plain_text(night.site.name), share, utc, local, _peak_cell(night), _moon_cell(night)
+def _rows(site: SiteObservability, answer: Observability) -> list[Sequence[str]]:
+    """Return a site's rows: this night's windows and the next one's best, or why there are none."""
+    name = plain_text(site.site.name)
+    this, following = site.this_night, site.next_night
+    this_reason, next_reason = _reason(site, this), _reason(site, following)
+    if this_reason is not None and this_reason == next_reason:
+        return [(name, *_reason_cells("this and next", this, this_reason))]
+    rows: list[Sequence[str]] = []
+    if this_reason is not None:
+        rows.append((name, *_reason_cells(_night_cell(this, "this"), this, this_reason)))
+    else:
+        rows += [
+            (name, *_window_cells(site, _night_cell(this, "this"), window, answer))
+            for window in useful_windows(this)[:_MAX_WINDOWS]
+        ]
+    best = following.best_window
+    if next_reason is not None or best is None:
+        reason = next_reason or _EMPTY_CELL
+        rows.append((name, *_reason_cells(_night_cell(following, "next"), following, reason)))
+    else:
+        rows.append((name, *_window_cells(site, _night_cell(following, "next"), best, answer)))
+    return rows
 
 
-def _window_cells(night: SiteObservability) -> tuple[str, str]:
-    """Return the best observing window in UTC and in local time, or the reason why there is none."""
-    window = night.window
+def _night_cell(night: NightObservability, which: str) -> str:
+    """Return a night by the dates of its evening and its morning, "7/8 Feb"; a radio site's by a word."""
+    if night.evening is None:
+        return which
+    morning = night.evening + timedelta(days=1)
+    month = "" if morning.month == night.evening.month else f" {night_times.day(night.evening).split()[1]}"
+    return f"{night.evening.day}{month}/{night_times.day(morning)}"
+
+
+def _reason(site: SiteObservability, night: NightObservability) -> str | None:
+    """Return why nothing can be observed in a night, None if something can."""
     if not night.has_darkness:
-        return "no darkness", _EMPTY_CELL
-    if window is None or night.probability < MIN_USEFUL_PROBABILITY:
-        return "too low" if night.site.radio else "too low in darkness", _EMPTY_CELL
+        return "no darkness"
+    if not useful_windows(night):
+        return "too low" if site.site.radio else "too low in darkness"
+    return None
+
+
+def _reason_cells(which: str, night: NightObservability, reason: str) -> Sequence[str]:
+    share = quantities.percent(night.probability) if night.has_darkness else _EMPTY_CELL
+    low = night.peak_altitude
+    peak = _EMPTY_CELL if low is None else "below the horizon" if low < 0 else f"{quantities.angle(low)} high"
+    return which, share, reason, _EMPTY_CELL, peak, _EMPTY_CELL
+
+
+def _window_cells(
+    site: SiteObservability, which: str, window: ObservingWindow, answer: Observability
+) -> Sequence[str]:
+    share = quantities.percent(window.probability)
     if window.stop - window.start >= WHOLE_DAY:
-        return "at any time", _EMPTY_CELL
-    utc = _time_range(window.start.astimezone(UTC), window.stop.astimezone(UTC))
-    return utc, _EMPTY_CELL if night.site.zone is None else _time_range(window.start, window.stop)
+        utc, local = f"{night_times.day(window.start.astimezone(UTC))}, at any time", _EMPTY_CELL
+    else:
+        utc = _time_range(window.start.astimezone(UTC), window.stop.astimezone(UTC))
+        since = night_times.since_merger(window.start, answer.merger)
+        utc = utc if since is None else f"{utc} ({since})"
+        local = _EMPTY_CELL if site.site.zone is None else _time_range(window.start, window.stop)
+    if is_open_now(window, answer):
+        utc = f"now: {utc}"
+    return which, share, utc, local, _peak_cell(site, window), _moon_cell(site, window)
 
 
 def _time_range(start: datetime, stop: datetime) -> str:
-    return f"{_day(start)} {start:%H:%M}–{stop:%H:%M}"
+    begun = night_times.rounded_up(start)
+    return f"{night_times.day(begun)} {begun:%H:%M}–{night_times.stop_clock(stop)}"
 
 
-def _day(time: datetime) -> str:
-    # Not strftime's %b, because its month names depend on the locale.
-    return f"{time.day} {_MONTHS[time.month - 1]}"
-
-
-def _peak_cell(night: SiteObservability) -> str:
-    altitude = night.peak_altitude
-    if altitude is None:
-        return _EMPTY_CELL
+def _peak_cell(site: SiteObservability, window: ObservingWindow) -> str:
+    altitude = window.peak_altitude
     if altitude < 0:
         return "below the horizon"
-    if night.airmass is None or night.site.radio or altitude < _MIN_AIRMASS_ALTITUDE_DEG:
+    if window.airmass is None or site.site.radio or altitude < _MIN_AIRMASS_ALTITUDE_DEG:
         return f"{quantities.angle(altitude)} high"
-    return f"airmass {quantities.number(night.airmass, 1)} ({quantities.angle(altitude)})"
+    return f"airmass {quantities.number(window.airmass, 1)} ({quantities.angle(altitude)})"
 
 
-def _moon_cell(night: SiteObservability) -> str:
-    if night.moon is None or night.site.radio:
+def _moon_cell(site: SiteObservability, window: ObservingWindow) -> str:
+    moon = window.moon
+    if moon is None or site.site.radio:
         return _EMPTY_CELL
-    text = (
-        f"{quantities.percent(night.moon.illuminated_fraction)}, {quantities.angle(night.moon.distance)} away"
-    )
-    return text if night.moon.is_up else f"{text}, down"
+    text = f"{quantities.percent(moon.illuminated_fraction)}, {quantities.angle(moon.distance)} away"
+    return text if moon.is_up else f"{text}, down"

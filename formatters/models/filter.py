@@ -286,7 +286,10 @@ class Near(Filter):
 
 @dataclass(frozen=True, slots=True)
 class VisibleFrom(Filter):
-    """A comparison of the map's probability that a site can observe tonight with a number from 0 to 1."""
+    """A comparison of the map's probability that a site can observe in this night or the next with a number.
+
+    It is the higher of both nights' probabilities, 0 to 1.
+    """
 
     site: SiteQuery
     op: Op = Op.GT

@@ -266,7 +266,7 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
         shown.append(
             blocks.section(
                 escape(
-                    f"Your sites tonight: {observability_line.observability_line(view.observability)}",
+                    observability_line.card_line(view.observability),
                     SECTION_MAX,
                 )
             )

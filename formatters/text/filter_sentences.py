@@ -66,7 +66,8 @@ def filter_sentence(filter_: Filter) -> str:
             share = _probability_phrase(op, probability)
             return f"{share} within {format_degrees(cone.radius)}° of {position}"
         case VisibleFrom(site, op, probability):
-            return f"{_probability_phrase(op, probability)} observable tonight from {site.name}"
+            share = _probability_phrase(op, probability)
+            return f"{share} observable from {site.name} in the night of the notice or the next"
     raise TypeError(f"{type(filter_).__name__} is no kind of filter that has a sentence.")
 
 

@@ -146,7 +146,7 @@ def command_cases(stage: CommandPage) -> list[tuple[str, ...]]:
             "43.7 Mpc",
             "Planck18",
         ),
-        (f"visible Parkes {bns}", f"Visibility tonight · {bns}", "Parkes", "Best window, UTC", "above 30°"),
+        (f"visible Parkes {bns}", f"Visibility tonight · {bns}", "Parkes", "Window, UTC", "above 30°"),
         ("sites add Palomar, Keck", "Palomar, Keck added", "33.36° N 116.86° W, 1,706 m"),
         ("sites add MyDome 34.2 -116.9 1700", "MyDome added", "34.20° N 116.90° W, 1,700 m"),
         ("sites altitude 25", "above 25°, Sun below −18°"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,7 @@ from formatters.terminal import message_text
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import AUTHOR, NOW, TEAM, notice_record
 
-LINE = "Your sites tonight"
+LINE = "Your sites, "
 EVENT = ms181101ab(NOW)
 
 
@@ -31,12 +32,16 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Site]]:
     seen: list[Sequence[Site]] = []
 
     def look(
-        skymap: SkyMap, sites: Sequence[Site], conditions: ObservingConstraints, now: datetime
+        skymap: SkyMap,
+        sites: Sequence[Site],
+        conditions: ObservingConstraints,
+        now: datetime,
+        **others: Any,
     ) -> Observability:
         seen.append(sites)
-        return mathematics.observability_tonight(skymap, sites, conditions, now)
+        return mathematics.observability_in_two_nights(skymap, sites, conditions, now, **others)
 
-    monkeypatch.setattr(observability, "observability_tonight", look)
+    monkeypatch.setattr(observability, "observability_in_two_nights", look)
     return seen
 
 
@@ -66,7 +71,9 @@ async def test_the_words_come_first_and_the_line_by_an_edit(
     await announce(harness, EVENT[1])
     [post] = [c for c in harness.calls("chat.postMessage", channel) if "channel's sites" not in str(c.args)]
     assert LINE not in str(post.args)
-    assert f"{LINE}: VLA" in root(harness, channel) and "Palomar" in root(harness, channel)
+    assert re.search(LINE + r"\d+ \w+ \d\d:\d\d.UTC: VLA", root(harness, channel)) and "Palomar" in root(
+        harness, channel
+    )
     assert len(harness.calls("chat.update", channel)) == 1 and len(looks) == 1
     # The next map has its own line; a retraction none.
     await announce(harness, EVENT[3])
@@ -93,10 +100,10 @@ async def test_channels_with_the_same_sites_share_it(
 async def test_a_failed_computation_posts_the_card_without_the_line(
     harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> Observability:
+    def broken(*_: object, **__: object) -> Observability:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(observability, "observability_tonight", broken)
+    monkeypatch.setattr(observability, "observability_in_two_nights", broken)
     (channel,) = await harness.create_subscribed_channels(words="CBC mock")
     await add(harness, channel, "Palomar")
     await announce(harness, EVENT[1], EVENT[3])
@@ -149,5 +156,5 @@ async def test_the_line_uses_the_channels_constraints(harness: DeliveryHarness) 
             TEAM, channel, ObservingConstraints(altitude=altitude), AUTHOR
         )
     await announce(harness, EVENT[1])
-    assert f"{LINE}: <1 % from VLA" in root(harness, strict)
-    assert f"{LINE}: VLA >99 %" in root(harness, loose)
+    assert "<1 % from VLA, this night and the next" in root(harness, strict)
+    assert "VLA >99 %" in root(harness, loose)

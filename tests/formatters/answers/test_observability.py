@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,6 +19,7 @@ from formatters.models.observing import (
     SITES_MAX,
     ChannelSites,
     Moon,
+    NightObservability,
     Observability,
     ObservingConstraints,
     ObservingWindow,
@@ -28,7 +30,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text
-from formatters.text import observability_line
+from formatters.text import night_times, observability_line
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -38,39 +40,79 @@ DOME = Site(name="*My* <Dome> :fire:", latitude=-31.5, longitude=20.25, height=1
 NASTY = replace(DOME, name="`~_<!channel>&*x*_~`:rocket:y:z"[:SITE_NAME_MAX])
 
 
-def window(hours: float, length: float, zone: ZoneInfo | None = None) -> ObservingWindow:
+MERGER = NOW - timedelta(minutes=12)
+MOON = Moon(illuminated_fraction=0.11, distance=84.4, is_up=True)
+
+
+def window(
+    hours: float, length: float, share: float = 0.634, zone: ZoneInfo | None = None, **changes: object
+) -> ObservingWindow:
     start = NOW + timedelta(hours=hours)
     stop = start + timedelta(hours=length)
-    return ObservingWindow(start=start.astimezone(zone or UTC), stop=stop.astimezone(zone or UTC))
-
-
-def night(site: Site = PALOMAR, share: float = 0.634, **changes: object) -> SiteObservability:
-    usual: dict[str, object] = {
-        "window": window(4 + 1 / 6, 5.5, PACIFIC if site.zone else None),
-        "peak_altitude": 51.2,
-        "airmass": 1.28,
-        "moon": Moon(illuminated_fraction=0.11, distance=84.4, is_up=True),
-    }
-    return SiteObservability(site=site, has_darkness=True, probability=share, **(usual | changes))  # type: ignore[arg-type]
-
-
-def tonight(*nights: SiteObservability, conditions: ObservingConstraints | None = None) -> Observability:
-    return Observability(
-        since=NOW,
-        constraints=conditions or ObservingConstraints(),
-        sites=nights,
-        probability_near_sun=0.052,
-        probability_near_galactic_plane=0.003,
+    usual: dict[str, object] = {"peak_altitude": 51.2, "airmass": 1.28, "moon": MOON}
+    return ObservingWindow(
+        start=start.astimezone(zone or UTC),
+        stop=stop.astimezone(zone or UTC),
+        probability=share,
+        **(usual | changes),  # type: ignore[arg-type]
     )
 
 
+def one_night(*windows: ObservingWindow, evening: int | None = 26, **changes: object) -> NightObservability:
+    usual: dict[str, object] = {
+        "evening": None if evening is None else date(2024, 11, evening),
+        "has_darkness": True,
+        "probability": max((each.probability for each in windows), default=0.002),
+        "windows": windows,
+        "peak_altitude": 51.2,
+    }
+    return NightObservability(**(usual | changes))  # type: ignore[arg-type]
+
+
+def night(
+    site: Site = PALOMAR,
+    this: tuple[ObservingWindow, ...] = (window(4 + 1 / 6, 5.5, zone=PACIFIC),),
+    following: tuple[ObservingWindow, ...] = (window(28 + 1 / 6, 5.4, zone=PACIFIC),),
+    **changes: object,
+) -> SiteObservability:
+    first, second = (None, None) if site.radio else (26, 27)
+    return SiteObservability(
+        site=site,
+        this_night=one_night(*this, evening=first, **changes),
+        next_night=one_night(*following, evening=second, **changes),
+    )
+
+
+def tonight(
+    *nights: SiteObservability, conditions: ObservingConstraints | None = None, **changes: object
+) -> Observability:
+    usual: dict[str, object] = {
+        "since": NOW,
+        "merger": MERGER,
+        "constraints": conditions or ObservingConstraints(),
+        "sites": nights,
+        "probability_near_sun": 0.052,
+        "probability_near_galactic_plane": 0.003,
+    }
+    return Observability(**(usual | changes))  # type: ignore[arg-type]
+
+
+def bright(name: str) -> SiteObservability:
+    return night(replace(DOME, name=name), (), (), has_darkness=False, probability=0.0, peak_altitude=None)
+
+
 ALL = tonight(
-    night(DOME, 0.12, window=window(0, 4), airmass=5.8, peak_altitude=8.1),
+    night(
+        DOME,
+        (window(0, 4, 0.12, airmass=5.8, peak_altitude=8.1), window(9, 1, 0.3)),
+        (window(22, 4, 0.33, airmass=5.8, peak_altitude=8.1),),
+    ),
     night(),
-    night(VLA, 0.997, window=window(0, 24, PACIFIC)),
-    night(replace(PALOMAR, name="Keck"), 0.0, window=None, peak_altitude=-12.0, airmass=None),
-    SiteObservability(site=replace(DOME, name="Polar"), has_darkness=False),
-    night(replace(VLA, name="Dish"), 0.002, moon=Moon(illuminated_fraction=1.0, distance=3.21, is_up=False)),
+    night(VLA, (window(0, 12, 0.997),), (window(12, 24, 0.997),)),
+    night(replace(PALOMAR, name="Keck"), (), (), probability=0.0, peak_altitude=-12.0),
+    bright("Polar"),
+    night(replace(VLA, name="Dish"), (), (), peak_altitude=20.0),
+    night(replace(PALOMAR, name="Kitt Peak"), (), (window(28, 6, 0.8),)),
 )
 
 
@@ -102,31 +144,155 @@ def test_golden(
         golden(f"answer-{name}", check(message))
 
 
+def line(*nights: SiteObservability, **changes: object) -> str:
+    """Return the line without what it says of the Sun and the plane."""
+    said = observability_line.observability_line(tonight(*nights, **changes))  # type: ignore[arg-type]
+    return said.replace("\u00a0", " ").rpartition(" · 5 % within 45° of the Sun")[0]
+
+
 def test_the_line_names_the_best_first_and_when() -> None:
     assert observability_line.observability_line(ALL).replace("\u00a0", " ") == (
-        "VLA >99 % at any time · Palomar 63 % from 07:10 UTC · *My* <Dome> :fire: 12 % until 07:00 UTC"
-        " · <1 % from Keck, Polar, Dish · 5 % within 45° of the Sun, <1 % within 10° of the Galactic plane"
+        "VLA >99 % at any time"
+        " · Palomar 63 % 07:10–12:40 UTC (T+4.4 h), again 28 Nov 07:10 (T+28 h)"
+        " · *My* <Dome> :fire: 12 % now until 07:00 UTC (T+0.2 h), 30 % 12:00–13:00 UTC (T+9.2 h),"
+        " 33 % 28 Nov 01:00 (T+22 h)"
+        " · Kitt Peak 80 % next night from 28 Nov 07:00 (T+28 h)"
+        " · <1 % from Keck, Dish · no darkness at Polar"
+        " · 5 % within 45° of the Sun, <1 % within 10° of the Galactic plane"
     )
 
 
+def test_the_card_names_two_sites_and_when_it_was_judged() -> None:
+    assert observability_line.card_line(ALL).replace("\u00a0", " ") == (
+        "Your sites, 27 Nov 03:00 UTC: VLA >99 % at any time · Palomar 63 % 07:10–12:40 UTC (T+4.4 h)"
+        " · 2 more: /gwevent visible · <1 % from Keck, Dish · no darkness at Polar"
+    )
+
+
+def test_the_cards_line_has_room_on_a_phone() -> None:
+    """Some 42 characters stand in a row at 360 px; the budget for sites is four rows."""
+    here = night(PALOMAR, (window(0, 2),), (window(21, 5),))
+    there = night(replace(PALOMAR, name="Roque de los M."), (window(3, 5),), (window(27, 5),))
+    others = [night(replace(PALOMAR, name=f"Site {n}"), (), ()) for n in range(4)]
+    said = observability_line.card_line(tonight(here, there, *others, *map(bright, "ABC")))
+    assert said.endswith("<1 % from 4 sites · no darkness at 3 sites".replace("1 %", "1\u00a0%"))
+    assert len(observability_line.card_line(tonight(here, there))) <= 4 * 42
+
+
+@pytest.mark.parametrize(
+    ("this", "following", "expected"),
+    [
+        (
+            (window(0, 0.2),),
+            (window(21, 5),),
+            "63 % now until 03:12 UTC (T+0.2 h), again 28 Nov 00:00 (T+21 h)",
+        ),
+        ((window(0, 2),), (), "63 % now until 05:00 UTC (T+0.2 h), not the next night"),
+        ((), (window(21, 5, 0.995),), ">99 % next night from 28 Nov 00:00 (T+21 h)"),
+        (
+            (window(22, 5),),
+            (window(46, 5),),
+            "63 % 28 Nov 01:00–06:00 UTC (T+22 h), again 29 Nov 01:00 (T+46 h)",
+        ),
+        ((window(0, 9),), (window(9, 15),), "63 % now until 28 Nov 03:00 UTC (T+0.2 h)"),
+        ((window(4, 5),), (window(9, 15),), "63 % 07:00–28 Nov 03:00 UTC (T+4.2 h)"),
+        ((window(0, 9),), (window(9, 24),), "63 % at any time"),
+        ((window(0, 9, 0.006), window(10, 1)), (), "63 % 13:00–14:00 UTC (T+10 h), not the next night"),
+    ],
+)
+def test_a_sites_windows_in_words(
+    this: tuple[ObservingWindow, ...], following: tuple[ObservingWindow, ...], expected: str
+) -> None:
+    assert line(night(PALOMAR, this, following)) == f"Palomar {expected}"
+
+
+def test_where_nothing_can_be_observed_both_nights_are_named() -> None:
+    none = night(PALOMAR, (), ())
+    assert line(none) == "<1 % from Palomar, this night and the next"
+    assert line(none, bright("Polar")) == "<1 % from Palomar, this night and the next · no darkness at Polar"
+    assert line(bright("Polar"), bright("Dome A")) == "no darkness at Polar, Dome A"
+
+
+def test_of_another_time_nothing_is_said_to_be_now() -> None:
+    said = line(night(PALOMAR, (window(0, 2),), ()), is_now=False)
+    assert said == "Palomar 63 % 27 Nov 03:00–05:00 UTC (T+0.2 h), not the next night"
+
+
+@pytest.mark.parametrize(
+    ("merger", "expected"),
+    [
+        (NOW, "T+0 s"),
+        (NOW + timedelta(seconds=30), "T−30 s"),
+        (NOW - timedelta(seconds=185), "T+3 min"),
+        (NOW - timedelta(hours=2.44), "T+2.4 h"),
+        (NOW - timedelta(hours=9.96), "T+10 h"),
+        (NOW - timedelta(days=9), "T+216 h"),
+        (NOW - timedelta(days=11), None),
+        (None, None),
+    ],
+)
+def test_time_since_the_merger(merger: datetime | None, expected: str | None) -> None:
+    said = night_times.since_merger(NOW, merger)
+    assert (None if said is None else said.replace("\u00a0", " ")) == expected
+
+
+def test_an_old_event_says_that_it_is_judged_for_now(superevents: dict[str, Superevent]) -> None:
+    def shown(**changes: object) -> str:
+        message = observability.message(superevents["raven"], tonight(night(), **changes))  # type: ignore[arg-type]
+        assert "T+" not in message_text.render(message).split("T+: after")[0]
+        assert "3.5" in message.text or "26 days" in message.text
+        return message_text.render(message)
+
+    old = NOW - timedelta(days=1_278)
+    assert "Judged for now (27 Nov 2024 03:00 UTC): the event was 3.5 years ago." in shown(merger=old)
+    assert "the event was 26 days ago" in shown(merger=NOW - timedelta(days=26))
+    asked = shown(merger=old, is_now=False, night_of=date(2024, 11, 27))
+    assert "Visibility 27 Nov 2024" in asked
+    assert "Judged for the night of 27 Nov 2024, 3.5 years after the event." in asked
+    assert "Judged for 27 Nov 2024 03:00 UTC, 3.5 years after" in shown(merger=old, is_now=False)
+    recent = message_text.render(observability.message(superevents["raven"], tonight(night())))
+    assert "Judged" not in recent and "Visibility tonight" in recent
+
+
 def test_a_terminal_shows_columns(superevents: dict[str, Superevent]) -> None:
-    rows = message_text.render(observability.message(superevents["raven"], ALL)).splitlines()[2:9]
-    assert rows[0].startswith("Site") and "Best window, UTC" in rows[0]
+    rows = message_text.render(observability.message(superevents["raven"], ALL)).splitlines()[2:15]
+    assert rows[0].startswith("Site") and "Window, UTC" in rows[0]
     start = rows[0].index("Local time")
-    assert [row[start - 2 : start] for row in rows] == ["│ "] * 7
-    assert "27 Nov 07:10–12:40" in rows[2] and "26 Nov 23:10–04:40" in rows[2]
-    assert "airmass 1.3 (51°)" in rows[2] and "11 %, 84° away" in rows[2]
-    assert "8.1° high" in rows[1] and "at any time" in rows[3]
-    assert "too low in darkness" in rows[4] and "below the horizon" in rows[4]
-    assert "no darkness" in rows[5] and "too low" in rows[6]
+    assert [row[start - 2 : start] for row in rows] == ["│ "] * len(rows)
+    text = "\n".join(rows).replace("\u00a0", " ")
+    for expected in (
+        r"My.*26/27 Nov *│ 12 % *│ now: 27 Nov 03:00–07:00 \(T\+0.2 h\) *│ – *│ 8.1° high",
+        r"My.*26/27 Nov *│ 30 % *│ 27 Nov 12:00–13:00",
+        r"My.*27/28 Nov *│ 33 % *│ 28 Nov 01:00–05:00",
+        r"Palomar *│ 26/27 Nov *│ 63 % *│ 27 Nov 07:10–12:40 \(T\+4.4 h\) *│ 26 Nov 23:10–04:40 *"
+        r"│ airmass 1.3 \(51°\) *"
+        r"│ 11 %, 84° away",
+        r"VLA *│ this *│ >99 % *│ now: 27 Nov 03:00–15:00",
+        r"VLA *│ next *│ >99 % *│ 27 Nov, at any time",
+        r"Keck *│ this and next *│ <1 % *│ too low in darkness *│ – *│ below the horizon",
+        r"Polar *│ this and next *│ – *│ no darkness",
+        r"Dish *│ this and next *│ <1 % *│ too low *│",
+        r"Kitt Peak *│ 26/27 Nov *│ <1 % *│ too low in darkness",
+        r"Kitt Peak *│ 27/28 Nov *│ 80 % *│ 28 Nov 07:00–13:00",
+    ):
+        assert re.search(expected, text), expected
+
+
+def test_both_definitions_of_observable_are_named(superevents: dict[str, Superevent]) -> None:
+    def shown(minutes: float) -> str:
+        answer = tonight(night(), min_up=timedelta(minutes=minutes))
+        return message_text.render(observability.message(superevents["raven"], answer))
+
+    assert "for at least 20\u00a0min" in shown(20).replace(" min", "\u00a0min")
+    assert "at any moment" in shown(0)
 
 
 def test_the_card_has_the_line_only_where_sites_are(superevents: dict[str, Superevent]) -> None:
     superevent = superevents["raven"]
     bare, full = (alert_card.alert_card(superevent, ChannelView(observability=t)) for t in (None, ALL))
-    assert "Your sites tonight" not in str(bare.blocks)
+    assert "Your sites" not in str(bare.blocks)
     said = [block for block in full.blocks if block not in bare.blocks]
-    assert len(said) == 1 and said[0]["text"]["text"].startswith("Your sites tonight: VLA &gt;99")
+    assert len(said) == 1 and "Your sites, 27 Nov 03:00" in said[0]["text"]["text"]
     assert full.text == bare.text
 
 
@@ -153,10 +319,10 @@ def test_names_format_and_mention_nothing(
 
 def test_the_longest_fits(superevents: dict[str, Superevent], check: Callable[[Message], Message]) -> None:
     names = [f"{chr(65 + i)}{'<&>' * 10}"[:SITE_NAME_MAX] for i in range(SITES_MAX)]
-    nights = [night(replace(DOME, name=name), 0.5) for name in names]
+    nights = [night(replace(DOME, name=name)) for name in names]
     sites = tuple(n.site for n in nights)
     check(observability.message(superevents["raven"], tonight(*nights)))
     check(observability.site_list(ChannelSites(sites=sites)))
     said = check(alert_card.alert_card(superevents["raven"], ChannelView(observability=tonight(*nights))))
     [line] = [b["text"]["text"] for b in said.blocks if "Your sites" in str(b)]
-    assert len(line) <= SECTION_MAX and "Galactic plane" in line
+    assert len(line) <= SECTION_MAX and f"{SITES_MAX - 2} more" in line
