@@ -192,6 +192,7 @@ def _event(value: object, alert_type: str, superevent_id: str) -> Event | None:
         duration=fields.number(event.get("duration"), low=0),
         central_frequency=fields.number(event.get("central_frequency"), low=0),
         mchirp_source=fields.mass_bins(event.get("mchirp_source")),
+        unread=fields.unread_fields(event),
     )
 
 

@@ -121,6 +121,31 @@ def mass_bins(value: object) -> MassBins | None:
     return MassBins(bin_edges=tuple(masses), probabilities=tuple(parts))
 
 
+def unread_fields(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of an event's fields that are given and can't be used: "classification.BNS", "far".
+
+    A field of probabilities that isn't a mapping is named as a whole, "classification". A missing or null
+    field, and an empty one of probabilities, isn't unread; a null among probabilities is.
+    """
+    unread = []
+    for key in ("classification", "properties"):
+        value = event.get(key)
+        mapping = single_mapping(value)
+        if value and not mapping:
+            unread.append(key)
+        unread += [
+            f"{key}.{sanitize_text(str(name)[:MAX_NAME_LENGTH])}"
+            for name, one in list(mapping.items())[:MAX_ENTRIES]
+            if probability(one) is None
+        ]
+    for key in ("far", "duration", "central_frequency"):
+        if event.get(key) is not None and number(event[key], low=0) is None:
+            unread.append(key)
+    if event.get("mchirp_source") and mass_bins(event["mchirp_source"]) is None:
+        unread.append("mchirp_source")
+    return tuple(unread)
+
+
 def flag(mapping: Mapping[str, Any], key: str) -> tuple[bool, str | None]:
     """Return a boolean, and the raw text if the value can't be understood: then the boolean is True.
 

@@ -10,11 +10,13 @@ from functools import partial
 from bot.commands.command_types import EventHandler
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
-from bot.skymap_service.cache import SkyMapCache
+from bot.skymap_service.cache import NoticeMaps, SkyMapCache
 from bot.skymap_service.image_process import ImageFailed
-from bot.skymaps.ds9 import ds9_region
+from bot.skymaps.ds9 import polygon_lines
+from bot.skymaps.ellipse import fit_ellipse
 from bot.skymaps.moc import Moc, credible_moc
-from formatters.answers import answer, event_details, event_history
+from bot.skymaps.skymap import SkyMap, credible_areas
+from formatters.answers import answer, event_details, event_history, region_file
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
@@ -91,28 +93,24 @@ class EventDetailsCommand:
             case ExportFormat.CSV:
                 return event_details.csv_table(superevent, limit)
             case ExportFormat.DS9:
-                return await self._region_answer(superevent, limit, as_ds9=True)
+                return await self._region_file_answer(
+                    superevent, None if context is None else region_file.MAX_POLYGON_CHARS
+                )
             case ExportFormat.MOC:
-                found = await self._region_answer(superevent, limit)
+                found = await self._moc_answer(superevent, limit)
                 if word != "tiles":
                     return found
                 return answer.with_introduction(
                     "gwevent plans no pointings yet; this is the 90 % region to plan them with.", found
                 )
 
-    async def _region_answer(
-        self, superevent: Superevent, limit: int | None, *, as_ds9: bool = False
-    ) -> Message:
-        notice = superevent.latest_with_map
-        if notice is None:
-            return helping.error_message(_NO_MAP.format(superevent.superevent_id))
-        maps = await self._maps.get(notice.key)
-        skymap = None if maps is None else maps.best
-        if maps is None or skymap is None:
-            return helping.error_message(f"The map of {superevent.superevent_id} isn't kept any more.")
+    async def _moc_answer(self, superevent: Superevent, limit: int | None) -> Message:
+        found = await self._map_of(superevent)
+        if isinstance(found, str):
+            return helping.error_message(found)
+        notice, maps, skymap = found
         exact = await asyncio.to_thread(credible_moc, skymap, 0.9)
-        write = ds9_region if as_ds9 else Moc.to_ascii
-        moc, text = await asyncio.to_thread(_fit_to_limit, exact, limit, write)
+        moc, text = await asyncio.to_thread(_fit_to_limit, exact, limit)
         return event_details.moc_answer(
             event_details.MocAnswer(
                 superevent=superevent,
@@ -120,10 +118,41 @@ class EventDetailsCommand:
                 is_combined=skymap is maps.combined,
                 moc=text,
                 moc_area=moc.area,
-                region_area=exact.area,
+                region_area=credible_areas(skymap, (0.9,))[0],
                 max_order=moc.max_order,
                 is_coarsened=moc is not exact,
-                is_ds9=as_ds9,
+            )
+        )
+
+    async def _map_of(self, superevent: Superevent) -> tuple[Notice, NoticeMaps, SkyMap] | str:
+        """Return the newest notice with a map, its maps and the best of them, or why there is none."""
+        notice = superevent.latest_with_map
+        if notice is None:
+            return _NO_MAP.format(superevent.superevent_id)
+        maps = await self._maps.get(notice.key)
+        if maps is None or maps.best is None:
+            return f"The map of {superevent.superevent_id} isn't kept any more."
+        return notice, maps, maps.best
+
+    async def _region_file_answer(self, superevent: Superevent, limit: int | None) -> Message:
+        found = await self._map_of(superevent)
+        if isinstance(found, str):
+            return helping.error_message(found)
+        notice, maps, skymap = found
+        exact = await asyncio.to_thread(credible_moc, skymap, 0.9)
+        moc, polygons = await asyncio.to_thread(_fit_polygons_to_limit, exact, limit)
+        fit = await asyncio.to_thread(fit_ellipse, skymap)
+        return region_file.message(
+            region_file.RegionFileAnswer(
+                superevent=superevent,
+                notice=notice,
+                is_combined=skymap is maps.combined,
+                region_area=credible_areas(skymap, (0.9,))[0],
+                ellipse=None if fit is None else fit.ellipse,
+                ellipse_fits=fit is not None and fit.describes_region,
+                polygons=polygons,
+                cells_area=moc.area,
+                is_coarsened=moc is not exact,
             )
         )
 
@@ -143,12 +172,27 @@ class EventDetailsCommand:
 _NO_MAP = "No sky map of {} was received that can be read."
 
 
-def _fit_to_limit(moc: Moc, limit: int | None, write: Callable[[Moc], str]) -> tuple[Moc, str]:
-    """Return the MOC and its text, degraded to larger cells until it has at most `limit` characters."""
-    text = write(moc)
+def _fit_to_limit(moc: Moc, limit: int | None) -> tuple[Moc, str]:
+    """Return the MOC and its ASCII form, degraded to larger cells until it has at most `limit` characters."""
+    text = moc.to_ascii()
     for order in range(moc.max_order - 1, -1, -1):
         if limit is None or len(text) <= limit:
             break
         moc = moc.degrade_to_order(order)
-        text = write(moc)
+        text = moc.to_ascii()
     return moc, text
+
+
+def _fit_polygons_to_limit(moc: Moc, limit: int | None) -> tuple[Moc, list[str]]:
+    """Return the MOC and its cells as DS9 polygons, degraded until they have at most `limit` characters."""
+    order = moc.max_order
+    # Most maps of this size are far beyond the limit: a cell takes at least 30 characters.
+    while limit is not None and order and moc.order.size * 30 > limit:
+        order -= 1
+        moc = moc.degrade_to_order(order)
+    lines = polygon_lines(moc)
+    while limit is not None and order and sum(map(len, lines)) + len(lines) > limit:
+        order -= 1
+        moc = moc.degrade_to_order(order)
+        lines = polygon_lines(moc)
+    return moc, lines

@@ -108,8 +108,16 @@ class CommandRouter:
 
     async def _answer_or_refuse(self, asked: str, context: CommandContext | None) -> _Answer:
         """Return the answer, or the sentence that says why there is none. Raises StoreUnavailable."""
-        typed = find_typed_events(asked)
-        reading, typed = self._read(asked, typed)
+        reading, typed = self._read(asked, find_typed_events(asked))
+        found = await self._answer_reading(reading, typed, asked, context)
+        if reading.corrected is None:
+            return found
+        introduction = f"“{mrkdwn.plain_text(reading.corrected)}” is read as “{reading.command}”."
+        return replace(found, message=answer.with_introduction(introduction, found.message))
+
+    async def _answer_reading(
+        self, reading: Reading, typed: list[TypedEvent], asked: str, context: CommandContext | None
+    ) -> _Answer:
         command = None if reading.command is None else self._commands_by_word[reading.command]
         try:
             if command is not None:
@@ -172,9 +180,6 @@ class CommandRouter:
         if context is not None and command.is_mutating(arguments):
             # Before the arguments are parsed: a person who may not change anything needs no hint about them.
             context = await self._authorizer.authorize(context)
-        introduction = None
-        if reading.corrected is not None:
-            introduction = f"“{mrkdwn.plain_text(reading.corrected)}” is read as “{reading.command}”."
         if command.is_about_event:
             found = await self._answer_about_event(command, arguments, typed, context)
         else:
@@ -186,8 +191,6 @@ class CommandRouter:
                     return await self._not_understood(reading, asked)
                 raise
             found = await self._with_thread_link(answered, context, command.is_shareable)
-        if introduction is not None:
-            found = replace(found, message=answer.with_introduction(introduction, found.message))
         return found
 
     async def _answer_about_event(

@@ -2,15 +2,16 @@
 
 The results are those of `ligo.skymap.postprocess.crossmatch` (searched_prob, searched_area and
 searched_prob_vol, volumes Euclidean in luminosity distance), for the distance ansatz of Singer et al. 2016
-(ApJL 829, L15). ligo.skymap sorts each voxel of a grid. Here each tile's part of the credible volume is one
-interval of distance, because its density per volume, ρ · DISTNORM · N(r; DISTMU, DISTSIGMA), is a Gaussian.
+(ApJL 829, L15). ligo.skymap sorts the voxels of a grid of 1,000 distances. Here each tile's part of the
+credible volume is one interval of distance, because its density per volume, ρ · DISTNORM · N(r; DISTMU,
+DISTSIGMA), is a Gaussian; its ends lie where the density is that at the target's own distance.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from math import erfc, log, pi, sqrt
+from math import log, pi, sqrt
 
 import astropy_healpix as healpix
 import numpy as np
@@ -18,18 +19,15 @@ from astropy import units
 from numpy.typing import ArrayLike
 
 from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Floats, Integers
+from bot.skymaps.distance_moments import TAIL_THRESHOLD, normal_pdf, normal_sf
 from bot.skymaps.skymap import SkyMap, credible_levels, distance_at, in_credible_region
 from formatters.answers.position_check import PositionOnMap
 
 COSMOLOGY = "Planck18"
 """astropy's name for the parameters of Planck Collaboration 2020 (A&A 641, A6), table 2, last column."""
 
-DISTANCE_SHELLS = 1000
-MAX_DISTANCE_IN_MEANS = 6.0
-"""ligo.skymap divides space into DISTANCE_SHELLS shells out to this many mean distances, or to the target."""
-
-_TAIL_THRESHOLD = -8.0
-"""The DISTMU / DISTSIGMA below which the terms of the integral's closed form cancel."""
+_MAX_SIGMAS = 40.0
+"""The distance from a tile's mean, in DISTSIGMA, beyond which its probability is negligible."""
 _TAIL_E_FOLDS = 40.0
 """The number of e-folds of a tail that are integrated."""
 
@@ -91,7 +89,7 @@ class CredibleVolume:
     """The tiles of a map that have a distance, as arrays of shape (n,), for credible levels in the volume."""
 
     tile: Integers
-    """Each tile's index in the map."""
+    """Each tile's index in the map, ascending."""
     mu: Floats
     """DISTMU, Mpc."""
     sigma: Floats
@@ -100,8 +98,6 @@ class CredibleVolume:
     """ln of probability density times DISTNORM, ln (sr⁻¹ Mpc⁻²)."""
     area: Floats
     """sr."""
-    mean_distance: float
-    """The mean distance over the whole sky, Mpc."""
 
     @staticmethod
     def from_skymap(skymap: SkyMap) -> CredibleVolume | None:
@@ -113,49 +109,42 @@ class CredibleVolume:
         tile = np.flatnonzero(good & (skymap.density > 0))
         if not tile.size:
             return None
-        mu, sigma = mu[tile], sigma[tile]
-        mean = float(np.dot(skymap.probability[tile], conditional_means(mu, sigma)))
         log_norm = np.log(skymap.density[tile]) + np.log(norm[tile])
-        return CredibleVolume(tile, mu, sigma, log_norm, skymap.area[tile], mean)
+        return CredibleVolume(tile, mu[tile], sigma[tile], log_norm, skymap.area[tile])
 
     def credible_level(self, tile: int, distance: float) -> float:
         """Return the credible level (0 to 1) in the volume of a distance (Mpc) in a tile of the map.
 
-        As in ligo.skymap, the target's density is that at the near edge of its shell, and each tile
-        contributes the whole shells that are at least as dense in their middle.
+        It is the probability of all volume that is at least as dense as that of the tile at this distance.
+        ligo.skymap's `searched_prob_vol` sums shells instead, and differs by up to the content of one.
         """
-        step = max(MAX_DISTANCE_IN_MEANS * self.mean_distance, distance) / DISTANCE_SHELLS
-        shell = min(max(int(distance / step), 1), DISTANCE_SHELLS - 1)
         # ln of the density's peak in each tile, sr⁻¹ Mpc⁻³ up to a constant.
         peak = self.log_norm - np.log(self.sigma)
-        mine = np.flatnonzero(self.tile == tile)
+        mine = int(np.searchsorted(self.tile, tile))
         least = -np.inf
-        if mine.size:
-            least = float((peak[mine] - ((shell * step - self.mu[mine]) / self.sigma[mine]) ** 2 / 2)[0])
-        # A tolerance, so that rounding of the logarithm doesn't exclude the target's own shell.
+        if mine < self.tile.size and self.tile[mine] == tile:
+            least = float(peak[mine] - ((distance - self.mu[mine]) / self.sigma[mine]) ** 2 / 2)
+        # A tolerance, so that rounding of the logarithm doesn't exclude the target itself.
         excess = peak - least + 1e-9
         part = np.flatnonzero(excess >= 0)
         mu, sigma = self.mu[part], self.sigma[part]
-        half = sigma * np.sqrt(2 * excess[part])
-        first = np.clip(np.ceil((mu - half) / step), 1, DISTANCE_SHELLS)
-        last = np.clip(np.floor((mu + half) / step), 0, DISTANCE_SHELLS - 1)
-        held = first <= last
-        part, mu, sigma = part[held], mu[held], sigma[held]
-        mass = _integrate_shells(
-            mu, sigma, self.log_norm[part], (first[held] - 0.5) * step, (last[held] + 0.5) * step
-        )
+        half = sigma * np.minimum(np.sqrt(2 * excess[part]), _MAX_SIGMAS + np.maximum(-mu / sigma, 0))
+        near, far = np.maximum(mu - half, 0), mu + half
+        held = far > near
+        part = part[held]
+        mass = _integrate_distance(mu[held], sigma[held], self.log_norm[part], near[held], far[held])
         return float(np.clip(np.dot(self.area[part], mass), 0, 1))
 
 
-def _integrate_shells(mu: Floats, sigma: Floats, log_norm: Floats, near: Floats, far: Floats) -> Floats:
+def _integrate_distance(mu: Floats, sigma: Floats, log_norm: Floats, near: Floats, far: Floats) -> Floats:
     """Integrate exp(log_norm) r² N(r; mu, sigma) from `near` to `far`, all in Mpc and of shape (n,)."""
     a, b = (near - mu) / sigma, (far - mu) / sigma
     # ∫ (mu + sigma t)² φ(t) dt, from the side on which the tails are small.
     towards = np.where(a > 0, 1.0, -1.0)
-    parts = towards * (_normal_sf(towards * a) - _normal_sf(towards * b))
-    edge = (2 * mu + sigma * a) * _normal_pdf(a) - (2 * mu + sigma * b) * _normal_pdf(b)
+    parts = towards * (normal_sf(towards * a) - normal_sf(towards * b))
+    edge = (2 * mu + sigma * a) * normal_pdf(a) - (2 * mu + sigma * b) * normal_pdf(b)
     mass: Floats = np.exp(log_norm) * ((mu**2 + sigma**2) * parts + sigma * edge)
-    tail = np.flatnonzero(mu < _TAIL_THRESHOLD * sigma)
+    tail = np.flatnonzero(mu < TAIL_THRESHOLD * sigma)
     if tail.size:
         x, weight = _gauss_legendre()
         low = near[tail]
@@ -167,49 +156,10 @@ def _integrate_shells(mu: Floats, sigma: Floats, log_norm: Floats, near: Floats,
     return mass
 
 
-def conditional_means(mu: Floats, sigma: Floats) -> Floats:
-    """Return the (n,) means of p(r) ∝ r² N(r; mu, sigma) for r > 0, all in Mpc; mu finite, sigma positive.
-
-    They are the means of `skymap.conditional_distance`, for all tiles at once.
-    """
-    z = mu / sigma
-    mean = np.empty_like(z)
-    plain = z > _TAIL_THRESHOLD
-    x = z[plain]
-    # φ(z) / Φ(z)
-    hazard = _normal_pdf(x) / _normal_sf(-x)
-    second = x**2 + 1 + x * hazard
-    mean[plain] = (x * (x**2 + 3) + (x**2 + 2) * hazard) / second * sigma[plain]
-    tail = np.flatnonzero(~plain)
-    if tail.size:
-        # Here the closed form cancels; with u = −z r / sigma, as in `skymap.conditional_distance`.
-        u, weight = _gauss_laguerre()
-        density = np.exp(-((u[:, np.newaxis] / z[tail]) ** 2) / 2) * (weight * u**2)[:, np.newaxis]
-        mean[tail] = (u @ density) / density.sum(axis=0) / -z[tail] * sigma[tail]
-    return mean
-
-
 @cache
 def _gauss_legendre() -> tuple[Floats, Floats]:
     """Return the 64 nodes and weights of Gauss-Legendre quadrature on (−1, 1)."""
     return np.polynomial.legendre.leggauss(64)
-
-
-@cache
-def _gauss_laguerre() -> tuple[Floats, Floats]:
-    """Return the 40 nodes and weights of Gauss-Laguerre quadrature, for the weight exp(−u) on u > 0."""
-    return np.polynomial.laguerre.laggauss(40)
-
-
-def _normal_pdf(t: Floats) -> Floats:
-    density: Floats = np.exp(-(t**2) / 2) / sqrt(2 * pi)
-    return density
-
-
-def _normal_sf(t: Floats) -> Floats:
-    """Return the standard normal survival function, accurate in the tail too."""
-    # numpy has no erfc, and scipy would add 100 MB for this one function.
-    return np.fromiter(map(erfc, (t / sqrt(2)).tolist()), np.float64, t.size) / 2
 
 
 def luminosity_distance(redshift: float) -> float:

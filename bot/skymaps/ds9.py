@@ -1,4 +1,8 @@
-"""A credible region as a region file of SAOImage DS9 (ds9.si.edu/doc/ref/region.html)."""
+"""A credible region as the polygons of a DS9 region file, one for each cell of its coverage map.
+
+The format is https://ds9.si.edu/doc/ref/region.html. Cells are written one by one, not as outlines, because a
+DS9 polygon has no holes, and the outline of a ring doesn't say which side is inside.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,23 @@ import numpy as np
 
 from bot.skymaps.moc import Moc
 
-_DECIMALS = 3
-"""Of a degree: 3.6", below the size of any cell that a message has room for."""
+_POINTS_PER_EDGE = {0: 8, 1: 4, 2: 4, 3: 2}
+"""Points on each edge of a coarse cell, by order, because DS9 draws straight lines; finer cells have one."""
 
 
-def ds9_region(moc: Moc) -> str:
-    """Return the cells of a region as polygons in ICRS degrees, one per line; DS9 shows them as one area.
+def polygon_lines(moc: Moc) -> list[str]:
+    """Return a line such as "polygon(120.12,-30.50,…)" for each cell: corners in ICRS degrees, in order.
 
-    A cell's edges are drawn as great circles between its corners, as DS9 does.
+    Coordinates have the decimals that a hundredth of the cell's width needs.
     """
-    lines = ["# Region file format: DS9", "icrs"]
+    lines: list[str] = []
     for order in np.unique(moc.order).tolist():
-        cells = np.sort(moc.ipix[moc.order == order])
-        lon, lat = healpix.boundaries_lonlat(cells, 1, 2**order, order="nested")
-        for ra, dec in zip(lon.deg, lat.deg, strict=True):
-            corners = (f"{a % 360:.{_DECIMALS}f},{d:.{_DECIMALS}f}" for a, d in zip(ra, dec, strict=True))
-            lines.append(f"polygon({','.join(corners)})")
-    return "\n".join(lines)
+        ipix = np.sort(moc.ipix[moc.order == order])
+        lon, lat = healpix.boundaries_lonlat(ipix, _POINTS_PER_EDGE.get(order, 1), 2**order, order="nested")
+        decimals = max(1, round(0.3 * order))
+        for ra, dec in zip(lon.deg.tolist(), lat.deg.tolist(), strict=True):
+            corners = ",".join(
+                f"{x % 360:.{decimals}f},{y:.{decimals}f}" for x, y in zip(ra, dec, strict=True)
+            )
+            lines.append(f"polygon({corners})")
+    return lines

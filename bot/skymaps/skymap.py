@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import erfc, exp, inf, isfinite, pi, sqrt
+from math import inf, pi
 
 import astropy_healpix as healpix
 import numpy as np
 from astropy import units
 
 from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Flags, Floats, Integers
+from bot.skymaps.distance_moments import conditional_distance, mean_distance
 from bot.skymaps.errors import UnreadableMap
 from bot.skymaps.fits_table import BinaryTable, CardValue, read_table
 from bot.skymaps.regions import connected_regions
@@ -29,6 +30,7 @@ __all__ = [
     "credible_areas",
     "credible_levels",
     "distance_at",
+    "distance_where_known",
     "in_credible_region",
     "localize",
     "peak_tile",
@@ -67,7 +69,8 @@ class SkyMap:
     by_position: Integers
     """Indices that sort the tiles along the NESTED curve, that is by their first pixel at order 29."""
     by_density: Integers
-    """Indices that sort the tiles by descending density; equal densities are in any order."""
+    """Indices that sort the tiles by descending density; equal densities are in the order of `by_position`,
+    so that a credible region is the same in whatever order a file lists its tiles."""
     distmu: Floats | None = None
     """Mpc; location parameter of p(r) = DISTNORM · r² · N(r; DISTMU, DISTSIGMA): not the mean, may be inf.
 
@@ -83,6 +86,8 @@ class SkyMap:
     """Natural logarithm of the Bayes factor coherent against incoherent: the header's LOGBCI."""
     instruments: tuple[str, ...] = ()
     creator: str | None = None
+    unread_tiles: int = 0
+    """Number of tiles of the file that were left out, because their probability density is no number ≥ 0."""
 
     @property
     def area(self) -> Floats:
@@ -163,19 +168,26 @@ def _create_sky_map(table: BinaryTable, uniq: Integers, density: Floats) -> SkyM
         raise UnreadableMap("The map's columns differ in length.")
     order = np.searchsorted(_FIRST_UNIQ, uniq, side="right") - 1
     ipix = uniq - _FIRST_UNIQ[order]
-    bad = np.count_nonzero(~(np.isfinite(density) & (density >= 0)))
-    if bad:
-        raise UnreadableMap(f"The map has {bad:,} tiles whose probability density is no number ≥ 0.")
     distances = [_distance_column(table, name, uniq.size) for name in ("DISTMU", "DISTSIGMA", "DISTNORM")]
     complete = all(column is not None for column in distances)
     distmu, distsigma, distnorm = distances if complete else (None, None, None)
+    good = np.isfinite(density) & (density >= 0)
+    unread = density.size - int(np.count_nonzero(good))
+    if unread == density.size:
+        raise UnreadableMap("The map has no tile whose probability density is a number ≥ 0.")
+    if unread:
+        # They become gaps. If they held more than a negligible probability, the sum below isn't 1.
+        uniq, order, ipix, density = uniq[good], order[good], ipix[good], density[good]
+        distmu, distsigma, distnorm = (
+            None if column is None else column[good] for column in (distmu, distsigma, distnorm)
+        )
     shifts = 2 * (MAX_ORDER - order)
     start = ipix << shifts
     # Tiles with the same start overlap and are rejected below, so the slower stable sort isn't needed.
     by_position = np.argsort(start)
     if np.any(((ipix + 1) << shifts)[by_position[:-1]] > start[by_position[1:]]):
         raise UnreadableMap("The map's tiles overlap.")
-    by_density = np.argsort(-density)
+    by_density = by_position[np.argsort(-density[by_position], kind="stable")]
     skymap = SkyMap(
         uniq=uniq,
         order=order,
@@ -190,11 +202,13 @@ def _create_sky_map(table: BinaryTable, uniq: Integers, density: Floats) -> SkyM
         log_bci=_header_float(table.header, "LOGBCI"),
         instruments=_header_instruments(table.header),
         creator=_header_text(table.header, "CREATOR"),
+        unread_tiles=unread,
     )
     with np.errstate(over="ignore"):
         total = float(skymap.probability.sum())
     if not abs(total - 1) <= _SUM_TOLERANCE:
-        raise UnreadableMap(f"The map's probabilities add up to {total:.4g}, not to 1.")
+        without = f" without {unread:,} tiles whose probability density is no number ≥ 0" if unread else ""
+        raise UnreadableMap(f"The map's probabilities add up to {total:.4g}{without}, not to 1.")
     for array in (uniq, order, ipix, density, by_position, by_density, distmu, distsigma, distnorm):
         if array is not None:
             array.flags.writeable = False
@@ -244,6 +258,9 @@ def localize(skymap: SkyMap) -> Localization:
     peak = peak_tile(skymap)
     ra, dec = _tile_centre(skymap, peak)
     area_50, area_90 = credible_areas(skymap, (0.5, 0.9))
+    distance, share = skymap.distance, None
+    if distance is None:
+        distance, share = distance_where_known(skymap)
     part = skymap.by_position[in_credible_region(skymap, 0.9)[skymap.by_position]]
     return Localization(
         ra=ra,
@@ -251,12 +268,29 @@ def localize(skymap: SkyMap) -> Localization:
         area_50=area_50,
         area_90=area_90,
         regions=connected_regions(skymap.order[part], skymap.ipix[part], skymap.probability[part]),
-        distance=skymap.distance,
+        distance=distance,
+        distance_share=share,
+        unread_tiles=skymap.unread_tiles,
         peak_distance=distance_at(skymap, peak),
         log_bci=skymap.log_bci,
         instruments=skymap.instruments,
         creator=skymap.creator,
     )
+
+
+def distance_where_known(skymap: SkyMap) -> tuple[Distance | None, float | None]:
+    """Return the distance over the tiles that have one (Mpc), and their part (0 to 1) of the probability.
+
+    For maps without DISTMEAN and DISTSTD, such as AMPLFI's. Return (None, None) if no tile has a distance.
+    """
+    if skymap.distmu is None or skymap.distsigma is None:
+        return None, None
+    known = np.isfinite(skymap.distmu) & np.isfinite(skymap.distsigma) & (skymap.distsigma > 0)
+    probability = skymap.probability
+    distance = mean_distance(probability[known], skymap.distmu[known], skymap.distsigma[known])
+    if distance is None:
+        return None, None
+    return distance, float(np.clip(probability[known].sum() / probability.sum(), 0, 1))
 
 
 def peak_tile(skymap: SkyMap) -> int:
@@ -335,33 +369,3 @@ def distance_at(skymap: SkyMap, tile: int) -> Distance | None:
     if skymap.distmu is None or skymap.distsigma is None:
         return None
     return conditional_distance(float(skymap.distmu[tile]), float(skymap.distsigma[tile]))
-
-
-def conditional_distance(mu: float, sigma: float) -> Distance | None:
-    """Return mean and standard deviation of p(r) ∝ r² N(r; mu, sigma) for r > 0, all in Mpc.
-
-    They are the moments of `ligo.skymap.distance.parameters_to_moments` (Singer et al. 2016, ApJL 829, L15).
-    Return None if the parameters describe no distance (mu infinite, sigma not positive).
-    """
-    if not (isfinite(mu) and isfinite(sigma) and sigma > 0):
-        return None
-    z = mu / sigma
-    if z > 38:
-        # The tail below 0 is negligible, and the difference of the closed form's moments would cancel.
-        q = 1 / (z * z)
-        return Distance(mean=mu * (1 + 3 * q) / (1 + q), std=sigma * sqrt(1 + 3 * q * q) / (1 + q))
-    if z > -8:
-        hazard = sqrt(2 / pi) * exp(-z * z / 2) / erfc(-z / sqrt(2))
-        second = z * z + 1 + z * hazard
-        third = z * (z * z + 3) + (z * z + 2) * hazard
-        fourth = z * z * (z * z + 6) + 3 + z * (z * z + 5) * hazard
-        mean = third / second
-        variance = fourth / second - mean * mean
-    else:
-        # The closed form cancels here. With u = -z r / sigma the integrand is u^n exp(-u² / 2z²) under
-        # the weight exp(-u), which Gauss-Laguerre quadrature integrates to rounding error.
-        u, weight = np.polynomial.laguerre.laggauss(40)
-        weight = weight * u**2 * np.exp(-((u / z) ** 2) / 2)
-        mean = float(np.average(u, weights=weight)) / -z
-        variance = float(np.average((u / -z - mean) ** 2, weights=weight))
-    return Distance(mean=sigma * mean, std=sigma * sqrt(variance))

@@ -32,7 +32,7 @@ def json_record(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> M
     written = json.dumps(notice.published, ensure_ascii=False, indent=2)
     lines = _SIMPLE_LIST.sub(lambda m: f"[{_LINE_END.sub(' ', m[1])}]", written).split("\n")
     kept = _lines_within_limit(lines, limit)
-    title = f"{_notice_label(superevent, notice)}, as published, without its maps"
+    title = f"{notice_label(superevent, notice)}, as published, without its maps"
     cut: list[Block] = []
     if len(kept) < len(lines):
         text = (
@@ -75,35 +75,40 @@ class MocAnswer:
     moc_area: float
     """Area of the MOC, deg²."""
     region_area: float
-    """Area of the credible region, deg²; less than `moc_area` if the MOC was coarsened to shorten it."""
+    """Area of the credible region, deg², as on the card.
+
+    Less than `moc_area`, because the card counts only the part of the last cell that the level needs, and by
+    more if the MOC was coarsened to shorten it.
+    """
     max_order: int
     """Largest HEALPix order of the MOC's cells."""
     is_coarsened: bool
-    is_ds9: bool = False
-    """True if `moc` is a region file of DS9 instead."""
 
 
 def moc_answer(answer: MocAnswer) -> Message:
     """Return the MOC as text to copy, with a note on loading the sky map in Aladin."""
-    which = _notice_label(answer.superevent, answer.notice) + (", combined map" if answer.is_combined else "")
+    which = notice_label(answer.superevent, answer.notice) + (", combined map" if answer.is_combined else "")
     title = f"90\u00a0% credible region of {which}"
-    use = " it opens in Aladin; mocpy reads it with `MOC.from_string`."
-    if answer.is_ds9:
-        use = " (.reg) it opens in DS9; the polygons are HEALPix cells."
-    text = f"{quantities.area(answer.moc_area)}, cells down to order {answer.max_order}. Saved as a text file"
-    notes = [f"{text}{use}"]
+    area, cells = quantities.area(answer.region_area), quantities.area(answer.moc_area)
+    text = (
+        f"{area}, cells down to order {answer.max_order}. Saved as a text file it opens"
+        " in Aladin; mocpy reads it with `MOC.from_string`."
+    )
+    notes = [text]
+    if cells != area and not answer.is_coarsened:
+        notes.append(f"The cells cover {cells}, because the last one counts whole.")
     if answer.is_coarsened:
         notes.append(
-            f"The region itself has {quantities.area(answer.region_area)}; its finest cells were replaced by"
-            " larger ones, so that it fits into a message."
-            f' `gwevent ask "{answer.superevent.superevent_id} {"ds9" if answer.is_ds9 else "moc"}"`'
+            f"These cells cover {cells}: the finest were replaced by larger ones, so that the text fits into"
+            " a message."
+            f' `gwevent ask "{answer.superevent.superevent_id} moc"`'
             " in a terminal prints every cell."
         )
     map_url = web_url(answer.notice.urls.get("skymap"))
     if map_url is not None:
         notes.append(f"The whole map, for Aladin: {link(map_url, map_url.rpartition('/')[2] or map_url)}")
     return blocks.message(
-        escape(f"{title}: {quantities.area(answer.moc_area)}."),
+        escape(f"{title}: {area}."),
         blocks.section(bold(escape(title))),
         blocks.code(answer.moc),
         blocks.context("\n".join(notes)),
@@ -182,7 +187,7 @@ def _csv_line(values: Sequence[object]) -> str:
 
 def image_message(superevent: Superevent, notice: Notice, shown: alert_card.ImageRef) -> Message:
     """Return the image of the notice's sky map."""
-    title = f"Sky map of {_notice_label(superevent, notice)}"
+    title = f"Sky map of {notice_label(superevent, notice)}"
     return blocks.message(
         escape(f"{title}. {shown.alt_text}", _MAX_ALT_CHARS),
         blocks.section(bold(escape(title))),
@@ -209,7 +214,8 @@ def image_not_in_terminal(superevent: Superevent) -> Message:
     return blocks.message(text, blocks.section(text))
 
 
-def _notice_label(superevent: Superevent, notice: Notice) -> str:
+def notice_label(superevent: Superevent, notice: Notice) -> str:
+    """Return the event's marks, its id, and which notice it is: "MOCK MS261122a Preliminary 2"."""
     then = superevent.up_to(notice)
     return " ".join(
         [

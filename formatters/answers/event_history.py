@@ -10,7 +10,7 @@ from formatters.blockkit.mrkdwn import bold, escape
 from formatters.models.notice import ExternalCoincidence, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import event_lines, quantities, vocabulary
+from formatters.text import event_lines, map_lines, quantities, vocabulary
 
 MAX_NOTICES = 30
 """Maximum number of notices shown, counted from the newest. No real event has had ten."""
@@ -108,8 +108,7 @@ def _joint_far_cell(external: ExternalCoincidence) -> str:
 def _localization_cells(localization: Localization | None) -> list[str]:
     if localization is None:
         return [_EMPTY_CELL, _EMPTY_CELL]
-    distance = localization.distance
     return [
         quantities.area(localization.area_90),
-        _EMPTY_CELL if distance is None else quantities.distance(distance),
+        map_lines.distance(localization) or _EMPTY_CELL,
     ]

@@ -32,8 +32,7 @@ _KINDS = (
 )
 _WHICH_EVENT = (
     "The event's id may stand before or after the word. Without one it is the thread's event, else this"
-    " channel's"
-    " newest, else the newest significant one; the answer says which."
+    " channel's newest, else the newest significant one; the answer says which."
 )
 _SUBSCRIBED = "Mentions: prefer @here to @channel, because @here skips people who are away."
 
@@ -110,7 +109,8 @@ PAGES: Mapping[str, HelpPage] = {
             ("visible", "this channel's sites, this night and the next"),
             ("visible Palomar, Keck S230518h", "these sites, as people call them: VLT, ZTF, La Palma"),
             ("visible 34.2N 116.9W", "a place"),
-            ("visible Palomar at 2026-12-01, visible Palomar altitude 20", "another night; another limit"),
+            ("visible Palomar at 2026-12-01", "the night that begins on that date; or a time"),
+            ("visible Palomar altitude 20", "above another altitude, in degrees"),
         ),
         (_WHICH_EVENT, "Sites of your own: `help sites`."),
         ("observable", "observability", "tonight"),
@@ -199,9 +199,8 @@ def overview() -> Message:
         blocks.section("LIGO/Virgo/KAGRA alerts. After `/gwevent`, or to me in a direct message:"),
         blocks.section(*lines),
         blocks.context(
-            "More about each: `help events`, `help filters` … Sentences will do: _how far is S230518h_."
-            " In threads,"
-            " where Slack has no slash commands: `@gwevent check …`"
+            "More about each: `help events`, `help filters` … Sentences will do: _how far is S230518h_. In"
+            " threads, where Slack has no slash commands: `@gwevent check …`"
         ),
     )
 
@@ -219,8 +218,7 @@ def page_for(word: str) -> Message | None:
 
 
 def no_page(word: str) -> Message:
-    """Return the overview, with a sentence that there is no help on this word, and the nearest that"
-    " has one."""
+    """Return the overview below a sentence that there is no help on a word, with the nearest one that has."""
     known = sorted({"filters", *PAGES, *(alias for page in PAGES.values() for alias in page.words)})
     near = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
     shown = escape(plain_text(word))
@@ -261,7 +259,7 @@ FILTER_CONDITIONS = (
     ("near 13h09m48s -23d22m53s 5deg > 0.1", "more than 10 % of the probability in this circle"),
     (
         "visible from Palomar > 0.3",
-        "more than 30 % observable there in the night of the notice or the next; or from 34.2N 116.9W",
+        "more than 30 % observable there, this night or the next; also from a place: 34.2N 116.9W",
     ),
 )
 """Pairs of an example of a filter condition and its meaning."""

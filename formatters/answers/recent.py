@@ -12,7 +12,7 @@ from formatters.blockkit.mrkdwn import bold, escape, strikethrough
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import alert_type_with_ordinal
-from formatters.text import event_lines, quantities, vocabulary
+from formatters.text import event_lines, map_lines, quantities, vocabulary
 
 MAX_EVENTS = 20
 """Maximum number of events shown, since Slack refuses long messages."""
@@ -113,6 +113,7 @@ def _facts(superevent: Superevent) -> str:
     localization = notice.best_localization
     if localization is not None:
         parts.append(quantities.area(localization.area_90))
-        if localization.distance is not None:
-            parts.append(quantities.distance(localization.distance))
+        distance = map_lines.distance(localization)
+        if distance is not None:
+            parts.append(distance)
     return " · ".join(parts)

@@ -7,6 +7,7 @@ Mpc, rates Hz, and probabilities 0 to 1.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -46,6 +47,11 @@ SUPEREVENT_ID = re.compile(
 """GraceDB's ID_REGEX, ASCII only: S is a candidate, GW a named event; prefix M is a mock, T a test."""
 ID_MAX = 64
 """Maximum length of an event id in characters; longer texts are rejected."""
+
+SKY_AREA = 129_600 / math.pi
+"""Area of the whole sky, deg²."""
+_UNIFORM = 0.998
+"""A region's part of the area that it would have in a uniform map, above which the map counts as one."""
 
 _MOCK_OR_TEST = re.compile(
     r"(?P<letter>[MT])(?:[-_ .:]?(?:(?-i:[A-Z]{0,3})|S|GW)[-_ .:]?\d|(?<=M)OCK|(?<=T)EST)",
@@ -159,7 +165,9 @@ class Localization:
     regions: tuple[Region, ...]
     """Connected parts of the 90 % credible region, the most probable first."""
     distance: Distance | None
-    """Distance over the whole sky (the map's DISTMEAN and DISTSTD); None if the map has none."""
+    """Distance over the whole sky (the map's DISTMEAN and DISTSTD), or over `distance_share` of the map; None
+    if the map has none.
+    """
     peak_distance: Distance | None
     """Distance along the line of sight of the peak tile; None if the map has no distances."""
     log_bci: float | None = None
@@ -168,6 +176,17 @@ class Localization:
     """Names in the map's header ("H1", "L1"); a combined map lists the external observatory first."""
     creator: str | None = None
     """Program that made the map."""
+    distance_share: float | None = None
+    """Probability (0 to 1) of the part of the map that has a distance, if `distance` was averaged over that
+    part because the map's header has none; else None.
+    """
+    unread_tiles: int = 0
+    """Number of tiles left out because their probability density is no number ≥ 0."""
+
+    @property
+    def is_uniform(self) -> bool:
+        """True if the map says nothing about where: its credible regions have that share of the sky."""
+        return self.area_50 > _UNIFORM * 0.5 * SKY_AREA and self.area_90 > _UNIFORM * 0.9 * SKY_AREA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +255,8 @@ class Event:
     mchirp_source: MassBins | None = None
     flag_unread: str | None = None
     """Raw value of a significance flag that cannot be interpreted; None if it can."""
+    unread: tuple[str, ...] = ()
+    """Names of fields whose value can't be read: "classification.BNS", "properties" (all of it), "far"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from formatters.models import classes
 from formatters.models.notice import INITIAL, Category, Event, ExternalCoincidence, Notice
 from formatters.models.superevent import Superevent
 from formatters.models.units import MONTH, YEAR
@@ -65,8 +66,10 @@ MAX_BROADCAST_AREA_RATIO = 0.5
 
 def is_neutron_star_likely(event: Event) -> bool:
     """Return True if BNS + NSBH is above MIN_NEUTRON_STAR_PROBABILITY."""
-    classes = event.classification
-    return classes.get("BNS", 0.0) + classes.get("NSBH", 0.0) > MIN_NEUTRON_STAR_PROBABILITY
+    stated = event.classification
+    # A superfluous mention is better than a missing one, so an unread class may hold all that is left.
+    unread = classes.unread_share(event, ("BNS", "NSBH"))
+    return stated.get("BNS", 0.0) + stated.get("NSBH", 0.0) + unread > MIN_NEUTRON_STAR_PROBABILITY
 
 
 def is_light_expected(notice: Notice) -> bool:
@@ -109,7 +112,9 @@ def should_broadcast(superevent: Superevent, notice: Notice) -> bool:
         return True
     if new_coincidences([known], notice):
         return True
-    if _leading_class(old) != _leading_class(new):
+    # Whether it changed isn't known where a class can't be read.
+    unread = classes.unread_share(old) or classes.unread_share(new)
+    if not unread and _leading_class(old) != _leading_class(new):
         return True
     return notice.alert_type == INITIAL and _is_noteworthy_initial(known, notice, new)
 

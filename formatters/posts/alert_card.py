@@ -32,7 +32,7 @@ from formatters.models.notice import (
 )
 from formatters.models.observing import Observability
 from formatters.models.superevent import Superevent
-from formatters.text import event_lines, observability_line, quantities, vocabulary
+from formatters.text import event_lines, map_lines, observability_line, quantities, vocabulary
 
 # A longer time between notice and receipt means that an archive is being read, not a delay.
 _MAX_LIVE_DELAY = timedelta(hours=24)
@@ -177,8 +177,9 @@ def last_known_facts(notice: Notice) -> str | None:
     localization = notice.best_localization
     if localization is not None:
         parts.append(quantities.area(localization.area_90))
-        if localization.distance is not None:
-            parts.append(quantities.distance(localization.distance))
+        distance = map_lines.distance(localization)
+        if distance is not None:
+            parts.append(distance)
     return " · ".join([*parts, event_lines.far(event)])
 
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, strikethrough
-from formatters.models import significance
+from formatters.models import classes, significance
 from formatters.models.notice import PROPERTIES, Event, Localization, Notice
 from formatters.models.significance import comparison_notice, new_coincidences, newer_known_notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import event_lines, quantities, vocabulary
+from formatters.text import event_lines, map_lines, quantities, vocabulary
 
 _MIN_TIME_SHIFT = timedelta(seconds=1)
 """Smallest reported shift of the event time; smaller ones come with every change of the preferred event."""
@@ -195,17 +195,25 @@ def _old_to_new(name: str, old: str, new: str) -> str:
 
 
 def _class_changes(old: Event, new: Event) -> list[str]:
+    unread = event_lines.unread_words(new, classes.CLASSIFICATION)
+    if classes.is_unread(new, classes.CLASSIFICATION) or (unread and not new.classification):
+        line = event_lines.class_line(new)
+        return [] if line is None or line == event_lines.class_line(old) else [line]
     if not new.classification:
         return ["No class probabilities any more"] if old.classification else []
     if not old.classification:
         line = event_lines.class_line(new)
         return [] if line is None else [f"Classes: {line}"]
-    moved = []
+    moved = [] if unread == event_lines.unread_words(old, classes.CLASSIFICATION) else unread
+    was_unread = classes.unread_names(old, classes.CLASSIFICATION)
     for name, probability in significance.ranked_classes(new):
         was, now = quantities.percent(old.classification.get(name, 0.0)), quantities.percent(probability)
-        if was != now:
+        if name in was_unread:
+            moved.append(f"{name} {now}")
+        elif was != now:
             moved.append(_old_to_new(name, was, now))
-    removed = [name for name in old.classification if name not in new.classification]
+    now_unread = classes.unread_names(new, classes.CLASSIFICATION)
+    removed = [name for name in old.classification if name not in (*new.classification, *now_unread)]
     moved += [f"{name} no longer given" for name in removed]
     return [" · ".join(moved)] if moved else []
 
@@ -221,6 +229,9 @@ def _property_changes(old: Event, new: Event) -> list[str]:
             moved.append(f"{name} {now}")
         elif was != now:
             moved.append(_old_to_new(name, was, now))
+    unread = event_lines.unread_words(new, classes.PROPERTIES)
+    if unread != event_lines.unread_words(old, classes.PROPERTIES):
+        moved += unread
     if not moved:
         return []
     terrestrial = new.classification.get("Terrestrial")
@@ -262,6 +273,8 @@ def _area_changes(old: Localization, new: Localization, overlap: float | None) -
 
 
 def _peak_changes(old: Localization, new: Localization) -> list[str]:
+    if new.is_uniform:
+        return [] if old.is_uniform else [map_lines.UNIFORM.capitalize()]
     moved = quantities.separation(old.ra, old.dec, new.ra, new.dec)
     if moved < MIN_PEAK_SHIFT_DEG:
         return []
@@ -272,9 +285,9 @@ def _distance_changes(old: Localization, new: Localization) -> list[str]:
     if new.distance is None:
         return [] if old.distance is None else ["No distance any more"]
     if old.distance is None:
-        return [f"Distance {quantities.distance(new.distance)}"]
-    was, now = quantities.distance_value(old.distance), quantities.distance(new.distance)
-    same_words = quantities.distance(old.distance) == now
+        return [f"Distance {map_lines.distance(new)}"]
+    was, now = quantities.distance_value(old.distance), map_lines.distance(new) or ""
+    same_words = map_lines.distance(old) == now
     news = _differs(old.distance.mean, new.distance.mean) or _differs(
         old.distance.std, new.distance.std, _MIN_RELATIVE_STD_CHANGE
     )

@@ -7,7 +7,7 @@ from formatters.models.notice import EARLYWARNING, Event, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.skymap_image.models import Captions, Position
-from formatters.text import event_lines, quantities, vocabulary
+from formatters.text import event_lines, map_lines, quantities, vocabulary
 
 _MAX_REGIONS = 3
 
@@ -25,6 +25,9 @@ def create_captions(superevent: Superevent) -> Captions:
     facts = []
     if localization.distance is not None:
         facts.append(quantities.distance(localization.distance))
+        share = map_lines.partial_share(localization)
+        if share is not None:
+            facts.append(f"for {quantities.percent(share)} of the map")
     facts.append(" ".join(event.instruments))
     combined = notice.external is not None and notice.external.localization is not None
     if notice.external is not None and combined:
@@ -62,11 +65,11 @@ def alt_text(
         f"The 90{quantities.NBSP}% credible region covers {quantities.area(localization.area_90)}, "
         f"the 50{quantities.NBSP}% region {quantities.area(localization.area_50)}"
         f"{_regions_phrase(localization)}.",
-        f"The densest tile is at {quantities.position(localization.ra, localization.dec)} "
-        f"({quantities.position_degrees(localization.ra, localization.dec)}).",
+        _peak_sentence(localization),
     ]
-    if localization.distance is not None:
-        parts.append(f"Luminosity distance {quantities.distance(localization.distance)}.")
+    distance = map_lines.distance(localization)
+    if distance is not None:
+        parts.append(f"Luminosity distance {distance}.")
     if external is not None and combined:
         line = (
             f"The map combines GW with {vocabulary.coincidence_label(external.observatory, external.search)}."
@@ -76,11 +79,7 @@ def alt_text(
             line += f"{quantities.area(notice.localization.area_90)}."
         parts.append(line)
     if sun is not None and moon is not None:
-        parts.append(
-            f"Sun at {quantities.position_coarse(*sun)}, Moon at {quantities.position_coarse(*moon)}, "
-            f"{_separation_text(localization, sun)} and {_separation_text(localization, moon)} from the"
-            f" densest tile."
-        )
+        parts.append(_sun_and_moon_sentence(localization, sun, moon))
     parts.append(
         "All-sky Mollweide projection, right ascension in hours with 12 h in the middle, east to the left"
         f"{', and an inset around the main region' if inset else ''}."
@@ -119,6 +118,21 @@ def _regions_phrase(localization: Localization) -> str:
         return f", in one piece near {quantities.position_coarse(regions[0].ra, regions[0].dec)}"
     more = "" if len(regions) <= _MAX_REGIONS else ", and smaller ones"
     return f", in {len(regions)} pieces, with {', '.join(parts)}{more}"
+
+
+def _sun_and_moon_sentence(localization: Localization, sun: Position, moon: Position) -> str:
+    places = f"Sun at {quantities.position_coarse(*sun)}, Moon at {quantities.position_coarse(*moon)}"
+    if localization.is_uniform:
+        return f"{places}."
+    apart = f"{_separation_text(localization, sun)} and {_separation_text(localization, moon)}"
+    return f"{places}, {apart} from the peak."
+
+
+def _peak_sentence(localization: Localization) -> str:
+    if localization.is_uniform:
+        return f"{map_lines.UNIFORM.capitalize()}."
+    position = quantities.position(localization.ra, localization.dec)
+    return f"The peak is at {position} ({quantities.position_degrees(localization.ra, localization.dec)})."
 
 
 def _separation_text(localization: Localization, position: Position) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from formatters.models.notice import Category, Distance, ExternalCoincidence, Localization, Notice
-from formatters.text import quantities, vocabulary
+from formatters.text import map_lines, quantities, vocabulary
 
 _COLUMN = 18
 
@@ -60,6 +60,8 @@ def _localization(localization: Localization | None) -> dict[str, Any] | None:
         "area_90": localization.area_90,
         "distance_mean": None if distance is None else distance.mean,
         "distance_std": None if distance is None else distance.std,
+        "distance_share": localization.distance_share,
+        "unread_tiles": localization.unread_tiles,
         "regions": [
             {"ra": part.ra, "dec": part.dec, "area": part.area, "probability": part.probability}
             for part in localization.regions
@@ -107,6 +109,8 @@ def _event_rows(notice: Notice) -> Iterator[str]:
         yield _row("classes", _probability_list(event.classification))
     if event.properties:
         yield _row("if astrophysical", _probability_list(event.properties))
+    if event.unread:
+        yield _row("can't be read", ", ".join(event.unread))
     if event.central_frequency is not None:
         yield _row("frequency", f"{event.central_frequency} Hz")
     if event.duration is not None:
@@ -134,9 +138,16 @@ def _localization_rows(localization: Localization | None) -> Iterator[str]:
     if localization is None:
         return
     yield _row("RA, Dec", f"{localization.ra}, {localization.dec}", separator=" = ")
+    if localization.is_uniform:
+        yield _row("", map_lines.UNIFORM)
+    unread = map_lines.unread_tiles(localization)
+    if unread is not None:
+        yield _row("", unread)
     yield _row("50 % area", f"{localization.area_50} deg²")
     yield _row("90 % area", f"{localization.area_90} deg²")
     yield _row("distance", _distance(localization.distance))
+    if localization.distance_share is not None:
+        yield _row("", f"mean over {localization.distance_share * 100:.1f} % of the map, which has one")
     if localization.peak_distance is not None:
         yield _row("along peak", _distance(localization.peak_distance))
     if len(localization.regions) > 1:

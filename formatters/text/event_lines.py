@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from formatters.blockkit.mrkdwn import plain_text
+from formatters.models import classes
 from formatters.models.notice import PROPERTIES, Event, ExternalCoincidence, Localization, Notice
 from formatters.models.significance import (
     is_burst,
@@ -15,7 +16,7 @@ from formatters.models.significance import (
     is_ssm,
     ranked_classes,
 )
-from formatters.text import quantities, vocabulary
+from formatters.text import map_lines, quantities, vocabulary
 
 MAX_PINPOINT_AREA = 100.0
 """90 % area in deg² below which the peak of a map in one piece is also given in decimal degrees."""
@@ -27,6 +28,13 @@ MIN_CONSISTENT_OVERLAP = 0.1
 _NEGLIGIBLE = 0.01
 _MAX_FURTHER_COINCIDENCES = 4
 """Maximum number of further coincidences named in one line; the event history lists all of them."""
+_UNREAD_FIELDS = {
+    "far": "FAR",
+    "mchirp_source": "chirp mass",
+    "central_frequency": "frequency",
+    "duration": "duration",
+}
+"""Fields of an event in words; each is named if it is given and can't be read."""
 UNREADABLE_COINCIDENCE = "Names a coincidence in a form that gwevent doesn't understand"
 
 
@@ -38,9 +46,11 @@ def coincidence_label(external: ExternalCoincidence) -> str:
 def headline(event: Event, *, compact: bool = False) -> str:
     """Return the most probable class, or the search, in few words: "BNS 95 %", "Burst", "Sub-solar mass"."""
     percent = quantities.percent_compact if compact else quantities.percent
-    if event.classification:
-        name, probability = ranked_classes(event)[0]
-        return f"{plain_text(name)} {percent(probability)}"
+    top = classes.most_probable_class(event)
+    if top is not None:
+        return f"{plain_text(top[0])} {percent(top[1])}"
+    if classes.unread_share(event):
+        return "Class unclear"
     if is_ssm(event):
         return "SSM" if compact else "Sub-solar mass"
     if is_burst(event):
@@ -49,10 +59,21 @@ def headline(event: Event, *, compact: bool = False) -> str:
 
 
 def class_line(event: Event) -> str | None:
-    """Return the class probabilities: "BNS 95 % · BBH 3 % · NSBH, Terrestrial <1 %"; None without any."""
-    if not event.classification:
-        return None
-    return _probabilities(ranked_classes(event))
+    """Return the class probabilities: "BNS 95 % · BBH 3 % · NSBH, Terrestrial <1 %"; None without any.
+
+    A class whose probability can't be read comes first: "BNS can't be read · BBH 3 %".
+    """
+    if classes.is_unread(event, classes.CLASSIFICATION):
+        return "The class probabilities can't be read"
+    unread = unread_words(event, classes.CLASSIFICATION)
+    parts = [*unread, *([_probabilities(ranked_classes(event))] if event.classification else [])]
+    return " · ".join(parts) if parts else None
+
+
+def unread_words(event: Event, field: str) -> list[str]:
+    """Return "BNS, NSBH can't be read" for the probabilities of a field that can't; empty if all can."""
+    names = ", ".join(plain_text(name) for name in classes.unread_names(event, field))
+    return [f"{names} can't be read"] if names else []
 
 
 def _probabilities(items: Iterable[tuple[str, float]]) -> str:
@@ -73,8 +94,11 @@ def properties_line(event: Event) -> str | None:
 
     Each probability is conditional on an astrophysical origin.
     """
+    if classes.is_unread(event, classes.PROPERTIES):
+        return "The properties (HasNS, HasRemnant …) can't be read"
+    unread = unread_words(event, classes.PROPERTIES)
     if not event.properties:
-        return None
+        return unread[0] if unread else None
     first = [name for name in PROPERTIES if name in event.properties]
     if is_ssm(event):
         first.sort(key=lambda name: name != "HasSSM")
@@ -84,7 +108,7 @@ def properties_line(event: Event) -> str | None:
     condition = "If astrophysical"
     if "HasRemnant" in event.properties and "Terrestrial" not in event.classification:
         condition = "If astrophysical (Terrestrial not given)"
-    return f"{condition}: {probabilities}"
+    return f"{condition}: {' · '.join([*unread, probabilities])}"
 
 
 def source_lines(event: Event) -> list[str]:
@@ -105,6 +129,9 @@ def source_lines(event: Event) -> list[str]:
     mass = chirp_mass_line(event)
     if mass is not None:
         lines.append(mass)
+    others = [words for name, words in _UNREAD_FIELDS.items() if classes.is_unread(event, name)]
+    if others:
+        lines.append(f"Can't be read: {', '.join(others)}")
     return lines
 
 
@@ -146,7 +173,7 @@ def regions(localization: Localization) -> str | None:
     Return None if the region is in one piece.
     """
     lobes = localization.regions
-    if len(lobes) < 2:
+    if len(lobes) < 2 or localization.is_uniform:
         return None
     named = [part for part in lobes[:MAX_NAMED_REGIONS] if part.probability >= MIN_NAMED_PROBABILITY] or list(
         lobes[:1]
@@ -163,6 +190,8 @@ def regions(localization: Localization) -> str | None:
 
 def peak(localization: Localization) -> str:
     """Return the peak's position; for a small map in one piece in decimal degrees too."""
+    if localization.is_uniform:
+        return map_lines.UNIFORM
     words = f"peak {quantities.position(localization.ra, localization.dec)}"
     if localization.area_90 < MAX_PINPOINT_AREA and len(localization.regions) < 2:
         return f"{words} ({quantities.position_degrees(localization.ra, localization.dec)})"
@@ -176,10 +205,11 @@ def sky_lines(notice: Notice) -> list[str]:
     localization = notice.localization
     if localization is None:
         return [f"No sky map in {notice.archive if notice.is_assembled else 'this notice'}"]
-    lobes = regions(localization)
+    lobes, unread = regions(localization), map_lines.unread_tiles(localization)
+    left_out = "" if unread is None else f" · {unread}"
     if lobes is None:
-        return [f"{areas(localization)} · {peak(localization)}"]
-    return [areas(localization), f"{lobes} · {peak(localization)}"]
+        return [f"{areas(localization)} · {peak(localization)}{left_out}"]
+    return [areas(localization), f"{lobes} · {peak(localization)}{left_out}"]
 
 
 def distances(localization: Localization) -> str | None:
@@ -192,8 +222,9 @@ def distances(localization: Localization) -> str | None:
         return None if along is None else f"{quantities.distance(along)} along the peak"
     # The smaller standard deviation is the stricter criterion for a disagreement.
     if along is not None and abs(whole.mean - along.mean) > min(whole.std, along.std):
-        return f"{quantities.distance(whole)} over the sky, {quantities.distance(along)} along the peak"
-    return quantities.distance(whole)
+        over_sky = map_lines.distance_over_sky(localization)
+        return f"{over_sky}, {quantities.distance(along)} along the peak"
+    return map_lines.distance(localization)
 
 
 def detectors(event: Event) -> str:
@@ -331,9 +362,9 @@ def _combined_distance(notice: Notice, combined: Localization) -> list[str]:
     """Return the combined map's distance if its text differs from the GW map's; else an empty list."""
     if combined.distance is None:
         return []
-    combined_text = quantities.distance(combined.distance)
-    gw = None if notice.localization is None else notice.localization.distance
-    return [] if gw is not None and quantities.distance(gw) == combined_text else [combined_text]
+    combined_text = map_lines.distance(combined)
+    gw = None if notice.localization is None else map_lines.distance(notice.localization)
+    return [] if combined_text is None or gw == combined_text else [combined_text]
 
 
 def _combined_size(notice: Notice, external: ExternalCoincidence, combined: Localization) -> str:
@@ -353,8 +384,9 @@ def notification_facts(notice: Notice, event: Event) -> str:
     localization = notice.best_localization
     if localization is not None:
         parts.append(quantities.area(localization.area_90))
-        if localization.distance is not None:
-            parts.append(quantities.distance_compact(localization.distance))
+        distance = map_lines.distance_compact(localization)
+        if distance is not None:
+            parts.append(distance)
     parts.append(f"FAR {quantities.rate_compact(event.far)}")
     if event.instruments:
         parts.append("".join(plain_text(name)[:1] for name in event.instruments))

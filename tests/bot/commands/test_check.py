@@ -9,9 +9,10 @@ import pytest
 
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
-from bot.commands.check import MAX_LIST_LENGTH, parse_position_line, parse_query
 from bot.commands.context import CommandContext
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
+from bot.commands.position_query import MAX_LIST_LENGTH, parse_query
+from bot.commands.position_rows import parse_row
 from bot.commands.router import CommandRouter
 from bot.filters import FilterSyntaxError
 from bot.samples import bns, edge_cases, ms181101ab, to_avro
@@ -108,7 +109,8 @@ async def test_several_positions_are_a_table_in_their_order(mock: Factory) -> No
     assert names == ["name", "NGC 4993", "M 31", "AT2017gfo"]
     assert table["rows"][3][-2]["text"].startswith("43.7")
     answer_text = message_text.render(message)
-    assert "Left out “nonsense”: That is no position" in answer_text and "Dec 95 isn't between" in answer_text
+    assert "Left out “nonsense”: “nonsense” is no position: names aren't resolved" in answer_text
+    assert "Dec 95 isn't between" in answer_text
     button = message.blocks[-1]["elements"][0]
     assert button["action_id"] == SHARE_ACTION
     again = await create_router(mock).dispatch(button["value"], ASKER, shared=True)
@@ -116,7 +118,7 @@ async def test_several_positions_are_a_table_in_their_order(mock: Factory) -> No
 
 
 async def test_a_long_list_of_positions_is_cut_with_a_note(mock: Factory) -> None:
-    lines = "\n".join(f"target number {n:03} {n}.25 -23.5" for n in range(MAX_POSITIONS + 20))
+    lines = "\n".join(f"long-target-number-{n:03} {n}.25 -23.5" for n in range(MAX_POSITIONS + 20))
     message = await ask(mock, f"check {MOCK}\n{lines}", ASKER)
     (table,) = [block for block in message.blocks if block["type"] == "table"]
     assert len(table["rows"]) == MAX_POSITIONS + 1
@@ -134,21 +136,21 @@ async def test_a_long_list_of_positions_is_cut_with_a_note(mock: Factory) -> Non
         ("400 10", "RA 400 isn't between 0° and 360°."),
         ("10 91", "Dec 91 isn't between −90° and +90°."),
         ("NGC 4993 400 10", "RA 400 isn't between"),
-        ("12 30 40", "“40” after the position is no distance; write it like 40 Mpc or z=0.0098."),
-        ("13h09m48s 23 22 53", "“22 53” after the position is no distance"),
-        ("13h09m48s x 12 30", "That is no position"),
-        ("12 30 z=-1", "“z=-1” after the position is no distance"),
-        ("12 30 z=0", "A redshift here is above 0 and at most 20."),
+        ("12 30 40", "40: write 40 Mpc if it is a distance, mag=40 if a magnitude"),
+        ("13h09m48s x 12 30", "“13h09m48s” beside the position is no distance"),
+        ("12 30 z=-1", "“z=-1” beside the position is no distance"),
+        ("12 30 z=0", "A redshift here is above 0 and at most 10."),
+        ("12 30 z=19.5", "A redshift here is above 0 and at most 10; a magnitude is written mag=19.5."),
         ("12 30 99999 Gpc", "A distance here is above 0 and at most 1,000,000 Mpc."),
         ("12 30 S261122a S261122b", "One event at a time, please, not S261122a and S261122b."),
-        ("NGC4993", "That is no position, and names aren't looked up; write it like 13h09m48s"),
-        (f"NGC 4993 {MOCK}", "That is no position, and names aren't"),
+        ("NGC4993", "“NGC4993” is no position: names aren't resolved; give RA and Dec, like 13h09m48s"),
+        (f"NGC 4993 {MOCK}", "“NGC 4993” is no position: names aren't resolved; give RA and Dec"),
         ("🔭 🌌", "That is no position; write it like"),
-        ("*bold* <!here> `x`", "That is no position, and names aren't looked up"),
-        ("'; DROP TABLE notices; --", "That is no position; write it like"),
+        ("*bold* <!here> `x`", "“bold <!here> x” is no position: names aren't"),
+        ("'; DROP TABLE notices; --", "“' DROP TABLE notices --” is no position"),
         ("\n \n\t\n", "Say a position"),
-        ("nan inf", "That is no position"),
-        ("x" * 5_000, "That is no position"),
+        ("nan inf", "“nan inf” is no position"),
+        ("x" * 5_000, "“xxx"),
         ("x" * 10_000, f"That is too long; one question has room for {MAX_POSITIONS} positions."),
         ("\n".join(["12 30"] * 2_000), "That is too long"),
     ],
@@ -165,9 +167,9 @@ def test_position_query_is_parsed() -> None:
     assert ask.superevent_id == "S190425z"
     (target,) = ask.targets
     assert (target.name, target.ra, target.dec, target.distance) == ("check-me", 12.5, 30, 40)
-    assert parse_position_line(["12", "30", "0.2", "Gpc"]).distance == pytest.approx(200)
-    assert parse_position_line(["M", "31", "10.68", "41.27"]).name == "M 31"
-    assert parse_position_line(["GRB", "170817A", "176.8", "-39.8"]).name == "GRB 170817A"
+    assert parse_row("12 30 0.2 Gpc").target.distance == pytest.approx(200)
+    assert parse_row("M 31 10.68 41.27").target.name == "M 31"
+    assert parse_row("GRB 170817A 176.8 -39.8").target.name == "GRB 170817A"
     with pytest.raises(FilterSyntaxError):
         parse_query("1 2\n" * MAX_LIST_LENGTH)
 
@@ -213,9 +215,9 @@ async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Factor
     assert f"{superevent.latest.localization.area_90:.0f} deg²" in message_text.render(terminal).replace(
         "\xa0", " "
     )
-    short = await EventDetailsCommand(SkyMapCache(mock.notices))._region_answer(superevent, 200)
+    short = await EventDetailsCommand(SkyMapCache(mock.notices))._moc_answer(superevent, 200)
     assert len(code(short)) <= 200
-    assert "larger ones, so that it fits into a message" in message_text.render(short)
+    assert "larger ones, so that the text fits into a message" in message_text.render(short)
 
 
 async def test_the_image_is_shown_in_slack_only(mock: Factory) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -27,7 +28,7 @@ async def answer_text(factory: Factory, words: str, context: CommandContext | No
     return message_text.render(await router.dispatch(words, context))
 
 
-def dated(name: str, day: int, kind: str = "PRELIMINARY", **facts: object) -> Notice:
+def dated(name: str, day: int, kind: str = "PRELIMINARY", **facts: Any) -> Notice:
     notice = decoded_notice(name, kind, **facts)
     if notice.event is None:
         return notice

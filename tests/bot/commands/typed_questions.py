@@ -149,28 +149,5 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """(question, what the answer contains)."""
 
-PENDING = frozenset(
-    {
-        # positions
-        "check 194.3042 -17.8569 40 +/- 5 Mpc S180628f",
-        "check 194.3042 -17.8569 dm=33 S180628f",
-        "check 194.3042 -17.8569 d=40Mpc S180628f",
-        "check l=308.4 b=39.3 S180628f",
-        "check 308.4 +39.3 galactic S180628f",
-        # filters
-        "search far<1/century",
-        "search mchirp<2",
-        # night, surfaces
-        "visible from Palomar",
-        "visible Palomar tonight S230518h",
-        "visible Nordic Optical Telescope",
-        "visible Las Cumbres",
-        "visible Swift S230518h",
-        "visible JWST",
-        "visible 34.2 -116.9 1700",
-        "visible Tokyo",
-        "visible Palomar S230518h at 2026-12-01",
-        "visible Kitt Peak S230518h altitude 20",
-    }
-)
+PENDING: frozenset[str] = frozenset()
 """Questions that wait for another part of gwevent; taken out of here as it arrives."""

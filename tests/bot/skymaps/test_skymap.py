@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bot.samples import edge_cases
+from bot.skymaps.distance_moments import conditional_distance
 from bot.skymaps.errors import UnreadableMap
 from bot.skymaps.fits_table import read_table
 from bot.skymaps.skymap import (
     MAX_TILES,
     SkyMap,
-    conditional_distance,
     credible_areas,
     credible_levels,
     in_credible_region,
@@ -387,7 +387,49 @@ class TestOddMaps:
 
     def test_single_order_map_without_distance_keys(self) -> None:
         found = localize(read_sky_map(edge_cases.readable_maps()["amplfi"]))
-        assert found.distance is None and found.peak_distance is not None
+        assert found.distance is not None and found.peak_distance is not None
+        assert (found.distance.mean, found.distance.std) == pytest.approx((140, 40))
+        assert found.distance_share == pytest.approx(1)
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.integers(0, 1000), st.floats(0, 1))
+    def test_distance_without_header_is_that_of_the_part_that_has_one(
+        self, seed: int, missing: float
+    ) -> None:
+        """Against a plain sum over each tile's own moments."""
+        rng = np.random.default_rng(seed)
+        uniq = uniq_of(1, np.arange(48))
+        density = rng.random(48) + 1e-3
+        density /= density.sum() * area_at(1)
+        mu, sigma = rng.uniform(-300, 4000, 48), rng.uniform(5, 800, 48)
+        mu[rng.random(48) < missing] = np.inf
+        columns = {
+            "UNIQ": uniq,
+            "PROBDENSITY": density,
+            "DISTMU": mu,
+            "DISTSIGMA": sigma,
+            "DISTNORM": 1 / sigma,
+        }
+        found = localize(read_sky_map(to_fits(columns)))
+        held = [
+            (share, moments)
+            for share, m, s in zip((density * area_at(1)).tolist(), mu.tolist(), sigma.tolist(), strict=True)
+            if (moments := conditional_distance(m, s)) is not None
+        ]
+        if not held:
+            assert found.distance is None and found.distance_share is None
+            return
+        total = sum(share for share, _ in held)
+        mean = sum(share * d.mean for share, d in held) / total
+        square = sum(share * (d.mean**2 + d.std**2) for share, d in held) / total
+        assert found.distance is not None
+        assert found.distance_share == pytest.approx(total)
+        assert found.distance.mean == pytest.approx(mean)
+        assert found.distance.std == pytest.approx(np.sqrt(square - mean**2))
+
+    def test_headers_distance_is_said_without_a_share(self) -> None:
+        found = localize(read_sky_map(edge_cases.readable_maps()["infinite_distmu"]))
+        assert found.distance == Distance(mean=140.0, std=40.0) and found.distance_share is None
 
     @pytest.mark.parametrize("kind", ["i2", "i4", "i8", "u8"])
     def test_integers_of_any_width(self, kind: str) -> None:
@@ -523,6 +565,97 @@ UNREADABLE |= {
         "whole sky",
     ),
 }
+
+
+class TestTies:
+    @settings(max_examples=40, deadline=None)
+    @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([0.1, 0.5, 0.9]))
+    def test_credible_region_does_not_depend_on_the_order_of_rows(
+        self, seed: int, values: int, level: float
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        uniq, density = uniq_of(2, np.arange(192)), rng.integers(1, values + 1, 192).astype(float)
+        density /= density.sum() * area_at(2)
+        regions = []
+        for rows in (np.arange(192), rng.permutation(192)):
+            skymap = read_sky_map(to_fits({"UNIQ": uniq[rows], "PROBDENSITY": density[rows]}))
+            regions.append(sorted(skymap.uniq[in_credible_region(skymap, level)].tolist()))
+        assert regions[0] == regions[1]
+
+
+class TestUniformMaps:
+    @pytest.mark.parametrize("noise", [0.0, 1e-9, 1e-3])
+    def test_uniform_map_is_one_up_to_noise(self, noise: float) -> None:
+        density = 1 + noise * np.random.default_rng(1).standard_normal(768)
+        density /= density.sum() * area_at(3)
+        found = localize(read_sky_map(to_fits({"UNIQ": uniq_of(3, np.arange(768)), "PROBDENSITY": density})))
+        assert found.is_uniform
+
+    @settings(max_examples=50, deadline=None)
+    @given(st.floats(0.05, 0.99), st.integers(0, 767))
+    def test_a_map_that_prefers_a_side_is_not_uniform(self, contrast: float, towards: int) -> None:
+        x, y, z = healpix.healpix_to_xyz(np.arange(768), 8, order="nested")
+        cosine = x * x[towards] + y * y[towards] + z * z[towards]
+        density = 1 + contrast * np.asarray(cosine)
+        density /= density.sum() * area_at(3)
+        found = localize(read_sky_map(to_fits({"UNIQ": uniq_of(3, np.arange(768)), "PROBDENSITY": density})))
+        assert not found.is_uniform
+
+    def test_half_a_sky_is_not_uniform_and_no_published_map_is(self, shared_notices: Path) -> None:
+        assert not localize(half_sky(range(4))).is_uniform
+        assert not any(
+            localize(read_sky_map(body)).is_uniform for _, body, _ in published_maps(shared_notices)
+        )
+
+
+class TestTilesWithoutNumber:
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.sets(st.integers(0, 767), min_size=1, max_size=40),
+        st.sampled_from([np.nan, np.inf, -np.inf, -1.0, -1.6375e30]),
+    )
+    def test_the_rest_stays_usable_while_it_holds_the_probability(
+        self, broken: set[int], value: float
+    ) -> None:
+        """Either the rest is measured as if the tiles were gaps, or the map is refused; there is no third."""
+        density = np.exp(-np.arange(768) / 20.0)
+        density /= density.sum() * area_at(3)
+        uniq, held = uniq_of(3, np.arange(768)), np.ones(768, bool)
+        held[list(broken)] = False
+        given_density = np.where(held, density, value)
+        file = to_fits({"UNIQ": uniq, "PROBDENSITY": given_density})
+        lost = float(density[~held].sum() * area_at(3))
+        if lost > 0.01:
+            with pytest.raises(UnreadableMap, match=r"add up to 0\.\d+ without \d+ tiles"):
+                read_sky_map(file)
+            return
+        found = localize(read_sky_map(file))
+        gaps = localize(read_sky_map(to_fits({"UNIQ": uniq[held], "PROBDENSITY": density[held]})))
+        assert found.unread_tiles == len(broken)
+        assert (found.ra, found.dec, found.area_90, found.regions) == (
+            gaps.ra,
+            gaps.dec,
+            gaps.area_90,
+            gaps.regions,
+        )
+
+    def test_distances_stay_with_their_tiles(self) -> None:
+        density, mu = np.full(48, 1 / (47 * area_at(1))), np.arange(48.0) + 100
+        density[5] = np.nan
+        columns = {"UNIQ": uniq_of(1, np.arange(48)), "PROBDENSITY": density, "DISTMU": mu}
+        columns |= {"DISTSIGMA": np.full(48, 10.0), "DISTNORM": np.full(48, 1e-4)}
+        skymap = read_sky_map(to_fits(columns))
+        assert skymap.distmu is not None and skymap.distmu.tolist() == [m for m in mu.tolist() if m != 105]
+        assert tile_at(skymap, *centre_of(1, 5)) is None and tile_at(skymap, *centre_of(1, 6)) == 5
+
+    def test_a_map_without_any_number_is_refused(self) -> None:
+        with pytest.raises(UnreadableMap, match="no tile"):
+            read_sky_map(to_fits({"UNIQ": uniq_of(0, np.arange(12)), "PROBDENSITY": np.full(12, np.nan)}))
+
+
+def centre_of(order: int, ipix: int) -> tuple[float, float]:
+    lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
+    return float(lon.deg), float(lat.deg)
 
 
 class TestUnreadable:
