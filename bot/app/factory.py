@@ -54,7 +54,6 @@ from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
-from bot.observing.site_references import resolve_site
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
@@ -196,7 +195,7 @@ class Factory(Repositories):
 
     def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
         """Create the commands that search all stored events."""
-        return SearchCommands(self.event_search, self.skymap_queries, clock, resolve_site)
+        return SearchCommands(self.event_search, self.skymap_queries, clock, self.site_resolvers)
 
     def create_command_router(
         self,
@@ -244,7 +243,7 @@ class Factory(Repositories):
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
     ) -> SubscriptionService:
         """Create the service that reads and changes the subscriptions of channels."""
-        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, self.sites)
+        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, self.site_resolvers)
 
     def render_repositories(self) -> RenderRepositories:
         """Return the repositories that rendering reads."""
