@@ -34,8 +34,10 @@ GENERAL_WORDS = frozenset(
 class UnknownSite(ValueError):
     """Words that mean no one site; the message has a sentence for each, with what may be meant."""
 
-    def __init__(self, *sentences: str) -> None:
+    def __init__(self, *sentences: str, may_be_place: bool = True) -> None:
         super().__init__(" ".join(sentences))
+        self.may_be_place = may_be_place
+        """True if latitude and longitude would help; False if all the words have a known meaning."""
 
 
 @dataclass(frozen=True, slots=True)
