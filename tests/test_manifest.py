@@ -217,6 +217,10 @@ def test_subscribes_to_every_event_the_code_hears_and_to_no_other(manifest: dict
     assert events == listened_to()["event"]
 
 
+def test_doctor_says_that_direct_messages_take_another_installation() -> None:
+    assert "install the app again" in ADVISED_SCOPES["im:history"]
+
+
 def test_direct_messages_alone_are_subscribed_to_and_can_be_written(manifest: dict[str, Any]) -> None:
     events = manifest["settings"]["event_subscriptions"]["bot_events"]
     assert [name for name in events if name.startswith("message")] == ["message.im"]

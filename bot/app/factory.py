@@ -11,6 +11,7 @@ import structlog
 
 from bot.app.deployment import missing_database_error
 from bot.app.gracedb_importer import create_gracedb_importer
+from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.slack_interface import SlackInterface, register_middleware_and_listeners
 from bot.app.supervisor import TaskSupervisor
@@ -79,16 +80,6 @@ log = structlog.get_logger(__name__)
 def utc_now() -> datetime:
     """Return the machine's time in UTC: the clock of one-off commands."""
     return datetime.now(UTC)
-
-
-def permalinks(clients: Mapping[str, SlackClient]) -> GetPermalink:
-    """Return the function that asks Slack for a message's address, through the clients by team id."""
-
-    async def get_permalink(team_id: str, channel_id: str, ts: str) -> str | None:
-        client = clients.get(team_id)
-        return None if client is None else await client.permalink(channel_id, ts)
-
-    return get_permalink
 
 
 class Factory(Repositories):
@@ -281,7 +272,7 @@ class Factory(Repositories):
         async def on_image_failed(image_id: int, reason: str) -> None:
             await self.images.mark_failed(image_id, reason, clock())
 
-        permalink = permalinks(clients)
+        permalink = create_permalinks(clients)
         renderer = Renderer(self.render_repositories(), self.observability, permalink, public_url)
         sender = Sender(
             self.outbox,
@@ -382,7 +373,7 @@ class Factory(Repositories):
             source_statuses=source_statuses,
             wakeups=wakeups,
             authorizer=authorizer,
-            get_permalink=permalinks(clients),
+            get_permalink=create_permalinks(clients),
         )
         membership = ChannelMembership(subscription_service, clients)
         home_tab = HomeTab(

@@ -86,7 +86,7 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
         Command(
             "events",
             _wrap(search.events),
-            ("recent", "search", "find", "list", "event", "show", "any"),
+            ("recent", "search", "find", "list", "event"),
             is_shareable=True,
         ),
         Command("history", None, ("notices",), event_handler=details.history, is_shareable=True),

@@ -38,8 +38,16 @@ class NoSuchEvent(LookupError):
 class UnresolvedEvent(LookupError):
     """What was typed for an event is a day or a catalogue name, and leads to no single event for certain."""
 
-    def __init__(self, typed: TypedEvent, superevents: Sequence[Superevent], count: int) -> None:
+    def __init__(
+        self,
+        typed: TypedEvent,
+        superevents: Sequence[Superevent],
+        count: int,
+        gracedb_reason: str | None = None,
+    ) -> None:
         super().__init__(typed.text)
+        self.gracedb_reason = gracedb_reason
+        """A sentence that says why GraceDB doesn't know the name either; None if GraceDB was not asked."""
         self.typed = typed
         self.superevents = superevents
         """The stored events of that day, at most MAX_OF_A_DAY."""
@@ -122,7 +130,9 @@ class EventLookup:
     async def resolve(self, typed: TypedEvent) -> str:
         """Return the id of the event that a person named.
 
-        Raises UnresolvedEvent for a day or a catalogue name that doesn't lead to one event, StoreUnavailable.
+        A catalogue name is that of the event which GraceDB calls so, or whose second it gives; where the
+        store doesn't tell, GraceDB is asked. Raises UnresolvedEvent for a day or a catalogue name that leads
+        to no single event, StoreUnavailable.
         """
         if typed.superevent_id is not None:
             return typed.superevent_id
@@ -135,6 +145,14 @@ class EventLookup:
             named = [found for found in superevents if _is_called(found, typed)]
             if len(named) == 1:
                 return named[0].superevent_id
+            if self._importer is not None:
+                try:
+                    name = await self._importer.import_superevent(typed.text.upper().partition("_")[0])
+                except GraceDbError as error:
+                    raise UnresolvedEvent(typed, superevents, len(ids), str(error)) from None
+                found = await self._notices.superevent(name)
+                if typed.event_time is None or (found is not None and _is_called(found, typed)):
+                    return name
         raise UnresolvedEvent(typed, superevents, len(ids))
 
     async def _is_stale(self, known: Superevent, importer: SupereventImporter) -> bool:

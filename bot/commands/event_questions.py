@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +27,8 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 
+PERMALINK_TIMEOUT_S = 2.0
+"""For Slack's answer; the person waits for theirs, and the link is an extra."""
 _ABOUT_EVENT = "history, map, export, check, visible, distance, FAR, area, class and url"
 GetPermalink = Callable[[str, str, str], Awaitable[str | None]]
 """(team, channel, ts) -> the address of that message in Slack; None if Slack doesn't say."""
@@ -159,7 +163,12 @@ class EventQuestions:
             sentence = f"{plain_text(typed.text)} is a day; this is the one event of it that gwevent has."
             return answer.with_introduction(sentence, card)
         return conversation.day(
-            typed.text, superevents, error.count, self._clock(), is_catalogue_name=typed.is_catalogue_name
+            typed.text,
+            superevents,
+            error.count,
+            self._clock(),
+            is_catalogue_name=typed.is_catalogue_name,
+            looked_up=error.gracedb_reason,
         )
 
     def compare(self, superevents: Sequence[Superevent]) -> Message:
@@ -183,4 +192,7 @@ class EventQuestions:
         thread = await self._threads.thread_of_event(*context.channel, superevent_id)
         if thread is None or thread.root_ts == context.thread_ts:
             return None
-        return await self._get_permalink(*context.channel, thread.root_ts)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PERMALINK_TIMEOUT_S):
+                return await self._get_permalink(*context.channel, thread.root_ts)
+        return None

@@ -166,6 +166,9 @@ class CommandRouter:
         if reading.command is None:
             return reading
         command, arguments = expand_plural(reading.command, reading.arguments)
+        if reading.corrected is not None and self._commands_by_word[command].may_change:
+            # "subscripions add CBC" is a guess, and nothing is changed because of one.
+            return Reading(nearest=reading.command)
         return replace(reading, command=command, arguments=arguments)
 
     async def _answer_command(

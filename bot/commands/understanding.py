@@ -102,7 +102,8 @@ _POSITION_TAIL = re.compile(
 _GREETINGS = re.compile(
     r"(?:hello|hi+|hey+|hallo|hola|moin|ciao|salut|bonjour|good (?:morning|evening|afternoon|day)"
     r"|greetings|howdy|yo"
-    r"|ping|are you (?:there|alive|awake)|who are you|what are you|what can you do|what do you do)"
+    r"|ping|sup|what'?s up|are you (?:there|alive|awake)|who are you|what are you|what can you do|what"
+    r" do you do)"
     r"(?: (?:there|all|everyone|everybody|team|bot|gwevent))*"
 )
 _THANKS = re.compile(
@@ -262,6 +263,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(topic=Topic.GREETING)
     if _THANKS.fullmatch(plain):
         return Reading(topic=Topic.THANKS)
+    if "help" in plain.split():
+        return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
     if event_count > 1:
         return Reading(topic=Topic.COMPARE)
     if _has_position(sentence):

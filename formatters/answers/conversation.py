@@ -75,12 +75,23 @@ def observers(superevent: Superevent, people: Sequence[str], *, has_thread: bool
 
 
 def day(
-    typed: str, superevents: Sequence[Superevent], count: int, now: datetime, *, is_catalogue_name: bool
+    typed: str,
+    superevents: Sequence[Superevent],
+    count: int,
+    now: datetime,
+    *,
+    is_catalogue_name: bool,
+    looked_up: str | None = None,
 ) -> Message:
-    """Return the answer to a day (S230518) or a catalogue name (GW230518) that leads to no single event."""
+    """Return the answer to a day (S230518) or a catalogue name (GW230518) that leads to no single event.
+
+    `looked_up` is a sentence (not escaped) that reports GraceDB's answer; None if GraceDB wasn't queried.
+    """
     shown = escape(plain_text(typed))
     if is_catalogue_name:
         what = f"{shown} is a catalogue's name, and alerts have superevent ids (S…)."
+        if looked_up is not None:
+            what += f" {escape(looked_up)}"
     else:
         what = f"{shown} is a day without the letters of an event."
     if not superevents:

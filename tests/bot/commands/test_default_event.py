@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import update
 
 from bot.app.factory import Factory
+from bot.app.permalinks import create_permalinks
 from bot.commands.context import CommandContext
+from bot.slack.client import SlackClient
 from bot.store import schema
 from formatters.models.notice import Notice
 from formatters.terminal import message_text
@@ -163,3 +167,38 @@ async def test_who_observes_is_what_the_channels_button_says(factory: Factory) -
     await factory.observers.toggle(TEAM, "C1", "S261119b", "U0WATCHER", Clock()())
     shown = await answer_text(factory, "who is observing S261119b")
     assert "1 person has pressed" in shown and "U0WATCHER" in shown
+
+
+async def test_slack_that_gives_no_address_keeps_no_answer_waiting(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.commands.event_questions.PERMALINK_TIMEOUT_S", 0.01)
+    await story(factory)
+    await post_roots(factory)
+
+    async def slow(_team: str, _channel: str, _ts: str) -> str | None:
+        await asyncio.sleep(60)
+        return None
+
+    async def none(_team: str, _channel: str, _ts: str) -> str | None:
+        return None
+
+    for permalink in (slow, none, None):
+        router = factory.create_command_router(Clock(), get_permalink=permalink)
+        shown = message_text.render(await router.dispatch("S261119b history", ASKER))
+        assert shown.startswith("S261119b: 1 notice") and "thread" not in shown
+
+
+async def test_an_address_is_asked_of_slack_once() -> None:
+    asked: list[str] = []
+
+    class Client:
+        async def permalink(self, channel: str, ts: str) -> str | None:
+            asked.append(ts)
+            return None if ts == "0" else f"https://example.slack.com/{channel}/{ts}"
+
+    get = create_permalinks(cast(Mapping[str, SlackClient], {"T1": Client()}))
+    assert [await get("T1", "C1", "1") for _ in range(3)] == ["https://example.slack.com/C1/1"] * 3
+    assert [await get("T1", "C1", "0") for _ in range(2)] == [None, None]
+    assert await get("T2", "C1", "1") is None
+    assert asked == ["1", "0", "0"]
