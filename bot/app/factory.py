@@ -37,7 +37,7 @@ from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.renderer import Renderer
 from bot.delivery.sender import Sender
 from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
-from bot.filters import find_contradiction, matches, parse_criteria
+from bot.filters import matches, parse_criteria
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
@@ -385,7 +385,6 @@ class Factory(Repositories):
             membership,
             clients,
             on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
-            find_contradiction=find_contradiction,
         )
         channel_updates = ChannelUpdates(
             self.outbox,

@@ -11,7 +11,7 @@ from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.command_types import CommandAnswer
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
-from bot.filters import EventAttributes, parse_criteria
+from bot.filters import EventAttributes, find_contradiction, parse_criteria
 from bot.filters.event_question import EventQuestion, parse_event_question
 from bot.filters.scope_words import Scope
 from bot.skymap_service.filter_queries import SkyMapQueries
@@ -19,7 +19,7 @@ from bot.store.events.search import EventSearch
 from formatters.answers import answer, recent, search_results
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
-from formatters.models.filter import FarCompare, conditions, map_queries
+from formatters.models.filter import Compare, FarCompare, conditions, map_queries
 from formatters.models.subscription import Criteria
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
@@ -53,6 +53,8 @@ class SearchResult:
     """How many more fit but are of low significance or retracted, which nobody asked for."""
     newest_retracted: str | None
     """A significant event that fits, is newer than all matches, and was retracted; None if there is none."""
+    why_none: str = ""
+    """Why nothing fits, one sentence, if that is known; empty otherwise."""
 
 
 class SearchCommands:
@@ -110,6 +112,8 @@ class SearchCommands:
         what = question.text.replace("all", "", 1).strip() if question.text == "all" else question.text
         wanted = f"No event that matches {what}" if what else "No significant event"
         sentence = f"{wanted} was received yet.{_describe_unqueried(result)}"
+        if result.why_none:
+            sentence += f" {result.why_none}"
         left_out = recent.left_out_sentence(result.left_out)
         if left_out:
             sentence += f" {left_out}"
@@ -156,7 +160,10 @@ class SearchCommands:
 
     async def test(self, words: str, context: CommandContext | None = None) -> Message:
         """Answer `test …`: the past events that a subscription with these criteria would have brought."""
-        return await self.backtest(parse_criteria(words, await self._sites.for_text(context, words)))
+        criteria = parse_criteria(words, await self._sites.for_text(context, words))
+        contradiction = await asyncio.to_thread(find_contradiction, criteria)
+        found = await self.backtest(criteria)
+        return found if contradiction is None else answer.with_introduction(contradiction, found)
 
     async def backtest(self, criteria: Criteria) -> Message:
         """Return the past events that a subscription would have brought. Raises StoreUnavailable."""
@@ -171,10 +178,8 @@ class SearchCommands:
             real=criteria.real, mock=criteria.mock, test=criteria.test, lowsig=criteria.lowsig, retracted=True
         )
         question = EventQuestion(criteria=Criteria(group=criteria.group, filter=criteria.filter), scope=scope)
-        result = await self._find_matches(question)
-        return await self._load_results(
-            criteria.canonical_without_mentions, criteria, replace(result, left_out=recent.NOTHING_LEFT_OUT)
-        )
+        result = replace(await self._find_matches(question), left_out=recent.NOTHING_LEFT_OUT, why_none="")
+        return await self._load_results(criteria.canonical_without_mentions, criteria, result)
 
     async def _find_matches(self, question: EventQuestion, *, limit: int | None = None) -> SearchResult:
         """Return the events that are asked for, and how many more there are of other kinds."""
@@ -221,7 +226,8 @@ class SearchCommands:
                 if not question.evaluate(attributes, probabilities).matches:
                     continue
             matches.append(attributes)
-        return SearchResult(matches, candidates, undecided, queried, left_out, newest_retracted)
+        why_none = "" if matches else await asyncio.to_thread(_why_none, question, known)
+        return SearchResult(matches, candidates, undecided, queried, left_out, newest_retracted, why_none)
 
     async def _load_results(
         self, words: str, criteria: Criteria, result: SearchResult, limit: int | None = None
@@ -246,7 +252,30 @@ class SearchCommands:
             undecided=result.undecided,
             queried=result.queried,
             left_out=result.left_out,
+            note=" ".join(filter(None, (result.why_none, *_definitions(criteria)))),
         )
+
+
+_MEANINGS = {
+    "z": "z is the redshift of the mean distance (Planck18).",
+    "mchirp": "mchirp is the median of the source-frame chirp mass.",
+}
+
+
+def _definitions(criteria: Criteria) -> list[str]:
+    """Return sentences on what the filter's quantities mean, where that isn't in the notice itself."""
+    asked = () if criteria.filter is None else conditions(criteria.filter)
+    names = dict.fromkeys(one.quantity for one in asked if isinstance(one, Compare))
+    return [_MEANINGS[name] for name in names if name in _MEANINGS]
+
+
+def _why_none(question: EventQuestion, known: Sequence[EventAttributes]) -> str:
+    """Return why no event is what was asked for, one sentence; empty if nothing explains it."""
+    accepted = [attributes for attributes in known if question.scope.accepts(attributes)]
+    unstated = question.unstated(accepted)
+    if question.contradiction is not None:
+        return question.contradiction
+    return f"None of these events states {' or '.join(unstated)}." if unstated else ""
 
 
 def _has_far_condition(criteria: Criteria) -> bool:

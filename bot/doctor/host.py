@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bot.app.secret_files import mode_readable_by_others
+from bot.filters import find_contradiction, parse_criteria
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings
 from bot.store.database import Database
@@ -179,10 +180,19 @@ async def check_webhook(settings: Settings) -> list[Finding]:
         ):
             words = settings.webhook_filter
             called = "for the bot's incidents" + (f" and for {words}" if words else "")
-            return [Finding("Webhook", Level.OK, f"Its host answers; it is called {called}.")]
+            found = [Finding("Webhook", Level.OK, f"Its host answers; it is called {called}.")]
+            return [*found, *check_webhook_filter(words)]
     except (aiohttp.ClientError, TimeoutError) as error:
         todo = "Check GWEVENT_WEBHOOK_URL, and that this machine may reach it."
         return [Finding("Webhook", Level.FAIL, f"It can't be reached ({type(error).__name__}).", todo)]
+
+
+def check_webhook_filter(words: str | None) -> list[Finding]:
+    """Warn of a filter for which the webhook would never be called."""
+    contradiction = None if words is None else find_contradiction(parse_criteria(words))
+    if contradiction is None:
+        return []
+    return [Finding("Webhook", Level.WARN, contradiction, "Change GWEVENT_WEBHOOK_FILTER.")]
 
 
 async def check_host(settings: Settings, env_file: Path | None = Path(".env")) -> list[Finding]:

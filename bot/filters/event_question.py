@@ -24,7 +24,7 @@ _FILLERS = frozenset(
         r"\w+",
         "any show me give list find the a please event events alert alerts superevent superevents candidate"
         " candidates there are were was is how many what which with of received happened have has been we"
-        " you did had do so for",
+        " you did had do so for merger mergers signal signals detection detections",
     )
 )
 """Words of a sentence that choose nothing, in front of and between those that do."""
@@ -103,11 +103,14 @@ def _names_mention(tokens: Sequence[Token]) -> bool:
 
 
 def _without_fillers(tokens: Sequence[Token]) -> list[Token]:
-    """Leave out the words of a sentence; a name after "=", "|" or "from" stays, whatever it is."""
+    """Leave out the words of a sentence; names after "=", "|" or "from" stay, whatever they are."""
     kept: list[Token] = []
+    is_site = False
     for number, token in enumerate(tokens):
-        named = number > 0 and tokens[number - 1].normalized in ("=", "or", "from")
-        if named or token.normalized not in _FILLERS:
+        before = tokens[number - 1].text.casefold() if number else ""
+        # A site's name may have any words: "visible from the Observatory of Turku > 0.3".
+        is_site = token.is_word and (is_site or before == "visible")
+        if is_site or before in ("=", "|", "from") or token.normalized not in _FILLERS:
             kept.append(token)
     return kept
 

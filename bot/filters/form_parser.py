@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import reduce
 from operator import and_, or_
 
+from bot.filters.criteria_parser import split_insistence
 from bot.filters.tokens import FilterSyntaxError
 from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.filter import Compare, External, FarCompare, FieldIn, Filter, Op
@@ -60,7 +61,8 @@ def _with_normalized_texts(form: SubscriptionForm) -> SubscriptionForm:
         far=normalize_typed_text(form.far).strip(),
         distance=normalize_typed_text(form.distance).strip(),
         area90=normalize_typed_text(form.area90).strip(),
-        words=normalize_typed_text(form.words).strip(),
+        # The form asks a second time about what can never hold, so "anyway" says nothing more here.
+        words=split_insistence(normalize_typed_text(form.words))[0].strip(),
     )
 
 

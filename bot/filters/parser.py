@@ -17,6 +17,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bot.filters.limits import MAX_CONDITIONS, MAX_DEPTH, MAX_LENGTH
 from bot.filters.named_conditions import named_condition, parse_alert_type
@@ -24,12 +25,14 @@ from bot.filters.periods import belongs_to_period
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import (
     ANGLES,
+    ASTROPHYSICAL,
     CANONICAL_SPELLINGS,
     EXTERNAL,
     FAR,
     FLOAT,
     GROUPS,
     MAX_REDSHIFT,
+    MIRRORED,
     NAME_EXAMPLES,
     NUMBER_EXAMPLES,
     OBSERVATORIES,
@@ -230,17 +233,20 @@ class _Parser:
             return FieldIn("search", ("SSM",))
         if plain in QUANTITY_NAMES:
             return self._parse_comparison(word, QUANTITY_NAMES[plain])
-        found = named_condition(word)
-        if found is None and folded == "from" and self._current is not None:
+        if plain in ASTROPHYSICAL:
+            found = self._parse_comparison(word, "Terrestrial")
+            return replace(found, op=MIRRORED[found.op], value=float(f"{1 - found.value:.12g}"))
+        named = named_condition(word)
+        if named is None and folded == "from" and self._current is not None:
             # "from Virgo", "from Fermi"
-            found = named_condition(self._current)
-            if found is not None:
+            named = named_condition(self._current)
+            if named is not None:
                 self._advance()
-        if found is None:
+        if named is None:
             raise unknown_word_error(word)
         if self._peek_comparison() is not None:
             raise FilterSyntaxError(f"{word.quoted} is compared with nothing: it holds or it doesn't.")
-        return found
+        return named
 
     def _peek_comparison(self) -> Op | None:
         """Return the next operator without consuming it; None if the next token is none."""
@@ -271,7 +277,7 @@ class _Parser:
             sign = self._advance()
         return FieldIn(field, tuple(values))
 
-    def _parse_comparison(self, word: Token, quantity: str) -> Filter:
+    def _parse_comparison(self, word: Token, quantity: str) -> Compare:
         unit = QUANTITIES[quantity].unit
         op = self._peek_comparison()
         if op is None:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from bot.filters.phrases import without_phrases
+
 _LOGIC_WORDS = {"&": "and", "|": "or", "~": "not", "!": "not"}
 _OPERATOR_CHARACTERS = "<>=≤≥()|&~!"
 # A site's name in quotes is one word, whatever it contains.
@@ -64,7 +66,7 @@ def tokenize(text: str) -> list[Token]:
 
 
 def _without_commas(text: str) -> str:
-    return _NUMBERS_WITH_COMMAS.sub(_split_numbers, text).replace(",", " ")
+    return _NUMBERS_WITH_COMMAS.sub(_split_numbers, without_phrases(text)).replace(",", " ")
 
 
 def _split_numbers(match: re.Match[str]) -> str:

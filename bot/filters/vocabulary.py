@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from formatters.models.filter import FIELDS, QUANTITIES, Field, Op
-from formatters.models.notice import ALERT_TYPES
+from formatters.models.notice import ALERT_TYPES, EARLYWARNING, PRELIMINARY
 
 SWITCHES = {
     "mock": "mock",
@@ -53,7 +53,7 @@ OBSERVATORIES = {
 PIPELINES = {"gstlal", "sgnl", "mbta", "pycbc", "spiir", "aframe", "cwb", "mly", "olib"}
 """Pipelines that stand for themselves; any other by pipeline=NAME."""
 SEARCHES = {name.casefold(): name for name in ("AllSky", "EarlyWarning", "BBH", "SSM", "MDC", "IMBH", "GRB")}
-TYPES = {stage.casefold(): stage for stage in ALERT_TYPES}
+TYPES = {stage.casefold(): stage for stage in ALERT_TYPES} | {"ew": EARLYWARNING, "prelim": PRELIMINARY}
 QUANTITY_NAMES = {name.casefold(): name for name in QUANTITIES} | {
     "massgap": "HasMassGap",
     "ssm": "HasSSM",
@@ -61,8 +61,14 @@ QUANTITY_NAMES = {name.casefold(): name for name in QUANTITIES} | {
     "dist": "distance",
     "redshift": "z",
     "chirpmass": "mchirp",
+    "nsns": "BNS",
+    "bhns": "NSBH",
     "detectors": "instruments",
 }
+ASTROPHYSICAL = {"pastro", "astrophysical"}
+"""What people call 1 − Terrestrial."""
+MIRRORED = {Op.LT: Op.GT, Op.LE: Op.GE, Op.GT: Op.LT, Op.GE: Op.LE, Op.EQ: Op.EQ}
+"""The operators of a value by those of 1 minus the value."""
 EXTERNAL = {"external", "coincidence", "raven"}
 SIGNIFICANT = {"significant", "highsig", "highsignificance"}
 OPS = {op.value: op for op in Op} | {"==": Op.EQ, "≤": Op.LE, "≥": Op.GE}

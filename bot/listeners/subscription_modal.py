@@ -16,6 +16,7 @@ from bot.commands.errors import store_unavailable
 from bot.commands.search import SearchCommands
 from bot.commands.subscription_answers import answer_change, answer_for
 from bot.commands.subscription_service import SubscriptionService
+from bot.filters import find_contradiction
 from bot.filters.form_parser import InvalidForm, criteria_from_form
 from bot.listeners.channel_membership import STORE_UNAVAILABLE, ChannelMembership
 from bot.slack.client import SlackClient
@@ -44,11 +45,6 @@ FindContradiction = Callable[[Criteria], str | None]
 log = structlog.get_logger(__name__)
 
 
-def no_contradiction(criteria: Criteria) -> str | None:
-    """Find nothing wrong with any criteria."""
-    return None
-
-
 class SubscriptionModal:
     """Opens the modal, previews what is entered in it, and makes the subscription or changes it."""
 
@@ -60,7 +56,7 @@ class SubscriptionModal:
         clients: Mapping[str, SlackClient],
         on_saved: OnSaved,
         *,
-        find_contradiction: FindContradiction = no_contradiction,
+        find_contradiction: FindContradiction = find_contradiction,
         submit_timeout_s: float = SUBMIT_TIMEOUT_S,
     ) -> None:
         """`on_saved` is called after a submission from App Home; `clients` by team id."""

@@ -49,6 +49,8 @@ class SearchResults:
     """The searched period as text; empty for all times."""
     left_out: LeftOut = NOTHING_LEFT_OUT
     """How many more events match but are of low significance or retracted, which nobody asked for."""
+    note: str = ""
+    """Sentences on what the filter means, or why nothing matches it; not escaped."""
 
 
 def search_message(answer: SearchResults, now: datetime) -> Message:
@@ -101,6 +103,8 @@ def _message(answer: SearchResults, title: str, now: datetime) -> Message:
         small.append(f"The newest {quantities.number(len(lines))} are listed.")
     if answer.undecided:
         small.append(_map_query_note(answer))
+    if answer.note:
+        small.append(answer.note)
     if answer.left_out:
         small.append(left_out_sentence(answer.left_out))
     foot = [blocks.context(escape(" ".join(small), SECTION_MAX))] if small else []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bot.app.factory import Factory
+from bot.cli import channel_file
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.context import CommandContext
 from bot.commands.subscription_service import Edited, NeverHolds, SubscriptionService
@@ -13,7 +16,7 @@ from bot.filters import parse_criteria
 from bot.filters.criteria_parser import split_insistence
 from bot.runtime.wakeups import Wakeups
 from formatters.blockkit.message import Message
-from tests.support.factories import TEAM, Clock, subscribe
+from tests.support.factories import TEAM, Clock, decoded_notice, record_notices, subscribe
 
 CONTEXT = CommandContext(TEAM, "C1", "U0ASKER")
 
@@ -68,6 +71,13 @@ async def test_stored_criteria_that_never_hold_are_still_read_and_imported(facto
     assert stored.criteria.canonical == "all BNS>1"
 
 
+def test_criteria_that_never_hold_are_imported_from_another_bot() -> None:
+    subscription = {"words": "all BNS>1", "created_by": "U1", "created_at": "2026-11-01T00:00:00+00:00"}
+    row = {"team": TEAM, "channel": "C1", "subscriptions": [subscription]}
+    (channel,) = channel_file.loads(json.dumps({"gwevent_export": 1, "channels": [row]}))
+    assert [s.words for s in channel.subscriptions] == ["all BNS>1"]
+
+
 @pytest.mark.parametrize(
     ("words", "rest", "is_insisting"),
     [
@@ -80,3 +90,29 @@ async def test_stored_criteria_that_never_hold_are_still_read_and_imported(facto
 )
 def test_anyway_is_a_word_of_its_own(words: str, rest: str, is_insisting: bool) -> None:
     assert split_insistence(words) == (rest, is_insisting)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("search BNS>0.9 BNS<0.1", "BNS&gt;0.9 and BNS&lt;0.1 exclude each other"),
+        ("latest Burst distance<100", "a Burst states no distance"),
+        ("test BNS>100%", "a probability is at most 100 %"),
+        ("search mchirp<2", "None of these events states mchirp."),
+        ("search mchirp<2", "mchirp is the median of the source-frame chirp mass."),
+        ("search z<0.1", "z is the redshift of the mean distance (Planck18)."),
+        ("latest z<0.1", "None of these events states distance."),
+    ],
+)
+async def test_a_question_that_finds_nothing_says_why(factory: Factory, words: str, sentence: str) -> None:
+    await record_notices(factory, [decoded_notice()])
+    router = factory.create_command_router(Clock())
+    assert sentence in shown(await router.dispatch(words, CONTEXT))
+
+
+async def test_a_question_that_finds_events_gives_no_reason(factory: Factory) -> None:
+    await record_notices(factory, [decoded_notice()])
+    answer = shown(
+        await factory.create_command_router(Clock()).dispatch("search BNS mchirp<2 or BNS", CONTEXT)
+    )
+    assert "None of these events" not in answer

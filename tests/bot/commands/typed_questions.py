@@ -58,7 +58,7 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("search external", ("external", "S250720j", "S241125n")),
     ("search far<1/century", ("far<1/100yr", "S241125n")),
     ("search far<1/10yr BBH", ("far<1/10yr BBH", "S241125n")),
-    ("search mchirp<2", ("mchirp<2",)),
+    ("search mchirp<2", ("mchirp<2", "None of these events states mchirp")),
     ("search retracted", ("(retracted)", "S241126dm")),
     ("search O4a", ("from 2023-05-24", "2024-01-16")),
     ("search lowsig BNS>0.2", ("BNS>0.2 lowsig", "S240110c", "LOW SIGNIFICANCE")),

@@ -8,15 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.filters import FilterSyntaxError, evaluate_filter, extract_attributes, parse_criteria, parse_filter
+from bot.filters import (
+    FilterSyntaxError,
+    evaluate_filter,
+    extract_attributes,
+    matches,
+    parse_criteria,
+    parse_filter,
+)
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.redshifts import distance_of_redshift
 from bot.skymaps.crossmatch import luminosity_distance
-from formatters.models.filter import FieldIn
+from formatters.models.filter import FieldIn, Filter
 from formatters.models.notice import MassBins, Notice
 from formatters.models.superevent import Superevent
 from tests.support.factories import decoded_notice
-from tests.support.filter_strategies import GRB
+from tests.support.filter_strategies import GRB, any_filter
 
 
 def attributes_of(notice: Notice) -> EventAttributes:
@@ -63,6 +70,53 @@ def holds(words: str, attributes: EventAttributes) -> bool:
 def test_a_condition_is_read_as_people_call_it(words: str, canonical: str) -> None:
     assert parse_filter(words).canonical == canonical
     assert parse_filter(canonical).canonical == canonical
+
+
+@pytest.mark.parametrize(
+    ("words", "canonical"),
+    [
+        ("early warning", "type=EARLYWARNING"),
+        ("Early warnings", "type=EARLYWARNING"),
+        ("EW", "type=EARLYWARNING"),
+        ("mass gap > 0.3", "HasMassGap>0.3"),
+        ("chirp mass below 2", "mchirp<2"),
+        ("binary neutron stars within 100 Mpc", "BNS distance<100"),
+        ("neutron star black hole or BBH", "NSBH or BBH"),
+        ("BNS above 50%", "BNS>0.5"),
+        ("BNS is at least 50%", "BNS"),
+        ("FAR less than 1 per 10 years", "far<1/10yr"),
+        ("at least 3 detectors", "instruments>=3"),
+        ("2 or more instruments", "instruments>=2"),
+        ("p_astro>0.9", "Terrestrial<0.1"),
+        ("p-astro", "Terrestrial<=0.5"),
+        ('visible from "Over 3"', 'visible from "Over 3">0.1'),
+        ("pipeline=below", "pipeline=below"),
+    ],
+)
+def test_phrases_of_several_words_are_read(words: str, canonical: str) -> None:
+    assert parse_filter(words).canonical == canonical
+
+
+@given(any_filter)
+def test_no_phrase_changes_what_is_written_in_canonical_words(wanted: Filter) -> None:
+    assert parse_filter(wanted.canonical) == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "category", "is_brought"),
+    [
+        ("all", "S", True),
+        ("all mock", "S", True),
+        ("all mock", "MS", True),
+        ("only mock", "S", False),
+        ("only mock", "MS", True),
+        ("only mock", "TS", False),
+        ("only test mock", "TS", True),
+    ],
+)
+def test_only_mock_brings_no_real_event(words: str, category: str, is_brought: bool) -> None:
+    superevent = Superevent.from_notices([decoded_notice(f"{category}261122a")])
+    assert matches(parse_criteria(words), superevent) is is_brought
 
 
 @pytest.mark.parametrize(

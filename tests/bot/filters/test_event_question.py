@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -88,3 +89,31 @@ def test_what_no_event_states_is_named() -> None:
     question = parse_event_question("mchirp<2 z<0.1 BNS", NOW)
     assert question.unstated([attributes]) == ["mchirp", "distance"]
     assert question.unstated([]) == []
+
+
+KINDS = st.sampled_from(["", "mock", "only mock", "lowsig", "retracted", "only retracted", "mocks too"])
+PERIODS = st.sampled_from(["", "last week", "since 7d", "in O4a", "since 2023-05 until 2023-06", "yesterday"])
+CONDITIONS = st.sampled_from(
+    ["BNS>0.5", "V1", "far<1/yr", "distance<300 Mpc", "Fermi", "type=INITIAL", "CBC"]
+)
+
+
+@given(KINDS, PERIODS, st.lists(CONDITIONS, unique=True, max_size=3), st.data())
+def test_scope_period_and_conditions_stand_in_any_order(
+    kind: str, period: str, conditions: list[str], data: st.DataObject
+) -> None:
+    plain = parse_event_question(" ".join([*conditions, kind, period]), NOW)
+    typed = " ".join(data.draw(st.permutations([kind, period, *conditions])))
+    shuffled = parse_event_question(f"Any {typed}?", NOW)
+    assert (shuffled.scope, shuffled.period) == (plain.scope, plain.period)
+    assert sorted(shuffled.text.split()) == sorted(plain.text.split())
+
+
+def test_a_sites_name_keeps_its_words() -> None:
+    def sites(words: Sequence[str]) -> tuple[str, int]:
+        assert list(words)[:4] == ["the", "Observatory", "of", "Turku"]
+        return "Turku", 4
+
+    question = parse_event_question("the BNS visible from the Observatory of Turku > 0.3 in O4", NOW, sites)
+    assert question.text == "BNS visible from Turku>0.3"
+    assert parse_event_question("BNS or any NSBH", NOW).text == "(BNS or NSBH)"

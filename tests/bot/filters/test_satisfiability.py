@@ -227,6 +227,43 @@ def test_for_the_classes_it_is_said_exactly_when_no_point_of_the_simplex_fits(wa
     assert fits is (objection is None or objection.is_boundary)
 
 
+LINES: dict[str, tuple[list[float], list[float]]] = {
+    "HasNS": ([0, 0.25, 0.5, 1], [n / 8 for n in range(9)]),
+    "area90": ([0, 10, 100, 41_252, 50_000], [0, 5, 10, 50, 100, 1_000, 41_252, 41_252.9]),
+    "distance": ([0, 10, 100], [0, 5, 10, 50, 100, 200]),
+    "mchirp": ([0, 1, 2], [0, 0.5, 1, 1.5, 2, 3]),
+    "instruments": ([0, 1, 1.5, 2, 3], [1, 2, 3, 4]),
+}
+"""Limits of conditions by quantity, and numbers of which one lies in every part between the limits."""
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_for_each_quantity_it_is_said_exactly_when_no_number_fits(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(LINES)))
+    limits, numbers = LINES[name]
+    wanted = data.draw(_combined(st.builds(Compare, st.just(name), ops, st.sampled_from(limits)), 5))
+    objection = find_filter_objection(wanted)
+    fits = any(evaluate_filter(wanted, replace(SIMPLEX[0], quantities={name: n})).matches for n in numbers)
+    assert fits is (objection is None or objection.is_boundary)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    _combined(
+        st.builds(Compare, st.sampled_from(["area50", "area90"]), ops, st.sampled_from([0.0, 8.0, 16.0])), 6
+    )
+)
+def test_for_the_two_areas_it_is_said_exactly_when_no_pair_fits(wanted: Filter) -> None:
+    pairs = [(inner, outer) for outer in range(0, 28, 2) for inner in range(0, outer + 1, 2)]
+    objection = find_filter_objection(wanted)
+    fits = any(
+        evaluate_filter(wanted, replace(SIMPLEX[0], quantities={"area50": one, "area90": two})).matches
+        for one, two in pairs
+    )
+    assert fits is (objection is None or objection.is_boundary)
+
+
 @pytest.mark.parametrize(
     ("words", "conditions", "reason"),
     [
