@@ -28,11 +28,6 @@ def day_and_year(time: date) -> str:
     return f"{day(time)} {time.year}"
 
 
-def start_clock(time: datetime) -> str:
-    """Return when something begins, rounded up to the minute, so that it has begun: "08:45"."""
-    return f"{rounded_up(time):%H:%M}"
-
-
 def stop_clock(time: datetime) -> str:
     """Return when something ends, truncated to the minute: "12:10"."""
     return f"{time:%H:%M}"

@@ -18,7 +18,7 @@ MIN_USEFUL_PROBABILITY = 0.01
 """Probability (0 to 1) below which a site is not worth pointing a telescope."""
 WHOLE_DAY = timedelta(hours=23, minutes=50)
 CARD_SITES = 2
-"""The sites that the card names with their windows: on a phone a line has some 42 characters."""
+"""The sites that the card names with their windows: on a phone a row has some 40 characters."""
 
 _NOTICEABLE_DIFFERENCE = 0.1
 """Probability (0 to 1) by which another window must differ to be said with its own."""
@@ -29,19 +29,37 @@ _MAX_NAMES = 2
 
 
 def card_line(answer: Observability) -> str:
-    """Return the card's line: when it was judged, the best two sites, and how many others; not escaped.
+    """Return the card's line: when it was judged, the best two sites, how many others; not escaped.
 
-    "Your sites, 7 Feb 11:57 UTC: McDonald >99 % now until 12:10 UTC (T+0.2 h), again 8 Feb 08:45 (T+21 h)"
+    "Sites, 7 Feb 11:57 UTC: McDonald >99 % now until 12:10 UTC (T+0.2 h), again 8 Feb 08:45 (T+21 h)"
     """
+    return card_lines(answer)[0]
+
+
+def card_lines(answer: Observability) -> tuple[str, ...]:
+    """Return the card's line in three lengths, the longest first, for a card that has few rows left.
+
+    With the best two sites; with one; with one and without its next night.
+    """
+    return tuple(
+        dict.fromkeys(
+            _card_line(answer, sites, with_next_night=following)
+            for sites, following in ((CARD_SITES, True), (1, True), (1, False))
+        )
+    )
+
+
+def _card_line(answer: Observability, sites: int, *, with_next_night: bool) -> str:
     worth = _worth_pointing(answer)
     parts = [
-        _site_phrase(site, answer, with_next_night=number == 0)
-        for number, site in enumerate(worth[:CARD_SITES])
+        _site_phrase(site, answer, with_next_night=with_next_night and number == 0)
+        for number, site in enumerate(worth[:sites])
     ]
-    if len(worth) > CARD_SITES:
-        parts.append(f"{len(worth) - CARD_SITES} more: /gwevent visible")
-    parts += _others(answer, max_names=_MAX_NAMES)
-    return f"Your sites, {night_times.utc_day_and_clock(answer.since)}: {' · '.join(parts)}"
+    if len(worth) < sites:
+        parts += _others(answer, max_names=_MAX_NAMES)
+    elif len(answer.sites) > sites:
+        parts.append(f"+{len(answer.sites) - sites}{': /gwevent visible' if with_next_night else ' more'}")
+    return f"Sites, {night_times.utc_day_and_clock(answer.since)}: {' · '.join(parts)}"
 
 
 def observability_line(answer: Observability) -> str:
@@ -112,7 +130,7 @@ def _site_phrase(result: SiteObservability, answer: Observability, *, with_next_
         following = None
     if not this:
         assert following is not None, "the site can observe something"
-        when = _day_and_start(following, answer)
+        when = _day_and_start(following, answer, zone=f"{quantities.NBSP}UTC")
         return f"{name} {quantities.percent(following.probability)} next night from {when}"
     first = this[0]
     continued = _continuation(result)
@@ -170,10 +188,11 @@ def _range(window: ObservingWindow, answer: Observability, continued: ObservingW
     return f"{dated}{start:%H:%M}–{until}{night_times.stop_clock(stop)}{quantities.NBSP}UTC{since}"
 
 
-def _day_and_start(window: ObservingWindow, answer: Observability) -> str:
+def _day_and_start(window: ObservingWindow, answer: Observability, zone: str = "") -> str:
+    """Return when a window begins; `zone` is left out behind a time that has it."""
     start = night_times.rounded_up(window.start.astimezone(UTC))
     since = _in_parentheses(night_times.since_merger(window.start, answer.merger))
-    return f"{night_times.day(start)} {start:%H:%M}{since}"
+    return f"{night_times.day(start)} {start:%H:%M}{zone}{since}"
 
 
 def _in_parentheses(text: str | None) -> str:

@@ -22,7 +22,7 @@ from formatters.terminal import message_text
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import AUTHOR, NOW, TEAM, notice_record
 
-LINE = "Your sites, "
+LINE = "Sites, "
 EVENT = ms181101ab(NOW)
 
 

@@ -195,7 +195,7 @@ def test_the_line_of_s250207bg_says_that_the_field_is_up() -> None:
         merger=datetime(2025, 2, 7, 11, 45, tzinfo=UTC),
     )
     assert card_line(found).replace("\u00a0", " ") == (
-        "Your sites, 7 Feb 11:57 UTC: McDonald >99 % now until 12:21 UTC (T+0.2 h),"
+        "Sites, 7 Feb 11:57 UTC: McDonald >99 % now until 12:21 UTC (T+0.2 h),"
         " again 8 Feb 08:46 (T+21 h) · no darkness at Dome A"
     )
 

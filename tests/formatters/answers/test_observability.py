@@ -156,7 +156,7 @@ def test_the_line_names_the_best_first_and_when() -> None:
         " · Palomar 63 % 07:10–12:40 UTC (T+4.4 h), again 28 Nov 07:10 (T+28 h)"
         " · *My* <Dome> :fire: 12 % now until 07:00 UTC (T+0.2 h), 30 % 12:00–13:00 UTC (T+9.2 h),"
         " 33 % 28 Nov 01:00 (T+22 h)"
-        " · Kitt Peak 80 % next night from 28 Nov 07:00 (T+28 h)"
+        " · Kitt Peak 80 % next night from 28 Nov 07:00 UTC (T+28 h)"
         " · <1 % from Keck, Dish · no darkness at Polar"
         " · 5 % within 45° of the Sun, <1 % within 10° of the Galactic plane"
     )
@@ -164,19 +164,30 @@ def test_the_line_names_the_best_first_and_when() -> None:
 
 def test_the_card_names_two_sites_and_when_it_was_judged() -> None:
     assert observability_line.card_line(ALL).replace("\u00a0", " ") == (
-        "Your sites, 27 Nov 03:00 UTC: VLA >99 % at any time · Palomar 63 % 07:10–12:40 UTC (T+4.4 h)"
-        " · 2 more: /gwevent visible · <1 % from Keck, Dish · no darkness at Polar"
+        "Sites, 27 Nov 03:00 UTC: VLA >99 % at any time · Palomar 63 % 07:10–12:40 UTC (T+4.4 h)"
+        " · +5: /gwevent visible"
     )
 
 
+def test_the_card_says_why_nothing_can_be_observed() -> None:
+    none = [night(replace(PALOMAR, name=f"Site {n}"), (), ()) for n in range(4)]
+    said = observability_line.card_line(tonight(*none, *map(bright, "ABC"))).replace("\u00a0", " ")
+    assert (
+        said == "Sites, 27 Nov 03:00 UTC: <1 % from 4 sites, this night and the next · no darkness at 3 sites"
+    )
+    said = observability_line.card_line(tonight(night(), bright("Dome A"))).replace("\u00a0", " ")
+    assert said.endswith("again 28 Nov 07:10 (T+28 h) · no darkness at Dome A")
+
+
 def test_the_cards_line_has_room_on_a_phone() -> None:
-    """Some 42 characters stand in a row at 360 px; the budget for sites is four rows."""
+    """Some 40 characters stand in a row at 360 px: some four rows, three or two."""
     here = night(PALOMAR, (window(0, 2),), (window(21, 5),))
     there = night(replace(PALOMAR, name="Roque de los M."), (window(3, 5),), (window(27, 5),))
-    others = [night(replace(PALOMAR, name=f"Site {n}"), (), ()) for n in range(4)]
-    said = observability_line.card_line(tonight(here, there, *others, *map(bright, "ABC")))
-    assert said.endswith("<1 % from 4 sites · no darkness at 3 sites".replace("1 %", "1\u00a0%"))
-    assert len(observability_line.card_line(tonight(here, there))) <= 4 * 42
+    full, one, short = observability_line.card_lines(tonight(here, there, there))
+    assert len(full) <= 170 and len(one) <= 3 * 40 and len(short) <= 2 * 40
+    assert "Roque" in full and "again" in full and "+1: /gwevent visible" in full
+    assert "Roque" not in one and "again" in one and "+2: /gwevent visible" in one
+    assert "again" not in short and "now until" in short and short.endswith(" · +2 more")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +199,7 @@ def test_the_cards_line_has_room_on_a_phone() -> None:
             "63 % now until 03:12 UTC (T+0.2 h), again 28 Nov 00:00 (T+21 h)",
         ),
         ((window(0, 2),), (), "63 % now until 05:00 UTC (T+0.2 h), not the next night"),
-        ((), (window(21, 5, 0.995),), ">99 % next night from 28 Nov 00:00 (T+21 h)"),
+        ((), (window(21, 5, 0.995),), ">99 % next night from 28 Nov 00:00 UTC (T+21 h)"),
         (
             (window(22, 5),),
             (window(46, 5),),
@@ -290,16 +301,16 @@ def test_both_definitions_of_observable_are_named(superevents: dict[str, Superev
 def test_the_card_has_the_line_only_where_sites_are(superevents: dict[str, Superevent]) -> None:
     superevent = superevents["raven"]
     bare, full = (alert_card.alert_card(superevent, ChannelView(observability=t)) for t in (None, ALL))
-    assert "Your sites" not in str(bare.blocks)
+    assert "Sites, " not in str(bare.blocks)
     said = [block for block in full.blocks if block not in bare.blocks]
-    assert len(said) == 1 and "Your sites, 27 Nov 03:00" in said[0]["text"]["text"]
+    assert len(said) == 1 and "Sites, 27 Nov 03:00" in said[0]["text"]["text"]
     assert full.text == bare.text
 
 
 def test_a_retracted_event_has_no_such_line(superevents: dict[str, Superevent]) -> None:
     for name in ("mock", "bare", "retraction_only"):
         said = alert_card.alert_card(superevents[name], ChannelView(is_root=True, observability=ALL))
-        assert "Your sites" not in str(said.blocks), name
+        assert "Sites, " not in str(said.blocks), name
 
 
 def test_names_format_and_mention_nothing(
@@ -324,5 +335,5 @@ def test_the_longest_fits(superevents: dict[str, Superevent], check: Callable[[M
     check(observability.message(superevents["raven"], tonight(*nights)))
     check(observability.site_list(ChannelSites(sites=sites)))
     said = check(alert_card.alert_card(superevents["raven"], ChannelView(observability=tonight(*nights))))
-    [line] = [b["text"]["text"] for b in said.blocks if "Your sites" in str(b)]
-    assert len(line) <= SECTION_MAX and f"{SITES_MAX - 2} more" in line
+    [line] = [b["text"]["text"] for b in said.blocks if "Sites, " in str(b)]
+    assert len(line) <= SECTION_MAX and f"+{SITES_MAX - 2}: " in line
