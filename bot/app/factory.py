@@ -55,7 +55,6 @@ from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
-from bot.observing.site_references import resolve_site
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
@@ -96,9 +95,8 @@ class Factory(Repositories):
         super().__init__(database, self.clock)
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
-        self.skymap_queries = SkyMapQueries(
-            self.skymap_cache, partial(observatory_probability, min_up=min_up)
-        )
+        probability = partial(observatory_probability, min_up=min_up)
+        self.skymap_queries = SkyMapQueries(self.skymap_cache, probability)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
 
     @property
@@ -188,7 +186,7 @@ class Factory(Repositories):
 
     def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
         """Create the commands that search all stored events."""
-        return SearchCommands(self.event_search, self.skymap_queries, clock, resolve_site)
+        return SearchCommands(self.event_search, self.skymap_queries, clock, self.site_resolvers)
 
     def create_command_router(
         self,
@@ -236,7 +234,7 @@ class Factory(Repositories):
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
     ) -> SubscriptionService:
         """Create the service that reads and changes the subscriptions of channels."""
-        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, self.sites)
+        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, self.site_resolvers)
 
     def render_repositories(self) -> RenderRepositories:
         """Return the repositories that rendering reads."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.listeners.home_tab import HomeRepositories
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
@@ -57,6 +58,7 @@ class Repositories:
         notifier = OutcomeNotifier()
         self.subscriptions = SubscriptionRepository(database, notifier)
         self.sites = SiteRepository(database)
+        self.site_resolvers = ChannelSiteResolvers(self.sites)
         self.observers = ObserverRepository(database)
         self.mentions = MentionRepository(database)
         self.threads = ThreadRepository(database)

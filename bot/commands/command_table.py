@@ -85,7 +85,7 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
         Command("latest", search.latest, ("last", "newest"), is_shareable=True),
         Command(
             "events",
-            _anywhere(search.events),
+            _wrap(search.events),
             ("recent", "search", "find", "list", "event"),
             is_shareable=True,
         ),
@@ -161,7 +161,7 @@ def _backtest(handlers: CommandHandlers) -> Handler:
             criteria = await handlers.subscriptions.criteria_of(arguments, context)
             if criteria is not None:
                 return CommandAnswer(await handlers.search.backtest(criteria))
-        return CommandAnswer(await handlers.search.test(arguments))
+        return CommandAnswer(await handlers.search.test(arguments, context))
 
     return handle
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.command_types import CommandAnswer
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
-from bot.filters import EventAttributes, SiteNameResolver, find_contradiction, parse_criteria
+from bot.filters import EventAttributes, find_contradiction, parse_criteria
 from bot.filters.event_question import EventQuestion, parse_event_question
 from bot.filters.scope_words import Scope
 from bot.skymap_service.filter_queries import SkyMapQueries
@@ -64,7 +65,7 @@ class SearchCommands:
         event_search: EventSearch,
         skymap_queries: SkyMapQueries,
         clock: Callable[[], datetime],
-        sites: SiteNameResolver,
+        sites: ChannelSiteResolvers,
     ) -> None:
         self._event_search = event_search
         self._skymap_queries = skymap_queries
@@ -76,7 +77,7 @@ class SearchCommands:
 
         Raises FilterSyntaxError, StoreUnavailable.
         """
-        question = parse_event_question(words, self._clock(), self._sites)
+        question = await self._parse(words, context)
         if question.count is not None and question.count != 1:
             return CommandAnswer(await self._list(question))
         result = await self._find_matches(question, limit=1)
@@ -127,9 +128,12 @@ class SearchCommands:
                 return CommandAnswer(answer.with_introduction(introduction, card), mock.superevent_id)
         return CommandAnswer(helping.error_message(sentence))
 
-    async def events(self, words: str) -> Message:
+    async def events(self, words: str, context: CommandContext | None = None) -> Message:
         """Answer `events [N] [filter] [period]`. Raises FilterSyntaxError, StoreUnavailable."""
-        return await self._list(parse_event_question(words, self._clock(), self._sites))
+        return await self._list(await self._parse(words, context))
+
+    async def _parse(self, words: str, context: CommandContext | None) -> EventQuestion:
+        return parse_event_question(words, self._clock(), await self._sites.for_text(context, words))
 
     async def _list(self, question: EventQuestion) -> Message:
         if question.count is not None and not 1 <= question.count <= recent.MAX_EVENTS:
@@ -154,9 +158,9 @@ class SearchCommands:
             )
         return search_results.search_message(replace(found, period=question.period.text), self._clock())
 
-    async def test(self, words: str) -> Message:
+    async def test(self, words: str, context: CommandContext | None = None) -> Message:
         """Answer `test …`: the past events that a subscription with these criteria would have brought."""
-        criteria = parse_criteria(words, self._sites)
+        criteria = parse_criteria(words, await self._sites.for_text(context, words))
         contradiction = await asyncio.to_thread(find_contradiction, criteria)
         found = await self.backtest(criteria)
         return found if contradiction is None else answer.with_introduction(contradiction, found)

@@ -121,7 +121,7 @@ def parse_site_names(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
     try:
         sites = read_sites(text, own)
     except UnknownSite as error:
-        raise CommandError(f"{error} {_BY_PLACE}") from error
+        raise CommandError(f"{error} {_BY_PLACE}" if error.may_be_place else str(error)) from error
     except InvalidPlace as error:
         raise CommandError(str(error)) from error
     if len(sites) > SITES_MAX:
@@ -139,7 +139,7 @@ def _parse_new_sites(text: str) -> tuple[Site, ...]:
         custom = _parse_custom_site(text)
         sites = (custom,) if custom is not None else read_sites(text)
     except UnknownSite as error:
-        raise CommandError(f"{error} {_HOW_TO_ADD}") from error
+        raise CommandError(f"{error} {_HOW_TO_ADD}" if error.may_be_place else str(error)) from error
     except InvalidPlace as error:
         raise CommandError(str(error)) from error
     if not sites or len(sites) > SITES_MAX:

@@ -7,27 +7,24 @@ them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from bot.commands.authorization import AuthorizedContext, ChannelAuthorizer
+from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.context import CommandContext
 from bot.filters import parse_criteria
 from bot.filters.satisfiability import find_contradiction
-from bot.observing.site_references import resolve_site
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.change_log import ChangeAuthor
-from bot.store.channels.sites import SiteRepository
 from bot.store.channels.subscriptions import SubscriptionRepository
 from formatters.models.channel_change import ChannelChange
 from formatters.models.subscription import Criteria, Subscription
 
 CONFIRMATION_TIMEOUT_S = 8.0
 """Seconds that `subscribe` waits for the confirmation to be posted."""
-_VISIBLE = re.compile(r"\bvisible\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +161,7 @@ class SubscriptionService:
         authorizer: ChannelAuthorizer,
         wakeups: Wakeups,
         clock: Callable[[], datetime],
-        sites: SiteRepository,
+        sites: ChannelSiteResolvers,
     ) -> None:
         self._subscriptions = subscriptions
         self._authorizer = authorizer
@@ -179,11 +176,9 @@ class SubscriptionService:
     async def criteria_parser(self, context: CommandContext, text: str) -> Callable[[str], Criteria]:
         """Return the parser of criteria in this channel, which raises FilterSyntaxError.
 
-        In it `visible from` takes the channel's own sites too; they are read from the store if `text`, which
-        is to be parsed, has such a condition.
+        In it `visible from` takes the channel's own sites too, if `text`, which is to be parsed, names one.
         """
-        own = (await self._sites.for_channel(*context.channel)).sites if _VISIBLE.search(text) else ()
-        return lambda words: parse_criteria(words, partial(resolve_site, own=own))
+        return partial(parse_criteria, sites=await self._sites.for_text(context, text))
 
     async def subscribe(
         self, context: CommandContext, criteria: Criteria, *, anyway: bool = False

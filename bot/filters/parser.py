@@ -375,8 +375,27 @@ class _Parser:
         if not name:
             raise FilterSyntaxError(f"{word.quoted} needs a site, like visible from Palomar.")
         self._position += used
+        self._refuse_another_site()
         op, probability = self._parse_probability_limit()
         return VisibleFrom(SiteQuery(name), op, probability)
+
+    def _refuse_another_site(self) -> None:
+        """Raise FilterSyntaxError in "visible from Palomar and Keck": one condition has one site."""
+        start = self._position
+        joined = self._accept("and", "or")
+        words = self._peek_words(_MAX_SITE_WORDS)
+        self._position = start
+        if self._sites is None or not words or words[0].casefold() in VOCABULARY:
+            return
+        try:
+            _, used = self._sites(words)
+        except ValueError:
+            return  # a condition, or a word that is judged as one
+        another = " ".join(words[:used])
+        logic = "or" if joined is None else joined.normalized
+        raise FilterSyntaxError(
+            f'"{another[:40]}" is another site: write {logic} visible from {another[:40]} for it.'
+        )
 
     def _parse_probability_limit(self) -> tuple[Op, float]:
         op = self._peek_comparison()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,7 @@ import structlog
 
 from bot import __version__
 from bot.commands.context import CommandContext
+from bot.commands.event_questions import PERMALINK_TIMEOUT_S, GetPermalink
 from bot.commands.status import summarize_last_notice
 from bot.commands.subscription_answers import answer_change
 from bot.commands.subscription_service import SubscriptionResult, SubscriptionService
@@ -58,8 +60,10 @@ class HomeTab:
         clients: Mapping[str, SlackClient],
         clock: Callable[[], datetime],
         source_statuses: Callable[[], list[SourceStatus]],
+        get_permalink: GetPermalink,
     ) -> None:
         """`clients` by team id."""
+        self._get_permalink = get_permalink
         self._service = service
         self._membership = membership
         self._repositories = repositories
@@ -118,7 +122,7 @@ class HomeTab:
             sources=tuple(self._source_statuses()),
             last_notice=summarize_last_notice(last_notice),
             subscriptions=visible,
-            last_events=await self._last_events(client, team_id, shown_channels),
+            last_events=await self._last_events(team_id, shown_channels),
             sites={channel: [site.name for site in found.sites] for (_, channel), found in sites.items()},
             incidents=await self._repositories.incidents.open_incidents(),
             problem=problem,
@@ -126,9 +130,7 @@ class HomeTab:
             version=__version__,
         )
 
-    async def _last_events(
-        self, client: SlackClient, team_id: str, channels: Sequence[str]
-    ) -> list[home_tab.LastEvent]:
+    async def _last_events(self, team_id: str, channels: Sequence[str]) -> list[home_tab.LastEvent]:
         """Return the newest events posted in the channels, or else the newest that were received."""
         posted = await self._repositories.posted_events.newest(team_id, channels, home_tab.MAX_EVENTS)
         if not posted:
@@ -142,7 +144,7 @@ class HomeTab:
 
         async def load_threads(some: Sequence[PostedEvent]) -> list[home_tab.EventThread]:
             linked = some[: home_tab.MAX_THREADS]
-            addresses = await asyncio.gather(*(client.permalink(o.channel_id, o.root_ts) for o in linked))
+            addresses = await asyncio.gather(*(self._address(team_id, posted) for posted in linked))
             return [
                 home_tab.EventThread(one.channel_id, address)
                 for one, address in zip(linked, addresses, strict=True)
@@ -152,3 +154,10 @@ class HomeTab:
         linked = dict(zip(by_event, threads, strict=True))
         superevents = await self._repositories.event_search.superevents(list(by_event))
         return [home_tab.LastEvent(one, linked[one.superevent_id]) for one in superevents]
+
+    async def _address(self, team_id: str, posted: PostedEvent) -> str | None:
+        """Return the address of the event's message; None if Slack doesn't tell it soon."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PERMALINK_TIMEOUT_S):
+                return await self._get_permalink(team_id, posted.channel_id, posted.root_ts)
+        return None

@@ -18,6 +18,8 @@ _MAX_SUGGESTIONS = 3
 _MIN_SIMILARITY = 0.7
 _MAX_NORMALIZED_LENGTH = 64
 """The longest normalized name; NFKD can expand one character to a whole sentence. Real names are shorter."""
+_UNDECOMPOSED = str.maketrans({"ı": "i", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"})
+"""Letters that are written for these and that Unicode doesn't decompose; the capital of "ı" is a plain I."""
 _MIN_BEGINNING = 3
 """Fewest letters of a name's beginning that are enough to suggest it."""
 _WORD = re.compile(r"[^\W_](?:[^\s_/+&|,;()-]*)")
@@ -32,8 +34,10 @@ GENERAL_WORDS = frozenset(
 class UnknownSite(ValueError):
     """Words that mean no one site; the message has a sentence for each, with what may be meant."""
 
-    def __init__(self, *sentences: str) -> None:
+    def __init__(self, *sentences: str, may_be_place: bool = True) -> None:
         super().__init__(" ".join(sentences))
+        self.may_be_place = may_be_place
+        """True if latitude and longitude would help; False if all the words have a known meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,10 @@ def observatories() -> tuple[Observatory, ...]:
 
 
 def normalized_name(name: str) -> str:
-    """Return a name for comparisons: without case, accents, and characters other than letters and digits."""
+    """Return a name for comparisons: without case, accents, and characters other than letters and digits.
+
+    It is stored with channels' sites: a change here needs a migration there.
+    """
     bare = unicodedata.normalize("NFKD", name)
     return "".join(c for c in bare if c.isalnum()).casefold()[:_MAX_NORMALIZED_LENGTH]
 
@@ -78,7 +85,8 @@ def name_keys(name: str) -> tuple[str, ...]:
 
     "Mt. Wilson Observatory" has the keys "mtwilsonobservatory" and "mtwilson", as "Mount Wilson" has.
     """
-    words = [_SPELLINGS.get(word, word) for word in map(normalized_name, _WORD.findall(name)) if word]
+    found = map(normalized_name, _WORD.findall(name.translate(_UNDECOMPOSED)))
+    words = [_SPELLINGS.get(word, word) for word in found if word]
     particular = [word for word in words if word not in GENERAL_WORDS]
     keys = ("".join(words), "".join(particular))
     return tuple(dict.fromkeys(key[:_MAX_NORMALIZED_LENGTH] for key in keys if key))

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from bot.observing.gazetteer import nearest_observatory
 from formatters.models.observing import Site
 
-_NEAR_KM = 60.0
-"""A site this near to a listed observatory is taken to be at it."""
+_NEAR_KM = 150.0
+"""A site this near to a listed observatory is plausible: people build where others did."""
 _FAR_KM = 500.0
 """A site beyond this from every listed observatory may be mistyped."""
 _MAX_CLOCK_HOURS = 4.0
@@ -30,8 +30,9 @@ def place_doubt(site: Site) -> str | None:
         other, away = nearest_observatory(latitude, longitude)
         if away < _NEAR_KM and distance > _FAR_KM:
             return (
-                f"Please check the position: with {problem} it would be at {other.site.name}; as typed, the"
-                f" nearest site I know is {nearest.site.name}, {distance:,.0f} km away."
+                f"Please check the position: with {problem} it would be {_distance(away)}"
+                f" {other.site.name}; as typed, it is {_distance(distance)} {nearest.site.name}, the nearest"
+                " site I know."
             )
     if site.zone is not None and abs(site.latitude) < _NEAR_POLE_DEG:
         solar = site.longitude / 15
@@ -49,8 +50,12 @@ def place_doubt(site: Site) -> str | None:
 def position_remark(site: Site) -> str:
     """Return a sentence by which a person notices that a position is another than they meant."""
     nearest, distance = nearest_observatory(site.latitude, site.longitude)
-    where = f"{distance:,.0f} km from {nearest.site.name}" if distance >= 1 else f"at {nearest.site.name}"
+    where = f"{_distance(distance)} {nearest.site.name}"
     return place_doubt(site) or f"{site.name} is {where}, the nearest site I know."
+
+
+def _distance(kilometres: float) -> str:
+    return f"{kilometres:,.0f} km from" if kilometres >= 1 else "at"
 
 
 def _alternatives(site: Site) -> list[tuple[float, float, str]]:

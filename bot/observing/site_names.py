@@ -28,7 +28,6 @@ from bot.observing.observatories import (
     unknown_name,
 )
 from bot.observing.places import (
-    EXAMPLE_PLACE,
     InvalidPlace,
     Place,
     match_place,
@@ -70,7 +69,7 @@ class OtherName:
             case "space":
                 return (
                     f"“{asked}” is a telescope in space: it has no site on the ground, so no horizon and no"
-                    " night to compute. Its own planner takes the event's region: /gwevent EVENT moc."
+                    " night to compute. Its own planner takes the event's region: /gwevent export moc."
                 )
             case "all_sky":
                 return f"“{asked}” sees the whole sky at any time: there is no window to compute."
@@ -116,7 +115,7 @@ def read_sites(text: str, own: Sequence[Site] = ()) -> tuple[Site, ...]:
         raise UnknownSite(f"That is too long: names of sites have at most {_MAX_TEXT} characters together.")
     refuse_decimal_commas(text)
     found: list[Site] = []
-    problems: list[str] = []
+    problems: list[_Unknown] = []
     position = 0
     while (position := _skip_separators(text, position)) < len(text):
         match = _match_site(text, position, own)
@@ -129,10 +128,10 @@ def read_sites(text: str, own: Sequence[Site] = ()) -> tuple[Site, ...]:
         elif text[position] in "([":
             position += 1
         else:
-            problem, position = _explain_unknown(text, position, own)
-            problems.append(problem)
+            problems.append(_explain_unknown(text, position, own))
+            position = problems[-1].end
     if problems:
-        raise _unknown(problems)
+        raise _unknown_site(problems)
     return tuple(dict.fromkeys(found))
 
 
@@ -145,18 +144,28 @@ def read_first_site(words: Sequence[str], own: Sequence[Site] = ()) -> tuple[Sit
     refuse_decimal_commas(text)
     match = _match_site(text, 0, own) if text else None
     if match is None:
-        raise UnknownSite(_explain_unknown(text, 0, own)[0] if text else "Which site?")
+        raise _unknown_site([_explain_unknown(text, 0, own)]) if text else UnknownSite("Which site?")
     site, end = match
     if text[end : end + 1] not in ("", " "):
         raise UnknownSite(f"“{text[: end + 20]}” names more than one site, and a condition has one.")
     return site, len(text[:end].split(" "))
 
 
-def _unknown(problems: Sequence[str]) -> UnknownSite:
-    more = len(problems) - _MAX_PROBLEMS
-    return UnknownSite(
-        *problems[:_MAX_PROBLEMS], *([f"And {more} more are no site that I know."] if more > 0 else [])
-    )
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """Words of a text that name no one site."""
+
+    sentence: str
+    end: int
+    """Where the words end in the text."""
+    may_be_place: bool = True
+
+
+def _unknown_site(problems: Sequence[_Unknown]) -> UnknownSite:
+    told = [problem.sentence for problem in problems[:_MAX_PROBLEMS]]
+    if len(problems) > _MAX_PROBLEMS:
+        told.append(f"And {len(problems) - _MAX_PROBLEMS} more are no site that I know.")
+    return UnknownSite(*told, may_be_place=any(problem.may_be_place for problem in problems))
 
 
 def _skip_separators(text: str, position: int) -> int:
@@ -204,26 +213,24 @@ def _ends(text: str, start: int) -> list[int]:
     return ends[::-1]
 
 
-def _explain_unknown(text: str, start: int, own: Sequence[Site]) -> tuple[str, int]:
-    """Return a sentence about the words from `start` on that name no site, and where they end."""
+def _explain_unknown(text: str, start: int, own: Sequence[Site]) -> _Unknown:
+    """Explain the words from `start` on that name no site."""
     for end in _ends(text, start):
         other = find_other_name(text[start:end])
         if other is not None:
-            return other.sentence(text[start:end]), end
+            return _Unknown(other.sentence(text[start:end]), end, may_be_place=False)
         elsewhere = _city_or_country(text[start:end])
         if elsewhere is not None:
-            return elsewhere, end
+            return _Unknown(elsewhere, end)
     end = _end_of_unknown(text, start, own)
     asked = text[start:end]
     if _LONE_NUMBER.fullmatch(asked):
-        return (
-            f"“{asked[:40]}” alone is no site: a place has latitude and longitude, as in {EXAMPLE_PLACE}.",
-            end,
-        )
+        sentence = f"“{asked[:40]}” alone is no site: a place has latitude and longitude."
+        return _Unknown(sentence, end)
     words = asked.split()[:_MAX_NAME_WORDS]
     each = [name for word in words for name in suggest_names(word, own)[:1]] if len(words) > 1 else []
     names = list(dict.fromkeys([*suggest_names(asked, own), *each]))
-    return unknown_name(asked, names[:_MAX_SUGGESTIONS]), end
+    return _Unknown(unknown_name(asked, names[:_MAX_SUGGESTIONS]), end)
 
 
 def _city_or_country(name: str) -> str | None:

@@ -88,6 +88,10 @@ async def test_a_filter_keeps_the_place_of_the_channels_own_site(factory: Factor
     await subscribe(factory, "CBC", "C1")
     await answer_text(factory, "sites add My Dome 34.2 -116.9 1700 radio")
     assert "visible from" in await answer_text(factory, "edit 1 CBC visible from my dome > 0.3")
+    for question in ("events", "latest", "test", "subscriptions test"):
+        asked = f"{question} CBC visible from my dome > 0.3"
+        assert "no site called" not in await answer_text(factory, asked), question
+        assert "no site called “my dome”" in await answer_text(factory, asked, OTHER), question
     await answer_text(factory, "sites remove My Dome")
     (kept,) = await factory.subscriptions.for_channel(TEAM, "C1")
     assert kept.criteria.canonical == 'CBC visible from "My Dome 34.2N 116.9W 1700m radio">0.3'

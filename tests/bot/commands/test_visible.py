@@ -123,7 +123,9 @@ async def test_what_is_no_site_is_said_and_nothing_left_out(
     factory: Factory, words: str, sentence: str
 ) -> None:
     await store(factory, ms181101ab(NOW)[1])
-    assert sentence in await answer_text(factory, f"visible {words}")
+    said = await answer_text(factory, f"visible {words}")
+    assert sentence in said
+    assert ("A place works by latitude and longitude" in said) == (words in ("Tokyo", "Palomar Atlantis"))
 
 
 async def test_channel_constraints_apply(factory: Factory) -> None:

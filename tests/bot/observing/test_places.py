@@ -205,7 +205,8 @@ def site(latitude: float, longitude: float, zone: str | None = None) -> Site:
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        (site(33.36, 116.86), "with the other sign of the longitude it would be at Palomar"),
+        (site(33.36, 116.86), "with the other sign of the longitude it would be at Palomar; as typed, it is"),
+        (site(34.2, 116.9), "with the other sign of the longitude it would be 94 km from Palomar"),
         (site(24.63, -70.4), "with the other sign of the latitude it would be at Paranal"),
         (site(-16.51, 28.3), "with latitude and longitude swapped it would be at Teide"),
         (site(45.98, 7.78, "America/Los_Angeles"), "h from the clock of America/Los_Angeles"),

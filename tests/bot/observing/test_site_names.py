@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.observing.gazetteer import sites_of_country
 from bot.observing.observatories import UnknownSite, find_observatory, name_keys, observatories
-from bot.observing.places import InvalidPlace
+from bot.observing.places import InvalidPlace, normalized_characters
 from bot.observing.site_names import find_other_name, read_first_site, read_sites
 from formatters.models.observing import Site
 
@@ -184,7 +184,7 @@ def test_no_unknown_word_is_dropped_among_known_ones(before: list[str], word: st
         return
     with pytest.raises(UnknownSite) as caught:
         read_sites(", ".join([*before, word, *after]))
-    assert f"“{word}”" in str(caught.value)
+    assert f"“{normalized_characters(word)}”" in str(caught.value)
 
 
 @given(st.text(max_size=60))

@@ -23,6 +23,10 @@ def canonical(words: str) -> str:
     ("words", "expected"),
     [
         ("visible from ZTF > 0.3", "all visible from Palomar>0.3"),
+        (
+            "visible from Palomar and BNS or visible from Keck",
+            "all ((visible from Palomar>0.1 BNS) or visible from Keck>0.1)",
+        ),
         ("visible from the Palomar Observatory BNS", "all visible from Palomar>0.1 BNS"),
         ("visible from La Palma > 20%", 'all visible from "La Palma">0.2'),
         ("visible from 34.2 -116.9 1700 > 0.3", 'all visible from "34.2N 116.9W 1700m">0.3'),
@@ -47,6 +51,11 @@ def test_a_filter_takes_sites_as_people_call_them(words: str, expected: str) -> 
         ("visible from 34.2 -116.9", "height in metres"),
         ('visible from "palomar keck"', "more than one site"),
         ("visible from palomar/keck", "more than one site"),
+        (
+            "visible from Palomar and Keck > 0.3",
+            '"Keck" is another site: write and visible from Keck for it.',
+        ),
+        ("visible from palomar la silla BNS", "write or visible from la silla for it."),
     ],
 )
 def test_a_filter_says_why_a_site_is_none(words: str, sentence: str) -> None:
