@@ -8,18 +8,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import cos, radians
 
 import structlog
 
 from bot.runtime.worker_process import ProcessClosed, ProcessFailed, ProcessNotStarted, WorkerProcess
 from bot.skymaps.errors import UnreadableMap
 from formatters.models.superevent import Superevent
-from formatters.skymap_image import Captions, DrawnPicture, Position, SkyMapFigure, alt_text, create_captions
+from formatters.skymap_image import (
+    Captions,
+    DrawnPicture,
+    DrawnSky,
+    Position,
+    SkyMapFigure,
+    alt_text,
+    create_captions,
+)
+from formatters.skymap_image.models import CREDIBLE_LEVELS, SUN_CIRCLE_DEG
+from formatters.text import quantities
 
 DRAW_TIMEOUT_S = 30.0
 """The time limit for one image; the first in a process takes about 2 s, the others 0.25 s."""
 START_TIMEOUT_S = 30.0
 """The time limit for the start of the process."""
+MIN_PROBABILITY_NEAR_SUN = 0.2
+"""The probability (0 to 1) within SUN_CIRCLE_DEG of the Sun from which its circle is drawn."""
 IMAGES_PER_PROCESS = 50
 """The number of images after which the process is replaced."""
 
@@ -47,10 +60,10 @@ class ImageJob:
     """The input for one image, sent to the drawing process."""
 
     captions: Captions
-    peak: Position
-    """RA and Dec of the densest tile, ICRS degrees."""
-    event_time: datetime
-    """The time of the merger, for which the Sun and the Moon are drawn."""
+    peak: Position | None
+    """RA and Dec of the map's peak, ICRS degrees; None if the map is uniform."""
+    sky_time: datetime
+    """The time for which the Sun and the Moon are drawn: that of the notice, when people plan."""
     main_map: bytes
     """The FITS file of the map that is drawn."""
     gw_map: bytes | None
@@ -62,10 +75,8 @@ class ImageResult:
     """The output for one image, sent back by the drawing process."""
 
     png: bytes
-    sun: Position
-    """RA and Dec, ICRS degrees."""
-    moon: Position
-    """RA and Dec, ICRS degrees."""
+    above: DrawnSky
+    """Sun, Moon and outlines as they were drawn."""
     has_inset: bool
 
 
@@ -142,8 +153,7 @@ def draw_in_process(
 
 
 def _drawn_picture(superevent: Superevent, result: ImageResult) -> DrawnPicture:
-    text = alt_text(superevent, sun=result.sun, moon=result.moon, inset=result.has_inset)
-    return DrawnPicture(result.png, text)
+    return DrawnPicture(result.png, alt_text(superevent, result.above, inset=result.has_inset))
 
 
 def _create_job(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> ImageJob:
@@ -155,8 +165,8 @@ def _create_job(superevent: Superevent, gw_map: bytes | None, combined_map: byte
         raise ImageFailed("The notice has no sky map to draw.")
     return ImageJob(
         captions=create_captions(superevent),
-        peak=(localization.ra, localization.dec),
-        event_time=notice.event.time,
+        peak=None if localization.is_uniform else (localization.ra, localization.dec),
+        sky_time=notice.time_created,
         main_map=main,
         gw_map=gw_map if combined and notice.localization is not None else None,
     )
@@ -175,12 +185,18 @@ def render(job: ImageJob) -> ImageResult:
     # Imported here, so that matplotlib stays out of the bot's own process.
     from bot.observing.ephemeris import sun_and_moon
     from bot.skymaps import raster, skymap
+    from bot.skymaps.cone_search import probability_in_cone, probability_of_tiles_in_cone
     from formatters.skymap_image import Inset
     from formatters.skymap_image.figure import draw
 
     main = skymap.read_sky_map(job.main_map)
     other = None if job.gw_map is None else skymap.read_sky_map(job.gw_map)
-    region = raster.inset_region(main)
+    pieces = raster.region_pieces(main)
+    region = raster.inset_region(pieces)
+    if job.peak is None:
+        region = None
+    if other is not None and not raster.is_outlined(raster.region_pieces(other)[0.9]):
+        other = None
     inset = None
     if region is not None:
         pixels = raster.window_pixel_grid(region.window)
@@ -190,14 +206,27 @@ def render(job: ImageJob) -> ImageResult:
             probability=region.probability,
             gw_alone=None if other is None else raster.rasterize(other, pixels),
         )
-    sun, moon = sun_and_moon(job.event_time)
+    sun, moon = sun_and_moon(job.sky_time)
+    # The cheap sum over tiles decides whether the exact one is worth its time.
+    rough = probability_of_tiles_in_cone(main, *sun, SUN_CIRCLE_DEG)
+    near_sun = (
+        probability_in_cone(main, *sun, SUN_CIRCLE_DEG) if rough > MIN_PROBABILITY_NEAR_SUN / 2 else rough
+    )
+    above = DrawnSky(
+        sun=sun,
+        moon=moon,
+        moon_illumination=(1 - cos(radians(quantities.separation(*sun, *moon)))) / 2,
+        near_sun=near_sun if near_sun >= MIN_PROBABILITY_NEAR_SUN else None,
+        outlined=tuple(
+            level for level in CREDIBLE_LEVELS if job.peak is not None and raster.is_outlined(pieces[level])
+        ),
+    )
     picture = SkyMapFigure(
         captions=job.captions,
         sky=raster.rasterize(main, raster.all_sky_pixel_grid()),
         peak=job.peak,
-        sun=sun,
-        moon=moon,
+        above=above,
         inset=inset,
         gw_alone=None if other is None else raster.rasterize(other, raster.all_sky_pixel_grid()),
     )
-    return ImageResult(draw(picture), sun, moon, inset is not None)
+    return ImageResult(draw(picture), above, inset is not None)

@@ -5,6 +5,7 @@ Tiles are looked up at order 29 of the NESTED curve; the map isn't flattened to 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,11 +14,13 @@ import numpy as np
 from astropy import units
 from numpy.typing import NDArray
 
-from bot.skymaps.arrays import MAX_ORDER, Floats, Integers
+from bot.skymaps.arrays import MAX_ORDER, Floats, Integers, tile_areas_deg2
 from bot.skymaps.regions import label_components
 from bot.skymaps.skymap import SkyMap, credible_levels, in_credible_region
 from formatters.skymap_image import Grid, ImageWindow
+from formatters.skymap_image.models import CREDIBLE_LEVELS
 from formatters.skymap_image.projection import (
+    SKY_PIXEL_AREA,
     plane_to_sky,
     sky_positions,
     sky_to_plane,
@@ -30,6 +33,14 @@ MIN_WINDOW_HALF_WIDTH_DEG = 0.2
 """Degrees from the centre to an edge; a smaller inset on a single tile would show no context."""
 MIN_INSET_PROBABILITY = 0.3
 """The probability (0 to 1) that a region must have; an inset on one of many fragments would mislead."""
+MIN_INSET_PROBABILITY_OF_50 = 0.2
+"""The same for a piece of the 50 % region, if the 90 % region is too wide."""
+MAX_OUTLINED_PIECES = 50
+"""The most pieces of a credible region that are outlined."""
+FULL_SCALE = 6.0
+"""Density over that at the edge of the 50 % region, from which on colours don't change; 2 for a Gaussian's
+peak.
+"""
 _WINDOW_MARGIN = 1.3
 
 
@@ -43,35 +54,53 @@ class PixelGrid:
     """Each pixel's index in the flattened grid."""
     shape: tuple[int, int]
     """Rows and columns of the grid."""
+    pixel_area: float
+    """Area of a pixel, deg²."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionPieces:
+    """The tiles of a credible region along the NESTED curve, as arrays of shape (n,)."""
+
+    order: Integers
+    ipix: Integers
+    """NESTED index within the order."""
+    probability: Floats
+    """0 to 1."""
+    label: Integers
+    """Number of the connected piece that each tile belongs to, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class InsetRegion:
-    """The most probable connected part of the 90 % credible region, and a window around it."""
+    """The part of a credible region that an inset shows, and a window around it."""
 
     window: ImageWindow
     probability: float
     """The region's part of the whole map's probability, 0 to 1."""
 
 
-def create_pixel_grid(ra: Floats, dec: Floats) -> PixelGrid:
-    """Sort a grid's pixels along the NESTED curve; `ra` and `dec` are 2-D, ICRS degrees, NaN off the sky."""
+def create_pixel_grid(ra: Floats, dec: Floats, pixel_area: float) -> PixelGrid:
+    """Sort a grid's pixels along the NESTED curve; `ra` and `dec` are 2-D, ICRS degrees, NaN off the sky.
+
+    `pixel_area` is that of one pixel, deg².
+    """
     place = np.flatnonzero(np.isfinite(ra))
     lon, lat = ra.ravel()[place] * units.deg, dec.ravel()[place] * units.deg
     ipix = np.asarray(healpix.lonlat_to_healpix(lon, lat, 2**MAX_ORDER, order="nested"), np.int64)
     ranking = np.argsort(ipix)
-    return PixelGrid(ipix[ranking], place[ranking].astype(np.int32), (ra.shape[0], ra.shape[1]))
+    return PixelGrid(ipix[ranking], place[ranking].astype(np.int32), (ra.shape[0], ra.shape[1]), pixel_area)
 
 
 @cache
 def all_sky_pixel_grid() -> PixelGrid:
     """Return the pixels of the all-sky projection; cached, because they are the same for every image."""
-    return create_pixel_grid(*sky_positions())
+    return create_pixel_grid(*sky_positions(), SKY_PIXEL_AREA)
 
 
 def window_pixel_grid(window: ImageWindow) -> PixelGrid:
     """Return the pixels of an inset's window."""
-    return create_pixel_grid(*window_positions(window))
+    return create_pixel_grid(*window_positions(window), window.pixel_area)
 
 
 def tile_index_grid(skymap: SkyMap, where: PixelGrid) -> NDArray[np.int32]:
@@ -105,23 +134,61 @@ def rasterize(skymap: SkyMap, where: PixelGrid) -> Grid:
     def spread(values: Floats) -> NDArray[np.float32]:
         return np.append(values, np.nan).astype(np.float32)[tiles]
 
-    return Grid(density=spread(skymap.density), credible_level=spread(midpoint_levels(skymap)))
+    return Grid(
+        density=spread(skymap.density),
+        credible_level=spread(midpoint_levels(skymap)),
+        full_scale=FULL_SCALE * _density_at(skymap, 0.5),
+        tile_pixels=spread(np.sqrt(tile_areas_deg2(skymap.order) / where.pixel_area)),
+    )
 
 
-def inset_region(skymap: SkyMap) -> InsetRegion | None:
-    """Find the most probable region of the 90 % credible region, and the window around it.
+def _density_at(skymap: SkyMap, level: float) -> float:
+    """Return the density (sr⁻¹) of the last tile inside the credible region of a level."""
+    return float(skymap.density[in_credible_region(skymap, level)].min())
 
-    Return None if the window would be too wide for an inset, or if no region has MIN_INSET_PROBABILITY.
+
+def region_pieces(skymap: SkyMap) -> dict[float, RegionPieces]:
+    """Return the credible regions of CREDIBLE_LEVELS with their connected pieces, by level."""
+    found = {}
+    for level in CREDIBLE_LEVELS:
+        part = skymap.by_position[in_credible_region(skymap, level)[skymap.by_position]]
+        order, ipix = skymap.order[part], skymap.ipix[part]
+        found[level] = RegionPieces(order, ipix, skymap.probability[part], label_components(order, ipix))
+    return found
+
+
+def is_outlined(pieces: RegionPieces) -> bool:
+    """Return True if a region has at most MAX_OUTLINED_PIECES pieces.
+
+    The outlines of more are a thicket in which neither a piece nor its size can be made out.
     """
-    part = skymap.by_position[in_credible_region(skymap, 0.9)[skymap.by_position]]
-    order, ipix, probability = skymap.order[part], skymap.ipix[part], skymap.probability[part]
-    label = label_components(order, ipix)
-    probabilities = np.bincount(label, probability)
+    return int(pieces.label.max()) < MAX_OUTLINED_PIECES
+
+
+def inset_region(pieces: Mapping[float, RegionPieces]) -> InsetRegion | None:
+    """Find the part of the map that an inset shows, and the window around it, from `region_pieces`.
+
+    That is the most probable piece of the 90 % credible region; if it is too wide for an inset, the whole
+    50 % region, or its most probable piece. Return None if all are too wide, or too improbable.
+    """
+    piece = _main_piece(pieces[0.9], MIN_INSET_PROBABILITY)
+    if piece is not None:
+        return piece
+    inner = pieces[0.5]
+    window = _enclosing_window(inner.order, inner.ipix)
+    if window is not None:
+        return InsetRegion(window, float(inner.probability.sum()))
+    return _main_piece(inner, MIN_INSET_PROBABILITY_OF_50)
+
+
+def _main_piece(pieces: RegionPieces, least: float) -> InsetRegion | None:
+    """Return the most probable piece of a region; None if it has less than `least`, or is too wide."""
+    probabilities = np.bincount(pieces.label, pieces.probability)
     highest = float(probabilities.max())
-    if highest < MIN_INSET_PROBABILITY:
+    if highest < least:
         return None
-    main = label == probabilities.argmax()
-    window = _enclosing_window(order[main], ipix[main])
+    main = pieces.label == probabilities.argmax()
+    window = _enclosing_window(pieces.order[main], pieces.ipix[main])
     return None if window is None else InsetRegion(window, highest)
 
 

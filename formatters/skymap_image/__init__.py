@@ -4,12 +4,21 @@
 """
 
 from formatters.skymap_image.captions import alt_text, create_captions
-from formatters.skymap_image.models import Captions, DrawnPicture, Grid, Inset, Position, SkyMapFigure
+from formatters.skymap_image.models import (
+    Captions,
+    DrawnPicture,
+    DrawnSky,
+    Grid,
+    Inset,
+    Position,
+    SkyMapFigure,
+)
 from formatters.skymap_image.projection import ImageWindow
 
 __all__ = [
     "Captions",
     "DrawnPicture",
+    "DrawnSky",
     "Grid",
     "ImageWindow",
     "Inset",

@@ -9,9 +9,10 @@ from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
 from formatters.skymap_image import style
+from formatters.skymap_image.bodies import circle_around, draw_moon, moon_label, point_towards
 from formatters.skymap_image.canvas import BACKGROUND, Bytes, Canvas, Point
-from formatters.skymap_image.contours import grid_to_canvas, outlines
-from formatters.skymap_image.models import SkyMapFigure
+from formatters.skymap_image.contours import grid_outlines, grid_to_canvas
+from formatters.skymap_image.models import SUN_CIRCLE_DEG, Position, SkyMapFigure
 from formatters.skymap_image.projection import (
     CENTRE_RA,
     SKY_HEIGHT,
@@ -24,6 +25,7 @@ from formatters.skymap_image.projection import (
 Floats = NDArray[np.float64]
 
 _CENTRE = (style.SKY_LEFT + SKY_WIDTH / 2, style.SKY_TOP + SKY_HEIGHT / 2)
+_STEP_DEG = 1.0
 _MIN_FRAME_DEG = 3.0
 """Minimum half-width of the inset's frame, degrees, so that it stays visible around the peak's reticle."""
 # ICRS degrees (the Hipparcos catalogue, ESA SP-1200, section 1.5.3).
@@ -38,22 +40,30 @@ def draw_allsky(canvas: Canvas, picture: SkyMapFigure) -> None:
         draw_watermark(canvas, _CENTRE, picture.captions.watermark, 160)
     if picture.gw_alone is not None:
         canvas.draw_lines(
-            _to_canvas(outlines(picture.gw_alone.credible_level, 0.9)),
-            style.GW_ALONE_CONTOUR,
-            3.2,
-            dashed=True,
+            _to_canvas(grid_outlines(picture.gw_alone, 0.9)), style.GW_ALONE_CONTOUR, 3.2, dashed=True
         )
-    for level in style.CREDIBLE_LEVELS:
-        lines = _to_canvas(outlines(picture.sky.credible_level, level))
+    for level in picture.above.outlined:
+        lines = _to_canvas(grid_outlines(picture.sky, level))
         canvas.draw_lines(lines, style.CONTOUR, style.CONTOUR_WIDTHS[level], cased=True)
     if picture.inset is not None and not picture.inset.window.is_polar:
         canvas.draw_lines(_inset_frame(picture.inset.window), style.INK, 2.4)
-    peak, sun, moon = (canvas_position(*position) for position in (picture.peak, picture.sun, picture.moon))
-    canvas.draw_marker(moon, _crescent(), 36, style.MOON)
-    _draw_label(canvas, moon, (peak, sun), "Moon", style.MOON)
-    canvas.draw_marker(sun, (12, 1, 0), 46, style.SUN)
-    _draw_label(canvas, sun, (peak, moon), "Sun", style.SUN)
-    draw_reticle(canvas, peak)
+    if picture.above.near_sun is not None:
+        lines = _to_canvas([np.column_stack(project_sky(*circle_around(picture.above.sun, SUN_CIRCLE_DEG)))])
+        canvas.draw_lines(lines, style.SUN, style.SUN_CIRCLE_WIDTH, dashed=True, zorder=style.BODIES_ZORDER)
+    sun, moon = canvas_position(*picture.above.sun), canvas_position(*picture.above.moon)
+    peak = None if picture.peak is None else canvas_position(*picture.peak)
+    marks = () if peak is None else (peak,)
+    draw_moon(
+        canvas,
+        moon,
+        direction_on_canvas(picture.above.moon, picture.above.sun),
+        picture.above.moon_illumination,
+    )
+    _draw_label(canvas, moon, (*marks, sun), moon_label(picture.above.moon_illumination), style.MOON)
+    canvas.draw_marker(sun, (12, 1, 0), 46, style.SUN, zorder=style.BODIES_ZORDER)
+    _draw_label(canvas, sun, (*marks, moon), "Sun", style.SUN)
+    if peak is not None:
+        draw_reticle(canvas, peak)
 
 
 def canvas_position(ra: float, dec: float) -> Point:
@@ -143,22 +153,29 @@ def _to_canvas(lines: list[Floats]) -> list[Floats]:
     return grid_to_canvas(pieces, style.SKY_LEFT, style.SKY_TOP)
 
 
-@cache
-def _crescent() -> Floats:
-    """Return the vertices of a crescent marker, shape (points, 2)."""
-    outer, inner = np.radians(np.linspace(40, 320, 41)), np.radians(np.linspace(298, 62, 41))
-    edge = np.column_stack((np.cos(outer), np.sin(outer)))
-    hollow = 0.8 * np.column_stack((np.cos(inner), np.sin(inner)))
-    hollow[:, 0] += edge[-1, 0] - hollow[0, 0]
-    return np.concatenate((edge, hollow))
+def direction_on_canvas(start: Position, towards: Position) -> float:
+    """Return the direction on the map in which a great circle starts: radians from right, anticlockwise."""
+    first, second = point_towards(start, towards, -_STEP_DEG), point_towards(start, towards, _STEP_DEG)
+    middle = canvas_position(*start)
+    ends = [canvas_position(*point) for point in (second, first)]
+    # One of the ends may lie beyond the rim, on the other side of the map.
+    for sign, end in zip((1, -1), ends, strict=True):
+        x, y = sign * (end[0] - middle[0]), sign * (end[1] - middle[1])
+        if abs(x) < SKY_WIDTH / 8:
+            return float(np.arctan2(-y, x))
+    return 0.0
 
 
 def _draw_label(canvas: Canvas, point: Point, others: tuple[Point, ...], text: str, colour: str) -> None:
     """Write a label towards the map's centre, or on the point's other side if `others` are in the way."""
     x, y = point
     side = -1 if x > _CENTRE[0] else 1
-    if any(0 < (other[0] - x) * side < 170 and abs(other[1] - y) < 70 for other in others):
+    room = 28 + len(text) * 17
+    if any(0 < (other[0] - x) * side < room + 20 and abs(other[1] - y) < 70 for other in others):
         side = -side
+    if not 0 < x + side * room < style.WIDTH:
+        # Beside the rim and another mark there is room below only.
+        side, y = -side, y + 40
     canvas.draw_text(
         x + 28 * side, y, text, style.TICK, colour, ha="left" if side > 0 else "right", cased=True
     )  # fmt: skip

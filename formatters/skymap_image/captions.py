@@ -6,7 +6,13 @@ from formatters.blockkit.mrkdwn import ALT_TEXT_MAX, replace_nbsp
 from formatters.models.notice import EARLYWARNING, Event, Localization, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.skymap_image.models import Captions, Position
+from formatters.skymap_image.models import (
+    CREDIBLE_LEVELS,
+    SUN_CIRCLE_DEG,
+    Captions,
+    DrawnSky,
+    Position,
+)
 from formatters.text import event_lines, map_lines, quantities, vocabulary
 
 _MAX_REGIONS = 3
@@ -19,7 +25,8 @@ def create_captions(superevent: Superevent) -> Captions:
     """
     notice, event, localization = _measured_notice(superevent)
     watermark = vocabulary.category_label(superevent.category)
-    parts = [front for front in alert_card.status_labels(superevent) if front != watermark]
+    badges = tuple(mark for mark in alert_card.status_labels(superevent) if mark != watermark)
+    parts = []
     if notice.alert_type != EARLYWARNING:
         parts.append(alert_card.alert_type_with_ordinal(superevent, notice))
     facts = []
@@ -32,6 +39,7 @@ def create_captions(superevent: Superevent) -> Captions:
     combined = notice.external is not None and notice.external.localization is not None
     if notice.external is not None and combined:
         facts.append(f"with {vocabulary.observatory_label(notice.external.observatory)}")
+        parts.append("combined map")
     other = None
     if combined and notice.localization is not None:
         other = f"GW alone 90{quantities.NBSP}%: {quantities.area(notice.localization.area_90)}"
@@ -39,6 +47,7 @@ def create_captions(superevent: Superevent) -> Captions:
         title=f"{event_lines.headline(event)} · {superevent.superevent_id}",
         subtitle=" · ".join([*parts, quantities.utc(event.time)]),
         watermark=watermark,
+        badges=badges,
         area_50=quantities.area(localization.area_50),
         area_90=quantities.area(localization.area_90),
         facts=tuple(facts),
@@ -46,9 +55,7 @@ def create_captions(superevent: Superevent) -> Captions:
     )
 
 
-def alt_text(
-    superevent: Superevent, *, sun: Position | None = None, moon: Position | None = None, inset: bool = False
-) -> str:
+def alt_text(superevent: Superevent, sky: DrawnSky | None = None, *, inset: bool = False) -> str:
     """Describe the newest notice's image in plain text of at most ALT_TEXT_MAX characters.
 
     Raises ValueError if that notice has no measured sky map.
@@ -78,8 +85,8 @@ def alt_text(
             line += f" A dashed line is the 90{quantities.NBSP}% region of GW alone, "
             line += f"{quantities.area(notice.localization.area_90)}."
         parts.append(line)
-    if sun is not None and moon is not None:
-        parts.append(_sun_and_moon_sentence(localization, sun, moon))
+    if sky is not None:
+        parts += _sky_sentences(localization, sky)
     parts.append(
         "All-sky Mollweide projection, right ascension in hours with 12 h in the middle, east to the left"
         f"{', and an inset around the main region' if inset else ''}."
@@ -120,12 +127,27 @@ def _regions_phrase(localization: Localization) -> str:
     return f", in {len(regions)} pieces, with {', '.join(parts)}{more}"
 
 
-def _sun_and_moon_sentence(localization: Localization, sun: Position, moon: Position) -> str:
-    places = f"Sun at {quantities.position_coarse(*sun)}, Moon at {quantities.position_coarse(*moon)}"
-    if localization.is_uniform:
-        return f"{places}."
-    apart = f"{_separation_text(localization, sun)} and {_separation_text(localization, moon)}"
-    return f"{places}, {apart} from the peak."
+def _sky_sentences(localization: Localization, sky: DrawnSky) -> list[str]:
+    """Describe the Sun, the Moon, and regions that aren't outlined."""
+    places = (
+        f"Sun at {quantities.position_coarse(*sky.sun)}, Moon at {quantities.position_coarse(*sky.moon)}"
+        f" ({quantities.percent(sky.moon_illumination)} lit)"
+    )
+    if not localization.is_uniform:
+        apart = f"{_separation_text(localization, sky.sun)} and {_separation_text(localization, sky.moon)}"
+        places += f", {apart} from the peak"
+    sentences = [f"{places}."]
+    if sky.near_sun is not None:
+        share = quantities.percent(sky.near_sun)
+        sentences.append(f"{share} of the probability lies within {SUN_CIRCLE_DEG:.0f}° of the Sun, circled.")
+    missing = (
+        []
+        if localization.is_uniform
+        else [quantities.percent(level) for level in CREDIBLE_LEVELS if level not in sky.outlined]
+    )
+    if missing:
+        sentences.append(f"The {' and the '.join(missing)} region has too many pieces to be outlined.")
+    return sentences
 
 
 def _peak_sentence(localization: Localization) -> str:

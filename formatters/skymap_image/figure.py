@@ -12,20 +12,19 @@ from formatters.skymap_image.projection import SKY_HEIGHT, SKY_WIDTH
 
 def draw(picture: SkyMapFigure) -> bytes:
     """Return the figure as PNG: style.WIDTH pixels wide, less than 300 kB."""
-    other = picture.captions.gw_alone if picture.gw_alone is not None else None
     if picture.inset is None:
-        height = style.SKY_BOTTOM + legend.height_below(other)
+        height = style.SKY_BOTTOM + legend.height_below(picture)
     else:
-        height = style.INSET_TOP + style.INSET_SIDE + 65
+        height = style.INSET_TOP + max(style.INSET_SIDE + 65, legend.height_beside(picture))
     canvas = Canvas(style.WIDTH, height)
     canvas.add_image(_map_pixels(picture, height))
     legend.draw_title(canvas, picture.captions)
     draw_allsky(canvas, picture)
     if picture.inset is None:
-        legend.draw_key_below(canvas, picture.captions, other)
+        legend.draw_key_below(canvas, picture)
     else:
         draw_inset(canvas, picture, picture.inset)
-        legend.draw_key_beside(canvas, picture.captions, other)
+        legend.draw_key_beside(canvas, picture)
     return png.encode(canvas.to_pixels(), style.DOTS_PER_INCH)
 
 
@@ -33,7 +32,9 @@ def _map_pixels(picture: SkyMapFigure, height: int) -> Bytes:
     """Return the coloured pixels of the all-sky map and the inset on the background, RGBA."""
     image = style.blank_pixels(height, style.WIDTH)
     left, top = style.SKY_LEFT, style.SKY_TOP
-    image[top : top + SKY_HEIGHT, left : left + SKY_WIDTH] = style.colourize(picture.sky)
+    image[top : top + SKY_HEIGHT, left : left + SKY_WIDTH] = style.colourize(
+        picture.sky, uniform=picture.peak is None
+    )
     if picture.inset is not None:
         left, top, side = style.INSET_LEFT, style.INSET_TOP, style.INSET_SIDE
         square = style.colourize(picture.inset.grid)

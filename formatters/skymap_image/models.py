@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from formatters.skymap_image.projection import ImageWindow
+
+CREDIBLE_LEVELS = (0.5, 0.9)
+"""Levels (0 to 1) of the regions that are outlined."""
+SUN_CIRCLE_DEG = 45.0
+"""Angle from the Sun, degrees, within which most telescopes don't observe."""
 
 Position = tuple[float, float]
 """Right ascension and declination, ICRS degrees."""
@@ -21,6 +27,10 @@ class Grid:
     """Probability density, sr⁻¹."""
     credible_level: NDArray[np.float32]
     """Credible level, 0 to 1."""
+    full_scale: float = inf
+    """Density (sr⁻¹) from which on the colour doesn't change, because few tiles are denser."""
+    tile_pixels: NDArray[np.float32] | None = None
+    """Width in pixels of the tile that each pixel lies in; NaN as above. None if it isn't known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,12 +53,28 @@ class Captions:
     subtitle: str
     watermark: str | None
     """MOCK or TEST, written across the map; None for real events."""
+    badges: tuple[str, ...] = ()
+    """Marks in a box beside the subtitle: EARLY WARNING, LOW SIGNIFICANCE, RETRACTED."""
     area_50: str
     area_90: str
     facts: tuple[str, ...]
     """Lines beside the map, for example distance and instruments."""
     gw_alone: str | None = None
     """Caption of the dashed contour of the GW-only map; None without a second map."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnSky:
+    """What is drawn on a sky-map image beside the map: Sun, Moon and outlines."""
+
+    sun: Position
+    moon: Position
+    moon_illumination: float
+    """Illuminated part of the Moon's disc, 0 to 1."""
+    near_sun: float | None = None
+    """Probability (0 to 1) within SUN_CIRCLE_DEG of the Sun, if the circle is worth drawing."""
+    outlined: tuple[float, ...] = CREDIBLE_LEVELS
+    """Credible levels whose region is outlined; outlines of others would tell nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,13 +84,13 @@ class SkyMapFigure:
     captions: Captions
     sky: Grid
     """All-sky grid, shape (SKY_HEIGHT, SKY_WIDTH)."""
-    peak: Position
-    """Centre of the tile with the highest probability density."""
-    sun: Position
-    moon: Position
+    peak: Position | None
+    """Centre of the tile with the highest probability density; None for a uniform map."""
+    above: DrawnSky
+    """What is drawn above the map's colours."""
     inset: Inset | None = None
     gw_alone: Grid | None = None
-    """GW-only map on the all-sky grid, if the one drawn is a combined map."""
+    """GW-only map on the all-sky grid, if the one drawn is a combined map and the region can be outlined."""
 
 
 @dataclass(frozen=True, slots=True)

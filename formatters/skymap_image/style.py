@@ -14,6 +14,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from formatters.skymap_image.canvas import BACKGROUND
+from formatters.skymap_image.models import CREDIBLE_LEVELS as CREDIBLE_LEVELS
 from formatters.skymap_image.models import Grid
 from formatters.skymap_image.projection import SKY_HEIGHT, WINDOW_PIXELS
 
@@ -41,23 +42,34 @@ GW_ALONE_CONTOUR = "#63c5ff"
 PEAK = "#3dffcf"
 SUN = "#ffd94a"
 MOON = "#dfe4ee"
+MOON_DARK = "#4b5468"
 WATERMARK = "#ff9f1c"
+BADGE = "#c9d2e6"
 
 LARGE, MEDIUM, SMALL, TICK = 52.0, 34.0, 29.0, 28.0
 
-CREDIBLE_LEVELS = (0.5, 0.9)
 CONTOUR_WIDTHS = {0.5: 5.0, 0.9: 2.6}
 """Line widths of the contours, pixels, by credible level; the inset's are one pixel wider."""
 
+SUN_CIRCLE_WIDTH = 2.6
+BODIES_ZORDER = 2.8
+"""Sun and Moon lie above the sky's colours and the watermark, and below contours and the peak's mark."""
+
 _COLOUR_STEPS = 160
+_UNIFORM_SCALE = 9.0
 Colours = NDArray[np.uint32]
 
 
-def colourize(grid: Grid) -> Colours:
-    """Return the colour of each pixel by its density, as RGBA packed into one 32-bit number."""
-    top = np.nanmax(grid.density, initial=0.0)
+def colourize(grid: Grid, *, uniform: bool = False) -> Colours:
+    """Return the colour of each pixel by its density, as RGBA packed into one 32-bit number.
+
+    A `uniform` map has the colour of a region's wings: it has no bright place.
+    """
+    # A single hot tile, as combined maps have them, would leave all others dark.
+    top = float(np.nanmax(grid.density, initial=0.0))
+    top = _UNIFORM_SCALE * top if uniform else min(top, grid.full_scale)
     # The square root keeps a region's wings visible beside a peak a hundred times denser.
-    share = np.sqrt(grid.density * (1 / top if top > 0 else 0.0)) * (_COLOUR_STEPS - 1)
+    share = np.sqrt(np.minimum(grid.density * (1 / top if top > 0 else 0.0), 1)) * (_COLOUR_STEPS - 1)
     colours: Colours = _colour_table()[np.nan_to_num(share, copy=False, nan=_COLOUR_STEPS).astype(np.uint8)]
     return colours
 
@@ -93,3 +105,16 @@ def format_degrees(value: float, step: float, *, signed: bool = False) -> str:
     decimals = 0 if step >= 1 else 1 if step >= 0.1 else 2
     text = f"{value:{'+' if signed else ''}.{decimals}f}°"
     return text.replace("-", "\u2212")
+
+
+def format_hours(ra: float, step: float) -> str:
+    """Format a right ascension, given in degrees, in hours: "23h", "23h20m", "23h20m30s".
+
+    Minutes and seconds are given as far as values `step` degrees apart need them.
+    """
+    seconds = round(ra * 240) % 86_400
+    hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
+    text = f"{hours}h"
+    if round(step * 240) % 3600:
+        text += f"{minutes:02d}m"
+    return f"{text}{rest:02d}s" if round(step * 240) % 60 else text

@@ -46,7 +46,7 @@ def test_each_pixel_has_the_values_of_its_tile(kind: str) -> None:
     found = map_of(kind)
     grid = raster.rasterize(found, raster.all_sky_pixel_grid())
     check_against_single_lookups(grid, found, *sky_positions())
-    region = raster.inset_region(found)
+    region = raster.inset_region(raster.region_pieces(found))
     assert region is not None
     close = raster.rasterize(found, raster.window_pixel_grid(region.window))
     check_against_single_lookups(close, found, *window_positions(region.window))
@@ -114,7 +114,7 @@ def test_tiles_of_one_density_share_one_level() -> None:
 )
 def test_the_window_holds_all_of_the_main_region(kind: str, share: float) -> None:
     found = map_of(kind)
-    region = raster.inset_region(found)
+    region = raster.inset_region(raster.region_pieces(found))
     assert region is not None
     assert region.probability == pytest.approx(share, abs=0.03)
     part = skymap.in_credible_region(found, 0.9)
@@ -130,14 +130,14 @@ def test_the_window_holds_all_of_the_main_region(kind: str, share: float) -> Non
 
 @pytest.mark.parametrize("kind", ["one detector", "a ring"])
 def test_wide_or_fragmented_map_has_no_inset(kind: str) -> None:
-    assert raster.inset_region(map_of(kind)) is None
+    assert raster.inset_region(raster.region_pieces(map_of(kind))) is None
 
 
 def test_a_window_is_never_narrower_than_a_telescope() -> None:
     fits_file = samples.sky_map(
         [samples.Lobe(10, 10, 1, 0.004)], superevent_id="S261120a", time=WHEN, base_order=4, rounds=12
     )
-    region = raster.inset_region(skymap.read_sky_map(fits_file))
+    region = raster.inset_region(raster.region_pieces(skymap.read_sky_map(fits_file)))
     assert region is not None
     assert isinstance(region.window, ImageWindow)
     assert region.window.half_width == raster.MIN_WINDOW_HALF_WIDTH_DEG

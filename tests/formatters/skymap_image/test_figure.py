@@ -17,9 +17,9 @@ from bot.skymaps import raster, skymap
 from formatters.blockkit.mrkdwn import ALT_TEXT_MAX
 from formatters.models.notice import Distance, Localization, Region
 from formatters.models.superevent import Superevent
-from formatters.skymap_image import Grid, ImageWindow, alt_text, create_captions, png, style
+from formatters.skymap_image import DrawnSky, Grid, ImageWindow, alt_text, create_captions, png, style
 from formatters.skymap_image.allsky import canvas_position
-from formatters.skymap_image.contours import outlines
+from formatters.skymap_image.contours import grid_outlines
 from formatters.skymap_image.projection import (
     SKY_HEIGHT,
     SKY_PIXEL_AREA,
@@ -53,7 +53,7 @@ def order(of: Sample) -> ImageJob:
     return ImageJob(
         captions=create_captions(of.superevent),
         peak=(localization.ra, localization.dec),
-        event_time=event.time,
+        sky_time=of.superevent.latest.time_created,
         main_map=of.combined_map or of.gw_map,
         gw_map=of.gw_map if of.combined_map else None,
     )
@@ -68,7 +68,7 @@ def near(image: np.ndarray, colour: str, tolerance: int = 24) -> np.ndarray:
 def enclosed(grid: Grid, level: float) -> float:
     """Return the number of pixels enclosed by the outlines (islands minus holes), by the shoelace formula."""
     total = 0.0
-    for line in outlines(grid.credible_level, level):
+    for line in grid_outlines(grid, level):
         x, y = line.T
         assert np.array_equal(line[0], line[-1]), "an outline is closed"
         total += float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) / 2)
@@ -80,7 +80,7 @@ def enclosed(grid: Grid, level: float) -> float:
 def test_contours_enclose_the_credible_area(kind: str, level: float) -> None:
     found = sample(kind)
     read = skymap.read_sky_map(found.combined_map or found.gw_map)
-    region = raster.inset_region(read)
+    region = raster.inset_region(raster.region_pieces(read))
     (area,) = skymap.credible_areas(read, (level,))
     if region is None or kind == "several lobes":
         measured = enclosed(raster.rasterize(read, raster.all_sky_pixel_grid()), level) * SKY_PIXEL_AREA
@@ -92,7 +92,7 @@ def test_contours_enclose_the_credible_area(kind: str, level: float) -> None:
 
 def test_an_insets_contour_encloses_its_own_region() -> None:
     read = skymap.read_sky_map(sample("several lobes").gw_map)
-    region = raster.inset_region(read)
+    region = raster.inset_region(raster.region_pieces(read))
     assert region is not None
     main = skymap.localize(read).regions[0]
     close = raster.rasterize(read, raster.window_pixel_grid(region.window))
@@ -115,7 +115,9 @@ def test_every_kind_is_a_png_that_slack_and_a_phone_can_take(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", SKIES)
 def test_the_peak_is_marked_where_it_is(kind: str) -> None:
-    x, y = canvas_position(*order(sample(kind)).peak)
+    peak = order(sample(kind)).peak
+    assert peak is not None
+    x, y = canvas_position(*peak)
     image = drawn(kind)
     arms = [
         (round(y) + b, round(x) + a)
@@ -158,7 +160,7 @@ def test_the_other_map_is_drawn_only_beside_a_combined_one() -> None:
 @pytest.mark.parametrize("kind", ["one detector", "a burst"])
 def test_sun_and_moon_stand_where_they_stood(kind: str) -> None:
     rendered = render(order(sample(kind)))
-    for position, colour in ((rendered.sun, style.SUN), (rendered.moon, style.MOON)):
+    for position, colour in ((rendered.above.sun, style.SUN), (rendered.above.moon, style.MOON)):
         x, y = (round(v) for v in canvas_position(*position))
         assert near(drawn(kind)[y - 14 : y + 15, max(0, x - 18) : x + 19], colour).sum() > 60
 
@@ -202,7 +204,8 @@ def test_a_png_is_what_was_put_in() -> None:
 def test_titles_in_words() -> None:
     said = create_captions(sample("combined").superevent)
     assert said.title == "BNS 97\u00a0% · S261120a"
-    assert said.subtitle == "PRELIMINARY · 2026-11-20 03:04:05\u00a0UTC"
+    assert said.subtitle == "PRELIMINARY · combined map · 2026-11-20 03:04:05\u00a0UTC"
+    assert create_captions(sample("a burst").superevent).subtitle.startswith("PRELIMINARY · 2026")
     assert said.watermark is None
     assert said.facts == ("120\u00a0±\u00a030\u00a0Mpc", "H1 L1 V1", "with Swift")
     assert said.gw_alone is not None and said.gw_alone.startswith("GW alone 90\u00a0%: ")
@@ -211,13 +214,16 @@ def test_titles_in_words() -> None:
 
 
 def test_alt_text_says_what_is_seen() -> None:
-    said = alt_text(sample("combined").superevent, sun=(230.0, -20.0), moon=(40.0, 15.0), inset=False)
+    sky = DrawnSky(sun=(230.0, -20.0), moon=(40.0, 15.0), moon_illumination=0.43)
+    said = alt_text(sample("combined").superevent, sky, inset=False)
     assert said.startswith("Combined sky map of S261120a, BNS 97 %, PRELIMINARY, 2026-11-20 03:04:05 UTC.")
     for part in (
         "90 % credible region covers",
         "Swift targeted sub-threshold",
         "dashed",
         "Sun at 15h20 −20°",
+        "Moon at 02h40 +15° (43 % lit)",
+        "The peak is at",
     ):
         assert part in said
     assert "inset" not in said
