@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bot.commands.event_lookup import EventLookup
 from bot.commands.position_query import parse_query
+from bot.runtime.typed_text import normalize_typed_text
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymaps.crossmatch import COSMOLOGY, crossmatch
 from bot.skymaps.skymap import SkyMap
@@ -35,6 +36,7 @@ class CheckCommand:
 
         Raises FilterSyntaxError with a sentence for the person, NoSuchEvent, StoreUnavailable.
         """
+        text = normalize_typed_text(text)
         # In a thread: a redshift imports a module that takes a second to load.
         query = await asyncio.to_thread(parse_query, text, await self._events.find_nonstandard_ids(text))
         superevent, introduction = await self._events.get_or_newest(query.superevent_id)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bot.commands.labelled_values import NUMBER as _NUMBER
+from bot.commands.labelled_values import extract_labelled_values, refuse_label_between
 from bot.commands.typed_distances import MAX_DISTANCE_MPC, MAX_REDSHIFT, extract_distance
 from bot.skymaps.coordinates import (
     EXAMPLE_POSITION,
@@ -28,114 +30,28 @@ _SAME_PLACE = 0.05
 _SHOWN_NUMBERS = 3
 _TWO_POSITIONS = "There are two positions on this line: write one on each line."
 
-CATALOGUES = frozenset(
-    [
-        "ngc",
-        "ic",
-        "m",
-        "messier",
-        "ugc",
-        "ugca",
-        "eso",
-        "sn",
-        "at",
-        "grb",
-        "frb",
-        "pgc",
-        "leda",
-        "mrk",
-        "mkn",
-        "arp",
-        "hd",
-        "hip",
-        "abell",
-        "aco",
-        "ddo",
-        "mcg",
-        "cgcg",
-        "hcg",
-        "vv",
-        "zw",
-        "kug",
-        "iras",
-        "pks",
-        "3c",
-        "4c",
-        "psr",
-        "ztf",
-        "gaia",
-        "des",
-        "tde",
-        "ep",
-        "sdss",
-        "2mass",
-        "2masx",
-        "wise",
-        "6df",
-        "icecube",
-    ]
-)
+_CATALOGUE_WORDS = """
+    ngc ic m messier ugc ugca eso sn at grb frb tde pgc leda mrk mkn arp hd hip abell aco ddo mcg cgcg hcg vv
+    zw kug iras pks 3c 4c psr ztf gaia des ep sdss 2mass 2masx wise 6df icecube
+"""
+CATALOGUES = frozenset(_CATALOGUE_WORDS.split())
 """Words before a number that make it a part of a name. After any other word the number is asked about."""
 CATALOGUE_NUMBER = re.compile(r"\d{1,7}[A-Za-z]{0,4}|[+-]?\d{1,4}(?:-[A-Za-z]?\d{1,4}){1,2}")
-_FILLERS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "around",
-        "at",
-        "@",
-        "coordinate",
-        "coordinates",
-        "coords",
-        "event",
-        "for",
-        "in",
-        "inside",
-        "is",
-        "it",
-        "near",
-        "of",
-        "on",
-        "place",
-        "please",
-        "pos",
-        "position",
-        "sky",
-        "superevent",
-        "target",
-        "the",
-        "this",
-        "to",
-        "transient",
-        "what",
-        "within",
-    ]
-)
+_FILLER_WORDS = """
+    a an and are around at @ coordinate coordinates coords event for in inside is it near of on place please
+    pos position sky superevent target the this to transient what within
+"""
+_FILLERS = frozenset(_FILLER_WORDS.split())
+"""Words of a question that are no name."""
 _WORD_START = re.compile(r"(?<![^\s,;])[^\s,;]")
 _WORD = re.compile(r"[^\s,;]+")
 _STRONG = ";"
 """Ends a cell that surely is one: written for a tab, a bar, or the commas of a CSV line."""
 
-_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?"
 _BARE_NUMBER = re.compile(rf"[~<>≈=^]*[+-]?{_NUMBER}[%°'\"]*", re.IGNORECASE)
 _NUMBER_WITH_MORE = re.compile(r"[~<>≈=^]*[+-]?\.?\d|.*=.*\d")
 _NAME_FROM_DIGIT = re.compile(r"(?:19|20)\d\d[A-Za-z]{1,7}|\d{1,2}[A-Z]{2,}\S*|\d[A-Z]\+?-?\d+\S*")
 """Words that begin with a digit and are names: 2017gfo, 2MASX, 6dFGS, 3C273."""
-_MAGNITUDE = re.compile(
-    rf"(?<![\w.])(?:(?:[A-Za-z]{{0,6}}mag(?:nitude)?|m(?:_\w{{1,6}})?|[ugriyUVRIJHKocw]'?)\s*[=:]\s*[<>~]?{_NUMBER}"
-    rf"|[A-Za-z]{{0,6}}mag(?:nitude)?\s+{_NUMBER}"
-    rf"|(?:[ugrizyUBVRIJHKocw]'?\s*[=:]\s*)?[<>~]?{_NUMBER}(?:\s*±\s*{_NUMBER})?\s*(?:AB\s*)?(?:mag\w*|AB|Vega))"
-    rf"(?:\s*±\s*{_NUMBER})?(?:\s*(?:mag\w*|AB|Vega))?(?![\w.]*\d)"
-)
-_DATE = re.compile(
-    r"(?<![\w.])(?:\d{4}([-/])\d{1,2}\1\d{1,2}(?:\.\d+)?"
-    r"(?:[T ]\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(?:\s*(?:Z|UTC?)\b)?"
-    rf"|(?:MJD|JD)\s*[=:]?\s*{_NUMBER})(?![\w.])",
-    re.IGNORECASE,
-)
-_POSITION_ERROR = re.compile(rf"\s*±\s*{_NUMBER}(?:\s*(?:arcsec|arcmin|mas|deg|s|°|''|'|\"))?(?![\w.])")
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _THOUSANDS = re.compile(r"(?<![\d,.])(\d{1,3}),(\d{3})(?:\.\d*)?(?=\s*[kmg]?pc\b)", re.IGNORECASE)
 
@@ -156,9 +72,10 @@ def parse_row(line: str) -> ParsedRow:
     thousands = _THOUSANDS.search(line)
     if thousands is not None:
         whole = thousands[1] + thousands[2]
-        raise InvalidPosition(
-            f"“{thousands[0]}” may be {whole} or {thousands[1]}.{thousands[2]}: write it without the comma."
-        )
+        readings = thousands[0].replace(",", "")
+        if "." not in readings:
+            readings = f"{whole} or {thousands[1]}.{thousands[2]}"
+        raise InvalidPosition(f"“{thousands[0]}” has a comma: write {readings}.")
     with_points = " ".join(map(_with_decimal_point, line.split(" ")))
     if with_points == line:
         return _parse_with_separators(line)
@@ -185,11 +102,10 @@ def _with_decimal_point(word: str) -> str:
 
 def _parse_with_separators(line: str) -> ParsedRow:
     text = split_cells(line)
+    refuse_label_between(text)
     distance, text, errors = extract_distance(text)
-    unused = [*errors]
-    for pattern in (_MAGNITUDE, _DATE, _POSITION_ERROR):
-        unused += [match[0].strip(" ,;:") for match in pattern.finditer(text)]
-        text = pattern.sub(" , ", text)
+    text, values = extract_labelled_values(text)
+    unused = [*errors, *values]
     found, name_words = _find_position(text)
     before, after = text[: found.start], text[found.end :]
     before_words, after_words = _words(before), _without_same_place(after, found)
@@ -233,15 +149,19 @@ def split_cells(line: str) -> str:
 
 
 def _find_position(text: str) -> tuple[PositionMatch, Sequence[str]]:
-    """Return the position that counts, and the words before it whose numbers belong to a name."""
+    """Return the position that counts, and the words before it whose numbers belong to a name or to it."""
     starts = [match.start() for match in _WORD_START.finditer(text)]
     certain = _first_certain(text, starts)
     if certain is not None:
         earlier = _first_pair(text[: certain.start], starts)
-        if earlier is not None and not _is_same_place(earlier, certain):
+        if earlier is None:
+            return certain, _catalogue_words(text[: certain.start])
+        if not _is_same_place(earlier, certain):
             raise InvalidPosition(_TWO_POSITIONS)
-        first = earlier or certain
-        return first, _catalogue_words(text[: first.start])
+        return certain, [
+            *_catalogue_words(text[: earlier.start]),
+            *_words(text[earlier.start : earlier.end]),
+        ]
     skip_to = 0
     for number, start in enumerate(starts):
         if start < skip_to:
@@ -351,11 +271,13 @@ def _without_same_place(after: str, found: PositionMatch) -> list[str]:
             again = match_position(after, match.start())
         except InvalidPosition:
             continue
-        if again is None or _words(after[: match.start()]):
+        between = _words(after[: match.start()])
+        # Two bare numbers are the place again only where they follow it.
+        if again is None or not (again.is_certain or (found.is_certain and not between)):
             continue
         if _is_same_place(found, again):
-            return _words(after[again.end :])
-        if found.is_designation or (again.is_certain and found.is_certain):
+            return [*between, *_words(after[again.end :])]
+        if found.is_designation or again.is_certain:
             raise InvalidPosition(_TWO_POSITIONS)
     return _words(after)
 
@@ -381,7 +303,10 @@ def _question(asked: Sequence[str], text: str, found: PositionMatch) -> str:
     spellings = " or ".join(number_spellings(asked[0]))
     if spellings:
         named = f", or name the position: ra={position[0]} dec={position[1]}" if len(position) == 2 else ""
-        return f"{said}: write {spellings} if it is a distance, mag={asked[0]} if a magnitude{named}."
+        several = " Several positions: one on each line." if len(asked) > 1 else ""
+        return (
+            f"{said}: write {spellings} if it is a distance, mag={asked[0]} if a magnitude{named}.{several}"
+        )
     if all(_BARE_NUMBER.fullmatch(word) for word in asked):
         numbers = [word for word in _words(text) if _BARE_NUMBER.fullmatch(word)]
         which = ", ".join(plain_text(word, 20) for word in numbers[: 2 * _SHOWN_NUMBERS])

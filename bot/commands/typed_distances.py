@@ -20,7 +20,8 @@ _NUMBER = r"(?:\d{1,12}(?:\.\d{0,25})?|\.\d{1,25})(?:e[+-]?\d{1,2})?"
 _ERROR = rf"(?:\s*(?:±|\+-|\+/-)\s*{_NUMBER}%?)?"
 _SIGN = r"\s*(?:[=:≈~]|is\b)?\s*"
 _MPC_PER_UNIT = {"pc": 1e-6, "kpc": 1e-3, "mpc": 1.0, "gpc": 1e3}
-_END = r"(?![\w.-]*\d|[\w/^])"
+_END = r"(?![\w.:°'+-]*\d|[\w/^:°'])"
+"""Nothing of the number is left: "z 13" isn't a redshift in "z 13:09:48"."""
 
 _REDSHIFT = re.compile(
     rf"(?<![\w.])(?:(?:host|spec\w*|phot\w*)[\s_-]*)?(?:red\s?shift|z(?:[_-]?[a-z]{{2,6}})?){_SIGN}"
@@ -34,7 +35,7 @@ _MODULUS = re.compile(
 )
 _LENGTH = re.compile(
     rf"(?:(?<![\w.])(?:lum(?:inosity|\.)?\s*)?(?:d(?:[_-]?l)?|dist(?:ance|\.)?){_SIGN}|[~≈]\s*)?"
-    rf"(?<![\w.+-])(?P<value>{_NUMBER}){_ERROR}\s*(?P<unit>[kmg]?pc){_END}",
+    rf"(?<![\w.:°'\"+-])(?P<value>{_NUMBER}){_ERROR}\s*(?P<unit>[kmg]?pc){_END}",
     re.IGNORECASE,
 )
 _ERROR_FIRST = re.compile(

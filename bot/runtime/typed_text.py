@@ -58,6 +58,7 @@ _LINK = re.compile(r"<((?:https?://|mailto:|tel:)[^<>|\n]*)(?:\|([^<>\n]*))?>", 
 _URL = re.compile(r"https?://[^\s<>|]+", re.IGNORECASE)
 _EVENT_IN_URL = re.compile(r"/superevents/([^/?#]+)", re.IGNORECASE)
 _BEFORE_MARK = frozenset(" \t\n([{\"',;:")
+_OPENING = frozenset("([{")
 _AFTER_MARK = frozenset(" \t\n)]}\"',;:.!?")
 _SIGNS = frozenset("<>=|")
 """May stand at a mark too, as in "*BNS*>0.5"; not at "~", which is a sign of the filter language itself."""
@@ -198,7 +199,7 @@ def _without_marks(text: str) -> str:
         if begins and ((not ends and not after.isspace()) or (fence and not opened.get("`"))):
             for at in range(run.start(), run.end()):
                 opened.setdefault(text[at], []).append(at)
-        elif ends and ((not begins and not before.isspace()) or fence):
+        elif ends and ((before and not before.isspace() and before not in _OPENING) or fence):
             for at in range(run.start(), run.end()):
                 if opened.get(text[at]):
                     removed |= {at, opened[text[at]].pop()}

@@ -78,8 +78,8 @@ _DEC_ARC = (
 _DEC_BLANKS = rf"{_SIGN}(?P<d>\d{{1,2}})\s+(?P<dm>\d{{1,2}})\s+(?P<ds>{_NUMBER}){_NOT_A_LENGTH}"
 _DEC_DEGREES = rf"{_SIGN}(?P<d>{_DECIMAL})"
 _END = r"(?=[\s,]|$)"
-_BEFORE = rf"\s*+(?P<framesbefore>(?:{_FRAMES}[\s,:=]*+)*+)"
-_AFTER = rf"(?P<framesafter>(?:[\s,]++{_FRAMES})*+)(?:\s*+$)?"
+_BEFORE = rf"\s*+(?P<framesbefore>(?:{_FRAMES}[\s,:=]*+){{0,3}}+)"
+_AFTER = rf"(?P<framesafter>(?:[\s,]++{_FRAMES}){{0,3}}+)(?:\s*+$)?"
 
 
 def _pattern(ra: str, dec: str, separator: str = _SEPARATOR) -> re.Pattern[str]:
@@ -250,11 +250,10 @@ def _is_certain(groups: dict[str, str | None], pattern: re.Pattern[str]) -> bool
         complete = groups.get("ds") is not None or "." in (groups["dm"] or "")
         return bool(groups["sign"]) and complete
     ra_is_marked = labelled or groups.get("h") is not None or groups.get("raunit") is not None
-    dec_is_marked = any(groups.get(name) for name in ("declabel", "decunit", "dm"))
-    if dec_is_marked:
-        # "0.04 12:57:13" is no position: an unsigned "12:57:13" may be the RA of the next number.
-        return ra_is_marked or bool(groups["sign"]) or bool(groups.get("declabel"))
-    return ra_is_marked and "." in (groups.get("d") or "")
+    if not any(groups.get(name) for name in ("declabel", "decunit", "dm")):
+        return False
+    # "0.04 12:57:13" is no position: an unsigned "12:57:13" may be the RA of the next number.
+    return ra_is_marked or bool(groups["sign"]) or bool(groups.get("declabel"))
 
 
 def _is_galactic(match: re.Match[str]) -> bool:

@@ -242,3 +242,46 @@ async def test_events_without_maps(factory: Factory) -> None:
     assert kinds(await ask(factory, "S261122a history")) == ["section", "table"]
     await stored(factory, to_avro(notice_record("S261122b", skymap=edge_cases.few_rows())))
     assert "no image" not in message_text.render(await ask(factory, "S261122b moc"))
+
+
+BNS_PEAK = "12h57m13.0s −17°51′25″ in"
+QUESTIONS = [
+    ("check 13h09m48s -23d22m53s {id}", ["13h09m48.0s −23°22′53″ in", "197.450, -23.381"]),
+    ("check 12:57:13 -17:51:25 {id}", [BNS_PEAK]),
+    ("check 12 57 13 -17 51 25 {id}", [BNS_PEAK]),
+    ("check 194.3042 -17.8569 {id}", [BNS_PEAK, "194.304, -17.857"]),
+    ("check ra=194.3042 dec=-17.8569 {id}", [BNS_PEAK]),
+    ("check RA: 194.3042 Dec: -17.8569 {id}", [BNS_PEAK]),
+    ("check α=12h57m13s δ=−17°51′25″ {id}", [BNS_PEAK]),
+    ("check 12h57m13s-17d51m25s {id}", [BNS_PEAK]),
+    ("check 12h57.2m -17d51.4m {id}", ["12h57m12.0s −17°51′24″ in"]),
+    ("check {id} 194.3042 -17.8569 40 Mpc", [BNS_PEAK, "at 40.0 Mpc"]),
+    ("check 194.3042 -17.8569 0.04 Gpc {id}", [BNS_PEAK, "at 40.0 Mpc"]),
+    ("check 194.3042 -17.8569 z=0.0098 {id}", ["z = 0.0098, a luminosity distance of 43.7 Mpc"]),
+    ("check 194.3042 -17.8569 z 0.0098 {id}", ["z = 0.0098, a luminosity distance of 43.7 Mpc"]),
+    ("check 194.3042 -17.8569 40 +/- 5 Mpc {id}", ["at 40.0 Mpc", "Not used: ± 5."]),
+    ("check 194.3042 -17.8569 dm=33 {id}", ["distance modulus 33, a luminosity distance of 39.8 Mpc"]),
+    ("check 194.3042 -17.8569 d=40Mpc {id}", ["at 40.0 Mpc"]),
+    ("check AT2017gfo 13h09m48s -23d22m53s {id}", ["AT2017gfo (13h09m48.0s −23°22′53″) in"]),
+    ("check l=308.4 b=39.3 {id}", ["from galactic l, b 308.400, 39.300", "197.467, -23.376"]),
+    ("check 308.4 +39.3 galactic {id}", ["from galactic l, b 308.400, 39.300", "197.467, -23.376"]),
+    ("check 95.7 -10.96 280 Mpc {id}", ["95.700, -10.960", "at 280 Mpc"]),
+    ("check 95.7 -10.96", ["95.700, -10.960"]),
+    ("check 0 90 {id}", ["00h00m00.0s +90°00′00″ in"]),
+    ("check 360 -90 {id}", ["00h00m00.0s −90°00′00″ in"]),
+    ("check 361 0 {id}", ["RA 361 isn't between 0° and 360°."]),
+    ("check 25h00m00s 10d {id}", ["RA 25h isn't between 0h and 24h."]),
+    ("check {id}", ["Say a position: check 13h09m48s -23d22m53s or 197.45 -23.38"]),
+    ("check", ["Say a position: check 13h09m48s -23d22m53s or 197.45 -23.38"]),
+    ("check AT2026abc 188.1 +12.3 19.5 {id}", ["19.5: write 19.5 Mpc if it is a distance"]),
+    ("check M87 {id}", ["names aren't resolved; give RA and Dec"]),
+    ("check *AT2026abc* `188.1` <tel:12.345|12.345> {id}", ["AT2026abc (12h32m24.0s +12°20′42″) in"]),
+]
+
+
+async def test_questions_of_observers_are_answered_about_their_position(mock: Factory) -> None:
+    """Each answer says the position that was understood, or how to write it."""
+    for question, contained in QUESTIONS:
+        said = message_text.render(await ask(mock, question.format(id=MOCK))).replace("\xa0", " ")
+        for part in contained:
+            assert part in said, (question, said)

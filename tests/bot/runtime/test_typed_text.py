@@ -47,6 +47,7 @@ def test_characters_have_one_spelling(typed: str, plain: str) -> None:
         ("`S230518h` *S230518h* _S230518h_ ~S230518h~", "S230518h S230518h S230518h S230518h"),
         ("*_`S230518h`_*, (*x*) *two words*", "S230518h, (x) two words"),
         ("```\n10 20\n30 40\n```", "\n10 20\n30 40\n"),
+        ("`-23°22'53\"` *RA:* _Dec=_ 10", "-23°22'53\" RA: Dec= 10"),
         ("*BNS*>0.5 area90<`500`", "BNS>0.5 area90<500"),
         ("far&lt;1/yr BNS&gt;0.5 CBC &amp; V1 &amp;lt;", "far<1/yr BNS>0.5 CBC & V1 <"),
         ("<tel:194.3042|194.3042> <tel:1712345> <mailto:a@b.org|a@b.org>", "194.3042 1712345 a@b.org"),
