@@ -364,6 +364,7 @@ class Factory(Repositories):
         importer = create_gracedb_importer(settings, self, clock)
         authorizer = ChannelAuthorizer(ChannelPolicy(settings.who_may_subscribe, clients).check)
         subscription_service = self.create_subscription_service(clock, wakeups, authorizer)
+        get_permalink = create_permalinks(clients)
         router = self.create_command_router(
             clock,
             importer=importer,
@@ -373,11 +374,17 @@ class Factory(Repositories):
             source_statuses=source_statuses,
             wakeups=wakeups,
             authorizer=authorizer,
-            get_permalink=create_permalinks(clients),
+            get_permalink=get_permalink,
         )
         membership = ChannelMembership(subscription_service, clients)
         home_tab = HomeTab(
-            subscription_service, membership, self.home_repositories(), clients, clock, source_statuses
+            subscription_service,
+            membership,
+            self.home_repositories(),
+            clients,
+            clock,
+            source_statuses,
+            get_permalink,
         )
         subscription_modal = SubscriptionModal(
             subscription_service,

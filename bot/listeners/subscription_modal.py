@@ -145,7 +145,7 @@ class SubscriptionModal:
         except InvalidForm as error:
             await show(Preview(errors=error.errors))
             return
-        contradiction = self._find_contradiction(criteria)
+        contradiction = await asyncio.to_thread(self._find_contradiction, criteria)
         if map_queries(criteria.filter):
             # Queries of sky maps take seconds, so the meaning is shown before them.
             await show(Preview(criteria=criteria, contradiction=contradiction, is_backtesting=True))
@@ -172,7 +172,7 @@ class SubscriptionModal:
                 response_action="errors", errors=subscription_modal.errors_at_inputs(error.errors, shown)
             )
             return
-        contradiction = self._find_contradiction(criteria)
+        contradiction = await asyncio.to_thread(self._find_contradiction, criteria)
         warned_about = subscription_modal.criteria_fingerprint(criteria)
         if contradiction is not None and modal_context.warned_about != warned_about:
             warning = subscription_modal.view(
