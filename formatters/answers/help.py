@@ -268,7 +268,7 @@ FILTER_CONDITIONS = (
     ("near 13h09m48s -23d22m53s 5deg > 0.1", "more than 10 % of the probability in this circle"),
     (
         "visible from Palomar > 0.3",
-        "more than 30 % observable there in the night of the notice or the next; or from a place: 34.2N 116.9W",
+        "more than 30 % observable there in the night of the notice or the next; or from 34.2N 116.9W",
     ),
 )
 """Pairs of an example of a filter condition and its meaning."""
