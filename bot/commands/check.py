@@ -39,7 +39,7 @@ class CheckCommand:
         text = normalize_typed_text(text)
         # In a thread: a redshift imports a module that takes a second to load.
         query = await asyncio.to_thread(parse_query, text, await self._events.find_nonstandard_ids(text))
-        superevent, introduction = await self._events.get_or_newest(query.superevent_id)
+        superevent = await self._events.get_named(query.superevent_id)
         if superevent is None:
             return helping.error_message("No event was received yet.")
         several = len(query.targets) > 1
@@ -50,7 +50,6 @@ class CheckCommand:
                 targets=query.targets,
                 maps=maps,
                 cosmology=COSMOLOGY,
-                introduction=introduction,
                 omitted=query.omitted,
             )
         )

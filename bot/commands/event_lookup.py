@@ -120,12 +120,12 @@ class EventLookup:
         name = next(name for name in found if len(folded_id(name).split()) == length)
         return name, " ".join(question.split()[length:])
 
-    async def get_or_newest(self, superevent_id: str | None) -> tuple[Superevent | None, str | None]:
-        """Return (event with this id, None). (None, None) without an id: the router names one if it can.
+    async def get_named(self, superevent_id: str | None) -> Superevent | None:
+        """Return the event with this id; None without an id, which the router adds if there is any event.
 
         Raises NoSuchEvent, StoreUnavailable.
         """
-        return (None if superevent_id is None else await self.get(superevent_id)), None
+        return None if superevent_id is None else await self.get(superevent_id)
 
     async def resolve(self, typed: TypedEvent) -> str:
         """Return the id of the event that a person named.
