@@ -121,6 +121,7 @@ SCOPE_OF_EVENT = {
     "channel_unarchive": {"channels:read"},
     "group_unarchive": {"groups:read"},
     "member_joined_channel": {"channels:read", "groups:read"},
+    "message.im": {"im:history"},
 }
 """What an event is delivered for, from its page under https://docs.slack.dev/reference/events."""
 
@@ -211,7 +212,20 @@ def test_has_every_command_the_code_answers_and_no_other(manifest: dict[str, Any
 
 
 def test_subscribes_to_every_event_the_code_hears_and_to_no_other(manifest: dict[str, Any]) -> None:
-    assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == listened_to()["event"]
+    # A manifest names the conversations, a listener the event that all of them bring.
+    events = {name.partition(".")[0] for name in manifest["settings"]["event_subscriptions"]["bot_events"]}
+    assert events == listened_to()["event"]
+
+
+def test_doctor_says_that_direct_messages_take_another_installation() -> None:
+    assert "install the app again" in ADVISED_SCOPES["im:history"]
+
+
+def test_direct_messages_alone_are_subscribed_to_and_can_be_written(manifest: dict[str, Any]) -> None:
+    events = manifest["settings"]["event_subscriptions"]["bot_events"]
+    assert [name for name in events if name.startswith("message")] == ["message.im"]
+    app_home = manifest["features"]["app_home"]
+    assert app_home["messages_tab_enabled"] and not app_home["messages_tab_read_only_enabled"]
 
 
 def test_buttons_press(manifest: dict[str, Any]) -> None:

@@ -83,7 +83,8 @@ def test_holds_the_page_and_all_it_loads(wheel: ZipFile) -> None:
 
 
 def test_holds_the_observatories(wheel: ZipFile) -> None:
-    assert "bot/observing/observatories.csv" in wheel.namelist()
+    for table in ("observatories", "other_names"):
+        assert f"bot/observing/{table}.csv" in wheel.namelist()
 
 
 def test_holds_the_migrations(wheel: ZipFile) -> None:

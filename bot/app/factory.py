@@ -11,15 +11,17 @@ import structlog
 
 from bot.app.deployment import missing_database_error
 from bot.app.gracedb_importer import create_gracedb_importer
+from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.slack_interface import SlackInterface, register_middleware_and_listeners
 from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
+from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
-from bot.commands.recent import RecentCommand
+from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
@@ -53,7 +55,6 @@ from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
-from bot.observing.observatories import canonical_site_name
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
@@ -94,9 +95,8 @@ class Factory(Repositories):
         super().__init__(database, self.clock)
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
-        self.skymap_queries = SkyMapQueries(
-            self.skymap_cache, partial(observatory_probability, min_up=min_up)
-        )
+        probability = partial(observatory_probability, min_up=min_up)
+        self.skymap_queries = SkyMapQueries(self.skymap_cache, probability)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
 
     @property
@@ -186,9 +186,7 @@ class Factory(Repositories):
 
     def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
         """Create the commands that search all stored events."""
-        return SearchCommands(
-            self.notices, self.event_search, self.skymap_queries, clock, canonical_site_name
-        )
+        return SearchCommands(self.event_search, self.skymap_queries, clock, self.site_resolvers)
 
     def create_command_router(
         self,
@@ -199,6 +197,7 @@ class Factory(Repositories):
         source_statuses: Callable[[], list[SourceStatus]] = list,
         wakeups: Wakeups | None = None,
         authorizer: ChannelAuthorizer | None = None,
+        get_permalink: GetPermalink | None = None,
     ) -> CommandRouter:
         """Create the router of all commands.
 
@@ -211,8 +210,7 @@ class Factory(Repositories):
         events = EventLookup(self.notices, importer, clock)
         handlers = CommandHandlers(
             check=CheckCommand(events, self.skymap_cache, clock),
-            event_details=EventDetailsCommand(self.skymap_cache, image_provider),
-            recent=RecentCommand(self.notices, clock),
+            event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock),
             status=StatusCommand(
@@ -226,13 +224,17 @@ class Factory(Repositories):
             subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
             visible=VisibleCommand(self.notices, events, self.observability, self.sites, clock),
         )
-        return CommandRouter(handlers, events, self.notices, authorizer, clock)
+        default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
+        questions = EventQuestions(
+            events, self.notices, default_events, self.threads, self.observers, clock, get_permalink
+        )
+        return CommandRouter(handlers, questions, authorizer, clock)
 
     def create_subscription_service(
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
     ) -> SubscriptionService:
         """Create the service that reads and changes the subscriptions of channels."""
-        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, canonical_site_name)
+        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, self.site_resolvers)
 
     def render_repositories(self) -> RenderRepositories:
         """Return the repositories that rendering reads."""
@@ -270,10 +272,7 @@ class Factory(Repositories):
         async def on_image_failed(image_id: int, reason: str) -> None:
             await self.images.mark_failed(image_id, reason, clock())
 
-        async def permalink(team_id: str, channel_id: str, ts: str) -> str | None:
-            client = clients.get(team_id)
-            return None if client is None else await client.permalink(channel_id, ts)
-
+        permalink = create_permalinks(clients)
         renderer = Renderer(self.render_repositories(), self.observability, permalink, public_url)
         sender = Sender(
             self.outbox,
@@ -367,6 +366,7 @@ class Factory(Repositories):
         importer = create_gracedb_importer(settings, self, clock)
         authorizer = ChannelAuthorizer(ChannelPolicy(settings.who_may_subscribe, clients).check)
         subscription_service = self.create_subscription_service(clock, wakeups, authorizer)
+        get_permalink = create_permalinks(clients)
         router = self.create_command_router(
             clock,
             importer=importer,
@@ -376,10 +376,17 @@ class Factory(Repositories):
             source_statuses=source_statuses,
             wakeups=wakeups,
             authorizer=authorizer,
+            get_permalink=get_permalink,
         )
         membership = ChannelMembership(subscription_service, clients)
         home_tab = HomeTab(
-            subscription_service, membership, self.notices, self.incidents, clients, clock, source_statuses
+            subscription_service,
+            membership,
+            self.home_repositories(),
+            clients,
+            clock,
+            source_statuses,
+            get_permalink,
         )
         subscription_modal = SubscriptionModal(
             subscription_service,

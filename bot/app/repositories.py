@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from bot.commands.channel_sites import ChannelSiteResolvers
+from bot.listeners.home_tab import HomeRepositories
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.installations import InstallationRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.observers import ObserverRepository
+from bot.store.channels.posted_events import PostedEventRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
 from bot.store.channels.subscriptions import SubscriptionRepository
+from bot.store.channels.threads import ThreadRepository
 from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.deferred import DeferredRouting
@@ -55,8 +59,11 @@ class Repositories:
         notifier = OutcomeNotifier()
         self.subscriptions = SubscriptionRepository(database, notifier)
         self.sites = SiteRepository(database)
+        self.site_resolvers = ChannelSiteResolvers(self.sites)
         self.observers = ObserverRepository(database)
         self.mentions = MentionRepository(database)
+        self.threads = ThreadRepository(database)
+        self.posted_events = PostedEventRepository(database)
         self.refused_mentions = RefusedMentionRepository(database)
         self.installations = InstallationRepository(database)
         self.channel_moves = ChannelMoves(database)
@@ -74,3 +81,13 @@ class Repositories:
         self.source_heartbeats = SourceHeartbeats(database, clock)
         self.clock_offsets = ClockOffsetRepository(database)
         self.monitoring_counts = MonitoringCounts(database)
+
+    def home_repositories(self) -> HomeRepositories:
+        """Return the repositories that App Home reads."""
+        return HomeRepositories(
+            event_search=self.event_search,
+            incidents=self.incidents,
+            notices=self.notices,
+            posted_events=self.posted_events,
+            sites=self.sites,
+        )

@@ -18,9 +18,11 @@ from pydantic import (
     ValidationError,
 )
 
-from bot.commands.sites import ALTITUDE_LIMITS, DARKNESS_LIMITS, MAX_HEIGHT_M, MIN_HEIGHT_M
+from bot.commands.sites import ALTITUDE_LIMITS, DARKNESS_LIMITS
 from bot.filters import parse_criteria
-from bot.observing.observatories import canonical_site_name, normalized_name
+from bot.observing.observatories import normalized_name
+from bot.observing.places import MAX_HEIGHT_M, MIN_HEIGHT_M
+from bot.observing.site_references import resolve_site
 from bot.store.channels.bulk_transfer import ExportedChannel, ExportedSubscription
 from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, ChannelSites, ObservingConstraints, Site
 
@@ -36,7 +38,7 @@ class InvalidExportFile(ValueError):
 
 
 def _canonical_criteria(words: str) -> str:
-    return parse_criteria(words, canonical_site_name).canonical
+    return parse_criteria(words, resolve_site).canonical
 
 
 def _validate_time_zone(name: str | None) -> str | None:

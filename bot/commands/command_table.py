@@ -6,57 +6,21 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from bot.commands.check import CheckCommand
+from bot.commands.command_types import Command, CommandAnswer, Handler, always, never
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
 from bot.commands.event_details import EventDetailsCommand
-from bot.commands.recent import RecentCommand
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand
 from bot.commands.subscriptions import SubscriptionCommands
+from bot.commands.understanding import unexplained_words
 from bot.commands.visible import VisibleCommand
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 
 SUBSCRIPTIONS_NEED_CHANNEL = "Subscriptions belong to a channel: type this in Slack."
 SITES_NEED_CHANNEL = "Sites belong to a channel: type this in Slack."
-
-Handler = Callable[[str, CommandContext | None], Awaitable[Message]]
-"""(arguments, context) -> the answer.
-
-Raises FilterSyntaxError, NoSuchEvent, PermissionDenied, StoreUnavailable.
-"""
-
-
-def _never(arguments: str) -> bool:
-    return False
-
-
-def _always(arguments: str) -> bool:
-    return True
-
-
-def _with_arguments(arguments: str) -> bool:
-    return bool(arguments)
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command: its words, its handler and its properties."""
-
-    name: str
-    """The word that help shows."""
-    handler: Handler
-    aliases: tuple[str, ...] = ()
-    """Other words for the same command, in lower case."""
-    is_multiline: bool = False
-    """Line ends in its arguments count; for other commands they are blanks."""
-    is_shareable: bool = False
-    """Its answer has a button that posts the answer in the channel."""
-    is_mutating: Callable[[str], bool] = _never
-    """Returns True for arguments that change what the channel receives; then it is authorized first."""
-    offers_modal: bool = False
-    """The answer to invalid arguments has a button that opens the subscription modal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +29,6 @@ class CommandHandlers:
 
     check: CheckCommand
     event_details: EventDetailsCommand
-    recent: RecentCommand
     search: SearchCommands
     sites: SiteCommands
     status: StatusCommand
@@ -73,9 +36,30 @@ class CommandHandlers:
     visible: VisibleCommand
 
 
+SUBSCRIPTION_VERBS = {
+    "add": "subscribe",
+    "new": "subscribe",
+    "create": "subscribe",
+    "show": "subscriptions",
+    "list": "subscriptions",
+    "edit": "edit",
+    "change": "edit",
+    "remove": "unsubscribe",
+    "delete": "unsubscribe",
+    "end": "unsubscribe",
+    "stop": "unsubscribe",
+    "pause": "pause",
+    "resume": "resume",
+    "test": "test",
+    "form": "dialog",
+    "dialog": "dialog",
+}
+"""The words after `subscriptions`, and the commands that they stand for."""
+
+
 def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
-    """Return all commands; each stands in `formatters.answers.help` too, which a test checks."""
-    search, subscriptions = handlers.search, handlers.subscriptions
+    """Return all commands; each that is listed stands in `formatters.answers.help` too."""
+    search, subscriptions, details = handlers.search, handlers.subscriptions, handlers.event_details
 
     def subscription_command(
         name: str,
@@ -84,42 +68,116 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
         *,
         is_mutating: bool = False,
         offers_modal: bool = False,
+        is_listed: bool = True,
     ) -> Command:
         return Command(
             name,
             _in_channel(handler, SUBSCRIPTIONS_NEED_CHANNEL),
             tuple(aliases),
-            is_mutating=_always if is_mutating else _never,
+            is_mutating=always if is_mutating else never,
+            may_change=is_mutating,
             offers_modal=offers_modal,
+            is_listed=is_listed,
         )
 
     return (
-        Command("help", _help, ("", "?")),
-        Command("latest", _anywhere(search.latest), ("last", "newest"), is_shareable=True),
-        Command("recent", _anywhere(handlers.recent.answer), is_shareable=True),
-        Command("search", _anywhere(search.search), ("find",), is_shareable=True),
-        Command("test", _anywhere(search.test), is_shareable=True),
-        Command("status", _anywhere(handlers.status.answer), is_shareable=True),
-        Command("check", _anywhere(handlers.check.answer), is_shareable=True, is_multiline=True),
-        Command("visible", handlers.visible.answer, is_shareable=True),
-        Command("sites", _in_channel(handlers.sites.answer, SITES_NEED_CHANNEL), is_mutating=_with_arguments),
+        Command("help", _help, ("", "?", "commands", "menu", "usage")),
+        Command("latest", search.latest, ("last", "newest"), is_shareable=True),
+        Command(
+            "events",
+            _wrap(search.events),
+            ("recent", "search", "find", "list", "event"),
+            is_shareable=True,
+        ),
+        Command("history", None, ("notices",), event_handler=details.history, is_shareable=True),
+        Command(
+            "map", None, ("skymap", "picture", "image", "plot"), event_handler=details.map, is_shareable=True
+        ),
+        Command("export", None, ("download",), event_handler=details.export, is_shareable=True),
+        *(
+            Command(word, None, event_handler=handler, is_shareable=True, is_listed=False)
+            for word, handler in details.export_words.items()
+        ),
+        Command(
+            "check",
+            _anywhere(handlers.check.answer),
+            ("crossmatch", "position", "positions"),
+            is_shareable=True,
+            is_multiline=True,
+            takes_event_id=True,
+        ),
+        Command(
+            "visible",
+            _wrap(handlers.visible.answer),
+            ("observable", "observability", "visibility", "tonight"),
+            is_shareable=True,
+            takes_event_id=True,
+        ),
         subscription_command(
             "subscribe", subscriptions.subscribe, ("sub",), is_mutating=True, offers_modal=True
         ),
         subscription_command("unsubscribe", subscriptions.unsubscribe, ("unsub",), is_mutating=True),
-        subscription_command("edit", subscriptions.edit, is_mutating=True),
-        subscription_command("pause", subscriptions.pause, is_mutating=True),
-        subscription_command("resume", subscriptions.resume, is_mutating=True),
-        subscription_command("subscriptions", subscriptions.subscriptions, ("subs",)),
-        subscription_command("dialog", subscriptions.modal_button),
+        subscription_command("subscriptions", subscriptions.subscriptions, ("subs", "subscription")),
+        subscription_command("edit", subscriptions.edit, is_mutating=True, is_listed=False),
+        subscription_command("pause", subscriptions.pause, is_mutating=True, is_listed=False),
+        subscription_command("resume", subscriptions.resume, is_mutating=True, is_listed=False),
+        subscription_command("dialog", subscriptions.modal_button, ("form",), is_listed=False),
+        Command("test", _backtest(handlers), is_shareable=True, is_listed=False),
+        Command(
+            "sites",
+            _in_channel(handlers.sites.answer, SITES_NEED_CHANNEL),
+            ("site",),
+            is_mutating=_changes_sites,
+            may_change=True,
+        ),
+        Command(
+            "status", _anywhere(handlers.status.answer), ("version", "uptime", "health"), is_shareable=True
+        ),
     )
+
+
+def expand_plural(word: str, arguments: str) -> tuple[str, str]:
+    """Return the command and arguments that "subscriptions add CBC", "sites show" stand for."""
+    verb, _, rest = arguments.partition(" ")
+    if word in ("subscriptions", "subs", "subscription") and verb.casefold() in SUBSCRIPTION_VERBS:
+        command = SUBSCRIPTION_VERBS[verb.casefold()]
+        if command == "edit" and (not rest or rest.strip().lstrip("#").isdecimal()):
+            command = "dialog"
+        return command, "" if command == "subscriptions" else rest.strip()
+    if word in ("sites", "site") and verb.casefold() in ("show", "list"):
+        return "sites", rest.strip()
+    return word, arguments
+
+
+def _changes_sites(arguments: str) -> bool:
+    return bool(arguments)
+
+
+def _backtest(handlers: CommandHandlers) -> Handler:
+    """Return the handler of `test`: criteria, or the number of one of the channel's subscriptions."""
+
+    async def handle(arguments: str, context: CommandContext | None) -> CommandAnswer:
+        if context is not None:
+            criteria = await handlers.subscriptions.criteria_of(arguments, context)
+            if criteria is not None:
+                return CommandAnswer(await handlers.search.backtest(criteria))
+        return CommandAnswer(await handlers.search.test(arguments, context))
+
+    return handle
 
 
 def _anywhere(handler: Callable[[str], Awaitable[Message]]) -> Handler:
     """Adapt a handler that needs no context."""
 
-    async def handle(arguments: str, context: CommandContext | None) -> Message:
-        return await handler(arguments)
+    async def handle(arguments: str, context: CommandContext | None) -> CommandAnswer:
+        return CommandAnswer(await handler(arguments))
+
+    return handle
+
+
+def _wrap(handler: Callable[[str, CommandContext | None], Awaitable[Message]]) -> Handler:
+    async def handle(arguments: str, context: CommandContext | None) -> CommandAnswer:
+        return CommandAnswer(await handler(arguments, context))
 
     return handle
 
@@ -127,20 +185,19 @@ def _anywhere(handler: Callable[[str], Awaitable[Message]]) -> Handler:
 def _in_channel(handler: Callable[[str, CommandContext], Awaitable[Message]], otherwise: str) -> Handler:
     """Adapt a handler that needs a channel; `otherwise` is the answer in the terminal, which has none."""
 
-    async def handle(arguments: str, context: CommandContext | None) -> Message:
+    async def handle(arguments: str, context: CommandContext | None) -> CommandAnswer:
         if context is None:
             raise CommandError(otherwise)
-        return await handler(arguments, context)
+        return CommandAnswer(await handler(arguments, context))
 
     return handle
 
 
-async def _help(arguments: str, context: CommandContext | None) -> Message:
-    match arguments.casefold().partition(" ")[0].rstrip("s"):
-        case "filter":
-            return helping.filters_help()
-        case "subscribe" | "unsubscribe" | "subscription" | "notify" | "edit" | "pause" | "resume":
-            return helping.subscribe_help()
-        case "site" | "visible":
-            return helping.sites_help()
-    return helping.overview()
+async def _help(arguments: str, context: CommandContext | None) -> CommandAnswer:
+    words = arguments.split()
+    for word in (arguments, *words):
+        found = helping.page_for(word) if word else None
+        if found is not None:
+            return CommandAnswer(found)
+    is_about_a_word = bool(unexplained_words(arguments))
+    return CommandAnswer(helping.no_page(arguments) if is_about_a_word else helping.overview())

@@ -1,4 +1,4 @@
-"""The person who asks, and the channel that they ask in."""
+"""The person who asks, and the place that they ask in."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ class CommandContext:
     team_id: str
     channel_id: str
     user_id: str
+    thread_ts: str | None = None
+    """The root of the thread in which they ask; None outside of threads."""
 
     @property
     def channel(self) -> tuple[str, str]:
         """The channel as (team id, channel id)."""
         return self.team_id, self.channel_id
+
+    @property
+    def is_direct_message(self) -> bool:
+        """True for a conversation between one person and gwevent."""
+        return self.channel_id.startswith("D")

@@ -1,19 +1,22 @@
-"""`/gwevent <id> history|map|json|moc|ds9`: details of one event."""
+"""Details of one event: its history, its sky map's picture, and its data as text to copy."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
+from functools import partial
 
+from bot.commands.command_types import EventHandler
+from bot.commands.context import CommandContext
+from bot.commands.errors import CommandError
 from bot.skymap_service.cache import NoticeMaps, SkyMapCache
 from bot.skymap_service.image_process import ImageFailed
 from bot.skymaps.ds9 import polygon_lines
 from bot.skymaps.ellipse import fit_ellipse
 from bot.skymaps.moc import Moc, credible_moc
 from bot.skymaps.skymap import SkyMap, credible_areas
-from formatters.answers import event_details, event_history, region_file
+from formatters.answers import answer, event_details, event_history, region_file
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 from formatters.models.notice import Notice
@@ -23,48 +26,86 @@ from formatters.posts.alert_card import ImageRef
 ProvideImage = Callable[[str, Superevent, Notice], Awaitable[ImageRef]]
 """(team, event, notice) -> the image of the notice's sky map, uploaded to Slack. Raises ImageFailed."""
 
+EXPORT_EXAMPLE = "export moc S230518h"
 
-class DetailKind(StrEnum):
-    """A word that may follow an event's id."""
 
-    HISTORY = "history"
-    MAP = "map"
+class ExportFormat(StrEnum):
+    """What `export` gives."""
+
     JSON = "json"
     MOC = "moc"
     DS9 = "ds9"
+    CSV = "csv"
+
+
+FORMAT_WORDS: Mapping[str, ExportFormat] = {
+    **{kind.value: kind for kind in ExportFormat},
+    "tiles": ExportFormat.MOC,
+    "region": ExportFormat.MOC,
+    "regions": ExportFormat.MOC,
+    "aladin": ExportFormat.MOC,
+    "mocpy": ExportFormat.MOC,
+    "reg": ExportFormat.DS9,
+    "table": ExportFormat.CSV,
+}
+"""The words after `export`."""
 
 
 class EventDetailsCommand:
-    """Answers questions about the details of an event."""
+    """Answers `history`, `map` and `export`."""
 
-    def __init__(self, maps: SkyMapCache, image_provider: ProvideImage | None = None) -> None:
+    def __init__(
+        self, maps: SkyMapCache, clock: Callable[[], datetime], image_provider: ProvideImage | None = None
+    ) -> None:
         self._maps = maps
+        self._clock = clock
         self._image_provider = image_provider
 
-    async def answer(
-        self, superevent: Superevent, detail: DetailKind, team_id: str | None, now: datetime
-    ) -> Message:
-        """Return a detail of an event, asked for at `now`. The terminal, `team_id` None, has no limit.
+    @property
+    def export_words(self) -> Mapping[str, EventHandler]:
+        """The handlers of the words that mean an export by themselves: `moc S230518h`."""
+        return {word: partial(self._export_as, word) for word in ("json", "moc", "ds9", "csv", "tiles")}
 
-        Raises StoreUnavailable.
-        """
-        match detail:
-            case DetailKind.HISTORY:
-                return event_history.message(superevent, now)
-            case DetailKind.JSON:
-                return event_details.json_record(
-                    superevent, None if team_id is None else event_details.MAX_CODE_CHARS
-                )
-            case DetailKind.MOC:
-                return await self._moc_answer(
-                    superevent, None if team_id is None else event_details.MAX_CODE_CHARS
-                )
-            case DetailKind.DS9:
+    async def history(
+        self, superevent: Superevent, arguments: str, context: CommandContext | None
+    ) -> Message:
+        """Answer `history`: a table of all notices."""
+        return event_history.message(superevent, self._clock())
+
+    async def map(self, superevent: Superevent, arguments: str, context: CommandContext | None) -> Message:
+        """Answer `map`: the picture of the newest sky map. Raises StoreUnavailable."""
+        return await self._image_answer(superevent, None if context is None else context.team_id)
+
+    async def export(self, superevent: Superevent, arguments: str, context: CommandContext | None) -> Message:
+        """Answer `export json|moc|ds9|csv`. Raises CommandError, StoreUnavailable."""
+        for word in arguments.casefold().replace(",", " ").split():
+            if word in FORMAT_WORDS:
+                return await self._export_as(word, superevent, arguments, context)
+        choices = ", ".join(ExportFormat)
+        what = f'"{arguments[:40]}" is none' if arguments else "Say which"
+        raise CommandError(f"{what} of {choices}: {EXPORT_EXAMPLE}.")
+
+    async def _export_as(
+        self, word: str, superevent: Superevent, arguments: str, context: CommandContext | None
+    ) -> Message:
+        # A terminal has no limit of characters.
+        limit = None if context is None else event_details.MAX_CODE_CHARS
+        match FORMAT_WORDS[word]:
+            case ExportFormat.JSON:
+                return event_details.json_record(superevent, limit)
+            case ExportFormat.CSV:
+                return event_details.csv_table(superevent, limit)
+            case ExportFormat.DS9:
                 return await self._region_file_answer(
-                    superevent, None if team_id is None else region_file.MAX_POLYGON_CHARS
+                    superevent, None if context is None else region_file.MAX_POLYGON_CHARS
                 )
-            case DetailKind.MAP:
-                return await self._image_answer(superevent, team_id)
+            case ExportFormat.MOC:
+                found = await self._moc_answer(superevent, limit)
+                if word != "tiles":
+                    return found
+                return answer.with_introduction(
+                    "gwevent plans no pointings yet; this is the 90 % region to plan them with.", found
+                )
 
     async def _moc_answer(self, superevent: Superevent, limit: int | None) -> Message:
         found = await self._map_of(superevent)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from bot.commands.typed_events import TypedEvent
 from bot.gracedb.client import GraceDbError
 from bot.gracedb.importer import SupereventImporter
 from bot.store.events.notices import NoticeRepository
-from formatters.models.notice import ID_MAX, Category, canonical_id, folded_id
+from formatters.models.notice import ID_MAX, canonical_id, folded_id
 from formatters.models.superevent import Superevent
 
 REFRESH_AFTER = timedelta(hours=1)
 """Age of an import after which an event that is known from GraceDB alone is imported again."""
 
 _ID_CANDIDATE = re.compile(r"^(?=.*\d)[^\W\d_]")
+MAX_OF_A_DAY = 20
+"""Stored events of one day that are looked at for a day or a catalogue name."""
+CATALOGUE_TIME_TOLERANCE = timedelta(seconds=1.5)
+"""A catalogue name has the whole second of the event, which the catalogue measured again."""
 MAX_WORDS = 200
 """Words of a question that are searched for nonstandard ids."""
 
@@ -28,6 +33,26 @@ class NoSuchEvent(LookupError):
         self.superevent_id = superevent_id
         self.gracedb_reason = gracedb_reason
         """A sentence that says why GraceDB has no notice either; None if GraceDB was not asked."""
+
+
+class UnresolvedEvent(LookupError):
+    """What was typed for an event is a day or a catalogue name, and leads to no single event for certain."""
+
+    def __init__(
+        self,
+        typed: TypedEvent,
+        superevents: Sequence[Superevent],
+        count: int,
+        gracedb_reason: str | None = None,
+    ) -> None:
+        super().__init__(typed.text)
+        self.gracedb_reason = gracedb_reason
+        """A sentence that says why GraceDB doesn't know the name either; None if GraceDB was not asked."""
+        self.typed = typed
+        self.superevents = superevents
+        """The stored events of that day, at most MAX_OF_A_DAY."""
+        self.count = count
+        """The number of stored events of that day."""
 
 
 class EventLookup:
@@ -95,21 +120,40 @@ class EventLookup:
         name = next(name for name in found if len(folded_id(name).split()) == length)
         return name, " ".join(question.split()[length:])
 
-    async def get_or_newest(self, superevent_id: str | None) -> tuple[Superevent | None, str | None]:
-        """Return (event, introduction): the event with this id, or else the newest real one or mock.
+    async def get_named(self, superevent_id: str | None) -> Superevent | None:
+        """Return the event with this id; None without an id, which the router adds if there is any event.
 
-        The introduction says which event was chosen, None if it was named. (None, None) if none is stored.
         Raises NoSuchEvent, StoreUnavailable.
         """
-        if superevent_id is not None:
-            return await self.get(superevent_id), None
-        real = await self._notices.newest(category=Category.REAL)
-        if real:
-            return real[0], f"No event was named; {real[0].superevent_id} is the newest."
-        mock = await self._notices.newest(category=Category.MOCK)
-        if mock:
-            return mock[0], f"No real event was received yet; {mock[0].superevent_id} is the newest mock."
-        return None, None
+        return None if superevent_id is None else await self.get(superevent_id)
+
+    async def resolve(self, typed: TypedEvent) -> str:
+        """Return the id of the event that a person named.
+
+        A catalogue name is that of the event which GraceDB calls so, or whose second it gives; where the
+        store doesn't tell, GraceDB is asked. Raises UnresolvedEvent for a day or a catalogue name that leads
+        to no single event, StoreUnavailable.
+        """
+        if typed.superevent_id is not None:
+            return typed.superevent_id
+        assert typed.id_prefix is not None
+        ids = await self._notices.ids_with_prefix(typed.id_prefix)
+        superevents = [
+            found for found in [await self._notices.superevent(name) for name in ids[:MAX_OF_A_DAY]] if found
+        ]
+        if typed.is_catalogue_name:
+            named = [found for found in superevents if _is_called(found, typed)]
+            if len(named) == 1:
+                return named[0].superevent_id
+            if self._importer is not None:
+                try:
+                    name = await self._importer.import_superevent(typed.text.upper().partition("_")[0])
+                except GraceDbError as error:
+                    raise UnresolvedEvent(typed, superevents, len(ids), str(error)) from None
+                found = await self._notices.superevent(name)
+                if typed.event_time is None or (found is not None and _is_called(found, typed)):
+                    return name
+        raise UnresolvedEvent(typed, superevents, len(ids))
 
     async def _is_stale(self, known: Superevent, importer: SupereventImporter) -> bool:
         """Return whether an event known from GraceDB alone may have news there."""
@@ -118,3 +162,16 @@ class EventLookup:
         return await importer.may_be_outdated(
             known.superevent_id, known.notices[0].time_created, REFRESH_AFTER
         )
+
+
+def _is_called(superevent: Superevent, typed: TypedEvent) -> bool:
+    """Return whether the event has this catalogue name by GraceDB's record, or by its second."""
+    names = {str(notice.published.get("gw_id") or "").casefold() for notice in superevent.notices}
+    if typed.text.casefold() in names:
+        return True
+    event = superevent.event
+    return (
+        typed.event_time is not None
+        and event is not None
+        and abs(event.time - typed.event_time) <= CATALOGUE_TIME_TOLERANCE
+    )

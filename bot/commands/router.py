@@ -1,59 +1,75 @@
-"""Dispatch the text after `/gwevent` to a command, or answer it as an event's id."""
+"""Answer a typed question: find the command, or what is asked about which event."""
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.commands.authorization import ChannelAuthorizer, PermissionDenied
-from bot.commands.command_table import Command, CommandHandlers, command_table
+from bot.commands.command_table import CommandHandlers, command_table, expand_plural
+from bot.commands.command_types import Command, CommandAnswer
 from bot.commands.context import CommandContext
-from bot.commands.errors import CommandError, store_unavailable
-from bot.commands.event_details import DetailKind
-from bot.commands.event_lookup import EventLookup, NoSuchEvent
+from bot.commands.errors import store_unavailable
+from bot.commands.event_lookup import NoSuchEvent, UnresolvedEvent
+from bot.commands.event_questions import EventQuestions
+from bot.commands.sites import parse_site_names
+from bot.commands.typed_events import TypedEvent, find_typed_events, looks_like_event_id, replace_typed_events
+from bot.commands.understanding import (
+    ABOUT_NO_EVENT,
+    Reading,
+    Topic,
+    clean_question,
+    read_question,
+    unexplained_words,
+    without_fillers,
+)
 from bot.filters import FilterSyntaxError
 from bot.filters.limits import MAX_QUESTION_LENGTH
+from bot.runtime.typed_text import normalize_typed_text
 from bot.store.database import StoreUnavailable
-from bot.store.events.notices import NoticeRepository
 from formatters.answers import answer
 from formatters.answers import help as helping
 from formatters.blockkit import mrkdwn
 from formatters.blockkit.message import Message
-from formatters.models.notice import canonical_id
-from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView
+from formatters.models.superevent import Superevent
 from formatters.views import subscription_modal
+
+MAX_SITE_WORDS = 12
+"""Words of a question that may be names of sites alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     message: Message
+    superevent_id: str | None = None
+    """The event that it is about."""
     is_shareable: bool = False
+    chosen_id: str | None = None
+    """The event if nobody named it; a repeated question has to name it."""
 
 
 class CommandRouter:
-    """Answers `/gwevent …`, `@gwevent …` and `gwevent ask "…"` alike."""
+    """Answers `/gwevent …`, `@gwevent …`, direct messages and `gwevent ask "…"` alike."""
 
     def __init__(
         self,
         handlers: CommandHandlers,
-        events: EventLookup,
-        notices: NoticeRepository,
+        events: EventQuestions,
         authorizer: ChannelAuthorizer,
         clock: Callable[[], datetime],
     ) -> None:
-        self._event_details = handlers.event_details
         self._events = events
-        self._notices = notices
+        self._search = handlers.search
         self._authorizer = authorizer
         self._clock = clock
         self.commands = command_table(handlers)
-        """All commands; what is none of them may be an event's id."""
+        """All commands; what is none of them may be an event's id, a filter or a sentence."""
         self._commands_by_word = {
             word: command for command in self.commands for word in (command.name, *command.aliases)
+        }
+        self._safe_words = {
+            word: command.name for word, command in self._commands_by_word.items() if not command.may_change
         }
 
     async def dispatch(self, text: str, context: CommandContext | None, *, shared: bool = False) -> Message:
@@ -62,12 +78,10 @@ class CommandRouter:
         With `shared` the answer is for the channel: it names who asked and when, and has no button that
         shares it.
         """
-        question = " ".join(text.split())
-        word, _, arguments = question.partition(" ")
-        command = self._commands_by_word.get(word.casefold())
-        if command is not None and command.is_multiline:
-            question = text.strip()
-            arguments = question[len(word) :]
+        asked = normalize_typed_text(text)
+        question = " ".join(asked.split())
+        if self._takes_lines(question):
+            question = asked.strip()
         elif len(question) > MAX_QUESTION_LENGTH:
             if " " not in question[:40]:
                 return helping.unknown_command(question[:40] + "…")
@@ -76,21 +90,19 @@ class CommandRouter:
                 f" and this one has {len(question):,}."
             )
         try:
-            found = await self._answer(command, word, arguments, question, context)
-        except PermissionDenied as refusal:
-            return helping.error_message(str(refusal))
-        except FilterSyntaxError as error:
-            complaint = helping.error_message(str(error))
-            if context is not None and command is not None and command.offers_modal:
-                return subscription_modal.with_modal_button(complaint)
-            return complaint
-        except NoSuchEvent as error:
-            return await self._suggest_ids(error.superevent_id, error.gracedb_reason)
+            found = await self._answer_or_refuse(clean_question(asked), context)
         except StoreUnavailable:
             return store_unavailable()
         if shared and context is not None:
             return answer.with_timestamp(found.message, context.user_id, self._clock())
-        if context is None or not found.is_shareable:
+        return self._shareable(found, question, context)
+
+    def _shareable(self, found: _Answer, question: str, context: CommandContext | None) -> Message:
+        """Return the answer with a button that repeats the question for the channel, if that is possible."""
+        if found.chosen_id is not None:
+            separator = "\n" if "\n" in question else " "
+            question = f"{question}{separator}{found.chosen_id}"
+        if context is None or not found.is_shareable or context.is_direct_message:
             return found.message
         if answer.contains_file(found.message):
             # The share button is answered through a response URL, which takes no files.
@@ -100,55 +112,207 @@ class CommandRouter:
             return found.message
         return answer.shareable(found.message, question)
 
-    async def _answer(
+    def _takes_lines(self, question: str) -> bool:
+        words = [word.casefold() for word in question.split(maxsplit=2)[:2]]
+        return any(
+            word in self._commands_by_word and self._commands_by_word[word].is_multiline for word in words
+        )
+
+    async def _answer_or_refuse(self, asked: str, context: CommandContext | None) -> _Answer:
+        """Return the answer, or the sentence that says why there is none. Raises StoreUnavailable."""
+        reading, typed = self._read(asked, find_typed_events(asked))
+        found = await self._answer_reading(reading, typed, asked, context)
+        if reading.corrected is None:
+            return found
+        introduction = f"“{mrkdwn.plain_text(reading.corrected)}” is read as “{reading.command}”."
+        return replace(found, message=answer.with_introduction(introduction, found.message))
+
+    async def _answer_reading(
+        self, reading: Reading, typed: list[TypedEvent], asked: str, context: CommandContext | None
+    ) -> _Answer:
+        command = None if reading.command is None else self._commands_by_word[reading.command]
+        try:
+            if command is not None:
+                return await self._answer_command(command, reading, typed, asked, context)
+            return await self._answer_sentence(reading, typed, asked, context)
+        except PermissionDenied as refusal:
+            return _Answer(helping.error_message(str(refusal)))
+        except FilterSyntaxError as error:
+            complaint = helping.error_message(str(error))
+            if context is not None and command is not None and command.offers_modal:
+                return _Answer(subscription_modal.with_modal_button(complaint))
+            return _Answer(complaint)
+        except UnresolvedEvent as error:
+            return _Answer(self._events.answer_unresolved(error), is_shareable=bool(error.superevents))
+        except NoSuchEvent as error:
+            return _Answer(await self._events.suggest_ids(error.superevent_id, error.gracedb_reason))
+
+    def _read(self, asked: str, typed: list[TypedEvent]) -> tuple[Reading, list[TypedEvent]]:
+        """Return how the question is understood, and the events that it names."""
+        first = asked.split(maxsplit=1)[0].casefold() if asked.strip() else ""
+        command = self._commands_by_word.get(first)
+        if (
+            command is not None
+            and not command.is_about_event
+            and command.name not in ("latest", "events", "status")
+        ):
+            # In "sites add …" and "subscribe …" an id is what that command makes of it.
+            return self._expanded(Reading(command=first, arguments=asked[len(first) :].strip())), []
+        if any(event.superevent_id is not None and not event.is_bare for event in typed):
+            # Beside a whole id, "GW170817" or "230518a" are names of something else.
+            typed = [event for event in typed if event.superevent_id is not None and not event.is_bare]
+        elif "\n" in asked:
+            typed = [event for event in typed if not event.is_bare and not event.is_catalogue_name]
+        without = replace_typed_events(asked, typed, [""] * len(typed))
+        reading = read_question(without, len(typed), self._commands_by_word.keys(), self._safe_words)
+        if typed and reading.command is not None:
+            name = self._commands_by_word[reading.command].name
+            if name in ("latest", "events", "status"):
+                reading = Reading(topic=Topic.NEWS if name == "latest" else Topic.CARD, arguments="")
+                reading = replace(reading, topic=Topic.STATE) if name == "status" else reading
+            if len(typed) > 1 and name not in ("check", "visible"):
+                reading = Reading(topic=Topic.COMPARE)
+        return self._expanded(reading), typed
+
+    def _expanded(self, reading: Reading) -> Reading:
+        if reading.command is None:
+            return reading
+        command, arguments = expand_plural(reading.command, reading.arguments)
+        if reading.corrected is not None and self._commands_by_word[command].may_change:
+            # "subscripions add CBC" is a guess, and nothing is changed because of one.
+            return Reading(nearest=reading.command)
+        return replace(reading, command=command, arguments=arguments)
+
+    async def _answer_command(
         self,
-        command: Command | None,
-        word: str,
-        arguments: str,
-        question: str,
+        command: Command,
+        reading: Reading,
+        typed: list[TypedEvent],
+        asked: str,
         context: CommandContext | None,
     ) -> _Answer:
-        if command is None:
-            return await self._answer_about_event(word, arguments, question, context)
+        arguments = reading.arguments if command.is_multiline else " ".join(reading.arguments.split())
         if context is not None and command.is_mutating(arguments):
             # Before the arguments are parsed: a person who may not change anything needs no hint about them.
             context = await self._authorizer.authorize(context)
-        return _Answer(await command.handler(arguments, context), command.is_shareable)
+        if command.is_about_event:
+            found = await self._answer_about_event(command, arguments, typed, context)
+        else:
+            assert command.handler is not None
+            try:
+                answered = await command.handler(arguments, context)
+            except FilterSyntaxError:
+                if not reading.is_filter_guess:
+                    raise
+                again = without_fillers(arguments)
+                if again in ("", arguments):
+                    return await self._not_understood(reading, asked, context)
+                try:
+                    answered = await command.handler(again, context)
+                except FilterSyntaxError:
+                    return await self._not_understood(reading, asked, context)
+            found = await self._with_thread_link(answered, context, command.is_shareable)
+        return found
 
     async def _answer_about_event(
-        self, word: str, detail: str, question: str, context: CommandContext | None
+        self, command: Command, arguments: str, typed: list[TypedEvent], context: CommandContext | None
     ) -> _Answer:
-        """Answer a question that begins with an event's id, or with no known word."""
-        superevent_id = canonical_id(word)
-        if superevent_id is None:
-            named = await self._events.split_leading_nonstandard_id(question)
-            if named is None:
-                if re.fullmatch(r"[mt]?(s|gw)\d.*|\d{6}\w+", word.casefold()) and not detail:
-                    return _Answer(await self._suggest_ids(question))
-                return _Answer(helping.unknown_command(question))
-            superevent_id, detail = named
-        if not detail:
-            card = alert_card.alert_card(
-                await self._events.get(superevent_id), ChannelView(asked_at=self._clock())
-            )
-            return _Answer(card, is_shareable=True)
-        kind = _parse_detail_kind(detail.casefold())
-        superevent = await self._events.get(superevent_id)
-        team_id = None if context is None else context.team_id
-        return _Answer(
-            await self._event_details.answer(superevent, kind, team_id, self._clock()), is_shareable=True
+        subject = await self._events.find_subject(
+            typed, arguments, context, load=command.event_handler is not None
         )
+        arguments = subject.arguments
+        if command.event_handler is not None:
+            if subject.superevent is None:
+                return _Answer(helping.error_message("No event was received yet."))
+            message = await command.event_handler(subject.superevent, arguments, context)
+        else:
+            assert command.handler is not None
+            if subject.name is not None:
+                arguments = f"{arguments} {subject.name}"
+            message = (await command.handler(arguments, context)).message
+        if subject.introduction is not None:
+            message = answer.with_introduction(subject.introduction, message)
+        answered = CommandAnswer(message, subject.name)
+        found = await self._with_thread_link(answered, context, command.is_shareable)
+        return replace(found, chosen_id=subject.name if subject.is_chosen else None)
 
-    async def _suggest_ids(self, unknown_id: str, gracedb_reason: str | None = None) -> Message:
-        ids = await self._notices.recent_ids()
-        folded = {known.casefold(): known for known in ids}
-        near = difflib.get_close_matches(unknown_id.casefold(), folded, n=3, cutoff=0.75)
-        return helping.no_such_event(unknown_id, [folded[name] for name in near], gracedb_reason)
+    async def _answer_sentence(
+        self, reading: Reading, typed: list[TypedEvent], asked: str, context: CommandContext | None
+    ) -> _Answer:
+        if reading.topic is None:
+            named = await self._events.split_leading_nonstandard_id(" ".join(asked.split()))
+            if named is not None:
+                return await self._answer_nonstandard(*named, context)
+            return await self._not_understood(reading, asked, context)
+        if reading.topic in ABOUT_NO_EVENT:
+            return _Answer(self._events.answer_without_event(reading.topic, reading.arguments))
+        if reading.topic is Topic.COMPARE and len(typed) > 1:
+            superevents = [await self._events.get(event) for event in typed]
+            return _Answer(self._events.compare(superevents), is_shareable=True)
+        if reading.topic is Topic.CARD and names_sites(" ".join(unexplained_words(reading.arguments))):
+            # "Palomar S230518h"
+            words = " ".join(unexplained_words(reading.arguments))
+            return await self._answer_about_event(self._commands_by_word["visible"], words, typed, context)
+        subject = await self._events.find_subject(typed, "", context)
+        if subject.superevent is None:
+            return _Answer(helping.error_message("No event was received yet."))
+        answered = await self._answer_topic(subject.superevent, reading, context)
+        if subject.introduction is not None:
+            answered = replace(
+                answered, message=answer.with_introduction(subject.introduction, answered.message)
+            )
+        return replace(answered, chosen_id=subject.name if subject.is_chosen else None)
+
+    async def _answer_topic(
+        self, superevent: Superevent, reading: Reading, context: CommandContext | None
+    ) -> _Answer:
+        assert reading.topic is not None
+        message = await self._events.answer_topic(superevent, reading.topic, reading.arguments, context)
+        return await self._with_thread_link(CommandAnswer(message, superevent.superevent_id), context, True)
+
+    async def _answer_nonstandard(
+        self, superevent_id: str, rest: str, context: CommandContext | None
+    ) -> _Answer:
+        """Answer a question that begins with an id which isn't in LVK's form, and may hold blanks."""
+        superevent = await self._events.get_by_id(superevent_id)
+        reading, _ = self._read(rest, [])
+        reading = read_question(rest, 1, self._commands_by_word.keys(), self._safe_words)
+        command = None if reading.command is None else self._commands_by_word[reading.command]
+        if command is not None and command.event_handler is not None:
+            message = await command.event_handler(superevent, reading.arguments, context)
+            return await self._with_thread_link(CommandAnswer(message, superevent_id), context, True)
+        topic = reading.topic or Topic.CARD
+        return await self._answer_topic(superevent, replace(reading, command=None, topic=topic), context)
+
+    async def _not_understood(self, reading: Reading, asked: str, context: CommandContext | None) -> _Answer:
+        question = " ".join(asked.split())
+        named = await self._events.split_leading_nonstandard_id(question)
+        if named is not None:
+            return await self._answer_nonstandard(*named, context)
+        if names_sites(question):
+            return await self._answer_about_event(self._commands_by_word["visible"], question, [], context)
+        first = question.partition(" ")[0]
+        if looks_like_event_id(first):
+            return _Answer(await self._events.suggest_ids(first))
+        return _Answer(helping.unknown_command(question, reading.nearest))
+
+    async def _with_thread_link(
+        self, answered: CommandAnswer, context: CommandContext | None, is_shareable: bool
+    ) -> _Answer:
+        """Return the answer with a link to this channel's thread of the event, unless it is asked there."""
+        message = answered.message
+        if answered.superevent_id is not None and context is not None:
+            url = await self._events.thread_url(answered.superevent_id, context)
+            if url is not None:
+                message = answer.with_thread_link(message, answered.superevent_id, url)
+        return _Answer(message, answered.superevent_id, is_shareable)
 
 
-def _parse_detail_kind(word: str) -> DetailKind:
+def names_sites(text: str) -> bool:
+    """Return whether a text is nothing but names of sites: "Palomar and Keck"."""
+    if not text.strip() or len(text.split()) > MAX_SITE_WORDS or any(digit in text for digit in "0123456789"):
+        return False
     try:
-        return DetailKind(word)
-    except ValueError as error:
-        choices = ", ".join(DetailKind)
-        raise CommandError(f'After an event\'s id comes one of {choices}, not "{word[:80]}".') from error
+        return bool(parse_site_names(text, ()))
+    except FilterSyntaxError:
+        return False

@@ -1,28 +1,25 @@
-"""`/gwevent latest`, `search` and `test`: stored events that fit criteria."""
+"""`/gwevent latest`, `events` and `test`: stored events that fit criteria."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
-from bot.filters import (
-    EventAttributes,
-    FilterSyntaxError,
-    SiteNameResolver,
-    evaluate_criteria,
-    parse_criteria,
-)
+from bot.commands.channel_sites import ChannelSiteResolvers
+from bot.commands.command_types import CommandAnswer
+from bot.commands.context import CommandContext
+from bot.commands.errors import CommandError
+from bot.filters import EventAttributes, find_contradiction, parse_criteria
+from bot.filters.event_question import EventQuestion, parse_event_question
+from bot.filters.scope_words import Scope
 from bot.skymap_service.filter_queries import SkyMapQueries
-from bot.store.events.notices import NoticeRepository
 from bot.store.events.search import EventSearch
 from formatters.answers import answer, recent, search_results
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
-from formatters.models.filter import FarCompare, conditions, map_queries
-from formatters.models.notice import Category
+from formatters.models.filter import Compare, FarCompare, conditions, map_queries
 from formatters.models.subscription import Criteria
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
@@ -31,8 +28,13 @@ from formatters.text import quantities
 MAX_MAP_QUERIES = 50
 """Events, the newest, whose sky maps are queried; each map has to be read and decoded."""
 
-_PERIOD = re.compile(r"(?:^|\s)(since|until)(?:\s+(\S+))?(?=\s|$)", re.IGNORECASE)
-_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
+_ALONE = {
+    "mock": Scope(real=False, mock=True),
+    "test": Scope(real=False, test=True),
+    "lowsig": Scope(significant=False, lowsig=True),
+    "retracted": Scope(standing=False, retracted=True),
+}
+"""The scope in which events of one kind stand alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,124 +49,170 @@ class SearchResult:
     """Number of candidates for which only the sky map decides."""
     queried: int
     """Number of these whose sky map was queried, at most MAX_MAP_QUERIES."""
+    left_out: recent.LeftOut
+    """How many more fit but are of low significance or retracted, which nobody asked for."""
+    newest_retracted: str | None
+    """A significant event that fits, is newer than all matches, and was retracted; None if there is none."""
+    why_none: str = ""
+    """Why nothing fits, one sentence, if that is known; empty otherwise."""
 
 
 class SearchCommands:
-    """Answers `latest`, `search` and `test`."""
+    """Answers `latest`, `events` and `test`."""
 
     def __init__(
         self,
-        notices: NoticeRepository,
         event_search: EventSearch,
         skymap_queries: SkyMapQueries,
         clock: Callable[[], datetime],
-        sites: SiteNameResolver,
+        sites: ChannelSiteResolvers,
     ) -> None:
-        self._notices = notices
         self._event_search = event_search
         self._skymap_queries = skymap_queries
         self._clock = clock
         self._sites = sites
 
-    async def latest(self, words: str) -> Message:
-        """Answer `latest …` with the newest event that fits; mock, test and lowsig select such events only.
+    async def latest(self, words: str, context: CommandContext | None = None) -> CommandAnswer:
+        """Answer `latest …` with the newest event that fits; with a number it is `events`.
 
         Raises FilterSyntaxError, StoreUnavailable.
         """
-        criteria, category = _parse_criteria_and_category(words, self._sites)
-        if criteria.filter is None and not criteria.lowsig:
-            return await self._newest_of_group(category, None if criteria.group == "all" else criteria.group)
-        result = await self._find_matches(criteria, [category], limit=1)
+        question = await self._parse(words, context)
+        if question.count is not None and question.count != 1:
+            return CommandAnswer(await self._list(question))
+        result = await self._find_matches(question, limit=1)
         if not result.matches:
-            sentence = f"No {category.value} event that matches {_query_text(criteria)} was received yet."
-            return helping.error_message(sentence + _describe_unqueried(result))
+            return await self._no_latest(question, result)
         attributes = result.matches[0]
-        message = alert_card.alert_card(
-            (await self._event_search.superevents([attributes.superevent_id]))[0],
-            ChannelView(asked_at=self._clock()),
-        )
-        if not (_has_far_condition(criteria) and attributes.far_is_joint):
-            return message
-        far = quantities.rate(attributes.far)
-        introduction = f"It matches by its joint FAR, {far}: a coincidence makes it significant."
-        return answer.with_introduction(introduction, message)
+        (superevent,) = await self._event_search.superevents([attributes.superevent_id])
+        message = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
+        introduction = ""
+        if _has_far_condition(question.criteria) and attributes.far_is_joint:
+            far = quantities.rate(attributes.far)
+            introduction = f"It matches by its joint FAR, {far}: a coincidence makes it significant."
+        elif question.criteria == Criteria() and result.newest_retracted is not None:
+            introduction = f"{result.newest_retracted}, which is newer, was retracted."
+        introduction = introduction or await self._newest_of_other_kinds(question, [attributes])
+        if introduction:
+            message = answer.with_introduction(introduction, message)
+        return CommandAnswer(message, superevent.superevent_id)
 
-    async def _newest_of_group(self, category: Category, group: str | None) -> Message:
-        found = await self._notices.newest(category=category, group=group)
-        if found:
-            return alert_card.alert_card(found[0], ChannelView(asked_at=self._clock()))
-        mocks = []
-        if category is Category.REAL:
-            mocks = await self._notices.newest(category=Category.MOCK, group=group)
-        what = " ".join(w for w in (category.value, group) if w)
-        if mocks:
-            introduction = f"No {what} event was received yet; this is the newest mock."
-            return answer.with_introduction(
-                introduction, alert_card.alert_card(mocks[0], ChannelView(asked_at=self._clock()))
+    async def _newest_of_other_kinds(self, question: EventQuestion, shown: Sequence[EventAttributes]) -> str:
+        """Return the newest mock, test … if these are asked for *also* and all that is shown is newer."""
+        found = []
+        for kind, alone in _ALONE.items():
+            if not getattr(question.scope, kind) or question.scope == alone or any(map(alone.accepts, shown)):
+                continue
+            result = await self._find_matches(replace(question, scope=alone), limit=1)
+            if result.matches:
+                found.append(f"{result.matches[0].superevent_id} (only {kind})")
+        return f"Older, and also asked for: {', '.join(found)}." if found else ""
+
+    async def _no_latest(self, question: EventQuestion, result: SearchResult) -> CommandAnswer:
+        what = question.text.replace("all", "", 1).strip() if question.text == "all" else question.text
+        wanted = f"No event that matches {what}" if what else "No significant event"
+        sentence = f"{wanted} was received yet.{_describe_unqueried(result)}"
+        if result.why_none:
+            sentence += f" {result.why_none}"
+        left_out = recent.left_out_sentence(result.left_out)
+        if left_out:
+            sentence += f" {left_out}"
+        if question.scope == Scope(every_group=question.scope.every_group) and question.period.is_open:
+            # Before the first real event people look at mocks to see that something arrives.
+            only_mocks = replace(question, scope=Scope(real=False, mock=True))
+            mocks = await self._find_matches(only_mocks, limit=1)
+            if mocks.matches and not result.left_out:
+                (mock,) = await self._event_search.superevents([mocks.matches[0].superevent_id])
+                card = alert_card.alert_card(mock, ChannelView(asked_at=self._clock()))
+                introduction = f"{wanted} was received yet; this is the newest mock."
+                return CommandAnswer(answer.with_introduction(introduction, card), mock.superevent_id)
+        return CommandAnswer(helping.error_message(sentence))
+
+    async def events(self, words: str, context: CommandContext | None = None) -> Message:
+        """Answer `events [N] [filter] [period]`. Raises FilterSyntaxError, StoreUnavailable."""
+        return await self._list(await self._parse(words, context))
+
+    async def _parse(self, words: str, context: CommandContext | None) -> EventQuestion:
+        return parse_event_question(words, self._clock(), await self._sites.for_text(context, words))
+
+    async def _list(self, question: EventQuestion) -> Message:
+        if question.count is not None and not 1 <= question.count <= recent.MAX_EVENTS:
+            raise CommandError(f'"events" lists from 1 to {recent.MAX_EVENTS} at a time.')
+        result = await self._find_matches(question)
+        found = await self._load_results(question.text, question.criteria, result, question.count)
+        if question.criteria.filter is None and question.period.is_open:
+            default = recent.DEFAULT_COUNT if question.text == "all" else recent.DEFAULT_COUNT_OF_KIND
+            shown = found.newest_hits[: question.count or default]
+            listed = {hit.superevent.superevent_id for hit in shown}
+            return recent.message(
+                recent.RecentEvents(
+                    [hit.superevent for hit in shown],
+                    kind=question.text,
+                    left_out=found.left_out,
+                    note=await self._newest_of_other_kinds(
+                        question, [match for match in result.matches if match.superevent_id in listed]
+                    ),
+                    total=found.count,
+                ),
+                self._clock(),
             )
-        return helping.error_message(f"No {what} event was received yet.")
+        return search_results.search_message(replace(found, period=question.period.text), self._clock())
 
-    async def search(self, words: str) -> Message:
-        """Answer `search …` with all events that fit, optionally since and until a date.
-
-        Mock, test and lowsig select such events only. Raises FilterSyntaxError, StoreUnavailable.
-        """
-        rest, since, until = _extract_period(words)
-        criteria, category = _parse_criteria_and_category(rest, self._sites)
-        result = await self._find_matches(criteria, [category], since=since, until=until)
-        found = await self._load_results(_query_text(criteria), criteria, result)
-        return search_results.search_message(replace(found, since=since, until=until), self._clock())
-
-    async def test(self, words: str) -> Message:
+    async def test(self, words: str, context: CommandContext | None = None) -> Message:
         """Answer `test …`: the past events that a subscription with these criteria would have brought."""
-        return await self.backtest(parse_criteria(words, self._sites))
+        criteria = parse_criteria(words, await self._sites.for_text(context, words))
+        contradiction = await asyncio.to_thread(find_contradiction, criteria)
+        found = await self.backtest(criteria)
+        return found if contradiction is None else answer.with_introduction(contradiction, found)
 
     async def backtest(self, criteria: Criteria) -> Message:
         """Return the past events that a subscription would have brought. Raises StoreUnavailable."""
         return search_results.backtest_message(await self.preview_subscription(criteria), self._clock())
 
     async def preview_subscription(self, criteria: Criteria) -> search_results.SearchResults:
-        """Return the past events that a subscription would have brought; mock, test, lowsig add events."""
-        categories = [Category.REAL]
-        categories += [c for c in (Category.MOCK, Category.TEST) if getattr(criteria, c.value)]
-        return await self._load_results(
-            criteria.canonical_without_mentions,
-            criteria,
-            await self._find_matches(criteria, categories, switches_widen=True),
+        """Return the past events that a subscription would have brought; mock, test, lowsig add events.
+
+        Retracted ones are among them: the subscription brought them before they were retracted.
+        """
+        scope = Scope(
+            real=criteria.real, mock=criteria.mock, test=criteria.test, lowsig=criteria.lowsig, retracted=True
         )
+        question = EventQuestion(criteria=Criteria(group=criteria.group, filter=criteria.filter), scope=scope)
+        result = replace(await self._find_matches(question), left_out=recent.NOTHING_LEFT_OUT, why_none="")
+        return await self._load_results(criteria.canonical_without_mentions, criteria, result)
 
-    async def _find_matches(
-        self,
-        criteria: Criteria,
-        categories: Sequence[Category],
-        *,
-        switches_widen: bool = False,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int | None = None,
-    ) -> SearchResult:
-        """Return the events that fit; `lowsig` adds low significance if `switches_widen`, else selects it."""
-        candidates = await self._event_search.attributes(categories, since=since, until=until)
-        # The category was selected by the query.
-        effective = replace(
-            criteria, mock=True, test=True, lowsig=criteria.lowsig if switches_widen else True
+    async def _find_matches(self, question: EventQuestion, *, limit: int | None = None) -> SearchResult:
+        """Return the events that are asked for, and how many more there are of other kinds."""
+        period = question.period
+        known = await self._event_search.attributes(
+            question.scope.categories, since=period.since, until=period.until
         )
-        only_low = criteria.lowsig and not switches_widen
+        with_lowsig = replace(question, scope=replace(question.scope, lowsig=True))
+        with_retracted = replace(question, scope=replace(question.scope, retracted=True))
 
-        def evaluate() -> list[tuple[EventAttributes, bool]]:
-            found = []
-            for attributes in candidates:
-                if only_low and attributes.significant:
-                    continue
-                verdict = evaluate_criteria(effective, attributes, attributes.category)
-                if verdict.may_match:
-                    found.append((attributes, verdict.matches))
-            return found
+        def evaluate() -> tuple[int, list[tuple[EventAttributes, bool]], recent.LeftOut, str | None]:
+            candidates, lowsig, retracted = 0, 0, 0
+            newest_retracted: str | None = None
+            found: list[tuple[EventAttributes, bool]] = []
+            for attributes in known:
+                if question.scope.accepts(attributes):
+                    candidates += 1
+                    verdict = question.evaluate(attributes)
+                    if verdict.may_match:
+                        found.append((attributes, verdict.matches))
+                elif with_lowsig.evaluate(attributes).matches:
+                    lowsig += 1
+                elif with_retracted.evaluate(attributes).matches:
+                    retracted += 1
+                    if not found and newest_retracted is None:
+                        newest_retracted = attributes.superevent_id
+            return candidates, found, recent.LeftOut(lowsig, retracted), newest_retracted
 
+        candidates, possible, left_out, newest_retracted = await asyncio.to_thread(evaluate)
         matches: list[EventAttributes] = []
         undecided = queried = 0
-        queries = map_queries(effective.filter)
-        for attributes, is_certain in await asyncio.to_thread(evaluate):
+        queries = map_queries(question.criteria.filter)
+        for attributes, is_certain in possible:
             if limit is not None and len(matches) == limit:
                 break
             if not is_certain:
@@ -175,16 +223,16 @@ class SearchCommands:
                 probabilities = await self._skymap_queries.probabilities(
                     attributes.notice_key, queries, attributes.time_created
                 )
-                verdict = evaluate_criteria(effective, attributes, attributes.category, probabilities)
-                if not verdict.matches:
+                if not question.evaluate(attributes, probabilities).matches:
                     continue
             matches.append(attributes)
-        return SearchResult(matches, len(candidates), undecided, queried)
+        why_none = "" if matches else await asyncio.to_thread(_why_none, question, known)
+        return SearchResult(matches, candidates, undecided, queried, left_out, newest_retracted, why_none)
 
     async def _load_results(
-        self, words: str, criteria: Criteria, result: SearchResult
+        self, words: str, criteria: Criteria, result: SearchResult, limit: int | None = None
     ) -> search_results.SearchResults:
-        listed = result.matches[: recent.MAX_EVENTS]
+        listed = result.matches[: limit or recent.MAX_EVENTS]
         superevents = await self._event_search.superevents(
             [attributes.superevent_id for attributes in listed]
         )
@@ -203,34 +251,36 @@ class SearchCommands:
             candidates=result.candidates,
             undecided=result.undecided,
             queried=result.queried,
+            left_out=result.left_out,
+            note=" ".join(filter(None, (result.why_none, *_definitions(criteria)))),
         )
 
 
-def _parse_criteria_and_category(words: str, sites: SiteNameResolver) -> tuple[Criteria, Category]:
-    """Parse a question's criteria, and the category that they select: real unless mock or test is named."""
-    criteria = parse_criteria(words, sites)
-    if criteria.notify is not None:
-        raise FilterSyntaxError('"notify" belongs to a subscription, and this is a question.')
-    if criteria.circulars:
-        raise FilterSyntaxError('"circulars" belongs to a subscription, and this is a question.')
-    if criteria.mock and criteria.test:
-        raise FilterSyntaxError('"mock" and "test" together: no event is both; ask for each.')
-    category = Category.MOCK if criteria.mock else Category.TEST if criteria.test else Category.REAL
-    return criteria, category
+_MEANINGS = {
+    "z": "z is the redshift of the mean distance (Planck18).",
+    "mchirp": "mchirp is the median of the source-frame chirp mass.",
+}
+
+
+def _definitions(criteria: Criteria) -> list[str]:
+    """Return sentences on what the filter's quantities mean, where that isn't in the notice itself."""
+    asked = () if criteria.filter is None else conditions(criteria.filter)
+    names = dict.fromkeys(one.quantity for one in asked if isinstance(one, Compare))
+    return [_MEANINGS[name] for name in names if name in _MEANINGS]
+
+
+def _why_none(question: EventQuestion, known: Sequence[EventAttributes]) -> str:
+    """Return why no event is what was asked for, one sentence; empty if nothing explains it."""
+    accepted = [attributes for attributes in known if question.scope.accepts(attributes)]
+    unstated = question.unstated(accepted)
+    if question.contradiction is not None:
+        return question.contradiction
+    return f"None of these events states {' or '.join(unstated)}." if unstated else ""
 
 
 def _has_far_condition(criteria: Criteria) -> bool:
     """Return whether the filter has a condition on the false-alarm rate."""
     return criteria.filter is not None and any(isinstance(c, FarCompare) for c in conditions(criteria.filter))
-
-
-def _query_text(criteria: Criteria) -> str:
-    """Return the criteria as text, without "all" in front of a filter."""
-    return (
-        criteria.canonical_without_mentions.removeprefix("all ")
-        if criteria.canonical_without_mentions != "all"
-        else "all"
-    )
 
 
 def _describe_unqueried(result: SearchResult) -> str:
@@ -240,42 +290,3 @@ def _describe_unqueried(result: SearchResult) -> str:
         f" (The sky map decides about {result.undecided} events; gwevent checked only the maps of the newest"
         f" {result.queried}.)"
     )
-
-
-def _extract_period(words: str) -> tuple[str, datetime | None, datetime | None]:
-    """Extract "since 2023-05" and "until 2023-06-30": (the other words, start, end).
-
-    The end is not included. Raises FilterSyntaxError.
-    """
-    ranges: dict[str, tuple[datetime, datetime]] = {}
-    for match in _PERIOD.finditer(words):
-        which, date = match[1].casefold(), match[2]
-        if which in ranges:
-            raise FilterSyntaxError(f'"{which}" stands there twice.')
-        if date is None:
-            raise FilterSyntaxError(f'"{which}" needs a date after it: 2023, 2023-05 or 2023-05-18.')
-        ranges[which] = _date_range(date)
-    since = ranges["since"][0] if "since" in ranges else None
-    until = ranges["until"][1] if "until" in ranges else None
-    if since is not None and until is not None and since >= until:
-        raise FilterSyntaxError('"until" lies before "since".')
-    return _PERIOD.sub(" ", words), since, until
-
-
-def _date_range(date: str) -> tuple[datetime, datetime]:
-    """Return the start of a year, month or day (UTC), and the start of the next. Raises FilterSyntaxError."""
-    match = _DATE.fullmatch(date)
-    try:
-        if match is None:
-            raise ValueError
-        year, month, day = int(match[1]), int(match[2] or 1), int(match[3] or 1)
-        begin = datetime(year, month, day, tzinfo=UTC)
-        if match[3]:
-            end = datetime.fromordinal(begin.toordinal() + 1).replace(tzinfo=UTC)
-        elif match[2]:
-            end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-        else:
-            end = datetime(year + 1, 1, 1, tzinfo=UTC)
-    except ValueError:
-        raise FilterSyntaxError(f'"{date[:40]}" is no date: 2023, 2023-05 or 2023-05-18.') from None
-    return begin, end

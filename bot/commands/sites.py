@@ -11,13 +11,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
-from bot.observing.observatories import (
-    UnknownSite,
-    find_observatory,
-    find_site,
-    normalized_name,
-    suggest_names,
+from bot.observing.observatories import UnknownSite, find_observatory, find_own_site, normalized_name
+from bot.observing.places import (
+    EXAMPLE_PLACE,
+    InvalidPlace,
+    Place,
+    match_place,
+    normalized_characters,
+    refuse_decimal_commas,
 )
+from bot.observing.site_doubts import position_remark
+from bot.observing.site_names import read_sites, site_at
+from bot.runtime.typed_text import normalize_typed_text
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.sites import SiteRepository, TooManySites
@@ -27,17 +32,15 @@ from formatters.blockkit.mrkdwn import sanitize_line
 from formatters.models.notice import canonical_id
 from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, Site
 
-MAX_HEIGHT_M = 8_900.0
-MIN_HEIGHT_M = -500.0
-"""Metres above sea level: from below the shore of the Dead Sea to above the summit of Everest."""
 ALTITUDE_LIMITS = (0.0, 85.0)
 """Degrees above the horizon that a channel may set as the lowest altitude to observe at."""
 DARKNESS_LIMITS = (-18.0, 0.0)
 """Degrees of the Sun's altitude below which a channel may count the sky as dark."""
 
-_MAX_SITE_NAME_WORDS = SITE_NAME_MAX // 2
 _NUMBER = re.compile(r"[+-]?(\d{1,6}(\.\d{0,12})?|\.\d{1,12})", re.ASCII)
+_WORD_STARTS = re.compile(r"(?<!\S)\S")
 _ADD_EXAMPLE = "sites add MyDome 34.2 -116.9 1700"
+_BY_PLACE = f"A place works by latitude and longitude: {EXAMPLE_PLACE}."
 _HOW_TO_ADD = (
     f'Latitude, longitude (east positive) and height in metres make a site of your own: "{_ADD_EXAMPLE}",'
     ' with "radio" or a time zone such as America/Los_Angeles after them if you like.'
@@ -64,7 +67,7 @@ class SiteCommands:
 
         Raises CommandError, PermissionDenied, StoreUnavailable.
         """
-        subcommand, _, words = arguments.partition(" ")
+        subcommand, _, words = normalize_typed_text(arguments).strip().partition(" ")
         match subcommand.casefold():
             case "":
                 return observability.site_list(await self._sites.for_channel(*context.channel))
@@ -90,7 +93,7 @@ class SiteCommands:
                         f"A channel has at most {SITES_MAX} sites, and this one has {len(before.sites)};"
                         " to remove one: /gwevent sites remove Palomar."
                     ) from None
-                outcome = f"{', '.join(site.name for site in new)} added, and in the messages from now on."
+                outcome = _added(new)
             case "remove":
                 removed = _find_custom_site(words, before.sites)
                 after = await self._sites.remove(*channel, removed.name, by)
@@ -110,32 +113,17 @@ class SiteCommands:
 
 
 def parse_site_names(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
-    """Parse site names with blanks or commas between them; the longest name that fits is taken.
+    """Parse names of sites and places in a row; the longest name that fits is taken.
 
     `own` are the channel's sites, which come before observatories of the same name. Raises CommandError for
-    too many sites, UnknownSite.
+    too many sites, for numbers that mean no one place, and for words that name no one site.
     """
-    found: list[Site] = []
-    for part in text.split(","):
-        words = part.split()
-        while words:
-            for length in range(min(len(words), _MAX_SITE_NAME_WORDS), 0, -1):
-                name = " ".join(words[:length])
-                if normalized_name(name) and (
-                    normalized_name(name) in {normalized_name(site.name) for site in own}
-                    or find_observatory(name) is not None
-                ):
-                    found.append(find_site(name, own))
-                    words = words[length:]
-                    break
-            else:
-                whole = UnknownSite(" ".join(words), suggest_names(" ".join(words), own))
-                raise (
-                    whole
-                    if suggest_names(" ".join(words), own)
-                    else UnknownSite(words[0], suggest_names(words[0], own))
-                )
-    sites = tuple(dict.fromkeys(found))
+    try:
+        sites = read_sites(text, own)
+    except UnknownSite as error:
+        raise CommandError(f"{error} {_BY_PLACE}" if error.may_be_place else str(error)) from error
+    except InvalidPlace as error:
+        raise CommandError(str(error)) from error
     if len(sites) > SITES_MAX:
         raise CommandError(f"At most {SITES_MAX} sites at a time.")
     return sites
@@ -143,57 +131,75 @@ def parse_site_names(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
 
 def _parse_new_sites(text: str) -> tuple[Site, ...]:
     """Parse observatories' names, or the name and position of one other site. Raises CommandError."""
-    words = text.replace("−", "-").replace(",", " ").split()
-    if not words:
+    text = normalized_characters(text)
+    if not text:
         raise CommandError(f'Which one? Name an observatory ("sites add Palomar"). {_HOW_TO_ADD}')
-    # The last starts numbers in a row: a name may end in a number.
-    starts = [i for i in range(len(words) - 2) if all(map(_NUMBER.fullmatch, words[i : i + 3]))]
-    if starts:
-        facts = words[starts[-1] :]
-        return (
-            _parse_custom_site(
-                " ".join(words[: starts[-1]]) or _default_name(float(facts[0]), float(facts[1])), facts
-            ),
-        )
     try:
-        return parse_site_names(text, ())
+        refuse_decimal_commas(text)
+        custom = _parse_custom_site(text)
+        sites = (custom,) if custom is not None else read_sites(text)
     except UnknownSite as error:
-        raise CommandError(f"{error} {_HOW_TO_ADD}") from error
+        raise CommandError(f"{error} {_HOW_TO_ADD}" if error.may_be_place else str(error)) from error
+    except InvalidPlace as error:
+        raise CommandError(str(error)) from error
+    if not sites or len(sites) > SITES_MAX:
+        raise CommandError(f"At most {SITES_MAX} sites at a time." if sites else _HOW_TO_ADD)
+    return sites
 
 
-def _default_name(latitude: float, longitude: float) -> str:
-    """Return a name for a site without one: "34.20N 116.90W"."""
-    north, east = "S" if latitude < 0 else "N", "W" if longitude < 0 else "E"
-    return f"{abs(latitude):.2f}{north} {abs(longitude):.2f}{east}"
+def _parse_custom_site(text: str) -> Site | None:
+    """Parse "[NAME] PLACE [radio] [TIME ZONE]"; return None where there is no place.
+
+    The first words that can begin the place do, if everything behind it is understood: a name may end in a
+    number, as in "Dome 2 34.2 -116.9 1700". Raises CommandError, InvalidPlace.
+    """
+    problem: CommandError | InvalidPlace | None = None
+    for start in _WORD_STARTS.finditer(text):
+        try:
+            matched = match_place(text[start.start() :])
+            if matched is None:
+                continue
+            place, length = matched
+            further = text[start.start() + length :].replace(",", " ").split()
+            radio, zone = _parse_options(further)
+        except (CommandError, InvalidPlace) as error:
+            problem = problem or error
+            continue
+        if place.height is None:
+            raise CommandError(
+                f"A site's height is missing: metres behind the longitude, as in {EXAMPLE_PLACE}."
+            )
+        name = text[: start.start()].strip(" ,;")
+        return replace(site_at(place, name=_checked_name(name, place)), radio=radio, zone=zone)
+    if problem is not None:
+        raise problem
+    return None
 
 
-def _parse_custom_site(name: str, facts: Sequence[str]) -> Site:
-    """Parse latitude, longitude and height, and "radio" or a time zone. Raises CommandError."""
+def _checked_name(name: str, place: Place) -> str:
+    """Return the name for a site, by default its place: "34.20N 116.90W". Raises CommandError."""
+    if not name:
+        return place.label
     if len(name) > SITE_NAME_MAX:
         raise CommandError(f"A site's name has at most {SITE_NAME_MAX} characters.")
     if not normalized_name(name) or canonical_id(name) is not None:
         raise CommandError("A site's name has letters or digits in it, and isn't an event's.")
-    numbers, further = facts[:3], facts[3:]
-    latitude, longitude, height = map(float, numbers)
-    if abs(latitude) > 90:
-        raise CommandError(f"A latitude of {numbers[0]}° doesn't exist: it goes from -90 to 90.")
-    if not -180 <= longitude <= 360:
-        raise CommandError(
-            f"A longitude of {numbers[1]}° doesn't exist: it goes from -180 to 180, east positive."
-        )
-    if not MIN_HEIGHT_M <= height <= MAX_HEIGHT_M:
-        raise CommandError(f"A height of {numbers[2]} m isn't on this Earth's ground.")
-    zones = [word for word in further if word.casefold() != "radio"]
-    if len(zones) > 1 or len(further) > 2:
+    return sanitize_line(name)
+
+
+def _parse_options(words: Sequence[str]) -> tuple[bool, str | None]:
+    """Return whether "radio" is among the words, and the time zone, None without one. Raises CommandError."""
+    zones = [word for word in words if word.casefold() not in ("radio", "optical")]
+    if len(zones) > 1 or len(words) > 2:
         raise CommandError(_HOW_TO_ADD)
-    return Site(
-        name=sanitize_line(name),
-        latitude=latitude,
-        longitude=longitude - 360 if longitude > 180 else longitude,
-        height=height,
-        radio=len(zones) < len(further),
-        zone=_parse_time_zone(zones[0]) if zones else None,
-    )
+    radio = any(word.casefold() == "radio" for word in words)
+    return radio, _parse_time_zone(zones[0]) if zones else None
+
+
+def _added(new: Sequence[Site]) -> str:
+    """Return what was added, and of a place that was typed where it is."""
+    said = f"{', '.join(site.name for site in new)} added, and in the messages from now on."
+    return " ".join([said, *(position_remark(site) for site in new if find_observatory(site.name) != site)])
 
 
 def _parse_time_zone(name: str) -> str:
@@ -208,11 +214,8 @@ def _parse_time_zone(name: str) -> str:
 
 def _find_custom_site(words: str, own: Sequence[Site]) -> Site:
     """Return the channel's site by its name, or by another name of the observatory. Raises CommandError."""
-    mine = {normalized_name(site.name): site for site in own}
     known = find_observatory(words)
-    found = mine.get(normalized_name(words)) or (
-        mine.get(normalized_name(known.name)) if known is not None else None
-    )
+    found = find_own_site(words, own) or (find_own_site(known.name, own) if known is not None else None)
     if found is None:
         has = ", ".join(site.name for site in own) or "none"
         raise CommandError(f"“{words[:40]}” is none of this channel's sites, which are: {has}.")
@@ -221,7 +224,7 @@ def _find_custom_site(words: str, own: Sequence[Site]) -> Site:
 
 def _parse_degrees(subcommand: str, text: str, limits: tuple[float, float], example: str) -> float:
     """Parse an angle within limits (degrees, both included). Raises CommandError."""
-    number = text.replace("−", "-").rstrip("°")
+    number = normalized_characters(text).rstrip("°").strip()
     low, high = limits
     if not _NUMBER.fullmatch(number) or not low <= float(number) <= high:
         raise CommandError(

@@ -13,6 +13,7 @@ from bot.commands.subscription_service import (
     ConfirmationFailed,
     ConfirmationPending,
     Edited,
+    NeverHolds,
     NoSuchSubscription,
     NotPaused,
     OutOfDate,
@@ -24,10 +25,14 @@ from bot.commands.subscription_service import (
     SubscriptionResult,
     Unchanged,
 )
+from bot.filters.satisfiability import idle_conditions
 from bot.store.database import StoreUnavailable
 from formatters.answers import help as helping
 from formatters.answers import subscription_messages
+from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import escape
+from formatters.models.subscription import Criteria
 
 
 async def answer_change(change: Callable[[], Awaitable[SubscriptionResult]]) -> Message:
@@ -44,11 +49,15 @@ def answer_for(result: SubscriptionResult) -> Message:
     """Return the answer for the outcome of a change."""
     match result:
         case Subscribed(criteria):
-            return subscription_messages.subscribed(criteria)
+            return _with_idle_conditions(criteria, subscription_messages.subscribed(criteria))
         case ConfirmationPending(criteria):
-            return subscription_messages.confirmation_pending(criteria)
+            return _with_idle_conditions(criteria, subscription_messages.confirmation_pending(criteria))
         case ConfirmationFailed(reason):
             return subscription_messages.refused(reason)
+        case NeverHolds(_, sentence):
+            return helping.error_message(
+                f"{sentence} Nothing was changed. To have it all the same, repeat it with the word anyway."
+            )
         case AlreadySubscribed(subscription):
             return subscription_messages.already_subscribed(subscription)
         case NoSuchSubscription(number, subscriptions, is_one_of_several):
@@ -58,7 +67,7 @@ def answer_for(result: SubscriptionResult) -> Message:
         case Renumbered(number, subscription):
             return subscription_messages.renumbered(number, subscription)
         case Edited(before, after):
-            return subscription_messages.edited(before, after)
+            return _with_idle_conditions(after.criteria, subscription_messages.edited(before, after))
         case Unchanged(subscription):
             return subscription_messages.unchanged(subscription)
         case Paused(subscription):
@@ -74,3 +83,15 @@ def answer_for(result: SubscriptionResult) -> Message:
         case OutOfDate(subscriptions):
             return subscription_messages.stale_button(subscriptions)
     assert_never(result)
+
+
+def _with_idle_conditions(criteria: Criteria, message: Message) -> Message:
+    """Say of conditions that every notice meets that they choose nothing."""
+    idle = idle_conditions(criteria.filter)
+    if not idle:
+        return message
+    named = " and ".join(f'"{words[:40]}"' for words in idle[:3])
+    note = blocks.context(
+        escape(f"{named} chooses nothing: it holds for every notice that states a value for it.")
+    )
+    return Message(message.text, (*message.blocks, note))

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from bot.commands.authorization import AuthorizedContext, ChannelAuthorizer
+from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.context import CommandContext
-from bot.filters import SiteNameResolver, parse_criteria
+from bot.filters import parse_criteria
+from bot.filters.satisfiability import find_contradiction
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.subscriptions import SubscriptionRepository
@@ -44,6 +47,15 @@ class ConfirmationFailed:
 
     reason: str
     """Slack's error code, or a sentence of gwevent's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeverHolds:
+    """The criteria hold for no notice, and nobody insisted on them; nothing was changed."""
+
+    criteria: Criteria
+    sentence: str
+    """Why they don't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +144,8 @@ class OutOfDate:
 
 
 NotFound = NoSuchSubscription | Renumbered
-SubscribeResult = Subscribed | ConfirmationPending | ConfirmationFailed | AlreadySubscribed
-EditResult = Edited | Unchanged | AlreadySubscribed | NotFound
+SubscribeResult = Subscribed | ConfirmationPending | ConfirmationFailed | AlreadySubscribed | NeverHolds
+EditResult = Edited | Unchanged | AlreadySubscribed | NeverHolds | NotFound
 PauseResult = Paused | AlreadyPaused | NotFound
 ResumeResult = Resumed | NotPaused | NotFound
 RemoveResult = Removed | OutOfDate | NotFound
@@ -149,22 +161,36 @@ class SubscriptionService:
         authorizer: ChannelAuthorizer,
         wakeups: Wakeups,
         clock: Callable[[], datetime],
-        sites: SiteNameResolver,
+        sites: ChannelSiteResolvers,
     ) -> None:
-        """`sites` resolves the site names of `visible from` conditions."""
         self._subscriptions = subscriptions
         self._authorizer = authorizer
         self._wakeups = wakeups
         self._clock = clock
         self._sites = sites
 
-    def parse_criteria(self, text: str) -> Criteria:
-        """Parse the criteria of a subscription. Raises FilterSyntaxError."""
-        return parse_criteria(text, self._sites)
+    async def parse_criteria(self, context: CommandContext, text: str) -> Criteria:
+        """Parse the criteria of a subscription in this channel. Raises FilterSyntaxError."""
+        return (await self.criteria_parser(context, text))(text)
 
-    async def subscribe(self, context: CommandContext, criteria: Criteria) -> SubscribeResult:
-        """Request a subscription and wait for its confirmation to be posted. Raises PermissionDenied."""
+    async def criteria_parser(self, context: CommandContext, text: str) -> Callable[[str], Criteria]:
+        """Return the parser of criteria in this channel, which raises FilterSyntaxError.
+
+        In it `visible from` takes the channel's own sites too, if `text`, which is to be parsed, names one.
+        """
+        return partial(parse_criteria, sites=await self._sites.for_text(context, text))
+
+    async def subscribe(
+        self, context: CommandContext, criteria: Criteria, *, anyway: bool = False
+    ) -> SubscribeResult:
+        """Request a subscription and wait for its confirmation to be posted. Raises PermissionDenied.
+
+        Criteria that no notice can meet are taken only `anyway`.
+        """
         author = await self._authorizer.authorize(context)
+        contradiction = None if anyway else find_contradiction(criteria)
+        if contradiction is not None:
+            return NeverHolds(criteria, contradiction)
         requested, is_in_force = await self._subscriptions.request(
             author.team_id, author.channel_id, criteria, author.user_id, self._clock()
         )
@@ -176,9 +202,17 @@ class SubscriptionService:
             return ConfirmationFailed(status)
         return Subscribed(criteria) if status else ConfirmationPending(criteria)
 
-    async def edit(self, context: CommandContext, number: int, criteria: Criteria) -> EditResult:
-        """Replace the criteria of a subscription, which stays in force. Raises PermissionDenied."""
+    async def edit(
+        self, context: CommandContext, number: int, criteria: Criteria, *, anyway: bool = False
+    ) -> EditResult:
+        """Replace the criteria of a subscription, which stays in force. Raises PermissionDenied.
+
+        Criteria that no notice can meet are taken only `anyway`.
+        """
         author = await self._authorizer.authorize(context)
+        contradiction = None if anyway else find_contradiction(criteria)
+        if contradiction is not None:
+            return NeverHolds(criteria, contradiction)
         found = await self._subscriptions.edit(*author.channel, number, criteria, self._change_author(author))
         if found is None:
             return await self._not_found(author, number)

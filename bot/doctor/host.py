@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bot.app.secret_files import mode_readable_by_others
+from bot.filters import find_contradiction, parse_criteria
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings
 from bot.store.database import Database
@@ -173,7 +174,8 @@ async def check_webhook(settings: Settings) -> list[Finding]:
     words = settings.webhook_filter
     called = "for the bot's incidents" + (f" and for {words}" if words else "")
     url = settings.webhook_url.get_secret_value()
-    return [await _check_secret_host("Webhook", url, f"it is called {called}", "GWEVENT_WEBHOOK_URL")]
+    found = await _check_secret_host("Webhook", url, f"it is called {called}", "GWEVENT_WEBHOOK_URL")
+    return [found, *check_webhook_filter(words)]
 
 
 async def check_heartbeat(settings: Settings) -> list[Finding]:
@@ -195,6 +197,14 @@ async def _check_secret_host(name: str, url: str, purpose: str, setting: str) ->
     except (aiohttp.ClientError, TimeoutError) as error:
         todo = f"Check {setting}, and that this machine may reach it."
         return Finding(name, Level.FAIL, f"It can't be reached ({type(error).__name__}).", todo)
+
+
+def check_webhook_filter(words: str | None) -> list[Finding]:
+    """Warn of a filter for which the webhook would never be called."""
+    contradiction = None if words is None else find_contradiction(parse_criteria(words))
+    if contradiction is None:
+        return []
+    return [Finding("Webhook", Level.WARN, contradiction, "Change GWEVENT_WEBHOOK_FILTER.")]
 
 
 async def check_host(settings: Settings, env_file: Path | None = Path(".env")) -> list[Finding]:

@@ -15,6 +15,7 @@ from bot.filters.evaluator import (
 from bot.filters.event_attributes import EventAttributes, extract_attributes
 from bot.filters.limits import MAX_TARGETS
 from bot.filters.parser import SiteNameResolver, parse_filter
+from bot.filters.satisfiability import find_contradiction
 from bot.filters.tokens import FilterSyntaxError
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "evaluate_criteria",
     "evaluate_filter",
     "extract_attributes",
+    "find_contradiction",
     "matches",
     "mention_targets",
     "parse_criteria",

@@ -9,9 +9,11 @@ from functools import lru_cache
 
 from bot.filters.limits import CACHE_SIZE, MAX_LENGTH, MAX_TARGETS
 from bot.filters.parser import SiteNameResolver, parse_tokens
+from bot.filters.scope_words import split_scope
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import SWITCHES
-from formatters.models.filter import And, FieldIn, Filter
+from bot.runtime.typed_text import normalize_typed_text
+from formatters.models.filter import And, FieldIn, Filter, Significant
 from formatters.models.subscription import Criteria, MentionRule
 
 NOTIFY_SWITCHES = {
@@ -22,6 +24,7 @@ NOTIFY_SWITCHES = {
 }
 
 _GROUPS = {"cbc": "CBC", "burst": "Burst", "all": "all"}
+_ANYWAY = re.compile(r"(?<!\S),?anyway[.!]?(?!\S)", re.IGNORECASE)
 _MENTION_LABEL = re.compile(r"<([@!][^<>|]*)\|[^<>]*>")
 _MENTION = re.compile(r"<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>")
 _BROADCAST = {"@here": "<!here>", "<!here>": "<!here>", "@channel": "<!channel>", "<!channel>": "<!channel>"}
@@ -36,6 +39,10 @@ def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteri
     `MentionRule`. `sites` resolves the names of `visible from`; without it every name is accepted. Raises
     FilterSyntaxError for anything else.
     """
+    return _parse_normalized(normalize_typed_text(words), sites)
+
+
+def _parse_normalized(words: str, sites: SiteNameResolver | None) -> Criteria:
     # Slack adds a person's name, which may contain spaces and may change: only the id is kept.
     text = " ".join(_MENTION_LABEL.sub(r"<\1>", words).split())
     if len(text) > MAX_LENGTH:
@@ -56,10 +63,16 @@ def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteri
     return criteria
 
 
+def split_insistence(words: str) -> tuple[str, bool]:
+    """Return the words without "anyway", and True if it stood there: the person insists on the criteria."""
+    rest = _ANYWAY.sub(" ", words)
+    return (" ".join(rest.split()), True) if rest != words else (words, False)
+
+
 @lru_cache(maxsize=CACHE_SIZE)
 def parse_stored_criteria(words: str) -> Criteria:
     """Parse stored canonical words; equal words give the same object. Raises FilterSyntaxError."""
-    return parse_criteria(words)
+    return _parse_normalized(words, None)
 
 
 def _normalized(word: str) -> str:
@@ -72,40 +85,27 @@ def _quoted(word: str) -> str:
 
 def _parse_switches_and_filter(tokens: Sequence[Token], sites: SiteNameResolver | None) -> Criteria:
     """Separate the switches and "all" from the filter, parse it, and separate the group from that."""
-    switches: set[str] = set()
-    everything = False
-    rest: list[Token] = []
-    depth = 0
-    for number, token in enumerate(tokens):
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
-        folded = _normalized(token.text)
-        # After these a word is a name, as in "search=MDC|test"; if it is not, the parser refuses it.
-        named = number > 0 and tokens[number - 1].text.casefold() in ("=", "|", "from")
-        if named or (folded not in SWITCHES and folded != "all"):
-            rest.append(token)
-            continue
-        before, after = tokens[max(number - 1, 0) : number], tokens[number + 1 : number + 2]
-        joined = any(other.normalized in ("and", "or") for other in (*before, *after))
-        if depth > 0 or joined or any(other.normalized == "not" for other in before):
-            raise FilterSyntaxError(
-                f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".'
-            )
-        if folded == "all":
-            everything = True
-        else:
-            switches.add(SWITCHES[folded])
-    group, filter_ = _split_off_group(parse_tokens(rest, sites) if rest else None, everything)
+    scope, rest = split_scope(tokens)
+    if scope.retracted:
+        raise FilterSyntaxError(
+            '"retracted" chooses nothing in a subscription: a retraction goes to whoever has the event.'
+        )
+    group, filter_ = split_off_group(parse_tokens(rest, sites) if rest else None, scope.every_group)
+    if not scope.significant:
+        not_significant = ~Significant()
+        filter_ = not_significant if filter_ is None else filter_ & not_significant
     return Criteria(
         group=group,
-        mock="mock" in switches,
-        test="test" in switches,
-        lowsig="lowsig" in switches,
-        circulars="circulars" in switches,
+        real=scope.real,
+        mock=scope.mock,
+        test=scope.test,
+        lowsig=scope.lowsig,
+        circulars=scope.circulars,
         filter=filter_,
     )
 
 
-def _split_off_group(found: Filter | None, everything: bool) -> tuple[str, Filter | None]:
+def split_off_group(found: Filter | None, everything: bool) -> tuple[str, Filter | None]:
     """Return the group that the whole filter requires ("all": any), and the rest of the filter."""
     parts = found.parts if isinstance(found, And) else () if found is None else (found,)
     groups = ["all"] if everything else []

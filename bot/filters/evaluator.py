@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from bot.filters.event_attributes import EventAttributes, extract_attributes
+from bot.filters.redshifts import distance_of_redshift
 from formatters.models.filter import (
     And,
     Compare,
@@ -26,6 +27,7 @@ from formatters.models.filter import (
     Not,
     Op,
     Or,
+    Significant,
     VisibleFrom,
 )
 from formatters.models.notice import Category
@@ -113,10 +115,22 @@ def _not(node: Not, attributes: EventAttributes, probabilities: MapProbabilities
 
 
 def _field_in(node: FieldIn, attributes: EventAttributes, _: MapProbabilities) -> TruthRange:
+    if node.field == "observatory":
+        return _observatory(node, attributes)
     name = attributes.fields.get(node.field)
     if name is None:
         return UNKNOWN
     return YES if any(name == value.casefold() for value in node.values) else NO
+
+
+def _observatory(node: FieldIn, attributes: EventAttributes) -> TruthRange:
+    """Return whether one of the coincidences is with one of these observatories."""
+    if attributes.external is False:
+        return NO
+    if not attributes.external or not attributes.observatories:
+        return UNKNOWN
+    wanted = {value.casefold() for value in node.values}
+    return NO if wanted.isdisjoint(attributes.observatories) else YES
 
 
 def _compare(value: float | None, op: Op, limit: float) -> TruthRange:
@@ -135,6 +149,10 @@ def _compare(value: float | None, op: Op, limit: float) -> TruthRange:
 
 
 def _quantity(node: Compare, attributes: EventAttributes, _: MapProbabilities) -> TruthRange:
+    if node.quantity == "z":
+        # The distance grows with the redshift, so the limit is converted instead of each event's distance.
+        distance = attributes.quantities.get("distance")
+        return UNKNOWN if distance is None else _compare(distance, node.op, distance_of_redshift(node.value))
     return _compare(attributes.quantities.get(node.quantity), node.op, node.value)
 
 
@@ -152,6 +170,10 @@ def _external(_node: External, attributes: EventAttributes, _: MapProbabilities)
     if attributes.external is None:
         return UNKNOWN
     return YES if attributes.external else NO
+
+
+def _significant(_node: Significant, attributes: EventAttributes, _: MapProbabilities) -> TruthRange:
+    return YES if attributes.significant else NO
 
 
 def _map_condition(
@@ -173,14 +195,17 @@ _EVALUATORS: Mapping[type[Filter], Callable[..., TruthRange]] = {
     FarCompare: _far,
     Detector: _detector,
     External: _external,
+    Significant: _significant,
     Near: _map_condition,
     VisibleFrom: _map_condition,
 }
 
 
 def category_allowed(criteria: Criteria, category: Category) -> bool:
-    """Return True if events of the category are wanted: real ones always, mocks and tests on request."""
-    return category is _REAL or (criteria.mock if category is _MOCK else criteria.test)
+    """Return True if events of the category are wanted: real ones as a rule, mocks and tests on request."""
+    if category is _REAL:
+        return criteria.real
+    return criteria.mock if category is _MOCK else criteria.test
 
 
 class CriteriaEvaluator:

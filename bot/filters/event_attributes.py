@@ -9,9 +9,21 @@ from datetime import datetime
 from typing import Any
 
 from formatters.models import significance
-from formatters.models.notice import CLASSES, PROPERTIES, Category, Event, Notice, NoticeKey, category_from_id
+from formatters.models.notice import (
+    CLASSES,
+    PROPERTIES,
+    Category,
+    Event,
+    MassBins,
+    Notice,
+    NoticeKey,
+    category_from_id,
+)
 from formatters.models.superevent import Superevent
 from formatters.text import coincidence_lines
+
+OBSERVATORIES_KEY = "observatories"
+"""Key of the JSON by which a version that reads observatories and chirp masses shows that it wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +54,8 @@ class EventAttributes:
     """True if there is a coincidence; None if one is given in a form that cannot be decoded."""
     has_map: bool
     """True if the notice has a sky map."""
+    observatories: tuple[str, ...] = ()
+    """Observatories of the coincidences, case-folded; empty if there is none, or if it isn't known."""
 
     @property
     def category(self) -> Category:
@@ -70,6 +84,7 @@ class EventAttributes:
                 "detectors": self.detectors,
                 "external": self.external,
                 "map": self.has_map,
+                OBSERVATORIES_KEY: self.observatories,
             },
             separators=(",", ":"),
         )
@@ -94,6 +109,8 @@ class EventAttributes:
             detectors=tuple(values["detectors"]),
             external=values["external"],
             has_map=values["map"],
+            # An older version stored none; `EventSearch.refresh_stale_attributes` adds them.
+            observatories=tuple(values.get(OBSERVATORIES_KEY, ())),
         )
 
 
@@ -125,6 +142,7 @@ def extract_attributes(superevent: Superevent) -> EventAttributes | None:
         detectors=tuple(name.upper() for name in event.instruments),
         external=None if notice.has_unreadable_coincidence else notice.external is not None,
         has_map=notice.best_localization is not None,
+        observatories=tuple(sorted({c.observatory.casefold() for c in notice.coincidences if c.observatory})),
     )
 
 
@@ -147,6 +165,9 @@ def _extract_quantities(notice: Notice, event: Event) -> dict[str, float]:
         found["remnant"] = found["HasRemnant"] * (1 - found["Terrestrial"])
     if event.instruments:
         found["instruments"] = float(len(event.instruments))
+    median = None if event.mchirp_source is None else _median(event.mchirp_source)
+    if median is not None:
+        found["mchirp"] = median
     sky = notice.best_localization
     if sky is not None:
         found |= {"area50": sky.area_50, "area90": sky.area_90}
@@ -154,3 +175,16 @@ def _extract_quantities(notice: Notice, event: Event) -> dict[str, float]:
         if distance is not None:
             found["distance"] = distance.mean
     return found
+
+
+def _median(bins: MassBins) -> float | None:
+    """Return the mass below which half of the probability lies, with equal density inside of a bin."""
+    total = sum(bins.probabilities)
+    if not total > 0 or len(bins.bin_edges) != len(bins.probabilities) + 1:
+        return None
+    below = 0.0
+    for probability, low, high in zip(bins.probabilities, bins.bin_edges, bins.bin_edges[1:], strict=False):
+        if probability > 0 and below + probability >= total / 2:
+            return low + (high - low) * (total / 2 - below) / probability
+        below += probability
+    return None

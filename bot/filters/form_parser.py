@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import reduce
 from operator import and_, or_
 
+from bot.filters.criteria_parser import split_insistence
 from bot.filters.tokens import FilterSyntaxError
+from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.filter import Compare, External, FarCompare, FieldIn, Filter, Op
 from formatters.models.subscription import Criteria, MentionRule
 from formatters.views.subscription_form import (
@@ -34,6 +37,7 @@ class InvalidForm(ValueError):
 def criteria_from_form(form: SubscriptionForm, parse: ParseCriteria) -> Criteria:
     """Return the criteria of a form. Raises InvalidForm with everything that is wrong."""
     errors: dict[str, str] = {}
+    form = _with_normalized_texts(form)
     filters = _filters_from_inputs(form, errors)
     typed = Criteria()
     try:
@@ -48,6 +52,18 @@ def criteria_from_form(form: SubscriptionForm, parse: ParseCriteria) -> Criteria
         except FilterSyntaxError as error:
             errors["words"] = str(error)
     raise InvalidForm(errors)
+
+
+def _with_normalized_texts(form: SubscriptionForm) -> SubscriptionForm:
+    return replace(
+        form,
+        percents={name: normalize_typed_text(text).strip() for name, text in form.percents.items()},
+        far=normalize_typed_text(form.far).strip(),
+        distance=normalize_typed_text(form.distance).strip(),
+        area90=normalize_typed_text(form.area90).strip(),
+        # The form asks a second time about what can never hold, so "anyway" says nothing more here.
+        words=split_insistence(normalize_typed_text(form.words))[0].strip(),
+    )
 
 
 def _with_switches(form: SubscriptionForm) -> str:
@@ -66,7 +82,7 @@ def _filters_from_inputs(form: SubscriptionForm, errors: dict[str, str]) -> list
         if is_number(percent) and percent_to_probability(percent) <= 1:
             probable[name] = Compare(name, op, percent_to_probability(percent))
         else:
-            errors[name] = "A probability in percent: 0 to 100."
+            errors[name] = _with_point(percent) or "A probability in percent: 0 to 100."
     found: list[Filter] = []
     classes = [probable[name] for name in CLASSES if name in probable]
     if classes:
@@ -91,8 +107,16 @@ def _parse_positive(text: str, name: str, errors: dict[str, str]) -> float | Non
         return None
     if is_number(text) and float(text) > 0:
         return float(text)
-    errors[name] = "A number above 0."
+    errors[name] = _with_point(text) or "A number above 0."
     return None
+
+
+def _with_point(text: str) -> str | None:
+    """Return the sentence about a decimal comma; None if the text is no number with one."""
+    match = re.fullmatch(r"(\d{0,15}),(\d{1,15})", text)
+    if match is None:
+        return None
+    return f'"{text}" isn\'t clear: write {match[1] or 0}.{match[2]} with a point, or {match[1]}{match[2]}.'
 
 
 def _combine(
@@ -105,6 +129,7 @@ def _combine(
     every = [*filters, *([] if typed.filter is None else [typed.filter])]
     return Criteria(
         group=min(groups, default="all"),
+        real=typed.real,
         mock="mock" in form.switches or typed.mock,
         test="test" in form.switches or typed.test,
         lowsig="lowsig" in form.switches or typed.lowsig,

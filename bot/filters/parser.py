@@ -4,6 +4,7 @@
     and       = not (["and"] not)*
     not       = "not"* (condition | "(" filter ")")
     condition = CBC | V1 | external | EARLYWARNING | BNS | BNS>0.5 | distance<300 | far<1/month
+              | z<0.1 | mchirp<2 | Virgo | HLV | Fermi | gstlal | significant
               | search=SSM | type=INITIAL|UPDATE | near RA Dec radius [> P] | visible from SITE [> P]
 
 "&", "|" and "~" or "!" stand for and, or, not. Case is ignored. It is written by hand, for its errors are
@@ -16,29 +17,36 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bot.filters.limits import MAX_CONDITIONS, MAX_DEPTH, MAX_LENGTH
+from bot.filters.named_conditions import named_condition, parse_alert_type
+from bot.filters.periods import belongs_to_period
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import (
     ANGLES,
+    ASTROPHYSICAL,
     CANONICAL_SPELLINGS,
-    DETECTORS,
     EXTERNAL,
     FAR,
     FLOAT,
     GROUPS,
+    MAX_REDSHIFT,
+    MIRRORED,
     NAME_EXAMPLES,
     NUMBER_EXAMPLES,
+    OBSERVATORIES,
     OPS,
     QUANTITY_NAMES,
+    RATE_SPANS,
     RATE_UNITS,
     SEARCHES,
     SWITCHES,
-    TYPES,
     UNITS,
     VALUE,
     VOCABULARY,
 )
+from bot.runtime.typed_text import normalize_typed_text
 from bot.skymaps.coordinates import InvalidPosition, parse_position
 from formatters.models.filter import (
     DEFAULT_MIN_MAP_PROBABILITY,
@@ -47,8 +55,6 @@ from formatters.models.filter import (
     QUANTITIES,
     Compare,
     ConeQuery,
-    Detector,
-    External,
     FarCompare,
     Field,
     FieldIn,
@@ -59,10 +65,12 @@ from formatters.models.filter import (
     VisibleFrom,
     conditions,
 )
-from formatters.models.notice import RETRACTION
 
-SiteNameResolver = Callable[[str], str | None]
-"""Returns the canonical name of a site, given a name or alias; None if it is unknown."""
+SiteNameResolver = Callable[[Sequence[str]], tuple[str, int]]
+"""Returns the canonical name of the site that a row of words begins with, and how many of them it takes.
+
+Raises ValueError with a sentence that says what is wrong and what may be meant.
+"""
 
 
 def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
@@ -74,7 +82,7 @@ def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
         raise FilterSyntaxError(
             f"A filter has at most {MAX_LENGTH:,} characters, and this one has {len(text):,}."
         )
-    return parse_tokens(tokenize(text), sites)
+    return parse_tokens(tokenize(normalize_typed_text(text)), sites)
 
 
 def parse_tokens(tokens: Sequence[Token], sites: SiteNameResolver | None = None) -> Filter:
@@ -95,6 +103,11 @@ def unknown_word_error(token: Token) -> FilterSyntaxError:
         return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
     if re.fullmatch(FLOAT + r"%?", token.text, re.IGNORECASE):
         return FilterSyntaxError(f"{token.quoted} stands alone: a number follows a comparison, like BNS>0.5.")
+    if belongs_to_period(token.normalized):
+        return FilterSyntaxError(
+            f"{token.quoted} belongs to a period of past events, as in search BNS last week; a subscription"
+            " looks ahead."
+        )
     near = difflib.get_close_matches(token.normalized[:40], VOCABULARY, n=1, cutoff=0.6)
     if near:
         return FilterSyntaxError(
@@ -208,6 +221,8 @@ class _Parser:
             raise FilterSyntaxError(_misplaced_message(word))
         if folded in FIELDS:
             return self._parse_field(word, FIELDS[FIELDS.index(folded)])
+        if plain in EXTERNAL and self._peek_comparison() is Op.EQ:
+            return self._parse_field(word, "observatory")
         if folded == "far":
             return self._parse_far(word)
         if folded == "near":
@@ -216,22 +231,22 @@ class _Parser:
             return self._parse_visible(word)
         if folded == "ssm" and self._peek_comparison() is None:
             return FieldIn("search", ("SSM",))
-        if folded in QUANTITY_NAMES:
-            return self._parse_comparison(word, QUANTITY_NAMES[folded])
-        found: Filter | None = None
-        if folded in GROUPS:
-            found = FieldIn("group", (GROUPS[folded],))
-        elif word.text.upper() in DETECTORS:
-            found = Detector(word.text.upper())
-        elif plain in EXTERNAL:
-            found = External()
-        elif plain in TYPES:
-            found = FieldIn("type", (_parse_alert_type(word),))
-        if found is None:
+        if plain in QUANTITY_NAMES:
+            return self._parse_comparison(word, QUANTITY_NAMES[plain])
+        if plain in ASTROPHYSICAL:
+            found = self._parse_comparison(word, "Terrestrial")
+            return replace(found, op=MIRRORED[found.op], value=float(f"{1 - found.value:.12g}"))
+        named = named_condition(word)
+        if named is None and folded == "from" and self._current is not None:
+            # "from Virgo", "from Fermi"
+            named = named_condition(self._current)
+            if named is not None:
+                self._advance()
+        if named is None:
             raise unknown_word_error(word)
         if self._peek_comparison() is not None:
             raise FilterSyntaxError(f"{word.quoted} is compared with nothing: it holds or it doesn't.")
-        return found
+        return named
 
     def _peek_comparison(self) -> Op | None:
         """Return the next operator without consuming it; None if the next token is none."""
@@ -262,7 +277,7 @@ class _Parser:
             sign = self._advance()
         return FieldIn(field, tuple(values))
 
-    def _parse_comparison(self, word: Token, quantity: str) -> Filter:
+    def _parse_comparison(self, word: Token, quantity: str) -> Compare:
         unit = QUANTITIES[quantity].unit
         op = self._peek_comparison()
         if op is None:
@@ -295,6 +310,8 @@ class _Parser:
         if not math.isfinite(value) or value < 0 or (unit == "probability" and value > 1):
             wanted = "probability: 0 to 1, or 0 % to 100 %" if unit == "probability" else "number from 0 on"
             raise FilterSyntaxError(f"{at.quoted} is no {wanted}.")
+        if unit == "redshift" and value > MAX_REDSHIFT:
+            raise FilterSyntaxError(f"{at.quoted} is no redshift from 0 to {MAX_REDSHIFT:g}.")
         return value
 
     def _parse_far(self, word: Token) -> Filter:
@@ -304,12 +321,13 @@ class _Parser:
         sign = self._advance()
         at = self._current or sign
         match = self._accept_pattern(FAR, 4)
-        unit = None if match is None else RATE_UNITS.get(match["unit"] or "")
+        years = None if match is None else RATE_SPANS.get(match["unit"] or "")
+        unit = "yr" if years else None if match is None else RATE_UNITS.get(match["unit"] or "")
         if match is None or (match["unit"] and unit is None):
             raise FilterSyntaxError(
                 f"{at.quoted} is no rate: 1/yr, 1/100yr, 1/month, 1/week, 1/day, 1/h or Hz."
             )
-        found = FarCompare(op, float(match["count"]), float(match["per"] or 1), unit or "Hz")
+        found = FarCompare(op, float(match["count"]), float(match["per"] or 1) * (years or 1), unit or "Hz")
         if found.per <= 0 or found.count < 0 or not math.isfinite(found.count / found.per):
             raise FilterSyntaxError(f"{at.quoted} is no rate: both its numbers are above 0.")
         return found
@@ -337,27 +355,47 @@ class _Parser:
     def _parse_visible(self, word: Token) -> Filter:
         if not self._accept("from") or not self._peek_words(1):
             raise FilterSyntaxError(f"{word.quoted} needs a site, like visible from Palomar.")
-        at = self._tokens[self._position]
-        words = self._peek_words(6)
-        name: str | None = None
-        used = 1
-        if words[0][0] in _QUOTES and words[0][-1] in _QUOTES:
-            called = words[0][1:-1].strip()
-            name = called if self._sites is None else self._sites(called)
+        words = self._peek_words(_MAX_SITE_WORDS)
+        name, used = words[0], 1
+        is_quoted = words[0][0] in _QUOTES and words[0][-1] in _QUOTES
+        if is_quoted:
+            name = words[0][1:-1].strip()
         elif words[0][0] in _QUOTES:
-            raise FilterSyntaxError(f"{at.quoted} opens a name and doesn't close it.")
-        elif self._sites is None:
-            name = words[0]
-        else:
-            for used in range(len(words), 0, -1):
-                name = self._sites(" ".join(words[:used]))
-                if name is not None:
-                    break
+            raise FilterSyntaxError(
+                f"{self._tokens[self._position].quoted} opens a name and doesn't close it."
+            )
+        if self._sites is not None:
+            try:
+                name, used = self._sites(name.split() if is_quoted else words)
+            except ValueError as error:
+                raise FilterSyntaxError(str(error)) from error
+            if is_quoted and used < len(words[0][1:-1].split()):
+                raise FilterSyntaxError(f"{words[0][:60]} is more than one site: write a condition for each.")
+        used = 1 if is_quoted else used
         if not name:
-            raise FilterSyntaxError(f"{at.quoted} is no site I know.")
+            raise FilterSyntaxError(f"{word.quoted} needs a site, like visible from Palomar.")
         self._position += used
+        self._refuse_another_site()
         op, probability = self._parse_probability_limit()
         return VisibleFrom(SiteQuery(name), op, probability)
+
+    def _refuse_another_site(self) -> None:
+        """Raise FilterSyntaxError in "visible from Palomar and Keck": one condition has one site."""
+        start = self._position
+        joined = self._accept("and", "or")
+        words = self._peek_words(_MAX_SITE_WORDS)
+        self._position = start
+        if self._sites is None or not words or words[0].casefold() in VOCABULARY:
+            return
+        try:
+            _, used = self._sites(words)
+        except ValueError:
+            return  # a condition, or a word that is judged as one
+        another = " ".join(words[:used])
+        logic = "or" if joined is None else joined.normalized
+        raise FilterSyntaxError(
+            f'"{another[:40]}" is another site: write {logic} visible from {another[:40]} for it.'
+        )
 
     def _parse_probability_limit(self) -> tuple[Op, float]:
         op = self._peek_comparison()
@@ -367,6 +405,8 @@ class _Parser:
 
 
 _QUOTES = '"“”„'
+_MAX_SITE_WORDS = 12
+"""Words that may name a site: a name with latitude and longitude in degrees, minutes and seconds."""
 
 
 def _misplaced_message(token: Token) -> str:
@@ -378,25 +418,12 @@ def _misplaced_message(token: Token) -> str:
 def _canonical_name(token: Token, field: Field) -> str:
     """Return the name as LVK writes it if it is known, otherwise as it was typed."""
     if field == "type":
-        return _parse_alert_type(token)
+        return parse_alert_type(token)
     if field == "group" and token.normalized == "all":
         raise FilterSyntaxError(f"{token.quoted} is every group: leave the condition out.")
     if not re.fullmatch(r"[\w.+-]{1,60}", token.text):
         raise FilterSyntaxError(
             f"{token.quoted} is no {field}: letters and digits, as in {NAME_EXAMPLES[field]}."
         )
-    known = {"group": GROUPS, "search": SEARCHES}.get(field, {})
+    known = {"group": GROUPS, "search": SEARCHES, "observatory": OBSERVATORIES}.get(field, {})
     return known.get(token.text.casefold(), token.text)
-
-
-def _parse_alert_type(token: Token) -> str:
-    found = TYPES.get(token.normalized.replace("-", "").replace("_", ""))
-    if found == RETRACTION:
-        raise FilterSyntaxError(
-            f"{token.quoted} can't be chosen: a retraction goes to whoever has the event."
-        )
-    if found is None:
-        raise FilterSyntaxError(
-            f"{token.quoted} is no alert type: EARLYWARNING, PRELIMINARY, INITIAL or UPDATE."
-        )
-    return found

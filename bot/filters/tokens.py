@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+
+from bot.filters.phrases import without_phrases
 
 _LOGIC_WORDS = {"&": "and", "|": "or", "~": "not", "!": "not"}
 _OPERATOR_CHARACTERS = "<>=≤≥()|&~!"
@@ -11,6 +14,10 @@ _OPERATOR_CHARACTERS = "<>=≤≥()|&~!"
 _TOKEN = re.compile(
     r"(?<=[Ff][Rr][Oo][Mm] )[\"“„][^\"“”]+[\"”“]|<[@!#][^<>]*>|[<>!=]=|[<>=≤≥()|&~!]|[^\s<>=≤≥()|&~!]+"
 )
+
+_QUOTED = re.compile(r"(?<=[Ff][Rr][Oo][Mm] )[\"“„][^\"“”]+[\"”“]")
+_NUMBERS_WITH_COMMAS = re.compile(r"(?:\d[\d.]*|(?<![\w.)\"'%°′″])),\d(?:[\d.,]*\d)?")
+_GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 
 
 class FilterSyntaxError(ValueError):
@@ -42,7 +49,46 @@ class Token:
 
 
 def tokenize(text: str) -> list[Token]:
-    """Split a text into words and signs; commas separate words, except in "1,000"."""
-    parted = re.sub(r",(?!\d{3}(?!\d))", " ", " ".join(text.split()))
-    parted = re.sub(r"(?<=\d),(?=\d)", "", parted)
+    """Split a text into words and signs; commas separate words.
+
+    Raises FilterSyntaxError for a comma in a number that can be read in two ways: "0,300" and "1,000" are a
+    third and one where the comma is the decimal sign. Only what has one reading passes: "1,234,567",
+    "1,000.5", and "197.45,-23.38", which are two numbers.
+    """
+    parted = " ".join(text.split())
+    kept = []
+    end = 0
+    for quoted in _QUOTED.finditer(parted):
+        kept += [_without_commas(parted[end : quoted.start()]), quoted[0].replace(",", " ")]
+        end = quoted.end()
+    parted = "".join([*kept, _without_commas(parted[end:])])
     return [Token(match[0], match.start() + 1) for match in _TOKEN.finditer(parted)]
+
+
+def _without_commas(text: str) -> str:
+    return _NUMBERS_WITH_COMMAS.sub(_split_numbers, without_phrases(text)).replace(",", " ")
+
+
+def _split_numbers(match: re.Match[str]) -> str:
+    """Return digits, points and commas without their commas. Raises FilterSyntaxError."""
+    run = match[0]
+    parts = run.split(",")
+    is_grouped = _GROUPED.fullmatch(run) is not None
+    if is_grouped and ("." in run or len(parts) > 2):
+        return "".join(parts)
+    if parts[0] and all("." in one or "." in other for one, other in pairwise(parts)):
+        # A number with a point has no decimal comma.
+        return " ".join(parts)
+    shown = run if len(run) <= 40 else f"{run[:40]}…"
+    if len(parts) > 2:
+        raise FilterSyntaxError(
+            f'"{shown}" can be read in several ways: write numbers like 0.5, with blanks between.'
+        )
+    point = f"{parts[0] or 0}.{parts[1]}"[:40]
+    if not parts[0]:
+        raise FilterSyntaxError(f'"{shown}" isn\'t clear: write {point} with a point.')
+    other = ("".join(parts) if is_grouped else " ".join(parts))[:40]
+    is_value = match.string[: match.start()].rstrip()[-1:] in tuple("<>=≤≥/")
+    if parts[0].strip("0") == "" or (is_value and not is_grouped):
+        raise FilterSyntaxError(f'"{shown}" isn\'t clear: write {point} with a point; commas separate words.')
+    raise FilterSyntaxError(f'"{shown}" can be read in two ways: write {point} or {other}.')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from formatters.models.filter import FIELDS, QUANTITIES, Field, Op
-from formatters.models.notice import ALERT_TYPES
+from formatters.models.notice import ALERT_TYPES, EARLYWARNING, PRELIMINARY
 
 SWITCHES = {
     "mock": "mock",
@@ -14,23 +14,63 @@ SWITCHES = {
     "tests": "test",
     "lowsig": "lowsig",
     "lowsignificance": "lowsig",
+    "retracted": "retracted",
+    "retractions": "retracted",
+    "real": "real",
     "circular": "circulars",
     "circulars": "circulars",
 }
-"""Switches of a subscription by the words for them; they stand outside of its filter."""
+"""What the words outside of a filter switch on (`bot.filters.scope_words`)."""
 
 GROUPS = {"cbc": "CBC", "burst": "Burst"}
 DETECTORS = ("H1", "L1", "V1", "K1", "I1", "G1")
+DETECTOR_NAMES = {
+    "hanford": "H1",
+    "lho": "H1",
+    "livingston": "L1",
+    "llo": "L1",
+    "virgo": "V1",
+    "kagra": "K1",
+    "geo": "G1",
+    "geo600": "G1",
+}
+"""What people call the detectors; "LIGO" is either of its two."""
+OBSERVATORIES = {
+    name.casefold(): name
+    for name in (
+        "Fermi",
+        "Swift",
+        "SVOM",
+        "EinsteinProbe",
+        "INTEGRAL",
+        "AGILE",
+        "IceCube",
+        "CHIME",
+        "SNEWS",
+    )
+}
+"""Observatories of coincidences that stand for themselves; any other by observatory=NAME."""
+PIPELINES = {"gstlal", "sgnl", "mbta", "pycbc", "spiir", "aframe", "cwb", "mly", "olib"}
+"""Pipelines that stand for themselves; any other by pipeline=NAME."""
 SEARCHES = {name.casefold(): name for name in ("AllSky", "EarlyWarning", "BBH", "SSM", "MDC", "IMBH", "GRB")}
-TYPES = {stage.casefold(): stage for stage in ALERT_TYPES}
+TYPES = {stage.casefold(): stage for stage in ALERT_TYPES} | {"ew": EARLYWARNING, "prelim": PRELIMINARY}
 QUANTITY_NAMES = {name.casefold(): name for name in QUANTITIES} | {
     "massgap": "HasMassGap",
     "ssm": "HasSSM",
     "area": "area90",
     "dist": "distance",
+    "redshift": "z",
+    "chirpmass": "mchirp",
+    "nsns": "BNS",
+    "bhns": "NSBH",
     "detectors": "instruments",
 }
+ASTROPHYSICAL = {"pastro", "astrophysical"}
+"""What people call 1 − Terrestrial."""
+MIRRORED = {Op.LT: Op.GT, Op.LE: Op.GE, Op.GT: Op.LT, Op.GE: Op.LE, Op.EQ: Op.EQ}
+"""The operators of a value by those of 1 minus the value."""
 EXTERNAL = {"external", "coincidence", "raven"}
+SIGNIFICANT = {"significant", "highsig", "highsignificance"}
 OPS = {op.value: op for op in Op} | {"==": Op.EQ, "≤": Op.LE, "≥": Op.GE}
 
 FLOAT = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?"
@@ -39,8 +79,11 @@ UNITS = {
     "probability": {"": 1.0, "%": 0.01},
     "deg²": {"": 1.0, "deg2": 1.0, "deg²": 1.0, "sqdeg": 1.0},
     "Mpc": {"": 1.0, "mpc": 1.0, "kpc": 1e-3, "gpc": 1e3},
+    "redshift": {"": 1.0},
+    "Msun": {"": 1.0, "msun": 1.0},
     "": {"": 1.0},
 }
+MAX_REDSHIFT = 1_000.0
 ANGLES = {
     **dict.fromkeys(("deg", "d", "°", "degree", "degrees"), 1.0),
     **dict.fromkeys(("arcmin", "'", "′"), 1 / 60),
@@ -53,21 +96,41 @@ RATE_UNITS = {
     **dict.fromkeys(("month", "mo"), "month"),
     **dict.fromkeys(("yr", "year", "y"), "yr"),
 }
+RATE_SPANS = {
+    **dict.fromkeys(("decade",), 10.0),
+    **dict.fromkeys(("century", "centurie"), 100.0),
+    **dict.fromkeys(("millennium", "millennia", "kyr"), 1_000.0),
+}
+"""Longer spans of time in years; they are written as years."""
 FAR = re.compile(
     rf"(?P<count>{FLOAT})\s*(?:(?:/|per)\s*(?P<per>{FLOAT})?\s*(?P<unit>[a-z]+?)s?|hz)?", re.IGNORECASE
 )
 VOCABULARY = sorted(
-    {*QUANTITY_NAMES, *EXTERNAL, *TYPES, *GROUPS, *FIELDS, "far", "near", "visible", *SWITCHES.values()}
+    {
+        *QUANTITY_NAMES,
+        *EXTERNAL,
+        *SIGNIFICANT,
+        *TYPES,
+        *GROUPS,
+        *FIELDS,
+        "far",
+        "near",
+        "visible",
+        *SWITCHES.values(),
+    }
     | {name.casefold() for name in DETECTORS}
 )
 CANONICAL_SPELLINGS = {
-    name.casefold(): name for name in (*QUANTITIES, *DETECTORS, *ALERT_TYPES, *GROUPS.values())
+    name.casefold(): name
+    for name in (*QUANTITIES, *DETECTORS, *ALERT_TYPES, *GROUPS.values(), *OBSERVATORIES.values())
 }
 
 NUMBER_EXAMPLES = {
     "probability": "BNS>0.5",
     "deg²": "area90<500",
     "Mpc": "distance<300",
+    "redshift": "z<0.1",
+    "Msun": "mchirp<2",
     "": "instruments>=2",
 }
 NAME_EXAMPLES: dict[Field, str] = {
@@ -75,4 +138,5 @@ NAME_EXAMPLES: dict[Field, str] = {
     "search": "search=SSM",
     "pipeline": "pipeline=gstlal",
     "type": "type=INITIAL|UPDATE",
+    "observatory": "observatory=Fermi",
 }

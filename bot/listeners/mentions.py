@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
@@ -24,17 +25,33 @@ def register_mentions(app: AsyncApp, router: CommandRouter, send_ephemeral: Send
         ack: AsyncAck, client: AsyncWebClient, event: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        if "user" not in event:
-            # Another app mentioned us: there is nobody to show an answer to.
+        text = question_of_mention(event, context.bot_user_id)
+        if text is None:
             return
-        asker = CommandContext(context_team(context), event["channel"], event["user"])
-        # Remove mentions of gwevent only: other people may be arguments of "notify".
-        text = re.sub(rf"<@{context.bot_user_id}(\|[^>]*)?>", " ", event.get("text") or "")
-        message = await router.dispatch(unescape(text), asker)
         thread_ts = event.get("thread_ts")
+        asker = CommandContext(context_team(context), event["channel"], event["user"], thread_ts)
+        message = await router.dispatch(unescape(text), asker)
         if contains_file(message):
             await send_ephemeral(asker, message, thread_ts)
             return
         await client.chat_postEphemeral(
             channel=event["channel"], user=event["user"], thread_ts=thread_ts, **message_body(message)
         )
+
+
+def question_of_mention(event: Mapping[str, Any], bot_user_id: str | None) -> str | None:
+    """Return the text of an `app_mention` without the mention; None if there is nobody or nothing to answer.
+
+    Nobody is an app, which could be answered without an end. Nothing is a text that doesn't mention gwevent
+    itself, and an edit of a message that was answered when it was written.
+    """
+    if (
+        not event.get("user")
+        or event.get("bot_id")
+        or event.get("user") == bot_user_id
+        or event.get("edited")
+    ):
+        return None
+    # Remove mentions of gwevent only: other people may be arguments of "notify".
+    text, mentions = re.subn(rf"<@{bot_user_id}(\|[^>]*)?>", " ", str(event.get("text") or ""))
+    return text if mentions else None

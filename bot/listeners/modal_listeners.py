@@ -49,15 +49,19 @@ def register_modal_listeners(app: AsyncApp, modal: SubscriptionModal) -> None:
     @app.action(subscription_modal.PREVIEW_ACTION)
     async def on_preview(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
-        await modal.preview(context_team(context), body["view"])
+        await modal.preview(_asker(body, context), body["view"])
+
+    @app.action(subscription_modal.MORE_ACTION)
+    async def on_more(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
+        await ack()
+        await modal.show_more(_asker(body, context), body["view"])
 
     @app.view(subscription_modal.CALLBACK_ID)
     async def on_submission(
         ack: AsyncAck, body: dict[str, Any], view: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         modal_context = subscription_modal.parse_modal_context(view["private_metadata"])
-        asker = CommandContext(context_team(context), modal_context.channel_id, body["user"]["id"])
-        await modal.submit(ack, asker, modal_context, view)
+        await modal.submit(ack, _asker(body, context), modal_context, view)
 
     async def open_modal(
         respond: AsyncRespond, trigger_id: str, asker: CommandContext, number: str | None
@@ -65,3 +69,9 @@ def register_modal_listeners(app: AsyncApp, modal: SubscriptionModal) -> None:
         failure = await modal.open(trigger_id, asker, None if number is None else int(number))
         if failure is not None:
             await respond_ephemerally(respond, failure)
+
+
+def _asker(body: dict[str, Any], context: AsyncBoltContext) -> CommandContext:
+    """Return who acts in the modal, and the channel that it is about."""
+    modal_context = subscription_modal.parse_modal_context(body["view"]["private_metadata"])
+    return CommandContext(context_team(context), modal_context.channel_id, body["user"]["id"])

@@ -12,6 +12,7 @@ from bot.commands.router import CommandRouter
 from bot.commands.subscription_service import SubscriptionService
 from bot.listeners.buttons import ToggleObserver, register_buttons
 from bot.listeners.channel_events import MoveChannel, RequeueChannel, register_channel_events
+from bot.listeners.direct_messages import register_direct_messages
 from bot.listeners.home_listeners import register_home_listeners
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.mentions import register_mentions
@@ -45,6 +46,7 @@ def register_listeners(app: AsyncApp, services: ListenerServices) -> None:
     )
     register_slash_command(app, services.router, services.send_ephemeral)
     register_mentions(app, services.router, services.send_ephemeral)
+    register_direct_messages(app, services.router, services.send_ephemeral)
     register_buttons(app, services.router, services.subscription_service, services.toggle_observer)
     register_channel_events(app, services.requeue_channel, services.move_channel)
 

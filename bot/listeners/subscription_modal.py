@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from bot.commands.errors import store_unavailable
 from bot.commands.search import SearchCommands
 from bot.commands.subscription_answers import answer_change, answer_for
 from bot.commands.subscription_service import SubscriptionService
+from bot.filters import find_contradiction
 from bot.filters.form_parser import InvalidForm, criteria_from_form
 from bot.listeners.channel_membership import STORE_UNAVAILABLE, ChannelMembership
 from bot.slack.client import SlackClient
@@ -37,6 +39,9 @@ _STILL_RUNNING = "This takes longer than usual; /gwevent subscriptions shows whe
 OnSaved = Callable[[CommandContext], Awaitable[None]]
 """Called after a submission, with the person and the channel that it was for."""
 
+FindContradiction = Callable[[Criteria], str | None]
+"""Returns a sentence on why criteria can never hold; None if they can."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -51,9 +56,11 @@ class SubscriptionModal:
         clients: Mapping[str, SlackClient],
         on_saved: OnSaved,
         *,
+        find_contradiction: FindContradiction = find_contradiction,
         submit_timeout_s: float = SUBMIT_TIMEOUT_S,
     ) -> None:
         """`on_saved` is called after a submission from App Home; `clients` by team id."""
+        self._find_contradiction = find_contradiction
         self._service = service
         self._search_commands = search_commands
         self._membership = membership
@@ -108,47 +115,72 @@ class SubscriptionModal:
             Preview(criteria=found.criteria, is_stored=True),
         )
 
-    def parse_criteria(self, view: Mapping[str, Any]) -> Criteria:
+    async def _parse(self, context: CommandContext, form: SubscriptionForm) -> Criteria:
         """Return the criteria that were entered. Raises InvalidForm."""
-        return criteria_from_form(
-            subscription_modal.parse_form(view["state"]["values"]), self._service.parse_criteria
-        )
+        try:
+            parse = await self._service.criteria_parser(context, form.words)
+        except StoreUnavailable:
+            raise InvalidForm({"words": STORE_UNAVAILABLE}) from None
+        return criteria_from_form(form, parse)
 
-    async def preview(self, team_id: str, view: Mapping[str, Any]) -> None:
+    async def show_more(self, context: CommandContext, view: Mapping[str, Any]) -> None:
+        """Show all inputs, with what was entered so far."""
+        modal_context = subscription_modal.parse_modal_context(view["private_metadata"])
+        form = subscription_modal.parse_form(view["state"]["values"])
+        shown = subscription_modal.view(replace(modal_context, has_more=True), form, Preview())
+        await self._update_view(context.team_id, view["id"], shown)
+
+    async def preview(self, context: CommandContext, view: Mapping[str, Any]) -> None:
         """Show the meaning of the entered criteria, and the past events that fit them."""
         modal_context = subscription_modal.parse_modal_context(view["private_metadata"])
         form = subscription_modal.parse_form(view["state"]["values"])
 
         async def show(preview: Preview) -> None:
             await self._update_view(
-                team_id, view["id"], subscription_modal.view(modal_context, form, preview)
+                context.team_id, view["id"], subscription_modal.view(modal_context, form, preview)
             )
 
         try:
-            criteria = self.parse_criteria(view)
+            criteria = await self._parse(context, form)
         except InvalidForm as error:
             await show(Preview(errors=error.errors))
             return
+        contradiction = await asyncio.to_thread(self._find_contradiction, criteria)
         if map_queries(criteria.filter):
             # Queries of sky maps take seconds, so the meaning is shown before them.
-            await show(Preview(criteria=criteria, is_backtesting=True))
+            await show(Preview(criteria=criteria, contradiction=contradiction, is_backtesting=True))
         try:
             backtest = await self._search_commands.backtest(criteria)
         except StoreUnavailable:
             backtest = store_unavailable()
-        await show(Preview(criteria=criteria, backtest=backtest))
+        await show(Preview(criteria=criteria, contradiction=contradiction, backtest=backtest))
 
     async def submit(
         self, ack: AsyncAck, context: CommandContext, modal_context: ModalContext, view: Mapping[str, Any]
     ) -> None:
         """Make or change the subscription, and show the outcome in the modal.
 
-        Inputs that are invalid are marked in it, each with its error.
+        Inputs that are invalid are marked in it, each with its error. Criteria that can never hold are stored
+        when they are submitted again, after the modal has said so.
         """
+        form = subscription_modal.parse_form(view["state"]["values"])
         try:
-            criteria = self.parse_criteria(view)
+            criteria = await self._parse(context, form)
         except InvalidForm as error:
-            await ack(response_action="errors", errors=error.errors)
+            shown = subscription_modal.input_names(view)
+            await ack(
+                response_action="errors", errors=subscription_modal.errors_at_inputs(error.errors, shown)
+            )
+            return
+        contradiction = await asyncio.to_thread(self._find_contradiction, criteria)
+        warned_about = subscription_modal.criteria_fingerprint(criteria)
+        if contradiction is not None and modal_context.warned_about != warned_about:
+            warning = subscription_modal.view(
+                replace(modal_context, warned_about=warned_about),
+                form,
+                Preview(criteria=criteria, contradiction=contradiction),
+            )
+            await ack(response_action="update", view=warning)
             return
         work = asyncio.create_task(self._submit(context, modal_context, criteria))
         done, _ = await asyncio.wait([work], timeout=self._submit_timeout_s)
@@ -177,15 +209,16 @@ class SubscriptionModal:
         return await self._membership.check(context) if modal_context.from_home else None
 
     async def _save(self, context: CommandContext, number: int | None, criteria: Criteria) -> Message:
+        # What can never hold was said before: whoever submits it again insists on it.
         if number is None:
-            return await answer_change(partial(self._service.subscribe, context, criteria))
+            return await answer_change(partial(self._service.subscribe, context, criteria, anyway=True))
         try:
             found = await self._service.find(context, number)
         except StoreUnavailable:
             return helping.error_message(STORE_UNAVAILABLE)
         if isinstance(found, Subscription) and same_criteria(found.criteria, criteria):
             return subscription_messages.unchanged(found)
-        return await answer_change(partial(self._service.edit, context, number, criteria))
+        return await answer_change(partial(self._service.edit, context, number, criteria, anyway=True))
 
     async def _update_view(self, team_id: str, view_id: str, view: subscription_modal.View) -> None:
         try:

@@ -19,7 +19,7 @@ class Command:
 GWEVENT = Command(
     "/gwevent",
     "Gravitational-wave alerts of LIGO, Virgo and KAGRA",
-    "[latest | recent | status | subscribe | help | S190814bv]",
+    "[latest | S190814bv | check | visible | subscribe | help]",
 )
 
 SCOPES = frozenset(
@@ -31,6 +31,7 @@ SCOPES = frozenset(
         "commands",
         "files:write",
         "groups:read",
+        "im:history",
     }
 )
 """The default scopes of the bot's token: those of deploy/slack-manifest.yaml."""
@@ -43,6 +44,7 @@ EVENTS = frozenset(
         "channel_unarchive",
         "group_unarchive",
         "member_joined_channel",
+        "message.im",
     }
 )
 """The default event subscriptions: those of deploy/slack-manifest.yaml."""

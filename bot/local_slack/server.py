@@ -201,6 +201,10 @@ class LocalSlack:
         workspace = self.workspaces[team or self.team_id]
         return workspace.add_channel(name, private=private, bot_member=bot_member).id
 
+    def direct_message(self, user: str | None = None) -> str:
+        """Return the id of the conversation between a user, the default one if None, and the bot."""
+        return self.workspaces[self.team_id].open_direct(user or self.user).id
+
     def find(self, channel: str) -> tuple[Workspace, Channel]:
         """Return the workspace and channel of a channel id. Raises ApiError `channel_not_found`."""
         for workspace in self.workspaces.values():

@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from bot.observing.observability import observable_probability
-from bot.observing.observatories import find_observatory
+from bot.observing.site_references import find_referenced_site
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymaps.cone_search import probability_in_cone
@@ -31,14 +31,12 @@ class ObservableProbability(Protocol):
 def observatory_probability(
     site: str, skymap: SkyMap, when: datetime, min_up: timedelta = MIN_UP
 ) -> float | None:
-    """Implement `ObservableProbability` for the built-in observatories and the default constraints.
+    """Implement `ObservableProbability` for the sites that filters name and the default constraints.
 
     `min_up` is the time for which a tile has to be up without a break to count.
     """
-    observatory = find_observatory(site)
-    if observatory is None:
-        return None
-    return observable_probability(observatory, skymap, when, min_up=min_up)
+    found = find_referenced_site(site)
+    return None if found is None else observable_probability(found, skymap, when, min_up=min_up)
 
 
 class SkyMapQueries:

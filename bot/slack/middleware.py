@@ -92,9 +92,11 @@ def register_middleware(app: AsyncApp, api_url: str, rate_limiter: UserRateLimit
         next_: Callable[[], Awaitable[None]],
     ) -> BoltResponse | None:
         event = body.get("event") or {}
-        is_limited = (
-            "command" in body or body.get("type") == "block_actions" or event.get("type") == "app_mention"
+        asks = event.get("type") == "app_mention" or (
+            # A direct message; not one of a bot, an edit or a join, which nobody answers.
+            event.get("type") == "message" and not event.get("bot_id") and not event.get("subtype")
         )
+        is_limited = "command" in body or body.get("type") == "block_actions" or asks
         team, user = context.team_id, context.user_id
         if not is_limited or user is None or rate_limiter.try_acquire(str(team), user):
             await next_()

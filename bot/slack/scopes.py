@@ -41,6 +41,10 @@ SCOPES: Mapping[str, Scope] = {
     "chat:write.public": Scope(Need.REQUESTED, "post in public channels without being invited"),
     "commands": Scope(Need.REQUIRED, "answer /gwevent"),
     "files:write": Scope(Need.REQUESTED, "show the sky map's picture"),
+    "im:history": Scope(
+        Need.REQUESTED,
+        "answer direct messages (add the event message.im too, then install the app again)",
+    ),
     "groups:read": Scope(Need.REQUESTED, "notice the same of private channels"),
     "channels:history": Scope(Need.OPT_IN, "find a post whose answer was lost"),
     "groups:history": Scope(Need.OPT_IN, "find the same in private channels"),

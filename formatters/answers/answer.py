@@ -7,7 +7,7 @@ from datetime import datetime
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import escape
+from formatters.blockkit.mrkdwn import escape, link
 from formatters.text import quantities
 
 SHARE_ACTION = "answer.share"
@@ -45,3 +45,9 @@ def without_files(message: Message) -> Message:
 def with_introduction(sentence: str, message: Message) -> Message:
     """Return the answer preceded by `sentence` (not escaped), which names the question it answers."""
     return Message(f"{escape(sentence)} {message.text}", (blocks.section(escape(sentence)), *message.blocks))
+
+
+def with_thread_link(message: Message, superevent_id: str, url: str) -> Message:
+    """Return the answer with a link to the channel's thread of the event; `url` is Slack's permalink."""
+    note = f"This channel's thread: {link(url, superevent_id)}"
+    return Message(message.text, (*message.blocks, blocks.context(note)))

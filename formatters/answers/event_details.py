@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, link, web_url
-from formatters.models.notice import Notice
+from formatters.models.notice import CLASSES, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import quantities
@@ -110,6 +113,76 @@ def moc_answer(answer: MocAnswer) -> Message:
         blocks.code(answer.moc),
         blocks.context("\n".join(notes)),
     )
+
+
+_CSV_HEADER = (
+    *(
+        "superevent_id",
+        "alert_type",
+        "time_created",
+        "event_time",
+        "significant",
+        "far_hz",
+        "group",
+        "pipeline",
+    ),
+    *("search", "instruments", *CLASSES, "area90_deg2", "area50_deg2", "peak_ra_deg", "peak_dec_deg"),
+    *("distance_mean_mpc", "distance_std_mpc"),
+)
+
+
+def csv_table(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> Message:
+    """Return all notices as comma-separated values, the newest kept if there are too many for `limit`."""
+    rows = [_csv_row(notice) for notice in superevent.notices]
+    header = _csv_line(_CSV_HEADER)
+    kept = list(
+        reversed(_lines_within_limit(list(reversed(rows)), None if limit is None else limit - len(header)))
+    )
+    title = " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
+    title = f"{title}: {quantities.pluralize(len(rows), 'notice')} as a table, UTC, areas of the GW map"
+    cut = [blocks.context(f"The newest {len(kept)} are shown.")] if len(kept) < len(rows) else []
+    return blocks.message(
+        escape(f"{title}."),
+        blocks.section(bold(escape(title))),
+        blocks.code("\n".join([header, *kept])),
+        *cut,
+    )
+
+
+def _csv_row(notice: Notice) -> str:
+    event, sky = notice.event, notice.localization
+    distance = None if sky is None else sky.distance
+    classes = {} if event is None else event.classification
+    values: list[object] = [
+        notice.superevent_id,
+        notice.alert_type,
+        quantities.iso(notice.time_created),
+        *(
+            [None] * 7
+            if event is None
+            else [
+                quantities.iso(event.time),
+                str(event.significant).lower(),
+                event.far,
+                event.group,
+                event.pipeline,
+                event.search,
+                " ".join(event.instruments),
+            ]
+        ),
+        *(classes.get(name) for name in CLASSES),
+        *([None] * 4 if sky is None else [sky.area_90, sky.area_50, sky.ra, sky.dec]),
+        *([None] * 2 if distance is None else [distance.mean, distance.std]),
+    ]
+    return _csv_line(values)
+
+
+def _csv_line(values: Sequence[object]) -> str:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="").writerow(
+        "" if value is None else f"{value:.6g}" if isinstance(value, float) else value for value in values
+    )
+    return written.getvalue()
 
 
 def image_message(superevent: Superevent, notice: Notice, shown: alert_card.ImageRef) -> Message:

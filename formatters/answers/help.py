@@ -3,105 +3,246 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
+from formatters.models.notice import canonical_id
 
-EVENT_COMMANDS = (
-    ("latest [filter] [mock]", "the newest event that matches"),
-    ("recent [N]", "the last N events"),
-    ("search [filter] [since 2023-05] [until …]", "all events that match"),
-    ("<id>", "one event, like S241125n or MS181101ab"),
-    ("<id> history|map|json|moc|ds9", "notices; sky map; record as JSON; 90 % region for Aladin, for DS9"),
+Usage = tuple[str, str]
+"""The text typed after `/gwevent`, and what it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelpPage:
+    """What `help` says about one word."""
+
+    title: str
+    usages: tuple[Usage, ...]
+    notes: tuple[str, ...] = ()
+    """mrkdwn, below the usages."""
+    words: tuple[str, ...] = ()
+    """Other words that lead to this page."""
+
+
+_KINDS = (
+    "`mock`, `test`, `lowsig` and `retracted` mean *also*; `only mock` means mocks alone. Without them: real,"
+    " significant events that aren't retracted."
 )
-OBSERVING_COMMANDS = (
-    (
-        "check <RA> <Dec> [40 Mpc|z=0.01] [<id>]",
-        "where a position lies in the event's maps; several: one per line",
+_WHICH_EVENT = (
+    "The event's id may stand before or after the word. Without one it is the thread's event, else this"
+    " channel's newest, else the newest significant one; the answer says which."
+)
+_SUBSCRIBED = "Mentions: prefer @here to @channel, because @here skips people who are away."
+
+PAGES: Mapping[str, HelpPage] = {
+    "latest": HelpPage(
+        "The newest event",
+        (
+            ("latest", "the newest real, significant event"),
+            ("latest BNS", "the newest that matches a filter"),
+            ("latest only mock", "the newest mock"),
+        ),
+        (_KINDS, "More: `help filters`."),
+        ("last", "newest"),
     ),
-    ("visible [site…] [<id>]", "what your sites can observe, this night and the next"),
-    ("sites [add|remove Palomar]", "the channel's sites; more: help sites"),
-)
-CHANNEL_COMMANDS = (
-    ("subscribe [CBC|Burst|all] [filter]", "alerts for this channel; more: help subscribe"),
-    ("dialog", "the same, with a form"),
-    ("subscriptions", "this channel's subscriptions, with their numbers"),
-    ("unsubscribe [3|CBC|Burst|all]", "stop; without an argument: all. It asks first if that means several"),
-    ("test [CBC|Burst|all] [filter] …", "which past events would have matched"),
-)
-BOT_COMMANDS = (
-    ("status", "whether notices arrive, and how many deliveries wait"),
-    ("help [filters|subscribe|sites]", "this list, or more about one of these"),
-)
-SUBSCRIBE_COMMANDS = (
-    ("subscribe [CBC|Burst|all] [filter]", "real, significant alerts for this channel"),
-    ("subscribe … [mock] [test] [lowsig]", "these alerts too"),
-    ("subscribe … [circulars]", "GCN Circulars about them, linked in their threads"),
-    ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
-    ("dialog [3]", "the same, or change subscription 3, with a form"),
-    ("edit 3 …", "replace the criteria of subscription 3"),
-    ("pause 3, resume 3", "stop subscription 3 for a while; start it again"),
-    (
-        "unsubscribe [3|3 4|CBC|Burst|all]",
-        "stop; without an argument: all. It asks first if that means several",
+    "events": HelpPage(
+        "Lists of events",
+        (
+            ("events", "the last 5 events"),
+            ("events 20", "the last 20"),
+            ("events BNS>0.5 far<1/yr", "all that match a filter"),
+            ("events NSBH since 2023-05 until 2023-06", "of a period (UTC)"),
+            ("events lowsig BNS>0.2", "with those of low significance"),
+        ),
+        (_KINDS, "More: `help filters`."),
+        ("recent", "search", "find", "list", "event"),
     ),
-    ("subscriptions history", "who changed this channel's subscriptions, the newest first"),
-)
-SITE_COMMANDS = (
-    ("sites", "list the channel's sites; alerts say what they can observe"),
-    ("sites add Palomar, sites remove Palomar", "add or remove an observatory"),
-    (
-        "sites add MyDome 34.2 -116.9 1700",
-        "add your own: latitude, longitude (east is positive), height in m",
+    "id": HelpPage(
+        "One event",
+        (
+            ("S230518h", "its newest state; `230518h` will do"),
+            ("S230518h distance", "or FAR, area, class, update, url, coincidence"),
+            ("S230518", "the events of that day"),
+            ("compare S241125n S230518h", "two events side by side"),
+        ),
+        ("An event that was never received is looked up in GraceDB.",),
+        ("<id>", "compare", "superevent", "card"),
     ),
-    ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
+    "history": HelpPage(
+        "An event's notices",
+        (("history S230518h", "a table of all its notices"),),
+        (_WHICH_EVENT,),
+        ("notices",),
+    ),
+    "map": HelpPage(
+        "The sky map",
+        (("map S230518h", "the picture of its newest sky map"),),
+        (_WHICH_EVENT,),
+        ("skymap", "picture", "image", "plot"),
+    ),
+    "export": HelpPage(
+        "Data to copy",
+        (
+            ("export moc S230518h", "the 90 % region as a MOC, for Aladin and mocpy"),
+            ("export ds9 S230518h", "the 90 % region for DS9"),
+            ("export json S230518h", "the newest notice as published, without its map"),
+            ("export csv S230518h", "its notices as a table"),
+        ),
+        (_WHICH_EVENT,),
+        ("json", "moc", "ds9", "csv", "tiles", "download"),
+    ),
+    "check": HelpPage(
+        "Positions in an event's maps",
+        (
+            ("check 13h09m48s -23d22m53s", "where a position (ICRS) lies in the maps"),
+            ("check 197.45 -23.381 40 Mpc S190425z", "with a distance; or z=0.0098"),
+            ("check (several lines)", "one position per line, with a name before it if you like"),
+        ),
+        ("Names of objects aren't looked up: give RA and Dec.", _WHICH_EVENT),
+        ("position", "positions", "crossmatch"),
+    ),
+    "visible": HelpPage(
+        "What sites can observe",
+        (
+            ("visible", "this channel's sites, this night and the next"),
+            ("visible Palomar, Keck S230518h", "these sites, as people call them: VLT, ZTF, La Palma"),
+            ("visible 34.2N 116.9W", "a place"),
+            ("visible Palomar at 2026-12-01", "the night that begins on that date; or a time"),
+            ("visible Palomar altitude 20", "above another altitude, in degrees"),
+        ),
+        (_WHICH_EVENT, "Sites of your own: `help sites`."),
+        ("observable", "observability", "visibility", "tonight"),
+    ),
+    "subscribe": HelpPage(
+        "Alerts for this channel",
+        (
+            ("subscribe", "the choices, and a form"),
+            ("subscribe all|CBC|Burst [filter]", "real, significant alerts"),
+            ("subscribe … [mock] [test] [lowsig]", "these alerts too"),
+            ("subscribe … [circulars]", "GCN Circulars about them, linked in their threads"),
+            ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
+            ("subscriptions test CBC BNS>0.5", "which past events it would have brought"),
+        ),
+        (
+            f"{_SUBSCRIBED} `if NS`: only if light may be expected. Mocks mention nobody unless you write"
+            " `notify-mocks` before the `if`.",
+            "More about filters: `help filters`.",
+        ),
+        ("notify", "sub", "mention", "mentions"),
+    ),
+    "unsubscribe": HelpPage(
+        "Fewer alerts",
+        (
+            ("unsubscribe 3", "end subscription 3; several: 3 4"),
+            ("unsubscribe CBC", "end all of CBC; it asks first if that means several"),
+            ("unsubscribe", "end everything; it asks first"),
+        ),
+        words=("unsub",),
+    ),
+    "subscriptions": HelpPage(
+        "This channel's subscriptions",
+        (
+            ("subscriptions", "the list, with their numbers"),
+            ("subscriptions add CBC", "the same as subscribe"),
+            (
+                "subscriptions edit 3 BNS>0.5",
+                "replace the criteria of subscription 3; `edit 3` alone: a form",
+            ),
+            ("subscriptions pause 3", "stop it for a while; `resume 3` starts it again"),
+            ("subscriptions remove 3", "the same as unsubscribe"),
+            ("subscriptions test CBC BNS>0.5", "which past events would have matched"),
+            ("subscriptions history", "who changed what, the newest first"),
+        ),
+        words=("subs", "subscription", "edit", "pause", "resume", "test", "dialog", "form"),
+    ),
+    "sites": HelpPage(
+        "This channel's observing sites",
+        (
+            ("sites", "list them; alerts say what they can observe"),
+            ("sites add Palomar", "add an observatory"),
+            (
+                "sites add MyDome 34.2 -116.9 1700",
+                "your own: latitude, longitude (east is positive), height in m; or 34.2N 116.9W 1700m",
+            ),
+            ("sites remove Palomar", "remove one"),
+            ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
+        ),
+        words=("site", "telescope", "telescopes", "observatory", "observatories"),
+    ),
+    "status": HelpPage(
+        "gwevent itself",
+        (("status", "whether notices arrive, and how many deliveries wait"),),
+        words=("version", "uptime", "health"),
+    ),
+    "help": HelpPage(
+        "Help",
+        (("help", "all words"), ("help check", "more about one of them")),
+        words=("menu", "usage", "commands"),
+    ),
+}
+"""Each command's page by its name. "id" stands for an event's id, "filters" is a page of its own."""
+
+COMMANDS: tuple[Usage, ...] = tuple(usage for page in PAGES.values() for usage in page.usages)
+"""All usages of all pages."""
+
+OVERVIEW: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("See", ("latest", "events", "S230518h", "history", "map", "export")),
+    ("Point", ("check", "visible")),
+    ("Channel", ("subscribe", "unsubscribe", "subscriptions", "sites")),
+    ("Bot", ("status", "help check")),
 )
-COMMANDS = (
-    *EVENT_COMMANDS,
-    *OBSERVING_COMMANDS,
-    *CHANNEL_COMMANDS,
-    *BOT_COMMANDS,
-    *SUBSCRIBE_COMMANDS,
-    *SITE_COMMANDS,
-)
-"""Pairs of the text typed after `/gwevent` and what it does."""
+"""The words of the overview, by subject."""
 
 
 def overview() -> Message:
-    """Return the overview: one short line per command."""
-    shown = (*EVENT_COMMANDS, *OBSERVING_COMMANDS, *CHANNEL_COMMANDS, *BOT_COMMANDS)
+    """Return the overview, which fits a phone's screen: all words, and how to learn more about each."""
+    lines = [f"{bold(title)}  {' · '.join(f'`{word}`' for word in words)}" for title, words in OVERVIEW]
+    words = ", ".join(word for _, group in OVERVIEW for word in group)
     return blocks.message(
-        "Commands of /gwevent: " + ", ".join(escape(command) for command, _ in shown),
-        blocks.section("LIGO/Virgo/KAGRA public alerts. Type one of these after `/gwevent`:"),
-        _command_section("Events", EVENT_COMMANDS),
-        _command_section("Where to look", OBSERVING_COMMANDS),
-        _command_section("This channel", CHANNEL_COMMANDS),
-        _command_section("gwevent itself", BOT_COMMANDS),
-        blocks.context("In threads, where Slack has no slash commands, write @gwevent and the same words."),
-    )
-
-
-def subscribe_help() -> Message:
-    """Return the help on subscribing a channel."""
-    return blocks.message(
-        "Subscribing: " + ", ".join(escape(command) for command, _ in SUBSCRIBE_COMMANDS),
-        _command_section("Subscribing, after /gwevent", SUBSCRIBE_COMMANDS),
+        f"Words after /gwevent: {words}",
+        blocks.section("LIGO/Virgo/KAGRA alerts. After `/gwevent`, or to me in a direct message:"),
+        blocks.section(*lines),
         blocks.context(
-            "Mentions: prefer @here to @channel, because @here skips people who are away. `if NS`: only if"
-            " light may"
-            " be expected. Mocks mention nobody unless you write `notify-mocks` before the `if`.",
-            "More about filters: `/gwevent help filters`",
+            "More about each: `help events`, `help filters` … Sentences will do: _how far is S230518h_. In"
+            " threads, where Slack has no slash commands: `@gwevent check …`"
         ),
     )
 
 
-def sites_help() -> Message:
-    """Return the help on setting a channel's observing sites."""
+def page_for(word: str) -> Message | None:
+    """Return the help on a word, in any case and number; None if there is none."""
+    folded = word.casefold().strip("`'\"“”/?.!")
+    if canonical_id(folded) is not None:
+        return _page("id", PAGES["id"])
+    if folded.rstrip("s") in ("filter", "condition", "criteria", "criterion"):
+        return filters_help()
+    for form in dict.fromkeys((folded, folded.rstrip("s"), f"{folded}s")):
+        for name, page in PAGES.items():
+            if form == name or form in page.words:
+                return _page(name, page)
+    return None
+
+
+def no_page(word: str) -> Message:
+    """Return the overview below a sentence that there is no help on a word, with the nearest one that has."""
+    known = sorted({"filters", *PAGES, *(alias for page in PAGES.values() for alias in page.words)})
+    near = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
+    shown = escape(plain_text(word))
+    text = f"There is no help on “{shown}”."
+    if near:
+        text += f" Did you mean `help {near[0]}`?"
+    whole = overview()
+    return Message(f"{text.replace('`', '')} {whole.text}", (blocks.section(text), *whole.blocks))
+
+
+def _page(name: str, page: HelpPage) -> Message:
     return blocks.message(
-        "Sites: " + ", ".join(escape(command) for command, _ in SITE_COMMANDS),
-        _command_section("Sites, after /gwevent", SITE_COMMANDS),
+        f"Help on {name}: " + ", ".join(escape(typed) for typed, _ in page.usages),
+        _command_section(f"{page.title}, after /gwevent", page.usages),
+        *([blocks.context(*page.notes)] if page.notes else []),
     )
 
 
@@ -112,14 +253,23 @@ FILTER_CONDITIONS = (
     ),
     ("NS, remnant, ssm", "BNS + NSBH; HasRemnant × (1 − Terrestrial); the search for sub-solar masses"),
     (
-        "far<1/month, far<1/100yr, far<1e-8",
+        "far<1/month, far<1/century, far<1e-8",
         "false-alarm rate, in Hz without a unit; the joint one if significant only by coincidence",
     ),
     ("distance<300, area90<500, area50<100", "mean distance in Mpc, areas in deg²"),
-    ("V1, instruments>=2, external", "a detector, the number of detectors, a coincidence with another event"),
-    ("search=SSM, pipeline=gstlal, type=INITIAL|UPDATE", "by name; EARLYWARNING is also a type"),
+    ("z<0.1, mchirp<2", "redshift of the mean distance (Planck18), median source-frame chirp mass in M☉"),
+    (
+        "V1, Virgo, HLV, instruments>=2",
+        "a detector, several, the number of detectors",
+    ),
+    ("external, Fermi, observatory=NAME", "a coincidence with another event, with one of an observatory"),
+    ("significant", "LVK's flag, where lowsig alerts come too"),
+    ("search=SSM, pipeline=gstlal, type=INITIAL|UPDATE", "by name; gstlal and EARLYWARNING do alone"),
     ("near 13h09m48s -23d22m53s 5deg > 0.1", "more than 10 % of the probability in this circle"),
-    ("visible from Palomar > 0.3", "more than 30 % observable there in the night of the notice or the next"),
+    (
+        "visible from Palomar > 0.3",
+        "more than 30 % observable there in the night of the notice or the next; or from 34.2N 116.9W",
+    ),
 )
 """Pairs of an example of a filter condition and its meaning."""
 
@@ -139,22 +289,23 @@ def filters_help() -> Message:
             "A condition about a value that a notice doesn't state never matches: a Burst has no distance,"
             " so neither"
             " `distance&lt;300` nor `not distance&lt;300` matches it.",
-            "mock, test and lowsig are not part of the filter: they add alerts to a subscription. `latest`"
-            " and `search` with mock, test or lowsig show only those.",
+            _KINDS,
+            "Questions take a period too: last week, since 7d, in O4a, since 2023-05. Numbers have a decimal"
+            " point, no comma. What can never hold (BNS&gt;0.9 BNS&lt;0.1) is said.",
         ),
     )
 
 
-def unknown_command(word: str) -> Message:
-    """Return the answer to an unknown command, with the most similar known command if any."""
-    text = f"Unknown command “{escape(plain_text(word))}”."
-    first = word.partition(" ")[0].casefold()
-    near = difflib.get_close_matches(first, _COMMAND_WORDS, n=1, cutoff=0.7)
+def unknown_command(question: str, nearest: str | None = None) -> Message:
+    """Return the answer to a question that isn't understood, with the nearest command if any."""
+    text = f"I don't understand “{escape(plain_text(question))}”."
+    first = question.partition(" ")[0].casefold()
+    near = [nearest] if nearest else difflib.get_close_matches(first, _COMMAND_WORDS, n=1, cutoff=0.6)
     if near:
         text += f" Did you mean `/gwevent {near[0]}`?"
     return blocks.message(
         text.replace("`", "") + " Try /gwevent help.",
-        blocks.section(text, f"All commands: `/gwevent help`. For example {_EXAMPLES}"),
+        blocks.section(text, f"All words: `/gwevent help`. For example {_EXAMPLES}"),
     )
 
 
@@ -181,8 +332,8 @@ def _join_or(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-_COMMAND_WORDS = sorted({command.partition(" ")[0] for command, _ in COMMANDS} - {"<id>"})
-_EXAMPLES = ", ".join(f"`/gwevent {words}`" for words in ("latest", "S241125n", "subscribe CBC"))
+_COMMAND_WORDS = sorted(PAGES.keys() - {"id"})
+_EXAMPLES = ", ".join(f"`/gwevent {words}`" for words in ("latest", "S241125n", "events BNS"))
 
 
 def _command_section(title: str, commands: Sequence[tuple[str, str]]) -> Block:

@@ -57,6 +57,10 @@ class SkyPosition:
     """Luminosity distance, Mpc."""
     redshift: float | None = None
     """Redshift from which the distance was computed; None if the distance was given or is unknown."""
+    modulus: float | None = None
+    """Distance modulus, mag, from which the distance was computed; None if it wasn't."""
+    galactic: tuple[float, float] | None = None
+    """Galactic longitude and latitude, degrees, if the position was given so."""
     name: str = ""
     """Name given by the user, not escaped; empty if none."""
 
@@ -88,7 +92,7 @@ class PositionCheck:
     introduction: str | None = None
     """Sentence on why this event was chosen when the user named none; not escaped."""
     omitted: Sequence[str] = ()
-    """Sentences about input lines that could not be read as positions; not escaped."""
+    """Sentences about input lines and numbers that aren't used; not escaped."""
     asked_at: datetime | None = None
     """Time of the question, from which the age of an old event is said; None to leave it out."""
 
@@ -227,6 +231,8 @@ def _position_list_message(answer: PositionCheck, newest: MapResult) -> Message:
         notes.append(_CREDIBLE_LEVEL_3D_NOTE)
     if any(target.redshift is not None for target in answer.targets):
         notes.append(f"Distances of redshifts: luminosity distance, {answer.cosmology}.")
+    if any(target.galactic is not None for target in answer.targets):
+        notes.append("Galactic positions are converted: all are RA, Dec (ICRS degrees).")
     return blocks.message(
         escape(f"{title}."),
         *_introduction(answer),
@@ -254,13 +260,19 @@ def _target_label(target: SkyPosition) -> str:
 
 def _target_lines(target: SkyPosition, cosmology: str) -> Iterator[str]:
     parts = [f"RA, Dec {quantities.position_degrees(target.ra, target.dec)} (ICRS degrees)"]
+    if target.galactic is not None:
+        parts.append(f"from galactic l, b {quantities.position_degrees(*target.galactic)}")
     if target.distance is not None:
-        if target.redshift is None:
-            parts.append(f"at {_mpc(target.distance)}")
-        else:
+        if target.redshift is not None:
             parts.append(
                 f"z = {target.redshift:g}, a luminosity distance of {_mpc(target.distance)} ({cosmology})"
             )
+        elif target.modulus is not None:
+            parts.append(
+                f"distance modulus {target.modulus:g}, a luminosity distance of {_mpc(target.distance)}"
+            )
+        else:
+            parts.append(f"at {_mpc(target.distance)}")
     yield " · ".join(parts)
 
 

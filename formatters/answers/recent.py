@@ -17,7 +17,33 @@ from formatters.text import event_lines, map_lines, quantities, vocabulary
 MAX_EVENTS = 20
 """Maximum number of events shown, since Slack refuses long messages."""
 DEFAULT_COUNT = 5
+DEFAULT_COUNT_OF_KIND = 10
+"""Where words choose the events, people look for some of them."""
 _PER_SECTION = 10
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many events were left out because nobody asked for events of their kind."""
+
+    lowsig: int = 0
+    retracted: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.lowsig or self.retracted)
+
+
+NOTHING_LEFT_OUT = LeftOut()
+
+
+def left_out_sentence(left_out: LeftOut) -> str:
+    """Return a sentence that says what was left out and how to ask for it, not escaped; empty for nothing."""
+    parts = []
+    if left_out.lowsig:
+        parts.append(f"{quantities.number(left_out.lowsig)} of low significance (add lowsig)")
+    if left_out.retracted:
+        parts.append(f"{quantities.number(left_out.retracted)} retracted (add retracted)")
+    return f"Not among them: {', '.join(parts)}." if parts else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +52,35 @@ class RecentEvents:
 
     superevents: Sequence[Superevent]
     """Events, newest first by event time; at most MAX_EVENTS are shown."""
+    kind: str = "all"
+    """The canonical words that chose them; "all" for real, significant events that aren't retracted."""
+    left_out: LeftOut = NOTHING_LEFT_OUT
+    note: str = ""
+    """A further sentence below the list, not escaped."""
+    total: int | None = None
+    """Number of events of that kind; None if it isn't known."""
 
 
 def message(answer: RecentEvents, now: datetime) -> Message:
     """Return the list of events with the age of each at `now`."""
     shown = answer.superevents[:MAX_EVENTS]
+    note = escape(" ".join(filter(None, (answer.note, left_out_sentence(answer.left_out)))))
+    kind = "" if answer.kind == "all" else f" ({answer.kind})"
     if not shown:
-        return blocks.message("No event was received yet.", blocks.section("No event was received yet."))
+        sentence = escape(f"No event{kind} was received yet.")
+        text = f"{sentence} {note}" if note else sentence
+        return blocks.message(text, blocks.section(text))
     title = f"The last {quantities.pluralize(len(shown), 'event')}" if len(shown) > 1 else "The last event"
+    if answer.total is not None and answer.total > len(shown):
+        title += f" of {quantities.number(answer.total)}"
+    title += kind
     lines = [event_line(superevent, now) for superevent in shown]
     sections = [
         blocks.section(*lines[start : start + _PER_SECTION]) for start in range(0, len(lines), _PER_SECTION)
     ]
     listed = ", ".join(superevent.superevent_id for superevent in shown)
-    return blocks.message(escape(f"{title}: {listed}"), blocks.section(bold(title)), *sections)
+    foot = [blocks.context(note)] if note else []
+    return blocks.message(escape(f"{title}: {listed}"), blocks.section(bold(escape(title))), *sections, *foot)
 
 
 def event_line(superevent: Superevent, now: datetime) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from formatters.answers import recent
+from formatters.answers.recent import NOTHING_LEFT_OUT, LeftOut, left_out_sentence
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape
@@ -44,6 +45,12 @@ class SearchResults:
     """Number of events for which the result depends on the sky map."""
     queried: int = 0
     """Number of those events, the newest ones, whose sky map was queried."""
+    period: str = ""
+    """The searched period as text; empty for all times."""
+    left_out: LeftOut = NOTHING_LEFT_OUT
+    """How many more events match but are of low significance or retracted, which nobody asked for."""
+    note: str = ""
+    """Sentences on what the filter means, or why nothing matches it; not escaped."""
 
 
 def search_message(answer: SearchResults, now: datetime) -> Message:
@@ -69,6 +76,12 @@ def backtest_message(answer: SearchResults, now: datetime) -> Message:
 
 
 def _period_phrase(answer: SearchResults) -> str:
+    """Return the period in words, UTC days with the last one included."""
+    if answer.period:
+        words = answer.period
+        if words.startswith(("since", "until")):
+            return f" {words}"
+        return f" from {words}" if " to " in words else f" on {words}"
     text = ""
     if answer.since is not None:
         text += f" since {answer.since.astimezone(UTC):%Y-%m-%d}"
@@ -90,6 +103,10 @@ def _message(answer: SearchResults, title: str, now: datetime) -> Message:
         small.append(f"The newest {quantities.number(len(lines))} are listed.")
     if answer.undecided:
         small.append(_map_query_note(answer))
+    if answer.note:
+        small.append(answer.note)
+    if answer.left_out:
+        small.append(left_out_sentence(answer.left_out))
     foot = [blocks.context(escape(" ".join(small), SECTION_MAX))] if small else []
     ids = ", ".join(found.superevent.superevent_id for found in answer.newest_hits)
     text = f"{title} {words}" if words else title

@@ -133,15 +133,16 @@ def subscription_list(subscriptions: Sequence[Subscription]) -> Message:
     return blocks.message(f"This channel's subscriptions: {words}", *sections)
 
 
-def summary(subscription: Subscription) -> list[str]:
-    """Return the mrkdwn lines that describe one numbered subscription."""
+def summary(subscription: Subscription, *, is_described: bool = True) -> list[str]:
+    """Return the mrkdwn lines about one numbered subscription, by default with its criteria in words."""
     by = user_mention(subscription.created_by)
     since = escape(f"since {subscription.created_at.astimezone(UTC):%Y-%m-%d}")
     lines = [f"{subscription.number}. {bold(subscription.criteria.mrkdwn)} · {since} · by {by}"]
     if subscription.paused_at is not None:
         when = f"{subscription.paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.number}`")
-    lines += describe(subscription.criteria)
+    if is_described:
+        lines += describe(subscription.criteria)
     for refused in subscription.refused_mentions:
         since = (
             f"since {refused.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({escape(plain_text(refused.reason))})"

@@ -97,13 +97,17 @@ class Not(Filter):
         )
 
 
-Field = Literal["group", "search", "pipeline", "type"]
-FIELDS: tuple[Field, ...] = ("group", "search", "pipeline", "type")
+Field = Literal["group", "search", "pipeline", "type", "observatory"]
+FIELDS: tuple[Field, ...] = ("group", "search", "pipeline", "type", "observatory")
+"""Text fields; "observatory" is that of a coincidence, of which a notice may have several."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldIn(Filter):
-    """A condition that a text field equals one of the given values, ignoring case."""
+    """A condition that a text field equals one of the given values, ignoring case.
+
+    Of "observatory", which may have several values, one suffices.
+    """
 
     field: Field
     values: tuple[str, ...]
@@ -121,7 +125,7 @@ class FieldIn(Filter):
 class Quantity:
     """A number that a notice may contain."""
 
-    unit: Literal["", "probability", "deg²", "Mpc"]
+    unit: Literal["", "probability", "deg²", "Mpc", "redshift", "Msun"]
 
 
 QUANTITIES: Mapping[str, Quantity] = {
@@ -131,6 +135,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "area50": Quantity(unit="deg²"),
     "area90": Quantity(unit="deg²"),
     "distance": Quantity(unit="Mpc"),
+    "z": Quantity(unit="redshift"),
+    "mchirp": Quantity(unit="Msun"),
     "instruments": Quantity(unit=""),
 }
 """The quantities that a `Compare` may compare, by their names in the canonical text."""
@@ -138,7 +144,11 @@ QUANTITIES: Mapping[str, Quantity] = {
 
 @dataclass(frozen=True, slots=True)
 class Compare(Filter):
-    """A comparison of a quantity with a number: probabilities 0 to 1, areas in deg², distances in Mpc."""
+    """A comparison of a quantity with a number: probabilities 0 to 1, areas in deg², distances in Mpc.
+
+    "z" is the redshift of the mean luminosity distance (Planck18), "mchirp" the median source-frame chirp
+    mass in solar masses.
+    """
 
     quantity: str
     """A key of QUANTITIES."""
@@ -225,6 +235,16 @@ class External(Filter):
 
 
 @dataclass(frozen=True, slots=True)
+class Significant(Filter):
+    """A condition that LVK flags the event as significant."""
+
+    @property
+    def canonical(self) -> str:
+        """The keyword "significant"."""
+        return "significant"
+
+
+@dataclass(frozen=True, slots=True)
 class ConeQuery:
     """A circle on the sky: centre (ICRS) and radius in degrees, with at most six decimals (4 mas)."""
 
@@ -288,7 +308,7 @@ class VisibleFrom(Filter):
         return f"visible from {name}{self.op}{format_number(self.probability)}"
 
 
-Condition = FieldIn | Compare | FarCompare | Detector | External | Near | VisibleFrom
+Condition = FieldIn | Compare | FarCompare | Detector | External | Significant | Near | VisibleFrom
 MapCondition = Near | VisibleFrom
 
 
@@ -300,7 +320,16 @@ def conditions(filter_: Filter) -> Iterator[Condition]:
                 yield from conditions(part)
         case Not(part):
             yield from conditions(part)
-        case FieldIn() | Compare() | FarCompare() | Detector() | External() | Near() | VisibleFrom():
+        case (
+            FieldIn()
+            | Compare()
+            | FarCompare()
+            | Detector()
+            | External()
+            | Significant()
+            | Near()
+            | VisibleFrom()
+        ):
             yield filter_
 
 

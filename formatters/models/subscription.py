@@ -76,6 +76,8 @@ class Criteria:
 
     group: str = "all"
     """"CBC", "Burst" or "all" (any group, including unknown ones)."""
+    real: bool = True
+    """False to leave real events out, which only criteria with mocks or tests may."""
     mock: bool = False
     """True to include mock events (one every hour)."""
     test: bool = False
@@ -114,7 +116,7 @@ class Criteria:
     def canonical_without_mentions(self) -> str:
         """The canonical text without the mention rule: "CBC BNS distance<300 mock lowsig"."""
         switches = [word for word in ("mock", "test", "lowsig", "circulars") if getattr(self, word)]
-        return " ".join([self.group_and_filter, *switches])
+        return " ".join([self.group_and_filter, *([] if self.real else ["only"]), *switches])
 
     @property
     def group_and_filter(self) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
+from operator import and_
 
 from formatters.blockkit.mrkdwn import SECTION_MAX, escape, plain_text, target_label
-from formatters.models.filter import map_queries
+from formatters.models.filter import And, Filter, Significant, map_queries
 from formatters.models.significance import MIN_NEUTRON_STAR_PROBABILITY, MIN_REMNANT_PROBABILITY
 from formatters.models.subscription import Criteria, MentionRule
 from formatters.text.filter_sentences import filter_sentence
@@ -18,30 +20,51 @@ def describe_alerts(criteria: Criteria) -> str:
 
     The text is not escaped. Mentions are described by `describe_mentions`.
     """
-    if criteria.filter is not None:
+    # "only lowsig" is kept as "not significant lowsig".
+    filter_, is_lowsig_alone = _without_significance(criteria)
+    categories = "Real"
+    if not criteria.real:
+        categories = " and ".join(word for word in ("mock", "test") if getattr(criteria, word)).capitalize()
+        categories = f"{categories} (no real ones)"
+    kinds = f"{categories}, {'low-significance' if is_lowsig_alone else 'significant'}"
+    if filter_ is not None or is_lowsig_alone:
         groups = "alerts" if criteria.group == "all" else f"{criteria.group} alerts"
-        alerts = f"Real, significant {groups} with {filter_sentence(criteria.filter)}"
+        conditions = "" if filter_ is None else f" with {filter_sentence(filter_)}"
+        alerts = f"{kinds} {groups}{conditions}"
     elif criteria.group == "Burst":
-        alerts = "Real, significant Burst alerts (alerts significant by coincidence included)"
+        alerts = f"{kinds} Burst alerts (alerts significant by coincidence included)"
     else:
         which = "CBC alerts" if criteria.group == "CBC" else "alerts of every group"
-        alerts = f"Real, significant {which} ({_INCLUDED_ALERTS} included)"
+        alerts = f"{kinds} {which} ({_INCLUDED_ALERTS} included)"
     extras = [
         description
         for is_enabled, description in (
-            (criteria.mock, "mocks too (about one every hour)"),
-            (criteria.test, "tests too"),
-            (criteria.lowsig, "low-significance alerts too (several a day while the detectors observe)"),
+            (criteria.real and criteria.mock, "mocks too (about one every hour)"),
+            (criteria.real and criteria.test, "tests too"),
+            (
+                criteria.lowsig and not is_lowsig_alone,
+                "low-significance alerts too (several a day while the detectors observe)",
+            ),
             (criteria.circulars, "GCN Circulars about them linked in their threads"),
         )
         if is_enabled
     ]
     text = "; ".join([alerts, *extras]) + "."
-    if criteria.filter is not None:
+    if filter_ is not None:
         text += " A condition about a value that a notice doesn't state never matches."
-        if map_queries(criteria.filter):
+        if map_queries(filter_):
             text += " The sky map is checked last, so these alerts may come some seconds later."
     return text
+
+
+def _without_significance(criteria: Criteria) -> tuple[Filter | None, bool]:
+    """Return the filter without "not significant" among its conditions, and True if that stood there."""
+    filter_ = criteria.filter
+    parts = filter_.parts if isinstance(filter_, And) else () if filter_ is None else (filter_,)
+    if not criteria.lowsig or ~Significant() not in parts:
+        return filter_, False
+    rest = [part for part in parts if part != ~Significant()]
+    return (reduce(and_, rest) if rest else None), True
 
 
 def describe_mentions(notify: MentionRule, *, silent: bool = False) -> str:

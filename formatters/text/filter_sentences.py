@@ -15,6 +15,7 @@ from formatters.models.filter import (
     Not,
     Op,
     Or,
+    Significant,
     VisibleFrom,
     format_degrees,
     format_number,
@@ -27,6 +28,8 @@ _PHRASES = {
     "area50": "a 50 % area",
     "area90": "a 90 % area",
     "distance": "a mean distance",
+    "z": "a redshift (from the mean distance, Planck18)",
+    "mchirp": "a median source-frame chirp mass",
 }
 """Names of quantities in a sentence; classes, properties and "instruments" keep their own names."""
 
@@ -43,6 +46,8 @@ def filter_sentence(filter_: Filter) -> str:
             return " or ".join(_in_parentheses(part, And) for part in parts)
         case Not(part):
             return _negated(part)
+        case FieldIn("observatory", values):
+            return f"a coincidence with {' or '.join(values)}"
         case FieldIn(field, values):
             labels = map(vocabulary.alert_type_label, values) if field == "type" else values
             return f"{field} {' or '.join(labels)}"
@@ -54,6 +59,8 @@ def filter_sentence(filter_: Filter) -> str:
             return f"{name} among the detectors"
         case External():
             return "a coincidence with an external event"
+        case Significant():
+            return "LVK's flag “significant”"
         case Near(cone, op, probability):
             position = quantities.position(cone.ra, cone.dec)
             share = _probability_phrase(op, probability)
@@ -75,6 +82,10 @@ def _negated(part: Filter) -> str:
             return f"{name} not among the detectors"
         case External():
             return "no coincidence with an external event"
+        case Significant():
+            return "no flag “significant” by LVK"
+        case FieldIn("observatory", values):
+            return f"no coincidence with {' or '.join(values)}"
         case FieldIn():
             return f"another {filter_sentence(part).replace(' ', ' than ', 1)}"
     return f"not ({filter_sentence(part)})"
@@ -87,8 +98,11 @@ def _comparison(compare: Compare) -> str:
             return _count_phrase(compare.op, f"{format_number(compare.value)} {phrase}")
         case "probability":
             value = _percent(compare.value)
+        case "redshift":
+            value = format_number(compare.value)
         case unit:
-            value = f"{format_number(compare.value)}{quantities.NBSP}{unit}"
+            shown = {"Msun": "M☉"}.get(unit, unit)
+            value = f"{format_number(compare.value)}{quantities.NBSP}{shown}"
     between = " of " if compare.op in (Op.GE, Op.LE, Op.EQ) else " "
     return f"{phrase}{between}{_comparison_phrase(compare.op, value)}"
 

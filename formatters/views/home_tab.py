@@ -1,11 +1,11 @@
-"""The App Home tab: the subscriptions of a user's channels, the newest events and the sources' state."""
+"""The App Home tab: a person's channels, what came last, what to do next; gwevent's own state at the end."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -14,8 +14,9 @@ from formatters.answers.status import LastNotice, last_notice_line, source_line
 from formatters.answers.subscription_messages import summary
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import bold, escape, link
+from formatters.blockkit.mrkdwn import bold, escape, link, plain_text
 from formatters.models.incident import Incident
+from formatters.models.notice import Category
 from formatters.models.source_status import SourceStatus
 from formatters.models.subscription import Subscription, fingerprint
 from formatters.models.superevent import Superevent
@@ -32,10 +33,20 @@ NEW_ACTION, EDIT_ACTION, PAUSE_ACTION, RESUME_ACTION, END_ACTION = (
 )
 """Action ids of the tab's buttons; each button's value is a serialized `HomeAction`."""
 MAX_EVENTS = 5
+MAX_THREADS = 2
+"""Most threads of one event that are linked."""
 _MAX_CHANNEL_BLOCKS = 80
 """Maximum number of blocks for channels, within Slack's limit of 100 blocks per view
 (docs.slack.dev/reference/views).
 """
+_FOLLOW_UP_TIME = timedelta(days=7)
+"""Age up to which an event is worth observing still."""
+_MAX_STEPS = 4
+_MAX_NAMED_CHANNELS = 3
+_MAX_DESCRIBED = 3
+"""Most subscriptions that are described in words; more of them would push the events off the screen."""
+_NOT_INVITED = ("not_in_channel", "channel_not_found")
+"""Slack's errors that an invitation mends; for any other its word alone is shown."""
 
 View = dict[str, Any]
 
@@ -68,6 +79,24 @@ def parse_action(value: str) -> HomeAction:
     return HomeAction(match[1], None if match[2] is None else int(match[2]), match[3])
 
 
+@dataclass(frozen=True, slots=True)
+class EventThread:
+    """The message of an event in one of the person's channels."""
+
+    channel_id: str
+    address: str | None
+    """The message's address; None if Slack didn't tell it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastEvent:
+    """An event that came lately, with the threads about it."""
+
+    superevent: Superevent
+    threads: Sequence[EventThread] = ()
+    """Its threads in the person's channels; empty if it was posted in none of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
     """Data shown in a user's App Home tab."""
@@ -76,14 +105,19 @@ class Home:
     last_notice: LastNotice | None
     subscriptions: Sequence[Subscription]
     """Subscriptions visible to the user (`visible_to`), grouped by channel."""
-    newest: Sequence[Superevent]
-    """Newest events; at most MAX_EVENTS are shown."""
+    last_events: Sequence[LastEvent]
+    """What came last, the newest first; at most MAX_EVENTS are shown."""
+    sites: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Names of the channels' sites by channel id."""
     incidents: Sequence[Incident] = ()
     """Open incidents of gwevent or its sources, oldest first."""
     problem: str | None = None
     """Slack's error code if the user's channels couldn't be listed; None if they are known."""
     action_result: Message | None = None
     """Result of the button pressed last; None if there is none."""
+    is_store_down: bool = False
+    """True if the database doesn't answer, so that nothing is known of channels and events."""
+    version: str = ""
 
 
 def visible_to(
@@ -102,21 +136,94 @@ def view(home: Home, now: datetime) -> View:
     shown: list[Block] = []
     if home.action_result is not None:
         shown += [*home.action_result.blocks[:2], {"type": "divider"}]
-    sources = [source_line(source) for source in home.sources] or ["This process reads no source"]
-    wrong = [f"{incident.sentence(one)}." for one in home.incidents]
-    head, *rest = map(escape, [*wrong, *sources, last_notice_line(home.last_notice, now)])
+    if home.incidents:
+        # What delays this person's alerts is no plumbing.
+        wrong = [bold(escape(f"{incident.sentence(one)}.")) for one in home.incidents[:_MAX_STEPS]]
+        shown.append(blocks.section(*wrong))
+    if home.is_store_down:
+        shown.append(blocks.section("The store doesn't answer right now. Open this page again later."))
+        return {"type": "home", "blocks": [*shown, {"type": "divider"}, _plumbing(home, now)]}
     shown += [
-        blocks.section(bold(head), *rest),
         blocks.header("Your channels"),
         *_channels(home),
-        blocks.header("Newest events"),
-        _events(home.newest, now),
-        blocks.context(
-            escape(f"As of {quantities.utc(now)}; updated whenever you open this tab."),
-            "You see the channels that you are in; private ones only if gwevent is in them too.",
-        ),
+        blocks.header("What came last"),
+        *_events(home, now),
+        blocks.header("What to do next"),
+        blocks.section(*(f"• {step}" for step in next_steps(home, now))),
+        {"type": "divider"},
+        _plumbing(home, now),
     ]
     return {"type": "home", "blocks": shown}
+
+
+def next_steps(home: Home, now: datetime) -> list[str]:
+    """Return what this person may do next as mrkdwn, the most urgent first."""
+    steps: list[str] = []
+    problems = [s.delivery_problem for s in home.subscriptions if s.delivery_problem is not None]
+    for problem in dict.fromkeys(problems):
+        refused = _channels_of(s for s in home.subscriptions if s.delivery_problem == problem)
+        way_out = " `/invite @gwevent` there." if problem in _NOT_INVITED else ""
+        steps.append(
+            f"Nothing can be posted in {_named(refused)}: Slack says {escape(plain_text(problem))}.{way_out}"
+        )
+    newest = next((one.superevent for one in home.last_events if _is_observable(one, now)), None)
+    if newest is not None:
+        name = escape(newest.superevent_id)
+        steps.append(
+            f"{bold(name)}: `/gwevent visible {name}` says what your sites can observe,"
+            f" `/gwevent check RA Dec {name}` whether a candidate lies in its map."
+        )
+    if not home.subscriptions and home.problem is None:
+        steps.append(
+            "`/invite @gwevent` in a channel, then `/gwevent subscribe` there: it offers what to choose."
+        )
+    channels = _channels_of(home.subscriptions)
+    without_sites = [channel for channel in channels if not home.sites.get(channel)]
+    if without_sites:
+        steps.append(
+            f"No sites are set in {_named(without_sites)}: with `/gwevent sites add Palomar` there, alerts"
+            " say what can be observed."
+        )
+    paused = [channel for channel in channels if _is_all_paused(home.subscriptions, channel)]
+    if paused:
+        steps.append(f"Nothing new comes to {_named(paused)}, where everything is paused.")
+    return [*steps[:_MAX_STEPS], "`/gwevent help` lists all commands, `/gwevent events` what came before."]
+
+
+def _channels_of(subscriptions: Iterable[Subscription]) -> list[str]:
+    return list(dict.fromkeys(s.channel_id for s in subscriptions))
+
+
+def _is_all_paused(subscriptions: Sequence[Subscription], channel: str) -> bool:
+    return all(s.paused_at is not None for s in subscriptions if s.channel_id == channel)
+
+
+def _named(channels: Sequence[str]) -> str:
+    """Return the channels' names as mrkdwn: "#a, #b and 3 more"."""
+    names = ", ".join(map(_place, channels[:_MAX_NAMED_CHANNELS]))
+    more = len(channels) - _MAX_NAMED_CHANNELS
+    return f"{names} and {quantities.number(more)} more" if more > 0 else names
+
+
+def _is_observable(one: LastEvent, now: datetime) -> bool:
+    """Return whether the event was posted, and is real, not retracted and recent."""
+    superevent = one.superevent
+    event = superevent.event
+    when = superevent.latest.time_created if event is None else event.time
+    is_real = superevent.category is Category.REAL and not superevent.is_retracted
+    return bool(one.threads) and is_real and now - when < _FOLLOW_UP_TIME
+
+
+def _plumbing(home: Home, now: datetime) -> Block:
+    """Return the small print: the sources, the last notice, the version, and what this page shows."""
+    sources = [source_line(source) for source in home.sources] or ["This process reads no source"]
+    state = " · ".join([*sources, last_notice_line(home.last_notice, now)])
+    version = f"gwevent {home.version} · " if home.version else ""
+    return blocks.context(
+        escape(state),
+        escape(f"{version}as of {quantities.utc(now)}; updated whenever you open this tab."),
+        "You see the channels that you are in; private ones only if gwevent is in them too.",
+    )
 
 
 def _channels(home: Home) -> list[Block]:
@@ -124,12 +231,7 @@ def _channels(home: Home) -> list[Block]:
         text = f"Slack didn't say which channels you are in ({home.problem}), so none is shown."
         return [blocks.section(escape(text))]
     if not home.subscriptions:
-        return [
-            blocks.section(
-                "No channel that you are in has a subscription. Type `/gwevent dialog` in a channel to make"
-                " one."
-            )
-        ]
+        return [blocks.section("gwevent posts in no channel that you are in.")]
     shown: list[Block] = []
     listed = 0
     for channel_id, every in groupby(home.subscriptions, key=lambda s: s.channel_id):
@@ -137,11 +239,15 @@ def _channels(home: Home) -> list[Block]:
         if len(shown) + 3 > _MAX_CHANNEL_BLOCKS:
             break
         button = blocks.button("Add a subscription", NEW_ACTION, value=HomeAction(channel_id).value)
-        shown.append(blocks.section(bold(_channel_label(channel_id)), accessory=button))
+        sites = ", ".join(plain_text(name) for name in home.sites.get(channel_id, ()))
+        head = [bold(_channel_label(channel_id)), *([escape(f"Sites: {sites}")] if sites else [])]
+        shown.append(blocks.section(*head, accessory=button))
         for subscription in subscriptions:
             if len(shown) + 2 > _MAX_CHANNEL_BLOCKS:
                 break
-            shown += [blocks.section(*summary(subscription)), _buttons(subscription)]
+            is_described = len(home.subscriptions) <= _MAX_DESCRIBED
+            lines = summary(subscription, is_described=is_described)
+            shown += [blocks.section(*lines), _buttons(subscription)]
             listed += 1
     rest = len(home.subscriptions) - listed
     if rest:
@@ -175,15 +281,27 @@ def _buttons(subscription: Subscription) -> Block:
     )
 
 
-def _events(newest: Sequence[Superevent], now: datetime) -> Block:
-    if not newest:
-        return blocks.section("No event was received yet.")
-    return blocks.section(
-        *(
-            f"{recent.event_line(superevent, now)} · {_gracedb_link(superevent)}"
-            for superevent in newest[:MAX_EVENTS]
-        )
-    )
+def _events(home: Home, now: datetime) -> list[Block]:
+    if not home.last_events:
+        return [blocks.section("No event was received yet.")]
+    lines = [_event_line(one, now) for one in home.last_events[:MAX_EVENTS]]
+    if any(one.threads for one in home.last_events) or not home.subscriptions:
+        return [blocks.section(*lines)]
+    return [blocks.section("Nothing was posted in your channels yet; the newest events are:", *lines)]
+
+
+def _event_line(one: LastEvent, now: datetime) -> str:
+    places = [
+        f"{link(thread.address, 'thread')} in {_place(thread.channel_id)}"
+        if thread.address is not None
+        else f"in {_place(thread.channel_id)}"
+        for thread in one.threads[:MAX_THREADS]
+    ]
+    return " · ".join([recent.event_line(one.superevent, now), *places, _gracedb_link(one.superevent)])
+
+
+def _place(channel_id: str) -> str:
+    return "your messages with gwevent" if channel_id.startswith("D") else f"<#{channel_id}>"
 
 
 def _gracedb_link(superevent: Superevent) -> str:

@@ -29,6 +29,8 @@ from formatters.models.subscription import Criteria, MentionRule
 
 CLASSES = ("BNS", "NSBH", "BBH")
 """Classes whose conditions are alternatives: one of them suffices."""
+CLASS_PERCENT = "50"
+"""Minimum probability, in percent, of the classes that are chosen on the first screen."""
 PROBABILITIES = (*CLASSES, "NS", "remnant")
 TYPES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE)
 SWITCHES = ("mock", "test", "lowsig", "circulars")
@@ -73,7 +75,10 @@ class SubscriptionForm:
 
 def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
     """Return the form that expresses the criteria."""
-    form = SubscriptionForm(group=criteria.group, switches=tuple(s for s in SWITCHES if getattr(criteria, s)))
+    switches = tuple(s for s in SWITCHES if getattr(criteria, s))
+    # No input leaves real alerts out.
+    alone = () if criteria.real else tuple(s for s in ("mock", "test") if s in switches)
+    form = SubscriptionForm(group=criteria.group, switches=tuple(s for s in switches if s not in alone))
     rest: list[Filter] = []
     taken: set[str] = set()
     for part in required_conditions(criteria.filter):
@@ -82,13 +87,32 @@ def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
             rest.append(part)
         else:
             form = changed
-    words = [reduce(and_, rest).canonical] if rest else []
+    words = [" ".join(("only", *alone))] if alone else []
+    words += [_in_parentheses(reduce(and_, rest), alone)] if rest else []
     if criteria.notify is not None:
         notified = _with_mentions(form, criteria.notify)
         if notified is None:
             words.append(criteria.notify.canonical)
         form = notified or form
     return replace(form, words=" ".join(words))
+
+
+def _in_parentheses(filter_: Filter, others: tuple[str, ...]) -> str:
+    """Return the filter as text that may stand beside other words."""
+    return f"({filter_.canonical})" if others and isinstance(filter_, Or) else filter_.canonical
+
+
+def is_simple(form: SubscriptionForm) -> bool:
+    """Return True if the first screen's inputs suffice: group, classes, distance, area, whom to mention."""
+    simple = SubscriptionForm(
+        group=form.group,
+        percents={name: CLASS_PERCENT for name in CLASSES if name in form.percents},
+        distance=form.distance,
+        area90=form.area90,
+        broadcasts=form.broadcasts,
+        people=form.people,
+    )
+    return form == simple
 
 
 def required_conditions(filter_: Filter | None) -> tuple[Filter, ...]:

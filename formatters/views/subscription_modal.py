@@ -1,15 +1,17 @@
 """The modal in which a subscription is created or edited: its views, and parsing of its inputs.
 
-Limits of a view: docs.slack.dev/reference/views. Block ids are the attribute names of `SubscriptionForm`;
-each input block has one element with the action id INPUT_ACTION_ID.
+The first screen has what most channels ask for; the rest comes with the button *More conditions*, or at once
+where a subscription uses it. Limits of a view: docs.slack.dev/reference/views. Block ids are the attribute
+names of `SubscriptionForm`, and "classes".
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from formatters.answers import help as helping
@@ -30,7 +32,8 @@ from formatters.blockkit.mrkdwn import (
 from formatters.models.subscription import Criteria, Subscription, number_with_fingerprint
 from formatters.text import vocabulary
 from formatters.text.criteria_text import describe
-from formatters.views import subscription_form
+from formatters.views import modal_inputs, subscription_form
+from formatters.views.modal_inputs import INPUT_ACTION_ID, input_block, plain
 from formatters.views.subscription_form import SubscriptionForm
 
 CALLBACK_ID = "dialog.subscription"
@@ -43,15 +46,19 @@ END_ACTION = "subscription.end"
 END_ACTION_PATTERN = re.compile(rf"{re.escape(END_ACTION)}(?:\.\d{{1,18}})?")
 PREVIEW_ACTION = "dialog.preview"
 """Action id of the modal's button that shows the criteria and tests them with past events."""
-INPUT_ACTION_ID = "value"
-MAX_WORDS_CHARS = 3_000
-"""Maximum length of a Slack text input, and of a subscription's text."""
+MORE_ACTION = "dialog.more"
+"""Action id of the modal's button that shows all inputs."""
 
 View = dict[str, Any]
 
 _TITLE = "Subscribe"
 _TITLE_EDIT = "Edit subscription"
 _GROUPS = {"all": "Every group", "CBC": "CBC (mergers)", "Burst": "Burst"}
+_CLASSES = {
+    "BNS": "BNS: two neutron stars",
+    "NSBH": "NSBH: neutron star and black hole",
+    "BBH": "BBH: two black holes",
+}
 _COMPARED = {"least": "at least the number", "more": "above the number"}
 _UNITS = {"yr": "years", "month": "months", "week": "weeks", "day": "days", "h": "hours"}
 _SWITCHES = {
@@ -85,11 +92,23 @@ class ModalContext:
     """Number of the subscription to edit; None for a new one."""
     from_home: bool = False
     """True if the modal was opened from the App Home tab instead of the channel."""
+    has_more: bool = False
+    """True if all inputs are shown, not only those of the first screen."""
+    warned_about: str | None = None
+    """Fingerprint of criteria about which the person was warned; submitted again, they are stored."""
 
     @property
     def metadata(self) -> str:
         """Return the context as JSON for a view's `private_metadata`."""
-        return json.dumps({"channel": self.channel_id, "number": self.number, "home": self.from_home})
+        return json.dumps(
+            {
+                "channel": self.channel_id,
+                "number": self.number,
+                "home": self.from_home,
+                "more": self.has_more,
+                "warned": self.warned_about,
+            }
+        )
 
 
 def parse_modal_context(metadata: str) -> ModalContext:
@@ -99,7 +118,15 @@ def parse_modal_context(metadata: str) -> ModalContext:
         case {"channel": str(channel), "number": int() | None as number, "home": bool(home)} if re.fullmatch(
             r"[CDG][A-Z0-9]{1,30}", channel
         ):
-            return ModalContext(channel_id=channel, number=number, from_home=home)
+            # A modal that was open while gwevent was updated has neither of the two.
+            warned = parsed.get("warned")
+            return ModalContext(
+                channel_id=channel,
+                number=number,
+                from_home=home,
+                has_more=parsed.get("more", True) is True,
+                warned_about=warned if isinstance(warned, str) else None,
+            )
     raise ValueError("no place of a subscription")
 
 
@@ -117,73 +144,105 @@ class Preview:
     """True if `criteria` are those stored, rather than those of the current inputs."""
     is_backtesting: bool = False
     """True while the test with past events is running."""
+    contradiction: str | None = None
+    """Sentence that the criteria can never hold; None if they can."""
 
 
 def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> View:
-    """Return the modal with its inputs filled in."""
+    """Return the modal with its inputs filled in: all of them if `place` says so or the form uses others."""
+    place = replace(place, has_more=place.has_more or not subscription_form.is_simple(entered))
     what = f"Alerts for <#{place.channel_id}>."
     if place.number is not None:
         what = f"Subscription {place.number} of <#{place.channel_id}>. Nothing changes until you save."
+    classes = _class_percents(entered) if place.has_more else [_classes(entered)]
     return {
         **_modal(_TITLE if place.number is None else _TITLE_EDIT, place),
         "callback_id": CALLBACK_ID,
-        "submit": _plain("Subscribe" if place.number is None else "Save"),
-        "close": _plain("Cancel"),
+        "submit": plain("Subscribe" if place.number is None else "Save"),
+        "close": plain("Cancel"),
         "blocks": [
             blocks.section(f"{what} Empty fields set no condition."),
-            _input("group", "Group", _select(_GROUPS, entered.group), optional=False),
-            blocks.section(
-                bold("Probabilities, in percent"),
-                "Any one of BNS, NSBH and BBH is enough; BNS + NSBH and HasRemnant must match as well.",
-            ),
-            _input(
-                "compared",
-                "Each must be",
-                _select(_COMPARED, "more" if entered.more_than else "least"),
-                optional=False,
-            ),
-            *(
-                _number(name, _LABELS[name], entered.percents.get(name, ""))
-                for name in subscription_form.PROBABILITIES
-            ),
-            blocks.section(bold("Rate, place and detectors")),
-            _number("far", "False-alarm rate below 1 per …", entered.far),
-            _input("far_unit", "… unit of time", _select(_UNITS, entered.far_unit), optional=False),
+            input_block("group", "Group", modal_inputs.select(_GROUPS, entered.group), optional=False),
+            *classes,
             _number("distance", "Mean distance below, Mpc", entered.distance),
             _number("area90", "90 % area below, deg²", entered.area90),
-            _input(
-                "instruments",
-                "Detectors",
-                _select(
-                    {count: f"{count} or more" for count in subscription_form.INSTRUMENTS},
-                    entered.instruments,
-                ),
+            input_block(
+                "broadcasts",
+                "Mention everybody",
+                modal_inputs.checkboxes(_BROADCASTS, entered.broadcasts),
+                hint="Once for each event, again for each upgrade, and if the event is retracted after that.",
             ),
-            _input("external", "Coincidence", _checkboxes(_EXTERNAL, ["external"] * entered.external)),
-            _input(
-                "types",
-                "Alert types (none chosen: all)",
-                _select({t: vocabulary.alert_type_label(t) for t in subscription_form.TYPES}, entered.types),
-            ),
-            _input("switches", "Also send", _checkboxes(_SWITCHES, entered.switches)),
-            blocks.section(
-                bold("Mentions"),
-                "Once for each event, again for each upgrade, and if the event is retracted after that.",
-            ),
-            _input("broadcasts", "Everybody", _checkboxes(_BROADCASTS, entered.broadcasts)),
-            _input("people", "People", _people(entered.people)),
-            _input("when", "When", _checkboxes(_WHEN, entered.when)),
-            blocks.section(bold("In words")),
-            _input(
-                "words",
-                "Further conditions",
-                _text(entered.words),
-                hint="As after /gwevent subscribe: not V1, near 197.45 -23.38 5deg, notify @here if BNS",
-            ),
+            input_block("people", "Mention people", modal_inputs.people(entered.people)),
+            *(_further_inputs(entered) if place.has_more else ()),
             {"type": "divider"},
-            *_preview_blocks(preview),
+            *_preview_blocks(preview, place),
         ],
     }
+
+
+def _classes(entered: SubscriptionForm) -> Block:
+    return input_block(
+        "classes",
+        "Class, with 50 % or more",
+        modal_inputs.checkboxes(
+            _CLASSES, [name for name in subscription_form.CLASSES if name in entered.percents]
+        ),
+        hint="One of them is enough. None chosen: every class. Other numbers: More conditions.",
+    )
+
+
+def _class_percents(entered: SubscriptionForm) -> list[Block]:
+    return [
+        input_block(
+            "compared",
+            "Each probability must be",
+            modal_inputs.select(_COMPARED, "more" if entered.more_than else "least"),
+            optional=False,
+            hint="Any one of BNS, NSBH and BBH is enough; BNS + NSBH and HasRemnant must match as well.",
+        ),
+        *(
+            _number(name, _LABELS[name], entered.percents.get(name, ""))
+            for name in subscription_form.PROBABILITIES
+        ),
+    ]
+
+
+def _further_inputs(entered: SubscriptionForm) -> list[Block]:
+    return [
+        input_block("when", "When to mention", modal_inputs.checkboxes(_WHEN, entered.when)),
+        blocks.section(bold("Rate, detectors and kinds of alerts")),
+        _number("far", "False-alarm rate below 1 per …", entered.far),
+        input_block(
+            "far_unit", "… unit of time", modal_inputs.select(_UNITS, entered.far_unit), optional=False
+        ),
+        input_block(
+            "instruments",
+            "Detectors",
+            modal_inputs.select(
+                {count: f"{count} or more" for count in subscription_form.INSTRUMENTS},
+                entered.instruments,
+            ),
+        ),
+        input_block(
+            "external",
+            "Coincidence",
+            modal_inputs.checkboxes(_EXTERNAL, ["external"] * entered.external),
+        ),
+        input_block(
+            "types",
+            "Alert types (none chosen: all)",
+            modal_inputs.select(
+                {t: vocabulary.alert_type_label(t) for t in subscription_form.TYPES}, entered.types
+            ),
+        ),
+        input_block("switches", "Also send", modal_inputs.checkboxes(_SWITCHES, entered.switches)),
+        input_block(
+            "words",
+            "Further conditions, in words",
+            modal_inputs.text(entered.words),
+            hint="As after /gwevent subscribe: not V1, near 197.45 -23.38 5deg, notify @here if BNS",
+        ),
+    ]
 
 
 def loading_page(place: ModalContext, said: str) -> View:
@@ -216,10 +275,11 @@ def parse_form(values: Mapping[str, Any]) -> SubscriptionForm:
         return tuple(value for value in known if value in chosen)
 
     people = one("people").get("selected_users") or ()
-    percents = {name: typed(name) for name in subscription_form.PROBABILITIES}
+    percents = dict.fromkeys(several("classes", subscription_form.CLASSES), subscription_form.CLASS_PERCENT)
+    percents |= {name: text for name in subscription_form.PROBABILITIES if (text := typed(name))}
     return SubscriptionForm(
         group=selected("group", _GROUPS, "all"),
-        percents={name: text for name, text in percents.items() if text},
+        percents=percents,
         more_than=selected("compared", _COMPARED) == "more",
         far=typed("far"),
         far_unit=selected("far_unit", _UNITS, "yr"),
@@ -234,6 +294,29 @@ def parse_form(values: Mapping[str, Any]) -> SubscriptionForm:
         when=several("when", _WHEN),
         words=typed("words"),
     )
+
+
+def errors_at_inputs(errors: Mapping[str, str], shown: Collection[str]) -> dict[str, str]:
+    """Return error sentences by the block ids of inputs that are shown, as Slack requires them.
+
+    The error of an input that isn't shown stands at the first of `shown`, with the input's name.
+    """
+    first = next(iter(shown))
+    placed: dict[str, str] = {}
+    for name, said in errors.items():
+        at, words = (name, said) if name in shown else (first, f"{_input_label(name)}: {said}")
+        placed[at] = f"{placed[at]} {words}" if at in placed else words
+    return placed
+
+
+def input_names(shown: Mapping[str, Any]) -> list[str]:
+    """Return the block ids of a view's inputs, in their order."""
+    return [str(block["block_id"]) for block in shown.get("blocks", ()) if block.get("type") == "input"]
+
+
+def criteria_fingerprint(criteria: Criteria) -> str:
+    """Return sixteen hexadecimal digits that differ for different criteria."""
+    return hashlib.sha256(criteria.canonical.encode()).hexdigest()[:16]
 
 
 def with_modal_button(message: Message, subscriptions: Sequence[Subscription] = ()) -> Message:
@@ -280,15 +363,15 @@ def modal_button(subscriptions: Sequence[Subscription]) -> Message:
 
 
 def _modal(title: str, context: ModalContext) -> View:
-    return {"type": "modal", "title": _plain(title), "private_metadata": context.metadata}
+    return {"type": "modal", "title": plain(title), "private_metadata": context.metadata}
 
 
 def _message_page(context: ModalContext, shown: Sequence[Block]) -> View:
     title = _TITLE if context.number is None else _TITLE_EDIT
-    return {**_modal(title, context), "close": _plain("Close"), "blocks": list(shown)}
+    return {**_modal(title, context), "close": plain("Close"), "blocks": list(shown)}
 
 
-def _preview_blocks(preview: Preview) -> list[Block]:
+def _preview_blocks(preview: Preview, place: ModalContext) -> list[Block]:
     shown: list[Block] = []
     if preview.errors:
         lines = [f"{escape(_input_label(name))}: {escape(said)}" for name, said in preview.errors.items()]
@@ -296,11 +379,20 @@ def _preview_blocks(preview: Preview) -> list[Block]:
     elif preview.criteria is not None:
         so_far = "Current: " if preview.is_stored else ""
         shown.append(blocks.section(f"{so_far}{bold(preview.criteria.mrkdwn)}", *describe(preview.criteria)))
-    button = blocks.button("Preview and test with past events", PREVIEW_ACTION)
+    if preview.contradiction is not None:
+        button = "Subscribe" if place.number is None else "Save"
+        is_told = preview.criteria is not None and place.warned_about == criteria_fingerprint(
+            preview.criteria
+        )
+        again = f" Press {button} again to store it as it is." if is_told else ""
+        shown.append(blocks.section(bold("Nothing would ever come"), escape(preview.contradiction + again)))
+    buttons = [blocks.button("Preview and test with past events", PREVIEW_ACTION)]
+    if not place.has_more:
+        buttons.insert(0, blocks.button("More conditions", MORE_ACTION))
     tested = () if preview.backtest is None else preview.backtest.blocks
     if preview.is_backtesting:
         tested = (blocks.context("Checking the sky maps of past events …"),)
-    return [*shown, blocks.actions(button), *tested]
+    return [*shown, blocks.actions(*buttons), *tested]
 
 
 def _input_label(name: str) -> str:
@@ -309,68 +401,7 @@ def _input_label(name: str) -> str:
     return own.get(name) or {"distance": "Mean distance", "area90": "90 % area"}.get(name, name)
 
 
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text, "emoji": False}
-
-
-def _input(
-    name: str, label: str, element: Mapping[str, Any], *, optional: bool = True, hint: str | None = None
-) -> Block:
-    block: dict[str, Any] = {
-        "type": "input",
-        "block_id": name,
-        "label": _plain(label),
-        "optional": optional,
-        "element": {**element, "action_id": INPUT_ACTION_ID},
-    }
-    return block if hint is None else {**block, "hint": _plain(hint)}
-
-
 def _number(name: str, label: str, value: str) -> Block:
-    element: dict[str, Any] = {"type": "number_input", "is_decimal_allowed": True, "min_value": "0"}
-    if name in subscription_form.PROBABILITIES:
-        element["max_value"] = "100"
-    # Slack rejects an invalid initial value of a number input. The user typed it, so Slack still shows it.
-    if subscription_form.is_number(value):
-        element["initial_value"] = value
-    return _input(name, label, element)
-
-
-def _text(value: str) -> dict[str, Any]:
-    element: dict[str, Any] = {"type": "plain_text_input", "max_length": MAX_WORDS_CHARS}
-    return {**element, "initial_value": value} if value else element
-
-
-def _option(value: str, text: str) -> dict[str, Any]:
-    return {"text": _plain(text), "value": value}
-
-
-def _select(options: Mapping[str, str], chosen: str | Sequence[str]) -> dict[str, Any]:
-    """Return a select element: of one option if `chosen` is a string ("" for none), else of several."""
-    made = {value: _option(value, text) for value, text in options.items()}
-    several = not isinstance(chosen, str)
-    element: dict[str, Any] = {
-        "type": "multi_static_select" if several else "static_select",
-        "options": list(made.values()),
-        "placeholder": _plain("All" if several else "Any"),
-    }
-    if several and chosen:
-        element["initial_options"] = [made[value] for value in chosen]
-    elif chosen and isinstance(chosen, str):
-        element["initial_option"] = made[chosen]
-    return element
-
-
-def _checkboxes(options: Mapping[str, str], chosen: Sequence[str]) -> dict[str, Any]:
-    made = {value: _option(value, text) for value, text in options.items()}
-    element: dict[str, Any] = {"type": "checkboxes", "options": list(made.values())}
-    return {**element, "initial_options": [made[value] for value in chosen]} if chosen else element
-
-
-def _people(chosen: Sequence[str]) -> dict[str, Any]:
-    element: dict[str, Any] = {
-        "type": "multi_users_select",
-        "placeholder": _plain("Nobody"),
-        "max_selected_items": 10,
-    }
-    return {**element, "initial_users": list(chosen)} if chosen else element
+    most = "100" if name in subscription_form.PROBABILITIES else None
+    initial = value if subscription_form.is_number(value) else None
+    return input_block(name, label, modal_inputs.number(initial=initial, most=most))

@@ -32,7 +32,7 @@ EVERY_S = 0.1
 QUIET = 200
 """Commands while nothing goes out."""
 AIM_MS = 100.0
-QUESTIONS = ("latest mock", "MS181101ab", "status", "help", "recent mock 5")
+QUESTIONS = ("latest only mock", "MS181101ab", "status", "help", "events 5 only mock")
 
 
 @dataclass

@@ -87,29 +87,47 @@ def test_confirm_unsubscribe_lists_each_subscription_once(check: Callable[[Messa
     )
 
 
-def test_help_knows_every_command(check: Callable[[Message], Message]) -> None:
+def test_the_overview_fits_a_phones_screen() -> None:
     said = message_text.render(help.overview())
-    assert len(said) < 1_200, "a phone's screen or two"
-    for command in (
-        "latest",
-        "<id>",
-        "recent",
-        "status",
-        "subscribe",
-        "unsubscribe",
-        "subscriptions",
-        "help",
-    ):
-        assert f"\n{command} " in said
-    for more in (help.subscribe_help(), help.sites_help()):
-        said += f"\n{message_text.render(check(more))}"
-    for command, what in help.COMMANDS:
-        assert f"\n{command}  {what}" in said
+    assert len(said) < 500 and said.count("\n") < 12
+    for _, words in help.OVERVIEW:
+        assert all(word in said for word in words)
+
+
+def test_every_word_of_the_overview_has_its_own_page(check: Callable[[Message], Message]) -> None:
+    pages = set()
+    for _, words in help.OVERVIEW:
+        for word in words:
+            page = help.page_for("id" if word == "S230518h" else word.split()[0])
+            assert page is not None
+            pages.add(message_text.render(check(page)))
+    assert len(pages) == sum(len(words) for _, words in help.OVERVIEW)
+
+
+def test_a_page_lists_what_can_be_typed(check: Callable[[Message], Message]) -> None:
+    for name, page in help.PAGES.items():
+        found = help.page_for(name)
+        assert found is not None
+        said = message_text.render(check(found))
+        for command, what in page.usages:
+            assert f"\n{command}  {what.replace('`', '')}" in said
+
+
+def test_help_lists_no_older_word() -> None:
+    listed = {word for typed, _ in help.COMMANDS for word in typed.split()}
+    assert not listed & {"recent", "search", "find", "dialog", "last", "sub", "subs", "unsub"}
+
+
+@pytest.mark.parametrize(
+    "word", ["visible", "VISIBLE", "`visible`", "observability", "site", "Sites", "filters", "condition"]
+)
+def test_help_finds_a_word_in_any_form(word: str) -> None:
+    assert help.page_for(word) is not None
 
 
 def test_unknown_words_get_help() -> None:
     said = message_text.render(help.unknown_command("lastest"))
-    assert said.startswith("Unknown command “lastest”. Did you mean /gwevent latest?")
+    assert said.startswith("I don't understand “lastest”. Did you mean /gwevent latest?")
     assert "/gwevent help" in said
     assert "Did you mean" not in message_text.render(help.unknown_command("🚀"))
 

@@ -6,7 +6,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from formatters.answers import answer, help, recent, search_results, status, subscription_messages  # noqa: A004
+from formatters.answers import (
+    answer,
+    conversation,
+    event_comparison,
+    event_details,
+    help,  # noqa: A004
+    recent,
+    search_results,
+    status,
+    subscription_choices,
+    subscription_messages,
+)
 from formatters.blockkit.message import Message
 from formatters.models import subscription
 from formatters.models.filter import (
@@ -231,13 +242,29 @@ def test_answers(
     answers = {
         "help": help.overview(),
         "help-filters": help.filters_help(),
-        "help-subscribing": help.subscribe_help(),
-        "help-sites": help.sites_help(),
+        **{f"help-{word}": page for word in sorted(help.PAGES) if (page := help.page_for(word)) is not None},
         "help-unknown": help.unknown_command("`<!channel>` & *co*"),
         "help-no-such-event": help.no_such_event("S241126dn", ["S241126dm", "S241126d", "MS241126dm"]),
         "help-no-such-event-at-all": help.no_such_event("S991231zz", []),
         "help-no-such-event-in-gracedb": help.no_such_event(
             "S241126dn", ["S241126dm"], "In GraceDB S241126dn is not public or doesn't exist."
+        ),
+        "compare": event_comparison.message(seen[:3]),
+        "compare-many": event_comparison.message(seen),
+        "greeting": conversation.greeting(),
+        "thanks": conversation.thanks(),
+        "runs": conversation.runs(),
+        "later-command": conversation.later_command("mute"),
+        "observers": conversation.observers(seen[0], ["U024BE7LH", "W0ABC"], has_thread=True),
+        "observers-none": conversation.observers(seen[0], [], has_thread=True),
+        "observers-no-thread": conversation.observers(seen[0], [], has_thread=False),
+        "day": conversation.day("S230518", seen[:3], 3, NOW, is_catalogue_name=False),
+        "day-catalogue": conversation.day("GW230518", seen[:1], 1, NOW, is_catalogue_name=True),
+        "day-nothing": conversation.day("GW170817", [], 0, NOW, is_catalogue_name=True),
+        "subscribe-choices": subscription_choices.message(),
+        "csv": event_details.csv_table(seen[0]),
+        "thread-link": answer.with_thread_link(
+            help.error_message("An answer."), "S230518h", "https://example.slack.com/archives/C1/p1"
         ),
         "help-error": help.error_message('"mocks!" is none of CBC, Burst, all, mock, test, lowsig, notify.'),
         "recent": recent.message(recent.RecentEvents(seen), NOW),

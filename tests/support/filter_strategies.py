@@ -22,6 +22,7 @@ from formatters.models.filter import (
     Filter,
     Near,
     Op,
+    Significant,
     SiteQuery,
     VisibleFrom,
 )
@@ -43,6 +44,12 @@ sites = st.sampled_from(["Palomar", "Cerro Tololo", "ESO-1.54", "La Silla (3.6)"
 simple: st.SearchStrategy[Filter] = st.one_of(
     st.builds(Compare, st.sampled_from(probabilities), ops, shares),
     st.builds(Compare, st.sampled_from(["area50", "area90", "distance", "instruments"]), ops, numbers),
+    st.builds(Compare, st.just("z"), ops, st.floats(0, 1000)),
+    st.builds(Compare, st.just("mchirp"), ops, numbers),
+    st.just(Significant()),
+    st.builds(
+        FieldIn, st.just("observatory"), st.sampled_from([("Fermi",), ("Swift", "IceCube"), ("x.y-z",)])
+    ),
     st.builds(FarCompare, ops, numbers, st.floats(1e-3, 1e9), st.sampled_from(sorted(SECONDS_PER_UNIT))),
     st.builds(FarCompare, ops, numbers),
     st.sampled_from(DETECTORS).map(Detector),
@@ -92,6 +99,8 @@ def any_criteria(draw: st.DrawFn) -> Criteria:
             circulars=st.booleans(),
         )
     )
+    if criteria.mock or criteria.test:
+        criteria = replace(criteria, real=draw(st.booleans()))
     if draw(st.booleans()):
         # A group at the top of a filter is the filter itself.
         criteria = replace(criteria, filter=_without_group(draw(any_filter)))

@@ -37,6 +37,21 @@ def events_for_change(change: Change, workspace: Workspace) -> list[Json]:
             if change.message.bot_id is None and f"<@{bot}>" in change.message.text and not channel.is_im:
                 events.append({**event, "type": "app_mention"})
             return events
+        case "message_changed" | "message_deleted" if member and change.message is not None:
+            message = to_api(change.message)
+            previous = "message" if change.type == "message_changed" else "previous_message"
+            return [
+                {
+                    "type": "message",
+                    "subtype": change.type,
+                    "hidden": True,
+                    previous: message,
+                    "channel": channel.id,
+                    "channel_type": "im" if channel.is_im else kind,
+                    "ts": now,
+                    "event_ts": now,
+                }
+            ]
         case "channel_archive" | "channel_unarchive" if member:
             verb = change.type.removeprefix("channel_")
             return [

@@ -182,6 +182,15 @@ class NoticeRepository:
             query = select(table.c.superevent_id).order_by(table.c.event_time.desc()).limit(limit)
             return list((await connection.execute(query)).scalars())
 
+    async def ids_with_prefix(self, prefix: str, limit: int = 100) -> list[str]:
+        """Return the stored superevent ids that begin with these letters and digits, in their order."""
+        id_ = schema.superevents.c.superevent_id
+        query = select(id_).where(id_.startswith(prefix, autoescape=True)).order_by(id_).limit(limit)
+        async with self._database.read_transaction() as connection:
+            found = list((await connection.execute(query)).scalars())
+        # SQLite's LIKE ignores case.
+        return sorted((name for name in found if name.startswith(prefix)), key=lambda name: (len(name), name))
+
     async def find_ids(self, names: Sequence[str]) -> list[str]:
         """Return the stored superevent ids among `names`, typed in any case; exact matches first."""
         id_ = schema.superevents.c.superevent_id

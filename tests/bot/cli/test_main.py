@@ -188,11 +188,11 @@ def test_preview_is_of_one_event(run: Run, notice: Path, tmp_path: Path) -> None
 def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
     assert "There is no gwevent's database" in refused(run("ask", "latest"))
     assert run("migrate").exit_code == 0
-    assert run("ask", "latest").stdout == "No real event was received yet.\n"
+    assert run("ask", "latest").stdout == "No significant event was received yet.\n"
     assert run("replay", notice).exit_code == 0
     for words in (["latest"], ["s261122A"], ["latest", "CBC"]):
         assert "S261122a" in run("ask", *words).stdout
-    assert "Unknown command" in run("ask", "frobnicate").stdout
+    assert "I don't understand" in run("ask", "frobnicate").stdout
     assert run("ask").exit_code == 2
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
-from bot.commands.check import MAX_LIST_LENGTH, parse_position_line, parse_query
 from bot.commands.context import CommandContext
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
+from bot.commands.position_query import MAX_LIST_LENGTH, parse_query
+from bot.commands.position_rows import parse_row
 from bot.commands.router import CommandRouter
 from bot.filters import FilterSyntaxError
 from bot.samples import bns, edge_cases, ms181101ab, to_avro
@@ -80,10 +81,10 @@ async def test_check_includes_the_combined_map(factory: Factory) -> None:
 
 async def test_check_without_an_event_takes_the_newest(mock: Factory) -> None:
     answer_text = message_text.render(await ask(mock, f"check {NGC_4993}"))
-    assert answer_text.startswith(f"No real event was received yet; {MOCK} is the newest mock.")
+    assert answer_text.startswith(f"There is no real event; MOCK {MOCK} is the newest mock.")
     await record_notices(mock, decoded_notice("S261122a"))
     bare = message_text.render(await ask(mock, f"check {NGC_4993}"))
-    assert bare.startswith("No event was named; S261122a is the newest.")
+    assert bare.startswith("No event was named; S261122a is the newest significant one.")
     assert "has no sky map that gwevent can use" in bare
 
 
@@ -108,7 +109,8 @@ async def test_several_positions_are_a_table_in_their_order(mock: Factory) -> No
     assert names == ["name", "NGC 4993", "M 31", "AT2017gfo"]
     assert table["rows"][3][-2]["text"].startswith("43.7")
     answer_text = message_text.render(message)
-    assert "Left out “nonsense”: That is no position" in answer_text and "Dec 95 isn't between" in answer_text
+    assert "Left out “nonsense”: “nonsense” is no position: names aren't resolved" in answer_text
+    assert "Dec 95 isn't between" in answer_text
     button = message.blocks[-1]["elements"][0]
     assert button["action_id"] == SHARE_ACTION
     again = await create_router(mock).dispatch(button["value"], ASKER, shared=True)
@@ -116,7 +118,7 @@ async def test_several_positions_are_a_table_in_their_order(mock: Factory) -> No
 
 
 async def test_a_long_list_of_positions_is_cut_with_a_note(mock: Factory) -> None:
-    lines = "\n".join(f"target number {n:03} {n}.25 -23.5" for n in range(MAX_POSITIONS + 20))
+    lines = "\n".join(f"long-target-number-{n:03} {n}.25 -23.5" for n in range(MAX_POSITIONS + 20))
     message = await ask(mock, f"check {MOCK}\n{lines}", ASKER)
     (table,) = [block for block in message.blocks if block["type"] == "table"]
     assert len(table["rows"]) == MAX_POSITIONS + 1
@@ -135,21 +137,21 @@ async def test_a_long_list_of_positions_is_cut_with_a_note(mock: Factory) -> Non
         ("400 10", "RA 400 isn't between 0° and 360°."),
         ("10 91", "Dec 91 isn't between −90° and +90°."),
         ("NGC 4993 400 10", "RA 400 isn't between"),
-        ("12 30 40", "“40” after the position is no distance; write it like 40 Mpc or z=0.0098."),
-        ("13h09m48s 23 22 53", "“22 53” after the position is no distance"),
-        ("13h09m48s x 12 30", "That is no position"),
-        ("12 30 z=-1", "“z=-1” after the position is no distance"),
-        ("12 30 z=0", "A redshift here is above 0 and at most 20."),
+        ("12 30 40", "40: write 40 Mpc if it is a distance, mag=40 if a magnitude"),
+        ("13h09m48s x 12 30", "“13h09m48s” beside the position is no distance"),
+        ("12 30 z=-1", "“z=-1” beside the position is no distance"),
+        ("12 30 z=0", "A redshift here is above 0 and at most 10."),
+        ("12 30 z=19.5", "A redshift here is above 0 and at most 10; a magnitude is written mag=19.5."),
         ("12 30 99999 Gpc", "A distance here is above 0 and at most 1,000,000 Mpc."),
         ("12 30 S261122a S261122b", "One event at a time, please, not S261122a and S261122b."),
-        ("NGC4993", "That is no position, and names aren't looked up; write it like 13h09m48s"),
-        (f"NGC 4993 {MOCK}", "That is no position, and names aren't"),
+        ("NGC4993", "“NGC4993” is no position: names aren't resolved; give RA and Dec, like 13h09m48s"),
+        (f"NGC 4993 {MOCK}", "“NGC 4993” is no position: names aren't resolved; give RA and Dec"),
         ("🔭 🌌", "That is no position; write it like"),
-        ("*bold* <!here> `x`", "That is no position; write it like"),
-        ("'; DROP TABLE notices; --", "That is no position; write it like"),
+        ("*bold* <!here> `x`", "“bold <!here> x” is no position: names aren't"),
+        ("'; DROP TABLE notices; --", "“' DROP TABLE notices --” is no position"),
         ("\n \n\t\n", "Say a position"),
-        ("nan inf", "That is no position"),
-        ("x" * 5_000, "That is no position"),
+        ("nan inf", "“nan inf” is no position"),
+        ("x" * 5_000, "“xxx"),
         ("x" * 10_000, f"That is too long; one question has room for {MAX_POSITIONS} positions."),
         ("\n".join(["12 30"] * 2_000), "That is too long"),
     ],
@@ -166,9 +168,9 @@ def test_position_query_is_parsed() -> None:
     assert ask.superevent_id == "S190425z"
     (target,) = ask.targets
     assert (target.name, target.ra, target.dec, target.distance) == ("check-me", 12.5, 30, 40)
-    assert parse_position_line(["12", "30", "0.2", "Gpc"]).distance == pytest.approx(200)
-    assert parse_position_line(["M", "31", "10.68", "41.27"]).name == "M 31"
-    assert parse_position_line(["GRB", "170817A", "176.8", "-39.8"]).name == "GRB 170817A"
+    assert parse_row("12 30 0.2 Gpc").target.distance == pytest.approx(200)
+    assert parse_row("M 31 10.68 41.27").target.name == "M 31"
+    assert parse_row("GRB 170817A 176.8 -39.8").target.name == "GRB 170817A"
     with pytest.raises(FilterSyntaxError):
         parse_query("1 2\n" * MAX_LIST_LENGTH)
 
@@ -193,8 +195,10 @@ async def test_event_details_in_slack_and_terminal(mock: Factory) -> None:
     in_slack = message_text.render(await ask(mock, f"{MOCK} json", ASKER))
     assert '"superevent_id": "MS181101ab"' in in_slack and "skymap" not in in_slack
     assert "gwevent preview --format png" in message_text.render(await ask(mock, f"{MOCK} map"))
-    wrong = message_text.render(await ask(mock, f"{MOCK} mapp", ASKER))
-    assert wrong == 'After an event\'s id comes one of history, map, json, moc, ds9, not "mapp".'
+    nearly = message_text.render(await ask(mock, f"{MOCK} mapp", ASKER))
+    assert nearly.startswith("“mapp” is read as “map”.")
+    wrong = message_text.render(await ask(mock, f"{MOCK} frob", ASKER))
+    assert wrong.startswith("I don't understand “frob”; about an event I know history, map")
     assert "Did you mean MS181101ab?" in message_text.render(await ask(mock, "MS181101ac history"))
 
 
@@ -239,3 +243,46 @@ async def test_events_without_maps(factory: Factory) -> None:
     assert kinds(await ask(factory, "S261122a history")) == ["section", "table"]
     await stored(factory, to_avro(notice_record("S261122b", skymap=edge_cases.few_rows())))
     assert "no image" not in message_text.render(await ask(factory, "S261122b moc"))
+
+
+BNS_PEAK = "12h57m13.0s −17°51′25″ in"
+QUESTIONS = [
+    ("check 13h09m48s -23d22m53s {id}", ["13h09m48.0s −23°22′53″ in", "197.450, -23.381"]),
+    ("check 12:57:13 -17:51:25 {id}", [BNS_PEAK]),
+    ("check 12 57 13 -17 51 25 {id}", [BNS_PEAK]),
+    ("check 194.3042 -17.8569 {id}", [BNS_PEAK, "194.304, -17.857"]),
+    ("check ra=194.3042 dec=-17.8569 {id}", [BNS_PEAK]),
+    ("check RA: 194.3042 Dec: -17.8569 {id}", [BNS_PEAK]),
+    ("check α=12h57m13s δ=−17°51′25″ {id}", [BNS_PEAK]),
+    ("check 12h57m13s-17d51m25s {id}", [BNS_PEAK]),
+    ("check 12h57.2m -17d51.4m {id}", ["12h57m12.0s −17°51′24″ in"]),
+    ("check {id} 194.3042 -17.8569 40 Mpc", [BNS_PEAK, "at 40.0 Mpc"]),
+    ("check 194.3042 -17.8569 0.04 Gpc {id}", [BNS_PEAK, "at 40.0 Mpc"]),
+    ("check 194.3042 -17.8569 z=0.0098 {id}", ["z = 0.0098, a luminosity distance of 43.7 Mpc"]),
+    ("check 194.3042 -17.8569 z 0.0098 {id}", ["z = 0.0098, a luminosity distance of 43.7 Mpc"]),
+    ("check 194.3042 -17.8569 40 +/- 5 Mpc {id}", ["at 40.0 Mpc", "Not used: ± 5."]),
+    ("check 194.3042 -17.8569 dm=33 {id}", ["distance modulus 33, a luminosity distance of 39.8 Mpc"]),
+    ("check 194.3042 -17.8569 d=40Mpc {id}", ["at 40.0 Mpc"]),
+    ("check AT2017gfo 13h09m48s -23d22m53s {id}", ["AT2017gfo (13h09m48.0s −23°22′53″) in"]),
+    ("check l=308.4 b=39.3 {id}", ["from galactic l, b 308.400, 39.300", "197.467, -23.376"]),
+    ("check 308.4 +39.3 galactic {id}", ["from galactic l, b 308.400, 39.300", "197.467, -23.376"]),
+    ("check 95.7 -10.96 280 Mpc {id}", ["95.700, -10.960", "at 280 Mpc"]),
+    ("check 95.7 -10.96", ["95.700, -10.960"]),
+    ("check 0 90 {id}", ["00h00m00.0s +90°00′00″ in"]),
+    ("check 360 -90 {id}", ["00h00m00.0s −90°00′00″ in"]),
+    ("check 361 0 {id}", ["RA 361 isn't between 0° and 360°."]),
+    ("check 25h00m00s 10d {id}", ["RA 25h isn't between 0h and 24h."]),
+    ("check {id}", ["Say a position: check 13h09m48s -23d22m53s or 197.45 -23.38"]),
+    ("check", ["Say a position: check 13h09m48s -23d22m53s or 197.45 -23.38"]),
+    ("check AT2026abc 188.1 +12.3 19.5 {id}", ["19.5: write 19.5 Mpc if it is a distance"]),
+    ("check M87 {id}", ["names aren't resolved; give RA and Dec"]),
+    ("check *AT2026abc* `188.1` <tel:12.345|12.345> {id}", ["AT2026abc (12h32m24.0s +12°20′42″) in"]),
+]
+
+
+async def test_questions_of_observers_are_answered_about_their_position(mock: Factory) -> None:
+    """Each answer says the position that was understood, or how to write it."""
+    for question, contained in QUESTIONS:
+        said = message_text.render(await ask(mock, question.format(id=MOCK))).replace("\xa0", " ")
+        for part in contained:
+            assert part in said, (question, said)

@@ -16,7 +16,7 @@ from bot.observing.observatories import UnknownSite, normalized_name
 from formatters.blockkit.message import Message
 from formatters.models.observing import SITE_NAME_MAX, SITES_MAX
 from formatters.terminal import message_text
-from tests.support.factories import TEAM, Clock
+from tests.support.factories import TEAM, Clock, subscribe
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 OTHER = CommandContext(TEAM, "C2", "U0ASKER")
@@ -56,6 +56,49 @@ async def test_sites_are_added_and_removed(factory: Factory) -> None:
     assert "type this in Slack" in await answer_text(factory, "sites add Keck", None)
 
 
+@pytest.mark.parametrize(
+    ("words", "name", "place"),
+    [
+        ("MyDome 34.2N 116.9W 1700m", "MyDome", (34.2, -116.9, 1700)),
+        ("Dome 2 34°12′00″S 18°24′00″E 5577 ft radio", "Dome 2", (-34.2, 18.4, 1699.8696)),
+        ("Dome, 34.2, -116.9, 1700 America/Los_Angeles", "Dome", (34.2, -116.9, 1700)),
+        ("Gornergrat 7.78E 45.98N 3135", "Gornergrat", (45.98, 7.78, 3135)),
+        ("My Dome lat=34.2 lon=-116.9 height=1.7km", "My Dome", (34.2, -116.9, 1700)),
+        ("34 12 00 N 116 54 00 W 1700", "34.20N 116.90W", (34.2, -116.9, 1700)),
+    ],
+)
+async def test_a_site_is_added_in_any_usual_spelling(
+    factory: Factory, words: str, name: str, place: tuple[float, float, float]
+) -> None:
+    assert f"{name} added" in await answer_text(factory, f"sites add {words}")
+    (site,) = (await factory.sites.for_channel(TEAM, "C1")).sites
+    assert (site.latitude, site.longitude, site.height) == pytest.approx(place)
+
+
+async def test_a_position_that_looks_mistyped_is_stored_and_doubted(factory: Factory) -> None:
+    said = await answer_text(factory, "sites add Mine 33.36 116.86 1700")
+    assert "Ours is 31 km from Mount Wilson, the nearest site I know." in await answer_text(
+        factory, "sites add Ours 34.2 -118.4 1700"
+    )
+    assert "the nearest" not in await answer_text(factory, "sites add Keck")
+    assert "Mine added" in said and "the other sign of the longitude it would be at Palomar" in said
+
+
+async def test_a_filter_keeps_the_place_of_the_channels_own_site(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await answer_text(factory, "sites add My Dome 34.2 -116.9 1700 radio")
+    assert "visible from" in await answer_text(factory, "edit 1 CBC visible from my dome > 0.3")
+    for question in ("events", "latest", "test", "subscriptions test"):
+        asked = f"{question} CBC visible from my dome > 0.3"
+        assert "no site called" not in await answer_text(factory, asked), question
+        assert "no site called “my dome”" in await answer_text(factory, asked, OTHER), question
+    await answer_text(factory, "sites remove My Dome")
+    (kept,) = await factory.subscriptions.for_channel(TEAM, "C1")
+    assert kept.criteria.canonical == 'CBC visible from "My Dome 34.2N 116.9W 1700m radio">0.3'
+    elsewhere = await answer_text(factory, "edit 1 CBC visible from my dome > 0.3", OTHER)
+    assert "no site called “my dome”" in elsewhere
+
+
 async def test_a_channel_has_at_most_ten_sites(factory: Factory) -> None:
     for number in range(SITES_MAX):
         assert "added" in await answer_text(factory, f"sites add Dome{number} 10 20 {number}")
@@ -74,11 +117,18 @@ async def test_a_channel_has_at_most_ten_sites(factory: Factory) -> None:
         ("sites add Dome 91 0 0", "A latitude of 91° doesn't exist"),
         ("sites add Dome 10 -181 0", "A longitude of -181° doesn't exist"),
         ("sites add Dome 10 20 99999", "A height of 99999 m isn't on this Earth's ground."),
-        ("sites add Dome 10 20", "Latitude, longitude"),
-        ("sites add Dome 10 20 nan", "Latitude, longitude"),
+        ("sites add Dome 10 20", "needs a height in metres"),
+        ("sites add Dome 10 20 nan", "needs a height in metres"),
         ("sites add Dome 10 20 30 Mars/Base", "no time zone"),
         ("sites add Dome 10 20 30 ../../etc/passwd", "no time zone"),
         ("sites add Dome 10 20 30 radio radio radio", "Latitude, longitude"),
+        ("sites add Gornergrat 45,98 7,78 3135", "“45,98” can be read in two ways: write 45.98 with a point"),
+        ("sites add Dome 34.2S -70.4W 2000", "a sign and a letter"),
+        ("sites add Dome 34.2N 116.9W", "A site's height is missing"),
+        ("sites add Dome -116.9 34.2 1700", "The latitude comes first: 34.2 -116.9?"),
+        ("sites add LCO", "Las Campanas Observatory or Las Cumbres"),
+        ("sites add Swift", "telescope in space"),
+        ("sites add Palomar, Atlantis", "no site called “Atlantis”"),
         ("sites add 🔭 10 20 30", "has letters or digits"),
         ("sites add S240422ed 10 20 30", "isn't an event's"),
         (f"sites add {'D' * 31} 10 20 30", "at most 30 characters"),
@@ -118,7 +168,18 @@ def test_any_text_is_a_site_or_an_expected_error(words: str) -> None:
 
 
 async def test_names_of_custom_sites_are_escaped(factory: Factory) -> None:
-    message = await dispatch(factory, "sites add *My* <!here> :fire: 10 20 30")
+    message = await dispatch(factory, "sites add O*My* <!here> :fire: 10 20 30")
     assert "<!here>" not in message.text + str(message.blocks)
     assert ":fire:" not in message.text and "*My*" not in message.text
-    assert [s.name for s in (await factory.sites.for_channel(TEAM, "C1")).sites] == ["*My* <!here> :fire:"]
+    assert [s.name for s in (await factory.sites.for_channel(TEAM, "C1")).sites] == ["O*My* <!here> :fire:"]
+
+
+def test_sites_are_read_in_any_unicode_and_without_slacks_marks() -> None:
+    (plain,) = _parse_new_sites("Dome 34.2 -116.9 1700")
+    for typed in (
+        "`Dome` 34.2 −116.9 1700",
+        "*Dome 34.2 –116.9 1700*",
+        "Dome\u00a0３４.2\u2009—116.9 17\u200b00",
+    ):
+        assert _parse_new_sites(typed) == (plain,)
+    assert parse_site_names("`Palomar`, *Las‑Campanas*", ()) == parse_site_names("Palomar, Las Campanas", ())

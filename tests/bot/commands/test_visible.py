@@ -62,7 +62,7 @@ async def test_named_sites_of_the_newest_event(factory: Factory) -> None:
 async def test_without_a_real_event_it_is_the_newest_mock_and_says_so(factory: Factory) -> None:
     await store(factory, ms181101ab(NOW)[1])
     shown = await answer_text(factory, "visible Palomar")
-    assert shown.startswith("There is no real event to observe; this is the newest mock.")
+    assert shown.startswith("There is no real event; MOCK MS181101ab is the newest mock.")
     assert "MOCK · Visibility tonight · MS181101ab" in shown
 
 
@@ -87,6 +87,45 @@ async def test_without_names_the_channels_sites_are_used(factory: Factory) -> No
     assert "Which site?" in await answer_text(factory, "visible", OTHER)
     assert list(rows(await create_router(factory).dispatch("visible mydome", ASKER))) == ["MyDome"]
     assert "no site called “mydome”" in await answer_text(factory, "visible mydome", OTHER)
+
+
+@pytest.mark.parametrize(
+    ("words", "sites"),
+    [
+        ("Palomar and Keck", ["Palomar", "Keck"]),
+        ("VLT ZTF DECam Gemini North", ["Paranal", "Palomar", "CTIO", "Gemini North"]),
+        ("Nordic Optical Telescope", ["La Palma"]),
+        ("34.2 -116.9 1700", ["34.20N 116.90W"]),
+        ("Keck, 34.2N 116.9W", ["Keck", "34.20N 116.90W"]),
+    ],
+)
+async def test_sites_as_people_call_them_and_places(factory: Factory, words: str, sites: list[str]) -> None:
+    await store(factory, ms181101ab(NOW)[1])
+    message = await create_router(factory).dispatch(f"visible {words} MS181101ab", ASKER)
+    assert sorted(rows(message)) == sorted(sites)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("LCO", "Las Campanas Observatory or Las Cumbres Observatory"),
+        ("Swift", "telescope in space"),
+        ("Tokyo", "the nearest site I know is Okayama"),
+        (
+            "Palomar Atlantis",
+            "no site called “Atlantis”. A place works by latitude and longitude: 34.2N 116.9W",
+        ),
+        ("34.2 -116.9", "needs a height in metres behind it, or letters (34.20N 116.90W)"),
+        ("45,98 7,78 3135", "can be read in two ways"),
+    ],
+)
+async def test_what_is_no_site_is_said_and_nothing_left_out(
+    factory: Factory, words: str, sentence: str
+) -> None:
+    await store(factory, ms181101ab(NOW)[1])
+    said = await answer_text(factory, f"visible {words}")
+    assert sentence in said
+    assert ("A place works by latitude and longitude" in said) == (words in ("Tokyo", "Palomar Atlantis"))
 
 
 async def test_channel_constraints_apply(factory: Factory) -> None:
@@ -161,8 +200,9 @@ async def test_a_purged_map_is_answered_with_a_sentence(factory: Factory) -> Non
         ("visible Palomr", "Did you mean Palomar?"),
         ("visible <!channel> *x*", "I know no site called"),
         ("visible ,,,", "Which site?"),
-        ("visible " + "not " * 200, "There is no event to observe yet."),
-        ("visible " + "x " * 400, "I know no site called"),
+        ("visible " + "not " * 100, "There is no event to observe yet."),
+        ("visible " + "x " * 250, "I know no site called"),
+        ("visible " + "x " * 400, "That is too long"),
         ("visible 🔭", "I know no site called"),
     ],
 )

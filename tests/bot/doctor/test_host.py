@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from bot.doctor import host
-from bot.doctor.host import Mount, check_filesystem, disk_filesystem_types, find_mount, is_local
+from bot.doctor.host import (
+    Mount,
+    check_filesystem,
+    check_webhook_filter,
+    disk_filesystem_types,
+    find_mount,
+    is_local,
+)
 from bot.settings import Settings
 from formatters.terminal.findings import Level
 
@@ -88,3 +95,9 @@ def test_possibly_remote_filesystem_is_reported(
 def test_this_machines_own_tables_are_read(tmp_path: Path) -> None:
     assert find_mount(tmp_path) is not None
     assert not {"proc", "tmpfs"} & disk_filesystem_types()
+
+
+def test_a_webhook_filter_that_never_holds_is_warned_of() -> None:
+    (found,) = check_webhook_filter("BNS>0.9 BNS<0.1")
+    assert found.level is Level.WARN and "exclude each other" in found.result
+    assert check_webhook_filter("BNS or NSBH") == check_webhook_filter(None) == []

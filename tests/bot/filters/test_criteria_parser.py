@@ -11,11 +11,12 @@ from bot.filters import (
     MAX_TARGETS,
     FilterSyntaxError,
     parse_criteria,
+    parse_stored_criteria,
 )
 from bot.filters.limits import MAX_LENGTH
 from bot.store import schema
 from formatters.models.subscription import Criteria
-from formatters.views.subscription_modal import MAX_WORDS_CHARS
+from formatters.views.modal_inputs import MAX_TEXT_CHARS
 from tests.support.filter_strategies import criteria_list
 
 
@@ -121,4 +122,19 @@ def test_whatever_is_typed_is_read_or_refused_in_a_short_sentence(words: str) ->
 
 def test_criteria_fit_the_column_and_the_input_that_hold_them() -> None:
     column = schema.subscriptions.c.words.type
-    assert isinstance(column, String) and column.length == MAX_LENGTH == MAX_WORDS_CHARS
+    assert isinstance(column, String) and column.length == MAX_LENGTH == MAX_TEXT_CHARS
+
+
+def test_criteria_are_read_in_any_unicode_and_without_slacks_marks() -> None:
+    plain = parse_criteria("CBC BNS>0.5 far<1/yr ~V1 near 10 -20 5deg")
+    for typed in (
+        "`CBC BNS&gt;0.5` far&lt;1/yr ~V1 near 10 −20 5°",
+        "*CBC* _BNS>0.5_ far<1/yr\u00a0~V1\u2009near 10 –20 5˚",
+        "ＣＢＣ\u3000BNS＞0.5 far<1/yr\u200b ∼V1 near １０ －２０ 5º",
+    ):
+        assert parse_criteria(typed) == plain
+
+
+def test_stored_criteria_are_taken_as_they_are_written() -> None:
+    """What an earlier version stored is no typed text: a name in it may look like marked words."""
+    assert parse_stored_criteria("all pipeline=_x_").canonical == "all pipeline=_x_"

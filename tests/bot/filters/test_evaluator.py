@@ -66,6 +66,7 @@ def test_a_filter_or_its_negation_matches_where_every_fact_is_known(
         far=attributes.far or 0.0,
         detectors=attributes.detectors or ("L1",),
         has_map=True,
+        observatories=("fermi",) if attributes.external else (),
     )
     asked: dict[MapQuery, float | None] = {
         question: data.draw(shares) for question in sorted(map_queries(wanted), key=repr)

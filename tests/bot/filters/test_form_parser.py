@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from bot.filters import parse_criteria
 from bot.filters.form_parser import InvalidForm, criteria_from_form
 from bot.local_slack.block_kit import block_checks
+from bot.observing.site_references import resolve_site
 from formatters.models.filter import format_number
 from formatters.models.subscription import Criteria
 from formatters.views import subscription_form, subscription_modal
+from formatters.views.modal_inputs import INPUT_ACTION_ID
 from formatters.views.subscription_form import SubscriptionForm, form_from_criteria, same_criteria
-from formatters.views.subscription_modal import INPUT_ACTION_ID, ModalContext, Preview
+from formatters.views.subscription_modal import ModalContext, Preview
 from tests.support.filter_strategies import any_criteria
 
 PLACE = ModalContext(channel_id="C1", number=3)
@@ -145,7 +147,7 @@ def test_words_and_inputs_go_together() -> None:
 
 def test_a_site_that_isnt_known_is_refused_at_the_words() -> None:
     def read(words: str) -> Criteria:
-        return parse_criteria(words, lambda name: None)
+        return parse_criteria(words, resolve_site)
 
     with pytest.raises(InvalidForm) as refused:
         criteria_from_form(SubscriptionForm(words="visible from Atlantis"), read)
@@ -175,3 +177,12 @@ def test_metadata_that_the_dialog_never_wrote_is_refused(metadata: str) -> None:
 def test_metadata_comes_back() -> None:
     for place in (PLACE, ModalContext(channel_id="D0AB1", from_home=True)):
         assert subscription_modal.parse_modal_context(place.metadata) == place
+
+
+def test_inputs_are_read_in_any_unicode() -> None:
+    """Pasted numbers and words may be full-width, marked, or hold no-break and zero-width characters."""
+    pasted = SubscriptionForm(
+        percents={"BNS": "５０\u200b"}, far="\u00a01", distance="３００", words="`far&lt;1/yr`\u2009_V1_"
+    )
+    plain = SubscriptionForm(percents={"BNS": "50"}, far="1", distance="300", words="far<1/yr V1")
+    assert criteria_from_form(pasted, parse_criteria) == criteria_from_form(plain, parse_criteria)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 
@@ -39,7 +41,7 @@ def test_a_filter_reads_as_it_is_written(wanted: Filter) -> None:
         ("CBC|Burst", "all (CBC or Burst)"),
         ("type=initial|Update early-warning or external", None),
         ("far < 2 per year far<1/100yr far<=1e-8 Hz far<3/2months", None),
-        ("distance<0.3Gpc area90<1,000 deg2", "all distance<300 area90<1000"),
+        ("distance<0.3Gpc area90<1,234,567 deg2", "all distance<300 area90<1234567"),
         ("near 13h09m48s -23d22m53s 5deg > 0.1 BNS", "all near 197.45 -23.381389 5deg>0.1 BNS"),
         ("near 197.45 -23.38 30 arcmin CBC", "CBC near 197.45 -23.38 0.5deg>0.1"),
         ("visible from palomar >= 30% BNS", "all visible from palomar>=0.3 BNS"),
@@ -61,16 +63,21 @@ KNOWN_SITES = {"palomar": "Palomar", "cerro tololo": "Cerro Tololo"}
 
 
 def test_sites_are_called_by_any_of_their_names_and_unknown_ones_refused() -> None:
-    def sites(name: str) -> str | None:
-        return KNOWN_SITES.get(name.casefold())
+    def sites(words: Sequence[str]) -> tuple[str, int]:
+        for count in range(len(words), 0, -1):
+            if (name := KNOWN_SITES.get(" ".join(words[:count]).casefold())) is not None:
+                return name, count
+        raise ValueError(f"I know no site called {words[0]}.")
 
     assert (
         parse_criteria("visible from cerro tololo BNS", sites).canonical
         == 'all visible from "Cerro Tololo">0.1 BNS'
     )
     assert parse_criteria('visible from "PALOMAR"', sites).canonical == "all visible from Palomar>0.1"
-    with pytest.raises(FilterSyntaxError, match='"Atlantis" is no site I know'):
+    with pytest.raises(FilterSyntaxError, match="I know no site called Atlantis"):
         parse_criteria("visible from Atlantis", sites)
+    with pytest.raises(FilterSyntaxError, match="is more than one site"):
+        parse_criteria('visible from "Palomar Cerro Tololo"', sites)
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,19 @@ async def test_a_gw_name_leads_to_its_superevent(
         assert fake.asked["superevents/GW190425A/"] == 1
 
 
+async def test_a_catalogue_name_is_asked_of_gracedb_and_never_guessed(
+    fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
+) -> None:
+    event = from_o3()
+    fake.events["GW190425"] = event
+    fake.add(event)
+    assert "S190425z" in await said(factory, archive, clock, "what is GW190425?")
+    unknown = await said(factory, archive, clock, "GW170817")
+    assert "GW170817 is a catalogue's name" in unknown and "not public or doesn't exist" in unknown
+    other_second = await said(factory, archive, clock, "GW190425_000001")
+    assert "nothing here says that it is the same" in other_second
+
+
 async def test_an_event_known_from_gracedb_alone_is_refreshed_later(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:

@@ -14,6 +14,7 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.filters import FilterSyntaxError, parse_criteria
 from bot.ingest.deferred_routing import DeferredRoutingWorker
+from bot.observing.site_references import resolve_site
 from bot.routing.planner import plan_after_map_queries
 from bot.runtime.wakeups import Wakeups
 from bot.samples import MS181101AB_PEAK, bns, ms181101ab, retracted, to_avro
@@ -218,5 +219,5 @@ async def test_a_store_in_trouble_loses_nothing(factory: Factory) -> None:
 
 
 def test_a_site_is_refused_before_anybody_waits_for_it() -> None:
-    with pytest.raises(FilterSyntaxError, match="no site I know"):
-        parse_criteria("CBC visible from Atlantis", lambda called: None)
+    with pytest.raises(FilterSyntaxError, match="no site called “Atlantis”"):
+        parse_criteria("CBC visible from Atlantis", resolve_site)

@@ -11,11 +11,14 @@ from playwright.async_api import Browser, expect
 from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
-from bot.samples import ms181101ab, to_avro
+from bot.observing.observatories import observatories
+from bot.samples import bns, ms181101ab, to_avro
 from bot.sources.base import Origin
+from bot.store.channels.change_log import ChangeAuthor
 from tests.bot.local_slack.test_page import choose
 from tests.support.browser import SIZES, new_page
 from tests.support.factories import NOW, TEAM, decoded_notice, record_notices
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -36,11 +39,19 @@ async def test_subscribe_in_the_modal_and_edit_from_app_home(
     await box.fill("/gwevent dialog")
     await box.press("Enter")
     dialog = page.get_by_role("dialog", name="Subscribe")
-    await expect(dialog.get_by_label("BNS, %", exact=False).first).to_be_visible()
+    await expect(dialog.get_by_label(re.compile("^BNS: two neutron stars"))).to_be_visible()
     await picture("1-empty")
     await choose(dialog, "Group", "CBC (mergers)")
-    await dialog.get_by_label(re.compile("^BNS, %")).fill("50")
+    await dialog.get_by_label(re.compile("^BNS: two neutron stars")).check()
+    await dialog.get_by_label(re.compile("^Mean distance")).fill("0")
+    await dialog.get_by_role("button", name="Subscribe").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("A number above 0.")
+    await picture("1-wrong")
     await dialog.get_by_label(re.compile("^Mean distance")).fill("300")
+    await dialog.get_by_role("button", name="More conditions").click()
+    await expect(dialog.get_by_label(re.compile("^BNS, %"))).to_have_value("50")
+    await expect(dialog.get_by_label(re.compile("^Mean distance"))).to_have_value("300")
+    await picture("1-more")
     await dialog.get_by_label(re.compile("^Mocks")).check()
     words = dialog.get_by_label(re.compile("^Further conditions"))
     await words.fill("not V2")
@@ -61,8 +72,12 @@ async def test_subscribe_in_the_modal_and_edit_from_app_home(
     (stored,) = await factory.subscriptions.for_channel(TEAM, channel)
     assert stored.criteria.canonical == "CBC BNS distance<300 not K1 mock"
 
+    await factory.sites.add(TEAM, channel, [o.site for o in observatories()[:2]], ChangeAuthor("U1", NOW))
+    await bot.pipeline.handle(to_avro(bns(NOW)[1]), Origin("test", "2", live=True))
+    await wait_until(lambda: factory.posted_events.newest(TEAM, [channel], 1))
     await page.goto(f"{local_slack.url}/#@app")
-    await expect(page.get_by_text("Newest events")).to_be_visible()
+    await expect(page.get_by_text("What came last")).to_be_visible()
+    await expect(page.get_by_text("What to do next")).to_be_visible()
     await picture("5-home")
     await page.get_by_role("button", name="Edit").click()
     dialog = page.get_by_role("dialog", name="Edit subscription")

@@ -12,13 +12,20 @@ from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.user_actions import ActionResult
+from bot.samples import ms181101ab, to_avro
 from bot.slack.channel_policy import ChannelPolicy
+from bot.sources.base import Origin
 from bot.store.channels.change_log import ChangeAuthor
+from formatters.models.observing import Site
+from formatters.models.subscription import Criteria
 from formatters.views import home_tab, subscription_modal
-from formatters.views.subscription_modal import INPUT_ACTION_ID, OPEN_ACTION
+from formatters.views.modal_inputs import INPUT_ACTION_ID
+from formatters.views.subscription_modal import OPEN_ACTION
 from tests.support.factories import NOW, REAL, TEAM, Clock, decoded_notice, record_notices, subscribe
+from tests.support.waiting import wait_until
 
 Json = dict[str, Any]
+AUTHOR = ChangeAuthor("U1", NOW)
 
 
 def filled(**inputs: str | list[str]) -> Json:
@@ -78,6 +85,15 @@ async def test_modal_subscribes_previews_and_edits(
     assert done.answers == [], "nothing but the dialog"
     view = await opened(local_slack)
     assert local_slack.messages(channel) == [] and "Real, significant" not in words(view)
+    first_screen = ["group", "classes", "distance", "area90", "broadcasts", "people"]
+    assert subscription_modal.input_names(view) == first_screen
+    workspace = local_slack.workspace
+    workspace.modals[local_slack.user][-1].state = filled(group="CBC", classes=["BNS"], distance="300")
+    await local_slack.view_action(subscription_modal.MORE_ACTION)
+    await local_slack.wait_for(lambda: "words" in subscription_modal.input_names(local_slack.view() or {}))
+    view = await opened(local_slack)
+    assert block(view, "BNS")["initial_value"] == "50" and block(view, "distance")["initial_value"] == "300"
+    assert block(view, "group")["initial_option"]["value"] == "CBC"
 
     wrong = filled(BNS="150", distance="0", words="BNS distanec<3", when=["mock"])
     refused = await local_slack.submit(wrong)
@@ -90,7 +106,6 @@ async def test_modal_subscribes_previews_and_edits(
     good |= {"far": "1", "far_unit": "month"}
     await local_slack.wait_for(lambda: local_slack.view() is not None)
     # What was typed goes along with the button's press.
-    workspace = local_slack.workspace
     workspace.modals[local_slack.user][-1].state = filled(**good)
     await local_slack.view_action(subscription_modal.PREVIEW_ACTION)
     asked = "CBC BNS>0.5 far<1/month distance<300 area90<500"
@@ -140,6 +155,48 @@ async def test_modal_subscribes_previews_and_edits(
     again = filled(**good, words=edited.criteria.notify.canonical)
     assert (await local_slack.submit(again)).ok
     await last_page(local_slack, "Nothing was changed")
+
+
+async def test_first_screen_subscribes_and_a_simple_subscription_is_edited_in_it(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel = local_slack.add_channel("gw")
+    await typed(local_slack, channel, "dialog")
+    await opened(local_slack)
+    refused = await local_slack.submit({**filled(distance="0", area90="0")})
+    assert set(refused.errors) == {"distance", "area90"}, "each at its input"
+    chosen: Json = {"group": "CBC", "classes": ["BNS", "NSBH"], "distance": "300", "broadcasts": ["<!here>"]}
+    assert (await local_slack.submit(filled(**chosen))).ok
+    await last_page(local_slack, "Done. ")
+    asked = "CBC (BNS or NSBH) distance<300 notify @here"
+    assert await in_channel(factory, channel) == [asked]
+    await typed(local_slack, channel, "dialog 1")
+    view = await opened(local_slack)
+    assert "words" not in subscription_modal.input_names(view)
+    assert [o["value"] for o in block(view, "classes")["initial_options"]] == ["BNS", "NSBH"]
+    assert (await local_slack.submit(filled(**chosen))).ok
+    await last_page(local_slack, "Nothing was changed")
+
+
+async def test_criteria_that_can_never_hold_are_stored_when_submitted_again(
+    bot: Application, local_slack: LocalSlack, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def contradiction(criteria: Criteria) -> str | None:
+        return "A Burst has no distance." if criteria.group == "Burst" else None
+
+    monkeypatch.setattr(bot.slack.listeners.subscription_modal, "_find_contradiction", contradiction)
+    channel = local_slack.add_channel("gw")
+    await typed(local_slack, channel, "dialog")
+    await opened(local_slack)
+    assert (await local_slack.submit(filled(group="Burst", distance="100"))).ok
+    assert "A Burst has no distance. Press Subscribe again to store it" in words(local_slack.view())
+    assert await in_channel(factory, channel) == []
+    assert (await local_slack.submit(filled(group="Burst", distance="200"))).ok
+    assert "A Burst has no distance. Press Subscribe again" in words(local_slack.view()), "other criteria"
+    assert await in_channel(factory, channel) == []
+    assert (await local_slack.submit(filled(group="Burst", distance="200"))).ok
+    await last_page(local_slack, "Done. ")
+    assert await in_channel(factory, channel) == ["Burst distance<200"]
 
 
 async def test_a_slow_submission_is_answered_in_time(
@@ -220,10 +277,36 @@ async def test_app_home_shows_and_changes_own_channels_only(
     assert (await local_slack.submit(filled(group="Burst"))).ok
     await last_page(local_slack, "You aren't in that channel")
     assert await in_channel(factory, channel) == ["CBC NS>=0.3"]
-    await local_slack.wait_for(lambda: "No channel that you are in" in words(local_slack.home()))
+    await local_slack.wait_for(lambda: "posts in no channel that you are in" in words(local_slack.home()))
     local_slack.fail("users.conversations", error="missing_scope")
     local_slack.open_home()
     await local_slack.wait_for(lambda: "missing_scope" in words(local_slack.home()))
+
+
+async def test_app_home_links_the_threads_of_what_was_posted_last(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel, other = local_slack.add_channel("gw"), local_slack.add_channel("other")
+    await subscribe(factory, "CBC mock", channel)
+    await subscribe(factory, "CBC mock", other)
+    local_slack.workspace.leave(local_slack.workspace.channels[other], local_slack.user)
+    await bot.pipeline.handle(to_avro(ms181101ab(NOW)[1]), Origin("test", "1", live=True))
+    await local_slack.wait_for(lambda: local_slack.messages(channel) and local_slack.messages(other))
+    await wait_until(lambda: factory.posted_events.newest(TEAM, [channel], 1))
+    root = local_slack.messages(channel)[0]
+    link = f"/archives/{channel}/p{root['ts'].replace('.', '')}|thread> in <#{channel}>"
+    local_slack.fail("chat.getPermalink", error="message_not_found")
+    local_slack.open_home()
+    await local_slack.wait_for(lambda: "MS181101ab" in words(local_slack.home()))
+    assert "|thread>" not in words(local_slack.home()), "Slack didn't tell the address"
+    local_slack.open_home()
+    await local_slack.wait_for(lambda: link in words(local_slack.home()))
+    shown = words(local_slack.home())
+    assert "MS181101ab" in shown and other not in shown, "channels of others are nobody's business"
+    assert "`/gwevent visible MS181101ab`" not in shown, "nobody observes a mock"
+    await factory.sites.add(TEAM, channel, [Site(name="Dome", latitude=1, longitude=2, height=3)], AUTHOR)
+    local_slack.open_home()
+    await local_slack.wait_for(lambda: "Sites: Dome" in words(local_slack.home()))
 
 
 def end_button(message: Json, number: int) -> tuple[str, str]:

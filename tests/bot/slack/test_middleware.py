@@ -148,6 +148,10 @@ async def test_who_asks_too_often_is_told_so_and_others_are_answered(
         await local_slack.wait_for(lambda: len(local_slack.ephemerals(channel)) > seen, PATIENT)
         assert "more than 1 questions" in words(local_slack.ephemerals(channel)[-1])
         assert [m["text"] for m in local_slack.messages(channel)] == ["<@U0BOT0001> help"]
+        private = local_slack.direct_message()
+        await local_slack.say("help", private)
+        await local_slack.wait_for(lambda: local_slack.ephemerals(private), PATIENT)
+        assert "more than 1 questions" in words(local_slack.ephemerals(private)[-1])
         done = await local_slack.command("/gwevent", "help", channel=channel, user=local_slack.colleague)
         assert "latest" in words(await done.wait_for_answer(PATIENT))
 
@@ -166,7 +170,10 @@ async def test_members_alone_may_subscribe_where_that_is_set(
     async with bot_with(local_slack, factory, clock, who_may_subscribe="members") as bot:
         # Slack lets nobody type where they are no member, so this one left meanwhile.
         asker = CommandContext(local_slack.team_id, channel, local_slack.user)
-        for question in ("subscribe CBC", "Unsub", "edit 1", "pause", "sites add X"):
+        for question in (
+            *("subscribe CBC", "Unsub", "edit 1", "pause", "sites add X", "subscriptions add CBC"),
+            *("subs remove 1", "subscriptions pause 1", "site add X", "S230518h subscribe CBC"),
+        ):
             assert "Only members" in (await bot.slack.listeners.router.dispatch(question, asker)).text
         assert await subscriptions(factory, local_slack, channel) == 0
         local_slack.workspace.channels[channel].members.add(local_slack.user)

@@ -71,6 +71,11 @@ def test_answers_about_positions(
             ],
             introduction=f"No event was named; {raven.superevent_id} is the newest.",
         ),
+        "galactic": checked(
+            bns.up_to(bns.notices[2]),
+            replace(TARGET, galactic=(308.4, 39.3), distance=39.81, modulus=33.0, name="GRB 170817A"),
+            omitted=("Not used, since nothing says what it is: 0.041. A distance is written z=0.041.",),
+        ),
         "gap": checked(
             mock,
             TARGET,
@@ -83,7 +88,7 @@ def test_answers_about_positions(
         "list": checked(
             raven,
             far,
-            replace(TARGET, name="NGC <4993> & *co*"),
+            replace(TARGET, name="NGC <4993> & *co*", galactic=(308.4, 39.3)),
             SkyPosition(ra=0.0, dec=90.0),
             maps=[
                 MapResult(

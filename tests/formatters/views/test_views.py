@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 import slackblocks
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from bot.local_slack.block_kit import block_checks
 from formatters.answers import help as helping
 from formatters.answers import search_results, status, subscription_messages
 from formatters.blockkit.message import Message
@@ -22,8 +25,10 @@ from formatters.models.source_status import SourceStatus
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
 from formatters.views import home_tab, subscription_modal
+from formatters.views.home_tab import EventThread
 from formatters.views.subscription_form import SubscriptionForm, form_from_criteria
 from formatters.views.subscription_modal import ModalContext, Preview
+from tests.support.filter_strategies import any_criteria
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 View = dict[str, Any]
@@ -151,6 +156,70 @@ def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     )
 
 
+def test_first_screen_has_what_most_channels_ask_for_and_the_rest_comes_with_a_button() -> None:
+    place = ModalContext(channel_id="C1")
+    first = subscription_modal.view(
+        place, SubscriptionForm(percents={"BNS": "50"}, distance="300"), Preview()
+    )
+    assert subscription_modal.input_names(first) == [
+        *("group", "classes", "distance", "area90", "broadcasts", "people")
+    ]
+    assert subscription_modal.MORE_ACTION in json.dumps(first)
+    every = subscription_modal.view(replace(place, has_more=True), SubscriptionForm(), Preview())
+    assert subscription_modal.MORE_ACTION not in json.dumps(every)
+    names = subscription_modal.input_names(every)
+    assert len(names) == len(set(names)) == 19 and {"words", "far", "switches", "when", "NS"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        SubscriptionForm(percents={"BNS": "90"}),
+        SubscriptionForm(percents={"BNS": "50"}, more_than=True),
+        SubscriptionForm(percents={"NS": "50"}),
+        SubscriptionForm(words="not V1"),
+        SubscriptionForm(switches=("mock",)),
+        SubscriptionForm(far="1"),
+        SubscriptionForm(when=("only_ns",), broadcasts=("<!here>",)),
+    ],
+)
+def test_a_subscription_that_uses_more_is_shown_with_all_inputs(form: SubscriptionForm) -> None:
+    shown = subscription_modal.view(ModalContext(channel_id="C1", number=3), form, Preview())
+    assert "words" in subscription_modal.input_names(shown)
+    assert subscription_modal.parse_modal_context(shown["private_metadata"]).has_more
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        ModalContext(channel_id="C1"),
+        ModalContext(
+            channel_id="D1", number=3, from_home=True, has_more=True, warned_about="0123456789abcdef"
+        ),
+    ],
+)
+def test_a_modals_context_comes_back_also_from_an_older_version(context: ModalContext) -> None:
+    assert subscription_modal.parse_modal_context(context.metadata) == context
+    older = {
+        key: value for key, value in json.loads(context.metadata).items() if key not in ("more", "warned")
+    }
+    found = subscription_modal.parse_modal_context(json.dumps(older))
+    assert found.has_more, "the older modal showed every input"
+    assert (found.channel_id, found.number, found.from_home) == (
+        context.channel_id,
+        context.number,
+        context.from_home,
+    )
+
+
+def test_errors_stand_at_inputs_that_are_shown() -> None:
+    errors = {"distance": "A number above 0.", "words": "Too long.", "far": "A number above 0."}
+    assert subscription_modal.errors_at_inputs(errors, ["group", "distance"]) == {
+        "distance": "A number above 0.",
+        "group": "Further conditions: Too long. False-alarm rate: A number above 0.",
+    }
+
+
 def test_answers_that_offer_the_dialog(golden: Golden, check: Callable[[Message], Message]) -> None:
     mine = [criteria(number) for number in range(1, 4)]
     golden("modal-button", check(subscription_modal.modal_button(mine)))
@@ -177,23 +246,120 @@ def shown_home(**changes: Any) -> home_tab.Home:
             criteria(4, "C2", delivery_problem="is_archived"),
             criteria(9, "D1"),
         ],
-        newest=(),
+        last_events=(),
+        sites={"C1": ["Palomar", "My *Dome*"]},
+        version="1.2.3",
     )
     return replace(made, **changes)
 
 
 def test_homes(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     newest = [
-        Superevent.from_notices(stories[kind]) for kind in ("bns", "raven", "burst", "ssm", "bare", "no_map")
+        home_tab.LastEvent(Superevent.from_notices(stories[kind]), threads)
+        for kind, threads in (
+            ("bns", [EventThread("C1", "https://slack.example/archives/C1/p1"), EventThread("D1", None)]),
+            ("raven", [EventThread("C2", None)]),
+            *((kind, ()) for kind in ("burst", "ssm", "bare", "no_map")),
+        )
     ]
     paused = subscription_messages.paused(criteria(3))
-    golden("view-home", checked(home_tab.view(shown_home(newest=newest, action_result=paused), NOW)))
+    golden("view-home", checked(home_tab.view(shown_home(last_events=newest, action_result=paused), NOW)))
     golden("view-home-empty", checked(home_tab.view(shown_home(subscriptions=()), NOW)))
+    anywhere = [replace(one, threads=()) for one in newest]
+    golden("view-home-nothing-posted", checked(home_tab.view(shown_home(last_events=anywhere), NOW)))
     lags = Incident(kind=IncidentKind.LAG, since=NOW - timedelta(hours=2), detail="40 payloads")
-    assert "*Reading has been behind since" in json.dumps(home_tab.view(shown_home(incidents=[lags]), NOW)), (
-        "what is wrong is first"
-    )
+    first = checked(home_tab.view(shown_home(incidents=[lags] * 9), NOW))["blocks"][0]
+    assert "*Reading has been behind since" in json.dumps(first), "what is wrong is first"
     golden("view-home-unknown", checked(home_tab.view(shown_home(problem="missing_scope"), NOW)))
+
+
+def sections(view: View) -> list[str]:
+    return [block["text"]["text"] for block in view["blocks"] if block["type"] == "header"]
+
+
+def test_home_begins_with_the_person_and_ends_with_the_plumbing() -> None:
+    view = home_tab.view(shown_home(), NOW)
+    assert sections(view) == ["Your channels", "What came last", "What to do next"]
+    said = [json.dumps(block, ensure_ascii=False) for block in view["blocks"]]
+    assert "hopskotch" in said[-1] and "gwevent 1.2.3" in said[-1]
+    assert not any("hopskotch" in one for one in said[:-1])
+
+
+def test_home_without_the_store_claims_nothing() -> None:
+    view = checked(home_tab.view(shown_home(subscriptions=(), is_store_down=True), NOW))
+    assert sections(view) == [] and "The store doesn't answer" in json.dumps(view)
+
+
+def test_next_steps_fit_what_the_person_has(stories: dict[str, list[Notice]]) -> None:
+    nothing = home_tab.next_steps(shown_home(subscriptions=()), NOW)
+    assert "`/gwevent subscribe`" in nothing[0] and len(nothing) == 2
+    steps = home_tab.next_steps(shown_home(), NOW)
+    assert steps[0] == "Nothing can be posted in <#C2>: Slack says is_archived.", "which no invitation mends"
+    left = home_tab.next_steps(
+        shown_home(subscriptions=[criteria(1, delivery_problem="not_in_channel")]), NOW
+    )
+    assert left[0].endswith("Slack says not_in_channel. `/invite @gwevent` there.")
+    unknown = home_tab.next_steps(shown_home(subscriptions=(), problem="missing_scope"), NOW)
+    assert len(unknown) == 1, "nobody knows whether they have channels"
+    assert "No sites are set in <#C2>, your messages with gwevent" in steps[1] and "<#C1>" not in steps[1]
+    event = Superevent.from_notices(stories["bns"])
+    posted = [home_tab.LastEvent(event, [EventThread("C1", None)])]
+    fresh = home_tab.next_steps(
+        shown_home(last_events=posted), event.latest.time_created + timedelta(hours=1)
+    )
+    assert any(f"/gwevent visible {event.superevent_id}" in step for step in fresh)
+    late = home_tab.next_steps(shown_home(last_events=posted), event.latest.time_created + timedelta(days=30))
+    assert not any("visible" in step for step in late), "nobody points at it any more"
+    paused = home_tab.next_steps(shown_home(subscriptions=[criteria(3, paused_at=NOW)]), NOW)
+    assert "Nothing new comes to <#C1>, where everything is paused." in paused
+
+
+def test_any_home_keeps_slacks_limits(stories: dict[str, list[Notice]]) -> None:
+    threads = [EventThread("C1", "https://slack.example/" + "x" * 90)] * 5
+    events = [home_tab.LastEvent(Superevent.from_notices(one), threads) for one in stories.values()]
+    lags = Incident(kind=IncidentKind.LAG, since=NOW, detail="x" * 500)
+
+    @given(
+        asked=st.lists(any_criteria(), min_size=1, max_size=4),
+        subscriptions=st.integers(0, 200),
+        channels=st.integers(1, 150),
+        paused=st.booleans(),
+        problem=st.sampled_from([None, "is_archived"]),
+        named=st.lists(st.text(min_size=1, max_size=30), max_size=10),
+        wrong=st.integers(0, 30),
+    )
+    @settings(max_examples=30)
+    def check(
+        asked: list[subscription.Criteria],
+        subscriptions: int,
+        channels: int,
+        paused: bool,
+        problem: str | None,
+        named: list[str],
+        wrong: int,
+    ) -> None:
+        every = [
+            criteria(
+                number,
+                f"C{number % channels}",
+                criteria=asked[number % len(asked)],
+                paused_at=NOW if paused else None,
+                delivery_problem=problem,
+            )
+            for number in range(1, subscriptions + 1)
+        ]
+        every.sort(key=lambda s: s.channel_id)
+        home = shown_home(
+            subscriptions=every,
+            last_events=events,
+            incidents=[lags] * wrong,
+            sites={s.channel_id: named for s in every},
+        )
+        view = home_tab.view(home, NOW)
+        block_checks.check_view(view, "home")
+        assert sections(view) == ["Your channels", "What came last", "What to do next"]
+
+    check()
 
 
 @pytest.mark.parametrize("channels", [1, 60])

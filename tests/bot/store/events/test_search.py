@@ -1,11 +1,16 @@
 """Searching all stored superevents by attributes that are stored beside them."""
 
+import json
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
 from bot.app.factory import Factory
+from bot.filters.event_attributes import OBSERVATORIES_KEY
 from formatters.models.notice import Category
 from tests.support.factories import MOCK, REAL, decoded_notice, record_notices
+from tests.support.filter_strategies import GRB
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
 
@@ -22,3 +27,15 @@ async def test_a_stored_notice_that_cant_be_read_hides_no_other(factory: Factory
     found = await factory.event_search.attributes([Category.REAL, Category.MOCK])
     assert [attributes.superevent_id for attributes in found] == [REAL]
     assert [e.superevent_id for e in await factory.event_search.superevents([MOCK, REAL])] == [REAL]
+
+
+@BOTH
+async def test_attributes_that_an_older_version_wrote_are_completed(factory: Factory) -> None:
+    await record_notices(factory, [replace(decoded_notice(REAL), external=GRB)])
+    async with factory.database.exclusive_transaction() as connection:
+        stored = json.loads((await connection.execute(text("SELECT traits FROM superevents"))).scalar_one())
+        del stored[OBSERVATORIES_KEY]
+        await connection.execute(text("UPDATE superevents SET traits = :old"), {"old": json.dumps(stored)})
+    assert [a.observatories for a in await factory.event_search.attributes([Category.REAL])] == [()]
+    await factory.event_search.refresh_stale_attributes()
+    assert [a.observatories for a in await factory.event_search.attributes([Category.REAL])] == [("fermi",)]

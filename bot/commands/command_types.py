@@ -1,0 +1,70 @@
+"""What a command gets and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.commands.context import CommandContext
+from formatters.blockkit.message import Message
+from formatters.models.superevent import Superevent
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAnswer:
+    """The answer of a command, and the event that it is about."""
+
+    message: Message
+    superevent_id: str | None = None
+    """None for an answer about no event, or several."""
+
+
+Handler = Callable[[str, CommandContext | None], Awaitable[CommandAnswer]]
+"""(arguments, context) -> the answer.
+
+Raises FilterSyntaxError, NoSuchEvent, PermissionDenied, StoreUnavailable.
+"""
+EventHandler = Callable[[Superevent, str, CommandContext | None], Awaitable[Message]]
+"""(event, other arguments, context) -> the answer. Raises the same."""
+
+
+def never(arguments: str) -> bool:
+    """Return False for any arguments."""
+    return False
+
+
+def always(arguments: str) -> bool:
+    """Return True for any arguments."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: its words, its handler and its properties."""
+
+    name: str
+    """The word that help shows."""
+    handler: Handler | None
+    aliases: tuple[str, ...] = ()
+    """Other words for the same command, in lower case; help lists none of them."""
+    event_handler: EventHandler | None = None
+    """For a command about one event, which the router finds; then `handler` is None."""
+    takes_event_id: bool = False
+    """The handler finds the event's id among its arguments; the router puts it there if nobody typed it."""
+    is_multiline: bool = False
+    """Line ends in its arguments count; for other commands they are blanks."""
+    is_shareable: bool = False
+    """Its answer has a button that posts the answer in the channel."""
+    is_mutating: Callable[[str], bool] = never
+    """Returns True for arguments that change what the channel receives; then it is authorized first."""
+    may_change: bool = False
+    """True if any arguments do; no typing error is ever taken for its word."""
+    offers_modal: bool = False
+    """The answer to invalid arguments has a button that opens the subscription modal."""
+    is_listed: bool = True
+    """False for an older word of another command, which help doesn't show."""
+
+    @property
+    def is_about_event(self) -> bool:
+        """True if it answers about one event."""
+        return self.event_handler is not None or self.takes_event_id

@@ -1,0 +1,436 @@
+"""What a typed question asks for: a command with its arguments, or what about which event. Pure.
+
+A question is read by rules, in this order: a command's word at its beginning or after the event's id; what
+sentences about events, positions, sites and lists contain; a filter on its own; a command's word with a
+typing error. Nothing that changes what a channel receives is ever done because of a guess.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Topic(StrEnum):
+    """What a sentence asks about an event, or about gwevent, where no command's word says it."""
+
+    CARD = "card"
+    DISTANCE = "distance"
+    FAR = "far"
+    AREA = "area"
+    LINKS = "links"
+    STATE = "state"
+    NEWS = "news"
+    CLASS = "class"
+    COINCIDENCE = "coincidence"
+    TIME = "time"
+    DETECTORS = "detectors"
+    COMPARE = "compare"
+    OBSERVERS = "observers"
+    GALAXIES = "galaxies"
+    LATER = "later"
+    GREETING = "greeting"
+    THANKS = "thanks"
+    RUNS = "runs"
+
+
+LATER_COMMANDS = frozenset({"galaxies", "candidates", "plan", "observe", "coverage", "mute", "criteria"})
+"""Words of commands that gwevent doesn't have yet: it says so and names what comes nearest."""
+ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS, Topic.LATER})
+"""Topics that need no event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a question was understood: one of `command` and `topic` is given, or neither."""
+
+    command: str | None = None
+    """A word of the command table."""
+    arguments: str = ""
+    topic: Topic | None = None
+    corrected: str | None = None
+    """The typed word that was taken for `command`; None if it was typed as it is spelled."""
+    nearest: str | None = None
+    """For a question that isn't understood: the command that is the most similar."""
+    is_filter_guess: bool = False
+    """True if `arguments` are read as a filter because nothing else fits; they may be none."""
+
+
+def words_pattern(*alternatives: str) -> re.Pattern[str]:
+    """Return a pattern of whole words; alternatives with "|" are phrases, others are lists with blanks."""
+    parts = [part if "|" in part else "|".join(part.split()) for part in alternatives]
+    return re.compile(rf"\b(?:{'|'.join(parts)})\b")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_FILLERS = _words(
+    """a an the of for in on at about please pls kindly me us we i you is are was were be been has have had
+    do does did can could would will should may might what whats which where how it its it's this that
+    these those there here any some all show list give tell get see find search display us and to by
+    with from far so until now ever event events superevent superevents candidate candidates alert
+    alerts gw signal signals many much number count detected found seen received happened recorded new
+    when anything something happen details detail info information what's who who's facts summary
+    summarize full more current please thanks really actually still just"""
+)
+_KEPT = _words("from to this until in on all with")
+"""Fillers that mean something in a period or a condition."""
+_LIST_STARTS = _words(
+    "any anything show list all which how count number total give were are have has did find search"
+)
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
+_COORDINATE = re.compile(
+    rf"(?:{_NUMBER}(?:°|d|deg)?|\d{{1,2}}[h:]\d[\dhms:.]*|[+-]?\d{{1,2}}[d:°]\d[\ddms:.'\"°′″]*|"
+    rf"\d{{1,2}}h[\d.ms]+[+-]\d{{1,2}}d[\d.ms]+)"
+)
+_POSITION_FILLERS = re.compile(
+    r"^(?:(?:is|are|was|does|do|would|could|can|what|whats|about|where|how|likely|it|the|a|an|my|our"
+    r"|this|that"
+    r"|source|object|positions?|coordinates?|candidate|transient|field|target|at|of|for|in|inside"
+    r"|within)\s+)+",
+    re.IGNORECASE,
+)
+_POSITION_TAIL = re.compile(
+    r"(?:\s+(?:in|inside|within|on|of|for|from|at|part|consistent|compatible|with|covered|by|the|its|gw"
+    r"|event|sky"
+    r"|map|skymap|localization|localisation|region|contour)(?=\s|$))+\s*$",
+    re.IGNORECASE,
+)
+_GREETINGS = re.compile(
+    r"(?:hello|hi+|hey+|hallo|hola|moin|ciao|salut|bonjour|good (?:morning|evening|afternoon|day)"
+    r"|greetings|howdy|yo"
+    r"|ping|sup|what'?s up|are you (?:there|alive|awake)|who are you|what are you|what can you do|what"
+    r" do you do)"
+    r"(?: (?:there|all|everyone|everybody|team|bot|gwevent))*"
+)
+_THANKS = re.compile(
+    r"(?:(?:many )?(?:thanks?|thank you)(?: (?:a lot|so much|very much))?|thx|ty|tnx|cheers|merci|danke"
+    r"|gracias|great"
+    r"|nice|cool|good bot|well done|perfect|ok|okay|bye|goodbye|good night|awesome)"
+    r"(?: (?:bot|gwevent|all|you|much))*"
+)
+_RUNS = words_pattern(
+    "observing runs?|next run|runs? (?:start|begin|end)|duty cycle|observing mode|science mode",
+    "o[5-9] er1[0-9] ir1 detectors? interferometers? ligo virgo kagra livingston hanford ranges? online"
+    " offline",
+)
+_RUNS_CONTEXT = words_pattern(
+    "up down on off online offline running runs? observing when ranges? status next starts? ends? now"
+    " locked? horizon"
+    " duty"
+)
+_ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
+    (
+        Topic.COINCIDENCE,
+        words_pattern(
+            "grbs? coincidences? coincident external raven neutrinos? fermi gbm swift bat icecube"
+            " gamma-?rays? joint"
+        ),
+    ),
+    (
+        Topic.DISTANCE,
+        words_pattern(
+            "how far|how distant|far away|luminosity distance", "distances? dist mpc gpc redshifts?"
+        ),
+    ),
+    (Topic.FAR, words_pattern("false[- ]alarms?", "fars? ifar confidence confident")),
+    (
+        Topic.AREA,
+        words_pattern(
+            "how (?:big|large|wide|well)|sq ?deg|square degrees?|credible regions?",
+            "areas? deg2 locali[sz]ation locali[sz]ed where peak regions? position coordinates? ra dec",
+        ),
+    ),
+    (
+        Topic.STATE,
+        words_pattern(
+            "retracted retraction retract alive still dead valid real significant significance"
+            " confirmed vetted"
+            " status state"
+            " gone noise glitch"
+        ),
+    ),
+    (
+        Topic.NEWS,
+        words_pattern(
+            "updates? updated changed? changes news new newest latest last history notices evolution"
+            " evolved since"
+        ),
+    ),
+    (
+        Topic.LINKS,
+        words_pattern(
+            "treasure ?map|skymap viewer|map file|fits file",
+            "urls? links? gracedb pages? website web circulars? gcns? address fits download files?",
+        ),
+    ),
+    (Topic.GALAXIES, words_pattern(r"galax\w+ hosts? glade ned")),
+    (
+        Topic.CLASS,
+        words_pattern(
+            "neutron stars?|black holes?|em[ _]?bright|p[ _]?astro|prob(?:ability)? of|em counterpart",
+            "kilonova light matter probability probabilities class classification type kind bns nsbh"
+            " bbh terrestrial mass(?:es)? massgap chirp hasns"
+            " hasremnant remnant"
+            " pastro properties",
+        ),
+    ),
+    (Topic.TIME, words_pattern("(?:merger|trigger) time", "when time gps date utc t0 ago old")),
+    (Topic.DETECTORS, words_pattern("detectors? instruments? ifos? interferometers? pipelines? search")),
+)
+"""What a sentence about an event asks, by its words; the first that fits."""
+_OBSERVERS = re.compile(
+    r"\bwho(?:'s|s| is| are| else| all)?\b.*\b(?:observ\w+|follow\w*|looking|on it|pointing)\b|\bobservers\b"
+)
+_COMPARE = words_pattern("compared? comparison vs versus difference differ diff")
+_VISIBLE = words_pattern(
+    "sees? observed? observable observability visible visibility rises? rising sets? up point reach"
+    " airmass tonight"
+)
+_VISIBLE_FILLERS = _words(
+    """what whats can could will would is are be it its the we i you to from see sees observe observed
+    observable visible visibility observability when does do this that event rise rises set sets up
+    point reach part of for in by how much sky map fraction airmass where which sites site telescopes
+    telescope me us our my get any"""
+)
+_OWN_STATE = re.compile(
+    r"\b(?:bot|gwevent|you)\b.*\b(?:running|working|up|ok|okay|online|broken|down|healthy|connected)\b"
+    r"|\b(?:version|uptime|health)\b"
+)
+_INSIDE = re.compile(r"(?:is|was|check)\s+(?P<what>.+?)\s+(?:in|inside|within|on|part of)\b.*", re.IGNORECASE)
+_CALLS = re.compile(r"^(?:/?@?gwevent(?:\s*[:,]\s*|\s+|$))+", re.IGNORECASE)
+_POLITE_TAIL = re.compile(r"(?:[\s,]+(?:please|pls|plz|thanks|thank you|thx))+$", re.IGNORECASE)
+_POLITE_HEAD = re.compile(r"^(?:(?:please|pls|plz|hey|hi|hello|ok|okay|so)[\s,]+)+(?=\S)", re.IGNORECASE)
+_TRAILING = " \t?!.…,;"
+
+CORRECTION_CUTOFF = 0.75
+"""Similarity (difflib's ratio) from which a word is a command's word with a typing error."""
+MAX_SENTENCE_WORDS = 40
+"""A longer question is no sentence that rules understand."""
+
+
+def clean_question(text: str) -> str:
+    """Return a question without what people put around it: gwevent's name, greetings, marks at the end.
+
+    Line ends are kept.
+    """
+    cleaned = _CALLS.sub("", text.strip())
+    while True:
+        without = _POLITE_TAIL.sub("", cleaned.rstrip(_TRAILING)) or cleaned
+        without = without.lstrip("/!").strip() if without.strip("/!") else without
+        if without == cleaned:
+            return cleaned
+        cleaned = without
+
+
+def read_question(
+    text: str, event_count: int, commands: Collection[str], safe_commands: Mapping[str, str]
+) -> Reading:
+    """Return how a question is understood; `text` is without the events that it names, `event_count` of them.
+
+    `commands` are all words of commands, in lower case; `safe_commands` maps those that change nothing, and
+    that a typing error may therefore be corrected to, to the commands' names.
+    """
+    text = text.strip()
+    words = text.split()
+    first = words[0].casefold().strip(",:;") if words else ""
+    if not words:
+        if event_count == 0:
+            return Reading(command="help")
+        return Reading(topic=Topic.CARD if event_count == 1 else Topic.COMPARE)
+    if first in LATER_COMMANDS and (len(words) <= 3 or event_count):
+        return Reading(topic=Topic.LATER, arguments=first)
+    if first in commands and not _is_sentence(first, words, event_count):
+        return Reading(command=first, arguments=text[len(words[0]) :].strip())
+    sentence = _POLITE_HEAD.sub("", " ".join(words)).rstrip(_TRAILING)
+    folded = sentence.casefold()
+    if len(words) <= MAX_SENTENCE_WORDS:
+        found = _read_sentence(sentence, folded, event_count, commands)
+        if found is not None:
+            return found
+    return _read_unknown(words, event_count, commands, safe_commands)
+
+
+def _is_sentence(first: str, words: Sequence[str], event_count: int) -> bool:
+    """Return whether a command's word begins a sentence instead: "list all events", "map of …" doesn't."""
+    if first in ("show", "list", "find", "all"):
+        rest = {word.casefold().strip(_TRAILING) for word in words[1:]}
+        return event_count > 0 or bool(
+            rest & {"map", "skymap", "history", "me", "sites", "subscriptions", "help"}
+        )
+    return False
+
+
+def _read_sentence(sentence: str, folded: str, event_count: int, commands: Collection[str]) -> Reading | None:
+    plain = re.sub(r"[^\w\s'@<>=/.+:°-]", " ", folded)
+    plain = " ".join(plain.split())
+    if _GREETINGS.fullmatch(plain):
+        return Reading(topic=Topic.GREETING)
+    if _THANKS.fullmatch(plain):
+        return Reading(topic=Topic.THANKS)
+    if _OWN_STATE.search(plain) and not event_count:
+        return Reading(command="status")
+    if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
+        return Reading(command="subscriptions")
+    if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
+        return Reading(command="check", arguments=inside["what"])
+    if "help" in plain.split():
+        return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
+    if event_count > 1:
+        return Reading(topic=Topic.COMPARE)
+    if _has_position(sentence):
+        return Reading(command="check", arguments=_position_words(sentence))
+    if _OBSERVERS.search(plain):
+        return Reading(topic=Topic.OBSERVERS)
+    if event_count == 0 and _RUNS.search(plain) and (_RUNS_CONTEXT.search(plain)) and not _names_class(plain):
+        return Reading(topic=Topic.RUNS)
+    if _COMPARE.search(plain) and event_count:
+        return Reading(topic=Topic.COMPARE)
+    command = _inner_command(plain, event_count, commands)
+    if command is not None:
+        return command
+    if event_count and _ABOUT_EVENT[0][1].search(plain):
+        return Reading(topic=Topic.COINCIDENCE, arguments=plain)
+    if _VISIBLE.search(plain) and (event_count or not _names_class(plain)):
+        rest = [word for word in sentence.split() if word.casefold().strip(_TRAILING) not in _VISIBLE_FILLERS]
+        return Reading(command="visible", arguments=" ".join(rest))
+    if event_count:
+        topic = _topic(plain)
+        corrected = None if topic is not None else _corrected_detail(plain)
+        return corrected or Reading(topic=topic or Topic.CARD, arguments=plain)
+    return _read_list_question(sentence, plain)
+
+
+def _inner_command(plain: str, event_count: int, commands: Collection[str]) -> Reading | None:
+    """Return the command of a sentence about an event in which its word stands: "show me the map of it"."""
+    words = plain.split()
+    about_event = event_count > 0 or bool({"it", "this", "its"} & set(words))
+    if not about_event and words[:1] != ["show"]:
+        return None
+    formats = [word for word in words if word in (*_FORMATS, "region")]
+    if formats and ("export" in words or formats[0] in _FORMATS):
+        return Reading(command="tiles" if formats[0] == "tiles" else "export", arguments=formats[0])
+    for word, command in (
+        ("map", "map"),
+        ("skymap", "map"),
+        ("maps", "map"),
+        ("picture", "map"),
+        ("image", "map"),
+        ("plot", "map"),
+        ("history", "history"),
+        ("changed", "history"),
+        ("notices", "history"),
+        ("timeline", "history"),
+        ("initial", "history"),
+        ("preliminary", "history"),
+    ):
+        if word in words and command in commands:
+            return Reading(command=command)
+    if not event_count and words[:1] == ["show"]:
+        for word in words[1:]:
+            if word in ("sites", "subscriptions", "help", "status", "latest"):
+                return Reading(command=word)
+    return None
+
+
+_FORMATS = ("moc", "json", "ds9", "csv", "tiles", "aladin", "mocpy")
+_SUBSCRIBING = re.compile(
+    r"\b(?:notify|alert|ping|tell|inform|warn|call) (?:me|us)\b|\b(?:sign ?up|follow)\b"
+)
+_DETAILS = ("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles")
+"""Commands about an event to which a misspelled word of a sentence with an id is corrected."""
+
+
+def _corrected_detail(plain: str) -> Reading | None:
+    for word in unexplained_words(plain):
+        near = (
+            difflib.get_close_matches(word, _DETAILS, n=1, cutoff=CORRECTION_CUTOFF) if len(word) > 2 else []
+        )
+        if near:
+            rest = " ".join(other for other in unexplained_words(plain) if other != word)
+            return Reading(command=near[0], arguments=rest, corrected=word)
+    return None
+
+
+def _topic(plain: str) -> Topic | None:
+    return next((topic for topic, pattern in _ABOUT_EVENT if pattern.search(plain)), None)
+
+
+def _names_class(plain: str) -> bool:
+    return re.search(r"\b(?:bns|nsbh|bbh|burst|bursts|cbc|ssm|massgap)\b", plain) is not None
+
+
+def _read_list_question(sentence: str, plain: str) -> Reading | None:
+    """Return the search that "any BNS this week" asks for, or the question about the default event."""
+    words = plain.split()
+    if not words:
+        return None
+    asks_list = words[0] in _LIST_STARTS or "how many" in plain
+    if (asks_list and _names_class(plain)) or re.search(
+        r"\b(?:how many|events|superevents|alerts|candidates)\b", plain
+    ):
+        return Reading(command="events", arguments=sentence, is_filter_guess=True)
+    telling = unexplained_words(plain)
+    if telling and set(telling) <= {"latest", "newest", "last"}:
+        return Reading(command="latest")
+    if telling == ["sites"]:
+        return Reading(command="sites")
+    topic = _topic(plain)
+    points_at_one = bool({"it", "this", "its"} & set(words))
+    if topic is not None and (points_at_one or (not _names_class(plain) and _asks_about_one(plain, topic))):
+        return Reading(topic=topic, arguments=plain)
+    return Reading(command="events", arguments=sentence, is_filter_guess=True) if asks_list else None
+
+
+def _asks_about_one(plain: str, topic: Topic) -> bool:
+    """Return whether a question without an id asks this about one event, and contains nothing else."""
+    pattern = next(pattern for known, pattern in _ABOUT_EVENT if known is topic)
+    return not re.search(r"[<>=]", plain) and not unexplained_words(pattern.sub(" ", plain))
+
+
+def unexplained_words(plain: str) -> list[str]:
+    """Return the words of a question that say nothing gwevent knows: neither fillers nor ids."""
+    return [word for word in re.findall(r"[\w'@<>=-]+", plain.casefold()) if word not in _FILLERS]
+
+
+def without_fillers(sentence: str) -> str:
+    """Return a sentence without the words that say nothing about events, for a second reading as a filter."""
+    return " ".join(word for word in sentence.split() if word.casefold() not in _FILLERS - _KEPT)
+
+
+def _has_position(sentence: str) -> bool:
+    words = re.sub(r"[(),;]", " ", sentence).split()
+    found = 0
+    for word in words:
+        if re.fullmatch(r"\d{1,2}[h:][\d:hms.]+[+-][\d:dms.°'\"′″]+", word):
+            return True
+        if _COORDINATE.fullmatch(word) and (re.search(r"[.:hd°+-]", word) or found):
+            found += 1
+    return found >= 2
+
+
+def _position_words(sentence: str) -> str:
+    return (
+        _POSITION_TAIL.sub("", _POSITION_FILLERS.sub("", f"{sentence} ").rstrip() + " ").strip() or sentence
+    )
+
+
+def _read_unknown(
+    words: Sequence[str], event_count: int, commands: Collection[str], safe_commands: Mapping[str, str]
+) -> Reading:
+    first = words[0].casefold().strip(_TRAILING)
+    near = difflib.get_close_matches(first, sorted(commands), n=1, cutoff=CORRECTION_CUTOFF) if first else []
+    if _SUBSCRIBING.search(" ".join(words).casefold()):
+        return Reading(nearest="subscribe")
+    if near and near[0] in safe_commands and len(first) > 3:
+        return Reading(command=near[0], arguments=" ".join(words[1:]), corrected=words[0])
+    if near or event_count:
+        return Reading(nearest=near[0] if near else None)
+    if not unexplained_words(" ".join(words)):
+        return Reading()
+    return Reading(command="events", arguments=" ".join(words), is_filter_guess=True)

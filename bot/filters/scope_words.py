@@ -1,0 +1,170 @@
+"""The words that choose kinds of events: the same for every command, and for subscriptions.
+
+`mock`, `test`, `lowsig` and `retracted` mean *also* (`mocks too`); `only` before or after one means *alone*;
+`no`, `not` or `without` before one leaves it out; `real` is what nobody has to say; `all` means every group.
+Without any of them a question is about real, significant events that aren't retracted. They stand outside of
+"or", "and" and parentheses. `significant` is a condition of the filter (`bot.filters.parser`), not one of
+these words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.filters.event_attributes import EventAttributes
+from bot.filters.tokens import FilterSyntaxError, Token, tokenize
+from bot.filters.vocabulary import SWITCHES
+from bot.runtime.typed_text import normalize_typed_text
+from formatters.models.notice import Category
+
+KINDS = {"mock", "test", "lowsig", "retracted", "real"}
+_ONLY = {"only", "just"}
+_ALSO = {"also", "including", "include", "incl", "plus"}
+_TOO = {"too", "also", "included"}
+_WITHOUT = {"no", "not", "without", "excluding"}
+_NAMING = ("=", "|", "from")
+"""After these a word is a name, as in "search=MDC|test"; if it is not, the filter's parser refuses it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which kinds of events are meant, apart from group, filter and period."""
+
+    real: bool = True
+    mock: bool = False
+    test: bool = False
+    significant: bool = True
+    lowsig: bool = False
+    standing: bool = True
+    """True for events that are not retracted."""
+    retracted: bool = False
+    every_group: bool = False
+    """True if "all" was written."""
+    circulars: bool = False
+    """True if "circulars" was written, which only a subscription may."""
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """The wanted categories; at least one."""
+        wanted = ((Category.REAL, self.real), (Category.MOCK, self.mock), (Category.TEST, self.test))
+        return tuple(category for category, is_wanted in wanted if is_wanted)
+
+    def accepts(self, attributes: EventAttributes) -> bool:
+        """Return True if the event is of a wanted category, significance and state."""
+        return self.accepts_kind(
+            attributes.category, significant=attributes.significant, retracted=attributes.retracted
+        )
+
+    def accepts_kind(self, category: Category, *, significant: bool, retracted: bool) -> bool:
+        """Return True if an event of this kind is wanted."""
+        return (
+            category in self.categories
+            and (self.significant if significant else self.lowsig)
+            and (self.retracted if retracted else self.standing)
+        )
+
+    @property
+    def text(self) -> str:
+        """The words as people type them, in one order: "only mock lowsig"; empty for the default."""
+        words = []
+        for is_default_wanted, kinds in (
+            (self.real, ("mock", "test")),
+            (self.significant, ("lowsig",)),
+            (self.standing, ("retracted",)),
+        ):
+            named = [kind for kind in kinds if getattr(self, kind)]
+            words += [*([] if is_default_wanted else ["only"]), *named]
+        return " ".join(words)
+
+
+def parse_scope(text: str) -> tuple[Scope, str]:
+    """Return the scope that a text's words choose, and the text without them. Raises FilterSyntaxError."""
+    scope, rest = split_scope(tokenize(normalize_typed_text(text)))
+    return scope, " ".join(token.text for token in rest)
+
+
+def split_scope(tokens: Sequence[Token]) -> tuple[Scope, list[Token]]:
+    """Return the scope that the words choose, and the other tokens. Raises FilterSyntaxError."""
+    also: set[str] = set()
+    alone: set[str] = set()
+    left_out: set[str] = set()
+    rest: list[Token] = []
+    depth = 0
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        end, words, how = _read_kinds(tokens, at)
+        if not words:
+            # "only BNS" is what "BNS" says: a condition restricts by itself.
+            if not (depth == 0 and token.normalized in _ONLY and at + 1 < len(tokens)):
+                rest.append(token)
+            at += 1
+            continue
+        around = (*tokens[max(at - 1, 0) : at], *tokens[end : end + 1])
+        if depth > 0 or any(other.normalized in ("and", "or") for other in around):
+            raise standing_alone_error(token)
+        {"also": also, "alone": alone, "left out": left_out}[how].update(words)
+        at = end
+    both = sorted((also | alone) & left_out)
+    if both:
+        raise FilterSyntaxError(f'"{both[0]}" is wanted and left out at once.')
+    named = also | alone
+    scope = Scope(
+        real="real" in named or not (alone & {"mock", "test"} or "real" in left_out),
+        mock="mock" in named,
+        test="test" in named,
+        significant="lowsig" not in alone,
+        lowsig="lowsig" in named,
+        standing="retracted" not in alone,
+        retracted="retracted" in named,
+        every_group="all" in named,
+        circulars="circulars" in named,
+    )
+    if not scope.categories:
+        raise FilterSyntaxError('Without real ones no event is left: write "only mock" or "only test".')
+    return scope, rest
+
+
+def standing_alone_error(token: Token) -> FilterSyntaxError:
+    """Return the error for a word of the scope that stands inside of a filter."""
+    return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
+
+
+def _kind(tokens: Sequence[Token], at: int) -> str | None:
+    """Return the kind that the token names, None if it is no such word or a name."""
+    if at >= len(tokens) or (at > 0 and tokens[at - 1].text.casefold() in _NAMING):
+        return None
+    folded = tokens[at].text.casefold().replace("-", "").replace("_", "")
+    return "all" if folded == "all" else SWITCHES.get(folded)
+
+
+def _read_kinds(tokens: Sequence[Token], at: int) -> tuple[int, list[str], str]:
+    """Read kinds from a position on: (the position after them, the kinds, "also", "alone" or "left out").
+
+    There are no kinds where none stands there.
+    """
+    prefix = tokens[at].normalized
+    start = at + (prefix in _ONLY | _WITHOUT | _ALSO)
+    kind = _kind(tokens, start)
+    if kind is None or (start > at and kind not in KINDS):
+        return at, [], "also"
+    end, kinds = start + 1, [kind]
+    # "only mocks and tests", "mock, test"
+    while (
+        kind in KINDS
+        and end < len(tokens)
+        and tokens[end].normalized in ("and", "or")
+        and (following := _kind(tokens, end + 1)) in KINDS
+    ):
+        end, kinds = end + 2, [*kinds, str(following)]
+    if start > at and prefix not in _ALSO:
+        return end, kinds, "alone" if prefix in _ONLY else "left out"
+    suffix = tokens[end].normalized if end < len(tokens) and kind in KINDS else ""
+    if suffix in _TOO:
+        return end + 1, kinds, "also"
+    # "BNS mocks only"; in "mock only test" the word belongs to what follows.
+    if start == at and suffix in _ONLY and _kind(tokens, end + 1) not in KINDS:
+        return end + 1, kinds, "alone"
+    return end, kinds, "also"

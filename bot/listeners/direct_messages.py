@@ -1,0 +1,65 @@
+"""Bolt listener of direct messages: people write to gwevent as to a person, with or without `/gwevent`.
+
+Slack delivers them only where the app has the scope `im:history` and the event `message.im`; without them the
+Messages tab can be read only, and this listener is never called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.commands.context import CommandContext
+from bot.commands.router import CommandRouter
+from bot.listeners.responses import SendEphemeral, message_body
+from bot.slack.request_team import context_team
+from formatters.answers.answer import contains_file, without_files
+from formatters.blockkit.mrkdwn import unescape
+
+
+def register_direct_messages(app: AsyncApp, router: CommandRouter, send_ephemeral: SendEphemeral) -> None:
+    """Register the listener that answers direct messages where they were written."""
+
+    @app.event("message")
+    async def on_message(
+        ack: AsyncAck, client: AsyncWebClient, event: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        if not is_question(event, context.bot_user_id):
+            return
+        thread_ts = event.get("thread_ts")
+        asker = CommandContext(context_team(context), event["channel"], event["user"], thread_ts)
+        message = await router.dispatch(unescape(str(event["text"])), asker)
+        if contains_file(message):
+            if await send_ephemeral(asker, message, thread_ts):
+                return
+            message = without_files(message)
+        await client.chat_postMessage(
+            channel=event["channel"],
+            thread_ts=thread_ts,
+            unfurl_links=False,
+            unfurl_media=False,
+            **message_body(message),
+        )
+
+
+def is_question(event: Mapping[str, Any], bot_user_id: str | None) -> bool:
+    """Return whether an event of Slack's is a text that a person wrote to gwevent alone.
+
+    Never one are messages of gwevent itself and of other bots, which may answer answers without an end, and
+    whatever has a subtype: edits, deletions, joins, topics. A file that is shared with a text is one.
+    """
+    return (
+        event.get("channel_type") == "im"
+        and event.get("subtype") in (None, "file_share")
+        and not event.get("bot_id")
+        and not event.get("bot_profile")
+        and not event.get("hidden")
+        and not event.get("edited")
+        and bool(event.get("user"))
+        and event.get("user") not in (bot_user_id, "USLACKBOT")
+        and bool(str(event.get("text") or "").strip())
+    )

@@ -1,0 +1,136 @@
+"""One-sentence answers to questions about an event ("how far is S230518h"), which stand above its card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from urllib.parse import quote
+
+from formatters.blockkit.mrkdwn import plain_text, web_url
+from formatters.models.notice import Category
+from formatters.models.superevent import Superevent
+from formatters.posts.alert_card import alert_type_with_ordinal, status_labels
+from formatters.text import coincidence_lines, event_lines, quantities
+from formatters.text.source_lines import source_lines
+
+NO_GALAXIES = "gwevent has no list of galaxies yet; “export moc” gives the 90 % region to search a catalogue."
+
+
+def sentence(superevent: Superevent, topic: str, now: datetime) -> str | None:
+    """Return the answer to a question about an event, not escaped; None if the card itself is the answer.
+
+    `topic` is the value of a `bot.commands.understanding.Topic`. The facts are those of the newest notice
+    that has them; a retracted event is called so first.
+    """
+    answer = _SENTENCES.get(topic)
+    if answer is None:
+        return None
+    name = " ".join([*status_labels(superevent), superevent.superevent_id])
+    return f"{name}: {answer(superevent, now)}"
+
+
+def _distance(superevent: Superevent, _now: datetime) -> str:
+    notice = superevent.latest_with_map
+    localization = None if notice is None else (notice.localization or notice.best_localization)
+    found = None if localization is None else event_lines.distances(localization)
+    if found is None:
+        return "no distance is known; bursts and maps without one have none."
+    return f"luminosity distance {found}."
+
+
+def _far(superevent: Superevent, _now: datetime) -> str:
+    notice = superevent.latest_with_event
+    if notice is None or notice.event is None:
+        return "no false-alarm rate is known."
+    text = f"{event_lines.far(notice.event)} ({quantities.rate_hz(notice.event.far)})"
+    joint = coincidence_lines.lowest_joint_far(notice)
+    return f"{text}." if joint is None else f"{text}; joint FAR {quantities.rate(joint)}."
+
+
+def _area(superevent: Superevent, _now: datetime) -> str:
+    notice = superevent.latest_with_map
+    if notice is None or notice.best_localization is None:
+        return "no sky map is known."
+    return f"{event_lines.areas(notice.best_localization)} · {event_lines.peak(notice.best_localization)}."
+
+
+def _links(superevent: Superevent, _now: datetime) -> str:
+    parts = []
+    for key, label in (("gracedb", "GraceDB"), ("skymap", "sky map")):
+        found = (web_url(notice.urls.get(key)) for notice in reversed(superevent.notices))
+        url = next((url for url in found if url is not None), None)
+        if url is not None:
+            parts.append(f"{label} {url}")
+    if superevent.category is Category.REAL:
+        parts.append(
+            f"circulars https://gcn.nasa.gov/circulars?query={quote(superevent.superevent_id, safe='')}"
+        )
+    return " · ".join(parts) or "its notices name no page in GraceDB."
+
+
+def _state(superevent: Superevent, _now: datetime) -> str:
+    notice = superevent.latest
+    sent = quantities.utc(notice.time_created)
+    if superevent.is_retracted:
+        return f"retracted {sent}; it is no longer a candidate."
+    stage = alert_type_with_ordinal(superevent, notice)
+    significance = event_lines.significance_line(notice)
+    return f"not retracted. {significance}; the newest notice is {stage}, {sent}."
+
+
+def _news(superevent: Superevent, now: datetime) -> str:
+    notice = superevent.latest
+    stage = alert_type_with_ordinal(superevent, notice)
+    count = quantities.pluralize(len(superevent.notices), "notice")
+    age = quantities.age_text(notice.time_created, now)
+    return f"{count}, the newest {stage} {quantities.utc(notice.time_created)} ({age}). “history” shows all."
+
+
+def _class(superevent: Superevent, _now: datetime) -> str:
+    notice = superevent.latest_with_event
+    if notice is None or notice.event is None:
+        return "no class is known."
+    lines = source_lines(superevent, notice, notice.event) or [event_lines.headline(notice.event)]
+    return " · ".join(lines) + "."
+
+
+def _coincidence(superevent: Superevent, _now: datetime) -> str:
+    notice = superevent.latest_with_event
+    lines = [] if notice is None else coincidence_lines.coincidence_lines(notice)
+    if not lines:
+        return "its notices name no coincidence with a GRB, a neutrino or another external event."
+    return f"coincidence with {' · '.join(lines[:3])}."
+
+
+def _time(superevent: Superevent, now: datetime) -> str:
+    event = superevent.event
+    if event is None:
+        return "its time isn't known."
+    return f"{quantities.utc(event.time)}, {quantities.age_text(event.time, now)}."
+
+
+def _detectors(superevent: Superevent, _now: datetime) -> str:
+    event = superevent.event
+    if event is None:
+        return "its detectors aren't known."
+    search = f"{plain_text(event.pipeline)} {plain_text(event.search)}".strip()
+    return f"{event_lines.detectors(event)}; found by {search or 'a search that the notice does not name'}."
+
+
+def _galaxies(_superevent: Superevent, _now: datetime) -> str:
+    return NO_GALAXIES
+
+
+_SENTENCES: Mapping[str, Callable[[Superevent, datetime], str]] = {
+    "distance": _distance,
+    "far": _far,
+    "area": _area,
+    "links": _links,
+    "state": _state,
+    "news": _news,
+    "class": _class,
+    "coincidence": _coincidence,
+    "time": _time,
+    "detectors": _detectors,
+    "galaxies": _galaxies,
+}
