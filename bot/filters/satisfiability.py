@@ -57,7 +57,6 @@ class Objection:
     """True if they hold where a notice states exactly the number of a condition, and nowhere else."""
     is_mention: bool = False
     """True if it is the condition of the mention that can't hold."""
-
     suggestion: str = ""
     """What was probably meant, as people type it; empty if nothing suggests itself."""
 
@@ -110,9 +109,9 @@ def find_filter_objection(filter_: Filter) -> Objection | None:
 
 
 def idle_conditions(filter_: Filter | None) -> list[str]:
-    """Return those of the conditions joined by "and" that hold for every notice that states their values.
+    """Return those of the conditions joined by "and" that choose nothing: "BNS>=0", "area90<50000".
 
-    Conditions whose contrary no notice meets: "BNS>=0", "area90<50000".
+    No notice meets their contrary, so they hold for every notice that states their values.
     """
     return [part.canonical for part in _joined(filter_) if _Search().conflict([~part]) is not None]
 
