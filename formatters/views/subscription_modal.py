@@ -161,6 +161,8 @@ def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> Vi
         "submit": plain("Subscribe" if place.number is None else "Save"),
         "close": plain("Cancel"),
         "blocks": [
+            # Wherever Slack scrolls after a submission, the warning is seen: here and above the buttons.
+            *(_warning(preview, place) if _is_told(preview, place) else ()),
             blocks.section(f"{what} Empty fields set no condition."),
             input_block("group", "Group", modal_inputs.select(_GROUPS, entered.group), optional=False),
             *classes,
@@ -379,13 +381,7 @@ def _preview_blocks(preview: Preview, place: ModalContext) -> list[Block]:
     elif preview.criteria is not None:
         so_far = "Current: " if preview.is_stored else ""
         shown.append(blocks.section(f"{so_far}{bold(preview.criteria.mrkdwn)}", *describe(preview.criteria)))
-    if preview.contradiction is not None:
-        button = "Subscribe" if place.number is None else "Save"
-        is_told = preview.criteria is not None and place.warned_about == criteria_fingerprint(
-            preview.criteria
-        )
-        again = f" Press {button} again to store it as it is." if is_told else ""
-        shown.append(blocks.section(bold("Nothing would ever come"), escape(preview.contradiction + again)))
+    shown += _warning(preview, place)
     buttons = [blocks.button("Preview and test with past events", PREVIEW_ACTION)]
     if not place.has_more:
         buttons.insert(0, blocks.button("More conditions", MORE_ACTION))
@@ -393,6 +389,20 @@ def _preview_blocks(preview: Preview, place: ModalContext) -> list[Block]:
     if preview.is_backtesting:
         tested = (blocks.context("Checking the sky maps of past events …"),)
     return [*shown, blocks.actions(*buttons), *tested]
+
+
+def _is_told(preview: Preview, place: ModalContext) -> bool:
+    """Return whether these criteria were submitted and this view tells that they can never hold."""
+    told = preview.criteria and criteria_fingerprint(preview.criteria) == place.warned_about
+    return bool(told) and preview.contradiction is not None
+
+
+def _warning(preview: Preview, place: ModalContext) -> list[Block]:
+    if preview.contradiction is None:
+        return []
+    button = "Subscribe" if place.number is None else "Save"
+    again = f" Press {button} again to store it as it is." if _is_told(preview, place) else ""
+    return [blocks.section(bold("Nothing would ever come"), escape(preview.contradiction + again))]
 
 
 def _input_label(name: str) -> str:
