@@ -250,10 +250,9 @@ def _is_certain(groups: dict[str, str | None], pattern: re.Pattern[str]) -> bool
         complete = groups.get("ds") is not None or "." in (groups["dm"] or "")
         return bool(groups["sign"]) and complete
     ra_is_marked = labelled or groups.get("h") is not None or groups.get("raunit") is not None
-    if not any(groups.get(name) for name in ("declabel", "decunit", "dm")):
-        return False
-    # "0.04 12:57:13" is no position: an unsigned "12:57:13" may be the RA of the next number.
-    return ra_is_marked or bool(groups["sign"]) or bool(groups.get("declabel"))
+    # In "0.04 12:57:13" and "12.5 -5°" the first number may be no RA, and the second the RA of the next.
+    dec_is_marked = any(groups.get(name) for name in ("declabel", "decunit", "dm"))
+    return ra_is_marked and dec_is_marked
 
 
 def _is_galactic(match: re.Match[str]) -> bool:

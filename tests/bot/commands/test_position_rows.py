@@ -196,19 +196,22 @@ distances = st.sampled_from(
 )
 bare = st.sampled_from(
     [
-        "0.041",
-        "19.5",
-        "-19.5",
-        "17",
-        "+12.3",
-        "61371.2",
-        "1",
-        "12:34:56",
-        "2026-11-27 12:34:56",
-        "2026-11-27",
-        "19.5 mag",
+        *(
+            "0.041",
+            "19.5",
+            "-19.5",
+            "17",
+            "+12.3",
+            "61371.2",
+            "1",
+            "12:34:56",
+            "2026-11-27 12:34:56",
+            "2026-11-27",
+        ),
+        *("19.5 mag", "Foo", "SN Ia", "M", "AT", "host", "1,5", "J2000", "12h", "3C273", "ESO 100-12"),
     ]
 )
+"""Columns beside a position, of which none is a distance."""
 
 
 def place_of(line: str) -> tuple[float, float, float | None]:
