@@ -49,7 +49,7 @@ _STRONG = ";"
 """Ends a cell that surely is one: written for a tab, a bar, or the commas of a CSV line."""
 
 _BARE_NUMBER = re.compile(rf"[~<>≈=^]*[+-]?{_NUMBER}[%°'\"]*", re.IGNORECASE)
-_NUMBER_WITH_MORE = re.compile(r"[~<>≈=^]*[+-]?\.?\d|.*=.*\d")
+_NUMBER_WITH_MORE = re.compile(r"[~<>≈=^]*[+-]?\.?\d|.*[=<>≤≥≈~].*\d")
 _NAME_FROM_DIGIT = re.compile(r"(?:19|20)\d\d[A-Za-z]{1,7}|\d{1,2}[A-Z]{2,}\S*|\d[A-Z]\+?-?\d+\S*")
 """Words that begin with a digit and are names: 2017gfo, 2MASX, 6dFGS, 3C273."""
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")

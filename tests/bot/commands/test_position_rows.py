@@ -41,6 +41,8 @@ from formatters.text import quantities
         ("10.5 20.5 mag 19.5", "“20.5 mag 19.5” has two readings: write mag=20.5 or mag=19.5."),
         ("0.1 z 8.1 +12.3", "“0.1 z 8.1” has two readings: write z=0.1 or z=8.1."),
         ("12 30 5deg", "“5deg” beside the position is no distance"),
+        ("12 30 z<0.1", "“z<0.1” beside the position is no distance; write it like 40 Mpc or z=0.0098."),
+        ("12 30 40 Mpc/h", "40: write 40 Mpc"),
         ("12 30 d=40", "“d=40” beside the position is no distance; write it like 40 Mpc"),
         ("12 30 40 Mpc z=0.01", "There are two distances for one position"),
         ("12 30 cz=2938 km/s", "2938 km/s: velocities aren't converted; c z of that size is z=0.0098"),
