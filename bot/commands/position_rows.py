@@ -28,6 +28,8 @@ NAMES_NOT_RESOLVED = f"names aren't resolved; give RA and Dec, like {EXAMPLE_POS
 _SAME_PLACE = 0.05
 """Degrees within which two positions of a line are one place in two spellings."""
 _SHOWN_NUMBERS = 3
+_MAX_ROW_WORDS = 150
+"""Words of one line; a row of TNS has some sixty."""
 _TWO_POSITIONS = "There are two positions on this line: write one on each line."
 
 _CATALOGUE_WORDS = """
@@ -103,6 +105,8 @@ def _with_decimal_point(word: str) -> str:
 
 def _parse_with_separators(line: str) -> ParsedRow:
     text = split_cells(line)
+    if len(_words(text)) > _MAX_ROW_WORDS:
+        raise InvalidPosition("That line is too long for one position: write one on each line.")
     refuse_label_between(text)
     distance, text, errors = extract_distance(text)
     text, values = extract_labelled_values(text)
