@@ -28,6 +28,8 @@ NAMES_NOT_RESOLVED = f"names aren't resolved; give RA and Dec, like {EXAMPLE_POS
 _SAME_PLACE = 0.05
 """Degrees within which two positions of a line are one place in two spellings."""
 _SHOWN_NUMBERS = 3
+_MAX_ROW_WORDS = 150
+"""Words of one line; a row of TNS has some sixty."""
 _TWO_POSITIONS = "There are two positions on this line: write one on each line."
 
 _CATALOGUE_WORDS = """
@@ -38,18 +40,19 @@ CATALOGUES = frozenset(_CATALOGUE_WORDS.split())
 """Words before a number that make it a part of a name. After any other word the number is asked about."""
 CATALOGUE_NUMBER = re.compile(r"\d{1,7}[A-Za-z]{0,4}|[+-]?\d{1,4}(?:-[A-Za-z]?\d{1,4}){1,2}")
 _FILLER_WORDS = """
-    a an and are around at @ coordinate coordinates coords event for in inside is it near of on place please
-    pos position sky superevent target the this to transient what within
+    a an and are around at @ check coordinate coordinates coords event for in inside is it near of on place
+    please pos position sky superevent target the this to transient what within
 """
 _FILLERS = frozenset(_FILLER_WORDS.split())
 """Words of a question that are no name."""
 _WORD_START = re.compile(r"(?<![^\s,;])[^\s,;]")
 _WORD = re.compile(r"[^\s,;]+")
+_SEPARATORS = re.compile(r"\s*[,;][\s,;]*")
 _STRONG = ";"
 """Ends a cell that surely is one: written for a tab, a bar, or the commas of a CSV line."""
 
 _BARE_NUMBER = re.compile(rf"[~<>≈=^]*[+-]?{_NUMBER}[%°'\"]*", re.IGNORECASE)
-_NUMBER_WITH_MORE = re.compile(r"[~<>≈=^]*[+-]?\.?\d|.*=.*\d")
+_NUMBER_WITH_MORE = re.compile(r"[~<>≈=^]*[+-]?\.?\d|.*[=:<>≤≥≈~].*\d")
 _NAME_FROM_DIGIT = re.compile(r"(?:19|20)\d\d[A-Za-z]{1,7}|\d{1,2}[A-Z]{2,}\S*|\d[A-Z]\+?-?\d+\S*")
 """Words that begin with a digit and are names: 2017gfo, 2MASX, 6dFGS, 3C273."""
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
@@ -102,9 +105,12 @@ def _with_decimal_point(word: str) -> str:
 
 def _parse_with_separators(line: str) -> ParsedRow:
     text = split_cells(line)
+    if len(_words(text)) > _MAX_ROW_WORDS:
+        raise InvalidPosition("That line is too long for one position: write one on each line.")
     refuse_label_between(text)
     distance, text, errors = extract_distance(text)
     text, values = extract_labelled_values(text)
+    text = _SEPARATORS.sub(lambda match: f" {_STRONG} " if _STRONG in match[0] else ", ", text)
     unused = [*errors, *values]
     found, name_words = _find_position(text)
     before, after = text[: found.start], text[found.end :]
@@ -299,7 +305,8 @@ def _is_apart(word: str, found: PositionMatch) -> bool:
 def _question(asked: Sequence[str], text: str, found: PositionMatch) -> str:
     """Return the request to say what the numbers beside a position are."""
     position = text[found.start : found.end].replace(",", " ").split()
-    said = " and ".join(plain_text(word, 20) for word in asked[:_SHOWN_NUMBERS])
+    numbers = [plain_text(word, 20) for word in asked[:_SHOWN_NUMBERS]]
+    said = " and ".join([*([", ".join(numbers[:-1])] if len(numbers) > 1 else []), numbers[-1]])
     spellings = " or ".join(number_spellings(asked[0]))
     if spellings:
         named = f", or name the position: ra={position[0]} dec={position[1]}" if len(position) == 2 else ""
@@ -308,8 +315,8 @@ def _question(asked: Sequence[str], text: str, found: PositionMatch) -> str:
             f"{said}: write {spellings} if it is a distance, mag={asked[0]} if a magnitude{named}.{several}"
         )
     if all(_BARE_NUMBER.fullmatch(word) for word in asked):
-        numbers = [word for word in _words(text) if _BARE_NUMBER.fullmatch(word)]
-        which = ", ".join(plain_text(word, 20) for word in numbers[: 2 * _SHOWN_NUMBERS])
+        every = [word for word in _words(text) if _BARE_NUMBER.fullmatch(word)]
+        which = ", ".join(plain_text(word, 20) for word in every[: 2 * _SHOWN_NUMBERS])
         return f"Which of {which} are RA and Dec? Write ra=… dec=…, and a distance as z=0.01 or 40 Mpc."
     return f"“{said}” beside the position is no distance; write it like 40 Mpc or z=0.0098."
 

@@ -97,7 +97,7 @@ def _from_redshift(match: re.Match[str]) -> TypedDistance:
     if not 0 < redshift <= MAX_REDSHIFT:
         magnitude = f"; a magnitude is written mag={match['value']}" if redshift else ""
         raise InvalidPosition(f"A redshift here is above 0 and at most {MAX_REDSHIFT:g}{magnitude}.")
-    return TypedDistance(distance=luminosity_distance(redshift), redshift=redshift)
+    return TypedDistance(distance=float(luminosity_distance(redshift)), redshift=redshift)
 
 
 def _from_modulus(match: re.Match[str]) -> TypedDistance:

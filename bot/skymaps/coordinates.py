@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from bot.runtime.typed_text import normalize_typed_text
@@ -92,41 +93,53 @@ def _reversed(dec: str, ra: str) -> re.Pattern[str]:
 
 
 _DEC_MARKED = (_DEC_COLONS, _DEC_ARC)
-_BLANK_PATTERNS = (
-    # 13 09 48.1 -23 22 53: the sign, or three numbers each, distinguish it from degrees and what follows.
-    _pattern(_HOURS_BLANKS, _DEC_BLANKS, _BLANKS),
-    _pattern(
-        rf"(?P<h>\d{{1,2}})\s+(?P<hm>{_NUMBER})",
-        rf"(?P<sign>[+-])(?P<gap>\s?)(?P<d>\d{{1,2}})\s+(?P<dm>{_NUMBER}){_NOT_A_LENGTH}",
-        _BLANKS,
-    ),
-)
-_PATTERNS = (
-    *_BLANK_PATTERNS,
-    # 130948.1-232253 and J130948.1-232253, a catalogue's designation of a source by its position.
-    re.compile(
-        rf"{_BEFORE}(?P<together>J?)(?P<h>\d\d)(?P<hm>\d\d)(?P<hs>\d\d(?:\.\d{{1,15}})?)"
-        rf"\s?(?P<sign>[+-])(?P<d>\d\d)(?P<dm>\d\d)(?P<ds>\d\d(?:\.\d{{1,15}})?){_END}{_AFTER}",
-        re.IGNORECASE,
-    ),
-    # J13094810-2322533, as in 2MASS: hundredths of seconds, tenths of arc seconds.
-    re.compile(
-        rf"{_BEFORE}(?P<together>J?)(?P<h>\d\d)(?P<hm>\d\d)(?P<hs>\d\d)(?P<hundredths>\d\d)"
-        rf"(?P<sign>[+-])(?P<d>\d\d)(?P<dm>\d\d)(?P<ds>\d\d)(?P<tenths>\d){_END}{_AFTER}",
-        re.IGNORECASE,
-    ),
-    *(
-        _pattern(ra, dec)
-        for ra in (_HOURS, _HOURS_COLONS)
-        for dec in (*_DEC_MARKED, _DEC_BLANKS, _DEC_DEGREES)
-    ),
-    *(_pattern(ra, dec) for ra in (_RA_ARC, _RA_DEGREES) for dec in (*_DEC_MARKED, _DEC_DEGREES)),
-    *(
-        _reversed(dec, ra)
-        for dec in (*_DEC_MARKED, _DEC_BLANKS, _DEC_DEGREES)
-        for ra in (_HOURS, _HOURS_COLONS, _HOURS_BLANKS, _RA_ARC, _RA_DEGREES)
-    ),
-)
+
+
+@cache
+def _blank_patterns() -> tuple[re.Pattern[str], ...]:
+    """Return the patterns with blanks in the place of units."""
+    return (
+        # 13 09 48.1 -23 22 53: the sign, or three numbers each, distinguish it from degrees and what follows.
+        _pattern(_HOURS_BLANKS, _DEC_BLANKS, _BLANKS),
+        _pattern(
+            rf"(?P<h>\d{{1,2}})\s+(?P<hm>{_NUMBER})",
+            rf"(?P<sign>[+-])(?P<gap>\s?)(?P<d>\d{{1,2}})\s+(?P<dm>{_NUMBER}){_NOT_A_LENGTH}",
+            _BLANKS,
+        ),
+    )
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], ...]:
+    """Return all patterns, compiled when the first position is parsed: that takes half a second."""
+    return (
+        *_blank_patterns(),
+        # 130948.1-232253 and J130948.1-232253, a catalogue's designation of a source by its position.
+        re.compile(
+            rf"{_BEFORE}(?P<together>J?)(?P<h>\d\d)(?P<hm>\d\d)(?P<hs>\d\d(?:\.\d{{1,15}})?)"
+            rf"\s?(?P<sign>[+-])(?P<d>\d\d)(?P<dm>\d\d)(?P<ds>\d\d(?:\.\d{{1,15}})?){_END}{_AFTER}",
+            re.IGNORECASE,
+        ),
+        # J13094810-2322533, as in 2MASS: hundredths of seconds, tenths of arc seconds.
+        re.compile(
+            rf"{_BEFORE}(?P<together>J?)(?P<h>\d\d)(?P<hm>\d\d)(?P<hs>\d\d)(?P<hundredths>\d\d)"
+            rf"(?P<sign>[+-])(?P<d>\d\d)(?P<dm>\d\d)(?P<ds>\d\d)(?P<tenths>\d){_END}{_AFTER}",
+            re.IGNORECASE,
+        ),
+        *(
+            _pattern(ra, dec)
+            for ra in (_HOURS, _HOURS_COLONS)
+            for dec in (*_DEC_MARKED, _DEC_BLANKS, _DEC_DEGREES)
+        ),
+        *(_pattern(ra, dec) for ra in (_RA_ARC, _RA_DEGREES) for dec in (*_DEC_MARKED, _DEC_DEGREES)),
+        *(
+            _reversed(dec, ra)
+            for dec in (*_DEC_MARKED, _DEC_BLANKS, _DEC_DEGREES)
+            for ra in (_HOURS, _HOURS_COLONS, _HOURS_BLANKS, _RA_ARC, _RA_DEGREES)
+        ),
+    )
+
+
 _GALACTIC_PATTERN = re.compile(
     rf"{_BEFORE}(?:(?P<lblabel>{_L_LABEL.replace('[=:]?', '')}[,/]?\s*{_B_LABEL})|(?P<llabel>{_L_LABEL}))"
     rf"(?P<l>[+-]?{_DECIMAL})\s*{_DEGREE}?{_SEPARATOR}(?:{_B_LABEL})?{_SIGN}(?P<b>{_DECIMAL})"
@@ -208,7 +221,7 @@ def match_position(text: str, start: int = 0) -> PositionMatch | None:
     if galactic is not None:
         _refuse_other_frames(galactic)
         return _from_galactic(galactic, start)
-    for pattern in _PATTERNS:
+    for pattern in _patterns():
         match = pattern.match(piece)
         if match is not None:
             return _from_match(match, start)
@@ -244,16 +257,15 @@ def _is_certain(groups: dict[str, str | None], pattern: re.Pattern[str]) -> bool
     if groups.get("together") is not None or groups.get("bothlabels"):
         return True
     labelled = bool(groups.get("ralabel"))
-    in_blanks = pattern in _BLANK_PATTERNS
+    in_blanks = pattern in _blank_patterns()
     if in_blanks and not labelled:
         # Six numbers, or four of which the last has a fraction; the sign tells where RA ends.
         complete = groups.get("ds") is not None or "." in (groups["dm"] or "")
         return bool(groups["sign"]) and complete
     ra_is_marked = labelled or groups.get("h") is not None or groups.get("raunit") is not None
-    if not any(groups.get(name) for name in ("declabel", "decunit", "dm")):
-        return False
-    # "0.04 12:57:13" is no position: an unsigned "12:57:13" may be the RA of the next number.
-    return ra_is_marked or bool(groups["sign"]) or bool(groups.get("declabel"))
+    # In "0.04 12:57:13" and "12.5 -5°" the first number may be no RA, and the second the RA of the next.
+    dec_is_marked = any(groups.get(name) for name in ("declabel", "decunit", "dm"))
+    return ra_is_marked and dec_is_marked
 
 
 def _is_galactic(match: re.Match[str]) -> bool:

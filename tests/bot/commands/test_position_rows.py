@@ -41,6 +41,10 @@ from formatters.text import quantities
         ("10.5 20.5 mag 19.5", "“20.5 mag 19.5” has two readings: write mag=20.5 or mag=19.5."),
         ("0.1 z 8.1 +12.3", "“0.1 z 8.1” has two readings: write z=0.1 or z=8.1."),
         ("12 30 5deg", "“5deg” beside the position is no distance"),
+        ("1 " * 3_000, "That line is too long for one position: write one on each line."),
+        ("12 30 err:0.1", "“err:0.1” beside the position is no distance"),
+        ("12 30 z<0.1", "“z<0.1” beside the position is no distance; write it like 40 Mpc or z=0.0098."),
+        ("12 30 40 Mpc/h", "40: write 40 Mpc"),
         ("12 30 d=40", "“d=40” beside the position is no distance; write it like 40 Mpc"),
         ("12 30 40 Mpc z=0.01", "There are two distances for one position"),
         ("12 30 cz=2938 km/s", "2938 km/s: velocities aren't converted; c z of that size is z=0.0098"),
@@ -116,6 +120,8 @@ def test_what_has_two_readings_or_none_is_asked_about(line: str, question: str) 
         ("00 42 44 +41 16 09 mag=19.5", "", 10.6833, 41.2692, None),
         ("12 30 19.5 mag MJD 61371.2", "", 12, 30, None),
         ("188.1±0.2 12.3±0.3", "", 188.1, 12.3, None),
+        ("13h09m48.0s ± 0.018s, -23d22m53.0s ± 0.2", "", 197.45, -23.3814, None),
+        ("GRB 170817A: RA = 176.8, Dec = -39.8 (90% radius 11.6 deg)", "GRB 170817A", 176.8, -39.8, None),
         ("ra=188.1 dec=12.3 19.5", "", 188.1, 12.3, None),
         (
             "12345 AT 2017gfo 13:09:48 -23:22:53 Kilonova 0.0098 NGC 4993",
@@ -196,19 +202,22 @@ distances = st.sampled_from(
 )
 bare = st.sampled_from(
     [
-        "0.041",
-        "19.5",
-        "-19.5",
-        "17",
-        "+12.3",
-        "61371.2",
-        "1",
-        "12:34:56",
-        "2026-11-27 12:34:56",
-        "2026-11-27",
-        "19.5 mag",
+        *(
+            "0.041",
+            "19.5",
+            "-19.5",
+            "17",
+            "+12.3",
+            "61371.2",
+            "1",
+            "12:34:56",
+            "2026-11-27 12:34:56",
+            "2026-11-27",
+        ),
+        *("19.5 mag", "Foo", "SN Ia", "M", "AT", "host", "1,5", "J2000", "12h", "3C273", "ESO 100-12"),
     ]
 )
+"""Columns beside a position, of which none is a distance."""
 
 
 def place_of(line: str) -> tuple[float, float, float | None]:
