@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from formatters.models import significance
+from formatters.models.chirp_mass import MassFrame, mass_frame
 from formatters.models.notice import (
     CLASSES,
     PROPERTIES,
@@ -165,7 +166,10 @@ def _extract_quantities(notice: Notice, event: Event) -> dict[str, float]:
         found["remnant"] = found["HasRemnant"] * (1 - found["Terrestrial"])
     if event.instruments:
         found["instruments"] = float(len(event.instruments))
-    median = None if event.mchirp_source is None else _median(event.mchirp_source)
+    bins = event.mchirp_source
+    # A mass in the detector frame is larger than the source's by an unknown factor.
+    in_source_frame = mass_frame(event, notice.alert_type) is not MassFrame.DETECTOR
+    median = _median(bins) if bins is not None and in_source_frame else None
     if median is not None:
         found["mchirp"] = median
     sky = notice.best_localization

@@ -177,7 +177,8 @@ def _localization_rows(localization: Localization | None) -> Iterator[str]:
     if around is not None:
         sun, plane = around.probability_near_sun, around.probability_near_galactic_plane
         when = quantities.utc(around.time).replace(quantities.NBSP, " ")
-        yield _row("near the Sun", f"{sun} within 45°, peak {around.sun_separation}° from it, at {when}")
+        peak = "" if localization.is_uniform else f", peak {around.sun_separation}° from it"
+        yield _row("near the Sun", f"{sun} within 45°{peak}, at {when}")
         yield _row("near plane", f"{plane} within 10° of the Galactic plane")
 
 

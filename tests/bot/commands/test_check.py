@@ -216,7 +216,7 @@ async def test_the_region_is_whole_in_a_terminal_and_short_in_slack(mock: Factor
     assert f"{superevent.latest.localization.area_90:.0f} deg²" in message_text.render(terminal).replace(
         "\xa0", " "
     )
-    short = await EventDetailsCommand(SkyMapCache(mock.notices))._moc_answer(superevent, 200)
+    short = await EventDetailsCommand(SkyMapCache(mock.notices), lambda: NOW)._moc_answer(superevent, 200)
     assert len(code(short)) <= 200
     assert "larger ones, so that the text fits into a message" in message_text.render(short)
 
