@@ -55,6 +55,12 @@ class SearchResult:
     """A significant event that fits, is newer than all matches, and was retracted; None if there is none."""
     why_none: str = ""
     """Why nothing fits, one sentence, if that is known; empty otherwise."""
+    is_complete: bool = True
+    """False if older events may fit too, since only the newest were asked for."""
+
+
+PAGES = (8, 64, 1_000)
+"""Numbers of newest events that are read before all are, when the newest match is asked for."""
 
 
 class SearchCommands:
@@ -138,10 +144,12 @@ class SearchCommands:
     async def _list(self, question: EventQuestion) -> Message:
         if question.count is not None and not 1 <= question.count <= recent.MAX_EVENTS:
             raise CommandError(f'"events" lists from 1 to {recent.MAX_EVENTS} at a time.')
-        result = await self._find_matches(question)
+        is_plain = question.criteria.filter is None and question.period.is_open
+        default = recent.DEFAULT_COUNT if question.text == "all" else recent.DEFAULT_COUNT_OF_KIND
+        # The newest few are found without reading all that was ever received.
+        result = await self._find_matches(question, limit=(question.count or default) if is_plain else None)
         found = await self._load_results(question.text, question.criteria, result, question.count)
-        if question.criteria.filter is None and question.period.is_open:
-            default = recent.DEFAULT_COUNT if question.text == "all" else recent.DEFAULT_COUNT_OF_KIND
+        if is_plain:
             shown = found.newest_hits[: question.count or default]
             listed = {hit.superevent.superevent_id for hit in shown}
             return recent.message(
@@ -152,7 +160,7 @@ class SearchCommands:
                     note=await self._newest_of_other_kinds(
                         question, [match for match in result.matches if match.superevent_id in listed]
                     ),
-                    total=found.count,
+                    total=found.count if result.is_complete else None,
                 ),
                 self._clock(),
             )
@@ -182,24 +190,40 @@ class SearchCommands:
         return await self._load_results(criteria.canonical_without_mentions, criteria, result)
 
     async def _find_matches(self, question: EventQuestion, *, limit: int | None = None) -> SearchResult:
-        """Return the events that are asked for, and how many more there are of other kinds."""
+        """Return the events that are asked for, and how many more there are of other kinds.
+
+        With `limit`, only the newest so many; then the counts are those of the events that were read for it.
+        """
         period = question.period
-        known = await self._event_search.attributes(
-            question.scope.categories, since=period.since, until=period.until
-        )
+        for page in (*(() if limit is None else PAGES), None):
+            known = await self._event_search.attributes(
+                question.scope.categories, since=period.since, until=period.until, limit=page
+            )
+            result = await self._match(question, known, limit)
+            is_complete = page is None or len(known) < page
+            if is_complete or len(result.matches) == limit:
+                break
+        return replace(result, is_complete=is_complete and len(result.matches) != limit)
+
+    async def _match(
+        self, question: EventQuestion, known: Sequence[EventAttributes], limit: int | None
+    ) -> SearchResult:
         with_lowsig = replace(question, scope=replace(question.scope, lowsig=True))
         with_retracted = replace(question, scope=replace(question.scope, retracted=True))
 
         def evaluate() -> tuple[int, list[tuple[EventAttributes, bool]], recent.LeftOut, str | None]:
-            candidates, lowsig, retracted = 0, 0, 0
+            candidates, lowsig, retracted, certain = 0, 0, 0, 0
             newest_retracted: str | None = None
             found: list[tuple[EventAttributes, bool]] = []
             for attributes in known:
+                if limit is not None and certain == limit:
+                    break
                 if question.scope.accepts(attributes):
                     candidates += 1
                     verdict = question.evaluate(attributes)
                     if verdict.may_match:
                         found.append((attributes, verdict.matches))
+                        certain += verdict.matches
                 elif with_lowsig.evaluate(attributes).matches:
                     lowsig += 1
                 elif with_retracted.evaluate(attributes).matches:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from bot.filters.event_attributes import extract_attributes
 from bot.store.database import Database
+from formatters.models.superevent import Superevent
 from tests.support.factories import REAL, decoded_notice
 
 NOTICES_EACH = 4
@@ -13,8 +15,9 @@ CHANNELS_EACH = 8
 """Number of channels with a superevent, each with a root message and a reply."""
 
 _STATEMENTS = (
-    """INSERT INTO superevents (superevent_id, category, revision, group_name, event_time)
-    SELECT 'S' || n, 'real', :each, 'CBC', now() - n * interval '1 minute'
+    """INSERT INTO superevents (superevent_id, category, revision, group_name, event_time, traits,
+        traits_revision)
+    SELECT 'S' || n, 'real', :each, 'CBC', now() - n * interval '1 minute', :traits, :each
     FROM generate_series(1, :events) n""",
     """INSERT INTO notices (superevent_id, alert_type, time_created, received_at, origin, facts)
     SELECT superevent_id, 'UPDATE', event_time + k * interval '1 second', event_time, 'hopskotch:past',
@@ -47,11 +50,15 @@ _STATEMENTS = (
 
 async def fill_history(database: Database, notices: int) -> None:
     """Store this many notices, with their deliveries in the subscribed channels."""
+    notice = decoded_notice()
+    attributes = extract_attributes(Superevent.from_notices([notice]))
+    assert attributes is not None
     values = {
         "events": notices // NOTICES_EACH,
         "each": NOTICES_EACH,
         "channels": CHANNELS_EACH,
-        "facts": decoded_notice().to_json(),
+        "facts": notice.to_json(),
+        "traits": attributes.to_json(),
         "id": REAL,
     }
     async with database.exclusive_transaction() as connection:

@@ -32,6 +32,7 @@ KNOWN_SCOPES = frozenset(
         "files:write",
         "groups:history",
         "groups:read",
+        "im:history",
         "im:write",
         "users:read",
     }

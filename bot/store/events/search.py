@@ -40,10 +40,12 @@ class EventSearch:
         *,
         since: datetime | None = None,
         until: datetime | None = None,
+        limit: int | None = None,
     ) -> list[EventAttributes]:
         """Return the attributes of all events in the half-open interval [`since`, `until`), the newest first.
 
-        Superevents of which only a retraction is known are left out.
+        With `limit`, only those of so many events. Superevents of which only a retraction is known are left
+        out.
         """
         query = select(_s.c.superevent_id, _s.c.traits).where(_s.c.traits.is_not(None))
         query = query.where(_s.c.category.in_([category.value for category in categories]))
@@ -52,7 +54,7 @@ class EventSearch:
         if until is not None:
             query = query.where(_s.c.event_time < until)
         async with self._database.read_transaction() as connection:
-            order = query.order_by(_s.c.event_time.desc(), _s.c.superevent_id.desc())
+            order = query.order_by(_s.c.event_time.desc(), _s.c.superevent_id.desc()).limit(limit)
             rows = (await connection.execute(order)).all()
 
         def read() -> list[EventAttributes]:

@@ -42,10 +42,10 @@ class MonitoringCounts:
             func.count().filter(~confirmed).label("unconfirmed"),
             func.count(_s.c.team_id.distinct()).label("workspaces"),
         )
-        holders = select(func.coalesce(_l.c.worker_id, "").label("holder"), func.count()).group_by("holder")
+        holders = select(_l.c.worker_id, func.count()).group_by(_l.c.worker_id)
         async with self._database.read_transaction() as connection:
             found = (await connection.execute(subscriptions)).one()
-            leases = (
-                {} if self._database.is_sqlite else dict((await connection.execute(holders)).tuples().all())
-            )
+            leases: dict[str, int] = {}
+            if not self._database.is_sqlite:
+                leases = {holder or "": held for holder, held in (await connection.execute(holders)).all()}
         return StoreCounts(found.active, found.paused, found.unconfirmed, found.workspaces, leases)

@@ -23,7 +23,7 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("latest EARLYWARNING", ("EARLY WARNING", "S251015b")),
     ("latest real BNS", ("S261120c",)),
     ("latest significant", ("S261120c",)),
-    ("last 5", ("The last 5 events of 9", "S261120c", "S251112cm", "Not among them: 1 of low significance")),
+    ("last 5", ("The last 5 events", "S261120c", "S251112cm", "Not among them: 1 retracted")),
     ("recent", ("The last 5 events", "S261120c")),
     ("recent 20", ("The last 9 events", "S180628f")),
     ("recent mock", ("MOCK MS260605l", "S261120c")),
