@@ -83,6 +83,7 @@ async def test_a_new_root_says_what_its_replies_and_edits_would_have_said(
     clock.advance(seconds=1)
     [root] = await factory.outbox.claim(clock(), 10)
     assert (root.kind, root.root_ts, root.maybe_sent) == (DeliveryKind.ROOT, None, False)
+    assert root.attempts == 1, "the attempts of the deleted one don't count"
     assert root.created_at == clock() - timedelta(seconds=1), "its time counts from the reposting"
     await factory.outbox.record_outcomes([(root, Delivered(ts="1.2", revision=3))], clock())
     assert await factory.outbox.claim(clock(), 10) == []
