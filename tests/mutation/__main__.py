@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant, list_mutants, mutate
-from tests.mutation.targets import OUTBOX, PURE, REPOSITORY, modules, test_stages
+from tests.mutation.targets import OUTBOX, PURE, REPOSITORY, modules, stages_of
 
 OUTBOX_SHARE = 0.25
 """The share of the sample that is of the outbox's decisions, which have few lines."""
@@ -73,7 +73,7 @@ class Copy:
         source = module.read_text("utf-8")
         module.write_text(mutate(source, mutant.number), "utf-8")
         try:
-            for stage in test_stages(mutant.path):
+            for stage in stages_of(mutant.path):
                 if (failed := self.first_failure(stage)) is not None:
                     return failed
             return None

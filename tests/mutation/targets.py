@@ -43,7 +43,7 @@ def modules(places: tuple[str, ...]) -> list[str]:
     return found
 
 
-def test_stages(module: str) -> list[list[str]]:
+def stages_of(module: str) -> list[list[str]]:
     """Return the tests of a module in stages: its mirrored file, if there is one, then further ones.
 
     A stage is run only if the mutant survived the ones before.
@@ -52,6 +52,3 @@ def test_stages(module: str) -> list[list[str]]:
     mirrored = Path("tests") / path.parent / f"test_{path.name}"
     stages = [[mirrored.as_posix()]] if (REPOSITORY / mirrored).exists() else []
     return [*stages, list(_WIDER[path.parent.as_posix()])]
-
-
-test_stages.__test__ = False  # type: ignore[attr-defined]  # pytest's: this is no test

@@ -8,7 +8,7 @@ import pytest
 
 from tests.mutation.__main__ import sample
 from tests.mutation.mutants import list_mutants, mutate
-from tests.mutation.targets import OUTBOX, PURE, REPOSITORY, modules, test_stages
+from tests.mutation.targets import OUTBOX, PURE, REPOSITORY, modules, stages_of
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,6 @@ def test_a_seed_gives_the_same_sample_of_all_kinds_of_modules() -> None:
 
 def test_every_module_has_tests() -> None:
     for module in modules(PURE + OUTBOX):
-        stages = test_stages(module)
+        stages = stages_of(module)
         assert stages, module
         assert [test for stage in stages for test in stage if not (REPOSITORY / test).exists()] == []
