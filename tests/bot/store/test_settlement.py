@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from bot.app.factory import Factory
+from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store import schema, settlement
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
@@ -14,6 +15,7 @@ from bot.store.outbox.models import (
     DeliveryKind,
     KindRule,
     Outcome,
+    delivery_row,
     kinds_where,
 )
 from bot.store.settlement import EFFECTS
@@ -44,6 +46,26 @@ def test_what_is_measured_is_news() -> None:
 def test_kinds_are_listed_in_the_enums_order() -> None:
     assert kinds_where(lambda _: True) == tuple(DeliveryKind)
     assert KindRule() == DELIVERY_KINDS[DeliveryKind.WELCOME]
+
+
+@pytest.mark.backends("sqlite")
+async def test_who_waits_for_a_confirmation_is_woken_by_no_other_delivery(
+    factory: Factory, clock: Clock
+) -> None:
+    await factory.leases.heartbeat({TEAM})
+    subject = 7
+    d = schema.deliveries
+    async with factory.database.exclusive_transaction() as connection:
+        for channel, kind in (("C1", DeliveryKind.CONFIRMATION), ("C2", DeliveryKind.QUARANTINE_REPORT)):
+            await connection.execute(insert(d).values(delivery_row(TEAM, channel, kind, subject, clock())))
+    claimed = {delivery.kind: delivery for delivery in await factory.outbox.claim(clock(), 10)}
+    notifier = OutcomeNotifier()
+    applied = settlement.Settlement(notifier)
+    with notifier.watch(subject) as event:
+        applied.on_committed([(claimed[DeliveryKind.QUARANTINE_REPORT], Delivered(ts="1.1"))])
+        assert not event.is_set()
+        applied.on_committed([(claimed[DeliveryKind.CONFIRMATION], Delivered(ts="1.2"))])
+        assert event.is_set()
 
 
 async def settle(factory: Factory, clock: Clock, **outcomes: Outcome) -> None:
