@@ -102,6 +102,8 @@ class Copy:
             return "it doesn't end"
         if process.returncode in (0, 5):
             return None
+        if process.returncode == 4:
+            raise SystemExit(f"pytest can't be used so: {output.strip()[-200:]}")
         failed = _FAILED.search(output)
         return failed[1] if failed else f"exit status {process.returncode}: {output.strip()[-200:]}"
 
