@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from bot.cli.runner import (
@@ -79,8 +81,19 @@ def serve() -> None:
     run_service(work(), deployment, "serve")
 
 
-def migrate() -> None:
+def migrate(
+    prepare_rollback: Annotated[
+        bool,
+        typer.Option(
+            "--prepare-rollback",
+            help="Close what gwevent 0.1.0 can't read. Stop all processes before, and start it after.",
+        ),
+    ] = False,
+) -> None:
     """Bring the database to this version's tables."""
+    from bot.app.deployment import missing_database_error
+    from bot.settings import SettingsError
+    from bot.store import rollback
     from bot.store.database import Database
 
     settings = load_settings()
@@ -88,9 +101,20 @@ def migrate() -> None:
     async def work() -> None:
         database = Database(settings.effective_database_url)
         try:
-            await database.migrate()
+            if not prepare_rollback:
+                await database.migrate()
+                typer.echo("The database is at this version.")
+                return
+            if not await database.has_tables():
+                raise missing_database_error(settings.effective_database_url)
+            if not database.acquire_instance_lock():
+                raise SettingsError(f"A gwevent runs on {database.path}: stop it first.")
+            closed = await rollback.prepare_rollback(database)
         finally:
             await database.close()
+        typer.echo(
+            "The database is ready for gwevent 0.1.0; start nothing of this version before it. Closed were "
+            f"deliveries: {closed.deliveries}, incidents: {closed.incidents}, webhook calls: {closed.calls}."
+        )
 
     run_async(work())
-    typer.echo("The database is at this version.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from typer.testing import CliRunner, Result
 from bot import __version__
 from bot.cli.main import app
 from bot.samples import Record, bns, to_avro, to_json
+from bot.store.database import Database
 from tests.support.factories import notice_record
 from tests.support.postgres import Databases
 
@@ -194,6 +196,19 @@ def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
         assert "S261122a" in run("ask", *words).stdout
     assert "I don't understand" in run("ask", "frobnicate").stdout
     assert run("ask").exit_code == 2
+
+
+def test_a_rollback_is_prepared_only_where_no_bot_runs(run: Run, tmp_path: Path) -> None:
+    assert "There is no gwevent's database" in refused(run("migrate", "--prepare-rollback"))
+    run("migrate")
+    said = run("migrate", "--prepare-rollback").stdout
+    assert "ready for gwevent 0.1.0" in said and "deliveries: 0, incidents: 0" in said
+    running = Database(f"sqlite+aiosqlite:///{tmp_path / 'gwevent.sqlite'}")
+    assert running.acquire_instance_lock()
+    try:
+        assert "stop it first" in refused(run("migrate", "--prepare-rollback"))
+    finally:
+        asyncio.run(running.close())
 
 
 def test_replay_counts_repeats_and_what_it_cant_read(run: Run, notice: Path, tmp_path: Path) -> None:

@@ -1,10 +1,25 @@
 """Every kind of delivery has its rule and its effects: a kind that is added must be decided about."""
 
-import pytest
+from datetime import timedelta
 
-from bot.store import settlement
-from bot.store.outbox.models import DELIVERY_KINDS, DeliveryKind, KindRule, kinds_where
+import pytest
+from sqlalchemy import insert, select
+
+from bot.app.factory import Factory
+from bot.runtime.outcome_notifier import OutcomeNotifier
+from bot.store import schema, settlement
+from bot.store.outbox.models import (
+    DELIVERY_KINDS,
+    DeadLettered,
+    Delivered,
+    DeliveryKind,
+    KindRule,
+    Outcome,
+    delivery_row,
+    kinds_where,
+)
 from bot.store.settlement import EFFECTS
+from tests.support.factories import REAL, TEAM, Clock, decoded_notice, record_notices, subscribe
 
 
 def test_every_kind_has_a_rule_and_effects() -> None:
@@ -31,3 +46,66 @@ def test_what_is_measured_is_news() -> None:
 def test_kinds_are_listed_in_the_enums_order() -> None:
     assert kinds_where(lambda _: True) == tuple(DeliveryKind)
     assert KindRule() == DELIVERY_KINDS[DeliveryKind.WELCOME]
+
+
+@pytest.mark.backends("sqlite")
+async def test_who_waits_for_a_confirmation_is_woken_by_no_other_delivery(
+    factory: Factory, clock: Clock
+) -> None:
+    await factory.leases.heartbeat({TEAM})
+    subject = 7
+    d = schema.deliveries
+    async with factory.database.exclusive_transaction() as connection:
+        for channel, kind in (("C1", DeliveryKind.CONFIRMATION), ("C2", DeliveryKind.QUARANTINE_REPORT)):
+            await connection.execute(insert(d).values(delivery_row(TEAM, channel, kind, subject, clock())))
+    claimed = {delivery.kind: delivery for delivery in await factory.outbox.claim(clock(), 10)}
+    notifier = OutcomeNotifier()
+    applied = settlement.Settlement(notifier)
+    with notifier.watch(subject) as event:
+        applied.on_committed([(claimed[DeliveryKind.QUARANTINE_REPORT], Delivered(ts="1.1"))])
+        assert not event.is_set()
+        applied.on_committed([(claimed[DeliveryKind.CONFIRMATION], Delivered(ts="1.2"))])
+        assert event.is_set()
+
+
+async def settle(factory: Factory, clock: Clock, **outcomes: Outcome) -> None:
+    """Claim the deliveries that go next, and settle those of the named kinds; the others are given back."""
+    claimed = await factory.outbox.claim(clock(), 10)
+    ours = [(delivery, outcomes[delivery.kind]) for delivery in claimed if delivery.kind in outcomes]
+    await factory.outbox.record_outcomes(ours, clock())
+    await factory.outbox.requeue_stalled()
+    assert len(ours) == len(outcomes), claimed
+
+
+async def states(factory: Factory) -> dict[str, list[str]]:
+    """Return the states of the deliveries by kind, in the order in which they were planned."""
+    d = schema.deliveries
+    found: dict[str, list[str]] = {}
+    async with factory.database.read_transaction() as connection:
+        for row in await connection.execute(select(d.c.kind, d.c.state).order_by(d.c.id)):
+            found.setdefault(row.kind, []).append(row.state)
+    return found
+
+
+@pytest.mark.backends("sqlite", "postgresql")
+async def test_a_new_root_says_what_its_replies_and_edits_would_have_said(
+    factory: Factory, clock: Clock
+) -> None:
+    await factory.leases.heartbeat({TEAM})
+    await subscribe(factory, "all", "C1")
+    await record_notices(factory, [decoded_notice(REAL)])
+    await settle(factory, clock, root=Delivered(ts="1.1", revision=1))
+    later = [decoded_notice(REAL, alert_type=kind, minutes=m) for kind, m in (("INITIAL", 5), ("UPDATE", 9))]
+    await record_notices(factory, later)
+    assert await states(factory) == {"root": ["sent"], "reply": ["pending"] * 2, "edit": ["pending"]}
+
+    # The first reply finds the thread gone.
+    await settle(factory, clock, reply=DeadLettered(reason="message_not_found", root_deleted=True))
+    assert await states(factory) == {"root": ["pending"], "reply": ["dead"] * 2, "edit": ["dead"]}
+    clock.advance(seconds=1)
+    [root] = await factory.outbox.claim(clock(), 10)
+    assert (root.kind, root.root_ts, root.maybe_sent) == (DeliveryKind.ROOT, None, False)
+    assert root.attempts == 1, "the attempts of the deleted one don't count"
+    assert root.created_at == clock() - timedelta(seconds=1), "its time counts from the reposting"
+    await factory.outbox.record_outcomes([(root, Delivered(ts="1.2", revision=3))], clock())
+    assert await factory.outbox.claim(clock(), 10) == []

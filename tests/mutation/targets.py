@@ -1,0 +1,54 @@
+"""Which modules are changed, and which tests have to notice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+PURE = ("bot/routing", "bot/filters", "bot/skymaps", "formatters/models")
+"""Packages that compute and decide, without a store or a network."""
+OUTBOX = (
+    "bot/store/outbox/claim_choice.py",
+    "bot/store/settlement.py",
+    "bot/delivery/retry_policy.py",
+)
+"""What decides which delivery goes next, what becomes of it, and whether it is tried again."""
+
+_WIDER: dict[str, tuple[str, ...]] = {
+    "bot/routing": ("tests/bot/routing", "tests/bot/ingest", "tests/bot/delivery", "tests/bot/store/events"),
+    "bot/filters": ("tests/bot/filters", "tests/formatters/text", "tests/bot/routing", "tests/bot/commands"),
+    "bot/skymaps": ("tests/bot/skymaps", "tests/bot/skymap_service", "tests/bot/commands"),
+    "formatters/models": (
+        "tests/formatters/models",
+        "tests/bot/filters",
+        "tests/formatters",
+        "tests/bot/routing",
+        "tests/bot/alerts",
+    ),
+    "bot/store/outbox": ("tests/bot/store/outbox", "tests/bot/delivery"),
+    "bot/store": ("tests/bot/store/test_settlement.py", "tests/bot/delivery", "tests/bot/store"),
+    "bot/delivery": ("tests/bot/delivery",),
+}
+"""By package, the tests beyond a module's mirrored ones, in the order in which they are run."""
+
+
+def modules(places: tuple[str, ...]) -> list[str]:
+    """Return the modules of some packages or files, relative to the repository and sorted."""
+    found: list[str] = []
+    for place in places:
+        path = REPOSITORY / place
+        files = [path] if path.is_file() else sorted(path.glob("*.py"))
+        found += [file.relative_to(REPOSITORY).as_posix() for file in files if file.name != "__init__.py"]
+    return found
+
+
+def stages_of(module: str) -> list[list[str]]:
+    """Return the tests of a module in stages: its mirrored file, if there is one, then further ones.
+
+    A stage is run only if the mutant survived the ones before.
+    """
+    path = Path(module)
+    mirrored = Path("tests") / path.parent / f"test_{path.name}"
+    stages = [[mirrored.as_posix()]] if (REPOSITORY / mirrored).exists() else []
+    return [*stages, list(_WIDER[path.parent.as_posix()])]
