@@ -152,7 +152,7 @@ async def test_a_long_list_of_positions_is_cut_with_a_note(mock: Factory) -> Non
         ("\n \n\t\n", "Say a position"),
         ("nan inf", "“nan inf” is no position"),
         ("x" * 5_000, "“xxx"),
-        ("x" * 10_000, f"That is too long; one question has room for {MAX_POSITIONS} positions."),
+        ("x" * 10_000, "That is too long: a list has room for 6,000 characters."),
         ("\n".join(["12 30"] * 2_000), "That is too long"),
     ],
 )
