@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -51,7 +52,8 @@ class VisibleCommand:
         superevent_id, other_words = _extract_event_id(arguments, nonstandard_ids)
         asked, words = parse_night_words(other_words)
         try:
-            sites = parse_site_names(words, own.sites) or own.sites
+            # In a thread: names are compared with all that are known, which takes tenths of a second.
+            sites = await asyncio.to_thread(parse_site_names, words, own.sites) or own.sites
         except UnknownSite as error:
             raise CommandError(str(error)) from error
         if not sites:
