@@ -45,7 +45,6 @@ class MonitoringCounts:
         holders = select(func.coalesce(_l.c.worker_id, "").label("holder"), func.count()).group_by("holder")
         async with self._database.read_transaction() as connection:
             found = (await connection.execute(subscriptions)).one()
-            leases = (
-                {} if self._database.is_sqlite else dict((await connection.execute(holders)).tuples().all())
-            )
+            rows = [] if self._database.is_sqlite else (await connection.execute(holders)).all()
+            leases: dict[str, int] = {row.holder: row[1] for row in rows}
         return StoreCounts(found.active, found.paused, found.unconfirmed, found.workspaces, leases)
