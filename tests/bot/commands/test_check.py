@@ -11,10 +11,11 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.context import CommandContext
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
-from bot.commands.position_query import MAX_LIST_LENGTH, parse_query
+from bot.commands.position_query import parse_query
 from bot.commands.position_rows import parse_row
 from bot.commands.router import CommandRouter
 from bot.filters import FilterSyntaxError
+from bot.filters.limits import MAX_LIST_LENGTH
 from bot.samples import bns, edge_cases, ms181101ab, to_avro
 from bot.skymap_service.cache import SkyMapCache
 from formatters.answers.answer import SHARE_ACTION
