@@ -81,7 +81,7 @@ class CommandRouter:
         With `shared` the answer is for the channel: it names who asked and when, and has no button that
         shares it.
         """
-        asked = _BLANKS.sub(" ", _LINE_ENDS.sub("\n", normalize_typed_text(text)))
+        asked = _BLANKS.sub(" ", _LINE_ENDS.sub("\n", normalize_typed_text(text))).strip(" \n")
         question = " ".join(asked.split())
         if self._takes_lines(question):
             question = asked.strip()
