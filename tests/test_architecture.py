@@ -12,8 +12,10 @@ SOURCES = sorted(path for name in ("bot", "formatters") for path in (ROOT / name
 
 MAX_LINES = 450
 MAX_PROJECT_IMPORTS = 20
-COMPOSITION_ROOT = {ROOT / "bot/app/factory.py", ROOT / "bot/app/repositories.py"}
-"""The factory and the repositories that it is made of know every package: that is their work."""
+COMPOSITION_ROOT = {
+    ROOT / f"bot/app/{name}.py" for name in ("factory", "slack_interface_factory", "repositories")
+}
+"""The factories and the repositories that they are made of know every package: that is their work."""
 
 BUILTINS = {"open", "print", "input", "eval", "exec", "__import__"}
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}

@@ -128,6 +128,7 @@ SCOPE_OF_EVENT = {
 SCOPE_OF_METHOD = {
     "chat.getPermalink": set(),
     "auth.test": set[str](),
+    "chat.delete": {"chat:write"},
     "chat.postEphemeral": {"chat:write"},
     "chat.postMessage": {"chat:write", "chat:write.public"},
     "chat.update": {"chat:write"},

@@ -14,6 +14,7 @@ from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.maintenance import Maintenance
 from bot.app.process import ServiceProcess
+from bot.app.slack_interface_factory import create_slack_interface
 from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
@@ -80,7 +81,8 @@ class Application(ServiceProcess):
 
     def _create_gateway(self) -> SlackGateway:
         self._image_drawer = ImageDrawer(self._factory.notices, ImageProcess())
-        self.slack = self._factory.create_slack_interface(
+        self.slack = create_slack_interface(
+            self._factory,
             self._settings,
             self._clock,
             self.wakeups,

@@ -10,10 +10,8 @@ from functools import partial
 import structlog
 
 from bot.app.deployment import missing_database_error
-from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
-from bot.app.slack_interface import SlackInterface, register_middleware_and_listeners
 from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.check import CheckCommand
@@ -29,8 +27,6 @@ from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import VisibleCommand
-from bot.delivery.image_drawer import ImageDrawer
-from bot.delivery.image_provider import ImageProvider
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
 from bot.delivery.render_repositories import RenderRepositories
@@ -43,13 +39,6 @@ from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
 from bot.ingest.deferred_routing import DeferredRoutingWorker
 from bot.ingest.pipeline import IngestResult, IngestRules, IngestStores, Pipeline
-from bot.listeners.channel_membership import ChannelMembership
-from bot.listeners.channel_updates import ChannelUpdates
-from bot.listeners.ephemeral import EphemeralSender
-from bot.listeners.home_tab import HomeTab
-from bot.listeners.observer_button import ObserverButton
-from bot.listeners.registration import ListenerServices
-from bot.listeners.subscription_modal import SubscriptionModal
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
@@ -62,10 +51,7 @@ from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.observability import ObservabilityService
-from bot.slack.channel_policy import ChannelPolicy
 from bot.slack.client import SlackClient
-from bot.slack.errors import SlackFailure
-from bot.slack.gateway import SlackGateway
 from bot.slack.socket_mode import ConnectionState
 from bot.sources.base import Source, SourceStatus
 from bot.sources.credentials import DEFAULT_GROUP
@@ -222,7 +208,7 @@ class Factory(Repositories):
                 clock,
             ),
             subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
-            visible=VisibleCommand(self.notices, events, self.observability, self.sites, clock),
+            visible=VisibleCommand(events, self.observability, self.sites, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
         questions = EventQuestions(
@@ -347,83 +333,6 @@ class Factory(Repositories):
                 silence=timedelta(hours=settings.silence_hours), free_bytes=settings.free_bytes
             ),
         )
-
-    def create_slack_interface(
-        self,
-        settings: Settings,
-        clock: Callable[[], datetime],
-        wakeups: Wakeups,
-        *,
-        image_drawer: ImageDrawer,
-        source_statuses: Callable[[], list[SourceStatus]],
-        on_api_call: Callable[[str, SlackFailure | None], None],
-    ) -> SlackInterface:
-        """Create the commands, listeners and connection of a process that answers in Slack.
-
-        Raises SettingsError without tokens.
-        """
-        clients: dict[str, SlackClient] = {}
-        importer = create_gracedb_importer(settings, self, clock)
-        authorizer = ChannelAuthorizer(ChannelPolicy(settings.who_may_subscribe, clients).check)
-        subscription_service = self.create_subscription_service(clock, wakeups, authorizer)
-        get_permalink = create_permalinks(clients)
-        router = self.create_command_router(
-            clock,
-            importer=importer,
-            image_provider=ImageProvider(
-                self.notices, self.images, clients, image_drawer, settings.public_url
-            ),
-            source_statuses=source_statuses,
-            wakeups=wakeups,
-            authorizer=authorizer,
-            get_permalink=get_permalink,
-        )
-        membership = ChannelMembership(subscription_service, clients)
-        home_tab = HomeTab(
-            subscription_service,
-            membership,
-            self.home_repositories(),
-            clients,
-            clock,
-            source_statuses,
-            get_permalink,
-        )
-        subscription_modal = SubscriptionModal(
-            subscription_service,
-            self.create_search_commands(clock),
-            membership,
-            clients,
-            on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
-        )
-        channel_updates = ChannelUpdates(
-            self.outbox,
-            self.channel_moves,
-            self.ops_channel,
-            clock,
-            wakeups,
-            max_age=settings.max_age,
-            configured_ops_channel=settings.ops_team_and_channel[1],
-        )
-        listeners = ListenerServices(
-            router=router,
-            subscription_service=subscription_service,
-            home_tab=home_tab,
-            subscription_modal=subscription_modal,
-            send_ephemeral=EphemeralSender(clients).send,
-            toggle_observer=ObserverButton(self.observers, clock, wakeups).toggle,
-            requeue_channel=channel_updates.requeue_channel,
-            move_channel=channel_updates.move_channel,
-        )
-        gateway = SlackGateway(
-            settings,
-            self.installations,
-            clients,
-            clock,
-            register_listeners=partial(register_middleware_and_listeners, settings, listeners),
-            wakeups=wakeups,
-            on_call=on_api_call,
-        )
-        return SlackInterface(clients, gateway, listeners, importer)
 
 
 @asynccontextmanager

@@ -59,22 +59,24 @@ class DefaultEventChooser:
         return await self._newest_of_all()
 
     async def _newest_of_channel(self, context: CommandContext) -> DefaultEvent | None:
-        ids = await self._threads.newest_events(*context.channel, MAX_ROOTS)
-        standing = [
-            superevent
-            for superevent in [await self._read(name) for name in ids]
-            if superevent is not None and not superevent.is_retracted
-        ]
-        real = [superevent for superevent in standing if superevent.category is Category.REAL]
-        if not standing:
+        chosen: Superevent | None = None
+        for name in await self._threads.newest_events(*context.channel, MAX_ROOTS):
+            superevent = await self._read(name)
+            if superevent is None or superevent.is_retracted:
+                continue
+            if chosen is None:
+                chosen = superevent
+                if chosen.category is not Category.REAL or _is_significant(chosen):
+                    break
+            elif superevent.category is Category.REAL and _is_significant(superevent):
+                return DefaultEvent(
+                    chosen,
+                    f"No event was named; {_name(chosen)} is this channel's newest."
+                    f" Its newest significant one is {superevent.superevent_id}.",
+                )
+        if chosen is None:
             return None
-        chosen = (real or standing)[0]
-        sentence = f"No event was named; {_name(chosen)} is this channel's newest."
-        if not _is_significant(chosen):
-            significant = next(filter(_is_significant, real), None)
-            if significant is not None:
-                sentence += f" Its newest significant one is {significant.superevent_id}."
-        return DefaultEvent(chosen, sentence)
+        return DefaultEvent(chosen, f"No event was named; {_name(chosen)} is this channel's newest.")
 
     async def _newest_of_all(self) -> DefaultEvent | None:
         real = [

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bot.commands.position_rows import ParsedRow, number_spellings, parse_row
 from bot.commands.position_tables import Table, is_ruling, parse_header, parse_table_row
 from bot.filters import FilterSyntaxError
+from bot.filters.limits import MAX_LIST_LENGTH
 from bot.runtime.typed_text import normalize_typed_text
 from bot.skymaps.coordinates import EXAMPLE_POSITION, InvalidPosition
 from formatters.answers.position_check import MAX_POSITIONS, SkyPosition
@@ -16,8 +17,6 @@ from formatters.blockkit.mrkdwn import NAME_MAX, plain_text
 from formatters.models.notice import canonical_id, folded_id
 
 NO_NONSTANDARD_IDS: Mapping[str, str] = {}
-MAX_LIST_LENGTH = 6_000
-"""Characters; enough for MAX_POSITIONS lines with names."""
 _USAGE = f"Say a position: check {EXAMPLE_POSITION} [40 Mpc or z=0.0098] [S190425z]."
 _AROUND_ID = ",;:()[]{}?!.\"'"
 _WORD = re.compile(r"[^\s,;|]+")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,7 +26,7 @@ from bot.commands.understanding import (
     without_fillers,
 )
 from bot.filters import FilterSyntaxError
-from bot.filters.limits import MAX_QUESTION_LENGTH
+from bot.filters.limits import MAX_LIST_LENGTH, MAX_QUESTION_LENGTH
 from bot.runtime.typed_text import normalize_typed_text
 from bot.store.database import StoreUnavailable
 from formatters.answers import answer
@@ -37,6 +38,9 @@ from formatters.views import subscription_modal
 
 MAX_SITE_WORDS = 12
 """Words of a question that may be names of sites alone."""
+_BLANKS = re.compile(r" {2,}")
+_LINE_ENDS = re.compile(r" *\n[ \n]*")
+"""Tabs stay, since those at a line's end may be empty cells of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,6 @@ class CommandRouter:
         clock: Callable[[], datetime],
     ) -> None:
         self._events = events
-        self._search = handlers.search
         self._authorizer = authorizer
         self._clock = clock
         self.commands = command_table(handlers)
@@ -78,16 +81,19 @@ class CommandRouter:
         With `shared` the answer is for the channel: it names who asked and when, and has no button that
         shares it.
         """
-        asked = normalize_typed_text(text)
+        asked = _BLANKS.sub(" ", _LINE_ENDS.sub("\n", normalize_typed_text(text))).strip(" \n")
         question = " ".join(asked.split())
         if self._takes_lines(question):
             question = asked.strip()
-        elif len(question) > MAX_QUESTION_LENGTH:
+            if len(question) > MAX_LIST_LENGTH:
+                return helping.error_message(
+                    f"That is too long: a list has room for {MAX_LIST_LENGTH:,} characters."
+                )
+        elif len(asked) > MAX_QUESTION_LENGTH:
             if " " not in question[:40]:
                 return helping.unknown_command(question[:40] + "…")
             return helping.error_message(
-                f"A question has at most {MAX_QUESTION_LENGTH:,} characters,"
-                f" and this one has {len(question):,}."
+                f"A question has at most {MAX_QUESTION_LENGTH:,} characters, and this one has {len(asked):,}."
             )
         try:
             found = await self._answer_or_refuse(clean_question(asked), context)

@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -188,7 +189,7 @@ class SubscriptionService:
         Criteria that no notice can meet are taken only `anyway`.
         """
         author = await self._authorizer.authorize(context)
-        contradiction = None if anyway else find_contradiction(criteria)
+        contradiction = None if anyway else await asyncio.to_thread(find_contradiction, criteria)
         if contradiction is not None:
             return NeverHolds(criteria, contradiction)
         requested, is_in_force = await self._subscriptions.request(
@@ -210,7 +211,7 @@ class SubscriptionService:
         Criteria that no notice can meet are taken only `anyway`.
         """
         author = await self._authorizer.authorize(context)
-        contradiction = None if anyway else find_contradiction(criteria)
+        contradiction = None if anyway else await asyncio.to_thread(find_contradiction, criteria)
         if contradiction is not None:
             return NeverHolds(criteria, contradiction)
         found = await self._subscriptions.edit(*author.channel, number, criteria, self._change_author(author))

@@ -204,7 +204,8 @@ _OWN_STATE = re.compile(
 )
 _INSIDE = re.compile(r"(?:is|was|check)\s+(?P<what>.+?)\s+(?:in|inside|within|on|part of)\b.*", re.IGNORECASE)
 _CALLS = re.compile(r"^(?:/?@?gwevent(?:\s*[:,]\s*|\s+|$))+", re.IGNORECASE)
-_POLITE_TAIL = re.compile(r"(?:[\s,]+(?:please|pls|plz|thanks|thank you|thx))+$", re.IGNORECASE)
+_POLITE_END = re.compile(r"(?<=[\s,])(?:please|pls|plz|thanks|thank you|thx)$", re.IGNORECASE)
+_POLITE_END_MAX = len("thank you")
 _POLITE_HEAD = re.compile(r"^(?:(?:please|pls|plz|hey|hi|hello|ok|okay|so)[\s,]+)+(?=\S)", re.IGNORECASE)
 _TRAILING = " \t?!.…,;"
 
@@ -221,11 +222,17 @@ def clean_question(text: str) -> str:
     """
     cleaned = _CALLS.sub("", text.strip())
     while True:
-        without = _POLITE_TAIL.sub("", cleaned.rstrip(_TRAILING)) or cleaned
+        without = _without_polite_end(cleaned.rstrip(_TRAILING)) or cleaned
         without = without.lstrip("/!").strip() if without.strip("/!") else without
         if without == cleaned:
             return cleaned
         cleaned = without
+
+
+def _without_polite_end(text: str) -> str:
+    """Return a text without one polite word at its end, looked for only there: the text may be long."""
+    match = _POLITE_END.search(text, max(len(text) - _POLITE_END_MAX, 0))
+    return text if match is None else text[: match.start()].rstrip(" \t\n,")
 
 
 def read_question(

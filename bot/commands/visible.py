@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,16 +15,12 @@ from bot.commands.sites import parse_site_names
 from bot.observing.observatories import UnknownSite
 from bot.skymap_service.observability import ObservabilityService
 from bot.store.channels.sites import SiteRepository
-from bot.store.events.notices import NoticeRepository
-from formatters.answers import answer, observability
 from formatters.answers import help as helping
+from formatters.answers import observability
 from formatters.blockkit.message import Message
-from formatters.models.notice import Category, canonical_id, folded_id
+from formatters.models.notice import canonical_id, folded_id
 from formatters.models.observing import ChannelSites, ObservingConstraints, Site
 from formatters.models.superevent import Superevent
-
-MAX_EVENTS_SEARCHED = 20
-"""Newest events among which the command looks for one that wasn't retracted."""
 
 
 class VisibleCommand:
@@ -31,13 +28,11 @@ class VisibleCommand:
 
     def __init__(
         self,
-        notices: NoticeRepository,
         events: EventLookup,
         observability_service: ObservabilityService,
         sites: SiteRepository,
         clock: Callable[[], datetime],
     ) -> None:
-        self._notices = notices
         self._events = events
         self._observability_service = observability_service
         self._sites = sites
@@ -57,7 +52,8 @@ class VisibleCommand:
         superevent_id, other_words = _extract_event_id(arguments, nonstandard_ids)
         asked, words = parse_night_words(other_words)
         try:
-            sites = parse_site_names(words, own.sites) or own.sites
+            # In a thread: names are compared with all that are known, which takes tenths of a second.
+            sites = await asyncio.to_thread(parse_site_names, words, own.sites) or own.sites
         except UnknownSite as error:
             raise CommandError(str(error)) from error
         if not sites:
@@ -66,26 +62,11 @@ class VisibleCommand:
                 " /gwevent sites add Palomar."
             )
         if superevent_id is None:
-            return await self._newest_event_observability(sites, own.constraints, asked)
+            # The router adds the event that is meant where nobody names one, if there is one.
+            return helping.error_message("There is no event to observe yet.")
         return await self._event_observability(
             await self._events.get(superevent_id), sites, own.constraints, asked
         )
-
-    async def _newest_event_observability(
-        self, sites: Sequence[Site], constraints: ObservingConstraints, asked: NightWords
-    ) -> Message:
-        for category in (Category.REAL, Category.MOCK):
-            found = await self._notices.newest(category=category, limit=MAX_EVENTS_SEARCHED)
-            superevent = next((event for event in found if not event.is_retracted), None)
-            if superevent is None:
-                continue
-            message = await self._event_observability(superevent, sites, constraints, asked)
-            if category is Category.REAL:
-                return message
-            return answer.with_introduction(
-                "There is no real event to observe; this is the newest mock.", message
-            )
-        return helping.error_message("There is no event to observe yet.")
 
     async def _event_observability(
         self,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 MAX_QUESTION_LENGTH = 1_000
 """Characters of a command that is no subscription."""
+MAX_LIST_LENGTH = 6_000
+"""Characters of a command that takes several lines; enough for 50 positions with names."""
 MAX_LENGTH = 3_000
 """Characters of a filter and of a subscription's criteria, as typed and in canonical form.
 

@@ -31,8 +31,8 @@ from formatters.models.notice import CLASSES
 from formatters.models.significance import MIN_NEUTRON_STAR_PROBABILITY, MIN_REMNANT_PROBABILITY
 from formatters.models.subscription import Criteria
 
-MAX_STEPS = 2_000
-"""Alternatives that are gone through; a filter with more counts as possible."""
+MAX_STEPS = 250
+"""Alternatives that are gone through; a filter with more counts as possible. They take a second at most."""
 _QUOTED_MAX = 100
 _MAY_SHINE = Or(
     (

@@ -98,7 +98,8 @@ def split_scope(tokens: Sequence[Token]) -> tuple[Scope, list[Token]]:
         end, words, how = _read_kinds(tokens, at)
         if not words:
             # "only BNS" is what "BNS" says: a condition restricts by itself.
-            if not (depth == 0 and token.normalized in _ONLY and at + 1 < len(tokens)):
+            is_only = token.normalized in _ONLY and not _is_name(tokens, at)
+            if not (depth == 0 and is_only and at + 1 < len(tokens)):
                 rest.append(token)
             at += 1
             continue
@@ -132,9 +133,13 @@ def standing_alone_error(token: Token) -> FilterSyntaxError:
     return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
 
 
+def _is_name(tokens: Sequence[Token], at: int) -> bool:
+    return at > 0 and tokens[at - 1].text.casefold() in _NAMING
+
+
 def _kind(tokens: Sequence[Token], at: int) -> str | None:
     """Return the kind that the token names, None if it is no such word or a name."""
-    if at >= len(tokens) or (at > 0 and tokens[at - 1].text.casefold() in _NAMING):
+    if at >= len(tokens) or _is_name(tokens, at):
         return None
     folded = tokens[at].text.casefold().replace("-", "").replace("_", "")
     return "all" if folded == "all" else SWITCHES.get(folded)
@@ -145,6 +150,8 @@ def _read_kinds(tokens: Sequence[Token], at: int) -> tuple[int, list[str], str]:
 
     There are no kinds where none stands there.
     """
+    if _is_name(tokens, at):
+        return at, [], "also"
     prefix = tokens[at].normalized
     start = at + (prefix in _ONLY | _WITHOUT | _ALSO)
     kind = _kind(tokens, start)

@@ -16,7 +16,7 @@ _TOKEN = re.compile(
 )
 
 _QUOTED = re.compile(r"(?<=[Ff][Rr][Oo][Mm] )[\"“„][^\"“”]+[\"”“]")
-_NUMBERS_WITH_COMMAS = re.compile(r"(?:\d[\d.]*|(?<![\w.)\"'%°′″])),\d(?:[\d.,]*\d)?")
+_NUMBERS_WITH_COMMAS = re.compile(r"(?:(?<!\d)(?<!\d\.)\d[\d.]*|(?<![\w.)\"'%°′″])),\d(?:[\d.,]*\d)?")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 
 

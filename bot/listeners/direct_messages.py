@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.commands.context import CommandContext
 from bot.commands.router import CommandRouter
+from bot.listeners.mentions import without_mention
 from bot.listeners.responses import SendEphemeral, message_body
 from bot.slack.request_team import context_team
 from formatters.answers.answer import contains_file, without_files
@@ -32,7 +33,7 @@ def register_direct_messages(app: AsyncApp, router: CommandRouter, send_ephemera
             return
         thread_ts = event.get("thread_ts")
         asker = CommandContext(context_team(context), event["channel"], event["user"], thread_ts)
-        message = await router.dispatch(unescape(str(event["text"])), asker)
+        message = await router.dispatch(unescape(without_mention(event["text"], context.bot_user_id)), asker)
         if contains_file(message):
             if await send_ephemeral(asker, message, thread_ts):
                 return

@@ -52,6 +52,11 @@ def question_of_mention(event: Mapping[str, Any], bot_user_id: str | None) -> st
         or event.get("edited")
     ):
         return None
-    # Remove mentions of gwevent only: other people may be arguments of "notify".
-    text, mentions = re.subn(rf"<@{bot_user_id}(\|[^>]*)?>", " ", str(event.get("text") or ""))
-    return text if mentions else None
+    text = str(event.get("text") or "")
+    question = without_mention(text, bot_user_id)
+    return None if question == text else question
+
+
+def without_mention(text: str, bot_user_id: str | None) -> str:
+    """Return a text without mentions of gwevent; those of others may be arguments of "notify"."""
+    return re.sub(rf"<@{bot_user_id}(\|[^>]*)?>", " ", text)

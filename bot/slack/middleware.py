@@ -94,7 +94,10 @@ def register_middleware(app: AsyncApp, api_url: str, rate_limiter: UserRateLimit
         event = body.get("event") or {}
         asks = event.get("type") == "app_mention" or (
             # A direct message; not one of a bot, an edit or a join, which nobody answers.
-            event.get("type") == "message" and not event.get("bot_id") and not event.get("subtype")
+            event.get("type") == "message"
+            and event.get("channel_type") == "im"
+            and not event.get("bot_id")
+            and event.get("subtype") in (None, "file_share")
         )
         is_limited = "command" in body or body.get("type") == "block_actions" or asks
         team, user = context.team_id, context.user_id

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from bot.store import schema
 from bot.store.database import Database
+from formatters.models.notice import Category
 
 _s = schema.superevents
 _t = schema.threads
@@ -52,12 +53,19 @@ class ThreadRepository:
         return None if row is None else ChannelThread(row.id, superevent_id, row.root_ts)
 
     async def newest_events(self, team_id: str, channel_id: str, limit: int) -> list[str]:
-        """Return the superevents with a root message in a channel, by the event's time, the newest first."""
+        """Return the superevents with a root message in a channel, by the event's time, the newest first.
+
+        Mocks and tests come after real events, which they would else hide: there is a mock every hour.
+        """
         query = (
             select(_t.c.superevent_id)
             .join(_s, _s.c.superevent_id == _t.c.superevent_id)
             .where(_t.c.team_id == team_id, _t.c.channel_id == channel_id, _t.c.root_ts.is_not(None))
-            .order_by(_s.c.event_time.desc(), _t.c.superevent_id.desc())
+            .order_by(
+                case((_s.c.category == Category.REAL.value, 0), else_=1),
+                _s.c.event_time.desc(),
+                _t.c.superevent_id.desc(),
+            )
             .limit(limit)
         )
         async with self._database.read_transaction() as connection:

@@ -11,10 +11,11 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.context import CommandContext
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
-from bot.commands.position_query import MAX_LIST_LENGTH, parse_query
+from bot.commands.position_query import parse_query
 from bot.commands.position_rows import parse_row
 from bot.commands.router import CommandRouter
 from bot.filters import FilterSyntaxError
+from bot.filters.limits import MAX_LIST_LENGTH
 from bot.samples import bns, edge_cases, ms181101ab, to_avro
 from bot.skymap_service.cache import SkyMapCache
 from formatters.answers.answer import SHARE_ACTION
@@ -152,7 +153,7 @@ async def test_a_long_list_of_positions_is_cut_with_a_note(mock: Factory) -> Non
         ("\n \n\t\n", "Say a position"),
         ("nan inf", "“nan inf” is no position"),
         ("x" * 5_000, "“xxx"),
-        ("x" * 10_000, f"That is too long; one question has room for {MAX_POSITIONS} positions."),
+        ("x" * 10_000, "That is too long: a list has room for 6,000 characters."),
         ("\n".join(["12 30"] * 2_000), "That is too long"),
     ],
 )

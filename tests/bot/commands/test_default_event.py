@@ -14,6 +14,7 @@ from sqlalchemy import update
 from bot.app.factory import Factory
 from bot.app.permalinks import create_permalinks
 from bot.commands.context import CommandContext
+from bot.commands.default_event import MAX_ROOTS
 from bot.slack.client import SlackClient
 from bot.store import schema
 from formatters.models.notice import Notice
@@ -113,6 +114,15 @@ async def test_a_channel_with_mocks_alone_means_its_mock(factory: Factory) -> No
     await record_notices(factory, dated("S261001a", 1), live=False)
     shown = await answer_text(factory, "history")
     assert shown.startswith("No event was named; MOCK MS261122e is this channel's newest.")
+
+
+async def test_mocks_hide_no_real_event_of_a_channel(factory: Factory) -> None:
+    await subscribe(factory, "all mock", "C1")
+    mocks = [dated(f"MS2611{20 + n // 26}{chr(97 + n % 26)}", 20 + n // 26) for n in range(MAX_ROOTS + 1)]
+    await record_notices(factory, [dated("S261118a", 18), *mocks])
+    await post_roots(factory)
+    shown = await answer_text(factory, "history")
+    assert shown.startswith("No event was named; S261118a is this channel's newest.")
 
 
 async def test_a_thread_that_is_no_events_means_the_channels_newest(factory: Factory) -> None:

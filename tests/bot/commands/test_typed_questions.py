@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -416,3 +417,16 @@ async def test_a_sentence_is_answered(router: CommandRouter, question: str, expe
 async def test_a_bare_subscribe_takes_nothing(router: CommandRouter) -> None:
     answer = await ask(router, "subscribe")
     assert "subscribe all" in answer and "subscribe CBC" in answer and "[Open the form]" in answer
+
+
+@pytest.mark.parametrize("front", ["", "check ", "sites add ", "subscribe ", "events ", "visible "])
+@pytest.mark.parametrize(
+    "unit",
+    [" ", ",", ", ", "\n", "\t", "\t ", "please ", ", thanks", "1", "z ", "(", "S230518 ", "`", "&amp;"],
+)
+async def test_a_long_text_of_one_kind_is_answered_at_once(
+    router: CommandRouter, front: str, unit: str
+) -> None:
+    begun = process_time()
+    await ask(router, front + (unit * 12_000)[:12_000] + "x")
+    assert process_time() - begun < 1

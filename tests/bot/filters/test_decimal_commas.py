@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.filters import FilterSyntaxError, parse_criteria, parse_filter
+from bot.filters.limits import MAX_LENGTH
+from bot.filters.tokens import tokenize
 from bot.observing.site_references import resolve_site
 from formatters.models.filter import QUANTITIES
 
@@ -98,3 +102,11 @@ def test_taking_commas_for_blanks_or_points_never_gives_two_filters(text: str) -
     found = read_or_none(parse_filter, text)
     if "," in text and found is not None:
         assert read_or_none(parse_filter, text.replace(",", ".")) in (None, found)
+
+
+@pytest.mark.parametrize("piece", ["1", "1.", "1,", ",", ".1", "1,x"])
+def test_the_longest_row_of_digits_and_signs_takes_no_time(piece: str) -> None:
+    begun = process_time()
+    with suppress(FilterSyntaxError):
+        tokenize(piece * (MAX_LENGTH // len(piece)))
+    assert process_time() - begun < 0.05

@@ -107,3 +107,10 @@ def test_a_subscription_takes_the_same_words(words: str, canonical: str) -> None
 def test_a_subscription_has_no_use_for_retracted() -> None:
     with pytest.raises(FilterSyntaxError, match="a retraction goes to whoever has the event"):
         parse_criteria("BNS retracted")
+
+
+@pytest.mark.parametrize("name", ["only", "just", "no", "without", "also", "plus", "mock", "all"])
+@pytest.mark.parametrize("after", ["BNS", "mock", "lowsig", "circulars"])
+def test_a_name_that_is_a_word_of_the_scope_stays_a_name(name: str, after: str) -> None:
+    criteria = parse_criteria(f"search={name} {after}")
+    assert criteria.canonical == f"all search={name} {after}"

@@ -36,13 +36,16 @@ def words(message: dict[str, Any]) -> str:
     return f"{message['text']} {message['blocks']}"
 
 
-@pytest.mark.parametrize("front", ["", " /gwevent ", "gwevent ", "gwevent: ", "Hi, "])
+@pytest.mark.parametrize(
+    "front", ["", " /gwevent ", "gwevent ", "gwevent: ", "Hi, ", "<@{bot}> ", "<@{bot}>: "]
+)
 async def test_a_direct_message_is_answered_where_it_was_written(
     bot: Application, local_slack: LocalSlack, factory: Factory, front: str
 ) -> None:
     await record_notices(factory, decoded_notice(MOCK))
     channel = local_slack.direct_message()
-    await local_slack.say(f"{front}what is {MOCK.lower()}?", channel)
+    bot_id = local_slack.workspaces[local_slack.team_id].bot.id
+    await local_slack.say(f"{front.format(bot=bot_id)}what is {MOCK.lower()}?", channel)
     (answer,) = await answers(local_slack, channel, 1)
     assert MOCK in words(answer) and answer["thread_ts"] is None
     assert not answer.get("ephemeral") and "Post to channel" not in words(answer)

@@ -210,3 +210,34 @@ async def test_anyone_may_by_default_and_slack_is_not_asked(
         await typed(local_slack, channel, "subscribe CBC")
     assert await subscriptions(factory, local_slack, channel) == 1
     assert {call.method for call in local_slack.calls}.isdisjoint({"conversations.members", "users.info"})
+
+
+@pytest.mark.parametrize(
+    ("event", "is_limited"),
+    [
+        ({"channel_type": "im"}, True),
+        ({"channel_type": "im", "subtype": "file_share"}, True),
+        ({"channel_type": "im", "subtype": "message_changed"}, False),
+        ({"channel_type": "channel"}, False),
+        ({"channel_type": "group", "subtype": "file_share"}, False),
+    ],
+)
+async def test_direct_messages_that_are_answered_are_limited_and_what_is_said_in_channels_isnt(
+    event: dict[str, Any], is_limited: bool
+) -> None:
+    asked: list[str] = []
+
+    class Limiter(UserRateLimiter):
+        def try_acquire(self, team_id: str, user_id: str) -> bool:
+            asked.append(user_id)
+            return True
+
+    app = AsyncApp(token="xoxb-none", request_verification_enabled=False)
+    app._async_middleware_list = [
+        m for m in app._async_middleware_list if "Authorization" not in type(m).__name__
+    ]
+    register_middleware(app, SLACK, Limiter(1))
+    said = {"type": "message", "user": "U1", "channel": "D1", "text": "latest", "ts": "1.1", **event}
+    body = {"type": "event_callback", "team_id": "T1", "event": said}
+    await app.async_dispatch(AsyncBoltRequest(body=body, mode="socket_mode"))
+    assert asked == (["U1"] if is_limited else [])

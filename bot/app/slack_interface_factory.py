@@ -1,0 +1,107 @@
+"""Composition of the process's side towards Slack: commands, listeners, modal, App Home and connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from bot.app.factory import Factory
+from bot.app.gracedb_importer import create_gracedb_importer
+from bot.app.permalinks import create_permalinks
+from bot.app.slack_interface import SlackInterface, register_middleware_and_listeners
+from bot.commands.authorization import ChannelAuthorizer
+from bot.delivery.image_drawer import ImageDrawer
+from bot.delivery.image_provider import ImageProvider
+from bot.listeners.channel_membership import ChannelMembership
+from bot.listeners.channel_updates import ChannelUpdates
+from bot.listeners.ephemeral import EphemeralSender
+from bot.listeners.home_tab import HomeTab
+from bot.listeners.observer_button import ObserverButton
+from bot.listeners.registration import ListenerServices
+from bot.listeners.subscription_modal import SubscriptionModal
+from bot.runtime.wakeups import Wakeups
+from bot.settings import Settings
+from bot.slack.channel_policy import ChannelPolicy
+from bot.slack.client import SlackClient
+from bot.slack.errors import SlackFailure
+from bot.slack.gateway import SlackGateway
+from bot.sources.base import SourceStatus
+
+
+def create_slack_interface(
+    factory: Factory,
+    settings: Settings,
+    clock: Callable[[], datetime],
+    wakeups: Wakeups,
+    *,
+    image_drawer: ImageDrawer,
+    source_statuses: Callable[[], list[SourceStatus]],
+    on_api_call: Callable[[str, SlackFailure | None], None],
+) -> SlackInterface:
+    """Create the commands, listeners and connection of a process that answers in Slack.
+
+    Raises SettingsError without tokens.
+    """
+    clients: dict[str, SlackClient] = {}
+    importer = create_gracedb_importer(settings, factory, clock)
+    authorizer = ChannelAuthorizer(ChannelPolicy(settings.who_may_subscribe, clients).check)
+    subscription_service = factory.create_subscription_service(clock, wakeups, authorizer)
+    get_permalink = create_permalinks(clients)
+    router = factory.create_command_router(
+        clock,
+        importer=importer,
+        image_provider=ImageProvider(
+            factory.notices, factory.images, clients, image_drawer, settings.public_url
+        ),
+        source_statuses=source_statuses,
+        wakeups=wakeups,
+        authorizer=authorizer,
+        get_permalink=get_permalink,
+    )
+    membership = ChannelMembership(subscription_service, clients)
+    home_tab = HomeTab(
+        subscription_service,
+        membership,
+        factory.home_repositories(),
+        clients,
+        clock,
+        source_statuses,
+        get_permalink,
+    )
+    subscription_modal = SubscriptionModal(
+        subscription_service,
+        factory.create_search_commands(clock),
+        membership,
+        clients,
+        on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
+    )
+    channel_updates = ChannelUpdates(
+        factory.outbox,
+        factory.channel_moves,
+        factory.ops_channel,
+        clock,
+        wakeups,
+        max_age=settings.max_age,
+        configured_ops_channel=settings.ops_team_and_channel[1],
+    )
+    listeners = ListenerServices(
+        router=router,
+        subscription_service=subscription_service,
+        home_tab=home_tab,
+        subscription_modal=subscription_modal,
+        send_ephemeral=EphemeralSender(clients).send,
+        toggle_observer=ObserverButton(factory.observers, clock, wakeups).toggle,
+        requeue_channel=channel_updates.requeue_channel,
+        move_channel=channel_updates.move_channel,
+    )
+    gateway = SlackGateway(
+        settings,
+        factory.installations,
+        clients,
+        clock,
+        register_listeners=partial(register_middleware_and_listeners, settings, listeners),
+        wakeups=wakeups,
+        on_call=on_api_call,
+    )
+    return SlackInterface(clients, gateway, listeners, importer)
