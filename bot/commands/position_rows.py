@@ -45,6 +45,7 @@ _FILLER_WORDS = """
 """
 _FILLERS = frozenset(_FILLER_WORDS.split())
 """Words of a question that are no name."""
+_HEMISPHERES = frozenset(("n", "s", "e", "w", "north", "south", "east", "west"))
 _WORD_START = re.compile(r"(?<![^\s,;])[^\s,;]")
 _WORD = re.compile(r"[^\s,;]+")
 _SEPARATORS = re.compile(r"\s*[,;][\s,;]*")
@@ -115,6 +116,7 @@ def _parse_with_separators(line: str) -> ParsedRow:
     found, name_words = _find_position(text)
     before, after = text[: found.start], text[found.end :]
     before_words, after_words = _words(before), _without_same_place(after, found)
+    _refuse_hemisphere(after_words)
     asked = [
         *_unlabelled(before_words, name_words),
         *_unlabelled(after_words, _catalogue_words(" ".join(after_words))),
@@ -295,6 +297,12 @@ def _unlabelled(words: Iterable[str], name_words: Sequence[str]) -> Iterator[str
             continue
         if _BARE_NUMBER.fullmatch(word) or _NUMBER_WITH_MORE.match(word):
             yield word
+
+
+def _refuse_hemisphere(after: Sequence[str]) -> None:
+    """Raise InvalidPosition if a letter behind the position gives a direction: "10.96 S" isn't +10.96."""
+    if after and after[0].casefold() in _HEMISPHERES:
+        raise InvalidPosition(f"“{after[0]}” behind the position: write a southern declination with a minus.")
 
 
 def _is_apart(word: str, found: PositionMatch) -> bool:

@@ -14,7 +14,13 @@ from bot.commands.errors import store_unavailable
 from bot.commands.event_lookup import NoSuchEvent, UnresolvedEvent
 from bot.commands.event_questions import EventQuestions
 from bot.commands.sites import parse_site_names
-from bot.commands.typed_events import TypedEvent, find_typed_events, looks_like_event_id, replace_typed_events
+from bot.commands.typed_events import (
+    TypedEvent,
+    find_typed_events,
+    looks_like_event_id,
+    refuse_described_event,
+    replace_typed_events,
+)
 from bot.commands.understanding import (
     ABOUT_NO_EVENT,
     Reading,
@@ -170,6 +176,9 @@ class CommandRouter:
             if name in ("latest", "events", "status"):
                 reading = Reading(topic=Topic.NEWS if name == "latest" else Topic.CARD, arguments="")
                 reading = replace(reading, topic=Topic.STATE) if name == "status" else reading
+            elif not self._commands_by_word[reading.command].is_about_event and name not in ("help", "test"):
+                # "S230518h unsubscribe 1" isn't about that event, and what it means is a guess.
+                return Reading(topic=Topic.CARD, arguments=f"{name} {reading.arguments}"), typed
             if len(typed) > 1 and name not in ("check", "visible"):
                 reading = Reading(topic=Topic.COMPARE)
         return self._expanded(reading), typed
@@ -196,6 +205,8 @@ class CommandRouter:
             # Before the arguments are parsed: a person who may not change anything needs no hint about them.
             context = await self._authorizer.authorize(context)
         if command.is_about_event:
+            if not typed:
+                refuse_described_event(asked)
             found = await self._answer_about_event(command, arguments, typed, context)
         else:
             assert command.handler is not None

@@ -207,6 +207,7 @@ _CALLS = re.compile(r"^(?:/?@?gwevent(?:\s*[:,]\s*|\s+|$))+", re.IGNORECASE)
 _POLITE_TAIL = re.compile(r"(?:[\s,]+(?:please|pls|plz|thanks|thank you|thx))+$", re.IGNORECASE)
 _POLITE_HEAD = re.compile(r"^(?:(?:please|pls|plz|hey|hi|hello|ok|okay|so)[\s,]+)+(?=\S)", re.IGNORECASE)
 _TRAILING = " \t?!.…,;"
+_SEPARATOR_BEFORE = re.compile(r"^(?:[,:;/|…—]+\s*|[.?!>=&-]+\s+)+")
 
 CORRECTION_CUTOFF = 0.75
 """Similarity (difflib's ratio) from which a word is a command's word with a typing error."""
@@ -237,6 +238,9 @@ def read_question(
     that a typing error may therefore be corrected to, to the commands' names.
     """
     text = text.strip()
+    if event_count:
+        # What separated the event from the rest: "S230518h: visible", "S230518h - map".
+        text = _SEPARATOR_BEFORE.sub("", text)
     words = text.split()
     first = words[0].casefold().strip(",:;") if words else ""
     if not words:

@@ -219,6 +219,11 @@ class _Parser:
         plain = folded.replace("-", "").replace("_", "")
         if not word.is_word:
             raise FilterSyntaxError(_misplaced_message(word))
+        if word.text[0] in "+-" and word.text[1:2].isalpha():
+            plain_word = word.text[1:40]
+            raise FilterSyntaxError(
+                f'{word.quoted}: write "not {plain_word}" to leave it out, "{plain_word}" to require it.'
+            )
         if folded in FIELDS:
             return self._parse_field(word, FIELDS[FIELDS.index(folded)])
         if plain in EXTERNAL and self._peek_comparison() is Op.EQ:

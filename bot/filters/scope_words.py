@@ -136,7 +136,11 @@ def _kind(tokens: Sequence[Token], at: int) -> str | None:
     """Return the kind that the token names, None if it is no such word or a name."""
     if at >= len(tokens) or (at > 0 and tokens[at - 1].text.casefold() in _NAMING):
         return None
-    folded = tokens[at].text.casefold().replace("-", "").replace("_", "")
+    folded = tokens[at].text.casefold()
+    if folded[:1] == "-":
+        # "-mock" is no "mock": the filter's parser asks what is meant.
+        return None
+    folded = folded.replace("-", "").replace("_", "")
     return "all" if folded == "all" else SWITCHES.get(folded)
 
 
