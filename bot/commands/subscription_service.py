@@ -16,6 +16,7 @@ from bot.commands.authorization import AuthorizedContext, ChannelAuthorizer
 from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.context import CommandContext
 from bot.filters import parse_criteria
+from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.satisfiability import find_contradiction
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.change_log import ChangeAuthor
@@ -188,7 +189,7 @@ class SubscriptionService:
         Criteria that no notice can meet are taken only `anyway`.
         """
         author = await self._authorizer.authorize(context)
-        contradiction = None if anyway else find_contradiction(criteria)
+        contradiction = None if anyway else find_contradiction(criteria) or find_missing_rate_unit(criteria)
         if contradiction is not None:
             return NeverHolds(criteria, contradiction)
         requested, is_in_force = await self._subscriptions.request(
@@ -210,7 +211,7 @@ class SubscriptionService:
         Criteria that no notice can meet are taken only `anyway`.
         """
         author = await self._authorizer.authorize(context)
-        contradiction = None if anyway else find_contradiction(criteria)
+        contradiction = None if anyway else find_contradiction(criteria) or find_missing_rate_unit(criteria)
         if contradiction is not None:
             return NeverHolds(criteria, contradiction)
         found = await self._subscriptions.edit(*author.channel, number, criteria, self._change_author(author))

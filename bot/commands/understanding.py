@@ -13,6 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.filters.vocabulary import is_filter_word
+
 
 class Topic(StrEnum):
     """What a sentence asks about an event, or about gwevent, where no command's word says it."""
@@ -90,7 +92,7 @@ _COORDINATE = re.compile(
 )
 _POSITION_FILLERS = re.compile(
     r"^(?:(?:is|are|was|does|do|would|could|can|what|whats|about|where|how|likely|it|the|a|an|my|our"
-    r"|this|that"
+    r"|this|that|i|we|you|me|us|tell|whether|if|know|please|hi|hello|dear|all"
     r"|source|object|positions?|coordinates?|candidate|transient|field|target|at|of|for|in|inside"
     r"|within)\s+)+",
     re.IGNORECASE,
@@ -215,6 +217,19 @@ MAX_SENTENCE_WORDS = 40
 """A longer question is no sentence that rules understand."""
 
 
+_OWN_MEANING = _words(
+    """nearest closest best biggest largest smallest loudest oldest farthest furthest brightest first rest
+    west east text next least fine mind line lost past fast most mass date late later north south sky cite
+    evening eventually listen mars mad made make find found site"""
+)
+"""Words that are like a command's word and are none."""
+_PERIOD_AFTER_LAST = re.compile(
+    r"(?:last|latest)\s+(?:\d+\s*)?(?:hours?|days?|weeks?|months?|years?|h|d|w|yr|fortnight"
+    r"|mon\w*|tues\w*|wednes\w*|thurs\w*|fri\w*|satur\w*|sun\w*)\b",
+    re.IGNORECASE,
+)
+
+
 def clean_question(text: str) -> str:
     """Return a question without what people put around it: gwevent's name, greetings, marks at the end.
 
@@ -249,6 +264,8 @@ def read_question(
         return Reading(topic=Topic.CARD if event_count == 1 else Topic.COMPARE)
     if first in LATER_COMMANDS and (len(words) <= 3 or event_count):
         return Reading(topic=Topic.LATER, arguments=first)
+    if _PERIOD_AFTER_LAST.match(text) and "events" in commands:
+        return Reading(command="events", arguments=text)
     if first in commands and not _is_sentence(first, words, event_count):
         return Reading(command=first, arguments=text[len(words[0]) :].strip())
     sentence = _POLITE_HEAD.sub("", " ".join(words)).rstrip(_TRAILING)
@@ -283,6 +300,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="subscriptions")
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
         return Reading(command="check", arguments=inside["what"])
+    if not event_count and (how := _HOW_TO.search(plain)):
+        return Reading(command="help", arguments=how[1])
     if "help" in plain.split():
         return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
     if event_count > 1:
@@ -346,15 +365,30 @@ _FORMATS = ("moc", "json", "ds9", "csv", "tiles", "aladin", "mocpy")
 _SUBSCRIBING = re.compile(
     r"\b(?:notify|alert|ping|tell|inform|warn|call) (?:me|us)\b|\b(?:sign ?up|follow)\b"
 )
+_HOW_TO = re.compile(
+    r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
+    r"|check|export|mentions?|notify)\b"
+)
+_STOPPING = re.compile(
+    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"
+)
 _DETAILS = ("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles")
 """Commands about an event to which a misspelled word of a sentence with an id is corrected."""
 
 
+def near_words(word: str, known: Sequence[str]) -> list[str]:
+    """Return the known word that a typing error made this one of; none where it has a meaning of its own.
+
+    "mock" is no "moc" and "nearest" no "newest"; a word with signs or digits is no word of a command.
+    """
+    if len(word) < 3 or not word.isalpha() or word in _OWN_MEANING or is_filter_word(word):
+        return []
+    return difflib.get_close_matches(word, known, n=1, cutoff=CORRECTION_CUTOFF)
+
+
 def _corrected_detail(plain: str) -> Reading | None:
     for word in unexplained_words(plain):
-        near = (
-            difflib.get_close_matches(word, _DETAILS, n=1, cutoff=CORRECTION_CUTOFF) if len(word) > 2 else []
-        )
+        near = near_words(word, _DETAILS)
         if near:
             rest = " ".join(other for other in unexplained_words(plain) if other != word)
             return Reading(command=near[0], arguments=rest, corrected=word)
@@ -407,7 +441,21 @@ def without_fillers(sentence: str) -> str:
     return " ".join(word for word in sentence.split() if word.casefold() not in _FILLERS - _KEPT)
 
 
+_LABELLED_POSITION = re.compile(
+    rf"\bra\b.{{0,12}}?[=: ]\s*{_NUMBER}.*\bdec\w*\b.{{0,12}}?[=: ]\s*{_NUMBER}"
+    rf"|\b(?:l|glon)\s*=\s*{_NUMBER}[\s,;]+(?:b|glat)\s*=\s*{_NUMBER}"
+    r"|(?<![\w.])J?\d{6}(?:\.\d+)?[+-]\d{6}(?:\.\d+)?(?!\w)",
+    re.IGNORECASE,
+)
+_CONE = re.compile(rf"\bnear\b.*{_NUMBER}\s*(?:deg\w*|°|arcmin|arcsec|['\"])(?!\w)", re.IGNORECASE)
+
+
 def _has_position(sentence: str) -> bool:
+    if _CONE.search(sentence):
+        # The filter's circle: "near 95.7 -10.96 5deg".
+        return False
+    if _LABELLED_POSITION.search(sentence):
+        return True
     words = re.sub(r"[(),;]", " ", sentence).split()
     found = 0
     for word in words:
@@ -428,9 +476,11 @@ def _read_unknown(
     words: Sequence[str], event_count: int, commands: Collection[str], safe_commands: Mapping[str, str]
 ) -> Reading:
     first = words[0].casefold().strip(_TRAILING)
-    near = difflib.get_close_matches(first, sorted(commands), n=1, cutoff=CORRECTION_CUTOFF) if first else []
+    near = near_words(first, sorted(commands))
     if _SUBSCRIBING.search(" ".join(words).casefold()):
         return Reading(nearest="subscribe")
+    if not event_count and _STOPPING.search(" ".join(words).casefold()):
+        return Reading(nearest="unsubscribe")
     if near and near[0] in safe_commands and len(first) > 3:
         return Reading(command=near[0], arguments=" ".join(words[1:]), corrected=words[0])
     if near or event_count:

@@ -68,14 +68,25 @@ class Scope:
     def text(self) -> str:
         """The words as people type them, in one order: "only mock lowsig"; empty for the default."""
         words = []
-        for is_default_wanted, kinds in (
+        for is_default_wanted, named in self._named_kinds():
+            words += [*([] if is_default_wanted else ["only"]), *named]
+        return " ".join(words)
+
+    @property
+    def title(self) -> str:
+        """The same for a title, where "also" says that these kinds are not all: "only mock also lowsig"."""
+        only = [f"only {' '.join(named)}" for is_wanted, named in self._named_kinds() if not is_wanted]
+        also = [kind for is_wanted, named in self._named_kinds() if is_wanted for kind in named]
+        return " ".join([*only, *(["also", ", ".join(also)] if also else [])])
+
+    def _named_kinds(self) -> list[tuple[bool, list[str]]]:
+        """Return the named kinds, with whether the default beside them is wanted too."""
+        every = (
             (self.real, ("mock", "test")),
             (self.significant, ("lowsig",)),
             (self.standing, ("retracted",)),
-        ):
-            named = [kind for kind in kinds if getattr(self, kind)]
-            words += [*([] if is_default_wanted else ["only"]), *named]
-        return " ".join(words)
+        )
+        return [(is_wanted, [kind for kind in kinds if getattr(self, kind)]) for is_wanted, kinds in every]
 
 
 def parse_scope(text: str) -> tuple[Scope, str]:

@@ -155,7 +155,7 @@ async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(
         ("latest mock", "No event that matches mock was received yet."),
         ("latest only test", "No event that matches only test was received yet."),
         ("events", "No event was received yet."),
-        ("events lowsig", "No event (lowsig) was received yet."),
+        ("events lowsig", "No event (also lowsig) was received yet."),
     ],
 )
 async def test_without_events_the_answer_says_none_was_received(
