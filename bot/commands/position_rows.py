@@ -46,6 +46,11 @@ _FILLER_WORDS = """
 _FILLERS = frozenset(_FILLER_WORDS.split())
 """Words of a question that are no name."""
 _HEMISPHERES = frozenset(("n", "s", "e", "w", "north", "south", "east", "west"))
+_OTHER_UNIT = re.compile(
+    rf"{_NUMBER}\s*(?:(?:deg(?:rees?)?|°|arcmin(?:utes?)?|arcsec(?:onds?)?|mas|['\"]{{1,2}})"
+    r"|(?P<length>[kmg]?ly|[kmg]lyr|light[ -]?years?|au|km))(?![\w/])",
+    re.IGNORECASE,
+)
 _WORD_START = re.compile(r"(?<![^\s,;])[^\s,;]")
 _WORD = re.compile(r"[^\s,;]+")
 _SEPARATORS = re.compile(r"\s*[,;][\s,;]*")
@@ -312,6 +317,12 @@ def _is_apart(word: str, found: PositionMatch) -> bool:
 
 def _question(asked: Sequence[str], text: str, found: PositionMatch) -> str:
     """Return the request to say what the numbers beside a position are."""
+    unit = _OTHER_UNIT.search(f"{text[: found.start]} {text[found.end :]}")
+    if unit is not None and asked[0] in unit[0]:
+        shown = plain_text(unit[0], 40)
+        if unit["length"]:
+            return f"“{shown}” beside the position: write a distance like 40 Mpc or z=0.01."
+        return f"“{shown}” beside the position: errors and radii aren't used here; leave it out."
     position = text[found.start : found.end].replace(",", " ").split()
     numbers = [plain_text(word, 20) for word in asked[:_SHOWN_NUMBERS]]
     said = " and ".join([*([", ".join(numbers[:-1])] if len(numbers) > 1 else []), numbers[-1]])

@@ -172,11 +172,12 @@ class CommandRouter:
         without = replace_typed_events(asked, typed, [""] * len(typed))
         reading = read_question(without, len(typed), self._commands_by_word.keys(), self._safe_words)
         if typed and reading.command is not None:
-            name = self._commands_by_word[reading.command].name
+            named = self._commands_by_word[reading.command]
+            name = named.name
             if name in ("latest", "events", "status"):
                 reading = Reading(topic=Topic.NEWS if name == "latest" else Topic.CARD, arguments="")
                 reading = replace(reading, topic=Topic.STATE) if name == "status" else reading
-            elif not self._commands_by_word[reading.command].is_about_event and name not in ("help", "test"):
+            elif not named.is_about_event and name not in ("help", "test"):
                 # "S230518h unsubscribe 1" isn't about that event, and what it means is a guess.
                 return Reading(topic=Topic.CARD, arguments=f"{name} {reading.arguments}"), typed
             if len(typed) > 1 and name not in ("check", "visible"):

@@ -7,13 +7,13 @@ typing error. Nothing that changes what a channel receives is ever done because 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.filters.vocabulary import is_filter_word
+from bot.commands.corrections import near_words
+from bot.commands.position_sentences import has_position, position_words
 
 
 class Topic(StrEnum):
@@ -84,24 +84,6 @@ _KEPT = _words("from to this until in on all with")
 """Fillers that mean something in a period or a condition."""
 _LIST_STARTS = _words(
     "any anything show list all which how count number total give were are have has did find search"
-)
-_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
-_COORDINATE = re.compile(
-    rf"(?:{_NUMBER}(?:°|d|deg)?|\d{{1,2}}[h:]\d[\dhms:.]*|[+-]?\d{{1,2}}[d:°]\d[\ddms:.'\"°′″]*|"
-    rf"\d{{1,2}}h[\d.ms]+[+-]\d{{1,2}}d[\d.ms]+)"
-)
-_POSITION_FILLERS = re.compile(
-    r"^(?:(?:is|are|was|does|do|would|could|can|what|whats|about|where|how|likely|it|the|a|an|my|our"
-    r"|this|that|i|we|you|me|us|tell|whether|if|know|please|hi|hello|dear|all"
-    r"|source|object|positions?|coordinates?|candidate|transient|field|target|at|of|for|in|inside"
-    r"|within)\s+)+",
-    re.IGNORECASE,
-)
-_POSITION_TAIL = re.compile(
-    r"(?:\s+(?:in|inside|within|on|of|for|from|at|part|consistent|compatible|with|covered|by|the|its|gw"
-    r"|event|sky"
-    r"|map|skymap|localization|localisation|region|contour)(?=\s|$))+\s*$",
-    re.IGNORECASE,
 )
 _GREETINGS = re.compile(
     r"(?:hello|hi+|hey+|hallo|hola|moin|ciao|salut|bonjour|good (?:morning|evening|afternoon|day)"
@@ -211,18 +193,10 @@ _POLITE_HEAD = re.compile(r"^(?:(?:please|pls|plz|hey|hi|hello|ok|okay|so)[\s,]+
 _TRAILING = " \t?!.…,;"
 _SEPARATOR_BEFORE = re.compile(r"^(?:[,:;/|…—]+\s*|[.?!>=&-]+\s+)+")
 
-CORRECTION_CUTOFF = 0.75
-"""Similarity (difflib's ratio) from which a word is a command's word with a typing error."""
 MAX_SENTENCE_WORDS = 40
 """A longer question is no sentence that rules understand."""
 
 
-_OWN_MEANING = _words(
-    """nearest closest best biggest largest smallest loudest oldest farthest furthest brightest first rest
-    west east text next least fine mind line lost past fast most mass date late later north south sky cite
-    evening eventually listen mars mad made make find found site"""
-)
-"""Words that are like a command's word and are none."""
 _PERIOD_AFTER_LAST = re.compile(
     r"(?:last|latest)\s+(?:\d+\s*)?(?:hours?|days?|weeks?|months?|years?|h|d|w|yr|fortnight"
     r"|mon\w*|tues\w*|wednes\w*|thurs\w*|fri\w*|satur\w*|sun\w*)\b",
@@ -306,8 +280,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
     if event_count > 1:
         return Reading(topic=Topic.COMPARE)
-    if _has_position(sentence):
-        return Reading(command="check", arguments=_position_words(sentence))
+    if has_position(sentence):
+        return Reading(command="check", arguments=position_words(sentence))
     if _OBSERVERS.search(plain):
         return Reading(topic=Topic.OBSERVERS)
     if event_count == 0 and _RUNS.search(plain) and (_RUNS_CONTEXT.search(plain)) and not _names_class(plain):
@@ -376,16 +350,6 @@ _DETAILS = ("history", "map", "export", "json", "moc", "ds9", "csv", "check", "v
 """Commands about an event to which a misspelled word of a sentence with an id is corrected."""
 
 
-def near_words(word: str, known: Sequence[str]) -> list[str]:
-    """Return the known word that a typing error made this one of; none where it has a meaning of its own.
-
-    "mock" is no "moc" and "nearest" no "newest"; a word with signs or digits is no word of a command.
-    """
-    if len(word) < 3 or not word.isalpha() or word in _OWN_MEANING or is_filter_word(word):
-        return []
-    return difflib.get_close_matches(word, known, n=1, cutoff=CORRECTION_CUTOFF)
-
-
 def _corrected_detail(plain: str) -> Reading | None:
     for word in unexplained_words(plain):
         near = near_words(word, _DETAILS)
@@ -439,37 +403,6 @@ def unexplained_words(plain: str) -> list[str]:
 def without_fillers(sentence: str) -> str:
     """Return a sentence without the words that say nothing about events, for a second reading as a filter."""
     return " ".join(word for word in sentence.split() if word.casefold() not in _FILLERS - _KEPT)
-
-
-_LABELLED_POSITION = re.compile(
-    rf"\bra\b.{{0,12}}?[=: ]\s*{_NUMBER}.*\bdec\w*\b.{{0,12}}?[=: ]\s*{_NUMBER}"
-    rf"|\b(?:l|glon)\s*=\s*{_NUMBER}[\s,;]+(?:b|glat)\s*=\s*{_NUMBER}"
-    r"|(?<![\w.])J?\d{6}(?:\.\d+)?[+-]\d{6}(?:\.\d+)?(?!\w)",
-    re.IGNORECASE,
-)
-_CONE = re.compile(rf"\bnear\b.*{_NUMBER}\s*(?:deg\w*|°|arcmin|arcsec|['\"])(?!\w)", re.IGNORECASE)
-
-
-def _has_position(sentence: str) -> bool:
-    if _CONE.search(sentence):
-        # The filter's circle: "near 95.7 -10.96 5deg".
-        return False
-    if _LABELLED_POSITION.search(sentence):
-        return True
-    words = re.sub(r"[(),;]", " ", sentence).split()
-    found = 0
-    for word in words:
-        if re.fullmatch(r"\d{1,2}[h:][\d:hms.]+[+-][\d:dms.°'\"′″]+", word):
-            return True
-        if _COORDINATE.fullmatch(word) and (re.search(r"[.:hd°+-]", word) or found):
-            found += 1
-    return found >= 2
-
-
-def _position_words(sentence: str) -> str:
-    return (
-        _POSITION_TAIL.sub("", _POSITION_FILLERS.sub("", f"{sentence} ").rstrip() + " ").strip() or sentence
-    )
 
 
 def _read_unknown(

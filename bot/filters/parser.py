@@ -115,7 +115,7 @@ def unknown_word_error(token: Token) -> FilterSyntaxError:
     meant = MEANT.get(token.normalized.replace("-", ""))
     if meant is not None:
         return FilterSyntaxError(f"{token.quoted} is no condition; perhaps you mean {meant}.")
-    near = difflib.get_close_matches(token.normalized[:40], VOCABULARY, n=1, cutoff=0.7)
+    near = difflib.get_close_matches(token.normalized[:40], VOCABULARY, n=1, cutoff=0.65)
     if near:
         return FilterSyntaxError(
             f'{token.quoted} is no condition; did you mean "{CANONICAL_SPELLINGS.get(near[0], near[0])}"?'

@@ -75,7 +75,6 @@ MEANT = {
     **dict.fromkeys(("everything", "anything"), '"all"'),
     **dict.fromkeys(("unless", "except", "but", "no"), '"not", as in "not BBH"'),
     **dict.fromkeys(("when", "where", "if", "with"), '"and", as in "BNS and far<1/yr"'),
-    "between": 'a range such as "distance>100 distance<300"',
     "sq": '"area90<500", in deg²',
 }
 """Words that are no conditions, and what people mean by them; any other is answered with a similar one."""

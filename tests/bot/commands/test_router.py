@@ -507,7 +507,6 @@ async def test_missing_event_attributes_are_backfilled(factory: Factory) -> None
         ("search " + "BNS " * 200, "A filter has at most 40 conditions, and this one has more."),
         ("search " + "BNS " * 2_500, "A question has at most 1,000 characters, and this one has 10,006."),
         ("edit", '"edit" needs the number that "/gwevent subscriptions" shows, as in edit 3 CBC BNS>0.5.'),
-        ("edit 3", '"edit" needs the number that "/gwevent subscriptions" shows, as in edit 3 CBC BNS>0.5.'),
         ("pause CBC", '"pause" needs the number that "/gwevent subscriptions" shows, as in pause 3.'),
         ("resume 3 4", '"4" is too much: one number, as "/gwevent subscriptions" shows it.'),
     ],
