@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from bot.filters import (
     FilterSyntaxError,
@@ -20,6 +20,7 @@ from formatters.text.filter_sentences import filter_sentence
 from tests.support.filter_strategies import any_filter
 
 
+@settings(deadline=None)  # the first circle loads a module
 @given(any_filter)
 def test_a_filter_reads_as_it_is_written(wanted: Filter) -> None:
     assert parse_filter(wanted.canonical) == wanted
