@@ -129,7 +129,9 @@ class EventQuestions:
         card = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
         sentence = event_facts.sentence(superevent, topic.value, self._clock())
         if topic is Topic.COMPARE:
-            sentence = f"To compare, name two events: compare {superevent.superevent_id} S230518h."
+            name = superevent.superevent_id
+            other = "S230518h" if name != "S230518h" else "S190425z"
+            sentence = f"To compare, name two events: compare {name} {other}."
         if topic is Topic.CARD:
             unexplained = unexplained_words(words)
             if unexplained:

@@ -261,6 +261,14 @@ class CommandRouter:
         if reading.topic is Topic.COMPARE and len(typed) > 1:
             superevents = [await self._events.get(event) for event in typed]
             return _Answer(self._events.compare(superevents), is_shareable=True)
+        if reading.topic is Topic.COMPARE and typed and context is not None and context.thread_ts is not None:
+            here = await self._events.find_subject([], "", context)
+            if here.superevent is not None and here.introduction is None:
+                # In an event's thread "compare S230518h" means that event with the thread's.
+                return _Answer(
+                    self._events.compare([here.superevent, await self._events.get(typed[0])]),
+                    is_shareable=True,
+                )
         if reading.topic is Topic.CARD and names_sites(" ".join(unexplained_words(reading.arguments))):
             # "Palomar S230518h"
             words = " ".join(unexplained_words(reading.arguments))

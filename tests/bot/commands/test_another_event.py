@@ -131,3 +131,17 @@ async def test_a_direction_behind_a_position_is_asked_about(router: CommandRoute
 async def test_a_number_with_another_unit_is_no_distance(router: CommandRouter, value: str) -> None:
     answer = await ask(router, f"check 95.7 -10.96 {value} S230518h")
     assert "beside the position" in answer and "if it is a distance" not in answer
+
+
+@pytest.mark.parametrize("level", ["50", "50%", "50 %", "0.5", "level 0.5", "99%"])
+@pytest.mark.parametrize("form", ["moc", "ds9"])
+async def test_a_region_of_another_level_is_not_taken_for_the_90_percent_one(
+    router: CommandRouter, form: str, level: str
+) -> None:
+    for words in (f"export {form} {level} S230518h", f"{form} {level} S230518h"):
+        assert "only the 90 % region is exported" in await ask(router, words)
+
+
+@pytest.mark.parametrize("level", ["", "90", "90%", "90 %", "0.9", "level 0.90"])
+async def test_the_90_percent_region_may_be_asked_for_by_its_level(router: CommandRouter, level: str) -> None:
+    assert "90 % credible region of S230518h" in await ask(router, f"export moc {level} S230518h")
