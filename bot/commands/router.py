@@ -149,7 +149,12 @@ class CommandRouter:
                 return _Answer(subscription_modal.with_modal_button(complaint))
             return _Answer(complaint)
         except UnresolvedEvent as error:
-            return _Answer(self._events.answer_unresolved(error), is_shareable=bool(error.superevents))
+            found = self._events.answer_unresolved(error)
+            if command is not None and command.is_about_event:
+                day = mrkdwn.plain_text(error.typed.text)
+                needed = f"“{command.name}” needs an event's id, and {day} is none."
+                found = answer.with_introduction(needed, found)
+            return _Answer(found, is_shareable=bool(error.superevents))
         except NoSuchEvent as error:
             return _Answer(await self._events.suggest_ids(error.superevent_id, error.gracedb_reason))
 

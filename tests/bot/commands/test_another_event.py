@@ -145,3 +145,13 @@ async def test_a_region_of_another_level_is_not_taken_for_the_90_percent_one(
 @pytest.mark.parametrize("level", ["", "90", "90%", "90 %", "0.9", "level 0.90"])
 async def test_the_90_percent_region_may_be_asked_for_by_its_level(router: CommandRouter, level: str) -> None:
     assert "90 % credible region of S230518h" in await ask(router, f"export moc {level} S230518h")
+
+
+@pytest.mark.parametrize("words", ABOUT_EVENT)
+@pytest.mark.parametrize("typed", ["S230518", "GW230518"])
+async def test_a_day_beside_a_command_is_told_from_an_id(
+    router: CommandRouter, words: str, typed: str
+) -> None:
+    answer = await ask(router, words.format(typed))
+    assert f"needs an event's id, and {typed} is none." in answer.partition("\n")[0]
+    assert "S230518h" in answer
