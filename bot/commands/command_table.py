@@ -14,8 +14,10 @@ from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand
 from bot.commands.subscriptions import SubscriptionCommands
-from bot.commands.understanding import unexplained_words
+from bot.commands.understanding import LATER_COMMANDS, unexplained_words
 from bot.commands.visible import VisibleCommand
+from bot.filters.vocabulary import is_filter_word
+from formatters.answers import conversation
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 
@@ -144,6 +146,8 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         if command == "edit" and (not rest or rest.strip().lstrip("#").isdecimal()):
             command = "dialog"
         return command, "" if command == "subscriptions" else rest.strip()
+    if word == "edit" and arguments.strip().lstrip("#").isdecimal():
+        return "dialog", arguments
     if word in ("sites", "site") and verb.casefold() in ("show", "list"):
         return "sites", rest.strip()
     return word, arguments
@@ -199,5 +203,11 @@ async def _help(arguments: str, context: CommandContext | None) -> CommandAnswer
         found = helping.page_for(word) if word else None
         if found is not None:
             return CommandAnswer(found)
+    for word in (word.casefold() for word in words):
+        if word in LATER_COMMANDS:
+            return CommandAnswer(conversation.later_command(word))
+        filters = helping.page_for("filters") if is_filter_word(word) else None
+        if filters is not None:
+            return CommandAnswer(filters)
     is_about_a_word = bool(unexplained_words(arguments))
     return CommandAnswer(helping.no_page(arguments) if is_about_a_word else helping.overview())

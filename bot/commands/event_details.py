@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -27,6 +28,8 @@ from formatters.posts.alert_card import ImageRef
 ProvideImage = Callable[[str, Superevent, Notice], Awaitable[ImageRef]]
 """(team, event, notice) -> the image of the notice's sky map, uploaded to Slack. Raises ImageFailed."""
 
+_OTHER_LEVEL = re.compile(r"(?<![\w.])(?!(?:90|0?\.90?)\s*%?(?![\w.]))(?:\d+(?:\.\d*)?|\.\d+)\s*%?(?![\w.])")
+"""A number that isn't the level of the region that is exported."""
 EXPORT_EXAMPLE = "export moc S230518h"
 
 
@@ -89,6 +92,12 @@ class EventDetailsCommand:
     async def _export_as(
         self, word: str, superevent: Superevent, arguments: str, context: CommandContext | None
     ) -> Message:
+        level = None if word in ("tiles", "json", "csv") else _OTHER_LEVEL.search(arguments)
+        if level is not None:
+            raise CommandError(
+                f'"{level[0].strip()}": only the 90 % region is exported:'
+                f" export {word} {superevent.superevent_id}."
+            )
         # A terminal has no limit of characters.
         limit = None if context is None else event_details.MAX_CODE_CHARS
         match FORMAT_WORDS[word]:

@@ -12,8 +12,8 @@ from datetime import datetime
 from bot.commands.context import CommandContext
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.errors import CommandError
-from bot.commands.event_lookup import EventLookup, UnresolvedEvent
-from bot.commands.typed_events import TypedEvent
+from bot.commands.event_lookup import EventLookup, NoSuchEvent, UnresolvedEvent
+from bot.commands.typed_events import TypedEvent, find_misspelled_id
 from bot.commands.understanding import Topic, unexplained_words
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.threads import ThreadRepository
@@ -98,6 +98,10 @@ class EventQuestions:
             return Subject(name, await self._lookup.get(name), " ".join(rest))
         if nonstandard:
             return Subject(None, None, arguments)
+        misspelled = find_misspelled_id(arguments)
+        if misspelled is not None:
+            # Another event than the one that was meant would be answered about.
+            raise NoSuchEvent(misspelled)
         chosen = await self._default_events.choose(context)
         if chosen is None:
             return Subject(None, None, arguments)
@@ -125,7 +129,9 @@ class EventQuestions:
         card = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
         sentence = event_facts.sentence(superevent, topic.value, self._clock())
         if topic is Topic.COMPARE:
-            sentence = f"To compare, name two events: compare {superevent.superevent_id} S230518h."
+            name = superevent.superevent_id
+            other = "S230518h" if name != "S230518h" else "S190425z"
+            sentence = f"To compare, name two events: compare {name} {other}."
         if topic is Topic.CARD:
             unexplained = unexplained_words(words)
             if unexplained:

@@ -26,13 +26,17 @@ _DATE = re.compile(
 )
 _OTHER_DATE = re.compile(
     _BEGIN + r"(?:\d{1,4}[/.]\d{1,2}[/.]\d{1,4}|\d{4}-\d{1,2}-\d\S*|\d{8}|\d{1,2}:\d{2}\S*"
-    rf"|tomorrow|yesterday|next\s+night|{_MONTH}\s+{_DAY}|{_DAY}\s+{_MONTH})" + _END,
+    r"|(?:next|last)\s+(?:week|month)|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    rf"|tomorrow|yesterday|(?:next|last)\s+night|{_MONTH}\s+{_DAY}|{_DAY}\s+{_MONTH})" + _END,
     re.IGNORECASE | re.ASCII,
 )
 _ALTITUDE = re.compile(
     _BEGIN + r"(?:above\s+)?(?:min(?:imum)?\s+)?(?:altitude|elevation|alt|above)\b"
     r"\s*(?:>=|≥|=|>|:|above\b|of\b)?\s*(?P<degrees>[^\s,]*(?:,\d+)?)(?:\s+deg(?:rees?)?(?=[\s,]|$))?",
     re.IGNORECASE,
+)
+_AIRMASS = re.compile(
+    _BEGIN + r"(?:below\s+|under\s+)?airmass\s*(?:<=|≤|=|<|:|below\b|of\b)?\s*\d[\d.]*" + _END, re.IGNORECASE
 )
 _DEGREES = re.compile(r"\+?(\d{1,2}(?:\.\d{0,6})?)(?:°|˚|º|deg|degrees)?", re.ASCII | re.IGNORECASE)
 _TONIGHT = re.compile(_BEGIN + r"(?:tonight|today|now|this\s+night)" + _END, re.IGNORECASE)
@@ -68,6 +72,12 @@ def parse_night_words(text: str) -> tuple[NightWords, str]:
     Known are `tonight`, `at 2026-12-01` (with a time: `at 2026-12-01 03:00`) and `altitude 20`.
     """
     altitude, text = _take_altitude(text)
+    airmass = _AIRMASS.search(text)
+    if airmass is not None:
+        raise CommandError(
+            f'"{airmass.group().strip()}": write the lowest altitude, for example visible Palomar altitude 30'
+            " (airmass 2)."
+        )
     when = list(_DATE.finditer(text))
     text = _DATE.sub(" ", text)
     other = _OTHER_DATE.search(text)

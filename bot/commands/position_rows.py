@@ -45,6 +45,12 @@ _FILLER_WORDS = """
 """
 _FILLERS = frozenset(_FILLER_WORDS.split())
 """Words of a question that are no name."""
+_HEMISPHERES = frozenset(("n", "s", "e", "w", "north", "south", "east", "west"))
+_OTHER_UNIT = re.compile(
+    rf"{_NUMBER}\s*(?:(?:deg(?:rees?)?|°|arcmin(?:utes?)?|arcsec(?:onds?)?|mas|['\"]{{1,2}})"
+    r"|(?P<length>[kmg]?ly|[kmg]lyr|light[ -]?years?|au|km))(?![\w/])",
+    re.IGNORECASE,
+)
 _WORD_START = re.compile(r"(?<![^\s,;])[^\s,;]")
 _WORD = re.compile(r"[^\s,;]+")
 _SEPARATORS = re.compile(r"\s*[,;][\s,;]*")
@@ -115,6 +121,7 @@ def _parse_with_separators(line: str) -> ParsedRow:
     found, name_words = _find_position(text)
     before, after = text[: found.start], text[found.end :]
     before_words, after_words = _words(before), _without_same_place(after, found)
+    _refuse_hemisphere(after_words)
     asked = [
         *_unlabelled(before_words, name_words),
         *_unlabelled(after_words, _catalogue_words(" ".join(after_words))),
@@ -297,6 +304,12 @@ def _unlabelled(words: Iterable[str], name_words: Sequence[str]) -> Iterator[str
             yield word
 
 
+def _refuse_hemisphere(after: Sequence[str]) -> None:
+    """Raise InvalidPosition if a letter behind the position gives a direction: "10.96 S" isn't +10.96."""
+    if after and after[0].casefold() in _HEMISPHERES:
+        raise InvalidPosition(f"“{after[0]}” behind the position: write a southern declination with a minus.")
+
+
 def _is_apart(word: str, found: PositionMatch) -> bool:
     """Return whether a number can't be the declination of a position that begins before it."""
     return _BARE_NUMBER.fullmatch(word) is not None and (found.has_sign or word[0] not in "+-")
@@ -304,6 +317,12 @@ def _is_apart(word: str, found: PositionMatch) -> bool:
 
 def _question(asked: Sequence[str], text: str, found: PositionMatch) -> str:
     """Return the request to say what the numbers beside a position are."""
+    unit = _OTHER_UNIT.search(f"{text[: found.start]} {text[found.end :]}")
+    if unit is not None and asked[0] in unit[0]:
+        shown = plain_text(unit[0], 40)
+        if unit["length"]:
+            return f"“{shown}” beside the position: write a distance like 40 Mpc or z=0.01."
+        return f"“{shown}” beside the position: errors and radii aren't used here; leave it out."
     position = text[found.start : found.end].replace(",", " ").split()
     numbers = [plain_text(word, 20) for word in asked[:_SHOWN_NUMBERS]]
     said = " and ".join([*([", ".join(numbers[:-1])] if len(numbers) > 1 else []), numbers[-1]])

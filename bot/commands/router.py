@@ -15,7 +15,13 @@ from bot.commands.errors import store_unavailable
 from bot.commands.event_lookup import NoSuchEvent, UnresolvedEvent
 from bot.commands.event_questions import EventQuestions
 from bot.commands.sites import parse_site_names
-from bot.commands.typed_events import TypedEvent, find_typed_events, looks_like_event_id, replace_typed_events
+from bot.commands.typed_events import (
+    TypedEvent,
+    find_typed_events,
+    looks_like_event_id,
+    refuse_described_event,
+    replace_typed_events,
+)
 from bot.commands.understanding import (
     ABOUT_NO_EVENT,
     Reading,
@@ -149,7 +155,12 @@ class CommandRouter:
                 return _Answer(subscription_modal.with_modal_button(complaint))
             return _Answer(complaint)
         except UnresolvedEvent as error:
-            return _Answer(self._events.answer_unresolved(error), is_shareable=bool(error.superevents))
+            found = self._events.answer_unresolved(error)
+            if command is not None and command.is_about_event:
+                day = mrkdwn.plain_text(error.typed.text)
+                needed = f"“{command.name}” needs an event's id, and {day} is none."
+                found = answer.with_introduction(needed, found)
+            return _Answer(found, is_shareable=bool(error.superevents))
         except NoSuchEvent as error:
             return _Answer(await self._events.suggest_ids(error.superevent_id, error.gracedb_reason))
 
@@ -172,10 +183,14 @@ class CommandRouter:
         without = replace_typed_events(asked, typed, [""] * len(typed))
         reading = read_question(without, len(typed), self._commands_by_word.keys(), self._safe_words)
         if typed and reading.command is not None:
-            name = self._commands_by_word[reading.command].name
+            named = self._commands_by_word[reading.command]
+            name = named.name
             if name in ("latest", "events", "status"):
                 reading = Reading(topic=Topic.NEWS if name == "latest" else Topic.CARD, arguments="")
                 reading = replace(reading, topic=Topic.STATE) if name == "status" else reading
+            elif not named.is_about_event and name not in ("help", "test"):
+                # "S230518h unsubscribe 1" isn't about that event, and what it means is a guess.
+                return Reading(topic=Topic.CARD, arguments=f"{name} {reading.arguments}"), typed
             if len(typed) > 1 and name not in ("check", "visible"):
                 reading = Reading(topic=Topic.COMPARE)
         return self._expanded(reading), typed
@@ -202,6 +217,8 @@ class CommandRouter:
             # Before the arguments are parsed: a person who may not change anything needs no hint about them.
             context = await self._authorizer.authorize(context)
         if command.is_about_event:
+            if not typed:
+                refuse_described_event(asked)
             found = await self._answer_about_event(command, arguments, typed, context)
         else:
             assert command.handler is not None
@@ -255,6 +272,14 @@ class CommandRouter:
         if reading.topic is Topic.COMPARE and len(typed) > 1:
             superevents = [await self._events.get(event) for event in typed]
             return _Answer(self._events.compare(superevents), is_shareable=True)
+        if reading.topic is Topic.COMPARE and typed and context is not None and context.thread_ts is not None:
+            here = await self._events.find_subject([], "", context)
+            if here.superevent is not None and here.introduction is None:
+                # In an event's thread "compare S230518h" means that event with the thread's.
+                return _Answer(
+                    self._events.compare([here.superevent, await self._events.get(typed[0])]),
+                    is_shareable=True,
+                )
         if reading.topic is Topic.CARD and names_sites(" ".join(unexplained_words(reading.arguments))):
             # "Palomar S230518h"
             words = " ".join(unexplained_words(reading.arguments))

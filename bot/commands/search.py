@@ -13,6 +13,7 @@ from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
 from bot.filters import EventAttributes, find_contradiction, parse_criteria
 from bot.filters.event_question import EventQuestion, parse_event_question
+from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.scope_words import Scope
 from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.store.events.search import EventSearch
@@ -110,7 +111,7 @@ class SearchCommands:
             if not getattr(question.scope, kind) or question.scope == alone or any(map(alone.accepts, shown)):
                 continue
             result = await self._find_matches(replace(question, scope=alone), limit=1)
-            if result.matches:
+            if result.matches and question.scope.accepts(result.matches[0]):
                 found.append(f"{result.matches[0].superevent_id} (only {kind})")
         return f"Older, and also asked for: {', '.join(found)}." if found else ""
 
@@ -148,14 +149,14 @@ class SearchCommands:
         default = recent.DEFAULT_COUNT if question.text == "all" else recent.DEFAULT_COUNT_OF_KIND
         # The newest few are found without reading all that was ever received.
         result = await self._find_matches(question, limit=(question.count or default) if is_plain else None)
-        found = await self._load_results(question.text, question.criteria, result, question.count)
+        found = await self._load_results(question.title, question.criteria, result, question.count)
         if is_plain:
             shown = found.newest_hits[: question.count or default]
             listed = {hit.superevent.superevent_id for hit in shown}
             return recent.message(
                 recent.RecentEvents(
                     [hit.superevent for hit in shown],
-                    kind=question.text,
+                    kind=question.title,
                     left_out=found.left_out,
                     note=await self._newest_of_other_kinds(
                         question, [match for match in result.matches if match.superevent_id in listed]
@@ -290,7 +291,9 @@ def _definitions(criteria: Criteria) -> list[str]:
     """Return sentences on what the filter's quantities mean, where that isn't in the notice itself."""
     asked = () if criteria.filter is None else conditions(criteria.filter)
     names = dict.fromkeys(one.quantity for one in asked if isinstance(one, Compare))
-    return [_MEANINGS[name] for name in names if name in _MEANINGS]
+    meanings = [_MEANINGS[name] for name in names if name in _MEANINGS]
+    missing_unit = find_missing_rate_unit(criteria)
+    return meanings if missing_unit is None else [*meanings, missing_unit]
 
 
 def _why_none(question: EventQuestion, known: Sequence[EventAttributes]) -> str:

@@ -218,6 +218,8 @@ def _find_custom_site(words: str, own: Sequence[Site]) -> Site:
     found = find_own_site(words, own) or (find_own_site(known.name, own) if known is not None else None)
     if found is None:
         has = ", ".join(site.name for site in own) or "none"
+        if not words:
+            raise CommandError(f"Which one? This channel's sites are: {has}.")
         raise CommandError(f"“{words[:40]}” is none of this channel's sites, which are: {has}.")
     return found
 

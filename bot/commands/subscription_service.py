@@ -17,6 +17,7 @@ from bot.commands.authorization import AuthorizedContext, ChannelAuthorizer
 from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.context import CommandContext
 from bot.filters import parse_criteria
+from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.satisfiability import find_contradiction
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.change_log import ChangeAuthor
@@ -189,7 +190,7 @@ class SubscriptionService:
         Criteria that no notice can meet are taken only `anyway`.
         """
         author = await self._authorizer.authorize(context)
-        contradiction = None if anyway else await asyncio.to_thread(find_contradiction, criteria)
+        contradiction = None if anyway else await asyncio.to_thread(_find_objection, criteria)
         if contradiction is not None:
             return NeverHolds(criteria, contradiction)
         requested, is_in_force = await self._subscriptions.request(
@@ -211,7 +212,7 @@ class SubscriptionService:
         Criteria that no notice can meet are taken only `anyway`.
         """
         author = await self._authorizer.authorize(context)
-        contradiction = None if anyway else await asyncio.to_thread(find_contradiction, criteria)
+        contradiction = None if anyway else await asyncio.to_thread(_find_objection, criteria)
         if contradiction is not None:
             return NeverHolds(criteria, contradiction)
         found = await self._subscriptions.edit(*author.channel, number, criteria, self._change_author(author))
@@ -314,3 +315,8 @@ class SubscriptionService:
 
     def _change_author(self, author: AuthorizedContext) -> ChangeAuthor:
         return ChangeAuthor(author.user_id, self._clock())
+
+
+def _find_objection(criteria: Criteria) -> str | None:
+    """Return why criteria are probably not meant, one sentence: nothing can meet them, or a unit is missing."""
+    return find_contradiction(criteria) or find_missing_rate_unit(criteria)

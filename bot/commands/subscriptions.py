@@ -19,6 +19,10 @@ from formatters.views import subscription_modal
 _NUMBER = re.compile(r"#?(\d{1,18})")
 
 
+_PREPOSITION = re.compile(r"^(?:to|from|for)\s+(?=\S)", re.IGNORECASE)
+"""What sentences have before the criteria: "subscribe to BNS", "unsubscribe from CBC"."""
+
+
 class SubscriptionCommands:
     """Parses the text of commands about subscriptions, calls the service, and answers.
 
@@ -30,7 +34,7 @@ class SubscriptionCommands:
 
     async def subscribe(self, arguments: str, context: CommandContext) -> Message:
         """Answer `subscribe [CBC|Burst|all] [filter] … [anyway]`; without arguments, with the choices."""
-        words, anyway = split_insistence(arguments)
+        words, anyway = split_insistence(_PREPOSITION.sub("", arguments))
         if not words:
             return subscription_modal.with_modal_button(subscription_choices.message())
         criteria = await self._service.parse_criteria(context, words)
@@ -42,6 +46,7 @@ class SubscriptionCommands:
         Criteria that fit several subscriptions, and no arguments at all, end nothing yet: the answer lists
         what would end, with buttons.
         """
+        arguments = _PREPOSITION.sub("", arguments)
         numbered = parse_numbers(arguments)
         if numbered is not None:
             return answer_for(await self._service.remove(context, *numbered))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bot.commands.errors import CommandError
+from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import ID_MAX, canonical_id
 
 _BEFORE, _AFTER = r"(?<![^\W_])", r"(?![^\W_])"
@@ -19,6 +21,15 @@ _BARE = re.compile(
     rf"(?<![\w.+−-])(?P<day>\d{{6}})(?P<suffix>[a-z]{{1,4}}){_AFTER}", re.IGNORECASE | re.ASCII
 )
 _LINK = re.compile(r"https?://\S+|\bgracedb\.ligo\.org/\S+", re.IGNORECASE)
+_DESCRIBED = re.compile(
+    r"\b(?:last|latest|newest|(?:most )?recent)\s+(?:\w+\s+){0,2}?"
+    r"(?P<kind>bns|nsbh|bbh|bursts?|cbc|ssm|mocks?|tests?|retracted|lowsig)\b"
+    r"|\b(?P<class>bns|nsbh|bbh)\b|\bprevious\b|\b(?:second|next to) last\b|\blast but one\b",
+    re.IGNORECASE,
+)
+_MISSPELLED = re.compile(
+    r"(?=\w*[a-z])[MT]?(?:(?:S|GW)[\dOIl|]{5,8}|[5$][\dOIl|]{6})[-_.]?[a-z]{0,8}", re.IGNORECASE | re.ASCII
+)
 _POSSESSIVE = re.compile(r"^['’´`]s\b", re.IGNORECASE)
 _UNITS = frozenset(
     (
@@ -135,6 +146,33 @@ def looks_like_event_id(word: str) -> bool:
         len(word) <= ID_MAX
         and re.fullmatch(r"[mt]?(s|gw)[-_ ]?\d\w*|\d{6}\w+", word.strip().casefold()) is not None
     )
+
+
+def find_misspelled_id(text: str) -> str | None:
+    """Return the first word that was surely meant as an event's id but is none; None without one.
+
+    It has an O, l or I for a digit, a 5 for the S, or a digit too many or too few, as in "S23O518h".
+    """
+    for word in text.split():
+        match = _MISSPELLED.fullmatch(word.strip(",.;:()[]!?"))
+        if match is not None and sum(map(str.isdigit, match[0])) > 3:
+            return match[0]
+    return None
+
+
+def refuse_described_event(text: str) -> None:
+    """Raise CommandError if a line tells an event by its class or age: "map of the last BBH".
+
+    Another event would be answered about, for a command takes ids alone.
+    """
+    found = None if "\n" in text else _DESCRIBED.search(text)
+    if found is not None:
+        kind = found["kind"] or found["class"]
+        words = f"latest {kind}" if kind else "events"
+        raise CommandError(
+            f"Which event? “{plain_text(words)}” shows its id;"
+            f" ask with that in place of “{plain_text(found[0])}”."
+        )
 
 
 def _end(text: str, end: int) -> int:

@@ -7,11 +7,13 @@ typing error. Nothing that changes what a channel receives is ever done because 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from bot.commands.corrections import near_words
+from bot.commands.position_sentences import has_position, position_words
 
 
 class Topic(StrEnum):
@@ -82,24 +84,6 @@ _KEPT = _words("from to this until in on all with")
 """Fillers that mean something in a period or a condition."""
 _LIST_STARTS = _words(
     "any anything show list all which how count number total give were are have has did find search"
-)
-_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
-_COORDINATE = re.compile(
-    rf"(?:{_NUMBER}(?:°|d|deg)?|\d{{1,2}}[h:]\d[\dhms:.]*|[+-]?\d{{1,2}}[d:°]\d[\ddms:.'\"°′″]*|"
-    rf"\d{{1,2}}h[\d.ms]+[+-]\d{{1,2}}d[\d.ms]+)"
-)
-_POSITION_FILLERS = re.compile(
-    r"^(?:(?:is|are|was|does|do|would|could|can|what|whats|about|where|how|likely|it|the|a|an|my|our"
-    r"|this|that"
-    r"|source|object|positions?|coordinates?|candidate|transient|field|target|at|of|for|in|inside"
-    r"|within)\s+)+",
-    re.IGNORECASE,
-)
-_POSITION_TAIL = re.compile(
-    r"(?:\s+(?:in|inside|within|on|of|for|from|at|part|consistent|compatible|with|covered|by|the|its|gw"
-    r"|event|sky"
-    r"|map|skymap|localization|localisation|region|contour)(?=\s|$))+\s*$",
-    re.IGNORECASE,
 )
 _GREETINGS = re.compile(
     r"(?:hello|hi+|hey+|hallo|hola|moin|ciao|salut|bonjour|good (?:morning|evening|afternoon|day)"
@@ -208,11 +192,17 @@ _POLITE_END = re.compile(r"(?<=[\s,])(?:please|pls|plz|thanks|thank you|thx)$", 
 _POLITE_END_MAX = len("thank you")
 _POLITE_HEAD = re.compile(r"^(?:(?:please|pls|plz|hey|hi|hello|ok|okay|so)[\s,]+)+(?=\S)", re.IGNORECASE)
 _TRAILING = " \t?!.…,;"
+_SEPARATOR_BEFORE = re.compile(r"^(?:[,:;/|…—]+\s*|[.?!>=&-]+\s+)+")
 
-CORRECTION_CUTOFF = 0.75
-"""Similarity (difflib's ratio) from which a word is a command's word with a typing error."""
 MAX_SENTENCE_WORDS = 40
 """A longer question is no sentence that rules understand."""
+
+
+_PERIOD_AFTER_LAST = re.compile(
+    r"(?:last|latest)\s+(?:\d+\s*)?(?:hours?|days?|weeks?|months?|years?|h|d|w|yr|fortnight"
+    r"|mon\w*|tues\w*|wednes\w*|thurs\w*|fri\w*|satur\w*|sun\w*)\b",
+    re.IGNORECASE,
+)
 
 
 def clean_question(text: str) -> str:
@@ -244,6 +234,9 @@ def read_question(
     that a typing error may therefore be corrected to, to the commands' names.
     """
     text = text.strip()
+    if event_count:
+        # What separated the event from the rest: "S230518h: visible", "S230518h - map".
+        text = _SEPARATOR_BEFORE.sub("", text)
     words = text.split()
     first = words[0].casefold().strip(",:;") if words else ""
     if not words:
@@ -252,6 +245,8 @@ def read_question(
         return Reading(topic=Topic.CARD if event_count == 1 else Topic.COMPARE)
     if first in LATER_COMMANDS and (len(words) <= 3 or event_count):
         return Reading(topic=Topic.LATER, arguments=first)
+    if _PERIOD_AFTER_LAST.match(text) and "events" in commands:
+        return Reading(command="events", arguments=text)
     if first in commands and not _is_sentence(first, words, event_count):
         return Reading(command=first, arguments=text[len(words[0]) :].strip())
     sentence = _POLITE_HEAD.sub("", " ".join(words)).rstrip(_TRAILING)
@@ -286,12 +281,14 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="subscriptions")
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
         return Reading(command="check", arguments=inside["what"])
+    if not event_count and (how := _HOW_TO.search(plain)):
+        return Reading(command="help", arguments=how[1])
     if "help" in plain.split():
         return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
     if event_count > 1:
         return Reading(topic=Topic.COMPARE)
-    if _has_position(sentence):
-        return Reading(command="check", arguments=_position_words(sentence))
+    if has_position(sentence):
+        return Reading(command="check", arguments=position_words(sentence))
     if _OBSERVERS.search(plain):
         return Reading(topic=Topic.OBSERVERS)
     if event_count == 0 and _RUNS.search(plain) and (_RUNS_CONTEXT.search(plain)) and not _names_class(plain):
@@ -349,15 +346,20 @@ _FORMATS = ("moc", "json", "ds9", "csv", "tiles", "aladin", "mocpy")
 _SUBSCRIBING = re.compile(
     r"\b(?:notify|alert|ping|tell|inform|warn|call) (?:me|us)\b|\b(?:sign ?up|follow)\b"
 )
+_HOW_TO = re.compile(
+    r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
+    r"|check|export|mentions?|notify)\b"
+)
+_STOPPING = re.compile(
+    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"
+)
 _DETAILS = ("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles")
 """Commands about an event to which a misspelled word of a sentence with an id is corrected."""
 
 
 def _corrected_detail(plain: str) -> Reading | None:
     for word in unexplained_words(plain):
-        near = (
-            difflib.get_close_matches(word, _DETAILS, n=1, cutoff=CORRECTION_CUTOFF) if len(word) > 2 else []
-        )
+        near = near_words(word, _DETAILS)
         if near:
             rest = " ".join(other for other in unexplained_words(plain) if other != word)
             return Reading(command=near[0], arguments=rest, corrected=word)
@@ -410,30 +412,15 @@ def without_fillers(sentence: str) -> str:
     return " ".join(word for word in sentence.split() if word.casefold() not in _FILLERS - _KEPT)
 
 
-def _has_position(sentence: str) -> bool:
-    words = re.sub(r"[(),;]", " ", sentence).split()
-    found = 0
-    for word in words:
-        if re.fullmatch(r"\d{1,2}[h:][\d:hms.]+[+-][\d:dms.°'\"′″]+", word):
-            return True
-        if _COORDINATE.fullmatch(word) and (re.search(r"[.:hd°+-]", word) or found):
-            found += 1
-    return found >= 2
-
-
-def _position_words(sentence: str) -> str:
-    return (
-        _POSITION_TAIL.sub("", _POSITION_FILLERS.sub("", f"{sentence} ").rstrip() + " ").strip() or sentence
-    )
-
-
 def _read_unknown(
     words: Sequence[str], event_count: int, commands: Collection[str], safe_commands: Mapping[str, str]
 ) -> Reading:
     first = words[0].casefold().strip(_TRAILING)
-    near = difflib.get_close_matches(first, sorted(commands), n=1, cutoff=CORRECTION_CUTOFF) if first else []
+    near = near_words(first, sorted(commands))
     if _SUBSCRIBING.search(" ".join(words).casefold()):
         return Reading(nearest="subscribe")
+    if not event_count and _STOPPING.search(" ".join(words).casefold()):
+        return Reading(nearest="unsubscribe")
     if near and near[0] in safe_commands and len(first) > 3:
         return Reading(command=near[0], arguments=" ".join(words[1:]), corrected=words[0])
     if near or event_count:

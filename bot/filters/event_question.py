@@ -58,6 +58,12 @@ class EventQuestion:
         return " ".join(part for part in parts if part and part != "all") or "all"
 
     @property
+    def title(self) -> str:
+        """The question for a title, where "also" says that mocks … come besides: "BNS also mock"."""
+        parts = [self.criteria.group_and_filter.removeprefix("all "), self.scope.title]
+        return " ".join(part for part in parts if part and part != "all") or "all"
+
+    @property
     def contradiction(self) -> str | None:
         """Why no event can be meant, one sentence; None if one may."""
         kinds = Criteria(group=self.criteria.group, filter=self.criteria.filter, lowsig=self.scope.lowsig)

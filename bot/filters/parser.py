@@ -32,6 +32,7 @@ from bot.filters.vocabulary import (
     FLOAT,
     GROUPS,
     MAX_REDSHIFT,
+    MEANT,
     MIRRORED,
     NAME_EXAMPLES,
     NUMBER_EXAMPLES,
@@ -102,13 +103,19 @@ def unknown_word_error(token: Token) -> FilterSyntaxError:
     if token.normalized.replace("-", "") in SWITCHES or token.normalized == "all":
         return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
     if re.fullmatch(FLOAT + r"%?", token.text, re.IGNORECASE):
-        return FilterSyntaxError(f"{token.quoted} stands alone: a number follows a comparison, like BNS>0.5.")
+        return FilterSyntaxError(
+            f"{token.quoted} stands alone: a number follows a comparison, like BNS>0.5,"
+            " and a range is written as distance>100 distance<300."
+        )
     if belongs_to_period(token.normalized):
         return FilterSyntaxError(
             f"{token.quoted} belongs to a period of past events, as in search BNS last week; a subscription"
             " looks ahead."
         )
-    near = difflib.get_close_matches(token.normalized[:40], VOCABULARY, n=1, cutoff=0.6)
+    meant = MEANT.get(token.normalized.replace("-", ""))
+    if meant is not None:
+        return FilterSyntaxError(f"{token.quoted} is no condition; perhaps you mean {meant}.")
+    near = difflib.get_close_matches(token.normalized[:40], VOCABULARY, n=1, cutoff=0.65)
     if near:
         return FilterSyntaxError(
             f'{token.quoted} is no condition; did you mean "{CANONICAL_SPELLINGS.get(near[0], near[0])}"?'
@@ -219,6 +226,11 @@ class _Parser:
         plain = folded.replace("-", "").replace("_", "")
         if not word.is_word:
             raise FilterSyntaxError(_misplaced_message(word))
+        plain_word = word.text.lstrip("+-")[:40]
+        if word.text[0] in "+-" and plain_word[:1].isalpha():
+            raise FilterSyntaxError(
+                f'{word.quoted}: write "not {plain_word}" to leave it out, "{plain_word}" to require it.'
+            )
         if folded in FIELDS:
             return self._parse_field(word, FIELDS[FIELDS.index(folded)])
         if plain in EXTERNAL and self._peek_comparison() is Op.EQ:
@@ -410,6 +422,10 @@ _MAX_SITE_WORDS = 12
 
 
 def _misplaced_message(token: Token) -> str:
+    if token.normalized in OPS and token.position > 1:
+        return (
+            f"{token.quoted} has no name before it: write BNS>0.5, and a range as distance>100 distance<300."
+        )
     if token.normalized in OPS:
         return f"{token.quoted} has nothing before it to compare."
     return f"{token.quoted} isn't expected here."

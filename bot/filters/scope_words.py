@@ -68,14 +68,25 @@ class Scope:
     def text(self) -> str:
         """The words as people type them, in one order: "only mock lowsig"; empty for the default."""
         words = []
-        for is_default_wanted, kinds in (
+        for is_default_wanted, named in self._named_kinds():
+            words += [*([] if is_default_wanted else ["only"]), *named]
+        return " ".join(words)
+
+    @property
+    def title(self) -> str:
+        """The same for a title, where "also" says that these kinds are not all: "only mock also lowsig"."""
+        only = [f"only {' '.join(named)}" for is_wanted, named in self._named_kinds() if not is_wanted]
+        also = [kind for is_wanted, named in self._named_kinds() if is_wanted for kind in named]
+        return " ".join([*only, *(["also", ", ".join(also)] if also else [])])
+
+    def _named_kinds(self) -> list[tuple[bool, list[str]]]:
+        """Return the named kinds, with whether the default beside them is wanted too."""
+        every = (
             (self.real, ("mock", "test")),
             (self.significant, ("lowsig",)),
             (self.standing, ("retracted",)),
-        ):
-            named = [kind for kind in kinds if getattr(self, kind)]
-            words += [*([] if is_default_wanted else ["only"]), *named]
-        return " ".join(words)
+        )
+        return [(is_wanted, [kind for kind in kinds if getattr(self, kind)]) for is_wanted, kinds in every]
 
 
 def parse_scope(text: str) -> tuple[Scope, str]:
@@ -141,7 +152,11 @@ def _kind(tokens: Sequence[Token], at: int) -> str | None:
     """Return the kind that the token names, None if it is no such word or a name."""
     if at >= len(tokens) or _is_name(tokens, at):
         return None
-    folded = tokens[at].text.casefold().replace("-", "").replace("_", "")
+    folded = tokens[at].text.casefold()
+    if folded[:1] == "-":
+        # "-mock" is no "mock": the filter's parser asks what is meant.
+        return None
+    folded = folded.replace("-", "").replace("_", "")
     return "all" if folded == "all" else SWITCHES.get(folded)
 
 

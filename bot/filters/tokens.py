@@ -16,6 +16,8 @@ _TOKEN = re.compile(
 )
 
 _QUOTED = re.compile(r"(?<=[Ff][Rr][Oo][Mm] )[\"“„][^\"“”]+[\"”“]")
+_QUOTES_AROUND = re.compile(r"(?<![\w\"])(?<!from )\"([^\"]*)\"(?![\w\"])", re.IGNORECASE)
+"""What a word processor or a person puts around a filter, or a part of it; a site's name keeps its quotes."""
 _NUMBERS_WITH_COMMAS = re.compile(r"(?:(?<!\d)(?<!\d\.)\d[\d.]*|(?<![\w.)\"'%°′″])),\d(?:[\d.,]*\d)?")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 
@@ -55,7 +57,7 @@ def tokenize(text: str) -> list[Token]:
     third and one where the comma is the decimal sign. Only what has one reading passes: "1,234,567",
     "1,000.5", and "197.45,-23.38", which are two numbers.
     """
-    parted = " ".join(text.split())
+    parted = _QUOTES_AROUND.sub(r"\1", " ".join(text.split()))
     kept = []
     end = 0
     for quoted in _QUOTED.finditer(parted):

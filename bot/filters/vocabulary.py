@@ -65,6 +65,19 @@ QUANTITY_NAMES = {name.casefold(): name for name in QUANTITIES} | {
     "bhns": "NSBH",
     "detectors": "instruments",
 }
+MEANT = {
+    **dict.fromkeys(("grb", "grbs", "gammaray", "gammarays"), '"external", or an observatory: Fermi, Swift'),
+    **dict.fromkeys(("neutrino", "neutrinos"), '"IceCube"'),
+    "ifar": '"far<1/100yr"',
+    **dict.fromkeys(("mass", "masses", "m1", "m2"), '"mchirp<2" (source frame)'),
+    **dict.fromkeys(("d", "dl", "dist90"), '"distance<300"'),
+    **dict.fromkeys(("insignificant", "subthreshold"), '"lowsig", or "only lowsig"'),
+    **dict.fromkeys(("everything", "anything"), '"all"'),
+    **dict.fromkeys(("unless", "except", "but", "no"), '"not", as in "not BBH"'),
+    **dict.fromkeys(("when", "where", "if", "with"), '"and", as in "BNS and far<1/yr"'),
+    "sq": '"area90<500", in deg²',
+}
+"""Words that are no conditions, and what people mean by them; any other is answered with a similar one."""
 ASTROPHYSICAL = {"pastro", "astrophysical"}
 """What people call 1 − Terrestrial."""
 MIRRORED = {Op.LT: Op.GT, Op.LE: Op.GE, Op.GT: Op.LT, Op.GE: Op.LE, Op.EQ: Op.EQ}
@@ -76,7 +89,7 @@ OPS = {op.value: op for op in Op} | {"==": Op.EQ, "≤": Op.LE, "≥": Op.GE}
 FLOAT = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?"
 VALUE = re.compile(rf"(?P<value>{FLOAT})\s*(?P<unit>[a-z%°²′'\"]+2?)?")
 UNITS = {
-    "probability": {"": 1.0, "%": 0.01},
+    "probability": {"": 1.0, "%": 0.01, "percent": 0.01},
     "deg²": {"": 1.0, "deg2": 1.0, "deg²": 1.0, "sqdeg": 1.0},
     "Mpc": {"": 1.0, "mpc": 1.0, "kpc": 1e-3, "gpc": 1e3},
     "redshift": {"": 1.0},
@@ -120,6 +133,13 @@ VOCABULARY = sorted(
     }
     | {name.casefold() for name in DETECTORS}
 )
+
+
+def is_filter_word(word: str) -> bool:
+    """Return whether a word, in lower case, says something in a filter: "mock", "fermi", "bns"."""
+    return word in VOCABULARY or word in SWITCHES or word in OBSERVATORIES or word in PIPELINES
+
+
 CANONICAL_SPELLINGS = {
     name.casefold(): name
     for name in (*QUANTITIES, *DETECTORS, *ALERT_TYPES, *GROUPS.values(), *OBSERVATORIES.values())

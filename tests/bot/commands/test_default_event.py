@@ -212,3 +212,12 @@ async def test_an_address_is_asked_of_slack_once() -> None:
     assert [await get("T1", "C1", "0") for _ in range(2)] == [None, None]
     assert await get("T2", "C1", "1") is None
     assert asked == ["1", "0", "0"]
+
+
+@pytest.mark.parametrize("words", ["compare S261118a", "compare with S261118a", "S261118a vs this"])
+async def test_in_an_events_thread_another_one_is_compared_with_it(factory: Factory, words: str) -> None:
+    await story(factory)
+    await post_roots(factory)
+    shown = await answer_text(factory, words, replace(ASKER, thread_ts="S261119b.1"))
+    assert shown.startswith("S261119b and S261118a compared")
+    assert "name two events: compare S261118a S" in await answer_text(factory, "compare S261118a")

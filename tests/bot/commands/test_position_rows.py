@@ -40,7 +40,7 @@ from formatters.text import quantities
         ("19.5 mag 10.5 +20.5", "“19.5 mag 10.5” has two readings: write mag=19.5 or mag=10.5."),
         ("10.5 20.5 mag 19.5", "“20.5 mag 19.5” has two readings: write mag=20.5 or mag=19.5."),
         ("0.1 z 8.1 +12.3", "“0.1 z 8.1” has two readings: write z=0.1 or z=8.1."),
-        ("12 30 5deg", "“5deg” beside the position is no distance"),
+        ("12 30 5deg", "“5deg” beside the position"),
         ("1 " * 3_000, "That line is too long for one position: write one on each line."),
         ("12 30 err:0.1", "“err:0.1” beside the position is no distance"),
         ("12 30 z<0.1", "“z<0.1” beside the position is no distance; write it like 40 Mpc or z=0.0098."),

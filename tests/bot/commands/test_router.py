@@ -155,7 +155,7 @@ async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(
         ("latest mock", "No event that matches mock was received yet."),
         ("latest only test", "No event that matches only test was received yet."),
         ("events", "No event was received yet."),
-        ("events lowsig", "No event (lowsig) was received yet."),
+        ("events lowsig", "No event (also lowsig) was received yet."),
     ],
 )
 async def test_without_events_the_answer_says_none_was_received(
@@ -507,7 +507,6 @@ async def test_missing_event_attributes_are_backfilled(factory: Factory) -> None
         ("search " + "BNS " * 200, "A filter has at most 40 conditions, and this one has more."),
         ("search " + "BNS " * 2_500, "A question has at most 1,000 characters, and this one has 10,006."),
         ("edit", '"edit" needs the number that "/gwevent subscriptions" shows, as in edit 3 CBC BNS>0.5.'),
-        ("edit 3", '"edit" needs the number that "/gwevent subscriptions" shows, as in edit 3 CBC BNS>0.5.'),
         ("pause CBC", '"pause" needs the number that "/gwevent subscriptions" shows, as in pause 3.'),
         ("resume 3 4", '"4" is too much: one number, as "/gwevent subscriptions" shows it.'),
     ],
