@@ -173,7 +173,9 @@ def burst_line(notice: Notice, event: Event) -> str:
     if event.duration is not None:
         parts.append(quantities.duration(event.duration))
     if not event.classification:
-        best = notice.localization or notice.best_localization
-        has_distance = best is not None and event_lines.distances(best) is not None
+        has_distance = any(
+            sky is not None and event_lines.distances(sky) is not None
+            for sky in (notice.localization, notice.best_localization)
+        )
         parts.append("no class" if has_distance else "no class, no distance")
     return " · ".join(parts)

@@ -161,7 +161,7 @@ def test_no_line_is_empty_or_begins_with_a_dot(superevent: Superevent) -> None:
     messages += [alert_update.alert_update(superevent, n) for n in superevent.notices[1:]]
     for message in messages:
         shown = message_text.render(message).splitlines()
-        assert all(line.strip() and not line.startswith("·") and "·  ·" not in line for line in shown)
+        assert all(line.strip() and not line.strip().startswith("·") and "·  ·" not in line for line in shown)
     said = event_facts.sentence(superevent, "class", NOW)
     assert said is not None and "·  ·" not in said
 
