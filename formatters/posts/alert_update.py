@@ -52,15 +52,8 @@ def alert_update(superevent: Superevent, notice: Notice, overlap: float | None =
     changed = changes(superevent, known, notice, overlap)
     summary = _no_change_line(superevent, known, notice)
     late = _late_lines(superevent, notice)
-    vetting = vocabulary.vetting(notice.alert_type, notice.category)
-    if (
-        vetting is not None
-        and (
-            # Alerts that are not significant are never vetted.
-            notice.event is None or notice.event.significant
-        )
-        and (before is None or vocabulary.vetting(before.alert_type, notice.category) != vetting)
-    ):
+    vetting = _vetting(notice)
+    if vetting is not None and (before is None or _vetting(before) != vetting):
         head.append(escape(vetting))
     since = None
     if known is not None and changed:
@@ -142,6 +135,13 @@ def _marks(then: Superevent) -> list[str]:
 
 def _stage(then: Superevent, notice: Notice) -> str:
     return alert_card.alert_type_with_ordinal(then, notice)
+
+
+def _vetting(notice: Notice) -> str | None:
+    # Alerts that are not significant are never vetted.
+    if notice.event is not None and not notice.event.significant:
+        return None
+    return vocabulary.vetting(notice.alert_type, notice.category)
 
 
 def _comparable_facts(notice: Notice) -> tuple[object, ...]:

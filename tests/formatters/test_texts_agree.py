@@ -236,3 +236,10 @@ def test_the_push_names_first_whose_joint_far_it_gives(order: tuple[int, int]) -
     both = notice(event=event(far=1e-5), external=first, more_external=(second,))
     text = alert_card.alert_card(Superevent.from_notices([both]), ROOT).text
     assert "joint FAR 1/3,200 yr +IceCube +Swift" in text
+
+
+def test_who_becomes_significant_is_called_vetted_then() -> None:
+    low, high = (notice("UPDATE", m, event=event(significant=s)) for m, s in ((1, False), (2, True)))
+    both = Superevent.from_notices([notice(minutes=0.5, event=event(significant=False)), low, high])
+    shown = [message_text.render(alert_update.alert_update(both, one)).splitlines()[0] for one in (low, high)]
+    assert "vetted" not in shown[0] and "vetted by people" in shown[1]
