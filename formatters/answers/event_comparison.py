@@ -9,7 +9,8 @@ from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import alert_type_with_ordinal, status_labels
-from formatters.text import coincidence_lines, event_lines, quantities
+from formatters.text import coincidence_lines, event_lines, map_lines, quantities
+from formatters.text.source_lines import headline
 
 MAX_COMPARED = 4
 """Events side by side; more columns can't be read on a phone."""
@@ -43,8 +44,8 @@ def _column(superevent: Superevent) -> dict[str, str]:
         "state": " · ".join(state) or _UNKNOWN,
         "significance": _UNKNOWN if notice is None else event_lines.significance_line(notice),
         "time": _UNKNOWN if event is None else quantities.utc(event.time),
-        "most probable": _UNKNOWN if event is None else event_lines.headline(event),
-        quantities.percent(0.9): _UNKNOWN if sky is None else quantities.area(sky.area_90),
+        "most probable": _UNKNOWN if notice is None or event is None else headline(superevent, notice, event),
+        quantities.percent(0.9): _UNKNOWN if mapped is None else map_lines.best_area(mapped) or _UNKNOWN,
         "distance": (None if sky is None else event_lines.distances(sky)) or _UNKNOWN,
         "FAR": _UNKNOWN if event is None else quantities.rate(event.far),
         "detectors": _UNKNOWN if event is None else event_lines.detectors(event),

@@ -42,16 +42,26 @@ def _far(superevent: Superevent, _now: datetime) -> str:
     notice = superevent.latest_with_event
     if notice is None or notice.event is None:
         return "no false-alarm rate is known."
-    text = f"{event_lines.far(notice.event)} ({quantities.rate_hz(notice.event.far)})"
+    text = event_lines.far(notice.event)
+    if notice.event.far is not None:
+        text += f" ({quantities.rate_hz(notice.event.far)})"
     joint = coincidence_lines.lowest_joint_far(notice)
-    return f"{text}." if joint is None else f"{text}; joint FAR {quantities.rate(joint)}."
+    return f"{text}." if joint is None else f"{text}; joint FAR {quantities.rate(joint)} before trials."
 
 
 def _area(superevent: Superevent, _now: datetime) -> str:
     notice = superevent.latest_with_map
-    if notice is None or notice.best_localization is None:
+    best = None if notice is None else notice.best_localization
+    if notice is None or best is None:
         return "no sky map is known."
-    return f"{event_lines.areas(notice.best_localization)} · {event_lines.peak(notice.best_localization)}."
+    # Of a region in pieces the peak alone may lie in a small one.
+    where = [text for text in (event_lines.regions(best), event_lines.peak(best)) if text is not None]
+    words = " · ".join([event_lines.areas(best), *where])
+    if best is notice.localization:
+        return f"{words}."
+    alone = notice.localization
+    gw = "" if alone is None else f"; GW alone {event_lines.areas(alone)} · {event_lines.peak(alone)}"
+    return f"combined map {words}{gw}."
 
 
 def _links(superevent: Superevent, _now: datetime) -> str:
@@ -74,7 +84,8 @@ def _state(superevent: Superevent, _now: datetime) -> str:
     if superevent.is_retracted:
         return f"retracted {sent}; it is no longer a candidate."
     stage = alert_type_with_ordinal(superevent, notice)
-    significance = event_lines.significance_line(notice)
+    known = superevent.latest_with_event
+    significance = event_lines.significance_line(known or notice)
     return f"not retracted. {significance}; the newest notice is {stage}, {sent}."
 
 
@@ -99,6 +110,9 @@ def _coincidence(superevent: Superevent, _now: datetime) -> str:
     lines = [] if notice is None else coincidence_lines.coincidence_lines(notice)
     if not lines:
         return "its notices name no coincidence with a GRB, a neutrino or another external event."
+    if notice is None or notice.external is None:
+        # In no form that could be read: the line is a sentence of its own.
+        return f"its newest notice {lines[0][0].lower()}{lines[0][1:]}."
     return f"coincidence with {' · '.join(lines[:3])}."
 
 

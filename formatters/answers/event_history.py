@@ -95,7 +95,7 @@ def _rows(superevent: Superevent, notice: Notice, stage: str) -> list[list[str]]
         )
         rows.append(
             [
-                "↳ combined",
+                "↳ coincidence" if external.localization is None else "↳ combined",
                 _EMPTY_CELL,
                 f"with {vocabulary.coincidence_label(external.observatory, external.search)}",
                 *sky,

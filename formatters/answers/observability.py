@@ -21,7 +21,9 @@ from formatters.models.observing import (
 from formatters.models.superevent import Superevent
 from formatters.text import night_times, quantities, vocabulary
 from formatters.text.observability_line import (
+    MIN_USEFUL_PROBABILITY,
     WHOLE_DAY,
+    best_useful_window,
     is_open_now,
     observability_line,
     sun_and_plane_line,
@@ -147,7 +149,7 @@ def _rows(site: SiteObservability, answer: Observability) -> list[Sequence[str]]
             (name, *_window_cells(site, _night_cell(this, "this"), window, answer))
             for window in useful_windows(this)[:_MAX_WINDOWS]
         ]
-    best = following.best_window
+    best = best_useful_window(following)
     if next_reason is not None or best is None:
         reason = next_reason or _EMPTY_CELL
         rows.append((name, *_reason_cells(_night_cell(following, "next"), following, reason)))
@@ -170,6 +172,8 @@ def _reason(site: SiteObservability, night: NightObservability) -> str | None:
     if not night.has_darkness:
         return "no darkness"
     if not useful_windows(night):
+        if any(window.probability >= MIN_USEFUL_PROBABILITY for window in night.windows):
+            return "up for less than a minute"
         return "too low" if site.site.radio else "too low in darkness"
     return None
 

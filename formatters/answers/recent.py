@@ -12,7 +12,8 @@ from formatters.blockkit.mrkdwn import bold, escape, strikethrough
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import alert_type_with_ordinal
-from formatters.text import event_lines, map_lines, quantities, vocabulary
+from formatters.text import map_lines, quantities, vocabulary
+from formatters.text.source_lines import headline
 
 MAX_EVENTS = 20
 """Maximum number of events shown, since Slack refuses long messages."""
@@ -105,14 +106,14 @@ def _facts(superevent: Superevent) -> str:
     notice = superevent.latest_with_event
     if notice is None or notice.event is None:
         return ""
-    parts = [event_lines.headline(notice.event)]
+    parts = [headline(superevent, notice, notice.event)]
     if not superevent.is_retracted:
         parts.append(alert_type_with_ordinal(superevent, notice))
         if not notice.event.significant:
             parts.append("LOW SIGNIFICANCE")
     localization = notice.best_localization
     if localization is not None:
-        parts.append(quantities.area(localization.area_90))
+        parts.append(map_lines.best_area(notice) or "")
         distance = map_lines.distance(localization)
         if distance is not None:
             parts.append(distance)

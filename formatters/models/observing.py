@@ -104,11 +104,6 @@ class NightObservability:
     peak_altitude: float | None = None
     """Highest altitude of the map's peak in what is left of the dark, in degrees; None without darkness."""
 
-    @property
-    def best_window(self) -> ObservingWindow | None:
-        """The window with the highest probability, the first of those that are equal."""
-        return max(self.windows, key=lambda window: window.probability, default=None)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteObservability:

@@ -51,6 +51,8 @@ _MAX_TRIGGER_BUTTONS = 3
 """Maximum number of coincidences that get a button for their trigger's page."""
 
 
+NO_FACTS = "This notice carries no facts about the candidate."
+"""Said of a notice without an event that is no retraction."""
 TOGGLE_OBSERVER_ACTION = "observe.toggle"
 """Slack action id of the button "I'm observing". The button's value is the superevent's id."""
 
@@ -177,15 +179,15 @@ def _trigger_page_url(external: ExternalCoincidence) -> str | None:
     return web_url(f"https://gcn.gsfc.nasa.gov/other/{number}.{ending}")
 
 
-def last_known_facts(notice: Notice) -> str | None:
+def last_known_facts(superevent: Superevent, notice: Notice) -> str | None:
     """Return a notice's headline, 90 % area, distance and FAR in one line; None if it has no event."""
     event = notice.event
     if event is None:
         return None
-    parts = [event_lines.headline(event)]
+    parts = [headline(superevent, notice, event)]
     localization = notice.best_localization
     if localization is not None:
-        parts.append(quantities.area(localization.area_90))
+        parts.append(map_lines.best_area(notice) or "")
         distance = map_lines.distance(localization)
         if distance is not None:
             parts.append(distance)
@@ -347,7 +349,7 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
     unconfirmed = significance.is_unconfirmed_early_warning(superevent)
     if unconfirmed:
         lines.append(warning_lines.UNCONFIRMED_EARLY_WARNING)
-    facts = None if earlier is None else last_known_facts(earlier)
+    facts = None if earlier is None else last_known_facts(superevent, earlier)
     if facts is not None:
         lines.append(f"Was: {strikethrough(escape(facts))}")
     if not notice.is_assembled or notice.published.get("dated"):
@@ -378,13 +380,18 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
 def _card_without_event(superevent: Superevent) -> Message:
     """Return the card of a notice without an event that is no retraction; LVK has sent none so far."""
     notice = superevent.latest
-    words = "This notice carries no facts about the candidate."
+    words = NO_FACTS
+    known = superevent.latest_with_event
+    facts = None if known is None else last_known_facts(superevent, known)
+    before = []
+    if known is not None and facts is not None:
+        before.append(f"Known from {vocabulary.notice_name(superevent, known)}: {facts}")
     shown = [
         blocks.header(title(superevent)),
-        blocks.section(words),
+        blocks.section(words, *map(escape, before)),
         blocks.context(escape(footer(superevent, notice, None))),
     ]
     links = link_buttons(notice)
     if links is not None:
         shown.append(links)
-    return blocks.message(escape(f"{title(superevent)}: {words}"), *shown)
+    return blocks.message(escape(" ".join([f"{title(superevent)}: {words}", *before])), *shown)

@@ -42,7 +42,7 @@ def alert_update(superevent: Superevent, notice: Notice, overlap: float | None =
     if notice.is_retraction:
         return _retraction(superevent, then, notice)
     # With the id, because a reply also appears in the channel and in Slack's list of threads.
-    head = [bold(escape(f"{alert_card.alert_type_with_ordinal(then, notice)} · {superevent.superevent_id}"))]
+    head = [bold(escape(" · ".join([*_marks(then), _stage(then, notice), superevent.superevent_id])))]
     before = superevent.previous_notice(notice)
     lead: list[str] = []
     if before is not None and before.is_retraction:
@@ -52,10 +52,8 @@ def alert_update(superevent: Superevent, notice: Notice, overlap: float | None =
     changed = changes(superevent, known, notice, overlap)
     summary = _no_change_line(superevent, known, notice)
     late = _late_lines(superevent, notice)
-    vetting = vocabulary.vetting(notice.alert_type, notice.category)
-    if vetting is not None and (
-        before is None or vocabulary.vetting(before.alert_type, notice.category) != vetting
-    ):
+    vetting = _vetting(notice)
+    if vetting is not None and (before is None or _vetting(before) != vetting):
         head.append(escape(vetting))
     since = None
     if known is not None and changed:
@@ -100,7 +98,7 @@ def changes(
         *property_changes(superevent, notice, old, event),
         *_far_changes(old, event),
         *_preferred_event_changes(old, event),
-        *_burst_changes(old, event),
+        *_burst_changes(before, notice),
         *_chirp_mass_changes(before, notice),
         *_event_time_changes(old, event),
     ]
@@ -122,12 +120,28 @@ def _late_lines(superevent: Superevent, notice: Notice) -> list[str]:
 
 def _no_change_line(superevent: Superevent, known: Notice | None, notice: Notice) -> str:
     """Return the line for a notice without any reported change."""
-    if known is None:
-        return "This notice carries no facts about the candidate."
+    if known is None or notice.event is None:
+        return alert_card.NO_FACTS
     stage = vocabulary.notice_name(superevent, known)
     if _comparable_facts(known) == _comparable_facts(notice):
         return f"Same facts as {stage}."
     return f"Nothing of note changed since {stage}."
+
+
+def _marks(then: Superevent) -> list[str]:
+    """Return the marks that the notice's stage doesn't say by itself: MOCK, TEST, LOW SIGNIFICANCE."""
+    return [mark for mark in alert_card.status_labels(then) if mark not in ("EARLY WARNING", "RETRACTED")]
+
+
+def _stage(then: Superevent, notice: Notice) -> str:
+    return alert_card.alert_type_with_ordinal(then, notice)
+
+
+def _vetting(notice: Notice) -> str | None:
+    # Alerts that are not significant are never vetted.
+    if notice.event is not None and not notice.event.significant:
+        return None
+    return vocabulary.vetting(notice.alert_type, notice.category)
 
 
 def _comparable_facts(notice: Notice) -> tuple[object, ...]:
@@ -137,17 +151,15 @@ def _comparable_facts(notice: Notice) -> tuple[object, ...]:
 def _notification_text(
     superevent: Superevent, then: Superevent, notice: Notice, words: list[str], since: str | None = None
 ) -> str:
-    category = vocabulary.category_label(superevent.category)
-    parts = [] if category is None else [category]
-    parts += [superevent.superevent_id, alert_card.alert_type_with_ordinal(then, notice)]
+    parts = [*_marks(then), superevent.superevent_id, _stage(then, notice)]
     compared = "" if since is None else f", since {since}"
     return escape(f"{' '.join(parts)}{compared}: {' · '.join(words)}")
 
 
 def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Message:
     known = then.latest_with_event
-    facts = None if known is None else alert_card.last_known_facts(known)
-    title = escape(f"RETRACTED · {superevent.superevent_id}")
+    facts = None if known is None else alert_card.last_known_facts(then, known)
+    title = escape(" · ".join([*alert_card.status_labels(then), superevent.superevent_id]))
     lines = [f"{bold(title)} · no longer a candidate of interest"]
     early = (
         [warning_lines.UNCONFIRMED_EARLY_WARNING] if significance.is_unconfirmed_early_warning(then) else []
@@ -254,11 +266,12 @@ def _preferred_event_changes(old: Event, new: Event) -> list[str]:
     return lines
 
 
-def _burst_changes(old: Event, new: Event) -> list[str]:
-    if not significance.is_burst(new):
+def _burst_changes(before: Notice, notice: Notice) -> list[str]:
+    old, new = before.event, notice.event
+    if old is None or new is None or not (significance.is_burst(old) and significance.is_burst(new)):
         return []
-    was, now = burst_line(old), burst_line(new)
-    return [] if was == now or not significance.is_burst(old) else [now]
+    was, now = burst_line(before, old), burst_line(notice, new)
+    return [] if was == now or not now else [now]
 
 
 def _chirp_mass_changes(before: Notice, notice: Notice) -> list[str]:

@@ -102,14 +102,17 @@ def _source_lines(notice: Notice, event: Event, lines_about_source: tuple[str, .
 
 
 def _map_lines(notice: Notice, event: Event) -> list[Line]:
-    """Return the line of the sky (the combined map's, else the GW map's) and of distance, FAR and detectors.
+    """Return the line of the sky (the combined map's, else the GW map's) and of its distance, FAR, detectors.
 
     Of the sky the areas stay; regions and peak are details, which the picture shows.
     """
     sky = coincidence_lines.combined_sky_parts(notice) or [
         part for line in event_lines.sky_lines(notice) for part in line.split(_DOT)
     ]
-    reach = event_lines.distance_far_detectors_line(notice, event)
+    # The distance is that of the map in the sky's line, as in the push text and the picture.
+    best = notice.best_localization
+    measured = None if best is None or event_lines.distances(best) is None else best
+    reach = event_lines.distance_far_detectors_line(notice, event, measured)
     names = event_lines.detectors(event)
     if reach.endswith(names):
         reach = f"{reach.removesuffix(names)}{_short_detectors(event, names)}"

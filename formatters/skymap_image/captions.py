@@ -13,7 +13,8 @@ from formatters.skymap_image.models import (
     DrawnSky,
     Position,
 )
-from formatters.text import event_lines, map_lines, quantities, vocabulary
+from formatters.text import map_lines, quantities, vocabulary
+from formatters.text.source_lines import headline
 
 _MAX_REGIONS = 3
 
@@ -35,7 +36,8 @@ def create_captions(superevent: Superevent) -> Captions:
         share = map_lines.partial_share(localization)
         if share is not None:
             facts.append(f"for {quantities.percent(share)} of the map")
-    facts.append(" ".join(event.instruments))
+    if event.instruments:
+        facts.append(" ".join(event.instruments))
     combined = notice.external is not None and notice.external.localization is not None
     if notice.external is not None and combined:
         facts.append(f"with {vocabulary.observatory_label(notice.external.observatory)}")
@@ -44,7 +46,7 @@ def create_captions(superevent: Superevent) -> Captions:
     if combined and notice.localization is not None:
         other = f"GW alone 90{quantities.NBSP}%: {quantities.area(notice.localization.area_90)}"
     return Captions(
-        title=f"{event_lines.headline(event)} · {superevent.superevent_id}",
+        title=f"{headline(superevent, notice, event)} · {superevent.superevent_id}",
         subtitle=" · ".join([*parts, quantities.utc(event.time)]),
         watermark=watermark,
         badges=badges,
@@ -67,7 +69,7 @@ def alt_text(superevent: Superevent, sky: DrawnSky | None = None, *, inset: bool
     kind = "Combined sky map" if combined else "Sky map"
     front = "" if watermark is None else f"{watermark}, no real event. "
     parts = [
-        f"{front}{kind} of {superevent.superevent_id}, {event_lines.headline(event)}, "
+        f"{front}{kind} of {superevent.superevent_id}, {headline(superevent, notice, event)}, "
         f"{', '.join([*_status_and_alert_type(superevent, notice), quantities.utc(event.time)])}.",
         f"The 90{quantities.NBSP}% credible region covers {quantities.area(localization.area_90)}, "
         f"the 50{quantities.NBSP}% region {quantities.area(localization.area_50)}"
@@ -115,7 +117,7 @@ def _status_and_alert_type(superevent: Superevent, notice: Notice) -> list[str]:
 def _regions_phrase(localization: Localization) -> str:
     """Describe a region's parts, for example ", in 2 pieces, with 59 % near 06h03 −20°"."""
     regions = localization.regions
-    if not regions:
+    if not regions or localization.is_uniform:
         return ""
     parts = [
         f"{quantities.percent(region.probability)} near {quantities.position_coarse(region.ra, region.dec)}"

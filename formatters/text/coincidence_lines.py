@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from formatters.blockkit.mrkdwn import plain_text
@@ -110,6 +111,12 @@ def further_coincidence_lines(notice: Notice) -> list[str]:
 def _best_joint_far(external: ExternalCoincidence) -> float | None:
     both, time = external.time_sky_position_coincidence_far, external.time_coincidence_far
     return time if both is None else both
+
+
+def joint_far_rank(external: ExternalCoincidence) -> float:
+    """Return the joint FAR in Hz by which coincidences are ordered; infinite if the notice gives none."""
+    far = _best_joint_far(external)
+    return math.inf if far is None else far
 
 
 def lowest_joint_far(notice: Notice) -> float | None:

@@ -116,10 +116,13 @@ def far(event: Event) -> str:
     return f"FAR {quantities.rate(event.far)}"
 
 
-def distance_far_detectors_line(notice: Notice, event: Event) -> str:
-    """Return distance, FAR and detectors in one line: "40 ± 8 Mpc · FAR 1 per 350,000 yr · H1 L1 V1"."""
+def distance_far_detectors_line(notice: Notice, event: Event, measured: Localization | None = None) -> str:
+    """Return distance, FAR and detectors in one line: "40 ± 8 Mpc · FAR 1 per 350,000 yr · H1 L1 V1".
+
+    `measured` is the map whose distance is given; by default the GW map, else the combined one.
+    """
     parts = []
-    measured = notice.localization or notice.best_localization
+    measured = measured or notice.localization or notice.best_localization
     if measured is not None:
         distance = distances(measured)
         if distance is not None:
@@ -132,7 +135,9 @@ def distance_far_detectors_line(notice: Notice, event: Event) -> str:
 def significance_line(notice: Notice) -> str:
     """Return the significance: "Significant only through the coincidence (GW alone 1 per 9.3 h)"."""
     event = notice.event
-    if event is None or not event.significant:
+    if event is None:
+        return "Significance not given"
+    if not event.significant:
         return "Below LVK's threshold of significance"
     if event.flag_unread is not None:
         return f"Taken as significant: LVK's flag says “{plain_text(event.flag_unread)}”"

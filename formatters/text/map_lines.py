@@ -6,13 +6,21 @@ over a part of the sky is never read as one over all of it.
 
 from __future__ import annotations
 
-from formatters.models.notice import Localization
+from formatters.models.notice import Localization, Notice
 from formatters.text import quantities
 
 UNIFORM = "the map is uniform: no localization"
 """Stands where other maps have their peak."""
 _WHOLE = 0.99
 """Share of the probability (0 to 1) from which a distance counts as that of the whole map."""
+
+
+def best_area(notice: Notice) -> str | None:
+    """Return the 90 % area of a notice's best map: "666 deg²", "combined 873 deg²"; None without a map."""
+    best = notice.best_localization
+    if best is None:
+        return None
+    return f"{'' if best is notice.localization else 'combined '}{quantities.area(best.area_90)}"
 
 
 def distance(localization: Localization) -> str | None:

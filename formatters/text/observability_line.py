@@ -82,8 +82,21 @@ def sun_and_plane_line(answer: Observability) -> str:
 
 
 def useful_windows(night: NightObservability) -> tuple[ObservingWindow, ...]:
-    """Return the windows of a night that are worth pointing a telescope."""
-    return tuple(window for window in night.windows if window.probability >= MIN_USEFUL_PROBABILITY)
+    """Return the windows of a night that are worth pointing a telescope.
+
+    Those that begin and end in the same minute aren't: nobody observes from 03:21 to 03:21.
+    """
+    return tuple(
+        window
+        for window in night.windows
+        if window.probability >= MIN_USEFUL_PROBABILITY
+        and night_times.rounded_up(window.start) < window.stop.replace(second=0, microsecond=0)
+    )
+
+
+def best_useful_window(night: NightObservability) -> ObservingWindow | None:
+    """Return the useful window with the highest probability, the first of equals; None without any."""
+    return max(useful_windows(night), key=lambda window: window.probability, default=None)
 
 
 def is_open_now(window: ObservingWindow, answer: Observability) -> bool:
@@ -125,13 +138,13 @@ def _names(names: Sequence[str], most: int | None) -> str:
 def _site_phrase(result: SiteObservability, answer: Observability, *, with_next_night: bool) -> str:
     """Return one site's windows: the first of this night, a better one of it, and the best of the next."""
     name = plain_text(result.site.name)
-    this, following = useful_windows(result.this_night), result.next_night.best_window
-    if following is not None and following.probability < MIN_USEFUL_PROBABILITY:
-        following = None
-    if not this:
+    this, following = useful_windows(result.this_night), best_useful_window(result.next_night)
+    which = "passage" if result.site.radio else "night"
+    is_later_better = following is not None and _is_only_later_worth_it(this, following)
+    if not this or (is_later_better and not with_next_night):
         assert following is not None, "the site can observe something"
         when = _day_and_start(following, answer, zone=f"{quantities.NBSP}UTC")
-        return f"{name} {quantities.percent(following.probability)} next night from {when}"
+        return f"{name} {quantities.percent(following.probability)} next {which} from {when}"
     first = this[0]
     continued = _continuation(result)
     if continued is not None and continued is not first and _is_whole(first, continued, answer):
@@ -142,12 +155,21 @@ def _site_phrase(result: SiteObservability, answer: Observability, *, with_next_
         parts.append(f"{quantities.percent(better.probability)} {_range(better, answer)}")
     if with_next_night and continued is None:
         if following is None:
-            parts.append("not the next night")
+            parts.append(f"not the next {which}")
         else:
             share = quantities.percent(following.probability)
             differs = abs(following.probability - first.probability) >= _NOTICEABLE_DIFFERENCE
             parts.append(f"{share if differs else 'again'} {_day_and_start(following, answer)}")
     return ", ".join(parts)
+
+
+def _is_only_later_worth_it(this: Sequence[ObservingWindow], following: ObservingWindow) -> bool:
+    """Return True if this night's best is hardly worth a word beside the next night's.
+
+    Where there is room for one of both, "3 % now" would hide 99 % a few hours later.
+    """
+    best = max((window.probability for window in this), default=0.0)
+    return best < _NOTICEABLE_DIFFERENCE <= following.probability - best
 
 
 def _continuation(result: SiteObservability) -> ObservingWindow | None:

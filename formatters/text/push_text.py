@@ -24,8 +24,7 @@ def push_facts(notice: Notice, event: Event) -> str:
         parts += names
     localization = notice.best_localization
     if localization is not None:
-        combined = "" if localization is notice.localization else "combined "
-        parts.append(f"{combined}{quantities.area(localization.area_90)}")
+        parts.append(map_lines.best_area(notice) or "")
         distance = map_lines.distance_compact(localization)
         if distance is not None:
             parts.append(distance)
@@ -41,7 +40,7 @@ def push_facts(notice: Notice, event: Event) -> str:
 
 def _observatories(notice: Notice) -> list[str]:
     """Return the observatories of the coincidences: "+Swift", "+Fermi"."""
-    names = [
-        vocabulary.observatory_label(plain_text(external.observatory)) for external in notice.coincidences
-    ]
+    # The one whose joint FAR is said comes first.
+    ranked = sorted(notice.coincidences, key=coincidence_lines.joint_far_rank)
+    names = [vocabulary.observatory_label(plain_text(external.observatory)) for external in ranked]
     return [f"+{name}" for name in list(dict.fromkeys(names))[: coincidence_lines.MAX_FURTHER_COINCIDENCES]]

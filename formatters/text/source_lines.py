@@ -38,7 +38,8 @@ def source_lines(superevent: Superevent, notice: Notice, event: Event) -> list[s
     if classified is not None:
         lines.append(classified)
     if is_burst(event) or event.central_frequency is not None or event.duration is not None:
-        lines.append(burst_line(event))
+        burst = burst_line(notice, event)
+        lines += [burst] if burst else []
     properties = properties_line(event)
     if properties is not None:
         lines.append(properties)
@@ -161,13 +162,20 @@ def _leading_astrophysical_class(event: Event) -> str | None:
     return ranked[0][0] if ranked else None
 
 
-def burst_line(event: Event) -> str:
-    """Return a burst's frequency and duration: "487 Hz · 1.4 ms · no class, no distance"."""
+def burst_line(notice: Notice, event: Event) -> str:
+    """Return a burst's frequency and duration: "487 Hz · 1.4 ms · no class, no distance"; "" for nothing.
+
+    A distance in one of the notice's maps isn't denied.
+    """
     parts = []
     if event.central_frequency is not None:
         parts.append(quantities.frequency(event.central_frequency))
     if event.duration is not None:
         parts.append(quantities.duration(event.duration))
     if not event.classification:
-        parts.append("no class, no distance")
+        has_distance = any(
+            sky is not None and event_lines.distances(sky) is not None
+            for sky in (notice.localization, notice.best_localization)
+        )
+        parts.append("no class" if has_distance else "no class, no distance")
     return " · ".join(parts)

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from formatters.answers import observability
 from formatters.blockkit.message import Message
@@ -30,7 +32,8 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text
-from formatters.text import night_times, observability_line
+from formatters.text import night_times, observability_line, quantities
+from tests.formatters.conftest import notice as event_notice
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -337,3 +340,45 @@ def test_the_longest_fits(superevents: dict[str, Superevent], check: Callable[[M
     said = check(alert_card.alert_card(superevents["raven"], ChannelView(observability=tonight(*nights))))
     [line] = [b["text"]["text"] for b in said.blocks if "Sites, " in str(b)]
     assert len(line) <= SECTION_MAX and f"+{SITES_MAX - 2}: " in line
+
+
+def test_a_window_of_no_minute_is_no_window() -> None:
+    moment, long = window(4, 0, 0.2), window(6, 2, 0.3)
+    for this, following in (((moment, long), (moment,)), ((moment,), (moment, long))):
+        asked = tonight(night(this=this, following=following))
+        shown = message_text.render(observability.message(Superevent.from_notices([event_notice()]), asked))
+        for text in (shown, *observability_line.card_lines(asked)):
+            assert "07:00–07:00" not in text
+        assert shown.count("up for less than a minute") == (len(this) == 1) + (len(following) == 1)
+        assert "too low" not in shown
+    seconds = window(4 + 20 / 3_600, 50 / 3_600, 0.2)
+    assert observability_line.useful_windows(one_night(seconds)) == ()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.booleans(), *[st.none() | st.floats(0.02, 1)] * 2).filter(lambda s: s[1] or s[2]),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_the_card_never_says_little_of_a_site_that_sees_much_next(
+    sites: list[tuple[bool, float | None, float | None]],
+) -> None:
+    nights = [
+        night(
+            replace(VLA if radio else PALOMAR, name=f"Site{number}"),
+            () if this is None else (window(0, 2, this),),
+            () if following is None else (window(21, 5, following),),
+        )
+        for number, (radio, this, following) in enumerate(sites)
+    ]
+    for line in observability_line.card_lines(tonight(*nights)):
+        for number, (radio, this, following) in enumerate(sites):
+            if f"Site{number} " not in line:
+                continue
+            phrase = line.split(f"Site{number} ")[1].split(" · ")[0]
+            if (this or 0) < 0.1 and (following or 0) >= 0.21:
+                assert quantities.percent(following or 0) in phrase or "again" in phrase
+            assert not (radio and "night" in phrase)

@@ -43,7 +43,7 @@ def told(notice: Notice) -> dict[str, str]:
         "card": message_text.render(alert_card.alert_card(event, ChannelView())),
         "card's notification": message_text.notification_text(alert_card.alert_card(event, ChannelView())),
         "history": message_text.render(event_history.message(event, NOW)),
-        "last known": alert_card.last_known_facts(notice) or "",
+        "last known": alert_card.last_known_facts(Superevent.from_notices([notice]), notice) or "",
         "image": " ".join(create_captions(event).facts),
         "alternative text": alt_text(event),
         "terminal": notice_text.to_text(notice),
