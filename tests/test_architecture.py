@@ -106,7 +106,7 @@ def test_no_module_but_the_factory_imports_half_the_project() -> None:
     assert {name: count for name, count in counts.items() if count > MAX_PROJECT_IMPORTS} == {}
 
 
-def test_at_most_two_modules_stand_loose_in_bot() -> None:
+def test_bot_has_at_most_two_loose_modules() -> None:
     loose = {path.name for path in (ROOT / "bot").glob("*.py")} - {"__init__.py", "__main__.py"}
     assert loose == {"settings.py", "logs.py"}
 

@@ -121,7 +121,7 @@ def test_says_one_version(metadata: Message) -> None:
 
 
 @pytest.mark.slow
-def test_declares_what_it_imports_and_no_more(metadata: Message) -> None:
+def test_declared_dependencies_match_imports(metadata: Message) -> None:
     owners = packages_distributions()
     unknown = {module for module in imported() if module not in owners}
     assert unknown == set()

@@ -318,5 +318,5 @@ class SubscriptionService:
 
 
 def _find_objection(criteria: Criteria) -> str | None:
-    """Return why criteria are probably not meant, one sentence: nothing can meet them, or a unit is missing."""
+    """Return why criteria are hardly meant, one sentence: nothing can meet them, or a unit is missing."""
     return find_contradiction(criteria) or find_missing_rate_unit(criteria)

@@ -40,7 +40,7 @@ def restored() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("text", LINE)
-def test_what_looks_like_a_secret_is_redacted(text: str) -> None:
+def test_secrets_are_redacted(text: str) -> None:
     said = logs.redact(f"it's {text} and {text} !")
     assert LINE[text] not in said and said.count("(redacted)") == 2
     assert said.startswith("it's ") and said.endswith(" !")
@@ -55,7 +55,7 @@ def test_what_looks_like_a_secret_is_redacted(text: str) -> None:
         "a Bearer of news, T0SANDBOX1 C0123",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_other_text_is_not_redacted(text: str) -> None:
     assert logs.redact(text) == text
 
 
@@ -113,7 +113,7 @@ def entry(event: str, **fields: object) -> dict[str, object]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-def test_an_outage_is_said_at_once_and_then_at_growing_intervals(
+def test_repeated_warnings_are_logged_at_growing_intervals(
     seed: int, outage: tuple[logging.Logger, Lines, list[float], logs.RepeatLimiter]
 ) -> None:
     logger, lines, now, repeats = outage
@@ -141,7 +141,7 @@ def test_an_outage_is_said_at_once_and_then_at_growing_intervals(
     assert lines.said[-1]["event"] == names[0] and "left_out" not in lines.said[-1], "the next is a new one"
 
 
-def test_what_differs_in_words_is_never_left_out(
+def test_warnings_with_different_words_are_all_logged(
     outage: tuple[logging.Logger, Lines, list[float], logs.RepeatLimiter],
 ) -> None:
     logger, lines, _, repeats = outage

@@ -55,7 +55,7 @@ def test_without_settings_the_defaults_are_in_force(monkeypatch: pytest.MonkeyPa
         ("GWEVENT_LOG_LEVEL", "swordfish"),
     ],
 )
-def test_a_wrong_value_is_one_sentence_without_it(
+def test_invalid_setting_is_one_sentence_without_its_value(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -128,7 +128,7 @@ def test_missing_tokens_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_what_many_workspaces_need_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_oauth_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_CLIENT_ID", "1.2")
     with pytest.raises(
         SettingsError, match="SLACK_CLIENT_SECRET and GWEVENT_SECRET_KEYS and GWEVENT_PUBLIC_URL"

@@ -39,7 +39,7 @@ def test_a_whole_channel_is_good() -> None:
         ([root(), reply(2), AlertMessage("INITIAL", EVENT, 3, True, 3)], "doesn't say UPDATE"),
     ],
 )
-def test_what_is_missing_is_lost(held: Sequence[AlertMessage], what: str) -> None:
+def test_missing_message_counts_as_lost(held: Sequence[AlertMessage], what: str) -> None:
     verdict = check_messages({EVENT: KINDS}, {"C1": COMPLETE_CHANNEL, "C2": held})
     assert any(what in sentence for sentence in verdict.lost), verdict.lost
     assert all("C2" in sentence for sentence in verdict.lost)
@@ -55,7 +55,7 @@ def test_surplus_message_counts_as_duplicate(extra: AlertMessage) -> None:
     assert len(verdict.duplicated) == 1
 
 
-def test_an_event_that_nobody_published() -> None:
+def test_message_about_an_unpublished_event_counts_as_duplicate() -> None:
     stray = AlertMessage("BBH · UPDATE · MS240101zz", "MS240101zz", 1, False, 9)
     assert check_messages({EVENT: KINDS}, {"C1": [*COMPLETE_CHANNEL, stray]}).duplicated
 

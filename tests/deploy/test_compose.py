@@ -48,14 +48,14 @@ def test_nothing_has_more_rights_than_it_needs(services: dict[str, Any]) -> None
         assert "cap_add" not in services[name]
 
 
-def test_what_is_written_is_written_to_memory_or_to_the_database(services: dict[str, Any]) -> None:
+def test_containers_write_only_to_tmpfs_and_database(services: dict[str, Any]) -> None:
     for name in ROLES:
         folders = {mount.split(":")[0] for mount in services[name]["tmpfs"]}
         assert folders == {"/tmp", read()[-1].only("VOLUME").form[0]}
         assert all(volume["read_only"] for volume in services[name].get("volumes", []))
 
 
-def test_each_waits_for_what_it_needs(services: dict[str, Any]) -> None:
+def test_services_wait_for_their_dependencies(services: dict[str, Any]) -> None:
     assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     for name in ROLES - {"migrate"}:
         assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}

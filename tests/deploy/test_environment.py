@@ -63,12 +63,12 @@ def test_takes_the_newest_that_fits(machine: Machine) -> None:
     assert machine.find_python().stdout == "python3.12\n"
 
 
-def test_takes_what_python3_is_where_that_is_newer_than_the_names_it_knows(machine: Machine) -> None:
+def test_newer_python3_is_accepted(machine: Machine) -> None:
     machine.add("python3", "3.15.0")
     assert machine.find_python().stdout == "python3\n"
 
 
-def test_passes_over_what_is_old_what_is_bare_and_what_does_not_run(machine: Machine) -> None:
+def test_unusable_interpreters_are_skipped(machine: Machine) -> None:
     machine.add_shim("python3.13")
     machine.add("python3.12", "3.12.1", ensurepip=False)
     machine.add("python3", "3.9.18")
@@ -92,7 +92,7 @@ def test_python_names_the_only_candidate(machine: Machine) -> None:
     ],
     ids=["none", "old", "no ensurepip", "wrong name"],
 )
-def test_says_in_one_sentence_what_is_missing(
+def test_missing_interpreter_is_reported_in_one_sentence(
     machine: Machine,
     interpreters: dict[str, tuple[str, bool]],
     variables: dict[str, str],

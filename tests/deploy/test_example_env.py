@@ -29,7 +29,7 @@ def test_shows_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert Settings.load(shown) == Settings.load(None)
 
 
-def test_as_it_stands_it_can_be_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_example_env_loads_once_tokens_are_filled_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, _ in LINE.findall(EXAMPLE.read_text("utf-8")):
         monkeypatch.delenv(name, raising=False)
     filled = tmp_path / "filled.env"

@@ -73,7 +73,7 @@ def test_runs_as_a_user_without_rights_and_says_it_in_numbers(image: Stage) -> N
     assert "/usr/sbin/nologin" in made
 
 
-def test_writes_only_where_it_is_said_to(image: Stage) -> None:
+def test_image_writes_only_to_its_volume_and_tmp(image: Stage) -> None:
     [folder] = image.only("VOLUME").form
     assert image.only("WORKDIR").rest == folder
     variables = dict(word.split("=", 1) for one in image.all("ENV") for word in one.rest.split())
@@ -103,7 +103,7 @@ def test_base_images_have_a_tag_and_the_python_that_the_project_asks_for(build: 
     assert f">={python}" == PROJECT["project"]["requires-python"]
 
 
-def test_what_is_copied_is_there_and_isnt_ignored(build: Stage) -> None:
+def test_copied_files_exist_and_are_not_ignored(build: Stage) -> None:
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert "*" in ignored
     let_in = {line.removeprefix("!") for line in ignored if line.startswith("!")}
@@ -112,7 +112,7 @@ def test_what_is_copied_is_there_and_isnt_ignored(build: Stage) -> None:
     assert [source for source in copied if not (ROOT / source).exists()] == []
 
 
-def test_secrets_and_databases_never_reach_it() -> None:
+def test_secrets_and_databases_are_ignored_by_the_image() -> None:
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert {"**/.env", "**/*.sqlite*"} <= set(ignored)
 
@@ -130,7 +130,7 @@ def test_pins_hold_no_address_and_no_path(name: str) -> None:
     assert re.findall(r"https?:|file:|--\S*index\S*|--find-links|@ |(?<!\w)/(?!lock)\w+", text) == []
 
 
-def test_the_pins_meet_what_a_service_needs() -> None:
+def test_pins_meet_the_runtime_requirements() -> None:
     """If not: deploy/lock."""
     project = PROJECT["project"]
     extras = [
@@ -139,7 +139,7 @@ def test_the_pins_meet_what_a_service_needs() -> None:
     assert unmet([*project["dependencies"], *extras], pins("requirements.txt")) == []
 
 
-def test_the_pins_meet_what_the_wheel_is_made_with() -> None:
+def test_pins_meet_the_build_requirements() -> None:
     assert unmet(PROJECT["build-system"]["requires"], pins("build-requirements.txt")) == []
 
 

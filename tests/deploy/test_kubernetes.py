@@ -114,7 +114,7 @@ def test_services_are_watched_doubled_and_found(name: str) -> None:
     ]
 
 
-def test_each_consumer_has_a_group_that_survives_it() -> None:
+def test_consumer_group_is_stable_across_restarts() -> None:
     assert WORK["gwevent-consumer"]["kind"] == "StatefulSet"
     [container] = PODS["gwevent-consumer"]["spec"]["containers"]
     [group] = [one for one in container["env"] if one["name"] == "GWEVENT_KAFKA_GROUP"]
@@ -144,7 +144,7 @@ def test_each_gets_no_secret_but_its_own() -> None:
     }
 
 
-def test_hop_takes_the_credential_as_the_init_container_leaves_it(tmp_path: Path) -> None:
+def test_hop_accepts_the_credential_of_the_init_container(tmp_path: Path) -> None:
     [init] = PODS["gwevent-consumer"]["spec"]["initContainers"]
     secret, volume = (tmp_path / mount["name"] for mount in init["volumeMounts"])
     [example] = [one for one in resources(EXAMPLE) if one["metadata"]["name"] == "gwevent-hop"]

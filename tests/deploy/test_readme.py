@@ -45,7 +45,7 @@ def test_every_package_is_in_the_architecture() -> None:
         assert {name for name in packages if f"| `{name}/`" not in page and f"`{name}/`" not in page} == set()
 
 
-def test_says_what_each_file_of_the_folder_is() -> None:
+def test_deploy_readme_describes_each_file() -> None:
     page = (ROOT / "deploy" / "README.md").read_text("utf-8")
     files = [path.name for path in (ROOT / "deploy").iterdir() if path.is_file() and path.name != "README.md"]
     assert [name for name in files if f"| `{name}` |" not in page] == []

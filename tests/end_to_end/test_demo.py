@@ -43,7 +43,7 @@ async def demo(folder: Path, *arguments: str, **variables: str) -> asyncio.subpr
 
 
 @pytest.mark.timeout(300)
-async def test_once_prints_what_each_channel_received(tmp_path: Path) -> None:
+async def test_demo_once_prints_each_channels_messages(tmp_path: Path) -> None:
     process = await demo(tmp_path, "--once")
     stdout, stderr = await process.communicate()
     assert process.returncode == 0, stderr.decode()

@@ -224,7 +224,7 @@ async def test_retraction_reaches_channels_that_saw_the_event(app_harness: AppHa
     assert "Treasure Map" not in plain_text(root) and "I'm observing" not in plain_text(root)
 
 
-async def test_a_notice_after_a_retraction_revives_the_event_and_says_so(app_harness: AppHarness) -> None:
+async def test_notice_after_a_retraction_revives_the_event(app_harness: AppHarness) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     await app_harness.ingest(avro())
     await app_harness.ingest(avro(RETRACTION, 30))
@@ -264,9 +264,7 @@ async def test_unsubscribed_channel_gets_edits_but_no_replies(app_harness: AppHa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("replied", [False, True], ids=["alone", "with replies"])
-async def test_a_deleted_root_is_posted_anew_at_the_next_notice(
-    app_harness: AppHarness, replied: bool
-) -> None:
+async def test_deleted_root_is_reposted_at_the_next_notice(app_harness: AppHarness, replied: bool) -> None:
     (channel,) = await app_harness.create_subscribed_channels()
     await app_harness.ingest(avro())
     if replied:

@@ -53,7 +53,7 @@ def test_describe_alerts_wording() -> None:
     assert "mock" not in burst
 
 
-def test_the_confirmation_names_who_asked(check: Callable[[Message], Message]) -> None:
+def test_confirmation_names_the_person_and_no_forged_mention(check: Callable[[Message], Message]) -> None:
     message = check(subscription_messages.confirmation(subscribed(Criteria(group="CBC"))))
     assert "<@U024BE7LH>" in str(message.blocks)
     forged = check(subscription_messages.confirmation(subscribed(Criteria(), created_by="U1> <!channel")))

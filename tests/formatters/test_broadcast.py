@@ -113,7 +113,7 @@ def test_a_coincidence_counts_once(make_notice: Make, make_event: Make, make_swi
     ]
 
 
-def test_a_retraction_and_what_takes_it_back(make_notice: Make) -> None:
+def test_retraction_and_revival_are_broadcast(make_notice: Make) -> None:
     story = Superevent.from_notices([make_notice(), make_notice("RETRACTION", 20), make_notice("UPDATE", 30)])
     assert [should_broadcast(story, notice) for notice in story.notices] == [False, True, True]
 

@@ -71,7 +71,7 @@ def test_any_printable_id_of_at_most_64_characters_is_a_key(given_: object, foun
 
 
 @given(st.text(max_size=80))
-def test_what_is_an_id_stays_one(text: str) -> None:
+def test_parsed_event_id_parses_to_itself(text: str) -> None:
     found = parse_event_id(text)
     if found is None:
         return
@@ -104,7 +104,7 @@ def test_what_is_an_id_stays_one(text: str) -> None:
         ("<!channel>", Category.REAL),
     ],
 )
-def test_the_first_letter_tells_mock_and_test(id_: str, category: Category) -> None:
+def test_first_letter_of_an_id_gives_its_category(id_: str, category: Category) -> None:
     assert category_from_id(id_) is category
 
 
@@ -168,7 +168,7 @@ def test_nothing_in_an_id_does_anything_in_a_message(id_: str) -> None:
     assert home_tab._gracedb_link(whole).count("<") <= 1
 
 
-def test_an_unusual_id_is_said_and_a_usual_one_isnt() -> None:
+def test_unusual_id_is_pointed_out() -> None:
     for id_, said in (("S1234", True), ("MS181101ab2", True), ("S190425z", False), ("MS181101ab", False)):
         whole = _event(id_)
         for message in (

@@ -355,7 +355,7 @@ class TestMaps:
         "given",
         [b"", b"<html>", MAP[:-3000], "not base64!", "QUJD\x00", "ключ", 7, ["a"], {"a": 1}, True],
     )
-    def test_a_map_that_cannot_be_read_is_told_not_fatal(self, given: object) -> None:
+    def test_unreadable_map_leaves_the_notice_readable(self, given: object) -> None:
         notice = decode(as_json(record(event=event(skymap=given))))
         assert notice.localization is None and notice.event is not None
         assert notice.map_problem is not None
@@ -444,11 +444,11 @@ class TestFields:
         assert notice.event is not None and notice.event.search == "All\ufffdSky"
         assert Notice.from_json(notice.to_json()).published == notice.published
 
-    def test_what_is_huge_is_carried_by_its_size(self) -> None:
+    def test_huge_unknown_value_is_replaced_by_its_size(self) -> None:
         notice = decode(as_json(record(second_map="A" * 100_000)))
         assert notice.published["second_map"] == "(100,000 characters)"
 
-    def test_what_is_deep_is_cut(self) -> None:
+    def test_deeply_nested_unknown_value_is_cut(self) -> None:
         deep: Any = "end"
         for _ in range(300):
             deep = [deep]

@@ -207,7 +207,7 @@ def test_a_leap_seconds_time(given: str, read: str) -> None:
 
 
 @pytest.mark.parametrize("given", ["2016-12-31T23:59:61Z", "9999-12-31T23:59:60Z", "2016-12-31T23:60:60Z"])
-def test_no_such_second(given: str) -> None:
+def test_impossible_time_is_rejected(given: str) -> None:
     with pytest.raises(UndecodablePayload, match="time_created"):
         decode(json.dumps({**notice_record(), "time_created": given}).encode())
 

@@ -60,7 +60,7 @@ def used(run: Run, tmp_path: Path, file: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", READERS)
-def test_what_only_reads_makes_no_database_and_says_where_there_is_one(
+def test_reading_command_creates_no_database_and_names_the_service_database(
     run: Run, tmp_path: Path, arguments: list[str]
 ) -> None:
     file = service(tmp_path, "GWEVENT_SECRET_KEYS=x\n")
@@ -103,7 +103,7 @@ def test_export_is_of_the_named_deployment(
 
 
 @pytest.mark.slow
-def test_an_export_of_what_was_never_a_bots_is_no_backup(run: Run, tmp_path: Path) -> None:
+def test_export_of_a_never_used_database_is_refused(run: Run, tmp_path: Path) -> None:
     file = service(tmp_path)
     assert run("--env-file", file, "migrate").exit_code == 0
     found = run("--env-file", file, "export", "-o", tmp_path / "backup.json")
@@ -167,7 +167,7 @@ def test_other_variables_of_the_env_file_are_exported(
     assert os.environ["XDG_CONFIG_HOME"] == "/given" and "SLACK_BOT_TOKEN" not in os.environ
 
 
-def test_no_password_is_said(run: Run, tmp_path: Path) -> None:
+def test_export_error_hides_the_database_password(run: Run, tmp_path: Path) -> None:
     file = service(tmp_path, "GWEVENT_DATABASE_URL=postgresql://bot:swordfish@127.0.0.1:1/db\n")
     found = run("--env-file", file, "export")
     assert found.exit_code == 2 and "swordfish" not in found.output

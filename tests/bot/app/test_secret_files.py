@@ -48,7 +48,7 @@ def test_a_file_without_secrets_or_for_its_owner_is_left(
     assert bool(secret_files.readable_secret_files(written(home / ".env", text, mode))) is found
 
 
-def test_what_is_not_there_is_left(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_secret_files_are_skipped(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert secret_files.readable_secret_files(home / ".env") == []
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.delenv("HOME", raising=False)

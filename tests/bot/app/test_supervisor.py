@@ -137,7 +137,7 @@ async def test_a_fault_of_its_own_ends_the_process(fault: Exception) -> None:
     await parts.cancel()
 
 
-async def test_descriptors_that_get_short_are_said_and_shown(
+async def test_file_descriptor_shortage_is_logged_and_shown_in_readiness(
     few_descriptors: int, factory: Factory, clock: Clock
 ) -> None:
     watch = HealthMonitor(

@@ -137,7 +137,7 @@ def test_failures_are_one_sentence(run: Run, elsewhere: FakeGraceDb, monkeypatch
 
 
 @pytest.mark.process
-def test_ctrl_c_keeps_what_was_done(
+def test_ctrl_c_keeps_the_superevents_imported_so_far(
     run: Run, elsewhere: FakeGraceDb, environment: dict[str, str], tmp_path: Path
 ) -> None:
     # It waits for a busy GraceDB when the signal comes, so it can't be done before.

@@ -62,7 +62,7 @@ async def test_everything_comes_back_and_twice_is_the_same_as_once(factory: Fact
 
 
 @BOTH
-async def test_each_channel_hears_once_of_what_an_import_put_in_force(factory: Factory) -> None:
+async def test_import_posts_one_message_per_channel(factory: Factory) -> None:
     given = export({**ROW, "number": 4}, {**ROW, "words": "Burst", "number": 2}, last_number=7)
     for _ in range(2):
         await factory.channel_transfer.import_channels(loads(given), NOW)
@@ -99,14 +99,14 @@ async def test_renumbered_subscription_keeps_later_numbers_of_the_file(factory: 
 
 
 @BOTH
-async def test_what_is_imported_is_in_force(factory: Factory) -> None:
+async def test_imported_subscription_receives_alerts(factory: Factory) -> None:
     await factory.channel_transfer.import_channels(loads(export(ROW)), NOW)
     await record_notices(factory, decoded_notice())
     assert (await factory.outbox_statistics.counts("T1")).waiting == 2, "what it was told, and the event"
 
 
 @BOTH
-async def test_what_is_paused_stays_paused(factory: Factory) -> None:
+async def test_imported_paused_subscription_stays_paused(factory: Factory) -> None:
     await factory.channel_transfer.import_channels(
         loads(export({**ROW, "paused_at": "2026-11-22T13:00:00Z"})), NOW
     )
@@ -136,7 +136,7 @@ async def test_a_channel_with_too_many_sites_leaves_everything_as_it_was(factory
     assert await factory.subscriptions.for_channel("T1", "C1") == []
 
 
-def test_words_are_read_as_people_write_them() -> None:
+def test_imported_criteria_are_canonicalised() -> None:
     [channel] = loads(export({**ROW, "words": "mocks  cbc"}))
     assert [one.words for one in channel.subscriptions] == [parse_criteria("cbc mock").canonical]
 

@@ -71,7 +71,7 @@ def compared(found: Record, wanted: Record, name: str) -> None:
 
 
 @pytest.mark.slow
-def test_show_json_agrees_with_what_is_expected_of_every_real_notice(run: Run, shared_notices: Path) -> None:
+def test_show_json_agrees_with_the_expected_values_of_real_notices(run: Run, shared_notices: Path) -> None:
     expected = json.loads((shared_notices / "expected.json").read_text())
     assert expected
     for name, wanted in expected.items():
@@ -124,7 +124,7 @@ def test_show_reads_avro_and_json_alike(run: Run, notice: Path, tmp_path: Path) 
     ],
 )
 @pytest.mark.parametrize("command", ["show", "preview"])
-def test_what_is_no_notice_is_a_sentence(
+def test_file_that_is_no_notice_is_refused_in_one_sentence(
     run: Run, tmp_path: Path, content: bytes, why: str, command: str
 ) -> None:
     path = tmp_path / "x"
@@ -211,7 +211,7 @@ def test_a_rollback_is_prepared_only_where_no_bot_runs(run: Run, tmp_path: Path)
         asyncio.run(running.close())
 
 
-def test_replay_counts_repeats_and_what_it_cant_read(run: Run, notice: Path, tmp_path: Path) -> None:
+def test_replay_counts_repeats_and_unreadable_files(run: Run, notice: Path, tmp_path: Path) -> None:
     folder = tmp_path / "notices"
     folder.mkdir()
     (folder / "a.avro").write_bytes(to_avro(notice_record()))
@@ -229,7 +229,7 @@ def test_replay_counts_repeats_and_what_it_cant_read(run: Run, notice: Path, tmp
     assert result.exit_code == 1 and "0 stored, 3 repeat, 1 quarantined" in result.stdout
 
 
-def test_a_name_with_brackets_is_said_as_it_is(run: Run, tmp_path: Path) -> None:
+def test_file_name_with_brackets_is_printed_literally(run: Run, tmp_path: Path) -> None:
     odd = tmp_path / "[" / "red]:fire:.avro"
     odd.parent.mkdir()
     odd.write_bytes(to_avro(notice_record()))
@@ -298,7 +298,7 @@ def test_version(run: Run) -> None:
     assert run("--version").stdout == f"gwevent {__version__}\n"
 
 
-def test_migrate_twice_and_what_is_no_database(
+def test_migrate_is_repeatable_and_refuses_a_file_that_is_no_database(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(2):

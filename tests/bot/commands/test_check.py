@@ -176,7 +176,7 @@ def test_position_query_is_parsed() -> None:
         parse_query("1 2\n" * MAX_LIST_LENGTH)
 
 
-async def test_purged_and_unreadable_maps_say_so(factory: Factory, clock: Clock) -> None:
+async def test_check_says_that_a_map_was_purged_or_is_unreadable(factory: Factory, clock: Clock) -> None:
     broken = await stored(factory, to_avro(notice_record("S261122a", skymap=b"SIMPLE  = no map")))
     assert broken.map_problem is not None
     answer_text = message_text.render(await ask(factory, "check 1 2 S261122a"))

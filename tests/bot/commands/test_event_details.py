@@ -89,7 +89,7 @@ def kinds(message: dict[str, Any]) -> list[str]:
     return [block["type"] for block in message["blocks"]]
 
 
-async def test_tables_and_code_are_shown_to_the_person_who_asked(
+async def test_tables_and_code_blocks_are_shown_in_ephemeral_answers(
     bot: Application, local_slack: LocalSlack
 ) -> None:
     channel = local_slack.add_channel("gw")

@@ -137,9 +137,7 @@ async def test_latest_is_the_newest_real_event(factory: Factory) -> None:
 
 
 @pytest.mark.parametrize("words", ["latest", "latest all", "latest CBC"])
-async def test_without_a_real_event_latest_is_the_newest_mock_and_says_so(
-    factory: Factory, words: str
-) -> None:
+async def test_latest_falls_back_to_the_newest_mock_and_says_so(factory: Factory, words: str) -> None:
     await record_notices(factory, decoded_notice(MOCK))
     message = await create_router(factory).dispatch(words, None)
     assert MOCK in message.text

@@ -59,14 +59,14 @@ async def test_named_sites_of_the_newest_event(factory: Factory) -> None:
     assert SHARE_ACTION in str(shared.blocks)
 
 
-async def test_without_a_real_event_it_is_the_newest_mock_and_says_so(factory: Factory) -> None:
+async def test_visible_falls_back_to_the_newest_mock_and_says_so(factory: Factory) -> None:
     await store(factory, ms181101ab(NOW)[1])
     shown = await answer_text(factory, "visible Palomar")
     assert shown.startswith("There is no real event; MOCK MS181101ab is the newest mock.")
     assert "MOCK · Visibility tonight · MS181101ab" in shown
 
 
-async def test_an_event_id_may_stand_among_site_names(factory: Factory) -> None:
+async def test_visible_finds_an_event_id_among_site_names(factory: Factory) -> None:
     await store(factory, bns(NOW)[1], ms181101ab(NOW)[1])
     for words in ("visible MS181101ab Palomar, Keck", "visible palomar ms181101AB keck"):
         message = await create_router(factory).dispatch(words, None)
@@ -166,7 +166,7 @@ async def test_a_site_without_darkness_says_so(factory: Factory) -> None:
     assert rows(message)["Dome A"][2] == "no darkness"
 
 
-async def test_events_that_nobody_can_observe(factory: Factory) -> None:
+async def test_visible_refuses_retracted_and_mapless_events(factory: Factory) -> None:
     assert "There is no event to observe yet." in await answer_text(factory, "visible Palomar")
     gone = await store(factory, *retracted(NOW))
     assert "was retracted" in await answer_text(factory, f"visible Palomar {gone.superevent_id}")

@@ -65,7 +65,7 @@ async def test_an_upgrade_is_a_short_message_beside_the_thread_that_links_the_ro
     assert len(posts(harness, channel)) == 3, "root, reply, mention"
 
 
-async def test_a_mention_whose_condition_comes_true_with_a_later_notice(harness: DeliveryHarness) -> None:
+async def test_later_notice_that_meets_the_mention_condition_mentions(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels(words="CBC notify @here if NS")
     await harness.record_notices(decoded_notice(**BBH))
     await harness.wait_until_delivered()
@@ -76,7 +76,7 @@ async def test_a_mention_whose_condition_comes_true_with_a_later_notice(harness:
     assert "Light may be expected now" in said["text"] and "BNS 95" in said["text"]
 
 
-async def test_a_retraction_stands_down_who_was_mentioned(harness: DeliveryHarness) -> None:
+async def test_retraction_mentions_only_people_mentioned_before(harness: DeliveryHarness) -> None:
     told, quiet = harness.create_channels(2)
     await subscribe(harness.factory, "CBC notify <@U1> @here", told)
     await subscribe(harness.factory, "CBC", quiet)
@@ -105,7 +105,7 @@ async def test_a_restart_repeats_no_mention(harness: DeliveryHarness) -> None:
     assert len(mentioning(harness, channel)) == 2
 
 
-async def test_a_mention_whose_answer_was_lost_is_found_again(harness: DeliveryHarness) -> None:
+async def test_mention_with_lost_answer_is_found_in_the_history(harness: DeliveryHarness) -> None:
     harness.local_slack.grant("channels:history")
     (channel,) = await harness.create_subscribed_channels(words="CBC notify @here if NS")
     await harness.record_notices(decoded_notice(**BBH))
@@ -140,7 +140,7 @@ async def test_without_the_roots_address_the_mention_goes_out_all_the_same(
 
 
 @pytest.mark.parametrize("target", [HERE, "<@U1>", "<!subteam^S0AB1>"])
-async def test_refused_blocks_take_no_mention_with_them(harness: DeliveryHarness, target: str) -> None:
+async def test_refused_blocks_keep_the_mention(harness: DeliveryHarness, target: str) -> None:
     (channel,) = await harness.create_subscribed_channels(words=f"CBC notify {target}")
     harness.local_slack.fail("chat.postMessage", error="invalid_blocks")
     await harness.record_notices(FIRST)
@@ -162,7 +162,7 @@ async def test_a_mention_overtaken_by_a_retraction_is_not_posted(harness: Delive
     assert await harness.state(DeliveryKind.MENTION) == ["dead"]
 
 
-async def test_who_unsubscribes_before_the_post_is_not_mentioned(stopped_harness: DeliveryHarness) -> None:
+async def test_unsubscribing_before_the_post_prevents_the_mention(stopped_harness: DeliveryHarness) -> None:
     harness = stopped_harness
     first, second = harness.create_channels(2)
     await subscribe(harness.factory, "CBC notify @here", first, second)

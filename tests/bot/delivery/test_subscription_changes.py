@@ -171,7 +171,9 @@ async def test_who_presses_again_and_again_fills_no_channel(harness: DeliveryHar
     assert (await replayed(harness.factory, channel))[2] == 42, "each is kept"
 
 
-async def test_what_was_refused_for_days_is_said_when_the_channel_is_back(harness: DeliveryHarness) -> None:
+async def test_subscription_change_is_posted_once_an_archived_channel_is_back(
+    harness: DeliveryHarness,
+) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.archive(channel)
     await run_command(harness, channel, "unsubscribe 1", "U0ASKER")
@@ -205,7 +207,7 @@ async def test_an_undeliverable_change_is_posted_with_the_next_one(harness: Deli
     assert "<@U0FIRST> ended subscription 1" in told and "<@U0SECOND> paused subscription 2" in told
 
 
-async def test_a_workspace_that_is_away_for_days_hears_of_it_when_it_is_back(
+async def test_subscription_change_is_posted_once_the_workspace_token_works_again(
     harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (channel,) = await harness.create_subscribed_channels()
@@ -247,7 +249,9 @@ async def test_unsubscribing_while_the_confirmation_is_in_flight(harness: Delive
     await assert_history_is_true(harness, channel)
 
 
-async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(harness: DeliveryHarness) -> None:
+async def test_abandoned_confirmation_that_may_have_been_posted_is_withdrawn(
+    harness: DeliveryHarness,
+) -> None:
     (channel,) = harness.create_channels(1)
     harness.local_slack.fail("chat.postMessage", drop="after")
     await harness.factory.subscriptions.request(TEAM, channel, parse_criteria("CBC"), "U0P", harness.clock())
@@ -269,7 +273,7 @@ async def test_a_confirmation_that_may_stand_and_was_given_up_is_taken_back(harn
     await assert_history_is_true(harness, channel)
 
 
-async def test_a_post_that_comes_late_says_what_is_so_by_then(
+async def test_late_change_post_shows_the_current_state(
     harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (channel,) = await harness.create_subscribed_channels()
@@ -328,7 +332,7 @@ async def test_import_and_the_tools_leave_no_gap(harness: DeliveryHarness) -> No
 
 
 @BOTH
-async def test_the_history_ends_after_its_term_and_what_waits_stays(factory: Factory) -> None:
+async def test_subscription_history_is_purged_unless_still_to_be_posted(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
     old = ChangeAuthor("U1", NOW - timedelta(days=500))
     await factory.subscriptions.pause(TEAM, "C1", 1, old)
@@ -397,7 +401,7 @@ class Crowd:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-async def test_whatever_people_do_the_history_and_the_channel_tell_it(
+async def test_every_generated_change_is_in_history_and_channel(
     harness: DeliveryHarness, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.commands.subscription_service.CONFIRMATION_TIMEOUT_S", 0.2)
@@ -465,7 +469,7 @@ def test_a_write_is_seen_however_the_table_is_named(source: str) -> None:
     assert written_tables(source) == {"subscriptions"}
 
 
-def test_nobody_else_writes_to_what_channels_receive() -> None:
+def test_only_listed_modules_write_subscription_tables() -> None:
     watched = {"subscriptions", "channel_sites", "channel_conditions"}
     modules = (Path(bot.store.__file__).parent).rglob("*.py")
     writers = {

@@ -98,7 +98,7 @@ async def test_a_reply_waits_for_its_root(harness: DeliveryHarness) -> None:
     assert reply["thread_ts"] == root["ts"]
 
 
-async def test_a_reply_waits_for_the_reply_before_it(harness: DeliveryHarness) -> None:
+async def test_reply_waits_for_the_previous_reply(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     await harness.record_notices(FIRST)
     await harness.wait_until_delivered()
@@ -164,7 +164,7 @@ async def test_one_dead_channel_holds_up_no_other(harness: DeliveryHarness) -> N
     assert len(harness.calls("chat.postMessage", dead)) == 1
 
 
-async def test_kicked_and_invited_again_it_says_what_it_couldnt(harness: DeliveryHarness) -> None:
+async def test_invitation_after_a_kick_posts_the_missed_messages(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.ungrant("chat:write.public")
     harness.local_slack.kick(channel)
@@ -203,7 +203,7 @@ async def test_a_root_in_doubt_is_found_though_its_channel_was_out_of_reach(harn
     assert harness.texts(channel) == [shown(FIRST, SECOND)]
 
 
-async def test_a_channel_whose_return_nobody_told_is_revived_by_its_next_post(
+async def test_next_successful_post_revives_an_unarchived_channel(
     harness: DeliveryHarness,
 ) -> None:
     (channel,) = await harness.create_subscribed_channels()
@@ -240,7 +240,7 @@ async def test_an_edit_refused_by_an_archive_comes_back_at_any_age(harness: Deli
     assert harness.texts(channel) == [shown(FIRST, RETRACTION)]
 
 
-async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(harness: DeliveryHarness) -> None:
+async def test_revived_channel_without_subscription_gets_no_late_alert(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.archive(channel)
     await harness.record_notices(FIRST)
@@ -255,7 +255,9 @@ async def test_a_channel_that_unsubscribed_meanwhile_is_not_told_late(harness: D
     assert "ended subscription 1" in told, "of that alone"
 
 
-async def test_what_waits_ends_with_the_last_subscription(harness: DeliveryHarness) -> None:
+async def test_waiting_root_is_cancelled_with_the_last_matching_subscription(
+    harness: DeliveryHarness,
+) -> None:
     (channel,) = await harness.create_subscribed_channels()
     await subscribe(harness.factory, "all mock", channel)
     harness.local_slack.fail("chat.postMessage", error="ratelimited", status=429, retry_after=0.1)
@@ -290,7 +292,7 @@ async def test_a_root_that_waits_is_cancelled_by_a_retraction(harness: DeliveryH
     assert harness.texts(channel) == [shown(FIRST, RETRACTION, back)], "it came back, so it is news"
 
 
-async def test_nobody_hears_of_a_retraction_that_overtook_its_root(harness: DeliveryHarness) -> None:
+async def test_retraction_that_overtakes_its_root_posts_nothing(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.fail("chat.postMessage", delay=1.0, status=429, retry_after=0.1)
     await harness.record_notices(FIRST)
@@ -308,7 +310,7 @@ async def test_nobody_hears_of_a_retraction_that_overtook_its_root(harness: Deli
     assert await harness.state(DeliveryKind.REPLY) == ["dead"]
 
 
-async def test_who_deleted_the_root_hears_of_the_retraction(harness: DeliveryHarness) -> None:
+async def test_retraction_after_a_deleted_root_is_posted_as_a_new_root(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     await harness.record_notices(FIRST)
     await harness.wait_until_delivered()
@@ -348,7 +350,7 @@ async def test_a_report_of_an_unreadable_notice_outlives_its_root(harness: Deliv
     assert "couldn't read" in apology["text"] and apology["thread_ts"] is None
 
 
-async def test_what_hangs_on_a_root_too_old_to_come_back_isnt_waited_for(harness: DeliveryHarness) -> None:
+async def test_deliveries_of_an_expired_root_do_not_wait(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.fail("chat.postMessage", error="fatal_error")
     await harness.record_notices(FIRST)
@@ -447,7 +449,7 @@ async def test_a_real_alert_goes_before_all_mocks_that_wait(stopped_harness: Del
         assert events == ["S261122b", "S261122a", *(f"MS261122{letter}" for letter in "hgfedcbaa")]
 
 
-async def test_mocks_whose_calls_hang_leave_room_for_an_alert(stopped_harness: DeliveryHarness) -> None:
+async def test_hanging_mock_calls_leave_slots_for_a_real_alert(stopped_harness: DeliveryHarness) -> None:
     """Slack accepts mocks without an answer: their calls never take all slots."""
     for channel in await stopped_harness.create_subscribed_channels(12, "NSBH>90% mock"):
         stopped_harness.local_slack.fail("chat.postMessage", delay=20.0, channel=channel)
@@ -637,7 +639,9 @@ HOUR = 3_600
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong_by_s", [HOUR, -HOUR, 3 * HOUR, 25 * HOUR, 720 * HOUR, -720 * HOUR])
-async def test_a_clock_that_is_wrong_finds_what_stands(harness: DeliveryHarness, wrong_by_s: int) -> None:
+async def test_history_lookup_finds_posts_with_a_wrong_clock(
+    harness: DeliveryHarness, wrong_by_s: int
+) -> None:
     harness.local_slack.grant("channels:history")
     harness.local_slack.workspace.clock = lambda: harness.clock().timestamp() - wrong_by_s
     if abs(wrong_by_s) > HOUR:
@@ -684,7 +688,7 @@ async def test_a_post_in_doubt_is_found_behind_many_others_and_looked_for_no_fur
     assert [said for said in harness.texts(channel) if said != "chatter"] == [shown(FIRST), shown(other)]
 
 
-async def test_a_clock_set_back_makes_nothing_wait_for_it(harness: DeliveryHarness) -> None:
+async def test_clock_set_back_delays_no_retry(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.advance(hours=1)
     harness.local_slack.fail("chat.postMessage", status=503)
@@ -822,7 +826,7 @@ async def test_nothing_expires_while_the_clock_is_not_trusted(stopped_harness: D
     assert harness.texts(channel) == [shown(FIRST)]
 
 
-async def test_what_waited_for_a_day_is_old_news(stopped_harness: DeliveryHarness) -> None:
+async def test_deliveries_waiting_for_a_day_expire_except_edits(stopped_harness: DeliveryHarness) -> None:
     harness = stopped_harness
     (channel,) = await harness.create_subscribed_channels()
     harness.start()
@@ -840,7 +844,7 @@ async def test_what_waited_for_a_day_is_old_news(stopped_harness: DeliveryHarnes
 # Confirmations
 
 
-async def test_a_subscription_is_in_force_once_its_confirmation_stands(harness: DeliveryHarness) -> None:
+async def test_subscription_is_active_once_its_confirmation_is_posted(harness: DeliveryHarness) -> None:
     (channel,) = harness.create_channels(1)
     subscriptions = harness.factory.subscriptions
     harness.local_slack.fail("chat.postMessage", status=429, retry_after=0.1)
@@ -938,7 +942,7 @@ async def test_outcomes_that_come_together_are_committed_together(harness: Deliv
     assert len(commits) < 60
 
 
-async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(
+async def test_unwritable_outcome_does_not_lose_other_outcomes(
     harness: DeliveryHarness, backend: str
 ) -> None:
     cursed, *others = await harness.create_subscribed_channels(20)
@@ -978,7 +982,7 @@ async def test_an_outcome_that_cant_be_written_takes_no_other_with_it(
     assert len(harness.texts(cursed)) == 2
 
 
-async def test_stopping_waits_for_what_is_under_way(harness: DeliveryHarness) -> None:
+async def test_stop_waits_for_posts_in_flight(harness: DeliveryHarness) -> None:
     await harness.create_subscribed_channels()
     harness.local_slack.fail("chat.postMessage", delay=1.0)
     await harness.record_notices(FIRST)
@@ -1007,7 +1011,7 @@ async def test_stopping_as_a_claim_is_made_leaves_nothing_running(harness: Deliv
     assert [len(harness.texts(channel)) for channel in channels] == [1] * 30
 
 
-async def test_what_hangs_at_the_stop_is_taken_up_at_the_next_start(harness: DeliveryHarness) -> None:
+async def test_post_hanging_at_stop_is_retried_at_the_next_start(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.fail("chat.postMessage", delay=5.0, drop="before")
     await harness.record_notices(FIRST)

@@ -65,7 +65,7 @@ def test_refuses_a_payload_that_no_partition_keeps() -> None:
             publisher.publish(b"x" * (MAX_UNREAD_BYTES + 1))
 
 
-def test_keeps_what_was_published_while_down() -> None:
+def test_messages_published_before_an_outage_are_kept() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic("t")
         address = broker.address
@@ -76,7 +76,7 @@ def test_keeps_what_was_published_while_down() -> None:
         assert [body for body, _ in read_all(broker.url("t"), 1)] == [b"before"]
 
 
-def test_answers_a_topic_with_an_error_until_told_otherwise() -> None:
+def test_refused_topic_answers_with_an_error_until_allowed() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic("t")
         consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "g", "log_level": 2})

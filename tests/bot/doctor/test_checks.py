@@ -63,7 +63,7 @@ def levels(findings: list[Finding]) -> dict[str, Level]:
     }
 
 
-async def test_a_sound_deployment_and_what_is_wrong_with_another(
+async def test_doctor_passes_a_sound_deployment_and_names_each_fault(
     local_slack: LocalSlack, database_path: Path, tmp_path: Path, pager: Pager
 ) -> None:
     database_path.chmod(0o600)

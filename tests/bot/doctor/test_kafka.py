@@ -113,7 +113,7 @@ def test_a_name_that_doesnt_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_a_port_where_nobody_listens() -> None:
+def test_closed_port_is_reported_as_refusing_connections() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert failure(check_kafka(f"kafka://127.0.0.1:{port}/t", "off", None)).result == (
@@ -138,7 +138,7 @@ def test_a_broker_without_tls(
     assert found.name == "TLS" and "doesn't speak TLS" in found.result
 
 
-def test_a_refused_credential_is_told_from_a_broker_that_is_down(
+def test_refused_credential_differs_from_an_unreachable_broker(
     listener: Listener, receive: Receive, auth_file: Path
 ) -> None:
     write(auth_file, 'protocol = "SASL_PLAINTEXT"\nmechanism = "PLAIN"\n')

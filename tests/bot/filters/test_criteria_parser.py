@@ -106,21 +106,21 @@ def test_two_groups_get_a_sentence() -> None:
         ),
     ],
 )
-def test_what_cant_be_mentioned_gets_a_sentence(words: str, sentence: str) -> None:
+def test_invalid_mention_target_is_refused_in_one_sentence(words: str, sentence: str) -> None:
     with pytest.raises(FilterSyntaxError) as refused:
         parse_criteria(words)
     assert str(refused.value) == sentence
 
 
 @given(st.text(max_size=300))
-def test_whatever_is_typed_is_read_or_refused_in_a_short_sentence(words: str) -> None:
+def test_any_text_is_parsed_or_refused_in_a_short_sentence(words: str) -> None:
     try:
         assert parse_criteria(parse_criteria(words).canonical) == parse_criteria(words)
     except FilterSyntaxError as refused:
         assert len(str(refused)) < 150
 
 
-def test_criteria_fit_the_column_and_the_input_that_hold_them() -> None:
+def test_maximum_criteria_length_fits_column_and_input() -> None:
     column = schema.subscriptions.c.words.type
     assert isinstance(column, String) and column.length == MAX_LENGTH == MAX_TEXT_CHARS
 

@@ -118,7 +118,7 @@ def test_each_condition(words: str, expected: bool | None) -> None:
 @pytest.mark.parametrize(
     "words", ["distance<300", "not distance<300", "BNS", "not BNS", "NS", "near 1 2 3deg"]
 )
-def test_what_a_burst_lacks_matches_neither_way(words: str) -> None:
+def test_attribute_missing_in_bursts_matches_neither_comparison(words: str) -> None:
     burst = decoded_notice(group="Burst", search="AllSky", classification={}, properties={})
     assert not matches(parse_criteria(f"Burst {words}"), Superevent.from_notices([burst]))
 
@@ -175,7 +175,7 @@ def test_mocks_and_tests_mention_only_by_a_word_of_their_own(
     )
 
 
-def test_what_is_retracted_mentions_nobody() -> None:
+def test_retracted_event_mentions_nobody() -> None:
     gone = Superevent.from_notices([decoded_notice(), decoded_notice(alert_type="RETRACTION", minutes=5)])
     assert mention_targets(parse_criteria("all notify @here"), gone) == ()
 
@@ -211,7 +211,7 @@ def test_every_switch_and_group(
     assert matches(parse_criteria(f"{asked} {switches}"), superevent) is expected
 
 
-def test_the_newest_event_decides_and_a_retraction_keeps_what_it_withdraws() -> None:
+def test_newest_notice_decides_and_retraction_keeps_the_match() -> None:
     became = [decoded_notice(significant=False), decoded_notice(minutes=5, significant=True)]
     assert matches(parse_criteria("CBC"), Superevent.from_notices(became))
     assert not matches(parse_criteria("CBC"), Superevent.from_notices(became[:1]))

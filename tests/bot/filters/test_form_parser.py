@@ -75,7 +75,7 @@ def test_criteria_survive_the_modal(criteria: Criteria) -> None:
 
 
 @given(forms)
-def test_what_fits_the_inputs_comes_back_into_them(filled: SubscriptionForm) -> None:
+def test_form_round_trips_through_criteria(filled: SubscriptionForm) -> None:
     try:
         criteria = criteria_from_form(filled, parse_criteria)
     except InvalidForm as bad:
@@ -129,7 +129,7 @@ def test_conditions_without_an_input_go_to_the_words_field(words: str, left: str
         (SubscriptionForm(words="x" * 3_001), {"words"}),
     ],
 )
-def test_what_is_wrong_is_said_at_its_input(entered: SubscriptionForm, wrong: set[str]) -> None:
+def test_invalid_form_value_is_reported_at_its_input(entered: SubscriptionForm, wrong: set[str]) -> None:
     with pytest.raises(InvalidForm) as refused:
         criteria_from_form(entered, parse_criteria)
     assert set(refused.value.errors) == wrong

@@ -138,7 +138,7 @@ def test_the_reason_for_a_refusal_pings_nobody(words: str, in_codec: bool) -> No
         max_size=7,
     ).map(" ".join)
 )
-async def test_whatever_is_asked_gets_words_that_ping_nobody(factory: Factory, words: str) -> None:
+async def test_answers_to_any_text_mention_nobody(factory: Factory, words: str) -> None:
     if not await factory.notices.recent_ids():
         await record_notices(factory, decoded_notice())
     asked = create_router(factory)
@@ -206,7 +206,7 @@ def test_settings_are_good_or_refused_in_a_sentence(given_values: dict[str, str]
                     assert value not in repr(loaded)
 
 
-def test_what_is_too_large_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oversized_payload_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     def untouched(*_: object) -> None:
         raise AssertionError("it was read")
 

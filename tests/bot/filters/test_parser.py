@@ -131,7 +131,7 @@ def test_sites_are_called_by_any_of_their_names_and_unknown_ones_refused() -> No
         ("B" * 10_000, f"That is too long: at most {MAX_LENGTH:,} characters, and these are 10,000."),
     ],
 )
-def test_what_is_no_filter_gets_a_sentence_that_points_at_the_word(words: str, sentence: str) -> None:
+def test_invalid_filter_is_refused_in_a_sentence_naming_the_word(words: str, sentence: str) -> None:
     with pytest.raises(FilterSyntaxError) as refused:
         parse_criteria(words)
     assert str(refused.value) == sentence

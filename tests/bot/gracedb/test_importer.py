@@ -265,7 +265,7 @@ def live(factory: Factory, clock: Clock) -> Pipeline:
 BROKER = Origin("hopskotch", "igwn.gwalert 0:1", live=True)
 
 
-async def test_an_imported_event_is_routed_when_the_broker_sends_it(
+async def test_imported_event_is_routed_once_the_broker_sends_it(
     fake: FakeGraceDb, archive: SupereventImporter, factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "all", "C1")

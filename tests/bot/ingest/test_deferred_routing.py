@@ -115,7 +115,9 @@ async def test_nothing_waits_where_no_filter_needs_the_map(factory: Factory) -> 
     assert await factory.deferred_routing.pending_superevents() == []
 
 
-async def test_what_waits_survives_and_is_decided_once(factory: Factory, database_url: str) -> None:
+async def test_deferred_routing_survives_a_restart_and_is_decided_once(
+    factory: Factory, database_url: str
+) -> None:
     await subscribe(factory, f"CBC {HERE} mock", "C2")
     await store(factory, STORY[1])
     other = Factory(Database(database_url))
@@ -168,7 +170,7 @@ async def test_a_payload_that_is_gone_leaves_the_map_unknown(factory: Factory) -
     assert await factory.deferred_routing.pending_superevents() == []
 
 
-async def test_what_was_retracted_or_got_old_meanwhile_opens_nothing(factory: Factory) -> None:
+async def test_deferred_routing_of_retracted_or_old_events_opens_nothing(factory: Factory) -> None:
     await subscribe(factory, f"CBC {HERE} mock", "C1")
     await subscribe(factory, "all near 10 10 180deg", "C2")
     await store(factory, STORY[1], STORY[-1])
@@ -182,7 +184,7 @@ async def test_what_was_retracted_or_got_old_meanwhile_opens_nothing(factory: Fa
     assert await deliveries(factory) == [] and await factory.deferred_routing.pending_superevents() == []
 
 
-async def test_who_asked_later_gets_what_comes_later(factory: Factory) -> None:
+async def test_subscription_made_after_the_notice_is_not_routed_by_it(factory: Factory) -> None:
     await subscribe(factory, f"CBC {HERE} mock", "C1")
     await store(factory, STORY[1])
     await factory.subscriptions.add_confirmed(
@@ -218,6 +220,6 @@ async def test_a_store_in_trouble_loses_nothing(factory: Factory) -> None:
     assert await deliveries(factory) == [("C1", "root")]
 
 
-def test_a_site_is_refused_before_anybody_waits_for_it() -> None:
+def test_unknown_site_is_refused_while_parsing() -> None:
     with pytest.raises(FilterSyntaxError, match="no site called “Atlantis”"):
         parse_criteria("CBC visible from Atlantis", resolve_site)

@@ -99,7 +99,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("name", GARBAGE)
-async def test_what_cant_be_read_is_kept_and_counted_and_the_next_goes_out(
+async def test_unreadable_payload_is_quarantined_and_the_next_is_delivered(
     factory: Factory, clock: Clock, name: str
 ) -> None:
     await subscribe(factory, "CBC", "C1")
@@ -113,7 +113,7 @@ async def test_what_cant_be_read_is_kept_and_counted_and_the_next_goes_out(
     assert ("root", "C1") in await planned(factory)
 
 
-async def test_the_same_bytes_are_kept_once_and_told_once(factory: Factory, clock: Clock) -> None:
+async def test_repeated_unreadable_payload_is_kept_and_reported_once(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all", "C1")
     way_in = pipeline(factory, clock, operator_rules=OPERATORS)
     for _ in range(3):
@@ -122,7 +122,7 @@ async def test_the_same_bytes_are_kept_once_and_told_once(factory: Factory, cloc
     assert await planned(factory) == [("apology", "C1"), ("ops", "C0OPS")]
 
 
-async def test_the_operators_are_told_even_where_no_id_can_be_read(factory: Factory, clock: Clock) -> None:
+async def test_operators_are_told_of_a_payload_without_readable_id(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all mock test lowsig", "C1")
     assert (
         await pipeline(factory, clock, operator_rules=OPERATORS).handle(b"noise", LIVE)
@@ -252,7 +252,7 @@ UNSTORABLE = [
 ]
 
 
-async def test_what_a_database_cant_hold_is_no_obstacle(factory: Factory, clock: Clock) -> None:
+async def test_unstorable_characters_do_not_stop_ingest(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "all", "C1")
     way_in = pipeline(factory, clock, operator_rules=OPERATORS)
     for number, body in enumerate(UNSTORABLE):

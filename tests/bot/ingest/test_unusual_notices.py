@@ -101,7 +101,7 @@ async def test_an_unusual_id_is_posted(
         ("", REAL),
     ],
 )
-async def test_of_an_id_that_cant_be_one_the_channels_hear_what_can_be_read(
+async def test_impossible_id_is_quarantined_and_channels_see_its_readable_part(
     factory: Factory, clock: Clock, superevent_id: object, told: str | None
 ) -> None:
     await subscribe(factory, "all mock", "C1")
@@ -219,7 +219,7 @@ async def test_all_of_several_coincidences_are_shown(factory: Factory) -> None:
     assert matches(parse_criteria("all far < 1e-11 Hz"), Superevent.from_notices([loud]))
 
 
-def test_a_further_coincidence_is_news_and_one_that_is_gone_is_said() -> None:
+def test_new_coincidence_is_broadcast_and_a_vanished_one_mentioned() -> None:
     two = [coincidence("Fermi", 1e-9), coincidence("Swift", 1e-8)]
     first = decode(to_json({**notice_record(alert_type="UPDATE"), "external_coinc": two[:1]}))
     second = decode(to_json({**notice_record(alert_type="UPDATE", minutes=5), "external_coinc": two}))
@@ -234,7 +234,7 @@ def test_a_further_coincidence_is_news_and_one_that_is_gone_is_said() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_a_second_update_of_the_same_second_is_a_reply_that_says_what_changed(
+async def test_second_update_within_one_second_gets_its_own_reply(
     factory: Factory, clock: Clock, seed: int
 ) -> None:
     await subscribe(factory, "all notify @here", "C1")
@@ -304,7 +304,7 @@ async def test_a_circulars_numbers_of_all_kinds(factory: Factory, clock: Clock, 
         kept = await factory.quarantine.next(kept.id)
 
 
-async def test_a_circular_of_an_unusual_id_is_linked_by_gcns_own_word_for_it(
+async def test_circular_of_an_unusual_id_is_linked_by_its_event_id_field(
     factory: Factory, clock: Clock
 ) -> None:
     await subscribe(factory, "all circulars", "C1")

@@ -99,7 +99,7 @@ async def test_the_button_posts_the_newest_state_to_the_channel(
     assert "RETRACTED" in words(posted) and SHARE_ACTION not in words(posted)
 
 
-async def test_subscribe_posts_its_confirmation_and_lists_it(
+async def test_subscribe_posts_a_confirmation_and_lists_the_subscription(
     bot: Application, local_slack: LocalSlack
 ) -> None:
     channel = local_slack.add_channel("gw")

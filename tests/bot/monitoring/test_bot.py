@@ -89,7 +89,7 @@ async def test_health_figures_and_the_first_real_notice(
     assert status == 404
 
 
-async def test_status_says_what_is_wrong(
+async def test_status_names_open_incidents(
     bot: Application, factory: Factory, local_slack: LocalSlack, clock: Clock
 ) -> None:
     await record_notices(factory, decoded_notice(MOCK))

@@ -128,7 +128,7 @@ async def monitoring(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_silence_is_told_once_and_again_when_it_is_over(monitoring: Tower) -> None:
+async def test_silence_is_reported_once_and_its_end_too(monitoring: Tower) -> None:
     await record_notices(monitoring.factory, decoded_notice(MOCK))
     await monitoring.look(hours=2.4)
     assert await monitoring.factory.incidents.open_incidents() == []
@@ -165,7 +165,7 @@ async def test_flapping_is_one_incident(monitoring: Tower) -> None:
     assert "can't be read" in said and "<!" not in said
 
 
-async def test_what_is_found_before_slack_is_known_is_told_then(monitoring: Tower) -> None:
+async def test_incident_found_before_slack_connects_is_reported_afterwards(monitoring: Tower) -> None:
     monitoring.watch.record_payload()
     monitoring.known, monitoring.link = False, ConnectionState(False, "not connected yet")
     await monitoring.look(8, seconds=10)
@@ -181,7 +181,7 @@ async def test_what_is_found_before_slack_is_known_is_told_then(monitoring: Towe
     assert "had a problem, now over" in said, "one message says both"
 
 
-async def test_deliveries_that_wait_are_told(monitoring: Tower) -> None:
+async def test_waiting_deliveries_open_an_incident(monitoring: Tower) -> None:
     monitoring.watch.record_payload()
     channel = monitoring.local_slack.add_channel("gw")
     monitoring.local_slack.fail("chat.postMessage", status=503, times=None, channel=channel)
@@ -211,7 +211,7 @@ async def test_deliveries_that_wait_are_told(monitoring: Tower) -> None:
 
 
 @pytest.mark.slow
-async def test_a_store_that_does_not_answer_is_told_by_the_webhook(
+async def test_unavailable_store_is_reported_by_the_webhook(
     monitoring: Tower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nothing() -> NoReturn:
@@ -257,7 +257,7 @@ async def test_one_connected_consumer_makes_a_source_ready(factory: Factory, clo
     assert (await alone.readiness()).parts["hopskotch"] == "silent"
 
 
-async def test_a_clock_that_jumped_is_told_once_and_again_when_it_is_sure(monitoring: Tower) -> None:
+async def test_clock_jump_is_reported_once_and_its_end_too(monitoring: Tower) -> None:
     await monitoring.look(times=3, seconds=10)
     monitoring.jump = ClockJump(since=monitoring.clock(), ahead_by=timedelta(hours=25), corrected=False)
     await monitoring.look(times=3, seconds=10)

@@ -131,7 +131,9 @@ async def test_a_full_disk(narrow: Factory, small_disk: Path, clock: Clock) -> N
     await expect_well(watch, clock, factory)
 
 
-async def test_little_room_is_told_before_it_ends(narrow: Factory, small_disk: Path, clock: Clock) -> None:
+async def test_low_disk_space_opens_an_incident_before_it_is_full(
+    narrow: Factory, small_disk: Path, clock: Clock
+) -> None:
     factory = narrow
     watch = watch_of(factory, clock, thresholds=Thresholds(free_bytes=50_000_000))
     watch.record_payload()
@@ -263,7 +265,7 @@ async def test_consumers_are_not_silent_because_the_store_was(own: Factory) -> N
     assert not silent.connected
 
 
-async def test_nobody_delivers(own: Factory, clock: Clock) -> None:
+async def test_consumer_without_worker_opens_an_incident(own: Factory, clock: Clock) -> None:
     """A consumer opens an incident if no `gwevent serve` process is alive."""
     watch = watch_of(own, clock)
     watch.record_payload()
@@ -282,7 +284,7 @@ async def test_nobody_delivers(own: Factory, clock: Clock) -> None:
     assert (await figures(watch))["gwevent_workers"] == 0
 
 
-async def test_a_source_that_was_out_before_an_outage_and_is_not_after_it(
+async def test_source_recovering_during_a_store_outage_starts_a_new_incident(
     factory: Factory, database_path: Path, clock: Clock
 ) -> None:
     source = SourceStatus("hopskotch", False, "no answer")

@@ -118,7 +118,7 @@ async def until_settled(factory: Factory) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_retraction_before_anybody_heard_is_silent(
+async def test_retraction_before_the_webhook_call_cancels_it(
     factory: Factory, clock: Clock, pager: Pager
 ) -> None:
     line = pipeline(factory, clock, "all")

@@ -11,7 +11,7 @@ from astropy.utils import iers
 from bot.observing.ephemeris import sun_and_moon
 
 
-def test_sun_and_moon_are_where_astropy_has_them() -> None:
+def test_sun_and_moon_agree_with_astropy() -> None:
     for year in (2016, 2021, 2026):
         time_ = datetime(year, 5, 18, 12, 59, 8, tzinfo=UTC)
         with iers.conf.set_temp("auto_download", False):

@@ -85,5 +85,5 @@ def test_unknown_site_suggests_similar_names() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "🔭", "***", " "])
-def test_what_has_no_letters_is_no_name(name: str) -> None:
+def test_text_without_letters_matches_no_observatory(name: str) -> None:
     assert find_observatory(name) is None and suggest_names(name) == []

@@ -75,7 +75,7 @@ def news(*targets: str) -> list[Mention]:
     return [Mention(10, targets, MentionReason.UPGRADE)]
 
 
-def test_the_first_mention_stands_in_the_root() -> None:
+def test_first_mention_is_part_of_the_root() -> None:
     assert planned([decoded_notice()], [], "CBC notify @here") == [OpenRoot(TEAM, "C1", 1, HERE)]
     assert planned([decoded_notice(**BBH)], [], "CBC notify @here if NS") == [OpenRoot(TEAM, "C1", 1)]
     two = planned(
@@ -84,7 +84,7 @@ def test_the_first_mention_stands_in_the_root() -> None:
     assert two == [OpenRoot(TEAM, "C1", 1, ("<@U1>", "<!here>"))], "one root mentions each once"
 
 
-def test_a_further_notice_mentions_nobody_again() -> None:
+def test_second_notice_mentions_nobody_again() -> None:
     both = [decoded_notice(), decoded_notice(minutes=5)]
     assert mentions(planned(both, [thread(mentioned=HERE)], "CBC notify @here if NS")) == []
 
@@ -167,7 +167,7 @@ def test_a_retraction_mentions_only_those_notified_before() -> None:
     assert mentions(planned([decoded_notice(), RETRACTED], [thread(RootState.WAITING)], words)) == []
 
 
-def test_who_unsubscribed_is_mentioned_no_more() -> None:
+def test_unsubscribed_target_is_not_mentioned_again() -> None:
     story = [decoded_notice(significant=False), decoded_notice(minutes=4)]
     there = thread(mentioned=HERE)
     assert mentions(planned(story, [there], "CBC")) == []

@@ -101,7 +101,7 @@ def test_archives_and_old_news_tell_no_operator(live: bool, age: timedelta) -> N
     assert len(plan(state, live=True, now=NOW, max_age=MAX_AGE, operator_rules=rules)) == 2
 
 
-def test_an_incident_is_over_when_nobody_has_seen_it_for_a_while() -> None:
+def test_incident_unseen_for_long_is_resolved() -> None:
     slack = OpenIncident(1, "slack", NOW)
     other_version = OpenIncident(2, "a kind of a newer version", NOW)
     both = [slack, other_version]

@@ -104,7 +104,7 @@ def test_a_channel_with_a_root_keeps_getting_notices_that_no_longer_match() -> N
     assert planned(faded, [thread()], [subscription("CBC")]) == [EditRoot(10), Reply(10)]
 
 
-def test_a_retraction_goes_to_who_saw_the_event_and_to_nobody_else() -> None:
+def test_retraction_is_planned_only_for_channels_with_a_thread() -> None:
     subscriptions = [subscription("CBC"), subscription("CBC", "C2", 2)]
     assert planned([decoded_notice(), RETRACTED], [thread()], subscriptions) == [EditRoot(10), Reply(10)]
 
@@ -140,7 +140,7 @@ def test_a_late_notice_from_before_the_retraction_opens_nothing() -> None:
     assert planned(story, [thread(RootState.WAITING)], [subscription("CBC")]) == [CancelRoot(10)]
 
 
-def test_old_news_edits_what_exists_and_does_nothing_else() -> None:
+def test_old_notice_only_edits_existing_roots() -> None:
     both = [decoded_notice(), decoded_notice(minutes=5)]
     later = MAX_AGE + timedelta(minutes=6)
     assert planned(both, [thread()], [subscription("CBC")], later=later) == [EditRoot(10)]
@@ -166,7 +166,7 @@ def test_after_unsubscribe_the_root_stays_true_and_replies_stop() -> None:
     assert planned(both, [thread()], [subscription("Burst", number=2)]) == [EditRoot(10)]
 
 
-def test_who_subscribes_again_gets_replies_again() -> None:
+def test_new_subscription_resumes_replies_in_an_old_thread() -> None:
     both = [decoded_notice(), decoded_notice(minutes=5)]
     assert planned(both, [thread()], [subscription("all", number=2)]) == [EditRoot(10), Reply(10)]
 

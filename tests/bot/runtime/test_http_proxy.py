@@ -164,7 +164,7 @@ def alarm() -> WebhookEvent:
 
 
 @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
-async def test_gcns_token_is_fetched_through_it(
+async def test_gcn_token_is_fetched_through_the_proxy(
     environment: Environment, proxy: HttpProxy, name: str
 ) -> None:
     """librdkafka uses libcurl, which reads the environment itself."""

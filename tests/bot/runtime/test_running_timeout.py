@@ -11,7 +11,7 @@ import pytest
 from bot.runtime.running_timeout import PAUSE_THRESHOLD_S, running_timeout
 
 
-async def test_what_doesnt_come_is_given_up_in_time() -> None:
+async def test_timeout_fires_in_time() -> None:
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         async with running_timeout(0.7):
@@ -19,7 +19,7 @@ async def test_what_doesnt_come_is_given_up_in_time() -> None:
     assert 0.6 < time.monotonic() - began < 5.0
 
 
-async def test_what_comes_in_time_is_left_alone() -> None:
+async def test_timeout_does_not_fire_after_success() -> None:
     async with running_timeout(0.2):
         await asyncio.sleep(0.05)
     # Nothing fires later.

@@ -219,7 +219,7 @@ def test_a_restart_goes_on_though_the_clock_jumped_meanwhile() -> None:
     assert again.jump is not None and again.jump.ahead_by == timedelta(days=30)
 
 
-def test_where_nobody_says_the_time_a_day_without_a_jump_is_enough() -> None:
+def test_clock_without_reference_is_trusted_after_a_day_without_jump() -> None:
     machine = Machine()
     clock = machine.clock()
     machine.passed += TRUSTED_WITHOUT_REFERENCE_S - 10.0

@@ -72,7 +72,7 @@ async def test_one_that_ends_late_is_forgotten(hang: threading.Event) -> None:
         await run_in_thread(divmod, 1, 0)
 
 
-async def test_a_payload_over_which_reading_hangs_holds_up_no_other(
+async def test_payload_that_hangs_the_decoder_blocks_no_other(
     factory: Factory, clock: Clock, hang: threading.Event
 ) -> None:
     stuck = create_pipeline(factory, clock, decode=lambda _: hang.wait(60))  # type: ignore[arg-type,return-value]
@@ -85,7 +85,7 @@ async def test_a_payload_over_which_reading_hangs_holds_up_no_other(
     )
 
 
-async def test_a_map_over_which_reading_hangs_is_none(
+async def test_map_that_hangs_the_reader_counts_as_missing(
     factory: Factory, hang: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notice = decoded_notice()

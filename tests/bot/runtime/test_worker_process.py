@@ -91,7 +91,9 @@ async def test_a_picture_that_kills_twice_is_given_up_and_others_go_on(
     await drawing.close()
 
 
-async def test_one_that_never_starts_is_said_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_worker_process_that_fails_to_start_raises_and_is_retried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for program in ("import time; time.sleep(3600)", "raise SystemExit(3)", "print('no result')"):
         worker = WorkerProcess(
             timeout_s=HANGS_S, start_timeout_s=60.0, max_jobs=50, hidden_env_prefixes=("SLACK_",)
@@ -150,7 +152,7 @@ async def test_worker_has_no_secrets_and_ends_with_its_parent(
     assert HANGS_S < alarm <= HANGS_S + 10, "where the bot is gone, the kernel ends it"
 
 
-async def test_closing_ends_it_in_whatever_state(worker: WorkerProcess) -> None:
+async def test_close_ends_a_stopped_worker_process(worker: WorkerProcess) -> None:
     waiting = asyncio.create_task(worker.run(time.sleep, 3600))
     while worker.pid is None:
         await asyncio.sleep(0.01)

@@ -210,7 +210,7 @@ def test_ms181101ab_is_like_the_official_sample(shared_notices: Path) -> None:
     }
 
 
-def test_kinds_of_events_are_what_they_say() -> None:
+def test_sample_events_have_the_attributes_of_their_kind() -> None:
     burst = events()["burst"][0]["event"]
     assert (burst["group"], burst["classification"], burst["properties"]) == ("Burst", {}, {})
     assert (round(burst["central_frequency"]), round(burst["duration"] * 1000, 1)) == (487, 1.4)
@@ -256,7 +256,7 @@ def test_avro_is_read_back_as_it_was(name: str, codec: Any) -> None:
         assert reader.writer_schema["name"] == "igwn.alerts.Alert"
 
 
-def test_avro_of_version_1_0_is_as_o4_had_it() -> None:
+def test_avro_schema_1_0_lacks_later_fields() -> None:
     data = samples.to_avro(events()["bns"][1], version="1.0")
     reader: Any = fastavro.reader(io.BytesIO(data))
     (back,) = list(reader)
@@ -297,7 +297,7 @@ def test_json_carries_the_maps_in_base64(name: str) -> None:
 
 
 @each_event
-def test_a_map_has_19200_rows_whose_probability_is_one_and_cover_the_sky(name: str) -> None:
+def test_sample_map_covers_the_sky_with_unit_probability(name: str) -> None:
     for skymap in maps(name):
         table = read(skymap)
         uniq = np.asarray(table["UNIQ"], dtype=np.int64)
@@ -396,7 +396,7 @@ def test_bursts_have_no_distance() -> None:
 # the story
 
 
-def test_the_story_is_told_in_order_and_has_every_alert_type() -> None:
+def test_demo_notices_are_in_order_and_have_every_alert_type() -> None:
     told = samples.create_demo_notices(NOW)
     created = [parsed(sample.record["time_created"]) for sample in told]
     assert created == sorted(set(created))
@@ -406,7 +406,7 @@ def test_the_story_is_told_in_order_and_has_every_alert_type() -> None:
     assert any(sample.record["event"] and sample.record["event"]["group"] == "Burst" for sample in told)
 
 
-def test_the_story_retracts_only_what_it_announced() -> None:
+def test_demo_retracts_only_announced_events() -> None:
     announced: set[str] = set()
     for sample in samples.create_demo_notices(NOW):
         if sample.record["alert_type"] == RETRACTION:
@@ -495,7 +495,7 @@ def test_broken_maps_are_broken() -> None:
         fits.open(io.BytesIO(broken["not_fits"]))
 
 
-def test_odd_notices_lack_what_they_should() -> None:
+def test_edge_case_notices_lack_the_named_fields() -> None:
     notices = edge_cases.readable_notices(NOW)
     assert notices["without_map"]["event"]["skymap"] is None
     assert notices["string_notice_id"]["external_coinc"]["gcn_notice_id"] == "sb26010203"
@@ -552,7 +552,7 @@ def test_some_maps_have_two_regions() -> None:
 
 
 @pytest.mark.parametrize("name", ["truncated", "billion_rows", "not_fits"])
-def test_a_broken_map_leaves_a_notice_that_says_so(name: str) -> None:
+def test_broken_map_sets_the_map_problem(name: str) -> None:
     notice = decode(samples.to_avro(edge_cases.with_map(NOW, edge_cases.broken_maps()[name])))
     assert notice.localization is None
     assert notice.map_problem

@@ -19,7 +19,7 @@ async def stored(factory: Factory, body: bytes) -> Notice:
     return notice
 
 
-def test_what_is_no_notice_has_no_maps() -> None:
+def test_payload_that_is_no_notice_has_no_maps() -> None:
     assert read_notice_maps(b"rubbish").best is None
     assert read_notice_maps(json.dumps({"event": {"skymap": 7}}).encode()).best is None
 

@@ -50,7 +50,7 @@ async def test_a_picture_and_its_words_come_back(drawing: ImageProcess) -> None:
     assert one == draw_in_process(*sample("a mock")), "a picture depends on nothing but the notice"
 
 
-async def test_what_hangs_is_ended_and_the_next_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hanging_drawing_is_killed_and_the_next_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     drawing = ImageProcess(timeout_s=1.0)
     with monkeypatch.context() as patch:
         stand_in(patch, time.sleep, 3600)
@@ -87,7 +87,7 @@ async def test_the_process_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.getpid() not in ids
 
 
-async def test_closing_ends_what_is_being_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_close_fails_drawings_in_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     drawing = ImageProcess()
     stand_in(monkeypatch, time.sleep, 3600)
     waiting = [asyncio.create_task(drawing.draw(*sample("a tile"))) for _ in range(3)]

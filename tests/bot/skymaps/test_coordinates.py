@@ -104,7 +104,7 @@ def test_one_position_in_many_spellings(text: str) -> None:
         ("197.45, -23.38, 40", (197.45, -23.38, 2)),
     ],
 )
-def test_what_follows_is_left(text: str, expected: tuple[float, float, int]) -> None:
+def test_words_after_the_position_are_not_consumed(text: str, expected: tuple[float, float, int]) -> None:
     assert parse_position(text.split()) == pytest.approx(expected)
 
 
@@ -134,7 +134,7 @@ def test_what_follows_is_left(text: str, expected: tuple[float, float, int]) -> 
         *((text, "That is no position; write it like") for text in ("9" * 10_000, "' OR 1=1; --", "*1 _2")),
     ],
 )
-def test_what_is_no_position_is_told_why(text: str, reason: str) -> None:
+def test_invalid_position_is_refused_with_a_reason(text: str, reason: str) -> None:
     with pytest.raises(InvalidPosition) as told:
         parse_position(text.split())
     assert str(told.value).startswith(reason)
@@ -199,7 +199,7 @@ def test_degrees_are_read_as_written(ra: float, dec: float) -> None:
 
 
 @given(st.lists(st.text(max_size=20), max_size=20))
-def test_any_words_are_a_position_or_told_why(words: list[str]) -> None:
+def test_any_words_give_a_valid_position_or_an_error(words: list[str]) -> None:
     try:
         found = parse_position(words)
     except InvalidPosition:

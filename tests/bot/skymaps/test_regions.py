@@ -181,7 +181,7 @@ def _merged_one_by_one(order: Array, ipix: Array) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_merged_is_what_merging_one_by_one_makes(seed: int) -> None:
+def test_merge_tiles_agrees_with_pairwise_merging(seed: int) -> None:
     order, ipix = _any_tiles(np.random.default_rng(seed), 400)
     merged_order, merged_ipix = regions.merge_tiles(order, ipix)
     found = list(zip(merged_order.tolist(), merged_ipix.tolist(), strict=True))

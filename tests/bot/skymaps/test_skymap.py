@@ -187,7 +187,7 @@ class TestPublishedMaps:
         assert second.probability == pytest.approx(0.45, abs=0.01)
         assert separation(first.ra, first.dec, second.ra, second.dec) > 170
 
-    def test_a_region_is_near_a_place_inside_it(self, shared_notices: Path) -> None:
+    def test_region_centre_lies_inside_the_credible_region(self, shared_notices: Path) -> None:
         for name, body, _ in published_maps(shared_notices):
             skymap = read_sky_map(body)
             region = localize(skymap).regions[0]
@@ -282,7 +282,7 @@ class TestMeasuring:
             (WHOLE_SKY / 2, 0.9 * WHOLE_SKY)
         )
 
-    def test_a_level_inside_the_first_tile_takes_its_share_of_it(self) -> None:
+    def test_credible_area_uses_a_fraction_of_the_last_tile(self) -> None:
         skymap = read_sky_map(to_fits({"UNIQ": np.array([4]), "PROBDENSITY": np.array([3 / np.pi])}))
         assert credible_areas(skymap, (0.5,)) == pytest.approx((WHOLE_SKY / 24,))
 
@@ -481,7 +481,7 @@ class TestOddMaps:
         twin = localize(read_sky_map(to_fits({"PROB": again / again.sum()}, ORDERING=other)))
         assert facts(twin) == pytest.approx(facts(found))
 
-    def test_a_flat_map_as_others_gzip_it(self) -> None:
+    def test_gzipped_flat_map_is_readable(self) -> None:
         assert localize(read_sky_map(edge_cases.flat_gzipped())).area_90 > 0
 
 
@@ -731,7 +731,7 @@ def test_a_table_of_too_many_rows_is_not_unpacked() -> None:
         tracemalloc.stop()
 
 
-def test_a_gzipped_map_whose_checksum_is_wrong_is_refused() -> None:
+def test_gzipped_map_with_wrong_checksum_is_refused() -> None:
     packed = bytearray(gzip.compress(uniform()))
     packed[-6] ^= 1
     with pytest.raises(UnreadableMap, match="unpacked"):

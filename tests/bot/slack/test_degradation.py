@@ -128,7 +128,7 @@ def whole_words(message: Message) -> set[str]:
 
 @pytest.mark.slow
 @given(messages(), st.sets(st.sampled_from(MessagePart), min_size=1).map(frozenset), unlisted)
-def test_the_words_get_through_whatever_is_refused(
+def test_words_are_posted_whichever_parts_slack_refuses(
     outgoing: OutgoingMessage, refuses: frozenset[MessagePart], word: str
 ) -> None:
     taken, _, calls = send(outgoing, refuses, lambda _: word)
@@ -146,7 +146,7 @@ def test_the_words_get_through_whatever_is_refused(
 
 @pytest.mark.slow
 @given(messages(), st.data())
-def test_an_error_that_names_a_part_drops_only_it(outgoing: OutgoingMessage, data: st.DataObject) -> None:
+def test_error_naming_a_part_drops_only_that_part(outgoing: OutgoingMessage, data: st.DataObject) -> None:
     refuses = data.draw(st.sets(st.sampled_from(MessagePart), min_size=1).map(frozenset))
     names = {part: data.draw(st.sampled_from(NAMING[part])) for part in DROP_ORDER}
     taken, _, _ = send(outgoing, refuses, names.__getitem__)
@@ -159,7 +159,7 @@ def test_an_error_that_names_a_part_drops_only_it(outgoing: OutgoingMessage, dat
 
 
 @given(messages(), unlisted)
-def test_who_is_mentioned_no_more_is_known_with_the_reason(outgoing: OutgoingMessage, word: str) -> None:
+def test_refused_mentions_are_recorded_with_the_reason(outgoing: OutgoingMessage, word: str) -> None:
     taken, _, _ = send(outgoing, frozenset({MessagePart.EVERYBODY}), lambda _: word)
     assert taken is not None
     gone = [target for target in outgoing.original.mentions if target in (EVERYONE, "<!channel>")]
@@ -207,7 +207,7 @@ def test_a_channel_that_keeps_posting_to_some_is_a_channels_problem() -> None:
     ],
     ids=str,
 )
-def test_what_is_about_something_else_drops_nothing(blameless: SlackFailure) -> None:
+def test_unrelated_error_drops_no_part(blameless: SlackFailure) -> None:
     view = ChannelView(is_root=True, image=ImageRef(alt_text="Sky map", file_id="F0123456789"))
     whole = OutgoingMessage(
         original=alert_card.alert_card(EVENT, view),
@@ -241,7 +241,7 @@ def test_error_codes_map_to_failures(word: str, kind: type[SlackFailure]) -> Non
     assert type(failure_from_code(word, None)) is kind
 
 
-def test_words_alone_say_what_the_blocks_said() -> None:
+def test_message_without_blocks_keeps_its_words() -> None:
     outgoing = OutgoingMessage(
         original=alert_card.alert_card(EVENT, ChannelView(is_root=True, mentions=(EVERYONE,)))
     )

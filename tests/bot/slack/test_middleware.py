@@ -101,7 +101,7 @@ def test_answers_go_to_slack_alone(url: object, api_url: str, may: bool) -> None
 
 
 @pytest.mark.parametrize("key", ["response_url", "response_urls"])
-async def test_who_would_be_answered_elsewhere_reaches_no_listener(
+async def test_request_with_a_foreign_response_url_reaches_no_listener(
     key: str,
 ) -> None:
     reached: list[str] = []
@@ -130,7 +130,7 @@ async def test_who_would_be_answered_elsewhere_reaches_no_listener(
     assert reached == ["https://hooks.slack.com/actions/x"]
 
 
-async def test_who_asks_too_often_is_told_so_and_others_are_answered(
+async def test_rate_limited_user_is_told_and_others_are_answered(
     local_slack: LocalSlack, factory: Factory, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frozen = partial(UserRateLimiter, clock=lambda: 0.0)

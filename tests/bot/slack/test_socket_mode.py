@@ -48,7 +48,7 @@ async def supervisor(
 
 
 @pytest.mark.slow
-async def test_a_connection_that_only_seems_to_stand_is_built_anew(
+async def test_silent_socket_connection_is_rebuilt(
     local_slack: LocalSlack, supervisor: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
 ) -> None:
     link, handlers = supervisor

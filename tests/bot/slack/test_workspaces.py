@@ -221,7 +221,7 @@ async def test_an_installation_to_which_slack_says_nothing(
     assert await factory.installations.list_all() == []
 
 
-async def test_who_leaves_is_forgotten_once_the_store_answers(
+async def test_uninstalled_workspace_is_deleted_once_the_store_answers(
     bot: Application, slack: LocalSlack, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await installed(bot, slack, slack.team_id)

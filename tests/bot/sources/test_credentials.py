@@ -48,7 +48,7 @@ def test_off_needs_no_file(auth_file: Path) -> None:
     assert auth_username(False) is None
 
 
-def test_says_what_is_missing(auth_file: Path) -> None:
+def test_missing_credential_is_reported_with_the_remedy(auth_file: Path) -> None:
     assert complaint() == (
         f"There is no credential for kafka.scimma.org: {auth_file} doesn't exist; run `hop auth add`."
     )
@@ -132,7 +132,7 @@ def test_reads_a_url() -> None:
     ["http://host/topic", "kafka://host", "kafka://host/", "kafka:///topic", "kafka://host:x/topic", "",
      "kafka://host/a,,b", "kafka://[::1/a"],
 )  # fmt: skip
-def test_refuses_what_is_no_kafka_url(url: str) -> None:
+def test_invalid_kafka_url_is_refused(url: str) -> None:
     with pytest.raises(
         SourceConfigError, match=r"isn't a Kafka URL; write it as kafka://host\[:port\]/topic\.$"
     ):

@@ -84,7 +84,7 @@ async def test_notices_and_circulars_come_and_heartbeats_stay(broker: EmbeddedBr
         await until(lambda: source.status().lag == 0)
 
 
-async def test_what_waits_behind_a_store_that_takes_nothing_is_counted(broker: EmbeddedBroker) -> None:
+async def test_lag_counts_unacknowledged_messages(broker: EmbeddedBroker) -> None:
     publish(broker, NOTICES, *(b"%d" % number for number in range(8)))
     async with reading(broker, (NOTICES,)) as (source, payloads):
         taken = await take(payloads, 1)
@@ -97,7 +97,7 @@ async def test_what_waits_behind_a_store_that_takes_nothing_is_counted(broker: E
         await until(lambda: source.status().lag == 0)
 
 
-async def test_what_was_acknowledged_stays_read(broker: EmbeddedBroker) -> None:
+async def test_acknowledged_messages_are_not_read_again(broker: EmbeddedBroker) -> None:
     publish(broker, NOTICES, b"one", b"two", b"three")
     async with reading(broker, (NOTICES,)) as (source, payloads):
         first, second = await take(payloads, 2)
@@ -107,7 +107,7 @@ async def test_what_was_acknowledged_stays_read(broker: EmbeddedBroker) -> None:
         assert [payload.body for payload in await take(payloads, 1)] == [b"three"]
 
 
-async def test_what_was_not_acknowledged_comes_again(broker: EmbeddedBroker) -> None:
+async def test_unacknowledged_messages_are_read_again(broker: EmbeddedBroker) -> None:
     publish(broker, NOTICES, b"one", b"two")
     async with reading(broker, (NOTICES,)) as (source, payloads):
         _, second = await take(payloads, 2)
@@ -133,7 +133,7 @@ async def test_a_broker_that_comes_back_is_read_on(broker: EmbeddedBroker) -> No
         assert source.status().connected
 
 
-async def test_a_heartbeat_that_stops_opens_the_connection_anew(broker: EmbeddedBroker) -> None:
+async def test_missing_heartbeat_reopens_the_connection(broker: EmbeddedBroker) -> None:
     publish(broker, HEARTBEAT_TOPIC, b"{}")
     timing = GcnTiming(first_backoff_s=0.05, max_backoff_s=0.2, heartbeat_timeout_s=2.0)
     async with reading(broker, timing=timing) as (source, payloads):
@@ -149,9 +149,7 @@ async def test_a_topic_that_is_not_there_yet_is_no_fault(broker: EmbeddedBroker)
         assert [payload.body for payload in await take(payloads, 1)] == [b"one"]
 
 
-async def test_a_login_that_is_refused_is_said(
-    broker: EmbeddedBroker, certificate: tuple[Path, Path]
-) -> None:
+async def test_refused_login_is_reported(broker: EmbeddedBroker, certificate: tuple[Path, Path]) -> None:
     host, port = broker.address.split(":")
     with listen_on_loopback(SaslProxy((host, int(port)), certificate, "right").serve) as address:
         source = GcnSource(GcnAccess(broker=address), (NOTICES,), "gwevent", timing=QUICK)
@@ -199,7 +197,7 @@ def test_the_credential_goes_where_gcn_gives_tokens() -> None:
     assert not source.status().connected
 
 
-def test_what_doctor_finds(broker: EmbeddedBroker) -> None:
+def test_doctor_distinguishes_reachable_unknown_topic_and_down(broker: EmbeddedBroker) -> None:
     assert check_gcn(GcnAccess(broker=broker.address), TOPICS, 30.0).level is Level.OK
     odd = check_gcn(GcnAccess(broker=broker.address), ("gcn.typo",), 30.0)
     assert (odd.level, "gcn.typo" in odd.result) == (Level.WARN, True)

@@ -68,7 +68,7 @@ def produce(broker: EmbeddedBroker, value: bytes | None, headers: dict[str, str 
     assert producer.flush(20) == 0
 
 
-async def test_yields_payloads_in_order_and_remembers_what_was_acknowledged(broker: EmbeddedBroker) -> None:
+async def test_payloads_are_ordered_and_acknowledged_ones_remembered(broker: EmbeddedBroker) -> None:
     url = broker.url(TOPIC)
     publish_all(url, b"0", b"1", b"2", b"3", b"4")
     async with reading(url) as (source, payloads):
@@ -81,7 +81,7 @@ async def test_yields_payloads_in_order_and_remembers_what_was_acknowledged(brok
         assert await bodies(payloads, 2) == [b"3", b"4"]
 
 
-async def test_a_payload_whose_acknowledgement_is_withheld_comes_again(broker: EmbeddedBroker) -> None:
+async def test_unacknowledged_payload_is_delivered_again(broker: EmbeddedBroker) -> None:
     url = broker.url(TOPIC)
     publish_all(url, b"0", b"1", b"2")
     async with reading(url) as (source, payloads):
@@ -100,7 +100,7 @@ async def test_without_any_acknowledgement_everything_comes_again(broker: Embedd
             assert await bodies(payloads, 2) == [b"0", b"1"]
 
 
-async def test_what_was_published_before_the_first_start_arrives_too(broker: EmbeddedBroker) -> None:
+async def test_messages_published_before_the_first_start_are_read(broker: EmbeddedBroker) -> None:
     publish(broker.url(TOPIC), b"early")
     async with reading(broker.url(TOPIC)) as (_, payloads):
         assert await bodies(payloads, 1) == [b"early"]
@@ -108,7 +108,7 @@ async def test_what_was_published_before_the_first_start_arrives_too(broker: Emb
         assert await bodies(payloads, 1) == [b"late"]
 
 
-async def test_payloads_that_nobody_can_read_dont_stop_it(broker: EmbeddedBroker) -> None:
+async def test_unreadable_payloads_do_not_stop_the_source(broker: EmbeddedBroker) -> None:
     url = broker.url(TOPIC)
     produce(broker, None, {"_format": b"avro"})
     produce(broker, b"Obj\x01 broken", {"_format": b"avro"})
@@ -273,7 +273,7 @@ class Deaf:
         return getattr(self._consumer, name)
 
 
-async def test_opens_anew_a_reader_that_fell_silent(broker: EmbeddedBroker) -> None:
+async def test_silent_reader_is_reopened(broker: EmbeddedBroker) -> None:
     timing = HopskotchTiming(first_backoff_s=0.05, watermark_interval_s=0.1, stuck_timeout_s=0.5)
     async with reading(broker.url(TOPIC), timing=timing) as (source, payloads):
         publish(broker.url(TOPIC), b"first")
@@ -386,7 +386,7 @@ async def test_is_read_once_and_acknowledges_its_own(broker: EmbeddedBroker) -> 
             await source.acknowledge(Payload(b"", Origin("file", "here", False)))
 
 
-async def test_hop_understands_what_it_is_told(broker: EmbeddedBroker) -> None:
+async def test_hop_applies_every_option(broker: EmbeddedBroker) -> None:
     """hop drops the options it doesn't know without a word."""
     async with reading(broker.url(TOPIC)) as (source, payloads):
         publish(broker.url(TOPIC), b"0")

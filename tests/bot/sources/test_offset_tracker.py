@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from bot.sources.offset_tracker import MessageOffset, OffsetTracker
 
 
-def test_a_payload_that_is_open_holds_back_those_after_it() -> None:
+def test_unacknowledged_offset_holds_back_later_ones() -> None:
     offsets = OffsetTracker()
     for offset in (3, 4, 7):
         offsets.record_delivery(MessageOffset("t", 0, offset))

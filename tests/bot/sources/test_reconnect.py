@@ -67,7 +67,7 @@ async def test_a_connection_that_held_makes_the_next_failure_the_first() -> None
     assert [failures for _, failures in reader.lost] == [1, 1]
 
 
-async def test_a_fault_of_its_own_is_raised_and_the_source_is_told() -> None:
+async def test_programming_error_is_raised_and_ends_the_source() -> None:
     reader = Reader(Broken("one"), ZeroDivisionError("a fault"), Broken("never"))
     with pytest.raises(ZeroDivisionError):
         await reader.run()

@@ -139,7 +139,7 @@ async def test_a_read_only_database_is_unavailable(database_path: Path) -> None:
     await database.close()
 
 
-async def test_what_is_no_database_is_a_sentence(tmp_path: Path) -> None:
+async def test_file_that_is_no_database_is_refused_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("Dear colleagues, the meeting is at noon. " * 50)
     database = opened(path)
@@ -276,7 +276,7 @@ async def test_a_reader_sees_one_state_and_writers_come_one_by_one(
     await other.database.close()
 
 
-async def test_a_process_that_stands_still_doesnt_hold_up_the_others(
+async def test_frozen_process_does_not_block_others(
     postgres: Databases, migrated_postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = "-c idle_in_transaction_session_timeout=100"

@@ -93,7 +93,7 @@ async def test_unreadable_attributes_hide_no_other_event(factory: Factory) -> No
 
 
 @BOTH
-async def test_what_is_stored_of_an_unreadable_event_is_kept_for_a_version_that_reads_it(
+async def test_attributes_of_an_unreadable_event_are_kept_for_a_newer_version(
     factory: Factory,
 ) -> None:
     await record_notices(factory, [decoded_notice(REAL), decoded_notice(OTHER, minutes=1)])

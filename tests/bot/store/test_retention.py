@@ -56,7 +56,7 @@ async def an_old_event(factory: Factory, *, edits: Outcome | None = None) -> Non
     await deliver(factory, edits=edits)
 
 
-async def test_what_was_said_long_ago_goes_and_its_root_stays(factory: Factory) -> None:
+async def test_old_deliveries_are_purged_except_roots(factory: Factory) -> None:
     await an_old_event(factory)
     assert await outbox(factory) == ["edit", "reply", "root"]
     assert await factory.retention.purge_deliveries(LONG_AGO) == 2
@@ -64,7 +64,7 @@ async def test_what_was_said_long_ago_goes_and_its_root_stays(factory: Factory) 
     assert await factory.retention.purge_deliveries(LONG_AGO) == 0
 
 
-async def test_news_of_an_event_whose_deliveries_went_opens_no_second_root_and_mentions_nobody_again(
+async def test_news_after_a_purge_opens_no_second_root_and_mentions_nobody(
     factory: Factory,
 ) -> None:
     await an_old_event(factory)
@@ -76,7 +76,7 @@ async def test_news_of_an_event_whose_deliveries_went_opens_no_second_root_and_m
     assert (counts.waiting, counts.dead) == (0, 0)
 
 
-async def test_a_repeat_of_what_went_stays_a_repeat(factory: Factory) -> None:
+async def test_repeat_of_a_purged_notice_stays_a_repeat(factory: Factory) -> None:
     await an_old_event(factory)
     await factory.retention.purge_payloads(LONG_AGO)
     await factory.retention.purge_deliveries(LONG_AGO)
@@ -85,7 +85,7 @@ async def test_a_repeat_of_what_went_stays_a_repeat(factory: Factory) -> None:
     assert await outbox(factory) == ["root"]
 
 
-async def test_events_that_were_heard_of_since_keep_theirs(factory: Factory) -> None:
+async def test_deliveries_of_recently_updated_events_are_kept(factory: Factory) -> None:
     await an_old_event(factory)
     await record_notices(factory, decoded_notice(alert_type="RETRACTION", minutes=60), now=LATER)
     assert await factory.retention.purge_deliveries(LONG_AGO) == 0
@@ -98,7 +98,7 @@ async def test_an_edit_that_was_given_up_waits_for_its_channel_at_any_age(factor
     assert await factory.outbox.requeue_channel(TEAM, "C1", LONG_AGO, LATER) == 1
 
 
-async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(factory: Factory) -> None:
+async def test_all_other_kinds_are_purged_and_incidents_once_resolved(factory: Factory) -> None:
     seen = Incident(kind=IncidentKind.SLACK, detail="Why.", since=NOW)
     await factory.incidents.record_check([seen], NOW, ops_channel=(TEAM, "C9"))
     others = [
@@ -118,7 +118,7 @@ async def test_whatever_else_was_said_goes_and_a_trouble_when_it_is_over(factory
     assert await outbox(factory) == ["over"]
 
 
-async def test_troubles_go_with_the_last_that_was_said_about_them(factory: Factory) -> None:
+async def test_incident_is_purged_with_its_last_delivery(factory: Factory) -> None:
     ops = (TEAM, "C9")
     slack, store = (
         Incident(kind=what, detail="Why.", since=NOW) for what in (IncidentKind.SLACK, IncidentKind.STORE)
@@ -144,7 +144,7 @@ async def test_pending_deliveries_are_not_purged(factory: Factory) -> None:
     assert await factory.retention.purge_deliveries(LONG_AGO) == 0
 
 
-async def test_payloads_of_real_events_go_and_what_was_measured_stays(factory: Factory) -> None:
+async def test_real_payloads_are_purged_and_measurements_kept(factory: Factory) -> None:
     await record_notices(factory, [decoded_notice(REAL), decoded_notice(MOCK)])
     assert await factory.retention.purge_payloads(LONG_AGO) == 1
     assert await factory.notices.payload(decoded_notice(REAL).key) is None
@@ -155,7 +155,7 @@ async def test_payloads_of_real_events_go_and_what_was_measured_stays(factory: F
     assert await factory.retention.purge_payloads(LONG_AGO) == 0
 
 
-async def test_quarantine_goes_with_what_wasnt_posted_about_it(factory: Factory) -> None:
+async def test_purged_quarantine_takes_its_unposted_reports_along(factory: Factory) -> None:
     for when, body in ((NOW, b"old"), (LATER, b"new")):
         assert await factory.quarantine.add(
             body, "test:1", "Why.", None, when, plan_unreadable_payload, ops_channel=(TEAM, "C9")

@@ -39,7 +39,7 @@ def test_operators_kinds_need_no_subscription_and_never_expire(kind: DeliveryKin
     assert not rule.needs_subscription and not rule.expires
 
 
-def test_what_is_measured_is_news() -> None:
+def test_measured_kinds_all_expire() -> None:
     assert set(kinds_where(lambda rule: rule.measured)) <= set(kinds_where(lambda rule: rule.expires))
 
 

@@ -218,7 +218,7 @@ async def _rows(factory: Factory, *columns: str) -> dict[str, list[tuple[object,
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_the_wider_key_of_notices_keeps_what_is_in_flight(factory: Factory) -> None:
+async def test_migration_of_the_notice_key_keeps_rows_in_flight(factory: Factory) -> None:
     await subscribe(factory, "all notify @here", "C1", "C2")
     await record_notices(factory, [decoded_notice(), decoded_notice(alert_type="UPDATE", minutes=3)])
     columns = ("id", "superevent_id", "alert_type", "time_created", "received_at", "origin", "facts")
@@ -249,7 +249,7 @@ async def test_the_wider_key_of_notices_keeps_what_is_in_flight(factory: Factory
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_what_waits_at_the_upgrade_has_its_place_in_the_queue(factory: Factory) -> None:
+async def test_migration_orders_waiting_deliveries(factory: Factory) -> None:
     """0012: rows of before it are claimed in the new order, and none is left behind."""
     before = {"mock": "false", "event_order": "0", "held_until": "NULL"}
     await factory.leases.heartbeat({TEAM})

@@ -310,7 +310,7 @@ def test_the_card_has_the_line_only_where_sites_are(superevents: dict[str, Super
     assert full.text == bare.text
 
 
-def test_a_retracted_event_has_no_such_line(superevents: dict[str, Superevent]) -> None:
+def test_retracted_event_has_no_observability_line(superevents: dict[str, Superevent]) -> None:
     for name in ("mock", "bare", "retraction_only"):
         said = alert_card.alert_card(superevents[name], ChannelView(is_root=True, observability=ALL))
         assert "Sites, " not in str(said.blocks), name

@@ -53,7 +53,7 @@ def test_truncation_keeps_the_beginning(text: str, limit: int) -> None:
     assert said == text or (text.startswith(said[:-1]) and said[-1:] in ("…", ""))
 
 
-def test_truncation_counts_what_an_entity_costs() -> None:
+def test_truncation_counts_escaped_characters() -> None:
     assert escape("a&b&c", 100) == "a&amp;b&amp;c"
     assert escape("a&b&c", 8) == "a&amp;b…"
     assert escape("a&b&c", 7) == "a&amp;…"
@@ -68,7 +68,7 @@ def test_invisible_characters_are_removed() -> None:
 
 
 @given(nasty)
-def test_unescaping_undoes_what_slack_does(text: str) -> None:
+def test_unescape_inverts_slack_escaping(text: str) -> None:
     slack = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     assert unescape(slack) == text
 

@@ -19,7 +19,7 @@ def words(*notices: Notice) -> str:
     return message_text.render(root(*notices))
 
 
-def test_hasremnant_never_stands_without_terrestrial(
+def test_hasremnant_is_never_shown_without_terrestrial(
     make_notice: Notices, make_event: Callable[..., Event]
 ) -> None:
     for classification in ({}, {"BNS": 1.0}, {"BNS": 0.999, "Terrestrial": 0.001}):
@@ -157,7 +157,7 @@ def test_footer_has_no_delay_for_archive_notices(make_notice: Notices) -> None:
     assert "received" not in words(replace(notice, live=False)), "a file's import is no receipt"
 
 
-def test_a_retraction_strikes_out_what_was(make_notice: Notices) -> None:
+def test_retracted_card_strikes_out_the_old_facts(make_notice: Notices) -> None:
     message = root(make_notice(), make_notice("RETRACTION", 30))
     section = message.blocks[1]["text"]["text"].replace("\u00a0", " ")
     assert "Was: ~BNS 95 % · 31 deg² · 40 ± 8 Mpc · FAR 1 per 350,000 yr~" in section

@@ -56,7 +56,7 @@ def test_incident_over_before_report_and_first_real_event(
     golden("first-real-ever", check(incident.first_real_event("S261122a", "PRELIMINARY", None)))
 
 
-def test_status_begins_with_what_is_wrong(
+def test_status_begins_with_open_incidents(
     check: Callable[[Message], Message], golden: Callable[[str, Message], None]
 ) -> None:
     said = status.Status(

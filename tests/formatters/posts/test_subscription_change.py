@@ -116,7 +116,7 @@ CASES: dict[str, tuple[list[ChannelChange], list[Subscription]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_the_channel_is_told(case: str, check: Check, golden: Golden) -> None:
+def test_subscription_change_names_number_and_person(case: str, check: Check, golden: Golden) -> None:
     changes, here = CASES[case]
     told = check(subscription_change.subscription_change(changes, here))
     golden(f"change-{case}", told)
@@ -149,7 +149,7 @@ def test_restore_commands_restore_previous_state() -> None:
     assert "`/gwevent sites add Dish 7 -30.25 20.000001 0 radio`" in sites
 
 
-def test_what_is_too_long_to_be_typed_goes_into_the_dialog(check: Check) -> None:
+def test_overlong_criteria_are_offered_in_the_dialog(check: Check) -> None:
     long = SubscriptionState(canonical="distance " * 120, is_paused=False, criteria=None)
     many = [made(n, long, None) for n in range(1, 40)]
     said = str(check(subscription_change.subscription_change(many, [])).blocks)

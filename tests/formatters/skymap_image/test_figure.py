@@ -138,7 +138,7 @@ def test_east_is_left_and_north_is_up() -> None:
     assert column[1] < WINDOW_PIXELS / 2 - 1
 
 
-def test_what_is_dense_is_bright_at_its_place() -> None:
+def test_dense_regions_are_bright_at_their_position() -> None:
     image = drawn("several lobes")
     for (ra, dec), bright in {(40.0, 30.0): True, (200.0, -40.0): True, (120.0, -10.0): False}.items():
         x, y = canvas_position(ra, dec)
@@ -160,7 +160,7 @@ def test_the_other_map_is_drawn_only_beside_a_combined_one() -> None:
 
 
 @pytest.mark.parametrize("kind", ["one detector", "a burst"])
-def test_sun_and_moon_stand_where_they_stood(kind: str) -> None:
+def test_sun_and_moon_are_drawn_at_their_positions(kind: str) -> None:
     rendered = render(order(sample(kind)))
     for position, colour in ((rendered.above.sun, style.SUN), (rendered.above.moon, style.MOON)):
         x, y = (round(v) for v in canvas_position(*position))
@@ -193,7 +193,7 @@ def test_an_insets_plane_and_back(window: ImageWindow) -> None:
     assert (east[0], north[0]) == pytest.approx((1.0, -0.5))
 
 
-def test_a_png_is_what_was_put_in() -> None:
+def test_png_encoding_preserves_the_image() -> None:
     rng = np.random.default_rng(1)
     palette = rng.integers(0, 256, (40, 4), np.uint8)
     palette[:, 3] = 255
@@ -215,7 +215,7 @@ def test_titles_in_words() -> None:
     assert create_captions(sample("a burst").superevent).facts == ("H1 L1 V1",)
 
 
-def test_alt_text_says_what_is_seen() -> None:
+def test_alt_text_describes_the_image() -> None:
     sky = DrawnSky(sun=(230.0, -20.0), moon=(40.0, 15.0), moon_illumination=0.43)
     said = alt_text(sample("combined").superevent, sky, inset=False)
     assert said.startswith("Combined sky map of S261120a, BNS 97 %, PRELIMINARY, 2026-11-20 03:04:05 UTC.")

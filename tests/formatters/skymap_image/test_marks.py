@@ -127,7 +127,8 @@ class TestMoon:
         here = canvas_position(ra, dec)
         there = canvas_position(*point_towards((ra, dec), (sun_ra, sun_dec), 0.1))
         drawn = math.atan2(-(there[1] - here[1]), there[0] - here[0])
-        assert abs(math.remainder(direction - drawn, 2 * math.pi)) < 0.15
+        # The map projection curves most towards the poles.
+        assert abs(math.remainder(direction - drawn, 2 * math.pi)) < 0.2
 
     @pytest.mark.parametrize("days", [0, 5, 10, 15, 20, 25])
     def test_illumination_is_that_of_the_elongation(self, days: int) -> None:

@@ -65,7 +65,7 @@ def test_the_notification_alone() -> None:
     )
 
 
-def test_the_fallback_still_mentions_and_leaves_out_what_cant_be_pressed(
+def test_fallback_text_keeps_mentions_and_drops_buttons(
     stories: dict[str, list[Notice]],
 ) -> None:
     targets = ("<!channel>", "<@U12>", "<@U1>", "<!subteam^S0AB1>")

@@ -83,7 +83,7 @@ def test_show_text_of_odd_notices(stories: dict[str, list[Notice]]) -> None:
             assert "None" not in text
 
 
-def test_real_notices_agree_with_what_was_measured_elsewhere(shared_notices: Path) -> None:
+def test_real_notices_agree_with_the_expected_measurements(shared_notices: Path) -> None:
     expected = notices(shared_notices)
     assert expected
     for name, known in expected:

@@ -173,7 +173,7 @@ def test_bad_blocks_are_refused_with_their_place(blocks: list[Json], sentence: s
     assert refused.value.extra["response_metadata"]["messages"][0].startswith("[ERROR] ")
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_block_errors_are_reported_together() -> None:
     with pytest.raises(ApiError) as refused:
         block_checks.check_message([{"type": "header"}, {"type": "section"}, {"type": "nothing"}])
     assert len(refused.value.extra["errors"]) == 3

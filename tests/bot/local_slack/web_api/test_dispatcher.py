@@ -133,7 +133,7 @@ async def test_a_connection_dropped_before_or_after_the_work(
     assert local_slack.calls[-1].outcome == f"dropped {drop}"
 
 
-async def test_the_sdk_repeats_a_dropped_post_by_itself_unless_told_not_to(local_slack: LocalSlack) -> None:
+async def test_slack_sdk_retries_a_dropped_post_by_default(local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw-cbc")
     local_slack.fail("chat.postMessage", drop="after")
     client = AsyncWebClient(local_slack.bot_token, base_url=local_slack.api_url)

@@ -106,7 +106,7 @@ async def test_move_carries_every_table_of_channel(factory: Factory, backend: st
 
 
 @BOTH
-async def test_what_both_ids_have_is_put_together(factory: Factory, backend: str) -> None:
+async def test_channel_move_merges_both_ids(factory: Factory, backend: str) -> None:
     await subscribe(factory, "CBC", OLD[1])
     await record_notices(factory, decoded_notice())
     await send_all(factory)
@@ -140,7 +140,7 @@ async def test_what_both_ids_have_is_put_together(factory: Factory, backend: str
 
 
 @BOTH
-async def test_what_was_given_up_for_the_old_id_comes_back(factory: Factory, backend: str) -> None:
+async def test_channel_move_revives_deliveries_of_the_old_id(factory: Factory, backend: str) -> None:
     """The event came late: until then Slack said that there is no such channel."""
     await subscribe(factory, "CBC", OLD[1])
     await record_notices(factory, decoded_notice())
@@ -240,7 +240,7 @@ async def scene(factory: Factory, dice: random.Random) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(25))
-async def test_nothing_is_lost_whatever_both_have(factory: Factory, seed: int) -> None:
+async def test_channel_move_loses_nothing(factory: Factory, seed: int) -> None:
     await scene(factory, random.Random(seed))
     words = {row.words for row in await rows(factory, schema.subscriptions)}
     threads = {row.superevent_id for row in await rows(factory, schema.threads)}

@@ -59,7 +59,7 @@ async def test_each_channel_counts_for_itself_and_gives_no_number_twice(factory:
 
 
 @BOTH
-async def test_what_an_older_gwevent_writes_is_numbered_by_age(factory: Factory) -> None:
+async def test_subscriptions_of_an_older_version_are_numbered_by_age(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1", "C2")
     await older(factory, "C1", "Burst", 90)
     await older(factory, "C1", "all mock", 91)
@@ -83,7 +83,7 @@ IDS = st.lists(st.integers(1, 12), unique=True, min_size=1, max_size=8).map(sort
     derandomize=True,
 )
 @given(alive=IDS, ended=IDS, more=st.integers(0, 6), asked=st.integers(1, 20))
-async def test_no_number_of_before_ever_means_another_one(
+async def test_former_number_never_names_another_subscription(
     factory: Factory, alive: list[int], ended: list[int], more: int, asked: int
 ) -> None:
     """Whatever an old message names: that subscription's state alone may change, or nothing does."""
@@ -108,7 +108,7 @@ async def test_no_number_of_before_ever_means_another_one(
         assert "is number" in told or "no subscription" in told
 
 
-async def test_the_migration_keeps_what_is_there(tmp_path: Path) -> None:
+async def test_migration_keeps_existing_subscriptions(tmp_path: Path) -> None:
     (tmp_path / "old.sqlite").touch()
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'old.sqlite'}")
     await database._run_migration(lambda config: command.upgrade(config, "0010"))

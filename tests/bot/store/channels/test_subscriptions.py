@@ -34,7 +34,7 @@ async def test_an_end_in_this_process_is_noticed_at_once(
         assert await waiting == "unsubscribed meanwhile"
 
 
-async def test_what_another_process_records_is_noticed_by_polling(
+async def test_confirmation_by_another_process_is_noticed_by_polling(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriptions, "CONFIRMATION_POLL_S", 0.05)

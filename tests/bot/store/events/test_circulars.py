@@ -125,7 +125,9 @@ async def test_circular_is_not_linked_under_dead_root(factory: Factory, way_in: 
     assert await planned(factory) == [], "it would wait for ever"
 
 
-async def test_what_waits_goes_with_the_last_subscription(factory: Factory, way_in: Pipeline) -> None:
+async def test_waiting_circular_is_cancelled_with_the_last_subscription(
+    factory: Factory, way_in: Pipeline
+) -> None:
     await way_in.handle(circular(), LIVE)
     await unsubscribe(factory, "C1")
     table = schema.deliveries

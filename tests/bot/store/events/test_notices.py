@@ -142,7 +142,7 @@ async def test_an_archives_copy_never_differs(factory: Factory) -> None:
     }
 
 
-async def test_what_an_older_version_stored_is_asked_what_it_says(factory: Factory) -> None:
+async def test_content_of_notices_of_an_older_version_is_computed_from_the_payload(factory: Factory) -> None:
     body, other = (
         to_json(notice_record(alert_type="UPDATE")),
         to_json(notice_record(alert_type="UPDATE", far=2e-9)),
@@ -272,7 +272,7 @@ async def test_a_planner_that_fails_leaves_nothing_behind(factory: Factory) -> N
     await record_notices(factory, decoded_notice(minutes=5))
 
 
-async def test_the_planner_sees_what_is_known(factory: Factory) -> None:
+async def test_planner_gets_notices_threads_and_subscriptions(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
     await record_notices(factory, decoded_notice())
     seen: list[tuple[int, int, int]] = []

@@ -151,7 +151,7 @@ def test_the_choice_keeps_its_rules(
 
 @pytest.mark.slow
 @given(_candidates, st.integers(1, 5))
-def test_whoever_waits_gets_a_turn(candidates: list[Candidate], limit: int) -> None:
+def test_every_waiting_channel_gets_a_turn(candidates: list[Candidate], limit: int) -> None:
     """Serve every channel in bounded time, however many real alerts arrive for other channels."""
     flood = [candidate(20_000 + n, (REAL, 0, -99 - n), ("T9", f"C{n}")) for n in range(10)]
     waiting = {one.channel for one in candidates}
@@ -465,7 +465,7 @@ async def test_a_claim_reads_as_much_however_many_wait(
     assert few <= many + 5 and many <= few * READS_MORE + 5
 
 
-async def test_every_statement_of_a_claim_finds_its_rows_by_an_index_made_for_it(
+async def test_every_claim_statement_uses_its_index(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without care SQLite would choose the index on the state alone and read all waiting rows."""
@@ -487,7 +487,7 @@ async def test_every_statement_of_a_claim_finds_its_rows_by_an_index_made_for_it
     assert all(any(index in line for index in indexes) for line in used), used
 
 
-async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_that_it_moved(
+async def test_held_delivery_is_claimed_again_without_a_release(
     factory: Factory,
 ) -> None:
     """Check that a missing release only delays a delivery, until `HOLD_DURATION` has passed."""
@@ -513,7 +513,7 @@ async def test_what_waits_for_its_thread_is_looked_at_again_though_nobody_said_t
 
 
 @pytest.mark.parametrize("why", ["root_fixed", "root_gone"])
-async def test_what_is_posted_once_more_is_not_found_by_its_first_message(factory: Factory, why: str) -> None:
+async def test_reposted_reply_does_not_match_its_first_message(factory: Factory, why: str) -> None:
     await subscribe(factory, WORDS, "C1")
     await record_notices(factory, decoded_notice())
     (root,) = await factory.outbox.claim(NOW, 10)
@@ -530,7 +530,7 @@ async def test_what_is_posted_once_more_is_not_found_by_its_first_message(factor
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_news_is_not_given_up_for_the_age_of_what_was_refused_before_it(factory: Factory) -> None:
+async def test_new_edit_resets_the_age_of_a_refused_edit(factory: Factory) -> None:
     await factory.leases.heartbeat({TEAM})
     await subscribe(factory, WORDS, "C1")
     await record_notices(factory, decoded_notice())
@@ -592,7 +592,7 @@ async def test_kinds_of_a_newer_gwevent_wait_for_it_and_hold_nothing_up(factory:
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_the_picture_of_what_is_real_is_drawn_first(factory: Factory) -> None:
+async def test_images_of_real_events_are_drawn_first(factory: Factory) -> None:
     await factory.leases.heartbeat({TEAM})
     for number, name in enumerate(("S261122a", "S261122b", "MS261122c", "TS261122d")):
         await record_notices(factory, decoded_notice(name))
@@ -618,7 +618,7 @@ async def test_the_picture_of_what_is_real_is_drawn_first(factory: Factory) -> N
 
 
 @pytest.mark.backends("sqlite", "postgresql")
-async def test_the_map_of_what_is_real_is_asked_first(factory: Factory) -> None:
+async def test_deferred_routing_of_real_events_comes_first(factory: Factory) -> None:
     names = ("S261122a", "MS261122b", "S261122c", "TS261122d")
     for name in names:
         await record_notices(factory, decoded_notice(name))

@@ -81,7 +81,7 @@ async def test_a_notice_that_waits_for_its_map_is_due(factory: Factory) -> None:
 
 
 @pytest.mark.backends("postgresql")
-async def test_what_another_process_works_for_is_not_due_here(factory: Factory, database_url: str) -> None:
+async def test_work_of_another_process_is_not_due(factory: Factory, database_url: str) -> None:
     await subscribe(factory, "CBC", "C1")
     await record_notices(factory, decoded_notice())
     other = Factory(Database(database_url))

@@ -62,7 +62,9 @@ async def test_each_workspace_has_one_worker_and_a_newcomer_gets_its_part(
         assert await one.leases.heartbeat(TEAMS) == frozenset(), "once shared out, it stays so"
 
 
-async def test_what_a_dead_worker_had_goes_to_the_living(factory: Factory, others: Sequence[Factory]) -> None:
+async def test_leases_of_a_dead_worker_pass_to_a_living_one(
+    factory: Factory, others: Sequence[Factory]
+) -> None:
     survivor, _ = others
     await factory.leases.heartbeat(TEAMS)
     await survivor.leases.heartbeat(TEAMS)
@@ -75,7 +77,7 @@ async def test_what_a_dead_worker_had_goes_to_the_living(factory: Factory, other
     assert held(factory) == set() and factory.leases.worker_id != before
 
 
-async def test_who_leaves_gives_back_at_once(factory: Factory, others: Sequence[Factory]) -> None:
+async def test_release_frees_the_leases_immediately(factory: Factory, others: Sequence[Factory]) -> None:
     await factory.leases.heartbeat(TEAMS)
     await others[0].leases.heartbeat(TEAMS)
     await factory.leases.release_all()
@@ -95,7 +97,7 @@ async def test_a_workspace_that_only_one_can_serve_is_served(
     assert TEAMS - held(others[0]) <= held(factory)
 
 
-async def test_without_workspaces_nobody_is_a_worker(factory: Factory) -> None:
+async def test_process_without_workspaces_holds_no_lease(factory: Factory) -> None:
     await factory.leases.heartbeat(frozenset())
     assert not factory.leases.is_alive
     await factory.leases.heartbeat({"T1"})
@@ -117,7 +119,9 @@ async def test_claims_are_made_for_ones_own_workspaces(factory: Factory, others:
     assert [d.team_id for d in await other.outbox.claim(NOW, 10)] == ["T2"]
 
 
-async def test_what_a_living_worker_sends_is_left_alone(factory: Factory, others: Sequence[Factory]) -> None:
+async def test_deliveries_of_a_living_worker_are_not_requeued(
+    factory: Factory, others: Sequence[Factory]
+) -> None:
     other, _ = others
     await subscribe(factory, "CBC", "C1")
     await record_notices(factory, decoded_notice())
@@ -142,7 +146,7 @@ async def test_what_a_living_worker_sends_is_left_alone(factory: Factory, others
         assert [tuple(row) for row in rows] == [("sent", "7.7", None)]
 
 
-async def test_a_worker_that_comes_to_says_what_stands_before_another_says_it_again(
+async def test_resumed_worker_records_its_post_before_another_repeats_it(
     factory: Factory, others: Sequence[Factory]
 ) -> None:
     other, _ = others
@@ -164,7 +168,7 @@ async def test_a_worker_that_comes_to_says_what_stands_before_another_says_it_ag
         assert [tuple(row) for row in rows] == [("sent", "5.5", None), ("sending", None, None)]
 
 
-async def test_a_worker_finds_again_what_it_had_claimed_itself(factory: Factory) -> None:
+async def test_worker_requeues_its_own_stalled_claims(factory: Factory) -> None:
     await subscribe(factory, "CBC", "C1")
     await record_notices(factory, decoded_notice())
     await factory.leases.heartbeat({TEAM})
@@ -223,7 +227,7 @@ async def test_a_worker_counts_its_own_lease(
 
 
 @pytest.mark.parametrize("wrong_by", [5.0, 3_600.0, 90_000.0, 2.6e6, -5.0, -3_600.0, -90_000.0, -2.6e6])
-async def test_a_database_whose_clock_jumps_takes_nobody_for_dead(
+async def test_database_clock_jump_expires_no_lease(
     factory: Factory, others: Sequence[Factory], monkeypatch: pytest.MonkeyPatch, wrong_by: float
 ) -> None:
     other, newcomer = others

@@ -130,7 +130,7 @@ class Meddler:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_what_is_acknowledged_is_found_by_whoever_opens_the_path(
+async def test_recorded_notices_survive_any_change_of_the_files(
     seed: int, database_path: Path, tmp_path: Path
 ) -> None:
     """Whatever is done to the files, and when: what `record` returned for is there for a restart."""
@@ -264,7 +264,7 @@ def links(path: Path, folder: Path) -> dict[str, Path]:
     }
 
 
-async def test_a_second_bot_is_refused_by_whatever_name_it_comes(database_path: Path, tmp_path: Path) -> None:
+async def test_second_bot_is_refused_by_any_path_to_the_database(database_path: Path, tmp_path: Path) -> None:
     first = opened(database_path)
     assert first.acquire_instance_lock()
     for how, path in links(database_path, tmp_path).items():
@@ -281,7 +281,7 @@ async def test_a_file_with_a_second_name_is_refused(database_path: Path, tmp_pat
         assert "hard link" in str(opened(path).why_path_is_aliased())
 
 
-async def test_a_lock_that_was_deleted_is_taken_again_or_the_rival_is_told(database_path: Path) -> None:
+async def test_deleted_lock_file_is_retaken_or_the_rival_reported(database_path: Path) -> None:
     first, second = opened(database_path), opened(database_path)
     check = WriteCheck(first)
     lock = database_path.with_name(f"{database_path.name}.lock")
@@ -336,7 +336,7 @@ async def known_database(path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["missing", "no bytes", "no rows"])
-async def test_an_empty_database_in_the_place_of_a_filled_one_is_said(how: str, tmp_path: Path) -> None:
+async def test_empty_database_replacing_a_filled_one_is_refused(how: str, tmp_path: Path) -> None:
     path = tmp_path / "gwevent.sqlite"
     await known_database(path)
     path.unlink()
