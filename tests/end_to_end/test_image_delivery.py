@@ -241,6 +241,7 @@ async def test_without_the_scope_nothing_is_uploaded_and_edits_dont_wait(
         assert not app_harness.calls("files.getUploadURLExternal") and quick.drawn == []
 
 
+@pytest.mark.slow
 async def test_a_picture_of_another_notice_is_never_shown(
     app_harness: AppHarness, quick: InstantImageProcess
 ) -> None:

@@ -36,6 +36,7 @@ def said(real: dict[str, Notice]) -> Card:
     return of
 
 
+@pytest.mark.slow
 def test_every_message_of_every_event_is_sound(
     real: dict[str, Notice], check: Callable[[Message], Message]
 ) -> None:

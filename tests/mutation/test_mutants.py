@@ -55,6 +55,7 @@ def test_statements_are_removed_and_conditions_negated(statement: str, changed: 
     assert found == [f"def g():\n    {one}" for one in changed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", modules(OUTBOX))
 def test_every_mutant_of_the_outbox_compiles_and_is_another_program(module: str) -> None:
     source = (REPOSITORY / module).read_text("utf-8")
@@ -64,6 +65,7 @@ def test_every_mutant_of_the_outbox_compiles_and_is_another_program(module: str)
     assert ast.dump(ast.parse(source)) not in programs
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_sample_of_all_kinds_of_modules() -> None:
     chosen = sample(7, 40)
     assert chosen == sample(7, 40) != sample(8, 40)

@@ -146,6 +146,7 @@ def as_avro(codec: str = "null", schema: Record = AVRO_SCHEMA, *records: Record)
 
 
 class TestPublished:
+    @pytest.mark.slow
     def test_every_published_notice(self, shared_notices: Path) -> None:
         expected = json.loads((shared_notices / "expected.json").read_text())
         for name, figures in expected.items():
@@ -648,6 +649,7 @@ def mutated(body: bytes, rng: random.Random) -> bytes:
     return bytes(changed) or b"?"
 
 
+@pytest.mark.slow
 def test_mangled_payloads_raise_nothing_else() -> None:
     rng = random.Random(20260102)
     made = record(event=event(skymap=MAP), external_coinc=coincidence(combined_skymap=MAP))

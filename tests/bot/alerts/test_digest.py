@@ -67,12 +67,14 @@ OTHER: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAME)
 def test_key_is_equal_for_equivalent_records(name: str) -> None:
     base = {**BASE, "number": 1.0} if name == "integer for float" else BASE
     assert notice_from_record(SAME[name]).key == notice_from_record(base).key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHER)
 def test_key_differs_for_different_content(name: str) -> None:
     assert notice_from_record(OTHER[name]).key[:3] == notice_from_record(BASE).key[:3]

@@ -150,6 +150,7 @@ def test_notice_stored_without_unread_fields_is_read() -> None:
     assert event is not None and event.unread == ()
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.floats() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
 def test_any_value_has_a_verdict(value: object) -> None:
     keys = ("classification", "properties", "far", "mchirp_source", "duration", "central_frequency")

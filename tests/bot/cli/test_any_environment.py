@@ -151,6 +151,7 @@ def test_without_a_home_the_database_must_be_named(place: Place, command: str, h
     assert not (place.folder / "here").exists() and not (place.folder / "~").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("command", ["show NOTICE", "replay --dry-run NOTICE", "samples OUT"])
 def test_broken_pipe_is_no_error(place: Place, command: str) -> None:

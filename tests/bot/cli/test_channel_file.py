@@ -170,6 +170,7 @@ def test_invalid_file_is_rejected_with_the_field_path(text: str, why: str) -> No
         loads(text)
 
 
+@pytest.mark.slow
 def test_hand_written_file_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{tmp_path / 'one.sqlite'}")

@@ -58,6 +58,7 @@ def kinds(message: Message) -> list[str]:
     return [block["type"] for block in message.blocks]
 
 
+@pytest.mark.slow
 async def test_a_position_in_every_map_of_the_event(mock: Factory) -> None:
     message = await ask(mock, f"check {NGC_4993} 40 Mpc {MOCK.lower()}")
     answer_text = message_text.render(message)

@@ -62,6 +62,7 @@ async def story(factory: Factory, channel_words: str = "all") -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", QUESTIONS)
 @pytest.mark.parametrize("context", [None, ASKER])
 async def test_without_threads_it_is_the_newest_significant_event_that_stands(

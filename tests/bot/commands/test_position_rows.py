@@ -284,6 +284,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.slow
 @given(
     ras,
     decs,

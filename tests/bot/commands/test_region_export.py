@@ -94,6 +94,7 @@ async def test_region_file_of_the_combined_map_says_so(factory: Factory) -> None
     assert "combined map" in message.text and "combined map" in code_blocks(message)[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [edge_cases.few_rows, edge_cases.many_rows, edge_cases.amplfi])
 @pytest.mark.parametrize("word", ["moc", "ds9"])
 async def test_any_maps_region_fits_into_a_message_with_the_cards_area(

@@ -72,6 +72,7 @@ def test_the_table_has_every_question_once() -> None:
     assert set(questions) >= PENDING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("question", "expected"), QUESTIONS, ids=[question for question, _ in QUESTIONS])
 async def test_a_typed_question_is_answered_to_the_point(
     router: CommandRouter, question: str, expected: tuple[str, ...]
@@ -257,6 +258,7 @@ CHANGES = (
 )
 
 
+@pytest.mark.slow
 @GENERATED
 @given(misspelled(tuple(change.split()[0] for change in CHANGES)), st.sampled_from(CHANGES))
 async def test_a_misspelled_word_never_changes_what_a_channel_receives(
@@ -280,6 +282,7 @@ async def test_a_misspelled_word_never_changes_what_a_channel_receives(
 # Unicode
 
 
+@pytest.mark.slow
 @GENERATED
 @given(
     dash=st.sampled_from("-−–‐‑‒﹣－"),
@@ -331,6 +334,7 @@ def test_no_text_keeps_the_rules_busy(text: str) -> None:
 # sentences
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("question", "expected"),
     [

@@ -89,6 +89,7 @@ async def test_without_names_the_channels_sites_are_used(factory: Factory) -> No
     assert "no site called “mydome”" in await answer_text(factory, "visible mydome", OTHER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "sites"),
     [
@@ -105,6 +106,7 @@ async def test_sites_as_people_call_them_and_places(factory: Factory, words: str
     assert sorted(rows(message)) == sorted(sites)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

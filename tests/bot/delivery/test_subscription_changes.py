@@ -295,6 +295,7 @@ async def test_late_change_post_shows_the_current_state(
     await assert_history_is_true(harness, channel)
 
 
+@pytest.mark.slow
 async def test_attempted_post_takes_no_further_changes(harness: DeliveryHarness) -> None:
     harness.local_slack.grant("channels:history")
     (channel,) = await harness.create_subscribed_channels()

@@ -870,6 +870,7 @@ async def test_subscription_is_active_once_its_confirmation_is_posted(harness: D
     assert (await subscriptions.request(TEAM, channel, parse_criteria("CBC"), "U0OTHER", harness.clock()))[1]
 
 
+@pytest.mark.slow
 async def test_refused_nothing_is_stored_and_asking_again_works(harness: DeliveryHarness) -> None:
     harness.local_slack.ungrant("chat:write.public")
     channel = harness.local_slack.add_channel("elsewhere", bot_member=False)

@@ -71,6 +71,7 @@ async def test_missing_optional_scopes_are_warnings(local_slack: LocalSlack, dat
     assert local_slack.messages(channel) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update", "conversations.members", "auth.test"])
 @pytest.mark.parametrize("error", ["invalid_blocks", "an_error_nobody_listed", "token_revoked"])
 async def test_any_refusal_is_a_finding_and_nothing_is_left(

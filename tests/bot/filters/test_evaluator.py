@@ -40,6 +40,7 @@ answers = st.dictionaries(
 some = st.one_of(st.none(), st.floats(0, 1))
 
 
+@pytest.mark.slow
 @given(any_filter, stated, st.data())
 def test_a_filter_and_its_negation_never_both_match(
     wanted: Filter, attributes: EventAttributes, data: st.DataObject

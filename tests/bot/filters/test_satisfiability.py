@@ -139,6 +139,7 @@ def notices(draw: st.DrawFn) -> tuple[EventAttributes, MapProbabilities]:
     return attributes, probabilities
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(filters, st.lists(notices(), min_size=10, max_size=20))
 def test_what_a_notice_meets_is_never_called_impossible(
@@ -149,6 +150,7 @@ def test_what_a_notice_meets_is_never_called_impossible(
         assert not any(evaluate_filter(wanted, *one).matches for one in some), objection.sentence
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(_combined(bounds, 4), st.lists(notices(), min_size=10, max_size=20))
 def test_what_holds_beside_the_limits_isnt_called_a_boundary(
@@ -427,6 +429,7 @@ def _fields(attributes: EventAttributes) -> Iterator[tuple[Field, str]]:
             yield name, attributes.fields[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", all_sample_events(NOW))
 def test_no_notice_of_the_samples_is_called_impossible(name: str) -> None:
     known: list[Notice] = []

@@ -55,6 +55,7 @@ def mangled(superevent_id: str) -> bytes:
     return b'{"superevent_id": "%s", "alert_type": "UPDATE", "event": {' % superevent_id.encode()
 
 
+@pytest.mark.slow
 async def test_a_notice_is_stored_and_its_repeat_is_one(factory: Factory, clock: Clock) -> None:
     await subscribe(factory, "CBC", "C1")
     wakeups = Wakeups()

@@ -262,6 +262,7 @@ async def test_second_update_within_one_second_gets_its_own_reply(
         assert await factory.notices.payload(notice.key) in bodies
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ['{"a":', "["])
 async def test_json_nested_as_deep_as_it_goes_is_no_fault_of_gwevents(
     factory: Factory, clock: Clock, form: str

@@ -233,6 +233,7 @@ async def set_read_only(factory: Factory, *, read_only: bool) -> None:
         )
 
 
+@pytest.mark.slow
 async def test_postgresql_that_became_read_only_and_its_successor(own: Factory, clock: Clock) -> None:
     watch = watch_of(own, clock)
     await own.leases.heartbeat({"T1"})

@@ -292,6 +292,7 @@ def test_stricter_constraints_never_increase_probability(
         assert now <= window.start <= window.stop <= now + timedelta(hours=60)
 
 
+@pytest.mark.slow
 @given(
     site=st.sampled_from([observatory.site for observatory in observatories()]),
     minutes=st.integers(0, 3 * 365 * 1_440),

@@ -118,6 +118,7 @@ def test_json_passes_lvks_schema(name: str) -> None:
         assert list(validator().iter_errors(json.loads(samples.to_json(record)))) == []
 
 
+@pytest.mark.slow
 @each_event
 def test_times_are_recent_and_in_the_past(name: str) -> None:
     for record in events()[name]:
@@ -510,6 +511,7 @@ def test_edge_case_notices_lack_the_named_fields() -> None:
 # what decoding makes of them
 
 
+@pytest.mark.slow
 @each_event
 def test_both_forms_decode_to_the_same_notice_with_its_maps_measured(name: str) -> None:
     for record in events()[name]:

@@ -81,6 +81,7 @@ def test_mocpy_reads_the_moc_of_every_published_map_whose_area_is_the_cards(shar
     assert seen >= 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", edge_cases.readable_maps())
 @pytest.mark.parametrize("level", [0.5, 0.9])
 def test_mocpy_reads_the_moc_of_unusual_maps(name: str, level: float) -> None:

@@ -162,6 +162,7 @@ def test_one_galactic_position_in_many_spellings(text: str) -> None:
     assert same.separation(SkyCoord(found.ra, found.dec, unit="deg")).arcsec < 0.001
 
 
+@pytest.mark.slow
 @given(
     st.floats(0, 359.999),
     st.floats(-89.999, 89.999),

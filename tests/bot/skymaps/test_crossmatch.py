@@ -164,6 +164,7 @@ def test_volume_level_of_any_map_is_the_integral(seed: int, number: int, distanc
     assert found.credible_level_3d == pytest.approx(min(summed_level(skymap, tile, distance), 1), abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHARED)
 def test_volume_level_of_published_maps_is_the_integral(shared_notices: Path, name: str) -> None:
     for fits in extract_sky_maps((shared_notices / name).read_bytes()):

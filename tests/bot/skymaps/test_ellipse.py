@@ -56,6 +56,7 @@ def angle_between(one: float, other: float) -> float:
     return abs((one - other + 90) % 180 - 90)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.floats(0, 359.9),

@@ -80,6 +80,7 @@ def test_a_gap_in_the_map_is_nothing() -> None:
     assert np.array_equal(np.isnan(grid.credible_level), ~sky | (base == 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SKIES)
 def test_the_middle_of_a_tile_is_half_of_it_below_its_level(kind: str) -> None:
     found = map_of(kind)

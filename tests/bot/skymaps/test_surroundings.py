@@ -51,6 +51,7 @@ def test_a_time_without_ephemeris_has_no_sun_instead_of_a_wrong_one(time: dateti
     assert (sun_position(time) is None) is not (1900 <= time.year < 2100)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(time=times, ra=st.sampled_from([0.0, 90.0, 245.0]), dec=st.sampled_from([-60.0, 0.0, 22.0]))
 def test_the_shares_are_those_of_the_tiles_near_sun_and_plane(time: datetime, ra: float, dec: float) -> None:

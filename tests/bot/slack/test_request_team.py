@@ -274,6 +274,7 @@ async def test_orphaned_channels_are_repatriated(
 # A channel that Slack gives another id.
 
 
+@pytest.mark.slow
 async def test_a_channel_that_gets_another_id_goes_on(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:

@@ -174,6 +174,7 @@ async def test_a_newer_versions_tables_serve_as_long_as_they_only_grew(database_
     await factory.database.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     ["ALTER TABLE superevents RENAME COLUMN category TO kind", "DROP TABLE observers"],

@@ -171,6 +171,7 @@ def test_a_flag_against_the_far_is_said_first() -> None:
     assert warning_lines(single)[0].endswith("above its limit of 1 per year")
 
 
+@pytest.mark.slow
 def test_no_real_notices_flag_contradicts_its_far(shared_notices: Path) -> None:
     for folder in ("real", "official", "mock"):
         for path in sorted((shared_notices / folder).iterdir()):

@@ -114,6 +114,7 @@ def test_every_kind_is_a_png_that_slack_and_a_phone_can_take(kind: str) -> None:
     assert near(drawn(kind)[[0, 0, -1, -1], [0, -1, 0, -1]], "#12151f", 6).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SKIES)
 def test_the_peak_is_marked_where_it_is(kind: str) -> None:
     peak = order(sample(kind)).peak

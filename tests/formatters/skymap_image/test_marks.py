@@ -72,6 +72,7 @@ def lobe(ra: float, dec: float, sigma: float = 3.0) -> bytes:
 
 
 class TestBadges:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("changed", "badges", "subtitle"),
         [
@@ -153,6 +154,7 @@ class TestSun:
         for a, b in ((20, 0), (-20, 0), (0, 20), (0, -20)):
             assert near(image[y + b, x + a], style.PEAK).any()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("apart", [0.0, 30.0, 44.0, 60.0, 100.0, 170.0])
     def test_circle_is_drawn_where_a_fifth_of_the_map_is_inside(self, apart: float) -> None:
         sun, _ = sun_and_moon(WHEN)

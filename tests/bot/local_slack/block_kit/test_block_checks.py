@@ -164,6 +164,7 @@ BAD: list[tuple[list[Json], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("blocks", "sentence"), BAD, ids=[sentence for _, sentence in BAD])
 def test_bad_blocks_are_refused_with_their_place(blocks: list[Json], sentence: str) -> None:
     with pytest.raises(ApiError) as refused:

@@ -116,6 +116,7 @@ _candidates = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(
     _candidates,
     st.integers(1, 8),
