@@ -111,7 +111,7 @@ class World:
             for root in roots:
                 replies = self.deployment.replies(channel, root)
                 assert all(reply["text"].startswith(f"{event} ") for reply in replies)
-                found[event] = [reply["text"].split()[1].strip(":") for reply in replies]
+                found[event] = [reply["text"].split()[1].strip(":,") for reply in replies]
         return found
 
     def check(self, **threads: list[str]) -> None:
