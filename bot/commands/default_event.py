@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
 
 from bot.commands.context import CommandContext
+from bot.filters.event_attributes import EventAttributes
 from bot.store.channels.threads import ThreadRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.rows import UNREADABLE
-from bot.store.events.search import EventSearch
+from bot.store.events.search import PAGES, EventSearch
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import status_labels
@@ -79,24 +80,32 @@ class DefaultEventChooser:
         return DefaultEvent(chosen, f"No event was named; {_name(chosen)} is this channel's newest.")
 
     async def _newest_of_all(self) -> DefaultEvent | None:
-        real = [
-            found for found in await self._event_search.attributes([Category.REAL]) if not found.retracted
-        ]
-        significant = [found.superevent_id for found in real if found.significant]
-        chosen = await self._first_readable(significant)
+        chosen = await self._newest_stored(Category.REAL, is_wanted=lambda found: found.significant)
         if chosen is not None:
             return DefaultEvent(chosen, f"No event was named; {_name(chosen)} is the newest significant one.")
-        chosen = await self._first_readable(found.superevent_id for found in real)
+        chosen = await self._newest_stored(Category.REAL)
         if chosen is not None:
             return DefaultEvent(
                 chosen, f"No event was named, and none is significant; {_name(chosen)} is the newest."
             )
         for category in (Category.MOCK, Category.TEST):
-            others = await self._event_search.attributes([category])
-            chosen = await self._first_readable(f.superevent_id for f in others if not f.retracted)
+            chosen = await self._newest_stored(category)
             if chosen is not None:
                 kind = "mock" if category is Category.MOCK else "test event"
                 return DefaultEvent(chosen, f"There is no real event; {_name(chosen)} is the newest {kind}.")
+        return None
+
+    async def _newest_stored(
+        self, category: Category, is_wanted: Callable[[EventAttributes], bool] = lambda _: True
+    ) -> Superevent | None:
+        """Return the newest event that is wanted and stands; all are read only if the newest aren't."""
+        for page in (*PAGES, None):
+            found = await self._event_search.attributes([category], limit=page)
+            chosen = await self._first_readable(
+                one.superevent_id for one in found if not one.retracted and is_wanted(one)
+            )
+            if chosen is not None or page is None or len(found) < page:
+                return chosen
         return None
 
     async def _first_readable(self, ids: Iterable[str]) -> Superevent | None:

@@ -130,8 +130,7 @@ class EventQuestions:
         sentence = event_facts.sentence(superevent, topic.value, self._clock())
         if topic is Topic.COMPARE:
             name = superevent.superevent_id
-            other = "S230518h" if name != "S230518h" else "S190425z"
-            sentence = f"To compare, name two events: compare {name} {other}."
+            sentence = f"To compare, name two events: compare {name} and the other's id."
         if topic is Topic.CARD:
             unexplained = unexplained_words(words)
             if unexplained:

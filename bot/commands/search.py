@@ -16,7 +16,7 @@ from bot.filters.event_question import EventQuestion, parse_event_question
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.scope_words import Scope
 from bot.skymap_service.filter_queries import SkyMapQueries
-from bot.store.events.search import EventSearch
+from bot.store.events.search import PAGES, EventSearch
 from formatters.answers import answer, recent, search_results
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
@@ -58,10 +58,6 @@ class SearchResult:
     """Why nothing fits, one sentence, if that is known; empty otherwise."""
     is_complete: bool = True
     """False if older events may fit too, since only the newest were asked for."""
-
-
-PAGES = (8, 64, 1_000)
-"""Numbers of newest events that are read before all are, when the newest match is asked for."""
 
 
 class SearchCommands:

@@ -62,7 +62,7 @@ class LiveReport:
         self.findings.append(Finding(f"Live {name}", level, redact(result), advice))
 
 
-class _Surprise(Exception):
+class _UnexpectedAnswer(Exception):
     """Slack took a call, but not as expected."""
 
     def __init__(self, reason: str) -> None:
@@ -149,7 +149,13 @@ class _LiveRun:
         """
         try:
             self._report.add(name, Level.OK, await step())
-        except (_Surprise, SlackFailure, SlackClientError, aiohttp.ClientError, TimeoutError) as problem:
+        except (
+            _UnexpectedAnswer,
+            SlackFailure,
+            SlackClientError,
+            aiohttp.ClientError,
+            TimeoutError,
+        ) as problem:
             reason = getattr(problem, "reason", None) or type(problem).__name__
             level = Level.WARN if optional else Level.FAIL
             self._report.add(name, level, f"Slack's answer: {reason}.", optional)
@@ -209,12 +215,12 @@ class _LiveRun:
         ts = await self._post(self._text("A reply with metadata."), metadata=metadata)
         found = await self._client.find_delivery(self._channel, metadata, None, thread_ts=self._root)
         if found != ts:
-            raise _Surprise("the history doesn't show it")
+            raise _UnexpectedAnswer("the history doesn't show it")
         return "a reply was found again by its metadata."
 
     async def permalink(self) -> str:
         if await self._client.permalink(self._channel, self._root) is None:
-            raise _Surprise("no permalink")
+            raise _UnexpectedAnswer("no permalink")
         return "Slack gives links to messages."
 
     async def post_ephemeral(self) -> str:
@@ -224,7 +230,7 @@ class _LiveRun:
         )
         people = [user for user in answer.get("members") or [] if user != self._identity.user_id]
         if not people:
-            raise _Surprise("no person in the channel")
+            raise _UnexpectedAnswer("no person in the channel")
         await self._client.post_ephemeral(self._channel, people[0], self._text("Only you see this test."))
         return "a message that one person sees was accepted; it can't be deleted."
 
@@ -241,7 +247,7 @@ class _LiveRun:
             else:
                 parts = [drop.part.value for drop in dropped]
                 if parts:
-                    raise _Surprise("the picture was refused")
+                    raise _UnexpectedAnswer("the picture was refused")
                 return f"an uploaded picture is shown by an edit, at attempt {attempt}."
         raise TimeoutError
 
@@ -286,7 +292,7 @@ class _LiveRun:
             f"accepted ({', '.join(kinds)})", [drop.part.value for drop in posted.dropped]
         )
         if posted.dropped:
-            raise _Surprise("refused: " + ", ".join(drop.part.value for drop in posted.dropped))
+            raise _UnexpectedAnswer("refused: " + ", ".join(drop.part.value for drop in posted.dropped))
         return posted.ts
 
     def _text(self, text: str) -> Message:

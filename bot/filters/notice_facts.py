@@ -2,7 +2,8 @@
 
 `find_conflict` takes conditions that are all to hold and says why no notice can meet them. It errs on one
 side only: where it says so no notice does, apart from rounding in the last digit. Sources: LVK's user guide
-and schema, as kept in `docs/architecture.md`; names that LVK may add are taken for possible.
+(emfollow.docs.ligo.org/userguide/content.html) and the schema of its alerts; names that LVK may add are taken
+for possible.
 """
 
 from __future__ import annotations

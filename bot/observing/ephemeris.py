@@ -20,17 +20,10 @@ import erfa
 import numpy as np
 
 from bot.skymaps.arrays import Floats
+from bot.skymaps.directions import TT_MINUS_UTC_DAYS, UNIX_EPOCH_JD, lon_lat, sun_vector
 
-UNIX_EPOCH_JD = 2_440_587.5
-"""The Julian date of 1970-01-01T00:00:00."""
-TT_MINUS_UTC_DAYS = 69.184 / 86_400
-"""Days from UTC to TT since 2017; a further leap second would turn the sky by 0.004° at most."""
 AU_M = 149_597_870_700.0
 """The astronomical unit in m (IAU 2012 resolution B2)."""
-GALACTIC_POLE = (192.85948, 27.12825)
-"""RA and Dec of the north Galactic pole, ICRS degrees (Hipparcos, ESA SP-1200, vol. 1, sect. 1.5.3)."""
-
-
 ROTATION_RAD_PER_S = 2 * math.pi * 1.002_737_811_911_354_48 / 86_400
 """The Earth's rate of rotation against the stars (IAU 2000 resolution B1.8), in radians per second of UT1."""
 _SUN_STEP_S = 21_600.0
@@ -98,13 +91,6 @@ def moon_vector(time: datetime) -> Floats:
     )
 
 
-def sun_vector(time: datetime) -> Floats:
-    """Return the (3,) ICRS unit vector to the Sun, from the geocentre."""
-    earth: Any = erfa.epv00(UNIX_EPOCH_JD, time.timestamp() / 86_400 + TT_MINUS_UTC_DAYS)[0]
-    sun = -np.asarray(earth["p"], np.float64)
-    return np.asarray(sun / np.linalg.norm(sun), np.float64)
-
-
 def earth_rotation(times: Sequence[datetime]) -> Floats:
     """Return the (n, 3, 3) matrices that turn ICRS vectors into the Earth-fixed frame at n times."""
     days = _unix_days(times)
@@ -113,25 +99,8 @@ def earth_rotation(times: Sequence[datetime]) -> Floats:
 
 
 def sun_and_moon(time: datetime) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return (RA, Dec) of the Sun and of the Moon in ICRS degrees, seen from the geocentre.
-
-    Accurate to 0.02°: aberration and the minute between UTC and TDB are left out.
-    """
-    days = time.timestamp() / 86_400
-    sun = -erfa.epv00(UNIX_EPOCH_JD, days)[0]["p"]
-    moon = erfa.moon98(UNIX_EPOCH_JD, days)["p"]
-    return _ra_dec(sun), _ra_dec(moon)
-
-
-def unit_vector(lon: float, lat: float) -> Floats:
-    """Return the (3,) unit vector of a longitude and latitude in degrees."""
-    x, y = math.radians(lon), math.radians(lat)
-    return np.array([math.cos(y) * math.cos(x), math.cos(y) * math.sin(x), math.sin(y)])
-
-
-def _ra_dec(vector: Sequence[float]) -> tuple[float, float]:
-    x, y, z = (float(component) for component in vector)
-    return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y)))
+    """Return (RA, Dec) of the Sun and of the Moon in ICRS degrees, seen from the geocentre, good to 0.02°."""
+    return lon_lat(sun_vector(time)), lon_lat(moon_vector(time))
 
 
 def _unix_days(times: Sequence[datetime]) -> Floats:

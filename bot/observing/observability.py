@@ -26,14 +26,11 @@ import numpy as np
 
 from bot.observing.ephemeris import (
     AU_M,
-    GALACTIC_POLE,
     ROTATION_RAD_PER_S,
     EquatorialSky,
     earth_rotation,
     equatorial_sky,
     moon_vector,
-    sun_vector,
-    unit_vector,
 )
 from bot.observing.nights import (
     SIDEREAL_DAY_S,
@@ -45,6 +42,13 @@ from bot.observing.nights import (
     radio_passages,
 )
 from bot.skymaps.arrays import Flags, Floats
+from bot.skymaps.directions import (
+    GALACTIC_POLE,
+    NEAR_GALACTIC_PLANE_DEG,
+    NEAR_SUN_DEG,
+    sun_vector,
+    unit_vector,
+)
 from bot.skymaps.skymap import SkyMap, peak_tile
 from formatters.models.observing import (
     MIN_UP,
@@ -59,10 +63,6 @@ from formatters.models.observing import (
 
 __all__ = ["airmass", "altitudes", "observability_in_two_nights", "observable_probability"]
 
-NEAR_SUN_DEG = 45.0
-"""Degrees. What is nearer to the Sun is low in twilight, if it is up at all."""
-NEAR_GALACTIC_PLANE_DEG = 10.0
-"""Degrees from the Galactic equator: dust and stars hide what lies behind."""
 WORTHWHILE_PROBABILITY = 0.1
 """The probability (0 to 1) that is up at a worthwhile moment …"""
 WORTHWHILE_PART_OF_BEST = 0.5

@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-import erfa
-import numpy as np
-
-from bot.skymaps.arrays import Floats
 from bot.skymaps.cone_search import probability_in_cone
+from bot.skymaps.directions import (
+    GALACTIC_POLE,
+    NEAR_GALACTIC_PLANE_DEG,
+    NEAR_SUN_DEG,
+    lon_lat,
+    sun_vector,
+    unit_vector,
+)
 from bot.skymaps.skymap import SkyMap
 from formatters.models.notice import Surroundings
 
-NEAR_SUN_DEG = 45.0
-"""Degrees from the Sun. What is nearer is low in twilight, if it is up at all."""
-NEAR_GALACTIC_PLANE_DEG = 10.0
-"""Degrees from the Galactic equator: dust and stars hide what lies behind."""
-_GALACTIC_POLE = (192.85948, 27.12825)
-"""RA and Dec of the north Galactic pole, ICRS degrees (Hipparcos, ESA SP-1200, vol. 1, sect. 1.5.3)."""
-_UNIX_EPOCH_JD = 2_440_587.5
 _EPHEMERIS_YEARS = range(1900, 2100)
 """The years for which SOFA's epv00 holds."""
 
@@ -33,7 +30,7 @@ def surroundings(skymap: SkyMap, peak_ra: float, peak_dec: float, time: datetime
     sun = sun_position(time)
     if sun is None:
         return None
-    ra, dec = _GALACTIC_POLE
+    ra, dec = GALACTIC_POLE
     reach = 90 - NEAR_GALACTIC_PLANE_DEG
     poles = probability_in_cone(skymap, ra, dec, reach) + probability_in_cone(
         skymap, (ra + 180) % 360, -dec, reach
@@ -49,19 +46,13 @@ def surroundings(skymap: SkyMap, peak_ra: float, peak_dec: float, time: datetime
 def sun_position(time: datetime) -> tuple[float, float] | None:
     """Return RA and Dec of the Sun in ICRS degrees, seen from the geocentre, accurate to 0.02°.
 
-    Aberration and the minute between UTC and TDB are left out. Return None outside 1900 to 2099.
+    Return None outside 1900 to 2099.
     """
     if time.astimezone(UTC).year not in _EPHEMERIS_YEARS:
         return None
-    x, y, z = (-float(part) for part in erfa.epv00(_UNIX_EPOCH_JD, time.timestamp() / 86_400)[0]["p"])
-    return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y)))
+    return lon_lat(sun_vector(time))
 
 
 def _separation(ra_1: float, dec_1: float, ra_2: float, dec_2: float) -> float:
-    cosine = float(_unit_vector(ra_1, dec_1) @ _unit_vector(ra_2, dec_2))
+    cosine = float(unit_vector(ra_1, dec_1) @ unit_vector(ra_2, dec_2))
     return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
-
-
-def _unit_vector(ra: float, dec: float) -> Floats:
-    x, y = math.radians(ra), math.radians(dec)
-    return np.array([math.cos(y) * math.cos(x), math.cos(y) * math.sin(x), math.sin(y)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC
 
 from formatters.models.event_warnings import (
     WarningKind,
@@ -18,9 +18,8 @@ from formatters.models.significance import (
     flag_conflict,
     max_significant_far,
 )
-from formatters.text import quantities
+from formatters.text import night_times, quantities
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MAX_ODDS = 1_000.0
 """Odds beyond which their size says nothing more."""
 
@@ -65,15 +64,11 @@ def _sun_line(notice: Notice, around: Surroundings) -> str:
     "87 % within 45° of the Sun on 30 Oct 2023, peak 8.6° from it".
     """
     share = quantities.percent(around.probability_near_sun)
-    line = f"{share}{_of_which_map(notice)} within 45° of the Sun on {_day(around.time)}"
+    day = night_times.day_and_year(around.time.astimezone(UTC)).replace(" ", quantities.NBSP)
+    line = f"{share}{_of_which_map(notice)} within 45° of the Sun on {day}"
     if around.sun_separation < 45:
         line += f", peak {quantities.angle(around.sun_separation)} from it"
     return line
-
-
-def _day(time: datetime) -> str:
-    day = time.astimezone(UTC)
-    return quantities.NBSP.join([str(day.day), _MONTHS[day.month - 1], str(day.year)])
 
 
 def _plane_line(notice: Notice, around: Surroundings) -> str:

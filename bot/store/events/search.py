@@ -28,6 +28,10 @@ _s = schema.superevents
 log = structlog.get_logger(__name__)
 
 
+PAGES = (8, 64, 1_000)
+"""Limits with which to ask for the newest events, one after the other, when the newest match is wanted."""
+
+
 class EventSearch:
     """Returns stored superevents in bulk. All methods raise StoreUnavailable."""
 

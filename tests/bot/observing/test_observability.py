@@ -16,7 +16,7 @@ from astropy_healpix import healpix_to_lonlat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.observing.ephemeris import earth_rotation, sun_and_moon, unit_vector
+from bot.observing.ephemeris import earth_rotation, sun_and_moon
 from bot.observing.observability import (
     airmass,
     altitudes,
@@ -25,6 +25,7 @@ from bot.observing.observability import (
 )
 from bot.observing.observatories import find_site, observatories
 from bot.samples.skymaps import sky_map
+from bot.skymaps.directions import unit_vector
 from bot.skymaps.skymap import SkyMap, peak_tile, read_sky_map
 from formatters.models.observing import (
     MIN_UP,

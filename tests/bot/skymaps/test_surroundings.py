@@ -16,17 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.alerts.decode import decode
-from bot.observing import observability
 from bot.observing.ephemeris import sun_and_moon
 from bot.samples import Lobe, sky_map, ssm_coincidence, to_avro
+from bot.skymaps.directions import NEAR_GALACTIC_PLANE_DEG, NEAR_SUN_DEG
 from bot.skymaps.overlap import credible_level_at
 from bot.skymaps.skymap import SkyMap, credible_levels, localize, read_sky_map
-from bot.skymaps.surroundings import (
-    NEAR_GALACTIC_PLANE_DEG,
-    NEAR_SUN_DEG,
-    sun_position,
-    surroundings,
-)
+from bot.skymaps.surroundings import sun_position, surroundings
 from formatters.models.notice import Notice
 from formatters.text.quantities import separation
 
@@ -68,11 +63,6 @@ def test_the_shares_are_those_of_the_tiles_near_sun_and_plane(time: datetime, ra
         skymap.probability[near_plane].sum(), abs=0.02
     )
     assert found.sun_separation == pytest.approx(separation(*sun, ra, dec), abs=1e-6)
-
-
-def test_sites_and_warnings_mean_the_same_by_near() -> None:
-    assert NEAR_SUN_DEG == observability.NEAR_SUN_DEG
-    assert NEAR_GALACTIC_PLANE_DEG == observability.NEAR_GALACTIC_PLANE_DEG
 
 
 def test_a_notice_says_for_which_time_the_sun_was_judged() -> None:
