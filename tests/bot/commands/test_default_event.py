@@ -221,4 +221,5 @@ async def test_in_an_events_thread_another_one_is_compared_with_it(factory: Fact
     await post_roots(factory)
     shown = await answer_text(factory, words, replace(ASKER, thread_ts="S261119b.1"))
     assert shown.startswith("S261119b and S261118a compared")
-    assert "name two events: compare S261118a and the other's id" in await answer_text(factory, "compare S261118a")
+    asked = await answer_text(factory, "compare S261118a")
+    assert "name two events: compare S261118a and the other's id" in asked
