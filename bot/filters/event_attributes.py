@@ -44,7 +44,7 @@ class EventAttributes:
     fields: Mapping[str, str]
     """Values of group, search, pipeline and type, case-folded."""
     quantities: Mapping[str, float]
-    """Numbers by the names and in the units of `formatters.models.filter.QUANTITIES`."""
+    """Numbers by the names and in the units of `formatters.models.quantity.QUANTITIES`."""
     far: float | None
     """False-alarm rate in Hz; the joint one if only a coincidence makes the event significant."""
     far_is_joint: bool

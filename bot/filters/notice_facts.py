@@ -16,7 +16,6 @@ from math import ceil, floor, inf
 from bot.filters.intervals import Interval, exact
 from bot.filters.redshifts import distance_of_redshift
 from formatters.models.filter import (
-    QUANTITIES,
     Compare,
     Condition,
     Detector,
@@ -28,6 +27,7 @@ from formatters.models.filter import (
     Significant,
 )
 from formatters.models.notice import CLASSES, EARLYWARNING, PRELIMINARY, PROPERTIES
+from formatters.models.quantity import QUANTITIES
 
 WHOLE_SKY = Fraction("41252.97")
 """Area of the sphere in deg², rounded up."""

@@ -53,7 +53,6 @@ from formatters.models.filter import (
     DEFAULT_MIN_MAP_PROBABILITY,
     DEFAULT_MIN_PROBABILITY,
     FIELDS,
-    QUANTITIES,
     Compare,
     ConeQuery,
     FarCompare,
@@ -66,6 +65,7 @@ from formatters.models.filter import (
     VisibleFrom,
     conditions,
 )
+from formatters.models.quantity import QUANTITIES
 
 SiteNameResolver = Callable[[Sequence[str]], tuple[str, int]]
 """Returns the canonical name of the site that a row of words begins with, and how many of them it takes.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from formatters.models.filter import FIELDS, QUANTITIES, Field, Op
+from formatters.models.filter import FIELDS, Field, Op
 from formatters.models.notice import ALERT_TYPES, EARLYWARNING, PRELIMINARY
+from formatters.models.quantity import QUANTITIES
 
 SWITCHES = {
     "mock": "mock",

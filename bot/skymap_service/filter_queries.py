@@ -14,7 +14,7 @@ from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymaps.cone_search import probability_in_cone
 from bot.skymaps.skymap import SkyMap
-from formatters.models.filter import ConeQuery, MapQuery, SiteQuery
+from formatters.models.filter import ConeQuery, DistanceQuery, GradeQuery, MapQuery, SiteQuery
 from formatters.models.notice import NoticeKey
 from formatters.models.observing import MIN_UP
 
@@ -84,3 +84,5 @@ class SkyMapQueries:
                 return probability_in_cone(skymap, ra, dec, radius)
             case SiteQuery(name):
                 return self._observable_probability(name, skymap, when)
+            case DistanceQuery() | GradeQuery():
+                return None

@@ -6,12 +6,12 @@ them on notices. Parsing the canonical text gives an equal filter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from formatters.models.notice import CLASSES, PROPERTIES
+from formatters.models.quantity import QUANTITIES
 from formatters.models.units import MONTH, YEAR
 
 DEFAULT_MIN_PROBABILITY = 0.5
@@ -119,27 +119,6 @@ class FieldIn(Filter):
         if self.field == "group" and self.values in (("CBC",), ("Burst",)):
             return self.values[0]
         return f"{self.field}={'|'.join(self.values)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantity:
-    """A number that a notice may contain."""
-
-    unit: Literal["", "probability", "deg²", "Mpc", "redshift", "Msun"]
-
-
-QUANTITIES: Mapping[str, Quantity] = {
-    **{name: Quantity(unit="probability") for name in CLASSES + PROPERTIES},
-    "NS": Quantity(unit="probability"),
-    "remnant": Quantity(unit="probability"),
-    "area50": Quantity(unit="deg²"),
-    "area90": Quantity(unit="deg²"),
-    "distance": Quantity(unit="Mpc"),
-    "z": Quantity(unit="redshift"),
-    "mchirp": Quantity(unit="Msun"),
-    "instruments": Quantity(unit=""),
-}
-"""The quantities that a `Compare` may compare, by their names in the canonical text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +239,24 @@ class SiteQuery:
     name: str
 
 
-MapQuery = ConeQuery | SiteQuery
+@dataclass(frozen=True, slots=True)
+class DistanceQuery:
+    """A luminosity distance in Mpc; the result is the probability that the source is nearer."""
+
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class GradeQuery:
+    """A question to a criteria set that judges sky maps: 1 if the event's grade compares so, 0 if not."""
+
+    slug: str
+    op: Op
+    grade: str | None
+    """None asks whether there is any grade; then `op` is GE."""
+
+
+MapQuery = ConeQuery | SiteQuery | DistanceQuery | GradeQuery
 """A query about a sky map; its result is a probability, 0 to 1."""
 
 
@@ -308,8 +304,91 @@ class VisibleFrom(Filter):
         return f"visible from {name}{self.op}{format_number(self.probability)}"
 
 
-Condition = FieldIn | Compare | FarCompare | Detector | External | Significant | Near | VisibleFrom
-MapCondition = Near | VisibleFrom
+@dataclass(frozen=True, slots=True)
+class Within(Filter):
+    """A comparison of the probability that the source is nearer than a distance with a number from 0 to 1.
+
+    It is integrated along every line of sight of the sky map.
+    """
+
+    query: DistanceQuery
+    op: Op = Op.GT
+    probability: float = DEFAULT_MIN_PROBABILITY
+
+    @property
+    def map_query(self) -> MapQuery:
+        """The distance as a query about the map."""
+        return self.query
+
+    @property
+    def canonical(self) -> str:
+        """The distance and its comparison: "within 200Mpc>0.5"."""
+        return f"within {format_number(self.query.limit)}Mpc{self.op}{format_number(self.probability)}"
+
+
+@dataclass(frozen=True, slots=True)
+class MassProbability(Filter):
+    """A comparison of the probability of a range of chirp masses (M☉, source frame) with a number, 0 to 1.
+
+    Only LVK's bins that lie whole inside the range are summed, so a bound between bin edges counts less.
+    """
+
+    low: float
+    """0 for no lower bound."""
+    high: float | None
+    """None for no upper bound."""
+    op: Op
+    probability: float
+
+    @property
+    def canonical(self) -> str:
+        """The range and its comparison: "mchirp<2.3>0.9", "mchirp>=22>0.9", "mchirp 2.3..5.5>0.9"."""
+        limit = f"{self.op}{format_number(self.probability)}"
+        if self.high is None:
+            return f"mchirp>={format_number(self.low)}{limit}"
+        if self.low == 0:
+            return f"mchirp<{format_number(self.high)}{limit}"
+        return f"mchirp {format_number(self.low)}..{format_number(self.high)}{limit}"
+
+
+@dataclass(frozen=True, slots=True)
+class GradeCondition(Filter):
+    """A comparison of the grade that a criteria set gives with one of its grades.
+
+    Parsed text names the set only; `bot.criteria.resolution` adds the set's definition, which is the
+    workspace's own. Without it the condition is unknown.
+    """
+
+    slug: str
+    op: Op = Op.GE
+    grade: str | None = None
+    """None asks for any grade; then `op` is GE."""
+    definition: Filter | GradeQuery | None = None
+    """The same condition as a filter, or as a query for a set that judges the INITIAL's sky map."""
+
+    @property
+    def canonical(self) -> str:
+        """The set, and the comparison unless any grade will do: "grade ntt-kilonova>=Silver"."""
+        if self.grade is None:
+            return f"grade {self.slug}"
+        grade = f'"{self.grade}"' if " " in self.grade else self.grade
+        return f"grade {self.slug}{self.op}{grade}"
+
+
+Condition = (
+    FieldIn
+    | Compare
+    | FarCompare
+    | Detector
+    | External
+    | Significant
+    | Near
+    | VisibleFrom
+    | Within
+    | MassProbability
+    | GradeCondition
+)
+MapCondition = Near | VisibleFrom | Within
 
 
 def conditions(filter_: Filter) -> Iterator[Condition]:
@@ -329,6 +408,9 @@ def conditions(filter_: Filter) -> Iterator[Condition]:
             | Significant()
             | Near()
             | VisibleFrom()
+            | Within()
+            | MassProbability()
+            | GradeCondition()
         ):
             yield filter_
 
@@ -337,7 +419,14 @@ def map_queries(filter_: Filter | None) -> frozenset[MapQuery]:
     """Return the queries that the filter needs from the sky map; empty for None."""
     if filter_ is None:
         return frozenset()
-    return frozenset(c.map_query for c in conditions(filter_) if isinstance(c, Near | VisibleFrom))
+    found: set[MapQuery] = set()
+    for condition in conditions(filter_):
+        if isinstance(condition, Near | VisibleFrom | Within):
+            found.add(condition.map_query)
+        elif isinstance(condition, GradeCondition):
+            definition = condition.definition
+            found |= {definition} if isinstance(definition, GradeQuery) else map_queries(definition)
+    return frozenset(found)
 
 
 def format_number(value: float) -> str:

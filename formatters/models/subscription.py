@@ -86,6 +86,8 @@ class Criteria:
     """True to include low-significance alerts."""
     circulars: bool = False
     """True to link GCN Circulars that name an event in the event's thread."""
+    criteria_sets: tuple[str, ...] = ()
+    """Slugs of the criteria sets whose grades the channel's messages show, as they were typed."""
     filter: Filter | None = None
     """Further conditions; None for none. A group condition on the whole filter is in `group` instead."""
     notify: MentionRule | None = None
@@ -116,7 +118,8 @@ class Criteria:
     def canonical_without_mentions(self) -> str:
         """The canonical text without the mention rule: "CBC BNS distance<300 mock lowsig"."""
         switches = [word for word in ("mock", "test", "lowsig", "circulars") if getattr(self, word)]
-        return " ".join([self.group_and_filter, *([] if self.real else ["only"]), *switches])
+        sets = ["criteria", *self.criteria_sets] if self.criteria_sets else []
+        return " ".join([self.group_and_filter, *([] if self.real else ["only"]), *switches, *sets])
 
     @property
     def group_and_filter(self) -> str:

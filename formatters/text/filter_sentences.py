@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from formatters.models.filter import (
-    QUANTITIES,
     And,
     Compare,
     Detector,
@@ -20,6 +19,7 @@ from formatters.models.filter import (
     format_degrees,
     format_number,
 )
+from formatters.models.quantity import QUANTITIES
 from formatters.text import quantities, vocabulary
 
 _PHRASES = {

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.vocabulary import DETECTORS
 from formatters.models.filter import (
-    QUANTITIES,
     SECONDS_PER_UNIT,
     And,
     Compare,
@@ -27,6 +26,7 @@ from formatters.models.filter import (
     VisibleFrom,
 )
 from formatters.models.notice import ALERT_TYPES, Distance, ExternalCoincidence, Localization
+from formatters.models.quantity import QUANTITIES
 from formatters.models.subscription import Criteria, MentionRule
 from tests.support.factories import NOW, REAL
 

@@ -14,7 +14,7 @@ from bot.filters import FilterSyntaxError, parse_criteria, parse_filter
 from bot.filters.limits import MAX_LENGTH
 from bot.filters.tokens import tokenize
 from bot.observing.site_references import resolve_site
-from formatters.models.filter import QUANTITIES
+from formatters.models.quantity import QUANTITIES
 
 UNITS = {"probability": ("", "%"), "Mpc": ("", " Mpc", "Gpc"), "deg²": ("", "deg2"), "": ("",)}
 TEMPLATES = [

@@ -22,13 +22,13 @@ from bot.filters import (
 from bot.filters.evaluator import UNKNOWN, CriteriaEvaluator, TruthRange, evaluate_criteria
 from bot.filters.event_attributes import EventAttributes
 from formatters.models.filter import (
-    QUANTITIES,
     Filter,
     MapQuery,
     SiteQuery,
     map_queries,
 )
 from formatters.models.notice import Category
+from formatters.models.quantity import QUANTITIES
 from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
 from tests.support.factories import MOCK, REAL, TEST, decoded_notice

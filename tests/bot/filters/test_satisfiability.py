@@ -24,7 +24,6 @@ from bot.filters.satisfiability import find_filter_objection, find_objection, id
 from bot.samples.events import all_sample_events
 from formatters.models.filter import (
     FIELDS,
-    QUANTITIES,
     Compare,
     ConeQuery,
     Detector,
@@ -39,6 +38,7 @@ from formatters.models.filter import (
     Significant,
 )
 from formatters.models.notice import CLASSES, PROPERTIES, Notice
+from formatters.models.quantity import QUANTITIES
 from formatters.models.superevent import Superevent
 from tests.support.factories import NOW, REAL
 

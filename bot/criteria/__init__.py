@@ -1,0 +1,1 @@
+"""Criteria sets: rules with grades, judged for a superevent. Pure."""
