@@ -21,7 +21,7 @@ at in November 2026 the most was 3.1 %.
 def probability_within(
     skymap: SkyMap, limit: float, max_unknown_share: float = MAX_UNKNOWN_SHARE
 ) -> float | None:
-    """Return the part (0 to 1) of the probability that lies nearer than `limit`, a luminosity distance in Mpc.
+    """Return the part (0 to 1) of the probability that lies nearer than `limit`, a luminosity distance, Mpc.
 
     Tiles without a distance count as not nearer, so the result may be too low by their share of the
     probability. Return None if that share is more than `max_unknown_share`, or if the map has no distances.
