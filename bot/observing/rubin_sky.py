@@ -3,8 +3,8 @@
 It follows scimma/rubin-ToO-producer at revision 22dbfa2, as stated in the user guide's section "Rubin 2026",
 step by step: a raster of HEALPix order 7 whose pixels count by their centres, the 90 % mask made on that
 raster, 145 moments from the event's time to 24 h later, and, of equally probable pixels, the one with the
-highest NESTED index first. `bot.observing.observability`, which answers "what can be observed tonight", counts
-otherwise: without steps of time, in nights, for 20 min without a break.
+highest NESTED index first. `bot.observing.observability`, which answers "what can be observed tonight",
+counts otherwise: without steps of time, in nights, for 20 min without a break.
 """
 
 from __future__ import annotations
@@ -114,12 +114,13 @@ def _rasterize(skymap: SkyMap) -> Floats:
     """Return the (pixels,) probabilities of the raster: coarser tiles split evenly, finer ones summed."""
     fine = skymap.order >= _ORDER
     parents = skymap.ipix[fine] >> 2 * (skymap.order[fine] - _ORDER)
-    probability = np.bincount(parents, skymap.probability[fine], _PIXELS)
+    # Of no tiles at all `bincount` makes integers.
+    probability = np.bincount(parents, skymap.probability[fine], _PIXELS).astype(np.float64, copy=False)
     for order in np.unique(skymap.order[~fine]):
         tiles = skymap.order == order
         rows = probability.reshape(12 * 4 ** int(order), -1)
         rows[skymap.ipix[tiles]] = skymap.density[tiles, np.newaxis] * (PIXEL_AREA / DEG2_PER_SR)
-    return np.asarray(probability, np.float64)
+    return probability
 
 
 def _count_within(probability: Floats, level: float) -> int:
@@ -168,7 +169,7 @@ def _observable(event_time: datetime) -> Flags:
         return np.zeros(_PIXELS, np.bool_)
     x, y, sin_dec = sky.to_equator @ _raster().centres
     ra = np.arctan2(y, x) % (2 * np.pi)
-    # A pixel is highest, of the dark moments, at the one whose sidereal time is nearest to its right ascension.
+    # A pixel is highest at that of the dark moments whose sidereal time is nearest to its right ascension.
     around = np.concatenate(([turns[-1] - 2 * np.pi], turns, [turns[0] + 2 * np.pi]))
     after = np.searchsorted(around[1:-1], ra) + 1
     hour_angle = np.minimum(around[after] - ra, ra - around[after - 1])
@@ -178,7 +179,7 @@ def _observable(event_time: datetime) -> Flags:
 
 
 def _dark_sidereal_times(sky: EquatorialSky, start: float) -> Floats:
-    """Return the sidereal times at Rubin, 0 to 2π and sorted, of the moments from `start` on that are dark."""
+    """Return the sidereal times at Rubin, 0 to 2π and sorted, of the dark moments from `start` on."""
     times = start + np.arange(int(WINDOW_S / STEP_S) + 1) * STEP_S
     dark = altitudes_of(RUBIN, sky, *sky.sun(times), times) < math.radians(SUN_BELOW_DEG)
     return np.sort((sky.rotation(times[dark]) + math.radians(RUBIN.longitude)) % (2 * np.pi))
