@@ -134,7 +134,7 @@ def _densest(probability: Floats, count: int) -> Flags:
     if count == 0:
         return np.zeros(probability.size, np.bool_)
     least = np.partition(probability, -count)[-count]
-    found = probability > least
+    found: Flags = probability > least
     equals = np.flatnonzero(probability == least)
     found[equals[equals.size - (count - int(np.count_nonzero(found))) :]] = True
     return found
@@ -180,7 +180,7 @@ def _observable(event_time: datetime) -> Flags:
 
 def _dark_sidereal_times(sky: EquatorialSky, start: float) -> Floats:
     """Return the sidereal times at Rubin, 0 to 2π and sorted, of the dark moments from `start` on."""
-    times = start + np.arange(int(WINDOW_S / STEP_S) + 1) * STEP_S
+    times: Floats = start + STEP_S * np.arange(WINDOW_S // STEP_S + 1, dtype=np.float64)
     dark = altitudes_of(RUBIN, sky, *sky.sun(times), times) < math.radians(SUN_BELOW_DEG)
     return np.sort((sky.rotation(times[dark]) + math.radians(RUBIN.longitude)) % (2 * np.pi))
 
