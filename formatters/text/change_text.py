@@ -61,9 +61,13 @@ def site_differences(
 def grade_differences(before: CriteriaSetState, after: CriteriaSetState) -> list[str]:
     """Return each change of a criteria set's grades ("Gold: distance<150 → distance<120"); not escaped."""
     old, new = dict(before.grades), dict(after.grades)
-    found = [f"{name} removed: {text}" for name, text in old.items() if name not in new]
-    found += [f"{name} added: {text}" for name, text in new.items() if name not in old]
-    found += [f"{name}: {old[name]} → {text}" for name, text in new.items() if old.get(name, text) != text]
+    found = []
+    for name, text in new.items():
+        if name not in old:
+            found.append(f"{name} added: {text}")
+        elif old[name] != text:
+            found.append(f"{name}: {old[name]} → {text}")
+    found += [f"{name} removed: {text}" for name, text in old.items() if name not in new]
     kept = [name for name in old if name in new]
     if kept != [name for name in new if name in old] or (len(new) > len(kept) and kept):
         found.append(f"from the best down: {', '.join(new)}")

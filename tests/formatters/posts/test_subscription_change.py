@@ -170,7 +170,7 @@ def test_overlong_criteria_are_offered_in_the_dialog(check: Check) -> None:
     long = SubscriptionState(canonical="distance " * 120, is_paused=False, criteria=None)
     many = [made(n, long, None) for n in range(1, 40)]
     said = str(check(subscription_change.subscription_change(many, [])).blocks)
-    assert "/gwevent dialog" in said and "more: /gwevent subscriptions history" in said
+    assert "/gwevent dialog" in said and "more: `/gwevent subscriptions history`" in said
 
 
 def test_however_long_the_words_are_the_command_is_there(check: Check) -> None:
