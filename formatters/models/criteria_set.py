@@ -84,6 +84,8 @@ class WhyUndecided(StrEnum):
     """Its sky map is being computed on."""
     NOT_STATED = "not stated"
     """The notice lacks a value that a condition compares."""
+    NOT_JUDGED = "not judged"
+    """gwevent couldn't judge it, by a fault of its own that is in its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
