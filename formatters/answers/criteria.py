@@ -21,7 +21,7 @@ from formatters.models.filter import VisibleFrom, conditions
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import status_labels
 from formatters.text import quantities
-from formatters.text.condition_lines import condition_line, verdict_text
+from formatters.text.condition_lines import condition_line, condition_lines, verdict_text
 from formatters.text.grade_lines import grade_line
 
 MAX_PAST_EVENTS = 10
@@ -217,20 +217,29 @@ def _explanation_blocks(explanation: SetExplanation) -> list[Block]:
     left_out = 0
     for one in explanation.grades:
         heading = f"{bold(escape(one.grade))}: {verdict_text(one.verdict)}"
-        lines = [escape(condition_line(c, explanation.outcome.why_undecided)) for c in _telling(one)]
         kept: list[str] = []
-        for line in lines:
-            size = utf16_length(line) + 1
+        explained_here = 0
+        for condition in _telling(one):
+            why = explanation.outcome.why_undecided
+            lines = [_escaped(line) for line in condition_lines(condition, why)]
+            size = sum(utf16_length(line) + 1 for line in lines)
             if size > left or sum(map(utf16_length, kept)) + size > SECTION_MAX - 200:
                 break
-            kept.append(line)
+            kept += lines
             left -= size
-        left_out += len(one.conditions) - len(kept)
+            explained_here += 1
+        left_out += len(one.conditions) - explained_here
         found.append(blocks.section(heading, *kept))
     if left_out:
         number = quantities.pluralize(left_out, "condition")
         found.append(blocks.context(f"{number} more than there is room for; those that decide come first."))
     return found
+
+
+def _escaped(line: str) -> str:
+    """Return a line escaped, with its indent, which escaping would take away."""
+    text = line.lstrip(quantities.NBSP)
+    return f"{line[: len(line) - len(text)]}{escape(text)}"
 
 
 def _telling(grade: GradeExplanation) -> Sequence[ConditionOutcome]:

@@ -136,6 +136,8 @@ class ConditionOutcome:
     """"", "probability", "deg²", "Mpc", "redshift", "Msun", "Hz"."""
     section: str = ""
     """The part of the published rules that states the condition; empty for a workspace's own set."""
+    alternatives: tuple[ConditionOutcome, ...] = ()
+    """Of alternatives joined by "or": each of them, with its own numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ _DECIMALS: Mapping[str, int] = {"": 0, "probability": 0, "Mpc": 0, "deg²": 0, "
 _OTHER_DECIMALS = 2
 _MORE_DECIMALS = 6
 """Decimals that are added at most until a value and its limit look different."""
+_INDENT = quantities.NBSP * 3
 _AT_LIMIT = "right at the limit"
 
 
@@ -42,6 +43,12 @@ def condition_line(condition: ConditionOutcome, why: WhyUndecided | None = None)
     section = f" ({condition.section})" if condition.section else ""
     line = f"{_MARKS[condition.verdict]} {condition.text}"
     return f"{line}: {said}{section}" if said else f"{line}{section}"
+
+
+def condition_lines(condition: ConditionOutcome, why: WhyUndecided | None = None) -> list[str]:
+    """Return the lines of a condition: its own, and below it, indented, those of its alternatives."""
+    below = [line for one in condition.alternatives for line in condition_lines(one, why)]
+    return [condition_line(condition, why), *(f"{_INDENT}{line}" for line in below)]
 
 
 def verdict_text(verdict: Verdict) -> str:

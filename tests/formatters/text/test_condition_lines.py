@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from formatters.models.criteria_set import ConditionOutcome, Verdict, WhyUndecided
-from formatters.text.condition_lines import condition_line, verdict_text
+from formatters.text.condition_lines import condition_line, condition_lines, verdict_text
 
 HELD, FAILED = Verdict.HELD, Verdict.FAILED
 
@@ -99,3 +99,19 @@ def test_a_value_beyond_its_limit_never_looks_like_the_limit(limit: float, facto
     said = line(f"distance<{limit}", FAILED, limit * factor, limit, "Mpc").partition(": ")[2]
     value, excess = (float(text.replace(",", "")) for text in re.findall(r"[\d.,]+(?= Mpc)", said))
     assert excess > 0 and abs(value - limit * factor) <= 0.05 * value and "too far" in said
+
+
+def test_alternatives_stand_indented_below_their_condition() -> None:
+    either = ConditionOutcome(
+        text="BNS or NSBH",
+        verdict=FAILED,
+        alternatives=tuple(
+            ConditionOutcome(text=name, verdict=FAILED, value=value, limit=0.5, unit="probability")
+            for name, value in (("BNS", 0.1), ("NSBH", 0.2))
+        ),
+    )
+    assert [line.replace("\u00a0", " ") for line in condition_lines(either)] == [
+        "✗ BNS or NSBH",
+        "   ✗ BNS: 10 %, 40 points short of 50 %",
+        "   ✗ NSBH: 20 %, 30 points short of 50 %",
+    ]
