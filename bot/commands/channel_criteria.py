@@ -27,7 +27,7 @@ class ChannelCriteriaSets:
         return BUILT_IN if context is None else await self._repository.sets_by_slug(context.team_id)
 
     async def shown_in(self, context: CommandContext | None) -> tuple[CriteriaSet, ...]:
-        """Return the sets whose grades the channel's messages show, in their order. Raises StoreUnavailable."""
+        """Return the sets that the channel's messages show, in their order. Raises StoreUnavailable."""
         if context is None:
             return ()
         return (await self._repository.for_channels([context.channel])).get(context.channel, ())
@@ -44,10 +44,8 @@ class ChannelCriteriaSets:
         check_references(criteria, sets)
         return resolve_grades(criteria, sets)
 
-    async def chosen_by(
-        self, criteria: Criteria, context: CommandContext | None
-    ) -> tuple[CriteriaSet, ...]:
-        """Return the sets that a subscription with these criteria shows; those that aren't there are left out.
+    async def chosen_by(self, criteria: Criteria, context: CommandContext | None) -> tuple[CriteriaSet, ...]:
+        """Return the sets that a subscription shows, without those that aren't there.
 
         Raises StoreUnavailable.
         """

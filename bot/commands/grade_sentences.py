@@ -20,7 +20,9 @@ _ABOUT_ONE = re.compile(r"^(?:would|will|should|could|can|does|do|did|is|was|why
 _LIST = re.compile(
     r"\b(?:events|superevents|alerts|candidates|how many|any|since|until|weeks?|months?|years?|days?)\b"
 )
-_CHANGE = re.compile(r"^(?:add|new|create|edit|change|remove|delete|drop|rename|import)\b.*\bcriteri(?:a|on)\b")
+_CHANGE = re.compile(
+    r"^(?:add|new|create|edit|change|remove|delete|drop|rename|import)\b.*\bcriteri(?:a|on)\b"
+)
 _WHICH_THERE_ARE = re.compile(
     r"(?:(?:show|list|see|give|tell|what|which|all|me|us|the|our|my|are|is|there|have|do|does|we|you|any"
     r"|criteria|sets?|built[- ]in|available|known|of|this|channel|workspace|here) ?)+"
