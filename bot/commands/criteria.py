@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
-
 from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.context import CommandContext
+from bot.commands.criteria_answers import answer_for
 from bot.commands.criteria_names import find_sets, mentioned_sets
+from bot.commands.criteria_service import CriteriaService, NoSuchSet
+from bot.commands.errors import CommandError
 from bot.commands.event_lookup import EventLookup
 from bot.commands.visible import extract_event_id
+from bot.skymap_service.grading import GradingService
 from bot.store.events.search import PAGES, EventSearch
-from formatters.answers import criteria
+from formatters.answers import criteria, criteria_changes
 from formatters.blockkit.message import Message
-from formatters.models.criteria_set import CriteriaSet, GradeOutcome, SetExplanation
+from formatters.models.criteria_set import CriteriaSet
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 
 
-class SetJudge(Protocol):
-    """Judges criteria sets for events, with their sky maps where these decide."""
-
-    async def outcome(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:
-        """Return the grade. Raises StoreUnavailable."""
-        ...
-
-    async def explain(self, set_: CriteriaSet, superevent: Superevent) -> SetExplanation:
-        """Return the grade and the verdict on each condition. Raises StoreUnavailable."""
-        ...
+_ANYWAY = re.compile(r"[\s;,]+anyway[\s.!]*$", re.IGNORECASE)
+_EXAMPLE = "criteria add ntt-kilonova Gold: NS distance<150; Silver: NS distance<300"
 
 
 class CriteriaCommands:
@@ -39,14 +34,16 @@ class CriteriaCommands:
 
     def __init__(
         self,
+        service: CriteriaService,
         sets: ChannelCriteriaSets,
-        judge: SetJudge,
+        grading: GradingService,
         events: EventLookup,
         event_search: EventSearch,
         clock: Callable[[], datetime],
     ) -> None:
+        self._service = service
         self._sets = sets
-        self._judge = judge
+        self._grading = grading
         self._events = events
         self._event_search = event_search
         self._clock = clock
@@ -81,6 +78,30 @@ class CriteriaCommands:
         sets = await self._sets.by_slug(context)
         return await self._answer(mentioned_sets(words, sets), sets, superevent, context)
 
+    async def change(self, arguments: str, context: CommandContext) -> Message:
+        """Make the change of "add|edit|remove NAME …", and say what was changed. Raises PermissionDenied."""
+        verb, name, text = (*arguments.split(maxsplit=2), "", "", "")[:3]
+        if not name:
+            raise CommandError(f"Which one? “criteria {verb}” needs a name, as in {_example(verb)}.")
+        if name.endswith(":") and ":" not in text and verb == "add":
+            raise CommandError(f"A criteria set needs a name before its grades, as in {_EXAMPLE}.")
+        name, (text, anyway) = name.rstrip(":,;"), _split_insistence(text)
+        match verb:
+            case "add":
+                return answer_for(await self._service.add(context, name, text, anyway=anyway))
+            case "edit" if not text:
+                return await self._how_to_edit(name, context)
+            case "edit":
+                return answer_for(await self._service.edit(context, name, text, anyway=anyway))
+        # In "remove ntt kilonova" both words are the name; nothing follows it.
+        return answer_for(await self._service.remove(context, f"{name} {text}".strip()))
+
+    async def _how_to_edit(self, name: str, context: CommandContext) -> Message:
+        found = await self._service.find(context.team_id, name)
+        if isinstance(found, NoSuchSet) or found.is_built_in:
+            return answer_for(await self._service.edit(context, name, ""))
+        return criteria_changes.how_to_edit(found)
+
     async def _split_event(self, arguments: str) -> tuple[Superevent | None, str]:
         nonstandard_ids = await self._events.find_nonstandard_ids(arguments)
         superevent_id, words = extract_event_id(arguments, nonstandard_ids)
@@ -109,7 +130,7 @@ class CriteriaCommands:
         judged = chosen[: criteria.MAX_JUDGED]
         return criteria.judged(
             superevent,
-            [await self._judge.explain(one, superevent) for one in judged],
+            [await self._grading.explain(one, superevent) for one in judged],
             self._clock(),
             further=[one.slug for one in chosen[criteria.MAX_JUDGED :]],
             note=note,
@@ -119,10 +140,12 @@ class CriteriaCommands:
         return await self.list_sets("", context)
 
     async def _explain(self, set_: CriteriaSet, superevent: Superevent) -> Message:
-        explanation = await self._judge.explain(set_, superevent)
+        explanation = await self._grading.explain(set_, superevent)
+        newest = await self._newest_significant(criteria.MAX_PAST_EVENTS)
+        outcomes = await self._grading.grades_of_past(set_, newest)
         past = [
-            criteria.PastGrade(superevent=one, outcome=await self._judge.outcome(set_, one))
-            for one in await self._newest_significant(criteria.MAX_PAST_EVENTS)
+            criteria.PastGrade(superevent=one, outcome=outcome)
+            for one, outcome in zip(newest, outcomes, strict=True)
         ]
         return criteria.explained(set_, superevent, explanation, past, self._clock())
 
@@ -134,3 +157,17 @@ class CriteriaCommands:
             if len(ids) >= count or page is None or len(known) < page:
                 break
         return await self._event_search.superevents(ids[:count])
+
+
+def _example(verb: str) -> str:
+    return {
+        "add": _EXAMPLE,
+        "edit": _EXAMPLE.replace("add", "edit", 1),
+        "remove": "criteria remove ntt-kilonova",
+    }[verb]
+
+
+def _split_insistence(text: str) -> tuple[str, bool]:
+    """Return the grades without "anyway" at their end, and whether it stood there. Line ends are kept."""
+    rest = _ANYWAY.sub("", text)
+    return rest, rest != text

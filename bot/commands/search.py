@@ -11,13 +11,13 @@ from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.command_types import CommandAnswer
 from bot.commands.context import CommandContext
-from bot.commands.criteria import SetJudge
 from bot.commands.errors import CommandError
 from bot.filters import EventAttributes, find_contradiction, parse_criteria
 from bot.filters.event_question import EventQuestion, parse_event_question
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.scope_words import Scope
 from bot.skymap_service.filter_queries import SkyMapQueries
+from bot.skymap_service.grading import GradingService
 from bot.store.events.search import PAGES, EventSearch
 from formatters.answers import answer, recent, search_results
 from formatters.answers import help as helping
@@ -73,14 +73,14 @@ class SearchCommands:
         clock: Callable[[], datetime],
         sites: ChannelSiteResolvers,
         criteria_sets: ChannelCriteriaSets,
-        judge: SetJudge,
+        grading: GradingService,
     ) -> None:
         self._event_search = event_search
         self._skymap_queries = skymap_queries
         self._clock = clock
         self._sites = sites
         self._criteria_sets = criteria_sets
-        self._judge = judge
+        self._grading = grading
 
     async def latest(self, words: str, context: CommandContext | None = None) -> CommandAnswer:
         """Answer `latest …` with the newest event that fits; with a number it is `events`.
@@ -209,7 +209,7 @@ class SearchCommands:
         self, hit: search_results.SearchHit, sets: Sequence[CriteriaSet]
     ) -> search_results.SearchHit:
         # Few are listed (recent.MAX_EVENTS, less than MAX_MAP_QUERIES), so all of them can be judged by map.
-        return replace(hit, grades=tuple([await self._judge.outcome(one, hit.superevent) for one in sets]))
+        return replace(hit, grades=tuple([await self._grading.outcome(one, hit.superevent) for one in sets]))
 
     async def _find_matches(self, question: EventQuestion, *, limit: int | None = None) -> SearchResult:
         """Return the events that are asked for, and how many more there are of other kinds.
