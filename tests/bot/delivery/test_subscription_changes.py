@@ -19,7 +19,7 @@ from bot.observing.observatories import find_site
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from formatters.models.channel_change import PAGE_SIZE, SubscriptionState
+from formatters.models.channel_change import PAGE_SIZE, ChannelChange, SubscriptionState
 from formatters.models.observing import ChannelSites
 from formatters.models.subscription import number_with_fingerprint
 from formatters.terminal import message_text
