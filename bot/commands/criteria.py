@@ -23,6 +23,7 @@ from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 
 _ANYWAY = re.compile(r"[\s;,]+anyway[\s.!]*$", re.IGNORECASE)
+_NO_EVENT = "No event was received yet that criteria could judge."
 _EXAMPLE = "criteria add ntt-kilonova Gold: NS distance<150; Silver: NS distance<300"
 
 
@@ -50,14 +51,15 @@ class CriteriaCommands:
 
     async def list_sets(self, _arguments: str, context: CommandContext | None) -> Message:
         """Answer `criteria`: the workspace's sets and the built-in ones, and which this channel shows."""
+        return criteria.set_list(await self._listed(context))
+
+    async def _listed(self, context: CommandContext | None) -> criteria.ListedSets:
         sets = (await self._sets.by_slug(context)).values()
-        return criteria.set_list(
-            criteria.ListedSets(
-                own=[one for one in sets if not one.is_built_in],
-                built_in=[one for one in sets if one.is_built_in],
-                shown={one.slug for one in await self._sets.shown_in(context)},
-                is_channel=context is not None,
-            )
+        return criteria.ListedSets(
+            own=[one for one in sets if not one.is_built_in],
+            built_in=[one for one in sets if one.is_built_in],
+            shown={one.slug for one in await self._sets.shown_in(context)},
+            is_channel=context is not None,
         )
 
     async def show(self, arguments: str, context: CommandContext | None) -> Message:
@@ -123,8 +125,9 @@ class CriteriaCommands:
             if context is not None:
                 note = "This channel's messages show no criteria; these are all that there are."
         if superevent is None:
-            said = "No event was received yet that these criteria could judge."
-            return criteria.definition(chosen[0], said) if len(chosen) == 1 else await self._no_event(context)
+            if len(chosen) == 1:
+                return criteria.definition(chosen[0], _NO_EVENT)
+            return criteria.set_list(await self._listed(context), _NO_EVENT)
         if len(chosen) == 1:
             return await self._explain(chosen[0], superevent)
         judged = chosen[: criteria.MAX_JUDGED]
@@ -135,9 +138,6 @@ class CriteriaCommands:
             further=[one.slug for one in chosen[criteria.MAX_JUDGED :]],
             note=note,
         )
-
-    async def _no_event(self, context: CommandContext | None) -> Message:
-        return await self.list_sets("", context)
 
     async def _explain(self, set_: CriteriaSet, superevent: Superevent) -> Message:
         explanation = await self._grading.explain(set_, superevent)

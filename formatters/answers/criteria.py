@@ -146,12 +146,12 @@ def judged(
         reasons = [f"{_INDENT}{escape(reason, 600)}" for reason in better_grade_lines(one)]
         left -= sum(map(utf16_length, reasons))
         sections.append(blocks.section(bold(escape(line)), *(reasons if left >= 0 else [])))
-    small = [_event_line(superevent, now)]
+    small = [f"{_judged_notices(explanations)} {_event_line(superevent, now)}"]
     if note:
         small.append(note)
     if further:
-        small.append(f"Not judged here: {', '.join(further)}; “criteria show NAME” judges one.")
-    small.append("“criteria show NAME” says each condition.")
+        small.append(f"Not judged here: {', '.join(further)}.")
+    small.append("Each condition of one set: “criteria show NAME”.")
     return blocks.message(
         escape(f"{name} · {' · '.join(lines)}", 1_000),
         blocks.section(f"{bold(escape(name))} · criteria"),
@@ -196,6 +196,18 @@ def _event_line(superevent: Superevent, now: datetime) -> str:
         return "No notice with facts about the event is known."
     time = f"{event.time.astimezone(UTC):%Y-%m-%d %H:%M}{quantities.NBSP}UTC"
     return f"Event of {time} ({quantities.age_text(event.time, now)})."
+
+
+def _judged_notices(explanations: Sequence[SetExplanation]) -> str:
+    """Return which notice the sets judged, or which ones: "Judged: INITIAL (rubin-2026), UPDATE"."""
+    sets: dict[str, list[str]] = {}
+    for one in explanations:
+        if one.judged:
+            sets.setdefault(one.judged, []).append(one.outcome.slug)
+    if len(sets) < 2:
+        return f"Judged: {''.join(sets)}." if sets else "Nothing to judge yet."
+    named = [f"{notice} ({', '.join(slugs)})" for notice, slugs in sets.items()]
+    return f"Judged: {'; '.join(named)}."
 
 
 def _judged_line(
