@@ -133,7 +133,7 @@ class CriteriaCommands:
         judged = chosen[: criteria.MAX_JUDGED]
         return criteria.judged(
             superevent,
-            [await self._grading.explain(one, superevent) for one in judged],
+            [(one, await self._grading.explain(one, superevent)) for one in judged],
             self._clock(),
             further=[one.slug for one in chosen[criteria.MAX_JUDGED :]],
             note=note,
@@ -141,7 +141,7 @@ class CriteriaCommands:
 
     async def _explain(self, set_: CriteriaSet, superevent: Superevent) -> Message:
         explanation = await self._grading.explain(set_, superevent)
-        newest = await self._newest_significant(criteria.MAX_PAST_EVENTS)
+        newest = await self._newest_significant(criteria.MAX_PAST_EVENTS, besides=superevent)
         outcomes = await self._grading.grades_of_past(set_, newest)
         past = [
             criteria.PastGrade(superevent=one, outcome=outcome)
@@ -149,11 +149,15 @@ class CriteriaCommands:
         ]
         return criteria.explained(set_, superevent, explanation, past, self._clock())
 
-    async def _newest_significant(self, count: int) -> list[Superevent]:
-        """Return the newest real, significant events that aren't retracted."""
+    async def _newest_significant(self, count: int, besides: Superevent) -> list[Superevent]:
+        """Return the newest real, significant events that aren't retracted, without one that is known."""
         for page in (*PAGES[1:], None):
             known = await self._event_search.attributes([Category.REAL], limit=page)
-            ids = [one.superevent_id for one in known if one.significant and not one.retracted]
+            ids = [
+                one.superevent_id
+                for one in known
+                if one.significant and not one.retracted and one.superevent_id != besides.superevent_id
+            ]
             if len(ids) >= count or page is None or len(known) < page:
                 break
         return await self._event_search.superevents(ids[:count])

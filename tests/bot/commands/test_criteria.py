@@ -83,8 +83,11 @@ async def test_a_set_is_explained_for_an_event(factory: Factory) -> None:
     assert f"{REAL} · ntt-kilonova: Silver" in said
     assert "Judged: PRELIMINARY 2. Event of 2026-11-22 11:59 UTC (60 s ago)." in said
     assert "✗ far<1/100yr: 1 per 32 yr, 3.2 times too often" in said and "✓ NS: 96 %" in said
-    assert "The newest significant event" in said
+    assert "other significant" not in said, "there is no other"
     assert "Silver: NS far<1/yr" in said
+    await record_notices(factory, decoded_notice("S261121b", "INITIAL", far=1e-12))
+    others = await ask(factory, f"criteria show ntt-kilonova {REAL}")
+    assert "The newest other significant event" in others and "S261121b · 2026-11-22 · Gold" in others
     assert SHARE_ACTION in str((await dispatch(factory, f"criteria show ntt-kilonova {REAL}")).blocks)
 
 
