@@ -1,0 +1,298 @@
+"""The modal in which a workspace's criteria set is created or edited: its views, and parsing of its inputs.
+
+A grade is one line, "Gold: NS distance<150", from the best down. Limits of a view:
+docs.slack.dev/reference/views. Block ids are the attribute names of `CriteriaSetForm`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Block, Message
+from formatters.blockkit.mrkdwn import ACTIONS_MAX, MESSAGE_BLOCKS_MAX, bold, escape, unescape
+from formatters.models.criteria_set import SLUG, SLUG_MAX, TEXT_MAX, CriteriaSet, Grade
+from formatters.text.filter_sentences import filter_sentence
+from formatters.views import modal_inputs
+from formatters.views.modal_inputs import INPUT_ACTION_ID, input_block, plain
+
+CALLBACK_ID = "dialog.criteria"
+"""Callback id of the modal."""
+OPEN_ACTION = "criteria.open"
+"""Action id of buttons that open the modal, followed by ".<slug>" to edit that set."""
+OPEN_ACTION_PATTERN = re.compile(rf"{re.escape(OPEN_ACTION)}(?:\.({SLUG.pattern}))?")
+PREVIEW_ACTION = "criteria.preview"
+"""Action id of the modal's button that says in words what each grade asks."""
+REMOVE_ACTION = "criteria.remove"
+"""Action id of the modal's button that removes the set; its value is a serialized `SetState`."""
+
+View = dict[str, Any]
+
+_TITLE = "New criteria set"
+_TITLE_EDIT = "Edit criteria set"
+_LABELS = {"name": "Name", "grades": "Grades"}
+_EXAMPLE = "Gold: NS distance<150 area90<50\nSilver: NS distance<300 area90<200"
+_SENTENCE_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    """A criteria set as a button or a modal showed it."""
+
+    slug: str
+    fingerprint: str
+    """`fingerprint` of the set then; another one now means that somebody changed it meanwhile."""
+
+    @property
+    def value(self) -> str:
+        """Return it serialized as a button's value: "ntt-kilonova@0123abcd"."""
+        return f"{self.slug}@{self.fingerprint}"
+
+
+def parse_set_state(value: str) -> SetState:
+    """Parse a button's value. Raises ValueError if no button has such a value."""
+    match = re.fullmatch(rf"({SLUG.pattern})@([0-9a-f]{{8}})", value)
+    if match is None:
+        raise ValueError("no criteria set of a button")
+    return SetState(match[1], match[2])
+
+
+def fingerprint(set_: CriteriaSet) -> str:
+    """Return eight hexadecimal digits that change if the set is edited."""
+    return hashlib.sha256(f"{set_.slug} {set_.canonical}".encode()).hexdigest()[:8]
+
+
+def state_of(set_: CriteriaSet) -> SetState:
+    """Return the set's state as buttons hold it."""
+    return SetState(set_.slug, fingerprint(set_))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CriteriaModalContext:
+    """Where the modal was opened, and the set it edits; stored in the view."""
+
+    channel_id: str | None
+    """The channel in which it was opened; None in App Home."""
+    edited: SetState | None = None
+    """The set to edit, as it was when the modal was opened; None for a new one."""
+    warned_about: str | None = None
+    """Fingerprint of the set about which the person was warned; submitted again, it is stored."""
+
+    @property
+    def metadata(self) -> str:
+        """Return the context as JSON for a view's `private_metadata`."""
+        return json.dumps(
+            {
+                "channel": self.channel_id,
+                "set": None if self.edited is None else self.edited.value,
+                "warned": self.warned_about,
+            }
+        )
+
+
+def parse_criteria_modal_context(metadata: str) -> CriteriaModalContext:
+    """Parse a view's `private_metadata`. Raises ValueError if this modal didn't write it."""
+    match json.loads(metadata):
+        case {"channel": str() | None as channel, "set": str() | None as edited, "warned": warned} if (
+            channel is None or re.fullmatch(r"[CDG][A-Z0-9]{1,30}", channel)
+        ):
+            return CriteriaModalContext(
+                channel_id=channel,
+                edited=None if edited is None else parse_set_state(edited),
+                warned_about=warned if isinstance(warned, str) else None,
+            )
+    raise ValueError("no place of a criteria set")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CriteriaSetForm:
+    """Values of the modal's inputs, as typed."""
+
+    name: str = ""
+    """The slug; empty when a set is edited, whose name stays."""
+    grades: str = ""
+    """The grades from the best down, one a line: "Gold: NS distance<150"."""
+
+    @property
+    def text(self) -> str:
+        """The grades in the syntax of the command: "Gold: NS distance<150; Silver: NS distance<300"."""
+        lines = (line.strip().removesuffix(";").rstrip() for line in self.grades.splitlines())
+        return "; ".join(line for line in lines if line)
+
+
+def form_from_set(set_: CriteriaSet) -> CriteriaSetForm:
+    """Return the form that expresses a workspace's own set."""
+    lines = (f"{one.name}: {one.filter.canonical}" for one in set_.grades if one.filter is not None)
+    return CriteriaSetForm(name=set_.slug, grades="\n".join(lines))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CriteriaPreview:
+    """The set that results from the form, or its errors."""
+
+    set_: CriteriaSet | None = None
+    """The set of the form; None if it is invalid or wasn't evaluated."""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """Error sentences by the name of the input."""
+    objections: Sequence[str] = ()
+    """A sentence for each grade that can never hold."""
+
+
+def view(place: CriteriaModalContext, entered: CriteriaSetForm, preview: CriteriaPreview) -> View:
+    """Return the modal with its inputs filled in."""
+    edited = place.edited
+    what = "Rules with grades, for all channels of this workspace."
+    if edited is not None:
+        what = (
+            f"{bold(escape(edited.slug))}: nothing changes until you save. Then it changes for every channel"
+            " that uses the set, and is posted there."
+        )
+    return {
+        **_modal(place),
+        "callback_id": CALLBACK_ID,
+        "submit": plain("Create" if edited is None else "Save"),
+        "close": plain("Cancel"),
+        "blocks": [
+            # Wherever Slack scrolls after a submission, the warning is seen: here and above the buttons.
+            *(_warning(preview, place) if _is_told(preview, place) else ()),
+            blocks.section(what),
+            *(() if edited is not None else (_name_input(entered),)),
+            input_block(
+                "grades",
+                _LABELS["grades"],
+                modal_inputs.text(entered.grades, longest=TEXT_MAX, is_multiline=True, example=_EXAMPLE),
+                optional=False,
+                hint=(
+                    "One a line, from the best down: a name, a colon, and conditions as after /gwevent"
+                    " subscribe. An event gets the first that holds."
+                ),
+            ),
+            {"type": "divider"},
+            *_preview_blocks(preview, place),
+        ],
+    }
+
+
+def _name_input(entered: CriteriaSetForm) -> Block:
+    return input_block(
+        "name",
+        _LABELS["name"],
+        modal_inputs.text(entered.name, longest=SLUG_MAX, example="ntt-kilonova"),
+        optional=False,
+        hint="Small letters, digits and hyphens. Channels choose the set by it; it can't be changed later.",
+    )
+
+
+def loading_page(place: CriteriaModalContext, said: str) -> View:
+    """Return the modal's page shown while data is loaded; `said` is a plain sentence, not escaped."""
+    return _message_page(place, [blocks.section(escape(said))])
+
+
+def result_page(place: CriteriaModalContext, answer: Message) -> View:
+    """Return the modal's last page, which shows the result."""
+    return _message_page(place, answer.blocks or [blocks.section(answer.text)])
+
+
+def parse_form(values: Mapping[str, Any]) -> CriteriaSetForm:
+    """Parse the `state.values` of a view into a form. Unknown inputs are ignored."""
+
+    def typed(name: str) -> str:
+        found = values.get(name, {}).get(INPUT_ACTION_ID)
+        # Slack escapes typed text in some places; filters contain no HTML entities.
+        return unescape(str(found.get("value") or "")).strip() if isinstance(found, Mapping) else ""
+
+    return CriteriaSetForm(name=typed("name"), grades=typed("grades"))
+
+
+def errors_at_inputs(errors: Mapping[str, str], shown: Collection[str]) -> dict[str, str]:
+    """Return error sentences by the block ids of inputs that are shown, as Slack requires them.
+
+    The error of an input that isn't shown stands at the grades, which always are.
+    """
+    placed: dict[str, str] = {}
+    for name, said in errors.items():
+        at = name if name in shown else "grades"
+        placed[at] = f"{placed[at]} {said}" if at in placed else said
+    return placed
+
+
+def with_modal_buttons(message: Message, sets: Iterable[CriteriaSet] = ()) -> Message:
+    """Return the message with a button for a new set, and one to edit each of `sets` that isn't built in."""
+    buttons = [blocks.button("New set", OPEN_ACTION)]
+    buttons += [
+        blocks.button(f"Edit {one.slug}", f"{OPEN_ACTION}.{one.slug}") for one in sets if not one.is_built_in
+    ]
+    rows = [blocks.actions(*buttons[at : at + ACTIONS_MAX]) for at in range(0, len(buttons), ACTIONS_MAX)]
+    room = MESSAGE_BLOCKS_MAX - len(message.blocks)
+    return Message(message.text, (*message.blocks, *rows[:room]), message.mentions)
+
+
+def grade_line(grade: Grade) -> str:
+    """Return a grade and what it asks, in words, as escaped mrkdwn."""
+    asks = (
+        "decided by the published rules"
+        if grade.filter is None
+        else escape(filter_sentence(grade.filter), _SENTENCE_MAX)
+    )
+    return f"{bold(escape(grade.name))}: {asks}"
+
+
+def _modal(place: CriteriaModalContext) -> View:
+    title = _TITLE if place.edited is None else _TITLE_EDIT
+    return {"type": "modal", "title": plain(title), "private_metadata": place.metadata}
+
+
+def _message_page(place: CriteriaModalContext, shown: Sequence[Block]) -> View:
+    return {**_modal(place), "close": plain("Close"), "blocks": list(shown)}
+
+
+def _preview_blocks(preview: CriteriaPreview, place: CriteriaModalContext) -> list[Block]:
+    shown: list[Block] = []
+    if preview.errors:
+        lines = [
+            f"{escape(_LABELS.get(name, name))}: {escape(said)}" for name, said in preview.errors.items()
+        ]
+        shown.append(blocks.section(bold("Please correct"), *lines))
+    elif preview.set_ is not None:
+        shown.append(blocks.section(*map(grade_line, preview.set_.grades)))
+    shown += _warning(preview, place)
+    buttons = [blocks.button("Say it in words", PREVIEW_ACTION)]
+    if place.edited is not None:
+        buttons.append(remove_button("Remove the set", place.edited, REMOVE_ACTION))
+    return [*shown, blocks.actions(*buttons)]
+
+
+def remove_button(label: str, shown: SetState, action_id: str) -> Block:
+    """Return the button that removes a set if it is unchanged since the button was shown."""
+    return blocks.button(
+        label,
+        action_id,
+        value=shown.value,
+        confirmation=f"Remove {shown.slug} for this whole workspace? It is refused while a channel uses it.",
+    )
+
+
+def _is_told(preview: CriteriaPreview, place: CriteriaModalContext) -> bool:
+    """Return whether this set was submitted and this view tells that a grade of it can never hold."""
+    return (
+        preview.set_ is not None
+        and fingerprint(preview.set_) == place.warned_about
+        and bool(preview.objections)
+    )
+
+
+def _warning(preview: CriteriaPreview, place: CriteriaModalContext) -> list[Block]:
+    if not preview.objections:
+        return []
+    button = "Create" if place.edited is None else "Save"
+    again = (f"Press {button} again to store it as it is.",) if _is_told(preview, place) else ()
+    return [
+        blocks.section(
+            bold("No event would ever get it"), *(escape(said) for said in (*preview.objections, *again))
+        )
+    ]
