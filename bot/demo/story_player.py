@@ -262,4 +262,6 @@ def _is_expected(name: str, superevent_id: str, event: Json) -> bool:
         return False
     if name == "gw-mocks":
         return True
-    return category_from_id(superevent_id) is Category.REAL and CHANNEL_CRITERIA[name].startswith(event["group"])
+    return category_from_id(superevent_id) is Category.REAL and CHANNEL_CRITERIA[name].startswith(
+        event["group"]
+    )

@@ -6,7 +6,6 @@ docs.slack.dev/reference/views. Block ids are the attribute names of `CriteriaSe
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -46,7 +45,7 @@ class SetState:
 
     slug: str
     fingerprint: str
-    """`fingerprint` of the set then; another one now means that somebody changed it meanwhile."""
+    """`CriteriaSet.fingerprint` then; another one now means that somebody changed it meanwhile."""
 
     @property
     def value(self) -> str:
@@ -62,14 +61,9 @@ def parse_set_state(value: str) -> SetState:
     return SetState(match[1], match[2])
 
 
-def fingerprint(set_: CriteriaSet) -> str:
-    """Return eight hexadecimal digits that change if the set is edited."""
-    return hashlib.sha256(f"{set_.slug} {set_.canonical}".encode()).hexdigest()[:8]
-
-
 def state_of(set_: CriteriaSet) -> SetState:
     """Return the set's state as buttons hold it."""
-    return SetState(set_.slug, fingerprint(set_))
+    return SetState(set_.slug, set_.fingerprint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +275,7 @@ def _is_told(preview: CriteriaPreview, place: CriteriaModalContext) -> bool:
     """Return whether this set was submitted and this view tells that a grade of it can never hold."""
     return (
         preview.set_ is not None
-        and fingerprint(preview.set_) == place.warned_about
+        and preview.set_.fingerprint == place.warned_about
         and bool(preview.objections)
     )
 
