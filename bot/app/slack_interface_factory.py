@@ -16,6 +16,7 @@ from bot.delivery.image_provider import ImageProvider
 from bot.listeners.channel_membership import ChannelMembership
 from bot.listeners.channel_updates import ChannelUpdates
 from bot.listeners.ephemeral import EphemeralSender
+from bot.listeners.home_content import HomeContent
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.observer_button import ObserverButton
 from bot.listeners.registration import ListenerServices
@@ -60,15 +61,10 @@ def create_slack_interface(
         get_permalink=get_permalink,
     )
     membership = ChannelMembership(subscription_service, clients)
-    home_tab = HomeTab(
-        subscription_service,
-        membership,
-        factory.home_repositories(),
-        clients,
-        clock,
-        source_statuses,
-        get_permalink,
+    home_content = HomeContent(
+        subscription_service, factory.home_repositories(), source_statuses, get_permalink
     )
+    home_tab = HomeTab(home_content, membership, clients, clock)
     subscription_modal = SubscriptionModal(
         subscription_service,
         factory.create_search_commands(clock),
