@@ -90,6 +90,8 @@ class WhyUndecided(StrEnum):
     """Its sky map is being computed on."""
     NOT_STATED = "not stated"
     """The notice lacks a value that a condition compares."""
+    NOT_JUDGED = "not judged"
+    """gwevent couldn't judge it, by a fault of its own that is in its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +142,8 @@ class ConditionOutcome:
     """"", "probability", "deg²", "Mpc", "redshift", "Msun", "Hz"."""
     section: str = ""
     """The part of the published rules that states the condition; empty for a workspace's own set."""
+    alternatives: tuple[ConditionOutcome, ...] = ()
+    """Of alternatives joined by "or": each of them, with its own numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
