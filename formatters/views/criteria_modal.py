@@ -70,8 +70,10 @@ def state_of(set_: CriteriaSet) -> SetState:
 class CriteriaModalContext:
     """Where the modal was opened, and the set it edits; stored in the view."""
 
-    channel_id: str | None
-    """The channel in which it was opened; None in App Home."""
+    channel_id: str
+    """The channel in which it was opened; from App Home the person's conversation with gwevent."""
+    from_home: bool = False
+    """True if it was opened from App Home instead of the channel."""
     edited: SetState | None = None
     """The set to edit, as it was when the modal was opened; None for a new one."""
     warned_about: str | None = None
@@ -83,6 +85,7 @@ class CriteriaModalContext:
         return json.dumps(
             {
                 "channel": self.channel_id,
+                "home": self.from_home,
                 "set": None if self.edited is None else self.edited.value,
                 "warned": self.warned_about,
             }
@@ -92,11 +95,15 @@ class CriteriaModalContext:
 def parse_criteria_modal_context(metadata: str) -> CriteriaModalContext:
     """Parse a view's `private_metadata`. Raises ValueError if this modal didn't write it."""
     match json.loads(metadata):
-        case {"channel": str() | None as channel, "set": str() | None as edited, "warned": warned} if (
-            channel is None or re.fullmatch(r"[CDG][A-Z0-9]{1,30}", channel)
-        ):
+        case {
+            "channel": str(channel),
+            "home": bool(from_home),
+            "set": str() | None as edited,
+            "warned": warned,
+        } if re.fullmatch(r"[CDG][A-Z0-9]{1,30}", channel):
             return CriteriaModalContext(
                 channel_id=channel,
+                from_home=from_home,
                 edited=None if edited is None else parse_set_state(edited),
                 warned_about=warned if isinstance(warned, str) else None,
             )
@@ -110,13 +117,7 @@ class CriteriaSetForm:
     name: str = ""
     """The slug; empty when a set is edited, whose name stays."""
     grades: str = ""
-    """The grades from the best down, one a line: "Gold: NS distance<150"."""
-
-    @property
-    def text(self) -> str:
-        """The grades in the syntax of the command: "Gold: NS distance<150; Silver: NS distance<300"."""
-        lines = (line.strip().removesuffix(";").rstrip() for line in self.grades.splitlines())
-        return "; ".join(line for line in lines if line)
+    """The grades from the best down, parted by new lines or semicolons: "Gold: NS distance<150"."""
 
 
 def form_from_set(set_: CriteriaSet) -> CriteriaSetForm:
@@ -134,7 +135,9 @@ class CriteriaPreview:
     errors: Mapping[str, str] = field(default_factory=dict)
     """Error sentences by the name of the input."""
     objections: Sequence[str] = ()
-    """A sentence for each grade that can never hold."""
+    """A sentence for each grade that can hardly be given."""
+    changed_meanwhile: CriteriaSet | None = None
+    """The set as it is now, if somebody changed it after the modal was opened and nothing was saved."""
 
 
 def view(place: CriteriaModalContext, entered: CriteriaSetForm, preview: CriteriaPreview) -> View:
@@ -247,6 +250,14 @@ def _message_page(place: CriteriaModalContext, shown: Sequence[Block]) -> View:
 
 def _preview_blocks(preview: CriteriaPreview, place: CriteriaModalContext) -> list[Block]:
     shown: list[Block] = []
+    if preview.changed_meanwhile is not None:
+        shown.append(
+            blocks.section(
+                bold("Nothing was saved"),
+                "Somebody changed the set after this form was opened. Save replaces what it is now:",
+                *(escape(line) for line in form_from_set(preview.changed_meanwhile).grades.splitlines()),
+            )
+        )
     if preview.errors:
         lines = [
             f"{escape(_LABELS.get(name, name))}: {escape(said)}" for name, said in preview.errors.items()
@@ -287,6 +298,7 @@ def _warning(preview: CriteriaPreview, place: CriteriaModalContext) -> list[Bloc
     again = (f"Press {button} again to store it as it is.",) if _is_told(preview, place) else ()
     return [
         blocks.section(
-            bold("No event would ever get it"), *(escape(said) for said in (*preview.objections, *again))
+            bold("Look again before you store this"),
+            *(escape(said) for said in (*preview.objections, *again)),
         )
     ]

@@ -142,6 +142,8 @@ class Home:
     """Slack's error code if the user's channels couldn't be listed; None if they are known."""
     action_result: Message | None = None
     """Result of the button pressed last; None if there is none."""
+    direct_channel: str | None = None
+    """The person's conversation with gwevent, which the view keeps for its buttons; None if not known."""
     is_store_down: bool = False
     """True if the database doesn't answer, so that nothing is known of channels and events."""
     version: str = ""
@@ -169,7 +171,7 @@ def view(home: Home, now: datetime) -> View:
         shown.append(blocks.section(*wrong))
     if home.is_store_down:
         shown.append(blocks.section("The store doesn't answer right now. Open this page again later."))
-        return {"type": "home", "blocks": [*shown, {"type": "divider"}, _plumbing(home, now)]}
+        return {**_home(home), "blocks": [*shown, {"type": "divider"}, _plumbing(home, now)]}
     news = [
         blocks.header("What came last"),
         *_events(home, now),
@@ -189,7 +191,18 @@ def view(home: Home, now: datetime) -> View:
         {"type": "divider"},
         _plumbing(home, now),
     ]
-    return {"type": "home", "blocks": shown}
+    return {**_home(home), "blocks": shown}
+
+
+def _home(home: Home) -> View:
+    kept = {} if home.direct_channel is None else {"private_metadata": home.direct_channel}
+    return {"type": "home", **kept}
+
+
+def parse_direct_channel(shown: Mapping[str, Any]) -> str | None:
+    """Return the person's conversation with gwevent that an App Home view keeps; None if it keeps none."""
+    kept = str(shown.get("private_metadata") or "")
+    return kept if re.fullmatch(r"D[A-Z0-9]{1,30}", kept) else None
 
 
 def next_steps(home: Home, now: datetime) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.criteria.parsing import parse_grades
 from bot.local_slack.block_kit import block_checks
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
@@ -30,7 +31,7 @@ KILONOVA = CriteriaSet(
 )
 RUBIN = CriteriaSet(slug="rubin-2026", grades=(Grade("Gold", None),), is_built_in=True, judges_initial=True)
 NEW = CriteriaModalContext(channel_id="C1")
-EDIT = CriteriaModalContext(channel_id=None, edited=criteria_modal.state_of(KILONOVA))
+EDIT = CriteriaModalContext(channel_id="D0AB1", from_home=True, edited=criteria_modal.state_of(KILONOVA))
 
 
 def checked(view: View) -> View:
@@ -61,17 +62,23 @@ def test_views(golden: Callable[[str, Message | View], None]) -> None:
     golden("view-criteria-wrong", checked(wrong))
 
 
-def test_a_form_comes_back_from_slack_and_gives_the_command_s_text() -> None:
+def test_a_form_comes_back_from_slack_and_gives_the_set() -> None:
     form = criteria_modal.form_from_set(KILONOVA)
     assert form.grades == "Gold: NS distance<150\nSilver: NS distance<300 not V1"
-    assert form.text == KILONOVA.canonical
+    assert parse_grades(form.grades) == KILONOVA.grades
     back = criteria_modal.parse_form(state(criteria_modal.view(NEW, form, CriteriaPreview())))
     assert back == form
-    loose = CriteriaSetForm(grades="\n Gold: NS ; \r\n\nSilver: BBH;\n")
-    assert loose.text == "Gold: NS; Silver: BBH"
     escaped = criteria_modal.parse_form({"grades": {"value": {"value": " Gold: BNS&gt;0.5 "}}, "name": {}})
     assert escaped == CriteriaSetForm(grades="Gold: BNS>0.5")
     assert criteria_modal.parse_form({"name": {"value": None}}) == CriteriaSetForm()
+
+
+def test_a_set_that_somebody_changed_meanwhile_is_shown_as_it_is_now() -> None:
+    typed = CriteriaSetForm(grades="Gold: BNS")
+    shown = criteria_modal.view(EDIT, typed, CriteriaPreview(changed_meanwhile=KILONOVA))
+    said = json.dumps(checked(shown))
+    assert "Nothing was saved" in said and "Gold: NS distance&lt;150" in said
+    assert criteria_modal.parse_form(state(shown)) == typed, "what was typed isn't lost"
 
 
 def test_the_name_of_a_set_is_asked_only_once() -> None:
@@ -96,7 +103,7 @@ def test_what_can_never_hold_is_said_and_asked_a_second_time() -> None:
     assert "again" not in json.dumps(criteria_modal.view(other, form, preview)), "another set"
 
 
-@pytest.mark.parametrize("context", [NEW, EDIT, replace(EDIT, channel_id="D0AB1", warned_about="01234567")])
+@pytest.mark.parametrize("context", [NEW, EDIT, replace(EDIT, from_home=False, warned_about="01234567")])
 def test_the_context_comes_back(context: CriteriaModalContext) -> None:
     assert criteria_modal.parse_criteria_modal_context(context.metadata) == context
 
@@ -107,10 +114,10 @@ def test_the_context_comes_back(context: CriteriaModalContext) -> None:
         "",
         "[]",
         "{}",
-        '{"channel": "x", "set": null, "warned": null}',
-        '{"channel": null, "set": "Not a slug@01234567", "warned": null}',
-        '{"channel": null, "set": "a", "warned": null}',
-        '{"channel": 1, "set": null, "warned": null}',
+        '{"channel": "x", "home": true, "set": null, "warned": null}',
+        '{"channel": "C1", "home": true, "set": "Not a slug@01234567", "warned": null}',
+        '{"channel": "C1", "home": true, "set": "a", "warned": null}',
+        '{"channel": "C1", "home": 1, "set": null, "warned": null}',
     ],
 )
 def test_metadata_that_the_modal_never_wrote_is_refused(metadata: str) -> None:
