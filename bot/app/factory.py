@@ -51,6 +51,7 @@ from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
+from bot.skymap_service.grading import GradingService
 from bot.skymap_service.observability import ObservabilityService
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
@@ -83,7 +84,9 @@ class Factory(Repositories):
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
         probability = partial(observatory_probability, min_up=min_up)
-        self.skymap_queries = SkyMapQueries(self.skymap_cache, probability)
+        map_queries = SkyMapQueries(self.skymap_cache, probability)
+        self.grading = GradingService(self.notices, self.skymap_cache, map_queries)
+        self.skymap_queries = SkyMapQueries(self.skymap_cache, probability, self.grading)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
 
     @property

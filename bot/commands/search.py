@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.command_types import CommandAnswer
 from bot.commands.context import CommandContext
@@ -16,10 +17,12 @@ from bot.filters.event_question import EventQuestion, parse_event_question
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.scope_words import Scope
 from bot.skymap_service.filter_queries import SkyMapQueries
+from bot.skymap_service.grading import GradingService
 from bot.store.events.search import PAGES, EventSearch
 from formatters.answers import answer, recent, search_results
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
+from formatters.models.criteria_set import CriteriaSet
 from formatters.models.filter import Compare, FarCompare, conditions, map_queries
 from formatters.models.subscription import Criteria
 from formatters.posts import alert_card
@@ -69,11 +72,15 @@ class SearchCommands:
         skymap_queries: SkyMapQueries,
         clock: Callable[[], datetime],
         sites: ChannelSiteResolvers,
+        criteria_sets: ChannelCriteriaSets,
+        grading: GradingService,
     ) -> None:
         self._event_search = event_search
         self._skymap_queries = skymap_queries
         self._clock = clock
         self._sites = sites
+        self._criteria_sets = criteria_sets
+        self._grading = grading
 
     async def latest(self, words: str, context: CommandContext | None = None) -> CommandAnswer:
         """Answer `latest …` with the newest event that fits; with a number it is `events`.
@@ -136,7 +143,8 @@ class SearchCommands:
         return await self._list(await self._parse(words, context))
 
     async def _parse(self, words: str, context: CommandContext | None) -> EventQuestion:
-        return parse_event_question(words, self._clock(), await self._sites.for_text(context, words))
+        asked = parse_event_question(words, self._clock(), await self._sites.for_text(context, words))
+        return replace(asked, criteria=await self._criteria_sets.resolve(asked.criteria, context))
 
     async def _list(self, question: EventQuestion) -> Message:
         if question.count is not None and not 1 <= question.count <= recent.MAX_EVENTS:
@@ -166,25 +174,42 @@ class SearchCommands:
     async def test(self, words: str, context: CommandContext | None = None) -> Message:
         """Answer `test …`: the past events that a subscription with these criteria would have brought."""
         criteria = parse_criteria(words, await self._sites.for_text(context, words))
+        criteria = await self._criteria_sets.resolve(criteria, context)
         contradiction = await asyncio.to_thread(find_contradiction, criteria)
-        found = await self.backtest(criteria)
+        found = await self.backtest(criteria, context)
         return found if contradiction is None else answer.with_introduction(contradiction, found)
 
-    async def backtest(self, criteria: Criteria) -> Message:
-        """Return the past events that a subscription would have brought. Raises StoreUnavailable."""
-        return search_results.backtest_message(await self.preview_subscription(criteria), self._clock())
+    async def backtest(self, criteria: Criteria, context: CommandContext | None = None) -> Message:
+        """Return the past events that a subscription would have brought, with the grades that it shows.
 
-    async def preview_subscription(self, criteria: Criteria) -> search_results.SearchResults:
+        Raises FilterSyntaxError for a criteria set or grade that there isn't any more, StoreUnavailable.
+        """
+        criteria = await self._criteria_sets.resolve(criteria, context)
+        sets = await self._criteria_sets.chosen_by(criteria, context)
+        results = await self.preview_subscription(criteria, sets)
+        return search_results.backtest_message(results, self._clock())
+
+    async def preview_subscription(
+        self, criteria: Criteria, sets: Sequence[CriteriaSet] = ()
+    ) -> search_results.SearchResults:
         """Return the past events that a subscription would have brought; mock, test, lowsig add events.
 
-        Retracted ones are among them: the subscription brought them before they were retracted.
+        Retracted ones are among them: the subscription brought them before they were retracted. Each listed
+        event has the grades that `sets` give it.
         """
         scope = Scope(
             real=criteria.real, mock=criteria.mock, test=criteria.test, lowsig=criteria.lowsig, retracted=True
         )
         question = EventQuestion(criteria=Criteria(group=criteria.group, filter=criteria.filter), scope=scope)
         result = replace(await self._find_matches(question), left_out=recent.NOTHING_LEFT_OUT, why_none="")
-        return await self._load_results(criteria.canonical_without_mentions, criteria, result)
+        found = await self._load_results(criteria.canonical_without_mentions, criteria, result)
+        return replace(found, newest_hits=[await self._with_grades(hit, sets) for hit in found.newest_hits])
+
+    async def _with_grades(
+        self, hit: search_results.SearchHit, sets: Sequence[CriteriaSet]
+    ) -> search_results.SearchHit:
+        # Few are listed (recent.MAX_EVENTS, less than MAX_MAP_QUERIES), so all of them can be judged by map.
+        return replace(hit, grades=tuple([await self._grading.outcome(one, hit.superevent) for one in sets]))
 
     async def _find_matches(self, question: EventQuestion, *, limit: int | None = None) -> SearchResult:
         """Return the events that are asked for, and how many more there are of other kinds.
