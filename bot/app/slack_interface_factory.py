@@ -16,6 +16,7 @@ from bot.delivery.image_provider import ImageProvider
 from bot.listeners.channel_membership import ChannelMembership
 from bot.listeners.channel_updates import ChannelUpdates
 from bot.listeners.ephemeral import EphemeralSender
+from bot.listeners.criteria_modal import CriteriaModal
 from bot.listeners.home_content import HomeContent
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.observer_button import ObserverButton
@@ -72,6 +73,11 @@ def create_slack_interface(
         clients,
         on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
     )
+    criteria_modal = CriteriaModal(
+        factory.create_criteria_service(clock, wakeups, authorizer),
+        clients,
+        on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
+    )
     channel_updates = ChannelUpdates(
         factory.outbox,
         factory.channel_moves,
@@ -86,6 +92,7 @@ def create_slack_interface(
         subscription_service=subscription_service,
         home_tab=home_tab,
         subscription_modal=subscription_modal,
+        criteria_modal=criteria_modal,
         send_ephemeral=EphemeralSender(clients).send,
         toggle_observer=ObserverButton(factory.observers, clock, wakeups).toggle,
         requeue_channel=channel_updates.requeue_channel,

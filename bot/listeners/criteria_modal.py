@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import structlog
@@ -13,7 +12,7 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.commands.authorization import PermissionDenied
 from bot.commands.context import CommandContext
-from bot.commands.criteria_answers import answer_change, answer_for
+from bot.commands.criteria_answers import answer_for
 from bot.commands.criteria_service import (
     BuiltIn,
     CriteriaResult,
@@ -24,6 +23,7 @@ from bot.commands.criteria_service import (
     NameTaken,
     OutOfDate,
 )
+from bot.commands.errors import store_unavailable
 from bot.criteria.satisfiability import find_grade_objections
 from bot.filters import FilterSyntaxError
 from bot.listeners.channel_membership import STORE_UNAVAILABLE
@@ -85,9 +85,7 @@ class CriteriaModal:
                 )
                 return None
             # Opened before anything is looked up: the trigger expires after 3 s.
-            view_id = await client.open_view(
-                trigger_id, criteria_modal.loading_page(place, "One moment …")
-            )
+            view_id = await client.open_view(trigger_id, criteria_modal.loading_page(place, "One moment …"))
             await client.update_view(view_id, await self._build_view(place, context, slug))
         except SlackFailure as failure:
             log.warning("modal_not_opened", reason=failure.reason)
@@ -188,9 +186,12 @@ class CriteriaModal:
     async def remove_set(self, context: CommandContext, value: str) -> Message:
         """Remove the set that a button's value names, if it is unchanged since, and return the answer."""
         shown = criteria_modal.parse_set_state(value)
-        return await answer_change(
-            partial(self._service.remove, context, shown.slug, seen=shown.fingerprint)
-        )
+        try:
+            return answer_for(await self._service.remove(context, shown.slug, seen=shown.fingerprint))
+        except PermissionDenied as refusal:
+            return helping.error_message(str(refusal))
+        except StoreUnavailable:
+            return store_unavailable()
 
     async def _update_view(self, team_id: str, view_id: str, view: View) -> None:
         try:
