@@ -44,6 +44,14 @@ class ChannelCriteriaSets:
         check_references(criteria, sets)
         return resolve_grades(criteria, sets)
 
+    async def define(self, criteria: Criteria, context: CommandContext | None) -> Criteria:
+        """Return stored criteria with the definitions of the grades that they compare.
+
+        A condition on a set or grade that isn't there any more stays without, and so unknown. Raises
+        StoreUnavailable.
+        """
+        return resolve_grades(criteria, await self.by_slug(context)) if names_sets(criteria) else criteria
+
     async def chosen_by(self, criteria: Criteria, context: CommandContext | None) -> tuple[CriteriaSet, ...]:
         """Return the sets that a subscription shows, without those that aren't there.
 

@@ -232,7 +232,7 @@ def _backtest(handlers: CommandHandlers) -> Handler:
         if context is not None:
             criteria = await handlers.subscriptions.criteria_of(arguments, context)
             if criteria is not None:
-                return CommandAnswer(await handlers.search.backtest(criteria))
+                return CommandAnswer(await handlers.search.backtest(criteria, context))
         return CommandAnswer(await handlers.search.test(arguments, context))
 
     return handle

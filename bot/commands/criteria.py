@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+
 from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.context import CommandContext
 from bot.commands.criteria_answers import answer_for
@@ -20,7 +21,6 @@ from formatters.blockkit.message import Message
 from formatters.models.criteria_set import CriteriaSet
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
-
 
 _ANYWAY = re.compile(r"[\s;,]+anyway[\s.!]*$", re.IGNORECASE)
 _EXAMPLE = "criteria add ntt-kilonova Gold: NS distance<150; Silver: NS distance<300"

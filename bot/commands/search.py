@@ -182,9 +182,9 @@ class SearchCommands:
     async def backtest(self, criteria: Criteria, context: CommandContext | None = None) -> Message:
         """Return the past events that a subscription would have brought, with the grades that it shows.
 
-        Raises FilterSyntaxError for a criteria set or grade that there isn't any more, StoreUnavailable.
+        Raises StoreUnavailable.
         """
-        criteria = await self._criteria_sets.resolve(criteria, context)
+        criteria = await self._criteria_sets.define(criteria, context)
         sets = await self._criteria_sets.chosen_by(criteria, context)
         results = await self.preview_subscription(criteria, sets)
         return search_results.backtest_message(results, self._clock())

@@ -150,7 +150,7 @@ class SubscriptionModal:
             # Queries of sky maps take seconds, so the meaning is shown before them.
             await show(Preview(criteria=criteria, contradiction=contradiction, is_backtesting=True))
         try:
-            backtest = await self._search_commands.backtest(criteria)
+            backtest = await self._search_commands.backtest(criteria, context)
         except StoreUnavailable:
             backtest = store_unavailable()
         await show(Preview(criteria=criteria, contradiction=contradiction, backtest=backtest))

@@ -188,7 +188,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("subscribe CBC notify @here if grade ntt-kilonova >= Silver", "be notified by grade"),
         ),
         (
-            "A new line is as good as a semicolon. Sentences will do: _would we trigger?_, _why only silver_.",
+            "A new line does as well as a semicolon. Sentences too: _would we trigger?_, _why only silver_.",
             "rubin-2026: only an INITIAL triggers. gwevent's reading of Rubin's strategy, not Rubin's word.",
             _WHICH_EVENT,
         ),

@@ -25,7 +25,7 @@ from formatters.models.criteria_set import (
     Verdict,
     WhyUndecided,
 )
-from formatters.models.filter import Compare, Op, SiteQuery, VisibleFrom
+from formatters.models.filter import Compare, Filter, Op, SiteQuery, VisibleFrom
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
@@ -222,7 +222,7 @@ def test_the_largest_set_keeps_slacks_limits_and_counts_what_is_left_out(
 
 
 def test_the_definition_of_one_huge_grade_is_counted(check: Callable[[Message], Message]) -> None:
-    every = NS
+    every: Filter = NS
     for value in range(200):
         every = every | Compare("distance", Op.LT, float(value))
     huge = CriteriaSet(slug="huge", grades=(Grade("A", every), Grade("B", NS)))
