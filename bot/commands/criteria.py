@@ -21,6 +21,7 @@ from formatters.blockkit.message import Message
 from formatters.models.criteria_set import CriteriaSet
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
+from formatters.views.criteria_modal import with_modal_buttons
 
 _ANYWAY = re.compile(r"[\s;,]+anyway[\s.!]*$", re.IGNORECASE)
 _EXAMPLE = "criteria add ntt-kilonova Gold: NS distance<150; Silver: NS distance<300"
@@ -51,14 +52,16 @@ class CriteriaCommands:
     async def list_sets(self, _arguments: str, context: CommandContext | None) -> Message:
         """Answer `criteria`: the workspace's sets and the built-in ones, and which this channel shows."""
         sets = (await self._sets.by_slug(context)).values()
-        return criteria.set_list(
+        own = [one for one in sets if not one.is_built_in]
+        listed = criteria.set_list(
             criteria.ListedSets(
-                own=[one for one in sets if not one.is_built_in],
+                own=own,
                 built_in=[one for one in sets if one.is_built_in],
                 shown={one.slug for one in await self._sets.shown_in(context)},
                 is_channel=context is not None,
             )
         )
+        return listed if context is None else with_modal_buttons(listed, own)
 
     async def show(self, arguments: str, context: CommandContext | None) -> Message:
         """Answer `criteria show [NAME …] [EVENT]`: one set is explained, several or the channel's are judged.
@@ -100,7 +103,7 @@ class CriteriaCommands:
         found = await self._service.find(context.team_id, name)
         if isinstance(found, NoSuchSet) or found.is_built_in:
             return answer_for(await self._service.edit(context, name, ""))
-        return criteria_changes.how_to_edit(found)
+        return with_modal_buttons(criteria_changes.how_to_edit(found), [found], with_new=False)
 
     async def _split_event(self, arguments: str) -> tuple[Superevent | None, str]:
         nonstandard_ids = await self._events.find_nonstandard_ids(arguments)
@@ -147,7 +150,8 @@ class CriteriaCommands:
             criteria.PastGrade(superevent=one, outcome=outcome)
             for one, outcome in zip(newest, outcomes, strict=True)
         ]
-        return criteria.explained(set_, superevent, explanation, past, self._clock())
+        explained = criteria.explained(set_, superevent, explanation, past, self._clock())
+        return with_modal_buttons(explained, [set_], with_new=False)
 
     async def _newest_significant(self, count: int) -> list[Superevent]:
         """Return the newest real, significant events that aren't retracted."""

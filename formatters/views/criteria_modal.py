@@ -14,7 +14,7 @@ from typing import Any
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import ACTIONS_MAX, MESSAGE_BLOCKS_MAX, bold, escape, unescape
+from formatters.blockkit.mrkdwn import MESSAGE_BLOCKS_MAX, bold, escape, unescape
 from formatters.models.criteria_set import SLUG, SLUG_MAX, TEXT_MAX, CriteriaSet, Grade
 from formatters.text.filter_sentences import filter_sentence
 from formatters.views import modal_inputs
@@ -29,6 +29,9 @@ PREVIEW_ACTION = "criteria.preview"
 """Action id of the modal's button that says in words what each grade asks."""
 REMOVE_ACTION = "criteria.remove"
 """Action id of the modal's button that removes the set; its value is a serialized `SetState`."""
+
+MAX_EDIT_BUTTONS = 6
+"""Most sets that an answer offers to edit; others are edited in App Home, or by command."""
 
 View = dict[str, Any]
 
@@ -218,15 +221,19 @@ def errors_at_inputs(errors: Mapping[str, str], shown: Collection[str]) -> dict[
     return placed
 
 
-def with_modal_buttons(message: Message, sets: Iterable[CriteriaSet] = ()) -> Message:
-    """Return the message with a button for a new set, and one to edit each of `sets` that isn't built in."""
-    buttons = [blocks.button("New set", OPEN_ACTION)]
-    buttons += [
-        blocks.button(f"Edit {one.slug}", f"{OPEN_ACTION}.{one.slug}") for one in sets if not one.is_built_in
-    ]
-    rows = [blocks.actions(*buttons[at : at + ACTIONS_MAX]) for at in range(0, len(buttons), ACTIONS_MAX)]
-    room = MESSAGE_BLOCKS_MAX - len(message.blocks)
-    return Message(message.text, (*message.blocks, *rows[:room]), message.mentions)
+def with_modal_buttons(
+    message: Message, sets: Iterable[CriteriaSet] = (), *, with_new: bool = True
+) -> Message:
+    """Return the message with a button to edit each of `sets` that isn't built in, after one for a new set.
+
+    At most MAX_EDIT_BUTTONS sets get one, so that the answer stays short.
+    """
+    buttons = [blocks.button("New set", OPEN_ACTION)] if with_new else []
+    own = [one for one in sets if not one.is_built_in][:MAX_EDIT_BUTTONS]
+    buttons += [blocks.button(f"Edit {one.slug}", f"{OPEN_ACTION}.{one.slug}") for one in own]
+    if not buttons or len(message.blocks) >= MESSAGE_BLOCKS_MAX:
+        return message
+    return Message(message.text, (*message.blocks, blocks.actions(*buttons)), message.mentions)
 
 
 def grade_line(grade: Grade) -> str:
