@@ -21,6 +21,7 @@ from formatters.blockkit.message import Message
 from formatters.models.criteria_set import CriteriaSet
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
+from formatters.views.criteria_modal import with_modal_buttons
 
 _ANYWAY = re.compile(r"[\s;,]+anyway[\s.!]*$", re.IGNORECASE)
 _NO_EVENT = "No event was received yet that criteria could judge."
@@ -51,16 +52,22 @@ class CriteriaCommands:
 
     async def list_sets(self, _arguments: str, context: CommandContext | None) -> Message:
         """Answer `criteria`: the workspace's sets and the built-in ones, and which this channel shows."""
-        return criteria.set_list(await self._listed(context))
+        return await self._list(context)
 
-    async def _listed(self, context: CommandContext | None) -> criteria.ListedSets:
+    async def _list(self, context: CommandContext | None, said: str | None = None) -> Message:
+        """Return the list of sets below a sentence, with buttons for the form where a workspace has one."""
         sets = (await self._sets.by_slug(context)).values()
-        return criteria.ListedSets(
-            own=[one for one in sets if not one.is_built_in],
-            built_in=[one for one in sets if one.is_built_in],
-            shown={one.slug for one in await self._sets.shown_in(context)},
-            is_channel=context is not None,
+        own = [one for one in sets if not one.is_built_in]
+        listed = criteria.set_list(
+            criteria.ListedSets(
+                own=own,
+                built_in=[one for one in sets if one.is_built_in],
+                shown={one.slug for one in await self._sets.shown_in(context)},
+                is_channel=context is not None,
+            ),
+            said,
         )
+        return listed if context is None else with_modal_buttons(listed, own)
 
     async def show(self, arguments: str, context: CommandContext | None) -> Message:
         """Answer `criteria show [NAME …] [EVENT]`: one set is explained, several or the channel's are judged.
@@ -102,7 +109,7 @@ class CriteriaCommands:
         found = await self._service.find(context.team_id, name)
         if isinstance(found, NoSuchSet) or found.is_built_in:
             return answer_for(await self._service.edit(context, name, ""))
-        return criteria_changes.how_to_edit(found)
+        return with_modal_buttons(criteria_changes.how_to_edit(found), [found], with_new=False)
 
     async def _split_event(self, arguments: str) -> tuple[Superevent | None, str]:
         nonstandard_ids = await self._events.find_nonstandard_ids(arguments)
@@ -127,7 +134,7 @@ class CriteriaCommands:
         if superevent is None:
             if len(chosen) == 1:
                 return criteria.definition(chosen[0], _NO_EVENT)
-            return criteria.set_list(await self._listed(context), _NO_EVENT)
+            return await self._list(context, _NO_EVENT)
         if len(chosen) == 1:
             return await self._explain(chosen[0], superevent)
         judged = chosen[: criteria.MAX_JUDGED]
@@ -147,7 +154,8 @@ class CriteriaCommands:
             criteria.PastGrade(superevent=one, outcome=outcome)
             for one, outcome in zip(newest, outcomes, strict=True)
         ]
-        return criteria.explained(set_, superevent, explanation, past, self._clock())
+        explained = criteria.explained(set_, superevent, explanation, past, self._clock())
+        return with_modal_buttons(explained, [set_], with_new=False)
 
     async def _newest_significant(self, count: int, besides: Superevent) -> list[Superevent]:
         """Return the newest real, significant events that aren't retracted, without one that is known."""
