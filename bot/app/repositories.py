@@ -10,6 +10,7 @@ from bot.listeners.home_tab import HomeRepositories
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
+from bot.store.channels.criteria_sets import CriteriaSetRepository
 from bot.store.channels.installations import InstallationRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.observers import ObserverRepository
@@ -60,6 +61,7 @@ class Repositories:
         self.subscriptions = SubscriptionRepository(database, notifier)
         self.sites = SiteRepository(database)
         self.site_resolvers = ChannelSiteResolvers(self.sites)
+        self.criteria_sets = CriteriaSetRepository(database)
         self.observers = ObserverRepository(database)
         self.mentions = MentionRepository(database)
         self.threads = ThreadRepository(database)

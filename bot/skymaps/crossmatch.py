@@ -10,7 +10,6 @@ DISTSIGMA), is a Gaussian; its ends lie where the density is that at the target'
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from math import log, pi, sqrt
 
 import astropy_healpix as healpix
@@ -19,7 +18,7 @@ from astropy import units
 from numpy.typing import ArrayLike
 
 from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Floats, Integers
-from bot.skymaps.distance_moments import TAIL_THRESHOLD, normal_pdf, normal_sf
+from bot.skymaps.distance_moments import TAIL_THRESHOLD, gauss_legendre, normal_pdf, normal_sf
 from bot.skymaps.skymap import SkyMap, credible_levels, distance_at, in_credible_region
 from formatters.answers.position_check import PositionOnMap
 
@@ -146,7 +145,7 @@ def _integrate_distance(mu: Floats, sigma: Floats, log_norm: Floats, near: Float
     mass: Floats = np.exp(log_norm) * ((mu**2 + sigma**2) * parts + sigma * edge)
     tail = np.flatnonzero(mu < TAIL_THRESHOLD * sigma)
     if tail.size:
-        x, weight = _gauss_legendre()
+        x, weight = gauss_legendre()
         low = near[tail]
         # The tail falls as exp(mu r / sigma²) and is negligible beyond.
         width = np.minimum(far[tail] - low, -_TAIL_E_FOLDS * sigma[tail] ** 2 / mu[tail])
@@ -156,18 +155,12 @@ def _integrate_distance(mu: Floats, sigma: Floats, log_norm: Floats, near: Float
     return mass
 
 
-@cache
-def _gauss_legendre() -> tuple[Floats, Floats]:
-    """Return the 64 nodes and weights of Gauss-Legendre quadrature on (−1, 1)."""
-    return np.polynomial.legendre.leggauss(64)
-
-
 def luminosity_distance(redshift: float) -> float:
     """Return the luminosity distance in Mpc of a redshift above 0, for the cosmology COSMOLOGY."""
     # astropy's own integral needs scipy. Importing its cosmology takes a second, so it is imported here.
     from astropy.cosmology import Planck18
 
-    x, weight = _gauss_legendre()
+    x, weight = gauss_legendre()
     # As a function of ln(1 + z) the integrand is smooth out to the most distant sources.
     top = log(1 + redshift)
     scale = np.exp(top * (x + 1) / 2)

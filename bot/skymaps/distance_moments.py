@@ -6,7 +6,7 @@ The ansatz and the parameters' names are those of Singer et al. 2016 (ApJL 829, 
 from __future__ import annotations
 
 from functools import cache
-from math import erfc, exp, isfinite, pi, sqrt
+from math import erfc, exp, inf, isfinite, pi, sqrt
 
 import numpy as np
 
@@ -17,6 +17,8 @@ TAIL_THRESHOLD = -8.0
 """The DISTMU / DISTSIGMA below which closed forms of the moments cancel."""
 _NARROW_THRESHOLD = 38.0
 """The DISTMU / DISTSIGMA above which the part of the normal distribution below 0 underflows."""
+_TAIL_END = 60.0
+"""The −DISTMU r / DISTSIGMA² beyond which a tail's probability is negligible."""
 
 
 def conditional_distance(mu: float, sigma: float) -> Distance | None:
@@ -86,6 +88,44 @@ def conditional_moments(mu: Floats, sigma: Floats) -> tuple[Floats, Floats]:
         mean[tail] = (u @ density) / total / -z[tail]
         square[tail] = (u**2 @ density) / total / z[tail] ** 2
     return mean * sigma, square * sigma**2
+
+
+def conditional_cdf(limit: float, mu: Floats, sigma: Floats) -> Floats:
+    """Return the (n,) probabilities that r is below `limit` (Mpc), for `mu` finite and `sigma` positive.
+
+    They are `ligo.skymap.distance.conditional_cdf` with the norm that makes the whole probability 1.
+    """
+    z = mu / sigma
+    if not limit > 0:
+        return np.zeros_like(z)
+    if limit == inf:
+        return np.ones_like(z)
+    below = np.empty_like(z)
+    plain = z > TAIL_THRESHOLD
+    x = z[plain]
+    below[plain] = 1 - _upper_moment(x, limit / sigma[plain] - x) / _upper_moment(x, -x)
+    tail = np.flatnonzero(~plain)
+    if tail.size:
+        # Here the closed form cancels; with u = −z r / sigma the density is u² exp(−u) exp(−u² / 2z²).
+        node, weight = gauss_legendre()
+        top = np.minimum(-z[tail] * limit / sigma[tail], _TAIL_END)
+        parts = []
+        for end in (top, np.full_like(top, _TAIL_END)):
+            u = np.multiply.outer((node + 1) / 2, end)
+            parts.append(weight @ (u**2 * np.exp(-u - (u / z[tail]) ** 2 / 2)) * end)
+        below[tail] = parts[0] / parts[1]
+    return np.clip(below, 0, 1)
+
+
+def _upper_moment(z: Floats, t: Floats) -> Floats:
+    """Return ∫ (z + s)² φ(s) ds from `t` to infinity."""
+    return (z**2 + 1) * normal_sf(t) + (2 * z + t) * normal_pdf(t)
+
+
+@cache
+def gauss_legendre() -> tuple[Floats, Floats]:
+    """Return the 64 nodes and weights of Gauss-Legendre quadrature on (−1, 1)."""
+    return np.polynomial.legendre.leggauss(64)
 
 
 @cache

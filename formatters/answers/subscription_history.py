@@ -1,4 +1,4 @@
-"""Answer to `subscriptions history`: who changed a channel's subscriptions or sites, and when."""
+"""Answer to `subscriptions history`: who changed what a channel receives, and when."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, truncate_escaped
-from formatters.models.channel_change import PAGE_SIZE, ChannelChange, SubscriptionState
-from formatters.models.observing import ChannelSites
+from formatters.models.channel_change import PAGE_SIZE, ChannelChange, CriteriaSetState, SubscriptionState
 from formatters.text import quantities
-from formatters.text.change_text import author_names, site_differences
+from formatters.text.change_text import author_names, grade_differences, site_differences
 
 _MAX_HISTORY_WORDS_CHARS = 300
 
@@ -37,14 +36,17 @@ def subscription_history(changes: Sequence[ChannelChange], page: int, total: int
 def change_line(change: ChannelChange) -> str:
     """Format one change as one line of mrkdwn."""
     when = escape(quantities.utc(change.changed_at))
-    what = _sites_line(change) if change.number is None else _subscription_line(change)
+    if change.number is not None:
+        what = _subscription_line(change)
+    else:
+        what = _sites_line(change) if change.criteria_set is None else _criteria_set_line(change)
     return f"{when} · {author_names([change.changed_by])} · {what}"
 
 
 def _subscription_line(change: ChannelChange) -> str:
     before, after = change.before, change.after
     name = f"subscription {change.number}"
-    assert not isinstance(before, ChannelSites) and not isinstance(after, ChannelSites)
+    assert isinstance(before, SubscriptionState | None) and isinstance(after, SubscriptionState | None)
     if after is None:
         return f"{name} ended" + ("" if before is None else f": {_short_state(before)}")
     if before is None:
@@ -61,6 +63,19 @@ def _short_state(state: SubscriptionState) -> str:
 def _sites_line(change: ChannelChange) -> str:
     differences = site_differences(change.before, change.after)
     return escape("sites: " + "; ".join(what for what, _ in differences), SECTION_MAX)
+
+
+def _criteria_set_line(change: ChannelChange) -> str:
+    before, after = change.before, change.after
+    assert isinstance(before, CriteriaSetState | None) and isinstance(after, CriteriaSetState | None)
+    name = f"criteria set {change.criteria_set}"
+    if before is not None and after is not None:
+        what = f"{name} changed: {'; '.join(grade_differences(before, after))}"
+    elif after is not None:
+        what = f"{name} added: {after.canonical}"
+    else:
+        what = f"{name} removed" + ("" if before is None else f": {before.canonical}")
+    return truncate_escaped(escape(what, SECTION_MAX), 2 * _MAX_HISTORY_WORDS_CHARS)
 
 
 def _text_message(text: str) -> Message:

@@ -1,4 +1,4 @@
-"""A recorded change of a channel's subscriptions or sites: author, time, and the states before and after."""
+"""A recorded change of what a channel receives: author, time, and the states before and after."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ BY_IMPORT = "import"
 
 BY_GWEVENT = "gwevent"
 """Author of a change that gwevent made itself, when it withdrew a subscription that it could not confirm."""
+
+
+BY_ROLLBACK = "rollback"
+"""Author of a change that the operator made by preparing the database for an older gwevent."""
 
 
 PAGE_SIZE = 10
@@ -42,19 +46,44 @@ class SubscriptionState:
         return escape(self.canonical, SECTION_MAX) if self.criteria is None else self.criteria.silent_mrkdwn
 
 
-RecordedState = SubscriptionState | ChannelSites
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CriteriaSetState:
+    """A criteria set of the workspace before or after a change, in a channel that uses it."""
+
+    slug: str
+    grades: tuple[tuple[str, str], ...]
+    """Name and canonical filter of each grade, from the best down."""
+
+    @property
+    def canonical(self) -> str:
+        """The grades as people type them: "Gold: NS distance<150; Silver: NS distance<300"."""
+        return "; ".join(f"{name}: {text}" for name, text in self.grades)
+
+
+RecordedState = SubscriptionState | ChannelSites | CriteriaSetState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelChange:
-    """A change of one subscription, or of the channel's sites and observing constraints."""
+    """A change of a subscription, of a criteria set, or of the channel's sites and observing constraints."""
 
     number: int | None
-    """Number of the subscription; None for a change of the sites or the observing constraints."""
+    """Number of the subscription; None for a change of anything else."""
     before: RecordedState | None
-    """State before the change; None if the subscription was created."""
+    """State before the change; None if the subscription or the criteria set was created."""
     after: RecordedState | None
-    """State after the change; None if the subscription was ended."""
+    """State after the change; None if the subscription was ended, or the criteria set removed."""
     changed_by: str
-    """Slack user id of the author, BY_IMPORT or BY_GWEVENT."""
+    """Slack user id of the author, BY_IMPORT, BY_GWEVENT or BY_ROLLBACK."""
     changed_at: datetime
+
+    @property
+    def criteria_set(self) -> str | None:
+        """The name of the criteria set that changed; None for a change of anything else."""
+        state = self.after or self.before
+        return state.slug if isinstance(state, CriteriaSetState) else None
+
+    @property
+    def subject(self) -> int | str | None:
+        """What changed: a subscription's number, a criteria set's name, or None for sites and constraints."""
+        return self.criteria_set if self.number is None else self.number

@@ -6,6 +6,7 @@ holds is the superevent's grade.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,6 +56,11 @@ class CriteriaSet:
     def canonical(self) -> str:
         """The grades as people type them: "Gold: NS distance<150; Silver: NS distance<300"."""
         return "; ".join(f"{g.name}: {g.filter.canonical}" for g in self.grades if g.filter is not None)
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits that change if the set is edited."""
+        return hashlib.sha256(f"{self.slug} {self.canonical}".encode()).hexdigest()[:8]
 
     def find_grade(self, name: str) -> Grade | None:
         """Return the grade with this name, ignoring case."""
@@ -136,6 +142,8 @@ class ConditionOutcome:
     """"", "probability", "deg²", "Mpc", "redshift", "Msun", "Hz"."""
     section: str = ""
     """The part of the published rules that states the condition; empty for a workspace's own set."""
+    alternatives: tuple[ConditionOutcome, ...] = ()
+    """Of alternatives joined by "or": each of them, with its own numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from formatters.blockkit.mrkdwn import SECTION_MAX, escape, target_label
-from formatters.models.filter import Compare, Filter, Or
+from formatters.models.filter import Compare, Filter, GradeCondition, Or, conditions
 
 BROADCAST_WORDS = {"<!here>": "@here", "<!channel>": "@channel"}
 
@@ -115,6 +115,18 @@ class Criteria:
         return what if self.notify is None else f"{what} {self.notify.silent_mrkdwn}"
 
     @property
+    def grade_conditions(self) -> tuple[GradeCondition, ...]:
+        """The conditions on grades, in the filter and for a mention."""
+        mention = None if self.notify is None else self.notify.condition
+        filters = [part for part in (self.filter, mention) if part is not None]
+        return tuple(c for one in filters for c in conditions(one) if isinstance(c, GradeCondition))
+
+    @property
+    def used_sets(self) -> tuple[str, ...]:
+        """Slugs of all criteria sets that are named: those shown, and those of conditions, each once."""
+        return tuple(dict.fromkeys([*self.criteria_sets, *(c.slug for c in self.grade_conditions)]))
+
+    @property
     def canonical_without_mentions(self) -> str:
         """The canonical text without the mention rule: "CBC BNS distance<300 mock lowsig"."""
         switches = [word for word in ("mock", "test", "lowsig", "circulars") if getattr(self, word)]
@@ -163,6 +175,9 @@ class Subscription:
     """True until its confirmation is posted in the channel; it is not in force before."""
     refused_mentions: tuple[RefusedMention, ...] = ()
     """Mentions of this subscription that Slack refuses in its channel."""
+    missing_sets: tuple[str, ...] = ()
+    """Criteria sets that it names and the workspace doesn't have ("ntt-kilonova"), or grades that such a set
+    doesn't have ("ntt-kilonova Silver"). Conditions on them are unknown, so they never hold."""
 
 
 def _condition_text(condition: Filter) -> str:

@@ -1,4 +1,4 @@
-"""The post in a channel after somebody changed its subscriptions or sites."""
+"""The post in a channel after somebody changed its subscriptions, its sites or a criteria set it uses."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, utf16_length
 from formatters.models.channel_change import (
     ChannelChange,
+    CriteriaSetState,
     SubscriptionState,
 )
-from formatters.models.observing import ChannelSites
 from formatters.models.subscription import Subscription
 from formatters.text import quantities
-from formatters.text.change_text import author_names, site_differences
+from formatters.text.change_text import author_names, grade_differences, site_differences
 from formatters.text.criteria_text import describe
 
 _MAX_COMMAND_CHARS = 1_000
@@ -29,17 +29,18 @@ _MAX_SECTIONS = 40
 def subscription_change(changes: Sequence[ChannelChange], here: Sequence[Subscription]) -> Message:
     """Return the post that lists what changed, who changed it, and the commands that undo it.
 
-    `changes` (at least one) are in chronological order. Several changes of one subscription are merged into
-    one, from the first state to the last. `here` lists the channel's present subscriptions.
+    `changes` (at least one) are in chronological order. Several changes of one subscription, or of one
+    criteria set, are merged into one, from the first state to the last. `here` lists the channel's present
+    subscriptions.
     """
-    subjects: dict[int | None, list[ChannelChange]] = {}
+    subjects: dict[int | str | None, list[ChannelChange]] = {}
     for change in changes:
-        subjects.setdefault(change.number, []).append(change)
+        subjects.setdefault(change.subject, []).append(change)
     sections: list[Block] = []
     heads: list[str] = []
     left = _MAX_CHANGES_CHARS
     for group in subjects.values():
-        lines = _change_lines(group)
+        lines = _change_lines(group, here)
         made = _sections(lines)
         left -= sum(utf16_length(section["text"]["text"]) for section in made)
         if heads and (left < 0 or len(sections) + len(made) > _MAX_SECTIONS):
@@ -64,18 +65,20 @@ def _sections(lines: Sequence[str]) -> list[Block]:
     return [blocks.section(*some) for some in packed]
 
 
-def _change_lines(group: Sequence[ChannelChange]) -> list[str]:
-    """Return the lines (at least one) about the merged changes of one subscription, or of the sites."""
+def _change_lines(group: Sequence[ChannelChange], here: Sequence[Subscription]) -> list[str]:
+    """Return the lines (at least one) about the merged changes of one thing."""
     by, others = (
         author_names([group[-1].changed_by]),
         [change.changed_by for change in group if change.changed_by != group[-1].changed_by],
     )
+    if isinstance(group[0].subject, str):
+        return [*_criteria_set_change_lines(group, by, here), *_other_authors_line(others)]
     if group[0].number is None:
         return [*_sites_change_lines(group, by), *_other_authors_line(others)]
     name = f"subscription {group[0].number}"
     before, after = group[0].before, group[-1].after
     last_before = group[-1].before
-    assert not isinstance(before, ChannelSites) and not isinstance(after, ChannelSites)
+    assert isinstance(before, SubscriptionState | None) and isinstance(after, SubscriptionState | None)
     if after is None:
         last_state = last_before if isinstance(last_before, SubscriptionState) else before
         assert last_state is not None, "what ended was something"
@@ -170,3 +173,39 @@ def _sites_change_lines(group: Sequence[ChannelChange], by: str) -> list[str]:
         f"{by} changed this channel's sites: {escape(summary, SECTION_MAX)}.",
         f"To restore it: {commands}",
     ]
+
+
+def _criteria_set_change_lines(
+    group: Sequence[ChannelChange], by: str, here: Sequence[Subscription]
+) -> list[str]:
+    before, after = group[0].before, group[-1].after
+    assert isinstance(before, CriteriaSetState | None) and isinstance(after, CriteriaSetState | None)
+    slug = str(group[0].subject)
+    users = [str(s.number) for s in here if slug in s.criteria.used_sets]
+    noun = "subscription" if len(users) == 1 else "subscriptions"
+    use = f" ({noun} {', '.join(users)} of this channel)" if users else ""
+    name = f"the criteria set {bold(escape(slug))}{use}"
+    if after is None:
+        gone = f"{by} removed {name}: conditions on its grades don't hold any more."
+        return [gone] if before is None else [gone, _restore_set_command("add", before)]
+    if before is None:
+        return [
+            f"{by} added {name}: {bold(escape(after.canonical, SECTION_MAX))}",
+            f"To change it: {_command_code(f'criteria edit {slug}')}",
+        ]
+    differences = [escape(one, SECTION_MAX) for one in grade_differences(before, after)]
+    if not differences:
+        return [f"{by} changed {name} and changed it back."]
+    return [
+        f"{by} changed {name}; its grades are judged so from now on:",
+        *(f"• {one}" for one in differences),
+        _restore_set_command("edit", before),
+    ]
+
+
+def _restore_set_command(word: str, state: CriteriaSetState) -> str:
+    """Return the line with the command that restores a criteria set, or with the form if it is too long."""
+    typed = f"criteria {word} {state.slug} {state.canonical}"
+    if len(typed) > _MAX_COMMAND_CHARS:
+        return "To restore it, use its form, since its words are too long for a command: `/gwevent criteria`"
+    return f"To restore it: {_command_code(typed)}"

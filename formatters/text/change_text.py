@@ -1,11 +1,17 @@
-"""Authors and differences of subscription and site changes, used in the change post and in the history."""
+"""Authors and differences of changes to what a channel receives, used in the change post and the history."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from formatters.blockkit.mrkdwn import plain_text
-from formatters.models.channel_change import BY_GWEVENT, BY_IMPORT, RecordedState
+from formatters.models.channel_change import (
+    BY_GWEVENT,
+    BY_IMPORT,
+    BY_ROLLBACK,
+    CriteriaSetState,
+    RecordedState,
+)
 from formatters.models.filter import format_degrees
 from formatters.models.observing import ChannelSites, Site
 from formatters.text.criteria_text import user_mention
@@ -16,6 +22,7 @@ def author_names(users: Iterable[str]) -> str:
     names = {
         BY_IMPORT: "gwevent's operator (`gwevent import`)",
         BY_GWEVENT: "gwevent itself (its confirmation couldn't be posted)",
+        BY_ROLLBACK: "gwevent's operator (`gwevent migrate --prepare-rollback`)",
     }
     return " and ".join(dict.fromkeys(names.get(user) or user_mention(user) for user in users))
 
@@ -48,6 +55,22 @@ def site_differences(
             found.append(
                 (f"{name} {format_degrees(was)}° → {format_degrees(is_)}°", f"{name} {format_degrees(was)}")
             )
+    return found
+
+
+def grade_differences(before: CriteriaSetState, after: CriteriaSetState) -> list[str]:
+    """Return each change of a criteria set's grades ("Gold: distance<150 → distance<120"); not escaped."""
+    old, new = dict(before.grades), dict(after.grades)
+    found = []
+    for name, text in new.items():
+        if name not in old:
+            found.append(f"{name} added: {text}")
+        elif old[name] != text:
+            found.append(f"{name}: {old[name]} → {text}")
+    found += [f"{name} removed: {text}" for name, text in old.items() if name not in new]
+    kept = [name for name in old if name in new]
+    if kept != [name for name in new if name in old] or (len(new) > len(kept) and kept):
+        found.append(f"from the best down: {', '.join(new)}")
     return found
 
 

@@ -1,9 +1,9 @@
 """The log of changes to what a channel receives: who changed what; each change is posted in the channel.
 
-Every write to subscriptions, sites or observing conditions is recorded here in the same transaction
-(`record_changes`), with a delivery that posts it. A delivery that was not sent yet takes up further changes,
-and a channel gets at most one such post per `MIN_POST_INTERVAL`, so that pressing a button again and again
-does not flood it. A post is rendered when it is sent, so the last one shows the final state.
+Every write to subscriptions, sites, observing conditions or a criteria set in use is recorded here in the
+same transaction (`record_changes`), with a delivery that posts it. A delivery that was not sent yet takes up
+further changes, and a channel gets at most one such post per `MIN_POST_INTERVAL`, so that pressing a button
+again and again does not flood it. A post is rendered when it is sent, so the last one shows the final state.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from bot.store import schema
 from bot.store.channels.clauses import in_channel
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from formatters.models import channel_change
-from formatters.models.channel_change import ChannelChange, SubscriptionState
+from formatters.models.channel_change import ChannelChange, CriteriaSetState, SubscriptionState
+from formatters.models.criteria_set import CriteriaSet
 from formatters.models.observing import ChannelSites, ObservingConstraints, Site
 from formatters.models.subscription import Subscription
 
@@ -41,13 +42,13 @@ class ChangeAuthor:
     """The person who makes a change, and the time."""
 
     user_id: str
-    """Slack's user id, or `BY_IMPORT` or `BY_GWEVENT` of `formatters.models.channel_change`."""
+    """Slack's user id, or a `BY_…` of `formatters.models.channel_change`."""
     at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRecord:
-    """A change to be recorded: of a subscription, or of sites and conditions if it has no id."""
+    """A change to be recorded: of a subscription; of a criteria set, or of the sites, if it has no id."""
 
     subscription_id: int | None = None
     number: int | None = None
@@ -73,6 +74,12 @@ def subscription_change(before: Subscription | None, after: Subscription | None)
         before=None if before is None else subscription_state(before),
         after=None if after is None else subscription_state(after),
     )
+
+
+def criteria_set_state(set_: CriteriaSet) -> CriteriaSetState:
+    """Return the state of a workspace's criteria set as the log keeps it."""
+    grades = tuple((one.name, one.filter.canonical) for one in set_.grades if one.filter is not None)
+    return CriteriaSetState(slug=set_.slug, grades=grades)
 
 
 async def record_changes(
@@ -142,7 +149,7 @@ async def _enqueue_announcement(
 async def load_delivery_changes(
     connection: AsyncConnection, delivery_id: int
 ) -> tuple[ChannelRef, list[ChannelChange]] | None:
-    """Return the channel and the changes that a delivery posts, with later ones of the same subscriptions.
+    """Return the channel and the changes that a delivery posts, with later ones of the same things.
 
     Return None if another delivery has taken them over.
     """
@@ -152,17 +159,24 @@ async def load_delivery_changes(
     if not own:
         return None
     channel = (own[0].team_id, own[0].channel_id)
-    subjects = {row.subscription_id for row in own}
     query = select(_c).where(in_channel(_c, channel), _c.c.id >= own[0].id).order_by(_c.c.id)
-    first: dict[int | None, int] = {}
+    first: dict[int | str | None, int] = {}
     for row in own:
-        first.setdefault(row.subscription_id, row.id)
-    rows = (await connection.execute(query)).all()
-    return channel, [
-        _change_from_row(row)
-        for row in rows
-        if row.subscription_id in subjects and row.id >= first[row.subscription_id]
-    ]
+        first.setdefault(_subject(row), row.id)
+    changes = []
+    for row in (await connection.execute(query)).all():
+        since = first.get(_subject(row))
+        if since is not None and row.id >= since:
+            changes.append(_change_from_row(row))
+    return channel, changes
+
+
+def _subject(row: Any) -> int | str | None:
+    """Return what a change is of: a subscription's id, a criteria set's name, or None for the sites."""
+    if row.subscription_id is not None:
+        return int(row.subscription_id)
+    name = json.loads(row.state_after or row.state_before).get("criteria_set")
+    return None if name is None else str(name)
 
 
 async def load_change_page(
@@ -209,6 +223,10 @@ def _to_json(state: channel_change.RecordedState | None) -> str | None:
             values: dict[str, object] = {"words": state.canonical, "paused": state.is_paused}
         case ChannelSites():
             values = {"sites": [asdict(site) for site in state.sites], **asdict(state.constraints)}
+        case CriteriaSetState():
+            # An older gwevent reads every change that has no sites as a subscription's.
+            values = {"words": state.canonical, "paused": False}
+            values |= {"criteria_set": state.slug, "grades": state.grades}
     return json.dumps(values, ensure_ascii=False)
 
 
@@ -216,6 +234,9 @@ def _from_json(text: str | None) -> channel_change.RecordedState | None:
     if text is None:
         return None
     values = json.loads(text)
+    if "criteria_set" in values:
+        pairs = tuple((str(name), str(filter_text)) for name, filter_text in values["grades"])
+        return CriteriaSetState(slug=values["criteria_set"], grades=pairs)
     if "words" not in values:
         conditions = ObservingConstraints(altitude=values["altitude"], darkness=values["darkness"])
         # Another version of gwevent may have stored more fields of a site.

@@ -28,7 +28,12 @@ from bot.store.channels.change_log import (
 from bot.store.channels.clauses import in_channel
 from bot.store.channels.refused_mentions import attach_refusals, forget_refusals
 from bot.store.channels.subscription_numbers import allocate_number, assign_missing_numbers, is_former_number
-from bot.store.channels.subscription_rows import load_active_subscriptions, parse_rows, subscription_from_row
+from bot.store.channels.subscription_rows import (
+    load_active_subscriptions,
+    parse_rows,
+    resolve_rows,
+    subscription_from_row,
+)
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row, kinds_where
 from bot.store.outbox.plan_writer import dead_letter_orphans
@@ -115,7 +120,7 @@ class SubscriptionRepository:
                 )
                 await assign_missing_numbers(connection, (team_id, channel_id))
                 row = (await connection.execute(select(table).where(mine))).one()
-                return subscription_from_row(row), row.confirmed_at is not None
+                return (await resolve_rows(connection, [row]))[0], row.confirmed_at is not None
             number = await allocate_number(connection, (team_id, channel_id))
             result = await connection.execute(
                 insert(table).values(
@@ -239,19 +244,16 @@ class SubscriptionRepository:
             if same is not None:
                 return before, same
             # An unconfirmed one with the same words is superseded.
-            await _end_subscriptions(
-                connection,
-                channel,
-                [s for s in await _load_unconfirmed(connection, channel) if s.criteria == criteria],
-                by,
-            )
+            waiting = await _load_unconfirmed(connection, channel)
+            superseded = [s for s in waiting if s.criteria.canonical == criteria.canonical]
+            await _end_subscriptions(connection, channel, superseded, by)
             await connection.execute(
                 update(table)
                 .where(table.c.id == before.id)
                 .values(words=criteria.canonical, created_by=by.user_id)
             )
             await forget_refusals(connection, channel)
-            after = replace(before, criteria=criteria, created_by=by.user_id)
+            after = replace(before, criteria=criteria, created_by=by.user_id, missing_sets=())
             await record_changes(connection, channel, by, [subscription_change(before, after)])
             return before, after
 
@@ -439,4 +441,4 @@ async def _load_unconfirmed(connection: AsyncConnection, channel: ChannelRef) ->
     table = schema.subscriptions
     query = select(table).where(in_channel(table, channel))
     rows = (await connection.execute(query.where(table.c.confirmed_at.is_(None)).order_by(table.c.id))).all()
-    return parse_rows(rows)
+    return await resolve_rows(connection, rows)

@@ -1,4 +1,4 @@
-"""Tables of workspaces and channels: installations, subscriptions and their history, telescope sites."""
+"""Tables of workspaces and channels: installations, subscriptions and their history, sites, criteria."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from bot.store.schema.base import BigId, UtcDateTime, metadata
+from formatters.models.criteria_set import SLUG_MAX
 
 installations = Table(
     "installations",
@@ -94,7 +95,7 @@ channel_changes = Table(
     Column("id", BigId, primary_key=True),
     Column("team_id", String(32), nullable=False),
     Column("channel_id", String(32), nullable=False),
-    # Null if the change is to the channel's sites.
+    # Null if the change is to the channel's sites, or to a criteria set that the channel uses.
     Column("subscription_id", BigInteger),
     Column("number", Integer),
     # As JSON; null if nothing existed before, or exists after.
@@ -149,4 +150,19 @@ channel_conditions = Table(
     # Limits of observability in degrees; only channels that set their own have a row.
     Column("altitude", Float, nullable=False),
     Column("darkness", Float, nullable=False),
+)
+
+criteria_sets = Table(
+    "criteria_sets",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    # The name that people type, always in lower case.
+    Column("slug", String(SLUG_MAX), primary_key=True),
+    # Its grades from the best down in canonical form: "Gold: NS distance<150; Silver: NS distance<300".
+    Column("grades", Text, nullable=False),
+    # Slack's user ids, or "import".
+    Column("created_by", String(32), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_by", String(32), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
 )

@@ -16,11 +16,12 @@ from formatters.models.channel_change import (
     BY_GWEVENT,
     BY_IMPORT,
     ChannelChange,
+    CriteriaSetState,
     RecordedState,
     SubscriptionState,
 )
 from formatters.models.observing import ChannelSites, ObservingConstraints, Site
-from formatters.models.subscription import Subscription
+from formatters.models.subscription import Criteria, Subscription
 from formatters.posts import subscription_change
 from formatters.terminal import message_text
 
@@ -64,6 +65,12 @@ def has(number: int, words: str, **further: object) -> Subscription:
 
 CBC, FILTERED = state("CBC"), state("CBC BNS>0.5 distance<300 mock notify @here <@U0OTHER> if NS")
 SITES = ChannelSites(sites=(DOME,))
+NTT = CriteriaSetState(
+    slug="ntt-kilonova",
+    grades=(("Gold", "NS distance<150 area90<50"), ("Silver", "NS distance<300"), ("Follow up", "NS")),
+)
+STRICTER = replace(NTT, grades=(("Gold", "NS distance<120"), *NTT.grades[1:]))
+SHORTER = replace(STRICTER, grades=(*STRICTER.grades[:2], ("Bronze", "NS distance<600")))
 
 CASES: dict[str, tuple[list[ChannelChange], list[Subscription]]] = {
     "paused": ([made(1, CBC, replace(CBC, is_paused=True))], [has(1, "CBC", paused_at=NOW)]),
@@ -108,6 +115,14 @@ CASES: dict[str, tuple[list[ChannelChange], list[Subscription]]] = {
         [made(None, SITES, ChannelSites(sites=(replace(DOME, height=1_800), DISH)))],
         [has(1, "CBC")],
     ),
+    "criteria-set-changed": (
+        [made(None, NTT, STRICTER, BOB), made(None, STRICTER, SHORTER, minutes=1)],
+        [has(1, "CBC"), replace(has(3, "CBC"), criteria=Criteria(criteria_sets=("ntt-kilonova",)))],
+    ),
+    "criteria-set-added-and-another-removed": (
+        [made(None, None, NTT, BY_IMPORT), made(None, replace(NTT, slug="other"), None)],
+        [has(1, "CBC")],
+    ),
     "unreadable-criteria": (
         [made(1, SubscriptionState(canonical="wibble *x*", is_paused=False, criteria=None), None)],
         [],
@@ -124,6 +139,8 @@ def test_subscription_change_names_number_and_person(case: str, check: Check, go
     for one in changes:
         if one.number is not None:
             assert f"subscription {one.number}" in said
+        if one.criteria_set is not None:
+            assert f"criteria set {one.criteria_set}" in said
         for state in (one.before, one.after):
             if isinstance(state, SubscriptionState) and state.criteria is not None and one.changed_by != BOB:
                 assert BOB not in told.text or any(o.changed_by == BOB for o in changes), "woken"
@@ -165,6 +182,47 @@ def test_however_long_the_words_are_the_command_is_there(check: Check) -> None:
     )
     assert "`/gwevent edit 1 CBC`" in said
     assert 'Observatory number 19"&gt;0.25)`' in said, "to its end"
+
+
+def test_a_changed_criteria_set_says_each_grade_and_who_uses_it(check: Check) -> None:
+    changes, here = CASES["criteria-set-changed"]
+    said = message_text.render(check(subscription_change.subscription_change(changes, here)))
+    assert "subscription 3 of this channel" in said
+    assert "Gold: NS distance<150 area90<50 → NS distance<120" in said
+    assert "Follow up removed: NS" in said and "Bronze added: NS distance<600" in said
+    assert "from the best down: Gold, Silver, Bronze" in said
+    assert "Silver:" not in said.split("To restore")[0], "it didn't change"
+    assert f"@{BOB} changed it too" in said
+    assert f"/gwevent criteria edit ntt-kilonova {NTT.canonical}" in said
+
+
+def test_a_criteria_set_that_was_changed_back_says_so(check: Check) -> None:
+    changes = [made(None, NTT, STRICTER), made(None, STRICTER, NTT)]
+    assert "changed it back" in message_text.render(
+        check(subscription_change.subscription_change(changes, []))
+    )
+
+
+def test_a_reordered_criteria_set_says_the_order(check: Check) -> None:
+    turned = replace(NTT, grades=(NTT.grades[1], NTT.grades[0], NTT.grades[2]))
+    said = message_text.render(check(subscription_change.subscription_change([made(None, NTT, turned)], [])))
+    assert "from the best down: Silver, Gold, Follow up" in said
+
+
+def test_sites_and_criteria_sets_are_told_apart_in_one_post(check: Check) -> None:
+    changes = [made(None, NTT, STRICTER), made(None, ChannelSites(), SITES)]
+    said = message_text.render(check(subscription_change.subscription_change(changes, [])))
+    assert "MyDome added" in said and "Gold: NS distance<150" in said
+
+
+def test_the_largest_criteria_set_fits(check: Check) -> None:
+    names = [f"Grade {chr(ord('A') + n)} " + "x" * 10 for n in range(20)]
+    large = CriteriaSetState(slug="x" * 30, grades=tuple((name, "distance<150&" * 10) for name in names))
+    other = replace(large, grades=tuple((name, "distance<250&" * 10) for name in names[::-1]))
+    changes = [made(None, large, other), made(None, replace(large, slug="y"), replace(other, slug="y"))]
+    said = message_text.render(check(subscription_change.subscription_change(changes, [])))
+    assert "use its form" in said and "more: /gwevent subscriptions history" in said
+    check(subscription_history.subscription_history([*changes] * 5, 1, 10))
 
 
 def test_history(check: Check, golden: Golden) -> None:

@@ -1,0 +1,111 @@
+"""Whether a filter holds for a notice, or may still hold once what is missing is known.
+
+Kleene's logic as in `bot.filters.evaluator`, but for one thing: there a value that the notice lacks can't match
+any more; here it can, if a later notice or the sky map may bring it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bot.filters.evaluator import UNDECIDED, UNKNOWN, MapProbabilities, TruthRange, evaluate_filter
+from bot.filters.event_attributes import EventAttributes
+from bot.filters.notice_facts import NOT_STATED
+from formatters.models.criteria_set import Verdict, WhyUndecided
+from formatters.models.filter import (
+    And,
+    Compare,
+    Filter,
+    MassProbability,
+    Near,
+    Not,
+    Or,
+    VisibleFrom,
+    Within,
+)
+
+_OF_MAP = frozenset({"area50", "area90", "distance", "z"})
+"""Quantities that are measured on the sky map."""
+
+
+class FilterVerdict(NamedTuple):
+    """Whether a filter holds, and what is missing if that isn't decided."""
+
+    verdict: Verdict
+    """HELD and FAILED are final for this notice; UNDECIDED hangs on its map, UNKNOWN on a value."""
+    why: WhyUndecided | None = None
+    """Given exactly if the verdict is UNDECIDED or UNKNOWN."""
+
+
+_HELD, _FAILED = FilterVerdict(Verdict.HELD), FilterVerdict(Verdict.FAILED)
+
+
+def judge_filter(
+    filter_: Filter, attributes: EventAttributes, probabilities: MapProbabilities
+) -> FilterVerdict:
+    """Return whether a filter holds for a notice; queries that `probabilities` lacks are undecided.
+
+    It fails too if it hangs on a value that no notice of this group or search states: a Burst has no BNS.
+    """
+    found = evaluate_filter(filter_, attributes, probabilities)
+    if found.low == 1:
+        return _HELD
+    if found.high == -1:
+        return _FAILED
+    if _possible(filter_, attributes, probabilities, may_be_stated=False).high == 1:
+        return FilterVerdict(
+            Verdict.UNDECIDED, WhyUndecided.MAP_PENDING if attributes.has_map else WhyUndecided.NO_MAP
+        )
+    if _possible(filter_, attributes, probabilities, may_be_stated=True).high == 1:
+        return FilterVerdict(Verdict.UNKNOWN, WhyUndecided.NOT_STATED)
+    return _FAILED
+
+
+def judge_condition(filter_: Filter, attributes: EventAttributes, probabilities: MapProbabilities) -> Verdict:
+    """Return the verdict on one condition as people read it: what the notice doesn't state is unknown."""
+    verdict = judge_filter(filter_, attributes, probabilities).verdict
+    if verdict is Verdict.FAILED and evaluate_filter(filter_, attributes, probabilities).high != -1:
+        return Verdict.UNKNOWN
+    return verdict
+
+
+def _possible(
+    filter_: Filter, attributes: EventAttributes, probabilities: MapProbabilities, *, may_be_stated: bool
+) -> TruthRange:
+    """Evaluate with undecided what waits for a map, and with `may_be_stated` what a notice could state."""
+    match filter_:
+        case And(parts) | Or(parts):
+            found = [_possible(p, attributes, probabilities, may_be_stated=may_be_stated) for p in parts]
+            join = min if isinstance(filter_, And) else max
+            return TruthRange(join(f.low for f in found), join(f.high for f in found))
+        case Not(part):
+            low, high = _possible(part, attributes, probabilities, may_be_stated=may_be_stated)
+            return TruthRange(-high, -low)
+    found_here = evaluate_filter(filter_, attributes, probabilities)
+    if found_here != UNKNOWN or _is_never_stated(filter_, attributes):
+        return found_here
+    waits_for_map = _is_of_map(filter_) and not attributes.has_map
+    return UNDECIDED if waits_for_map or may_be_stated else UNKNOWN
+
+
+def _is_of_map(condition: Filter) -> bool:
+    if isinstance(condition, Compare):
+        return condition.quantity in _OF_MAP
+    return isinstance(condition, Near | VisibleFrom | Within)
+
+
+def _is_never_stated(condition: Filter, attributes: EventAttributes) -> bool:
+    """Return whether notices of this group or search never state what the condition compares."""
+    match condition:
+        case Compare(quantity="z") | Within():
+            quantity = "distance"
+        case Compare(quantity):
+            pass
+        case MassProbability():
+            quantity = "mchirp"
+        case _:
+            return False
+    return any(
+        quantity in NOT_STATED.get((field, attributes.fields.get(field, "")), ())
+        for field in ("group", "search")
+    )

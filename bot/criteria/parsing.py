@@ -1,0 +1,144 @@
+"""Parses what people type for a criteria set: its name, and its grades with their filters.
+
+    grades = grade ((";" | new line) grade)*
+    grade  = NAME ":" FILTER
+
+The first colon ends the name; further ones belong to the filter, as in "near 13:09:48 -23:22:53 5deg".
+"""
+
+from __future__ import annotations
+
+import re
+
+from bot.criteria.presets import BUILT_IN
+from bot.filters.limits import MAX_LENGTH
+from bot.filters.parser import SiteNameResolver, parse_filter
+from bot.filters.tokens import FilterSyntaxError
+from bot.filters.vocabulary import is_filter_word
+from bot.runtime.typed_text import normalize_typed_text
+from formatters.models.criteria_set import (
+    GRADE_NAME,
+    GRADE_NAME_MAX,
+    GRADES_MAX,
+    SLUG,
+    SLUG_MAX,
+    TEXT_MAX,
+    CriteriaSet,
+    Grade,
+)
+from formatters.models.filter import FIELDS, Filter, GradeCondition, conditions
+from formatters.models.notice import canonical_id
+
+_PART = re.compile(r"""(?:(?<=from )"[^"\n]*"|[^;\n])+""", re.IGNORECASE)
+"""What stands between semicolons and new lines; a site's name in quotes may contain a semicolon."""
+_EXAMPLE = "Gold: NS distance<150; Silver: NS distance<300"
+_CONDITION = re.compile(rf"(?:{'|'.join(FIELDS)})|(?:near|visible from) .*", re.IGNORECASE)
+"""What stands before the first colon where a condition has it, and no grade is named."""
+_NO_SLUGS = frozenset(
+    (
+        *("add", "show", "edit", "remove", "list", "help", "all", "any", "none", "only", "anyway"),
+        *("criteria", "grade", "grades", "set", "sets", "notify", "if", "and", "or", "not"),
+        *("near", "visible", "from", "within", "latest", "events"),
+    )
+)
+"""Words of commands and filters, which couldn't be told from a set's name."""
+
+
+def parse_slug(text: str) -> str:
+    """Return a criteria set's name in lower case. Raises FilterSyntaxError with a sentence for any other."""
+    typed = " ".join(normalize_typed_text(text).split())
+    slug = typed.casefold()
+    if not slug:
+        raise FilterSyntaxError("A criteria set needs a name, like ntt-kilonova.")
+    if SLUG.fullmatch(slug) is None:
+        proposal = re.sub(r"[^a-z0-9]+", "-", slug).strip("-0123456789")
+        meant = proposal if SLUG.fullmatch(proposal) and len(proposal) <= SLUG_MAX else "ntt-kilonova"
+        raise FilterSyntaxError(
+            f"{_quoted(typed)} is no name for a criteria set: a letter first, then letters, digits and single"
+            f' dashes, like "{meant}".'
+        )
+    if len(slug) > SLUG_MAX:
+        raise FilterSyntaxError(
+            f"A criteria set's name has at most {SLUG_MAX} characters, and {_quoted(typed)} has {len(slug)}."
+        )
+    if slug in BUILT_IN:
+        raise FilterSyntaxError(f'"{slug}" is built in: choose another name, like "{slug[:20]}-team".')
+    if slug in _NO_SLUGS or is_filter_word(slug) or canonical_id(slug) is not None:
+        what = "an event's id" if canonical_id(slug) is not None else "a word of commands and filters"
+        raise FilterSyntaxError(f'"{slug}" is {what}: choose another name, like "{slug[:20]}-team".')
+    return slug
+
+
+def parse_grades(text: str, sites: SiteNameResolver | None = None) -> tuple[Grade, ...]:
+    """Parse grades from the best down, parted by semicolons or new lines: "Gold: NS distance<150; Silver: NS".
+
+    `sites` resolves the names of `visible from`; without it every name is accepted, as for stored sets.
+    Raises FilterSyntaxError with a sentence for the person who typed it.
+    """
+    if len(text) > TEXT_MAX:
+        raise FilterSyntaxError(
+            f"A criteria set has at most {TEXT_MAX:,} characters, and these are {len(text):,}."
+        )
+    typed = [part.strip() for part in _PART.findall(normalize_typed_text(text))]
+    parts = [part for part in typed if part]
+    if not parts:
+        raise FilterSyntaxError(f"A criteria set needs a grade with its conditions, like {_EXAMPLE}.")
+    if len(parts) > GRADES_MAX:
+        raise FilterSyntaxError(
+            f"A criteria set has at most {GRADES_MAX} grades, and these are {len(parts)}."
+        )
+    grades: dict[str, Grade] = {}
+    for part in parts:
+        one = _parse_grade(part, sites)
+        if one.name.casefold() in grades:
+            raise FilterSyntaxError(
+                f'"{one.name}" is there twice: join the two by "or", or give the second another name.'
+            )
+        grades[one.name.casefold()] = one
+    found = tuple(grades.values())
+    if len(CriteriaSet(slug="", grades=found).canonical) > TEXT_MAX:
+        raise FilterSyntaxError(
+            f"That is too long: written out these grades have more than {TEXT_MAX:,} characters."
+        )
+    return found
+
+
+def _parse_grade(part: str, sites: SiteNameResolver | None) -> Grade:
+    before, colon, after = part.partition(":")
+    name = " ".join(before.strip().strip("\"'").split())
+    if not colon or _CONDITION.fullmatch(name):
+        raise FilterSyntaxError(
+            f"{_quoted(part)} has no grade before it: a name, a colon, then conditions, like {_EXAMPLE}."
+        )
+    if not name:
+        raise FilterSyntaxError(f"{_quoted(part)} has no name before the colon, like {_EXAMPLE}.")
+    if GRADE_NAME.fullmatch(name) is None:
+        raise FilterSyntaxError(
+            f"{_quoted(name)} is no name for a grade: a letter first, then letters, digits, + and -, as in Gold,"
+            " A+ or Priority 1."
+        )
+    if len(name) > GRADE_NAME_MAX:
+        raise FilterSyntaxError(
+            f"A grade's name has at most {GRADE_NAME_MAX} characters, and {_quoted(name)} has {len(name)}."
+        )
+    if not after.strip():
+        raise FilterSyntaxError(f'"{name}" has no conditions after the colon, like {_EXAMPLE}.')
+    return Grade(name, _parse_conditions(name, after.strip(), sites))
+
+
+def _parse_conditions(name: str, text: str, sites: SiteNameResolver | None) -> Filter:
+    assert len(text) <= MAX_LENGTH, "a set is no longer than a filter"
+    try:
+        found = parse_filter(text, sites)
+    except FilterSyntaxError as error:
+        raise FilterSyntaxError(f"{name}: {error}") from error
+    used = next((one for one in conditions(found) if isinstance(one, GradeCondition)), None)
+    if used is not None:
+        raise FilterSyntaxError(
+            f'{name}: a set can\'t use grades of others, so write out what "{used.slug}" asks for.'
+        )
+    return found
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if len(text) <= 40 else f'"{text[:40]}…"'
