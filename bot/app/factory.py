@@ -50,6 +50,7 @@ from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
+from bot.skymap_service.grading import GradingService
 from bot.skymap_service.observability import ObservabilityService
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
@@ -84,6 +85,7 @@ class Factory(Repositories):
         probability = partial(observatory_probability, min_up=min_up)
         self.skymap_queries = SkyMapQueries(self.skymap_cache, probability)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
+        self.grading = GradingService(self.skymap_cache)
 
     @property
     def ingest_stores(self) -> IngestStores:
