@@ -112,7 +112,8 @@ class ChannelGrades:
         try:
             return await self._judged.get(key, lambda: self._judge_in_time(set_, superevent))
         except _TakesTooLong:
-            return self._outcome_at_once(set_, superevent)
+            pass
+        return self._outcome_at_once(set_, superevent)
 
     async def _judge_in_time(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:
         try:
