@@ -83,9 +83,10 @@ class Factory(Repositories):
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
         probability = partial(observatory_probability, min_up=min_up)
-        self.skymap_queries = SkyMapQueries(self.skymap_cache, probability)
+        map_queries = SkyMapQueries(self.skymap_cache, probability)
+        self.grading = GradingService(self.notices, self.skymap_cache, map_queries)
+        self.skymap_queries = SkyMapQueries(self.skymap_cache, probability, self.grading)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
-        self.grading = GradingService(self.skymap_cache)
 
     @property
     def ingest_stores(self) -> IngestStores:

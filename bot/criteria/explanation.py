@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.criteria.filter_verdicts import judge_condition
-from bot.filters.evaluator import MapProbabilities
-from bot.filters.event_attributes import EventAttributes
+from bot.criteria.filter_verdicts import NoticeFacts, judge_condition
 from bot.filters.redshifts import distance_of_redshift
 from formatters.models.criteria_set import ConditionOutcome
 from formatters.models.filter import (
@@ -32,39 +31,57 @@ class _Numbers:
     unit: str = ""
 
 
-def explain_filter(
-    filter_: Filter, attributes: EventAttributes, probabilities: MapProbabilities
-) -> tuple[ConditionOutcome, ...]:
+def explain_filter(filter_: Filter, facts: NoticeFacts) -> tuple[ConditionOutcome, ...]:
     """Return the outcome of each condition that has to hold; alternatives joined by "or" are one."""
-    parts = filter_.parts if isinstance(filter_, And) else (filter_,)
-    return tuple(_explain(part, attributes, probabilities) for part in parts)
+    return tuple(_explain(part, facts) for part in _joined(filter_))
 
 
-def _explain(
-    condition: Filter, attributes: EventAttributes, probabilities: MapProbabilities
-) -> ConditionOutcome:
-    numbers = _numbers(condition.part if isinstance(condition, Not) else condition, attributes, probabilities)
-    alternatives = condition.parts if isinstance(condition, Or) else ()
+def _explain(condition: Filter, facts: NoticeFacts) -> ConditionOutcome:
+    numbers = _numbers(condition.part if isinstance(condition, Not) else condition, facts)
     return ConditionOutcome(
         text=condition.canonical,
-        verdict=judge_condition(condition, attributes, probabilities),
+        verdict=judge_condition(condition, facts),
         value=numbers.value,
         limit=numbers.limit,
         unit=numbers.unit,
-        alternatives=tuple(_explain(part, attributes, probabilities) for part in alternatives),
+        alternatives=tuple(_explain(part, facts) for part in _alternatives(condition)),
     )
 
 
-def _numbers(condition: Filter, attributes: EventAttributes, probabilities: MapProbabilities) -> _Numbers:
+def _joined(filter_: Filter) -> Sequence[Filter]:
+    """Return what has to hold together; "not (BNS or NSBH)" is "not BNS" and "not NSBH"."""
+    match filter_:
+        case And(parts):
+            return [one for part in parts for one in _joined(part)]
+        case Not(Or(parts)):
+            return [one for part in parts for one in _joined(~part)]
+    return (filter_,)
+
+
+def _alternatives(condition: Filter) -> Sequence[Filter]:
+    """Return of what one has to hold; empty for a single condition."""
+    match condition:
+        case Or(parts):
+            return parts
+        case Not(And(parts)):
+            return [~part for part in parts]
+    return ()
+
+
+def _numbers(condition: Filter, facts: NoticeFacts) -> _Numbers:
     match condition:
         case Compare(quantity="z"):
             # The limit is converted, as where the condition is evaluated.
-            distance = attributes.quantities.get("distance")
+            distance = facts.attributes.quantities.get("distance")
             return _Numbers(distance, distance_of_redshift(condition.value), "Mpc")
         case Compare(quantity):
-            return _Numbers(attributes.quantities.get(quantity), condition.value, QUANTITIES[quantity].unit)
+            return _Numbers(
+                facts.attributes.quantities.get(quantity), condition.value, QUANTITIES[quantity].unit
+            )
         case FarCompare():
-            return _Numbers(attributes.far, condition.hertz, "Hz")
+            return _Numbers(facts.attributes.far, condition.hertz, "Hz")
         case Near() | VisibleFrom() | Within():
-            return _Numbers(probabilities.get(condition.map_query), condition.probability, "probability")
+            return _Numbers(
+                facts.probabilities.get(condition.map_query), condition.probability, "probability"
+            )
     return _Numbers()

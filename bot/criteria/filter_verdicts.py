@@ -1,11 +1,12 @@
 """Whether a filter holds for a notice, or may still hold once what is missing is known.
 
-Kleene's logic as in `bot.filters.evaluator`, but for one thing: there a value that the notice lacks can't match
-any more; here it can, if a later notice or the sky map may bring it.
+Kleene's logic as in `bot.filters.evaluator`, but for one thing: there a value that the notice lacks can't
+match any more; here it can, if a later notice or the sky map may bring it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from bot.filters.evaluator import UNDECIDED, UNKNOWN, MapProbabilities, TruthRange, evaluate_filter
@@ -28,6 +29,21 @@ _OF_MAP = frozenset({"area50", "area90", "distance", "z"})
 """Quantities that are measured on the sky map."""
 
 
+@dataclass(frozen=True, slots=True)
+class NoticeFacts:
+    """What a filter is judged by."""
+
+    attributes: EventAttributes
+    probabilities: MapProbabilities
+    """The map's answers; a query that is missing is undecided."""
+    is_map_awaited: bool
+    """True if the notice has no map, not even one that can't be read."""
+
+    def truth(self, filter_: Filter) -> TruthRange:
+        """Evaluate a filter as subscriptions do."""
+        return evaluate_filter(filter_, self.attributes, self.probabilities)
+
+
 class FilterVerdict(NamedTuple):
     """Whether a filter holds, and what is missing if that isn't decided."""
 
@@ -40,51 +56,46 @@ class FilterVerdict(NamedTuple):
 _HELD, _FAILED = FilterVerdict(Verdict.HELD), FilterVerdict(Verdict.FAILED)
 
 
-def judge_filter(
-    filter_: Filter, attributes: EventAttributes, probabilities: MapProbabilities
-) -> FilterVerdict:
-    """Return whether a filter holds for a notice; queries that `probabilities` lacks are undecided.
+def judge_filter(filter_: Filter, facts: NoticeFacts) -> FilterVerdict:
+    """Return whether a filter holds for a notice.
 
     It fails too if it hangs on a value that no notice of this group or search states: a Burst has no BNS.
     """
-    found = evaluate_filter(filter_, attributes, probabilities)
+    found = facts.truth(filter_)
     if found.low == 1:
         return _HELD
     if found.high == -1:
         return _FAILED
-    if _possible(filter_, attributes, probabilities, may_be_stated=False).high == 1:
-        return FilterVerdict(
-            Verdict.UNDECIDED, WhyUndecided.MAP_PENDING if attributes.has_map else WhyUndecided.NO_MAP
-        )
-    if _possible(filter_, attributes, probabilities, may_be_stated=True).high == 1:
+    if _possible(filter_, facts, may_be_stated=False).high == 1:
+        why = WhyUndecided.NO_MAP if facts.is_map_awaited else WhyUndecided.MAP_PENDING
+        return FilterVerdict(Verdict.UNDECIDED, why)
+    if _possible(filter_, facts, may_be_stated=True).high == 1:
         return FilterVerdict(Verdict.UNKNOWN, WhyUndecided.NOT_STATED)
     return _FAILED
 
 
-def judge_condition(filter_: Filter, attributes: EventAttributes, probabilities: MapProbabilities) -> Verdict:
+def judge_condition(filter_: Filter, facts: NoticeFacts) -> Verdict:
     """Return the verdict on one condition as people read it: what the notice doesn't state is unknown."""
-    verdict = judge_filter(filter_, attributes, probabilities).verdict
-    if verdict is Verdict.FAILED and evaluate_filter(filter_, attributes, probabilities).high != -1:
+    verdict = judge_filter(filter_, facts).verdict
+    if verdict is Verdict.FAILED and facts.truth(filter_).high != -1:
         return Verdict.UNKNOWN
     return verdict
 
 
-def _possible(
-    filter_: Filter, attributes: EventAttributes, probabilities: MapProbabilities, *, may_be_stated: bool
-) -> TruthRange:
+def _possible(filter_: Filter, facts: NoticeFacts, *, may_be_stated: bool) -> TruthRange:
     """Evaluate with undecided what waits for a map, and with `may_be_stated` what a notice could state."""
     match filter_:
         case And(parts) | Or(parts):
-            found = [_possible(p, attributes, probabilities, may_be_stated=may_be_stated) for p in parts]
+            each = [_possible(p, facts, may_be_stated=may_be_stated) for p in parts]
             join = min if isinstance(filter_, And) else max
-            return TruthRange(join(f.low for f in found), join(f.high for f in found))
+            return TruthRange(join(one.low for one in each), join(one.high for one in each))
         case Not(part):
-            low, high = _possible(part, attributes, probabilities, may_be_stated=may_be_stated)
+            low, high = _possible(part, facts, may_be_stated=may_be_stated)
             return TruthRange(-high, -low)
-    found_here = evaluate_filter(filter_, attributes, probabilities)
-    if found_here != UNKNOWN or _is_never_stated(filter_, attributes):
-        return found_here
-    waits_for_map = _is_of_map(filter_) and not attributes.has_map
+    found = facts.truth(filter_)
+    if found != UNKNOWN or _is_never_stated(filter_, facts.attributes):
+        return found
+    waits_for_map = facts.is_map_awaited and _is_of_map(filter_)
     return UNDECIDED if waits_for_map or may_be_stated else UNKNOWN
 
 

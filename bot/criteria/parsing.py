@@ -70,7 +70,7 @@ def parse_slug(text: str) -> str:
 
 
 def parse_grades(text: str, sites: SiteNameResolver | None = None) -> tuple[Grade, ...]:
-    """Parse grades from the best down, parted by semicolons or new lines: "Gold: NS distance<150; Silver: NS".
+    """Parse grades from the best down: "Gold: NS distance<150; Silver: NS", or each on a line.
 
     `sites` resolves the names of `visible from`; without it every name is accepted, as for stored sets.
     Raises FilterSyntaxError with a sentence for the person who typed it.
@@ -114,8 +114,8 @@ def _parse_grade(part: str, sites: SiteNameResolver | None) -> Grade:
         raise FilterSyntaxError(f"{_quoted(part)} has no name before the colon, like {_EXAMPLE}.")
     if GRADE_NAME.fullmatch(name) is None:
         raise FilterSyntaxError(
-            f"{_quoted(name)} is no name for a grade: a letter first, then letters, digits, + and -, as in Gold,"
-            " A+ or Priority 1."
+            f"{_quoted(name)} is no name for a grade: a letter first, then letters, digits, + and -, as in"
+            " Gold, A+ or Priority 1."
         )
     if len(name) > GRADE_NAME_MAX:
         raise FilterSyntaxError(

@@ -11,7 +11,7 @@ notice is judged, whatever its type.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.criteria.rubin_conditions import (
@@ -21,7 +21,6 @@ from bot.criteria.rubin_conditions import (
     SkyConditions,
     any_of,
     combine,
-    telling,
 )
 from bot.observing.rubin_sky import NEUTRON_STAR_MAX_AREA, SUB_SOLAR_MAX_AREA, RubinSky
 from formatters.models.criteria_set import ConditionOutcome, Verdict, WhyUndecided
@@ -64,11 +63,7 @@ class CategoryOutcome:
     label: str | None
     """Its grade, one of RUBIN_GRADES; None unless the verdict is HELD."""
     conditions: tuple[ConditionOutcome, ...]
-    """What decides. Those that don't hold are the reasons why the category doesn't.
-
-    All have to hold, except those whose text begins with "either" or "or": of these one suffices, and the
-    condition before them says whether one does. Then only the ones that do are listed.
-    """
+    """All have to hold; of a condition's alternatives one suffices."""
     possible: tuple[str, ...] = ()
     """Where it is unknown or undecided: the grades that it may turn out to have, the best first."""
     why_undecided: WhyUndecided | None = None
@@ -163,15 +158,15 @@ def _judge_black_holes(stated: NoticeConditions, on_map: SkyConditions) -> Categ
 
 def _judge_lensed(stated: NoticeConditions, on_map: SkyConditions) -> CategoryOutcome:
     section = "§5.1.3"
-    either = [
-        stated.at_least("HasMassGap", 0.9, section, prefix="either "),
-        stated.mass_within(2.3, 5.5, "or P(chirp mass 2.3 to 5.5 M☉) ≥ 0.9", section),
-    ]
-    mass_gap = any_of("a mass in the gap is likely, by one of two", section, either)
     conditions = [
         stated.not_sub_solar(),
         stated.far_below("1 per year", FAR_ONE_A_YEAR, section),
-        mass_gap,
+        any_of(
+            "one of two says that a mass in the gap is likely",
+            section,
+            stated.at_least("HasMassGap", 0.9, section),
+            stated.mass_within(2.3, 5.5, "P(chirp mass 2.3 to 5.5 M☉) ≥ 0.9", section),
+        ),
         stated.below("NSBH", 0.1, section),
         on_map.reaches_south(),
         on_map.area_90(900, "90 % area ≤ 900 deg² (B below 15 deg², else A)", section, lambda x: x <= 900),
@@ -181,30 +176,30 @@ def _judge_lensed(stated: NoticeConditions, on_map: SkyConditions) -> CategoryOu
         grades = _graded_by_area(grades, (15,), on_map.sky.area_90)
     elif on_map.least_area_90 is not None and on_map.least_area_90 >= 15:
         grades = ("lensed A",)
-    return _category("lensed BNS", conditions, grades, on_map, {mass_gap: telling(either)})
+    return _category("lensed BNS", conditions, grades, on_map)
 
 
 def _judge_neutron_star(stated: NoticeConditions, on_map: SkyConditions) -> CategoryOutcome:
     one, two, three, four = (f"§2.1.3 step {step}" for step in (1, 2, 3, 4))
     maximum = NEUTRON_STAR_MAX_AREA
-    either = [
-        stated.neutron_star_above(0.9, "either BNS + NSBH > 0.9", one),
-        stated.at_least("HasNS", 0.5, one, prefix="or "),
-        stated.at_least("HasRemnant", 0.1, one, prefix="or "),
-        stated.mass_within(0, 2.3, "or P(chirp mass < 2.3 M☉) ≥ 0.9", one),
-        stated.in_gap_with_class("or P(chirp mass 2.3 to 5.5 M☉) ≥ 0.9 while BNS + NSBH > 0.1", one),
-    ]
-    neutron_star = any_of("a neutron star is likely, by one of five", one, either)
     conditions = [
         stated.not_sub_solar(),
-        neutron_star,
+        any_of(
+            "one of five says that a neutron star is likely",
+            one,
+            stated.neutron_star_above(0.9, "BNS + NSBH > 0.9", one),
+            stated.at_least("HasNS", 0.5, one),
+            stated.at_least("HasRemnant", 0.1, one),
+            stated.mass_within(0, 2.3, "P(chirp mass < 2.3 M☉) ≥ 0.9", one),
+            stated.in_gap_with_class("P(chirp mass 2.3 to 5.5 M☉) ≥ 0.9 and BNS + NSBH > 0.1", one),
+        ),
         stated.far_below("1 per year", FAR_ONE_A_YEAR, two),
         on_map.reaches_south(),
         on_map.omega_not_empty(maximum, "Gold below 100 deg², Silver below 500, else Bronze", three),
         on_map.off_plane(maximum, four),
     ]
     grades = _graded_by_area(("Gold", "Silver", "Bronze"), (100, 500), on_map.omega(maximum))
-    return _category("BNS/NSBH", conditions, grades, on_map, {neutron_star: telling(either)})
+    return _category("BNS/NSBH", conditions, grades, on_map)
 
 
 def _graded_by_area(grades: tuple[str, ...], limits: Sequence[float], area: float | None) -> tuple[str, ...]:
@@ -223,26 +218,19 @@ def _category(
     conditions: Sequence[ConditionOutcome],
     grades: tuple[str, ...],
     on_map: SkyConditions,
-    details: Mapping[ConditionOutcome, Sequence[ConditionOutcome]] | None = None,
 ) -> CategoryOutcome:
-    """Combine the conditions of a category, all of which have to hold.
-
-    `grades` are those it can have, one if the map is measured; `details` are listed after their condition.
-    """
+    """Combine the conditions of a category; `grades` are those it can have, one if the map is measured."""
     verdict = combine(conditions)
     why = None
     if verdict is Verdict.UNKNOWN:
         why = WhyUndecided.NOT_STATED
     elif verdict is Verdict.UNDECIDED:
         why = on_map.why_missing
-    listed: list[ConditionOutcome] = []
-    for condition in conditions:
-        listed += [condition, *(details or {}).get(condition, ())]
     return CategoryOutcome(
         name=name,
         verdict=verdict,
         label=grades[0] if verdict is Verdict.HELD else None,
-        conditions=tuple(listed),
+        conditions=tuple(conditions),
         possible=() if why is None else grades,
         why_undecided=why,
     )

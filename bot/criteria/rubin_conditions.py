@@ -9,7 +9,7 @@ numbers decides already (BNS 0.95 is enough for BNS + NSBH > 0.9).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from bot.observing.rubin_sky import PIXEL_AREA, RubinSky
 from formatters.models.criteria_set import ConditionOutcome, Verdict, WhyUndecided
@@ -57,11 +57,11 @@ class NoticeConditions:
         holds = None if far is None else far < limit
         return _condition(f"FAR < {words}", section, holds, far, limit, unit="Hz")
 
-    def at_least(self, name: str, limit: float, section: str, *, prefix: str = "") -> ConditionOutcome:
+    def at_least(self, name: str, limit: float, section: str) -> ConditionOutcome:
         """A property is at least `limit`."""
         value = self._stated(name)
         holds = None if value is None else value >= limit
-        return _probability(f"{prefix}{name} ≥ {limit:g}", section, holds, value, limit)
+        return _probability(f"{name} ≥ {limit:g}", section, holds, value, limit)
 
     def below(self, name: str, limit: float, section: str) -> ConditionOutcome:
         """The probability of a class is below `limit`."""
@@ -126,8 +126,8 @@ class NoticeConditions:
 class SkyConditions:
     """The conditions on the sky map of the GW signal.
 
-    Without `sky` they are undecided while the map is being computed on (`pending`) or the notice has none yet,
-    and unknown if it has one that can't be read or is gone.
+    Without `sky` they are undecided while the map is being computed on (`pending`) or the notice has none
+    yet, and unknown if it has one that can't be read or is gone.
     """
 
     def __init__(self, notice: Notice, sky: RubinSky | None, pending: bool) -> None:
@@ -192,28 +192,20 @@ class SkyConditions:
 
 
 def combine(conditions: Iterable[ConditionOutcome]) -> Verdict:
-    """Return whether all hold. What isn't stated outweighs what is undecided: no map makes up for it."""
+    """Return whether all hold. Where something isn't stated and the map may still deny it, it is undecided."""
     verdicts = {condition.verdict for condition in conditions}
-    for verdict in (Verdict.FAILED, Verdict.UNKNOWN, Verdict.UNDECIDED):
+    for verdict in (Verdict.FAILED, Verdict.UNDECIDED, Verdict.UNKNOWN):
         if verdict in verdicts:
             return verdict
     return Verdict.HELD
 
 
-def any_of(text: str, section: str, either: Sequence[ConditionOutcome]) -> ConditionOutcome:
-    """Return whether one of several conditions holds."""
-    verdicts = {condition.verdict for condition in either}
+def any_of(text: str, section: str, *alternatives: ConditionOutcome) -> ConditionOutcome:
+    """Return whether one of several conditions holds, with all of them."""
+    verdicts = {condition.verdict for condition in alternatives}
     order = (Verdict.HELD, Verdict.UNKNOWN, Verdict.UNDECIDED, Verdict.FAILED)
     verdict = next(verdict for verdict in order if verdict in verdicts)
-    return ConditionOutcome(text=text, verdict=verdict, section=section)
-
-
-def telling(either: Sequence[ConditionOutcome]) -> Sequence[ConditionOutcome]:
-    """Return those of several conditions that tell why one holds, or none: the ones that hold, else all.
-
-    So whatever is shown and doesn't hold is a reason.
-    """
-    return [condition for condition in either if condition.verdict is Verdict.HELD] or either
+    return ConditionOutcome(text=text, verdict=verdict, section=section, alternatives=alternatives)
 
 
 def _probability(

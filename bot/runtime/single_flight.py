@@ -42,6 +42,10 @@ class SingleFlight(Generic[K, V]):
         """Return whether a result is kept for `key`, so that `get` wouldn't wait."""
         return key in self._results
 
+    def cached(self, key: K) -> V | None:
+        """Return the result kept for `key`, None if there is none."""
+        return self._results.get(key)
+
     async def _load(self, key: K, load: Callable[[], Awaitable[V]]) -> V:
         result = await load()
         if self._results.maxsize:
