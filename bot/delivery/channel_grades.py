@@ -13,18 +13,17 @@ from typing import Protocol
 import structlog
 
 from bot.delivery.batch_loader import BatchLoader
-from bot.delivery.event_states import CACHE_SIZE
 from bot.routing.intents import ChannelRef
 from bot.runtime.single_flight import SingleFlight
 from bot.store.database import StoreUnavailable
-from formatters.models.criteria_set import CriteriaSet, GradeOutcome, Stage, WhyUndecided
-from formatters.models.notice import INITIAL, NoticeKey
+from formatters.models.criteria_set import CriteriaSet, GradeOutcome
+from formatters.models.notice import NoticeKey
 from formatters.models.superevent import Superevent
 
 log = structlog.get_logger(__name__)
 
 TIME_LIMIT_S = 30.0
-"""Seconds for one set's judgement of one state: it takes well below one, longer only while others wait."""
+"""Seconds for a set's judgement. It takes well below one; longer where many maps wait, or where one hangs."""
 
 
 class ChannelCriteriaSets(Protocol):
@@ -38,14 +37,17 @@ class ChannelCriteriaSets(Protocol):
 
 
 class Grading(Protocol):
-    """The judging of a superevent by a criteria set (`bot.skymap_service.grading`)."""
+    """The judging of a superevent by a criteria set (`bot.skymap_service.grading`).
+
+    A defect gives an outcome that says so; nothing but StoreUnavailable is raised.
+    """
 
     def outcome_without_map(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:
-        """Return what is certain without a sky map, at once."""
+        """Return what is certain without measuring a sky map, at once."""
         ...
 
     def cached_outcome(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome | None:
-        """Return the outcome if it was judged before; else None."""
+        """Return the outcome, at once; None if a sky map has to be measured for it."""
         ...
 
     async def outcome(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:
@@ -68,9 +70,8 @@ class ChannelGrades:
     def __init__(self, criteria_sets: ChannelCriteriaSets, grading: Grading) -> None:
         self._load_sets = BatchLoader(criteria_sets.for_channels)
         self._grading = grading
-        self._judged: SingleFlight[tuple[NoticeKey, int, CriteriaSet], GradeOutcome] = SingleFlight(
-            CACHE_SIZE
-        )
+        # Keeps nothing: `grading` does. It only has a judgement that takes too long end, and be logged, once.
+        self._running: SingleFlight[tuple[CriteriaSet, tuple[NoticeKey, ...]], GradeOutcome] = SingleFlight(0)
 
     async def sets(self, channel_ref: ChannelRef) -> tuple[CriteriaSet, ...]:
         """Return the sets that a channel chose, in its order; none if they can't be read.
@@ -82,13 +83,18 @@ class ChannelGrades:
         except StoreUnavailable:
             raise
         except Exception:
+            # Words come first.
             log.exception("unexpected_error", subsystem="grading", channel=channel_ref[1])
             return ()
 
     def at_once(self, sets: tuple[CriteriaSet, ...], superevent: Superevent) -> GradesAtOnce:
         """Return what each set says for certain now, without measuring a sky map."""
-        outcomes = [self._outcome_at_once(set_, superevent) for set_ in sets]
-        return GradesAtOnce(tuple(outcomes), any(_is_preliminary(one, superevent) for one in outcomes))
+        known = [self._grading.cached_outcome(set_, superevent) for set_ in sets]
+        outcomes = (
+            self._grading.outcome_without_map(set_, superevent) if one is None else one
+            for set_, one in zip(sets, known, strict=True)
+        )
+        return GradesAtOnce(tuple(outcomes), is_preliminary=None in known)
 
     async def judge(self, sets: tuple[CriteriaSet, ...], superevent: Superevent) -> tuple[GradeOutcome, ...]:
         """Return what each set says, after measuring what it needs. Raises StoreUnavailable.
@@ -97,67 +103,26 @@ class ChannelGrades:
         """
         return tuple(await asyncio.gather(*(self._judge(set_, superevent) for set_ in sets)))
 
-    def _outcome_at_once(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:
-        try:
-            found = self._grading.cached_outcome(set_, superevent)
-            return self._grading.outcome_without_map(set_, superevent) if found is None else found
-        except Exception:  # noqa: BLE001 - it is logged
-            # A grade must not keep the news from the channel, and its absence must not be silent.
-            _log_failure(set_, superevent)
-            return _not_judged(set_, superevent)
-
     async def _judge(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:
-        # By the newest notice and their number: one that arrives late makes another state of both.
-        key = (superevent.latest.key, len(superevent.notices), set_)
+        key = (set_, tuple(notice.key for notice in superevent.notices))
         try:
-            return await self._judged.get(key, lambda: self._judge_in_time(set_, superevent))
+            return await self._running.get(key, lambda: self._judge_in_time(set_, superevent))
         except _TakesTooLong:
-            pass
-        return self._outcome_at_once(set_, superevent)
+            return self._grading.outcome_without_map(set_, superevent)
 
     async def _judge_in_time(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:
         try:
             async with asyncio.timeout(TIME_LIMIT_S):
                 return await self._grading.outcome(set_, superevent)
-        except StoreUnavailable:
-            raise
         except TimeoutError as error:
-            _log_failure(set_, superevent)
-            # Raised, so that nothing is kept: the measurement goes on, and the next edit shows it.
+            log.exception(
+                "unexpected_error",
+                subsystem="grading",
+                superevent_id=superevent.superevent_id,
+                criteria_set=set_.slug,
+            )
             raise _TakesTooLong from error
-        except Exception:  # noqa: BLE001 - it is logged
-            _log_failure(set_, superevent)
-            return _not_judged(set_, superevent)
 
 
 class _TakesTooLong(Exception):
     """A judgement exceeded its time limit."""
-
-
-def _is_preliminary(outcome: GradeOutcome, superevent: Superevent) -> bool:
-    """Return True if measuring a sky map may still change an outcome."""
-    if outcome.why_undecided is WhyUndecided.MAP_PENDING:
-        return True
-    # Its grade is certain, but what newer numbers would give was not judged.
-    is_newer = superevent.latest.alert_type != INITIAL
-    return outcome.stage is Stage.STANDS and outcome.newest_grades is None and is_newer
-
-
-def _log_failure(set_: CriteriaSet, superevent: Superevent) -> None:
-    """Log the error that is being handled."""
-    log.exception(
-        "unexpected_error",
-        subsystem="grading",
-        superevent_id=superevent.superevent_id,
-        criteria_set=set_.slug,
-    )
-
-
-def _not_judged(set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:
-    """Return the outcome that says that a set couldn't be judged."""
-    return GradeOutcome(
-        slug=set_.slug,
-        undecided=tuple(grade.name for grade in set_.grades),
-        why_undecided=WhyUndecided.NOT_JUDGED,
-        stage=Stage.ENDED if superevent.is_retracted else Stage.CURRENT,
-    )

@@ -50,23 +50,19 @@ class SteeredGrading:
     needs_map: set[str] = field(default_factory=set)
     measured: asyncio.Event = field(default_factory=asyncio.Event)
     error: Exception | None = None
-    """Raised by every judgement."""
+    """Raised by every measurement."""
     judged: list[tuple[str, int]] = field(default_factory=list)
     """Slug and number of notices of each measurement, in order."""
     _kept: dict[tuple[str, NoticeKey, int], GradeOutcome] = field(default_factory=dict)
 
     def outcome_without_map(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:
-        if self.error is not None:
-            raise self.error
-        if set_.slug not in self.needs_map:
-            return self._outcome(set_, superevent)
         stage = self._outcome(set_, superevent).stage
         nothing = replace(graded(set_, None, stage), undecided=GRADES)
         return replace(nothing, why_undecided=WhyUndecided.MAP_PENDING)
 
     def cached_outcome(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome | None:
-        if self.error is not None:
-            raise self.error
+        if set_.slug not in self.needs_map:
+            return self._outcome(set_, superevent)
         return self._kept.get((set_.slug, superevent.latest.key, len(superevent.notices)))
 
     async def outcome(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:

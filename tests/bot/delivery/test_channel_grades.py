@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from bot.delivery import channel_grades
+from bot.skymap_service import grading
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.blockkit.message import Message
@@ -20,6 +22,8 @@ from tests.support.factories import MOCK, decoded_notice
 from tests.support.grading import NTT, RUBIN, ChosenSets, SteeredGrading
 
 FIRST = decoded_notice()
+BBH: dict[str, Any] = {"classification": {"BBH": 0.99, "Terrestrial": 0.01}, "properties": {}}
+"""Facts whose INITIAL isn't broadcast for itself."""
 
 
 @dataclass
@@ -121,11 +125,10 @@ async def test_many_channels_ask_for_their_sets_in_few_queries(graded: Graded) -
 async def test_a_reply_says_the_change_and_a_rise_goes_to_the_channel(graded: Graded) -> None:
     graded_channel, plain = await subscribed(graded, NTT, RUBIN, count=2)
     del graded.sets.by_channel[plain]
-    quiet = {"classification": {"BBH": 0.99, "Terrestrial": 0.01}, "properties": {}}
     await graded.announce(
-        decoded_notice(**quiet),
-        decoded_notice(alert_type="INITIAL", minutes=20, **quiet),
-        decoded_notice(alert_type="UPDATE", minutes=40, **quiet),
+        decoded_notice(**BBH),
+        decoded_notice(alert_type="INITIAL", minutes=20, **BBH),
+        decoded_notice(alert_type="UPDATE", minutes=40, **BBH),
     )
     _, initial, update = graded.posts(graded_channel)
     assert initial["reply_broadcast"] is True
@@ -146,11 +149,10 @@ async def test_replies_of_mocks_are_never_broadcast(graded: Graded) -> None:
 
 async def test_a_late_notice_claims_no_change_and_is_not_broadcast(graded: Graded) -> None:
     (channel,) = await subscribed(graded, NTT)
-    bbh = {"classification": {"BBH": 0.99, "Terrestrial": 0.01}, "properties": {}}
-    await graded.announce(decoded_notice(**bbh))
-    await graded.announce(decoded_notice(alert_type="UPDATE", minutes=40, **bbh))
+    await graded.announce(decoded_notice(**BBH))
+    await graded.announce(decoded_notice(alert_type="UPDATE", minutes=40, **BBH))
     graded.harness.clock.advance(minutes=50)
-    await graded.announce(decoded_notice(alert_type="INITIAL", minutes=20, **bbh))
+    await graded.announce(decoded_notice(alert_type="INITIAL", minutes=20, **BBH))
     late = graded.posts(channel)[-1]
     assert "Late: " in str(late["text"]) and "ntt" not in str(late["text"])
     assert not late.get("reply_broadcast")
@@ -168,9 +170,15 @@ async def test_a_retraction_ends_the_grade_on_the_card_and_in_the_reply(graded: 
 
 
 async def test_a_defect_in_grading_is_said_and_keeps_no_word_back(
-    graded: Graded, capsys: pytest.CaptureFixture[str]
+    stopped_harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    graded.grading.error = ZeroDivisionError("a defect")
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(grading, "grade", broken)
+    graded = Graded(stopped_harness, ChosenSets(), by_stage())
+    stopped_harness.factory.criteria_sets = graded.sets  # type: ignore[assignment]
+    stopped_harness.start()
     (channel,) = await subscribed(graded, NTT)
     await graded.announce(FIRST, decoded_notice(alert_type="INITIAL", minutes=20))
     assert "INITIAL" in graded.root(channel) and "ntt-kilonova: undecided" in graded.root(channel)
