@@ -16,6 +16,7 @@ from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
+from bot.commands.criteria_service import CriteriaService
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
@@ -224,6 +225,12 @@ class Factory(Repositories):
     ) -> SubscriptionService:
         """Create the service that reads and changes the subscriptions of channels."""
         return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, self.site_resolvers)
+
+    def create_criteria_service(
+        self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
+    ) -> CriteriaService:
+        """Create the service that reads and changes the criteria sets of workspaces."""
+        return CriteriaService(self.criteria_sets, authorizer, wakeups, clock, self.site_resolvers)
 
     def render_repositories(self) -> RenderRepositories:
         """Return the repositories that rendering reads."""

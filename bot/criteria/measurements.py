@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from bot.filters.evaluator import NO_PROBABILITIES, MapProbabilities
+from bot.filters.evaluator import MapProbabilities
 from bot.observing.rubin_sky import RubinSky
 from formatters.models.notice import NoticeKey
 
@@ -16,7 +16,7 @@ __all__ = ["MapMeasurements", "MeasuredNotices", "RubinSky"]
 class MapMeasurements:
     """The answers of one notice's sky map."""
 
-    probabilities: MapProbabilities = NO_PROBABILITIES
+    probabilities: MapProbabilities = field(default_factory=dict)
     rubin: RubinSky | None = None
     """None if Rubin's rules weren't asked, or if the map can't be measured."""
     is_pending: bool = False

@@ -192,7 +192,7 @@ class SkyConditions:
 
 
 def combine(conditions: Iterable[ConditionOutcome]) -> Verdict:
-    """Return whether all hold. Where something isn't stated and the map may still deny it, it is undecided."""
+    """Return whether all hold: undecided where something isn't stated but the map may still deny it."""
     verdicts = {condition.verdict for condition in conditions}
     for verdict in (Verdict.FAILED, Verdict.UNDECIDED, Verdict.UNKNOWN):
         if verdict in verdicts:

@@ -14,7 +14,8 @@ from bot.filters.evaluator import (
 )
 from bot.filters.event_attributes import EventAttributes, extract_attributes
 from bot.filters.limits import MAX_TARGETS
-from bot.filters.parser import SiteNameResolver, parse_filter
+from bot.filters.map_conditions import SiteNameResolver
+from bot.filters.parser import parse_filter
 from bot.filters.satisfiability import find_contradiction
 from bot.filters.tokens import FilterSyntaxError
 

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from bot.filters.chosen_sets import split_off_sets
 from bot.filters.limits import CACHE_SIZE, MAX_LENGTH, MAX_TARGETS
-from bot.filters.parser import SiteNameResolver, parse_tokens
+from bot.filters.map_conditions import SiteNameResolver
+from bot.filters.parser import parse_tokens
 from bot.filters.scope_words import split_scope
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import SWITCHES
@@ -31,10 +33,10 @@ _BROADCAST = {"@here": "<!here>", "<!here>": "<!here>", "@channel": "<!channel>"
 
 
 def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteria:
-    """Parse "[CBC|Burst|all] [filter] [mock] [test] [lowsig] [circulars] [notify TARGET… [if FILTER]]".
+    """Parse "[CBC|Burst|all] [filter] [mock] … [circulars] [criteria SET…] [notify TARGET… [if FILTER]]".
 
-    Switches may stand anywhere before `notify`, outside of "or", "not" and parentheses; case is ignored. A
-    target is @here, @channel, or a person or group as Slack writes them ("<@U…|name>",
+    Switches and criteria sets may stand anywhere before `notify`, outside of "or", "not" and parentheses;
+    case is ignored. A target is @here, @channel, or a person or group as Slack writes them ("<@U…|name>",
     "<!subteam^S…|@group>"). `if NS` alone means that an electromagnetic counterpart may be expected, see
     `MentionRule`. `sites` resolves the names of `visible from`; without it every name is accepted. Raises
     FilterSyntaxError for anything else.
@@ -42,7 +44,7 @@ def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteri
     return _parse_normalized(normalize_typed_text(words), sites)
 
 
-def _parse_normalized(words: str, sites: SiteNameResolver | None) -> Criteria:
+def _parse_normalized(words: str, sites: SiteNameResolver | None, *, is_canonical: bool = False) -> Criteria:
     # Slack adds a person's name, which may contain spaces and may change: only the id is kept.
     text = " ".join(_MENTION_LABEL.sub(r"<\1>", words).split())
     if len(text) > MAX_LENGTH:
@@ -53,7 +55,8 @@ def _parse_normalized(words: str, sites: SiteNameResolver | None) -> Criteria:
     at = next(
         (n for n, word in enumerate(all_words) if _normalized(word.strip(",")) == "notify"), len(all_words)
     )
-    criteria = _parse_switches_and_filter(tokenize(" ".join(all_words[:at])), sites)
+    sets, tokens = split_off_sets(tokenize(" ".join(all_words[:at])), is_canonical=is_canonical)
+    criteria = replace(_parse_switches_and_filter(tokens, sites), criteria_sets=sets)
     if at < len(all_words):
         criteria = replace(
             criteria, notify=_parse_mention_rule(" ".join(all_words[at + 1 :]), criteria, sites)
@@ -72,7 +75,7 @@ def split_insistence(words: str) -> tuple[str, bool]:
 @lru_cache(maxsize=CACHE_SIZE)
 def parse_stored_criteria(words: str) -> Criteria:
     """Parse stored canonical words; equal words give the same object. Raises FilterSyntaxError."""
-    return _parse_normalized(words, None)
+    return _parse_normalized(words, None, is_canonical=True)
 
 
 def _normalized(word: str) -> str:

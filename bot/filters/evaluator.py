@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from bot.filters.event_attributes import EventAttributes, extract_attributes
 from bot.filters.redshifts import distance_of_redshift
+from formatters.models.chirp_mass import probability_in_range
 from formatters.models.filter import (
     And,
     Compare,
@@ -21,14 +22,18 @@ from formatters.models.filter import (
     FarCompare,
     FieldIn,
     Filter,
+    GradeCondition,
+    GradeQuery,
     MapCondition,
     MapQuery,
+    MassProbability,
     Near,
     Not,
     Op,
     Or,
     Significant,
     VisibleFrom,
+    Within,
 )
 from formatters.models.notice import Category
 from formatters.models.significance import is_light_expected
@@ -73,6 +78,9 @@ NO_PROBABILITIES: MapProbabilities = {}
 
 # Looking up or hashing a member of an enum runs Python code: too slow for every condition of every channel.
 _LT, _LE, _GT, _GE = Op.LT, Op.LE, Op.GT, Op.GE
+_HALF = 0.5
+"""Between a query's answers 0.0, no, and 1.0, yes."""
+_ROUNDING = 1e-9
 _REAL, _MOCK = Category.REAL, Category.MOCK
 
 
@@ -186,6 +194,30 @@ def _map_condition(
     return _compare(probabilities[node.map_query], node.op, node.probability)
 
 
+def _mass_probability(node: MassProbability, attributes: EventAttributes, _: MapProbabilities) -> TruthRange:
+    bins = attributes.mass_bins
+    if bins is None:
+        return UNKNOWN
+    share = probability_in_range(bins, node.low, node.high)
+    # A sum of rounded parts that differs from the limit in its last digits only is the limit.
+    return _compare(
+        node.probability if abs(share - node.probability) <= _ROUNDING else share, node.op, node.probability
+    )
+
+
+def _grade(node: GradeCondition, attributes: EventAttributes, probabilities: MapProbabilities) -> TruthRange:
+    """Evaluate what `bot.criteria.resolution` says the grade means; unknown where it couldn't be resolved."""
+    definition = node.definition
+    if definition is None:
+        return UNKNOWN
+    if not isinstance(definition, GradeQuery):
+        return _EVALUATORS[type(definition)](definition, attributes, probabilities)
+    if definition not in probabilities:
+        return UNDECIDED
+    answer = probabilities[definition]
+    return UNKNOWN if answer is None else YES if answer > _HALF else NO
+
+
 _EVALUATORS: Mapping[type[Filter], Callable[..., TruthRange]] = {
     And: _and,
     Or: _or,
@@ -198,6 +230,9 @@ _EVALUATORS: Mapping[type[Filter], Callable[..., TruthRange]] = {
     Significant: _significant,
     Near: _map_condition,
     VisibleFrom: _map_condition,
+    Within: _map_condition,
+    MassProbability: _mass_probability,
+    GradeCondition: _grade,
 }
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from formatters.models import significance
-from formatters.models.chirp_mass import MassFrame, mass_frame
+from formatters.models.chirp_mass import MassFrame, is_histogram, mass_bins, mass_frame
 from formatters.models.notice import (
     CLASSES,
     PROPERTIES,
@@ -25,6 +25,8 @@ from formatters.text import coincidence_lines
 
 OBSERVATORIES_KEY = "observatories"
 """Key of the JSON by which a version that reads observatories and chirp masses shows that it wrote it."""
+MASS_BINS_KEY = "mass_bins"
+"""Key of the JSON by which a version that keeps the bins of the chirp mass shows that it wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,11 @@ class EventAttributes:
     """True if the notice has a sky map."""
     observatories: tuple[str, ...] = ()
     """Observatories of the coincidences, case-folded; empty if there is none, or if it isn't known."""
+    mass_bins: MassBins | None = None
+    """The chirp mass in the source frame, from the first to the last bin that has a probability.
+
+    None if the notice states none, or only one in the detector's frame.
+    """
 
     @property
     def category(self) -> Category:
@@ -70,6 +77,7 @@ class EventAttributes:
 
     def to_json(self) -> str:
         """Return JSON that `from_json` reads."""
+        bins = self.mass_bins
         return json.dumps(
             {
                 "type": self.alert_type,
@@ -86,6 +94,7 @@ class EventAttributes:
                 "external": self.external,
                 "map": self.has_map,
                 OBSERVATORIES_KEY: self.observatories,
+                MASS_BINS_KEY: bins and [bins.bin_edges, bins.probabilities],
             },
             separators=(",", ":"),
         )
@@ -112,7 +121,15 @@ class EventAttributes:
             has_map=values["map"],
             # An older version stored none; `EventSearch.refresh_stale_attributes` adds them.
             observatories=tuple(values.get(OBSERVATORIES_KEY, ())),
+            mass_bins=_bins_from_json(values.get(MASS_BINS_KEY)),
         )
+
+
+def _bins_from_json(value: list[list[float]] | None) -> MassBins | None:
+    if value is None:
+        return None
+    edges, probabilities = value
+    return MassBins(bin_edges=tuple(edges), probabilities=tuple(probabilities))
 
 
 def extract_attributes(superevent: Superevent) -> EventAttributes | None:
@@ -122,6 +139,7 @@ def extract_attributes(superevent: Superevent) -> EventAttributes | None:
         return None
     event = notice.event
     far, joint = _effective_far(notice, event)
+    bins = _source_frame_bins(event, notice.alert_type)
     names = {
         "group": event.group,
         "search": event.search,
@@ -137,13 +155,14 @@ def extract_attributes(superevent: Superevent) -> EventAttributes | None:
         significant=event.significant,
         retracted=superevent.is_retracted,
         fields={field: name.casefold() for field, name in names.items() if name},
-        quantities=_extract_quantities(notice, event),
+        quantities=_extract_quantities(notice, event, bins),
         far=far,
         far_is_joint=joint,
         detectors=tuple(name.upper() for name in event.instruments),
         external=None if notice.has_unreadable_coincidence else notice.external is not None,
         has_map=notice.best_localization is not None,
         observatories=tuple(sorted({c.observatory.casefold() for c in notice.coincidences if c.observatory})),
+        mass_bins=None if bins is None else _without_empty_ends(bins),
     )
 
 
@@ -156,7 +175,28 @@ def _effective_far(notice: Notice, event: Event) -> tuple[float | None, bool]:
     return coincidence_lines.lowest_joint_far(notice), True
 
 
-def _extract_quantities(notice: Notice, event: Event) -> dict[str, float]:
+def _source_frame_bins(event: Event, alert_type: str) -> MassBins | None:
+    """Return the chirp mass's histogram; None if there is none, or none of the source frame.
+
+    A mass in the detector frame is larger than the source's by an unknown factor.
+    """
+    bins = mass_bins(event)
+    return None if bins is None or mass_frame(event, alert_type) is MassFrame.DETECTOR else bins
+
+
+def _without_empty_ends(bins: MassBins) -> MassBins | None:
+    """Return the histogram from its first to its last probability above 0: fewer numbers, the same sums.
+
+    Return None if the probabilities are those of no histogram.
+    """
+    if not is_histogram(bins):
+        return None
+    stated = [at for at, probability in enumerate(bins.probabilities) if probability > 0]
+    first, end = stated[0], stated[-1] + 1
+    return MassBins(bin_edges=bins.bin_edges[first : end + 1], probabilities=bins.probabilities[first:end])
+
+
+def _extract_quantities(notice: Notice, event: Event, bins: MassBins | None) -> dict[str, float]:
     stated = {**event.classification, **event.properties}
     found = {name: stated[name] for name in CLASSES + PROPERTIES if name in stated}
     if "BNS" in found and "NSBH" in found:
@@ -166,10 +206,7 @@ def _extract_quantities(notice: Notice, event: Event) -> dict[str, float]:
         found["remnant"] = found["HasRemnant"] * (1 - found["Terrestrial"])
     if event.instruments:
         found["instruments"] = float(len(event.instruments))
-    bins = event.mchirp_source
-    # A mass in the detector frame is larger than the source's by an unknown factor.
-    in_source_frame = mass_frame(event, notice.alert_type) is not MassFrame.DETECTOR
-    median = _median(bins) if bins is not None and in_source_frame else None
+    median = None if bins is None else _median(bins)
     if median is not None:
         found["mchirp"] = median
     sky = notice.best_localization
@@ -184,8 +221,6 @@ def _extract_quantities(notice: Notice, event: Event) -> dict[str, float]:
 def _median(bins: MassBins) -> float | None:
     """Return the mass below which half of the probability lies, with equal density inside of a bin."""
     total = sum(bins.probabilities)
-    if not total > 0 or len(bins.bin_edges) != len(bins.probabilities) + 1:
-        return None
     below = 0.0
     for probability, low, high in zip(bins.probabilities, bins.bin_edges, bins.bin_edges[1:], strict=False):
         if probability > 0 and below + probability >= total / 2:

@@ -10,13 +10,14 @@ from datetime import datetime
 from bot.filters.criteria_parser import split_off_group
 from bot.filters.evaluator import NO_PROBABILITIES, MapProbabilities, TruthRange, evaluate_criteria
 from bot.filters.event_attributes import EventAttributes
-from bot.filters.parser import SiteNameResolver, parse_tokens
+from bot.filters.map_conditions import SiteNameResolver
+from bot.filters.parser import parse_tokens
 from bot.filters.periods import EVER, Period, extract_period
 from bot.filters.satisfiability import find_contradiction
-from bot.filters.scope_words import Scope, split_scope
+from bot.filters.scope_words import Scope, is_name, split_scope
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.runtime.typed_text import normalize_typed_text
-from formatters.models.filter import Compare, conditions
+from formatters.models.filter import Compare, MassProbability, conditions
 from formatters.models.subscription import Criteria
 
 _FILLERS = frozenset(
@@ -72,9 +73,9 @@ class EventQuestion:
     def unstated(self, candidates: Sequence[EventAttributes]) -> list[str]:
         """Return the quantities of the filter that none of the candidates states; none without candidates."""
         asked = dict.fromkeys(
-            "distance" if one.quantity == "z" else one.quantity
+            ("distance" if one.quantity == "z" else one.quantity) if isinstance(one, Compare) else "mchirp"
             for one in (() if self.criteria.filter is None else conditions(self.criteria.filter))
-            if isinstance(one, Compare)
+            if isinstance(one, Compare | MassProbability)
         )
         return [name for name in asked if candidates and not any(name in c.quantities for c in candidates)]
 
@@ -98,6 +99,10 @@ def parse_event_question(words: str, now: datetime, sites: SiteNameResolver | No
     for word, is_there in (("circulars", scope.circulars), ("notify", _names_mention(rest))):
         if is_there:
             raise FilterSyntaxError(f'"{word}" belongs to a subscription, and this is a question.')
+    if any(token.normalized == "criteria" and not is_name(rest, at) for at, token in enumerate(rest)):
+        raise FilterSyntaxError(
+            '"criteria" belongs to a subscription; events with a grade are asked for by grade rubin-2026.'
+        )
     group, filter_ = split_off_group(parse_tokens(rest, sites) if rest else None, scope.every_group)
     return EventQuestion(
         criteria=Criteria(group=group, filter=filter_), scope=scope, period=period, count=count
@@ -109,14 +114,14 @@ def _names_mention(tokens: Sequence[Token]) -> bool:
 
 
 def _without_fillers(tokens: Sequence[Token]) -> list[Token]:
-    """Leave out the words of a sentence; names after "=", "|" or "from" stay, whatever they are."""
+    """Leave out the words of a sentence; names stay, whatever they are."""
     kept: list[Token] = []
     is_site = False
     for number, token in enumerate(tokens):
         before = tokens[number - 1].text.casefold() if number else ""
         # A site's name may have any words: "visible from the Observatory of Turku > 0.3".
         is_site = token.is_word and (is_site or before == "visible")
-        if is_site or before in ("=", "|", "from") or token.normalized not in _FILLERS:
+        if is_site or is_name(tokens, number) or token.normalized not in _FILLERS:
             kept.append(token)
     return kept
 

@@ -44,6 +44,10 @@ def criteria_from_form(form: SubscriptionForm, parse: ParseCriteria) -> Criteria
         typed = parse(_with_switches(form))
     except FilterSyntaxError as error:
         errors["words"] = str(error)
+    try:
+        parse(Criteria(criteria_sets=form.criteria_sets).canonical)
+    except FilterSyntaxError as error:
+        errors["criteria_sets"] = str(error)
     criteria = _combine(form, filters, typed, errors)
     if not errors:
         try:
@@ -134,6 +138,7 @@ def _combine(
         test="test" in form.switches or typed.test,
         lowsig="lowsig" in form.switches or typed.lowsig,
         circulars="circulars" in form.switches or typed.circulars,
+        criteria_sets=tuple(dict.fromkeys((*form.criteria_sets, *typed.criteria_sets))),
         filter=reduce(and_, every) if every else None,
         notify=_mention_rule(form, typed, errors),
     )

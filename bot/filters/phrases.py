@@ -13,6 +13,7 @@ _WORDS = {
     r"(?:binary )?neutron[ -]star[ -]black[ -]holes?": "NSBH",
     r"binary[ -]neutron[ -]stars?": "BNS",
     r"binary[ -]black[ -]holes?": "BBH",
+    r"solar[ _-]mass(?:es)?": "Msun",
 }
 _BEFORE_NUMBERS = {
     r"more than|greater than|larger than|higher than|above|over": ">",
@@ -23,8 +24,9 @@ _BEFORE_NUMBERS = {
 _RULES = (
     (re.compile(r"(?<![\w=|])at least (\d{1,2}) (?:detector|instrument)s?(?!\w)", re.I), r"instruments>=\1"),
     (re.compile(r"(?<![\w=|<>])(\d{1,2}) or more (?:detector|instrument)s?(?!\w)", re.I), r"instruments>=\1"),
-    *((re.compile(rf"(?<![\w=|])(?:{phrase})(?!\w)", re.I), word) for phrase, word in _WORDS.items()),
-    (re.compile(r"(?<![\w=|])(?:within|closer than|nearer than) (?=[\d.]+ ?[kmg]pc)", re.I), "distance<"),
+    *((re.compile(rf"(?<![\w=|-])(?:{phrase})(?![\w-])", re.I), word) for phrase, word in _WORDS.items()),
+    (re.compile(r"(?<=mchirp )between ([\d.]+)(?: ?M\S+)? and (?=[\d.])", re.I), r"\1.."),
+    (re.compile(r"(?<![\w=|])(?:closer than|nearer than) (?=[\d.]+ ?[kmg]pc)", re.I), "distance<"),
     *(
         (re.compile(rf"(?<![\w=|])(?:is )?(?:{phrase}) (?=[\d.])", re.I), sign)
         for phrase, sign in _BEFORE_NUMBERS.items()

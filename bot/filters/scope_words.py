@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
-from bot.filters.vocabulary import SWITCHES
+from bot.filters.vocabulary import OPS, SWITCHES
 from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.notice import Category
 
@@ -23,7 +23,7 @@ _ONLY = {"only", "just"}
 _ALSO = {"also", "including", "include", "incl", "plus"}
 _TOO = {"too", "also", "included"}
 _WITHOUT = {"no", "not", "without", "excluding"}
-_NAMING = ("=", "|", "from")
+_NAMING = frozenset({"|", "from", "grade", *OPS})
 """After these a word is a name, as in "search=MDC|test"; if it is not, the filter's parser refuses it."""
 
 
@@ -109,7 +109,7 @@ def split_scope(tokens: Sequence[Token]) -> tuple[Scope, list[Token]]:
         end, words, how = _read_kinds(tokens, at)
         if not words:
             # "only BNS" is what "BNS" says: a condition restricts by itself.
-            is_only = token.normalized in _ONLY and not _is_name(tokens, at)
+            is_only = token.normalized in _ONLY and not is_name(tokens, at)
             if not (depth == 0 and is_only and at + 1 < len(tokens)):
                 rest.append(token)
             at += 1
@@ -144,13 +144,14 @@ def standing_alone_error(token: Token) -> FilterSyntaxError:
     return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
 
 
-def _is_name(tokens: Sequence[Token], at: int) -> bool:
+def is_name(tokens: Sequence[Token], at: int) -> bool:
+    """Return True if the token stands where a name does: after a comparison, "|", "from" or "grade"."""
     return at > 0 and tokens[at - 1].text.casefold() in _NAMING
 
 
 def _kind(tokens: Sequence[Token], at: int) -> str | None:
     """Return the kind that the token names, None if it is no such word or a name."""
-    if at >= len(tokens) or _is_name(tokens, at):
+    if at >= len(tokens) or is_name(tokens, at):
         return None
     folded = tokens[at].text.casefold()
     if folded[:1] == "-":
@@ -165,7 +166,7 @@ def _read_kinds(tokens: Sequence[Token], at: int) -> tuple[int, list[str], str]:
 
     There are no kinds where none stands there.
     """
-    if _is_name(tokens, at):
+    if is_name(tokens, at):
         return at, [], "also"
     prefix = tokens[at].normalized
     start = at + (prefix in _ONLY | _WITHOUT | _ALSO)

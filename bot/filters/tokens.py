@@ -10,14 +10,27 @@ from bot.filters.phrases import without_phrases
 
 _LOGIC_WORDS = {"&": "and", "|": "or", "~": "not", "!": "not"}
 _OPERATOR_CHARACTERS = "<>=≤≥()|&~!"
-# A site's name in quotes is one word, whatever it contains.
+# A site's name in quotes is one word, whatever it contains, and so is a grade's.
 _TOKEN = re.compile(
-    r"(?<=[Ff][Rr][Oo][Mm] )[\"“„][^\"“”]+[\"”“]|<[@!#][^<>]*>|[<>!=]=|[<>=≤≥()|&~!]|[^\s<>=≤≥()|&~!]+"
+    r"(?<=[Ff][Rr][Oo][Mm] )[\"“„][^\"“”]+[\"”“]|(?:(?<=[<>=≤≥])|(?<=[<>=≤≥] ))\"[^\"]+\""
+    r"|<[@!#][^<>]*>|[<>!=]=|[<>=≤≥()|&~!]|[^\s<>=≤≥()|&~!]+"
 )
 
-_QUOTED = re.compile(r"(?<=[Ff][Rr][Oo][Mm] )[\"“„][^\"“”]+[\"”“]")
-_QUOTES_AROUND = re.compile(r"(?<![\w\"])(?<!from )\"([^\"]*)\"(?![\w\"])", re.IGNORECASE)
-"""What a word processor or a person puts around a filter, or a part of it; a site's name keeps its quotes."""
+_SET = r"(?<![\w=|])grade [^\s<>=≤≥()|&~!\",]+"
+_COMPARISON = r" ?(?:[<>=]=|[<>=≤≥]) ?"
+_KEPT = re.compile(
+    r"(?<=from )[\"“„][^\"“”]+[\"“”]"
+    rf"|{_SET}(?:{_COMPARISON}(?:\"[^\"]*\"|[^\s<>=≤≥()|&~!\",]+))?",
+    re.IGNORECASE,
+)
+"""Names of sites, criteria sets and grades, in which no phrase is replaced: a grade may be "Mass-gap"."""
+_QUOTED_GRADE = re.compile(rf"({_SET}{_COMPARISON})(?:\"([^\"]+)\"|'([^']+)')", re.IGNORECASE)
+_QUOTES_AROUND = re.compile(
+    rf"(?P<kept>{_SET}{_COMPARISON}\"[^\"]+\")"
+    r"|(?<![\w\"])(?<!from )\"(?P<inner>[^\"]*)\"(?![\w\"])",
+    re.IGNORECASE,
+)
+"""What a word processor or a person puts around a filter, or a part of it; a name keeps its quotes."""
 _NUMBERS_WITH_COMMAS = re.compile(r"(?:(?<!\d)(?<!\d\.)\d[\d.]*|(?<![\w.)\"'%°′″])),\d(?:[\d.,]*\d)?")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 
@@ -57,14 +70,19 @@ def tokenize(text: str) -> list[Token]:
     third and one where the comma is the decimal sign. Only what has one reading passes: "1,234,567",
     "1,000.5", and "197.45,-23.38", which are two numbers.
     """
-    parted = _QUOTES_AROUND.sub(r"\1", " ".join(text.split()))
+    parted = _QUOTED_GRADE.sub(_with_double_quotes, " ".join(text.split()))
+    parted = _QUOTES_AROUND.sub(lambda match: match["kept"] or match["inner"], parted)
     kept = []
     end = 0
-    for quoted in _QUOTED.finditer(parted):
+    for quoted in _KEPT.finditer(parted):
         kept += [_without_commas(parted[end : quoted.start()]), quoted[0].replace(",", " ")]
         end = quoted.end()
     parted = "".join([*kept, _without_commas(parted[end:])])
     return [Token(match[0], match.start() + 1) for match in _TOKEN.finditer(parted)]
+
+
+def _with_double_quotes(match: re.Match[str]) -> str:
+    return f'{match[1]}"{match[2] or match[3]}"'
 
 
 def _without_commas(text: str) -> str:

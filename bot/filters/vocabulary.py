@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 
 from formatters.models.filter import FIELDS, Field, Op
@@ -88,13 +89,13 @@ SIGNIFICANT = {"significant", "highsig", "highsignificance"}
 OPS = {op.value: op for op in Op} | {"==": Op.EQ, "≤": Op.LE, "≥": Op.GE}
 
 FLOAT = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?"
-VALUE = re.compile(rf"(?P<value>{FLOAT})\s*(?P<unit>[a-z%°²′'\"]+2?)?")
+VALUE = re.compile(rf"(?P<value>{FLOAT})\s*(?P<unit>[a-z%°²′'\"☉⊙_]+2?)?")
 UNITS = {
     "probability": {"": 1.0, "%": 0.01, "percent": 0.01},
     "deg²": {"": 1.0, "deg2": 1.0, "deg²": 1.0, "sqdeg": 1.0},
     "Mpc": {"": 1.0, "mpc": 1.0, "kpc": 1e-3, "gpc": 1e3},
     "redshift": {"": 1.0},
-    "Msun": {"": 1.0, "msun": 1.0},
+    "Msun": dict.fromkeys(("", "msun", "m_sun", "m☉", "m⊙", "m_☉", "m_⊙"), 1.0),
     "": {"": 1.0},
 }
 MAX_REDSHIFT = 1_000.0
@@ -130,6 +131,9 @@ VOCABULARY = sorted(
         "far",
         "near",
         "visible",
+        "within",
+        "grade",
+        "criteria",
         *SWITCHES.values(),
     }
     | {name.casefold() for name in DETECTORS}
@@ -145,6 +149,13 @@ CANONICAL_SPELLINGS = {
     name.casefold(): name
     for name in (*QUANTITIES, *DETECTORS, *ALERT_TYPES, *GROUPS.values(), *OBSERVATORIES.values())
 }
+
+
+def find_similar_word(word: str) -> str | None:
+    """Return the word of the language that a case-folded one is like, as LVK spells it; None for none."""
+    near = difflib.get_close_matches(word[:40], VOCABULARY, n=1, cutoff=0.65)
+    return CANONICAL_SPELLINGS.get(near[0], near[0]) if near else None
+
 
 NUMBER_EXAMPLES = {
     "probability": "BNS>0.5",

@@ -10,7 +10,6 @@ from bot.local_slack.app_manifest import AppConfig, Command
 from bot.local_slack.block_kit.interaction import (
     SELECTION_KEYS,
     action_payload,
-    interactive_elements,
     missing_inputs,
 )
 from bot.local_slack.errors import ApiError, Json
@@ -300,7 +299,7 @@ class UserActions:
                 workspace.open_view(user_id, payload, on_top=True)
             case "errors":
                 errors = answer.get("errors")
-                inputs = {block_id for block_id, _ in interactive_elements(view.payload["blocks"])}
+                inputs = {block["block_id"] for block in view.payload["blocks"] if block["type"] == "input"}
                 if not isinstance(errors, dict) or not errors or not errors.keys() <= inputs:
                     return ActionResult(False, "invalid_response_action", envelope=envelope, wait=self._wait)
                 return ActionResult(False, "errors", errors, envelope=envelope, wait=self._wait)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -11,7 +12,7 @@ from formatters.models.significance import is_burst
 
 MIN_RANGE_PROBABILITY = 0.9
 """Probability (0 to 1) that the given range holds at least."""
-_SUM_TOLERANCE = 0.01
+SUM_TOLERANCE = 0.01
 """How far above 1 the probabilities may sum; beyond, they are no probabilities of one histogram."""
 _ROUNDING = 1e-9
 
@@ -64,7 +65,7 @@ def shortest_range(bins: MassBins) -> MassRange | None:
     Return None if all bins together hold less, or if the probabilities sum to more than 1.
     """
     shares = bins.probabilities
-    if math.fsum(shares) > 1 + _SUM_TOLERANCE:
+    if not is_histogram(bins):
         return None
     for count in range(1, len(shares) + 1):
         first = max(range(len(shares) - count + 1), key=lambda at: math.fsum(shares[at : at + count]))
@@ -72,6 +73,19 @@ def shortest_range(bins: MassBins) -> MassRange | None:
         if probability >= MIN_RANGE_PROBABILITY - _ROUNDING:
             return MassRange(bins.bin_edges[first], bins.bin_edges[first + count], probability)
     return None
+
+
+def probability_in_range(bins: MassBins, low: float, high: float | None) -> float:
+    """Return the probability (0 to 1) of the bins that lie whole inside [`low`, `high`]; None is no bound."""
+    edges = bins.bin_edges
+    first = bisect_left(edges, low)
+    end = len(edges) - 1 if high is None else bisect_right(edges, high) - 1
+    return min(math.fsum(bins.probabilities[first : max(first, end)]), 1.0)
+
+
+def is_histogram(bins: MassBins) -> bool:
+    """Return True if the probabilities can be those of one histogram: they don't sum to more than 1."""
+    return math.fsum(bins.probabilities) <= 1 + SUM_TOLERANCE
 
 
 def mass_frame(event: Event, alert_type: str) -> MassFrame | None:

@@ -46,6 +46,7 @@ def describe_alerts(criteria: Criteria) -> str:
                 "low-significance alerts too (several a day while the detectors observe)",
             ),
             (criteria.circulars, "GCN Circulars about them linked in their threads"),
+            (bool(criteria.criteria_sets), f"with their grades by {' and '.join(criteria.criteria_sets)}"),
         )
         if is_enabled
     ]

@@ -10,12 +10,15 @@ from formatters.models.filter import (
     FarCompare,
     FieldIn,
     Filter,
+    GradeCondition,
+    MassProbability,
     Near,
     Not,
     Op,
     Or,
     Significant,
     VisibleFrom,
+    Within,
     format_degrees,
     format_number,
 )
@@ -68,6 +71,13 @@ def filter_sentence(filter_: Filter) -> str:
         case VisibleFrom(site, op, probability):
             share = _probability_phrase(op, probability)
             return f"{share} observable from {site.name} in the night of the notice or the next"
+        case Within(query, op, probability):
+            share = _probability_phrase(op, probability)
+            return f"{share} nearer than {format_number(query.limit)}{quantities.NBSP}Mpc"
+        case MassProbability():
+            return _mass_range(filter_)
+        case GradeCondition():
+            return _grade_phrase(filter_)
     raise TypeError(f"{type(filter_).__name__} is no kind of filter that has a sentence.")
 
 
@@ -88,7 +98,39 @@ def _negated(part: Filter) -> str:
             return f"no coincidence with {' or '.join(values)}"
         case FieldIn():
             return f"another {filter_sentence(part).replace(' ', ' than ', 1)}"
+        case GradeCondition(slug, _, None):
+            return f"no grade of {slug}"
     return f"not ({filter_sentence(part)})"
+
+
+def _mass_range(found: MassProbability) -> str:
+    """Return a range of masses with its probability: "a chirp mass below 2.3 M☉ with more than 90 %"."""
+    unit = f"{quantities.NBSP}M☉"
+    if found.high is None:
+        which = f"of {format_number(found.low)}{unit} or more"
+    elif found.low == 0:
+        which = f"below {format_number(found.high)}{unit}"
+    else:
+        which = f"from {format_number(found.low)} to {format_number(found.high)}{unit}"
+    return f"a source-frame chirp mass {which} with {_share_phrase(found.op, found.probability)}"
+
+
+def _grade_phrase(found: GradeCondition) -> str:
+    """Return a comparison of grades: "grade Silver or better of ntt-kilonova"."""
+    if found.grade is None:
+        return f"any grade of {found.slug}"
+    match found.op:
+        case Op.GE:
+            which = f"grade {found.grade} or better"
+        case Op.GT:
+            which = f"a grade better than {found.grade}"
+        case Op.LE:
+            which = f"grade {found.grade} or worse"
+        case Op.LT:
+            which = f"a grade worse than {found.grade}"
+        case Op.EQ:
+            which = f"grade {found.grade}"
+    return f"{which} of {found.slug}"
 
 
 def _comparison(compare: Compare) -> str:
@@ -149,15 +191,19 @@ def _count_phrase(op: Op, value: str) -> str:
 
 
 def _probability_phrase(op: Op, probability: float) -> str:
+    return f"{_share_phrase(op, probability)} of the probability"
+
+
+def _share_phrase(op: Op, probability: float) -> str:
+    """Return a comparison of a share, as in "more than 90 %"."""
     percent = _percent(probability)
     match op:
         case Op.GT:
-            limit = f"more than {percent}"
+            return f"more than {percent}"
         case Op.LT:
-            limit = f"less than {percent}"
+            return f"less than {percent}"
         case _:
-            limit = _comparison_phrase(op, percent)
-    return f"{limit} of the probability"
+            return _comparison_phrase(op, percent)
 
 
 def _percent(probability: float) -> str:

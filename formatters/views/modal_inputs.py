@@ -13,6 +13,10 @@ from formatters.blockkit.message import Block
 INPUT_ACTION_ID = "value"
 MAX_TEXT_CHARS = 3_000
 """Maximum length of a Slack text input, and of a subscription's text."""
+MAX_OPTIONS = 100
+"""Most options of a select."""
+MAX_OPTION_CHARS = 75
+"""Longest label of an option."""
 MAX_PEOPLE = 10
 """Most people that an input takes."""
 
@@ -47,20 +51,34 @@ def number(*, initial: str | None, most: str | None = None) -> dict[str, Any]:
     return element if initial is None else {**element, "initial_value": initial}
 
 
-def text(value: str) -> dict[str, Any]:
-    """Return an element for a line of text."""
-    element: dict[str, Any] = {"type": "plain_text_input", "max_length": MAX_TEXT_CHARS}
-    return {**element, "initial_value": value} if value else element
+def text(
+    value: str, *, longest: int = MAX_TEXT_CHARS, is_multiline: bool = False, example: str | None = None
+) -> dict[str, Any]:
+    """Return an element for text of at most `longest` characters; `example` is shown while it is empty.
+
+    Slack refuses a view whose initial value is longer, so that one is cut.
+    """
+    element: dict[str, Any] = {"type": "plain_text_input", "max_length": longest}
+    if is_multiline:
+        element["multiline"] = True
+    if example is not None:
+        element["placeholder"] = plain(example)
+    return {**element, "initial_value": value[:longest]} if value else element
 
 
-def select(options: Mapping[str, str], chosen: str | Sequence[str]) -> dict[str, Any]:
-    """Return a select element: of one option if `chosen` is a string ("" for none), else of several."""
+def select(
+    options: Mapping[str, str], chosen: str | Sequence[str], *, nothing: str | None = None
+) -> dict[str, Any]:
+    """Return a select element: of one option if `chosen` is a string ("" for none), else of several.
+
+    `nothing` is shown while none is chosen; None shows "All" or "Any".
+    """
     made = {value: _option(value, label) for value, label in options.items()}
     several = not isinstance(chosen, str)
     element: dict[str, Any] = {
         "type": "multi_static_select" if several else "static_select",
         "options": list(made.values()),
-        "placeholder": plain("All" if several else "Any"),
+        "placeholder": plain(nothing or ("All" if several else "Any")),
     }
     if several and chosen:
         element["initial_options"] = [made[value] for value in chosen]

@@ -26,6 +26,7 @@ from formatters.models.filter import (
 )
 from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, UPDATE
 from formatters.models.subscription import Criteria, MentionRule
+from formatters.views.modal_inputs import MAX_OPTIONS
 
 CLASSES = ("BNS", "NSBH", "BBH")
 """Classes whose conditions are alternatives: one of them suffices."""
@@ -69,6 +70,8 @@ class SubscriptionForm:
     people: tuple[str, ...] = ()
     """Slack user ids."""
     when: tuple[str, ...] = ()
+    criteria_sets: tuple[str, ...] = ()
+    """Slugs of the criteria sets whose grades the messages show, in their order; at most MAX_OPTIONS."""
     words: str = ""
     """Any further criteria, in the syntax of `/gwevent subscribe`."""
 
@@ -78,7 +81,12 @@ def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
     switches = tuple(s for s in SWITCHES if getattr(criteria, s))
     # No input leaves real alerts out.
     alone = () if criteria.real else tuple(s for s in ("mock", "test") if s in switches)
-    form = SubscriptionForm(group=criteria.group, switches=tuple(s for s in switches if s not in alone))
+    form = SubscriptionForm(
+        group=criteria.group,
+        switches=tuple(s for s in switches if s not in alone),
+        criteria_sets=criteria.criteria_sets[:MAX_OPTIONS],
+    )
+    more_sets = criteria.criteria_sets[MAX_OPTIONS:]
     rest: list[Filter] = []
     taken: set[str] = set()
     for part in required_conditions(criteria.filter):
@@ -88,7 +96,8 @@ def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
         else:
             form = changed
     words = [" ".join(("only", *alone))] if alone else []
-    words += [_in_parentheses(reduce(and_, rest), alone)] if rest else []
+    words += [_in_parentheses(reduce(and_, rest), (*alone, *more_sets))] if rest else []
+    words += [" ".join(("criteria", *more_sets))] if more_sets else []
     if criteria.notify is not None:
         notified = _with_mentions(form, criteria.notify)
         if notified is None:
@@ -103,7 +112,10 @@ def _in_parentheses(filter_: Filter, others: tuple[str, ...]) -> str:
 
 
 def is_simple(form: SubscriptionForm) -> bool:
-    """Return True if the first screen's inputs suffice: group, classes, distance, area, whom to mention."""
+    """Return True if the first screen's inputs suffice.
+
+    These are group, classes, distance, area, criteria sets, and whom to mention.
+    """
     simple = SubscriptionForm(
         group=form.group,
         percents={name: CLASS_PERCENT for name in CLASSES if name in form.percents},
@@ -111,6 +123,7 @@ def is_simple(form: SubscriptionForm) -> bool:
         area90=form.area90,
         broadcasts=form.broadcasts,
         people=form.people,
+        criteria_sets=form.criteria_sets,
     )
     return form == simple
 

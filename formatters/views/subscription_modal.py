@@ -29,10 +29,11 @@ from formatters.blockkit.mrkdwn import (
     unescape,
     utf16_length,
 )
+from formatters.models.criteria_set import CriteriaSet
 from formatters.models.subscription import Criteria, Subscription, number_with_fingerprint
 from formatters.text import vocabulary
 from formatters.text.criteria_text import describe
-from formatters.views import modal_inputs, subscription_form
+from formatters.views import criteria_set_select, modal_inputs, subscription_form
 from formatters.views.modal_inputs import INPUT_ACTION_ID, input_block, plain
 from formatters.views.subscription_form import SubscriptionForm
 
@@ -148,8 +149,13 @@ class Preview:
     """Sentence that the criteria can never hold; None if they can."""
 
 
-def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> View:
-    """Return the modal with its inputs filled in: all of them if `place` says so or the form uses others."""
+def view(
+    place: ModalContext, entered: SubscriptionForm, preview: Preview, sets: Iterable[CriteriaSet] = ()
+) -> View:
+    """Return the modal with its inputs filled in: all of them if `place` says so or the form uses others.
+
+    `sets` are the criteria sets that can be chosen, the built-in ones too.
+    """
     place = replace(place, has_more=place.has_more or not subscription_form.is_simple(entered))
     what = f"Alerts for <#{place.channel_id}>."
     if place.number is not None:
@@ -168,6 +174,7 @@ def view(place: ModalContext, entered: SubscriptionForm, preview: Preview) -> Vi
             *classes,
             _number("distance", "Mean distance below, Mpc", entered.distance),
             _number("area90", "90 % area below, deg²", entered.area90),
+            *criteria_set_select.input_blocks(entered.criteria_sets, sets),
             input_block(
                 "broadcasts",
                 "Mention everybody",
@@ -294,6 +301,7 @@ def parse_form(values: Mapping[str, Any]) -> SubscriptionForm:
         broadcasts=several("broadcasts", _BROADCASTS),
         people=tuple(person for person in people if re.fullmatch(r"[UW][A-Z0-9]+", str(person))),
         when=several("when", _WHEN),
+        criteria_sets=criteria_set_select.chosen_sets(one(criteria_set_select.NAME)),
         words=typed("words"),
     )
 
@@ -408,7 +416,8 @@ def _warning(preview: Preview, place: ModalContext) -> list[Block]:
 def _input_label(name: str) -> str:
     """Return the label of an input."""
     own = {"words": "Further conditions", "far": "False-alarm rate", "when": "When to mention"}
-    return own.get(name) or {"distance": "Mean distance", "area90": "90 % area"}.get(name, name)
+    first_screen = {"distance": "Mean distance", "area90": "90 % area", "criteria_sets": "Criteria sets"}
+    return own.get(name) or first_screen.get(name, name)
 
 
 def _number(name: str, label: str, value: str) -> Block:

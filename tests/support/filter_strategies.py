@@ -15,17 +15,21 @@ from formatters.models.filter import (
     Compare,
     ConeQuery,
     Detector,
+    DistanceQuery,
     External,
     FarCompare,
     FieldIn,
     Filter,
+    GradeCondition,
+    MassProbability,
     Near,
     Op,
     Significant,
     SiteQuery,
     VisibleFrom,
+    Within,
 )
-from formatters.models.notice import ALERT_TYPES, Distance, ExternalCoincidence, Localization
+from formatters.models.notice import ALERT_TYPES, Distance, ExternalCoincidence, Localization, MassBins
 from formatters.models.quantity import QUANTITIES
 from formatters.models.subscription import Criteria, MentionRule
 from tests.support.factories import NOW, REAL
@@ -41,6 +45,24 @@ cones = st.builds(
     radius=st.integers(1, 180_000_000).map(lambda n: n / 1e6),
 )
 sites = st.sampled_from(["Palomar", "Cerro Tololo", "ESO-1.54", "La Silla (3.6)", "Mauna Kea"]).map(SiteQuery)
+masses = st.one_of(st.sampled_from([0.87, 2.3, 5.5, 22.0]), st.floats(1e-3, 1e6))
+MASS_EDGES = (0.1, 0.87, 1.0, 1.465, 2.3, 3.0, 5.5, 11.0, 22.0, 44.0)
+mass_ranges = st.one_of(
+    st.tuples(st.just(0.0), masses),
+    st.tuples(st.one_of(st.just(0.0), masses), st.none()),
+    st.tuples(masses, masses).map(sorted).filter(lambda two: two[0] < two[1]),
+)
+mass_probabilities = st.builds(
+    lambda bounds, op, share: MassProbability(bounds[0], bounds[1], op, share), mass_ranges, ops, shares
+)
+slugs = st.sampled_from(["rubin-2026", "ntt-kilonova", "x", "ntt-mass-gap", "our-binary-black-holes"])
+grade_names = st.sampled_from(
+    ["Gold", "lensed A", "Priority 1", "A+", "Mass-gap", "Test", "Événement", "BNS"]
+)
+grade_conditions = st.one_of(
+    st.builds(GradeCondition, slugs), st.builds(GradeCondition, slugs, ops, grade_names)
+)
+"""Unresolved, as parsed text is."""
 simple: st.SearchStrategy[Filter] = st.one_of(
     st.builds(Compare, st.sampled_from(probabilities), ops, shares),
     st.builds(Compare, st.sampled_from(["area50", "area90", "distance", "instruments"]), ops, numbers),
@@ -64,6 +86,9 @@ simple: st.SearchStrategy[Filter] = st.one_of(
     ),
     st.builds(Near, cones, ops, shares),
     st.builds(VisibleFrom, sites, ops, shares),
+    st.builds(Within, st.floats(1e-3, 1e9).map(DistanceQuery), ops, shares),
+    mass_probabilities,
+    grade_conditions,
 )
 any_filter = st.recursive(
     simple,
@@ -97,6 +122,7 @@ def any_criteria(draw: st.DrawFn) -> Criteria:
             test=st.booleans(),
             lowsig=st.booleans(),
             circulars=st.booleans(),
+            criteria_sets=st.lists(slugs, max_size=3, unique=True).map(tuple),
         )
     )
     if criteria.mock or criteria.test:
@@ -118,8 +144,19 @@ def any_criteria(draw: st.DrawFn) -> Criteria:
 
 
 criteria_list = any_criteria()
+
+
+@st.composite
+def histograms(draw: st.DrawFn) -> MassBins:
+    """Return a chirp mass's histogram whose probabilities, multiples of a 64th, sum to 1."""
+    edges = sorted(draw(st.sets(st.sampled_from(MASS_EDGES), min_size=2)))
+    cuts = sorted(draw(st.lists(st.integers(0, 64), min_size=len(edges) - 2, max_size=len(edges) - 2)))
+    shares = [(b - a) / 64 for a, b in zip([0, *cuts], [*cuts, 64], strict=True)]
+    return MassBins(bin_edges=tuple(edges), probabilities=tuple(shares))
+
+
 stated = st.builds(
-    lambda numbers, named, far, joint, detectors, external, has_map: EventAttributes(
+    lambda numbers, named, far, joint, detectors, external, has_map, bins: EventAttributes(
         superevent_id=REAL,
         alert_type="INITIAL",
         time_created=NOW,
@@ -133,6 +170,7 @@ stated = st.builds(
         detectors=tuple(detectors),
         external=external,
         has_map=has_map,
+        mass_bins=bins,
     ),
     st.dictionaries(st.sampled_from(sorted(QUANTITIES)), numbers),
     st.dictionaries(st.sampled_from(["group", "search", "pipeline", "type"]), st.sampled_from(["CBC", "x"])),
@@ -141,6 +179,7 @@ stated = st.builds(
     st.lists(st.sampled_from(DETECTORS)),
     st.booleans(),
     st.booleans(),
+    st.one_of(st.none(), histograms()),
 )
 
 SKY = Localization(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from bot.local_slack.block_kit.checks import (
     ANY_TEXT,
@@ -51,11 +52,25 @@ def _options(
         found.add("option values must be unique", f"{at}/options")
     for number, option in enumerate(options):
         _option(found, option, f"{at}/options/{number}", types)
+    _initial_choices(found, element, at, options)
+
+
+def _initial_choices(found: ValidationErrors, element: Json, at: str, options: list[Any]) -> None:
+    """Check that what is chosen at first equals options, each once, and no more than may be chosen."""
     if "initial_option" in element and element["initial_option"] not in options:
         found.add("must be one of the options", f"{at}/initial_option")
-    for number, option in enumerate(element.get("initial_options") or ()):
+    if "initial_options" not in element:
+        return
+    most = element.get("max_selected_items", len(options))
+    is_count = isinstance(most, int) and not isinstance(most, bool) and most > 0
+    initial = check_items(
+        found, element["initial_options"], f"{at}/initial_options", most if is_count else len(options)
+    )
+    for number, option in enumerate(initial):
         if option not in options:
             found.add("must be one of the options", f"{at}/initial_options/{number}")
+        elif option in initial[:number]:
+            found.add("must be unique", f"{at}/initial_options/{number}")
 
 
 def check_placeholder(found: ValidationErrors, element: Json, at: str) -> None:
@@ -85,6 +100,7 @@ def _static_select(found: ValidationErrors, element: Json, at: str) -> None:
     if "option_groups" in element:
         if "options" in element:
             found.add("must provide either options or option_groups", at)
+        offered: list[Any] = []
         for number, group in enumerate(
             check_items(found, element["option_groups"], f"{at}/option_groups", 100)
         ):
@@ -92,19 +108,41 @@ def _static_select(found: ValidationErrors, element: Json, at: str) -> None:
             if isinstance(group, dict) and check_keys(found, group, here, ("label", "options"), ()):
                 check_text(found, group["label"], f"{here}/label", 75, PLAIN_TEXT)
                 _options(found, group, here, 100)
+                offered += group["options"] if isinstance(group["options"], list) else []
+        _initial_choices(found, element, at, offered)
     else:
         _options(found, element, at, 100)
-    check_keys(
-        found, element, at, (), (*_SELECT, "options", "option_groups", "initial_option", "initial_options")
-    )
+    check_keys(found, element, at, (), (*_select_keys(element), "options", "option_groups"))
+    _max_selected_items(found, element, at)
     check_placeholder(found, element, at)
 
 
-_SELECT = ("action_id", "placeholder", "confirm", "focus_on_load", "max_selected_items")
+_SELECT = ("action_id", "placeholder", "confirm", "focus_on_load")
+
+
+def _is_multiple(element: Json) -> bool:
+    return str(element.get("type")).startswith("multi_")
+
+
+def _select_keys(element: Json) -> tuple[str, ...]:
+    """Return the keys that this select may have: one choice at first, or several and their number."""
+    return (
+        (*_SELECT, "initial_options", "max_selected_items")
+        if _is_multiple(element)
+        else (*_SELECT, "initial_option")
+    )
+
+
+def _max_selected_items(found: ValidationErrors, element: Json, at: str) -> None:
+    most = element.get("max_selected_items", 1)
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        found.add("must be greater than 0", f"{at}/max_selected_items")
 
 
 def _people_select(found: ValidationErrors, element: Json, at: str) -> None:
-    check_keys(found, element, at, (), (*_SELECT, *_INITIALS, "filter", "response_url_enabled"))
+    allowed = (*_SELECT, *_INITIALS, "filter", "response_url_enabled")
+    check_keys(found, element, at, (), (*allowed, "max_selected_items") if _is_multiple(element) else allowed)
+    _max_selected_items(found, element, at)
     check_placeholder(found, element, at)
 
 
@@ -125,7 +163,8 @@ def _overflow(found: ValidationErrors, element: Json, at: str) -> None:
 
 
 def _choices(found: ValidationErrors, element: Json, at: str) -> None:
-    allowed = ("action_id", "confirm", "focus_on_load", "initial_option", "initial_options")
+    initial = "initial_options" if element.get("type") == "checkboxes" else "initial_option"
+    allowed = ("action_id", "confirm", "focus_on_load", initial)
     check_keys(found, element, at, ("options",), allowed)
     _options(found, element, at, 10, ANY_TEXT)
 
@@ -143,12 +182,19 @@ def _picker(found: ValidationErrors, element: Json, at: str) -> None:
 def _plain_text_input(found: ValidationErrors, element: Json, at: str) -> None:
     check_keys(found, element, at, (), (*_INPUT, "multiline", "min_length", "max_length"))
     check_placeholder(found, element, at)
-    if "initial_value" in element:
-        check_string(found, element["initial_value"], f"{at}/initial_value", 3000, 0)
     for key, least in (("min_length", 0), ("max_length", 1)):
         value = element.get(key, least)
         if not isinstance(value, int) or not least <= value <= 3000:
             found.add(f"must be between {least} and 3000", f"{at}/{key}")
+    if "initial_value" in element:
+        longest = element.get("max_length", 3000)
+        check_string(
+            found,
+            element["initial_value"],
+            f"{at}/initial_value",
+            longest if isinstance(longest, int) else 3000,
+            0,
+        )
 
 
 _INPUT = ("action_id", "placeholder", "initial_value", "focus_on_load", "dispatch_action_config")

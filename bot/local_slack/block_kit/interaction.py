@@ -82,6 +82,9 @@ def missing_inputs(blocks: list[Json], values: Json) -> dict[str, str]:
             if not block.get("optional"):
                 wrong[block["block_id"]] = "Please complete this required field."
             continue
+        most = element.get("max_selected_items")
+        if most is not None and any(isinstance(item, list) and len(item) > most for item in filled):
+            wrong[block["block_id"]] = f"Please choose at most {most}."
         words = given.get("value")
         if isinstance(words, str) and len(words) > element.get("max_length", 3000):
             wrong[block["block_id"]] = f"Please shorten this to {element['max_length']} characters or less."

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import EventAttributes, extract_attributes
-from bot.filters.event_attributes import OBSERVATORIES_KEY
+from bot.filters.event_attributes import MASS_BINS_KEY, OBSERVATORIES_KEY
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.events.rows import UNREADABLE, read_notices
@@ -89,6 +89,8 @@ class EventSearch:
             _s.c.traits_revision != _s.c.revision,
             # Written before attributes named the observatories of coincidences and the chirp mass.
             _s.c.traits.not_like(f'%"{OBSERVATORIES_KEY}"%'),
+            # Written before they kept the bins of the chirp mass.
+            _s.c.traits.not_like(f'%"{MASS_BINS_KEY}"%'),
         )
         query = select(_s.c.superevent_id, _s.c.revision).where(stale).order_by(_s.c.superevent_id)
         async with self._database.read_transaction() as connection:

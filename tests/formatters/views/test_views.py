@@ -18,6 +18,7 @@ from formatters.answers import help as helping
 from formatters.answers import search_results, status, subscription_messages
 from formatters.blockkit.message import Message
 from formatters.models import subscription
+from formatters.models.criteria_set import CriteriaSet, Grade
 from formatters.models.filter import Compare, Detector, FarCompare, Op
 from formatters.models.incident import Incident, IncidentKind
 from formatters.models.notice import Notice
@@ -169,6 +170,60 @@ def test_first_screen_has_what_most_channels_ask_for_and_the_rest_comes_with_a_b
     assert subscription_modal.MORE_ACTION not in json.dumps(every)
     names = subscription_modal.input_names(every)
     assert len(names) == len(set(names)) == 19 and {"words", "far", "switches", "when", "NS"} <= set(names)
+
+
+RUBIN = CriteriaSet(
+    slug="rubin-2026",
+    grades=tuple(Grade(name, None) for name in ("Gold", "Silver", "Bronze")),
+    is_built_in=True,
+    judges_initial=True,
+)
+KILONOVA = CriteriaSet(
+    slug="ntt-kilonova",
+    grades=(
+        Grade("Gold", Compare("NS", Op.GE, 0.5) & Compare("distance", Op.LT, 150.0)),
+        Grade("Silver", Compare("NS", Op.GE, 0.5) & Compare("distance", Op.LT, 300.0)),
+    ),
+)
+
+
+def set_input(view: View) -> View:
+    [found] = [one["element"] for one in view["blocks"] if one.get("block_id") == "criteria_sets"]
+    return found  # type: ignore[no-any-return]
+
+
+def test_criteria_sets_can_be_chosen_and_a_missing_one_stays_visible() -> None:
+    entered = SubscriptionForm(criteria_sets=("gone-set", "rubin-2026"))
+    place = ModalContext(channel_id="C1", number=3)
+    shown = checked(subscription_modal.view(place, entered, Preview(), [RUBIN, KILONOVA]))
+    assert subscription_modal.input_names(shown).index("criteria_sets") == 4, "on the first screen"
+    assert [(one["value"], one["text"]["text"]) for one in set_input(shown)["options"]] == [
+        ("gone-set", "gone-set: no longer a set here"),
+        ("rubin-2026", "rubin-2026: Gold, Silver, Bronze"),
+        ("ntt-kilonova", "ntt-kilonova: Gold, Silver"),
+    ]
+    assert [one["value"] for one in set_input(shown)["initial_options"]] == ["gone-set", "rubin-2026"]
+    submitted = {"criteria_sets": {"value": {"selected_options": set_input(shown)["initial_options"]}}}
+    assert subscription_modal.parse_form(submitted) == entered
+    backwards = {"selected_options": [{"value": name} for name in ("b", "a", "b", "Not a Slug")]}
+    assert subscription_modal.parse_form({"criteria_sets": {"value": backwards}}).criteria_sets == ("b", "a")
+
+
+def test_as_many_sets_as_slack_takes_are_offered_and_the_chosen_are_among_them() -> None:
+    many = [
+        replace(KILONOVA, slug=f"set-{number}", grades=(Grade("x" * 20, None),) * 20) for number in range(150)
+    ]
+    chosen = tuple(f"set-{number}" for number in range(149, 20, -1))
+    form = form_from_criteria(subscription.Criteria(criteria_sets=chosen))
+    shown = subscription_modal.view(ModalContext(channel_id="C1"), form, Preview(), many)
+    block_checks.check_view(shown, "modal")
+    assert [one["value"] for one in set_input(shown)["initial_options"]] == list(chosen[:100])
+    assert form.words == "criteria " + " ".join(chosen[100:]), "the rest is kept in words"
+    some = subscription_modal.view(
+        ModalContext(channel_id="C1"), SubscriptionForm(criteria_sets=("set-149",)), Preview(), many
+    )
+    block_checks.check_view(some, "modal")
+    assert len(set_input(some)["options"]) == 100
 
 
 @pytest.mark.parametrize(

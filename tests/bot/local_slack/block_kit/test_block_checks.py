@@ -164,6 +164,81 @@ BAD: list[tuple[list[Json], str]] = [
 ]
 
 
+def multiple(**more: Any) -> Json:
+    return section(accessory={"type": "multi_static_select", "options": [option("a"), option("b")], **more})
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        multiple(initial_options=[option("b"), option("a")], max_selected_items=2),
+        multiple(options=[option(str(n), "x" * 75) for n in range(100)]),
+        multiple(options=[option("x" * 150)]),
+        actions({"type": "checkboxes", "options": [option("a")], "initial_options": [option("a")]}),
+        actions({"type": "radio_buttons", "options": [option("a")], "initial_option": option("a")}),
+        section(
+            accessory={
+                "type": "multi_static_select",
+                "option_groups": [{"label": plain("all"), "options": [option("a")]}],
+                "initial_options": [option("a")],
+            }
+        ),
+    ],
+)
+def test_choices_that_slack_takes_pass(block: Json) -> None:
+    block_checks.check_message([block])
+
+
+@pytest.mark.parametrize(
+    ("block", "sentence"),
+    [
+        (multiple(options=[option(str(n)) for n in range(101)]), "no more than 100 items"),
+        (multiple(options=[]), "no less than 1 items"),
+        (multiple(options=[option("a", "x" * 76)]), "less than 76 characters"),
+        (multiple(options=[option("x" * 151)]), "less than 151 characters"),
+        (multiple(initial_options=[]), "no less than 1 items"),
+        (multiple(initial_options=[option("c")]), "must be one of the options"),
+        (multiple(initial_options=[option("a", "other words")]), "must be one of the options"),
+        (multiple(initial_options=[option("a"), option("a")]), "must be unique"),
+        (multiple(initial_options=[option("a"), option("b")], max_selected_items=1), "no more than 1 items"),
+        (multiple(max_selected_items=0), "must be greater than 0"),
+        (multiple(initial_option=option("a")), "invalid additional property: initial_option"),
+        (
+            section(
+                accessory={
+                    "type": "static_select",
+                    "options": [option("a")],
+                    "initial_options": [option("a")],
+                }
+            ),
+            "invalid additional property: initial_options",
+        ),
+        (
+            section(
+                accessory={
+                    "type": "multi_static_select",
+                    "option_groups": [{"label": plain("all"), "options": [option("a")]}],
+                    "initial_options": [option("b")],
+                }
+            ),
+            "must be one of the options",
+        ),
+        (
+            actions({"type": "checkboxes", "options": [option(str(n)) for n in range(11)]}),
+            "no more than 10 items",
+        ),
+        (
+            actions({"type": "radio_buttons", "options": [option("a")], "initial_options": [option("a")]}),
+            "invalid additional property: initial_options",
+        ),
+    ],
+)
+def test_choices_that_slack_refuses_are_refused(block: Json, sentence: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        block_checks.check_message([block])
+    assert any(sentence in error for error in refused.value.extra["errors"]), refused.value.extra
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("blocks", "sentence"), BAD, ids=[sentence for _, sentence in BAD])
 def test_bad_blocks_are_refused_with_their_place(blocks: list[Json], sentence: str) -> None:
@@ -219,6 +294,17 @@ def test_good_views_pass() -> None:
         (modal(section(), private_metadata="x" * 3001), "less than 3001"),
         (modal(section(), callback_id="x" * 256), "less than 256"),
         (modal(table(1, 1)), "unsupported type: table"),
+        (
+            modal(
+                {
+                    "type": "input",
+                    "label": plain("Name"),
+                    "element": {"type": "plain_text_input", "max_length": 3, "initial_value": "four"},
+                },
+                submit=plain("Save"),
+            ),
+            "less than 4 characters",
+        ),
         ({"type": "modal", "blocks": [section()]}, "missing required field: title"),
         ({"type": "modal", "title": plain("x")}, "must provide an array"),
         ({"type": "home", "blocks": [section()]}, "must be modal"),
