@@ -16,6 +16,7 @@ MAX_CHANGES = 5
 
 _MAX_UNDECIDED = 3
 """Undecided grades that are named; further ones are counted."""
+_STANDS = " (INITIAL)"
 _WHY = {
     WhyUndecided.NO_MAP: "no map yet",
     WhyUndecided.MAP_PENDING: "map not judged yet",
@@ -184,7 +185,8 @@ def _short(outcome: GradeOutcome) -> str:
         return f"{_ended_grades(outcome)} ended".lstrip()
     if outcome.undecided and not outcome.grades:
         return "undecided"
-    words = _decided(outcome)
+    # Without "would be" it is plain that the grade stands.
+    words = _decided(outcome).removesuffix(_STANDS)
     if outcome.undecided:
         words += f", {_listed(outcome.undecided)} undecided"
     if _is_newest_different(outcome):
@@ -204,7 +206,7 @@ def _decided(outcome: GradeOutcome) -> str:
         case Stage.WOULD_BE:
             return f"would be {names}" if names else "would not trigger"
         case Stage.STANDS:
-            return f"{names or 'no trigger'} (INITIAL)"
+            return f"{names or 'no trigger'}{_STANDS}"
         case _:
             return names or "no grade"
 
