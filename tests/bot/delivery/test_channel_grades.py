@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from bot.delivery import channel_grades
+from bot.samples import Record, ms181101ab, to_avro
 from bot.skymap_service import grading
+from bot.sources.base import Origin
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.blockkit.message import Message
@@ -18,7 +20,7 @@ from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.factories import MOCK, decoded_notice
+from tests.support.factories import MOCK, NOW, decoded_notice
 from tests.support.grading import NTT, RUBIN, ChosenSets, SteeredGrading
 
 FIRST = decoded_notice()
@@ -233,3 +235,29 @@ async def test_a_reply_in_place_of_the_root_has_the_grades_too(graded: Graded) -
     graded.harness.local_slack.fail("chat.update", error="edit_window_closed")
     await graded.announce(decoded_notice(alert_type="INITIAL", minutes=20))
     assert "ntt-kilonova: Gold" in str(graded.posts(channel)[-1]["blocks"])
+
+
+@pytest.mark.slow
+async def test_rubins_rules_follow_an_event_from_its_first_notice_to_its_retraction(
+    harness: DeliveryHarness,
+) -> None:
+    """With the real repository, grading and sky maps: the event is near the Sun, so Rubin's rules say no."""
+    (channel,) = await harness.create_subscribed_channels(words="CBC mock criteria rubin-2026 lasair")
+    shown = Graded(harness, ChosenSets(), by_stage())
+
+    async def announce(record: Record) -> None:
+        await harness.pipeline().handle(to_avro(record), Origin("test", "1", live=True))
+        await harness.wait_until_delivered()
+
+    _, preliminary, _, initial, _, retraction = ms181101ab(NOW)
+    await announce(preliminary)
+    [post] = shown.posts(channel)
+    assert "lasair: Watch · rubin-2026: undecided" in str(post["blocks"])
+    assert "Mpc lasair: Watch FAR" in str(post["text"]).replace("\u00a0", " ")
+    assert "lasair: Watch · rubin-2026: would not trigger\n" in shown.root(channel)
+    assert len(harness.calls("chat.update", channel)) == 1
+    await announce(initial)
+    assert "lasair: Watch · rubin-2026: no trigger\n" in shown.root(channel)
+    await announce(retraction)
+    assert "lasair: Watch ended by the retraction\n" in shown.root(channel)
+    assert "lasair: Watch ended by the retraction\n" in shown.messages(channel)[-1]
