@@ -14,6 +14,7 @@ from fractions import Fraction
 from math import ceil, floor, inf
 
 from bot.filters.intervals import Interval, exact
+from bot.filters.range_facts import MassRange, find_range_conflict
 from bot.filters.redshifts import distance_of_redshift
 from formatters.models.filter import (
     Compare,
@@ -22,9 +23,12 @@ from formatters.models.filter import (
     External,
     FarCompare,
     FieldIn,
+    GradeCondition,
     MapCondition,
+    MassProbability,
     Op,
     Significant,
+    Within,
 )
 from formatters.models.notice import CLASSES, EARLYWARNING, PRELIMINARY, PROPERTIES
 from formatters.models.quantity import QUANTITIES
@@ -84,6 +88,7 @@ def find_conflict(literals: Sequence[Literal], *, without_boundaries: bool = Fal
     return (
         _numbers_conflict(literals, without_boundaries=without_boundaries)
         or _detectors_conflict(literals)
+        or _grades_conflict(literals)
         or _coincidences_conflict(literals)
         or _fields_conflict(literals)
     )
@@ -106,7 +111,7 @@ def _interval(op: Op, limit: Fraction, domain: Interval, *, is_open: bool) -> In
 
 
 class _Numbers:
-    """The numbers that the conditions leave possible, by quantity; "far" and map queries among them."""
+    """The numbers that the conditions leave possible, by quantity; "far", map queries and ranges among them."""
 
     def __init__(self, literals: Iterable[Literal], *, without_boundaries: bool) -> None:
         self.allowed: dict[object, Interval] = {}
@@ -159,6 +164,8 @@ def _comparison(condition: Condition) -> tuple[object, Op, Fraction, Interval] |
             return quantity, op, exact(value), _DOMAINS[QUANTITIES[quantity].unit]
         case FarCompare():
             return "far", condition.op, exact(condition.hertz), _POSITIVE
+        case MassProbability(low, high, op, probability):
+            return MassRange(low, inf if high is None else high), op, exact(probability), _PROBABILITY
     if isinstance(condition, MapCondition):
         return condition.map_query, condition.op, exact(condition.probability), _PROBABILITY
     return None
@@ -190,7 +197,12 @@ def _domain_reason(key: object, op: Op, limit: Fraction, domain: Interval) -> st
 
 def _numbers_conflict(literals: Sequence[Literal], *, without_boundaries: bool) -> str | None:
     numbers = _Numbers(literals, without_boundaries=without_boundaries)
-    return numbers.conflict or _classes_conflict(numbers) or _areas_conflict(numbers)
+    return (
+        numbers.conflict
+        or _classes_conflict(numbers)
+        or _areas_conflict(numbers)
+        or find_range_conflict(numbers.allowed)
+    )
 
 
 def _classes_conflict(numbers: _Numbers) -> str | None:
@@ -223,6 +235,15 @@ def _detectors_conflict(literals: Sequence[Literal]) -> str | None:
     most = _Numbers(literals, without_boundaries=False).of("instruments").high
     if len(used) > most:
         return f"{', '.join(sorted(used))} are {len(used)} instruments"
+    return None
+
+
+def _grades_conflict(literals: Sequence[Literal]) -> str | None:
+    """Return a contradiction between conditions on grades that stand for no filter."""
+    grades = [one for one in literals if isinstance(one.condition, GradeCondition)]
+    wanted = {one.condition for one in grades if one.holds}
+    if any(one.condition in wanted for one in grades if not one.holds):
+        return "a set gives such a grade or it doesn't"
     return None
 
 
@@ -276,11 +297,7 @@ def _fields_conflict(literals: Sequence[Literal]) -> str | None:
     flags = {one.holds for one in literals if isinstance(one.condition, Significant)}
     if flags == {True, False}:
         return "an event is significant or it isn't"
-    stated = {
-        "distance" if key == "z" else key
-        for one in literals
-        for key in ([one.condition.quantity] if isinstance(one.condition, Compare) else [])
-    }
+    stated = {name for one in literals if (name := _stated_quantity(one.condition)) is not None}
     for group in options["group"]:
         for search in options["search"]:
             for kind in options["type"]:
@@ -290,6 +307,18 @@ def _fields_conflict(literals: Sequence[Literal]) -> str | None:
                     return None
                 reasons.append(reason)
     return reasons[0]
+
+
+def _stated_quantity(condition: Condition) -> str | None:
+    """Return the quantity that a notice has to state for a condition, or its negation, to hold."""
+    match condition:
+        case Compare(quantity):
+            return "distance" if quantity == "z" else quantity
+        case MassProbability():
+            return "mchirp"
+        case Within():
+            return "distance"
+    return None
 
 
 def _values_conflict(values: set[tuple[str, str | None]], stated: set[str], *, is_low: bool) -> str | None:

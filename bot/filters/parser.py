@@ -60,6 +60,8 @@ from formatters.models.filter import (
 )
 from formatters.models.quantity import QUANTITIES
 
+__all__ = ["SiteNameResolver", "parse_filter", "parse_tokens", "unknown_word_error"]
+
 
 def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
     """Parse a filter. Raises FilterSyntaxError with a sentence that points at what is wrong.

@@ -19,12 +19,15 @@ from formatters.models.filter import (
     FarCompare,
     FieldIn,
     Filter,
+    GradeCondition,
+    MassProbability,
     Near,
     Not,
     Op,
     Or,
     Significant,
     VisibleFrom,
+    Within,
     conditions,
 )
 from formatters.models.notice import CLASSES
@@ -189,7 +192,11 @@ class _Search:
                         pending += branches[::-1]
                     else:
                         choices.append(branches)
-                case Compare() | FarCompare() | Near() | VisibleFrom() if node.op is Op.EQ and not holds:
+                case GradeCondition(definition=Filter() as definition):
+                    pending.append((definition, holds))
+                case Compare() | FarCompare() | Near() | VisibleFrom() | Within() | MassProbability() if (
+                    node.op is Op.EQ and not holds
+                ):
                     choices.append([(replace(node, op=op), True) for op in (Op.LT, Op.GT)])
                 case _:
                     literals += [Literal(condition, holds) for condition in conditions(node)]

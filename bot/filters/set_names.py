@@ -12,9 +12,9 @@ from formatters.models.criteria_set import SLUG, SLUG_MAX
 
 _OTHER_WORDS = frozenset(
     re.findall(
-        "[a-z]+",
-        "all and or not no without excluding only just also too including include incl included plus with from"
-        " to if notify anyway as any this is the of",
+        r"\w+",
+        "all and or not no without excluding only just also too including include incl included plus with"
+        " from to if notify anyway as any this is the of",
     )
 )
 """Words of the language that stand in no other table."""

@@ -1,4 +1,4 @@
-"""Conditions on a range of chirp masses, on the distance along each line of sight, and on grades, as typed."""
+"""Conditions on ranges of chirp masses, distances along each line of sight, and grades, as typed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from formatters.models.subscription import Criteria
 from formatters.text.filter_sentences import filter_sentence
 from tests.support.filter_strategies import mass_ranges
 
+EXAMPLES = "grade rubin-2026 or grade ntt-kilonova>=Silver"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
@@ -92,16 +93,20 @@ def test_conditions_are_read_as_people_and_their_phones_write_them(words: str, c
         ("within 200deg", '"within" needs a unit at the distance, like within 200Mpc>0.5.'),
         ("within 0Mpc", '"0Mpc" is no distance above 0, as in within 200Mpc>0.5.'),
         ("within 200Mpc>50", '"50" is no probability: 0 to 1, or 0 % to 100 %.'),
-        ("grade", '"grade" needs the name of a criteria set, like grade rubin-2026 or grade ntt-kilonova>=Silver.'),
+        ("grade",
+         '"grade" needs the name of a criteria set, like grade rubin-2026 or grade ntt-kilonova>=Silver.'),
         ("grade >= Gold", '"grade" needs the name of a criteria set, like grade rubin-2026 or'
                           " grade ntt-kilonova>=Silver."),
         ("grade and BNS", '"and" is no name of a criteria set, as in grade rubin-2026 or'
                           " grade ntt-kilonova>=Silver."),
-        ("grade 2026", '"2026" is no name of a criteria set, as in grade rubin-2026 or grade ntt-kilonova>=Silver.'),
-        ("grade ntt-kilonova >=", '">=" (character 20) needs a grade after it, like grade ntt-kilonova>=Gold.'),
+        ("grade 2026",
+         '"2026" is no name of a criteria set, as in grade rubin-2026 or grade ntt-kilonova>=Silver.'),
+        ("grade ntt-kilonova >=",
+         '">=" (character 20) needs a grade after it, like grade ntt-kilonova>=Gold.'),
         ("grade x >= 3rd", '"3rd" is no name of a grade, as in grade x>=Gold or grade x="Priority 1".'),
         ("grade x>=Silver<Gold", '"<" (character 16) is one comparison too many: write the two with and.'),
-        ("grade x != Gold", '"!=" (character 9) isn\'t known: write "not" before the condition and "=" in it.'),
+        ("grade x != Gold",
+         '"!=" (character 9) isn\'t known: write "not" before the condition and "=" in it.'),
         ("grade x >= Gold distanse<3", '"distanse" is no condition; did you mean "distance"?'),
         ("grade x bnss", '"bnss" is no condition; did you mean "BNS"?'),
     ],
@@ -126,7 +131,8 @@ def test_any_two_masses_make_a_range(bounds: tuple[float, float | None], between
     [
         ("CBC criteria rubin-2026 ntt-kilonova", "CBC criteria rubin-2026 ntt-kilonova"),
         ("criteria rubin-2026, ntt-kilonova CBC", "CBC criteria rubin-2026 ntt-kilonova"),
-        ("criteria rubin-2026 and ntt-kilonova BNS>0.9 mock", "all BNS>0.9 mock criteria rubin-2026 ntt-kilonova"),
+        ("criteria rubin-2026 and ntt-kilonova BNS>0.9 mock",
+         "all BNS>0.9 mock criteria rubin-2026 ntt-kilonova"),
         ("criteria x criteria x y BNS above 0.9", "all BNS>0.9 criteria x y"),
         ("Criteria NTT_Kilonova lowsig", "all lowsig criteria ntt-kilonova"),
         ("criteria x HLV", "all H1 L1 V1 criteria x"),
@@ -134,7 +140,8 @@ def test_any_two_masses_make_a_range(bounds: tuple[float, float | None], between
         ("criteria x visible from Palomar", "all visible from Palomar>0.1 criteria x"),
         ("criteria x grade x>=Gold", "all grade x>=Gold criteria x"),
         ("criteria x (BNS or NSBH)", "all (BNS or NSBH) criteria x"),
-        ("criteria x notify @here if grade x=\"lensed A\"", 'all criteria x notify @here if grade x="lensed A"'),
+        ("criteria x notify @here if grade x=\"lensed A\"",
+         'all criteria x notify @here if grade x="lensed A"'),
         ("CBC criteria ntt-mass-gap notify @here", "CBC criteria ntt-mass-gap notify @here"),
         ("search=criteria", "all search=criteria"),
     ],
@@ -152,7 +159,8 @@ ALONE = 'stands by itself, outside of "and", "or", "not" and "( )".'
     ("words", "sentence"),
     [
         ("criteria", '"criteria" needs the name of a criteria set, like criteria rubin-2026.'),
-        ("criteria CBC", '"criteria" needs the name of a criteria set before "CBC", like criteria rubin-2026.'),
+        ("criteria CBC",
+         '"criteria" needs the name of a criteria set before "CBC", like criteria rubin-2026.'),
         ("criteria notify @here", '"criteria" needs the name of a criteria set, like criteria rubin-2026.'),
         ("criteria 2026", '"2026" is no name of a criteria set, as in criteria rubin-2026.'),
         ("BNS or criteria x", f'"criteria" {ALONE}'),
@@ -185,7 +193,7 @@ def test_a_question_about_events_takes_the_same_conditions(words: str, text: str
 
 
 def test_a_question_points_from_criteria_to_grade() -> None:
-    with pytest.raises(FilterSyntaxError, match='"criteria" belongs to a subscription; .* grade rubin-2026'):
+    with pytest.raises(FilterSyntaxError, match='"criteria" belongs to a subscription; events with'):
         parse_event_question("criteria rubin-2026", NOW)
 
 
@@ -225,8 +233,8 @@ def test_every_name_that_no_word_of_the_language_is_can_be_chosen_and_asked_for(
 
 @pytest.mark.parametrize(
     ("typed", "slug"),
-    [("NTT Kilonova", "ntt-kilonova"), ("rubin_2026", "rubin-2026"), ("-x-", "x"), ("2026", None), ("a.b", None),
-     ("é", None), ("", None), ("a" * 31, None)],
+    [("NTT Kilonova", "ntt-kilonova"), ("rubin_2026", "rubin-2026"), ("-x-", "x"), ("2026", None),
+     ("a.b", None), ("é", None), ("", None), ("a" * 31, None)],
 )  # fmt: skip
 def test_a_sets_name_gets_the_nearest_reading(typed: str, slug: str | None) -> None:
     assert read_slug(typed) == slug
@@ -234,7 +242,7 @@ def test_a_sets_name_gets_the_nearest_reading(typed: str, slug: str | None) -> N
 
 @pytest.mark.parametrize(
     "word",
-    ["BNS", "mock", "all", "early-warning", "chirp-mass", "Fermi", "hlv", "o4a", "grb", "criteria", "grade"],
+    ["BNS", "mock", "all", "early-warning", "chirp-mass", "Fermi", "hlv", "o4a", "grb", "grade"],
 )
 def test_a_word_of_the_language_is_known_as_one(word: str) -> None:
     assert is_language_word(word)
