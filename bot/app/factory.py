@@ -224,7 +224,9 @@ class Factory(Repositories):
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
     ) -> SubscriptionService:
         """Create the service that reads and changes the subscriptions of channels."""
-        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, self.site_resolvers)
+        return SubscriptionService(
+            self.subscriptions, authorizer, wakeups, clock, self.site_resolvers, self.criteria_sets
+        )
 
     def create_criteria_service(
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer

@@ -16,7 +16,7 @@ from bot.cli.main import app
 from bot.filters import parse_criteria
 from bot.observing.observatories import find_site
 from bot.store import schema
-from bot.store.channels.bulk_transfer import ImportResult
+from bot.store.channels.bulk_transfer import Export, ImportResult
 from bot.store.channels.sites import TooManySites
 from formatters.models.observing import ObservingConstraints, Site
 from tests.support.factories import AUTHOR, NOW, TEAM, decoded_notice, record_notices, subscribe, unsubscribe
@@ -117,7 +117,7 @@ async def test_imported_paused_subscription_stays_paused(factory: Factory) -> No
 
 async def test_import_confirms_a_pending_subscription(factory: Factory) -> None:
     await factory.subscriptions.request("T1", "C1", parse_criteria("CBC"), "U2", NOW)
-    assert await factory.channel_transfer.export() == [], "it isn't in force"
+    assert await factory.channel_transfer.export() == Export(channels=()), "it isn't in force"
     taken = await factory.channel_transfer.import_channels(loads(export(ROW)), NOW)
     assert (taken.subscriptions, taken.already_known) == (1, 0)
     [here] = await factory.subscriptions.for_channel("T1", "C1")
@@ -137,7 +137,7 @@ async def test_a_channel_with_too_many_sites_leaves_everything_as_it_was(factory
 
 
 def test_imported_criteria_are_canonicalised() -> None:
-    [channel] = loads(export({**ROW, "words": "mocks  cbc"}))
+    [channel] = loads(export({**ROW, "words": "mocks  cbc"})).channels
     assert [one.words for one in channel.subscriptions] == [parse_criteria("cbc mock").canonical]
 
 

@@ -19,7 +19,7 @@ from bot.observing.observatories import find_site
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from formatters.models.channel_change import PAGE_SIZE, ChannelChange
+from formatters.models.channel_change import PAGE_SIZE, ChannelChange, SubscriptionState
 from formatters.models.observing import ChannelSites
 from formatters.models.subscription import number_with_fingerprint
 from formatters.terminal import message_text
@@ -63,13 +63,15 @@ async def replayed(factory: Factory, channel: str) -> tuple[States, ChannelSites
     found: States = {}
     sites = ChannelSites()
     for change in changes:
+        if change.criteria_set is not None:
+            continue
         if change.number is None:
             assert isinstance(change.before, ChannelSites) and isinstance(change.after, ChannelSites)
             assert change.before == sites, "each begins where the one before ended"
             sites = change.after
             continue
         before, after = change.before, change.after
-        assert not isinstance(before, ChannelSites) and not isinstance(after, ChannelSites)
+        assert isinstance(before, SubscriptionState | None) and isinstance(after, SubscriptionState | None)
         if before is not None and change.number in found:
             assert found[change.number] == (before.canonical, before.is_paused)
         found.pop(change.number, None)
