@@ -14,14 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import astropy_healpix as healpix
+import erfa
 import numpy as np
 
 from bot.observing.ephemeris import EquatorialSky, equatorial_sky
 from bot.observing.nights import altitudes_of
 from bot.skymaps.arrays import DEG2_PER_SR, SKY_AREA_DEG2, Flags, Floats, Integers
-from bot.skymaps.directions import GALACTIC_POLE, unit_vector
+from bot.skymaps.directions import GALACTIC_POLE, TT_MINUS_UTC_DAYS, UNIX_EPOCH_JD, unit_vector
 from bot.skymaps.skymap import SkyMap, in_credible_region
 from formatters.models.observing import Site
 
@@ -53,6 +55,9 @@ SUB_SOLAR_MAX_AREA = 500.0
 """deg² to which Ω_obs of a sub-solar-mass candidate is trimmed (§2.3.3)."""
 NEUTRON_STAR_MAX_AREA = 1_500.0
 """deg² to which Ω_obs of a BNS or NSBH is trimmed (§2.1.3)."""
+
+LIGHT_AU_PER_DAY = 173.144_632_674
+"""Speed of light in au a day, from the SI's and the IAU's definitions."""
 
 _ORDER = 7
 _PIXELS = 12 * 4**_ORDER
@@ -151,7 +156,8 @@ def _off_plane_probability(probability: Floats, observable: Integers, area: floa
 def _is_all_north(skymap: SkyMap, part: Flags) -> bool:
     """Return True if every corner of the tiles of a region lies north of NORTH_DEG."""
     tiles = skymap.by_density[part[skymap.by_density]]
-    limit = math.sin(math.radians(NORTH_DEG))
+    # Many tiles have a corner on +30° exactly; rounding must not make it lie north.
+    limit = math.sin(math.radians(NORTH_DEG)) + 1e-12
     for first in range(0, tiles.size, _CORNERS_AT_ONCE):
         some = tiles[first : first + _CORNERS_AT_ONCE]
         # A tile's southern corner, the southernmost of its four, is where both its coordinates begin.
@@ -167,15 +173,27 @@ def _observable(event_time: datetime) -> Flags:
     turns = _dark_sidereal_times(sky, event_time.timestamp())
     if not turns.size:
         return np.zeros(_PIXELS, np.bool_)
-    x, y, sin_dec = sky.to_equator @ _raster().centres
+    # The centres with aberration, of the length `length`.
+    motion = _earth_motion(event_time)
+    x, y, z = sky.to_equator @ _raster().centres + (sky.to_equator @ motion)[:, np.newaxis]
+    length = 1 + motion @ _raster().centres
     ra = np.arctan2(y, x) % (2 * np.pi)
     # A pixel is highest at that of the dark moments whose sidereal time is nearest to its right ascension.
     around = np.concatenate(([turns[-1] - 2 * np.pi], turns, [turns[0] + 2 * np.pi]))
     after = np.searchsorted(around[1:-1], ra) + 1
     hour_angle = np.minimum(around[after] - ra, ra - around[after - 1])
     latitude = math.radians(RUBIN.latitude)
-    sine = math.sin(latitude) * sin_dec + math.cos(latitude) * np.hypot(x, y) * np.cos(hour_angle)
-    return np.asarray(sine > math.sin(math.radians(HIGHER_THAN_DEG)), np.bool_)
+    sine = math.sin(latitude) * z + math.cos(latitude) * np.hypot(x, y) * np.cos(hour_angle)
+    return np.asarray(sine > math.sin(math.radians(HIGHER_THAN_DEG)) * length, np.bool_)
+
+
+def _earth_motion(time: datetime) -> Floats:
+    """Return the (3,) velocity of the Earth in units of that of light: aberration adds it to a unit vector.
+
+    Aberration is at most 0.006°, but along the border of what is high enough a few pixels of thousands.
+    """
+    earth: Any = erfa.epv00(UNIX_EPOCH_JD, time.timestamp() / 86_400 + TT_MINUS_UTC_DAYS)[1]
+    return np.asarray(earth["v"], np.float64) / LIGHT_AU_PER_DAY
 
 
 def _dark_sidereal_times(sky: EquatorialSky, start: float) -> Floats:
