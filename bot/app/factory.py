@@ -183,8 +183,7 @@ class Factory(Repositories):
             self.skymap_queries,
             clock,
             self.site_resolvers,
-            ChannelCriteriaSets(self.criteria_sets),
-            self.grading,
+            ChannelCriteriaSets(self.criteria_sets, self.grading),
         )
 
     def create_command_router(
@@ -211,7 +210,7 @@ class Factory(Repositories):
             check=CheckCommand(events, self.skymap_cache, clock),
             criteria=CriteriaCommands(
                 self.create_criteria_service(clock, wakeups, authorizer),
-                ChannelCriteriaSets(self.criteria_sets),
+                ChannelCriteriaSets(self.criteria_sets, self.grading),
                 self.grading,
                 events,
                 self.event_search,

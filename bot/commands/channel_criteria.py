@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.commands.context import CommandContext
 from bot.criteria.presets import BUILT_IN
 from bot.criteria.resolution import check_references, resolve_grades
+from bot.skymap_service.grading import GradingService
 from bot.store.channels.criteria_sets import CriteriaSetRepository
-from formatters.models.criteria_set import CriteriaSet
+from formatters.models.criteria_set import CriteriaSet, GradeOutcome
 from formatters.models.filter import Filter, GradeCondition, conditions
 from formatters.models.subscription import Criteria
+from formatters.models.superevent import Superevent
 
 
 class ChannelCriteriaSets:
     """Returns criteria sets by name, and gives typed conditions on grades their definitions."""
 
-    def __init__(self, repository: CriteriaSetRepository) -> None:
+    def __init__(self, repository: CriteriaSetRepository, grading: GradingService) -> None:
         self._repository = repository
+        self._grading = grading
 
     async def by_slug(self, context: CommandContext | None) -> Mapping[str, CriteriaSet]:
         """Return the sets that a question may name; in the terminal the built-in ones alone.
@@ -52,15 +55,22 @@ class ChannelCriteriaSets:
         """
         return resolve_grades(criteria, await self.by_slug(context)) if names_sets(criteria) else criteria
 
-    async def chosen_by(self, criteria: Criteria, context: CommandContext | None) -> tuple[CriteriaSet, ...]:
-        """Return the sets that a subscription shows, without those that aren't there.
+    async def grades_of_past(
+        self, criteria: Criteria, superevents: Sequence[Superevent], context: CommandContext | None
+    ) -> list[tuple[GradeOutcome, ...]]:
+        """Return what the sets that a subscription shows say about each of these events, in their order.
 
-        Raises StoreUnavailable.
+        Sets that aren't there are left out, and so are events after the newest `PAST_MAX`, for maps take
+        time. Raises StoreUnavailable.
         """
-        if not criteria.criteria_sets:
-            return ()
-        sets = await self.by_slug(context)
-        return tuple(sets[slug] for slug in criteria.criteria_sets if slug in sets)
+        sets = await self.by_slug(context) if criteria.criteria_sets else {}
+        chosen = [sets[slug] for slug in criteria.criteria_sets if slug in sets]
+        by_set = [await self._grading.grades_of_past(one, superevents) for one in chosen]
+        judged = min(map(len, by_set), default=0)
+        return [
+            tuple(outcomes[at] for outcomes in by_set) if at < judged else ()
+            for at in range(len(superevents))
+        ]
 
 
 def names_sets(criteria: Criteria) -> bool:

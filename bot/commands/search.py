@@ -17,12 +17,10 @@ from bot.filters.event_question import EventQuestion, parse_event_question
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.scope_words import Scope
 from bot.skymap_service.filter_queries import SkyMapQueries
-from bot.skymap_service.grading import GradingService
 from bot.store.events.search import PAGES, EventSearch
 from formatters.answers import answer, recent, search_results
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
-from formatters.models.criteria_set import CriteriaSet
 from formatters.models.filter import Compare, FarCompare, conditions, map_queries
 from formatters.models.subscription import Criteria
 from formatters.posts import alert_card
@@ -73,14 +71,12 @@ class SearchCommands:
         clock: Callable[[], datetime],
         sites: ChannelSiteResolvers,
         criteria_sets: ChannelCriteriaSets,
-        grading: GradingService,
     ) -> None:
         self._event_search = event_search
         self._skymap_queries = skymap_queries
         self._clock = clock
         self._sites = sites
         self._criteria_sets = criteria_sets
-        self._grading = grading
 
     async def latest(self, words: str, context: CommandContext | None = None) -> CommandAnswer:
         """Answer `latest …` with the newest event that fits; with a number it is `events`.
@@ -185,17 +181,16 @@ class SearchCommands:
         Raises StoreUnavailable.
         """
         criteria = await self._criteria_sets.define(criteria, context)
-        sets = await self._criteria_sets.chosen_by(criteria, context)
-        results = await self.preview_subscription(criteria, sets)
+        results = await self.preview_subscription(criteria, context)
         return search_results.backtest_message(results, self._clock())
 
     async def preview_subscription(
-        self, criteria: Criteria, sets: Sequence[CriteriaSet] = ()
+        self, criteria: Criteria, context: CommandContext | None = None
     ) -> search_results.SearchResults:
         """Return the past events that a subscription would have brought; mock, test, lowsig add events.
 
         Retracted ones are among them: the subscription brought them before they were retracted. Each listed
-        event has the grades that `sets` give it.
+        event has the grades that the subscription shows.
         """
         scope = Scope(
             real=criteria.real, mock=criteria.mock, test=criteria.test, lowsig=criteria.lowsig, retracted=True
@@ -203,13 +198,11 @@ class SearchCommands:
         question = EventQuestion(criteria=Criteria(group=criteria.group, filter=criteria.filter), scope=scope)
         result = replace(await self._find_matches(question), left_out=recent.NOTHING_LEFT_OUT, why_none="")
         found = await self._load_results(criteria.canonical_without_mentions, criteria, result)
-        return replace(found, newest_hits=[await self._with_grades(hit, sets) for hit in found.newest_hits])
-
-    async def _with_grades(
-        self, hit: search_results.SearchHit, sets: Sequence[CriteriaSet]
-    ) -> search_results.SearchHit:
-        # Few are listed (recent.MAX_EVENTS, less than MAX_MAP_QUERIES), so all of them can be judged by map.
-        return replace(hit, grades=tuple([await self._grading.outcome(one, hit.superevent) for one in sets]))
+        grades = await self._criteria_sets.grades_of_past(
+            criteria, [hit.superevent for hit in found.newest_hits], context
+        )
+        hits = [replace(hit, grades=said) for hit, said in zip(found.newest_hits, grades, strict=True)]
+        return replace(found, newest_hits=hits)
 
     async def _find_matches(self, question: EventQuestion, *, limit: int | None = None) -> SearchResult:
         """Return the events that are asked for, and how many more there are of other kinds.
