@@ -100,7 +100,7 @@ def measure_rubin_sky(skymap: SkyMap, event_time: datetime) -> RubinSky:
     """Measure what Rubin's rules ask of a map, for the 24 h from the event's time (aware)."""
     probability = _rasterize(skymap)
     can_observe = _observable(event_time)
-    observable = np.flatnonzero(_densest(probability, _count_within(probability, LEVEL)) & can_observe)
+    observable = np.flatnonzero(_in_region(probability, LEVEL) & can_observe)
     part = in_credible_region(skymap, LEVEL)
     return RubinSky(
         area_90=float(skymap.area[part].sum()) * DEG2_PER_SR,
@@ -128,18 +128,19 @@ def _rasterize(skymap: SkyMap) -> Floats:
     return probability
 
 
-def _count_within(probability: Floats, level: float) -> int:
-    """Return how many of the most probable pixels hold a probability of `level`, all if they hold less."""
-    held = np.cumsum(np.sort(probability)[::-1])
-    return min(int(np.searchsorted(held, level)) + 1, held.size)
+def _in_region(probability: Floats, level: float) -> Flags:
+    """Return a mask of the most probable pixels that hold a probability of `level`."""
+    ranked = np.sort(probability)[::-1]
+    count = min(int(np.searchsorted(np.cumsum(ranked), level)) + 1, ranked.size)
+    return _most_probable(probability, count, float(ranked[count - 1]))
 
 
-def _densest(probability: Floats, count: int) -> Flags:
-    """Return a mask of the `count` most probable pixels, of equals those with the highest index."""
-    if count == 0:
-        return np.zeros(probability.size, np.bool_)
-    least = np.partition(probability, -count)[-count]
-    found: Flags = probability > least
+def _most_probable(probability: Floats, count: int, least: float) -> Flags:
+    """Return a mask of the `count` most probable pixels, the last of which has the probability `least`.
+
+    Of those that are as probable as the last, the ones with the highest index are taken.
+    """
+    found = probability > least
     equals = np.flatnonzero(probability == least)
     found[equals[equals.size - (count - int(np.count_nonzero(found))) :]] = True
     return found
@@ -149,7 +150,8 @@ def _off_plane_probability(probability: Floats, observable: Integers, area: floa
     """Return the probability off the Galactic plane of pixels trimmed to an area in deg²."""
     kept = observable
     if observable.size * PIXEL_AREA > area:
-        kept = observable[_densest(probability[observable], int(area / PIXEL_AREA))]
+        count, within = int(area / PIXEL_AREA), probability[observable]
+        kept = observable[_most_probable(within, count, float(np.sort(within)[-count]))]
     return _total(probability[kept[_raster().off_plane[kept]]])
 
 
@@ -175,8 +177,8 @@ def _observable(event_time: datetime) -> Flags:
         return np.zeros(_PIXELS, np.bool_)
     # The centres with aberration, of the length `length`.
     motion = _earth_motion(event_time)
-    x, y, z = sky.to_equator @ _raster().centres + (sky.to_equator @ motion)[:, np.newaxis]
-    length = 1 + motion @ _raster().centres
+    x, y, z = _turn(sky.to_equator, _raster().centres) + (sky.to_equator @ motion)[:, np.newaxis]
+    (length,) = 1 + _turn(motion[np.newaxis], _raster().centres)
     ra = np.arctan2(y, x) % (2 * np.pi)
     # A pixel is highest at that of the dark moments whose sidereal time is nearest to its right ascension.
     around = np.concatenate(([turns[-1] - 2 * np.pi], turns, [turns[0] + 2 * np.pi]))
@@ -185,6 +187,15 @@ def _observable(event_time: datetime) -> Flags:
     latitude = math.radians(RUBIN.latitude)
     sine = math.sin(latitude) * z + math.cos(latitude) * np.hypot(x, y) * np.cos(hour_angle)
     return np.asarray(sine > math.sin(math.radians(HIGHER_THAN_DEG)) * length, np.bool_)
+
+
+def _turn(matrix: Floats, vectors: Floats) -> Floats:
+    """Return the (m, n) products of an (m, 3) matrix and (3, n) vectors.
+
+    Not by `@`, whose BLAS takes threads for it: on a busy machine they wait for each other, for 20 ms instead
+    of 1.
+    """
+    return np.asarray(np.einsum("ij,jk->ik", matrix, vectors), np.float64)
 
 
 def _earth_motion(time: datetime) -> Floats:
@@ -207,7 +218,8 @@ def _dark_sidereal_times(sky: EquatorialSky, start: float) -> Floats:
 def _raster() -> _Raster:
     """Return the pixels of the raster, the same for every map: 5 MB, made when they are first asked for."""
     centres = np.stack(healpix.healpix_to_xyz(np.arange(_PIXELS), 2**_ORDER, order="nested"))
-    off_plane = np.abs(unit_vector(*GALACTIC_POLE) @ centres) > math.sin(math.radians(OFF_PLANE_DEG))
+    (sin_latitude,) = _turn(unit_vector(*GALACTIC_POLE)[np.newaxis], centres)
+    off_plane = np.abs(sin_latitude) > math.sin(math.radians(OFF_PLANE_DEG))
     centres.flags.writeable = off_plane.flags.writeable = False
     return _Raster(centres, off_plane)
 

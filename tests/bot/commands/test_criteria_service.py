@@ -155,6 +155,19 @@ async def test_a_grade_that_is_compared_with_is_not_edited_away(
     assert (await current(service)).canonical == GRADES
 
 
+async def test_an_edit_that_leaves_a_condition_without_sense_says_so(
+    factory: Factory, service: CriteriaService
+) -> None:
+    await service.add(CONTEXT, "ours", GRADES)
+    await subscribe(factory, "CBC grade ours>Silver", "C2")
+    turned = "Silver: NS distance<150; Gold: NS distance<300"
+    doubtful = await service.edit(CONTEXT, "ours", turned)
+    assert isinstance(doubtful, Doubtful)
+    [sentence] = doubtful.sentences
+    assert sentence.startswith('A subscription asks for "grade ours>Silver". No grade of ours is better')
+    assert isinstance(await service.edit(CONTEXT, "ours", turned, anyway=True), Edited)
+
+
 async def test_a_set_changed_since_it_was_shown_is_neither_edited_nor_removed(
     service: CriteriaService, wakeups: Wakeups
 ) -> None:
