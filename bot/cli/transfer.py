@@ -43,9 +43,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="What gwevent export wrote.")],
     replace_criteria: Annotated[
         bool,
-        typer.Option(
-            "--replace-criteria", help="Give criteria sets that are there the file's grades."
-        ),
+        typer.Option("--replace-criteria", help="Give criteria sets that are there the file's grades."),
     ] = False,
 ) -> None:
     """Activate what `gwevent export` wrote; a channel that gets something new by it has a post, once."""

@@ -19,6 +19,7 @@ from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.context import CommandContext
 from bot.criteria.parsing import parse_grades, parse_slug
 from bot.criteria.presets import BUILT_IN
+from bot.criteria.resolution import check_filter_references
 from bot.criteria.satisfiability import find_grade_objections
 from bot.filters import FilterSyntaxError
 from bot.runtime.typed_text import normalize_typed_text
@@ -247,6 +248,9 @@ class CriteriaService:
         parsed = await self._check(author, own.slug, text, anyway=anyway)
         if not isinstance(parsed, CriteriaSet):
             return parsed
+        senseless = () if anyway else await self._find_senseless_conditions(author.team_id, parsed)
+        if senseless:
+            return Doubtful(parsed, senseless)
         try:
             changed = await self._sets.edit(*author.channel, parsed, self._change_author(author), seen)
         except CriteriaSetInUse as error:
@@ -292,6 +296,19 @@ class CriteriaService:
             return InvalidGrades(str(error))
         doubts = () if anyway else await asyncio.to_thread(find_grade_objections, parsed)
         return Doubtful(parsed, doubts) if doubts else parsed
+
+    async def _find_senseless_conditions(self, team_id: str, new: CriteriaSet) -> tuple[str, ...]:
+        """Return a sentence for each condition that could never hold: "better than" the best grade."""
+        found: dict[str, None] = {}
+        for use in (await self._sets.uses(team_id)).get(new.slug, ()):
+            for condition in use.conditions:
+                if condition.grade is None or new.find_grade(condition.grade) is None:
+                    continue  # A grade that would disappear is refused by the repository.
+                try:
+                    check_filter_references(condition, {new.slug: new})
+                except FilterSyntaxError as error:
+                    found[f'A subscription asks for "{condition.canonical}". {error}'] = None
+        return tuple(found)
 
     def _change_author(self, author: AuthorizedContext) -> ChangeAuthor:
         return ChangeAuthor(author.user_id, self._clock())

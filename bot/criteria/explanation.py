@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from bot.criteria.filter_verdicts import NoticeFacts, judge_condition
 from bot.filters.redshifts import distance_of_redshift
+from formatters.models.chirp_mass import probability_in_range
 from formatters.models.criteria_set import ConditionOutcome
 from formatters.models.filter import (
     And,
     Compare,
     FarCompare,
     Filter,
+    MassProbability,
     Near,
     Not,
     Or,
@@ -80,6 +82,10 @@ def _numbers(condition: Filter, facts: NoticeFacts) -> _Numbers:
             )
         case FarCompare():
             return _Numbers(facts.attributes.far, condition.hertz, "Hz")
+        case MassProbability(low, high):
+            bins = facts.attributes.mass_bins
+            held = None if bins is None else probability_in_range(bins, low, high)
+            return _Numbers(held, condition.probability, "probability")
         case Near() | VisibleFrom() | Within():
             return _Numbers(
                 facts.probabilities.get(condition.map_query), condition.probability, "probability"

@@ -11,16 +11,15 @@ from __future__ import annotations
 import re
 
 from bot.criteria.presets import BUILT_IN
+from bot.filters import SiteNameResolver, parse_filter
 from bot.filters.limits import MAX_LENGTH
-from bot.filters.parser import SiteNameResolver, parse_filter
+from bot.filters.set_names import is_language_word, read_slug
 from bot.filters.tokens import FilterSyntaxError
-from bot.filters.vocabulary import is_filter_word
 from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.criteria_set import (
     GRADE_NAME,
     GRADE_NAME_MAX,
     GRADES_MAX,
-    SLUG,
     SLUG_MAX,
     TEXT_MAX,
     CriteriaSet,
@@ -36,34 +35,30 @@ _CONDITION = re.compile(rf"(?:{'|'.join(FIELDS)})|(?:near|visible from) .*", re.
 """What stands before the first colon where a condition has it, and no grade is named."""
 _NO_SLUGS = frozenset(
     (
-        *("add", "show", "edit", "remove", "list", "help", "all", "any", "none", "only", "anyway"),
-        *("criteria", "grade", "grades", "set", "sets", "notify", "if", "and", "or", "not"),
-        *("near", "visible", "from", "within", "latest", "events"),
+        *("add", "show", "edit", "remove", "list", "help", "anyway", "latest", "events"),
+        *("criteria", "grade", "grades", "set", "sets", "none"),
     )
 )
-"""Words of commands and filters, which couldn't be told from a set's name."""
+"""Words of commands, which couldn't be told from a set's name."""
 
 
 def parse_slug(text: str) -> str:
-    """Return a criteria set's name in lower case. Raises FilterSyntaxError with a sentence for any other."""
+    """Return the name for a new criteria set: "NTT Kilonova" is "ntt-kilonova".
+
+    Raises FilterSyntaxError with a sentence for a word of the language, an event's id and a built-in set.
+    """
     typed = " ".join(normalize_typed_text(text).split())
-    slug = typed.casefold()
-    if not slug:
+    if not typed:
         raise FilterSyntaxError("A criteria set needs a name, like ntt-kilonova.")
-    if SLUG.fullmatch(slug) is None:
-        proposal = re.sub(r"[^a-z0-9]+", "-", slug).strip("-0123456789")
-        meant = proposal if SLUG.fullmatch(proposal) and len(proposal) <= SLUG_MAX else "ntt-kilonova"
+    slug = read_slug(typed)
+    if slug is None:
         raise FilterSyntaxError(
-            f"{_quoted(typed)} is no name for a criteria set: a letter first, then letters, digits and single"
-            f' dashes, like "{meant}".'
-        )
-    if len(slug) > SLUG_MAX:
-        raise FilterSyntaxError(
-            f"A criteria set's name has at most {SLUG_MAX} characters, and {_quoted(typed)} has {len(slug)}."
+            f"{_quoted(typed)} is no name for a criteria set: at most {SLUG_MAX} characters, a letter first,"
+            " then letters, digits and single dashes, like ntt-kilonova."
         )
     if slug in BUILT_IN:
         raise FilterSyntaxError(f'"{slug}" is built in: choose another name, like "{slug[:20]}-team".')
-    if slug in _NO_SLUGS or is_filter_word(slug) or canonical_id(slug) is not None:
+    if slug in _NO_SLUGS or is_language_word(slug) or canonical_id(slug) is not None:
         what = "an event's id" if canonical_id(slug) is not None else "a word of commands and filters"
         raise FilterSyntaxError(f'"{slug}" is {what}: choose another name, like "{slug[:20]}-team".')
     return slug

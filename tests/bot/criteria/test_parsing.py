@@ -11,7 +11,7 @@ from bot.criteria.presets import BUILT_IN
 from bot.filters import FilterSyntaxError, parse_filter
 from bot.observing.site_references import resolve_site
 from formatters.models.criteria_set import GRADE_NAME_MAX, GRADES_MAX, SLUG_MAX, TEXT_MAX, CriteriaSet, Grade
-from formatters.models.filter import Compare, GradeCondition, Op
+from formatters.models.filter import Filter, GradeCondition, conditions
 from tests.support.filter_strategies import any_filter
 
 NTT = "Gold: NS distance<150 area90<50; Silver: NS distance<300 area90<200"
@@ -66,7 +66,7 @@ def test_semicolon_in_a_quoted_site_belongs_to_its_name() -> None:
 
 def test_sites_are_resolved_when_they_are_typed() -> None:
     (grade,) = parse_grades("Gold: visible from ctio>0.2", resolve_site)
-    assert grade.filter is not None and grade.filter.canonical == 'visible from "Cerro Tololo">0.2'
+    assert grade.filter is not None and grade.filter.canonical == "visible from CTIO>0.2"
     with pytest.raises(FilterSyntaxError, match="Gold: "):
         parse_grades("Gold: visible from Nowhere", resolve_site)
 
@@ -115,10 +115,9 @@ def test_grades_that_are_too_long_written_out_are_refused() -> None:
             assert len(CriteriaSet(slug="x", grades=parsed).canonical) <= TEXT_MAX
 
 
-def test_grades_of_other_sets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    used = Compare("NS", Op.GE, 0.5) & ~GradeCondition("rubin-2026", Op.EQ, "Gold")
-    monkeypatch.setattr("bot.criteria.parsing.parse_filter", lambda *_: used)
-    assert "can't use grades of others" in refusal("Mine: grade rubin-2026 = Gold")
+def test_grades_of_other_sets_are_refused() -> None:
+    sentence = refusal("Mine: NS not grade rubin-2026 = Gold")
+    assert "can't use grades of others" in sentence and '"rubin-2026"' in sentence
 
 
 @settings(deadline=None, max_examples=100)
@@ -127,13 +126,14 @@ def test_grades_of_other_sets_are_refused(monkeypatch: pytest.MonkeyPatch) -> No
         st.tuples(st.sampled_from(["Gold", "A+", "Priority 1", "b"]), any_filter), min_size=1, max_size=4
     )
 )
-def test_canonical_text_of_a_set_gives_the_same_grades(typed: list[tuple[str, object]]) -> None:
-    text = "; ".join(f"{name}: {found.canonical}" for name, found in dict(typed).items())  # type: ignore[attr-defined]
-    if len(text) > TEXT_MAX:
+def test_canonical_text_of_a_set_gives_the_same_grades(typed: list[tuple[str, Filter]]) -> None:
+    text = "; ".join(f"{name}: {found.canonical}" for name, found in dict(typed).items())
+    filters = list(dict(typed).values())
+    if len(text) > TEXT_MAX or any(isinstance(c, GradeCondition) for f in filters for c in conditions(f)):
         return
     parsed = parse_grades(text)
     assert CriteriaSet(slug="x", grades=parsed).canonical == text
-    assert [grade.filter for grade in parsed] == list(dict(typed).values())
+    assert [grade.filter for grade in parsed] == filters
 
 
 @settings(deadline=None)
@@ -148,7 +148,13 @@ def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "slug"),
-    [("ntt-kilonova", "ntt-kilonova"), (" NTT-Kilonova ", "ntt-kilonova"), ("a", "a"), ("my–set", "my-set")],
+    [
+        ("ntt-kilonova", "ntt-kilonova"),
+        (" NTT-Kilonova ", "ntt-kilonova"),
+        ("a", "a"),
+        ("my–set", "my-set"),
+        ("NTT_kilonova team", "ntt-kilonova-team"),
+    ],
 )
 def test_names_of_sets(text: str, slug: str) -> None:
     assert parse_slug(text) == slug
@@ -158,10 +164,8 @@ def test_names_of_sets(text: str, slug: str) -> None:
     ("text", "said"),
     [
         ("", "needs a name"),
-        ("ntt_kilonova", 'like "ntt-kilonova"'),
-        ("NTT kilonova", 'like "ntt-kilonova"'),
-        ("2026-rubin", 'like "rubin"'),
-        ("a--b", "is no name for a criteria set"),
+        ("2026-rubin", "is no name for a criteria set"),
+        ("ntt/kilonova", "is no name for a criteria set"),
         ("a" * (SLUG_MAX + 1), "at most 30 characters"),
         ("lowsig", "a word of commands and filters"),
         ("bns", "a word of commands and filters"),

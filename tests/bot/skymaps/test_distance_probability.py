@@ -65,6 +65,7 @@ def test_published_maps_agree_with_installed_ligo_skymap(shared_notices: Path) -
             for factor in (0.5, 1.0, 1.7):
                 limit = skymap.distance.mean * factor
                 nearer = theirs.conditional_cdf(limit, skymap.distmu, skymap.distsigma, skymap.distnorm)
+                assert skymap.distmu is not None
                 known = np.isfinite(skymap.distmu)
                 expected = float(np.sum(skymap.probability[known] * nearer[known]))
                 assert probability_within(skymap, limit) == pytest.approx(expected, abs=1e-6)
