@@ -262,6 +262,7 @@ class Factory(Repositories):
             refused_mentions=self.refused_mentions,
             circulars=self.circulars,
             sites=self.sites,
+            criteria_sets=self.criteria_sets,
             incidents=self.incidents,
             quarantine=self.quarantine,
         )
@@ -288,7 +289,9 @@ class Factory(Repositories):
             await self.images.mark_failed(image_id, reason, clock())
 
         permalink = create_permalinks(clients)
-        renderer = Renderer(self.render_repositories(), self.observability, permalink, public_url)
+        renderer = Renderer(
+            self.render_repositories(), self.observability, self.grading, permalink, public_url
+        )
         sender = Sender(
             self.outbox,
             clients,

@@ -16,6 +16,7 @@ MAX_CHANGES = 5
 
 _MAX_UNDECIDED = 3
 """Undecided grades that are named; further ones are counted."""
+_STANDS = " (INITIAL)"
 _WHY = {
     WhyUndecided.NO_MAP: "no map yet",
     WhyUndecided.MAP_PENDING: "map not judged yet",
@@ -60,7 +61,7 @@ def ended_line(outcomes: Sequence[GradeOutcome]) -> str | None:
     ended = [one for one in best_first(outcomes) if one.stage is Stage.ENDED and one.grades]
     if not ended:
         return None
-    named = [f"{one.slug}: {_names(one.grades)}" for one in ended[:CARD_SETS]]
+    named = [f"{one.slug}: {_ended_grades(one)}" for one in ended[:CARD_SETS]]
     further = [f"{len(ended) - CARD_SETS} more"] if len(ended) > CARD_SETS else []
     return f"{', '.join([*named, *further])} ended by the retraction"
 
@@ -146,9 +147,8 @@ def _has_grade_changed(before: GradeOutcome, after: GradeOutcome) -> bool:
 def _ending(before: GradeOutcome) -> str | None:
     if not before.grades or before.stage is Stage.ENDED:
         return None
-    if before.stage is Stage.WOULD_BE:
-        return f"would have been {_names(before.grades)}; ended by the retraction"
-    return f"{_names(before.grades)} ended by the retraction"
+    would = "would-be " if before.stage is Stage.WOULD_BE else ""
+    return f"{would}{_names(before.grades)} ended by the retraction"
 
 
 def _change_of_newest(before: GradeOutcome, after: GradeOutcome) -> str | None:
@@ -168,7 +168,7 @@ def _change_of_newest(before: GradeOutcome, after: GradeOutcome) -> str | None:
 def _words(outcome: GradeOutcome, condition: str = "") -> str:
     """Return all that a set says, without its name. `condition` follows a grade that would be."""
     if outcome.stage is Stage.ENDED:
-        return f"{_names(outcome.grades)} ended by the retraction".lstrip()
+        return f"{_ended_grades(outcome)} ended by the retraction".lstrip()
     if outcome.undecided and not outcome.grades:
         return f"undecided, at best {outcome.undecided[0]}{_reason(outcome)}"
     parts = [f"{_decided(outcome)}{condition if outcome.stage is Stage.WOULD_BE else ''}"]
@@ -182,15 +182,22 @@ def _words(outcome: GradeOutcome, condition: str = "") -> str:
 def _short(outcome: GradeOutcome) -> str:
     """Return what a set says, without its name, reasons and conditions."""
     if outcome.stage is Stage.ENDED:
-        return f"{_names(outcome.grades)} ended".lstrip()
+        return f"{_ended_grades(outcome)} ended".lstrip()
     if outcome.undecided and not outcome.grades:
         return "undecided"
-    words = _decided(outcome)
+    # Without "would be" it is plain that the grade stands.
+    words = _decided(outcome).removesuffix(_STANDS)
     if outcome.undecided:
         words += f", {_listed(outcome.undecided)} undecided"
     if _is_newest_different(outcome):
         words += f", numbers now: {_names(outcome.newest_grades or ()) or 'no grade'}"
     return words
+
+
+def _ended_grades(outcome: GradeOutcome) -> str:
+    """Return what a retraction ended: "Gold", or "would-be Gold" if no INITIAL gave it; empty for none."""
+    names = _names(outcome.grades)
+    return f"would-be {names}" if names and outcome.never_stood else names
 
 
 def _decided(outcome: GradeOutcome) -> str:
@@ -199,7 +206,7 @@ def _decided(outcome: GradeOutcome) -> str:
         case Stage.WOULD_BE:
             return f"would be {names}" if names else "would not trigger"
         case Stage.STANDS:
-            return f"{names or 'no trigger'} (INITIAL)"
+            return f"{names or 'no trigger'}{_STANDS}"
         case _:
             return names or "no grade"
 

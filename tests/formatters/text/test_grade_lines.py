@@ -55,6 +55,7 @@ def rubin(
 
 STANDING = rubin("Gold", stage=Stage.STANDS, newest=("Gold",))
 ENDED = rubin("Gold", stage=Stage.ENDED)
+NEVER_STOOD = replace(ENDED, never_stood=True)
 NONE = rubin(stage=Stage.STANDS, newest=())
 
 
@@ -103,26 +104,27 @@ NONE = rubin(stage=Stage.STANDS, newest=())
             "rubin-2026: would be lensed A and Bronze if the INITIAL keeps these numbers",
             "rubin-2026: would be lensed A and Bronze",
         ),
-        (STANDING, "rubin-2026: Gold (INITIAL)", "rubin-2026: Gold (INITIAL)"),
-        (replace(STANDING, newest_grades=None), "rubin-2026: Gold (INITIAL)", "rubin-2026: Gold (INITIAL)"),
-        (NONE, "rubin-2026: no trigger (INITIAL)", "rubin-2026: no trigger (INITIAL)"),
+        (STANDING, "rubin-2026: Gold (INITIAL)", "rubin-2026: Gold"),
+        (replace(STANDING, newest_grades=None), "rubin-2026: Gold (INITIAL)", "rubin-2026: Gold"),
+        (NONE, "rubin-2026: no trigger (INITIAL)", "rubin-2026: no trigger"),
         (
             replace(STANDING, newest_grades=("Silver",)),
             "rubin-2026: Gold (INITIAL); its numbers now: Silver, not re-triggered",
-            "rubin-2026: Gold (INITIAL), numbers now: Silver",
+            "rubin-2026: Gold, numbers now: Silver",
         ),
         (
             replace(STANDING, newest_grades=()),
             "rubin-2026: Gold (INITIAL); its numbers now: no grade, not re-triggered",
-            "rubin-2026: Gold (INITIAL), numbers now: no grade",
+            "rubin-2026: Gold, numbers now: no grade",
         ),
         (
             replace(NONE, newest_grades=("Gold",)),
             "rubin-2026: no trigger (INITIAL); its numbers now: Gold, not re-triggered",
-            "rubin-2026: no trigger (INITIAL), numbers now: Gold",
+            "rubin-2026: no trigger, numbers now: Gold",
         ),
         (ENDED, "rubin-2026: Gold ended by the retraction", "rubin-2026: Gold ended"),
         (rubin(stage=Stage.ENDED), "rubin-2026: ended by the retraction", "rubin-2026: ended"),
+        (NEVER_STOOD, "rubin-2026: would-be Gold ended by the retraction", "rubin-2026: would-be Gold ended"),
     ],
 )
 def test_each_outcome_in_words(outcome: GradeOutcome, full: str, short: str) -> None:
@@ -175,6 +177,7 @@ def test_a_retraction_ends_grades_in_one_line() -> None:
     others = [replace(ENDED, slug=slug) for slug in ("a", "b")]
     assert ended_line([ENDED]) == "rubin-2026: Gold ended by the retraction"
     assert ended_line([ENDED, *others]) == "rubin-2026: Gold, a: Gold, 1 more ended by the retraction"
+    assert ended_line([NEVER_STOOD]) == "rubin-2026: would-be Gold ended by the retraction"
     assert ended_line([rubin(stage=Stage.ENDED), rubin("Gold")]) is None
 
 
@@ -242,7 +245,7 @@ def test_a_retraction_ends_grades_in_one_line() -> None:
         (STANDING, STANDING, None, False),
         # retracted, and a candidate again
         (STANDING, ENDED, "Gold ended by the retraction", False),
-        (rubin("Gold"), ENDED, "would have been Gold; ended by the retraction", False),
+        (rubin("Gold"), NEVER_STOOD, "would-be Gold ended by the retraction", False),
         (rubin(), rubin(stage=Stage.ENDED), None, False),
         (ENDED, ENDED, None, False),
         (ENDED, STANDING, "Gold (INITIAL)", True),
