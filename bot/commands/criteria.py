@@ -24,6 +24,7 @@ from formatters.models.superevent import Superevent
 from formatters.views.criteria_modal import with_modal_buttons
 
 _ANYWAY = re.compile(r"[\s;,]+anyway[\s.!]*$", re.IGNORECASE)
+_NO_EVENT = "No event was received yet that criteria could judge."
 _EXAMPLE = "criteria add ntt-kilonova Gold: NS distance<150; Silver: NS distance<300"
 
 
@@ -51,6 +52,10 @@ class CriteriaCommands:
 
     async def list_sets(self, _arguments: str, context: CommandContext | None) -> Message:
         """Answer `criteria`: the workspace's sets and the built-in ones, and which this channel shows."""
+        return await self._list(context)
+
+    async def _list(self, context: CommandContext | None, said: str | None = None) -> Message:
+        """Return the list of sets below a sentence, with buttons for the form where a workspace has one."""
         sets = (await self._sets.by_slug(context)).values()
         own = [one for one in sets if not one.is_built_in]
         listed = criteria.set_list(
@@ -59,7 +64,8 @@ class CriteriaCommands:
                 built_in=[one for one in sets if one.is_built_in],
                 shown={one.slug for one in await self._sets.shown_in(context)},
                 is_channel=context is not None,
-            )
+            ),
+            said,
         )
         return listed if context is None else with_modal_buttons(listed, own)
 
@@ -126,25 +132,23 @@ class CriteriaCommands:
             if context is not None:
                 note = "This channel's messages show no criteria; these are all that there are."
         if superevent is None:
-            said = "No event was received yet that these criteria could judge."
-            return criteria.definition(chosen[0], said) if len(chosen) == 1 else await self._no_event(context)
+            if len(chosen) == 1:
+                return criteria.definition(chosen[0], _NO_EVENT)
+            return await self._list(context, _NO_EVENT)
         if len(chosen) == 1:
             return await self._explain(chosen[0], superevent)
         judged = chosen[: criteria.MAX_JUDGED]
         return criteria.judged(
             superevent,
-            [await self._grading.explain(one, superevent) for one in judged],
+            [(one, await self._grading.explain(one, superevent)) for one in judged],
             self._clock(),
             further=[one.slug for one in chosen[criteria.MAX_JUDGED :]],
             note=note,
         )
 
-    async def _no_event(self, context: CommandContext | None) -> Message:
-        return await self.list_sets("", context)
-
     async def _explain(self, set_: CriteriaSet, superevent: Superevent) -> Message:
         explanation = await self._grading.explain(set_, superevent)
-        newest = await self._newest_significant(criteria.MAX_PAST_EVENTS)
+        newest = await self._newest_significant(criteria.MAX_PAST_EVENTS, besides=superevent)
         outcomes = await self._grading.grades_of_past(set_, newest)
         past = [
             criteria.PastGrade(superevent=one, outcome=outcome)
@@ -153,11 +157,15 @@ class CriteriaCommands:
         explained = criteria.explained(set_, superevent, explanation, past, self._clock())
         return with_modal_buttons(explained, [set_], with_new=False)
 
-    async def _newest_significant(self, count: int) -> list[Superevent]:
-        """Return the newest real, significant events that aren't retracted."""
+    async def _newest_significant(self, count: int, besides: Superevent) -> list[Superevent]:
+        """Return the newest real, significant events that aren't retracted, without one that is known."""
         for page in (*PAGES[1:], None):
             known = await self._event_search.attributes([Category.REAL], limit=page)
-            ids = [one.superevent_id for one in known if one.significant and not one.retracted]
+            ids = [
+                one.superevent_id
+                for one in known
+                if one.significant and not one.retracted and one.superevent_id != besides.superevent_id
+            ]
             if len(ids) >= count or page is None or len(known) < page:
                 break
         return await self._event_search.superevents(ids[:count])

@@ -96,15 +96,19 @@ def _no_such_set(words: Sequence[str], sets: Mapping[str, CriteriaSet]) -> str:
         return (
             f"“{shown}” may be {' or '.join(one.slug for one in several[:_MAX_NAMED])}: write the whole name."
         )
-    near = difflib.get_close_matches("-".join(words), list(sets), n=1, cutoff=_NEAR)
-    if not near:
-        near = difflib.get_close_matches(words[0], list(sets), n=1, cutoff=_NEAR)
-    offered = f" Did you mean {near[0]}?" if near else ""
+    by_beginning = {slug.partition("-")[0]: slug for slug in sets} | {slug: slug for slug in sets}
+    near = [
+        found
+        for typed in ("-".join(words), words[0])
+        for found in difflib.get_close_matches(typed, by_beginning, n=1, cutoff=_NEAR)
+    ]
+    offered = f" Did you mean {by_beginning[near[0]]}?" if near else ""
     return f"There is no criteria set “{shown}”.{offered} {_there_are(sets)}"
 
 
 def _there_are(sets: Mapping[str, CriteriaSet]) -> str:
-    names = list(sets)
+    # The workspace's own come first: they are the likelier ones.
+    names = sorted(sets, key=lambda slug: sets[slug].is_built_in)
     listed = ", ".join(names[:_MAX_NAMED])
     more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
     return f"There are: {listed}{more}." if names else "There is none yet."

@@ -20,6 +20,8 @@ _ABOUT_ONE = re.compile(r"^(?:would|will|should|could|can|does|do|did|is|was|why
 _LIST = re.compile(
     r"\b(?:events|superevents|alerts|candidates|how many|any|since|until|weeks?|months?|years?|days?)\b"
 )
+_DEFINITION = re.compile(r"[a-z]\w*:(?= |$)")
+"""A grade with its conditions, "gold: ns": not asked, and "critera add x Gold: NS" is no question."""
 _CHANGE = re.compile(
     r"^(?:add|new|create|edit|change|remove|delete|drop|rename|import)\b.*\bcriteri(?:a|on)\b"
 )
@@ -34,7 +36,9 @@ def asks_for_grades(plain: str, event_count: int) -> bool:
 
     Without an event's id, a question about several events or with conditions is a search instead.
     """
-    if _GRADES.search(plain) is None or _OTHER_TRIGGERS.search(plain) is not None:
+    if _GRADES.search(plain) is None or any(
+        other.search(plain) is not None for other in (_OTHER_TRIGGERS, _DEFINITION)
+    ):
         return False
     if event_count:
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import status_labels
 from formatters.text import quantities
 from formatters.text.condition_lines import condition_line, condition_lines, verdict_text
-from formatters.text.grade_lines import grade_line
+from formatters.text.grade_lines import grade_line, short_grade_line
 
 MAX_PAST_EVENTS = 10
 """Past events whose grades an answer about one set lists."""
@@ -36,10 +37,13 @@ _MAX_CONDITIONS = 12
 _MAX_REASONS = 3
 """Conditions of one grade that are named where several sets are judged."""
 _MAX_BETTER_GRADES = 3
+_MAX_CATEGORIES = 2
+"""Categories that are named where none holds."""
 _EXPLAINED_MAX = 4_500
 """Characters of all explanations in a message, so that it keeps Slack's limit with everything else in it."""
 _DEFINITION_MAX = 2_500
 """Characters of a set's definition in a message."""
+_OMEGA = "Ω_obs: what Rubin can observe of the 90 % region in the 24 h from the event."
 _HOW_TO_ADD = "`criteria add ntt-kilonova Gold: NS distance&lt;150 area90&lt;50; Silver: NS distance&lt;300`"
 _HOW_TO_SHOW_HERE = "`subscribe CBC criteria rubin-2026`"
 
@@ -112,8 +116,8 @@ def explained(
         escape(f"{name} · {line}"),
         blocks.section(f"{bold(escape(name))} · {escape(line)}"),
         blocks.context(escape(_judged_line(set_, superevent, explanation, now), 1_000)),
-        *_explanation_blocks(explanation),
-        *_past_blocks(set_, past, now),
+        *_explanation_blocks(set_, explanation),
+        *_past_blocks(set_, past),
         *_definition_blocks(set_),
     )
 
@@ -129,7 +133,7 @@ def definition(set_: CriteriaSet, said: str | None = None) -> Message:
 
 def judged(
     superevent: Superevent,
-    explanations: Sequence[SetExplanation],
+    judgements: Sequence[tuple[CriteriaSet, SetExplanation]],
     now: datetime,
     *,
     further: Sequence[str] = (),
@@ -140,18 +144,19 @@ def judged(
     `further` are the names of sets that weren't judged; `note` is a sentence (not escaped) on the choice.
     """
     name = _name(superevent)
+    explanations = [one for _, one in judgements]
     lines = [grade_line(one.outcome) for one in explanations]
     sections, left = [], _EXPLAINED_MAX
-    for line, one in zip(lines, explanations, strict=True):
-        reasons = [f"{_INDENT}{escape(reason, 600)}" for reason in better_grade_lines(one)]
+    for line, (set_, one) in zip(lines, judgements, strict=True):
+        reasons = [f"{_INDENT}{escape(reason, 600)}" for reason in better_grade_lines(set_, one)]
         left -= sum(map(utf16_length, reasons))
         sections.append(blocks.section(bold(escape(line)), *(reasons if left >= 0 else [])))
-    small = [_event_line(superevent, now)]
+    small = [f"{_judged_notices(explanations)} {_event_line(superevent, now)}"]
     if note:
         small.append(note)
     if further:
-        small.append(f"Not judged here: {', '.join(further)}; “criteria show NAME” judges one.")
-    small.append("“criteria show NAME” says each condition.")
+        small.append(f"Not judged here: {', '.join(further)}.")
+    small.append("Each condition of one set: “criteria show NAME”.")
     return blocks.message(
         escape(f"{name} · {' · '.join(lines)}", 1_000),
         blocks.section(f"{bold(escape(name))} · criteria"),
@@ -163,27 +168,52 @@ def judged(
 _INDENT = quantities.NBSP * 3
 
 
-def better_grade_lines(explanation: SetExplanation) -> list[str]:
+def better_grade_lines(set_: CriteriaSet, explanation: SetExplanation) -> list[str]:
     """Return what keeps an event from each grade that is better than its own, a line each, not escaped.
 
-    For example "Gold: ✗ distance<150: 168 Mpc, 18 Mpc too far". The first few; further grades are counted.
+    For example "Gold: ✗ distance<150: 168 Mpc, 18 Mpc too far". The first few; further grades are counted. Of
+    a set with categories: what decides the grade in the one that holds, else the nearest categories.
     """
+    if _has_categories(set_, explanation):
+        return _category_lines(set_, explanation)
     reached = {name.casefold() for name in explanation.outcome.grades}
     better: list[GradeExplanation] = []
     for one in explanation.grades:
         if one.verdict is Verdict.HELD or one.grade.casefold() in reached:
             break
         better.append(one)
-    lines = []
-    for one in better[:_MAX_BETTER_GRADES]:
-        reasons = [c for c in one.conditions if c.verdict is not Verdict.HELD]
-        said = [condition_line(c, explanation.outcome.why_undecided) for c in reasons[:_MAX_REASONS]]
-        if len(reasons) > len(said):
-            said.append(f"{len(reasons) - len(said)} more")
-        lines.append(f"{one.grade}: {' · '.join(said) or verdict_text(one.verdict)}")
+    lines = [_missing_line(one, explanation) for one in better[:_MAX_BETTER_GRADES]]
     if len(better) > len(lines):
         lines.append(f"and {quantities.pluralize(len(better) - len(lines), 'grade')} more")
     return lines
+
+
+def _category_lines(set_: CriteriaSet, explanation: SetExplanation) -> list[str]:
+    why = explanation.outcome.why_undecided
+    held = [one for one in explanation.grades if one.verdict is Verdict.HELD]
+    better = [grade.name for grade in set_.grades[: explanation.outcome.rank]]
+    deciding = [
+        f"{one.grade}: {condition_line(condition, why)}"
+        for one in held
+        for condition in one.conditions
+        if condition.value is not None
+        and any(re.search(rf"\b{re.escape(name)}\b", condition.text) for name in better)
+    ]
+    if held:
+        return deciding
+    nearest = sorted(
+        explanation.grades, key=lambda one: sum(c.verdict is not Verdict.HELD for c in one.conditions)
+    )
+    return [_missing_line(one, explanation) for one in nearest[:_MAX_CATEGORIES]]
+
+
+def _missing_line(one: GradeExplanation, explanation: SetExplanation) -> str:
+    """Return the conditions of a grade that don't hold, the first few; further ones are counted."""
+    missing = [c for c in one.conditions if c.verdict is not Verdict.HELD]
+    said = [condition_line(c, explanation.outcome.why_undecided) for c in missing[:_MAX_REASONS]]
+    if len(missing) > len(said):
+        said.append(f"{len(missing) - len(said)} more")
+    return f"{one.grade}: {' · '.join(said) or verdict_text(one.verdict)}"
 
 
 def _name(superevent: Superevent) -> str:
@@ -198,6 +228,18 @@ def _event_line(superevent: Superevent, now: datetime) -> str:
     return f"Event of {time} ({quantities.age_text(event.time, now)})."
 
 
+def _judged_notices(explanations: Sequence[SetExplanation]) -> str:
+    """Return which notice the sets judged, or which ones: "Judged: INITIAL (rubin-2026), UPDATE"."""
+    sets: dict[str, list[str]] = {}
+    for one in explanations:
+        if one.judged:
+            sets.setdefault(one.judged, []).append(one.outcome.slug)
+    if len(sets) < 2:
+        return f"Judged: {''.join(sets)}." if sets else "Nothing to judge yet."
+    named = [f"{notice} ({', '.join(slugs)})" for notice, slugs in sets.items()]
+    return f"Judged: {'; '.join(named)}."
+
+
 def _judged_line(
     set_: CriteriaSet, superevent: Superevent, explanation: SetExplanation, now: datetime
 ) -> str:
@@ -207,15 +249,17 @@ def _judged_line(
     filters = [grade.filter for grade in set_.grades if grade.filter is not None]
     if any(isinstance(c, VisibleFrom) for one in filters for c in conditions(one)):
         parts.append("“visible from” is judged for the night of that notice and the next.")
+    if set_.is_built_in and set_.judges_initial and not filters:
+        parts.append(_OMEGA)
     return " ".join(parts)
 
 
-def _explanation_blocks(explanation: SetExplanation) -> list[Block]:
+def _explanation_blocks(set_: CriteriaSet, explanation: SetExplanation) -> list[Block]:
     """Return a section for each grade, and how much is left out where there is no room for all."""
     left = _EXPLAINED_MAX
     found: list[Block] = []
     left_out = 0
-    for one in explanation.grades:
+    for one in _ordered(set_, explanation):
         heading = f"{bold(escape(one.grade))}: {verdict_text(one.verdict)}"
         kept: list[str] = []
         explained_here = 0
@@ -236,6 +280,19 @@ def _explanation_blocks(explanation: SetExplanation) -> list[Block]:
     return found
 
 
+def _ordered(set_: CriteriaSet, explanation: SetExplanation) -> Sequence[GradeExplanation]:
+    """Return the grades from the best down, or categories with those that hold, or may hold, first."""
+    if not _has_categories(set_, explanation):
+        return explanation.grades
+    order = (Verdict.HELD, Verdict.UNDECIDED, Verdict.UNKNOWN, Verdict.FAILED)
+    return sorted(explanation.grades, key=lambda one: order.index(one.verdict))
+
+
+def _has_categories(set_: CriteriaSet, explanation: SetExplanation) -> bool:
+    """Return whether categories with grades of their own are explained, as rubin-2026's are."""
+    return any(set_.find_grade(one.grade) is None for one in explanation.grades)
+
+
 def _escaped(line: str) -> str:
     """Return a line escaped, with its indent, which escaping would take away."""
     text = line.lstrip(quantities.NBSP)
@@ -249,18 +306,19 @@ def _telling(grade: GradeExplanation) -> Sequence[ConditionOutcome]:
     return sorted(grade.conditions, key=lambda c: c.verdict is Verdict.HELD)[:_MAX_CONDITIONS]
 
 
-def _past_blocks(set_: CriteriaSet, past: Sequence[PastGrade], now: datetime) -> list[Block]:
+def _past_blocks(set_: CriteriaSet, past: Sequence[PastGrade]) -> list[Block]:
     if not past:
         return []
-    lines = [_past_line(set_, one, now) for one in past[:MAX_PAST_EVENTS]]
-    many = f"The newest {len(lines)} significant events" if len(lines) > 1 else "The newest significant event"
-    return [blocks.section(bold(many), *lines)]
+    lines = [_past_line(set_, one) for one in past[:MAX_PAST_EVENTS]]
+    one = "The newest other significant event"
+    title = one if len(lines) == 1 else f"The newest {len(lines)} other significant events"
+    return [blocks.section(bold(title), *lines)]
 
 
-def _past_line(set_: CriteriaSet, one: PastGrade, now: datetime) -> str:
+def _past_line(set_: CriteriaSet, one: PastGrade) -> str:
     event = one.superevent.event
     when = "" if event is None else f" · {event.time.astimezone(UTC):%Y-%m-%d}"
-    said = grade_line(one.outcome).removeprefix(f"{set_.slug}: ")
+    said = short_grade_line(one.outcome).removeprefix(f"{set_.slug}: ")
     return f"{bold(escape(_name(one.superevent)))}{when} · {escape(said)}"
 
 

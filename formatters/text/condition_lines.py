@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from formatters.models.criteria_set import ConditionOutcome, Verdict, WhyUndecided
 from formatters.text import quantities
@@ -47,7 +48,11 @@ def condition_line(condition: ConditionOutcome, why: WhyUndecided | None = None)
 
 def condition_lines(condition: ConditionOutcome, why: WhyUndecided | None = None) -> list[str]:
     """Return the lines of a condition: its own, and below it, indented, those of its alternatives."""
-    below = [line for one in condition.alternatives for line in condition_lines(one, why)]
+    same = condition.section
+    alternatives = [
+        replace(one, section="") if one.section == same else one for one in condition.alternatives
+    ]
+    below = [line for one in alternatives for line in condition_lines(one, why)]
     return [condition_line(condition, why), *(f"{_INDENT}{line}" for line in below)]
 
 
@@ -105,6 +110,8 @@ def _telling_decimals(value: float, limit: float, unit: str) -> int:
 def _shown(value: float, unit: str, decimals: int) -> str:
     match unit:
         case "probability":
+            if decimals == 0:
+                return quantities.percent(value)
             return f"{quantities.number(value * 100, decimals)}{quantities.NBSP}%"
         case "Hz":
             return quantities.rate(value)

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.context import CommandContext
+from bot.samples import bns, to_avro
 from formatters.answers.answer import SHARE_ACTION
 from formatters.blockkit.message import Message
 from formatters.models.criteria_set import SETS_MAX
 from formatters.terminal import message_text
-from tests.support.factories import MOCK, REAL, TEAM, Clock, decoded_notice, record_notices, subscribe
+from tests.support.factories import (
+    MOCK,
+    NOW,
+    REAL,
+    TEAM,
+    Clock,
+    decoded_notice,
+    planner,
+    record_notices,
+    subscribe,
+)
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 OTHER = CommandContext(TEAM, "C2", "U0ASKER")
@@ -28,6 +42,15 @@ async def dispatch(factory: Factory, words: str, context: CommandContext | None 
 
 async def ask(factory: Factory, words: str, context: CommandContext | None = ASKER) -> str:
     return message_text.render(await dispatch(factory, words, context)).replace("\u00a0", " ")
+
+
+async def store(factory: Factory, *announced: Any) -> str:
+    """Store sample notices with their sky maps; return the id of the last."""
+    for one in announced:
+        body = to_avro(one)
+        notice = decode(body)
+        await factory.notices.record(notice, body, "test:1", NOW, planner(NOW))
+    return notice.superevent_id
 
 
 async def slugs(factory: Factory, team: str = TEAM) -> list[str]:
@@ -58,10 +81,13 @@ async def test_a_set_is_explained_for_an_event(factory: Factory) -> None:
     await ask(factory, NTT)
     said = await ask(factory, f"criteria show ntt-kilonova {REAL}")
     assert f"{REAL} · ntt-kilonova: Silver" in said
-    assert "Judged: PRELIMINARY 2. Event of 2026-11-22 11:59 UTC (1 min ago)." in said
+    assert "Judged: PRELIMINARY 2. Event of 2026-11-22 11:59 UTC (60 s ago)." in said
     assert "✗ far<1/100yr: 1 per 32 yr, 3.2 times too often" in said and "✓ NS: 96 %" in said
-    assert "The newest significant event" in said
+    assert "other significant" not in said, "there is no other"
     assert "Silver: NS far<1/yr" in said
+    await record_notices(factory, decoded_notice("S261121b", "INITIAL", far=1e-12))
+    others = await ask(factory, f"criteria show ntt-kilonova {REAL}")
+    assert "The newest other significant event" in others and "S261121b · 2026-11-22 · Gold" in others
     assert SHARE_ACTION in str((await dispatch(factory, f"criteria show ntt-kilonova {REAL}")).blocks)
 
 
@@ -128,26 +154,27 @@ async def test_the_channels_sets_are_judged_without_a_name(factory: Factory) -> 
         said = await ask(factory, question)
         assert "ntt-kilonova: Silver" in said and "lasair: Watch" in said, question
         assert "rubin" not in said, question
-    assert "rubin-2026: would" in await ask(factory, "would rubin trigger")
+    assert "rubin-2026: undecided, at best Gold (no map yet)" in await ask(factory, "would rubin trigger")
     assert "shown here" in await ask(factory, "criteria")
     assert "shown here" not in await ask(factory, "criteria", OTHER)
 
 
 async def test_rubin_is_named_in_any_usual_way_and_says_whose_word_it_is(factory: Factory) -> None:
-    await record_notices(factory, decoded_notice(REAL))
-    for name in ("rubin-2026", "rubin 2026", "Rubin", "RUBIN-2026"):
-        said = await ask(factory, f"criteria {name}")
-        assert f"{REAL} · rubin-2026: would" in said, name
+    name = await store(factory, bns(NOW)[1])
+    for typed in ("rubin-2026", "rubin 2026", "Rubin", "RUBIN-2026"):
+        said = await ask(factory, f"criteria {typed}")
+        assert f"{name} · rubin-2026: would" in said, typed
         assert "22dbfa2" in said and "gwevent's reading, not Rubin's word" in said
-        assert "§" in said
-    assert "no “rubin-2027”" not in said
+        assert "(§" in said and "Ω_obs" in said
+    assert "There is no criteria set “rubin-2027”" in await ask(factory, "criteria rubin-2027")
 
 
 async def test_the_terminal_knows_built_in_sets_alone(factory: Factory) -> None:
     await record_notices(factory, decoded_notice(REAL))
     await ask(factory, NTT)
     assert "type this in Slack" in await ask(factory, "criteria", None)
-    assert "ntt" not in await ask(factory, "criteria", None)
+    assert "Gold · Silver\n" not in await ask(factory, "criteria", None)
+    assert "There is no criteria set “ntt-kilonova”" in await ask(factory, "criteria ntt-kilonova", None)
     assert "belong to a workspace: type this in Slack" in await ask(factory, NTT, None)
     assert "lasair: Watch" in await ask(factory, f"criteria show lasair {REAL}", None)
 

@@ -45,6 +45,7 @@ def test_a_set_is_named_in_any_usual_spelling(text: str, names: list[str]) -> No
             "There is no criteria set “granma”. Did you mean grandma? There are: rubin",
         ),
         ("rubin-2027", "Did you mean rubin-2026?"),
+        ("rubn", "Did you mean rubin-2026?"),
         ("zzz", "There is no criteria set “zzz”. There are: rubin-2026"),
         ("rubin-2026 nonsense", "There is no criteria set “nonsense”."),
         ("", "Which one? There are: rubin-2026, grandma, ntt-kilonova, ntt-grb, only-bns."),

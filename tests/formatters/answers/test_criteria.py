@@ -114,7 +114,7 @@ def test_a_set_is_explained(
     assert "Judged: PRELIMINARY 2. Event of 2024-11-26 02:10 UTC (2.4 h ago)." in said
     assert "Gold: doesn't hold\n✓ NS: 96 %\n✗ distance<150: 168 Mpc, 18 Mpc too far\n? area90<50" in said
     assert "Silver: holds" in said
-    assert "The newest 3 significant events" in said and "2024-11-26 · Silver" in said
+    assert "The newest 3 other significant events" in said and "2024-11-26 · Silver" in said
     assert "Gold: NS distance<150 area90<50" in said
 
 
@@ -137,7 +137,7 @@ def test_marks_stand_before_the_event(kind: str, stories: dict[str, list[Notice]
     mark = {"mock": "MOCK RETRACTED", "low_significance": "LOW SIGNIFICANCE"}[kind]
     for message in (
         criteria.explained(NTT, superevent, SILVER, [], NOW),
-        criteria.judged(superevent, [SILVER, RUBIN_NONE], NOW),
+        criteria.judged(superevent, [(NTT, SILVER), (RUBIN, RUBIN_NONE)], NOW),
     ):
         assert f"{mark} {superevent.superevent_id}" in shown(message)
         assert f"{mark} {superevent.superevent_id}" in message.text
@@ -146,12 +146,49 @@ def test_marks_stand_before_the_event(kind: str, stories: dict[str, list[Notice]
 def test_several_sets_say_what_keeps_the_event_from_better_grades(
     bns: Superevent, check: Callable[[Message], Message], golden: Callable[[str, Message], None]
 ) -> None:
-    message = check(criteria.judged(bns, [SILVER, RUBIN_NONE], NOW, further=["tarot"], note="All there are."))
+    message = check(
+        criteria.judged(
+            bns, [(NTT, SILVER), (RUBIN, RUBIN_NONE)], NOW, further=["tarot"], note="All there are."
+        )
+    )
     golden("answer-criteria-judged", message)
     said = shown(message)
     assert "Gold: ✗ distance<150: 168 Mpc, 18 Mpc too far · ? area90<50: not decided yet" in said
-    assert "and 1 grade more" in said, "three of Rubin's four categories are explained"
+    assert "lensed BNS" not in said, "of Rubin's four categories the nearest two are explained"
     assert "Not judged here: tarot" in said and "All there are." in said
+
+
+RUBIN_SILVER = SetExplanation(
+    outcome=GradeOutcome(slug="rubin-2026", grades=("Silver",), rank=1, stage=Stage.STANDS),
+    grades=(
+        replace(RUBIN_NONE.grades[0]),
+        GradeExplanation(
+            grade="BNS/NSBH: Silver",
+            verdict=Verdict.HELD,
+            conditions=(
+                ConditionOutcome(
+                    text="Ω_obs isn't empty (Gold below 100 deg²)",
+                    verdict=Verdict.HELD,
+                    value=169,
+                    limit=0,
+                    unit="deg²",
+                ),
+                HELD_NS,
+            ),
+        ),
+    ),
+    judged="INITIAL",
+)
+
+
+def test_of_categories_what_decides_the_grade_is_said(bns: Superevent) -> None:
+    said = shown(criteria.judged(bns, [(NTT, SILVER), (RUBIN, RUBIN_SILVER)], NOW))
+    assert "BNS/NSBH: Silver: ✓ Ω_obs isn't empty (Gold below 100 deg²): 169 deg²" in said
+    assert "SSM" not in said
+    assert "Judged: PRELIMINARY 2 (ntt-kilonova); INITIAL (rubin-2026)." in said
+    whole = shown(criteria.explained(RUBIN, bns, RUBIN_SILVER, [], NOW))
+    assert whole.index("BNS/NSBH: Silver: holds") < whole.index("SSM: doesn't hold"), "what holds comes first"
+    assert "Ω_obs: what Rubin can observe of the 90 % region in the 24 h from the event." in whole
 
 
 def test_what_an_undecided_condition_waits_for_is_said(bns: Superevent) -> None:
@@ -217,7 +254,7 @@ def test_the_largest_set_keeps_slacks_limits_and_counts_what_is_left_out(
     assert all(f"{grade.name}: doesn't hold" in said for grade in big.grades)
     if count == 40:
         assert "conditions more than there is room for" in said
-    check(criteria.judged(bns, [explanation] * criteria.MAX_JUDGED, NOW, further=["x" * 30] * 38))
+    check(criteria.judged(bns, [(big, explanation)] * criteria.MAX_JUDGED, NOW, further=["x" * 30] * 38))
     check(criteria.definition(big, "Added."))
 
 

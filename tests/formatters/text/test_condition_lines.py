@@ -42,6 +42,7 @@ def line(
             "probability",
             "✗ Terrestrial<0.125: 25 %, 13 points above 12.5 %",
         ),
+        ("BNS", FAILED, 0.0, 0.5, "probability", "✗ BNS: <1 %, 50 points short of 50 %"),
         ("mchirp<2", FAILED, 2.4, 2, "Msun", "✗ mchirp<2: 2.4 M☉, 0.4 M☉ too heavy"),
         ("z<0.1", FAILED, 0.25, 0.1, "redshift", "✗ z<0.1: 0.25, 0.15 too high"),
         ("instruments>=3", FAILED, 2, 3, "", "✗ instruments>=3: 2, 1 too few"),
