@@ -15,8 +15,8 @@ from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_provider import ImageProvider
 from bot.listeners.channel_membership import ChannelMembership
 from bot.listeners.channel_updates import ChannelUpdates
-from bot.listeners.ephemeral import EphemeralSender
 from bot.listeners.criteria_modal import CriteriaModal
+from bot.listeners.ephemeral import EphemeralSender
 from bot.listeners.home_content import HomeContent
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.observer_button import ObserverButton

@@ -44,6 +44,8 @@ from formatters.views.criteria_modal import (
 
 SUBMIT_TIMEOUT_S = 2.0
 """Seconds after which a submission is acknowledged without its outcome; Slack waits 3 s for that."""
+AFTER_ACKNOWLEDGEMENT_S = 0.5
+"""Seconds after the acknowledgement before which the view isn't updated."""
 _STILL_RUNNING = "This takes longer than usual; /gwevent criteria shows when it is done."
 
 OnSaved = Callable[[CommandContext], Awaitable[None]]
@@ -141,9 +143,10 @@ class CriteriaModal:
         if done:
             await _acknowledge(ack, work.result(), place, form)
         else:
-            # Worded so that it stays true if Slack shows it after the update that follows.
             await ack(response_action="update", view=criteria_modal.loading_page(place, _STILL_RUNNING))
-            shown = _page(await work, place, form)
+            # Else Slack may show this after the update that follows, which may hold what they typed.
+            outcome, _ = await asyncio.gather(work, asyncio.sleep(AFTER_ACKNOWLEDGEMENT_S))
+            shown = _page(outcome, place, form)
             await self._update_view(context.team_id, view["id"], shown)
         if place.from_home:
             await self._on_saved(context)
