@@ -14,8 +14,10 @@ from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
+from bot.commands.criteria import CriteriaCommands
 from bot.commands.criteria_service import CriteriaService
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
@@ -178,7 +180,13 @@ class Factory(Repositories):
 
     def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
         """Create the commands that search all stored events."""
-        return SearchCommands(self.event_search, self.skymap_queries, clock, self.site_resolvers)
+        return SearchCommands(
+            self.event_search,
+            self.skymap_queries,
+            clock,
+            self.site_resolvers,
+            ChannelCriteriaSets(self.criteria_sets, self.grading),
+        )
 
     def create_command_router(
         self,
@@ -202,6 +210,14 @@ class Factory(Repositories):
         events = EventLookup(self.notices, importer, clock)
         handlers = CommandHandlers(
             check=CheckCommand(events, self.skymap_cache, clock),
+            criteria=CriteriaCommands(
+                self.create_criteria_service(clock, wakeups, authorizer),
+                ChannelCriteriaSets(self.criteria_sets, self.grading),
+                self.grading,
+                events,
+                self.event_search,
+                clock,
+            ),
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock),
@@ -226,7 +242,9 @@ class Factory(Repositories):
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
     ) -> SubscriptionService:
         """Create the service that reads and changes the subscriptions of channels."""
-        return SubscriptionService(self.subscriptions, authorizer, wakeups, clock, self.site_resolvers)
+        return SubscriptionService(
+            self.subscriptions, authorizer, wakeups, clock, self.site_resolvers, self.criteria_sets
+        )
 
     def create_criteria_service(
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer
@@ -245,6 +263,7 @@ class Factory(Repositories):
             refused_mentions=self.refused_mentions,
             circulars=self.circulars,
             sites=self.sites,
+            criteria_sets=self.criteria_sets,
             incidents=self.incidents,
             quarantine=self.quarantine,
         )
@@ -271,7 +290,9 @@ class Factory(Repositories):
             await self.images.mark_failed(image_id, reason, clock())
 
         permalink = create_permalinks(clients)
-        renderer = Renderer(self.render_repositories(), self.observability, permalink, public_url)
+        renderer = Renderer(
+            self.render_repositories(), self.observability, self.grading, permalink, public_url
+        )
         sender = Sender(
             self.outbox,
             clients,

@@ -1,9 +1,8 @@
-"""The JSON file of `gwevent export` and `gwevent import`: subscriptions and sites of all channels."""
+"""The JSON file of `gwevent export` and `gwevent import`: subscriptions, sites and criteria sets."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,11 +18,15 @@ from pydantic import (
 )
 
 from bot.commands.sites import ALTITUDE_LIMITS, DARKNESS_LIMITS
+from bot.criteria.parsing import parse_grades
 from bot.filters import parse_criteria
 from bot.observing.observatories import normalized_name
 from bot.observing.places import MAX_HEIGHT_M, MIN_HEIGHT_M
 from bot.observing.site_references import resolve_site
-from bot.store.channels.bulk_transfer import ExportedChannel, ExportedSubscription
+from bot.store.channels.bulk_transfer import Export, ExportedChannel, ExportedSubscription
+from bot.store.channels.criteria_sets import StoredCriteriaSet
+from formatters.models.channel_change import BY_IMPORT
+from formatters.models.criteria_set import SLUG, SLUG_MAX, CriteriaSet
 from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, ChannelSites, ObservingConstraints, Site
 
 FORMAT_VERSION = 1
@@ -39,6 +42,10 @@ class InvalidExportFile(ValueError):
 
 def _canonical_criteria(words: str) -> str:
     return parse_criteria(words, resolve_site).canonical
+
+
+def _canonical_grades(text: str) -> str:
+    return CriteriaSet(slug="", grades=parse_grades(text, resolve_site)).canonical
 
 
 def _validate_time_zone(name: str | None) -> str | None:
@@ -57,6 +64,9 @@ def _validate_site_name(name: str) -> str:
 class _StrictModel(BaseModel):
     # An unknown key was meant to have an effect, so it is refused.
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_Author = Annotated[str, StringConstraints(pattern=rf"^(?:[UWB][A-Z0-9]{{1,31}}|{BY_IMPORT})$")]
 
 
 class _Subscription(_StrictModel):
@@ -90,17 +100,43 @@ class _Channel(_StrictModel):
     last_number: Annotated[int, Field(ge=0, le=MAX_SUBSCRIPTION_NUMBER)] = 0
 
 
+class _CriteriaSet(_StrictModel):
+    team: Annotated[str, StringConstraints(pattern=r"^[TE][A-Z0-9]{1,31}$")]
+    name: Annotated[str, StringConstraints(max_length=SLUG_MAX, pattern=rf"^{SLUG.pattern}$")]
+    grades: Annotated[str, AfterValidator(_canonical_grades)]
+    created_by: _Author
+    created_at: AwareDatetime
+    changed_by: _Author
+    changed_at: AwareDatetime
+
+
 class _Export(_StrictModel):
     gwevent_export: Literal[1]
     channels: tuple[_Channel, ...]
+    criteria_sets: tuple[_CriteriaSet, ...] = ()
 
 
-def dumps(channels: Sequence[ExportedChannel]) -> str:
+def dumps(given: Export) -> str:
     """Return the text of the file. It identifies people and channels by Slack's ids only."""
-    rows = [_channel_to_json(channel) for channel in channels]
-    return (
-        json.dumps({"gwevent_export": FORMAT_VERSION, "channels": rows}, ensure_ascii=False, indent=2) + "\n"
-    )
+    rows: dict[str, object] = {
+        "gwevent_export": FORMAT_VERSION,
+        "channels": [_channel_to_json(channel) for channel in given.channels],
+    }
+    if given.criteria_sets:
+        rows["criteria_sets"] = [_set_to_json(team_id, one) for team_id, one in given.criteria_sets]
+    return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
+
+
+def _set_to_json(team_id: str, stored: StoredCriteriaSet) -> dict[str, object]:
+    return {
+        "team": team_id,
+        "name": stored.set.slug,
+        "grades": stored.set.canonical,
+        "created_by": stored.created_by,
+        "created_at": stored.created_at.isoformat(),
+        "changed_by": stored.changed_by,
+        "changed_at": stored.changed_at.isoformat(),
+    }
 
 
 def _channel_to_json(channel: ExportedChannel) -> dict[str, object]:
@@ -129,7 +165,7 @@ def _channel_to_json(channel: ExportedChannel) -> dict[str, object]:
     return row
 
 
-def loads(text: str) -> list[ExportedChannel]:
+def loads(text: str) -> Export:
     """Parse the text of a file. Raises InvalidExportFile."""
     try:
         given = json.loads(text)
@@ -143,7 +179,20 @@ def loads(text: str) -> list[ExportedChannel]:
         export = _Export.model_validate(given)
     except ValidationError as error:
         raise InvalidExportFile(_describe_errors(error)) from error
-    return [_channel_from_model(row) for row in export.channels]
+    return Export(
+        channels=tuple(_channel_from_model(row) for row in export.channels),
+        criteria_sets=tuple((row.team, _set_from_model(row)) for row in export.criteria_sets),
+    )
+
+
+def _set_from_model(row: _CriteriaSet) -> StoredCriteriaSet:
+    return StoredCriteriaSet(
+        set=CriteriaSet(slug=row.name, grades=parse_grades(row.grades)),
+        created_by=row.created_by,
+        created_at=row.created_at,
+        changed_by=row.changed_by,
+        changed_at=row.changed_at,
+    )
 
 
 def _channel_from_model(row: _Channel) -> ExportedChannel:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def export(
     out: Annotated[Path | None, typer.Option("-o", "--output", help="Write there instead.")] = None,
 ) -> None:
-    """Write what every channel asked for as JSON: subscriptions and sites, for `gwevent import`."""
+    """Write what people asked for as JSON: subscriptions, sites, criteria sets, for `gwevent import`."""
     from bot.app.deployment import displayed_url
     from bot.app.factory import open_factory
     from bot.cli import channel_file
@@ -26,28 +26,37 @@ def export(
 
     async def work() -> str:
         async with open_factory(settings, create=False) as factory:
-            channels = await factory.channel_transfer.export()
-            if not channels and await factory.channel_transfer.is_unused():
+            given = await factory.channel_transfer.export()
+            if not given.channels and await factory.channel_transfer.is_unused():
                 # An empty file would pass for a backup.
                 raise SettingsError(
                     f"The database {displayed_url(settings.effective_database_url)} was never a bot's: no "
                     "notice came, no channel asked for anything: there is nothing to export. Name the bot's "
                     "settings with --env-file."
                 )
-            return channel_file.dumps(channels)
+            return channel_file.dumps(given)
 
     write_output(run_async(work()), out)
 
 
-def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote.")]) -> None:
+def import_(
+    file: Annotated[Path, typer.Argument(help="What gwevent export wrote.")],
+    replace_criteria: Annotated[
+        bool,
+        typer.Option("--replace-criteria", help="Give criteria sets that are there the file's grades."),
+    ] = False,
+) -> None:
     """Activate what `gwevent export` wrote; a channel that gets something new by it has a post, once."""
     from bot.app.factory import open_factory, utc_now
     from bot.cli import channel_file
+    from bot.store.channels.bulk_transfer import InvalidReference
+    from bot.store.channels.criteria_sets import CriteriaSetInUse, TooManyCriteriaSets
     from bot.store.channels.sites import TooManySites
+    from formatters.models.criteria_set import SETS_MAX
     from formatters.models.observing import SITES_MAX
 
     try:
-        channels = channel_file.loads(file.read_text("utf-8"))
+        given = channel_file.loads(file.read_text("utf-8"))
     except OSError as error:
         fail(f"{file} can't be read: {error.strerror}.")
     except UnicodeDecodeError:
@@ -58,13 +67,28 @@ def import_(file: Annotated[Path, typer.Argument(help="What gwevent export wrote
 
     async def work() -> ImportResult:
         async with open_factory(settings) as factory:
-            return await factory.channel_transfer.import_channels(channels, utc_now())
+            return await factory.channel_transfer.import_channels(
+                given, utc_now(), replace_sets=replace_criteria
+            )
 
     try:
         imported = run_async(work())
     except TooManySites:
         fail(f"{file} can't be imported: a channel would have more than {SITES_MAX} sites.")
+    except TooManyCriteriaSets:
+        fail(f"{file} can't be imported: a workspace would have more than {SETS_MAX} criteria sets.")
+    except InvalidReference as error:
+        fail(f"{file} can't be imported: {error}")
+    except CriteriaSetInUse as error:
+        used = ", ".join(f"{use.channel_id} (subscription {use.number})" for use in error.uses)
+        fail(f"{file} can't be imported: it lacks the grade {', '.join(error.grades)}, which {used} names.")
     typer.echo(
         f"Channels: {imported.channels}; subscriptions activated: {imported.subscriptions}, "
-        f"active already: {imported.already_known}; sites: {imported.sites}."
+        f"active already: {imported.already_known}; sites: {imported.sites}"
+        + (f"; criteria sets: {imported.criteria_sets}." if given.criteria_sets else ".")
     )
+    for team_id, slug in imported.kept_sets:
+        typer.echo(
+            f"The criteria set {slug} of {team_id} has other grades than the file's and was kept; "
+            "--replace-criteria takes the file's."
+        )

@@ -16,17 +16,24 @@ from functools import partial
 from bot.commands.authorization import AuthorizedContext, ChannelAuthorizer
 from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.context import CommandContext
-from bot.filters import parse_criteria
+from bot.criteria.presets import BUILT_IN
+from bot.criteria.resolution import check_references, resolve_grades
+from bot.filters import SiteNameResolver, parse_criteria
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.satisfiability import find_contradiction
 from bot.runtime.wakeups import Wakeups
 from bot.store.channels.change_log import ChangeAuthor
+from bot.store.channels.criteria_sets import CriteriaSetRepository
 from bot.store.channels.subscriptions import SubscriptionRepository
+from bot.store.database import StoreUnavailable
 from formatters.models.channel_change import ChannelChange
+from formatters.models.criteria_set import CriteriaSet
 from formatters.models.subscription import Criteria, Subscription
 
 CONFIRMATION_TIMEOUT_S = 8.0
 """Seconds that `subscribe` waits for the confirmation to be posted."""
+SETS_TIMEOUT_S = 0.8
+"""Seconds that a form waits for the workspace's criteria sets; Slack waits 3 s for the form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +171,14 @@ class SubscriptionService:
         wakeups: Wakeups,
         clock: Callable[[], datetime],
         sites: ChannelSiteResolvers,
+        criteria_sets: CriteriaSetRepository,
     ) -> None:
         self._subscriptions = subscriptions
         self._authorizer = authorizer
         self._wakeups = wakeups
         self._clock = clock
         self._sites = sites
+        self._criteria_sets = criteria_sets
 
     async def parse_criteria(self, context: CommandContext, text: str) -> Criteria:
         """Parse the criteria of a subscription in this channel. Raises FilterSyntaxError."""
@@ -179,8 +188,21 @@ class SubscriptionService:
         """Return the parser of criteria in this channel, which raises FilterSyntaxError.
 
         In it `visible from` takes the channel's own sites too, if `text`, which is to be parsed, names one.
+        Criteria sets and grades that are named must be there; the criteria get the definitions of grades.
         """
-        return partial(parse_criteria, sites=await self._sites.for_text(context, text))
+        sites = await self._sites.for_text(context, text)
+        return partial(_parse_with_sets, sites, await self._criteria_sets.sets_by_slug(context.team_id))
+
+    async def choosable_sets(self, team_id: str) -> Sequence[CriteriaSet]:
+        """Return the criteria sets that a subscription may choose, in less than a second.
+
+        If the store doesn't answer in that time, these are the built-in ones.
+        """
+        try:
+            async with asyncio.timeout(SETS_TIMEOUT_S):
+                return tuple((await self._criteria_sets.sets_by_slug(team_id)).values())
+        except (StoreUnavailable, TimeoutError):
+            return tuple(BUILT_IN.values())
 
     async def subscribe(
         self, context: CommandContext, criteria: Criteria, *, anyway: bool = False
@@ -315,6 +337,13 @@ class SubscriptionService:
 
     def _change_author(self, author: AuthorizedContext) -> ChangeAuthor:
         return ChangeAuthor(author.user_id, self._clock())
+
+
+def _parse_with_sets(sites: SiteNameResolver, sets: Mapping[str, CriteriaSet], text: str) -> Criteria:
+    """Parse criteria, and give them the definitions of grades. Raises FilterSyntaxError."""
+    criteria = parse_criteria(text, sites)
+    check_references(criteria, sets)
+    return resolve_grades(criteria, sets)
 
 
 def _find_objection(criteria: Criteria) -> str | None:

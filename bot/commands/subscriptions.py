@@ -137,7 +137,8 @@ def selects(criteria: Criteria, other: Criteria) -> bool:
     """
     if criteria == Criteria(group=criteria.group):
         return other.group == criteria.group
-    return criteria in (other, replace(other, notify=None))
+    # By their words, since stored conditions on grades have a definition, and typed ones none.
+    return criteria.canonical in (other.canonical, replace(other, notify=None).canonical)
 
 
 def _parse_single_number(command: str, arguments: str) -> int:

@@ -30,6 +30,8 @@ class RootTexts:
     """The time on the reader's clock in Slack's mark-up, escaped; None to leave it out."""
     sites: tuple[str, ...] = ()
     """The line about what the channel's sites can observe in several lengths, the longest first."""
+    criteria: tuple[str, ...] = ()
+    """The line about the grades of the channel's criteria sets, likewise."""
 
 
 def root_facts(notice: Notice, event: Event, texts: RootTexts) -> list[Block]:
@@ -69,6 +71,8 @@ def _card_lines(notice: Notice, event: Event, texts: RootTexts) -> CardLines:
         warning=Line(parts=(warned[0],), style=Style.BOLD) if warned else None,
         sites=next((Line(parts=(text,)) for text in texts.sites), None),
         shorter_sites=tuple(Line(parts=(text,)) for text in texts.sites[1:]),
+        criteria=next((Line(parts=(text,)) for text in texts.criteria), None),
+        shorter_criteria=tuple(Line(parts=(text,)) for text in texts.criteria[1:]),
     )
 
 

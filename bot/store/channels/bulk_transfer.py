@@ -1,20 +1,29 @@
-"""Exports the subscriptions and sites of all channels, and imports them into another database."""
+"""Exports all workspaces' subscriptions, sites and criteria sets; imports them into another database."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.filters import parse_stored_criteria
+from bot.criteria.resolution import check_references
+from bot.filters import FilterSyntaxError, parse_stored_criteria
 from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, last_canonical_of_number, record_changes
 from bot.store.channels.clauses import in_channel
+from bot.store.channels.criteria_set_rows import all_sets, load_grades, readable_sets
+from bot.store.channels.criteria_sets import (
+    CriteriaSetExists,
+    StoredCriteriaSet,
+    add_set,
+    edit_set,
+    load_sets,
+)
 from bot.store.channels.sites import add_sites, load_all_sites, recording_changes, set_conditions
 from bot.store.channels.subscription_numbers import (
     allocate_number,
@@ -58,6 +67,19 @@ class ExportedChannel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """What people of all workspaces asked for."""
+
+    channels: tuple[ExportedChannel, ...]
+    criteria_sets: tuple[tuple[str, StoredCriteriaSet], ...] = ()
+    """The workspaces' own sets, each with its team."""
+
+
+class InvalidReference(ValueError):
+    """A subscription names a criteria set or a grade that isn't there; the text is one sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportResult:
     """The numbers of things that an import read and changed."""
 
@@ -69,6 +91,10 @@ class ImportResult:
     """Subscriptions that were active before."""
     sites: int
     """Sites in the import, new or known."""
+    criteria_sets: int = 0
+    """Criteria sets that are as in the import now, new or known."""
+    kept_sets: tuple[tuple[str, str], ...] = ()
+    """Team and name of the criteria sets that differ from those of the import, and were kept as they were."""
 
 
 class ChannelTransfer:
@@ -77,8 +103,8 @@ class ChannelTransfer:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def export(self) -> list[ExportedChannel]:
-        """Return every channel with subscriptions or sites, in order of team and channel.
+    async def export(self) -> Export:
+        """Return all criteria sets, and every channel with subscriptions or sites by team and channel.
 
         A subscription whose confirmation was not posted yet is left out. Subscriptions that an older version
         of gwevent stored without a number get one first.
@@ -93,6 +119,7 @@ class ChannelTransfer:
             ).all()
             sites = await load_all_sites(connection)
             numbers = (await connection.execute(select(schema.channel_numbers))).all()
+            sets = await load_sets(connection)
         last = {(row.team_id, row.channel_id): row.last_number for row in numbers}
         subscriptions: defaultdict[ChannelRef, list[ExportedSubscription]] = defaultdict(list)
         for row in rows:
@@ -105,7 +132,7 @@ class ChannelTransfer:
                     number=row.number,
                 )
             )
-        return [
+        channels = [
             ExportedChannel(
                 team_id=channel_ref[0],
                 channel_id=channel_ref[1],
@@ -115,25 +142,37 @@ class ChannelTransfer:
             )
             for channel_ref in sorted(subscriptions.keys() | sites.keys())
         ]
+        return Export(channels=tuple(channels), criteria_sets=tuple(sets))
 
     async def is_unused(self) -> bool:
-        """Return True if no bot ever used this database: no notices, subscriptions or sites."""
+        """Return True if no bot ever used this database: no notices, subscriptions, sites, criteria sets."""
+        tables = (schema.notices, _s, _d, schema.installations, schema.channel_sites, schema.criteria_sets)
         async with self._database.read_transaction() as connection:
-            for table in (schema.notices, _s, _d, schema.installations, schema.channel_sites):
+            for table in tables:
                 if (await connection.execute(select(table).limit(1))).first() is not None:
                     return False
         return True
 
-    async def import_channels(self, channels: Sequence[ExportedChannel], now: datetime) -> ImportResult:
-        """Activate the subscriptions and sites of another bot, in one transaction, and plan the posts.
+    async def import_channels(
+        self, given: Export, now: datetime, *, replace_sets: bool = False
+    ) -> ImportResult:
+        """Activate what people of another bot asked for, in one transaction, and plan the posts.
 
         Subscriptions that are active already are not changed, so a repeated import changes nothing; a site
-        of the same name gets the imported coordinates. Raises TooManySites: then nothing was changed.
+        of the same name gets the imported coordinates. A criteria set of the same name with other grades is
+        kept unless `replace_sets`, since it decides what other channels receive. Raises TooManySites,
+        TooManyCriteriaSets, CriteriaSetInUse, InvalidReference: then nothing was changed.
         """
         new = known = sites = 0
         by = ChangeAuthor(BY_IMPORT, now)
         async with self._database.exclusive_transaction() as connection:
-            for channel in channels:
+            kept = [
+                (team_id, stored.set.slug)
+                for team_id, stored in given.criteria_sets
+                if not await _import_set(connection, team_id, stored, by, replace=replace_sets)
+            ]
+            grades = await load_grades(connection)
+            for channel in given.channels:
                 channel_ref = (channel.team_id, channel.channel_id)
                 fresh: list[ChangeRecord] = []
                 before = await last_number(connection, channel_ref)
@@ -143,6 +182,8 @@ class ChannelTransfer:
                     change = await _import_subscription(
                         connection, channel_ref, exported, before, beyond, now
                     )
+                    if change is not None:
+                        _check_references(channel_ref, exported, grades.get(channel.team_id, {}))
                     known += change is None
                     fresh += [] if change is None else [change]
                 new += len(fresh)
@@ -155,7 +196,40 @@ class ChannelTransfer:
                         sites += len(channel.sites.sites)
                     if channel.sites.constraints != ObservingConstraints():
                         await set_conditions(connection, channel_ref, channel.sites.constraints)
-        return ImportResult(channels=len(channels), subscriptions=new, already_known=known, sites=sites)
+        return ImportResult(
+            channels=len(given.channels),
+            subscriptions=new,
+            already_known=known,
+            sites=sites,
+            criteria_sets=len(given.criteria_sets) - len(kept),
+            kept_sets=tuple(kept),
+        )
+
+
+async def _import_set(
+    connection: AsyncConnection, team_id: str, stored: StoredCriteriaSet, by: ChangeAuthor, *, replace: bool
+) -> bool:
+    """Import one criteria set; return False if another one of its name was kept."""
+    try:
+        await add_set(connection, team_id, stored.set, by, imported=stored)
+    except CriteriaSetExists:
+        if replace:
+            return await edit_set(connection, team_id, stored.set, by) is not None
+        here = readable_sets((await load_grades(connection, team_id)).get(team_id, {}))
+        known = here.get(stored.set.slug)
+        return known is not None and known.canonical == stored.set.canonical
+    return True
+
+
+def _check_references(
+    channel_ref: ChannelRef, exported: ExportedSubscription, grades: Mapping[str, str]
+) -> None:
+    """Raise InvalidReference if a subscription names a criteria set or a grade that isn't there."""
+    try:
+        check_references(parse_stored_criteria(exported.words), all_sets(grades))
+    except FilterSyntaxError as error:
+        where = f'the subscription "{exported.words}" of {channel_ref[1]} in {channel_ref[0]}'
+        raise InvalidReference(f"{where}: {error}") from error
 
 
 async def _import_subscription(

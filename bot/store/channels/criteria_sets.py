@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
@@ -30,6 +30,7 @@ from bot.store.channels.subscription_numbers import assign_missing_numbers
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from formatters.models.criteria_set import SETS_MAX, CriteriaSet
+from formatters.models.filter import GradeCondition
 from formatters.models.subscription import Criteria, Subscription
 
 _c = schema.criteria_sets
@@ -58,6 +59,8 @@ class SetUse:
     """False if its confirmation isn't posted yet, so that its channel hears of nothing."""
     grades: tuple[str, ...]
     """The set's grades that its conditions name; empty if it only shows the set, or asks for any grade."""
+    conditions: tuple[GradeCondition, ...] = field(default=(), compare=False)
+    """Its conditions on the set, without definition."""
 
 
 class CriteriaSetExists(Exception):
@@ -105,7 +108,7 @@ class CriteriaSetRepository:
     async def for_team(self, team_id: str) -> list[StoredCriteriaSet]:
         """Return a workspace's own sets by name, without those that only another version can read."""
         async with self._database.read_transaction() as connection:
-            return [stored for _, stored in await _load_sets(connection, team_id)]
+            return [stored for _, stored in await load_sets(connection, team_id)]
 
     async def sets_by_slug(self, team_id: str) -> Mapping[str, CriteriaSet]:
         """Return the built-in sets and the workspace's own, by name."""
@@ -198,19 +201,32 @@ async def add_set(
     new: CriteriaSet,
     by: ChangeAuthor,
     channel_id: str | None = None,
+    *,
+    imported: StoredCriteriaSet | None = None,
 ) -> ChangedSet:
     """Add a set to a workspace; `channel_id` is where somebody does that, None for the operator.
 
-    Raises CriteriaSetExists, TooManyCriteriaSets: then the caller must roll back.
+    Of an `imported` one its authors and times are kept. Raises CriteriaSetExists, TooManyCriteriaSets: then
+    the caller must roll back.
     """
     slugs = set((await connection.execute(select(_c.c.slug).where(_c.c.team_id == team_id))).scalars())
     if new.slug in slugs:
         raise CriteriaSetExists(new.slug)
     if len(slugs) >= SETS_MAX:
         raise TooManyCriteriaSets(team_id)
-    row = {"team_id": team_id, "slug": new.slug, "grades": encode_grades(new)}
-    row |= {"created_by": by.user_id, "changed_by": by.user_id}
-    await connection.execute(insert(_c).values(row, created_at=by.at, changed_at=by.at))
+    made = imported or StoredCriteriaSet(
+        set=new, created_by=by.user_id, created_at=by.at, changed_by=by.user_id, changed_at=by.at
+    )
+    row = {
+        "team_id": team_id,
+        "slug": new.slug,
+        "grades": encode_grades(new),
+        "created_by": made.created_by,
+        "created_at": made.created_at,
+        "changed_by": made.changed_by,
+        "changed_at": made.changed_at,
+    }
+    await connection.execute(insert(_c).values(row))
     # Some subscription may have named it before it was there.
     uses = (await _load_numbered_uses(connection, team_id)).get(new.slug, ())
     return await _record(connection, team_id, by, None, new, uses, channel_id)
@@ -246,17 +262,10 @@ async def edit_set(
     return await _record(connection, team_id, by, before, new, uses, channel_id)
 
 
-async def load_all_sets(connection: AsyncConnection) -> dict[str, list[StoredCriteriaSet]]:
-    """Return the sets of all workspaces, by workspace and name."""
-    found: defaultdict[str, list[StoredCriteriaSet]] = defaultdict(list)
-    for team_id, stored in await _load_sets(connection):
-        found[team_id].append(stored)
-    return found
-
-
-async def _load_sets(
+async def load_sets(
     connection: AsyncConnection, team_id: str | None = None
 ) -> list[tuple[str, StoredCriteriaSet]]:
+    """Return the sets of all workspaces, or of one, each with its team, sorted by team and name."""
     query = select(_c).order_by(_c.c.team_id, _c.c.slug)
     if team_id is not None:
         query = query.where(_c.c.team_id == team_id)
@@ -276,8 +285,11 @@ async def _load_sets(
 
 
 async def _load_set(connection: AsyncConnection, team_id: str, slug: str) -> CriteriaSet | None:
+    """Return a workspace's set; without grades if only another version can read it."""
     grades = (await connection.execute(select(_c.c.grades).where(_is_set(team_id, slug)))).scalar()
-    return None if grades is None else readable_sets({slug: grades}).get(slug)
+    if grades is None:
+        return None
+    return readable_sets({slug: grades}).get(slug) or CriteriaSet(slug=slug, grades=())
 
 
 def _is_set(team_id: str, slug: str) -> ColumnElement[bool]:
@@ -307,12 +319,13 @@ async def _load_uses(connection: AsyncConnection, team_id: str) -> dict[str, lis
         if row.number is None:
             return None
         for slug in criteria.used_sets:
-            grades = [c.grade for c in criteria.grade_conditions if c.slug == slug and c.grade is not None]
+            own = tuple(condition for condition in criteria.grade_conditions if condition.slug == slug)
             use = SetUse(
                 channel_id=row.channel_id,
                 number=row.number,
                 is_confirmed=row.confirmed_at is not None,
-                grades=tuple(dict.fromkeys(grades)),
+                grades=tuple(dict.fromkeys(one.grade for one in own if one.grade is not None)),
+                conditions=own,
             )
             found[slug].append(use)
     return dict(found)

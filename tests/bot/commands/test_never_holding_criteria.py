@@ -74,7 +74,7 @@ async def test_stored_criteria_that_never_hold_are_still_read_and_imported(facto
 def test_criteria_that_never_hold_are_imported_from_another_bot() -> None:
     subscription = {"words": "all BNS>1", "created_by": "U1", "created_at": "2026-11-01T00:00:00+00:00"}
     row = {"team": TEAM, "channel": "C1", "subscriptions": [subscription]}
-    (channel,) = channel_file.loads(json.dumps({"gwevent_export": 1, "channels": [row]}))
+    (channel,) = channel_file.loads(json.dumps({"gwevent_export": 1, "channels": [row]})).channels
     assert [s.words for s in channel.subscriptions] == ["all BNS>1"]
 
 

@@ -19,7 +19,7 @@ from bot.observing.observatories import find_site
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from formatters.models.channel_change import PAGE_SIZE, ChannelChange
+from formatters.models.channel_change import PAGE_SIZE, ChannelChange, SubscriptionState
 from formatters.models.observing import ChannelSites
 from formatters.models.subscription import number_with_fingerprint
 from formatters.terminal import message_text
@@ -63,13 +63,15 @@ async def replayed(factory: Factory, channel: str) -> tuple[States, ChannelSites
     found: States = {}
     sites = ChannelSites()
     for change in changes:
+        if change.criteria_set is not None:
+            continue
         if change.number is None:
             assert isinstance(change.before, ChannelSites) and isinstance(change.after, ChannelSites)
             assert change.before == sites, "each begins where the one before ended"
             sites = change.after
             continue
         before, after = change.before, change.after
-        assert not isinstance(before, ChannelSites) and not isinstance(after, ChannelSites)
+        assert isinstance(before, SubscriptionState | None) and isinstance(after, SubscriptionState | None)
         if before is not None and change.number in found:
             assert found[change.number] == (before.canonical, before.is_paused)
         found.pop(change.number, None)
@@ -443,6 +445,8 @@ WRITERS = {
     "subscription_numbers.py",
     "installations.py",
     "channel_moves.py",
+    "criteria_sets.py",
+    "rollback.py",
 }
 """Modules that may write to what channels receive. Each notes its changes, except numbers, a channel's other
 id, and a workspace that took the app away, of which nothing is kept."""
@@ -471,7 +475,7 @@ def test_a_write_is_seen_however_the_table_is_named(source: str) -> None:
 
 
 def test_only_listed_modules_write_subscription_tables() -> None:
-    watched = {"subscriptions", "channel_sites", "channel_conditions"}
+    watched = {"subscriptions", "channel_sites", "channel_conditions", "criteria_sets"}
     modules = (Path(bot.store.__file__).parent).rglob("*.py")
     writers = {
         path.name
