@@ -104,6 +104,8 @@ async def test_a_set_is_explained_for_an_event(factory: Factory) -> None:
         "would ntt trigger on {}?",
         "why is {} only silver for ntt-kilonova",
         "grades {} ntt-kilonova",
+        "criteria {}: ntt-kilonova",
+        "criteria ntt-kilonova: {}",
     ],
 )
 async def test_set_and_event_stand_in_either_order(factory: Factory, words: str) -> None:
@@ -201,6 +203,8 @@ async def test_the_terminal_knows_built_in_sets_alone(factory: Factory) -> None:
         ("criteria remove zzz", "There is no criteria set “zzz”."),
         ("criteria remove", "“criteria remove” needs a name, as in criteria remove ntt-kilonova."),
         ("criteria show zzz", "There is no criteria set “zzz”. There are: "),
+        ("criteria ntt-kilonova remove", "“remove” comes first: criteria remove ntt-kilonova."),
+        ("criteria ntt-kilonova Gold: NS", "A change begins with its verb: criteria add ntt-kilonova Gold:"),
         ("criteria granma", "Did you mean grandma?"),
         ("remove criteria ntt-kilonova", "Did you mean /gwevent criteria?"),
     ],
