@@ -271,17 +271,19 @@ class CriteriaService:
         """
         author = await self._authorizer.authorize(context)
         own = await self._find_own(author, name)
-        if not isinstance(own, CriteriaSet):
+        if isinstance(own, BuiltIn):
             return own
+        # One that only another version of gwevent can read isn't found, and can be removed all the same.
+        slug = own.slug if isinstance(own, CriteriaSet) else _slug(name)
         try:
-            changed = await self._sets.remove(*author.channel, own.slug, self._change_author(author), seen)
+            changed = await self._sets.remove(*author.channel, slug, self._change_author(author), seen)
         except CriteriaSetInUse as error:
-            return InUse(own.slug, error.uses)
+            return InUse(slug, error.uses)
         except CriteriaSetChanged as error:
             return OutOfDate(error.current)
-        if changed is None:
+        if changed is None or changed.before is None:
             return _no_such_set(name, await self._sets.sets_by_slug(author.team_id))
-        return Removed(own)
+        return Removed(changed.before)
 
     async def _find_own(self, context: CommandContext, name: str) -> CriteriaSet | BuiltIn | NoSuchSet:
         found = await self.find(context.team_id, name)

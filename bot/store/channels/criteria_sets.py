@@ -285,8 +285,11 @@ async def load_sets(
 
 
 async def _load_set(connection: AsyncConnection, team_id: str, slug: str) -> CriteriaSet | None:
+    """Return a workspace's set; without grades if only another version can read it."""
     grades = (await connection.execute(select(_c.c.grades).where(_is_set(team_id, slug)))).scalar()
-    return None if grades is None else readable_sets({slug: grades}).get(slug)
+    if grades is None:
+        return None
+    return readable_sets({slug: grades}).get(slug) or CriteriaSet(slug=slug, grades=())
 
 
 def _is_set(team_id: str, slug: str) -> ColumnElement[bool]:

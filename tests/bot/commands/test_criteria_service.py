@@ -201,6 +201,8 @@ async def test_a_workspace_with_too_many_sets_gets_no_further_one(
     assert await service.add(CONTEXT, "ours", GRADES) == TooManySets()
     # Those can't be read, but their names are taken.
     assert await service.add(CONTEXT, "set-3", GRADES) == NameTaken(None, "set-3")
+    assert isinstance(await service.remove(CONTEXT, "Set 3"), Removed)
+    assert isinstance(await service.add(CONTEXT, "set-3", GRADES), Added)
 
 
 async def test_a_channels_own_sites_are_understood(factory: Factory, service: CriteriaService) -> None:
