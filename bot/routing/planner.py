@@ -34,11 +34,11 @@ from bot.routing.mentions import (
     plan_mentions,
     previous_state,
 )
-from bot.routing.operators import plan_operator_alerts
+from bot.routing.operators import plan_event_call, plan_operator_alerts
 from bot.routing.state import OperatorRules, RootState, RoutingState, Thread
 from formatters.models.filter import MapQuery, map_queries
 from formatters.models.notice import Category
-from formatters.models.subscription import Subscription
+from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
 
 
@@ -114,12 +114,17 @@ def plan(
 
 
 def plan_after_map_queries(
-    state: RoutingState, *, probabilities: MapProbabilities, now: datetime, max_age: timedelta
+    state: RoutingState,
+    *,
+    probabilities: MapProbabilities,
+    now: datetime,
+    max_age: timedelta,
+    webhook_criteria: Criteria | None = None,
 ) -> list[Intent]:
     """Plan what `plan` deferred for `state.notice`, with the `probabilities` that its sky map gave.
 
-    Roots are opened and mentions planned only where the sky map alone decided; everything else was planned
-    when the notice came.
+    Roots are opened, mentions planned and the operators' webhook called only where the sky map alone decided;
+    everything else was planned when the notice came.
     """
     superevent, subscriptions = state.superevent, state.subscriptions
     if superevent.is_retracted or now - state.notice.time_created > max_age:
@@ -145,11 +150,19 @@ def plan_after_map_queries(
         OpenRoot(*channel, matching[channel], certain_targets(mentioning.get(channel, ()), evaluator))
         for channel in opened
     ]
+    if webhook_criteria is not None and without_map.evaluate(webhook_criteria).is_undecided:
+        intents += (
+            intent
+            for intent in plan_event_call(state, webhook_criteria, evaluator)
+            if not isinstance(intent, DeferToSkyMap)
+        )
     return intents + plan_earlier_circulars(opened, state.earlier_circulars, subscriptions)
 
 
 def required_map_queries(
-    superevent: Superevent, subscriptions: Sequence[Subscription]
+    superevent: Superevent,
+    subscriptions: Sequence[Subscription],
+    webhook_criteria: Criteria | None = None,
 ) -> frozenset[MapQuery]:
     """Return the queries of the sky map that `plan_after_map_queries` needs the answers of."""
     evaluator = CriteriaEvaluator(superevent)
@@ -160,6 +173,8 @@ def required_map_queries(
             queries |= map_queries(criteria.filter)
         if criteria.notify is not None and evaluator.evaluate_mentions(criteria).is_undecided:
             queries |= map_queries(criteria.filter) | map_queries(criteria.notify.condition)
+    if webhook_criteria is not None and evaluator.evaluate(webhook_criteria).is_undecided:
+        queries |= map_queries(webhook_criteria.filter)
     return frozenset(queries)
 
 

@@ -149,7 +149,10 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("criteria rubin 2026", ("S261120c", "rubin-2026: would be")),
     ("criteria Rubin", ("S261120c", "rubin-2026: would be")),
     ("criteria show rubin-2026 S251112cm", ("S251112cm", "rubin-2026: ", "HasSSM", "§2.3.3")),
-    ("criteria show grandma S230518h", ("S230518h · grandma: no grade", "Mpc too far", "Go: NS distance")),
+    (
+        "criteria show grandma S230518h",
+        ("S230518h · grandma: no grade", "Mpc too far", "Go: NS distance<200"),
+    ),
     ("S251112cm criteria", ("S251112cm · criteria", "rubin-2026: ", "lasair: ")),
     ("criteria S251112cm", ("S251112cm · criteria", "rubin-2026: ", "lasair: ")),
     ("criteria S241126dm rubin", ("RETRACTED S241126dm", "rubin-2026: ")),
