@@ -182,6 +182,10 @@ class SearchCommands:
         """
         criteria = await self._criteria_sets.define(criteria, context)
         results = await self.preview_subscription(criteria, context)
+        missing = await self._criteria_sets.missing_from(criteria, context)
+        if missing:
+            note = f"No such criteria set or grade: {', '.join(missing)}. Conditions on that never hold."
+            results = replace(results, note=" ".join(filter(None, (results.note, note))))
         return search_results.backtest_message(results, self._clock())
 
     async def preview_subscription(

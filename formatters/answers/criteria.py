@@ -16,6 +16,7 @@ from formatters.models.criteria_set import (
     GradeExplanation,
     GradeOutcome,
     SetExplanation,
+    Stage,
     Verdict,
 )
 from formatters.models.filter import VisibleFrom, conditions
@@ -174,6 +175,8 @@ def better_grade_lines(set_: CriteriaSet, explanation: SetExplanation) -> list[s
     For example "Gold: ✗ distance<150: 168 Mpc, 18 Mpc too far". The first few; further grades are counted. Of
     a set with categories: what decides the grade in the one that holds, else the nearest categories.
     """
+    if explanation.outcome.stage is Stage.ENDED:
+        return []
     if _has_categories(set_, explanation):
         return _category_lines(set_, explanation)
     reached = {name.casefold() for name in explanation.outcome.grades}
@@ -201,9 +204,9 @@ def _category_lines(set_: CriteriaSet, explanation: SetExplanation) -> list[str]
     ]
     if held:
         return deciding
-    nearest = sorted(
-        explanation.grades, key=lambda one: sum(c.verdict is not Verdict.HELD for c in one.conditions)
-    )
+    # One that the search alone rules out has that condition only, and isn't near for that.
+    open_ones = [one for one in explanation.grades if len(one.conditions) > 1] or explanation.grades
+    nearest = sorted(open_ones, key=lambda one: sum(c.verdict is not Verdict.HELD for c in one.conditions))
     return [_missing_line(one, explanation) for one in nearest[:_MAX_CATEGORIES]]
 
 

@@ -123,6 +123,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("subscribe all|CBC|Burst [filter]", "real, significant alerts"),
             ("subscribe … [mock] [test] [lowsig]", "these alerts too"),
             ("subscribe … [circulars]", "GCN Circulars about them, linked in their threads"),
+            ("subscribe … [criteria rubin-2026]", "with their grades by criteria sets; `help criteria`"),
             ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
             ("subscriptions test CBC BNS>0.5", "which past events it would have brought"),
         ),

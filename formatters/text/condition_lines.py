@@ -20,6 +20,7 @@ _WHY_UNDECIDED: Mapping[WhyUndecided, str] = {
     WhyUndecided.MAP_PENDING: "the map is still being read",
     WhyUndecided.NOT_STATED: "the notice doesn't state it",
 }
+_MAP_DECIDES = "the sky map decides"
 _TOO_HIGH_OR_LOW: Mapping[str, tuple[str, str]] = {
     "Mpc": ("too far", "too near"),
     "deg²": ("too large", "too small"),
@@ -72,7 +73,7 @@ def _reason(condition: ConditionOutcome, why: WhyUndecided | None) -> str:
         case Verdict.UNKNOWN:
             return "the notice doesn't state it"
         case Verdict.UNDECIDED:
-            return _WHY_UNDECIDED.get(why, "not decided yet") if why is not None else "not decided yet"
+            return _MAP_DECIDES if why is None else _WHY_UNDECIDED.get(why, _MAP_DECIDES)
     value, limit, unit = condition.value, condition.limit, condition.unit
     if value is None or not math.isfinite(value):
         return ""
@@ -90,7 +91,7 @@ def _reason(condition: ConditionOutcome, why: WhyUndecided | None) -> str:
 
 def _decimals(value: float, unit: str) -> int:
     usual = _DECIMALS.get(unit, _OTHER_DECIMALS)
-    return usual if usual or unit in ("", "probability") or abs(value) >= 10 else 1
+    return usual if usual or unit in ("", "probability") or value == 0 or abs(value) >= 10 else 1
 
 
 def _telling_decimals(value: float, limit: float, unit: str) -> int:

@@ -73,6 +73,7 @@ RUBIN_NONE = SetExplanation(
             grade=category,
             verdict=Verdict.FAILED,
             conditions=(
+                *([] if category == "SSM" else [HELD_NS]),
                 ConditionOutcome(
                     text="FAR < 1 per year",
                     verdict=Verdict.FAILED,
@@ -153,8 +154,8 @@ def test_several_sets_say_what_keeps_the_event_from_better_grades(
     )
     golden("answer-criteria-judged", message)
     said = shown(message)
-    assert "Gold: ✗ distance<150: 168 Mpc, 18 Mpc too far · ? area90<50: not decided yet" in said
-    assert "lensed BNS" not in said, "of Rubin's four categories the nearest two are explained"
+    assert "Gold: ✗ distance<150: 168 Mpc, 18 Mpc too far · ? area90<50: the sky map decides" in said
+    assert "lensed BNS" in said and "SSM" not in said, "the nearest two, none that the search rules out"
     assert "Not judged here: tarot" in said and "All there are." in said
 
 
@@ -185,6 +186,8 @@ def test_of_categories_what_decides_the_grade_is_said(bns: Superevent) -> None:
     said = shown(criteria.judged(bns, [(NTT, SILVER), (RUBIN, RUBIN_SILVER)], NOW))
     assert "BNS/NSBH: Silver: ✓ Ω_obs isn't empty (Gold below 100 deg²): 169 deg²" in said
     assert "SSM" not in said
+    ended = replace(SILVER, outcome=replace(SILVER.outcome, stage=Stage.ENDED))
+    assert "✗" not in shown(criteria.judged(bns, [(NTT, ended)], NOW)), "nobody acts on it any more"
     assert "Judged: PRELIMINARY 2 (ntt-kilonova); INITIAL (rubin-2026)." in said
     whole = shown(criteria.explained(RUBIN, bns, RUBIN_SILVER, [], NOW))
     assert whole.index("BNS/NSBH: Silver: holds") < whole.index("SSM: doesn't hold"), "what holds comes first"
