@@ -206,9 +206,8 @@ def _extract_quantities(notice: Notice, event: Event, bins: MassBins | None) -> 
         found["remnant"] = found["HasRemnant"] * (1 - found["Terrestrial"])
     if event.instruments:
         found["instruments"] = float(len(event.instruments))
-    median = None if bins is None else _median(bins)
-    if median is not None:
-        found["mchirp"] = median
+    if bins is not None:
+        found["mchirp"] = median_mass(bins)
     sky = notice.best_localization
     if sky is not None:
         found |= {"area50": sky.area_50, "area90": sky.area_90}
@@ -218,12 +217,15 @@ def _extract_quantities(notice: Notice, event: Event, bins: MassBins | None) -> 
     return found
 
 
-def _median(bins: MassBins) -> float | None:
-    """Return the mass below which half of the probability lies, with equal density inside of a bin."""
+def median_mass(bins: MassBins) -> float:
+    """Return the mass below which half of the probability lies, with equal density inside of a bin.
+
+    One of the probabilities is above 0.
+    """
     total = sum(bins.probabilities)
     below = 0.0
     for probability, low, high in zip(bins.probabilities, bins.bin_edges, bins.bin_edges[1:], strict=False):
         if probability > 0 and below + probability >= total / 2:
             return low + (high - low) * (total / 2 - below) / probability
         below += probability
-    return None
+    return bins.bin_edges[-1]

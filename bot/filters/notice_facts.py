@@ -111,7 +111,7 @@ def _interval(op: Op, limit: Fraction, domain: Interval, *, is_open: bool) -> In
 
 
 class _Numbers:
-    """The numbers that the conditions leave possible, by quantity; "far", map queries and ranges among them."""
+    """The numbers that the conditions leave possible: of quantities, "far", map queries, ranges of masses."""
 
     def __init__(self, literals: Iterable[Literal], *, without_boundaries: bool) -> None:
         self.allowed: dict[object, Interval] = {}

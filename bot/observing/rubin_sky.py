@@ -14,14 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import astropy_healpix as healpix
+import erfa
 import numpy as np
 
 from bot.observing.ephemeris import EquatorialSky, equatorial_sky
 from bot.observing.nights import altitudes_of
 from bot.skymaps.arrays import DEG2_PER_SR, SKY_AREA_DEG2, Flags, Floats, Integers
-from bot.skymaps.directions import GALACTIC_POLE, unit_vector
+from bot.skymaps.directions import GALACTIC_POLE, TT_MINUS_UTC_DAYS, UNIX_EPOCH_JD, unit_vector
 from bot.skymaps.skymap import SkyMap, in_credible_region
 from formatters.models.observing import Site
 
@@ -53,6 +55,9 @@ SUB_SOLAR_MAX_AREA = 500.0
 """deg² to which Ω_obs of a sub-solar-mass candidate is trimmed (§2.3.3)."""
 NEUTRON_STAR_MAX_AREA = 1_500.0
 """deg² to which Ω_obs of a BNS or NSBH is trimmed (§2.1.3)."""
+
+LIGHT_AU_PER_DAY = 173.144_632_674
+"""Speed of light in au a day, from the SI's and the IAU's definitions."""
 
 _ORDER = 7
 _PIXELS = 12 * 4**_ORDER
@@ -95,7 +100,7 @@ def measure_rubin_sky(skymap: SkyMap, event_time: datetime) -> RubinSky:
     """Measure what Rubin's rules ask of a map, for the 24 h from the event's time (aware)."""
     probability = _rasterize(skymap)
     can_observe = _observable(event_time)
-    observable = np.flatnonzero(_densest(probability, _count_within(probability, LEVEL)) & can_observe)
+    observable = np.flatnonzero(_in_region(probability, LEVEL) & can_observe)
     part = in_credible_region(skymap, LEVEL)
     return RubinSky(
         area_90=float(skymap.area[part].sum()) * DEG2_PER_SR,
@@ -123,18 +128,19 @@ def _rasterize(skymap: SkyMap) -> Floats:
     return probability
 
 
-def _count_within(probability: Floats, level: float) -> int:
-    """Return how many of the most probable pixels hold a probability of `level`, all if they hold less."""
-    held = np.cumsum(np.sort(probability)[::-1])
-    return min(int(np.searchsorted(held, level)) + 1, held.size)
+def _in_region(probability: Floats, level: float) -> Flags:
+    """Return a mask of the most probable pixels that hold a probability of `level`."""
+    ranked = np.sort(probability)[::-1]
+    count = min(int(np.searchsorted(np.cumsum(ranked), level)) + 1, ranked.size)
+    return _most_probable(probability, count, float(ranked[count - 1]))
 
 
-def _densest(probability: Floats, count: int) -> Flags:
-    """Return a mask of the `count` most probable pixels, of equals those with the highest index."""
-    if count == 0:
-        return np.zeros(probability.size, np.bool_)
-    least = np.partition(probability, -count)[-count]
-    found: Flags = probability > least
+def _most_probable(probability: Floats, count: int, least: float) -> Flags:
+    """Return a mask of the `count` most probable pixels, the last of which has the probability `least`.
+
+    Of those that are as probable as the last, the ones with the highest index are taken.
+    """
+    found = probability > least
     equals = np.flatnonzero(probability == least)
     found[equals[equals.size - (count - int(np.count_nonzero(found))) :]] = True
     return found
@@ -144,14 +150,16 @@ def _off_plane_probability(probability: Floats, observable: Integers, area: floa
     """Return the probability off the Galactic plane of pixels trimmed to an area in deg²."""
     kept = observable
     if observable.size * PIXEL_AREA > area:
-        kept = observable[_densest(probability[observable], int(area / PIXEL_AREA))]
+        count, within = int(area / PIXEL_AREA), probability[observable]
+        kept = observable[_most_probable(within, count, float(np.sort(within)[-count]))]
     return _total(probability[kept[_raster().off_plane[kept]]])
 
 
 def _is_all_north(skymap: SkyMap, part: Flags) -> bool:
     """Return True if every corner of the tiles of a region lies north of NORTH_DEG."""
     tiles = skymap.by_density[part[skymap.by_density]]
-    limit = math.sin(math.radians(NORTH_DEG))
+    # Many tiles have a corner on +30° exactly; rounding must not make it lie north.
+    limit = math.sin(math.radians(NORTH_DEG)) + 1e-12
     for first in range(0, tiles.size, _CORNERS_AT_ONCE):
         some = tiles[first : first + _CORNERS_AT_ONCE]
         # A tile's southern corner, the southernmost of its four, is where both its coordinates begin.
@@ -167,15 +175,36 @@ def _observable(event_time: datetime) -> Flags:
     turns = _dark_sidereal_times(sky, event_time.timestamp())
     if not turns.size:
         return np.zeros(_PIXELS, np.bool_)
-    x, y, sin_dec = sky.to_equator @ _raster().centres
+    # The centres with aberration, of the length `length`.
+    motion = _earth_motion(event_time)
+    x, y, z = _turn(sky.to_equator, _raster().centres) + (sky.to_equator @ motion)[:, np.newaxis]
+    (length,) = 1 + _turn(motion[np.newaxis], _raster().centres)
     ra = np.arctan2(y, x) % (2 * np.pi)
     # A pixel is highest at that of the dark moments whose sidereal time is nearest to its right ascension.
     around = np.concatenate(([turns[-1] - 2 * np.pi], turns, [turns[0] + 2 * np.pi]))
     after = np.searchsorted(around[1:-1], ra) + 1
     hour_angle = np.minimum(around[after] - ra, ra - around[after - 1])
     latitude = math.radians(RUBIN.latitude)
-    sine = math.sin(latitude) * sin_dec + math.cos(latitude) * np.hypot(x, y) * np.cos(hour_angle)
-    return np.asarray(sine > math.sin(math.radians(HIGHER_THAN_DEG)), np.bool_)
+    sine = math.sin(latitude) * z + math.cos(latitude) * np.hypot(x, y) * np.cos(hour_angle)
+    return np.asarray(sine > math.sin(math.radians(HIGHER_THAN_DEG)) * length, np.bool_)
+
+
+def _turn(matrix: Floats, vectors: Floats) -> Floats:
+    """Return the (m, n) products of an (m, 3) matrix and (3, n) vectors.
+
+    Not by `@`, whose BLAS takes threads for it: on a busy machine they wait for each other, for 20 ms instead
+    of 1.
+    """
+    return np.asarray(np.einsum("ij,jk->ik", matrix, vectors), np.float64)
+
+
+def _earth_motion(time: datetime) -> Floats:
+    """Return the (3,) velocity of the Earth in units of that of light: aberration adds it to a unit vector.
+
+    Aberration is at most 0.006°, but along the border of what is high enough a few pixels of thousands.
+    """
+    earth: Any = erfa.epv00(UNIX_EPOCH_JD, time.timestamp() / 86_400 + TT_MINUS_UTC_DAYS)[1]
+    return np.asarray(earth["v"], np.float64) / LIGHT_AU_PER_DAY
 
 
 def _dark_sidereal_times(sky: EquatorialSky, start: float) -> Floats:
@@ -189,7 +218,8 @@ def _dark_sidereal_times(sky: EquatorialSky, start: float) -> Floats:
 def _raster() -> _Raster:
     """Return the pixels of the raster, the same for every map: 5 MB, made when they are first asked for."""
     centres = np.stack(healpix.healpix_to_xyz(np.arange(_PIXELS), 2**_ORDER, order="nested"))
-    off_plane = np.abs(unit_vector(*GALACTIC_POLE) @ centres) > math.sin(math.radians(OFF_PLANE_DEG))
+    (sin_latitude,) = _turn(unit_vector(*GALACTIC_POLE)[np.newaxis], centres)
+    off_plane = np.abs(sin_latitude) > math.sin(math.radians(OFF_PLANE_DEG))
     centres.flags.writeable = off_plane.flags.writeable = False
     return _Raster(centres, off_plane)
 

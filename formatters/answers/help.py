@@ -259,6 +259,10 @@ FILTER_CONDITIONS = (
     ("distance<300, area90<500, area50<100", "mean distance in Mpc, areas in deg²"),
     ("z<0.1, mchirp<2", "redshift of the mean distance (Planck18), median source-frame chirp mass in M☉"),
     (
+        "mchirp<2.3 > 0.9, mchirp 2.3..5.5 > 0.9",
+        "more than 90 % of the probability in LVK's bins that lie whole in this range",
+    ),
+    (
         "V1, Virgo, HLV, instruments>=2",
         "a detector, several, the number of detectors",
     ),
@@ -270,6 +274,8 @@ FILTER_CONDITIONS = (
         "visible from Palomar > 0.3",
         "more than 30 % observable there in the night of the notice or the next; or from 34.2N 116.9W",
     ),
+    ("within 200Mpc > 0.5", "more than 50 % nearer than that, along every line of sight of the map"),
+    ("grade ntt-kilonova >= Silver, grade rubin-2026", "such a grade by a criteria set; any grade"),
 )
 """Pairs of an example of a filter condition and its meaning."""
 

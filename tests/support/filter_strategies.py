@@ -55,10 +55,10 @@ mass_ranges = st.one_of(
 mass_probabilities = st.builds(
     lambda bounds, op, share: MassProbability(bounds[0], bounds[1], op, share), mass_ranges, ops, shares
 )
-slugs = st.sampled_from(["rubin-2026", "ntt-kilonova", "x", "ntt-mass-gap", "our-binary-black-holes"])
-grade_names = st.sampled_from(
-    ["Gold", "lensed A", "Priority 1", "A+", "Mass-gap", "Test", "Événement", "BNS"]
-)
+SLUGS = ("rubin-2026", "ntt-kilonova", "x", "ntt-mass-gap", "our-binary-black-holes")
+slugs = st.sampled_from(SLUGS)
+GRADE_NAMES = ("Gold", "lensed A", "Priority 1", "A+", "Mass-gap", "Test", "Événement", "BNS")
+grade_names = st.sampled_from(GRADE_NAMES)
 grade_conditions = st.one_of(
     st.builds(GradeCondition, slugs), st.builds(GradeCondition, slugs, ops, grade_names)
 )

@@ -23,9 +23,10 @@ from bot.criteria.grading import (
 from bot.criteria.measurements import MapMeasurements
 from bot.criteria.parsing import parse_grades
 from bot.criteria.presets import BUILT_IN
-from bot.filters import parse_filter
+from bot.criteria.resolution import resolve_filter
+from bot.filters import evaluate_filter, extract_attributes, parse_filter
 from formatters.models.criteria_set import CriteriaSet, Grade, GradeOutcome, Stage, Verdict, WhyUndecided
-from formatters.models.filter import Compare, FarCompare, Filter, GradeQuery, Op, map_queries
+from formatters.models.filter import Compare, FarCompare, Filter, GradeCondition, GradeQuery, Op, map_queries
 from formatters.models.notice import Distance, Localization, Notice
 from formatters.models.superevent import Superevent
 from tests.support.factories import MOCK, decoded_notice
@@ -441,6 +442,35 @@ def test_stricter_threshold_never_raises_a_grade(
         return min([names.index(name) for name in (*one.grades, *one.undecided)], default=worst)
 
     assert best_possible(after) >= best_possible(before)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    sets_and_stricter_ones(),
+    st.sampled_from(Op),
+    st.integers(0, 3),
+    st.one_of(st.none(), st.builds(sky, st.floats(1, 1000), st.one_of(st.none(), st.floats(1, 1000)))),
+    st.booleans(),
+)
+def test_condition_on_a_grade_holds_exactly_where_the_grade_compares_so(
+    both: tuple[CriteriaSet, CriteriaSet],
+    op: Op,
+    place: int,
+    where: Localization | None,
+    is_stated: bool,
+) -> None:
+    """Filters and messages never contradict each other, though the two are evaluated differently."""
+    set_ = both[1]
+    name = set_.grades[place].name if place < len(set_.grades) else None
+    condition = GradeCondition("mine", Op.GE if name is None else op, name)
+    resolved = resolve_filter(condition, {"mine": set_})
+    judged = event(notice(where=where) if is_stated else notice(where=where, properties={}))
+    attributes = extract_attributes(judged)
+    assert attributes is not None
+    found = evaluate_filter(resolved, attributes)
+    query = GradeQuery("mine", condition.op, name)
+    compares = compare_grade(set_, grade(set_, judged, {}), query)
+    assert compares == {1: True, -1: False}.get(found.low if found.low == found.high else 0)
 
 
 def test_every_subset_of_a_story_has_an_outcome_for_every_set() -> None:

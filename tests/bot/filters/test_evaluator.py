@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.criteria.resolution import resolve_filter
 from bot.filters import (
     category_allowed,
     evaluate_filter,
@@ -21,18 +22,44 @@ from bot.filters import (
 )
 from bot.filters.evaluator import UNKNOWN, CriteriaEvaluator, TruthRange, evaluate_criteria
 from bot.filters.event_attributes import EventAttributes
+from formatters.models.criteria_set import CriteriaSet, Grade
 from formatters.models.filter import (
+    DistanceQuery,
     Filter,
     MapQuery,
+    MassProbability,
+    Op,
     SiteQuery,
     map_queries,
 )
-from formatters.models.notice import Category
+from formatters.models.notice import Category, MassBins
 from formatters.models.quantity import QUANTITIES
 from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
 from tests.support.factories import MOCK, REAL, TEST, decoded_notice
-from tests.support.filter_strategies import SKY, any_filter, shares, stated
+from tests.support.filter_strategies import (
+    GRADE_NAMES,
+    MASS_EDGES,
+    SKY,
+    SLUGS,
+    any_filter,
+    histograms,
+    shares,
+    stated,
+)
+
+SETS = {
+    slug: CriteriaSet(
+        slug=slug,
+        grades=tuple(
+            Grade(name, parse_filter(f"distance<{100 * at} mchirp<5.5>0.{at} or near {at} 10 5deg"))
+            for at, name in enumerate(GRADE_NAMES, 1)
+        ),
+        judges_initial=slug == "rubin-2026",
+    )
+    for slug in SLUGS
+}
+resolved_filters = any_filter.map(lambda found: resolve_filter(found, SETS))
 
 answers = st.dictionaries(
     st.sampled_from([SiteQuery(name) for name in ("Palomar", "Cerro Tololo", "ESO-1.54")]), st.floats(0, 1)
@@ -41,7 +68,7 @@ some = st.one_of(st.none(), st.floats(0, 1))
 
 
 @pytest.mark.slow
-@given(any_filter, stated, st.data())
+@given(st.one_of(any_filter, resolved_filters), stated, st.data())
 def test_a_filter_and_its_negation_never_both_match(
     wanted: Filter, attributes: EventAttributes, data: st.DataObject
 ) -> None:
@@ -55,7 +82,7 @@ def test_a_filter_and_its_negation_never_both_match(
     assert first[0] <= yes[0] <= first[1], "what the map says lies within what was open"
 
 
-@given(any_filter, stated, st.data())
+@given(resolved_filters, stated, st.data())
 def test_a_filter_or_its_negation_matches_where_every_fact_is_known(
     wanted: Filter, attributes: EventAttributes, data: st.DataObject
 ) -> None:
@@ -67,6 +94,7 @@ def test_a_filter_or_its_negation_matches_where_every_fact_is_known(
         far=attributes.far or 0.0,
         detectors=attributes.detectors or ("L1",),
         has_map=True,
+        mass_bins=attributes.mass_bins or MassBins(bin_edges=(1.0, 2.0), probabilities=(1.0,)),
         observatories=("fermi",) if attributes.external else (),
     )
     asked: dict[MapQuery, float | None] = {
@@ -246,3 +274,74 @@ def test_equal_criteria_have_equal_results_whether_or_not_they_are_one_object(
     # Objects that nobody else keeps: an identity must not be taken for that of one that is gone.
     for words in ("CBC BNS>0.5", "Burst", "CBC BNS>0.5", "Burst") * 5:
         assert evaluator.evaluate(parse_criteria(words)).matches is (words != "Burst")
+
+
+edges = st.one_of(st.sampled_from(MASS_EDGES), st.floats(0.01, 100))
+
+
+@given(histograms(), edges, st.none() | edges, st.sampled_from(Op), st.integers(0, 64))
+def test_bins_that_lie_whole_inside_a_range_are_summed(
+    bins: MassBins, low: float, high: float | None, op: Op, part: int
+) -> None:
+    attributes = replace(known_attributes(), mass_bins=bins)
+    both = zip(bins.bin_edges, bins.bin_edges[1:], bins.probabilities, strict=False)
+    total = sum(share for a, b, share in both if low <= a and (high is None or b <= high))
+    limit = part / 64
+    expected = {
+        Op.LT: total < limit, Op.LE: total <= limit, Op.EQ: total == limit, Op.GE: total >= limit,
+        Op.GT: total > limit,
+    }[op]  # fmt: skip
+    found = evaluate_filter(MassProbability(low, high, op, limit), attributes)
+    assert found == (TruthRange(1, 1) if expected else TruthRange(-1, -1))
+    assert (
+        evaluate_filter(MassProbability(low, high, op, limit), replace(attributes, mass_bins=None)) == UNKNOWN
+    )
+
+
+def known_attributes() -> EventAttributes:
+    found = extract_attributes(Superevent.from_notices([decoded_notice()]))
+    assert found is not None
+    return found
+
+
+def test_a_sum_that_is_the_limit_but_for_rounding_is_the_limit() -> None:
+    bins = MassBins(bin_edges=(1.0, 2.0, 3.0, 4.0, 5.0), probabilities=(0.3, 0.3, 0.3, 0.1))
+    assert sum(bins.probabilities[:3]) < 0.9
+    attributes = replace(known_attributes(), mass_bins=bins)
+    assert evaluate_filter(parse_filter("mchirp<4>=0.9"), attributes).matches
+    assert evaluate_filter(parse_filter("mchirp<4=0.9"), attributes).matches
+    assert evaluate_filter(parse_filter("not mchirp<4>0.9"), attributes).matches
+    assert evaluate_filter(parse_filter("mchirp<4.5>=0.9"), attributes).matches, "a part of a bin counts not"
+    assert not evaluate_filter(parse_filter("mchirp<3.9>=0.9"), attributes).matches
+
+
+def test_only_masses_of_the_source_frame_are_summed() -> None:
+    bins = MassBins(bin_edges=(10.0, 20.0, 30.0), probabilities=(0.5, 0.5))
+    notice = decoded_notice(pipeline="CWB", search="BBH", group="Burst")
+    assert notice.event is not None
+    for pipeline, kept in (("CWB", None), ("pycbc", bins)):
+        event = replace(notice.event, pipeline=pipeline, mchirp_source=bins)
+        found = extract_attributes(Superevent.from_notices([replace(notice, event=event)]))
+        assert found is not None and found.mass_bins == kept
+
+
+def test_probabilities_that_sum_to_more_than_one_are_no_histogram() -> None:
+    notice = decoded_notice()
+    assert notice.event is not None
+    bins = MassBins(bin_edges=(1.0, 2.0, 3.0), probabilities=(0.9, 0.9))
+    found = extract_attributes(
+        Superevent.from_notices([replace(notice, event=replace(notice.event, mchirp_source=bins))])
+    )
+    assert found is not None and found.mass_bins is None
+
+
+def test_a_distance_asks_the_map_and_nothing_without_one() -> None:
+    attributes = known_attributes()
+    wanted = parse_filter("within 200Mpc>0.5")
+    query = DistanceQuery(200)
+    with_map = replace(attributes, has_map=True)
+    assert evaluate_filter(wanted, with_map).is_undecided
+    assert evaluate_filter(wanted, with_map, {query: 0.6}).matches
+    assert evaluate_filter(~wanted, with_map, {query: 0.5}).matches
+    assert evaluate_filter(wanted, with_map, {query: None}) == UNKNOWN
+    assert evaluate_filter(wanted, replace(attributes, has_map=False)) == UNKNOWN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from hypothesis import given
@@ -11,7 +12,8 @@ from bot.filters import (
     matches,
     parse_criteria,
 )
-from bot.filters.event_attributes import EventAttributes
+from bot.filters.event_attributes import MASS_BINS_KEY, EventAttributes
+from formatters.models.notice import MassBins
 from formatters.models.superevent import Superevent
 from tests.support.factories import decoded_notice
 from tests.support.filter_strategies import GRB, stated
@@ -38,3 +40,21 @@ def test_an_alert_significant_by_coincidence_passes_by_its_joint_far() -> None:
 @given(stated)
 def test_attributes_are_kept_as_json(attributes: EventAttributes) -> None:
     assert EventAttributes.from_json(attributes.superevent_id, attributes.to_json()) == attributes
+
+
+def test_what_an_older_version_wrote_has_no_bins() -> None:
+    attributes = extract_attributes(Superevent.from_notices([decoded_notice()]))
+    assert attributes is not None
+    stored = json.loads(attributes.to_json())
+    del stored[MASS_BINS_KEY]
+    assert EventAttributes.from_json(attributes.superevent_id, json.dumps(stored)) == attributes
+
+
+def test_only_bins_between_the_first_and_the_last_with_a_probability_are_kept() -> None:
+    notice = decoded_notice()
+    assert notice.event is not None
+    bins = MassBins(bin_edges=(0.1, 1.0, 2.0, 3.0, 4.0, 9.0), probabilities=(0.0, 0.5, 0.0, 0.5, 0.0))
+    event = replace(notice.event, mchirp_source=bins)
+    found = extract_attributes(Superevent.from_notices([replace(notice, event=event)]))
+    assert found is not None
+    assert found.mass_bins == MassBins(bin_edges=(1.0, 2.0, 3.0, 4.0), probabilities=(0.5, 0.0, 0.5))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bot.alerts.decode import notice_from_record
 from bot.filters import FilterSyntaxError, evaluate_filter, extract_attributes, parse_criteria, parse_filter
 from bot.filters.evaluator import MapProbabilities
-from bot.filters.event_attributes import EventAttributes
+from bot.filters.event_attributes import EventAttributes, median_mass
 from bot.filters.limits import MAX_CONDITIONS
 from bot.filters.satisfiability import find_filter_objection, find_objection, idle_conditions
 from bot.samples.events import all_sample_events
@@ -27,20 +27,26 @@ from formatters.models.filter import (
     Compare,
     ConeQuery,
     Detector,
+    DistanceQuery,
     External,
     FarCompare,
     Field,
     FieldIn,
     Filter,
+    GradeCondition,
+    GradeQuery,
     MapQuery,
+    MassProbability,
     Near,
     Op,
     Significant,
+    Within,
 )
-from formatters.models.notice import CLASSES, PROPERTIES, Notice
+from formatters.models.notice import CLASSES, PROPERTIES, MassBins, Notice
 from formatters.models.quantity import QUANTITIES
 from formatters.models.superevent import Superevent
 from tests.support.factories import NOW, REAL
+from tests.support.filter_strategies import histograms
 
 GRID = 16
 """Probabilities are multiples of a sixteenth, so that their sums are exact."""
@@ -49,8 +55,13 @@ areas = st.sampled_from([1.0, 10.0, 100.0, 1_000.0, 41_252.0])
 distances = st.sampled_from([10.0, 100.0, 475.0, 1_000.0])
 rates = st.sampled_from([1e-12, 1e-9, 1e-7, 1e-5])
 CONE, OTHER_CONE = ConeQuery(10, 20, 5), ConeQuery(30, 40, 5)
+NEAR, FAR = DistanceQuery(100), DistanceQuery(300)
+RANGES = ((0.0, 1.0), (0.0, 2.3), (1.0, 2.3), (1.0, 5.5), (2.3, 5.5), (2.3, None), (5.5, None), (0.0, None))
+GRADE = GradeQuery("x", Op.EQ, "A")
+MEANING = parse_filter("BNS>0.5 not distance>100")
 DETECTORS = ("H1", "L1", "V1", "X1")
 ops = st.sampled_from(Op)
+ranges = st.sampled_from(RANGES)
 
 bounds: st.SearchStrategy[Filter] = st.one_of(
     st.builds(Compare, st.sampled_from([*CLASSES, *CLASSES, "NS", "remnant", *PROPERTIES]), ops, grid),
@@ -61,6 +72,10 @@ bounds: st.SearchStrategy[Filter] = st.one_of(
     st.builds(Compare, st.just("instruments"), ops, st.sampled_from([0.0, 1.0, 1.5, 2.0, 3.0])),
     st.builds(FarCompare, ops, rates),
     st.builds(Near, st.sampled_from([CONE, OTHER_CONE]), ops, grid),
+    st.builds(Within, st.sampled_from([NEAR, FAR]), ops, grid),
+    st.builds(lambda two, op, share: MassProbability(two[0], two[1], op, share), ranges, ops, grid),
+    st.builds(GradeCondition, st.just("x"), st.just(Op.EQ), st.just("A"), st.sampled_from([None, GRADE])),
+    st.builds(GradeCondition, st.just("y"), st.just(Op.GE), st.just("B"), st.just(MEANING)),
 )
 names: st.SearchStrategy[Filter] = st.one_of(
     st.sampled_from(DETECTORS).map(Detector),
@@ -102,6 +117,7 @@ def notices(draw: st.DrawFn) -> tuple[EventAttributes, MapProbabilities]:
     )
     search = draw(st.sampled_from(["allsky", "ssm", "bbh", "x"] if group != "burst" else ["allsky", "x"]))
     numbers: dict[str, float] = {}
+    bins: MassBins | None = None
     if group != "burst":
         if search != "ssm":
             cuts = sorted(draw(st.tuples(*[st.integers(0, GRID)] * 3)))
@@ -111,7 +127,10 @@ def notices(draw: st.DrawFn) -> tuple[EventAttributes, MapProbabilities]:
         numbers |= {name: draw(grid) for name in PROPERTIES if search != "ssm" or name != "HasRemnant"}
         if search != "ssm":
             numbers["remnant"] = numbers["HasRemnant"] * (1 - numbers["Terrestrial"])
-        numbers |= {"distance": draw(distances), "mchirp": draw(st.sampled_from([0.5, 1.0, 1.5, 3.0]))}
+        numbers["distance"] = draw(distances)
+        if draw(st.booleans()):
+            bins = draw(histograms())
+            numbers["mchirp"] = median_mass(bins)
     numbers["area90"] = draw(areas)
     numbers["area50"] = min(draw(areas), numbers["area90"])
     used = draw(st.sets(st.sampled_from(DETECTORS), min_size=1))
@@ -134,8 +153,14 @@ def notices(draw: st.DrawFn) -> tuple[EventAttributes, MapProbabilities]:
         external=bool(coincidences),
         has_map=True,
         observatories=tuple(sorted(coincidences)),
+        mass_bins=bins,
     )
     probabilities: dict[MapQuery, float | None] = {CONE: draw(grid), OTHER_CONE: draw(grid)}
+    if group != "burst":
+        probabilities |= zip((NEAR, FAR), sorted(draw(st.tuples(grid, grid))), strict=True)
+    else:
+        probabilities |= {NEAR: None, FAR: None}
+    probabilities[GRADE] = draw(st.sampled_from([0.0, 1.0, None]))
     return attributes, probabilities
 
 
@@ -176,7 +201,11 @@ def _shifted(attributes: EventAttributes) -> EventAttributes:
     numbers.pop("remnant", None)
     if "HasRemnant" in numbers and "Terrestrial" in numbers:
         numbers["remnant"] = numbers["HasRemnant"] * (1 - numbers["Terrestrial"])
-    numbers |= {name: numbers[name] * 1.0007 for name in ("distance", "mchirp") if name in numbers}
+    if "distance" in numbers:
+        numbers["distance"] *= 1.0007
+    bins = _shifted_bins(attributes.mass_bins)
+    if bins is not None:
+        numbers["mchirp"] = median_mass(bins)
     numbers |= {n: numbers[n] * f for n, f in (("area50", 0.9), ("area90", 0.99)) if n in numbers}
     far = None if attributes.far is None else attributes.far * 1.01
     return EventAttributes(
@@ -184,12 +213,24 @@ def _shifted(attributes: EventAttributes) -> EventAttributes:
             **{name: getattr(attributes, name) for name in EventAttributes.__dataclass_fields__},
             "quantities": numbers,
             "far": far,
+            "mass_bins": bins,
         }
     )
 
 
+def _shifted_bins(bins: MassBins | None) -> MassBins | None:
+    """Return a histogram with other probabilities, no sum of which is a limit of a generated filter."""
+    if bins is None:
+        return None
+    weights = [share + 0.0101 * 1.013**at for at, share in enumerate(bins.probabilities)]
+    return replace(bins, probabilities=tuple(weight / sum(weights) for weight in weights))
+
+
 def _shifted_map(says: MapProbabilities) -> MapProbabilities:
-    return {query: None if share is None else share * 0.99 + 0.003 for query, share in says.items()}
+    return {
+        query: share if share is None or query == GRADE else share * 0.99 + 0.003
+        for query, share in says.items()
+    }
 
 
 QUARTERS = st.integers(0, 4).map(lambda n: n / 4)
@@ -295,6 +336,35 @@ def test_for_the_two_areas_it_is_said_exactly_when_no_pair_fits(wanted: Filter) 
         ("not significant", "not significant", 'without "lowsig" only significant alerts come'),
         ("instruments<2 H1 L1", "instruments<2 H1 L1", "H1, L1 are 2 instruments"),
         ("far<1/yr far>1/month", "far<1/yr far>1/month", "far<1/yr and far>1/month exclude each other"),
+        (
+            "mchirp<2.3 > 0.9 mchirp>=22 > 0.5 BNS",
+            "mchirp<2.3>0.9 mchirp>=22>0.5",
+            "ranges of masses that don't overlap have at most 100 % together",
+        ),
+        (
+            "mchirp<1>0.2 mchirp 1..2>0.2 mchirp 2..3>0.2 mchirp<5<0.6",
+            "mchirp<1>0.2 mchirp 1..2>0.2 mchirp 2..3>0.2 mchirp<5<0.6",
+            "a range of masses is at least as probable as the ranges inside it together",
+        ),
+        (
+            "mchirp<2.3>0.9 mchirp>3",
+            "mchirp<2.3>0.9 mchirp>3",
+            "the median lies where most of the probability lies",
+        ),
+        (
+            "mchirp<2>0.9 mchirp<2<0.5",
+            "mchirp<2>0.9 mchirp<2<0.5",
+            "mchirp<2>0.9 and mchirp<2<0.5 exclude each other",
+        ),
+        ("mchirp<2>1", "mchirp<2>1", "a probability is at most 100 %"),
+        ("Burst mchirp<2>0.5", "Burst mchirp<2>0.5", "a Burst states no mchirp"),
+        ("Burst within 200Mpc", "Burst within 200Mpc>0.5", "a Burst states no distance"),
+        (
+            "within 100 Mpc > 0.5 within 200 Mpc < 0.3",
+            "within 100Mpc>0.5 within 200Mpc<0.3",
+            "what lies within 100 Mpc lies within 200 Mpc too",
+        ),
+        ("grade x>=A not grade x>=A", "grade x>=A not grade x>=A", "a set gives such a grade or it doesn't"),
         ("z<0.1 distance>500", "z<0.1 distance>500", "z<0.1 and distance>500 exclude each other"),
         (
             "remnant>0.6 Terrestrial>0.5",
@@ -338,7 +408,10 @@ def test_two_classes_at_once_are_taken_for_alternatives() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["", "CBC", "BNS", "BNS=1", "BNS=0", "BNS or NSBH", "instruments=2", "Burst (BNS or V1)", "lowsig",
+    ["mchirp<2.3>0.5 mchirp>=2.3>0.4", "mchirp<2.3>=0.5 mchirp>=2.3>=0.5", "mchirp<2.3<0.1 mchirp>=2.3<0.1",
+     "mchirp<2.3>0.9 mchirp<2.3", "mchirp 2..3>0.9 mchirp 1..4>0.9", "within 100Mpc>0.3 within 200Mpc>0.5",
+     "within 100Mpc<0.3 within 200Mpc>0.5", "grade x>=A not grade x>=B", "BNS within 200Mpc mchirp<2.3>0.9",
+     "", "CBC", "BNS", "BNS=1", "BNS=0", "BNS or NSBH", "instruments=2", "Burst (BNS or V1)", "lowsig",
      "not significant lowsig", "BNS<0.5 NSBH<0.5", "SSM HasSSM", "group=New distance<100",
      "near 10 20 5deg>=1", "NS>0.3 far<1/yr", "early-warning", "Fermi Swift", "notify @here if BNS>0.5",
      "notify @here if NS"],

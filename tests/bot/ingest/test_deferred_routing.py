@@ -14,16 +14,18 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.filters import FilterSyntaxError, parse_criteria
 from bot.ingest.deferred_routing import DeferredRoutingWorker
+from bot.observing.rubin_sky import RubinSky
 from bot.observing.site_references import resolve_site
 from bot.routing.planner import plan_after_map_queries
 from bot.runtime.wakeups import Wakeups
-from bot.samples import MS181101AB_PEAK, bns, ms181101ab, retracted, to_avro
+from bot.samples import MS181101AB_PEAK, bns, ms181101ab, retracted, sky_map, to_avro
+from bot.skymap_service import grading
 from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.skymaps.skymap import SkyMap
 from bot.store.database import Database, StoreUnavailable
 from formatters.models.filter import MapQuery
 from formatters.models.notice import Notice, NoticeKey
-from tests.support.factories import MAX_AGE, NOW, Clock, planner, subscribe
+from tests.support.factories import MAX_AGE, NOW, Clock, notice_record, planner, subscribe
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -223,3 +225,71 @@ async def test_a_store_in_trouble_loses_nothing(factory: Factory) -> None:
 def test_unknown_site_is_refused_while_parsing() -> None:
     with pytest.raises(FilterSyntaxError, match="no site called “Atlantis”"):
         parse_criteria("CBC visible from Atlantis", resolve_site)
+
+
+async def test_grades_that_judge_the_map_decide_who_gets_the_notice(factory: Factory) -> None:
+    where = sky_map([(60.0, -30.0, 1.0, 1.5)], superevent_id="S261122a", time=NOW, base_order=3, rounds=4)
+    await subscribe(factory, "CBC grade rubin-2026 >= Silver", "C1")
+    await subscribe(factory, "CBC grade rubin-2026 = Bronze", "C2")
+    await subscribe(factory, "CBC notify @here if grade rubin-2026 = Gold", "C3")
+    await subscribe(factory, "CBC not grade rubin-2026", "C4")
+    await store(factory, to_avro(notice_record(skymap=where)))
+    assert await deliveries(factory) == [("C3", "root")], (
+        "who doesn't wait for the map gets the words at once"
+    )
+    await decisions(factory, factory.skymap_queries).process_pending()
+    assert await deliveries(factory) == [("C1", "root"), ("C3", "root")]
+    mentioned = await rows(factory, "SELECT targets FROM mentions")
+    assert mentioned == [("<!here>",)]
+
+
+async def test_grade_that_cannot_be_judged_opens_nothing_and_holds_up_nobody(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> RubinSky:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(grading, "measure_rubin_sky", broken)
+    where = sky_map([(60.0, -30.0, 1.0, 1.5)], superevent_id="S261122a", time=NOW, base_order=3, rounds=4)
+    await subscribe(factory, "CBC grade rubin-2026", "C1")
+    await subscribe(factory, "CBC not grade rubin-2026", "C2")
+    await subscribe(factory, "CBC near 60 -30 5deg", "C3")
+    await store(factory, to_avro(notice_record(skymap=where)))
+    await decisions(factory, factory.skymap_queries).process_pending()
+    assert await deliveries(factory) == [("C3", "root")]
+    assert await factory.deferred_routing.pending_superevents() == []
+
+
+async def test_grades_that_need_no_map_bring_the_words_at_once(factory: Factory) -> None:
+    await subscribe(factory, "CBC not grade rubin-2026", "C1")
+    await subscribe(factory, "CBC grade rubin-2026", "C2")
+    await subscribe(factory, "CBC not grade tarot", "C3")
+    where = sky_map(
+        [(60.0, -30.0, 1.0, 9.0)],
+        superevent_id="S261122a",
+        time=NOW,
+        distance=(900.0, 200.0),
+        base_order=3,
+        rounds=4,
+    )
+    await store(factory, to_avro(notice_record(skymap=where, far=1e-6)))
+    assert await deliveries(factory) == [("C1", "root"), ("C3", "root")]
+    assert await factory.deferred_routing.pending_superevents() == []
+
+
+async def test_mention_that_needs_no_map_comes_with_one_that_does(factory: Factory) -> None:
+    """The mentions of a channel are planned together, once the map was asked."""
+    await subscribe(factory, "CBC notify <@U1> if near 60 -30 5deg > 0.99", "C1")
+    await subscribe(factory, "CBC notify <@U2> if grade tarot", "C1")
+    where = sky_map(
+        [(60.0, -30.0, 1.0, 1.5)],
+        superevent_id="S261122a",
+        time=NOW,
+        distance=(90.0, 20.0),
+        base_order=3,
+        rounds=4,
+    )
+    await store(factory, to_avro(notice_record(skymap=where)))
+    await decisions(factory, factory.skymap_queries).process_pending()
+    mentioned = await rows(factory, "SELECT targets FROM mentions")
+    assert sorted(str(mentioned[0][0]).split()) == ["<@U1>", "<@U2>"]
