@@ -92,6 +92,7 @@ def migrate(
 ) -> None:
     """Bring the database to this version's tables."""
     from bot.app.deployment import missing_database_error
+    from bot.app.factory import utc_now
     from bot.settings import SettingsError
     from bot.store import rollback
     from bot.store.database import Database
@@ -109,12 +110,16 @@ def migrate(
                 raise missing_database_error(settings.effective_database_url)
             if not database.acquire_instance_lock():
                 raise SettingsError(f"A gwevent runs on {database.path}: stop it first.")
-            closed = await rollback.prepare_rollback(database)
+            closed = await rollback.prepare_rollback(database, utc_now())
         finally:
             await database.close()
         typer.echo(
             "The database is ready for gwevent 0.1.0; start nothing of this version before it. Closed were "
             f"deliveries: {closed.deliveries}, incidents: {closed.incidents}, webhook calls: {closed.calls}."
         )
+        if closed.rewritten:
+            typer.echo(f"Subscriptions written without criteria sets and grades: {closed.rewritten}.")
+        if closed.left_out:
+            typer.echo(f"gwevent 0.1.0 can't read, and won't serve: {', '.join(closed.left_out)}.")
 
     run_async(work())

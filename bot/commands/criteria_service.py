@@ -19,6 +19,7 @@ from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.context import CommandContext
 from bot.criteria.parsing import parse_grades, parse_slug
 from bot.criteria.presets import BUILT_IN
+from bot.criteria.resolution import check_filter_references
 from bot.criteria.satisfiability import find_grade_objections
 from bot.filters import FilterSyntaxError
 from bot.runtime.typed_text import normalize_typed_text
@@ -247,6 +248,9 @@ class CriteriaService:
         parsed = await self._check(author, own.slug, text, anyway=anyway)
         if not isinstance(parsed, CriteriaSet):
             return parsed
+        senseless = () if anyway else await self._find_senseless_conditions(author.team_id, parsed)
+        if senseless:
+            return Doubtful(parsed, senseless)
         try:
             changed = await self._sets.edit(*author.channel, parsed, self._change_author(author), seen)
         except CriteriaSetInUse as error:
@@ -267,17 +271,19 @@ class CriteriaService:
         """
         author = await self._authorizer.authorize(context)
         own = await self._find_own(author, name)
-        if not isinstance(own, CriteriaSet):
+        if isinstance(own, BuiltIn):
             return own
+        # One that only another version of gwevent can read isn't found, and can be removed all the same.
+        slug = own.slug if isinstance(own, CriteriaSet) else _slug(name)
         try:
-            changed = await self._sets.remove(*author.channel, own.slug, self._change_author(author), seen)
+            changed = await self._sets.remove(*author.channel, slug, self._change_author(author), seen)
         except CriteriaSetInUse as error:
-            return InUse(own.slug, error.uses)
+            return InUse(slug, error.uses)
         except CriteriaSetChanged as error:
             return OutOfDate(error.current)
-        if changed is None:
+        if changed is None or changed.before is None:
             return _no_such_set(name, await self._sets.sets_by_slug(author.team_id))
-        return Removed(own)
+        return Removed(changed.before)
 
     async def _find_own(self, context: CommandContext, name: str) -> CriteriaSet | BuiltIn | NoSuchSet:
         found = await self.find(context.team_id, name)
@@ -292,6 +298,19 @@ class CriteriaService:
             return InvalidGrades(str(error))
         doubts = () if anyway else await asyncio.to_thread(find_grade_objections, parsed)
         return Doubtful(parsed, doubts) if doubts else parsed
+
+    async def _find_senseless_conditions(self, team_id: str, new: CriteriaSet) -> tuple[str, ...]:
+        """Return a sentence for each condition that could never hold: "better than" the best grade."""
+        found: dict[str, None] = {}
+        for use in (await self._sets.uses(team_id)).get(new.slug, ()):
+            for condition in use.conditions:
+                if condition.grade is None or new.find_grade(condition.grade) is None:
+                    continue  # A grade that would disappear is refused by the repository.
+                try:
+                    check_filter_references(condition, {new.slug: new})
+                except FilterSyntaxError as error:
+                    found[f'A subscription asks for "{condition.canonical}". {error}'] = None
+        return tuple(found)
 
     def _change_author(self, author: AuthorizedContext) -> ChangeAuthor:
         return ChangeAuthor(author.user_id, self._clock())

@@ -109,6 +109,7 @@ async def _check_database(settings: Settings) -> list[Finding]:
             counts = await factory.outbox_statistics.counts()
             subscriptions = await factory.subscriptions.count()
             away = await factory.channel_moves.list_unreachable_channels()
+            incomplete = await factory.criteria_sets.list_missing()
             running = not factory.database.acquire_instance_lock() or await factory.leases.has_other_workers()
     except (StoreUnavailable, InvalidDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
@@ -131,6 +132,17 @@ async def _check_database(settings: Settings) -> list[Finding]:
             "now: then subscribe in it again."
         )
         findings.append(Finding(name="Channels", level=Level.WARN, result=found, advice=todo))
+    if incomplete:
+        named = "; ".join(
+            f"{s.channel_id} subscription {s.number} ({', '.join(s.missing_sets)})"
+            for s in incomplete[:MAX_LISTED]
+        )
+        found = f"{len(incomplete)} subscriptions name criteria that aren't there: {named}."
+        todo = (
+            "Conditions on them don't hold. Add the criteria set again (/gwevent criteria add), or edit the"
+            " subscription."
+        )
+        findings.append(Finding(name="Criteria", level=Level.WARN, result=found, advice=todo))
     if counts.quarantined:
         found = f"{counts.quarantined} payloads couldn't be handled and are kept."
         todo = "Run gwevent replay --quarantine after an upgrade."

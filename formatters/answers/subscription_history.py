@@ -74,7 +74,7 @@ def _criteria_set_line(change: ChannelChange) -> str:
     elif after is not None:
         what = f"{name} added: {after.canonical}"
     else:
-        what = f"{name} removed" + ("" if before is None else f": {before.canonical}")
+        what = f"{name} removed" + (f": {before.canonical}" if before is not None and before.grades else "")
     return truncate_escaped(escape(what, SECTION_MAX), 2 * _MAX_HISTORY_WORDS_CHARS)
 
 

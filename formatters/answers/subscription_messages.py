@@ -143,6 +143,12 @@ def summary(subscription: Subscription, *, is_described: bool = True) -> list[st
         lines.append(f"{bold('Paused')} since {when}: `/gwevent resume {subscription.number}`")
     if is_described:
         lines += describe(subscription.criteria)
+    if subscription.missing_sets:
+        missing = " and ".join(escape(plain_text(one)) for one in subscription.missing_sets)
+        lines.append(
+            f"{bold('Missing criteria')}: {missing}. Conditions on it don't hold, and it isn't shown;"
+            " `/gwevent criteria` lists what there is"
+        )
     for refused in subscription.refused_mentions:
         since = (
             f"since {refused.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({escape(plain_text(refused.reason))})"

@@ -15,7 +15,15 @@ import psycopg
 import pytest
 
 from bot.store.outbox.models import DeliveryKind
-from bot.store.rollback import CALL_KINDS_OF_0_1_0, DELIVERY_KINDS_OF_0_1_0, INCIDENT_KINDS_OF_0_1_0
+from bot.store.rollback import (
+    CALL_KINDS_OF_0_1_0,
+    DELIVERY_KINDS_OF_0_1_0,
+    FIELDS_OF_0_1_0,
+    INCIDENT_KINDS_OF_0_1_0,
+    QUANTITIES_OF_0_1_0,
+)
+from formatters.models.filter import FIELDS
+from formatters.models.quantity import QUANTITIES
 from tests.support.bot_process import BotProcess, LocalDeployment, avro_bbh, open_deployment
 from tests.support.messages import Json, message_text
 from tests.support.old_version import OldVersionUnavailable, unpack_old_version
@@ -230,3 +238,37 @@ def test_what_0_1_0_knows_is_what_its_code_says(old_code: Path) -> None:
     )
     assert json.loads(said.stdout) == [DELIVERY_KINDS_OF_0_1_0, INCIDENT_KINDS_OF_0_1_0, CALL_KINDS_OF_0_1_0]
     assert {*DELIVERY_KINDS_OF_0_1_0} < {kind.value for kind in DeliveryKind}
+
+
+def test_0_1_0_reads_the_subscriptions_that_a_rollback_leaves_to_it(old_code: Path) -> None:
+    """Each condition that `prepare_rollback` takes for known is, and those that it doesn't aren't."""
+    known = [f"CBC {quantity}>0.25" for quantity in sorted(QUANTITIES_OF_0_1_0)]
+    known += [f"CBC {field}=x" for field in sorted(FIELDS_OF_0_1_0 - {"type", "group"})]
+    known += ["all group=x", "CBC type=INITIAL", "CBC far<1/100yr V1 external near 10 10 5deg>0.1"]
+    known += [
+        'CBC ((BNS distance<150) or NSBH) visible from "MyDome 34.2N 116.9W 1700m">0.1 notify @here if BNS'
+    ]
+    unknown = [f"CBC {quantity}>0.25" for quantity in sorted(QUANTITIES.keys() - QUANTITIES_OF_0_1_0)]
+    unknown += ["CBC criteria ours", "CBC grade ours", "CBC within 200Mpc>0.5", "CBC only mock"]
+    unknown += [f"CBC {field}=x" for field in sorted({*FIELDS} - FIELDS_OF_0_1_0)]
+    program = """
+import json, sys
+from bot.filters.wishes import parse_stored
+def reads(words):
+    try:
+        parse_stored(words)
+    except ValueError:
+        return False
+    return True
+print(json.dumps([reads(words) for words in json.load(sys.stdin)]))
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(old_code)},
+        cwd=old_code,
+        input=json.dumps([*known, *unknown]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(said.stdout) == [True] * len(known) + [False] * len(unknown)

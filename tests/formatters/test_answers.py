@@ -67,6 +67,12 @@ def test_subscription_list_shows_delivery_problem() -> None:
     assert "Nothing can be posted: is_archived" in listed
 
 
+def test_subscription_list_names_criteria_that_are_missing(check: Callable[[Message], Message]) -> None:
+    one = replace(subscribed(Criteria()), missing_sets=("ntt-kilonova", "ours Silver*"))
+    listed = message_text.render(check(subscription_messages.subscription_list([one])))
+    assert "Missing criteria: ntt-kilonova and ours Silver" in listed and "don't hold" in listed
+
+
 def test_cannot_post_message_advice() -> None:
     assert "/invite @gwevent" in message_text.render(subscription_messages.refused("not_in_channel"))
     assert message_text.render(subscription_messages.refused("unsubscribed meanwhile")) == (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
@@ -30,6 +30,7 @@ from bot.store.channels.subscription_numbers import assign_missing_numbers
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from formatters.models.criteria_set import SETS_MAX, CriteriaSet
+from formatters.models.filter import GradeCondition
 from formatters.models.subscription import Criteria, Subscription
 
 _c = schema.criteria_sets
@@ -58,6 +59,8 @@ class SetUse:
     """False if its confirmation isn't posted yet, so that its channel hears of nothing."""
     grades: tuple[str, ...]
     """The set's grades that its conditions name; empty if it only shows the set, or asks for any grade."""
+    conditions: tuple[GradeCondition, ...] = field(default=(), compare=False)
+    """Its conditions on the set, without definition."""
 
 
 class CriteriaSetExists(Exception):
@@ -282,8 +285,11 @@ async def load_sets(
 
 
 async def _load_set(connection: AsyncConnection, team_id: str, slug: str) -> CriteriaSet | None:
+    """Return a workspace's set; without grades if only another version can read it."""
     grades = (await connection.execute(select(_c.c.grades).where(_is_set(team_id, slug)))).scalar()
-    return None if grades is None else readable_sets({slug: grades}).get(slug)
+    if grades is None:
+        return None
+    return readable_sets({slug: grades}).get(slug) or CriteriaSet(slug=slug, grades=())
 
 
 def _is_set(team_id: str, slug: str) -> ColumnElement[bool]:
@@ -313,12 +319,13 @@ async def _load_uses(connection: AsyncConnection, team_id: str) -> dict[str, lis
         if row.number is None:
             return None
         for slug in criteria.used_sets:
-            grades = [c.grade for c in criteria.grade_conditions if c.slug == slug and c.grade is not None]
+            own = tuple(condition for condition in criteria.grade_conditions if condition.slug == slug)
             use = SetUse(
                 channel_id=row.channel_id,
                 number=row.number,
                 is_confirmed=row.confirmed_at is not None,
-                grades=tuple(dict.fromkeys(grades)),
+                grades=tuple(dict.fromkeys(one.grade for one in own if one.grade is not None)),
+                conditions=own,
             )
             found[slug].append(use)
     return dict(found)

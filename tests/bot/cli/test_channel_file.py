@@ -16,7 +16,8 @@ from bot.cli.main import app
 from bot.filters import parse_criteria
 from bot.observing.observatories import find_site
 from bot.store import schema
-from bot.store.channels.bulk_transfer import Export, ImportResult
+from bot.store.channels.bulk_transfer import Export, ImportResult, InvalidReference
+from bot.store.channels.criteria_sets import CriteriaSetInUse
 from bot.store.channels.sites import TooManySites
 from formatters.models.observing import ObservingConstraints, Site
 from tests.support.factories import AUTHOR, NOW, TEAM, decoded_notice, record_notices, subscribe, unsubscribe
@@ -136,6 +137,84 @@ async def test_a_channel_with_too_many_sites_leaves_everything_as_it_was(factory
     assert await factory.subscriptions.for_channel("T1", "C1") == []
 
 
+SET = {
+    "team": "T1",
+    "name": "ours",
+    "grades": "Gold: BNS distance<150; Silver: BNS",
+    "created_by": "U1",
+    "created_at": "2026-11-22T12:00:00Z",
+    "changed_by": "U2",
+    "changed_at": "2026-11-22T13:00:00Z",
+}
+
+
+def with_sets(*sets: dict[str, Any], words: str = "CBC criteria ours notify @here if grade ours=Gold") -> str:
+    given = json.loads(export({**ROW, "words": words}))
+    return json.dumps({**given, "criteria_sets": sets})
+
+
+@BOTH
+async def test_criteria_sets_come_back_and_twice_is_the_same_as_once(factory: Factory) -> None:
+    for _ in range(2):
+        taken = await factory.channel_transfer.import_channels(loads(with_sets(SET)), NOW)
+        assert (taken.criteria_sets, taken.kept_sets) == (1, ())
+    [stored] = await factory.criteria_sets.for_team("T1")
+    assert (stored.set.slug, stored.set.canonical) == ("ours", SET["grades"])
+    assert (stored.created_by, stored.changed_by) == ("U1", "U2"), "as it was there"
+    [here] = await factory.subscriptions.for_channel("T1", "C1")
+    assert here.missing_sets == ()
+    text = dumps(await factory.channel_transfer.export())
+    assert json.loads(text)["criteria_sets"] == [
+        {**SET, "created_at": "2026-11-22T12:00:00+00:00", "changed_at": "2026-11-22T13:00:00+00:00"}
+    ]
+    assert dumps(loads(text)) == text
+
+
+@BOTH
+async def test_a_criteria_set_that_differs_is_replaced_only_when_asked(factory: Factory) -> None:
+    await factory.channel_transfer.import_channels(loads(with_sets(SET)), NOW)
+    other = loads(with_sets({**SET, "grades": "Gold: BNS distance<120; Silver: BNS"}))
+    taken = await factory.channel_transfer.import_channels(other, NOW)
+    assert (taken.criteria_sets, taken.kept_sets) == (0, (("T1", "ours"),))
+    assert "distance<150" in (await factory.criteria_sets.for_team("T1"))[0].set.canonical
+    taken = await factory.channel_transfer.import_channels(other, NOW, replace_sets=True)
+    assert (taken.criteria_sets, taken.kept_sets) == (1, ())
+    [stored] = await factory.criteria_sets.for_team("T1")
+    assert "distance<120" in stored.set.canonical and stored.changed_by == "import"
+    changes, _ = await factory.subscriptions.history("T1", "C1", 1)
+    assert (changes[0].criteria_set, changes[0].changed_by) == ("ours", "import")
+    assert loads(dumps(await factory.channel_transfer.export()))
+
+
+@BOTH
+async def test_a_subscription_whose_criteria_set_is_missing_is_not_imported(factory: Factory) -> None:
+    for words, sentence in (
+        ("CBC criteria ours", 'of C1 in T1: No criteria set is called "ours"'),
+        ("CBC grade ours=Bronze", 'ours has no grade "Bronze"'),
+    ):
+        given = with_sets(*([SET] if "Bronze" in words else []), words=words)
+        with pytest.raises(InvalidReference, match=sentence):
+            await factory.channel_transfer.import_channels(loads(given), NOW)
+    assert (await factory.channel_transfer.export()) == Export(channels=()), "nothing was changed"
+    await factory.channel_transfer.import_channels(loads(with_sets(words="CBC grade rubin-2026=Gold")), NOW)
+
+
+@BOTH
+async def test_an_import_takes_no_grade_away_that_a_subscription_names(factory: Factory) -> None:
+    await factory.channel_transfer.import_channels(loads(with_sets(SET)), NOW)
+    lacking = loads(with_sets({**SET, "grades": "Silver: BNS"}, words="CBC criteria ours"))
+    with pytest.raises(CriteriaSetInUse):
+        await factory.channel_transfer.import_channels(lacking, NOW, replace_sets=True)
+    assert len((await factory.criteria_sets.for_team("T1"))[0].set.grades) == 2
+
+
+async def test_a_set_alone_makes_a_database_used(factory: Factory) -> None:
+    assert await factory.channel_transfer.is_unused()
+    given = Export(channels=(), criteria_sets=loads(with_sets(SET)).criteria_sets)
+    await factory.channel_transfer.import_channels(given, NOW)
+    assert not await factory.channel_transfer.is_unused()
+
+
 def test_imported_criteria_are_canonicalised() -> None:
     [channel] = loads(export({**ROW, "words": "mocks  cbc"})).channels
     assert [one.words for one in channel.subscriptions] == [parse_criteria("cbc mock").canonical]
@@ -163,6 +242,10 @@ def test_imported_criteria_are_canonicalised() -> None:
             "no time zone",
         ),
         (export(conditions={"altitude": 99, "darkness": 0}), "altitude"),
+        (with_sets({**SET, "name": "Our set"}), r"criteria_sets\[0\].name"),
+        (with_sets({**SET, "grades": "Gold: BNS; gold: NSBH"}), r"criteria_sets\[0\].grades: .*twice"),
+        (with_sets({**SET, "changed_by": "somebody"}), "changed_by"),
+        (with_sets({**SET, "colour": "red"}), "colour"),
     ],
 )
 def test_invalid_file_is_rejected_with_the_field_path(text: str, why: str) -> None:
@@ -185,6 +268,18 @@ def test_hand_written_file_is_accepted(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("GWEVENT_DATABASE_URL", f"sqlite:///{tmp_path / 'two.sqlite'}")
     assert "activated: 1" in runner.invoke(app, ["import", "out.json"]).stdout
     assert runner.invoke(app, ["export"]).stdout == (tmp_path / "out.json").read_text()
+    (tmp_path / "sets.json").write_text(with_sets(SET))
+    assert "criteria sets: 1." in runner.invoke(app, ["import", "sets.json"]).stdout
+    (tmp_path / "sets.json").write_text(with_sets({**SET, "grades": "Gold: BNS"}))
+    said = runner.invoke(app, ["import", "sets.json"]).stdout
+    assert "criteria set ours of T1 has other grades" in said and "--replace-criteria" in said
+    assert "criteria sets: 1." in runner.invoke(app, ["import", "--replace-criteria", "sets.json"]).stdout
+    (tmp_path / "sets.json").write_text(with_sets({**SET, "grades": "Silver: BNS"}))
+    refused = runner.invoke(app, ["import", "--replace-criteria", "sets.json"])
+    assert refused.exit_code == 2 and "it lacks the grade Gold" in refused.stderr
+    (tmp_path / "sets.json").write_text(with_sets(words="CBC criteria theirs"))
+    refused = runner.invoke(app, ["import", "sets.json"])
+    assert refused.exit_code == 2 and 'No criteria set is called "theirs"' in refused.stderr
     (tmp_path / "bad.json").write_text("{")
     refused = runner.invoke(app, ["import", "bad.json"])
     assert (refused.exit_code, refused.stderr) == (2, "gwevent: bad.json can't be imported: it isn't JSON.\n")

@@ -445,6 +445,8 @@ WRITERS = {
     "subscription_numbers.py",
     "installations.py",
     "channel_moves.py",
+    "criteria_sets.py",
+    "rollback.py",
 }
 """Modules that may write to what channels receive. Each notes its changes, except numbers, a channel's other
 id, and a workspace that took the app away, of which nothing is kept."""
@@ -473,7 +475,7 @@ def test_a_write_is_seen_however_the_table_is_named(source: str) -> None:
 
 
 def test_only_listed_modules_write_subscription_tables() -> None:
-    watched = {"subscriptions", "channel_sites", "channel_conditions"}
+    watched = {"subscriptions", "channel_sites", "channel_conditions", "criteria_sets"}
     modules = (Path(bot.store.__file__).parent).rglob("*.py")
     writers = {
         path.name

@@ -10,8 +10,10 @@ from sqlalchemy import text
 
 from bot.app.factory import Factory
 from bot.cli.channel_file import dumps, loads
+from bot.criteria.parsing import parse_grades
 from bot.filters import parse_criteria
 from bot.store.channels.change_log import ChangeAuthor
+from formatters.models.criteria_set import CriteriaSet
 from tests.support.factories import NOW, REAL, TEAM, decoded_notice, record_notices, subscribe
 
 README = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_text("utf-8")
@@ -21,6 +23,8 @@ README = (Path(__file__).resolve().parents[3] / "deploy" / "README.md").read_tex
 async def test_documented_sql_erases_person(factory: Factory) -> None:
     await subscribe(factory, "CBC notify <@U1>", "C1")
     await factory.subscriptions.edit(TEAM, "C1", 1, parse_criteria("CBC"), ChangeAuthor("U1", NOW))
+    ours = CriteriaSet(slug="ours", grades=parse_grades("Gold: BNS"))
+    await factory.criteria_sets.add(TEAM, "C1", ours, ChangeAuthor("U1", NOW))
     await record_notices(factory, decoded_notice())
     await factory.observers.toggle(TEAM, "C1", REAL, "U1", NOW)
     [block] = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
@@ -32,5 +36,5 @@ async def test_documented_sql_erases_person(factory: Factory) -> None:
     assert here.created_by != "U1"
     assert '"U1"' not in dumps(await factory.channel_transfer.export())
     changes, total = await factory.subscriptions.history(TEAM, "C1", 1)
-    assert total == 2 and "U1" not in str(changes)
+    assert total == 3 and "U1" not in str(changes)
     assert loads(dumps(await factory.channel_transfer.export()))

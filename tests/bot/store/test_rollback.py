@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import insert, select
 
 from bot.app.factory import Factory
+from bot.criteria.parsing import parse_grades
+from bot.filters import parse_criteria
 from bot.routing.intents import CallKind
 from bot.store import schema
 from bot.store.outbox.models import DeliveryKind, delivery_row
@@ -18,8 +20,10 @@ from bot.store.rollback import (
     RollbackResult,
     prepare_rollback,
 )
+from formatters.models.channel_change import BY_ROLLBACK
+from formatters.models.criteria_set import CriteriaSet
 from formatters.models.incident import IncidentKind
-from tests.support.factories import NOW, TEAM
+from tests.support.factories import AUTHOR, NOW, TEAM, subscribe
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -52,7 +56,7 @@ async def write_one_of_each_kind(factory: Factory) -> None:
 async def test_only_what_0_1_0_can_read_stays_open(factory: Factory) -> None:
     await write_one_of_each_kind(factory)
     unreadable = len(NEW_INCIDENTS) + 1
-    assert await prepare_rollback(factory.database) == RollbackResult(
+    assert await prepare_rollback(factory.database, NOW) == RollbackResult(
         deliveries=len(NEW_DELIVERIES) + 2 * unreadable, incidents=unreadable, calls=unreadable
     )
     d, i, c = schema.deliveries, schema.incidents, schema.webhook_calls
@@ -75,5 +79,68 @@ async def test_only_what_0_1_0_can_read_stays_open(factory: Factory) -> None:
 
 async def test_a_second_time_changes_nothing(factory: Factory) -> None:
     await write_one_of_each_kind(factory)
-    await prepare_rollback(factory.database)
-    assert await prepare_rollback(factory.database) == RollbackResult(deliveries=0, incidents=0, calls=0)
+    await prepare_rollback(factory.database, NOW)
+    assert await prepare_rollback(factory.database, NOW) == RollbackResult(deliveries=0, incidents=0, calls=0)
+
+
+async def test_subscriptions_are_written_without_criteria_sets_and_the_channel_hears_of_it_later(
+    factory: Factory,
+) -> None:
+    ours = CriteriaSet(slug="ours", grades=parse_grades("Gold: BNS distance<150; Silver: BNS or NSBH"))
+    await factory.criteria_sets.add(TEAM, "C9", ours, AUTHOR)
+    for words in (
+        "CBC criteria rubin-2026 ours",
+        "CBC mock grade ours>=Silver area90<100 notify @here if grade ours=Gold",
+        "Burst",
+        "CBC grade rubin-2026",
+        "CBC within 200Mpc>0.5",
+        "CBC criteria gone grade gone",
+        "CBC z<0.1",
+        "CBC only mock",
+    ):
+        await subscribe(factory, words, "C1")
+    # Without the set it would be what the channel has already.
+    await subscribe(factory, "CBC", "C2")
+    await subscribe(factory, "CBC criteria ours", "C2")
+    before = await factory.subscriptions.for_channel(TEAM, "C1")
+    done = await prepare_rollback(factory.database, NOW)
+    assert (done.rewritten, done.deliveries) == (2, 1)
+    left_out = (*(f"C1 subscription {number}" for number in range(4, 9)), "C2 subscription 2")
+    assert done.left_out == left_out
+    after = await factory.subscriptions.for_channel(TEAM, "C1")
+    assert [s.criteria.canonical for s in after[:3]] == [
+        "CBC",
+        "CBC ((BNS distance<150) or BNS or NSBH) area90<100 mock notify @here if BNS distance<150",
+        "Burst",
+    ]
+    assert after[3:] == before[3:]
+    # The report of it waits for a version that can post it, and says what it was.
+    changes, _ = await factory.subscriptions.history(TEAM, "C1", 1)
+    assert [(one.number, one.changed_by) for one in changes[:2]] == [(2, BY_ROLLBACK), (1, BY_ROLLBACK)]
+    await factory.subscriptions.pause(TEAM, "C1", 3, AUTHOR)
+    d = schema.deliveries
+    async with factory.database.read_transaction() as connection:
+        open_post = select(d.c.id).where(d.c.kind == "change", d.c.state == "pending")
+        [delivery_id] = (await connection.execute(open_post)).scalars()
+    told = await factory.subscriptions.changes_to_announce(delivery_id)
+    assert told is not None and {one.number for one in told[0]} == {1, 2, 3}
+    again = await prepare_rollback(factory.database, NOW)
+    assert (again.rewritten, again.left_out) == (0, left_out)
+
+
+async def test_a_pending_subscription_is_rewritten_without_a_report(factory: Factory) -> None:
+    await factory.subscriptions.request(TEAM, "C1", parse_criteria("CBC criteria rubin-2026"), "U1", NOW)
+    done = await prepare_rollback(factory.database, NOW)
+    assert (done.rewritten, done.deliveries) == (1, 0)
+    [here] = await factory.subscriptions.list_unconfirmed(TEAM, "C1")
+    assert here.criteria == parse_criteria("CBC")
+
+
+async def test_a_set_that_is_too_long_written_out_leaves_the_subscription_as_it_is(factory: Factory) -> None:
+    long = " or ".join(f"(distance<{n} area90<{n} far<1/{n}yr)" for n in range(100, 113))
+    grades = f"Gold: {long}; Silver: {long.replace('area90', 'area50')}"
+    ours = CriteriaSet(slug="ours", grades=parse_grades(grades))
+    await factory.criteria_sets.add(TEAM, "C9", ours, AUTHOR)
+    await subscribe(factory, "CBC grade ours", "C1")
+    done = await prepare_rollback(factory.database, NOW)
+    assert (done.rewritten, done.left_out) == (0, ("C1 subscription 1",))
