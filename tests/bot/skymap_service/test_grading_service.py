@@ -196,7 +196,8 @@ class TestRubin:
         assert (would_be.grades, would_be.stage) == (("Gold",), Stage.WOULD_BE)
         stands = await service.outcome(RUBIN, superevent)
         assert (stands.grades, stands.stage, stands.newest_grades) == (("Gold",), Stage.STANDS, ("Gold",))
-        assert len(measured) == 3 and queries.asked == []
+        times = [one.event.time for one in superevent.notices if one.event is not None]
+        assert measured == times and queries.asked == []
         await service.explain(RUBIN, superevent)
         assert len(measured) == 3
         assert service.outcome_without_map(RUBIN, superevent).why_undecided is WhyUndecided.MAP_PENDING
