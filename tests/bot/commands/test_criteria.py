@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from bot.alerts.decode import decode
@@ -267,6 +267,24 @@ async def test_no_typing_error_is_taken_for_a_change(factory: Factory, words: st
     assert "Did you mean /gwevent criteria?" in await ask(factory, words)
     assert await slugs(factory) == ["ntt-kilonova"]
     assert "is read as “criteria”" in await ask(factory, "critera")
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    at=st.integers(0, 7),
+    typed=st.sampled_from(["", "x", "e", "ii", "-"]),
+    change=st.sampled_from(["add foo Gold: NS", "edit ntt-kilonova A: NS", "remove ntt-kilonova"]),
+)
+async def test_no_misspelled_word_changes_anything(
+    factory: Factory, at: int, typed: str, change: str
+) -> None:
+    if not await slugs(factory):
+        await ask(factory, NTT)
+    word = f"{'criteria'[:at]}{typed}{'criteria'[at + 1 :]}"
+    assume(word not in ("criteria", "criterion"))
+    await ask(factory, f"{word} {change}")
+    (stored,) = await factory.criteria_sets.for_team(TEAM)
+    assert stored.set.canonical == "Gold: NS far<1/100yr; Silver: NS far<1/yr"
 
 
 async def test_a_change_has_no_button_that_would_repeat_it(factory: Factory) -> None:
