@@ -356,7 +356,8 @@ async def test_a_subscription_whose_set_is_missing_says_so_when_it_is_tested(fac
 async def test_questions_by_grade(factory: Factory) -> None:
     await record_notices(factory, decoded_notice(REAL))
     await ask(factory, NTT)
-    assert REAL in await ask(factory, "events grade ntt-kilonova >= Silver")
+    listed = await ask(factory, "events grade ntt-kilonova >= Silver")
+    assert REAL in listed and "ntt-kilonova: Silver" in listed
     assert REAL in await ask(factory, "latest grade ntt-kilonova")
     assert "0 of 1" in await ask(factory, "events grade ntt-kilonova = Gold")
     assert REAL in await ask(factory, "subscriptions test CBC grade ntt-kilonova")
