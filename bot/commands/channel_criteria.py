@@ -8,9 +8,9 @@ from bot.commands.context import CommandContext
 from bot.criteria.presets import BUILT_IN
 from bot.criteria.resolution import check_references, resolve_grades
 from bot.skymap_service.grading import GradingService
+from bot.store.channels.criteria_set_rows import find_missing
 from bot.store.channels.criteria_sets import CriteriaSetRepository
 from formatters.models.criteria_set import CriteriaSet, GradeOutcome
-from formatters.models.filter import Filter, GradeCondition, conditions
 from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
 
@@ -41,7 +41,7 @@ class ChannelCriteriaSets:
         Criteria that name no set are returned unchanged, without a look at the store. Raises
         FilterSyntaxError for a set or grade that there isn't, StoreUnavailable.
         """
-        if not names_sets(criteria):
+        if not criteria.used_sets:
             return criteria
         sets = await self.by_slug(context)
         check_references(criteria, sets)
@@ -53,33 +53,25 @@ class ChannelCriteriaSets:
         A condition on a set or grade that isn't there any more stays without, and so unknown. Raises
         StoreUnavailable.
         """
-        return resolve_grades(criteria, await self.by_slug(context)) if names_sets(criteria) else criteria
+        return resolve_grades(criteria, await self.by_slug(context)) if criteria.used_sets else criteria
+
+    async def missing_from(self, criteria: Criteria, context: CommandContext | None) -> tuple[str, ...]:
+        """Return the sets and grades that criteria name and that aren't there. Raises StoreUnavailable."""
+        return find_missing(criteria, await self.by_slug(context)) if criteria.used_sets else ()
 
     async def grades_of_past(
-        self, criteria: Criteria, superevents: Sequence[Superevent], context: CommandContext | None
+        self, slugs: Sequence[str], superevents: Sequence[Superevent], context: CommandContext | None
     ) -> list[tuple[GradeOutcome, ...]]:
-        """Return what the sets that a subscription shows say about each of these events, in their order.
+        """Return what the sets of these names say about each of these events, in their order.
 
         Sets that aren't there are left out, and so are events after the newest `PAST_MAX`, for maps take
         time. Raises StoreUnavailable.
         """
-        sets = await self.by_slug(context) if criteria.criteria_sets else {}
-        chosen = [sets[slug] for slug in criteria.criteria_sets if slug in sets]
+        sets = await self.by_slug(context) if slugs else {}
+        chosen = [sets[slug] for slug in slugs if slug in sets]
         by_set = [await self._grading.grades_of_past(one, superevents) for one in chosen]
         judged = min(map(len, by_set), default=0)
         return [
             tuple(outcomes[at] for outcomes in by_set) if at < judged else ()
             for at in range(len(superevents))
         ]
-
-
-def names_sets(criteria: Criteria) -> bool:
-    """Return whether criteria name a criteria set, to show it or in a condition."""
-    rule = criteria.notify
-    filters: tuple[Filter | None, ...] = (criteria.filter, None if rule is None else rule.condition)
-    return bool(criteria.criteria_sets) or any(
-        isinstance(condition, GradeCondition)
-        for one in filters
-        if one is not None
-        for condition in conditions(one)
-    )

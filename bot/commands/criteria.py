@@ -18,12 +18,14 @@ from bot.skymap_service.grading import GradingService
 from bot.store.events.search import PAGES, EventSearch
 from formatters.answers import criteria, criteria_changes
 from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.criteria_set import CriteriaSet
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.views.criteria_modal import with_modal_buttons
 
 _ANYWAY = re.compile(r"[\s;,]+anyway[\s.!]*$", re.IGNORECASE)
+_GRADE_WITH_FILTER = re.compile(r"[^\W\d]\w*:\s*\S")
 _NO_EVENT = "No event was received yet that criteria could judge."
 _EXAMPLE = "criteria add ntt-kilonova Gold: NS distance<150; Silver: NS distance<300"
 
@@ -75,6 +77,7 @@ class CriteriaCommands:
         The router adds the event that is meant where nobody names one. Raises NoSuchEvent.
         """
         superevent, words = await self._split_event(arguments)
+        _refuse_change(words)
         sets = await self._sets.by_slug(context)
         return await self._answer(find_sets(words, sets), sets, superevent, context)
 
@@ -169,6 +172,17 @@ class CriteriaCommands:
             if len(ids) >= count or page is None or len(known) < page:
                 break
         return await self._event_search.superevents(ids[:count])
+
+
+def _refuse_change(words: str) -> None:
+    """Raise CommandError for words that mean a change, where its verb doesn't stand first."""
+    if _GRADE_WITH_FILTER.search(words):
+        raise CommandError(
+            f"A change begins with its verb: {_EXAMPLE}; or criteria edit ntt-kilonova Gold: NS."
+        )
+    *name, verb = words.casefold().split() or [""]
+    if name and verb in ("add", "edit", "remove", "delete", "change"):
+        raise CommandError(f"“{verb}” comes first: criteria {verb} {plain_text(' '.join(name), 40)}.")
 
 
 def _example(verb: str) -> str:

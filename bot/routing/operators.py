@@ -24,11 +24,13 @@ from formatters.models.notice import Category
 from formatters.models.subscription import Criteria
 
 
-def plan_operator_alerts(state: RoutingState, rules: OperatorRules, now: datetime) -> list[Intent]:
+def plan_operator_alerts(
+    state: RoutingState, rules: OperatorRules, now: datetime, evaluator: CriteriaEvaluator
+) -> list[Intent]:
     """Plan a new notice's webhook calls, and the announcement of the first real event after a pause."""
     intents: list[Intent] = []
     if rules.webhook_criteria is not None:
-        intents += plan_event_call(state, rules.webhook_criteria, CriteriaEvaluator(state.superevent))
+        intents += plan_event_call(state, rules.webhook_criteria, evaluator)
     if (
         rules.ops_channel is not None
         and is_first_notice_of_real_event(state)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.criteria.decided_grades import DecidedGrades
 from bot.filters import CriteriaEvaluator, MapProbabilities, category_allowed
 from bot.routing.circulars import plan_earlier_circulars
 from bot.routing.intents import (
@@ -60,7 +61,7 @@ def plan(
         return []
     superevent, subscriptions = state.superevent, state.subscriptions
     old = now - state.notice.time_created > max_age
-    evaluator = CriteriaEvaluator(superevent)
+    evaluator = CriteriaEvaluator(superevent, DecidedGrades(superevent))
     active = {s.id for s in subscriptions}
     matching: dict[ChannelRef, int] = {}
     undecided: set[ChannelRef] = set()
@@ -109,7 +110,7 @@ def plan(
             intents.append(DeferToSkyMap())
         intents += plan_earlier_circulars(opened, state.earlier_circulars, subscriptions)
     if operator_rules is not None:
-        intents += plan_operator_alerts(state, operator_rules, now)
+        intents += plan_operator_alerts(state, operator_rules, now, evaluator)
     return intents
 
 
@@ -129,8 +130,8 @@ def plan_after_map_queries(
     superevent, subscriptions = state.superevent, state.subscriptions
     if superevent.is_retracted or now - state.notice.time_created > max_age:
         return []
-    without_map = CriteriaEvaluator(superevent)
-    evaluator = CriteriaEvaluator(superevent, probabilities)
+    without_map = CriteriaEvaluator(superevent, DecidedGrades(superevent))
+    evaluator = CriteriaEvaluator(superevent, DecidedGrades(superevent, probabilities))
     matching: dict[ChannelRef, int] = {}
     for subscription in subscriptions:
         criteria = subscription.criteria
@@ -165,7 +166,7 @@ def required_map_queries(
     webhook_criteria: Criteria | None = None,
 ) -> frozenset[MapQuery]:
     """Return the queries of the sky map that `plan_after_map_queries` needs the answers of."""
-    evaluator = CriteriaEvaluator(superevent)
+    evaluator = CriteriaEvaluator(superevent, DecidedGrades(superevent))
     queries: set[MapQuery] = set()
     # Many channels have the same words, and the store gives the same object for them.
     for criteria in {id(s.criteria): s.criteria for s in subscriptions}.values():

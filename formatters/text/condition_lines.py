@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.criteria_set import ConditionOutcome, Verdict, WhyUndecided
 from formatters.text import quantities
 
@@ -20,6 +21,7 @@ _WHY_UNDECIDED: Mapping[WhyUndecided, str] = {
     WhyUndecided.MAP_PENDING: "the map is still being read",
     WhyUndecided.NOT_STATED: "the notice doesn't state it",
 }
+_MAP_DECIDES = "the sky map decides"
 _TOO_HIGH_OR_LOW: Mapping[str, tuple[str, str]] = {
     "Mpc": ("too far", "too near"),
     "deg²": ("too large", "too small"),
@@ -32,6 +34,8 @@ _OTHER_DECIMALS = 2
 _MORE_DECIMALS = 6
 """Decimals that are added at most until a value and its limit look different."""
 _INDENT = quantities.NBSP * 3
+_TEXT_MAX = 200
+"""Characters of a condition that are shown, so that its numbers behind it are never cut off."""
 _AT_LIMIT = "right at the limit"
 
 
@@ -42,7 +46,7 @@ def condition_line(condition: ConditionOutcome, why: WhyUndecided | None = None)
     """
     said = _reason(condition, why)
     section = f" ({condition.section})" if condition.section else ""
-    line = f"{_MARKS[condition.verdict]} {condition.text}"
+    line = f"{_MARKS[condition.verdict]} {plain_text(condition.text, _TEXT_MAX)}"
     return f"{line}: {said}{section}" if said else f"{line}{section}"
 
 
@@ -72,7 +76,7 @@ def _reason(condition: ConditionOutcome, why: WhyUndecided | None) -> str:
         case Verdict.UNKNOWN:
             return "the notice doesn't state it"
         case Verdict.UNDECIDED:
-            return _WHY_UNDECIDED.get(why, "not decided yet") if why is not None else "not decided yet"
+            return _MAP_DECIDES if why is None else _WHY_UNDECIDED.get(why, _MAP_DECIDES)
     value, limit, unit = condition.value, condition.limit, condition.unit
     if value is None or not math.isfinite(value):
         return ""
@@ -90,7 +94,7 @@ def _reason(condition: ConditionOutcome, why: WhyUndecided | None) -> str:
 
 def _decimals(value: float, unit: str) -> int:
     usual = _DECIMALS.get(unit, _OTHER_DECIMALS)
-    return usual if usual or unit in ("", "probability") or abs(value) >= 10 else 1
+    return usual if usual or unit in ("", "probability") or value == 0 or abs(value) >= 10 else 1
 
 
 def _telling_decimals(value: float, limit: float, unit: str) -> int:

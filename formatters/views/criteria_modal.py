@@ -38,7 +38,7 @@ View = dict[str, Any]
 _TITLE = "New criteria set"
 _TITLE_EDIT = "Edit criteria set"
 _LABELS = {"name": "Name", "grades": "Grades"}
-_EXAMPLE = "Gold: NS distance<150 area90<50\nSilver: NS distance<300 area90<200"
+_EXAMPLE = "Gold: NS distance<150 area90<50"
 _SENTENCE_MAX = 1_000
 
 

@@ -120,7 +120,7 @@ def command_cases(stage: CommandPage) -> list[tuple[str, ...]]:
             "Edit ntt-kilonova",
         ),
         (f"criteria show rubin-2026 {bns}", "rubin-2026", "22dbfa2", "Rubin"),
-        ("criteria add ntt-kilonova Gold: NS", '"ntt-kilonova"', "already"),
+        ("criteria add ntt-kilonova Gold: NS", "There is a set ntt-kilonova already"),
         ("criteria add other Gold: distanec<3", 'did you mean "distance"'),
         ("criteria add other Gold: NS; gold: BNS", '"gold" is there twice'),
         (f"criteria add many {'; '.join(f'G{n}: NS' for n in range(21))}", "at most 20 grades"),

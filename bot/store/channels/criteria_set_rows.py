@@ -19,9 +19,6 @@ from bot.store import schema
 from formatters.models.criteria_set import CriteriaSet, Grade
 from formatters.models.subscription import Criteria
 
-SET_WORDS = ("criteria ", "grade ")
-"""Canonical words of criteria contain one of these if they name a criteria set; some others may too."""
-
 _c = schema.criteria_sets
 
 log = structlog.get_logger(__name__)
@@ -78,7 +75,7 @@ def all_sets(stored: Mapping[str, str]) -> dict[str, CriteriaSet]:
 
 def may_name_sets(words: str) -> bool:
     """Return False if canonical words name no criteria set for certain."""
-    return any(word in words for word in SET_WORDS)
+    return "criteria " in words or "grade " in words
 
 
 def resolve_stored_criteria(words: str, stored: Mapping[str, str]) -> tuple[Criteria, tuple[str, ...]]:
@@ -89,8 +86,12 @@ def resolve_stored_criteria(words: str, stored: Mapping[str, str]) -> tuple[Crit
     """
     if not may_name_sets(words):
         return parse_stored_criteria(words), ()
-    used = parse_stored_criteria(words).used_sets
-    return _resolve(words, tuple((slug, stored[slug]) for slug in used if slug in stored))
+    return _resolve(words, tuple([(slug, stored[slug]) for slug in _used_sets(words) if slug in stored]))
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def _used_sets(words: str) -> tuple[str, ...]:
+    return parse_stored_criteria(words).used_sets
 
 
 @lru_cache(maxsize=CACHE_SIZE)

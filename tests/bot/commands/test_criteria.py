@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from bot.alerts.decode import decode
@@ -104,6 +104,8 @@ async def test_a_set_is_explained_for_an_event(factory: Factory) -> None:
         "would ntt trigger on {}?",
         "why is {} only silver for ntt-kilonova",
         "grades {} ntt-kilonova",
+        "criteria {}: ntt-kilonova",
+        "criteria ntt-kilonova: {}",
     ],
 )
 async def test_set_and_event_stand_in_either_order(factory: Factory, words: str) -> None:
@@ -201,6 +203,8 @@ async def test_the_terminal_knows_built_in_sets_alone(factory: Factory) -> None:
         ("criteria remove zzz", "There is no criteria set “zzz”."),
         ("criteria remove", "“criteria remove” needs a name, as in criteria remove ntt-kilonova."),
         ("criteria show zzz", "There is no criteria set “zzz”. There are: "),
+        ("criteria ntt-kilonova remove", "“remove” comes first: criteria remove ntt-kilonova."),
+        ("criteria ntt-kilonova Gold: NS", "A change begins with its verb: criteria add ntt-kilonova Gold:"),
         ("criteria granma", "Did you mean grandma?"),
         ("remove criteria ntt-kilonova", "Did you mean /gwevent criteria?"),
     ],
@@ -265,10 +269,47 @@ async def test_no_typing_error_is_taken_for_a_change(factory: Factory, words: st
     assert "is read as “criteria”" in await ask(factory, "critera")
 
 
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    at=st.integers(0, 7),
+    typed=st.sampled_from(["", "x", "e", "ii", "-"]),
+    change=st.sampled_from(["add foo Gold: NS", "edit ntt-kilonova A: NS", "remove ntt-kilonova"]),
+)
+async def test_no_misspelled_word_changes_anything(
+    factory: Factory, at: int, typed: str, change: str
+) -> None:
+    if not await slugs(factory):
+        await ask(factory, NTT)
+    word = f"{'criteria'[:at]}{typed}{'criteria'[at + 1 :]}"
+    assume(word not in ("criteria", "criterion"))
+    await ask(factory, f"{word} {change}")
+    (stored,) = await factory.criteria_sets.for_team(TEAM)
+    assert stored.set.canonical == "Gold: NS far<1/100yr; Silver: NS far<1/yr"
+
+
 async def test_a_change_has_no_button_that_would_repeat_it(factory: Factory) -> None:
     for words in (NTT, "criteria edit ntt-kilonova A: NS", "criteria remove ntt-kilonova", "criteria add"):
         assert SHARE_ACTION not in str((await dispatch(factory, words)).blocks)
     assert SHARE_ACTION in str((await dispatch(factory, "criteria")).blocks)
+
+
+@pytest.mark.parametrize(
+    "question", ["criteria", "criteria rubin", "criteria show lasair", "would we trigger?", "why only silver"]
+)
+async def test_a_shared_answer_is_about_the_same_event(factory: Factory, question: str) -> None:
+    name = await store(factory, bns(NOW)[1])
+    (value,) = (
+        element["value"]
+        for block in (await dispatch(factory, question)).blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+        if element.get("action_id") == SHARE_ACTION
+    )
+    await record_notices(factory, decoded_notice(REAL))
+    router = factory.create_command_router(Clock())
+    shared = message_text.render(await router.dispatch(value, ASKER, shared=True))
+    assert "Built in" in shared if question == "criteria" else f"{name} · " in shared
+    assert "requested by @U0ASKER" in shared and REAL not in shared.splitlines()[0]
 
 
 async def test_help_explains_criteria(factory: Factory) -> None:
@@ -304,10 +345,19 @@ async def test_a_subscription_is_tested_with_the_grades_that_it_shows(factory: F
     assert "ntt-kilonova: " not in await ask(factory, "subscriptions test CBC")
 
 
+async def test_a_subscription_whose_set_is_missing_says_so_when_it_is_tested(factory: Factory) -> None:
+    await record_notices(factory, decoded_notice(REAL))
+    await subscribe(factory, "CBC grade imported >= Silver criteria other", "C1")
+    said = await ask(factory, "subscriptions test 1")
+    assert "0 of 1 past event" in said
+    assert "No such criteria set or grade: other, imported. Conditions on that never hold." in said
+
+
 async def test_questions_by_grade(factory: Factory) -> None:
     await record_notices(factory, decoded_notice(REAL))
     await ask(factory, NTT)
-    assert REAL in await ask(factory, "events grade ntt-kilonova >= Silver")
+    listed = await ask(factory, "events grade ntt-kilonova >= Silver")
+    assert REAL in listed and "ntt-kilonova: Silver" in listed
     assert REAL in await ask(factory, "latest grade ntt-kilonova")
     assert "0 of 1" in await ask(factory, "events grade ntt-kilonova = Gold")
     assert REAL in await ask(factory, "subscriptions test CBC grade ntt-kilonova")

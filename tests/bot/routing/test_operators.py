@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.filters import parse_criteria
+from bot.filters import CriteriaEvaluator, parse_criteria
 from bot.routing.intents import (
     AlertOperators,
     CallKind,
@@ -56,7 +56,7 @@ def planned(
         quiet_period=QUIET,
         webhook_criteria=None if matches is None else parse_criteria("CBC" if matches else "Burst"),
     )
-    return plan_operator_alerts(state, rules, NOW)
+    return plan_operator_alerts(state, rules, NOW, CriteriaEvaluator(state.superevent))
 
 
 CALLED = {CallKind.EVENT_MATCHED: CallState.MAY_BE_HEARD}

@@ -31,6 +31,7 @@ def line(
         ("distance<150", HELD, 149.7, 150, "Mpc", "✓ distance<150: 149.7 Mpc"),
         ("not distance<150", FAILED, 121, 150, "Mpc", "✗ not distance<150: 121 Mpc, 29 Mpc too near"),
         ("area90<50", FAILED, 1234.5, 50, "deg²", "✗ area90<50: 1,234 deg², 1,184 deg² too large"),
+        ("Ω_obs isn't empty", FAILED, 0.0, None, "deg²", "✗ Ω_obs isn't empty: 0 deg²"),
         ("area90<5", HELD, 3.14, 5, "deg²", "✓ area90<5: 3.1 deg²"),
         ("NS", FAILED, 0.3, 0.5, "probability", "✗ NS: 30 %, 20 points short of 50 %"),
         ("NS>0.9", FAILED, 0.896, 0.9, "probability", "✗ NS>0.9: 89.6 %, 0.4 points short of 90 %"),
@@ -54,7 +55,7 @@ def line(
         ("V1", FAILED, None, None, "", "✗ V1"),
         ("distance<150", FAILED, float("nan"), 150, "Mpc", "✗ distance<150"),
         ("distance<150", Verdict.UNKNOWN, None, 150, "Mpc", "? distance<150: the notice doesn't state it"),
-        ("area90<50", Verdict.UNDECIDED, None, 50, "deg²", "? area90<50: not decided yet"),
+        ("area90<50", Verdict.UNDECIDED, None, 50, "deg²", "? area90<50: the sky map decides"),
     ],
 )
 def test_a_condition_says_whether_it_held_and_by_how_much_it_failed(
@@ -100,6 +101,11 @@ def test_a_value_beyond_its_limit_never_looks_like_the_limit(limit: float, facto
     said = line(f"distance<{limit}", FAILED, limit * factor, limit, "Mpc").partition(": ")[2]
     value, excess = (float(text.replace(",", "")) for text in re.findall(r"[\d.,]+(?= Mpc)", said))
     assert excess > 0 and abs(value - limit * factor) <= 0.05 * value and "too far" in said
+
+
+def test_the_numbers_of_a_long_condition_are_never_cut_off() -> None:
+    said = line(f"pipeline={'gstlal|' * 200}", FAILED, 2.0, 1.0)
+    assert len(said) < 250 and said.endswith("…: 2, 1 too many")
 
 
 def test_alternatives_stand_indented_below_their_condition() -> None:
