@@ -202,6 +202,18 @@ def test_a_resolved_filter_may_be_longer_than_a_typed_one() -> None:
             'No criteria set is called "ntt-kilonove": did you mean "ntt-kilonova"?',
         ),
         ("grade ntt", 'No criteria set is called "ntt": did you mean "ntt-kilonova"?'),
+        (
+            "grade Silver",
+            'No criteria set is called "silver": write grade rubin-2026>=Silver for that grade.',
+        ),
+        (
+            "criteria ntt-kilonova notify @here if grade Silver",
+            'No criteria set is called "silver": write grade ntt-kilonova>=Silver for that grade.',
+        ),
+        (
+            "grade lensed A",
+            'No criteria set is called "lensed-a": write grade rubin-2026="lensed A" for that grade.',
+        ),
         ("grade rubin2026", 'No criteria set is called "rubin2026": did you mean "rubin-2026"?'),
         ("criteria rubin2026", 'No criteria set is called "rubin2026": did you mean "rubin-2026"?'),
         ("criteria ntt kilonova", 'No criteria set is called "ntt": did you mean "ntt-kilonova"?'),

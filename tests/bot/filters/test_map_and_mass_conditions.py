@@ -38,6 +38,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
         ("mchirp 2..5 > 0.9", "mchirp 2..5>0.9"),
         ("mchirp 2.3-5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
         ("mchirp 2.3–5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
+        ("mchirp 2.3--5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
         ("mchirp 2.3—5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
         ("mchirp 2.3 — 5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
         ("mchirp 2.3 - 5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
@@ -183,6 +184,7 @@ def test_a_choice_of_sets_that_isnt_one_gets_a_sentence(words: str, sentence: st
     ("words", "text"),
     [
         ("any BNS within 100 Mpc this week?", "BNS within 100Mpc>0.5"),
+        ("BNS within 2020 Mpc within the last month", "BNS within 2020Mpc>0.5"),
         ("5 mchirp 2.3 to 5.5 > 0.9 mock", "mchirp 2.3..5.5>0.9 mock"),
         ("events of grade ntt-kilonova >= Candidates since O4", "grade ntt-kilonova>=Candidates"),
         ("grade x=Test mock", "grade x=Test mock"),
