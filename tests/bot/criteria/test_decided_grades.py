@@ -9,7 +9,7 @@ import pytest
 from bot.criteria import decided_grades
 from bot.criteria.decided_grades import DecidedGrades
 from formatters.models.criteria_set import GradeOutcome
-from formatters.models.filter import ConeQuery, DistanceQuery, GradeQuery, Op
+from formatters.models.filter import ConeQuery, DistanceQuery, GradeQuery, MapQuery, Op
 from formatters.models.superevent import Superevent
 from tests.support.factories import decoded_notice
 from tests.support.filter_strategies import SKY
@@ -36,7 +36,7 @@ def test_what_the_map_decides_is_left_to_it() -> None:
 
 
 def test_answers_of_the_map_are_kept() -> None:
-    answers = {ANY_RUBIN: None, DistanceQuery(200): 0.25}
+    answers: dict[MapQuery, float | None] = {ANY_RUBIN: None, DistanceQuery(200): 0.25}
     found = DecidedGrades(Superevent.from_notices([WITH_MAP]), answers)
     assert (found[ANY_RUBIN], found[DistanceQuery(200)], found[ANY_TAROT]) == (None, 0.25, 1.0)
     assert set(found) == {*answers, ANY_TAROT} and len(found) == 3
