@@ -14,8 +14,10 @@ from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
+from bot.commands.criteria import CriteriaCommands
 from bot.commands.criteria_service import CriteriaService
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
@@ -178,7 +180,13 @@ class Factory(Repositories):
 
     def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
         """Create the commands that search all stored events."""
-        return SearchCommands(self.event_search, self.skymap_queries, clock, self.site_resolvers)
+        return SearchCommands(
+            self.event_search,
+            self.skymap_queries,
+            clock,
+            self.site_resolvers,
+            ChannelCriteriaSets(self.criteria_sets, self.grading),
+        )
 
     def create_command_router(
         self,
@@ -202,6 +210,14 @@ class Factory(Repositories):
         events = EventLookup(self.notices, importer, clock)
         handlers = CommandHandlers(
             check=CheckCommand(events, self.skymap_cache, clock),
+            criteria=CriteriaCommands(
+                self.create_criteria_service(clock, wakeups, authorizer),
+                ChannelCriteriaSets(self.criteria_sets, self.grading),
+                self.grading,
+                events,
+                self.event_search,
+                clock,
+            ),
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.command_types import CommandAnswer
 from bot.commands.context import CommandContext
@@ -69,11 +70,13 @@ class SearchCommands:
         skymap_queries: SkyMapQueries,
         clock: Callable[[], datetime],
         sites: ChannelSiteResolvers,
+        criteria_sets: ChannelCriteriaSets,
     ) -> None:
         self._event_search = event_search
         self._skymap_queries = skymap_queries
         self._clock = clock
         self._sites = sites
+        self._criteria_sets = criteria_sets
 
     async def latest(self, words: str, context: CommandContext | None = None) -> CommandAnswer:
         """Answer `latest …` with the newest event that fits; with a number it is `events`.
@@ -136,7 +139,8 @@ class SearchCommands:
         return await self._list(await self._parse(words, context))
 
     async def _parse(self, words: str, context: CommandContext | None) -> EventQuestion:
-        return parse_event_question(words, self._clock(), await self._sites.for_text(context, words))
+        asked = parse_event_question(words, self._clock(), await self._sites.for_text(context, words))
+        return replace(asked, criteria=await self._criteria_sets.resolve(asked.criteria, context))
 
     async def _list(self, question: EventQuestion) -> Message:
         if question.count is not None and not 1 <= question.count <= recent.MAX_EVENTS:
@@ -166,25 +170,39 @@ class SearchCommands:
     async def test(self, words: str, context: CommandContext | None = None) -> Message:
         """Answer `test …`: the past events that a subscription with these criteria would have brought."""
         criteria = parse_criteria(words, await self._sites.for_text(context, words))
+        criteria = await self._criteria_sets.resolve(criteria, context)
         contradiction = await asyncio.to_thread(find_contradiction, criteria)
-        found = await self.backtest(criteria)
+        found = await self.backtest(criteria, context)
         return found if contradiction is None else answer.with_introduction(contradiction, found)
 
-    async def backtest(self, criteria: Criteria) -> Message:
-        """Return the past events that a subscription would have brought. Raises StoreUnavailable."""
-        return search_results.backtest_message(await self.preview_subscription(criteria), self._clock())
+    async def backtest(self, criteria: Criteria, context: CommandContext | None = None) -> Message:
+        """Return the past events that a subscription would have brought, with the grades that it shows.
 
-    async def preview_subscription(self, criteria: Criteria) -> search_results.SearchResults:
+        Raises StoreUnavailable.
+        """
+        criteria = await self._criteria_sets.define(criteria, context)
+        results = await self.preview_subscription(criteria, context)
+        return search_results.backtest_message(results, self._clock())
+
+    async def preview_subscription(
+        self, criteria: Criteria, context: CommandContext | None = None
+    ) -> search_results.SearchResults:
         """Return the past events that a subscription would have brought; mock, test, lowsig add events.
 
-        Retracted ones are among them: the subscription brought them before they were retracted.
+        Retracted ones are among them: the subscription brought them before they were retracted. Each listed
+        event has the grades that the subscription shows.
         """
         scope = Scope(
             real=criteria.real, mock=criteria.mock, test=criteria.test, lowsig=criteria.lowsig, retracted=True
         )
         question = EventQuestion(criteria=Criteria(group=criteria.group, filter=criteria.filter), scope=scope)
         result = replace(await self._find_matches(question), left_out=recent.NOTHING_LEFT_OUT, why_none="")
-        return await self._load_results(criteria.canonical_without_mentions, criteria, result)
+        found = await self._load_results(criteria.canonical_without_mentions, criteria, result)
+        grades = await self._criteria_sets.grades_of_past(
+            criteria, [hit.superevent for hit in found.newest_hits], context
+        )
+        hits = [replace(hit, grades=said) for hit, said in zip(found.newest_hits, grades, strict=True)]
+        return replace(found, newest_hits=hits)
 
     async def _find_matches(self, question: EventQuestion, *, limit: int | None = None) -> SearchResult:
         """Return the events that are asked for, and how many more there are of other kinds.

@@ -194,7 +194,7 @@ class SkyConditions:
 
 
 def combine(conditions: Iterable[ConditionOutcome]) -> Verdict:
-    """Return whether all hold: undecided where something isn't stated but the map may still deny it."""
+    """Return whether all hold; undecided, before it is unknown, where the map may still deny it."""
     verdicts = {condition.verdict for condition in conditions}
     for verdict in (Verdict.FAILED, Verdict.UNDECIDED, Verdict.UNKNOWN):
         if verdict in verdicts:

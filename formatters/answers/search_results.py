@@ -11,10 +11,14 @@ from formatters.answers.recent import NOTHING_LEFT_OUT, LeftOut, left_out_senten
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape
+from formatters.models.criteria_set import GradeOutcome
 from formatters.models.superevent import Superevent
 from formatters.text import coincidence_lines, quantities
+from formatters.text.grade_lines import grade_line
 
 EVENTS_PER_SECTION = 10
+_GRADES_PER_EVENT = 3
+"""Criteria sets whose grades stand behind an event; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,8 @@ class SearchHit:
     superevent: Superevent
     by_joint_far: bool = False
     """True if the event passes a FAR condition only by its joint FAR with an external event."""
+    grades: tuple[GradeOutcome, ...] = ()
+    """What the criteria sets of the subscription say about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +136,10 @@ def _map_query_note(answer: SearchResults) -> str:
 
 def _hit_line(found: SearchHit, now: datetime) -> str:
     line = recent.event_line(found.superevent, now)
+    if found.grades:
+        line += f" · {escape(' · '.join(map(grade_line, found.grades[:_GRADES_PER_EVENT])))}"
+        if len(found.grades) > _GRADES_PER_EVENT:
+            line += f" · {len(found.grades) - _GRADES_PER_EVENT} more sets"
     notice = found.superevent.latest_with_event
     if not found.by_joint_far or notice is None or notice.external is None:
         return line

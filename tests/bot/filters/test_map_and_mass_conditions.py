@@ -117,6 +117,7 @@ def test_a_sentence_points_at_what_is_wrong(words: str, sentence: str) -> None:
     assert str(refused.value) == sentence
 
 
+@settings(deadline=None)
 @given(mass_ranges, st.sampled_from(["..", "...", "…", "-", "–", " to ", " .. ", " - "]), st.sampled_from(Op))
 def test_any_two_masses_make_a_range(bounds: tuple[float, float | None], between: str, op: Op) -> None:
     low, high = bounds
@@ -217,7 +218,7 @@ def test_sentences_say_what_holds(words: str, sentence: str) -> None:
     assert filter_sentence(parse_filter(words)).replace("\N{NO-BREAK SPACE}", " ") == sentence
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.from_regex(SLUG, fullmatch=True).filter(lambda slug: len(slug) <= SLUG_MAX))
 def test_every_name_that_no_word_of_the_language_is_can_be_chosen_and_asked_for(slug: str) -> None:
     assert read_slug(slug) == slug

@@ -85,7 +85,7 @@ async def test_modal_subscribes_previews_and_edits(
     assert done.answers == [], "nothing but the dialog"
     view = await opened(local_slack)
     assert local_slack.messages(channel) == [] and "Real, significant" not in words(view)
-    first_screen = ["group", "classes", "distance", "area90", "broadcasts", "people"]
+    first_screen = ["group", "classes", "distance", "area90", "criteria_sets", "broadcasts", "people"]
     assert subscription_modal.input_names(view) == first_screen
     workspace = local_slack.workspace
     workspace.modals[local_slack.user][-1].state = filled(group="CBC", classes=["BNS"], distance="300")
