@@ -265,6 +265,7 @@ def _time_line(notice: Notice, event: Event, asked_at: datetime | None) -> str:
 def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
     mentioned = mentions(view.mentions)
     shown = [blocks.section(mentioned)] if mentioned else []
+    below: list[Block] = []
     if view.is_root:
         clock = _merger_on_reader_clock(notice, event)
         texts = RootTexts(
@@ -277,7 +278,8 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
             sites=() if view.observability is None else observability_line.card_lines(view.observability),
             criteria=grade_lines.card_lines(view.grades),
         )
-        shown += root_facts(notice, event, texts)
+        facts, below = root_facts(notice, event, texts)
+        shown += facts
     else:
         shown += _all_facts(superevent, notice, event, view)
     if view.image is not None:
@@ -286,6 +288,7 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
     links = link_buttons(notice, view)
     if links is not None:
         shown.append(links)
+    shown += below
     grade = grade_lines.push_grade(view.grades)
     notification = escape(_notification_text(superevent, notice, event, grade))
     return blocks.message(

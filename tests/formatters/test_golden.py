@@ -147,6 +147,9 @@ def test_grades_in_replies(
         notice = bns.notices[number]
         reply = alert_update.alert_update(bns, notice, grades_before=before, grades=after)
         golden(f"grades-{kind}-reply", check(reply))
+    crowded = Superevent.from_notices(stories["ssm"])
+    below = alert_card.ChannelView(is_root=True, grades=(UNDECIDED, WOULD_BE))
+    golden("grades-below-buttons-root", check(alert_card.alert_card(crowded, below)))
     gone = bns.up_to(bns.notices[5])
     view = alert_card.ChannelView(is_root=True, grades=ended)
     golden("grades-ended-root", check(alert_card.alert_card(gone, view)))

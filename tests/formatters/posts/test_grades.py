@@ -85,7 +85,7 @@ def test_a_retraction_ends_the_grade_in_one_line(make_notice: Notices) -> None:
     assert reply(superevent, [STANDS], [ENDED])[0] == "rubin-2026: Gold ended by the retraction"
 
 
-def test_a_crowded_card_gives_up_the_criteria_before_anything_else(
+def test_a_crowded_card_says_the_grades_below_its_buttons(
     make_notice: Notices,
     make_event: Callable[..., Event],
     make_swift: Callable[..., ExternalCoincidence],
@@ -94,8 +94,10 @@ def test_a_crowded_card_gives_up_the_criteria_before_anything_else(
     crowded = Superevent.from_notices(
         [make_notice(event=make_event(far=3e-5), external=make_swift(overlap=0.04, localization=make_map()))]
     )
-    words = message_text.render(root(crowded, SILVER, WOULD_BE))
-    assert words == message_text.render(root(crowded))
+    words = message_text.render(root(crowded, SILVER, WOULD_BE)).splitlines()
+    *facts, grades = words
+    assert facts == message_text.render(root(crowded)).splitlines()
+    assert grades.startswith("rubin-2026: would be Gold if the INITIAL keeps these numbers · ntt-kilonova")
     # The push text has no rows to run out of.
     assert "rubin-2026: would be Gold" in root(crowded, SILVER, WOULD_BE).text
 
