@@ -204,6 +204,19 @@ def test_what_an_undecided_condition_waits_for_is_said(bns: Superevent) -> None:
     assert "? area90<50: no map yet" in said
 
 
+def test_without_numbers_or_by_a_fault_of_its_own_gwevent_says_why_nothing_was_judged(
+    bns: Superevent, check: Callable[[Message], Message]
+) -> None:
+    nothing = SetExplanation(outcome=GradeOutcome(slug="ntt-kilonova", stage=Stage.ENDED), grades=())
+    failed = GradeOutcome(slug="ntt-kilonova", undecided=("Gold",), why_undecided=WhyUndecided.NOT_JUDGED)
+    for explanation, said in (
+        (nothing, "No notice states numbers to judge."),
+        (SetExplanation(outcome=failed, grades=()), "gwevent couldn't judge it, by a fault of its own"),
+    ):
+        assert said in shown(check(criteria.explained(NTT, bns, explanation, [], NOW)))
+        check(criteria.judged(bns, [(NTT, explanation)], NOW))
+
+
 def test_the_list_fits_a_phone(
     check: Callable[[Message], Message], golden: Callable[[str, Message], None]
 ) -> None:
