@@ -18,6 +18,7 @@ from formatters.models.criteria_set import (
     SetExplanation,
     Stage,
     Verdict,
+    WhyUndecided,
 )
 from formatters.models.filter import VisibleFrom, conditions
 from formatters.models.superevent import Superevent
@@ -44,6 +45,7 @@ _EXPLAINED_MAX = 4_500
 """Characters of all explanations in a message, so that it keeps Slack's limit with everything else in it."""
 _DEFINITION_MAX = 2_500
 """Characters of a set's definition in a message."""
+_NOTHING_TO_JUDGE = "No notice states numbers to judge."
 _OMEGA = "Ω_obs: what Rubin can observe of the 90 % region in the 24 h from the event."
 _HOW_TO_ADD = "`criteria add ntt-kilonova Gold: NS distance&lt;150 area90&lt;50; Silver: NS distance&lt;300`"
 _HOW_TO_SHOW_HERE = "`subscribe CBC criteria rubin-2026`"
@@ -238,7 +240,7 @@ def _judged_notices(explanations: Sequence[SetExplanation]) -> str:
         if one.judged:
             sets.setdefault(one.judged, []).append(one.outcome.slug)
     if len(sets) < 2:
-        return f"Judged: {''.join(sets)}." if sets else "Nothing to judge yet."
+        return f"Judged: {''.join(sets)}." if sets else _NOTHING_TO_JUDGE
     named = [f"{notice} ({', '.join(slugs)})" for notice, slugs in sets.items()]
     return f"Judged: {'; '.join(named)}."
 
@@ -247,7 +249,10 @@ def _judged_line(
     set_: CriteriaSet, superevent: Superevent, explanation: SetExplanation, now: datetime
 ) -> str:
     """Return which notice was judged, when the event was, and for which night places in the sky count."""
-    parts = [f"Judged: {explanation.judged}." if explanation.judged else "Nothing to judge yet."]
+    if explanation.outcome.why_undecided is WhyUndecided.NOT_JUDGED and not explanation.grades:
+        parts = ["gwevent couldn't judge it, by a fault of its own; its log says which."]
+    else:
+        parts = [f"Judged: {explanation.judged}." if explanation.judged else _NOTHING_TO_JUDGE]
     parts.append(_event_line(superevent, now))
     filters = [grade.filter for grade in set_.grades if grade.filter is not None]
     if any(isinstance(c, VisibleFrom) for one in filters for c in conditions(one)):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.criteria_set import ConditionOutcome, Verdict, WhyUndecided
 from formatters.text import quantities
 
@@ -33,6 +34,8 @@ _OTHER_DECIMALS = 2
 _MORE_DECIMALS = 6
 """Decimals that are added at most until a value and its limit look different."""
 _INDENT = quantities.NBSP * 3
+_TEXT_MAX = 200
+"""Characters of a condition that are shown, so that its numbers behind it are never cut off."""
 _AT_LIMIT = "right at the limit"
 
 
@@ -43,7 +46,7 @@ def condition_line(condition: ConditionOutcome, why: WhyUndecided | None = None)
     """
     said = _reason(condition, why)
     section = f" ({condition.section})" if condition.section else ""
-    line = f"{_MARKS[condition.verdict]} {condition.text}"
+    line = f"{_MARKS[condition.verdict]} {plain_text(condition.text, _TEXT_MAX)}"
     return f"{line}: {said}{section}" if said else f"{line}{section}"
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from formatters.answers import criteria
+from formatters.answers import criteria, search_results
 from formatters.blockkit.message import Message
 from formatters.models.criteria_set import (
     GRADES_MAX,
@@ -204,6 +204,19 @@ def test_what_an_undecided_condition_waits_for_is_said(bns: Superevent) -> None:
     assert "? area90<50: no map yet" in said
 
 
+def test_without_numbers_or_by_a_fault_of_its_own_gwevent_says_why_nothing_was_judged(
+    bns: Superevent, check: Callable[[Message], Message]
+) -> None:
+    nothing = SetExplanation(outcome=GradeOutcome(slug="ntt-kilonova", stage=Stage.ENDED), grades=())
+    failed = GradeOutcome(slug="ntt-kilonova", undecided=("Gold",), why_undecided=WhyUndecided.NOT_JUDGED)
+    for explanation, said in (
+        (nothing, "No notice states numbers to judge."),
+        (SetExplanation(outcome=failed, grades=()), "gwevent couldn't judge it, by a fault of its own"),
+    ):
+        assert said in shown(check(criteria.explained(NTT, bns, explanation, [], NOW)))
+        check(criteria.judged(bns, [(NTT, explanation)], NOW))
+
+
 def test_the_list_fits_a_phone(
     check: Callable[[Message], Message], golden: Callable[[str, Message], None]
 ) -> None:
@@ -279,3 +292,27 @@ def test_names_from_people_are_escaped(bns: Superevent) -> None:
 def test_an_event_of_long_ago_says_so(bns: Superevent) -> None:
     said = shown(criteria.explained(NTT, bns, SILVER, [], NOW + timedelta(days=800)))
     assert "(2 yr ago)" in said
+
+
+@pytest.mark.parametrize("words", ["CBC", "CBC " + "BNS<0.5 " * 370])
+@pytest.mark.parametrize("sets", [1, 5])
+def test_lists_of_events_keep_slacks_limits_with_grades(
+    bns: Superevent, check: Callable[[Message], Message], words: str, sets: int
+) -> None:
+    long = GradeOutcome(
+        slug="a" * 30,
+        grades=("G" * 20,),
+        rank=0,
+        undecided=("H" * 20,) * 3,
+        why_undecided=WhyUndecided.NO_MAP,
+    )
+    hits = [search_results.SearchHit(superevent=bns, grades=(SILVER.outcome, *[long] * (sets - 1)))] * 20
+    found = search_results.SearchResults(
+        canonical=words.strip(), newest_hits=hits, count=20, candidates=40, note="x" * 300
+    )
+    said = shown(check(search_results.backtest_message(found, NOW)))
+    assert said.count(bns.superevent_id) >= 20, "no event is left out for the grades"
+    assert "· ntt-kilonova: Silver" in said
+    if sets > 1:
+        assert "· 3 more" in said
+        assert ("for want of room" in said) == (len(words) > 1_000)

@@ -103,6 +103,11 @@ def test_a_value_beyond_its_limit_never_looks_like_the_limit(limit: float, facto
     assert excess > 0 and abs(value - limit * factor) <= 0.05 * value and "too far" in said
 
 
+def test_the_numbers_of_a_long_condition_are_never_cut_off() -> None:
+    said = line(f"pipeline={'gstlal|' * 200}", FAILED, 2.0, 1.0)
+    assert len(said) < 250 and said.endswith("…: 2, 1 too many")
+
+
 def test_alternatives_stand_indented_below_their_condition() -> None:
     either = ConditionOutcome(
         text="BNS or NSBH",
