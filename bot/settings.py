@@ -20,7 +20,7 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.filters import FilterSyntaxError, parse_criteria
+from bot.filters import FilterSyntaxError
 from bot.runtime.standard_streams import NONEXISTENT_HOME
 from formatters.models.notice import Category, Notice
 from formatters.webhook.payload import WebhookFormat
@@ -221,12 +221,13 @@ class Settings(BaseSettings):
     def _webhook_filter(cls, value: str | None) -> str | None:
         if value is None:
             return None
+        # Imported here: it brings astropy, which takes half a second.
+        from bot.criteria.operator_criteria import parse_operator_criteria
+
         try:
-            criteria = parse_criteria(value)
+            parse_operator_criteria(value)
         except FilterSyntaxError as error:
             raise ValueError(f"it must be words of a subscription: {str(error).rstrip('.')}") from None
-        if criteria.notify is not None:
-            raise ValueError('it must be words of a subscription without "notify"')
         return value
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import structlog
 
-from bot.app.factory import Factory
+from bot.app.factory import Factory, webhook_criteria
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.maintenance import Maintenance
 from bot.app.process import ServiceProcess
@@ -70,7 +70,7 @@ class Application(ServiceProcess):
             poll_s=FALLBACK_POLL_S,
         )
         self.deferred_routing_worker = factory.create_deferred_routing_worker(
-            self._clock, settings.max_age, self.wakeups, FALLBACK_POLL_S
+            self._clock, settings.max_age, self.wakeups, FALLBACK_POLL_S, webhook_criteria(settings)
         )
         self._due_poller = DuePoller(factory.due_check, self._clock, self.wakeups)
         self._maintenance = Maintenance(

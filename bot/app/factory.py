@@ -14,8 +14,10 @@ from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
+from bot.commands.criteria import CriteriaCommands
 from bot.commands.criteria_service import CriteriaService
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
@@ -28,13 +30,13 @@ from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import VisibleCommand
+from bot.criteria.operator_criteria import parse_operator_criteria
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.renderer import Renderer
 from bot.delivery.sender import Sender
 from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
-from bot.filters import matches, parse_criteria
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
@@ -61,6 +63,7 @@ from bot.store.database import Database
 from bot.store.outbox.models import Delivery, Outcome
 from formatters.models.notice import Notice
 from formatters.models.observing import MIN_UP
+from formatters.models.subscription import Criteria
 
 log = structlog.get_logger(__name__)
 
@@ -102,14 +105,13 @@ class Factory(Repositories):
         on_stored: Callable[[Notice], None] | None = None,
     ) -> Pipeline:
         """Create the pipeline of live sources; `on_stored` is called with each new notice."""
-        words = settings.webhook_filter
-        criteria = None if create_webhook(settings) is None or words is None else parse_criteria(words)
+        criteria = webhook_criteria(settings)
 
         def operator_rules() -> OperatorRules:
             return OperatorRules(
                 ops_channel=self.ops_channel.cached,
                 quiet_period=timedelta(days=settings.first_real_days),
-                should_call_webhook=None if criteria is None else partial(matches, criteria),
+                webhook_criteria=criteria,
             )
 
         return Pipeline(
@@ -163,6 +165,7 @@ class Factory(Repositories):
         max_age: timedelta,
         wakeups: Wakeups,
         poll_s: float = deferred_routing.POLL_INTERVAL_S,
+        webhook_criteria: Criteria | None = None,
     ) -> DeferredRoutingWorker:
         """Create the worker that routes what needs a query of the sky map."""
         return DeferredRoutingWorker(
@@ -172,11 +175,18 @@ class Factory(Repositories):
             wakeups,
             max_age=max_age,
             poll_s=poll_s,
+            webhook_criteria=webhook_criteria,
         )
 
     def create_search_commands(self, clock: Callable[[], datetime]) -> SearchCommands:
         """Create the commands that search all stored events."""
-        return SearchCommands(self.event_search, self.skymap_queries, clock, self.site_resolvers)
+        return SearchCommands(
+            self.event_search,
+            self.skymap_queries,
+            clock,
+            self.site_resolvers,
+            ChannelCriteriaSets(self.criteria_sets, self.grading),
+        )
 
     def create_command_router(
         self,
@@ -200,6 +210,14 @@ class Factory(Repositories):
         events = EventLookup(self.notices, importer, clock)
         handlers = CommandHandlers(
             check=CheckCommand(events, self.skymap_cache, clock),
+            criteria=CriteriaCommands(
+                self.create_criteria_service(clock, wakeups, authorizer),
+                ChannelCriteriaSets(self.criteria_sets, self.grading),
+                self.grading,
+                events,
+                self.event_search,
+                clock,
+            ),
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock),
@@ -245,6 +263,7 @@ class Factory(Repositories):
             refused_mentions=self.refused_mentions,
             circulars=self.circulars,
             sites=self.sites,
+            criteria_sets=self.criteria_sets,
             incidents=self.incidents,
             quarantine=self.quarantine,
         )
@@ -271,7 +290,9 @@ class Factory(Repositories):
             await self.images.mark_failed(image_id, reason, clock())
 
         permalink = create_permalinks(clients)
-        renderer = Renderer(self.render_repositories(), self.observability, permalink, public_url)
+        renderer = Renderer(
+            self.render_repositories(), self.observability, self.grading, permalink, public_url
+        )
         sender = Sender(
             self.outbox,
             clients,
@@ -345,6 +366,12 @@ class Factory(Repositories):
                 silence=timedelta(hours=settings.silence_hours), free_bytes=settings.free_bytes
             ),
         )
+
+
+def webhook_criteria(settings: Settings) -> Criteria | None:
+    """Return what the operators' webhook is called for; None if there is none, or for incidents only."""
+    words = settings.webhook_filter
+    return None if create_webhook(settings) is None or words is None else parse_operator_criteria(words)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot.commands.channel_sites import ChannelSiteResolvers
-from bot.listeners.home_tab import HomeRepositories
+from bot.listeners.home_content import HomeRepositories
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
@@ -87,6 +87,7 @@ class Repositories:
     def home_repositories(self) -> HomeRepositories:
         """Return the repositories that App Home reads."""
         return HomeRepositories(
+            criteria_sets=self.criteria_sets,
             event_search=self.event_search,
             incidents=self.incidents,
             notices=self.notices,

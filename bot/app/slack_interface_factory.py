@@ -15,7 +15,9 @@ from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_provider import ImageProvider
 from bot.listeners.channel_membership import ChannelMembership
 from bot.listeners.channel_updates import ChannelUpdates
+from bot.listeners.criteria_modal import CriteriaModal
 from bot.listeners.ephemeral import EphemeralSender
+from bot.listeners.home_content import HomeContent
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.observer_button import ObserverButton
 from bot.listeners.registration import ListenerServices
@@ -60,19 +62,19 @@ def create_slack_interface(
         get_permalink=get_permalink,
     )
     membership = ChannelMembership(subscription_service, clients)
-    home_tab = HomeTab(
-        subscription_service,
-        membership,
-        factory.home_repositories(),
-        clients,
-        clock,
-        source_statuses,
-        get_permalink,
+    home_content = HomeContent(
+        subscription_service, factory.home_repositories(), source_statuses, get_permalink
     )
+    home_tab = HomeTab(home_content, membership, clients, clock)
     subscription_modal = SubscriptionModal(
         subscription_service,
         factory.create_search_commands(clock),
         membership,
+        clients,
+        on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
+    )
+    criteria_modal = CriteriaModal(
+        factory.create_criteria_service(clock, wakeups, authorizer),
         clients,
         on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
     )
@@ -90,6 +92,7 @@ def create_slack_interface(
         subscription_service=subscription_service,
         home_tab=home_tab,
         subscription_modal=subscription_modal,
+        criteria_modal=criteria_modal,
         send_ephemeral=EphemeralSender(clients).send,
         toggle_observer=ObserverButton(factory.observers, clock, wakeups).toggle,
         requeue_channel=channel_updates.requeue_channel,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.commands.check import CheckCommand
 from bot.commands.command_types import Command, CommandAnswer, Handler, always, never
 from bot.commands.context import CommandContext
+from bot.commands.criteria import CriteriaCommands
 from bot.commands.errors import CommandError
 from bot.commands.event_details import EventDetailsCommand
 from bot.commands.search import SearchCommands
@@ -23,6 +24,7 @@ from formatters.blockkit.message import Message
 
 SUBSCRIPTIONS_NEED_CHANNEL = "Subscriptions belong to a channel: type this in Slack."
 SITES_NEED_CHANNEL = "Sites belong to a channel: type this in Slack."
+CRITERIA_NEED_WORKSPACE = "Criteria of one's own belong to a workspace: type this in Slack."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class CommandHandlers:
     """The commands' handlers, by subject."""
 
     check: CheckCommand
+    criteria: CriteriaCommands
     event_details: EventDetailsCommand
     search: SearchCommands
     sites: SiteCommands
@@ -57,6 +60,12 @@ SUBSCRIPTION_VERBS = {
     "dialog": "dialog",
 }
 """The words after `subscriptions`, and the commands that they stand for."""
+CRITERIA_VERBS = {
+    **dict.fromkeys(("add", "new", "create"), "add"),
+    **dict.fromkeys(("edit", "change", "replace"), "edit"),
+    **dict.fromkeys(("remove", "delete", "drop"), "remove"),
+}
+"""The words after `criteria` that change a set, and what each does."""
 
 
 def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
@@ -133,6 +142,37 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             may_change=True,
         ),
         Command(
+            "criteria",
+            _wrap(handlers.criteria.list_sets),
+            ("criterion",),
+            is_multiline=True,
+            is_shareable=True,
+        ),
+        # Two words, so that nobody types them as one: `expand_plural` gives them.
+        Command(
+            "criteria show",
+            _wrap(handlers.criteria.show),
+            takes_event_id=True,
+            takes_set_names=True,
+            is_shareable=True,
+            is_listed=False,
+        ),
+        Command(
+            "criteria change",
+            _in_channel(handlers.criteria.change, CRITERIA_NEED_WORKSPACE),
+            is_multiline=True,
+            is_mutating=always,
+            may_change=True,
+            is_listed=False,
+        ),
+        Command(
+            "grades",
+            _wrap(handlers.criteria.answer_question),
+            takes_event_id=True,
+            is_shareable=True,
+            is_listed=False,
+        ),
+        Command(
             "status", _anywhere(handlers.status.answer), ("version", "uptime", "health"), is_shareable=True
         ),
     )
@@ -148,9 +188,37 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         return command, "" if command == "subscriptions" else rest.strip()
     if word == "edit" and arguments.strip().lstrip("#").isdecimal():
         return "dialog", arguments
+    if word in CRITERIA_WORDS:
+        return _expand_criteria(arguments)
     if word in ("sites", "site") and verb.casefold() in ("show", "list"):
         return "sites", rest.strip()
     return word, arguments
+
+
+CRITERIA_WORDS = ("criteria", "criterion")
+
+
+def _expand_criteria(arguments: str) -> tuple[str, str]:
+    """Return the command and arguments that "criteria add …", "criteria rubin" stand for."""
+    verb, *rest = arguments.split(maxsplit=1)[:2] or ("",)
+    match verb.casefold():
+        case "" | "list":
+            return "criteria", "".join(rest)
+        case "help":
+            return "help", "criteria"
+        case "show":
+            return "criteria show", "".join(rest)
+        case word if word in CRITERIA_VERBS:
+            return "criteria change", " ".join([CRITERIA_VERBS[word], *rest])
+    return "criteria show", arguments
+
+
+def about_named_event(word: str, arguments: str) -> tuple[str, str]:
+    """Return what a command stands for where an event is named: "S251112cm criteria" judges it."""
+    if word not in CRITERIA_WORDS:
+        return word, arguments
+    expanded = expand_plural(word, arguments)
+    return {"criteria": ("criteria show", ""), "criteria show": expanded}.get(expanded[0], (word, arguments))
 
 
 def _changes_sites(arguments: str) -> bool:
@@ -164,7 +232,7 @@ def _backtest(handlers: CommandHandlers) -> Handler:
         if context is not None:
             criteria = await handlers.subscriptions.criteria_of(arguments, context)
             if criteria is not None:
-                return CommandAnswer(await handlers.search.backtest(criteria))
+                return CommandAnswer(await handlers.search.backtest(criteria, context))
         return CommandAnswer(await handlers.search.test(arguments, context))
 
     return handle

@@ -51,6 +51,8 @@ class Command:
     """For a command about one event, which the router finds; then `handler` is None."""
     takes_event_id: bool = False
     """The handler finds the event's id among its arguments; the router puts it there if nobody typed it."""
+    takes_set_names: bool = False
+    """Its arguments name criteria sets: "ntt-bns" is one, and describes no event by its class."""
     is_multiline: bool = False
     """Line ends in its arguments count; for other commands they are blanks."""
     is_shareable: bool = False

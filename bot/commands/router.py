@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.commands.authorization import ChannelAuthorizer, PermissionDenied
-from bot.commands.command_table import CommandHandlers, command_table, expand_plural
+from bot.commands.command_table import (
+    CommandHandlers,
+    about_named_event,
+    command_table,
+    expand_plural,
+)
 from bot.commands.command_types import Command, CommandAnswer
 from bot.commands.context import CommandContext
 from bot.commands.errors import store_unavailable
@@ -167,7 +172,7 @@ class CommandRouter:
     def _read(self, asked: str, typed: list[TypedEvent]) -> tuple[Reading, list[TypedEvent]]:
         """Return how the question is understood, and the events that it names."""
         first = asked.split(maxsplit=1)[0].casefold() if asked.strip() else ""
-        command = self._commands_by_word.get(first)
+        command = self._commands_by_word.get(expand_plural(first, asked[len(first) :].strip())[0])
         if (
             command is not None
             and not command.is_about_event
@@ -183,7 +188,9 @@ class CommandRouter:
         without = replace_typed_events(asked, typed, [""] * len(typed))
         reading = read_question(without, len(typed), self._commands_by_word.keys(), self._safe_words)
         if typed and reading.command is not None:
-            named = self._commands_by_word[reading.command]
+            word, arguments = about_named_event(reading.command, reading.arguments)
+            reading = replace(reading, command=word, arguments=arguments)
+            named = self._commands_by_word[word]
             name = named.name
             if name in ("latest", "events", "status"):
                 reading = Reading(topic=Topic.NEWS if name == "latest" else Topic.CARD, arguments="")
@@ -217,7 +224,7 @@ class CommandRouter:
             # Before the arguments are parsed: a person who may not change anything needs no hint about them.
             context = await self._authorizer.authorize(context)
         if command.is_about_event:
-            if not typed:
+            if not typed and not command.takes_set_names:
                 refuse_described_event(asked)
             found = await self._answer_about_event(command, arguments, typed, context)
         else:

@@ -16,6 +16,7 @@ from functools import partial
 from bot.commands.authorization import AuthorizedContext, ChannelAuthorizer
 from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.commands.context import CommandContext
+from bot.criteria.presets import BUILT_IN
 from bot.criteria.resolution import check_references, resolve_grades
 from bot.filters import SiteNameResolver, parse_criteria
 from bot.filters.rate_units import find_missing_rate_unit
@@ -24,12 +25,15 @@ from bot.runtime.wakeups import Wakeups
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.criteria_sets import CriteriaSetRepository
 from bot.store.channels.subscriptions import SubscriptionRepository
+from bot.store.database import StoreUnavailable
 from formatters.models.channel_change import ChannelChange
 from formatters.models.criteria_set import CriteriaSet
 from formatters.models.subscription import Criteria, Subscription
 
 CONFIRMATION_TIMEOUT_S = 8.0
 """Seconds that `subscribe` waits for the confirmation to be posted."""
+SETS_TIMEOUT_S = 0.8
+"""Seconds that a form waits for the workspace's criteria sets; Slack waits 3 s for the form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,17 @@ class SubscriptionService:
         """
         sites = await self._sites.for_text(context, text)
         return partial(_parse_with_sets, sites, await self._criteria_sets.sets_by_slug(context.team_id))
+
+    async def choosable_sets(self, team_id: str) -> Sequence[CriteriaSet]:
+        """Return the criteria sets that a subscription may choose, in less than a second.
+
+        If the store doesn't answer in that time, these are the built-in ones.
+        """
+        try:
+            async with asyncio.timeout(SETS_TIMEOUT_S):
+                return tuple((await self._criteria_sets.sets_by_slug(team_id)).values())
+        except (StoreUnavailable, TimeoutError):
+            return tuple(BUILT_IN.values())
 
     async def subscribe(
         self, context: CommandContext, criteria: Criteria, *, anyway: bool = False

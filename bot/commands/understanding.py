@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.commands.corrections import near_words
+from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.position_sentences import has_position, position_words
 
 
@@ -39,7 +40,7 @@ class Topic(StrEnum):
     RUNS = "runs"
 
 
-LATER_COMMANDS = frozenset({"galaxies", "candidates", "plan", "observe", "coverage", "mute", "criteria"})
+LATER_COMMANDS = frozenset({"galaxies", "candidates", "plan", "observe", "coverage", "mute"})
 """Words of commands that gwevent doesn't have yet: it says so and names what comes nearest."""
 ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS, Topic.LATER})
 """Topics that need no event."""
@@ -263,7 +264,7 @@ def _is_sentence(first: str, words: Sequence[str], event_count: int) -> bool:
     if first in ("show", "list", "find", "all"):
         rest = {word.casefold().strip(_TRAILING) for word in words[1:]}
         return event_count > 0 or bool(
-            rest & {"map", "skymap", "history", "me", "sites", "subscriptions", "help"}
+            rest & {"map", "skymap", "history", "me", "sites", "subscriptions", "help", "criteria"}
         )
     return False
 
@@ -295,6 +296,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(topic=Topic.RUNS)
     if _COMPARE.search(plain) and event_count:
         return Reading(topic=Topic.COMPARE)
+    if "grades" in commands and (grades := _read_grade_question(plain, event_count)) is not None:
+        return grades
     command = _inner_command(plain, event_count, commands)
     if command is not None:
         return command
@@ -308,6 +311,16 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         corrected = None if topic is not None else _corrected_detail(plain)
         return corrected or Reading(topic=topic or Topic.CARD, arguments=plain)
     return _read_list_question(sentence, plain)
+
+
+def _read_grade_question(plain: str, event_count: int) -> Reading | None:
+    """Return what "would we trigger", "is it gold" or "which criteria are there" asks for."""
+    if asks_for_change(plain):
+        return Reading(nearest="criteria")
+    if not event_count and asks_for_list(plain):
+        return Reading(command="criteria")
+    is_asked = asks_for_grades(plain, event_count) and not _SUBSCRIBING.search(plain)
+    return Reading(command="grades", arguments=plain) if is_asked else None
 
 
 def _inner_command(plain: str, event_count: int, commands: Collection[str]) -> Reading | None:
@@ -348,7 +361,7 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify)\b"
+    r"|check|export|mentions?|notify|criteria)\b"
 )
 _STOPPING = re.compile(
     r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"

@@ -49,7 +49,7 @@ class VisibleCommand:
         if context is not None:
             own = await self._sites.for_channel(*context.channel)
         nonstandard_ids = await self._events.find_nonstandard_ids(arguments)
-        superevent_id, other_words = _extract_event_id(arguments, nonstandard_ids)
+        superevent_id, other_words = extract_event_id(arguments, nonstandard_ids)
         asked, words = parse_night_words(other_words)
         try:
             # In a thread: names are compared with all that are known, which takes tenths of a second.
@@ -89,7 +89,7 @@ class VisibleCommand:
         return observability.message(superevent, replace(found, is_now=asked.is_now))
 
 
-def _extract_event_id(text: str, nonstandard_ids: Mapping[str, str]) -> tuple[str | None, str]:
+def extract_event_id(text: str, nonstandard_ids: Mapping[str, str]) -> tuple[str | None, str]:
     """Split a text into the event's id, None if there is none, and the other words.
 
     `nonstandard_ids` maps words, folded, to ids. Raises CommandError for more than one event.

@@ -74,6 +74,7 @@ def grade(set_: CriteriaSet, superevent: Superevent, measured: MeasuredNotices) 
         why_undecided=None if ended else found.why,
         stage=stage,
         newest_grades=_newest_grades(set_, superevent, judged, measured) if stage is Stage.STANDS else None,
+        never_stood=stage is Stage.ENDED and set_.judges_initial and judged.alert_type != INITIAL,
     )
 
 

@@ -107,6 +107,10 @@ def _parse_grade(part: str, sites: SiteNameResolver | None) -> Grade:
         )
     if not name:
         raise FilterSyntaxError(f"{_quoted(part)} has no name before the colon, like {_EXAMPLE}.")
+    if _is_reserved(name):
+        raise FilterSyntaxError(
+            f"{_quoted(name)} is no name for a grade: conditions would read it as a word of the language."
+        )
     if GRADE_NAME.fullmatch(name) is None:
         raise FilterSyntaxError(
             f"{_quoted(name)} is no name for a grade: a letter first, then letters, digits, + and -, as in"
@@ -119,6 +123,12 @@ def _parse_grade(part: str, sites: SiteNameResolver | None) -> Grade:
     if not after.strip():
         raise FilterSyntaxError(f'"{name}" has no conditions after the colon, like {_EXAMPLE}.')
     return Grade(name, _parse_conditions(name, after.strip(), sites))
+
+
+def _is_reserved(name: str) -> bool:
+    """Return True for a grade's name that couldn't be read where a condition compares it."""
+    folded = name.casefold()
+    return folded in ("and", "or", "not") or not {"notify", "if"}.isdisjoint(folded.split())
 
 
 def _parse_conditions(name: str, text: str, sites: SiteNameResolver | None) -> Filter:

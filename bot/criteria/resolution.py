@@ -71,7 +71,7 @@ def check_references(criteria: Criteria, sets: Mapping[str, CriteriaSet]) -> Non
         if slug not in sets:
             raise _unknown_set_error(criteria.criteria_sets, at, sets)
     for condition in _grade_conditions(criteria):
-        _check_condition(condition, sets)
+        _check_condition(condition, sets, criteria.criteria_sets)
 
 
 def check_filter_references(filter_: Filter, sets: Mapping[str, CriteriaSet]) -> None:
@@ -148,9 +148,14 @@ def _first_of(better: Sequence[Filter], wanted: Sequence[Filter]) -> Filter:
     return _any_of(wanted) & ~_any_of(better) if better and wanted else _any_of(wanted)
 
 
-def _check_condition(condition: GradeCondition, sets: Mapping[str, CriteriaSet]) -> None:
+def _check_condition(
+    condition: GradeCondition, sets: Mapping[str, CriteriaSet], chosen: Sequence[str]
+) -> None:
     set_ = sets.get(condition.slug)
     if set_ is None:
+        meant = None if condition.grade is not None else _condition_on_grade(condition.slug, sets, chosen)
+        if meant is not None:
+            raise _no_set_error(condition.slug, f"write {meant.canonical} for that grade.")
         raise _unknown_set_error((condition.slug,), 0, sets)
     if condition.grade is None:
         return
@@ -171,6 +176,21 @@ def _check_condition(condition: GradeCondition, sets: Mapping[str, CriteriaSet])
         raise FilterSyntaxError(
             f'No grade of {set_.slug} is {word} than "{grade.name}"; that grade itself is {equal}.'
         )
+
+
+def _condition_on_grade(
+    typed: str, sets: Mapping[str, CriteriaSet], chosen: Sequence[str]
+) -> GradeCondition | None:
+    """Return the condition that was meant by a grade without its set or its sign; None if none was.
+
+    These are "grade gold" and "grade rubin-2026 gold". Sets that the subscription chooses come first.
+    """
+    for set_ in [*(sets[slug] for slug in chosen if slug in sets), *sets.values()]:
+        for grade in set_.grades:
+            if typed in (read_slug(grade.name), read_slug(f"{set_.slug} {grade.name}")):
+                op = Op.EQ if _has_no_order(set_, grade) else Op.GE
+                return GradeCondition(set_.slug, op, grade.name)
+    return None
 
 
 def _has_no_order(set_: CriteriaSet, grade: Grade) -> bool:

@@ -63,7 +63,8 @@ class CategoryOutcome:
     label: str | None
     """Its grade, one of RUBIN_GRADES; None unless the verdict is HELD."""
     conditions: tuple[ConditionOutcome, ...]
-    """All have to hold; of a condition's alternatives one suffices."""
+    """All have to hold; of a condition's alternatives one suffices. Where the search alone decides that the
+    category is out of the question, that is the only one."""
     possible: tuple[str, ...] = ()
     """Where it is unknown or undecided: the grades that it may turn out to have, the best first."""
     why_undecided: WhyUndecided | None = None
@@ -180,7 +181,7 @@ def _judge_lensed(stated: NoticeConditions, on_map: SkyConditions) -> CategoryOu
 
 
 def _judge_neutron_star(stated: NoticeConditions, on_map: SkyConditions) -> CategoryOutcome:
-    one, two, three, four = (f"§2.1.3 step {step}" for step in (1, 2, 3, 4))
+    one, two, three, four = (f"§2.1.3 {step}" for step in ("step 1", "step 2", "steps 3, 5", "step 4"))
     maximum = NEUTRON_STAR_MAX_AREA
     conditions = [
         stated.not_sub_solar(),
@@ -219,7 +220,12 @@ def _category(
     grades: tuple[str, ...],
     on_map: SkyConditions,
 ) -> CategoryOutcome:
-    """Combine the conditions of a category; `grades` are those it can have, one if the map is measured."""
+    """Combine the conditions of a category, of which the first is on the search.
+
+    `grades` are those it can have, one if the map is measured.
+    """
+    if conditions[0].verdict is Verdict.FAILED:
+        conditions = conditions[:1]
     verdict = combine(conditions)
     why = None
     if verdict is Verdict.UNKNOWN:

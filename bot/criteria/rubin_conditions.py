@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from bot.observing.rubin_sky import PIXEL_AREA, RubinSky
 from formatters.models.criteria_set import ConditionOutcome, Verdict, WhyUndecided
@@ -88,7 +89,7 @@ class NoticeConditions:
             return _probability(text, section, None, None, limit)
         bins = event.mchirp_source
         if bins is None:
-            return _probability(text, section, False, None, limit)
+            return _probability(f"{text} (the notice has no bins)", section, False, None, limit)
         edges = bins.bin_edges
         held = math.fsum(
             probability
@@ -101,8 +102,7 @@ class NoticeConditions:
         """The chirp mass lies in 2.3 to 5.5 M☉, and BNS + NSBH is above 0.1; the value is the mass's."""
         mass = self.mass_within(2.3, 5.5, text, section)
         verdict = combine((mass, self.neutron_star_above(0.1, text, section)))
-        holds = None if verdict is Verdict.UNKNOWN else verdict is Verdict.HELD
-        return _probability(text, section, holds, mass.value, mass.limit)
+        return replace(mass, verdict=verdict)
 
     def _is_sub_solar(self) -> bool | None:
         return None if self._event is None or not self._event.search else is_ssm(self._event)
@@ -157,8 +157,10 @@ class SkyConditions:
 
     def omega_not_empty(self, maximum: float, grades: str, section: str) -> ConditionOutcome:
         """Rubin can observe a part of the 90 % region within 24 h; `grades` says which area gives which."""
-        area = self.omega(maximum)
-        text = f"Ω_obs, trimmed to {maximum:,.0f} deg², isn't empty ({grades})"
+        area, whole = self.omega(maximum), ""
+        if self.sky is not None and self.sky.observable_area > maximum:
+            whole = f"from {self.sky.observable_area:,.0f} "
+        text = f"Ω_obs, trimmed {whole}to {maximum:,.0f} deg², isn't empty ({grades})"
         holds = None if area is None else area > 0
         return _condition(text, section, holds, area, unit="deg²", missing=self._missing)
 
@@ -192,7 +194,7 @@ class SkyConditions:
 
 
 def combine(conditions: Iterable[ConditionOutcome]) -> Verdict:
-    """Return whether all hold: undecided where something isn't stated but the map may still deny it."""
+    """Return whether all hold; undecided, before it is unknown, where the map may still deny it."""
     verdicts = {condition.verdict for condition in conditions}
     for verdict in (Verdict.FAILED, Verdict.UNDECIDED, Verdict.UNKNOWN):
         if verdict in verdicts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.delivery.channel_grades import ChannelCriteriaSets
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
@@ -28,5 +29,6 @@ class RenderRepositories:
     refused_mentions: RefusedMentionRepository
     circulars: CircularRepository
     sites: SiteRepository
+    criteria_sets: ChannelCriteriaSets
     incidents: IncidentRepository
     quarantine: QuarantineRepository

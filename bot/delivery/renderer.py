@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from bot.delivery.channel_grades import ChannelGrades, Grading
 from bot.delivery.event_states import CACHE_SIZE, EventStates
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
@@ -27,13 +28,15 @@ class Renderer:
         self,
         repositories: RenderRepositories,
         observability: ObservabilityService,
+        grading: Grading,
         get_permalink: GetPermalink,
         public_url: str | None = None,
     ) -> None:
         """`public_url` is the address at which the bot serves images itself, without a slash at its end."""
         event_states = EventStates(repositories.notices)
-        self._roots = RootRenderer(repositories, event_states, observability, public_url)
-        self._threads = ThreadRenderer(repositories, event_states, get_permalink)
+        grades = ChannelGrades(repositories.criteria_sets, grading)
+        self._roots = RootRenderer(repositories, event_states, observability, grades, public_url)
+        self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
         self._repositories = repositories
         self._unreadable_notices: SingleFlight[tuple[DeliveryKind, int], RenderedMessage | None] = (
             SingleFlight(CACHE_SIZE)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.delivery.batch_loader import BatchLoader
+from bot.delivery.channel_grades import ChannelGrades, GradesAtOnce
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
@@ -38,11 +39,13 @@ class RootRenderer:
         repositories: RenderRepositories,
         event_states: EventStates,
         observability: ObservabilityService,
+        grades: ChannelGrades,
         public_url: str | None = None,
     ) -> None:
         """`public_url` is the address at which the bot serves images itself, without a slash at its end."""
         self._event_states = event_states
         self._observability_service = observability
+        self._grades = grades
         self._public_url = public_url
         # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts.
         self._load_observers = BatchLoader(repositories.observers.for_threads)
@@ -66,12 +69,15 @@ class RootRenderer:
             return None
         assert delivery.thread_id is not None
         observability, is_missing = await self._get_observability(delivery, superevent)
+        grades = await self._get_grades(delivery, superevent)
+        is_missing |= grades.is_preliminary
         view = ChannelView(
             is_root=True,
             # Nobody can have pressed a button of a message that was never posted.
             observers=(await self._load_observers(delivery.thread_id) or ()) if was_seen else (),
             mentions=await self._mention_targets(delivery, superevent),
             observability=observability,
+            grades=grades.outcomes,
         )
         card = await self._render_card(superevent, view)
         image = None
@@ -126,6 +132,13 @@ class RootRenderer:
             # A line about telescopes must not keep the news from the channel.
             log.exception("unexpected_error", subsystem="observability", superevent_id=notice.superevent_id)
             return None
+
+    async def _get_grades(self, delivery: Delivery, superevent: Superevent) -> GradesAtOnce:
+        """Return what the channel's criteria sets say: in a new root what is certain without waiting."""
+        sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
+        if delivery.kind is DeliveryKind.ROOT:
+            return self._grades.at_once(sets, superevent)
+        return GradesAtOnce(await self._grades.judge(sets, superevent))
 
     def _image_ref(self, stored: StoredImage) -> ImageRef:
         if stored.token is not None and self._public_url is not None:

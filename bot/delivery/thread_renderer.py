@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from bot.delivery.channel_grades import ChannelGrades
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
@@ -15,35 +16,45 @@ from bot.skymap_service.overlap import probability_in_previous_region
 from bot.store.outbox.models import Delivery
 from formatters.blockkit.message import Message
 from formatters.models import significance
-from formatters.models.notice import Notice
+from formatters.models.criteria_set import CriteriaSet, GradeOutcome
+from formatters.models.notice import Category, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention
 from formatters.posts.alert_card import ChannelView
+from formatters.text import grade_lines
 
 GetPermalink = Callable[[str, str, str], Awaitable[str | None]]
 """(team id, channel id, ts) -> the address of that message; None if Slack doesn't return one."""
 
 
 class ThreadRenderer:
-    """Renders replies and mentions. A reply that goes to many channels is rendered once."""
+    """Renders replies and mentions. A reply to many channels with the same criteria sets is rendered once."""
 
     def __init__(
-        self, repositories: RenderRepositories, event_states: EventStates, get_permalink: GetPermalink
+        self,
+        repositories: RenderRepositories,
+        event_states: EventStates,
+        grades: ChannelGrades,
+        get_permalink: GetPermalink,
     ) -> None:
         self._notices = repositories.notices
         self._mentions = repositories.mentions
         self._event_states = event_states
+        self._grades = grades
         self._get_permalink = get_permalink
-        self._replies: SingleFlight[tuple[int, int | None, bool], RenderedMessage | None] = SingleFlight(
-            CACHE_SIZE
-        )
+        self._replies: SingleFlight[
+            tuple[int, int | None, bool, tuple[CriteriaSet, ...]], RenderedMessage | None
+        ] = SingleFlight(CACHE_SIZE)
 
     async def render_reply(self, delivery: Delivery) -> RenderedMessage | None:
         """Return the reply about a notice; None if that isn't stored any more. Raises StoreUnavailable."""
-        key = (delivery.subject_id, delivery.superevent_revision, delivery.root_uneditable)
-        return await self._replies.get(key, lambda: self._render_reply(delivery))
+        sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
+        key = (delivery.subject_id, delivery.superevent_revision, delivery.root_uneditable, sets)
+        return await self._replies.get(key, lambda: self._render_reply(delivery, sets))
 
-    async def _render_reply(self, delivery: Delivery) -> RenderedMessage | None:
+    async def _render_reply(
+        self, delivery: Delivery, sets: tuple[CriteriaSet, ...]
+    ) -> RenderedMessage | None:
         assert delivery.superevent_id is not None
         superevent = await self._notices.superevent(delivery.superevent_id)
         key = await self._notices.notice_key(delivery.subject_id)
@@ -52,13 +63,34 @@ class ThreadRenderer:
             return None
         if delivery.root_uneditable:
             # The root can't be brought up to date, so a reply shows the whole state to the channel.
-            message = render_or_fallback(superevent, lambda: alert_card.alert_card(superevent, ChannelView()))
+            view = ChannelView(grades=await self._grades.judge(sets, superevent))
+            message = render_or_fallback(superevent, lambda: alert_card.alert_card(superevent, view))
             return RenderedMessage(message=message, broadcast=True)
         overlap = await self._overlap_with_previous(superevent, notice)
+        before, after = await self._judge_before_and_after(sets, superevent, notice)
         message = render_or_fallback(
-            superevent, lambda: alert_update.alert_update(superevent, notice, overlap)
+            superevent, lambda: alert_update.alert_update(superevent, notice, overlap, before, after)
         )
-        return RenderedMessage(message=message, broadcast=significance.should_broadcast(superevent, notice))
+        # Grades of a late notice aren't compared, so it rises to nothing.
+        is_grade_news = superevent.category is Category.REAL and grade_lines.has_risen(before, after)
+        broadcast = is_grade_news or significance.should_broadcast(superevent, notice)
+        return RenderedMessage(message=message, broadcast=broadcast)
+
+    async def _judge_before_and_after(
+        self, sets: tuple[CriteriaSet, ...], superevent: Superevent, notice: Notice
+    ) -> tuple[tuple[GradeOutcome, ...], tuple[GradeOutcome, ...]]:
+        """Return what the sets said before a notice, and with it; of a late notice nothing.
+
+        Before is the notice that the reply compares with, or the retraction after which the event is a
+        candidate again.
+        """
+        if not sets or significance.newer_known_notice(superevent, notice) is not None:
+            return (), ()
+        previous = superevent.previous_notice(notice)
+        if previous is None or not previous.is_retraction:
+            previous = significance.comparison_notice(superevent, notice)
+        before = () if previous is None else await self._grades.judge(sets, superevent.up_to(previous))
+        return before, await self._grades.judge(sets, superevent.up_to(notice))
 
     async def _overlap_with_previous(self, superevent: Superevent, notice: Notice) -> float | None:
         """Return how much of this notice's probability lies in the previous map's region, from 0 to 1.

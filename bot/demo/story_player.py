@@ -18,7 +18,7 @@ from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
 from bot.local_slack.errors import Json
 from bot.local_slack.server import LocalSlack
-from bot.samples import SampleNotice, create_demo_notices, to_avro
+from bot.samples import DEMO_CRITERIA_SET, DEMO_GRADES, SampleNotice, create_demo_notices, to_avro
 from bot.settings import Settings, SettingsError
 from bot.sources.factory import create_sources
 from formatters.blockkit.message import Message
@@ -31,8 +31,15 @@ TIMEOUT_S = 60.0
 MAX_STORY_AGE = timedelta(hours=1)
 """The longest time before the present at which the story begins."""
 
-CHANNEL_CRITERIA = {"gw-cbc": "CBC", "gw-burst": "Burst", "gw-mocks": "all mock"}
-"""Channel name -> its subscription: significant real binaries, bursts, or everything including mocks."""
+CHANNEL_CRITERIA = {
+    "gw-cbc": f"CBC criteria {DEMO_CRITERIA_SET} rubin-2026",
+    "gw-burst": "Burst",
+    "gw-mocks": f"all mock criteria {DEMO_CRITERIA_SET}",
+}
+"""Channel name -> its subscription: significant real binaries, bursts, or everything including mocks.
+
+The messages of two of them say which grades the workspace's own criteria set and Rubin's strategy give.
+"""
 
 _out = Console(highlight=False, soft_wrap=True)
 
@@ -82,7 +89,7 @@ async def serve(port: int) -> None:
     async with _demo_environment(port) as environment:
         _out.print(
             f"\nOpen [bold]{environment.local_slack.url}[/bold] in a browser, and type /gwevent MS181101ab "
-            "there."
+            "or /gwevent criteria there."
         )
         _out.print("An hour passes in a minute, up to now. Ctrl-C ends it.\n")
         with Publisher(environment.broker.url(TOPIC)) as publisher:
@@ -167,11 +174,14 @@ def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> 
 
 
 async def _subscribe(environment: DemoEnvironment) -> None:
+    await _command(environment, "gw-cbc", f"criteria add {DEMO_CRITERIA_SET} {DEMO_GRADES}")
     for name, words in CHANNEL_CRITERIA.items():
-        done = await environment.local_slack.command(
-            "/gwevent", f"subscribe {words}", channel=environment.channels[name]
-        )
-        await done.wait_for_answer(timeout=TIMEOUT_S)
+        await _command(environment, name, f"subscribe {words}")
+
+
+async def _command(environment: DemoEnvironment, channel: str, words: str) -> None:
+    done = await environment.local_slack.command("/gwevent", words, channel=environment.channels[channel])
+    await done.wait_for_answer(timeout=TIMEOUT_S)
 
 
 async def _publish(environment: DemoEnvironment, publisher: Publisher, sample: SampleNotice) -> None:
@@ -252,4 +262,6 @@ def _is_expected(name: str, superevent_id: str, event: Json) -> bool:
         return False
     if name == "gw-mocks":
         return True
-    return category_from_id(superevent_id) is Category.REAL and event["group"] == CHANNEL_CRITERIA[name]
+    return category_from_id(superevent_id) is Category.REAL and CHANNEL_CRITERIA[name].startswith(
+        event["group"]
+    )

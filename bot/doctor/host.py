@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bot.app.secret_files import mode_readable_by_others
-from bot.filters import find_contradiction, parse_criteria
+from bot.criteria.operator_criteria import parse_operator_criteria
+from bot.filters import find_contradiction
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings
 from bot.store.database import Database
@@ -201,7 +202,7 @@ async def _check_secret_host(name: str, url: str, purpose: str, setting: str) ->
 
 def check_webhook_filter(words: str | None) -> list[Finding]:
     """Warn of a filter for which the webhook would never be called."""
-    contradiction = None if words is None else find_contradiction(parse_criteria(words))
+    contradiction = None if words is None else find_contradiction(parse_operator_criteria(words))
     if contradiction is None:
         return []
     return [Finding("Webhook", Level.WARN, contradiction, "Change GWEVENT_WEBHOOK_FILTER.")]

@@ -15,7 +15,7 @@ from bot.filters.vocabulary import FLOAT, OPS
 from formatters.models.filter import Compare, MassProbability, Op, format_number
 
 _UNIT = r"(?:m[☉⊙]|m_?sun|m_[☉⊙])"
-_RANGE = re.compile(rf"(?P<low>{FLOAT}) ?{_UNIT}? ?(?:\.{{2,}}|…|[-—]|to) ?(?P<high>{FLOAT}) ?{_UNIT}?")
+_RANGE = re.compile(rf"(?P<low>{FLOAT}) ?{_UNIT}? ?(?:\.{{2,}}|…|-{{1,2}}|—|to) ?(?P<high>{FLOAT}) ?{_UNIT}?")
 """Keyboards make "…" of three points and a dash of "-", which `normalize_typed_text` makes "-" again."""
 _MOST_WORDS = 5
 """Words of a range: "2.3 Msun to 5.5 Msun"."""

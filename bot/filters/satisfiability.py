@@ -36,6 +36,8 @@ from formatters.models.subscription import Criteria
 
 MAX_STEPS = 250
 """Alternatives that are gone through; a filter with more counts as possible. They take a second at most."""
+MAX_NODES = 60 * MAX_STEPS
+"""Parts of filters that are looked at: what a grade stands for may be longer than what people type."""
 _QUOTED_MAX = 100
 _MAY_SHINE = Or(
     (
@@ -163,11 +165,15 @@ def _objection(parts: Sequence[Filter]) -> Objection | None:
 
 
 class _Search:
-    """Goes through the alternatives of "or" until one is possible, MAX_STEPS in all its searches."""
+    """Goes through the alternatives of "or" until one is possible, MAX_STEPS in all its searches.
+
+    With MAX_STEPS or MAX_NODES used up everything counts as possible.
+    """
 
     def __init__(self, *, without_boundaries: bool = False) -> None:
         self._without_boundaries = without_boundaries
         self._steps = 0
+        self._nodes = 0
 
     def conflict(self, parts: Iterable[Filter]) -> str | None:
         """Return why the filters can't all match one notice; None if they may."""
@@ -176,13 +182,14 @@ class _Search:
     def _conflict(self, wanted: list[tuple[Filter, bool]], known: list[Literal]) -> str | None:
         """Return why the filters can't all be as wanted, together with what is known; None if they may."""
         self._steps += 1
-        if self._steps > MAX_STEPS:
+        if self._steps > MAX_STEPS or self._nodes > MAX_NODES:
             return None
         literals = list(known)
         choices: list[list[tuple[Filter, bool]]] = []
         pending = wanted[::-1]
         while pending:
             node, holds = pending.pop()
+            self._nodes += 1
             match node:
                 case Not(part):
                     pending.append((part, not holds))

@@ -23,7 +23,8 @@ _ONLY = {"only", "just"}
 _ALSO = {"also", "including", "include", "incl", "plus"}
 _TOO = {"too", "also", "included"}
 _WITHOUT = {"no", "not", "without", "excluding"}
-_NAMING = frozenset({"|", "from", "grade", *OPS})
+_NAMING_SIGNS = frozenset({"|", *OPS})
+_NAMING_WORDS = frozenset({"from", "grade"})
 """After these a word is a name, as in "search=MDC|test"; if it is not, the filter's parser refuses it."""
 
 
@@ -146,7 +147,12 @@ def standing_alone_error(token: Token) -> FilterSyntaxError:
 
 def is_name(tokens: Sequence[Token], at: int) -> bool:
     """Return True if the token stands where a name does: after a comparison, "|", "from" or "grade"."""
-    return at > 0 and tokens[at - 1].text.casefold() in _NAMING
+    start = at
+    while start > 0 and tokens[start - 1].text.casefold() in _NAMING_WORDS:
+        start -= 1
+    found = start > 0 and tokens[start - 1].text in _NAMING_SIGNS
+    # In "grade x>=grade mock" the second "grade" is a name itself.
+    return found is ((at - start) % 2 == 0)
 
 
 def _kind(tokens: Sequence[Token], at: int) -> str | None:

@@ -17,6 +17,7 @@ from bot.runtime.wakeups import Wakeups
 from bot.skymap_service.filter_queries import SkyMapQueries
 from bot.store.database import StoreUnavailable
 from bot.store.events.deferred import DeferredRouting
+from formatters.models.subscription import Criteria
 
 POLL_INTERVAL_S = 1.0
 """Seconds between polls: another process may have stored the notice, and cannot wake this one."""
@@ -36,13 +37,16 @@ class DeferredRoutingWorker:
         *,
         max_age: timedelta,
         poll_s: float = POLL_INTERVAL_S,
+        webhook_criteria: Criteria | None = None,
     ) -> None:
+        """`webhook_criteria` are what the operators' webhook is called for, None if it isn't for events."""
         self._deferred_routing = deferred_routing
         self._skymap_queries = skymap_queries
         self._clock = clock
         self._wakeups = wakeups
         self._max_age = max_age
         self._poll_s = poll_s
+        self._webhook_criteria = webhook_criteria
 
     async def run(self) -> None:
         """Route pending notices until cancelled."""
@@ -73,7 +77,7 @@ class DeferredRoutingWorker:
     async def _route(self, superevent_id: str) -> None:
         intents = None
         while intents is None:
-            deferred = await self._deferred_routing.get_map_queries(superevent_id)
+            deferred = await self._deferred_routing.get_map_queries(superevent_id, self._webhook_criteria)
             now = self._clock()
             probabilities = (
                 {}
@@ -81,7 +85,11 @@ class DeferredRoutingWorker:
                 else await self._skymap_queries.probabilities(deferred.notice_key, deferred.map_queries, now)
             )
             planner = partial(
-                plan_after_map_queries, probabilities=probabilities, now=now, max_age=self._max_age
+                plan_after_map_queries,
+                probabilities=probabilities,
+                now=now,
+                max_age=self._max_age,
+                webhook_criteria=self._webhook_criteria,
             )
             key = None if deferred is None else deferred.notice_key
             intents = await self._deferred_routing.complete(superevent_id, key, planner, now)

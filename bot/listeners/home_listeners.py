@@ -25,6 +25,7 @@ def register_home_listeners(
         await ack()
         # The app's Messages tab sends this event too.
         if event.get("tab") == "home":
+            home.remember_direct_channel(context_team(context), event["user"], event.get("channel"))
             await home.publish(context_team(context), event["user"])
 
     @app.action(home_tab.NEW_ACTION)

@@ -1,52 +1,35 @@
 """App Home: published when somebody opens it, and after each change that they make in it.
 
 It lists the subscriptions of the channels that the person is in, for which Slack is asked each time
-(`users.conversations`; see `bot.listeners.channel_membership`), and what was posted there last.
+(`users.conversations`; see `bot.listeners.channel_membership`), what was posted there last, and the
+workspace's criteria sets.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
+from cachetools import LRUCache
 
-from bot import __version__
 from bot.commands.context import CommandContext
-from bot.commands.event_questions import PERMALINK_TIMEOUT_S, GetPermalink
-from bot.commands.status import summarize_last_notice
 from bot.commands.subscription_answers import answer_change
-from bot.commands.subscription_service import SubscriptionResult, SubscriptionService
+from bot.commands.subscription_service import SubscriptionResult
 from bot.listeners.channel_membership import ChannelMembership
+from bot.listeners.home_content import HomeContent
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.slack.request_team import get_client
-from bot.sources.base import SourceStatus
-from bot.store.channels.posted_events import PostedEvent, PostedEventRepository
-from bot.store.channels.sites import SiteRepository
 from bot.store.database import StoreUnavailable
-from bot.store.events.notices import NoticeRepository
-from bot.store.events.search import EventSearch
-from bot.store.operations.incidents import IncidentRepository
 from formatters.blockkit.message import Message
-from formatters.models.notice import Category
 from formatters.views import home_tab
 
+MAX_REMEMBERED = 10_000
+"""People whose conversation with gwevent is remembered; their view keeps it too."""
+
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HomeRepositories:
-    """The repositories that App Home reads."""
-
-    event_search: EventSearch
-    incidents: IncidentRepository
-    notices: NoticeRepository
-    posted_events: PostedEventRepository
-    sites: SiteRepository
 
 
 class HomeTab:
@@ -54,22 +37,26 @@ class HomeTab:
 
     def __init__(
         self,
-        service: SubscriptionService,
+        content: HomeContent,
         membership: ChannelMembership,
-        repositories: HomeRepositories,
         clients: Mapping[str, SlackClient],
         clock: Callable[[], datetime],
-        source_statuses: Callable[[], list[SourceStatus]],
-        get_permalink: GetPermalink,
     ) -> None:
         """`clients` by team id."""
-        self._get_permalink = get_permalink
-        self._service = service
+        self._content = content
         self._membership = membership
-        self._repositories = repositories
         self._clients = clients
         self._clock = clock
-        self._source_statuses = source_statuses
+        self._direct_channels: LRUCache[tuple[str, str], str] = LRUCache(MAX_REMEMBERED)
+        """(team id, user id) -> their conversation with gwevent."""
+
+    def remember_direct_channel(self, team_id: str, user_id: str, channel_id: str | None) -> None:
+        """Remember a person's conversation with gwevent, which Slack names only when they open the tab.
+
+        What they change in App Home for the whole workspace counts as changed there. None is ignored.
+        """
+        if channel_id is not None:
+            self._direct_channels[team_id, user_id] = channel_id
 
     async def publish(self, team_id: str, user_id: str, answer: Message | None = None) -> None:
         """Publish the newest state to a person's App Home, below the answer to the button they pressed."""
@@ -79,17 +66,10 @@ class HomeTab:
             log.warning("home_not_published", reason=failure.reason)
             return
         try:
-            home = await self._build(client, team_id, user_id, answer)
+            home = await self._content.load(client, team_id, user_id, answer)
         except StoreUnavailable:
-            home = home_tab.Home(
-                sources=tuple(self._source_statuses()),
-                last_notice=None,
-                subscriptions=(),
-                last_events=(),
-                action_result=answer,
-                is_store_down=True,
-                version=__version__,
-            )
+            home = self._content.without_store(answer)
+        home = replace(home, direct_channel=self._direct_channels.get((team_id, user_id)))
         try:
             await client.publish_home(user_id, home_tab.view(home, self._clock()))
         except SlackFailure as failure:
@@ -102,62 +82,3 @@ class HomeTab:
         refusal = await self._membership.check(context)
         answer = refusal or await answer_change(change)
         await self.publish(context.team_id, context.user_id, answer)
-
-    async def _build(
-        self, client: SlackClient, team_id: str, user_id: str, answer: Message | None
-    ) -> home_tab.Home:
-        subscriptions = await self._service.for_team(team_id)
-        problem = None
-        channels: frozenset[str] = frozenset()
-        try:
-            channels = await client.user_channels(user_id) if subscriptions else channels
-        except SlackFailure as failure:
-            log.warning("channels_unknown", reason=failure.reason)
-            problem = failure.reason
-        visible = home_tab.visible_to(user_id, subscriptions, channels)
-        shown_channels = sorted({subscription.channel_id for subscription in visible})
-        sites = await self._repositories.sites.for_channels([(team_id, one) for one in shown_channels])
-        last_notice = await self._repositories.notices.last_notice()
-        return home_tab.Home(
-            sources=tuple(self._source_statuses()),
-            last_notice=summarize_last_notice(last_notice),
-            subscriptions=visible,
-            last_events=await self._last_events(team_id, shown_channels),
-            sites={channel: [site.name for site in found.sites] for (_, channel), found in sites.items()},
-            incidents=await self._repositories.incidents.open_incidents(),
-            problem=problem,
-            action_result=answer,
-            version=__version__,
-        )
-
-    async def _last_events(self, team_id: str, channels: Sequence[str]) -> list[home_tab.LastEvent]:
-        """Return the newest events posted in the channels, or else the newest that were received."""
-        posted = await self._repositories.posted_events.newest(team_id, channels, home_tab.MAX_EVENTS)
-        if not posted:
-            notices = self._repositories.notices
-            found = await notices.newest(category=Category.REAL, limit=home_tab.MAX_EVENTS)
-            found = found or await notices.newest(category=Category.MOCK, limit=home_tab.MAX_EVENTS)
-            return [home_tab.LastEvent(superevent) for superevent in found]
-        by_event: dict[str, list[PostedEvent]] = {}
-        for one in posted:
-            by_event.setdefault(one.superevent_id, []).append(one)
-
-        async def load_threads(some: Sequence[PostedEvent]) -> list[home_tab.EventThread]:
-            linked = some[: home_tab.MAX_THREADS]
-            addresses = await asyncio.gather(*(self._address(team_id, posted) for posted in linked))
-            return [
-                home_tab.EventThread(one.channel_id, address)
-                for one, address in zip(linked, addresses, strict=True)
-            ]
-
-        threads = await asyncio.gather(*map(load_threads, by_event.values()))
-        linked = dict(zip(by_event, threads, strict=True))
-        superevents = await self._repositories.event_search.superevents(list(by_event))
-        return [home_tab.LastEvent(one, linked[one.superevent_id]) for one in superevents]
-
-    async def _address(self, team_id: str, posted: PostedEvent) -> str | None:
-        """Return the address of the event's message; None if Slack doesn't tell it soon."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PERMALINK_TIMEOUT_S):
-                return await self._get_permalink(team_id, posted.channel_id, posted.root_ts)
-        return None

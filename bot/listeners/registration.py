@@ -12,6 +12,8 @@ from bot.commands.router import CommandRouter
 from bot.commands.subscription_service import SubscriptionService
 from bot.listeners.buttons import ToggleObserver, register_buttons
 from bot.listeners.channel_events import MoveChannel, RequeueChannel, register_channel_events
+from bot.listeners.criteria_listeners import register_criteria_listeners
+from bot.listeners.criteria_modal import CriteriaModal
 from bot.listeners.direct_messages import register_direct_messages
 from bot.listeners.home_listeners import register_home_listeners
 from bot.listeners.home_tab import HomeTab
@@ -32,6 +34,7 @@ class ListenerServices:
     subscription_service: SubscriptionService
     home_tab: HomeTab
     subscription_modal: SubscriptionModal
+    criteria_modal: CriteriaModal
     send_ephemeral: SendEphemeral
     toggle_observer: ToggleObserver
     requeue_channel: RequeueChannel
@@ -44,6 +47,7 @@ def register_listeners(app: AsyncApp, services: ListenerServices) -> None:
     register_home_listeners(
         app, services.subscription_service, services.home_tab, services.subscription_modal
     )
+    register_criteria_listeners(app, services.criteria_modal, services.home_tab)
     register_slash_command(app, services.router, services.send_ephemeral)
     register_mentions(app, services.router, services.send_ephemeral)
     register_direct_messages(app, services.router, services.send_ephemeral)

@@ -81,10 +81,10 @@ class SubscriptionModal:
             client = get_client(self._clients, context.team_id)
             if number is None and not from_home:
                 await client.open_view(
-                    trigger_id, subscription_modal.view(modal_context, SubscriptionForm(), Preview())
+                    trigger_id, await self._form_view(context, modal_context, SubscriptionForm(), Preview())
                 )
                 return None
-            # Opened before anything is looked up: the trigger expires after 3 s.
+            # Opened before anything that may take long: the trigger expires after 3 s.
             view_id = await client.open_view(
                 trigger_id, subscription_modal.loading_page(modal_context, "One moment …")
             )
@@ -102,18 +102,26 @@ class SubscriptionModal:
         if refusal is not None:
             return subscription_modal.result_page(modal_context, refusal)
         if modal_context.number is None:
-            return subscription_modal.view(modal_context, SubscriptionForm(), Preview())
+            return await self._form_view(context, modal_context, SubscriptionForm(), Preview())
         try:
             found = await self._service.find(context, modal_context.number)
         except StoreUnavailable:
             return subscription_modal.result_page(modal_context, helping.error_message(STORE_UNAVAILABLE))
         if not isinstance(found, Subscription):
             return subscription_modal.result_page(modal_context, answer_for(found))
-        return subscription_modal.view(
+        return await self._form_view(
+            context,
             modal_context,
             form_from_criteria(found.criteria),
             Preview(criteria=found.criteria, is_stored=True),
         )
+
+    async def _form_view(
+        self, context: CommandContext, modal_context: ModalContext, form: SubscriptionForm, preview: Preview
+    ) -> subscription_modal.View:
+        """Return the modal with its inputs, the criteria sets that can be chosen among them."""
+        sets = await self._service.choosable_sets(context.team_id)
+        return subscription_modal.view(modal_context, form, preview, sets)
 
     async def _parse(self, context: CommandContext, form: SubscriptionForm) -> Criteria:
         """Return the criteria that were entered. Raises InvalidForm."""
@@ -127,7 +135,7 @@ class SubscriptionModal:
         """Show all inputs, with what was entered so far."""
         modal_context = subscription_modal.parse_modal_context(view["private_metadata"])
         form = subscription_modal.parse_form(view["state"]["values"])
-        shown = subscription_modal.view(replace(modal_context, has_more=True), form, Preview())
+        shown = await self._form_view(context, replace(modal_context, has_more=True), form, Preview())
         await self._update_view(context.team_id, view["id"], shown)
 
     async def preview(self, context: CommandContext, view: Mapping[str, Any]) -> None:
@@ -136,9 +144,8 @@ class SubscriptionModal:
         form = subscription_modal.parse_form(view["state"]["values"])
 
         async def show(preview: Preview) -> None:
-            await self._update_view(
-                context.team_id, view["id"], subscription_modal.view(modal_context, form, preview)
-            )
+            shown = await self._form_view(context, modal_context, form, preview)
+            await self._update_view(context.team_id, view["id"], shown)
 
         try:
             criteria = await self._parse(context, form)
@@ -150,7 +157,7 @@ class SubscriptionModal:
             # Queries of sky maps take seconds, so the meaning is shown before them.
             await show(Preview(criteria=criteria, contradiction=contradiction, is_backtesting=True))
         try:
-            backtest = await self._search_commands.backtest(criteria)
+            backtest = await self._search_commands.backtest(criteria, context)
         except StoreUnavailable:
             backtest = store_unavailable()
         await show(Preview(criteria=criteria, contradiction=contradiction, backtest=backtest))
@@ -175,7 +182,8 @@ class SubscriptionModal:
         contradiction = await asyncio.to_thread(self._find_contradiction, criteria)
         warned_about = subscription_modal.criteria_fingerprint(criteria)
         if contradiction is not None and modal_context.warned_about != warned_about:
-            warning = subscription_modal.view(
+            warning = await self._form_view(
+                context,
                 replace(modal_context, warned_about=warned_about),
                 form,
                 Preview(criteria=criteria, contradiction=contradiction),

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.criteria.decided_grades import DecidedGrades
 from bot.filters import CriteriaEvaluator
 from bot.routing.intents import ChannelRef, Mention, MentionReason
 from bot.routing.state import RootState, RoutingState, Thread
@@ -32,7 +33,7 @@ def previous_state(state: RoutingState) -> PreviousState | None:
     if not known:
         return None
     before = Superevent.from_notices(known)
-    return PreviousState(before, CriteriaEvaluator(before))
+    return PreviousState(before, CriteriaEvaluator(before, DecidedGrades(before)))
 
 
 def mentioning_criteria(subscriptions: Sequence[Subscription]) -> Mapping[ChannelRef, Sequence[Criteria]]:

@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.filters import CriteriaEvaluator
 from bot.routing.intents import (
     AlertOperators,
     CallKind,
     CallWebhook,
     CancelWebhookCall,
     ChannelRef,
+    DeferToSkyMap,
     Intent,
     OperatorAlert,
 )
@@ -19,13 +21,16 @@ from bot.routing.limits import INCIDENT_RESOLVED_AFTER
 from bot.routing.state import CallState, OperatorRules, RoutingState
 from formatters.models.incident import Incident, IncidentKind
 from formatters.models.notice import Category
+from formatters.models.subscription import Criteria
 
 
-def plan_operator_alerts(state: RoutingState, rules: OperatorRules, now: datetime) -> list[Intent]:
+def plan_operator_alerts(
+    state: RoutingState, rules: OperatorRules, now: datetime, evaluator: CriteriaEvaluator
+) -> list[Intent]:
     """Plan a new notice's webhook calls, and the announcement of the first real event after a pause."""
     intents: list[Intent] = []
-    if rules.should_call_webhook is not None:
-        intents += _plan_event_call(state, rules)
+    if rules.webhook_criteria is not None:
+        intents += plan_event_call(state, rules.webhook_criteria, evaluator)
     if (
         rules.ops_channel is not None
         and is_first_notice_of_real_event(state)
@@ -40,17 +45,23 @@ def is_first_notice_of_real_event(state: RoutingState) -> bool:
     return state.superevent.category is Category.REAL and len(state.superevent.notices) == 1
 
 
-def _plan_event_call(state: RoutingState, rules: OperatorRules) -> list[Intent]:
-    """Plan one call for each event that matches, and one more if it is retracted after that."""
+def plan_event_call(state: RoutingState, criteria: Criteria, evaluator: CriteriaEvaluator) -> list[Intent]:
+    """Plan one call for each event that matches, and one more if it is retracted after that.
+
+    An event for which the sky map decides is deferred; `evaluator` has its answers the second time.
+    """
     superevent, calls = state.superevent, state.webhook_calls
     superevent_id = superevent.superevent_id
     if superevent.is_retracted:
         return _plan_end_of_call(
             calls, CallKind.EVENT_MATCHED, CallKind.EVENT_RETRACTED, superevent_id=superevent_id
         )
-    assert rules.should_call_webhook is not None
-    wanted = not state.notice.is_retraction and rules.should_call_webhook(superevent)
-    if not wanted or CallKind.EVENT_MATCHED in calls:
+    if state.notice.is_retraction or CallKind.EVENT_MATCHED in calls:
+        return []
+    found = evaluator.evaluate(criteria)
+    if found.is_undecided:
+        return [DeferToSkyMap()]
+    if not found.matches:
         return []
     return [CallWebhook(kind=CallKind.EVENT_MATCHED, superevent_id=superevent_id)]
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.criteria.decided_grades import DecidedGrades
 from bot.filters import CriteriaEvaluator, MapProbabilities, category_allowed
 from bot.routing.circulars import plan_earlier_circulars
 from bot.routing.intents import (
@@ -34,11 +35,11 @@ from bot.routing.mentions import (
     plan_mentions,
     previous_state,
 )
-from bot.routing.operators import plan_operator_alerts
+from bot.routing.operators import plan_event_call, plan_operator_alerts
 from bot.routing.state import OperatorRules, RootState, RoutingState, Thread
 from formatters.models.filter import MapQuery, map_queries
 from formatters.models.notice import Category
-from formatters.models.subscription import Subscription
+from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
 
 
@@ -60,7 +61,7 @@ def plan(
         return []
     superevent, subscriptions = state.superevent, state.subscriptions
     old = now - state.notice.time_created > max_age
-    evaluator = CriteriaEvaluator(superevent)
+    evaluator = CriteriaEvaluator(superevent, DecidedGrades(superevent))
     active = {s.id for s in subscriptions}
     matching: dict[ChannelRef, int] = {}
     undecided: set[ChannelRef] = set()
@@ -109,23 +110,28 @@ def plan(
             intents.append(DeferToSkyMap())
         intents += plan_earlier_circulars(opened, state.earlier_circulars, subscriptions)
     if operator_rules is not None:
-        intents += plan_operator_alerts(state, operator_rules, now)
+        intents += plan_operator_alerts(state, operator_rules, now, evaluator)
     return intents
 
 
 def plan_after_map_queries(
-    state: RoutingState, *, probabilities: MapProbabilities, now: datetime, max_age: timedelta
+    state: RoutingState,
+    *,
+    probabilities: MapProbabilities,
+    now: datetime,
+    max_age: timedelta,
+    webhook_criteria: Criteria | None = None,
 ) -> list[Intent]:
     """Plan what `plan` deferred for `state.notice`, with the `probabilities` that its sky map gave.
 
-    Roots are opened and mentions planned only where the sky map alone decided; everything else was planned
-    when the notice came.
+    Roots are opened, mentions planned and the operators' webhook called only where the sky map alone decided;
+    everything else was planned when the notice came.
     """
     superevent, subscriptions = state.superevent, state.subscriptions
     if superevent.is_retracted or now - state.notice.time_created > max_age:
         return []
-    without_map = CriteriaEvaluator(superevent)
-    evaluator = CriteriaEvaluator(superevent, probabilities)
+    without_map = CriteriaEvaluator(superevent, DecidedGrades(superevent))
+    evaluator = CriteriaEvaluator(superevent, DecidedGrades(superevent, probabilities))
     matching: dict[ChannelRef, int] = {}
     for subscription in subscriptions:
         criteria = subscription.criteria
@@ -145,14 +151,22 @@ def plan_after_map_queries(
         OpenRoot(*channel, matching[channel], certain_targets(mentioning.get(channel, ()), evaluator))
         for channel in opened
     ]
+    if webhook_criteria is not None and without_map.evaluate(webhook_criteria).is_undecided:
+        intents += (
+            intent
+            for intent in plan_event_call(state, webhook_criteria, evaluator)
+            if not isinstance(intent, DeferToSkyMap)
+        )
     return intents + plan_earlier_circulars(opened, state.earlier_circulars, subscriptions)
 
 
 def required_map_queries(
-    superevent: Superevent, subscriptions: Sequence[Subscription]
+    superevent: Superevent,
+    subscriptions: Sequence[Subscription],
+    webhook_criteria: Criteria | None = None,
 ) -> frozenset[MapQuery]:
     """Return the queries of the sky map that `plan_after_map_queries` needs the answers of."""
-    evaluator = CriteriaEvaluator(superevent)
+    evaluator = CriteriaEvaluator(superevent, DecidedGrades(superevent))
     queries: set[MapQuery] = set()
     # Many channels have the same words, and the store gives the same object for them.
     for criteria in {id(s.criteria): s.criteria for s in subscriptions}.values():
@@ -160,6 +174,8 @@ def required_map_queries(
             queries |= map_queries(criteria.filter)
         if criteria.notify is not None and evaluator.evaluate_mentions(criteria).is_undecided:
             queries |= map_queries(criteria.filter) | map_queries(criteria.notify.condition)
+    if webhook_criteria is not None and evaluator.evaluate(webhook_criteria).is_undecided:
+        queries |= map_queries(webhook_criteria.filter)
     return frozenset(queries)
 
 

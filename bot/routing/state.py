@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.routing.intents import CallKind, ChannelRef
 from formatters.models.notice import Notice
-from formatters.models.subscription import Subscription
+from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
 
 
@@ -90,5 +90,5 @@ class OperatorRules:
     """The operators' channel; None while it is unknown."""
     quiet_period: timedelta
     """A real event after a pause longer than this is announced to the operators."""
-    should_call_webhook: Callable[[Superevent], bool] | None = None
-    """Returns True for superevents that the webhook is called for; None if it is called for none."""
+    webhook_criteria: Criteria | None = None
+    """What the webhook is called for; None if it is called for no event."""

@@ -1,6 +1,13 @@
 """Synthetic notices for the demo, the tests and the benchmarks."""
 
-from bot.samples.demo_notices import SampleNotice, create_demo_notices, file_names, write_samples
+from bot.samples.demo_notices import (
+    DEMO_CRITERIA_SET,
+    DEMO_GRADES,
+    SampleNotice,
+    create_demo_notices,
+    file_names,
+    write_samples,
+)
 from bot.samples.event_records import superevent_id
 from bot.samples.events import MS181101AB_PEAK, all_sample_events, bbh, bns, burst, mock, ms181101ab
 from bot.samples.rare_events import cwb_bbh, low_significance, one_detector, retracted, ssm, ssm_coincidence
@@ -17,6 +24,8 @@ from bot.samples.records import (
 from bot.samples.skymaps import Lobe, ring, sky_map, streak
 
 __all__ = [
+    "DEMO_CRITERIA_SET",
+    "DEMO_GRADES",
     "MS181101AB_PEAK",
     "Lobe",
     "Record",

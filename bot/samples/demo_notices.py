@@ -12,6 +12,12 @@ from bot.samples.rare_events import retracted, ssm_coincidence
 from bot.samples.records import Record, to_avro, to_json
 from formatters.models.notice import EARLYWARNING, RETRACTION
 
+DEMO_CRITERIA_SET = "ntt-kilonova"
+"""The name of the demo workspace's own criteria set."""
+DEMO_GRADES = "Gold: NS distance<150 area90<60; Silver: NS distance<150 area90<1000; Bronze: NS"
+"""Its grades: the binary neutron star rises from Bronze by Silver to Gold as its sky map shrinks, and the
+candidate that is retracted loses its Bronze."""
+
 
 @dataclass(frozen=True, slots=True)
 class SampleNotice:

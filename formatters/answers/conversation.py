@@ -50,14 +50,13 @@ _NEAREST = {
     "observe": "The button “I'm observing” below an event's message says it to this channel.",
     "coverage": "“who is observing” lists who pressed “I'm observing” in this channel.",
     "mute": "“subscriptions pause 3” stops a subscription for a while.",
-    "criteria": "“help filters” lists the conditions that a subscription may have.",
 }
 
 
 def later_command(word: str) -> Message:
     """Return the answer to a command that gwevent doesn't have yet, with what comes nearest."""
     text = escape(f"gwevent has no “{plain_text(word)}” yet. {_NEAREST.get(word, '')}".strip())
-    return blocks.message(text, blocks.section(text))
+    return blocks.message(text, blocks.section(text), is_refusal=True)
 
 
 def observers(superevent: Superevent, people: Sequence[str], *, has_thread: bool) -> Message:
@@ -109,4 +108,5 @@ def day(
         blocks.section(f"{bold(what)} {found}"),
         *([blocks.section(*lines[:10])] if lines else []),
         *([blocks.section(*lines[10:])] if lines[10:] else []),
+        is_refusal=not superevents,
     )

@@ -123,6 +123,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("subscribe all|CBC|Burst [filter]", "real, significant alerts"),
             ("subscribe … [mock] [test] [lowsig]", "these alerts too"),
             ("subscribe … [circulars]", "GCN Circulars about them, linked in their threads"),
+            ("subscribe … [criteria rubin-2026]", "with their grades by criteria sets; `help criteria`"),
             ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
             ("subscriptions test CBC BNS>0.5", "which past events it would have brought"),
         ),
@@ -172,6 +173,28 @@ PAGES: Mapping[str, HelpPage] = {
         ),
         words=("site", "telescope", "telescopes", "observatory", "observatories"),
     ),
+    "criteria": HelpPage(
+        "Would we trigger? Rules with grades",
+        (
+            ("criteria", "the sets: this workspace's own, and built-in ones such as rubin-2026"),
+            ("criteria S251112cm", "what this channel's sets say about an event"),
+            ("criteria show rubin-2026 S251112cm", "one set: each condition, by how much it failed"),
+            (
+                "criteria add ntt-kilonova Gold: NS distance<150; Silver: NS distance<300",
+                "grades from the best down, each a filter; the first that holds is the event's grade",
+            ),
+            ("criteria edit ntt-kilonova Gold: …", "replace its grades"),
+            ("criteria remove ntt-kilonova", "if no subscription uses it"),
+            ("subscribe CBC criteria ntt-kilonova", "show its grade in this channel's messages"),
+            ("subscribe CBC notify @here if grade ntt-kilonova >= Silver", "be notified by grade"),
+        ),
+        (
+            "A new line does as well as a semicolon. Sentences too: _would we trigger?_, _why only silver_.",
+            "rubin-2026: only an INITIAL triggers. gwevent's reading of Rubin's strategy, not Rubin's word.",
+            _WHICH_EVENT,
+        ),
+        ("criterion", "grades", "grade", "trigger", "gold", "silver", "bronze", "rubin"),
+    ),
     "status": HelpPage(
         "gwevent itself",
         (("status", "whether notices arrive, and how many deliveries wait"),),
@@ -191,7 +214,7 @@ COMMANDS: tuple[Usage, ...] = tuple(usage for page in PAGES.values() for usage i
 OVERVIEW: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("See", ("latest", "events", "S230518h", "history", "map", "export")),
     ("Point", ("check", "visible")),
-    ("Channel", ("subscribe", "unsubscribe", "subscriptions", "sites")),
+    ("Channel", ("subscribe", "unsubscribe", "subscriptions", "sites", "criteria")),
     ("Bot", ("status", "help check")),
 )
 """The words of the overview, by subject."""
@@ -217,7 +240,7 @@ def page_for(word: str) -> Message | None:
     folded = word.casefold().strip("`'\"“”/?.!")
     if canonical_id(folded) is not None:
         return _page("id", PAGES["id"])
-    if folded.rstrip("s") in ("filter", "condition", "criteria", "criterion"):
+    if folded.rstrip("s") in ("filter", "condition"):
         return filters_help()
     for form in dict.fromkeys((folded, folded.rstrip("s"), f"{folded}s")):
         for name, page in PAGES.items():
@@ -312,6 +335,7 @@ def unknown_command(question: str, nearest: str | None = None) -> Message:
     return blocks.message(
         text.replace("`", "") + " Try /gwevent help.",
         blocks.section(text, f"All words: `/gwevent help`. For example {_EXAMPLES}"),
+        is_refusal=True,
     )
 
 
@@ -325,13 +349,13 @@ def no_such_event(superevent_id: str, near: Sequence[str], looked_up: str | None
         text += f" {escape(looked_up)}"
     if near:
         text += f" Did you mean {_join_or([escape(plain_text(name)) for name in near])}?"
-    return blocks.message(text, blocks.section(text))
+    return blocks.message(text, blocks.section(text), is_refusal=True)
 
 
 def error_message(sentence: str) -> Message:
     """Return an error answer; `sentence` (not escaped) says what is wrong with the command."""
     text = escape(sentence)
-    return blocks.message(text, blocks.section(text))
+    return blocks.message(text, blocks.section(text), is_refusal=True)
 
 
 def _join_or(words: Sequence[str]) -> str:

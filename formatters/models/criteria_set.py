@@ -114,6 +114,8 @@ class GradeOutcome:
 
     Equal to `grades` if nothing changed.
     """
+    never_stood: bool = False
+    """With Stage.ENDED: True if the retraction came before the INITIAL that would have given the grade."""
 
 
 class Verdict(StrEnum):

@@ -21,6 +21,7 @@ from formatters.blockkit.mrkdwn import (
     web_url,
 )
 from formatters.models import significance
+from formatters.models.criteria_set import GradeOutcome
 from formatters.models.notice import (
     EARLYWARNING,
     Category,
@@ -35,6 +36,7 @@ from formatters.posts.root_facts import RootTexts, root_facts
 from formatters.text import (
     coincidence_lines,
     event_lines,
+    grade_lines,
     map_lines,
     observability_line,
     push_text,
@@ -78,6 +80,8 @@ class ChannelView:
     """Mentions that must notify, in Slack's syntax; empty except in the first post of a root message."""
     observability: Observability | None = None
     """What the channel's sites can observe of the newest map; None without sites or without a map."""
+    grades: tuple[GradeOutcome, ...] = ()
+    """What the channel's criteria sets say of the superevent, in the channel's order."""
     is_root: bool = False
     """True for a channel's root message, which has the button "I'm observing"; False in command answers."""
     asked_at: datetime | None = None
@@ -261,6 +265,7 @@ def _time_line(notice: Notice, event: Event, asked_at: datetime | None) -> str:
 def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: ChannelView) -> Message:
     mentioned = mentions(view.mentions)
     shown = [blocks.section(mentioned)] if mentioned else []
+    below: list[Block] = []
     if view.is_root:
         clock = _merger_on_reader_clock(notice, event)
         texts = RootTexts(
@@ -271,8 +276,10 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
             foot=footer(superevent, notice, event),
             reader_clock=None if clock is None else f"your clock {clock}",
             sites=() if view.observability is None else observability_line.card_lines(view.observability),
+            criteria=grade_lines.card_lines(view.grades),
         )
-        shown += root_facts(notice, event, texts)
+        facts, below = root_facts(notice, event, texts)
+        shown += facts
     else:
         shown += _all_facts(superevent, notice, event, view)
     if view.image is not None:
@@ -281,7 +288,9 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
     links = link_buttons(notice, view)
     if links is not None:
         shown.append(links)
-    notification = escape(_notification_text(superevent, notice, event))
+    shown += below
+    grade = grade_lines.push_grade(view.grades)
+    notification = escape(_notification_text(superevent, notice, event, grade))
     return blocks.message(
         f"{mentioned} {notification}" if mentioned else notification, *shown, mentions=view.mentions
     )
@@ -313,6 +322,8 @@ def _all_facts(superevent: Superevent, notice: Notice, event: Event, view: Chann
         shown.append(blocks.section(*(bold(escape(line)) for line in warned)))
     if view.observability is not None:
         shown.append(blocks.section(escape(observability_line.card_line(view.observability), SECTION_MAX)))
+    if view.grades:
+        shown.append(blocks.section(*(escape(grade_lines.grade_line(one)) for one in view.grades)))
     return [*shown, blocks.context(escape(footer(superevent, notice, event)))]
 
 
@@ -327,7 +338,7 @@ def _merger_on_reader_clock(notice: Notice, event: Event) -> str | None:
     return f"<!date^{stamp}^{{time_secs}}|{escape(quantities.utc_clock(event.time))}>"
 
 
-def _notification_text(superevent: Superevent, notice: Notice, event: Event) -> str:
+def _notification_text(superevent: Superevent, notice: Notice, event: Event, grade: str | None) -> str:
     category = vocabulary.category_label(superevent.category)
     parts = [] if category is None else [category]
     if not event.significant:
@@ -339,7 +350,7 @@ def _notification_text(superevent: Superevent, notice: Notice, event: Event) -> 
     if notice.alert_type == EARLYWARNING:
         parts.append("unconfirmed")
     odd = ["(unusual id)"] if is_unusual_id(superevent.superevent_id) else []
-    return " ".join([*parts, push_text.push_facts(notice, event), superevent.superevent_id, *odd])
+    return " ".join([*parts, push_text.push_facts(notice, event, grade), superevent.superevent_id, *odd])
 
 
 def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
@@ -359,6 +370,9 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
         if view.asked_at is not None:
             when += f" ({quantities.age_text(notice.time_created, view.asked_at)})"
         lines.append(escape(when))
+    ended = grade_lines.ended_line(view.grades)
+    if ended is not None:
+        lines.append(escape(ended))
     shown = [
         blocks.header(title(superevent)),
         blocks.section(*lines),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, strikethrough
 from formatters.models import significance
+from formatters.models.criteria_set import GradeOutcome
 from formatters.models.notice import Event, Notice
 from formatters.models.significance import comparison_notice, new_coincidences, newer_known_notice
 from formatters.models.superevent import Superevent
@@ -19,6 +21,7 @@ from formatters.text import (
     chirp_mass,
     coincidence_lines,
     event_lines,
+    grade_lines,
     quantities,
     vocabulary,
     warning_lines,
@@ -30,17 +33,27 @@ _MIN_TIME_SHIFT = timedelta(seconds=1)
 """Smallest reported shift of the event time; smaller ones come with every change of the preferred event."""
 
 
-def alert_update(superevent: Superevent, notice: Notice, overlap: float | None = None) -> Message:
+def alert_update(
+    superevent: Superevent,
+    notice: Notice,
+    overlap: float | None = None,
+    grades_before: Sequence[GradeOutcome] = (),
+    grades: Sequence[GradeOutcome] = (),
+) -> Message:
     """Return the reply that lists what `notice` changed.
 
     It compares `notice` with the one before it by `time_created`; after a retraction, with the last one that
     carried facts (see `comparison_notice`). `overlap` is the probability (0 to 1) of the new GW map inside
-    the old map's 90 % region; None if it is unknown. Raises ValueError if `notice` does not belong to
-    `superevent`.
+    the old map's 90 % region; None if it is unknown. `grades_before` and `grades` are what the channel's
+    criteria sets said before `notice` and with it: their change comes first, as it decides whether to act. Of
+    a notice that arrived after a newer one no change of a grade is said. Raises ValueError if `notice` does
+    not belong to `superevent`.
     """
     then = superevent.up_to(notice)
+    late = _late_lines(superevent, notice)
+    graded = [] if late else grade_lines.grade_changes(grades_before, grades)
     if notice.is_retraction:
-        return _retraction(superevent, then, notice)
+        return _retraction(superevent, then, notice, graded)
     # With the id, because a reply also appears in the channel and in Slack's list of threads.
     head = [bold(escape(" · ".join([*_marks(then), _stage(then, notice), superevent.superevent_id])))]
     before = superevent.previous_notice(notice)
@@ -49,9 +62,8 @@ def alert_update(superevent: Superevent, notice: Notice, overlap: float | None =
         when = quantities.utc(before.time_created)
         lead.append(f"A candidate again: it was retracted {when}.")
     known = comparison_notice(superevent, notice)
-    changed = changes(superevent, known, notice, overlap)
+    changed = [*graded, *changes(superevent, known, notice, overlap)]
     summary = _no_change_line(superevent, known, notice)
-    late = _late_lines(superevent, notice)
     vetting = _vetting(notice)
     if vetting is not None and (before is None or _vetting(before) != vetting):
         head.append(escape(vetting))
@@ -156,7 +168,7 @@ def _notification_text(
     return escape(f"{' '.join(parts)}{compared}: {' · '.join(words)}")
 
 
-def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Message:
+def _retraction(superevent: Superevent, then: Superevent, notice: Notice, graded: list[str]) -> Message:
     known = then.latest_with_event
     facts = None if known is None else alert_card.last_known_facts(then, known)
     title = escape(" · ".join([*alert_card.status_labels(then), superevent.superevent_id]))
@@ -164,13 +176,13 @@ def _retraction(superevent: Superevent, then: Superevent, notice: Notice) -> Mes
     early = (
         [warning_lines.UNCONFIRMED_EARLY_WARNING] if significance.is_unconfirmed_early_warning(then) else []
     )
-    lines += early
+    lines += [*early, *map(escape, graded)]
     if facts is not None:
         lines.append(f"Was: {strikethrough(escape(facts))}")
     late = _late_lines(superevent, notice)
     lines += map(escape, late)
     was = [] if facts is None else [f"was {facts}"]
-    words = ["no longer a candidate of interest", *early, *was, *late]
+    words = ["no longer a candidate of interest", *early, *graded, *was, *late]
     small = escape(alert_card.footer(superevent, notice, None))
     return blocks.message(
         _notification_text(superevent, then, notice, words), blocks.section(*lines), blocks.context(small)

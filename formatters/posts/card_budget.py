@@ -121,6 +121,8 @@ class CardLines:
     shorter_sites: tuple[Line, ...] = ()
     """What may stand in place of `sites`, the longest first."""
     criteria: Line | None = None
+    shorter_criteria: tuple[Line, ...] = ()
+    """What may stand in place of `criteria`: first the same without reasons, then less and less."""
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -133,8 +135,9 @@ class CardLines:
 def fit(card: CardLines) -> CardLines:
     """Return the card with so much left out that it fits, and no more.
 
-    Details yield first: the parts beyond `kept` of the foot, then of the coincidence, then of the fixed lines
-    from the last to the first. Then whole lines yield: criteria, sites (its shorter forms before), warning.
+    Details yield first: the reasons of the criteria, then the parts beyond `kept` of the foot, then of the
+    coincidence, then of the fixed lines from the last to the first. Then whole lines yield: criteria, sites
+    (of both the shorter forms before), warning.
     Last go the parts beyond `least` of the fixed lines and of the coincidence. If that doesn't suffice, the
     card is too long. Room that is left once a whole line has gone goes to details again, not to a line that
     yields earlier.
@@ -183,6 +186,10 @@ def fits(card: CardLines) -> bool:
 def by_yielding(card: CardLines) -> Iterator[CardLines]:
     """Generate the card with ever more left out: first whole, at last without all that may yield."""
     yield card
+    if card.criteria is not None:
+        for line in card.shorter_criteria[:1]:
+            card = replace(card, criteria=line)
+            yield card
     for foot in _shorter(card.foot, card.foot.kept):
         card = replace(card, foot=foot)
         yield card
@@ -193,11 +200,12 @@ def by_yielding(card: CardLines) -> Iterator[CardLines]:
         card = shorter
         yield card
     if card.criteria is not None:
-        card = replace(card, criteria=None)
-        yield card
+        for shorter_line in (*card.shorter_criteria[1:], None):
+            card = replace(card, criteria=shorter_line)
+            yield card
     if card.sites is not None:
-        for line in (*card.shorter_sites, None):
-            card = replace(card, sites=line)
+        for shorter_line in (*card.shorter_sites, None):
+            card = replace(card, sites=shorter_line)
             yield card
     if card.warning is not None:
         card = replace(card, warning=None)

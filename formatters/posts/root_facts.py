@@ -30,10 +30,16 @@ class RootTexts:
     """The time on the reader's clock in Slack's mark-up, escaped; None to leave it out."""
     sites: tuple[str, ...] = ()
     """The line about what the channel's sites can observe in several lengths, the longest first."""
+    criteria: tuple[str, ...] = ()
+    """The line about the grades of the channel's criteria sets, likewise."""
 
 
-def root_facts(notice: Notice, event: Event, texts: RootTexts) -> list[Block]:
-    """Return the blocks from the header to the foot, with as much as there is room for."""
+def root_facts(notice: Notice, event: Event, texts: RootTexts) -> tuple[list[Block], list[Block]]:
+    """Return the blocks from header to foot, with as much as there is room for, and a block for the end.
+
+    At the end, below the buttons, rows don't count: there the grades stand if they found no room. They answer
+    whether to act, and no reply says them before they change.
+    """
     chosen = card_budget.fit(_card_lines(notice, event, texts))
     clock = [] if texts.reader_clock is None else [texts.reader_clock]
     status, time, source, *others = (line for line in chosen.fixed if line.is_fact and line.parts)
@@ -56,7 +62,9 @@ def root_facts(notice: Notice, event: Event, texts: RootTexts) -> list[Block]:
         for line in (chosen.sites, chosen.criteria)
         if line is not None
     ]
-    return [*shown, blocks.context(escape(chosen.foot.text))]
+    shown.append(blocks.context(escape(chosen.foot.text)))
+    is_crowded = chosen.criteria is None and texts.criteria
+    return shown, [blocks.context(escape(texts.criteria[0], SECTION_MAX))] if is_crowded else []
 
 
 def _card_lines(notice: Notice, event: Event, texts: RootTexts) -> CardLines:
@@ -69,6 +77,8 @@ def _card_lines(notice: Notice, event: Event, texts: RootTexts) -> CardLines:
         warning=Line(parts=(warned[0],), style=Style.BOLD) if warned else None,
         sites=next((Line(parts=(text,)) for text in texts.sites), None),
         shorter_sites=tuple(Line(parts=(text,)) for text in texts.sites[1:]),
+        criteria=next((Line(parts=(text,)) for text in texts.criteria), None),
+        shorter_criteria=tuple(Line(parts=(text,)) for text in texts.criteria[1:]),
     )
 
 

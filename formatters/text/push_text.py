@@ -8,8 +8,10 @@ from formatters.models.significance import is_significant_only_by_coincidence
 from formatters.text import coincidence_lines, map_lines, quantities, vocabulary
 
 
-def push_facts(notice: Notice, event: Event) -> str:
+def push_facts(notice: Notice, event: Event, grade: str | None = None) -> str:
     """Return the facts that follow class and stage: "31 deg² 40±8 Mpc FAR 1/350,000 yr HLV 22:22:46 UTC".
+
+    `grade` are the words for the best grade of the channel's criteria sets, which follow the distance.
 
     Where only a coincidence makes the event significant, its joint FAR comes first and the GW FAR is left
     out: "joint FAR 1/255 yr +Swift combined 161 deg² 112±31 Mpc HL 02:10:46 UTC". An area of the combined map
@@ -28,6 +30,8 @@ def push_facts(notice: Notice, event: Event) -> str:
         distance = map_lines.distance_compact(localization)
         if distance is not None:
             parts.append(distance)
+    if grade is not None:
+        parts.append(grade)
     if not by_coincidence:
         parts.append(f"FAR {quantities.rate_compact(event.far)}")
     if event.instruments:

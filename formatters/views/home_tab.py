@@ -15,6 +15,7 @@ from formatters.answers.subscription_messages import summary
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import bold, escape, link, plain_text
+from formatters.models.criteria_set import CriteriaSet
 from formatters.models.incident import Incident
 from formatters.models.notice import Category
 from formatters.models.source_status import SourceStatus
@@ -23,6 +24,8 @@ from formatters.models.superevent import Superevent
 from formatters.posts import incident
 from formatters.posts.unreadable_notice import gracedb_url
 from formatters.text import quantities
+from formatters.text.criteria_text import user_mention
+from formatters.views import criteria_modal
 
 NEW_ACTION, EDIT_ACTION, PAUSE_ACTION, RESUME_ACTION, END_ACTION = (
     "home.new",
@@ -32,13 +35,24 @@ NEW_ACTION, EDIT_ACTION, PAUSE_ACTION, RESUME_ACTION, END_ACTION = (
     "home.end",
 )
 """Action ids of the tab's buttons; each button's value is a serialized `HomeAction`."""
+NEW_SET_ACTION, EDIT_SET_ACTION, REMOVE_SET_ACTION = (
+    "home.criteria_new",
+    "home.criteria_edit",
+    "home.criteria_remove",
+)
+"""Action ids of the buttons about criteria sets; the last two hold a `criteria_modal.SetState`."""
 MAX_EVENTS = 5
 MAX_THREADS = 2
 """Most threads of one event that are linked."""
+_MAX_BLOCKS = 100
+"""Slack's limit of blocks per view (docs.slack.dev/reference/views)."""
 _MAX_CHANNEL_BLOCKS = 80
-"""Maximum number of blocks for channels, within Slack's limit of 100 blocks per view
-(docs.slack.dev/reference/views).
-"""
+"""Maximum number of blocks for channels."""
+_MIN_CHANNEL_BLOCKS = 44
+"""Blocks that channels get however many criteria sets there are."""
+_MAX_SHOWN_GRADES = 4
+_GRADE_MAX = 150
+"""Characters of a grade; the form has the whole."""
 _FOLLOW_UP_TIME = timedelta(days=7)
 """Age up to which an event is worth observing still."""
 _MAX_STEPS = 4
@@ -98,6 +112,16 @@ class LastEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSet:
+    """A criteria set of the workspace, and who gave it its present grades."""
+
+    set_: CriteriaSet
+    changed_by: str
+    """Slack user id."""
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
     """Data shown in a user's App Home tab."""
 
@@ -109,12 +133,17 @@ class Home:
     """What came last, the newest first; at most MAX_EVENTS are shown."""
     sites: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Names of the channels' sites by channel id."""
+    criteria_sets: Sequence[ListedSet] = ()
+    """The workspace's own criteria sets."""
+    built_in_sets: Sequence[CriteriaSet] = ()
     incidents: Sequence[Incident] = ()
     """Open incidents of gwevent or its sources, oldest first."""
     problem: str | None = None
     """Slack's error code if the user's channels couldn't be listed; None if they are known."""
     action_result: Message | None = None
     """Result of the button pressed last; None if there is none."""
+    direct_channel: str | None = None
+    """The person's conversation with gwevent, which the view keeps for its buttons; None if not known."""
     is_store_down: bool = False
     """True if the database doesn't answer, so that nothing is known of channels and events."""
     version: str = ""
@@ -142,18 +171,38 @@ def view(home: Home, now: datetime) -> View:
         shown.append(blocks.section(*wrong))
     if home.is_store_down:
         shown.append(blocks.section("The store doesn't answer right now. Open this page again later."))
-        return {"type": "home", "blocks": [*shown, {"type": "divider"}, _plumbing(home, now)]}
-    shown += [
-        blocks.header("Your channels"),
-        *_channels(home),
+        return {**_home(home), "blocks": [*shown, {"type": "divider"}, _plumbing(home, now)]}
+    news = [
         blocks.header("What came last"),
         *_events(home, now),
         blocks.header("What to do next"),
         blocks.section(*(f"• {step}" for step in next_steps(home, now))),
+    ]
+    # Two headers, a divider and the small print come besides.
+    room = _MAX_BLOCKS - len(shown) - len(news) - 4
+    wanted_by_sets = 1 + 2 * len(home.criteria_sets)
+    channels = _channels(home, min(_MAX_CHANNEL_BLOCKS, max(_MIN_CHANNEL_BLOCKS, room - wanted_by_sets)))
+    shown += [
+        blocks.header("Your channels"),
+        *channels,
+        *news,
+        blocks.header("Criteria sets"),
+        *_criteria_sets(home, room - len(channels)),
         {"type": "divider"},
         _plumbing(home, now),
     ]
-    return {"type": "home", "blocks": shown}
+    return {**_home(home), "blocks": shown}
+
+
+def _home(home: Home) -> View:
+    kept = {} if home.direct_channel is None else {"private_metadata": home.direct_channel}
+    return {"type": "home", **kept}
+
+
+def parse_direct_channel(shown: Mapping[str, Any]) -> str | None:
+    """Return the person's conversation with gwevent that an App Home view keeps; None if it keeps none."""
+    kept = str(shown.get("private_metadata") or "")
+    return kept if re.fullmatch(r"D[A-Z0-9]{1,30}", kept) else None
 
 
 def next_steps(home: Home, now: datetime) -> list[str]:
@@ -226,7 +275,8 @@ def _plumbing(home: Home, now: datetime) -> Block:
     )
 
 
-def _channels(home: Home) -> list[Block]:
+def _channels(home: Home, most: int) -> list[Block]:
+    """Return at most this number of blocks about the person's channels."""
     if home.problem is not None:
         text = f"Slack didn't say which channels you are in ({home.problem}), so none is shown."
         return [blocks.section(escape(text))]
@@ -236,14 +286,14 @@ def _channels(home: Home) -> list[Block]:
     listed = 0
     for channel_id, every in groupby(home.subscriptions, key=lambda s: s.channel_id):
         subscriptions = list(every)
-        if len(shown) + 3 > _MAX_CHANNEL_BLOCKS:
+        if len(shown) + 4 > most:
             break
         button = blocks.button("Add a subscription", NEW_ACTION, value=HomeAction(channel_id).value)
         sites = ", ".join(plain_text(name) for name in home.sites.get(channel_id, ()))
         head = [bold(_channel_label(channel_id)), *([escape(f"Sites: {sites}")] if sites else [])]
         shown.append(blocks.section(*head, accessory=button))
         for subscription in subscriptions:
-            if len(shown) + 2 > _MAX_CHANNEL_BLOCKS:
+            if len(shown) + 3 > most:
                 break
             is_described = len(home.subscriptions) <= _MAX_DESCRIBED
             lines = summary(subscription, is_described=is_described)
@@ -278,6 +328,59 @@ def _buttons(subscription: Subscription) -> Block:
             value=end,
             confirmation=f"End number {subscription.number}? gwevent posts this in the channel.",
         ),
+    )
+
+
+def _criteria_sets(home: Home, most: int) -> list[Block]:
+    """Return at most this number of blocks (at least three) about the workspace's criteria sets.
+
+    Where two blocks a set are too many, each has one, without the button that removes it, which the form has
+    too; where one is too many, the last block counts the rest.
+    """
+    built_in = ", ".join(plain_text(one.slug) for one in home.built_in_sets)
+    intro = "Rules with grades: messages say which grade they give an event, in channels that chose them."
+    head = blocks.section(
+        intro,
+        *([escape(f"Built in: {built_in}")] if built_in else []),
+        accessory=blocks.button("New set", NEW_SET_ACTION),
+    )
+    sets = home.criteria_sets
+    if 1 + 2 * len(sets) <= most:
+        return [
+            head,
+            *(block for one in sets for block in (blocks.section(*_set_lines(one)), _set_buttons(one))),
+        ]
+    listed = sets if 1 + len(sets) <= most else sets[: most - 2]
+    shown = [head, *(blocks.section(*_set_lines(one), accessory=_edit_set_button(one)) for one in listed)]
+    if len(listed) < len(sets):
+        more = quantities.number(len(sets) - len(listed))
+        shown.append(blocks.context(f"And {more} more: `/gwevent criteria` lists all of them."))
+    return shown
+
+
+def _set_lines(listed: ListedSet) -> list[str]:
+    """Return a set's name, its best grades as people type them, and who changed it, as escaped mrkdwn."""
+    grades = [
+        escape(one.name if one.filter is None else f"{one.name}: {one.filter.canonical}", _GRADE_MAX)
+        for one in listed.set_.grades[:_MAX_SHOWN_GRADES]
+    ]
+    more = len(listed.set_.grades) - len(grades)
+    return [
+        bold(escape(listed.set_.slug)),
+        *grades,
+        *([f"and {more} more"] if more > 0 else []),
+        f"Last changed by {user_mention(listed.changed_by)}, {escape(quantities.utc(listed.changed_at))}.",
+    ]
+
+
+def _edit_set_button(listed: ListedSet) -> Block:
+    return blocks.button("Edit", EDIT_SET_ACTION, value=criteria_modal.state_of(listed.set_).value)
+
+
+def _set_buttons(listed: ListedSet) -> Block:
+    state = criteria_modal.state_of(listed.set_)
+    return blocks.actions(
+        _edit_set_button(listed), criteria_modal.remove_button("Remove", state, REMOVE_SET_ACTION)
     )
 
 

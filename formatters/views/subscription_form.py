@@ -19,6 +19,7 @@ from formatters.models.filter import (
     FarCompare,
     FieldIn,
     Filter,
+    GradeCondition,
     Not,
     Op,
     Or,
@@ -236,4 +237,7 @@ def _normalized_filter(filter_: Filter) -> Filter:
             return Not(_normalized_filter(part))
         case FieldIn(named, values):
             return FieldIn(named, tuple(sorted(values)))
+        case GradeCondition():
+            # Read from the form, a condition has no definition yet; a stored one has.
+            return replace(filter_, definition=None)
     return filter_

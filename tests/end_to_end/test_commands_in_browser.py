@@ -25,7 +25,7 @@ from bot.store.database import Database
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import DrawnPicture
 from tests.bot.gracedb.fake import FakeGraceDb, with_notices
-from tests.support.browser import SIZES, new_page
+from tests.support.browser import SIZES, WIDE, new_page
 from tests.support.delivery_harness import IdleSource
 from tests.support.factories import notice_record
 from tests.support.waiting import TIMEOUT_S
@@ -106,6 +106,26 @@ def command_cases(stage: CommandPage) -> list[tuple[str, ...]]:
         ("help", "See", "latest", "help events"),
         ("help subscribe", "notify @here", "circulars", "help filters"),
         ("help filters", "distance<300", "never matches"),
+        ("criteria", "Built in", "rubin-2026", "New set"),
+        (
+            "criteria add ntt-kilonova Gold: NS distance<150 area90<60; Silver: NS distance<300",
+            "ntt-kilonova added",
+            "Silver: NS distance<300",
+        ),
+        (
+            f"criteria show ntt-kilonova {bns}",
+            f"{bns}",
+            "ntt-kilonova: Gold",
+            "area90<60",
+            "Edit ntt-kilonova",
+        ),
+        (f"criteria show rubin-2026 {bns}", "rubin-2026", "22dbfa2", "Rubin"),
+        ("criteria add ntt-kilonova Gold: NS", "There is a set ntt-kilonova already"),
+        ("criteria add other Gold: distanec<3", 'did you mean "distance"'),
+        ("criteria add other Gold: NS; gold: BNS", '"gold" is there twice'),
+        (f"criteria add many {'; '.join(f'G{n}: NS' for n in range(21))}", "at most 20 grades"),
+        ("subscribe CBC criteria ntt-kilonov", "ntt-kilonova"),
+        ("subscribe CBC grade ntt-kilonova >= Bronze", "Bronze", "Gold", "Silver"),
         ("status", "silent: connected", "Deliveries waiting: 0"),
         ("latest BNS>0.5 distance<300", f"BNS 97 % · UPDATE · {bns}", "55 ± 9 Mpc", "1.74 s after the"),
         ("latest only mock", "MOCK · BNS 95 %", "40 ± 8 Mpc", "90 %: 31 deg²"),
@@ -209,15 +229,6 @@ async def test_the_button_that_ends_all_asks_first(tmp_path: Path, browser: Brow
             await page.get_by_role("button", name=answer, exact=True).click()
         await expect(ended).to_contain_text("Unsubscribed from CBC, Burst.")
     assert complaints == []
-
-
-WIDE = """() => [...document.querySelectorAll("article *")].filter((node) => {
-    const scrolls = (each) => ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
-    const inside = node.closest("table, pre, [class*=__table]");
-    return !inside && (node.getBoundingClientRect().right > innerWidth + 1
-        || (scrolls(node) && node.scrollWidth > node.clientWidth + 1));
-}).map((node) => `${node.tagName} ${node.textContent.slice(0, 60)}`)"""
-"""What reaches over the right edge, or scrolls sideways, besides tables and code."""
 
 
 @pytest.mark.timeout(300)

@@ -16,7 +16,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.support.bot_process import REPOSITORY
-from tests.support.browser import SIZES, new_page
+from tests.support.browser import SIZES, WIDE, new_page
 from tests.support.waiting import TIMEOUT_S
 
 pytestmark = pytest.mark.process
@@ -56,6 +56,12 @@ async def test_demo_once_prints_each_channels_messages(tmp_path: Path) -> None:
     assert "40 ± 8 Mpc" in heard["gw-mocks"]
     assert "MOCK" not in heard["gw-cbc"]
     assert "RETRACTED" in heard["gw-cbc"]
+    assert "ntt-kilonova: Bronze → Silver" in heard["gw-cbc"]
+    assert "ntt-kilonova: Silver → Gold" in heard["gw-cbc"], "a grade rises as the sky map shrinks"
+    assert "ntt-kilonova: Bronze ended by the retraction" in heard["gw-cbc"]
+    assert "rubin-2026: " in heard["gw-cbc"], "which grade depends on where the Sun is today"
+    assert "ntt-kilonova: Gold" in heard["gw-mocks"] and "rubin-2026" not in heard["gw-mocks"]
+    assert "kilonova" not in heard["gw-burst"], "its subscription chooses no criteria sets"
     assert "MOCK" not in heard["gw-burst"]
     assert " Hz · " in heard["gw-burst"]
     assert stderr.decode() == ""
@@ -125,12 +131,15 @@ async def watched(browser: Browser, url: str, size: str, folder: Path) -> None:
     await page.goto(f"{url}/#gw-mocks")
     root = page.locator("article", has_text=re.compile("MOCK · BNS 95")).first
     await expect(root).to_be_visible()
+    await expect(root).to_contain_text("ntt-kilonova: Gold")
     await picture(page, folder, f"{size}-1-story")
 
     box = page.get_by_role("textbox", name="Message #gw-mocks")
     await box.fill("/gwevent MS181101ab")
     await box.press("Enter")
-    answer = page.locator("article", has_text="Only visible to you").last
+    # The other page asks as the same person: its answers come here too.
+    answers = page.locator("article", has_text="Only visible to you")
+    answer = answers.filter(has_text=re.compile(r"40\s±\s8\sMpc")).last
     await expect(answer).to_contain_text(re.compile(r"BNS\s95\s%"))
     await expect(answer).to_contain_text(re.compile(r"40\s±\s8\sMpc"))
     await picture(page, folder, f"{size}-2-answer")
@@ -140,11 +149,25 @@ async def watched(browser: Browser, url: str, size: str, folder: Path) -> None:
     await expect(posted).not_to_have_count(before)
     await picture(page, folder, f"{size}-3-posted")
 
+    own = f"go-{size}"
+    await box.fill(f"/gwevent criteria add {own} Go: BNS distance<100 area90<50; Watch: NS distance<300")
+    await box.press("Enter")
+    added = page.locator("article", has_text=f"{own} added")
+    await expect(added).to_contain_text("Watch: NS distance<300")
+    await picture(page, folder, f"{size}-4-criteria-added")
+    await box.fill(f"/gwevent criteria show {own} MS181101ab")
+    await box.press("Enter")
+    shown = page.locator("article", has_text=f"{own}: Go").last
+    await expect(shown).to_contain_text("distance<100")
+    await expect(shown.get_by_role("button", name=f"Edit {own}")).to_be_visible()
+    await picture(page, folder, f"{size}-5-criteria-shown")
+    assert await page.evaluate(WIDE) == []
+
     replies = page.get_by_role("link", name=re.compile(r"\d+ repl")).first
     await expect(replies).to_be_visible()
     await replies.click()
     await expect(page.get_by_text(re.compile("INITIAL|PRELIMINARY 2")).last).to_be_visible()
-    await picture(page, folder, f"{size}-4-thread")
+    await picture(page, folder, f"{size}-6-thread")
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
         "it scrolls sideways"
     )

@@ -11,6 +11,15 @@ from hypothesis import strategies as st
 from formatters.answers import event_history, recent
 from formatters.blockkit import mrkdwn
 from formatters.blockkit.message import Message
+from formatters.models.criteria_set import (
+    GRADE_NAME,
+    GRADE_NAME_MAX,
+    SLUG,
+    SLUG_MAX,
+    GradeOutcome,
+    Stage,
+    WhyUndecided,
+)
 from formatters.models.notice import (
     ALERT_TYPES,
     Distance,
@@ -121,6 +130,19 @@ def notices(superevent_id: str) -> st.SearchStrategy[Notice]:
     )
 
 
+grade_names = st.from_regex(GRADE_NAME, fullmatch=True).map(lambda name: name[:GRADE_NAME_MAX].strip())
+some_grades = st.lists(grade_names, max_size=4).map(tuple)
+outcomes = st.builds(
+    GradeOutcome,
+    slug=st.from_regex(SLUG, fullmatch=True).map(lambda slug: slug[:SLUG_MAX]),
+    grades=some_grades,
+    rank=st.none() | st.integers(0, 19),
+    undecided=some_grades,
+    why_undecided=st.none() | st.sampled_from(WhyUndecided),
+    stage=st.sampled_from(Stage),
+    newest_grades=st.none() | some_grades,
+    never_stood=st.booleans(),
+)
 superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126AB"]).flatmap(
     lambda name: st.lists(notices(name), min_size=1, max_size=3).map(Superevent.from_notices)
 )
@@ -134,12 +156,17 @@ superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.too_slow],
 )
-@given(superevents)
-def test_every_message_is_sound(check: Callable[[Message], Message], superevent: Superevent) -> None:
-    root = alert_card.alert_card(superevent, alert_card.ChannelView(is_root=True))
+@given(superevents, st.lists(outcomes, max_size=8).map(tuple))
+def test_every_message_is_sound(
+    check: Callable[[Message], Message], superevent: Superevent, grades: tuple[GradeOutcome, ...]
+) -> None:
+    root = alert_card.alert_card(superevent, alert_card.ChannelView(is_root=True, grades=grades))
     assert all(len(str(block["text"]["text"]).split("\n")) <= 10 for block in root.blocks if "text" in block)
-    messages = [alert_card.alert_card(superevent, alert_card.ChannelView()), root]
-    messages += [alert_update.alert_update(superevent, notice) for notice in superevent.notices]
+    messages = [alert_card.alert_card(superevent, alert_card.ChannelView(grades=grades)), root]
+    messages += [
+        alert_update.alert_update(superevent, notice, grades_before=grades[:4], grades=grades[2:])
+        for notice in superevent.notices
+    ]
     messages.append(
         recent.message(
             recent.RecentEvents([superevent] * recent.MAX_EVENTS), datetime(2026, 1, 1, tzinfo=UTC)

@@ -20,6 +20,7 @@ from formatters.answers import (
 )
 from formatters.blockkit.message import Message
 from formatters.models import subscription
+from formatters.models.criteria_set import GradeOutcome, Stage, WhyUndecided
 from formatters.models.filter import (
     Compare,
     ConeQuery,
@@ -79,6 +80,79 @@ def test_cards_and_replies(
         golden(f"{kind}-{number}-root", check(alert_card.alert_card(then, ROOT)))
         if number > 1:
             golden(f"{kind}-{number}-reply", check(alert_update.alert_update(then, notice)))
+
+
+WOULD_BE = GradeOutcome(slug="rubin-2026", grades=("Gold",), rank=0, stage=Stage.WOULD_BE)
+STANDS = replace(WOULD_BE, stage=Stage.STANDS, newest_grades=("Gold",))
+UNDECIDED = GradeOutcome(
+    slug="ntt-kilonova",
+    grades=("Silver",),
+    rank=1,
+    undecided=("Gold",),
+    why_undecided=WhyUndecided.NO_MAP,
+)
+NO_GRADE = GradeOutcome(slug="grandma")
+GRADES = {
+    "would-be": (WOULD_BE,),
+    "not-judged-yet": (
+        GradeOutcome(
+            slug="rubin-2026",
+            undecided=("Gold", "Silver", "Bronze"),
+            why_undecided=WhyUndecided.MAP_PENDING,
+            stage=Stage.WOULD_BE,
+        ),
+    ),
+    "stands": (replace(STANDS, newest_grades=("Silver",)),),
+    "undecided": (UNDECIDED,),
+    "none": (replace(WOULD_BE, grades=(), rank=None), NO_GRADE),
+    "two-sets": (UNDECIDED, WOULD_BE),
+    "three-sets": (NO_GRADE, replace(WOULD_BE, grades=("lensed A", "Bronze"), rank=2), UNDECIDED),
+}
+
+
+@pytest.mark.parametrize("kind", GRADES)
+def test_grades_on_cards(
+    kind: str,
+    stories: dict[str, list[Notice]],
+    check: Callable[[Message], Message],
+    golden: Callable[[str, Message], None],
+) -> None:
+    for story, number in (("bns", 2), ("burst", 1), ("raven", 2)):
+        superevent = Superevent.from_notices(stories[story][:number])
+        root = alert_card.ChannelView(is_root=True, grades=GRADES[kind])
+        golden(f"grades-{kind}-{story}-root", check(alert_card.alert_card(superevent, root)))
+    bns = Superevent.from_notices(stories["bns"][:2])
+    answered = alert_card.ChannelView(grades=GRADES[kind])
+    golden(f"grades-{kind}-card", check(alert_card.alert_card(bns, answered)))
+
+
+def test_grades_in_replies(
+    stories: dict[str, list[Notice]],
+    check: Callable[[Message], Message],
+    golden: Callable[[str, Message], None],
+) -> None:
+    bns = Superevent.from_notices(stories["bns"])
+    silver = GradeOutcome(slug="ntt-kilonova", grades=("Silver",), rank=1)
+    gold = replace(silver, grades=("Gold",), rank=0)
+    ended = tuple(replace(one, stage=Stage.ENDED, newest_grades=None) for one in (STANDS, silver))
+    told: dict[str, tuple[int, tuple[GradeOutcome, ...], tuple[GradeOutcome, ...]]] = {
+        "rises": (2, (silver,), (gold,)),
+        "triggers": (3, (WOULD_BE, silver), (STANDS, gold)),
+        "stands": (4, (STANDS, silver), (replace(STANDS, newest_grades=("Silver",)), silver)),
+        "ended": (5, (STANDS, silver), ended),
+        "again": (6, ended, (STANDS, replace(silver, grades=(), rank=None))),
+        "decided": (2, (UNDECIDED,), (gold,)),
+    }
+    for kind, (number, before, after) in told.items():
+        notice = bns.notices[number]
+        reply = alert_update.alert_update(bns, notice, grades_before=before, grades=after)
+        golden(f"grades-{kind}-reply", check(reply))
+    crowded = Superevent.from_notices(stories["ssm"])
+    below = alert_card.ChannelView(is_root=True, grades=(UNDECIDED, WOULD_BE))
+    golden("grades-below-buttons-root", check(alert_card.alert_card(crowded, below)))
+    gone = bns.up_to(bns.notices[5])
+    view = alert_card.ChannelView(is_root=True, grades=ended)
+    golden("grades-ended-root", check(alert_card.alert_card(gone, view)))
 
 
 def test_from_gracedb(

@@ -31,6 +31,14 @@ SIZES: dict[str, ViewportSize] = {
     "phone": {"width": 390, "height": 844},
 }
 
+WIDE = """() => [...document.querySelectorAll("article *")].filter((node) => {
+    const scrolls = (each) => ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
+    const inside = node.closest("table, pre, [class*=__table]");
+    return !inside && (node.getBoundingClientRect().right > innerWidth + 1
+        || (scrolls(node) && node.scrollWidth > node.clientWidth + 1));
+}).map((node) => `${node.tagName} ${node.textContent.slice(0, 60)}`)"""
+"""What reaches over the right edge, or scrolls sideways, besides tables and code."""
+
 NARROW: ViewportSize = {"width": 360, "height": 800}
 """The narrowest phone for which a card's rows are counted."""
 

@@ -101,7 +101,8 @@ class DeliveryHarness:
         )
 
     def renderer(self) -> Renderer:
-        return Renderer(self.factory.render_repositories(), self.factory.observability, self.permalink)
+        factory = self.factory
+        return Renderer(factory.render_repositories(), factory.observability, factory.grading, self.permalink)
 
     async def permalink(self, _team_id: str, channel_id: str, ts: str) -> str | None:
         """Return a message's address."""

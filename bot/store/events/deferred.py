@@ -15,10 +15,12 @@ from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.events.notices import Planner, load_notice_rows
 from bot.store.events.routing_state import load_earlier_circulars
+from bot.store.operations.webhook_calls import load_event_calls, write_webhook_calls
 from bot.store.outbox.announcement_writer import write_circular_links
 from bot.store.outbox.plan_writer import load_threads, write_deferred_plan
 from formatters.models.filter import MapQuery
 from formatters.models.notice import Category, Notice, NoticeKey
+from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
 
 _s = schema.superevents
@@ -51,15 +53,20 @@ class DeferredRouting:
         async with self._database.read_transaction() as connection:
             return list(dict.fromkeys((await connection.execute(query)).scalars()))
 
-    async def get_map_queries(self, superevent_id: str) -> DeferredNotice | None:
-        """Return the queries for the sky map of the newest notice; None if the notice was purged."""
+    async def get_map_queries(
+        self, superevent_id: str, webhook_criteria: Criteria | None = None
+    ) -> DeferredNotice | None:
+        """Return the queries for the sky map of the newest notice; None if the notice was purged.
+
+        `webhook_criteria` are what the operators' webhook is called for.
+        """
         async with self._database.read_transaction() as connection:
             superevent = await _load_superevent(connection, superevent_id)
             subscriptions = await load_active_subscriptions(connection)
         newest = None if superevent is None else superevent.latest_with_event
         if superevent is None or newest is None:
             return None
-        return DeferredNotice(newest.key, required_map_queries(superevent, subscriptions))
+        return DeferredNotice(newest.key, required_map_queries(superevent, subscriptions, webhook_criteria))
 
     async def complete(
         self, superevent_id: str, notice_key: NoticeKey | None, plan: Planner, now: datetime
@@ -102,12 +109,14 @@ class DeferredRouting:
                 threads=await load_threads(connection, superevent_id),
                 subscriptions=subscriptions,
                 earlier_circulars=await load_earlier_circulars(connection, superevent_id, subscriptions, now),
+                webhook_calls=await load_event_calls(connection, superevent_id),
             )
             intents = plan(state)
             await write_deferred_plan(
                 connection, intents, superevent, row.notice_id, now, draw_image=row.picture
             )
             await write_circular_links(connection, intents, superevent_id, now)
+            await write_webhook_calls(connection, intents, now)
             return len(intents)
 
 

@@ -22,7 +22,10 @@ from formatters.terminal import message_text
 from tests.support.factories import TEAM, Clock, decoded_notice, record_notices, subscribe
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
-QUESTIONS = ("history", "how far is it", "check 10 20", "visible Palomar", "export csv", "is it retracted")
+QUESTIONS = (
+    *("history", "how far is it", "check 10 20", "visible Palomar", "export csv", "is it retracted"),
+    *("criteria show lasair", "would we trigger?"),
+)
 
 
 async def answer_text(factory: Factory, words: str, context: CommandContext | None = ASKER) -> str:

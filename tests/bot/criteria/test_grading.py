@@ -23,13 +23,14 @@ from bot.criteria.grading import (
 from bot.criteria.measurements import MapMeasurements
 from bot.criteria.parsing import parse_grades
 from bot.criteria.presets import BUILT_IN
-from bot.filters import parse_filter
+from bot.criteria.resolution import resolve_filter
+from bot.filters import evaluate_filter, extract_attributes, parse_filter
 from formatters.models.criteria_set import CriteriaSet, Grade, GradeOutcome, Stage, Verdict, WhyUndecided
-from formatters.models.filter import Compare, FarCompare, Filter, GradeQuery, Op, map_queries
+from formatters.models.filter import Compare, FarCompare, Filter, GradeCondition, GradeQuery, Op, map_queries
 from formatters.models.notice import Distance, Localization, Notice
 from formatters.models.superevent import Superevent
 from tests.support.factories import MOCK, decoded_notice
-from tests.support.filter_strategies import SKY
+from tests.support.filter_strategies import SKY, any_filter
 
 CONE = "near 197 -23 5deg>0.5"
 KILONOVA = CriteriaSet(
@@ -443,6 +444,35 @@ def test_stricter_threshold_never_raises_a_grade(
     assert best_possible(after) >= best_possible(before)
 
 
+@settings(deadline=None, max_examples=300)
+@given(
+    sets_and_stricter_ones(),
+    st.sampled_from(Op),
+    st.integers(0, 3),
+    st.one_of(st.none(), st.builds(sky, st.floats(1, 1000), st.one_of(st.none(), st.floats(1, 1000)))),
+    st.booleans(),
+)
+def test_condition_on_a_grade_holds_exactly_where_the_grade_compares_so(
+    both: tuple[CriteriaSet, CriteriaSet],
+    op: Op,
+    place: int,
+    where: Localization | None,
+    is_stated: bool,
+) -> None:
+    """Filters and messages never contradict each other, though the two are evaluated differently."""
+    set_ = both[1]
+    name = set_.grades[place].name if place < len(set_.grades) else None
+    condition = GradeCondition("mine", Op.GE if name is None else op, name)
+    resolved = resolve_filter(condition, {"mine": set_})
+    judged = event(notice(where=where) if is_stated else notice(where=where, properties={}))
+    attributes = extract_attributes(judged)
+    assert attributes is not None
+    found = evaluate_filter(resolved, attributes)
+    query = GradeQuery("mine", condition.op, name)
+    compares = compare_grade(set_, grade(set_, judged, {}), query)
+    assert compares == {1: True, -1: False}.get(found.low if found.low == found.high else 0)
+
+
 def test_every_subset_of_a_story_has_an_outcome_for_every_set() -> None:
     for count in range(1, len(STORY) + 1):
         for some in itertools.combinations(STORY, count):
@@ -451,6 +481,39 @@ def test_every_subset_of_a_story_has_an_outcome_for_every_set() -> None:
                 assert (outcome.why_undecided is None) is (not outcome.undecided)
                 assert (outcome.rank is None) is (not outcome.grades)
                 assert (outcome.stage is Stage.ENDED) is some[-1].is_retraction
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(any_filter, min_size=1, max_size=4),
+    st.lists(st.sampled_from(STORY), min_size=1),
+    st.booleans(),
+    st.sampled_from(["nothing", "pending", "measured"]),
+    st.one_of(st.none(), st.floats(0, 1)),
+)
+def test_any_filters_give_an_outcome_that_its_explanation_agrees_with(
+    filters: list[Filter], some: list[Notice], judges_initial: bool, known: str, share: float | None
+) -> None:
+    grades = tuple(Grade(f"G{place}", one) for place, one in enumerate(filters))
+    set_ = CriteriaSet(slug="mine", grades=grades, judges_initial=judges_initial)
+    answered = MapMeasurements(probabilities=dict.fromkeys(required_queries(set_), share))
+    given_event = event(*some)
+    measurements = {"nothing": MapMeasurements(), "pending": PENDING, "measured": answered}[known]
+    explained = explain(set_, given_event, {n.key: measurements for n in given_event.notices})
+    outcome = explained.outcome
+    assert (outcome.why_undecided is None) is (not outcome.undecided)
+    verdicts = [one.verdict for one in explained.grades]
+    best = verdicts.index(Verdict.HELD) if Verdict.HELD in verdicts else None
+    assert outcome.rank == best and outcome.grades == (() if best is None else (f"G{best}",))
+    open_ = [f"G{n}" for n, one in enumerate(verdicts[:best]) if one in (Verdict.UNKNOWN, Verdict.UNDECIDED)]
+    if outcome.stage is not Stage.ENDED:
+        assert list(outcome.undecided) == open_
+    if known != "pending":
+        assert outcome.why_undecided is not WhyUndecided.MAP_PENDING
+    for one in explained.grades:
+        assert one.conditions
+        if one.verdict is Verdict.HELD:
+            assert all(condition.verdict is Verdict.HELD for condition in one.conditions)
 
 
 def test_map_queries_of_a_set_are_those_of_its_filters() -> None:

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.criteria.parsing import parse_grades, parse_slug
 from bot.criteria.presets import BUILT_IN
 from bot.criteria.resolution import check_filter_references, check_references, resolve_filter, resolve_grades
 from bot.filters import FilterSyntaxError, evaluate_filter, extract_attributes, parse_criteria, parse_filter
 from bot.filters.evaluator import TruthRange
 from bot.filters.event_attributes import EventAttributes
+from bot.filters.event_question import parse_event_question
 from bot.filters.limits import MAX_CONDITIONS
-from formatters.models.criteria_set import GRADES_MAX, CriteriaSet, Grade
+from formatters.models.criteria_set import GRADE_NAME, GRADES_MAX, SLUG, CriteriaSet, Grade
 from formatters.models.filter import (
     Filter,
     GradeCondition,
@@ -26,9 +28,9 @@ from formatters.models.filter import (
     conditions,
     map_queries,
 )
-from formatters.models.subscription import Criteria
+from formatters.models.subscription import Criteria, MentionRule
 from formatters.models.superevent import Superevent
-from tests.support.factories import decoded_notice
+from tests.support.factories import NOW, decoded_notice
 from tests.support.filter_strategies import any_criteria, any_filter, simple, stated
 
 ours = CriteriaSet(
@@ -152,6 +154,7 @@ def test_what_isnt_there_stays_unknown() -> None:
         assert evaluate_filter(found, attributes) == TruthRange(0, 0)
 
 
+@settings(deadline=None)
 @given(any_criteria())
 def test_resolving_changes_no_words_and_equal_ones_give_one_object(criteria: Criteria) -> None:
     found = resolve_grades(criteria, SETS)
@@ -170,6 +173,7 @@ def _conditions(criteria: Criteria) -> list[Filter]:
     return [one for part in parts if part is not None for one in conditions(part)]
 
 
+@settings(deadline=None)
 @given(any_filter)
 def test_a_filter_without_grades_is_returned_as_it_is(wanted: Filter) -> None:
     has_grade = any(isinstance(one, GradeCondition) for one in conditions(wanted))
@@ -198,6 +202,22 @@ def test_a_resolved_filter_may_be_longer_than_a_typed_one() -> None:
             'No criteria set is called "ntt-kilonove": did you mean "ntt-kilonova"?',
         ),
         ("grade ntt", 'No criteria set is called "ntt": did you mean "ntt-kilonova"?'),
+        (
+            "grade Silver",
+            'No criteria set is called "silver": write grade rubin-2026>=Silver for that grade.',
+        ),
+        (
+            "criteria ntt-kilonova notify @here if grade Silver",
+            'No criteria set is called "silver": write grade ntt-kilonova>=Silver for that grade.',
+        ),
+        (
+            "BNS grade ntt-kilonova Gold",
+            'No criteria set is called "ntt-kilonova-gold": write grade ntt-kilonova>=Gold for that grade.',
+        ),
+        (
+            "grade lensed A",
+            'No criteria set is called "lensed-a": write grade rubin-2026="lensed A" for that grade.',
+        ),
         ("grade rubin2026", 'No criteria set is called "rubin2026": did you mean "rubin-2026"?'),
         ("criteria rubin2026", 'No criteria set is called "rubin2026": did you mean "rubin-2026"?'),
         ("criteria ntt kilonova", 'No criteria set is called "ntt": did you mean "ntt-kilonova"?'),
@@ -254,6 +274,70 @@ def test_what_is_there_passes(words: str) -> None:
     check_references(criteria, SETS)
     if criteria.filter is not None:
         check_filter_references(criteria.filter, SETS)
+
+
+@pytest.mark.parametrize("name", ["and", "Or", "NOT", "if", "Notify", "A notify B"])
+def test_a_grade_whose_name_couldnt_be_read_in_a_condition_isnt_made(name: str) -> None:
+    with pytest.raises(FilterSyntaxError, match="is no name for a grade"):
+        parse_grades(f"{name}: NS")
+
+
+words_of_names = st.sampled_from(
+    [
+        "all",
+        "mock",
+        "BNS",
+        "grade",
+        "criteria",
+        "from",
+        "A+",
+        "mass-gap",
+        "above",
+        "of",
+        "last",
+        "Gold",
+        "x",
+        "5",
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(st.from_regex(GRADE_NAME, fullmatch=True), st.lists(words_of_names, min_size=1).map(" ".join)),
+    st.sampled_from(Op),
+)
+def test_each_name_that_a_grade_may_have_can_be_compared_everywhere(name: str, op: Op) -> None:
+    try:
+        (grade,) = parse_grades(f"{name}: NS")
+    except FilterSyntaxError:
+        return
+    wanted = GradeCondition("x", op, grade.name)
+    beside = parse_filter("BNS distance<300")
+    criteria = Criteria(
+        filter=beside & (wanted | ~wanted),
+        mock=True,
+        notify=MentionRule(targets=("<!here>",), condition=~wanted & beside),
+    )
+    assert parse_criteria(criteria.canonical) == criteria
+    question = parse_event_question(f"5 {wanted.canonical} mock last week", NOW)
+    assert question.criteria.filter == wanted
+    check_references(
+        criteria, {"x": CriteriaSet(slug="x", grades=(Grade("Best", beside), grade, Grade("Last", beside)))}
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.from_regex(SLUG, fullmatch=True))
+def test_each_name_that_a_set_may_have_can_be_chosen_and_compared(slug: str) -> None:
+    try:
+        slug = parse_slug(slug)
+    except FilterSyntaxError:
+        return
+    found = parse_criteria(f"criteria {slug} lowsig grade {slug} BNS")
+    assert found.criteria_sets == (slug,)
+    assert found.filter == GradeCondition(slug) & parse_filter("BNS")
+    assert parse_event_question(f"grade {slug} this week", NOW).criteria.filter == GradeCondition(slug)
 
 
 def test_without_any_set_it_is_said() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.criteria.measurements import RubinSky
@@ -323,6 +323,7 @@ def test_sums_of_decimals_compare_as_the_decimals_do(percents: list[int]) -> Non
 
 
 @given(st.integers(0, 100), st.integers(0, 100))
+@example(34, 56)  # 0.34 + 0.56 is 0.9000000000000001
 @settings(deadline=None)
 def test_the_sum_of_both_classes_compares_as_the_decimals_do(bns: int, nsbh: int) -> None:
     classes = {"BNS": bns / 100, "NSBH": nsbh / 100, "BBH": 0.0, "Terrestrial": 0.0}
@@ -510,10 +511,11 @@ def test_each_condition_has_its_section_and_its_numbers() -> None:
     said = {one.text: (one.value, one.limit, one.unit, one.section, one.verdict) for one in found.conditions}
     assert said["FAR < 1 per year"] == (1e-8, ONE_A_YEAR, "Hz", "§2.1.3 step 2", Verdict.HELD)
     omega = said[
-        "Ω_obs, trimmed to 1,500 deg², isn't empty (Gold below 100 deg², Silver below 500, else Bronze)"
+        "Ω_obs, trimmed from 2,000 to 1,500 deg², isn't empty"
+        " (Gold below 100 deg², Silver below 500, else Bronze)"
     ]
     assert omega[0] == pytest.approx(1_500, abs=0.21) and omega[0] is not None and omega[0] <= 1_500
-    assert omega[2:] == ("deg²", "§2.1.3 step 3", Verdict.HELD)
+    assert omega[2:] == ("deg²", "§2.1.3 steps 3, 5", Verdict.HELD)
     assert said["probability in Ω_obs at |b| > 10° is above 0.1"][:2] == (0.9, 0.1)
     assert all(
         one.section
@@ -534,6 +536,17 @@ def test_alternatives_stand_below_their_condition_with_their_numbers() -> None:
         "P(chirp mass < 2.3 M☉) ≥ 0.9": pytest.approx(0.89),
         "P(chirp mass 2.3 to 5.5 M☉) ≥ 0.9 and BNS + NSBH > 0.1": pytest.approx(0.11),
     }
+
+
+def test_without_bins_the_conditions_on_them_say_so() -> None:
+    texts = [one.text for one in category(judged(), "BBH").conditions]
+    assert "P(chirp mass ≥ 22 M☉) ≥ 0.9 (the notice has no bins)" in texts
+
+
+def test_where_the_search_decides_nothing_else_is_listed() -> None:
+    assert [one.text for one in category(judged(), "SSM").conditions] == ["the search is SSM"]
+    for name in ("BBH", "lensed BNS", "BNS/NSBH"):
+        assert [one.text for one in category(judged(**SSM), name).conditions] == ["the search isn't SSM"]
 
 
 def test_a_category_holds_exactly_if_all_its_conditions_do() -> None:

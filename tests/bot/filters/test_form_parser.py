@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from bot.criteria.parsing import parse_grades
+from bot.criteria.presets import BUILT_IN
+from bot.criteria.resolution import check_references, resolve_grades
 from bot.filters import parse_criteria
 from bot.filters.form_parser import InvalidForm, criteria_from_form
 from bot.local_slack.block_kit import block_checks
 from bot.observing.site_references import resolve_site
+from formatters.models.criteria_set import CriteriaSet
 from formatters.models.filter import format_number
 from formatters.models.subscription import Criteria
 from formatters.views import subscription_form, subscription_modal
@@ -21,6 +26,10 @@ from formatters.views.subscription_modal import ModalContext, Preview
 from tests.support.filter_strategies import any_criteria
 
 PLACE = ModalContext(channel_id="C1", number=3)
+
+
+OWN = CriteriaSet(slug="ntt-kilonova", grades=parse_grades("Gold: NS distance<150; Silver: NS"))
+SETS = (*BUILT_IN.values(), OWN, replace(OWN, slug="x"))
 
 
 def some_of(names: Any) -> st.SearchStrategy[tuple[str, ...]]:
@@ -46,6 +55,7 @@ forms = st.builds(
     broadcasts=some_of(subscription_form.BROADCASTS),
     people=st.lists(st.sampled_from(["U1", "W2", "U024BE7LH"]), unique=True).map(tuple),
     when=some_of(subscription_form.MENTION_OPTIONS),
+    criteria_sets=st.lists(st.sampled_from([one.slug for one in SETS]), unique=True).map(tuple),
 )
 
 
@@ -65,9 +75,11 @@ def state(view: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@given(any_criteria())
-def test_criteria_survive_the_modal(criteria: Criteria) -> None:
-    view = subscription_modal.view(PLACE, form_from_criteria(criteria), Preview(criteria=criteria))
+@given(any_criteria(), st.lists(st.sampled_from(SETS), unique=True))
+@settings(deadline=None)
+def test_criteria_survive_the_modal(criteria: Criteria, sets: list[CriteriaSet]) -> None:
+    # Sets that were chosen and aren't offered any more survive too.
+    view = subscription_modal.view(PLACE, form_from_criteria(criteria), Preview(criteria=criteria), sets)
     block_checks.check_view(view, "modal")
     entered = subscription_modal.parse_form(state(view))
     assert entered == form_from_criteria(criteria)
@@ -75,6 +87,7 @@ def test_criteria_survive_the_modal(criteria: Criteria) -> None:
 
 
 @given(forms)
+@settings(deadline=None)
 def test_form_round_trips_through_criteria(filled: SubscriptionForm) -> None:
     try:
         criteria = criteria_from_form(filled, parse_criteria)
@@ -108,6 +121,8 @@ def test_form_round_trips_through_criteria(filled: SubscriptionForm) -> None:
         ("BNS not V1 near 197.45 -23.38 5deg", "not V1 near 197.45 -23.38 5deg>0.1"),
         ("CBC (BNS or external) notify <!subteam^S1>", "BNS or external notify <!subteam^S1>"),
         ("BNS notify @here if distance<100", "notify @here if distance<100"),
+        ("CBC criteria rubin-2026 x notify @here", ""),
+        ("BNS criteria x grade rubin-2026", "grade rubin-2026"),
     ],
 )
 def test_conditions_without_an_input_go_to_the_words_field(words: str, left: str) -> None:
@@ -152,6 +167,25 @@ def test_a_site_that_isnt_known_is_refused_at_the_words() -> None:
     with pytest.raises(InvalidForm) as refused:
         criteria_from_form(SubscriptionForm(words="visible from Atlantis"), read)
     assert "no site" in refused.value.errors["words"]
+
+
+def test_sets_chosen_and_typed_go_together_and_one_that_isnt_there_is_refused_at_its_input() -> None:
+    def read(words: str) -> Criteria:
+        criteria = parse_criteria(words)
+        check_references(criteria, {one.slug: one for one in SETS})
+        return criteria
+
+    entered = SubscriptionForm(criteria_sets=("x", "rubin-2026"), words="criteria ntt-kilonova x")
+    assert criteria_from_form(entered, read).criteria_sets == ("x", "rubin-2026", "ntt-kilonova")
+    with pytest.raises(InvalidForm) as refused:
+        criteria_from_form(SubscriptionForm(criteria_sets=("gone", "x")), read)
+    assert set(refused.value.errors) == {"criteria_sets"} and "gone" in refused.value.errors["criteria_sets"]
+
+
+def test_a_stored_grade_condition_equals_the_typed_one() -> None:
+    typed = parse_criteria("CBC grade ntt-kilonova>=Silver notify @here if grade ntt-kilonova")
+    resolved = resolve_grades(typed, {one.slug: one for one in SETS})
+    assert resolved != typed and same_criteria(resolved, typed)
 
 
 def test_state_of_another_shape_is_an_empty_form() -> None:

@@ -44,6 +44,10 @@ WORDS = (
     "latest", "recent", "status", "sites", "add", "visible", "check", "subscribe", "unsubscribe", "notify",
     "if", "NS", "CBC", "-1", "S241126dm",
 )  # fmt: skip
+FILTER_WORDS = (
+    "CBC", "mock", "notify", "@here", "if", "NS", "all", "grade", "criteria", "x", ">=", "Gold", '"lensed A"',
+    "within", "200Mpc", "mchirp", "2.3..5.5", "2.3", ">", "0.9",
+)  # fmt: skip
 hostile = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
 quick = partial(settings, deadline=None, suppress_health_check=list(HealthCheck))
 KEPT = {"superevent_id", "time_created", "time"}
@@ -152,7 +156,7 @@ async def test_answers_to_any_text_mention_nobody(factory: Factory, words: str) 
 
 
 @quick(max_examples=150)
-@given(st.lists(st.sampled_from(("CBC", "mock", "notify", "@here", "if", "NS", "all")) | hostile, max_size=8))
+@given(st.lists(st.sampled_from(FILTER_WORDS) | hostile, max_size=8))
 def test_a_filter_is_understood_or_refused_in_a_sentence(words: list[str]) -> None:
     try:
         criteria = parse_criteria(" ".join(words))

@@ -466,6 +466,17 @@ def test_many_alternatives_are_judged_within_the_time_that_slack_gives_a_form(
     assert process_time() - begun < 2
 
 
+def test_what_grades_stand_for_is_judged_within_that_time_too() -> None:
+    def grade(at: int) -> Filter:
+        parts = (f"(BNS>0.{at + 10 * n} or distance<{at * n + 1} or mchirp<{n + 1}>0.{at})" for n in range(5))
+        return parse_filter(" ".join(parts))
+
+    meant = [GradeCondition("x", Op.EQ, f"G{at}", grade(at) & ~grade(at - 1)) for at in range(11, 31)]
+    begun = process_time()
+    find_filter_objection(reduce(and_, meant))
+    assert process_time() - begun < 2
+
+
 @given(st.text("BNSHV1 <>=0.5()ornt&|", max_size=60))
 def test_whatever_can_be_read_can_be_judged(words: str) -> None:
     try:

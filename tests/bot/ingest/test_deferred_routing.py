@@ -258,3 +258,38 @@ async def test_grade_that_cannot_be_judged_opens_nothing_and_holds_up_nobody(
     await decisions(factory, factory.skymap_queries).process_pending()
     assert await deliveries(factory) == [("C3", "root")]
     assert await factory.deferred_routing.pending_superevents() == []
+
+
+async def test_grades_that_need_no_map_bring_the_words_at_once(factory: Factory) -> None:
+    await subscribe(factory, "CBC not grade rubin-2026", "C1")
+    await subscribe(factory, "CBC grade rubin-2026", "C2")
+    await subscribe(factory, "CBC not grade tarot", "C3")
+    where = sky_map(
+        [(60.0, -30.0, 1.0, 9.0)],
+        superevent_id="S261122a",
+        time=NOW,
+        distance=(900.0, 200.0),
+        base_order=3,
+        rounds=4,
+    )
+    await store(factory, to_avro(notice_record(skymap=where, far=1e-6)))
+    assert await deliveries(factory) == [("C1", "root"), ("C3", "root")]
+    assert await factory.deferred_routing.pending_superevents() == []
+
+
+async def test_mention_that_needs_no_map_comes_with_one_that_does(factory: Factory) -> None:
+    """The mentions of a channel are planned together, once the map was asked."""
+    await subscribe(factory, "CBC notify <@U1> if near 60 -30 5deg > 0.99", "C1")
+    await subscribe(factory, "CBC notify <@U2> if grade tarot", "C1")
+    where = sky_map(
+        [(60.0, -30.0, 1.0, 1.5)],
+        superevent_id="S261122a",
+        time=NOW,
+        distance=(90.0, 20.0),
+        base_order=3,
+        rounds=4,
+    )
+    await store(factory, to_avro(notice_record(skymap=where)))
+    await decisions(factory, factory.skymap_queries).process_pending()
+    mentioned = await rows(factory, "SELECT targets FROM mentions")
+    assert sorted(str(mentioned[0][0]).split()) == ["<@U1>", "<@U2>"]

@@ -85,7 +85,7 @@ async def test_modal_subscribes_previews_and_edits(
     assert done.answers == [], "nothing but the dialog"
     view = await opened(local_slack)
     assert local_slack.messages(channel) == [] and "Real, significant" not in words(view)
-    first_screen = ["group", "classes", "distance", "area90", "broadcasts", "people"]
+    first_screen = ["group", "classes", "distance", "area90", "criteria_sets", "broadcasts", "people"]
     assert subscription_modal.input_names(view) == first_screen
     workspace = local_slack.workspace
     workspace.modals[local_slack.user][-1].state = filled(group="CBC", classes=["BNS"], distance="300")
@@ -199,6 +199,7 @@ async def test_criteria_that_can_never_hold_are_stored_when_submitted_again(
     assert await in_channel(factory, channel) == ["Burst distance<200"]
 
 
+@pytest.mark.slow
 async def test_a_slow_submission_is_answered_in_time(
     bot: Application, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from bot.app.factory import Factory
-from bot.filters import matches, parse_criteria
+from bot.criteria.operator_criteria import parse_operator_criteria
+from bot.ingest.deferred_routing import DeferredRoutingWorker
 from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.monitoring import webhook as webhook_module
 from bot.monitoring.webhook import Webhook, WebhookEventBuilder, WebhookNotifier
 from bot.routing.state import OperatorRules
 from bot.runtime.wakeups import Wakeups
-from bot.samples import Record, to_json
+from bot.samples import Record, sky_map, to_json
 from bot.sources.base import Origin
 from bot.store.operations.webhook_calls import CLAIM_DURATION, WebhookCall
 from formatters.models.notice import RETRACTION
@@ -53,7 +53,7 @@ async def calling(factory: Factory, clock: Clock, webhook: Webhook) -> AsyncIter
 
 def pipeline(factory: Factory, clock: Clock, words: str) -> Pipeline:
     alarms = OperatorRules(
-        ops_channel=None, quiet_period=MAX_AGE, should_call_webhook=partial(matches, parse_criteria(words))
+        ops_channel=None, quiet_period=MAX_AGE, webhook_criteria=parse_operator_criteria(words)
     )
     return create_pipeline(factory, clock, operator_rules=alarms)
 
@@ -65,6 +65,32 @@ async def take(line: Pipeline, *records: Record, origin: Origin = LIVE) -> None:
 
 def said(pager: Pager) -> list[tuple[Any, Any]]:
     return [(call["action"], call["key"]) for call in pager.heard()]
+
+
+async def test_an_event_for_which_the_sky_map_decides_calls_once_it_was_asked(
+    factory: Factory, clock: Clock, pager: Pager
+) -> None:
+    words = "CBC (grade rubin-2026 >= Silver or near 60 -30 5deg > 0.99)"
+    where = sky_map([(60.0, -30.0, 1.0, 1.5)], superevent_id=REAL, time=NOW, base_order=3, rounds=4)
+    line = pipeline(factory, clock, words)
+    worker = DeferredRoutingWorker(
+        factory.deferred_routing,
+        factory.skymap_queries,
+        clock,
+        Wakeups(),
+        max_age=MAX_AGE,
+        webhook_criteria=parse_operator_criteria(words),
+    )
+    async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON)):
+        await take(line, notice_record(skymap=where), notice_record("S261122b", far=1e-6))
+        assert await factory.webhook_outbox.count_by_state() == {}
+        await worker.process_pending()
+        await until(lambda: len(pager.calls) == 1)
+        await take(line, notice_record(alert_type="INITIAL", minutes=5, skymap=where))
+        await worker.process_pending()
+        await take(line, notice_record(alert_type=RETRACTION, minutes=9))
+        await until(lambda: len(pager.calls) == 2)
+    assert said(pager) == [("trigger", f"event:{REAL}"), ("resolve", f"event:{REAL}")]
 
 
 async def test_an_event_calls_once_and_its_retraction_once(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.filters import CriteriaEvaluator, parse_criteria
 from bot.routing.intents import (
     AlertOperators,
     CallKind,
@@ -53,9 +54,9 @@ def planned(
     rules = OperatorRules(
         ops_channel=OPS if in_channel else None,
         quiet_period=QUIET,
-        should_call_webhook=None if matches is None else lambda _: matches,
+        webhook_criteria=None if matches is None else parse_criteria("CBC" if matches else "Burst"),
     )
-    return plan_operator_alerts(state, rules, NOW)
+    return plan_operator_alerts(state, rules, NOW, CriteriaEvaluator(state.superevent))
 
 
 CALLED = {CallKind.EVENT_MATCHED: CallState.MAY_BE_HEARD}
@@ -94,7 +95,7 @@ def test_the_first_real_event_after_a_pause_is_announced() -> None:
 @pytest.mark.parametrize(("live", "age"), [(False, timedelta(0)), (True, MAX_AGE + timedelta(minutes=1))])
 def test_archives_and_old_news_tell_no_operator(live: bool, age: timedelta) -> None:
     notice = decoded_notice()
-    rules = OperatorRules(ops_channel=OPS, quiet_period=QUIET, should_call_webhook=lambda _: True)
+    rules = OperatorRules(ops_channel=OPS, quiet_period=QUIET, webhook_criteria=parse_criteria("CBC"))
     state = RoutingState(superevent=Superevent.from_notices([notice]), notice=notice)
     now = NOW + age
     assert plan(state, live=live, now=now, max_age=MAX_AGE, operator_rules=rules) == []

@@ -25,6 +25,9 @@ from jsonschema import Draft202012Validator
 
 from bot import samples
 from bot.alerts.decode import UndecodablePayload, decode
+from bot.filters import parse_filter
+from bot.filters.evaluator import evaluate_filter
+from bot.filters.event_attributes import extract_attributes
 from bot.samples import Record, edge_cases
 from bot.samples.skymaps import refine_tiles, ring, sky_map, streak, tile_areas, uniq_to_order
 from formatters.models.notice import (
@@ -33,9 +36,11 @@ from formatters.models.notice import (
     PRELIMINARY,
     RETRACTION,
     Category,
+    Notice,
     canonical_id,
     category_from_id,
 )
+from formatters.models.superevent import Superevent
 
 NOW = datetime(2026, 11, 22, 12, 34, 56, 789000, tzinfo=UTC)
 JUST_AFTER_MIDNIGHT = datetime(2026, 12, 1, 0, 11, 2, tzinfo=UTC)
@@ -425,6 +430,25 @@ def test_the_story_has_a_burst_of_gamma_rays_after_the_neutron_stars() -> None:
     assert joint == [False, False, False, True, True, True]
     assert told[4]["alert_type"] == INITIAL
     assert -5 < told[3]["external_coinc"]["time_difference"] < 5
+
+
+def test_the_story_shows_a_grade_that_rises_and_one_that_a_retraction_ends() -> None:
+    grades = [grade.split(": ") for grade in samples.DEMO_GRADES.split("; ")]
+    found: dict[str, list[str | None]] = {}
+    notices: dict[str, list[Notice]] = {}
+    for sample in samples.create_demo_notices(NOW):
+        notice = decode(samples.to_avro(sample.record))
+        notices.setdefault(notice.superevent_id, []).append(notice)
+        attributes = extract_attributes(Superevent.from_notices(notices[notice.superevent_id]))
+        holding = [
+            name
+            for name, words in grades
+            if attributes is not None and evaluate_filter(parse_filter(words), attributes).matches
+        ]
+        found.setdefault(notice.superevent_id, []).append(next(iter(holding), None))
+    binary, gone = (str(events()[name][0]["superevent_id"]) for name in ("bns", "retracted"))
+    assert found[binary] == ["Bronze", "Silver", "Silver", "Silver", "Silver", "Gold"]
+    assert found[gone][0] == "Bronze" and notices[gone][-1].alert_type == RETRACTION
 
 
 def test_samples_are_written_in_both_forms(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ cards = st.builds(
     sites=st.none() | whole_lines,
     shorter_sites=st.lists(whole_lines, max_size=2).map(tuple),
     criteria=st.none() | whole_lines,
+    shorter_criteria=st.lists(whole_lines, max_size=2).map(tuple),
 )
 
 
@@ -80,6 +81,27 @@ def test_criteria_yield_first_then_sites_then_the_warning(card: CardLines) -> No
     )
     if below_kept:
         assert gone == wished, "what never yields yielded before what does"
+
+
+@given(card=cards)
+def test_the_criterias_reasons_are_the_first_detail_to_yield(card: CardLines) -> None:
+    chosen = fit(card)
+    if (
+        card.criteria is not None
+        and card.shorter_criteria
+        and chosen.criteria == card.criteria != (card.shorter_criteria[0])
+    ):
+        assert chosen == card, "another detail yielded before"
+
+
+@given(card=cards)
+def test_a_set_is_left_out_only_after_all_details(card: CardLines) -> None:
+    late = card.shorter_criteria[1:]
+    for step in by_yielding(card):
+        if step.criteria in late and step.criteria not in (card.criteria, *card.shorter_criteria[:1]):
+            every = (*card.fixed, card.foot, *([] if card.coincidence is None else [card.coincidence]))
+            left = (*step.fixed, step.foot, *([] if step.coincidence is None else [step.coincidence]))
+            assert all(len(b.parts) <= a.kept for a, b in zip(every, left, strict=True))
 
 
 @given(card=cards)

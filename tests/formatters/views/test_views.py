@@ -289,6 +289,24 @@ def test_answers_that_offer_the_dialog(golden: Golden, check: Callable[[Message]
     )
 
 
+SECTIONS = ["Your channels", "What came last", "What to do next", "Criteria sets"]
+
+
+def own_sets(count: int, grades: int = 2) -> list[home_tab.ListedSet]:
+    """Return sets of a workspace, with as many grades."""
+    every = tuple(
+        Grade(f"Grade-{number}", Compare("distance", Op.LT, 100.0 + number)) for number in range(grades)
+    )
+    return [
+        home_tab.ListedSet(
+            set_=replace(KILONOVA, slug=f"set-{number}", grades=every),
+            changed_by="U024BE7LH",
+            changed_at=NOW,
+        )
+        for number in range(count)
+    ]
+
+
 def shown_home(**changes: Any) -> home_tab.Home:
     made = home_tab.Home(
         sources=(SourceStatus(name="hopskotch", connected=True, detail="Reading igwn.gwalert."),),
@@ -318,7 +336,11 @@ def test_homes(golden: Golden, stories: dict[str, list[Notice]]) -> None:
         )
     ]
     paused = subscription_messages.paused(criteria(3))
-    golden("view-home", checked(home_tab.view(shown_home(last_events=newest, action_result=paused), NOW)))
+    sets = [home_tab.ListedSet(set_=KILONOVA, changed_by="U024BE7LH", changed_at=NOW), *own_sets(1, 6)]
+    whole = shown_home(
+        last_events=newest, action_result=paused, criteria_sets=sets, built_in_sets=[RUBIN, KILONOVA]
+    )
+    golden("view-home", checked(home_tab.view(whole, NOW)))
     golden("view-home-empty", checked(home_tab.view(shown_home(subscriptions=()), NOW)))
     anywhere = [replace(one, threads=()) for one in newest]
     golden("view-home-nothing-posted", checked(home_tab.view(shown_home(last_events=anywhere), NOW)))
@@ -334,7 +356,7 @@ def sections(view: View) -> list[str]:
 
 def test_home_begins_with_the_person_and_ends_with_the_plumbing() -> None:
     view = home_tab.view(shown_home(), NOW)
-    assert sections(view) == ["Your channels", "What came last", "What to do next"]
+    assert sections(view) == SECTIONS
     said = [json.dumps(block, ensure_ascii=False) for block in view["blocks"]]
     assert "hopskotch" in said[-1] and "gwevent 1.2.3" in said[-1]
     assert not any("hopskotch" in one for one in said[:-1])
@@ -382,8 +404,9 @@ def test_any_home_keeps_slacks_limits(stories: dict[str, list[Notice]]) -> None:
         problem=st.sampled_from([None, "is_archived"]),
         named=st.lists(st.text(min_size=1, max_size=30), max_size=10),
         wrong=st.integers(0, 30),
+        own=st.integers(0, 50),
     )
-    @settings(max_examples=30)
+    @settings(max_examples=30, deadline=None)
     def check(
         asked: list[subscription.Criteria],
         subscriptions: int,
@@ -392,6 +415,7 @@ def test_any_home_keeps_slacks_limits(stories: dict[str, list[Notice]]) -> None:
         problem: str | None,
         named: list[str],
         wrong: int,
+        own: int,
     ) -> None:
         every = [
             criteria(
@@ -409,10 +433,12 @@ def test_any_home_keeps_slacks_limits(stories: dict[str, list[Notice]]) -> None:
             last_events=events,
             incidents=[lags] * wrong,
             sites={s.channel_id: named for s in every},
+            criteria_sets=own_sets(own, 20),
+            built_in_sets=[RUBIN],
         )
         view = home_tab.view(home, NOW)
         block_checks.check_view(view, "home")
-        assert sections(view) == ["Your channels", "What came last", "What to do next"]
+        assert sections(view) == SECTIONS
 
     check()
 
@@ -426,6 +452,33 @@ def test_a_home_of_many_subscriptions_keeps_slacks_limit(channels: int) -> None:
     listed = said.count('"home.edit"')
     assert listed > 25 and f"And {120 - listed} more" in said
     assert len(said) < 250_000
+
+
+@pytest.mark.parametrize(
+    ("own", "subscriptions", "edited", "removed"),
+    [(0, 120, 0, 0), (12, 3, 12, 12), (45, 3, 45, 0), (50, 0, 50, 0), (50, 120, 46, 0)],
+)
+def test_a_home_of_many_criteria_sets_keeps_slacks_limit(
+    own: int, subscriptions: int, edited: int, removed: int
+) -> None:
+    many = [criteria(number, "C1") for number in range(subscriptions)]
+    view = checked(home_tab.view(shown_home(subscriptions=many, criteria_sets=own_sets(own, 20)), NOW))
+    said = json.dumps(view, ensure_ascii=False)
+    assert (said.count(home_tab.EDIT_SET_ACTION), said.count(home_tab.REMOVE_SET_ACTION)) == (edited, removed)
+    assert (
+        f"And {own - edited} more: `/gwevent criteria`" in said
+        if edited < own
+        else "more: `/gwevent cr" not in said
+    )
+    assert len(said) < 250_000
+
+
+def test_a_home_names_each_set_its_grades_and_who_changed_it() -> None:
+    view = checked(home_tab.view(shown_home(criteria_sets=own_sets(1, 6), built_in_sets=[RUBIN]), NOW))
+    said = json.dumps(view, ensure_ascii=False)
+    assert "Built in: rubin-2026" in said and home_tab.NEW_SET_ACTION in said
+    assert "*set-0*\\nGrade-0: distance&lt;100" in said
+    assert "and 2 more\\nLast changed by <@U024BE7LH>, 2024-11-27 03:00" in said
 
 
 def test_subscriptions_visible_to_user() -> None:
