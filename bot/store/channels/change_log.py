@@ -158,9 +158,9 @@ async def _enqueue_announcements(
     others = [channel_id for channel_id in changes if channel_id not in found]
     if not others:
         return found
-    last = func.max(_d.c.created_at, type_=schema.UtcDateTime())
+    last = func.max(_d.c.created_at, type_=schema.UtcDateTime()).label("newest")
     posted = select(_d.c.channel_id, last).where(here).group_by(_d.c.channel_id)
-    newest = dict((await connection.execute(posted)).tuples().all())
+    newest = {row.channel_id: row.newest for row in (await connection.execute(posted)).all()}
     rows = []
     for channel_id in others:
         before = newest.get(channel_id)
