@@ -261,6 +261,19 @@ async def test_a_home_without_the_persons_conversation_asks_to_open_it_again(
     assert local_slack.view() is None and SLUG in await stored(factory)
 
 
+async def test_a_view_that_another_process_published_keeps_the_persons_conversation(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel = local_slack.add_channel("gw")
+    await subscribe(factory, "CBC", channel)
+    local_slack.open_home()
+    await local_slack.wait_for(lambda: home_tab.PAUSE_ACTION in words(local_slack.home()))
+    bot.slack.listeners.home_tab._direct_channels.clear()
+    await local_slack.view_action(home_tab.PAUSE_ACTION)
+    await local_slack.wait_for(lambda: home_tab.RESUME_ACTION in words(local_slack.home()))
+    assert (local_slack.home() or {})["private_metadata"] == local_slack.direct_message()
+
+
 async def test_a_subscription_chooses_sets_in_the_form(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
