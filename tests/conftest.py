@@ -1,6 +1,7 @@
 """Fixtures of all tests, and the markers that follow from fixtures."""
 
 import asyncio
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,15 +10,19 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from bot.store import engine
 from bot.store.database import Database
 from tests.support.postgres import URL_VARIABLE, Databases, PostgresUnavailable, postgres_server, with_driver
 
 pytest_plugins = ["tests.support.browser", "tests.support.brokers", "tests.support.delivery_harness"]
 
-# In CI the same commit is tested with the same examples; elsewhere each run draws others.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI") == "true":
-    settings.load_profile("ci")
+# No example has a deadline: on a busy machine it would fail for want of CPU time alone.
+# In CI the same commit is tested with the same examples; elsewhere each run draws others. ./tests/run --fast
+# chooses its profile by --hypothesis-profile; a test that says how many examples it needs has them there too.
+settings.register_profile("full", deadline=None)
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("fast", max_examples=20, deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "full")
 
 FIXTURE_MARKERS = {"browser": pytest.mark.browser, "deployment": pytest.mark.process}
 """A test that uses one of these fixtures, itself or through another fixture, gets the marker."""
@@ -32,6 +37,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture, marker in FIXTURE_MARKERS.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is loaded by now, and lives to the end, out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sqlite_without_waiting_for_the_disk() -> Iterator[str]:
+    """Leave the writing of SQLite's files to the system: no test takes the power away.
+
+    Waiting for the disk took most of the time of a commit. Yields gwevent's own setting.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        own = engine.SQLITE_SYNCHRONOUS
+        patch.setattr(engine, "SQLITE_SYNCHRONOUS", "OFF")
+        yield own
 
 
 @pytest.fixture(scope="session")

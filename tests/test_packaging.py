@@ -116,6 +116,7 @@ def test_gives_the_command(wheel: ZipFile) -> None:
     assert "gwevent = bot.cli.main:main" in wheel.read(name).decode()
 
 
+@pytest.mark.slow
 def test_says_one_version(metadata: Message) -> None:
     assert metadata["Version"] == __version__
 

@@ -65,24 +65,27 @@ def preview(
 def ask(
     words: Annotated[list[str], typer.Argument(help='What one would type after /gwevent, e.g. "latest".')],
 ) -> None:
-    """Answer a slash command's text on the terminal, from the store."""
+    """Answer a slash command's text on the terminal, from the store. Exit status 1: there is no answer."""
     from bot.app.factory import open_factory, utc_now
     from bot.app.gracedb_importer import create_gracedb_importer
     from formatters.terminal import message_text
 
     settings = load_settings()
 
-    async def work() -> None:
+    async def work() -> bool:
         async with open_factory(settings, create=False) as factory:
             importer = create_gracedb_importer(settings, factory, utc_now)
             router = factory.create_command_router(utc_now, importer=importer)
             try:
-                typer.echo(message_text.render(await router.dispatch(" ".join(words), None)))
+                answer = await router.dispatch(" ".join(words), None)
+                typer.echo(message_text.render(answer))
+                return answer.is_refusal
             finally:
                 if importer is not None:
                     await importer.close()
 
-    run_async(work())
+    if run_async(work()):
+        raise typer.Exit(1)
 
 
 def samples(directory: Annotated[Path, typer.Argument(help="Folder to write to; made if missing.")]) -> None:

@@ -60,15 +60,15 @@ class ChannelCriteriaSets:
         return find_missing(criteria, await self.by_slug(context)) if criteria.used_sets else ()
 
     async def grades_of_past(
-        self, criteria: Criteria, superevents: Sequence[Superevent], context: CommandContext | None
+        self, slugs: Sequence[str], superevents: Sequence[Superevent], context: CommandContext | None
     ) -> list[tuple[GradeOutcome, ...]]:
-        """Return what the sets that a subscription shows say about each of these events, in their order.
+        """Return what the sets of these names say about each of these events, in their order.
 
         Sets that aren't there are left out, and so are events after the newest `PAST_MAX`, for maps take
         time. Raises StoreUnavailable.
         """
-        sets = await self.by_slug(context) if criteria.criteria_sets else {}
-        chosen = [sets[slug] for slug in criteria.criteria_sets if slug in sets]
+        sets = await self.by_slug(context) if slugs else {}
+        chosen = [sets[slug] for slug in slugs if slug in sets]
         by_set = [await self._grading.grades_of_past(one, superevents) for one in chosen]
         judged = min(map(len, by_set), default=0)
         return [

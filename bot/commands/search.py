@@ -85,7 +85,7 @@ class SearchCommands:
         """
         question = await self._parse(words, context)
         if question.count is not None and question.count != 1:
-            return CommandAnswer(await self._list(question))
+            return CommandAnswer(await self._list(question, context))
         result = await self._find_matches(question, limit=1)
         if not result.matches:
             return await self._no_latest(question, result)
@@ -136,20 +136,20 @@ class SearchCommands:
 
     async def events(self, words: str, context: CommandContext | None = None) -> Message:
         """Answer `events [N] [filter] [period]`. Raises FilterSyntaxError, StoreUnavailable."""
-        return await self._list(await self._parse(words, context))
+        return await self._list(await self._parse(words, context), context)
 
     async def _parse(self, words: str, context: CommandContext | None) -> EventQuestion:
         asked = parse_event_question(words, self._clock(), await self._sites.for_text(context, words))
         return replace(asked, criteria=await self._criteria_sets.resolve(asked.criteria, context))
 
-    async def _list(self, question: EventQuestion) -> Message:
+    async def _list(self, question: EventQuestion, context: CommandContext | None) -> Message:
         if question.count is not None and not 1 <= question.count <= recent.MAX_EVENTS:
             raise CommandError(f'"events" lists from 1 to {recent.MAX_EVENTS} at a time.')
         is_plain = question.criteria.filter is None and question.period.is_open
         default = recent.DEFAULT_COUNT if question.text == "all" else recent.DEFAULT_COUNT_OF_KIND
         # The newest few are found without reading all that was ever received.
         result = await self._find_matches(question, limit=(question.count or default) if is_plain else None)
-        found = await self._load_results(question.title, question.criteria, result, question.count)
+        found = await self._load_results(question.title, question.criteria, result, context, question.count)
         if is_plain:
             shown = found.newest_hits[: question.count or default]
             listed = {hit.superevent.superevent_id for hit in shown}
@@ -176,7 +176,7 @@ class SearchCommands:
         return found if contradiction is None else answer.with_introduction(contradiction, found)
 
     async def backtest(self, criteria: Criteria, context: CommandContext | None = None) -> Message:
-        """Return the past events that a subscription would have brought, with the grades that it shows.
+        """Return the past events that a subscription would have brought, with their grades.
 
         Raises StoreUnavailable.
         """
@@ -194,19 +194,14 @@ class SearchCommands:
         """Return the past events that a subscription would have brought; mock, test, lowsig add events.
 
         Retracted ones are among them: the subscription brought them before they were retracted. Each listed
-        event has the grades that the subscription shows.
+        event has its grades by the sets that the subscription names.
         """
         scope = Scope(
             real=criteria.real, mock=criteria.mock, test=criteria.test, lowsig=criteria.lowsig, retracted=True
         )
         question = EventQuestion(criteria=Criteria(group=criteria.group, filter=criteria.filter), scope=scope)
         result = replace(await self._find_matches(question), left_out=recent.NOTHING_LEFT_OUT, why_none="")
-        found = await self._load_results(criteria.canonical_without_mentions, criteria, result)
-        grades = await self._criteria_sets.grades_of_past(
-            criteria, [hit.superevent for hit in found.newest_hits], context
-        )
-        hits = [replace(hit, grades=said) for hit, said in zip(found.newest_hits, grades, strict=True)]
-        return replace(found, newest_hits=hits)
+        return await self._load_results(criteria.canonical_without_mentions, criteria, result, context)
 
     async def _find_matches(self, question: EventQuestion, *, limit: int | None = None) -> SearchResult:
         """Return the events that are asked for, and how many more there are of other kinds.
@@ -273,7 +268,12 @@ class SearchCommands:
         return SearchResult(matches, candidates, undecided, queried, left_out, newest_retracted, why_none)
 
     async def _load_results(
-        self, words: str, criteria: Criteria, result: SearchResult, limit: int | None = None
+        self,
+        words: str,
+        criteria: Criteria,
+        result: SearchResult,
+        context: CommandContext | None,
+        limit: int | None = None,
     ) -> search_results.SearchResults:
         listed = result.matches[: limit or recent.MAX_EVENTS]
         superevents = await self._event_search.superevents(
@@ -284,11 +284,14 @@ class SearchCommands:
             for attributes in listed
             if _has_far_condition(criteria) and attributes.far_is_joint
         }
+        grades = await self._criteria_sets.grades_of_past(criteria.used_sets, superevents, context)
         return search_results.SearchResults(
             canonical=words,
             newest_hits=[
-                search_results.SearchHit(superevent=found, by_joint_far=found.superevent_id in joint)
-                for found in superevents
+                search_results.SearchHit(
+                    superevent=found, by_joint_far=found.superevent_id in joint, grades=said
+                )
+                for found, said in zip(superevents, grades, strict=True)
             ],
             count=len(result.matches),
             candidates=result.candidates,

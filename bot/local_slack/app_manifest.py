@@ -14,12 +14,23 @@ class Command:
     usage_hint: str = ""
     should_escape: bool = True
     """True if the app receives `@user` and `#channel` as ids (`should_escape` in the manifest)."""
+    examples: tuple[str, ...] = ()
+    """What may be typed after it; the page offers them to click. Slack's manifest has nothing like it."""
 
 
 GWEVENT = Command(
     "/gwevent",
     "Gravitational-wave alerts of LIGO, Virgo and KAGRA",
     "[latest | S190814bv | check | visible | subscribe | help]",
+    examples=(
+        "latest",
+        "events today",
+        "MS181101ab",
+        "visible Palomar",
+        "check 194.3 -17.9 MS181101ab",
+        "subscribe CBC",
+        "help",
+    ),
 )
 
 SCOPES = frozenset(

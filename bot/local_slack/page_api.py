@@ -95,7 +95,12 @@ def user_state(workspace: Workspace, config: AppConfig, user: User) -> Json:
         "home": views.to_api(workspace, home) if home is not None else None,
         "files": {file.id: file_json(file) for file in workspace.files.values() if file.completed},
         "commands": [
-            {"command": c.command, "description": c.description, "usage_hint": c.usage_hint}
+            {
+                "command": c.command,
+                "description": c.description,
+                "usage_hint": c.usage_hint,
+                "examples": c.examples,
+            }
             for c in config.commands
         ],
     }

@@ -243,14 +243,45 @@ def sky_map(
     `peaks` are lobes (RA, Dec, weight, sigma), degrees; `streak` and `ring` make chains of them. `distance`
     is (mean, standard deviation) over the whole sky in Mpc; without it there are neither DIST columns nor
     DIST keys, as in a burst's map. `external_sky` multiplies the sky with that of `external_observatory`.
-    `time` is the event's, UTC. Rows: 12·4**base_order + rounds · 9·4**base_order.
+    `time` is the event's, UTC. Rows: 12·4**base_order + rounds · 9·4**base_order. The last few are kept.
     """
-    uniq, density = refine_tiles(
+    return _sky_map(
         tuple(Lobe(*peak) for peak in peaks),
         None if external_sky is None else tuple(Lobe(*peak) for peak in external_sky),
-        base_order,
-        rounds,
+        superevent_id=superevent_id,
+        time=time,
+        instruments=tuple(instruments),
+        distance=distance,
+        nearer_at_peak=nearer_at_peak,
+        external_observatory=external_observatory,
+        creator=creator,
+        log_bci=log_bci,
+        log_bsn=log_bsn,
+        runtime=runtime,
+        base_order=base_order,
+        rounds=rounds,
     )
+
+
+@lru_cache(maxsize=32)
+def _sky_map(
+    sky: Sky,
+    external_sky: Sky | None,
+    *,
+    superevent_id: str,
+    time: datetime,
+    instruments: tuple[str, ...],
+    distance: tuple[float, float] | None,
+    nearer_at_peak: float,
+    external_observatory: str | None,
+    creator: str,
+    log_bci: float | None,
+    log_bsn: float | None,
+    runtime: float | None,
+    base_order: int,
+    rounds: int,
+) -> bytes:
+    uniq, density = refine_tiles(sky, external_sky, base_order, rounds)
     columns: Columns = {"UNIQ": (uniq, None), "PROBDENSITY": (density, "sr-1")}
     if distance is not None:
         probability = density * tile_areas(uniq_to_order(uniq))

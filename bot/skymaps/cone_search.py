@@ -7,7 +7,7 @@ from math import acos, cos, pi, radians, sin, sqrt
 import astropy_healpix as healpix
 import numpy as np
 
-from bot.skymaps.arrays import MAX_ORDER, Floats, Integers
+from bot.skymaps.arrays import MAX_ORDER, Flags, Integers
 from bot.skymaps.skymap import SkyMap
 
 PIXELS_PER_RADIUS = 200
@@ -25,15 +25,24 @@ def probability_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) ->
     if limit >= pi:
         return 1.0
     lon, lat = radians(ra), radians(dec)
-    axis = np.array([cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat)])
-    total = float(skymap.probability.sum())
+    axis = cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat)
+    tiles = {int(order): skymap.order == order for order in np.unique(skymap.order)}
     inside = 0.0
-    for order in np.unique(skymap.order):
-        tiles = skymap.order == order
-        inside += _probability_at_order(
-            int(order), skymap.ipix[tiles], skymap.probability[tiles], axis, limit
-        )
-    return float(np.clip(inside / total, 0, 1))
+    order, ipix, probability = min(tiles), np.empty(0, np.int64), np.empty(0)
+    # One pass over the orders: the pixels cut so far, subdivided, and the map's own tiles of that order.
+    while ipix.size or order <= max(tiles):
+        if (own := tiles.get(order)) is not None:
+            ipix = np.concatenate([ipix, skymap.ipix[own]])
+            probability = np.concatenate([probability, skymap.probability[own]])
+        within, cut, centred = _position_of_pixels(order, ipix, axis, limit)
+        inside += float(probability[within].sum())
+        if order == MAX_ORDER or _max_pixel_radius(order) < limit / PIXELS_PER_RADIUS:
+            inside += float(probability[cut & centred].sum())
+            cut = np.zeros_like(cut)
+        ipix = (ipix[cut, np.newaxis] * 4 + np.arange(4)).ravel()
+        probability = np.repeat(probability[cut] / 4, 4)
+        order += 1
+    return float(np.clip(inside / float(skymap.probability.sum()), 0, 1))
 
 
 def probability_of_tiles_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:
@@ -48,35 +57,24 @@ def probability_of_tiles_in_cone(skymap: SkyMap, ra: float, dec: float, radius: 
     return float(probability[cosine >= cos(radians(radius))].sum() / probability.sum())
 
 
-def _probability_at_order(
-    order: int,
-    ipix: Integers,
-    probability: Floats,
-    axis: Floats,
-    limit: float,
-) -> float:
-    """Return the probability inside the cone of pixels of one order, (n,) NESTED indices; `limit` in rad."""
-    found = 0.0
-    while ipix.size:
-        distance = _separation(order, ipix, axis)
-        reach = _max_pixel_radius(order)
-        found += float(probability[distance + reach <= limit].sum())
-        cut = (distance + reach > limit) & (distance - reach <= limit)
-        if order == MAX_ORDER or reach < limit / PIXELS_PER_RADIUS:
-            return found + float(probability[cut & (distance <= limit)].sum())
-        ipix = (ipix[cut, np.newaxis] * 4 + np.arange(4)).ravel()
-        probability = np.repeat(probability[cut] / 4, 4)
-        order += 1
-    return found
+def _position_of_pixels(
+    order: int, ipix: Integers, axis: tuple[float, float, float], limit: float
+) -> tuple[Flags, Flags, Flags]:
+    """Return which pixels of one order lie within a cone, which its edge may cut, whose centre is inside.
+
+    The pixels are (n,) NESTED indices, the cone a unit vector and a radius of at most pi rad. Chords are
+    compared, not cosines, which are inexact for small angles.
+    """
+    x, y, z = healpix.healpix_to_xyz(ipix, 2**order, order="nested")
+    squared = (x - axis[0]) ** 2 + (y - axis[1]) ** 2 + (z - axis[2]) ** 2
+    reach = _max_pixel_radius(order)
+    within = squared <= _squared_chord(limit - reach) if limit >= reach else np.zeros(squared.shape, np.bool_)
+    return within, ~within & (squared <= _squared_chord(limit + reach)), squared <= _squared_chord(limit)
 
 
-def _separation(order: int, ipix: Integers, axis: Floats) -> Floats:
-    """Return the (n,) angles in rad between pixel centres and a unit vector, accurate for small ones too."""
-    lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
-    lon, lat = lon.value, lat.value
-    centres = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
-    angle: Floats = 2 * np.arcsin(np.clip(np.linalg.norm(centres - axis, axis=-1) / 2, 0, 1))
-    return angle
+def _squared_chord(angle: float) -> float:
+    """Return the squared distance of two points of the unit sphere that are `angle` rad apart."""
+    return (2 * sin(min(angle, pi) / 2)) ** 2
 
 
 def _max_pixel_radius(order: int) -> float:

@@ -14,12 +14,14 @@ from slack_bolt.error import BoltError
 from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions, AsyncFailureArgs, AsyncSuccessArgs
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.oauth.installation_store import Installation
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack.install_page import install_page, security_headers
 from bot.slack.request_team import context_team
 from bot.slack.scopes import BOT_SCOPES
 from bot.slack.token_cipher import TokenCipher
@@ -100,6 +102,20 @@ class _BoltStateStore(AsyncOAuthStateStore):  # type: ignore[misc, unused-ignore
         return await self._installations.consume_state(state, self._clock())
 
 
+class _OAuthFlow(AsyncOAuthFlow):  # type: ignore[misc, unused-ignore]
+    """Bolt's flow with our own install page."""
+
+    async def handle_installation(self, request: AsyncBoltRequest) -> BoltResponse:
+        """Return the install page, and the cookie that ties the installation to this browser."""
+        response = await super().handle_installation(request)
+        response.headers.update({name: [value] for name, value in security_headers().items()})
+        return response
+
+    async def build_install_page_html(self, url: str, request: AsyncBoltRequest) -> str:
+        """Return the install page, whose button leads to `url`."""
+        return install_page(url)
+
+
 def create_oauth_flow(
     installations: InstallationRepository,
     token_cipher: TokenCipher,
@@ -116,7 +132,7 @@ def create_oauth_flow(
 
     `client` requests the token and has none itself; `on_saved` is called after each installation.
     """
-    return AsyncOAuthFlow(
+    return _OAuthFlow(
         client=client,
         logger=logging.getLogger("slack_bolt"),
         settings=AsyncOAuthSettings(

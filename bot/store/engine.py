@@ -12,6 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from bot.store.sqlite.database_file import DatabaseFile, FileChange
 from bot.store.sqlite.file_guard import StoreUnavailable
 
+SQLITE_SYNCHRONOUS = "FULL"
+"""Each commit is on the disk before the next step, whose effect others see; it survives a power failure."""
+
 
 def track_connections(engine: AsyncEngine) -> WeakSet[Any]:
     """Return the set that holds each open connection of PostgreSQL's driver, also those that leave the pool.
@@ -62,7 +65,7 @@ def create_engine(url: URL, file: DatabaseFile | None) -> AsyncEngine:
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",
-            "synchronous=FULL",
+            f"synchronous={SQLITE_SYNCHRONOUS}",
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "foreign_keys=ON",
         ):

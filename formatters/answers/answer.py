@@ -44,7 +44,11 @@ def without_files(message: Message) -> Message:
 
 def with_introduction(sentence: str, message: Message) -> Message:
     """Return the answer preceded by `sentence` (not escaped), which names the question it answers."""
-    return Message(f"{escape(sentence)} {message.text}", (blocks.section(escape(sentence)), *message.blocks))
+    return Message(
+        f"{escape(sentence)} {message.text}",
+        (blocks.section(escape(sentence)), *message.blocks),
+        is_refusal=message.is_refusal,
+    )
 
 
 def with_thread_link(message: Message, superevent_id: str, url: str) -> Message:

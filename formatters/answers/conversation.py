@@ -56,7 +56,7 @@ _NEAREST = {
 def later_command(word: str) -> Message:
     """Return the answer to a command that gwevent doesn't have yet, with what comes nearest."""
     text = escape(f"gwevent has no “{plain_text(word)}” yet. {_NEAREST.get(word, '')}".strip())
-    return blocks.message(text, blocks.section(text))
+    return blocks.message(text, blocks.section(text), is_refusal=True)
 
 
 def observers(superevent: Superevent, people: Sequence[str], *, has_thread: bool) -> Message:
@@ -108,4 +108,5 @@ def day(
         blocks.section(f"{bold(what)} {found}"),
         *([blocks.section(*lines[:10])] if lines else []),
         *([blocks.section(*lines[10:])] if lines[10:] else []),
+        is_refusal=not superevents,
     )

@@ -335,6 +335,7 @@ def unknown_command(question: str, nearest: str | None = None) -> Message:
     return blocks.message(
         text.replace("`", "") + " Try /gwevent help.",
         blocks.section(text, f"All words: `/gwevent help`. For example {_EXAMPLES}"),
+        is_refusal=True,
     )
 
 
@@ -348,13 +349,13 @@ def no_such_event(superevent_id: str, near: Sequence[str], looked_up: str | None
         text += f" {escape(looked_up)}"
     if near:
         text += f" Did you mean {_join_or([escape(plain_text(name)) for name in near])}?"
-    return blocks.message(text, blocks.section(text))
+    return blocks.message(text, blocks.section(text), is_refusal=True)
 
 
 def error_message(sentence: str) -> Message:
     """Return an error answer; `sentence` (not escaped) says what is wrong with the command."""
     text = escape(sentence)
-    return blocks.message(text, blocks.section(text))
+    return blocks.message(text, blocks.section(text), is_refusal=True)
 
 
 def _join_or(words: Sequence[str]) -> str:

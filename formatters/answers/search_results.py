@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 
 from formatters.answers import recent
 from formatters.answers.recent import NOTHING_LEFT_OUT, LeftOut, left_out_sentence
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape
+from formatters.blockkit.mrkdwn import MESSAGE_TOTAL_MAX, SECTION_MAX, bold, escape, utf16_length
 from formatters.models.criteria_set import GradeOutcome
 from formatters.models.superevent import Superevent
 from formatters.text import coincidence_lines, quantities
-from formatters.text.grade_lines import grade_line
+from formatters.text.grade_lines import short_grade_line
 
 EVENTS_PER_SECTION = 10
-_GRADES_PER_EVENT = 3
+_EVENTS_PER_SECTION_WITH_GRADES = 5
+"""Lines with grades are longer, and a section has a limit."""
+_GRADES_PER_EVENT = 2
 """Criteria sets whose grades stand behind an event; further ones are counted."""
+_ROOM_FOR_REST = 700
+"""Characters of a message that an introduction, a link and buttons may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +104,9 @@ def _period_phrase(answer: SearchResults) -> str:
 def _message(answer: SearchResults, title: str, now: datetime) -> Message:
     title = escape(title)
     words = escape(answer.canonical, SECTION_MAX)
-    lines = [_hit_line(found, now) for found in answer.newest_hits[: recent.MAX_EVENTS]]
-    sections = [
-        blocks.section(*lines[at : at + EVENTS_PER_SECTION])
-        for at in range(0, len(lines), EVENTS_PER_SECTION)
-    ]
+    hits = answer.newest_hits[: recent.MAX_EVENTS]
+    lines = [_hit_line(found, now) for found in hits]
+    ids = ", ".join(found.superevent.superevent_id for found in answer.newest_hits)
     small = []
     if answer.count > len(lines):
         small.append(f"The newest {quantities.number(len(lines))} are listed.")
@@ -113,15 +116,39 @@ def _message(answer: SearchResults, title: str, now: datetime) -> Message:
         small.append(answer.note)
     if answer.left_out:
         small.append(left_out_sentence(answer.left_out))
-    foot = [blocks.context(escape(" ".join(small), SECTION_MAX))] if small else []
-    ids = ", ".join(found.superevent.superevent_id for found in answer.newest_hits)
     text = f"{title} {words}" if words else title
+    text = f"{text}: {escape(ids, SECTION_MAX)}" if ids else text
+    others = sum(map(utf16_length, [text, title, words, *lines, *small])) + _ROOM_FOR_REST
+    grades = _grades_within([_grades(found) for found in hits], MESSAGE_TOTAL_MAX - others)
+    if len(grades) < sum(bool(found.grades) for found in hits):
+        small.append(f"Grades are said of the newest {len(grades)}, for want of room.")
+    per_section = _EVENTS_PER_SECTION_WITH_GRADES if grades else EVENTS_PER_SECTION
+    lines = [f"{line}{said}" for line, said in zip_longest(lines, grades, fillvalue="")]
     return blocks.message(
-        f"{text}: {escape(ids, SECTION_MAX)}" if ids else text,
+        text,
         blocks.section(f"{title} {bold(words)}" if words else bold(title)),
-        *sections,
-        *foot,
+        *(blocks.section(*lines[at : at + per_section]) for at in range(0, len(lines), per_section)),
+        *([blocks.context(escape(" ".join(small), SECTION_MAX))] if small else []),
     )
+
+
+def _grades_within(grades: Sequence[str], room: int) -> list[str]:
+    """Return the grades of the newest events, as many as there is room for; none if no event has any."""
+    kept = []
+    for one in grades if any(grades) else ():
+        room -= utf16_length(one)
+        if room < 0:
+            break
+        kept.append(one)
+    return kept
+
+
+def _grades(found: SearchHit) -> str:
+    """Return what the first sets say about an event, as the end of its line; empty without sets."""
+    said = [short_grade_line(one) for one in found.grades[:_GRADES_PER_EVENT]]
+    if len(found.grades) > len(said):
+        said.append(f"{len(found.grades) - len(said)} more")
+    return "".join(f" · {escape(one)}" for one in said)
 
 
 def _map_query_note(answer: SearchResults) -> str:
@@ -136,10 +163,6 @@ def _map_query_note(answer: SearchResults) -> str:
 
 def _hit_line(found: SearchHit, now: datetime) -> str:
     line = recent.event_line(found.superevent, now)
-    if found.grades:
-        line += f" · {escape(' · '.join(map(grade_line, found.grades[:_GRADES_PER_EVENT])))}"
-        if len(found.grades) > _GRADES_PER_EVENT:
-            line += f" · {len(found.grades) - _GRADES_PER_EVENT} more sets"
     notice = found.superevent.latest_with_event
     if not found.by_joint_far or notice is None or notice.external is None:
         return line

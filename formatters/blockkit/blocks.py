@@ -122,6 +122,8 @@ def actions(*elements: Block) -> Block:
     return {"type": "actions", "elements": list(elements[: mrkdwn.ACTIONS_MAX])}
 
 
-def message(text: str, *blocks: Block, mentions: tuple[str, ...] = ()) -> Message:
+def message(text: str, *blocks: Block, mentions: tuple[str, ...] = (), is_refusal: bool = False) -> Message:
     """Return a message; `text` is escaped mrkdwn. Its no-break spaces are replaced, as notifications need."""
-    return Message(fit_lines([mrkdwn.replace_nbsp(text)], mrkdwn.TEXT_MAX), tuple(blocks), mentions)
+    return Message(
+        fit_lines([mrkdwn.replace_nbsp(text)], mrkdwn.TEXT_MAX), tuple(blocks), mentions, is_refusal
+    )

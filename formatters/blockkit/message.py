@@ -22,3 +22,5 @@ class Message:
     blocks: tuple[Block, ...] = ()
     mentions: tuple[str, ...] = ()
     """Mentions that must notify even if `text` is posted without blocks: "<!here>", "<@U…>" …"""
+    is_refusal: bool = False
+    """It says why a question has no answer: not understood, not known, not allowed, nothing found."""

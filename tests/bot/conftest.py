@@ -115,6 +115,12 @@ async def factory(database_url: str) -> AsyncIterator[Factory]:
 
 
 @pytest.fixture
+def confirmation_without_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody posts the confirmation of a new subscription, so `subscribe` doesn't wait for it."""
+    monkeypatch.setattr("bot.commands.subscription_service.CONFIRMATION_TIMEOUT_S", 0.0)
+
+
+@pytest.fixture
 def clock() -> Clock:
     """A clock that stands still until it is told to go on."""
     return Clock()

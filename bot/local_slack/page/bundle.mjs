@@ -42,5 +42,5 @@ const licences = [...folders].sort().map((folder) => {
   const text = file ? readFileSync(resolve(here, folder, file), "utf8").trim() : `Licence: ${license}`;
   return `${name} ${version} (${license})\n\n${text}\n`;
 });
-copyFileSync(resolve(here, "src/index.html"), resolve(out, "index.html"));
+for (const file of ["index.html", "icon.svg"]) copyFileSync(resolve(here, "src", file), resolve(out, file));
 writeFileSync(resolve(out, "LICENSES.txt"), licences.join(`\n${"-".repeat(78)}\n\n`));

@@ -97,7 +97,7 @@ def test_ask_looks_up(run: Run, elsewhere: FakeGraceDb) -> None:
     elsewhere.faults["S990101a/"] = [503]
     result = run("ask", "S990101a")
     assert (result.exit_code, result.stdout) == (
-        0,
+        1,
         "No notice of S990101a was received. GraceDB is down for maintenance.\n",
     )
 

@@ -190,12 +190,42 @@ def test_preview_is_of_one_event(run: Run, notice: Path, tmp_path: Path) -> None
 def test_ask_answers_from_the_store(run: Run, notice: Path) -> None:
     assert "There is no gwevent's database" in refused(run("ask", "latest"))
     assert run("migrate").exit_code == 0
-    assert run("ask", "latest").stdout == "No significant event was received yet.\n"
+    nothing = run("ask", "latest")
+    assert (nothing.stdout, nothing.exit_code) == ("No significant event was received yet.\n", 1)
     assert run("replay", notice).exit_code == 0
     for words in (["latest"], ["s261122A"], ["latest", "CBC"]):
-        assert "S261122a" in run("ask", *words).stdout
-    assert "I don't understand" in run("ask", "frobnicate").stdout
+        answered = run("ask", *words)
+        assert "S261122a" in answered.stdout and answered.exit_code == 0
     assert run("ask").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("frobnicate", "I don't understand"),
+        ("S261122zz", "No notice of S261122zz"),
+        ("map S240101zz", "No notice of S240101zz"),
+        ("S240101", "no event of that day"),
+        ("latest NSBH", "No event that matches"),
+        ("events area<", "area"),
+        ("subscribe CBC", "channel"),
+        ("latets CBC distance<1", "is read as “latest”"),
+    ],
+)
+def test_ask_says_by_its_exit_status_that_there_is_no_answer(
+    run: Run, notice: Path, words: str, said: str
+) -> None:
+    run("migrate")
+    run("replay", notice)
+    refusal = run("ask", words)
+    assert said in refusal.stdout and refusal.exit_code == 1
+
+
+@pytest.mark.parametrize("words", ["help", "events", "status", "hello", "latets CBC", "S261122"])
+def test_ask_succeeds_where_there_is_an_answer(run: Run, notice: Path, words: str) -> None:
+    run("migrate")
+    run("replay", notice)
+    assert run("ask", words).exit_code == 0
 
 
 def test_a_rollback_is_prepared_only_where_no_bot_runs(run: Run, tmp_path: Path) -> None:

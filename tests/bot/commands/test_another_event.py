@@ -113,6 +113,7 @@ async def test_what_separates_the_id_from_the_command_is_nothing(
 @pytest.mark.parametrize(
     "words", ["subscribe CBC", "unsubscribe 1", "subscriptions pause 1", "sites add VLT"]
 )
+@pytest.mark.usefixtures("confirmation_without_wait")
 async def test_an_event_beside_a_change_changes_nothing(router: CommandRouter, words: str) -> None:
     await ask(router, "subscribe BNS")
     before = await ask(router, "unsubscribe")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from bot.alerts.decode import decode
@@ -269,6 +269,24 @@ async def test_no_typing_error_is_taken_for_a_change(factory: Factory, words: st
     assert "is read as “criteria”" in await ask(factory, "critera")
 
 
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    at=st.integers(0, 7),
+    typed=st.sampled_from(["", "x", "e", "ii", "-"]),
+    change=st.sampled_from(["add foo Gold: NS", "edit ntt-kilonova A: NS", "remove ntt-kilonova"]),
+)
+async def test_no_misspelled_word_changes_anything(
+    factory: Factory, at: int, typed: str, change: str
+) -> None:
+    if not await slugs(factory):
+        await ask(factory, NTT)
+    word = f"{'criteria'[:at]}{typed}{'criteria'[at + 1 :]}"
+    assume(word not in ("criteria", "criterion"))
+    await ask(factory, f"{word} {change}")
+    (stored,) = await factory.criteria_sets.for_team(TEAM)
+    assert stored.set.canonical == "Gold: NS far<1/100yr; Silver: NS far<1/yr"
+
+
 async def test_a_change_has_no_button_that_would_repeat_it(factory: Factory) -> None:
     for words in (NTT, "criteria edit ntt-kilonova A: NS", "criteria remove ntt-kilonova", "criteria add"):
         assert SHARE_ACTION not in str((await dispatch(factory, words)).blocks)
@@ -338,7 +356,8 @@ async def test_a_subscription_whose_set_is_missing_says_so_when_it_is_tested(fac
 async def test_questions_by_grade(factory: Factory) -> None:
     await record_notices(factory, decoded_notice(REAL))
     await ask(factory, NTT)
-    assert REAL in await ask(factory, "events grade ntt-kilonova >= Silver")
+    listed = await ask(factory, "events grade ntt-kilonova >= Silver")
+    assert REAL in listed and "ntt-kilonova: Silver" in listed
     assert REAL in await ask(factory, "latest grade ntt-kilonova")
     assert "0 of 1" in await ask(factory, "events grade ntt-kilonova = Gold")
     assert REAL in await ask(factory, "subscriptions test CBC grade ntt-kilonova")

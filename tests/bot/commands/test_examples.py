@@ -12,9 +12,10 @@ from bot.commands.context import CommandContext
 from bot.commands.corrections import near_words
 from bot.commands.understanding import Topic, read_question
 from bot.filters.vocabulary import OBSERVATORIES, PIPELINES, SWITCHES, VOCABULARY
+from bot.local_slack.app_manifest import GWEVENT
 from formatters.answers.help import COMMANDS, PAGES
 from formatters.terminal import message_text
-from tests.support.factories import TEAM, Clock
+from tests.support.factories import MOCK, TEAM, Clock, decoded_notice, record_notices
 from tests.support.question_events import store_question_events
 
 ASKER = CommandContext(TEAM, "C1", "U0ASKER")
@@ -48,6 +49,7 @@ EXAMPLES = sorted(
 )
 
 
+@pytest.mark.usefixtures("confirmation_without_wait")
 async def test_every_printed_example_works(factory: Factory) -> None:
     await store_question_events(factory)
     router = factory.create_command_router(Clock())
@@ -58,6 +60,17 @@ async def test_every_printed_example_works(factory: Factory) -> None:
             failures.append((example, shown[:200]))
     assert not failures
     assert len(EXAMPLES) > 80
+
+
+@pytest.mark.usefixtures("confirmation_without_wait")
+async def test_what_the_demos_page_offers_to_click_has_an_answer(factory: Factory) -> None:
+    await store_question_events(factory)
+    await record_notices(factory, decoded_notice(MOCK, alert_type="PRELIMINARY", minutes=1))
+    router = factory.create_command_router(Clock())
+    # The demo's own mock is another one.
+    offered = {words.replace("MS181101ab", MOCK) for words in GWEVENT.examples}
+    refused = [words for words in offered if (await router.dispatch(words, ASKER)).is_refusal]
+    assert not refused and offered
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,7 @@ async def test_an_edit_after_that_night_says_nothing_of_it(harness: DeliveryHarn
     assert LINE not in root(harness, channel) and "U0OBSERVER" in root(harness, channel)
 
 
+@pytest.mark.slow
 async def test_a_crash_after_the_post_loses_no_line(harness: DeliveryHarness) -> None:
     """The edit that brings the line is stored in the same transaction as the post."""
     (channel,) = await harness.create_subscribed_channels(words="CBC mock")

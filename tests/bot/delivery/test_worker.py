@@ -118,6 +118,7 @@ async def test_reply_waits_for_the_previous_reply(harness: DeliveryHarness) -> N
     assert "INITIAL" in first.upper() and "UPDATE" in second.upper()
 
 
+@pytest.mark.slow
 async def test_a_notice_that_comes_while_the_root_is_sent_ends_in_the_root(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.fail("chat.postMessage", delay=1.0)
@@ -240,6 +241,7 @@ async def test_an_edit_refused_by_an_archive_comes_back_at_any_age(harness: Deli
     assert harness.texts(channel) == [shown(FIRST, RETRACTION)]
 
 
+@pytest.mark.slow
 async def test_revived_channel_without_subscription_gets_no_late_alert(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.archive(channel)
@@ -292,6 +294,7 @@ async def test_a_root_that_waits_is_cancelled_by_a_retraction(harness: DeliveryH
     assert harness.texts(channel) == [shown(FIRST, RETRACTION, back)], "it came back, so it is news"
 
 
+@pytest.mark.slow
 async def test_retraction_that_overtakes_its_root_posts_nothing(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     harness.local_slack.fail("chat.postMessage", delay=1.0, status=429, retry_after=0.1)
@@ -449,6 +452,7 @@ async def test_a_real_alert_goes_before_all_mocks_that_wait(stopped_harness: Del
         assert events == ["S261122b", "S261122a", *(f"MS261122{letter}" for letter in "hgfedcbaa")]
 
 
+@pytest.mark.slow
 async def test_hanging_mock_calls_leave_slots_for_a_real_alert(stopped_harness: DeliveryHarness) -> None:
     """Slack accepts mocks without an answer: their calls never take all slots."""
     for channel in await stopped_harness.create_subscribed_channels(12, "NSBH>90% mock"):
@@ -983,6 +987,7 @@ async def test_unwritable_outcome_does_not_lose_other_outcomes(
     assert len(harness.texts(cursed)) == 2
 
 
+@pytest.mark.slow
 async def test_stop_waits_for_posts_in_flight(harness: DeliveryHarness) -> None:
     await harness.create_subscribed_channels()
     harness.local_slack.fail("chat.postMessage", delay=1.0)

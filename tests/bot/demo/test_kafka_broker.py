@@ -65,6 +65,7 @@ def test_refuses_a_payload_that_no_partition_keeps() -> None:
             publisher.publish(b"x" * (MAX_UNREAD_BYTES + 1))
 
 
+@pytest.mark.slow
 def test_messages_published_before_an_outage_are_kept() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic("t")

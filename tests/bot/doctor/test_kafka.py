@@ -121,6 +121,7 @@ def test_closed_port_is_reported_as_refusing_connections() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("serve", [hang_up, say_nothing])
 def test_a_listener_that_isnt_a_broker(listener: Listener, serve: Callable[[socket.socket], None]) -> None:
     with listener(serve) as address:
@@ -128,6 +129,7 @@ def test_a_listener_that_isnt_a_broker(listener: Listener, serve: Callable[[sock
     assert found.name == "login" and "doesn't answer Kafka's questions" in found.result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("serve", [hang_up, say_nothing])
 def test_a_broker_without_tls(
     listener: Listener, auth_file: Path, serve: Callable[[socket.socket], None]
@@ -138,6 +140,7 @@ def test_a_broker_without_tls(
     assert found.name == "TLS" and "doesn't speak TLS" in found.result
 
 
+@pytest.mark.slow
 def test_refused_credential_differs_from_an_unreachable_broker(
     listener: Listener, receive: Receive, auth_file: Path
 ) -> None:
@@ -174,6 +177,7 @@ def test_tls(listener: Listener, receive: Receive, auth_file: Path, certificate:
         assert found.name == "login" and "may want a credential" in found.advice
 
 
+@pytest.mark.slow
 def test_a_group_that_may_not_be_used() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic(TOPIC)

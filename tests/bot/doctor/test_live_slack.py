@@ -34,7 +34,7 @@ STEPS = {
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_slack, "POST_INTERVAL_S", 1.0)
+    monkeypatch.setattr(live_slack, "POST_INTERVAL_S", 0.01)
     monkeypatch.setattr(live_slack, "FILE_WAITS_S", (0.2,) * 20)
 
 

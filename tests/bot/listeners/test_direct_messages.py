@@ -81,6 +81,7 @@ async def test_a_thread_in_a_direct_message_is_answered_in_it(
     assert (await answers(local_slack, channel, 2))[1]["thread_ts"] == said.message.ts
 
 
+@pytest.mark.slow
 async def test_in_an_events_thread_a_mention_needs_no_id(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:

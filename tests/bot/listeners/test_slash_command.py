@@ -99,6 +99,7 @@ async def test_the_button_posts_the_newest_state_to_the_channel(
     assert "RETRACTED" in words(posted) and SHARE_ACTION not in words(posted)
 
 
+@pytest.mark.slow
 async def test_subscribe_posts_a_confirmation_and_lists_the_subscription(
     bot: Application, local_slack: LocalSlack
 ) -> None:
@@ -118,6 +119,7 @@ async def test_subscribe_posts_a_confirmation_and_lists_the_subscription(
     assert "`/gwevent subscribe CBC mock`" in words(ended)
 
 
+@pytest.mark.slow
 async def test_subscribe_with_a_mention_by_command_and_in_a_thread(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
@@ -156,6 +158,7 @@ async def test_where_the_bot_may_not_post_nothing_is_stored(
     ]
 
 
+@pytest.mark.slow
 async def test_a_channel_that_is_joined_again_is_caught_up(
     bot: Application, local_slack: LocalSlack, factory: Factory, clock: Clock
 ) -> None:

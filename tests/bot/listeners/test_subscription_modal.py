@@ -199,6 +199,7 @@ async def test_criteria_that_can_never_hold_are_stored_when_submitted_again(
     assert await in_channel(factory, channel) == ["Burst distance<200"]
 
 
+@pytest.mark.slow
 async def test_a_slow_submission_is_answered_in_time(
     bot: Application, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 from playwright.async_api import Browser, Locator, Page, expect
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -412,6 +413,99 @@ async def test_pictures_of_the_workspace_are_shown(page: Page, stage: Stage, tmp
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+async def post_many(stage: Stage, count: int, thread_ts: str | None = None) -> None:
+    for number in range(count):
+        await stage.client.chat_postMessage(channel=stage.cbc, text=f"message {number}", thread_ts=thread_ts)
+
+
+async def upload(stage: Stage, picture: Path) -> str:
+    """Share a picture of 400 × 400 pixels with the workspace; return its id."""
+    Image.new("RGB", (400, 400), "purple").save(picture)
+    uploaded = await stage.client.files_upload_v2(file=str(picture), title="Sky map", alt_txt="a large map")
+    file: str = uploaded["file"]["id"]
+    await stage.local_slack.wait_for(lambda: stage.local_slack.workspace.files[file].ready)
+    return file
+
+
+async def test_the_list_stays_at_its_end_as_pictures_load(page: Page, stage: Stage, tmp_path: Path) -> None:
+    await post_many(stage, 25)
+    file = await upload(stage, tmp_path / "map.png")
+    blocks = [{"type": "image", "slack_file": {"id": file}, "alt_text": "a large map"}]
+    for number in range(3):
+        await stage.client.chat_postMessage(channel=stage.cbc, text=f"map {number}", blocks=blocks)
+    newest = page.get_by_role("img", name="a large map").last
+    await expect(page.get_by_role("img", name="a large map")).to_have_count(3)
+    await expect(newest).to_have_js_property("naturalWidth", 400)
+    await expect(newest).to_be_in_viewport(ratio=0.9)
+    await expect(page.get_by_role("button", name="new message")).to_have_count(0)
+
+
+async def test_who_has_scrolled_up_is_left_there_and_told_what_came(page: Page, stage: Stage) -> None:
+    await post_many(stage, 40)
+    await expect(message(page, "message 39")).to_be_in_viewport()
+    log = page.get_by_role("log", name="Messages in gw-cbc")
+    await log.evaluate("box => box.scrollTop = 0")
+    await expect(message(page, "message 0")).to_be_in_viewport()
+    # The page has to have seen the scrolling before something comes.
+    await page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    await stage.client.chat_postMessage(channel=stage.cbc, text="the first that came")
+    pill = page.get_by_role("button", name="1 new message ↓")
+    await expect(pill).to_be_in_viewport()
+    await stage.client.chat_postMessage(channel=stage.cbc, text="the second that came")
+    pill = page.get_by_role("button", name="2 new messages ↓")
+    await expect(pill).to_be_in_viewport()
+    assert await log.evaluate("box => box.scrollTop") == 0
+    await pill.click()
+    await expect(message(page, "the second that came")).to_be_in_viewport()
+    await expect(pill).to_have_count(0)
+    await stage.client.chat_postMessage(channel=stage.cbc, text="it is followed again")
+    await expect(message(page, "it is followed again")).to_be_in_viewport()
+
+
+@ON_A_PHONE
+async def test_a_message_taller_than_the_list_is_shown_from_its_beginning(page: Page, stage: Stage) -> None:
+    await post_many(stage, 20)
+    blocks = [section(f"line {number}") for number in range(45)]
+    await stage.client.chat_postMessage(channel=stage.cbc, text="a long answer", blocks=blocks)
+    await expect(page.get_by_text("line 0", exact=True)).to_be_in_viewport()
+    await expect(page.get_by_text("line 44", exact=True)).not_to_be_in_viewport()
+
+
+async def test_a_thread_scrolls_to_the_answer(page: Page, stage: Stage) -> None:
+    root = await stage.client.chat_postMessage(channel=stage.cbc, text="Root of S181101ab")
+    await post_many(stage, 30, thread_ts=root["ts"])
+    await message(page, "Root of S181101ab").get_by_role("link", name="30 replies").click()
+    thread = page.get_by_role("complementary", name="Thread")
+    await expect(thread.locator("article").last).to_be_in_viewport()
+    await thread.get_by_role("log").evaluate("box => box.scrollTop = 0")
+    await expect(thread.locator("article").first).to_be_in_viewport()
+    await box(page, "Reply…").fill("where is it?")
+    await box(page, "Reply…").press("Enter")
+    await expect(message(page, "where is it?")).to_be_in_viewport()
+    await stage.client.chat_postMessage(channel=stage.cbc, thread_ts=root["ts"], text="There it is.")
+    await expect(message(page, "There it is.")).to_be_in_viewport()
+
+
+async def test_a_command_to_try_is_clicked_and_the_draft_stays(page: Page) -> None:
+    await box(page).fill("half a thou")
+    await page.get_by_role("button", name="/gwevent latest").click()
+    await expect(message(page, "S181101ab")).to_contain_text("Only visible to you")
+    await expect(box(page)).to_have_value("half a thou")
+
+
+async def test_a_page_that_is_loaded_again_has_no_dialog_of_before(page: Page) -> None:
+    await (await ask(page)).get_by_role("button", name="Filter…").click()
+    dialog = page.get_by_role("dialog", name="Filter")
+    await expect(dialog).to_be_visible()
+    await page.reload()
+    await expect(message(page, "S181101ab")).to_be_visible()
+    await expect(dialog).to_have_count(0)
+    await message(page, "S181101ab").get_by_role("button", name="Filter…").click()
+    await expect(dialog).to_be_visible()
+    await dialog.get_by_role("button", name="Cancel").click()
+    await expect(dialog).to_have_count(0)
+
+
 async def test_the_list_of_channels_leads_everywhere(page: Page, stage: Stage) -> None:
     back = page.get_by_role("link", name="Back to the channels")
     if await back.is_visible():
@@ -468,7 +562,7 @@ async def test_the_bundle_is_what_its_sources_give(tmp_path: Path) -> None:
             "Node or the page's node_modules aren't here: run bot/local_slack/page/build to have them."
         )
     subprocess.run([node, SOURCE / "bundle.mjs", tmp_path], check=True)
-    for name in ("page.js", "page.css", "index.html", "LICENSES.txt"):
+    for name in ("page.js", "page.css", "index.html", "icon.svg", "LICENSES.txt"):
         assert (tmp_path / name).read_bytes() == (SOURCE / "static" / name).read_bytes(), (
             f"{name} is out of date"
         )

@@ -117,8 +117,15 @@ def ops(local_slack: LocalSlack) -> str:
 
 @pytest.fixture
 async def bot(
-    local_slack: LocalSlack, factory: Factory, clock: Clock, tray: Tray, ops: str, service: PingedService
+    local_slack: LocalSlack,
+    factory: Factory,
+    clock: Clock,
+    tray: Tray,
+    ops: str,
+    service: PingedService,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Application]:
+    monkeypatch.setattr("bot.monitoring.dead_mans_switch.RECHECK_INTERVAL_S", 0.1)
     local_slack.workspace.clock = lambda: clock().timestamp()
     settings = Settings.model_validate(
         {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.app.application import Application
@@ -48,6 +49,7 @@ async def test_circulars_are_no_sign_that_notices_come(bot: Application, clock: 
     assert (await figures(bot))[age] == 3 * 3600
 
 
+@pytest.mark.slow
 async def test_health_figures_and_the_first_real_notice(
     bot: Application, factory: Factory, local_slack: LocalSlack, clock: Clock, tray: Tray, ops: str
 ) -> None:

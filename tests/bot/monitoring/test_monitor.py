@@ -181,6 +181,7 @@ async def test_incident_found_before_slack_connects_is_reported_afterwards(monit
     assert "had a problem, now over" in said, "one message says both"
 
 
+@pytest.mark.slow
 async def test_waiting_deliveries_open_an_incident(monitoring: Tower) -> None:
     monitoring.watch.record_payload()
     channel = monitoring.local_slack.add_channel("gw")

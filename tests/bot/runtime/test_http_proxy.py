@@ -163,6 +163,7 @@ def alarm() -> WebhookEvent:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
 async def test_gcn_token_is_fetched_through_the_proxy(
     environment: Environment, proxy: HttpProxy, name: str

@@ -72,6 +72,7 @@ async def test_one_that_ends_late_is_forgotten(hang: threading.Event) -> None:
         await run_in_thread(divmod, 1, 0)
 
 
+@pytest.mark.slow
 async def test_payload_that_hangs_the_decoder_blocks_no_other(
     factory: Factory, clock: Clock, hang: threading.Event
 ) -> None:
@@ -85,6 +86,7 @@ async def test_payload_that_hangs_the_decoder_blocks_no_other(
     )
 
 
+@pytest.mark.slow
 async def test_map_that_hangs_the_reader_counts_as_missing(
     factory: Factory, hang: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:

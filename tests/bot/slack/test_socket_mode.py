@@ -67,6 +67,7 @@ async def test_silent_socket_connection_is_rebuilt(
     await local_slack.wait_for(lambda: local_slack.sockets.count == 1, PATIENCE_S)
 
 
+@pytest.mark.slow
 async def test_a_refused_connection_is_out_until_it_is_taken(
     local_slack: LocalSlack, supervisor: tuple[SocketModeSupervisor, list[AsyncSocketModeHandler]]
 ) -> None:

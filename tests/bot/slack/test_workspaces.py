@@ -89,6 +89,8 @@ async def browse(bot: Application, team: str, *, cookie: bool = True) -> tuple[i
         async with session.get(f"{home}/slack/install") as page:
             kept = page.headers["Set-Cookie"].split(";")[0]
             assert "HttpOnly" in page.headers["Set-Cookie"] and "Secure" in page.headers["Set-Cookie"]
+            assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+            assert page.headers["Referrer-Policy"] == "no-referrer"
             address = re.search(r'href="([^"]+/oauth/v2/authorize[^"]*)"', await page.text())
         assert address is not None
         query = urlsplit(address[1].replace("&amp;", "&")).query

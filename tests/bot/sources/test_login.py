@@ -74,6 +74,7 @@ async def test_says_that_the_credential_is_refused(
             await waiting
 
 
+@pytest.mark.slow
 def test_the_doctor_knows_a_good_credential_from_a_refused_one(
     secured: str, auth_file: Path, certificate: tuple[Path, Path]
 ) -> None:

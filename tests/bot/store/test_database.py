@@ -66,7 +66,10 @@ async def test_a_file_has_one_bot(database_path: Path) -> None:
 
 
 @pytest.mark.backends("sqlite")
-async def test_the_pragmas_are_in_force(factory: Factory) -> None:
+async def test_the_pragmas_are_in_force(
+    factory: Factory, sqlite_without_waiting_for_the_disk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SQLITE_SYNCHRONOUS", sqlite_without_waiting_for_the_disk)
     async with factory.database.exclusive_transaction() as connection:
         found = {
             name: (await connection.execute(text(f"PRAGMA {name}"))).scalar()

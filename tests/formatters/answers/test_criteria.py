@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from formatters.answers import criteria
+from formatters.answers import criteria, search_results
 from formatters.blockkit.message import Message
 from formatters.models.criteria_set import (
     GRADES_MAX,
@@ -29,6 +29,7 @@ from formatters.models.filter import Compare, Filter, Op, SiteQuery, VisibleFrom
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
+from formatters.text import vocabulary
 
 NOW = datetime(2024, 11, 26, 4, 40, tzinfo=UTC)
 NS = Compare("NS", Op.GE, 0.5)
@@ -123,6 +124,18 @@ def test_the_night_is_said_where_visibility_is_judged(bns: Superevent) -> None:
     seen = CriteriaSet(slug="x", grades=(Grade("A", VisibleFrom(SiteQuery("Palomar"))),))
     assert "for the night of that notice" in shown(criteria.explained(seen, bns, SILVER, [], NOW))
     assert "for the night of that notice" not in shown(criteria.explained(NTT, bns, SILVER, [], NOW))
+
+
+def test_of_two_maps_the_judged_one_is_named(stories: dict[str, list[Notice]]) -> None:
+    raven = Superevent.from_notices(stories["raven"])
+    combined = next(n for n in reversed(raven.notices) if n.best_localization is not n.localization)
+    then = raven.up_to(combined)
+    name = vocabulary.notice_name(then, combined)
+    judged = replace(SILVER, judged=vocabulary.numbered_alert_type(then, combined))
+    assert f"Judged: {name}, by its combined map." in shown(criteria.explained(NTT, then, judged, [], NOW))
+    assert f"Judged: {name}, by its GW map, not the combined one." in shown(
+        criteria.explained(RUBIN, then, replace(RUBIN_NONE, judged=judged.judged), [], NOW)
+    )
 
 
 def test_a_built_in_set_names_its_source_and_sections(bns: Superevent) -> None:
@@ -292,3 +305,27 @@ def test_names_from_people_are_escaped(bns: Superevent) -> None:
 def test_an_event_of_long_ago_says_so(bns: Superevent) -> None:
     said = shown(criteria.explained(NTT, bns, SILVER, [], NOW + timedelta(days=800)))
     assert "(2 yr ago)" in said
+
+
+@pytest.mark.parametrize("words", ["CBC", "CBC " + "BNS<0.5 " * 370])
+@pytest.mark.parametrize("sets", [1, 5])
+def test_lists_of_events_keep_slacks_limits_with_grades(
+    bns: Superevent, check: Callable[[Message], Message], words: str, sets: int
+) -> None:
+    long = GradeOutcome(
+        slug="a" * 30,
+        grades=("G" * 20,),
+        rank=0,
+        undecided=("H" * 20,) * 3,
+        why_undecided=WhyUndecided.NO_MAP,
+    )
+    hits = [search_results.SearchHit(superevent=bns, grades=(SILVER.outcome, *[long] * (sets - 1)))] * 20
+    found = search_results.SearchResults(
+        canonical=words.strip(), newest_hits=hits, count=20, candidates=40, note="x" * 300
+    )
+    said = shown(check(search_results.backtest_message(found, NOW)))
+    assert said.count(bns.superevent_id) >= 20, "no event is left out for the grades"
+    assert "· ntt-kilonova: Silver" in said
+    if sets > 1:
+        assert "· 3 more" in said
+        assert ("for want of room" in said) == (len(words) > 1_000)

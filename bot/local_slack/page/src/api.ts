@@ -66,6 +66,8 @@ export interface Command {
   command: string;
   description: string;
   usage_hint: string;
+  /** What may be typed after it, to be clicked. */
+  examples: string[];
 }
 
 export interface State {

@@ -26,6 +26,8 @@ function useWorkspace(onMessage: (state: State, message: Message) => void) {
   const [state, setState] = useState<State | null>(null);
   const [trouble, setTrouble] = useState<string | null>(null);
   const latest = useRef<State | null>(null);
+  /** The dialog that was open before this page was: in Slack a page that is loaded has none. */
+  const stale = useRef<string | null>(null);
 
   useEffect(() => {
     // What happens while the state is on its way may be missing in it, so it is applied again afterwards.
@@ -34,6 +36,7 @@ function useWorkspace(onMessage: (state: State, message: Message) => void) {
       meanwhile ??= [];
       try {
         const read = await readState();
+        if (!latest.current) stale.current = read.view?.id ?? null;
         latest.current = (meanwhile ?? []).reduce(after, read);
         meanwhile = null;
         setState(latest.current);
@@ -57,7 +60,8 @@ function useWorkspace(onMessage: (state: State, message: Message) => void) {
     return () => source.close();
   }, [onMessage]);
 
-  return { state, trouble, clearView: () => setState((before) => before && { ...before, view: null }) };
+  const shown = state?.view?.id === stale.current && state?.view ? { ...state, view: null } : state;
+  return { state: shown, trouble, clearView: () => setState((before) => before && { ...before, view: null }) };
 }
 
 /** Up to where each channel was read, in this browser. */
@@ -181,28 +185,77 @@ interface PaneProps {
   onError: (sentence: string) => void;
 }
 
-/** Jumps to the end when it grows, unless its reader has scrolled up. */
-function useEnd(length: number, newestIsMine: boolean): RefObject<HTMLDivElement | null> {
+const NEAR_END = 60;
+
+/** How far to scroll to follow: to the end, but the newest message's beginning stays in sight if it is taller than the list. */
+function endOf(box: HTMLElement): number {
+  const newest = [...box.querySelectorAll<HTMLElement>("article")].at(-1);
+  const end = box.scrollHeight - box.clientHeight;
+  return newest ? Math.min(end, box.scrollTop + newest.getBoundingClientRect().top - box.getBoundingClientRect().top - 36) : end;
+}
+
+interface End {
+  list: RefObject<HTMLDivElement | null>;
+  /** Messages that came while the reader had scrolled up. */
+  missed: number;
+  toEnd: () => void;
+}
+
+/** Follows what comes, and what grows as its pictures load, unless the reader has scrolled up. */
+function useEnd(count: number, newestIsForMe: boolean): End {
   const list = useRef<HTMLDivElement>(null);
-  const atEnd = useRef(true);
+  const follows = useRef(true);
+  const [left, setLeft] = useState<number | null>(null);
+  const newest = useRef(count);
+  newest.current = count;
+
+  const follow = useCallback((): void => {
+    const box = list.current;
+    if (box && endOf(box) > box.scrollTop) box.scrollTop = endOf(box);
+  }, []);
+  const toEnd = useCallback((): void => {
+    follows.current = true;
+    setLeft(null);
+    follow();
+  }, [follow]);
+
   useEffect(() => {
     const box = list.current;
     if (!box) return undefined;
-    const onScroll = (): void => void (atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 60);
-    const stay = new ResizeObserver(() => atEnd.current && box.scrollTo(0, box.scrollHeight));
+    let before = box.scrollTop;
+    // Pictures that load change the distance to the end too, so only a move up is the reader's.
+    const onScroll = (): void => {
+      if (endOf(box) - box.scrollTop < NEAR_END) toEnd();
+      else if (box.scrollTop < before && follows.current) {
+        follows.current = false;
+        setLeft(newest.current);
+      }
+      before = box.scrollTop;
+    };
+    const grown = new ResizeObserver(() => void (follows.current && follow()));
     box.addEventListener("scroll", onScroll);
-    for (const child of box.children) stay.observe(child);
-    stay.observe(box);
+    for (const child of box.children) grown.observe(child);
+    grown.observe(box);
     return () => {
       box.removeEventListener("scroll", onScroll);
-      stay.disconnect();
+      grown.disconnect();
     };
-  }, []);
+  }, [follow, toEnd]);
   useEffect(() => {
-    if (newestIsMine) atEnd.current = true;
-    if (atEnd.current) list.current?.scrollTo(0, list.current.scrollHeight);
-  }, [length, newestIsMine]);
-  return list;
+    if (newestIsForMe) toEnd();
+    else if (follows.current) follow();
+  }, [count, newestIsForMe, follow, toEnd]);
+  return { list, missed: left === null ? 0 : Math.max(0, count - left), toEnd };
+}
+
+/** The way back to the end for a reader who has scrolled up. */
+function NewMessages({ missed, toEnd }: End) {
+  if (missed === 0) return null;
+  return (
+    <button type="button" className="new-messages" onClick={toEnd}>
+      {missed} new {missed === 1 ? "message" : "messages"} ↓
+    </button>
+  );
 }
 
 /** A picture as large as the window allows; a click or Escape closes it. */
@@ -218,12 +271,15 @@ function Picture({ src, alt, onClosed }: { src: string; alt: string; onClosed: (
 
 const SHOWN_AT_FIRST = 200;
 
+/** What I wrote, or what was answered to me alone. */
+const isForMe = (state: State, message: Message | undefined): boolean => message?.user === state.me.id || !!message?.ephemeral;
+
 function ChannelPane({ state, frame, channel, read, onError }: PaneProps & { read: string | undefined }) {
   const [limit, setLimit] = useState(SHOWN_AT_FIRST);
   const all = inChannel(state, channel.id);
   const messages = all.slice(-limit);
   const [newFrom] = useState(() => read && all.find((each) => Number(each.ts) > Number(read) && each.user !== state.me.id)?.ts);
-  const list = useEnd(all.length, messages.at(-1)?.user === state.me.id || !!messages.at(-1)?.ephemeral);
+  const end = useEnd(all.length, isForMe(state, messages.at(-1)));
   return (
     <main className="main" aria-label={`Channel ${channel.name}`}>
       <header className="bar">
@@ -233,7 +289,7 @@ function ChannelPane({ state, frame, channel, read, onError }: PaneProps & { rea
         {channel.topic && <p title={channel.topic}>{channel.topic}</p>}
         {!channel.bot_member && !channel.is_im && <small className="absent">{state.bot.name} is not in this channel</small>}
       </header>
-      <div className="list" ref={list} role="log" aria-live="polite" aria-label={`Messages in ${channel.name}`} tabIndex={0}>
+      <div className="list" ref={end.list} role="log" aria-live="polite" aria-label={`Messages in ${channel.name}`} tabIndex={0}>
         <div className="list-inner">
           {all.length > limit ? (
             <button type="button" className="button earlier" onClick={() => setLimit(limit + SHOWN_AT_FIRST)}>
@@ -248,6 +304,7 @@ function ChannelPane({ state, frame, channel, read, onError }: PaneProps & { rea
           <Messages frame={frame} messages={messages} newFrom={newFrom} inThread={false} onError={onError} />
         </div>
       </div>
+      <NewMessages {...end} />
       {channel.archived ? <p className="archived">You are viewing an archived channel.</p> : <Composer state={state} channel={channel.id} placeholder={`Message ${channel.is_im ? "" : "#"}${channel.name}`} />}
     </main>
   );
@@ -255,7 +312,7 @@ function ChannelPane({ state, frame, channel, read, onError }: PaneProps & { rea
 
 function Thread({ state, frame, channel, root, onError }: PaneProps & { root: string }) {
   const messages = inThread(state, channel.id, root);
-  const list = useEnd(messages.length, messages.at(-1)?.user === state.me.id);
+  const end = useEnd(messages.length, isForMe(state, messages.at(-1)));
   return (
     <aside className="thread" aria-label="Thread">
       <header className="bar">
@@ -264,12 +321,13 @@ function Thread({ state, frame, channel, root, onError }: PaneProps & { root: st
         <p>{sign(channel)} {channel.name}</p>
         <a className="close" href={channelHash(channel)} aria-label="Close thread">✕</a>
       </header>
-      <div className="list" ref={list} role="log" aria-live="polite" aria-label="Replies" tabIndex={0}>
+      <div className="list" ref={end.list} role="log" aria-live="polite" aria-label="Replies" tabIndex={0}>
         <div className="list-inner">
           {messages.length === 0 && <p className="gone">There is no such message.</p>}
           <Messages frame={frame} messages={messages} inThread onError={onError} />
         </div>
       </div>
+      <NewMessages {...end} />
       <Composer state={state} channel={channel.id} thread={root} placeholder="Reply…" />
     </aside>
   );

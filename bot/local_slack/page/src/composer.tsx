@@ -21,6 +21,8 @@ export function Composer({ state, channel, thread, placeholder }: Props) {
   const [chosen, setChosen] = useState(0);
   const box = useRef<HTMLTextAreaElement>(null);
   const offered = suggestions(state.commands, text);
+  // Slash commands don't work in threads.
+  const examples = thread ? [] : state.commands.flatMap(({ command, examples }) => examples.map((each) => `${command} ${each}`));
   const exact = offered.length === 1 && offered[0]?.command === text;
 
   useLayoutEffect(() => {
@@ -36,15 +38,14 @@ export function Composer({ state, channel, thread, placeholder }: Props) {
     box.current?.focus();
   };
 
-  const send = async (): Promise<void> => {
-    const said = text.trim();
+  const send = async (said: string, draft: string): Promise<void> => {
     if (!said) return;
-    setText("");
+    setText(draft);
     setRefusal(null);
     const answer = await call("say", { user: state.me.id, channel, text: said, ...(thread ? { thread_ts: thread } : {}) });
     if (!answer.ok && !TOLD.has(answer.error ?? "")) {
       setRefusal(answer.error ?? "unknown error");
-      setText(said);
+      setText((now) => now || said);
     }
   };
 
@@ -59,7 +60,7 @@ export function Composer({ state, channel, thread, placeholder }: Props) {
       take(command);
     } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
-      void send();
+      void send(text.trim(), "");
     }
   };
 
@@ -68,7 +69,7 @@ export function Composer({ state, channel, thread, placeholder }: Props) {
       className="composer"
       onSubmit={(event) => {
         event.preventDefault();
-        void send();
+        void send(text.trim(), "");
       }}
     >
       {offered.length > 0 && (
@@ -80,6 +81,13 @@ export function Composer({ state, channel, thread, placeholder }: Props) {
             </li>
           ))}
         </ul>
+      )}
+      {examples.length > 0 && (
+        <div className="examples" role="group" aria-label="Commands to try">
+          {examples.map((each) => (
+            <button key={each} type="button" onClick={() => void send(each, text)}>{each}</button>
+          ))}
+        </div>
       )}
       {refusal && <p className="refusal" role="alert">Not sent: {refusal}</p>}
       <div className="composer-box">

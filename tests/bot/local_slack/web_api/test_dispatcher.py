@@ -133,6 +133,7 @@ async def test_a_connection_dropped_before_or_after_the_work(
     assert local_slack.calls[-1].outcome == f"dropped {drop}"
 
 
+@pytest.mark.slow
 async def test_slack_sdk_retries_a_dropped_post_by_default(local_slack: LocalSlack) -> None:
     channel = local_slack.add_channel("gw-cbc")
     local_slack.fail("chat.postMessage", drop="after")

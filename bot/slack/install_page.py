@@ -1,0 +1,125 @@
+"""The page at /slack/install: what gwevent does, which scopes it asks for and why, and what it keeps.
+
+It loads nothing from anywhere, so that its Content-Security-Policy can forbid all but its own style.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from bot.slack.scopes import BOT_SCOPES
+
+REASONS: Mapping[str, str] = {
+    "chat:write": "Post an alert in the channels that subscribed, and keep it up to date by editing it.",
+    "chat:write.public": "Do so in public channels that didn't invite it, once somebody there subscribes.",
+    "commands": "Answer <code>/gwevent</code>.",
+    "app_mentions:read": "Answer where somebody writes <code>@gwevent</code>.",
+    "im:history": "Answer what you write to gwevent itself, in its direct messages.",
+    "channels:read": "See that a public channel it couldn't reach has invited it back.",
+    "groups:read": "See the same of private channels that it is a member of.",
+    "files:write": "Show the picture of the sky map in the message.",
+}
+"""What each requested scope is for, as HTML, for the person who decides; the most important first."""
+
+_STYLE = """
+:root{color-scheme:light dark;--soft:#5d5866;--line:#8884;--accent:#6a2bd9}
+@media(prefers-color-scheme:dark){:root{--soft:#aaa5b3;--accent:#b794ff}}
+*{box-sizing:border-box}
+body{max-width:40rem;margin:0 auto;padding:2rem 1.25rem 4rem;font:16px/1.5 system-ui,sans-serif;
+overflow-wrap:anywhere}
+svg{width:72px;height:72px;display:block}
+h1{margin:.75rem 0 .25rem;font-size:1.75rem;line-height:1.2}
+h2{margin:2.25rem 0 .5rem;font-size:1.15rem}
+p,ul,dl{margin:.5rem 0}
+ul{padding-left:1.25rem}
+.soft,dt span{color:var(--soft)}
+.add{display:inline-block;margin:1.25rem 0 .25rem;padding:.75rem 1.5rem;border-radius:8px;background:#4a154b;
+color:#fff;font-weight:700;text-decoration:none}
+.add:focus-visible,a:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+dt{margin-top:.75rem;font-weight:600}
+dd{margin:0}
+code{font:0.9em ui-monospace,monospace}
+a{color:var(--accent)}
+"""
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Add gwevent to Slack</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+</head>
+<body>
+<main>
+{icon}
+<h1>gwevent</h1>
+<p>The public alerts of LIGO, Virgo and KAGRA in your Slack. Each gravitational-wave event is one message that
+always shows the latest state; each further notice is a reply in its thread that says what changed.</p>
+<ul>
+<li>Each channel chooses what it gets: <code>/gwevent subscribe BNS&gt;50% area&lt;500</code>.</li>
+<li>Questions are answered at once, for you alone: <code>/gwevent latest</code>,
+<code>/gwevent visible Keck</code>.</li>
+<li>Nothing is posted in a channel before somebody there subscribes.</li>
+</ul>
+<p><a class="add" href="{authorize_url}">Add to Slack</a></p>
+<p class="soft">Slack asks you once more. The button works for ten minutes, in this browser; in some
+workspaces an administrator has to approve. <a href="#privacy">What gwevent keeps</a></p>
+<h2>What it may do, and why</h2>
+<dl>
+{scopes}
+</dl>
+<p>It can't read other messages of your channels, nor files, e-mail addresses or profiles.</p>
+<h2 id="privacy">What it keeps</h2>
+<ul>
+<li>The workspace's id and name, the bot's token (encrypted), and the member id of whoever installed it.</li>
+<li>For each channel: its id, what it subscribed to, its observing sites, which messages gwevent posted there,
+and the member ids of those who made or changed a subscription or said that they observe.</li>
+<li>No message of anybody, no name of a person. What is asked is answered, and neither stored nor logged.</li>
+<li>It is kept by those who run this server. Remove the app from your workspace
+(<i>Manage apps → gwevent → Remove</i>), and all of it is deleted.</li>
+</ul>
+</main>
+</body>
+</html>
+"""
+
+
+def install_page(authorize_url: str) -> str:
+    """Return the page as HTML; its button leads to `authorize_url`, Slack's page of consent."""
+    scopes = "\n".join(
+        f"<dt><code>{html.escape(scope)}</code></dt><dd>{REASONS[scope]}</dd>"
+        for scope in sorted(BOT_SCOPES, key=list(REASONS).index)
+    )
+    return _PAGE.format(
+        style=_STYLE, icon=_icon(), authorize_url=html.escape(authorize_url, quote=True), scopes=scopes
+    )
+
+
+def security_headers() -> dict[str, str]:
+    """Return the headers with which the page is served.
+
+    No other site may frame it, lest somebody presses its button without seeing it; none learns its address.
+    """
+    style = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    return {
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none';"
+            " form-action 'none'; frame-ancestors 'none'"
+        ),
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+
+
+@cache
+def _icon() -> str:
+    drawn = (files("bot.slack") / "icon.svg").read_text(encoding="utf-8")
+    return drawn.replace("<svg ", '<svg aria-hidden="true" ', 1).strip()
