@@ -104,6 +104,12 @@ def test_conditions_are_read_as_people_and_their_phones_write_them(words: str, c
          '"2026" is no name of a criteria set, as in grade rubin-2026 or grade ntt-kilonova>=Silver.'),
         ("grade ntt-kilonova >=",
          '">=" (character 20) needs a grade after it, like grade ntt-kilonova>=Gold.'),
+        ("grade Gold of ntt", "The criteria set stands first: grade ntt>=Gold, or grade ntt=Gold for that"
+                              " grade alone."),
+        ("grade lensed A rubin-2026", 'The criteria set stands first: grade rubin-2026>="lensed A", or grade'
+                                      ' rubin-2026="lensed A" for that grade alone.'),
+        ("grade ntt-kilonova A+ BNS", '"A+" is none of CBC, Burst, all, mock, test, lowsig, circulars,'
+                                      " notify, nor a condition like BNS."),
         ("grade x >= 3rd", '"3rd" is no name of a grade, as in grade x>=Gold or grade x="Priority 1".'),
         ("grade x>=Silver<Gold", '"<" (character 16) is one comparison too many: write the two with and.'),
         ("grade x != Gold",
