@@ -29,6 +29,7 @@ from formatters.models.filter import Compare, Filter, Op, SiteQuery, VisibleFrom
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
+from formatters.text import vocabulary
 
 NOW = datetime(2024, 11, 26, 4, 40, tzinfo=UTC)
 NS = Compare("NS", Op.GE, 0.5)
@@ -123,6 +124,18 @@ def test_the_night_is_said_where_visibility_is_judged(bns: Superevent) -> None:
     seen = CriteriaSet(slug="x", grades=(Grade("A", VisibleFrom(SiteQuery("Palomar"))),))
     assert "for the night of that notice" in shown(criteria.explained(seen, bns, SILVER, [], NOW))
     assert "for the night of that notice" not in shown(criteria.explained(NTT, bns, SILVER, [], NOW))
+
+
+def test_of_two_maps_the_judged_one_is_named(stories: dict[str, list[Notice]]) -> None:
+    raven = Superevent.from_notices(stories["raven"])
+    combined = next(n for n in reversed(raven.notices) if n.best_localization is not n.localization)
+    then = raven.up_to(combined)
+    name = vocabulary.notice_name(then, combined)
+    judged = replace(SILVER, judged=vocabulary.numbered_alert_type(then, combined))
+    assert f"Judged: {name}, by its combined map." in shown(criteria.explained(NTT, then, judged, [], NOW))
+    assert f"Judged: {name}, by its GW map, not the combined one." in shown(
+        criteria.explained(RUBIN, then, replace(RUBIN_NONE, judged=judged.judged), [], NOW)
+    )
 
 
 def test_a_built_in_set_names_its_source_and_sections(bns: Superevent) -> None:
