@@ -245,12 +245,15 @@ class CriteriaService:
             return own
         if seen is not None and own.fingerprint != seen:
             return OutOfDate(own)
-        parsed = await self._check(author, own.slug, text, anyway=anyway)
-        if not isinstance(parsed, CriteriaSet):
-            return parsed
-        senseless = () if anyway else await self._find_senseless_conditions(author.team_id, parsed)
-        if senseless:
-            return Doubtful(parsed, senseless)
+        checked = await self._check(author, own.slug, text, anyway=anyway)
+        if isinstance(checked, InvalidGrades):
+            return checked
+        # All doubts at once: whoever insists has read every one.
+        parsed, doubts = (checked.set, checked.sentences) if isinstance(checked, Doubtful) else (checked, ())
+        if not anyway:
+            doubts += await self._find_senseless_conditions(author.team_id, parsed)
+        if doubts:
+            return Doubtful(parsed, doubts)
         try:
             changed = await self._sets.edit(*author.channel, parsed, self._change_author(author), seen)
         except CriteriaSetInUse as error:

@@ -66,12 +66,14 @@ def judge_filter(filter_: Filter, facts: NoticeFacts) -> FilterVerdict:
         return _HELD
     if found.high == -1:
         return _FAILED
-    if _possible(filter_, facts, may_be_stated=False).high == 1:
+    if _possible(filter_, facts, may_be_stated=True).high < 1:
+        return _FAILED
+    by_map = _possible(filter_, facts, may_be_stated=False)
+    if by_map.low < by_map.high:
+        # Even where a value is missing too, the map may deny it.
         why = WhyUndecided.NO_MAP if facts.is_map_awaited else WhyUndecided.MAP_PENDING
         return FilterVerdict(Verdict.UNDECIDED, why)
-    if _possible(filter_, facts, may_be_stated=True).high == 1:
-        return FilterVerdict(Verdict.UNKNOWN, WhyUndecided.NOT_STATED)
-    return _FAILED
+    return FilterVerdict(Verdict.UNKNOWN, WhyUndecided.NOT_STATED)
 
 
 def judge_condition(filter_: Filter, facts: NoticeFacts) -> Verdict:

@@ -107,7 +107,11 @@ def _parse_grade(part: str, sites: SiteNameResolver | None) -> Grade:
         )
     if not name:
         raise FilterSyntaxError(f"{_quoted(part)} has no name before the colon, like {_EXAMPLE}.")
-    if GRADE_NAME.fullmatch(name) is None or _is_reserved(name):
+    if _is_reserved(name):
+        raise FilterSyntaxError(
+            f"{_quoted(name)} is no name for a grade: conditions would read it as a word of the language."
+        )
+    if GRADE_NAME.fullmatch(name) is None:
         raise FilterSyntaxError(
             f"{_quoted(name)} is no name for a grade: a letter first, then letters, digits, + and -, as in"
             " Gold, A+ or Priority 1."

@@ -181,13 +181,13 @@ def _check_condition(
 def _condition_on_grade(
     typed: str, sets: Mapping[str, CriteriaSet], chosen: Sequence[str]
 ) -> GradeCondition | None:
-    """Return the condition that was meant where a grade stands in a set's place: "grade gold"; None if none.
+    """Return the condition that was meant by a grade without its set or its sign; None if none was.
 
-    Sets that the subscription chooses come first.
+    These are "grade gold" and "grade rubin-2026 gold". Sets that the subscription chooses come first.
     """
     for set_ in [*(sets[slug] for slug in chosen if slug in sets), *sets.values()]:
         for grade in set_.grades:
-            if read_slug(grade.name) == typed:
+            if typed in (read_slug(grade.name), read_slug(f"{set_.slug} {grade.name}")):
                 op = Op.EQ if _has_no_order(set_, grade) else Op.GE
                 return GradeCondition(set_.slug, op, grade.name)
     return None

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
+from cachetools import LRUCache
 
 from bot.delivery.batch_loader import BatchLoader
+from bot.delivery.event_states import CACHE_SIZE
 from bot.routing.intents import ChannelRef
 from bot.runtime.single_flight import SingleFlight
 from bot.store.database import StoreUnavailable
@@ -70,8 +72,13 @@ class ChannelGrades:
     def __init__(self, criteria_sets: ChannelCriteriaSets, grading: Grading) -> None:
         self._load_sets = BatchLoader(criteria_sets.for_channels)
         self._grading = grading
-        # Keeps nothing: `grading` does. It only has a judgement that takes too long end, and be logged, once.
-        self._running: SingleFlight[tuple[CriteriaSet, tuple[NoticeKey, ...]], GradeOutcome] = SingleFlight(0)
+        # `grading` keeps the measurements; these spare thousands of channels half a millisecond each.
+        self._judged: SingleFlight[tuple[CriteriaSet, tuple[NoticeKey, ...]], GradeOutcome] = SingleFlight(
+            CACHE_SIZE
+        )
+        self._at_once: LRUCache[tuple[tuple[CriteriaSet, ...], tuple[NoticeKey, ...]], GradesAtOnce] = (
+            LRUCache(CACHE_SIZE)
+        )
 
     async def sets(self, channel_ref: ChannelRef) -> tuple[CriteriaSet, ...]:
         """Return the sets that a channel chose, in its order; none if they can't be read.
@@ -89,24 +96,35 @@ class ChannelGrades:
 
     def at_once(self, sets: tuple[CriteriaSet, ...], superevent: Superevent) -> GradesAtOnce:
         """Return what each set says for certain now, without measuring a sky map."""
+        key = (sets, _notice_keys(superevent))
+        kept = self._at_once.get(key)
+        if kept is not None:
+            return kept
         known = [self._grading.cached_outcome(set_, superevent) for set_ in sets]
         outcomes = (
             self._grading.outcome_without_map(set_, superevent) if one is None else one
             for set_, one in zip(sets, known, strict=True)
         )
-        return GradesAtOnce(tuple(outcomes), is_preliminary=None in known)
+        self._at_once[key] = found = GradesAtOnce(tuple(outcomes), is_preliminary=None in known)
+        return found
 
     async def judge(self, sets: tuple[CriteriaSet, ...], superevent: Superevent) -> tuple[GradeOutcome, ...]:
         """Return what each set says, after measuring what it needs. Raises StoreUnavailable.
 
         What takes too long stays undecided until the next message.
         """
-        return tuple(await asyncio.gather(*(self._judge(set_, superevent) for set_ in sets)))
+        outcomes = tuple(await asyncio.gather(*(self._judge(set_, superevent) for set_ in sets)))
+        key = (sets, _notice_keys(superevent))
+        kept = self._at_once.get(key)
+        if kept is not None and kept.is_preliminary:
+            # A root that is posted from now on needs no edit.
+            del self._at_once[key]
+        return outcomes
 
     async def _judge(self, set_: CriteriaSet, superevent: Superevent) -> GradeOutcome:
-        key = (set_, tuple(notice.key for notice in superevent.notices))
+        key = (set_, _notice_keys(superevent))
         try:
-            return await self._running.get(key, lambda: self._judge_in_time(set_, superevent))
+            return await self._judged.get(key, lambda: self._judge_in_time(set_, superevent))
         except _TakesTooLong:
             return self._grading.outcome_without_map(set_, superevent)
 
@@ -122,6 +140,11 @@ class ChannelGrades:
                 criteria_set=set_.slug,
             )
             raise _TakesTooLong from error
+
+
+def _notice_keys(superevent: Superevent) -> tuple[NoticeKey, ...]:
+    # Not their number: a notice may take the place of an archive's copy of it.
+    return tuple(notice.key for notice in superevent.notices)
 
 
 class _TakesTooLong(Exception):

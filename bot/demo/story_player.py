@@ -88,8 +88,8 @@ async def serve(port: int) -> None:
     _out.print("Starting a broker, a local Slack and the bot …")
     async with _demo_environment(port) as environment:
         _out.print(
-            f"\nOpen [bold]{environment.local_slack.url}[/bold] in a browser, and type /gwevent MS181101ab or "
-            "/gwevent criteria there."
+            f"\nOpen [bold]{environment.local_slack.url}[/bold] in a browser, and type /gwevent MS181101ab "
+            "or /gwevent criteria there."
         )
         _out.print("An hour passes in a minute, up to now. Ctrl-C ends it.\n")
         with Publisher(environment.broker.url(TOPIC)) as publisher:

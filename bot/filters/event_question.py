@@ -134,7 +134,8 @@ def _split_off_count(tokens: Sequence[Token]) -> tuple[int | None, list[Token]]:
     if rest and _COUNT.fullmatch(rest[0].text):
         return int(rest[0].text), rest[1:]
     # In "distance<1 000" it is part of a number, and near a position part of that.
-    stands_alone = len(rest) > 1 and rest[-2].text.isalpha() and not any(t.normalized == "near" for t in rest)
+    is_after_word = len(rest) > 1 and rest[-2].text.isalpha() and rest[-2].normalized != "within"
+    stands_alone = is_after_word and not any(t.normalized == "near" for t in rest)
     if stands_alone and _COUNT.fullmatch(rest[-1].text):
         return int(rest[-1].text), rest[:-1]
     return None, rest

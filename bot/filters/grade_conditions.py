@@ -31,6 +31,7 @@ def parse_grade(reader: TokenReader, word: Token) -> GradeCondition:
         raise FilterSyntaxError(f"{at.quoted} is no name of a criteria set, as in {_EXAMPLES}.")
     op = reader.peek_comparison()
     if op is None:
+        _refuse_reversed(reader, " ".join(words))
         return GradeCondition(slug)
     sign = reader.advance()
     at = reader.current
@@ -49,6 +50,19 @@ def parse_grade(reader: TokenReader, word: Token) -> GradeCondition:
     return GradeCondition(slug, op, name)
 
 
+def _refuse_reversed(reader: TokenReader, grade: str) -> None:
+    """Raise FilterSyntaxError in "grade Gold of rubin-2026", where the set stands last."""
+    is_joined = reader.current is not None and reader.current.normalized in ("of", "by", "from")
+    last = reader.following if is_joined else reader.current
+    slug = None if last is None or not (is_joined or "-" in last.text) else read_slug(last.text)
+    if slug is None or is_language_word(slug):
+        return
+    name = f'"{grade}"' if " " in grade else grade
+    raise FilterSyntaxError(
+        f"The criteria set stands first: grade {slug}>={name}, or grade {slug}={name} for that grade alone."
+    )
+
+
 def _read_name(reader: TokenReader, *, of_set: bool) -> list[str]:
     """Read a name's first word and those that can be nothing but more of it: "lensed A", "rubin 2026"."""
     if not reader.peek_words(1):
@@ -62,7 +76,8 @@ def _read_name(reader: TokenReader, *, of_set: bool) -> list[str]:
 
 def _goes_on(reader: TokenReader, *, of_set: bool) -> bool:
     token, following = reader.current, reader.following
-    if token is None or re.fullmatch(r"[\w+]+", token.text) is None or is_language_word(token.text):
+    pattern = r"\w+" if of_set else r"[\w+]+"
+    if token is None or re.fullmatch(pattern, token.text) is None or is_language_word(token.text):
         return False
     is_compared = following is not None and following.text in OPS
     # What is compared after a grade is a condition, if a misspelled one.

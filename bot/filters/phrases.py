@@ -26,6 +26,8 @@ _RULES = (
     (re.compile(r"(?<![\w=|<>])(\d{1,2}) or more (?:detector|instrument)s?(?!\w)", re.I), r"instruments>=\1"),
     *((re.compile(rf"(?<![\w=|-])(?:{phrase})(?![\w-])", re.I), word) for phrase, word in _WORDS.items()),
     (re.compile(r"(?<=mchirp )between ([\d.]+)(?: ?M\S+)? and (?=[\d.])", re.I), r"\1.."),
+    # Apart from its unit, the number may be a year: "within 2020 Mpc".
+    (re.compile(r"(?<![\w=|])within ([\d.]+) (?=[kmg]pc(?!\w))", re.I), r"within \1"),
     (re.compile(r"(?<![\w=|])(?:closer than|nearer than) (?=[\d.]+ ?[kmg]pc)", re.I), "distance<"),
     *(
         (re.compile(rf"(?<![\w=|])(?:is )?(?:{phrase}) (?=[\d.])", re.I), sign)

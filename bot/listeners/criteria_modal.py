@@ -18,10 +18,12 @@ from bot.commands.criteria_service import (
     CriteriaResult,
     CriteriaService,
     Doubtful,
+    InUse,
     InvalidGrades,
     InvalidName,
     NameTaken,
     OutOfDate,
+    TooManySets,
 )
 from bot.commands.errors import store_unavailable
 from bot.criteria.satisfiability import find_grade_objections
@@ -249,6 +251,9 @@ def _page(
         case OutOfDate(current):
             again = replace(place, edited=criteria_modal.state_of(current))
             return criteria_modal.view(again, form, CriteriaPreview(changed_meanwhile=current))
+        case InUse() | TooManySets():
+            # What they typed is kept: other grades may do, or the same after they changed something else.
+            return criteria_modal.view(place, form, CriteriaPreview(refusal=answer_for(outcome)))
         case Message():
             return criteria_modal.result_page(place, outcome)
         case CriteriaPreview():

@@ -47,7 +47,7 @@ def register_home_listeners(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        asker, number, _ = _parse_subscription_button(body, action, context)
+        asker, number, _ = _parse_subscription_button(home, body, action, context)
         await home.change(asker, partial(service.pause, asker, number))
 
     @app.action(home_tab.RESUME_ACTION)
@@ -55,7 +55,7 @@ def register_home_listeners(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        asker, number, _ = _parse_subscription_button(body, action, context)
+        asker, number, _ = _parse_subscription_button(home, body, action, context)
         await home.change(asker, partial(service.resume, asker, number))
 
     @app.action(home_tab.END_ACTION)
@@ -63,29 +63,32 @@ def register_home_listeners(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        asker, number, fingerprint = _parse_subscription_button(body, action, context)
+        asker, number, fingerprint = _parse_subscription_button(home, body, action, context)
         fingerprints = {} if fingerprint is None else {number: fingerprint}
         await home.change(asker, partial(service.remove, asker, [number], fingerprints))
 
     async def open_modal(body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext) -> None:
-        asker, target = _parse_button(body, action, context)
+        asker, target = _parse_button(home, body, action, context)
         failure = await modal.open(body["trigger_id"], asker, target.number, from_home=True)
         if failure is not None:
             await home.publish(asker.team_id, asker.user_id, failure)
 
 
 def _parse_button(
-    body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    home: HomeTab, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
 ) -> tuple[CommandContext, home_tab.HomeAction]:
     target = home_tab.parse_action(str(action.get("value")))
+    # Another process may have published this view; what it keeps must stay in the next.
+    direct_channel = home_tab.parse_direct_channel(body["view"])
+    home.remember_direct_channel(context_team(context), body["user"]["id"], direct_channel)
     return CommandContext(context_team(context), target.channel_id, body["user"]["id"]), target
 
 
 def _parse_subscription_button(
-    body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    home: HomeTab, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
 ) -> tuple[CommandContext, int, str | None]:
     """Return who pressed the button and where it acts, the subscription's number and its fingerprint."""
-    asker, target = _parse_button(body, action, context)
+    asker, target = _parse_button(home, body, action, context)
     if target.number is None:
         raise ValueError("the value of a subscription's button holds no number")
     return asker, target.number, target.fingerprint

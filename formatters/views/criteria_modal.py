@@ -141,6 +141,8 @@ class CriteriaPreview:
     """A sentence for each grade that can hardly be given."""
     changed_meanwhile: CriteriaSet | None = None
     """The set as it is now, if somebody changed it after the modal was opened and nothing was saved."""
+    refusal: Message | None = None
+    """Why nothing was saved, where other grades or another moment may do; its first block is shown."""
 
 
 def view(place: CriteriaModalContext, entered: CriteriaSetForm, preview: CriteriaPreview) -> View:
@@ -158,6 +160,7 @@ def view(place: CriteriaModalContext, entered: CriteriaSetForm, preview: Criteri
         "submit": plain("Create" if edited is None else "Save"),
         "close": plain("Cancel"),
         "blocks": [
+            *(() if preview.refusal is None else preview.refusal.blocks[:1]),
             # Wherever Slack scrolls after a submission, the warning is seen: here and above the buttons.
             *(_warning(preview, place) if _is_told(preview, place) else ()),
             blocks.section(what),

@@ -9,12 +9,12 @@ again and again does not flood it. A post is rendered when it is sent, so the la
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import FilterSyntaxError, parse_stored_criteria
@@ -32,6 +32,9 @@ MIN_POST_INTERVAL = timedelta(seconds=30)
 """The least time between two posts about changes in one channel."""
 CHANGES_KEPT_FOR = timedelta(days=400)
 """How long a change is kept: more than a year."""
+
+_BATCH = 500
+"""Channels that one statement is about; databases bound the number of parameters."""
 
 _c = schema.channel_changes
 _d = schema.deliveries
@@ -98,52 +101,90 @@ async def record_changes(
     """
     if not changes:
         return
-    ids = []
-    for one in changes:
-        result = await connection.execute(
-            insert(_c).values(
-                team_id=channel[0],
-                channel_id=channel[1],
-                subscription_id=one.subscription_id,
-                number=one.number,
-                state_before=_to_json(one.before),
-                state_after=_to_json(one.after),
-                changed_by=by.user_id,
-                changed_at=by.at,
-                delivery_id=announced_by,
-            )
-        )
-        assert result.inserted_primary_key is not None
-        ids.append(int(result.inserted_primary_key[0]))
+    rows = [_change_row(channel, by, one) | {"delivery_id": announced_by} for one in changes]
+    in_order = insert(_c).returning(_c.c.id, sort_by_parameter_order=True)
+    ids = (await connection.execute(in_order, rows)).scalars().all()
     if announce and announced_by is None:
-        delivery_id = await _enqueue_announcement(connection, channel, ids[0], by.at)
-        await connection.execute(update(_c).where(_c.c.id.in_(ids)).values(delivery_id=delivery_id))
+        found = await _enqueue_announcements(connection, channel[0], {channel[1]: ids[0]}, by.at)
+        await connection.execute(update(_c).where(_c.c.id.in_(ids)).values(delivery_id=found[channel[1]]))
 
 
-async def _enqueue_announcement(
-    connection: AsyncConnection, channel: ChannelRef, change_id: int, now: datetime
-) -> int:
-    """Return the delivery that posts a change: a pending one that was never tried, or a new one."""
-    mine = in_channel(_d, channel) & (_d.c.kind == DeliveryKind.CHANGE.value)
-    unseen = mine & (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful.is_(False)
-    waiting = (await connection.execute(select(_d.c.id).where(unseen).order_by(_d.c.id).limit(1))).scalar()
-    if waiting is not None:
-        return int(waiting)
-    newest = (
-        await connection.execute(select(func.max(_d.c.created_at, type_=schema.UtcDateTime())).where(mine))
-    ).scalar()
-    due = now if newest is None else min(max(now, newest + MIN_POST_INTERVAL), now + MIN_POST_INTERVAL)
-    row = delivery_row(*channel, DeliveryKind.CHANGE, change_id, now, not_before=due)
-    result = await connection.execute(insert(_d).values(row))
-    assert result.inserted_primary_key is not None
-    delivery_id = int(result.inserted_primary_key[0])
+async def record_change_in_channels(
+    connection: AsyncConnection,
+    team_id: str,
+    channel_ids: Collection[str],
+    by: ChangeAuthor,
+    change: ChangeRecord,
+) -> None:
+    """Record one change in several channels of a workspace, and plan the post in each.
+
+    The number of statements hardly depends on that of channels, since a notice waits meanwhile.
+    """
+    every = sorted(channel_ids)
+    for start in range(0, len(every), _BATCH):
+        some = every[start : start + _BATCH]
+        rows = [_change_row((team_id, channel_id), by, change) for channel_id in some]
+        result = await connection.execute(insert(_c).returning(_c.c.channel_id, _c.c.id), rows)
+        ids = {row.channel_id: row.id for row in result}
+        found = await _enqueue_announcements(connection, team_id, ids, by.at)
+        await _assign_deliveries(connection, {ids[channel_id]: found[channel_id] for channel_id in some})
+
+
+def _change_row(channel: ChannelRef, by: ChangeAuthor, change: ChangeRecord) -> dict[str, object]:
+    return {
+        "team_id": channel[0],
+        "channel_id": channel[1],
+        "subscription_id": change.subscription_id,
+        "number": change.number,
+        "state_before": _to_json(change.before),
+        "state_after": _to_json(change.after),
+        "changed_by": by.user_id,
+        "changed_at": by.at,
+    }
+
+
+async def _enqueue_announcements(
+    connection: AsyncConnection, team_id: str, changes: Mapping[str, int], now: datetime
+) -> dict[str, int]:
+    """Return the deliveries that post changes: pending ones that were never tried, or new ones.
+
+    `changes` gives a change by channel; so does what is returned give a delivery.
+    """
+    about = (_d.c.team_id == team_id) & (_d.c.kind == DeliveryKind.CHANGE.value)
+    here = about & _d.c.channel_id.in_(changes)
+    unseen = here & (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful.is_(False)
+    waiting = select(_d.c.channel_id, func.min(_d.c.id)).where(unseen).group_by(_d.c.channel_id)
+    found = {channel_id: int(first) for channel_id, first in await connection.execute(waiting)}
+    others = [channel_id for channel_id in changes if channel_id not in found]
+    if not others:
+        return found
+    last = func.max(_d.c.created_at, type_=schema.UtcDateTime()).label("newest")
+    posted = select(_d.c.channel_id, last).where(here).group_by(_d.c.channel_id)
+    newest = {row.channel_id: row.newest for row in (await connection.execute(posted)).all()}
+    rows = []
+    for channel_id in others:
+        before = newest.get(channel_id)
+        due = now if before is None else min(max(now, before + MIN_POST_INTERVAL), now + MIN_POST_INTERVAL)
+        change_id = changes[channel_id]
+        rows.append(delivery_row(team_id, channel_id, DeliveryKind.CHANGE, change_id, now, not_before=due))
+    result = await connection.execute(insert(_d).returning(_d.c.channel_id, _d.c.id), rows)
+    found |= {channel_id: int(delivery_id) for channel_id, delivery_id in result}
     # Changes whose post was given up are posted now.
-    unposted = select(_d.c.id).where(mine, _d.c.state == DeliveryState.DEAD.value)
-    here = in_channel(_c, channel)
-    await connection.execute(
-        update(_c).where(here, _c.c.delivery_id.in_(unposted)).values(delivery_id=delivery_id)
-    )
-    return delivery_id
+    given_up = about & _d.c.channel_id.in_(others) & (_d.c.state == DeliveryState.DEAD.value)
+    unposted = select(_c.c.channel_id, _c.c.id).join(_d, _d.c.id == _c.c.delivery_id).where(given_up)
+    left = (await connection.execute(unposted)).all()
+    await _assign_deliveries(connection, {change_id: found[channel_id] for channel_id, change_id in left})
+    return found
+
+
+async def _assign_deliveries(connection: AsyncConnection, deliveries: Mapping[int, int]) -> None:
+    """Set the deliveries that post these changes."""
+    if deliveries:
+        is_change = _c.c.id == bindparam("change")
+        await connection.execute(
+            update(_c).where(is_change).values(delivery_id=bindparam("delivery")),
+            [{"change": change, "delivery": delivery} for change, delivery in deliveries.items()],
+        )
 
 
 async def load_delivery_changes(

@@ -18,7 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.filters import FilterSyntaxError, parse_stored_criteria
 from bot.routing.intents import ChannelRef
 from bot.store import schema
-from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, criteria_set_state, record_changes
+from bot.store.channels.change_log import (
+    ChangeAuthor,
+    ChangeRecord,
+    criteria_set_state,
+    record_change_in_channels,
+    record_changes,
+)
 from bot.store.channels.criteria_set_rows import (
     all_sets,
     encode_grades,
@@ -356,8 +362,7 @@ async def _record(
         after=None if after is None else criteria_set_state(after),
     )
     told = tuple(dict.fromkeys(use.channel_id for use in uses if use.is_confirmed))
-    for one in told:
-        await record_changes(connection, (team_id, one), by, [record])
+    await record_change_in_channels(connection, team_id, told, by, record)
     if channel_id is not None and channel_id not in told:
         await record_changes(connection, (team_id, channel_id), by, [record], announce=False)
     return ChangedSet(before=before, after=after, told=told)

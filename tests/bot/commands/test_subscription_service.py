@@ -23,10 +23,15 @@ from bot.commands.subscription_service import (
     SubscriptionService,
     Unchanged,
 )
-from bot.filters import parse_criteria
+from bot.commands.subscriptions import selects
+from bot.criteria.parsing import parse_grades
+from bot.filters import FilterSyntaxError, parse_criteria
+from bot.filters.form_parser import InvalidForm, criteria_from_form
 from bot.runtime.wakeups import Wakeups
+from formatters.models.criteria_set import CriteriaSet
 from formatters.models.subscription import fingerprint
-from tests.support.factories import TEAM, Clock, subscribe
+from formatters.views.subscription_form import SubscriptionForm
+from tests.support.factories import AUTHOR, TEAM, Clock, subscribe
 
 CONTEXT = CommandContext(TEAM, "C1", "U0ASKER")
 CBC, BURST = parse_criteria("CBC"), parse_criteria("Burst")
@@ -126,3 +131,52 @@ async def test_an_authorized_context_is_not_checked_again() -> None:
     authorized = AuthorizedContext(TEAM, "C1", "U0ASKER")
     assert await ChannelAuthorizer(refusing).authorize(authorized) is authorized
     assert refusing.calls == 0
+
+
+OURS = CriteriaSet(slug="ours", grades=parse_grades("Gold: BNS distance<150; Silver: BNS"))
+
+
+async def test_criteria_sets_and_grades_must_be_the_workspaces(
+    factory: Factory, service: SubscriptionService
+) -> None:
+    await factory.criteria_sets.add(TEAM, "C9", OURS, AUTHOR)
+    for words in ("CBC criteria rubin-2026 ours", "CBC grade ours>=Silver notify @here if grade ours=Gold"):
+        criteria = await service.parse_criteria(CONTEXT, words)
+        assert criteria.canonical == words
+        assert all(condition.definition is not None for condition in criteria.grade_conditions)
+    for words, sentence in (
+        ("CBC criteria our", 'No criteria set is called "our": did you mean "ours"'),
+        ("CBC grade theirs", 'No criteria set is called "theirs"'),
+        ("CBC notify @here if grade ours=Bronze", 'ours has no grade "Bronze"'),
+        ("CBC grade ours>Gold", 'No grade of ours is better than "Gold"'),
+    ):
+        with pytest.raises(FilterSyntaxError, match=sentence):
+            await service.parse_criteria(CONTEXT, words)
+    with pytest.raises(FilterSyntaxError, match="ours"):
+        await service.parse_criteria(CommandContext("T2", "C1", "U1"), "CBC criteria ours")
+
+
+async def test_the_form_gets_a_sentence_for_a_set_that_is_gone(
+    factory: Factory, service: SubscriptionService
+) -> None:
+    # What the form chooses stands in no text that is typed.
+    parse = await service.criteria_parser(CONTEXT, "")
+    with pytest.raises(InvalidForm) as refused:
+        criteria_from_form(SubscriptionForm(criteria_sets=("ours",)), parse)
+    assert 'No criteria set is called "ours"' in refused.value.errors["criteria_sets"]
+    await factory.criteria_sets.add(TEAM, "C9", OURS, AUTHOR)
+    parse = await service.criteria_parser(CONTEXT, "")
+    assert criteria_from_form(SubscriptionForm(criteria_sets=("ours",)), parse).criteria_sets == ("ours",)
+
+
+async def test_words_with_a_grade_find_their_subscription(
+    factory: Factory, service: SubscriptionService
+) -> None:
+    await factory.criteria_sets.add(TEAM, "C9", OURS, AUTHOR)
+    await subscribe(factory, "CBC grade ours>=Silver notify @here", "C1")
+    [stored] = await service.for_channel(CONTEXT)
+    assert selects(parse_criteria("CBC grade ours>=Silver"), stored.criteria)
+    unchanged = await service.edit(
+        CONTEXT, 1, await service.parse_criteria(CONTEXT, stored.criteria.canonical)
+    )
+    assert isinstance(unchanged, Unchanged)

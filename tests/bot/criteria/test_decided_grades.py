@@ -27,6 +27,12 @@ def test_what_the_numbers_decide_is_answered() -> None:
     assert without_map[ANY_RUBIN] is None and without_map[ANY_TAROT] is None, "there is no map to ask"
 
 
+def test_category_that_the_numbers_exclude_is_decided_while_the_map_decides_others() -> None:
+    found = DecidedGrades(Superevent.from_notices([WITH_MAP]))
+    assert found[GradeQuery("rubin-2026", Op.EQ, "SSM Gold")] == 0.0
+    assert GradeQuery("rubin-2026", Op.EQ, "Gold") not in found
+
+
 def test_what_the_map_decides_is_left_to_it() -> None:
     found = DecidedGrades(Superevent.from_notices([WITH_MAP]))
     for query in (ANY_RUBIN, DistanceQuery(200), ConeQuery(1, 2, 3), GradeQuery("unknown", Op.GE, None)):

@@ -123,10 +123,12 @@ class TestUndecided:
         assert (outcome.grades, outcome.undecided) == (("Silver",), ("Gold",))
         assert outcome.why_undecided is WhyUndecided.NOT_STATED
 
-    def test_map_alone_does_not_decide_where_a_value_is_missing_too(self) -> None:
-        outcome = grade(made_set("Gold: HasSSM>0.5 area90<50"), event(notice()), {})
-        assert outcome.undecided == ("Gold",)
-        assert outcome.why_undecided is WhyUndecided.NOT_STATED
+    def test_map_may_still_deny_where_a_value_is_missing_too(self) -> None:
+        set_ = made_set("Gold: HasSSM>0.5 area90<50")
+        assert grade(set_, event(notice()), {}).why_undecided is WhyUndecided.NO_MAP
+        assert grade(set_, event(notice(where=sky(60))), {}).undecided == ()
+        outcome = grade(set_, event(notice(where=sky(40))), {})
+        assert (outcome.undecided, outcome.why_undecided) == (("Gold",), WhyUndecided.NOT_STATED)
 
     def test_map_is_named_where_some_grades_wait_for_it_and_others_for_a_value(self) -> None:
         outcome = grade(made_set("Gold: HasSSM>0.5; Silver: area90<50"), event(notice()), {})
@@ -216,6 +218,11 @@ class TestRequiredMaps:
     def test_map_is_required_where_it_may_change_the_grade(self) -> None:
         given = event(notice(where=sky()), notice("UPDATE", 1, sky()))
         assert required_notices(made_set(f"Gold: {CONE}; Silver: BNS"), given) == (given.latest,)
+
+    def test_map_that_may_deny_what_a_missing_value_leaves_open_is_required(self) -> None:
+        given = event(notice(where=sky()))
+        assert required_notices(made_set(f"Gold: HasSSM>0.5 {CONE}"), given) == (given.latest,)
+        assert required_notices(made_set(f"Gold: HasSSM>0.5; Silver: BBH {CONE}"), given) == ()
 
     def test_notice_without_a_map_is_not_required(self) -> None:
         assert required_notices(made_set(f"Gold: {CONE}"), event(notice())) == ()

@@ -84,6 +84,8 @@ def test_sites_are_resolved_when_they_are_typed() -> None:
         ("near 13:09:48 -23:22:53 5deg", "has no grade before it"),
         ("type:INITIAL NS", "has no grade before it"),
         (": NS", "has no name before the colon"),
+        ("Not: NS", '"Not" is no name for a grade: conditions'),
+        ("Notify me: NS", '"Notify me" is no name for a grade: conditions'),
         ("1st: NS", '"1st" is no name for a grade'),
         ("Gold!: NS", '"Gold!" is no name for a grade'),
         (":first_place_medal:: NS", "has no name before the colon"),

@@ -211,6 +211,10 @@ def test_a_resolved_filter_may_be_longer_than_a_typed_one() -> None:
             'No criteria set is called "silver": write grade ntt-kilonova>=Silver for that grade.',
         ),
         (
+            "BNS grade ntt-kilonova Gold",
+            'No criteria set is called "ntt-kilonova-gold": write grade ntt-kilonova>=Gold for that grade.',
+        ),
+        (
             "grade lensed A",
             'No criteria set is called "lensed-a": write grade rubin-2026="lensed A" for that grade.',
         ),

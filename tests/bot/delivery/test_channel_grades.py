@@ -118,6 +118,17 @@ async def test_channels_with_equal_sets_share_a_measurement(graded: Graded) -> N
     assert all("would be Silver" in graded.root(channel) for channel in same)
 
 
+async def test_a_root_posted_after_the_measurement_needs_no_edit(graded: Graded) -> None:
+    graded.grading.needs_map = {"rubin-2026"}
+    grades = channel_grades.ChannelGrades(ChosenSets(), graded.grading)
+    superevent = Superevent.from_notices([FIRST])
+    assert grades.at_once((RUBIN,), superevent).is_preliminary
+    assert grades.at_once((RUBIN,), superevent).is_preliminary
+    graded.grading.measured.set()
+    judged = await grades.judge((RUBIN,), superevent)
+    assert grades.at_once((RUBIN,), superevent) == channel_grades.GradesAtOnce(judged)
+
+
 async def test_many_channels_ask_for_their_sets_in_few_queries(graded: Graded) -> None:
     await subscribed(graded, NTT, count=6)
     await graded.announce(FIRST)

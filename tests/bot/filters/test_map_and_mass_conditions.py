@@ -38,6 +38,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
         ("mchirp 2..5 > 0.9", "mchirp 2..5>0.9"),
         ("mchirp 2.3-5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
         ("mchirp 2.3–5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
+        ("mchirp 2.3--5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
         ("mchirp 2.3—5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
         ("mchirp 2.3 — 5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
         ("mchirp 2.3 - 5.5 > 0.9", "mchirp 2.3..5.5>0.9"),
@@ -103,6 +104,12 @@ def test_conditions_are_read_as_people_and_their_phones_write_them(words: str, c
          '"2026" is no name of a criteria set, as in grade rubin-2026 or grade ntt-kilonova>=Silver.'),
         ("grade ntt-kilonova >=",
          '">=" (character 20) needs a grade after it, like grade ntt-kilonova>=Gold.'),
+        ("grade Gold of ntt", "The criteria set stands first: grade ntt>=Gold, or grade ntt=Gold for that"
+                              " grade alone."),
+        ("grade lensed A rubin-2026", 'The criteria set stands first: grade rubin-2026>="lensed A", or grade'
+                                      ' rubin-2026="lensed A" for that grade alone.'),
+        ("grade ntt-kilonova A+ BNS", '"A+" is none of CBC, Burst, all, mock, test, lowsig, circulars,'
+                                      " notify, nor a condition like BNS."),
         ("grade x >= 3rd", '"3rd" is no name of a grade, as in grade x>=Gold or grade x="Priority 1".'),
         ("grade x>=Silver<Gold", '"<" (character 16) is one comparison too many: write the two with and.'),
         ("grade x != Gold",
@@ -183,6 +190,7 @@ def test_a_choice_of_sets_that_isnt_one_gets_a_sentence(words: str, sentence: st
     ("words", "text"),
     [
         ("any BNS within 100 Mpc this week?", "BNS within 100Mpc>0.5"),
+        ("BNS within 2020 Mpc within the last month", "BNS within 2020Mpc>0.5"),
         ("5 mchirp 2.3 to 5.5 > 0.9 mock", "mchirp 2.3..5.5>0.9 mock"),
         ("events of grade ntt-kilonova >= Candidates since O4", "grade ntt-kilonova>=Candidates"),
         ("grade x=Test mock", "grade x=Test mock"),

@@ -11,6 +11,7 @@ from bot.app.factory import Factory
 from bot.criteria.parsing import parse_grades
 from bot.local_slack.server import LocalSlack
 from bot.slack.channel_policy import ChannelPolicy
+from bot.store.channels import criteria_sets
 from bot.store.channels.change_log import ChangeAuthor
 from formatters.models.criteria_set import CriteriaSet
 from formatters.views import criteria_modal, home_tab
@@ -61,7 +62,7 @@ async def test_a_set_is_made_in_the_form(bot: Application, local_slack: LocalSla
     await local_slack.view_action(criteria_modal.PREVIEW_ACTION)
     await local_slack.wait_for(lambda: "*Silver*: BBH" in words(local_slack.view()))
     assert (await local_slack.submit(filled("Gold: NS distance<150\n\nSilver: NS distance<300", SLUG))).ok
-    await last_page(local_slack, SLUG)
+    await last_page(local_slack, f"*{SLUG}* added")
     assert await stored(factory) == {SLUG: GRADES}
 
 
@@ -79,7 +80,7 @@ async def test_a_grade_that_can_t_be_given_is_stored_when_submitted_again(
     assert "Press Create again" in words(local_slack.view()), "others than those that were told"
     assert await stored(factory) == {}
     assert (await local_slack.submit(filled(other, SLUG))).ok
-    await last_page(local_slack, SLUG)
+    await last_page(local_slack, f"*{SLUG}* added")
     assert await stored(factory) == {SLUG: other}
 
 
@@ -93,14 +94,49 @@ async def test_a_set_is_edited_and_who_uses_it_hears_of_it(
     assert block(view, "grades")["initial_value"] == GRADES.replace("; ", "\n")
     assert "name" not in words([one.get("block_id") for one in view["blocks"]]), "it can't be changed"
     assert (await local_slack.submit(filled("Gold: NS distance<100\nSilver: NS"))).ok
-    await last_page(local_slack, SLUG)
+    await last_page(local_slack, f"*{SLUG}* changed")
     assert await stored(factory) == {SLUG: "Gold: NS distance<100; Silver: NS"}
     await local_slack.wait_for(lambda: "distance&lt;100" in words(local_slack.messages(using)))
     assert local_slack.messages(channel) == [], "nobody uses it there"
     await open_form(local_slack, channel, f"{criteria_modal.OPEN_ACTION}.{SLUG}")
     await local_slack.view_action(criteria_modal.REMOVE_ACTION)
-    await last_page(local_slack, f"<#{using}>")
+    await last_page(local_slack, f"is used by subscription 1 of <#{using}>")
     assert SLUG in await stored(factory), "it is used"
+
+
+async def test_a_grade_that_a_subscription_names_stays_and_what_was_typed_is_kept(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel = local_slack.add_channel("gw")
+    await add(factory, channel)
+    await subscribe(factory, f"CBC grade {SLUG}>Silver", channel)
+    await open_form(local_slack, channel, f"{criteria_modal.OPEN_ACTION}.{SLUG}")
+    without = "Gold: NS distance<100\nBronze: NS"
+    assert (await local_slack.submit(filled(without))).ok
+    view = local_slack.view() or {}
+    assert "Silver of *ntt-kilonova* would disappear" in words(view["blocks"][0])
+    assert block(view, "grades")["initial_value"] == without
+    # Now nothing is better than Silver, which can't be given either: both are said before anybody insists.
+    doubtful = "Silver: distance<100 distance>200\nGold: NS"
+    assert (await local_slack.submit(filled(doubtful))).ok
+    said = words(local_slack.view())
+    assert "can never hold" in said and f"grade {SLUG}&gt;Silver" in said
+    assert await stored(factory) == {SLUG: GRADES}
+    assert (await local_slack.submit(filled(doubtful))).ok
+    await last_page(local_slack, f"*{SLUG}* changed")
+    assert await stored(factory) == {SLUG: doubtful.replace("\n", "; ")}
+
+
+async def test_a_set_too_many_is_refused_and_what_was_typed_is_kept(
+    bot: Application, local_slack: LocalSlack, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(criteria_sets, "SETS_MAX", 1)
+    channel = local_slack.add_channel("gw")
+    await add(factory, channel)
+    await open_form(local_slack, channel, criteria_modal.OPEN_ACTION)
+    assert (await local_slack.submit(filled("Gold: NS", "another"))).ok
+    view = local_slack.view() or {}
+    assert "at most" in words(view["blocks"][0]) and block(view, "name")["initial_value"] == "another"
 
 
 async def test_a_set_that_changed_meanwhile_is_not_overwritten_unseen(
@@ -117,7 +153,7 @@ async def test_a_set_that_changed_meanwhile_is_not_overwritten_unseen(
     assert "Nothing was saved" in shown and "BNS distance&lt;50" in shown
     assert await stored(factory) == {SLUG: theirs.canonical}
     assert (await local_slack.submit(mine)).ok
-    await last_page(local_slack, SLUG)
+    await last_page(local_slack, f"*{SLUG}* changed")
     assert await stored(factory) == {SLUG: "Gold: NS distance<120; Silver: NS"}, "now they have seen it"
 
 
@@ -130,11 +166,11 @@ async def test_a_button_of_an_older_state_removes_nothing(
     other = CriteriaSet(slug=SLUG, grades=parse_grades("Gold: BNS"))
     await factory.criteria_sets.edit(TEAM, channel, other, AUTHOR)
     await local_slack.view_action(criteria_modal.REMOVE_ACTION)
-    await last_page(local_slack, "BNS")
+    await last_page(local_slack, "Somebody changed")
     assert await stored(factory) == {SLUG: "Gold: BNS"}
     await open_form(local_slack, channel, f"{criteria_modal.OPEN_ACTION}.{SLUG}")
     await local_slack.view_action(criteria_modal.REMOVE_ACTION)
-    await last_page(local_slack, SLUG)
+    await last_page(local_slack, f"*{SLUG}* removed")
     assert await stored(factory) == {}
 
 
@@ -146,7 +182,7 @@ async def test_a_set_that_is_gone_or_built_in_is_not_edited(
     listed = await (await typed(local_slack, channel, "criteria")).wait_for_answer(30)
     await factory.criteria_sets.remove(TEAM, channel, SLUG, AUTHOR)
     await local_slack.press(channel, listed["ts"], f"{criteria_modal.OPEN_ACTION}.{SLUG}")
-    await last_page(local_slack, SLUG)
+    await last_page(local_slack, "There is no criteria set")
     local_slack.fail("views.open", error="expired_trigger_id")
     await local_slack.press(channel, listed["ts"], criteria_modal.OPEN_ACTION)
     await local_slack.wait_for(lambda: "expired_trigger_id" in words(local_slack.ephemerals(channel)))
@@ -194,7 +230,7 @@ async def test_app_home_lists_changes_and_removes_sets(
     await local_slack.view_action(home_tab.EDIT_SET_ACTION)
     await opened(local_slack)
     assert (await local_slack.submit(filled("Gold: NS distance<100\nSilver: NS"))).ok
-    await last_page(local_slack, SLUG)
+    await last_page(local_slack, f"*{SLUG}* changed")
     await local_slack.wait_for(lambda: "Gold: NS distance&lt;100" in words(local_slack.home()))
     assert f"<@{local_slack.user}>" in words(local_slack.home()), "who changed it"
     await local_slack.wait_for(lambda: "distance&lt;100" in words(local_slack.messages(channel)))
@@ -205,7 +241,7 @@ async def test_app_home_lists_changes_and_removes_sets(
     await local_slack.view_action(home_tab.NEW_SET_ACTION)
     await opened(local_slack)
     assert (await local_slack.submit(filled("Go: BNS", "go-stop"))).ok
-    await last_page(local_slack, "go-stop")
+    await last_page(local_slack, "*go-stop* added")
     await local_slack.wait_for(lambda: "*go-stop*" in words(local_slack.home()))
     direct = local_slack.direct_message()
     changes, _ = await factory.subscriptions.history(TEAM, direct, 1)
@@ -223,6 +259,19 @@ async def test_a_home_without_the_persons_conversation_asks_to_open_it_again(
         await local_slack.wait_for(lambda: "Open this page again" in words(local_slack.home()))
         await bot.slack.listeners.home_tab.publish(TEAM, local_slack.user)
     assert local_slack.view() is None and SLUG in await stored(factory)
+
+
+async def test_a_view_that_another_process_published_keeps_the_persons_conversation(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel = local_slack.add_channel("gw")
+    await subscribe(factory, "CBC", channel)
+    local_slack.open_home()
+    await local_slack.wait_for(lambda: home_tab.PAUSE_ACTION in words(local_slack.home()))
+    bot.slack.listeners.home_tab._direct_channels.clear()
+    await local_slack.view_action(home_tab.PAUSE_ACTION)
+    await local_slack.wait_for(lambda: home_tab.RESUME_ACTION in words(local_slack.home()))
+    assert (local_slack.home() or {})["private_metadata"] == local_slack.direct_message()
 
 
 async def test_a_subscription_chooses_sets_in_the_form(

@@ -36,6 +36,7 @@ KEYS = sorted(
             "initial_options",
             "id",
             "min_length",
+            "max_selected_items",
         ),
         *("max_length", "hint", "description", "initial_value", "is_decimal_allowed", "max_value"),
     }

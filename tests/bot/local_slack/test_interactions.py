@@ -10,6 +10,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.local_slack.block_kit.interaction import missing_inputs
 from bot.local_slack.errors import ApiError
 from bot.local_slack.server import LocalSlack
 
@@ -208,6 +209,9 @@ async def test_a_dialog(
             await ack(response_action="errors", errors={"filter": "unknown word"})
         elif words == "nonsense":
             await ack(response_action="errors", errors={"nowhere": "no such block"})
+        elif words == "button":
+            button = next(block["block_id"] for block in view["blocks"] if block["type"] != "input")
+            await ack(response_action="errors", errors={button: "no input"})
         elif words == "update":
             await ack(response_action="update", view={**MODAL, "private_metadata": "updated"})
         elif words == "push":
@@ -240,6 +244,7 @@ async def test_a_dialog(
     assert submitted == []
     assert (await local_slack.submit(input_values("wrong"))).errors == {"filter": "unknown word"}
     assert (await local_slack.submit(input_values("nonsense"))).error == "invalid_response_action"
+    assert (await local_slack.submit(input_values("button"))).error == "invalid_response_action"
     assert (await local_slack.submit(input_values("update"))).ok
     view = local_slack.view()
     assert view is not None
@@ -263,6 +268,14 @@ async def test_a_dialog(
     await local_slack.close_view()
     await local_slack.wait_for(lambda: "closed" in events)
     assert local_slack.view() is None
+
+
+def test_more_choices_than_a_select_takes_are_refused_before_they_are_submitted() -> None:
+    element = {"type": "multi_static_select", "action_id": "choose", "max_selected_items": 1}
+    blocks = [{"type": "input", "block_id": "sets", "element": element}]
+    for count, wrong in ((1, {}), (2, {"sets": "Please choose at most 1."})):
+        chosen = {"sets": {"choose": {"selected_options": [{"value": str(n)} for n in range(count)]}}}
+        assert missing_inputs(blocks, chosen) == wrong
 
 
 async def test_the_home_tab(

@@ -119,17 +119,26 @@ async def test_old_news_and_archives_call_nobody(factory: Factory, clock: Clock,
 
 
 async def test_failed_call_is_retried_even_after_a_restart(
-    factory: Factory, clock: Clock, pager: Pager
+    factory: Factory, clock: Clock, pager: Pager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    retry_later, stored = factory.webhook_outbox.retry_later, 0
+
+    async def counted(*arguments: Any) -> None:
+        nonlocal stored
+        await retry_later(*arguments)
+        stored += 1
+
+    monkeypatch.setattr(factory.webhook_outbox, "retry_later", counted)
     pager.status = 302
     webhook = Webhook(pager.url, WebhookFormat.JSON)
     async with calling(factory, clock, webhook):
         await take(pipeline(factory, clock, "all"), notice_record())
-        await until(lambda: pager.refused == 1)
-        for _ in range(3):
+        # The time of the next attempt counts from when the failure is written down, not from the refusal.
+        await until(lambda: stored == 1)
+        for failures in (2, 3, 4):
             clock.advance(minutes=10)
-            refused = pager.refused
-            await until(lambda refused=refused: pager.refused > refused)  # type: ignore[misc]
+            await until(lambda failures=failures: stored == failures)  # type: ignore[misc]
+    assert pager.refused == 4
     pager.status = 200
     clock.advance(minutes=10)
     async with calling(factory, clock, webhook):

@@ -16,6 +16,7 @@ from bot.app.factory import Factory
 from bot.criteria.parsing import parse_grades
 from bot.criteria.presets import BUILT_IN
 from bot.observing.rubin_sky import RubinSky, measure_rubin_sky
+from bot.runtime.threads import ThreadHangs
 from bot.samples import MS181101AB_PEAK, ms181101ab, sky_map, to_avro
 from bot.samples import notice as announced
 from bot.skymap_service import grading
@@ -195,7 +196,8 @@ class TestRubin:
         assert (would_be.grades, would_be.stage) == (("Gold",), Stage.WOULD_BE)
         stands = await service.outcome(RUBIN, superevent)
         assert (stands.grades, stands.stage, stands.newest_grades) == (("Gold",), Stage.STANDS, ("Gold",))
-        assert len(measured) == 3 and queries.asked == []
+        times = [one.event.time for one in superevent.notices if one.event is not None]
+        assert measured == times and queries.asked == []
         await service.explain(RUBIN, superevent)
         assert len(measured) == 3
         assert service.outcome_without_map(RUBIN, superevent).why_undecided is WhyUndecided.MAP_PENDING
@@ -295,3 +297,18 @@ async def test_past_events_are_judged_in_their_order_up_to_a_number(factory: Fac
     outcomes = await service.grades_of_past(made_set("Gold: BNS"), [judged, *[alone] * PAST_MAX])
     assert len(outcomes) == PAST_MAX
     assert [outcome.grades for outcome in outcomes[:2]] == [("Gold",), ()]
+
+
+async def test_measurement_that_hangs_leaves_the_grade_not_stated(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hanging(*_: object) -> None:
+        raise ThreadHangs("measure_rubin_sky took longer than 120 s.")
+
+    service, _ = create(factory)
+    superevent = await story(factory, 1)
+    await factory.skymap_cache.get(superevent.latest.key)
+    monkeypatch.setattr(grading, "run_in_thread", hanging)
+    outcome = await service.outcome(RUBIN, superevent)
+    assert (outcome.grades, outcome.why_undecided) == ((), WhyUndecided.NOT_STATED)
+    assert service.cached_outcome(RUBIN, superevent) == outcome, "it isn't tried again at once"

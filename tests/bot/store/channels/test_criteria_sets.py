@@ -12,7 +12,7 @@ from bot.criteria.parsing import parse_grades
 from bot.criteria.presets import BUILT_IN
 from bot.filters import parse_criteria
 from bot.store import schema
-from bot.store.channels import criteria_set_rows
+from bot.store.channels import change_log, criteria_set_rows
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.criteria_sets import (
     ChangedSet,
@@ -330,3 +330,51 @@ async def test_typed_criteria_have_no_definition_until_they_are_loaded(factory: 
     typed = parse_criteria("CBC grade ours")
     assert typed.grade_conditions == (GradeCondition("ours"),)
     assert typed.used_sets == ("ours",)
+
+
+async def test_a_set_of_many_channels_is_changed_with_few_statements(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_log, "_BATCH", 3)
+    channels = [f"C{number}" for number in range(1, 9)]
+    await add(factory, ours())
+    await subscribe(factory, "CBC criteria ours", *channels)
+    d, c = schema.deliveries, schema.channel_changes
+    # One channel has a post that waits, one had one a moment ago, one has one that was given up.
+    for channel in ("C2", "C3", "C4"):
+        await factory.subscriptions.pause(TEAM, channel, 1, AUTHOR)
+    async with factory.database.exclusive_transaction() as connection:
+        for channel, state in (("C3", "sent"), ("C4", "dead")):
+            await connection.execute(d.update().where(d.c.channel_id == channel).values(state=state))
+    changed = await factory.criteria_sets.edit(TEAM, "C1", ours("Gold: BNS"), AUTHOR)
+    assert changed is not None and sorted(changed.told) == channels
+    assert await waiting(factory) == channels
+    async with factory.database.read_transaction() as connection:
+        due = dict(
+            (
+                await connection.execute(
+                    select(d.c.channel_id, d.c.not_before).where(d.c.state == "pending", d.c.kind == "change")
+                )
+            ).all()
+        )
+        posted = (
+            await connection.execute(
+                select(c.c.channel_id, d.c.state)
+                .join(d, d.c.id == c.c.delivery_id)
+                .where(c.c.number.is_(None))
+            )
+        ).all()
+        paused = dict(
+            (
+                await connection.execute(
+                    select(c.c.channel_id, d.c.state)
+                    .join(d, d.c.id == c.c.delivery_id)
+                    .where(c.c.number.is_not(None))
+                )
+            ).all()
+        )
+    assert {channel for channel, at in due.items() if at > NOW} == {"C3", "C4"}, (
+        "at most one in half a minute"
+    )
+    assert sorted(channel for channel, state in posted if state == "pending") == channels
+    assert paused == {"C2": "pending", "C3": "sent", "C4": "pending"}, "what was given up is posted now"
