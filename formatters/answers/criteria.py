@@ -214,8 +214,14 @@ def _category_lines(set_: CriteriaSet, explanation: SetExplanation) -> list[str]
 
 def _missing_line(one: GradeExplanation, explanation: SetExplanation) -> str:
     """Return the conditions of a grade that don't hold, the first few; further ones are counted."""
+    why = explanation.outcome.why_undecided
     missing = [c for c in one.conditions if c.verdict is not Verdict.HELD]
-    said = [condition_line(c, explanation.outcome.why_undecided) for c in missing[:_MAX_REASONS]]
+    of_map = [c for c in missing if c.verdict is Verdict.UNDECIDED]
+    if len(of_map) >= _MAX_REASONS:
+        # Each of them would say the same.
+        missing = [c for c in missing if c not in of_map]
+        missing.append(ConditionOutcome(text=f"{len(of_map)} conditions", verdict=Verdict.UNDECIDED))
+    said = [condition_line(c, why) for c in missing[:_MAX_REASONS]]
     if len(missing) > len(said):
         said.append(f"{len(missing) - len(said)} more")
     return f"{one.grade}: {' · '.join(said) or verdict_text(one.verdict)}"
@@ -253,7 +259,8 @@ def _judged_line(
         parts = ["gwevent couldn't judge it, by a fault of its own; its log says which."]
     else:
         parts = [_judged_notice(set_, superevent, explanation)]
-    parts.append(_event_line(superevent, now))
+    if superevent.event is not None:
+        parts.append(_event_line(superevent, now))
     filters = [grade.filter for grade in set_.grades if grade.filter is not None]
     if any(isinstance(c, VisibleFrom) for one in filters for c in conditions(one)):
         parts.append("“visible from” is judged for the night of that notice and the next.")

@@ -195,6 +195,19 @@ RUBIN_SILVER = SetExplanation(
 )
 
 
+def test_conditions_that_all_wait_for_the_map_are_counted(bns: Superevent) -> None:
+    waiting = SetExplanation(
+        outcome=GradeOutcome(slug="x", undecided=("Gold",), why_undecided=WhyUndecided.NO_MAP),
+        grades=(
+            GradeExplanation(
+                grade="Gold", verdict=Verdict.UNDECIDED, conditions=(TOO_FAR, NO_AREA, NO_AREA, NO_AREA)
+            ),
+        ),
+    )
+    said = shown(criteria.judged(bns, [(NTT, waiting)], NOW))
+    assert "Gold: ✗ distance<150: 168 Mpc, 18 Mpc too far · ? 3 conditions: no map yet" in said
+
+
 def test_of_categories_what_decides_the_grade_is_said(bns: Superevent) -> None:
     said = shown(criteria.judged(bns, [(NTT, SILVER), (RUBIN, RUBIN_SILVER)], NOW))
     assert "BNS/NSBH: Silver: ✓ Ω_obs isn't empty (Gold below 100 deg²): 169 deg²" in said
