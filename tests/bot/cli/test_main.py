@@ -241,6 +241,19 @@ def test_a_rollback_is_prepared_only_where_no_bot_runs(run: Run, tmp_path: Path)
         asyncio.run(running.close())
 
 
+def test_a_rollback_names_the_subscriptions_that_the_old_version_can_not_read(
+    run: Run, tmp_path: Path
+) -> None:
+    made = {"created_by": "U1", "created_at": "2026-11-22T12:00:00Z"}
+    asked = [{"words": f"CBC {words} rubin-2026", **made} for words in ("criteria", "grade")]
+    channel = {"team": "T1", "channel": "C1", "subscriptions": asked}
+    (tmp_path / "given.json").write_text(json.dumps({"gwevent_export": 1, "channels": [channel]}))
+    assert run("import", str(tmp_path / "given.json")).exit_code == 0
+    said = run("migrate", "--prepare-rollback").stdout
+    assert "written without criteria sets and grades: 1." in said
+    assert "can't read, and won't serve: C1 subscription 2." in said
+
+
 def test_replay_counts_repeats_and_unreadable_files(run: Run, notice: Path, tmp_path: Path) -> None:
     folder = tmp_path / "notices"
     folder.mkdir()
