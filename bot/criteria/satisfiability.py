@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.satisfiability import find_filter_objection
 from formatters.models.criteria_set import CriteriaSet, Grade
-from formatters.models.filter import Filter
+from formatters.models.filter import And, Filter, Not, Or
 from formatters.models.subscription import Criteria
+
+MAX_ALTERNATIVES = 5_000
+"""Alternatives of "or" that all comparisons of a set's grades may go through, about a second's work."""
 
 
 def find_grade_objections(set_: CriteriaSet) -> tuple[str, ...]:
@@ -18,10 +22,13 @@ def find_grade_objections(set_: CriteriaSet) -> tuple[str, ...]:
     """
     found = []
     better: list[tuple[str, Filter]] = []
+    search = _Search()
     for grade in set_.grades:
         if grade.filter is None:
             continue
-        objection = _objection(grade.name, grade.filter) or _objection_to_place(grade, grade.filter, better)
+        objection = _objection(grade.name, grade.filter) or search.objection_to_place(
+            grade, grade.filter, better
+        )
         if objection is None:
             better.append((grade.name, grade.filter))
         else:
@@ -36,17 +43,46 @@ def _objection(name: str, filter_: Filter) -> str | None:
     return None if sentence is None else f"{name}: {sentence}"
 
 
-def _objection_to_place(grade: Grade, filter_: Filter, better: Sequence[tuple[str, Filter]]) -> str | None:
-    """Return which better grades hold wherever a grade does, so that it isn't given."""
-    for name, stricter in better:
-        if find_filter_objection(filter_ & ~stricter) is not None:
-            return (
-                f"{grade.name} would hardly ever be given: where it holds, {name} holds too, which stands"
-                " before it."
-            )
-    rest = filter_
-    for _, stricter in better:
-        rest &= ~stricter
-    if len(better) > 1 and find_filter_objection(rest) is not None:
-        return f"{grade.name} would hardly ever be given: where it holds, a better grade holds too."
-    return None
+class _Search:
+    """Compares the grades of one set, MAX_ALTERNATIVES in all its comparisons."""
+
+    def __init__(self) -> None:
+        self._left = MAX_ALTERNATIVES
+
+    def objection_to_place(
+        self, grade: Grade, filter_: Filter, better: Sequence[tuple[str, Filter]]
+    ) -> str | None:
+        """Return which better grades hold wherever a grade does, so that it is never given; else None."""
+        for name, stricter in better:
+            if self._can_not_hold(filter_, [stricter]):
+                return (
+                    f"{grade.name} would hardly ever be given: where it holds, {name} holds too, which stands"
+                    " before it."
+                )
+        if len(better) > 1 and self._can_not_hold(filter_, [stricter for _, stricter in better]):
+            return f"{grade.name} would hardly ever be given: where it holds, a better grade holds too."
+        return None
+
+    def _can_not_hold(self, filter_: Filter, without: Sequence[Filter]) -> bool:
+        """Return True if a filter never holds where none of the others does; False if it takes too long."""
+        alternatives = _alternatives(filter_, True)
+        for one in without:
+            alternatives *= _alternatives(one, False)
+        if alternatives > self._left:
+            return False
+        self._left -= alternatives
+        for one in without:
+            filter_ &= ~one
+        return find_filter_objection(filter_) is not None
+
+
+def _alternatives(node: Filter, holds: bool) -> int:
+    """Return the number of ways in which a filter can hold, or fail to: of "A or B" two, or one."""
+    match node:
+        case Not(part):
+            return _alternatives(part, not holds)
+        case And(parts) | Or(parts):
+            each = [_alternatives(part, holds) for part in parts]
+            return math.prod(each) if isinstance(node, And) is holds else sum(each)
+        case _:
+            return 1

@@ -13,6 +13,7 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.context import CommandContext
+from bot.commands.criteria import _split_insistence
 from bot.samples import bns, to_avro
 from bot.store import schema
 from formatters.answers.answer import SHARE_ACTION
@@ -266,6 +267,21 @@ async def test_words_that_bring_a_long_set_back_are_whole(factory: Factory) -> N
     (again,) = [line for line in removed.splitlines() if line.startswith("criteria add long")]
     await ask(factory, f"{again} anyway")
     assert [one.set for one in await factory.criteria_sets.for_team(TEAM)] == [stored.set]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A: NS anyway", ("A: NS", True)),
+        ("A: NS;\nAnyway!", ("A: NS", True)),
+        ("anyway", ("", True)),
+        ("A: NS\nB: BBH", ("A: NS\nB: BBH", False)),
+        ("Anyway: NS", ("Anyway: NS", False)),
+        ("A: pipeline=xanyway", ("A: pipeline=xanyway", False)),
+    ],
+)
+def test_anyway_counts_at_the_end_alone(text: str, expected: tuple[str, bool]) -> None:
+    assert _split_insistence(text) == expected
 
 
 async def test_a_full_workspace_gets_a_sentence(factory: Factory) -> None:
