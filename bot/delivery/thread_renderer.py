@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from bot.criteria.decided_grades import DecidedGrades
 from bot.delivery.channel_grades import ChannelGrades
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
 from bot.delivery.render_repositories import RenderRepositories
@@ -127,10 +128,11 @@ class ThreadRenderer:
                 for target in criteria.notify.targets
             }
         else:
+            decided = DecidedGrades(superevent)
             still_due = {
                 target
                 for criteria in planned.criteria_list
-                for target in mention_targets(criteria, superevent)
+                for target in mention_targets(criteria, superevent, decided)
             }
         targets = tuple(target for target in planned.targets if target in still_due)
         if not targets:
