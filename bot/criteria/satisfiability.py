@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import and_
 
+from bot.criteria.failing import failing
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.satisfiability import find_filter_objection
 from formatters.models.criteria_set import CriteriaSet, Grade
@@ -39,14 +42,20 @@ def _objection(name: str, filter_: Filter) -> str | None:
 def _objection_to_place(grade: Grade, filter_: Filter, better: Sequence[tuple[str, Filter]]) -> str | None:
     """Return which better grades hold wherever a grade does, so that it isn't given."""
     for name, stricter in better:
-        if find_filter_objection(filter_ & ~stricter) is not None:
+        if _never_holds_below(filter_, [stricter]):
             return (
                 f"{grade.name} would hardly ever be given: where it holds, {name} holds too, which stands"
                 " before it."
             )
-    rest = filter_
-    for _, stricter in better:
-        rest &= ~stricter
-    if len(better) > 1 and find_filter_objection(rest) is not None:
+    if len(better) > 1 and _never_holds_below(filter_, [stricter for _, stricter in better]):
         return f"{grade.name} would hardly ever be given: where it holds, a better grade holds too."
     return None
+
+
+def _never_holds_below(filter_: Filter, better: Sequence[Filter]) -> bool:
+    """Return whether a filter holds only where one of the better ones does.
+
+    A better one may also fail for what a notice never states: looked at second, since it takes longer.
+    """
+    without = (reduce(and_, (~one for one in better), filter_), reduce(and_, map(failing, better), filter_))
+    return all(find_filter_objection(one) is not None for one in without)
