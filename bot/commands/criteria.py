@@ -24,8 +24,8 @@ from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.views.criteria_modal import with_modal_buttons
 
-_ANYWAY = re.compile(r"[\s;,]+anyway[\s.!]*$", re.IGNORECASE)
-_GRADE_WITH_FILTER = re.compile(r"[^\W\d]\w*:\s*\S")
+_ANYWAY = "anyway"
+_GRADE_WITH_FILTER = re.compile(r"(?<!\w)[^\W\d]\w*:\s*\S")
 _NO_EVENT = "No event was received yet that criteria could judge."
 _EXAMPLE = "criteria add ntt-kilonova Gold: NS distance<150; Silver: NS distance<300"
 
@@ -195,5 +195,8 @@ def _example(verb: str) -> str:
 
 def _split_insistence(text: str) -> tuple[str, bool]:
     """Return the grades without "anyway" at their end, and whether it stood there. Line ends are kept."""
-    rest = _ANYWAY.sub("", text)
-    return rest, rest != text
+    kept = text.rstrip(" \t\n.!")
+    before = kept[: -len(_ANYWAY)]
+    if not kept.casefold().endswith(_ANYWAY) or (before and before[-1] not in " \t\n;,"):
+        return text, False
+    return before.rstrip(" \t\n;,"), True

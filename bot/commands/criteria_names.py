@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 
 from bot.commands.errors import CommandError
 from formatters.blockkit.mrkdwn import plain_text
-from formatters.models.criteria_set import CriteriaSet
+from formatters.models.criteria_set import SLUG_MAX, CriteriaSet
 
 _MARKS = " \t\n,;:.?!\"'`()“”"
 _FILLERS = frozenset({"set", "sets", "criteria", "criterion", "the", "of", "for", "in", "by", "on", "and"})
 _MAX_NAMED = 12
 """Names that an error lists."""
+_MAX_WORDS = 60
+"""Words that are read as names: enough for a dozen long ones."""
 _NEAR = 0.6
 """Similarity (difflib's ratio) from which a name is offered for another."""
 
@@ -25,10 +27,12 @@ def find_sets(text: str, sets: Mapping[str, CriteriaSet]) -> list[CriteriaSet]:
     words that name none, or several.
     """
     words = [word for word in map(_stripped, text.split()) if word and word not in _FILLERS]
+    if len(words) > _MAX_WORDS:
+        raise CommandError(f"That is too long: name at most {_MAX_NAMED} criteria sets.")
     found: list[CriteriaSet] = []
     while words:
         # The longest name first: with a set "rubin" too, "rubin 2026" is still the other.
-        for count in range(len(words), 0, -1):
+        for count in range(min(len(words), SLUG_MAX), 0, -1):
             named = _named_by("-".join(words[:count]), sets)
             if len(named) == 1:
                 found += [one for one in named if one not in found]
@@ -85,7 +89,8 @@ def _named_by(name: str, sets: Mapping[str, CriteriaSet]) -> list[CriteriaSet]:
     """Return the set of this name, else those whose name begins with it at a word's end."""
     if name in sets:
         return [sets[name]]
-    same = [one for slug, one in sets.items() if _squeezed(slug) == _squeezed(name)]
+    squeezed = _squeezed(name)
+    same = [one for slug, one in sets.items() if _squeezed(slug) == squeezed]
     return same or [one for slug, one in sets.items() if slug.startswith(f"{name}-")]
 
 
@@ -99,7 +104,7 @@ def _no_such_set(words: Sequence[str], sets: Mapping[str, CriteriaSet]) -> str:
     by_beginning = {slug.partition("-")[0]: slug for slug in sets} | {slug: slug for slug in sets}
     near = [
         found
-        for typed in ("-".join(words), words[0])
+        for typed in ("-".join(words)[: 2 * SLUG_MAX], words[0][: 2 * SLUG_MAX])
         for found in difflib.get_close_matches(typed, by_beginning, n=1, cutoff=_NEAR)
     ]
     offered = f" Did you mean {by_beginning[near[0]]}?" if near else ""

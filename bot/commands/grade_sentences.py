@@ -20,7 +20,7 @@ _ABOUT_ONE = re.compile(r"^(?:would|will|should|could|can|does|do|did|is|was|why
 _LIST = re.compile(
     r"\b(?:events|superevents|alerts|candidates|how many|any|since|until|weeks?|months?|years?|days?)\b"
 )
-_DEFINITION = re.compile(r"[a-z]\w*:(?= |$)")
+_DEFINITION = re.compile(r"(?<!\w)[a-z]\w*:(?= |$)")
 """A grade with its conditions, "gold: ns": not asked, and "critera add x Gold: NS" is no question."""
 _CHANGE = re.compile(
     r"^(?:add|new|create|edit|change|remove|delete|drop|rename|import)\b.*\bcriteri(?:a|on)\b"

@@ -137,7 +137,8 @@ async def _check_database(settings: Settings) -> list[Finding]:
             f"{s.channel_id} subscription {s.number} ({', '.join(s.missing_sets)})"
             for s in incomplete[:MAX_LISTED]
         )
-        found = f"{len(incomplete)} subscriptions name criteria that aren't there: {named}."
+        count = "A subscription names" if len(incomplete) == 1 else f"{len(incomplete)} subscriptions name"
+        found = f"{count} criteria that aren't there: {named}."
         todo = (
             "Conditions on them don't hold. Add the criteria set again (/gwevent criteria add), or edit the"
             " subscription."

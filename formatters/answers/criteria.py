@@ -23,7 +23,7 @@ from formatters.models.criteria_set import (
 from formatters.models.filter import VisibleFrom, conditions
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import status_labels
-from formatters.text import quantities
+from formatters.text import quantities, vocabulary
 from formatters.text.condition_lines import condition_line, condition_lines, verdict_text
 from formatters.text.grade_lines import grade_line, short_grade_line
 
@@ -214,8 +214,14 @@ def _category_lines(set_: CriteriaSet, explanation: SetExplanation) -> list[str]
 
 def _missing_line(one: GradeExplanation, explanation: SetExplanation) -> str:
     """Return the conditions of a grade that don't hold, the first few; further ones are counted."""
+    why = explanation.outcome.why_undecided
     missing = [c for c in one.conditions if c.verdict is not Verdict.HELD]
-    said = [condition_line(c, explanation.outcome.why_undecided) for c in missing[:_MAX_REASONS]]
+    of_map = [c for c in missing if c.verdict is Verdict.UNDECIDED]
+    if len(of_map) >= _MAX_REASONS:
+        # Each of them would say the same.
+        missing = [c for c in missing if c not in of_map]
+        missing.append(ConditionOutcome(text=f"{len(of_map)} conditions", verdict=Verdict.UNDECIDED))
+    said = [condition_line(c, why) for c in missing[:_MAX_REASONS]]
     if len(missing) > len(said):
         said.append(f"{len(missing) - len(said)} more")
     return f"{one.grade}: {' · '.join(said) or verdict_text(one.verdict)}"
@@ -252,14 +258,32 @@ def _judged_line(
     if explanation.outcome.why_undecided is WhyUndecided.NOT_JUDGED and not explanation.grades:
         parts = ["gwevent couldn't judge it, by a fault of its own; its log says which."]
     else:
-        parts = [f"Judged: {explanation.judged}." if explanation.judged else _NOTHING_TO_JUDGE]
-    parts.append(_event_line(superevent, now))
+        parts = [_judged_notice(set_, superevent, explanation)]
+    if superevent.event is not None:
+        parts.append(_event_line(superevent, now))
     filters = [grade.filter for grade in set_.grades if grade.filter is not None]
     if any(isinstance(c, VisibleFrom) for one in filters for c in conditions(one)):
         parts.append("“visible from” is judged for the night of that notice and the next.")
     if set_.is_built_in and set_.judges_initial and not filters:
         parts.append(_OMEGA)
     return " ".join(parts)
+
+
+def _judged_notice(set_: CriteriaSet, superevent: Superevent, explanation: SetExplanation) -> str:
+    """Return which notice was judged, and by which of its maps if it has two."""
+    if not explanation.judged:
+        return _NOTHING_TO_JUDGE
+    called = (n for n in reversed(superevent.notices) if n.event is not None)
+    notice = next(
+        (n for n in called if vocabulary.numbered_alert_type(superevent, n) == explanation.judged), None
+    )
+    if notice is None:
+        return f"Judged: {explanation.judged}."
+    name = vocabulary.notice_name(superevent, notice)
+    if notice.localization is None or notice.best_localization is notice.localization:
+        return f"Judged: {name}."
+    is_by_code = all(grade.filter is None for grade in set_.grades)
+    return f"Judged: {name}, by {'its GW map, not the combined one' if is_by_code else 'its combined map'}."
 
 
 def _explanation_blocks(set_: CriteriaSet, explanation: SetExplanation) -> list[Block]:

@@ -159,4 +159,4 @@ def _channel(channel_id: str) -> str:
 
 
 def _refused(text: str) -> Message:
-    return blocks.message(text.replace("`", "").replace("*", ""), blocks.section(text))
+    return blocks.message(text.replace("`", "").replace("*", ""), blocks.section(text), is_refusal=True)

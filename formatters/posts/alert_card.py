@@ -277,6 +277,7 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
             reader_clock=None if clock is None else f"your clock {clock}",
             sites=() if view.observability is None else observability_line.card_lines(view.observability),
             criteria=grade_lines.card_lines(view.grades),
+            criteria_sets=grade_lines.card_sets(view.grades),
         )
         facts, below = root_facts(notice, event, texts)
         shown += facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from formatters.blockkit import blocks
@@ -32,12 +33,14 @@ class RootTexts:
     """The line about what the channel's sites can observe in several lengths, the longest first."""
     criteria: tuple[str, ...] = ()
     """The line about the grades of the channel's criteria sets, likewise."""
+    criteria_sets: tuple[str, ...] = ()
+    """The sets that this line names where it has room."""
 
 
 def root_facts(notice: Notice, event: Event, texts: RootTexts) -> tuple[list[Block], list[Block]]:
     """Return the blocks from header to foot, with as much as there is room for, and a block for the end.
 
-    At the end, below the buttons, rows don't count: there the grades stand if they found no room. They answer
+    At the end, below the buttons, rows don't count: there the grades stand if not all found room. They answer
     whether to act, and no reply says them before they change.
     """
     chosen = card_budget.fit(_card_lines(notice, event, texts))
@@ -63,7 +66,8 @@ def root_facts(notice: Notice, event: Event, texts: RootTexts) -> tuple[list[Blo
         if line is not None
     ]
     shown.append(blocks.context(escape(chosen.foot.text)))
-    is_crowded = chosen.criteria is None and texts.criteria
+    said = "" if chosen.criteria is None else chosen.criteria.text
+    is_crowded = any(not re.search(rf"(^|· ){re.escape(name)}:", said) for name in texts.criteria_sets)
     return shown, [blocks.context(escape(texts.criteria[0], SECTION_MAX))] if is_crowded else []
 
 

@@ -52,6 +52,11 @@ def card_lines(outcomes: Sequence[GradeOutcome]) -> tuple[str, ...]:
     )
 
 
+def card_sets(outcomes: Sequence[GradeOutcome]) -> tuple[str, ...]:
+    """Return the sets that the card's line names where it has room, the best first."""
+    return tuple(outcome.slug for outcome in best_first(outcomes)[:CARD_SETS])
+
+
 def ended_line(outcomes: Sequence[GradeOutcome]) -> str | None:
     """Return which grades a retraction ended: "rubin-2026: Gold ended by the retraction".
 

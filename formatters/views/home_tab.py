@@ -24,7 +24,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts import incident
 from formatters.posts.unreadable_notice import gracedb_url
 from formatters.text import quantities
-from formatters.text.criteria_text import user_mention
+from formatters.text.change_text import author_names
 from formatters.views import criteria_modal
 
 NEW_ACTION, EDIT_ACTION, PAUSE_ACTION, RESUME_ACTION, END_ACTION = (
@@ -369,7 +369,7 @@ def _set_lines(listed: ListedSet) -> list[str]:
         bold(escape(listed.set_.slug)),
         *grades,
         *([f"and {more} more"] if more > 0 else []),
-        f"Last changed by {user_mention(listed.changed_by)}, {escape(quantities.utc(listed.changed_at))}.",
+        f"Last changed by {author_names([listed.changed_by])}, {escape(quantities.utc(listed.changed_at))}.",
     ]
 
 

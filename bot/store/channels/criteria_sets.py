@@ -128,15 +128,17 @@ class CriteriaSetRepository:
 
         Channels that show none are left out, and so are sets that aren't there.
         """
-        teams, channels = {team for team, _ in channel_refs}, {channel for _, channel in channel_refs}
+        wanted = set(channel_refs)
+        teams, channels = {team for team, _ in wanted}, {channel for _, channel in wanted}
         query = select(_s.c.team_id, _s.c.channel_id, _s.c.words).order_by(_s.c.id)
         query = query.where(_s.c.team_id.in_(teams), _s.c.channel_id.in_(channels))
         query = query.where(_s.c.confirmed_at.is_not(None), _s.c.paused_at.is_(None))
+        query = query.where(_s.c.words.contains("criteria "))
         chosen: defaultdict[ChannelRef, dict[str, None]] = defaultdict(dict)
         async with self._database.read_transaction() as connection:
             for row in (await connection.execute(query)).all():
                 criteria = _readable_criteria(row.words)
-                if criteria is not None and (row.team_id, row.channel_id) in channel_refs:
+                if criteria is not None and (row.team_id, row.channel_id) in wanted:
                     chosen[row.team_id, row.channel_id].update(dict.fromkeys(criteria.criteria_sets))
             named = {team for (team, _), slugs in chosen.items() if slugs}
             sets = {team: all_sets((await load_grades(connection, team)).get(team, {})) for team in named}

@@ -12,6 +12,7 @@ from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.context import CommandContext
+from bot.commands.criteria import _split_insistence
 from bot.samples import bns, to_avro
 from formatters.answers.answer import SHARE_ACTION
 from formatters.blockkit.message import Message
@@ -238,6 +239,21 @@ async def test_grades_that_can_hardly_be_given_need_the_word_anyway(factory: Fac
     assert "Nothing was changed" in doubted and "anyway" in doubted and await slugs(factory) == []
     insisted = await ask(factory, "criteria add odd\nGold: BNS>0.9 BNS<0.1\nSilver: NS anyway")
     assert "odd added" in insisted and "Silver: NS" in insisted
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A: NS anyway", ("A: NS", True)),
+        ("A: NS;\nAnyway!", ("A: NS", True)),
+        ("anyway", ("", True)),
+        ("A: NS\nB: BBH", ("A: NS\nB: BBH", False)),
+        ("Anyway: NS", ("Anyway: NS", False)),
+        ("A: pipeline=xanyway", ("A: pipeline=xanyway", False)),
+    ],
+)
+def test_anyway_counts_at_the_end_alone(text: str, expected: tuple[str, bool]) -> None:
+    assert _split_insistence(text) == expected
 
 
 async def test_a_full_workspace_gets_a_sentence(factory: Factory) -> None:

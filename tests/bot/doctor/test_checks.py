@@ -23,7 +23,7 @@ from formatters.terminal.findings import Finding, Level
 from tests.bot.monitoring.conftest import Pager, pager
 from tests.bot.store.channels.test_installations import ONE
 from tests.support.delivery_harness import IdleSource
-from tests.support.factories import NOW
+from tests.support.factories import NOW, subscribe
 
 __all__ = ["pager"]
 
@@ -99,6 +99,17 @@ async def test_doctor_passes_a_sound_deployment_and_names_each_fault(
     assert bad["Settings"] is bad["Database"] is bad["GraceDB"] is Level.WARN
     assert bad["Webhook"] is bad["HTTP"] is bad["Ops channel"] is Level.FAIL
     assert all(finding.advice for finding in findings if finding.level is Level.FAIL)
+
+
+async def test_subscriptions_whose_criteria_are_missing_are_named(
+    local_slack: LocalSlack, database_path: Path, factory: Factory
+) -> None:
+    await subscribe(factory, "CBC criteria rubin-2026", "C1")
+    await subscribe(factory, "CBC mock grade ours>=Silver", "C1")
+    findings = await run_checks(settings(local_slack, database_path))
+    [found] = [finding for finding in findings if finding.name == "Criteria"]
+    assert found.level is Level.WARN and "C1 subscription 2 (ours)" in found.result
+    assert "1 subscriptions" not in found.result and "criteria add" in found.advice
 
 
 async def test_tables_of_another_version_are_left_alone(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from bot.app.application import Application
 from bot.app.factory import Factory
+from bot.commands import subscription_service
 from bot.criteria.parsing import parse_grades
+from bot.criteria.presets import BUILT_IN
 from bot.local_slack.server import LocalSlack
 from bot.slack.channel_policy import ChannelPolicy
 from bot.store.channels import criteria_sets
 from bot.store.channels.change_log import ChangeAuthor
+from bot.store.database import StoreUnavailable
 from formatters.models.criteria_set import CriteriaSet
 from formatters.views import criteria_modal, home_tab
 from tests.bot.listeners.test_subscription_modal import block, last_page, opened, typed, words
@@ -272,6 +276,23 @@ async def test_a_view_that_another_process_published_keeps_the_persons_conversat
     await local_slack.view_action(home_tab.PAUSE_ACTION)
     await local_slack.wait_for(lambda: home_tab.RESUME_ACTION in words(local_slack.home()))
     assert (local_slack.home() or {})["private_metadata"] == local_slack.direct_message()
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+async def test_a_store_that_doesnt_answer_holds_up_no_form(
+    bot: Application, local_slack: LocalSlack, monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
+    async def load(team_id: str) -> None:
+        if hangs:
+            await asyncio.Event().wait()
+        raise StoreUnavailable("away")
+
+    modal = bot.slack.listeners.subscription_modal
+    monkeypatch.setattr(modal._service._criteria_sets, "sets_by_slug", load)
+    monkeypatch.setattr(subscription_service, "SETS_TIMEOUT_S", 0.05)
+    await typed(local_slack, local_slack.add_channel("gw"), "dialog")
+    view = await opened(local_slack)
+    assert {one["value"] for one in block(view, "criteria_sets")["options"]} == set(BUILT_IN)
 
 
 async def test_a_subscription_chooses_sets_in_the_form(

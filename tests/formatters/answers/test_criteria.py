@@ -29,6 +29,7 @@ from formatters.models.filter import Compare, Filter, Op, SiteQuery, VisibleFrom
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
+from formatters.text import vocabulary
 
 NOW = datetime(2024, 11, 26, 4, 40, tzinfo=UTC)
 NS = Compare("NS", Op.GE, 0.5)
@@ -125,6 +126,18 @@ def test_the_night_is_said_where_visibility_is_judged(bns: Superevent) -> None:
     assert "for the night of that notice" not in shown(criteria.explained(NTT, bns, SILVER, [], NOW))
 
 
+def test_of_two_maps_the_judged_one_is_named(stories: dict[str, list[Notice]]) -> None:
+    raven = Superevent.from_notices(stories["raven"])
+    combined = next(n for n in reversed(raven.notices) if n.best_localization is not n.localization)
+    then = raven.up_to(combined)
+    name = vocabulary.notice_name(then, combined)
+    judged = replace(SILVER, judged=vocabulary.numbered_alert_type(then, combined))
+    assert f"Judged: {name}, by its combined map." in shown(criteria.explained(NTT, then, judged, [], NOW))
+    assert f"Judged: {name}, by its GW map, not the combined one." in shown(
+        criteria.explained(RUBIN, then, replace(RUBIN_NONE, judged=judged.judged), [], NOW)
+    )
+
+
 def test_a_built_in_set_names_its_source_and_sections(bns: Superevent) -> None:
     said = shown(criteria.explained(RUBIN, bns, RUBIN_NONE, [], NOW))
     assert "22dbfa2" in said and "gwevent's reading, not Rubin's word" in said
@@ -180,6 +193,19 @@ RUBIN_SILVER = SetExplanation(
     ),
     judged="INITIAL",
 )
+
+
+def test_conditions_that_all_wait_for_the_map_are_counted(bns: Superevent) -> None:
+    waiting = SetExplanation(
+        outcome=GradeOutcome(slug="x", undecided=("Gold",), why_undecided=WhyUndecided.NO_MAP),
+        grades=(
+            GradeExplanation(
+                grade="Gold", verdict=Verdict.UNDECIDED, conditions=(TOO_FAR, NO_AREA, NO_AREA, NO_AREA)
+            ),
+        ),
+    )
+    said = shown(criteria.judged(bns, [(NTT, waiting)], NOW))
+    assert "Gold: ✗ distance<150: 168 Mpc, 18 Mpc too far · ? 3 conditions: no map yet" in said
 
 
 def test_of_categories_what_decides_the_grade_is_said(bns: Superevent) -> None:

@@ -102,6 +102,24 @@ def test_a_crowded_card_says_the_grades_below_its_buttons(
     assert "rubin-2026: would be Gold" in root(crowded, SILVER, WOULD_BE).text
 
 
+@pytest.mark.parametrize("far", [3e-5, 1e-14])
+@pytest.mark.parametrize("coincident", [False, True])
+@pytest.mark.parametrize("slug", ["ntt", "ntt-kilonova-with-spectroscopy"])
+def test_a_card_with_little_room_hides_neither_of_the_best_two_sets(
+    make_notice: Notices,
+    make_event: Callable[..., Event],
+    make_swift: Callable[..., ExternalCoincidence],
+    make_map: Callable[..., Localization],
+    far: float,
+    coincident: bool,
+    slug: str,
+) -> None:
+    external = make_swift(overlap=40.0, localization=make_map()) if coincident else None
+    superevent = Superevent.from_notices([make_notice(event=make_event(far=far), external=external)])
+    said = message_text.render(root(superevent, STANDS, replace(SILVER, slug=slug)))
+    assert "rubin-2026: Gold" in said and f"{slug}: Silver" in said
+
+
 def test_reasons_yield_before_any_other_detail(make_notice: Notices) -> None:
     card = card_budget.CardLines(
         fixed=tuple(card_budget.Line(parts=("word", "more")) for _ in range(8)),

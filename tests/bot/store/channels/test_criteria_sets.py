@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -13,7 +16,7 @@ from bot.criteria.presets import BUILT_IN
 from bot.filters import parse_criteria
 from bot.store import schema
 from bot.store.channels import change_log, criteria_set_rows
-from bot.store.channels.change_log import ChangeAuthor
+from bot.store.channels.change_log import ChangeAuthor, _change_from_row
 from bot.store.channels.criteria_sets import (
     ChangedSet,
     CriteriaSetChanged,
@@ -401,3 +404,48 @@ async def test_a_defect_that_a_set_meets_leaves_every_other_channel_its_alert(
     async with factory.database.read_transaction() as connection:
         query = text("SELECT channel_id FROM deliveries WHERE kind = 'root' ORDER BY channel_id")
         assert list((await connection.execute(query)).scalars()) == ["C0", "C2", "C3"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_people_do_no_subscription_loses_its_set_and_each_history_is_true(
+    factory: Factory, seed: int
+) -> None:
+    draw = random.Random(seed)
+    slugs, grades, channels = ("ours", "theirs"), ("Gold", "Silver", "Bronze"), ("C1", "C2", "C3")
+    for step in range(50):
+        slug, channel, by = draw.choice(slugs), draw.choice(channels), ChangeAuthor("U1", NOW)
+        some = draw.sample(grades, draw.randint(1, 3))
+        set_ = ours("; ".join(f"{name}: BNS>0.{step + 10}" for name in some), slug)
+        known = await factory.criteria_sets.sets_by_slug(TEAM)
+        with suppress(CriteriaSetExists, CriteriaSetInUse):
+            match draw.choice(("add", "edit", "edit", "remove", "subscribe", "subscribe", "end")):
+                case "add":
+                    await factory.criteria_sets.add(TEAM, channel, set_, by)
+                case "edit":
+                    await factory.criteria_sets.edit(TEAM, channel, set_, by)
+                case "remove":
+                    await factory.criteria_sets.remove(TEAM, channel, slug, by)
+                case "subscribe" if slug in known:
+                    name = draw.choice(known[slug].grades).name
+                    words = draw.choice((f"criteria {slug}", f"grade {slug}={name}", f"grade {slug}"))
+                    await subscribe(factory, f"CBC area90<{step + 1} {words}", channel)
+                case "end":
+                    await unsubscribe(factory, channel)
+    assert await factory.criteria_sets.list_missing() == []
+    known = await factory.criteria_sets.sets_by_slug(TEAM)
+    c = schema.channel_changes
+    async with factory.database.read_transaction() as connection:
+        rows = (await connection.execute(select(c).where(c.c.number.is_(None)).order_by(c.c.id))).all()
+    assert rows, "something was done"
+    for slug in slugs:
+        # A change that several channels are told of is one change.
+        steps = [
+            (_change_from_row(row).before, _change_from_row(row).after)
+            for row in rows
+            if _change_from_row(row).criteria_set == slug
+        ]
+        once = [step for at, step in enumerate(steps) if at == 0 or step != steps[at - 1]]
+        assert all(later[0] == earlier[1] for earlier, later in pairwise(once)), "each begins where one ended"
+        last = once[-1][1] if once else None
+        assert isinstance(last, CriteriaSetState | None)
+        assert (last and last.canonical) == (known[slug].canonical if slug in known else None)
