@@ -138,11 +138,14 @@ class ThreadRenderer:
         if not targets:
             return None
         assert delivery.root_ts is not None, "the outbox hands out mentions beside posted roots only"
+        # What is known by now: who is woken waits for no sky map.
+        sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
+        grade = grade_lines.push_grade(self._grades.at_once(sets, superevent).outcomes)
         root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
 
         def render() -> Message:
             if is_retraction:
                 return mention.retraction_mention(superevent, targets, root)
-            return mention.mention_message(superevent, notice, targets, root)
+            return mention.mention_message(superevent, notice, targets, root, grade)
 
         return RenderedMessage(message=render_or_fallback(superevent, render))

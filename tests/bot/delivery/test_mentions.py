@@ -228,3 +228,16 @@ async def test_a_mention_beside_the_thread_follows_the_newest_grade_too(harness:
     await harness.wait_until_delivered()
     (said,) = mentioning(harness, channel)
     assert "INITIAL" in said["text"]
+
+
+async def test_a_mention_beside_the_thread_says_the_grade_that_the_channel_shows(
+    harness: DeliveryHarness,
+) -> None:
+    words = "CBC criteria tarot notify @here if grade tarot type=INITIAL"
+    (channel,) = await harness.create_subscribed_channels(words=words)
+    await harness.record_notices(NEAR)
+    await harness.wait_until_delivered()
+    await harness.record_notices(replace(SECOND, localization=SKY))
+    await harness.wait_until_delivered()
+    (said,) = mentioning(harness, channel)
+    assert "40±8 Mpc tarot: Trigger FAR" in said["text"].replace("\u00a0", " ")
