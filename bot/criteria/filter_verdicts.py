@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bot.criteria.failing import lacked_quantity
 from bot.filters.evaluator import UNDECIDED, UNKNOWN, MapProbabilities, TruthRange, evaluate_filter
 from bot.filters.event_attributes import EventAttributes
 from bot.filters.notice_facts import NOT_STATED
@@ -17,7 +18,6 @@ from formatters.models.filter import (
     And,
     Compare,
     Filter,
-    MassProbability,
     Near,
     Not,
     Or,
@@ -109,15 +109,7 @@ def _is_of_map(condition: Filter) -> bool:
 
 def _is_never_stated(condition: Filter, attributes: EventAttributes) -> bool:
     """Return whether notices of this group or search never state what the condition compares."""
-    match condition:
-        case Compare(quantity="z") | Within():
-            quantity = "distance"
-        case Compare(quantity):
-            pass
-        case MassProbability():
-            quantity = "mchirp"
-        case _:
-            return False
+    quantity = lacked_quantity(condition)
     return any(
         quantity in NOT_STATED.get((field, attributes.fields.get(field, "")), ())
         for field in ("group", "search")

@@ -3,7 +3,8 @@
 The grade is a function of the set of notices, whatever the order in which they arrived. An ordinary set
 judges the newest notice that carries an event. A set with `judges_initial` judges the newest INITIAL, whose
 grade stands whatever comes later; while none is known, even if an UPDATE is, it says what the newest notice
-would give. A retraction ends both. Mocks, tests and alerts of low significance are judged like any other.
+would give. A retraction ends both; once the event is a candidate again, only another INITIAL triggers. Mocks,
+tests and alerts of low significance are judged like any other.
 """
 
 from __future__ import annotations
@@ -218,7 +219,8 @@ def _is_rubin(set_: CriteriaSet) -> bool:
 
 def _judged_notice(set_: CriteriaSet, superevent: Superevent) -> tuple[Notice | None, Stage]:
     """Return the notice that decides, None if only a retraction is known, and how its grade is understood."""
-    initials = (n for n in reversed(superevent.notices) if n.alert_type == INITIAL and n.event is not None)
+    since = _since_last_end(superevent.notices)
+    initials = (n for n in reversed(since) if n.alert_type == INITIAL and n.event is not None)
     initial = next(initials, None) if set_.judges_initial else None
     judged = initial or superevent.latest_with_event
     if superevent.is_retracted:
@@ -226,6 +228,17 @@ def _judged_notice(set_: CriteriaSet, superevent: Superevent) -> tuple[Notice | 
     if not set_.judges_initial:
         return judged, Stage.CURRENT
     return judged, Stage.WOULD_BE if initial is None else Stage.STANDS
+
+
+def _since_last_end(notices: Sequence[Notice]) -> Sequence[Notice]:
+    """Return the notices since the retraction after which the event became a candidate again; else all.
+
+    That retraction ended what an INITIAL had triggered before it, and only another one triggers again. One
+    after which nothing came ends the notices that are returned.
+    """
+    last = max((at for at, one in enumerate(notices) if not one.is_retraction), default=-1)
+    ends = (at for at in range(last, -1, -1) if notices[at].is_retraction)
+    return notices[next(ends, -1) + 1 :]
 
 
 def _newest_grades(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
+from operator import and_
 
+from bot.criteria.failing import failing
 from bot.filters.rate_units import find_missing_rate_unit
 from bot.filters.satisfiability import find_filter_objection
 from formatters.models.criteria_set import CriteriaSet, Grade
@@ -64,16 +67,20 @@ class _Search:
         return None
 
     def _can_not_hold(self, filter_: Filter, without: Sequence[Filter]) -> bool:
-        """Return True if a filter never holds where none of the others does; False if it takes too long."""
+        """Return True if a filter never holds where none of the others does; False if it takes too long.
+
+        Another one may also fail for what a notice never states: looked at second, since it takes longer.
+        """
         alternatives = _alternatives(filter_, True)
         for one in without:
             alternatives *= _alternatives(one, False)
         if alternatives > self._left:
             return False
         self._left -= alternatives
-        for one in without:
-            filter_ &= ~one
-        return find_filter_objection(filter_) is not None
+        denied = reduce(and_, (~one for one in without), filter_)
+        if find_filter_objection(denied) is None:
+            return False
+        return find_filter_objection(reduce(and_, map(failing, without), filter_)) is not None
 
 
 def _alternatives(node: Filter, holds: bool) -> int:

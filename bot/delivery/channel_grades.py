@@ -100,20 +100,32 @@ class ChannelGrades:
         kept = self._at_once.get(key)
         if kept is not None:
             return kept
-        known = [self._grading.cached_outcome(set_, superevent) for set_ in sets]
-        outcomes = (
-            self._grading.outcome_without_map(set_, superevent) if one is None else one
-            for set_, one in zip(sets, known, strict=True)
-        )
-        self._at_once[key] = found = GradesAtOnce(tuple(outcomes), is_preliminary=None in known)
+        try:
+            known = [self._grading.cached_outcome(set_, superevent) for set_ in sets]
+            outcomes = tuple(
+                self._grading.outcome_without_map(set_, superevent) if one is None else one
+                for set_, one in zip(sets, known, strict=True)
+            )
+        except Exception:
+            # Words come first, also where not even "not judged" can be said.
+            log.exception("unexpected_error", subsystem="grading", superevent_id=superevent.superevent_id)
+            return GradesAtOnce()
+        self._at_once[key] = found = GradesAtOnce(outcomes, is_preliminary=None in known)
         return found
 
     async def judge(self, sets: tuple[CriteriaSet, ...], superevent: Superevent) -> tuple[GradeOutcome, ...]:
         """Return what each set says, after measuring what it needs. Raises StoreUnavailable.
 
-        What takes too long stays undecided until the next message.
+        What takes too long stays undecided until the next message. None says anything after a defect that
+        the grading couldn't survive.
         """
-        outcomes = tuple(await asyncio.gather(*(self._judge(set_, superevent) for set_ in sets)))
+        try:
+            outcomes = tuple(await asyncio.gather(*(self._judge(set_, superevent) for set_ in sets)))
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("unexpected_error", subsystem="grading", superevent_id=superevent.superevent_id)
+            return ()
         key = (sets, _notice_keys(superevent))
         kept = self._at_once.get(key)
         if kept is not None and kept.is_preliminary:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.criteria.decided_grades import DecidedGrades
 from bot.delivery.batch_loader import BatchLoader
 from bot.delivery.channel_grades import ChannelGrades, GradesAtOnce
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
@@ -151,7 +152,10 @@ class RootRenderer:
         if delivery.kind is not DeliveryKind.ROOT or delivery.was_posted or delivery.thread_id is None:
             return ()
         targets, criteria_list = await self._load_mentions(delivery.thread_id) or ((), ())
-        still_due = {target for criteria in criteria_list for target in mention_targets(criteria, superevent)}
+        decided = DecidedGrades(superevent)
+        still_due = {
+            target for criteria in criteria_list for target in mention_targets(criteria, superevent, decided)
+        }
         return tuple(target for target in targets if target in still_due)
 
     async def _render_card(self, superevent: Superevent, view: ChannelView) -> Message:

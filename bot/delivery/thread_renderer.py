@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from bot.criteria.decided_grades import DecidedGrades
 from bot.delivery.channel_grades import ChannelGrades
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
 from bot.delivery.render_repositories import RenderRepositories
@@ -127,20 +128,24 @@ class ThreadRenderer:
                 for target in criteria.notify.targets
             }
         else:
+            decided = DecidedGrades(superevent)
             still_due = {
                 target
                 for criteria in planned.criteria_list
-                for target in mention_targets(criteria, superevent)
+                for target in mention_targets(criteria, superevent, decided)
             }
         targets = tuple(target for target in planned.targets if target in still_due)
         if not targets:
             return None
         assert delivery.root_ts is not None, "the outbox hands out mentions beside posted roots only"
+        # What is known by now: who is woken waits for no sky map.
+        sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
+        grade = grade_lines.push_grade(self._grades.at_once(sets, superevent).outcomes)
         root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
 
         def render() -> Message:
             if is_retraction:
                 return mention.retraction_mention(superevent, targets, root)
-            return mention.mention_message(superevent, notice, targets, root)
+            return mention.mention_message(superevent, notice, targets, root, grade)
 
         return RenderedMessage(message=render_or_fallback(superevent, render))

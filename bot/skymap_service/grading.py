@@ -110,7 +110,14 @@ class GradingService:
         if set_ is None:
             # Of a newer version: filters ask built-in sets only, a workspace's own are resolved to filters.
             return None
-        compares = compare_grade(set_, await self.outcome(set_, superevent), query)
+        try:
+            compares = compare_grade(set_, await self.outcome(set_, superevent), query)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # The routing of this event, and of those that wait behind it, goes on without the answer.
+            log.exception("unexpected_error", subsystem="grading", criteria_set=query.slug)
+            return None
         return None if compares is None else float(compares)
 
     async def answer_about(self, query: GradeQuery, superevent_id: str) -> float | None:

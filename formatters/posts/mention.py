@@ -37,11 +37,16 @@ def upgrade_lines(upgrade: Upgrade, notice: Notice) -> list[str]:
 
 
 def mention_message(
-    superevent: Superevent, notice: Notice, targets: Sequence[str], root: str | None
+    superevent: Superevent,
+    notice: Notice,
+    targets: Sequence[str],
+    root: str | None,
+    grade: str | None = None,
 ) -> Message:
     """Return the short message that mentions `targets` because of `notice`.
 
-    `root` is the address of the superevent's card, which the message links; None if it is unknown.
+    `root` is the address of the superevent's card, which the message links; None if it is unknown. `grade`
+    are the words for the best grade of the channel's criteria sets, as in the card's push text.
     """
     then = superevent.up_to(notice)
     before = superevent.previous_notice(notice)
@@ -53,7 +58,7 @@ def mention_message(
         lines.append("Light may be expected now: BNS, NSBH, a remnant, SSM or a coincidence")
     known = superevent.latest_with_event
     if known is not None and known.event is not None:
-        lines.append(push_text.push_facts(known, known.event))
+        lines.append(push_text.push_facts(known, known.event, grade))
     return _message(superevent, lines, targets, root)
 
 

@@ -193,9 +193,9 @@ def _short(outcome: GradeOutcome) -> str:
     # Without "would be" it is plain that the grade stands.
     words = _decided(outcome).removesuffix(_STANDS)
     if outcome.undecided:
-        words += f", {_listed(outcome.undecided)} undecided"
+        words += f"; {_listed(outcome.undecided)} undecided"
     if _is_newest_different(outcome):
-        words += f", numbers now: {_names(outcome.newest_grades or ()) or 'no grade'}"
+        words += f"; numbers now: {_names(outcome.newest_grades or ()) or 'no grade'}"
     return words
 
 

@@ -62,6 +62,9 @@ def readable_sets(stored: Mapping[str, str]) -> dict[str, CriteriaSet]:
         except FilterSyntaxError as error:
             # It may be of a newer version of gwevent; the subscriptions that name it say that it's missing.
             log.error("criteria_set_unreadable", slug=slug, reason=str(error))
+        except Exception:
+            # A defect that one set meets must not keep a notice from the channels of all workspaces.
+            log.exception("unexpected_error", subsystem="criteria_sets", criteria_set=slug)
     return found
 
 
@@ -91,11 +94,18 @@ def resolve_stored_criteria(words: str, stored: Mapping[str, str]) -> tuple[Crit
     """Parse stored words, with the definitions of grades; return what they name and isn't there, too.
 
     `stored` are the workspace's sets. Equal words and definitions give the same object, as the evaluator's
-    cache needs it; two workspaces with different sets of one name get two. Raises FilterSyntaxError.
+    cache needs it; two workspaces with different sets of one name get two. Where a defect prevents it, grades
+    have no definition: they are unknown, and the rest of the words holds. Raises FilterSyntaxError.
     """
     if not may_name_sets(words):
         return parse_stored_criteria(words), ()
-    return _resolve(words, tuple([(slug, stored[slug]) for slug in _used_sets(words) if slug in stored]))
+    used = _used_sets(words)
+    try:
+        return _resolve(words, tuple([(slug, stored[slug]) for slug in used if slug in stored]))
+    except Exception:
+        # Every notice loads every subscription: this one must not keep it from all other channels.
+        log.exception("unexpected_error", subsystem="criteria_sets", words=words)
+        return parse_stored_criteria(words), ()
 
 
 @lru_cache(maxsize=CACHE_SIZE)

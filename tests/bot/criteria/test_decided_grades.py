@@ -59,3 +59,11 @@ def test_set_is_judged_once_and_a_defect_leaves_it_to_the_service(monkeypatch: p
     found = DecidedGrades(Superevent.from_notices([WITH_MAP]))
     assert ANY_TAROT not in found and GradeQuery("tarot", Op.EQ, "Trigger") not in found
     assert len(calls) == 1
+
+
+def test_a_defect_of_comparing_leaves_it_to_the_service_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(decided_grades, "compare_grade", broken)
+    assert ANY_TAROT not in DecidedGrades(Superevent.from_notices([WITH_MAP]))

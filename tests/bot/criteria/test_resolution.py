@@ -91,7 +91,7 @@ def test_a_condition_compares_the_first_grade_that_holds(
         assert possible == {True}
     if truth == TruthRange(-1, -1):
         assert possible == {False}
-    if 0 not in single:
+    if 0 not in single and {"group", "search"} <= attributes.fields.keys():
         assert truth == (TruthRange(1, 1) if possible == {True} else TruthRange(-1, -1))
 
 
@@ -102,12 +102,16 @@ def test_a_condition_compares_the_first_grade_that_holds(
         ("grade ntt-kilonova>=silver", "(NS distance<150 area90<50) or (NS distance<300 area90<200)"),
         ("grade ntt-kilonova>Silver", "NS distance<150 area90<50"),
         ("grade ntt-kilonova=Gold", "NS distance<150 area90<50"),
-        ("grade ntt-kilonova=Silver", "NS distance<300 area90<200 not (NS distance<150 area90<50)"),
+        (
+            "grade ntt-kilonova=Silver",
+            "NS distance<300 area90<200 (not NS or Burst or search=SSM or not distance<150 or not area90<50)",
+        ),
         ('grade ntt-kilonova<"Priority 1"', "significant not significant"),
         ("grade ntt-kilonova>Gold", "significant not significant"),
         (
             "grade ntt-kilonova<Gold",
-            "((NS distance<300 area90<200) or BBH) not (NS distance<150 area90<50)",
+            "((NS distance<300 area90<200) or BBH) "
+            "(not NS or Burst or search=SSM or not distance<150 or not area90<50)",
         ),
     ],
 )

@@ -215,6 +215,23 @@ async def test_sets_that_cannot_be_read_keep_no_word_back(
     assert "unexpected_error" in capsys.readouterr().out
 
 
+async def test_a_defect_that_even_the_outcome_of_a_failure_meets_keeps_no_word_back(
+    stopped_harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("bot.criteria.grading._judged_notice", broken)
+    graded = Graded(stopped_harness, ChosenSets(), by_stage())
+    stopped_harness.factory.criteria_sets = graded.sets  # type: ignore[assignment]
+    stopped_harness.start()
+    (channel,) = await subscribed(graded, NTT)
+    await graded.announce(FIRST, decoded_notice(alert_type="INITIAL", minutes=20))
+    assert "INITIAL" in graded.root(channel) and "ntt-kilonova" not in graded.root(channel)
+    assert len(graded.posts(channel)) == 2
+    assert "unexpected_error" in capsys.readouterr().out
+
+
 async def test_an_unreachable_database_is_tried_again(graded: Graded) -> None:
     graded.grading.error = StoreUnavailable("gone")
     grades = channel_grades.ChannelGrades(ChosenSets(), graded.grading)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bot.local_slack.web_api.dispatcher import RecordedCall
 from bot.store.outbox.models import DeliveryKind, DeliveryState
+from formatters.models.notice import Distance, Notice
 from tests.bot.routing.test_mentions import BBH, BURST
 from tests.support.delivery_harness import DeliveryHarness
-from tests.support.factories import decoded_notice, record_notices, subscribe, unsubscribe
+from tests.support.factories import NOW, decoded_notice, record_notices, subscribe, unsubscribe
+from tests.support.filter_strategies import SKY
 
 FIRST, SECOND = decoded_notice(), decoded_notice(alert_type="INITIAL", minutes=5)
 RETRACTION = decoded_notice(alert_type="RETRACTION", minutes=6)
@@ -197,3 +200,44 @@ async def test_an_upgrade_is_not_lost_with_a_deleted_root(harness: DeliveryHarne
     await harness.record_notices(SECOND)
     await harness.wait_until_delivered()
     assert len(mentioning(harness, channel)) == 1
+
+
+NEAR = replace(FIRST, localization=SKY)
+FAR = replace(SECOND, localization=replace(SKY, distance=Distance(mean=900.0, std=90.0)))
+
+
+@pytest.mark.parametrize(("initial", "calls"), [(replace(SECOND, localization=SKY), 1), (FAR, 0)])
+async def test_a_grade_that_a_newer_notice_took_away_mentions_nobody(
+    harness: DeliveryHarness, initial: Notice, calls: int
+) -> None:
+    """As with any other condition: who is mentioned is decided once more when the root is sent."""
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify @here if grade tarot")
+    await harness.record_notices(NEAR, initial)
+    await harness.wait_until_delivered()
+    assert len(mentioning(harness, channel)) == calls and len(posts(harness, channel)) == 2
+
+
+async def test_a_mention_beside_the_thread_follows_the_newest_grade_too(harness: DeliveryHarness) -> None:
+    (channel,) = await harness.create_subscribed_channels(words="CBC notify @here if grade tarot")
+    await harness.record_notices(FIRST)
+    await harness.wait_until_delivered()
+    await harness.record_notices(replace(NEAR, time_created=NEAR.time_created + timedelta(minutes=1)), FAR)
+    await harness.wait_until_delivered()
+    assert mentioning(harness, channel) == []
+    await harness.record_notices(replace(NEAR, alert_type="INITIAL", time_created=NOW + timedelta(hours=1)))
+    await harness.wait_until_delivered()
+    (said,) = mentioning(harness, channel)
+    assert "INITIAL" in said["text"]
+
+
+async def test_a_mention_beside_the_thread_says_the_grade_that_the_channel_shows(
+    harness: DeliveryHarness,
+) -> None:
+    words = "CBC criteria tarot notify @here if grade tarot type=INITIAL"
+    (channel,) = await harness.create_subscribed_channels(words=words)
+    await harness.record_notices(NEAR)
+    await harness.wait_until_delivered()
+    await harness.record_notices(replace(SECOND, localization=SKY))
+    await harness.wait_until_delivered()
+    (said,) = mentioning(harness, channel)
+    assert "40±8 Mpc tarot: Trigger FAR" in said["text"].replace("\u00a0", " ")

@@ -271,6 +271,23 @@ class TestFailures:
                 assert outcome is not None and outcome.why_undecided is WhyUndecided.NOT_JUDGED
         assert len(logs) == 3
 
+    @pytest.mark.parametrize("name", ["compare_grade", "needs_map", "outcome_of_failure"])
+    async def test_question_whose_answer_meets_a_defect_has_none(
+        self, factory: Factory, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """An exception would be met again and again, and keep the routing of other events waiting."""
+        service, _ = create(factory)
+        superevent = await story(factory, 1)
+
+        def broken(*_: object) -> GradeOutcome:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(grading, name, broken)
+        monkeypatch.setattr(grading, "grade", broken)
+        with capture_logs() as logs:
+            assert await service.answer(GradeQuery("tarot", Op.GE, None), superevent) is None
+        assert {log["event"] for log in logs} == {"unexpected_error"}
+
     async def test_store_in_trouble_is_raised_and_asked_again(
         self, factory: Factory, monkeypatch: pytest.MonkeyPatch
     ) -> None:

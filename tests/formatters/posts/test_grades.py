@@ -47,7 +47,7 @@ def test_the_card_says_the_best_two_sets_in_one_line(
     make_notice: Notices, make_event: Callable[..., Event]
 ) -> None:
     full = Superevent.from_notices([make_notice()])
-    assert "rubin-2026: would be Gold · ntt-kilonova: Silver, Gold undecided\n" in message_text.render(
+    assert "rubin-2026: would be Gold · ntt-kilonova: Silver; Gold undecided\n" in message_text.render(
         root(full, SILVER, WOULD_BE)
     )
     # Where there is room, with the reasons.

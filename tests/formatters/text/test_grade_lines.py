@@ -67,7 +67,7 @@ NONE = rubin(stage=Stage.STANDS, newest=())
         (
             ntt("Silver", undecided=("Gold",)),
             "ntt-kilonova: Silver; Gold undecided (no map yet)",
-            "ntt-kilonova: Silver, Gold undecided",
+            "ntt-kilonova: Silver; Gold undecided",
         ),
         (
             ntt(undecided=("Gold", "Silver")),
@@ -77,12 +77,12 @@ NONE = rubin(stage=Stage.STANDS, newest=())
         (
             replace(ntt("Silver", undecided=("Gold",)), why_undecided=WhyUndecided.NOT_STATED),
             "ntt-kilonova: Silver; Gold undecided (a value isn't stated)",
-            "ntt-kilonova: Silver, Gold undecided",
+            "ntt-kilonova: Silver; Gold undecided",
         ),
         (
             replace(ntt("Bronze"), undecided=("A", "B", "C", "C-", "D"), why_undecided=WhyUndecided.NO_MAP),
             "ntt-kilonova: Bronze; A, B, C, 2 more undecided (no map yet)",
-            "ntt-kilonova: Bronze, A, B, C, 2 more undecided",
+            "ntt-kilonova: Bronze; A, B, C, 2 more undecided",
         ),
         (
             rubin("Gold"),
@@ -110,17 +110,17 @@ NONE = rubin(stage=Stage.STANDS, newest=())
         (
             replace(STANDING, newest_grades=("Silver",)),
             "rubin-2026: Gold (INITIAL); its numbers now: Silver, not re-triggered",
-            "rubin-2026: Gold, numbers now: Silver",
+            "rubin-2026: Gold; numbers now: Silver",
         ),
         (
             replace(STANDING, newest_grades=()),
             "rubin-2026: Gold (INITIAL); its numbers now: no grade, not re-triggered",
-            "rubin-2026: Gold, numbers now: no grade",
+            "rubin-2026: Gold; numbers now: no grade",
         ),
         (
             replace(NONE, newest_grades=("Gold",)),
             "rubin-2026: no trigger (INITIAL); its numbers now: Gold, not re-triggered",
-            "rubin-2026: no trigger, numbers now: Gold",
+            "rubin-2026: no trigger; numbers now: Gold",
         ),
         (ENDED, "rubin-2026: Gold ended by the retraction", "rubin-2026: Gold ended"),
         (rubin(stage=Stage.ENDED), "rubin-2026: ended by the retraction", "rubin-2026: ended"),
@@ -193,7 +193,7 @@ def test_a_retraction_ends_grades_in_one_line() -> None:
         # what was undecided is decided
         (ntt(undecided=GRADES), ntt("Gold"), "undecided → Gold", True),
         (ntt(undecided=GRADES), ntt(), "undecided → no grade", False),
-        (ntt("Silver", undecided=("Gold",)), ntt("Silver"), "Silver, Gold undecided → Silver", False),
+        (ntt("Silver", undecided=("Gold",)), ntt("Silver"), "Silver; Gold undecided → Silver", False),
         # certainty that falls is no change of grade; a grade that isn't known any more is
         (ntt("Silver"), ntt("Silver", undecided=("Gold",)), None, False),
         (ntt(undecided=GRADES), ntt(undecided=GRADES[:1]), None, False),

@@ -397,6 +397,29 @@ async def test_a_set_of_many_channels_is_changed_with_few_statements(
     assert paused == {"C2": "pending", "C3": "sent", "C4": "pending"}, "what was given up is posted now"
 
 
+async def test_a_defect_that_a_set_meets_leaves_every_other_channel_its_alert(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RecursionError("a defect")
+
+    await add(factory, ours())
+    words = ["CBC", "CBC grade ours=Gold", "CBC criteria ours", "CBC notify @here if grade ours>=Silver"]
+    for at, some in enumerate(words):
+        await subscribe(factory, some, f"C{at}")
+    criteria_set_rows._resolve.cache_clear()
+    criteria_set_rows.decode_set.cache_clear()
+    for name in ("resolve_grades", "parse_filter"):
+        monkeypatch.setattr(criteria_set_rows, name, broken)
+        await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=len(name)))
+        here = await factory.subscriptions.for_channel(TEAM, "C1")
+        assert [one.criteria.canonical for one in here] == ["CBC grade ours=Gold"]
+        assert "unexpected_error" in capsys.readouterr().out
+    async with factory.database.read_transaction() as connection:
+        query = text("SELECT channel_id FROM deliveries WHERE kind = 'root' ORDER BY channel_id")
+        assert list((await connection.execute(query)).scalars()) == ["C0", "C2", "C3"]
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_whatever_people_do_no_subscription_loses_its_set_and_each_history_is_true(
     factory: Factory, seed: int
