@@ -35,7 +35,7 @@ class DeferredNotice:
     """The notice whose sky map is queried: the newest of the superevent that carries an event."""
     map_queries: frozenset[MapQuery]
     known: tuple[NoticeKey, ...]
-    """All notices of the superevent: a grade may hang on an older one than the newest, such as the INITIAL."""
+    """All notices of the superevent: a grade may hang on one that isn't the newest, such as the INITIAL."""
 
 
 class DeferredRouting:
