@@ -43,16 +43,6 @@ def find_sets(text: str, sets: Mapping[str, CriteriaSet]) -> list[CriteriaSet]:
     return found
 
 
-def find_set(text: str, sets: Mapping[str, CriteriaSet]) -> CriteriaSet:
-    """Return the one set that a text names. Raises CommandError."""
-    found = find_sets(text, sets)
-    if len(found) == 1:
-        return found[0]
-    raise CommandError(
-        f"Which one? {_there_are(sets)}" if not found else "One criteria set at a time, please."
-    )
-
-
 def mentioned_sets(sentence: str, sets: Mapping[str, CriteriaSet]) -> list[CriteriaSet]:
     """Return the sets that stand somewhere in a sentence, in their own order; other words are ignored.
 

@@ -25,6 +25,7 @@ from bot.commands.subscription_service import (
     SubscriptionResult,
     Unchanged,
 )
+from bot.filters import FilterSyntaxError
 from bot.filters.satisfiability import idle_conditions
 from bot.store.database import StoreUnavailable
 from formatters.answers import help as helping
@@ -41,6 +42,9 @@ async def answer_change(change: Callable[[], Awaitable[SubscriptionResult]]) -> 
         return answer_for(await change())
     except PermissionDenied as refusal:
         return helping.error_message(str(refusal))
+    except FilterSyntaxError as error:
+        # A criteria set was removed after the criteria were read.
+        return helping.error_message(str(error))
     except StoreUnavailable:
         return store_unavailable()
 

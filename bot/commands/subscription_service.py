@@ -209,7 +209,8 @@ class SubscriptionService:
     ) -> SubscribeResult:
         """Request a subscription and wait for its confirmation to be posted. Raises PermissionDenied.
 
-        Criteria that no notice can meet are taken only `anyway`.
+        Criteria that no notice can meet are taken only `anyway`. Raises FilterSyntaxError if a criteria set
+        that they name was removed since they were parsed.
         """
         author = await self._authorizer.authorize(context)
         contradiction = None if anyway else await asyncio.to_thread(_find_objection, criteria)
@@ -231,7 +232,7 @@ class SubscriptionService:
     ) -> EditResult:
         """Replace the criteria of a subscription, which stays in force. Raises PermissionDenied.
 
-        Criteria that no notice can meet are taken only `anyway`.
+        Criteria that no notice can meet are taken only `anyway`. Raises FilterSyntaxError like `subscribe`.
         """
         author = await self._authorizer.authorize(context)
         contradiction = None if anyway else await asyncio.to_thread(_find_objection, criteria)

@@ -33,6 +33,17 @@ _PART = re.compile(r"""(?:(?<=from )"[^"\n]*"|[^;\n])+""", re.IGNORECASE)
 _EXAMPLE = "Gold: NS distance<150; Silver: NS distance<300"
 _CONDITION = re.compile(rf"(?:{'|'.join(FIELDS)})|(?:near|visible from) .*", re.IGNORECASE)
 """What stands before the first colon where a condition has it, and no grade is named."""
+_NEXT_GRADE = re.compile(r"[\s,]([^\W\d_][\w+-]*):\s")
+"""The name of a further grade, where nothing parts it from the conditions before it."""
+_OF_SUBSCRIPTIONS = frozenset(
+    (
+        *("notify", "notify-mocks", "notify-tests", "criteria", "circulars", "all", "only"),
+        *("mock", "mocks", "test", "tests", "lowsig", "retracted"),
+    )
+)
+"""Words beside the filter of a subscription or a question."""
+_OUTCOMES = frozenset(("undecided", "none", "no grade", "no trigger"))
+"""What messages say of an event without a grade."""
 _NO_SLUGS = frozenset(
     (
         *("add", "show", "edit", "remove", "list", "help", "anyway", "latest", "events"),
@@ -111,6 +122,10 @@ def _parse_grade(part: str, sites: SiteNameResolver | None) -> Grade:
         raise FilterSyntaxError(
             f"{_quoted(name)} is no name for a grade: conditions would read it as a word of the language."
         )
+    if name.casefold() in _OUTCOMES:
+        raise FilterSyntaxError(
+            f"{_quoted(name)} is no name for a grade: messages say that of an event without one."
+        )
     if GRADE_NAME.fullmatch(name) is None:
         raise FilterSyntaxError(
             f"{_quoted(name)} is no name for a grade: a letter first, then letters, digits, + and -, as in"
@@ -136,13 +151,24 @@ def _parse_conditions(name: str, text: str, sites: SiteNameResolver | None) -> F
     try:
         found = parse_filter(text, sites)
     except FilterSyntaxError as error:
-        raise FilterSyntaxError(f"{name}: {error}") from error
+        raise FilterSyntaxError(f"{name}: {_likelier_mistake(text) or error}") from error
     used = next((one for one in conditions(found) if isinstance(one, GradeCondition)), None)
     if used is not None:
         raise FilterSyntaxError(
             f'{name}: a set can\'t use grades of others, so write out what "{used.slug}" asks for.'
         )
     return found
+
+
+def _likelier_mistake(text: str) -> str | None:
+    """Return a sentence on conditions that can't be read, where more than conditions was meant."""
+    further = _NEXT_GRADE.search(f"{text} ")
+    if further is not None and further[1] not in FIELDS:
+        return f'does another grade begin at "{further[1]}:"? Put a semicolon or a new line before it.'
+    beside = next((word for word in text.split() if word.casefold() in _OF_SUBSCRIPTIONS), None)
+    if beside is None:
+        return None
+    return f'"{beside}" belongs to a subscription; a grade has conditions alone, like NS distance<150.'
 
 
 def _quoted(text: str) -> str:

@@ -92,8 +92,8 @@ def _resolve_criteria(criteria: Criteria, definitions: _Definitions) -> Criteria
     sets = dict(definitions)
     notify = criteria.notify
     if notify is not None and notify.condition is not None:
-        notify = replace(notify, condition=_resolve(notify.condition, sets))
-    filter_ = None if criteria.filter is None else _resolve(criteria.filter, sets)
+        notify = replace(notify, condition=resolve_filter(notify.condition, sets))
+    filter_ = None if criteria.filter is None else resolve_filter(criteria.filter, sets)
     return replace(criteria, filter=filter_, notify=notify)
 
 

@@ -34,9 +34,6 @@ class MassRange:
         return self.low <= other.low and other.high <= self.high
 
 
-_ANY_MASS = MassRange(0, inf)
-
-
 def find_range_conflict(allowed: Mapping[object, Interval]) -> str | None:
     """Return why no notice has probabilities as allowed, by DistanceQuery and MassRange; None if one may.
 

@@ -22,6 +22,7 @@ from bot.commands.criteria_service import (
     InvalidGrades,
     InvalidName,
     NameTaken,
+    NoSuchSet,
     OutOfDate,
     TooManySets,
 )
@@ -254,6 +255,11 @@ def _page(
         case InUse() | TooManySets():
             # What they typed is kept: other grades may do, or the same after they changed something else.
             return criteria_modal.view(place, form, CriteriaPreview(refusal=answer_for(outcome)))
+        case NoSuchSet() if place.edited is not None:
+            # Somebody removed it meanwhile: what they typed may become a new set of that name.
+            new = replace(form, name=place.edited.slug)
+            preview = CriteriaPreview(refusal=answer_for(outcome))
+            return criteria_modal.view(replace(place, edited=None), new, preview)
         case Message():
             return criteria_modal.result_page(place, outcome)
         case CriteriaPreview():

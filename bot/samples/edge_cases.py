@@ -222,15 +222,18 @@ def without_id(now: datetime) -> Record:
     return without_map(now) | {"superevent_id": None}
 
 
+READABLE_NOTICES = (
+    without_map,
+    string_notice_id,
+    without_combined_map,
+    without_ivorn,
+    unknown_keys,
+    times_without_z,
+    form_of_2022,
+)
+"""Functions that make the unusual notices that can be decoded. JSON can encode them all, Avro cannot."""
+
+
 def readable_notices(now: datetime) -> dict[str, Record]:
-    """Return, by name, the unusual notices that can be decoded. JSON can encode them all, Avro cannot."""
-    makers = (
-        without_map,
-        string_notice_id,
-        without_combined_map,
-        without_ivorn,
-        unknown_keys,
-        times_without_z,
-        form_of_2022,
-    )
-    return {make.__name__: make(now) for make in makers}
+    """Return, by name, the unusual notices that can be decoded."""
+    return {make.__name__: make(now) for make in READABLE_NOTICES}

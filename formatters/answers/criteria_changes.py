@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from formatters.answers import criteria
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import bold, escape, plain_text
+from formatters.blockkit.mrkdwn import SECTION_MAX, bold, escape, plain_text
 from formatters.models.criteria_set import SETS_MAX, CriteriaSet
 
 _MAX_NAMED = 10
 """Channels, subscriptions or sets that a sentence names; further ones are counted."""
+_MAX_INLINE = 600
+"""Characters of a command that stands in a line; a longer one has a block of its own, where nothing is cut.
+
+Sent with its end missing it would be taken, and the last grades would be lost.
+"""
 NOTHING_CHANGED = "Nothing was changed."
 
 Use = tuple[str, int]
@@ -37,12 +42,14 @@ def unchanged(set_: CriteriaSet) -> Message:
 
 def removed(set_: CriteriaSet) -> Message:
     """Return the reply to a removal, with the words that bring the set back."""
+    text, said = f"{escape(set_.slug)} removed.", f"{bold(escape(set_.slug))} removed."
+    if not set_.canonical:
+        return blocks.message(text, blocks.section(said))  # Only another version of gwevent can read it.
     again = f"criteria add {set_.slug} {set_.canonical}"
-    return blocks.message(
-        f"{escape(set_.slug)} removed.",
-        blocks.section(f"{bold(escape(set_.slug))} removed."),
-        blocks.context(f"To have it back: `{escape(again, 2_500)}`"),
-    )
+    if len(again) > _MAX_INLINE:
+        return blocks.message(text, blocks.section(f"{said} To have it back:"), blocks.code(again))
+    back = f"To have it back: `{escape(again, SECTION_MAX)}`"
+    return blocks.message(text, blocks.section(said), blocks.context(back))
 
 
 def name_taken(slug: str, known: CriteriaSet | None) -> Message:
@@ -52,10 +59,15 @@ def name_taken(slug: str, known: CriteriaSet | None) -> Message:
             f"{NOTHING_CHANGED} {bold(escape(slug))} is built in: choose another name, as in"
             f" `criteria add {escape(slug[:20])}-team Gold: …`."
         )
-    shown = "" if known is None else f" It says: `{escape(known.canonical, 2_000)}`."
+    there_is = f"{NOTHING_CHANGED} There is a set {bold(escape(slug))} already"
+    if known is None:
+        return _refused(
+            f"{there_is}, which only another version of gwevent can read. To make room for yours:"
+            f" `criteria remove {escape(slug)}`."
+        )
     return _refused(
-        f"{NOTHING_CHANGED} There is a set {bold(escape(slug))} already."
-        f" To replace its grades: `criteria edit {escape(slug)} Gold: …`.{shown}"
+        f"{there_is}. To replace its grades: `criteria edit {escape(slug)} Gold: …`."
+        f" It says: `{escape(known.canonical, 2_000)}`."
     )
 
 
@@ -123,10 +135,13 @@ def how_to_edit(set_: CriteriaSet) -> Message:
     """Return a set's grades as words that can be copied, changed and sent."""
     again = f"criteria edit {set_.slug} {set_.canonical}"
     text = f"Send all grades of {bold(escape(set_.slug))} as they shall be:"
+    command = f"/gwevent {again}"
     return blocks.message(
         f"Send all grades of {escape(set_.slug)} as they shall be.",
         blocks.section(text),
-        blocks.section(f"`/gwevent {escape(again, 2_900)}`"),
+        blocks.code(command)
+        if len(command) > _MAX_INLINE
+        else blocks.section(f"`{escape(command, SECTION_MAX)}`"),
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.criteria.presets import BUILT_IN
-from bot.criteria.resolution import resolve_grades
+from bot.criteria.resolution import check_references, resolve_grades
 from bot.filters import FilterSyntaxError, parse_filter, parse_stored_criteria
 from bot.filters.limits import CACHE_SIZE
 from bot.store import schema
@@ -35,7 +35,7 @@ def decode_set(slug: str, grades: str) -> CriteriaSet:
     """Return a stored set; equal rows give the same object. Raises FilterSyntaxError if it can't be read."""
     try:
         pairs = [(str(name), str(text)) for name, text in json.loads(grades)]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise FilterSyntaxError(f"The grades of {slug} are stored in another form.") from error
     if not pairs:
         raise FilterSyntaxError(f"{slug} has no grades.")
@@ -74,6 +74,15 @@ def all_sets(stored: Mapping[str, str]) -> dict[str, CriteriaSet]:
     A workspace's own set stays in force if a later version of gwevent has one of the same name.
     """
     return {**BUILT_IN, **readable_sets(stored)}
+
+
+async def refuse_missing_sets(connection: AsyncConnection, team_id: str, criteria: Criteria) -> None:
+    """Raise FilterSyntaxError for criteria that name a set or a grade that isn't there.
+
+    Whoever typed them saw it there, and somebody removed it since.
+    """
+    if criteria.used_sets:
+        check_references(criteria, all_sets((await load_grades(connection, team_id)).get(team_id, {})))
 
 
 def may_name_sets(words: str) -> bool:

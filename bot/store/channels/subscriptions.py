@@ -26,6 +26,7 @@ from bot.store.channels.change_log import (
     subscription_change,
 )
 from bot.store.channels.clauses import in_channel
+from bot.store.channels.criteria_set_rows import refuse_missing_sets
 from bot.store.channels.refused_mentions import attach_refusals, forget_refusals
 from bot.store.channels.subscription_numbers import allocate_number, assign_missing_numbers, is_former_number
 from bot.store.channels.subscription_rows import (
@@ -99,7 +100,7 @@ class SubscriptionRepository:
         """Store a subscription and plan its confirmation; return it, and True if it was active already.
 
         It becomes active when the confirmation is posted. If an earlier confirmation of the same words is
-        still pending, that one is tried at once.
+        still pending, that one is tried at once. Raises FilterSyntaxError if a set they name was removed.
         """
         table, deliveries = schema.subscriptions, schema.deliveries
         mine = (
@@ -121,6 +122,7 @@ class SubscriptionRepository:
                 await assign_missing_numbers(connection, (team_id, channel_id))
                 row = (await connection.execute(select(table).where(mine))).one()
                 return (await resolve_rows(connection, [row]))[0], row.confirmed_at is not None
+            await refuse_missing_sets(connection, team_id, criteria)
             number = await allocate_number(connection, (team_id, channel_id))
             result = await connection.execute(
                 insert(table).values(
@@ -232,7 +234,7 @@ class SubscriptionRepository:
 
         The new criteria are active at once, since the channel is known to accept posts. The person who
         changes it becomes its creator. If another subscription has these criteria already, nothing is
-        changed, and that one is returned as the state after.
+        changed, and that one is returned as the state after. Raises FilterSyntaxError as `request` does.
         """
         table, channel = schema.subscriptions, (team_id, channel_id)
         async with self._database.exclusive_transaction() as connection:
@@ -243,6 +245,7 @@ class SubscriptionRepository:
             same = next((s for s in here if s.criteria.canonical == criteria.canonical), None)
             if same is not None:
                 return before, same
+            await refuse_missing_sets(connection, team_id, criteria)
             # An unconfirmed one with the same words is superseded.
             waiting = await _load_unconfirmed(connection, channel)
             superseded = [s for s in waiting if s.criteria.canonical == criteria.canonical]

@@ -7,6 +7,7 @@ import io
 import json
 import random
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +25,6 @@ from formatters.models.notice import Category, MassBins, Notice
 
 Record = dict[str, Any]
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-ODD = edge_cases.readable_notices(NOW)
 
 
 def base_map(**header: object) -> bytes:
@@ -221,9 +221,9 @@ class TestForms:
         avro = decode(sample_notices.to_avro(made, version=version, codec=codec))
         assert avro == decode(sample_notices.to_json(made))
 
-    @pytest.mark.parametrize("name", ODD)
-    def test_odd_notices_are_read(self, name: str) -> None:
-        notice = decode(sample_notices.to_json(ODD[name]))
+    @pytest.mark.parametrize("make", edge_cases.READABLE_NOTICES, ids=lambda make: make.__name__)
+    def test_odd_notices_are_read(self, make: Callable[[datetime], Record]) -> None:
+        notice = decode(sample_notices.to_json(make(NOW)))
         assert notice.map_problem is None and notice.event is not None
         assert Notice.from_json(notice.to_json()) == notice
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
@@ -14,6 +15,7 @@ from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.context import CommandContext
 from bot.commands.criteria import _split_insistence
 from bot.samples import bns, to_avro
+from bot.store import schema
 from formatters.answers.answer import SHARE_ACTION
 from formatters.blockkit.message import Message
 from formatters.models.criteria_set import SETS_MAX
@@ -239,6 +241,32 @@ async def test_grades_that_can_hardly_be_given_need_the_word_anyway(factory: Fac
     assert "Nothing was changed" in doubted and "anyway" in doubted and await slugs(factory) == []
     insisted = await ask(factory, "criteria add odd\nGold: BNS>0.9 BNS<0.1\nSilver: NS anyway")
     assert "odd added" in insisted and "Silver: NS" in insisted
+
+
+async def test_a_set_of_another_version_can_be_removed_to_make_room(factory: Factory) -> None:
+    await ask(factory, NTT)
+    async with factory.database.exclusive_transaction() as connection:
+        await connection.execute(update(schema.criteria_sets).values(grades="tomorrow's form"))
+    refused = await ask(factory, NTT)
+    assert "only another version of gwevent can read" in refused and "criteria edit" not in refused
+    assert "criteria remove ntt-kilonova" in refused
+    removed = await ask(factory, "criteria remove ntt-kilonova")
+    assert removed == "ntt-kilonova removed.", "nothing could bring it back"
+    assert "added" in await ask(factory, NTT)
+
+
+async def test_words_that_bring_a_long_set_back_are_whole(factory: Factory) -> None:
+    grades = "; ".join(
+        f"Grade{g}: " + " or ".join(f"distance<{g}{n}" for n in range(10, 22)) for g in range(1, 14)
+    )
+    assert len(grades) > 2_500
+    await ask(factory, f"criteria add long {grades} anyway")
+    (stored,) = await factory.criteria_sets.for_team(TEAM)
+    assert f"/gwevent criteria edit long {stored.set.canonical}" in await ask(factory, "criteria edit long")
+    removed = await ask(factory, "criteria remove long")
+    (again,) = [line for line in removed.splitlines() if line.startswith("criteria add long")]
+    await ask(factory, f"{again} anyway")
+    assert [one.set for one in await factory.criteria_sets.for_team(TEAM)] == [stored.set]
 
 
 @pytest.mark.parametrize(

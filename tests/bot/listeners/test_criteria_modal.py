@@ -192,6 +192,26 @@ async def test_a_set_that_is_gone_or_built_in_is_not_edited(
     await local_slack.wait_for(lambda: "expired_trigger_id" in words(local_slack.ephemerals(channel)))
 
 
+async def test_a_set_that_was_removed_while_the_form_was_open_can_be_made_again(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel = local_slack.add_channel("gw")
+    await add(factory, channel)
+    await open_form(local_slack, channel, f"{criteria_modal.OPEN_ACTION}.{SLUG}")
+    await factory.criteria_sets.remove(TEAM, channel, SLUG, AUTHOR)
+    assert (await local_slack.submit(filled("Gold: NS distance<120"))).ok
+    view = local_slack.view() or {}
+    assert (
+        "There is no criteria set" in words(view["blocks"][0]) and view["title"]["text"] == "New criteria set"
+    )
+    assert block(view, "name")["initial_value"] == SLUG
+    assert block(view, "grades")["initial_value"] == "Gold: NS distance<120", "it isn't lost"
+    assert await stored(factory) == {}
+    assert (await local_slack.submit(filled("Gold: NS distance<120", SLUG))).ok
+    await last_page(local_slack, f"*{SLUG}* added")
+    assert await stored(factory) == {SLUG: "Gold: NS distance<120"}
+
+
 async def test_a_slow_submission_is_answered_in_time(
     bot: Application, local_slack: LocalSlack, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

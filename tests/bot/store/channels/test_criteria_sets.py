@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, text
 from bot.app.factory import Factory
 from bot.criteria.parsing import parse_grades
 from bot.criteria.presets import BUILT_IN
-from bot.filters import parse_criteria
+from bot.filters import FilterSyntaxError, parse_criteria
 from bot.store import schema
 from bot.store.channels import change_log, criteria_set_rows
 from bot.store.channels.change_log import ChangeAuthor, _change_from_row
@@ -120,6 +120,18 @@ async def test_a_set_that_is_named_is_not_removed_and_says_where(factory: Factor
     assert await factory.criteria_sets.remove(TEAM, "C9", "ours", AUTHOR) is not None
     assert await factory.criteria_sets.remove(TEAM, "C9", "ours", AUTHOR) is None
     assert await history(factory, "C9") == [(None, ours().canonical, "U1"), (ours().canonical, None, "U1")]
+
+
+async def test_criteria_whose_set_was_removed_since_they_were_read_are_not_stored(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    for words, said in (("CBC criteria ours", '"ours"'), ("CBC grade rubin-2026=Iron", '"Iron"')):
+        typed = parse_criteria(words)
+        with pytest.raises(FilterSyntaxError, match=said):
+            await factory.subscriptions.request(TEAM, "C1", typed, "U1", NOW)
+        with pytest.raises(FilterSyntaxError, match=said):
+            await factory.subscriptions.edit(TEAM, "C1", 1, typed, AUTHOR)
+    assert [s.criteria.canonical for s in await factory.subscriptions.for_channel(TEAM, "C1")] == ["CBC"]
+    assert await factory.subscriptions.list_unconfirmed(TEAM, "C1") == []
 
 
 async def test_a_paused_subscription_uses_its_set(factory: Factory) -> None:
@@ -285,7 +297,9 @@ async def test_a_grade_that_is_gone_is_named_with_its_set(factory: Factory) -> N
     assert here.missing_sets == ("ours Bronze",)
 
 
-@pytest.mark.parametrize("grades", ["{}", "null", "3", '[["Gold"]]', '[["Gold", "tomorrow\'s words"]]', "[]"])
+@pytest.mark.parametrize(
+    "grades", ["{}", "null", "3", '[["Gold"]]', '[["Gold", "tomorrow\'s words"]]', "[]", "[" * 100_000]
+)
 async def test_a_set_of_another_version_hides_no_other_set_and_is_missing(
     factory: Factory, grades: str
 ) -> None:
