@@ -20,7 +20,7 @@ _STANDS = " (INITIAL)"
 _WHY = {
     WhyUndecided.NO_MAP: "no map yet",
     WhyUndecided.MAP_PENDING: "map not judged yet",
-    WhyUndecided.NOT_STATED: "a value isn't stated",
+    WhyUndecided.NOT_STATED: "a value isn't known",
     WhyUndecided.NOT_JUDGED: "gwevent couldn't judge it",
 }
 

@@ -76,7 +76,7 @@ NONE = rubin(stage=Stage.STANDS, newest=())
         ),
         (
             replace(ntt("Silver", undecided=("Gold",)), why_undecided=WhyUndecided.NOT_STATED),
-            "ntt-kilonova: Silver; Gold undecided (a value isn't stated)",
+            "ntt-kilonova: Silver; Gold undecided (a value isn't known)",
             "ntt-kilonova: Silver; Gold undecided",
         ),
         (
