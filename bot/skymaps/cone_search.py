@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import acos, cos, pi, radians, sin, sqrt
 
-import astropy_healpix as healpix
 import numpy as np
 
+from bot.skymaps import healpix
 from bot.skymaps.arrays import MAX_ORDER, Flags, Integers
 from bot.skymaps.skymap import SkyMap
 
@@ -51,7 +51,7 @@ def probability_of_tiles_in_cone(skymap: SkyMap, ra: float, dec: float, radius: 
     It is quick, and off by at most what lies in the tiles on the cone's edge.
     """
     lon, lat = radians(ra), radians(dec)
-    x, y, z = healpix.healpix_to_xyz(skymap.ipix, 2**skymap.order, order="nested")
+    x, y, z = healpix.centre_vectors(skymap.order, skymap.ipix)
     cosine = cos(lat) * (cos(lon) * x + sin(lon) * y) + sin(lat) * z
     probability = skymap.probability
     return float(probability[cosine >= cos(radians(radius))].sum() / probability.sum())
@@ -65,7 +65,7 @@ def _position_of_pixels(
     The pixels are (n,) NESTED indices, the cone a unit vector and a radius of at most pi rad. Chords are
     compared, not cosines, which are inexact for small angles.
     """
-    x, y, z = healpix.healpix_to_xyz(ipix, 2**order, order="nested")
+    x, y, z = healpix.centre_vectors(order, ipix)
     squared = (x - axis[0]) ** 2 + (y - axis[1]) ** 2 + (z - axis[2]) ** 2
     reach = _max_pixel_radius(order)
     within = squared <= _squared_chord(limit - reach) if limit >= reach else np.zeros(squared.shape, np.bool_)

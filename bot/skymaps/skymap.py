@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, pi
 
-import astropy_healpix as healpix
 import numpy as np
-from astropy import units
 
+from bot.skymaps import healpix
 from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Flags, Floats, Integers
 from bot.skymaps.distance_moments import conditional_distance, mean_distance
 from bot.skymaps.errors import UnreadableMap
@@ -148,7 +147,7 @@ def _parse_flat_map(table: BinaryTable, max_tiles: int) -> SkyMap:
     ipix = np.arange(prob.size, dtype=np.int64)
     match table.header.get("ORDERING"):
         case "RING":
-            ipix = np.asarray(healpix.HEALPix(2**order).ring_to_nested(ipix), np.int64)
+            ipix = healpix.ring_to_nested(order, ipix)
         case "NESTED" | "NEST":
             pass
         case _:
@@ -306,8 +305,8 @@ def peak_tile(skymap: SkyMap) -> int:
 
 
 def _tile_centre(skymap: SkyMap, tile: int) -> tuple[float, float]:
-    lon, lat = healpix.healpix_to_lonlat(skymap.ipix[tile], 2 ** int(skymap.order[tile]), order="nested")
-    return float(lon.to_value(units.deg)), float(lat.to_value(units.deg))
+    ra, dec = healpix.centres(skymap.order[tile], skymap.ipix[tile])
+    return float(ra), float(dec)
 
 
 def credible_areas(skymap: SkyMap, levels: tuple[float, ...]) -> tuple[float, ...]:
@@ -362,7 +361,7 @@ def probability_inside(skymap: SkyMap, other: SkyMap, level: float) -> float:
 
 def tile_at(skymap: SkyMap, ra: float, dec: float) -> int | None:
     """Return the index of the tile that contains a position (ICRS degrees), None where the map has a gap."""
-    pixel = int(healpix.lonlat_to_healpix(ra * units.deg, dec * units.deg, 2**MAX_ORDER, order="nested"))
+    pixel = int(healpix.finest_pixels(ra, dec))
     starts = skymap.start[skymap.by_position]
     place = int(np.searchsorted(starts, pixel, side="right")) - 1
     if place < 0:
