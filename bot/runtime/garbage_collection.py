@@ -1,6 +1,6 @@
 """Python's garbage collector in a long-lived process: what was imported is never looked through.
 
-A full collection looks through every object, the 280,000 of the imported modules included: several times while
+A full collection looks through every object, the 280,000 of the imports included: several times while
 they are imported, 0.4 s in all, and then again and again on the event loop, for 0.12 s each.
 """
 
