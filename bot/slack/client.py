@@ -28,7 +28,7 @@ from bot.slack.lease_check import install_lease_check
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.slack.message_parts import DroppedPart, MessagePart
 from bot.slack.responses import failure_from_response, required_text, required_ts
-from bot.slack.web_client import create_web_client
+from bot.slack.web_client import create_web_client, form_values
 from formatters.blockkit.message import Message
 
 CALL_TIMEOUT_S = 15
@@ -417,7 +417,7 @@ class SlackClient:
         try:
             async with running_timeout(self._timeout_s):
                 if reading:
-                    response = await self.web.api_call(method, params=json)
+                    response = await self.web.api_call(method, data=form_values(json))
                 else:
                     response = await self.web.api_call(method, json=json)
         except SlackApiError as error:
