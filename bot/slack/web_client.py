@@ -14,6 +14,20 @@ from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from bot.runtime.http_proxy import proxy_for
 
+FORM_ENCODED_METHODS = frozenset(
+    {
+        "chat.getPermalink",
+        "conversations.history",
+        "conversations.members",
+        "conversations.info",
+        "conversations.replies",
+        "files.getUploadURLExternal",
+        "users.conversations",
+        "users.info",
+    }
+)
+"""Methods whose arguments Slack doesn't accept as JSON."""
+
 
 def create_web_client(token: str | None, api_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
     """Return a Web API client that makes each call once."""
