@@ -64,15 +64,32 @@ SCOPE_OF_METHOD: Mapping[str, str] = {
 }
 """A method, or the part of its name before the dot -> the scope that it needs (docs.slack.dev/reference)."""
 TOKEN_ERRORS = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
+_NO_UPLOADS = "ask its owners, or set GWEVENT_PUBLIC_URL, from which Slack fetches the pictures."
+REMEDIES: Mapping[str, str] = {
+    **dict.fromkeys(TOKEN_ERRORS, "Install the app again (OAuth & Permissions) and copy the new bot token."),
+    **dict.fromkeys(
+        ("channel_not_found", "not_in_channel"),
+        "Is it the channel's id? In a private channel, /invite @gwevent first.",
+    ),
+    "is_archived": "Unarchive the channel, or choose another.",
+    "edit_window_closed": "The workspace ends editing after a time: ask its owners, since cards are edited.",
+    "message_limit_exceeded": "The workspace has sent as many messages as its plan allows: try again later.",
+    "file_uploads_disabled": f"The workspace lets no files be uploaded: {_NO_UPLOADS}",
+    "file_upload_size_restricted": f"The workspace limits the size of files: {_NO_UPLOADS}",
+    "storage_limit_reached": f"The workspace has no room for files: {_NO_UPLOADS}",
+    "user_not_in_channel": "Only apps seem to be in the channel: join it, then try again.",
+}
+"""What to do about an error of Slack's that a person can end; any other is for an issue."""
 REPORT_IT = "If the next run says the same, file an issue with this report and what --record keeps."
 
 
 class _UnexpectedAnswer(Exception):
     """Slack took a call, but not as expected."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, advice: str = REPORT_IT) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.advice = advice
 
 
 class _RecordingWebClient(AsyncWebClient):
@@ -145,7 +162,7 @@ class _LiveRun:
                 await asyncio.sleep(limited.retry_after)
                 result = await step()
         except _UnexpectedAnswer as surprise:
-            self._report.add(name, level, f"{surprise.reason}.", f"{without} {REPORT_IT}".strip())
+            self._report.add(name, level, f"{surprise.reason}.", f"{without} {surprise.advice}".strip())
         except SlackFailure as failure:
             method, answer = self._report.last_answer()
             found = f"Slack's answer to {method}: {_describe_reason(failure)}."
@@ -160,7 +177,7 @@ class _LiveRun:
         """Try each kind of call that the bot makes, in an order that leaves the channel readable."""
         if not await self.try_step("post", self.post_root):
             return
-        await self.try_step("edit", self.edit_root)
+        can_edit = await self.try_step("edit", self.edit_root)
         await self.try_step("reply", lambda: self.post_reply(self._text("A reply.")))
         card = alert_card.alert_card(self._superevent, alert_card.ChannelView(is_root=True))
         await self.try_step("card", lambda: self.post_reply(card))
@@ -175,14 +192,21 @@ class _LiveRun:
         )
         await self.try_step(
             "metadata",
-            self.find_metadata,
+            partial(self.find_metadata, can_edit),
             without="Without it a post whose answer is lost may come twice.",
         )
         await self.try_step("permalink", self.permalink, without="Answers come without links to messages.")
-        await self.try_step(
-            "only you see it", self.post_ephemeral, without="Answers to @gwevent and buttons don't come."
-        )
-        await self.try_step("picture", self.show_picture, without="Alerts come without their picture.")
+        people: list[str] = []
+        if await self.try_step(
+            "people", partial(self.find_people, people), without="No message for one person could be tried."
+        ):
+            await self.try_step(
+                "only you see it",
+                partial(self.post_ephemeral, people),
+                without="Answers to @gwevent and buttons don't come.",
+            )
+        if can_edit:
+            await self.try_step("picture", self.show_picture, without="Alerts come without their picture.")
 
     async def identify(self) -> str:
         identity = self._identity = await self._client.identify()
@@ -231,31 +255,33 @@ class _LiveRun:
         doubt = f"; the answer doesn't tell whether it stands {' and '.join(unsure)}" if unsure else ""
         return f"accepted ({kinds}){doubt}."
 
-    async def find_metadata(self) -> str:
+    async def find_metadata(self, can_edit: bool) -> str:
         metadata = DeliveryMetadata(delivery_id=0, key=secrets.token_hex(16))
         ts = await self._post(self._text("A reply with metadata."), metadata=metadata)
         # An edit without metadata keeps them, on which a second edit relies.
-        await self._edit(ts, self._text("A reply with metadata, edited."))
+        if can_edit:
+            await self._edit(ts, self._text("A reply with metadata, edited."))
         found = await self._client.find_delivery(self._channel, metadata, None, thread_ts=self._root)
         if found != ts:
             raise _UnexpectedAnswer("The thread's messages come without the metadata that one has")
-        return "a reply was found again by its metadata, after an edit."
+        return f"a reply was found again by its metadata{', after an edit' if can_edit else ''}."
 
     async def permalink(self) -> str:
         if await self._client.permalink(self._channel, self._root) is None:
             raise _UnexpectedAnswer("Slack gave no link to a message")
         return "Slack gives links to messages."
 
-    async def post_ephemeral(self) -> str:
+    async def find_people(self, people: list[str]) -> str:
         assert self._identity is not None
         there = await self._client.some_members(self._channel, 20)
-        others = [user for user in there if user != self._identity.user_id]
-        if not others:
-            raise _UnexpectedAnswer(
-                "Nobody but the bot is in the channel, so nobody could be shown a message"
-            )
+        people += [user for user in there if user != self._identity.user_id]
+        if not people:
+            raise _UnexpectedAnswer("Nobody but the bot is in the channel", "Join it, then try again.")
+        return f"{_count(len(people), 'other member')} found in the channel."
+
+    async def post_ephemeral(self, people: list[str]) -> str:
         refused: SlackFailure | None = None
-        for person in others[:MAX_PEOPLE_TRIED]:
+        for person in people[:MAX_PEOPLE_TRIED]:
             try:
                 await self._client.post_ephemeral(
                     self._channel, person, self._text("Only you see this test.")
@@ -305,13 +331,16 @@ class _LiveRun:
         for file_id in self._files:
             left += not await self._deletes(partial(self._client.delete_file, file_id))
         if lost:
-            found = f"{lost} posts got no answer, so they may stand in the channel."
-            self._report.add("lost answers", Level.WARN, found, "Look there, and delete them by hand.")
+            found = f"{_count(lost, 'post')} got no answer, and may stand in the channel."
+            self._report.add("lost answers", Level.WARN, found, "Look there, and delete what is left.")
         if self._posted or self._files:
             made = f"{_count(len(self._posted), 'message')} and {_count(len(self._files), 'file')}"
             if left:
                 self._report.add(
-                    "clean-up", Level.FAIL, f"{left} of {made} are left.", "Delete them by hand."
+                    "clean-up",
+                    Level.FAIL,
+                    f"Of {made}, {left} couldn't be deleted.",
+                    "Delete what is left by hand.",
                 )
             else:
                 self._report.add("clean-up", Level.OK, f"{made} deleted again.")
@@ -331,8 +360,9 @@ class _LiveRun:
             except RateLimited as limited:
                 await asyncio.sleep(min(limited.retry_after, MAX_RATE_LIMIT_S))
                 await delete()
-        except SlackFailure:
-            return False
+        except SlackFailure as failure:
+            # Somebody was quicker.
+            return failure.reason == "message_not_found"
         return True
 
     async def _post(
@@ -385,13 +415,9 @@ def _advice(failure: SlackFailure, method: str, answer: Mapping[str, Any]) -> st
         known = SCOPE_OF_METHOD.get(method) or SCOPE_OF_METHOD.get(method.partition(".")[0], "its scope")
         scope = needed if isinstance(needed, str) and needed else known
         return f"Add {scope} to the app's manifest and install the app again."
-    if reason in TOKEN_ERRORS:
-        return "Install the app again (OAuth & Permissions) and copy the new bot token."
-    if reason in ("channel_not_found", "not_in_channel"):
-        return "Is it the channel's id? In a private channel, /invite @gwevent first."
-    if reason == "is_archived":
-        return "Unarchive the channel, or choose another."
-    if reason in CHANNEL_ERRORS:
+    if reason in REMEDIES:
+        return REMEDIES[reason]
+    if reason in CHANNEL_ERRORS or reason.startswith("restricted_action"):
         return "The workspace's owners don't let the bot post here: choose another channel, or ask them."
     if isinstance(failure, RateLimited):
         return f"Try again in {failure.retry_after:.0f} s, and not beside a busy bot."

@@ -62,7 +62,7 @@ async def test_report_says_what_holds_and_what_a_foreign_slack_lacks(tmp_path: P
     marks = {line[2:].split("  ")[0]: line[0] for line in lines if line[:1] in ("✓", "!", "✗")}
     works = (
         *("token", "clock", "post", "edit", "reply", "card", "table", "code", "broadcast", "metadata"),
-        *("permalink", "only you see it", "picture", "clean-up"),
+        *("permalink", "people", "only you see it", "picture", "clean-up"),
     )
     assert {name: marks[f"Live {name}"] for name in works} == dict.fromkeys(works, "✓"), output
     # What it lacks is said as what it is.
@@ -91,7 +91,7 @@ async def test_scopes_that_are_missing_are_named_by_the_call_that_needs_them(
     found = {finding.name.removeprefix("Live "): finding for finding in report.findings}
     for step, scope in (
         ("metadata", "channels:history"),
-        ("only you see it", "channels:read"),
+        ("people", "channels:read"),
         ("picture", "files:write"),
     ):
         assert found[step].level is Level.WARN

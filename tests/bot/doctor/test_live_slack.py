@@ -30,6 +30,7 @@ STEPS = {
     "Live broadcast",
     "Live metadata",
     "Live permalink",
+    "Live people",
     "Live only you see it",
     "Live picture",
     "Live clean-up",
