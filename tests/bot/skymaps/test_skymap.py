@@ -287,6 +287,14 @@ class TestMeasuring:
         skymap = read_sky_map(to_fits({"UNIQ": np.array([4]), "PROBDENSITY": np.array([3 / np.pi])}))
         assert credible_areas(skymap, (0.5,)) == pytest.approx((WHOLE_SKY / 24,))
 
+    def test_level_above_the_maps_whole_probability_is_the_whole_sky(self) -> None:
+        # A map of one tile of twelve, whose probability is a little less than 1, as maps' are.
+        skymap = read_sky_map(to_fits({"UNIQ": np.array([4]), "PROBDENSITY": np.array([0.9999 * 3 / np.pi])}))
+        held = skymap.probability.sum()
+        assert credible_areas(skymap, (held - 1e-9, held + 1e-9)) == pytest.approx(
+            (WHOLE_SKY / 12, WHOLE_SKY)
+        )
+
     def test_peak_is_the_first_of_equals(self) -> None:
         assert peak_tile(read_sky_map(uniform())) == 0
 
