@@ -9,7 +9,7 @@ service. A superevent without a grade is neither better nor worse than any grade
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, reduce
 from operator import or_
@@ -170,13 +170,20 @@ def _check_condition(
         raise FilterSyntaxError(
             f'"{grade.name}" of {set_.slug} is neither better nor worse than its other grades: write {equal}.'
         )
-    ends = {Op.GT: (0, "better"), Op.LT: (len(set_.grades) - 1, "worse")}
-    place, word = ends.get(condition.op, (None, ""))
-    if place is not None and set_.grades[place] == grade:
+    word = {Op.GT: "better", Op.LT: "worse"}.get(condition.op)
+    if word is not None and not _compared_grades(set_, condition.op, grade):
         equal = replace(condition, op=Op.EQ, grade=grade.name).canonical
         raise FilterSyntaxError(
             f'No grade of {set_.slug} is {word} than "{grade.name}"; that grade itself is {equal}.'
         )
+
+
+def _compared_grades(set_: CriteriaSet, op: Op, grade: Grade) -> Collection[str]:
+    """Return the grades that are better (op ">") or worse ("<") than one."""
+    if set_.is_built_in and set_.slug == RUBIN:
+        return grades_meeting(op, grade.name)
+    place = set_.grades.index(grade)
+    return [one.name for one in (set_.grades[:place] if op is Op.GT else set_.grades[place + 1 :])]
 
 
 def _condition_on_grade(
@@ -226,8 +233,11 @@ def _no_set_error(slug: str, rest: str) -> FilterSyntaxError:
 def _unknown_grade_error(condition: GradeCondition, set_: CriteriaSet) -> FilterSyntaxError:
     names = {grade.name.casefold(): grade.name for grade in set_.grades}
     typed = condition.grade or ""
-    near = difflib.get_close_matches(typed.casefold(), names, n=1, cutoff=0.6)
-    meant = f'did you mean "{names[near[0]]}"? Its grades are' if near else "its grades are"
+    # Without quotes a name with a blank ends at that, and nobody knows which one was meant.
+    near = [folded for folded in names if folded.startswith(f"{typed.casefold()} ")]
+    near = near or difflib.get_close_matches(typed.casefold(), names, n=1, cutoff=0.6)
+    suggested = " or ".join(f'"{names[folded]}"' for folded in near[:_LISTED_MAX])
+    meant = f"did you mean {suggested}? Its grades are" if near else "its grades are"
     shown = list(names.values())[:_LISTED_MAX]
     more = f" and {len(names) - _LISTED_MAX} more" if len(names) > _LISTED_MAX else ""
     return FilterSyntaxError(f'{condition.slug} has no grade "{typed}": {meant} {", ".join(shown)}{more}.')

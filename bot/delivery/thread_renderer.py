@@ -72,7 +72,6 @@ class ThreadRenderer:
         message = render_or_fallback(
             superevent, lambda: alert_update.alert_update(superevent, notice, overlap, before, after)
         )
-        # Grades of a late notice aren't compared, so it rises to nothing.
         is_grade_news = superevent.category is Category.REAL and grade_lines.has_risen(before, after)
         broadcast = is_grade_news or significance.should_broadcast(superevent, notice)
         return RenderedMessage(message=message, broadcast=broadcast)
@@ -80,13 +79,18 @@ class ThreadRenderer:
     async def _judge_before_and_after(
         self, sets: tuple[CriteriaSet, ...], superevent: Superevent, notice: Notice
     ) -> tuple[tuple[GradeOutcome, ...], tuple[GradeOutcome, ...]]:
-        """Return what the sets said before a notice, and with it; of a late notice nothing.
+        """Return what the sets said before a notice, and with it.
 
         Before is the notice that the reply compares with, or the retraction after which the event is a
-        candidate again.
+        candidate again. A late notice is compared with what was known when it came: an INITIAL may decide.
         """
-        if not sets or significance.newer_known_notice(superevent, notice) is not None:
+        if not sets:
             return (), ()
+        if significance.newer_known_notice(superevent, notice) is not None:
+            known = [one for one in superevent.notices if _came_before(one, notice)]
+            return await self._grades.judge(sets, Superevent.from_notices(known)), await self._grades.judge(
+                sets, Superevent.from_notices([*known, notice])
+            )
         previous = superevent.previous_notice(notice)
         if previous is None or not previous.is_retraction:
             previous = significance.comparison_notice(superevent, notice)
@@ -149,3 +153,8 @@ class ThreadRenderer:
             return mention.mention_message(superevent, notice, targets, root, grade)
 
         return RenderedMessage(message=render_or_fallback(superevent, render))
+
+
+def _came_before(one: Notice, notice: Notice) -> bool:
+    """Return whether a notice was known when another came; one of an archive always was."""
+    return one.received is None or (notice.received is not None and one.received < notice.received)

@@ -77,7 +77,7 @@ MEANT = {
     **dict.fromkeys(("everything", "anything"), '"all"'),
     **dict.fromkeys(("unless", "except", "but", "no"), '"not", as in "not BBH"'),
     **dict.fromkeys(("when", "where", "if", "with"), '"and", as in "BNS and far<1/yr"'),
-    "sq": '"area90<500", in deg²',
+    "sq": "the number alone, in deg², like area90<500",
 }
 """Words that are no conditions, and what people mean by them; any other is answered with a similar one."""
 ASTROPHYSICAL = {"pastro", "astrophysical"}

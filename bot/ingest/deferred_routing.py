@@ -91,8 +91,8 @@ class DeferredRoutingWorker:
                 max_age=self._max_age,
                 webhook_criteria=self._webhook_criteria,
             )
-            key = None if deferred is None else deferred.notice_key
-            intents = await self._deferred_routing.complete(superevent_id, key, planner, now)
+            key, known = (None, None) if deferred is None else (deferred.notice_key, deferred.known)
+            intents = await self._deferred_routing.complete(superevent_id, key, planner, now, known)
         log.info(
             "deferred_routing_completed",
             superevent_id=superevent_id,

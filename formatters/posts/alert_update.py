@@ -45,13 +45,12 @@ def alert_update(
     It compares `notice` with the one before it by `time_created`; after a retraction, with the last one that
     carried facts (see `comparison_notice`). `overlap` is the probability (0 to 1) of the new GW map inside
     the old map's 90 % region; None if it is unknown. `grades_before` and `grades` are what the channel's
-    criteria sets said before `notice` and with it: their change comes first, as it decides whether to act. Of
-    a notice that arrived after a newer one no change of a grade is said. Raises ValueError if `notice` does
-    not belong to `superevent`.
+    criteria sets said before `notice` came and with it: their change comes first, as it decides whether to
+    act. Raises ValueError if `notice` does not belong to `superevent`.
     """
     then = superevent.up_to(notice)
     late = _late_lines(superevent, notice)
-    graded = [] if late else grade_lines.grade_changes(grades_before, grades)
+    graded = grade_lines.grade_changes(grades_before, grades)
     if notice.is_retraction:
         return _retraction(superevent, then, notice, graded)
     # With the id, because a reply also appears in the channel and in Slack's list of threads.

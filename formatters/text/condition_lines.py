@@ -19,7 +19,7 @@ _MARKS: Mapping[Verdict, str] = {
 _WHY_UNDECIDED: Mapping[WhyUndecided, str] = {
     WhyUndecided.NO_MAP: "no map yet",
     WhyUndecided.MAP_PENDING: "the map is still being read",
-    WhyUndecided.NOT_STATED: "the notice doesn't state it",
+    WhyUndecided.NOT_STATED: "not known from the notice or its map",
 }
 _MAP_DECIDES = "the sky map decides"
 _TOO_HIGH_OR_LOW: Mapping[str, tuple[str, str]] = {
@@ -74,7 +74,7 @@ def _reason(condition: ConditionOutcome, why: WhyUndecided | None) -> str:
     """Return the value, or why there is none; empty if the verdict says it all."""
     match condition.verdict:
         case Verdict.UNKNOWN:
-            return "the notice doesn't state it"
+            return "not known from the notice or its map"
         case Verdict.UNDECIDED:
             return _MAP_DECIDES if why is None else _WHY_UNDECIDED.get(why, _MAP_DECIDES)
     value, limit, unit = condition.value, condition.limit, condition.unit

@@ -20,7 +20,7 @@ _STANDS = " (INITIAL)"
 _WHY = {
     WhyUndecided.NO_MAP: "no map yet",
     WhyUndecided.MAP_PENDING: "map not judged yet",
-    WhyUndecided.NOT_STATED: "a value isn't stated",
+    WhyUndecided.NOT_STATED: "a value isn't known",
     WhyUndecided.NOT_JUDGED: "gwevent couldn't judge it",
 }
 
@@ -173,7 +173,8 @@ def _change_of_newest(before: GradeOutcome, after: GradeOutcome) -> str | None:
 def _words(outcome: GradeOutcome, condition: str = "") -> str:
     """Return all that a set says, without its name. `condition` follows a grade that would be."""
     if outcome.stage is Stage.ENDED:
-        return f"{_ended_grades(outcome)} ended by the retraction".lstrip()
+        ended = _ended_grades(outcome)
+        return f"{ended} ended by the retraction" if ended else "retracted without a grade"
     if outcome.undecided and not outcome.grades:
         return f"undecided, at best {outcome.undecided[0]}{_reason(outcome)}"
     parts = [f"{_decided(outcome)}{condition if outcome.stage is Stage.WOULD_BE else ''}"]
@@ -187,7 +188,8 @@ def _words(outcome: GradeOutcome, condition: str = "") -> str:
 def _short(outcome: GradeOutcome) -> str:
     """Return what a set says, without its name, reasons and conditions."""
     if outcome.stage is Stage.ENDED:
-        return f"{_ended_grades(outcome)} ended".lstrip()
+        ended = _ended_grades(outcome)
+        return f"{ended} ended" if ended else "retracted"
     if outcome.undecided and not outcome.grades:
         return "undecided"
     # Without "would be" it is plain that the grade stands.

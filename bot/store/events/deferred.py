@@ -34,6 +34,8 @@ class DeferredNotice:
     notice_key: NoticeKey
     """The notice whose sky map is queried: the newest of the superevent that carries an event."""
     map_queries: frozenset[MapQuery]
+    known: tuple[NoticeKey, ...]
+    """All notices of the superevent: a grade may hang on one that isn't the newest, such as the INITIAL."""
 
 
 class DeferredRouting:
@@ -66,16 +68,25 @@ class DeferredRouting:
         newest = None if superevent is None else superevent.latest_with_event
         if superevent is None or newest is None:
             return None
-        return DeferredNotice(newest.key, required_map_queries(superevent, subscriptions, webhook_criteria))
+        return DeferredNotice(
+            newest.key,
+            required_map_queries(superevent, subscriptions, webhook_criteria),
+            tuple(notice.key for notice in superevent.notices),
+        )
 
     async def complete(
-        self, superevent_id: str, notice_key: NoticeKey | None, plan: Planner, now: datetime
+        self,
+        superevent_id: str,
+        notice_key: NoticeKey | None,
+        plan: Planner,
+        now: datetime,
+        known: tuple[NoticeKey, ...] | None = None,
     ) -> int | None:
         """Write the plan that `plan` makes of the newest deferred notice; return the number of intents.
 
-        `notice_key` is the notice whose sky map was queried. If a newer notice with an event was stored
-        since, nothing is written and None is returned: its sky map is to be queried instead. The superevent
-        is locked as in `NoticeRepository.record`.
+        `notice_key` is the notice whose sky map was queried, `known` are the notices of the superevent at
+        that time. If another was stored since, nothing is written and None is returned: the queries are to be
+        answered once more. The superevent is locked as in `NoticeRepository.record`.
         """
         async with self._database.exclusive_transaction() as connection:
             lock = select(_s.c.revision).where(_s.c.superevent_id == superevent_id).with_for_update()
@@ -88,6 +99,8 @@ class DeferredRouting:
             superevent = await _load_superevent(connection, superevent_id)
             newest = None if superevent is None else superevent.latest_with_event
             if newest is not None and newest.key != notice_key:
+                return None
+            if superevent is not None and known not in (None, tuple(n.key for n in superevent.notices)):
                 return None
             await connection.execute(delete(_u).where(_u.c.superevent_id == superevent_id))
             row = rows[-1]

@@ -254,6 +254,20 @@ def test_a_resolved_filter_may_be_longer_than_a_typed_one() -> None:
             'No grade of ntt-kilonova is better than "Gold"; that grade itself is grade ntt-kilonova=Gold.',
         ),
         (
+            "notify @here if grade rubin-2026>gold",
+            'No grade of rubin-2026 is better than "Gold"; that grade itself is grade rubin-2026=Gold.',
+        ),
+        (
+            'grade rubin-2026<"SSM Silver"',
+            'No grade of rubin-2026 is worse than "SSM Silver"; that grade itself is grade'
+            ' rubin-2026="SSM Silver".',
+        ),
+        (
+            "grade rubin-2026=lensed",
+            'rubin-2026 has no grade "lensed": did you mean "lensed B" or "lensed A"? Its grades are '
+            "SSM Gold, SSM Silver, BBH, lensed B, lensed A, Gold, Silver, Bronze.",
+        ),
+        (
             "grade ntt-kilonova<priority 1",
             'No grade of ntt-kilonova is worse than "Priority 1"; that grade itself is grade'
             ' ntt-kilonova="Priority 1".',

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -16,11 +16,12 @@ from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.blockkit.message import Message
 from formatters.models.criteria_set import CriteriaSet
-from formatters.models.notice import Notice
+from formatters.models.notice import Distance, Notice
 from formatters.models.superevent import Superevent
 from formatters.terminal import message_text
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import MOCK, NOW, decoded_notice
+from tests.support.filter_strategies import SKY
 from tests.support.grading import NTT, RUBIN, ChosenSets, SteeredGrading
 
 FIRST = decoded_notice()
@@ -169,6 +170,21 @@ async def test_a_late_notice_claims_no_change_and_is_not_broadcast(graded: Grade
     late = graded.posts(channel)[-1]
     assert "Late: " in str(late["text"]) and "ntt" not in str(late["text"])
     assert not late.get("reply_broadcast")
+
+
+async def test_a_late_initial_that_decides_says_its_grade(harness: DeliveryHarness) -> None:
+    """Its trigger is news, whatever came before it, and the card's edit alone wakes nobody."""
+    (channel,) = await harness.create_subscribed_channels(words="CBC criteria tarot lasair")
+    shown = Graded(harness, ChosenSets(), by_stage())
+    far = replace(SKY, distance=Distance(mean=900.0, std=90.0))
+    await shown.announce(replace(FIRST, localization=SKY))
+    await shown.announce(replace(decoded_notice(alert_type="UPDATE", minutes=40), localization=far))
+    harness.clock.advance(minutes=50)
+    await shown.announce(replace(decoded_notice(alert_type="INITIAL", minutes=20), localization=SKY))
+    late = shown.posts(channel)[-1]
+    change = "tarot: would not trigger → Trigger (INITIAL); its numbers now: no grade, not re-triggered"
+    assert "Late: " in str(late["text"]) and change in str(late["text"]) and "lasair" not in str(late["text"])
+    assert late["reply_broadcast"] is True
 
 
 async def test_a_retraction_ends_the_grade_on_the_card_and_in_the_reply(graded: Graded) -> None:

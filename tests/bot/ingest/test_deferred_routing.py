@@ -293,3 +293,38 @@ async def test_mention_that_needs_no_map_comes_with_one_that_does(factory: Facto
     await decisions(factory, factory.skymap_queries).process_pending()
     mentioned = await rows(factory, "SELECT targets FROM mentions")
     assert sorted(str(mentioned[0][0]).split()) == ["<@U1>", "<@U2>"]
+
+
+class OvertakenByTheInitial(SkyMapQueries):
+    """Has its first answers ready when the INITIAL comes, later than the UPDATE."""
+
+    def __init__(self, factory: Factory, initial: bytes) -> None:
+        super().__init__(factory.skymap_cache, grades=factory.grading)
+        self._factory = factory
+        self._initial: bytes | None = initial
+
+    async def probabilities(
+        self, key: NoticeKey, questions: Collection[MapQuery], when: datetime
+    ) -> dict[MapQuery, float | None]:
+        found = await super().probabilities(key, questions, when)
+        if self._initial is not None:
+            late, self._initial = self._initial, None
+            await store(self._factory, late)
+        return found
+
+
+async def test_initial_that_comes_after_its_update_while_the_maps_are_asked_is_judged(
+    factory: Factory,
+) -> None:
+    """Its grade stands, whatever the newer UPDATE's numbers say."""
+    await subscribe(factory, "CBC notify @here if grade rubin-2026 >= Silver", "C1")
+
+    def announced(alert_type: str, minutes: float, radius: float) -> bytes:
+        lobe = (60.0, -30.0, 1.0, radius)
+        where = sky_map([lobe], superevent_id="S261122a", time=NOW, base_order=3, rounds=4)
+        return to_avro(notice_record(alert_type=alert_type, minutes=minutes, skymap=where))
+
+    await store(factory, announced("UPDATE", 20, 9.0))
+    asker = OvertakenByTheInitial(factory, announced("INITIAL", 10, 1.5))
+    await decisions(factory, asker).process_pending()
+    assert await rows(factory, "SELECT targets FROM mentions") == [("<!here>",)]

@@ -152,14 +152,17 @@ def test_a_grade_alone_is_a_change(make_notice: Notices) -> None:
 
 
 @pytest.mark.parametrize("stage", ["INITIAL", "RETRACTION"])
-def test_a_late_notice_claims_no_change_of_grade(stage: str, make_notice: Notices) -> None:
+def test_a_late_notice_says_the_change_of_grade_that_it_brought(stage: str, make_notice: Notices) -> None:
     update = make_notice("UPDATE", 60)
     assert update.received is not None
     late = replace(make_notice(stage, 20), received=update.received + timedelta(minutes=5))
     superevent = Superevent.from_notices([make_notice(), late, update])
     lines = reply(superevent, [WOULD_BE], [ENDED if stage == "RETRACTION" else STANDS], about=1)
     assert any(line.startswith("Late: ") for line in lines)
-    assert not any("rubin-2026" in line for line in lines)
+    change = (
+        "would-be Gold ended by the retraction" if stage == "RETRACTION" else "would be Gold → Gold (INITIAL)"
+    )
+    assert f"rubin-2026: {change}" in lines
 
 
 def test_a_notice_without_facts_before_leaves_the_grade_a_first_fact(make_notice: Notices) -> None:

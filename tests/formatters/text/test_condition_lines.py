@@ -54,7 +54,14 @@ def line(
         ("V1", HELD, None, None, "", "✓ V1"),
         ("V1", FAILED, None, None, "", "✗ V1"),
         ("distance<150", FAILED, float("nan"), 150, "Mpc", "✗ distance<150"),
-        ("distance<150", Verdict.UNKNOWN, None, 150, "Mpc", "? distance<150: the notice doesn't state it"),
+        (
+            "distance<150",
+            Verdict.UNKNOWN,
+            None,
+            150,
+            "Mpc",
+            "? distance<150: not known from the notice or its map",
+        ),
         ("area90<50", Verdict.UNDECIDED, None, 50, "deg²", "? area90<50: the sky map decides"),
     ],
 )

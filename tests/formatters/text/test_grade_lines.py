@@ -76,7 +76,7 @@ NONE = rubin(stage=Stage.STANDS, newest=())
         ),
         (
             replace(ntt("Silver", undecided=("Gold",)), why_undecided=WhyUndecided.NOT_STATED),
-            "ntt-kilonova: Silver; Gold undecided (a value isn't stated)",
+            "ntt-kilonova: Silver; Gold undecided (a value isn't known)",
             "ntt-kilonova: Silver; Gold undecided",
         ),
         (
@@ -123,7 +123,7 @@ NONE = rubin(stage=Stage.STANDS, newest=())
             "rubin-2026: no trigger; numbers now: Gold",
         ),
         (ENDED, "rubin-2026: Gold ended by the retraction", "rubin-2026: Gold ended"),
-        (rubin(stage=Stage.ENDED), "rubin-2026: ended by the retraction", "rubin-2026: ended"),
+        (rubin(stage=Stage.ENDED), "rubin-2026: retracted without a grade", "rubin-2026: retracted"),
         (NEVER_STOOD, "rubin-2026: would-be Gold ended by the retraction", "rubin-2026: would-be Gold ended"),
     ],
 )
