@@ -13,6 +13,7 @@ import re
 import struct
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -50,6 +51,8 @@ _CONTAINER_HEADER = fastavro.parse_schema(
 _TOO_MANY_VALUES = f"The payload holds more than {MAX_VALUES:,} values, and a notice has a few hundred."
 _MAX_SCHEMA_NODES = 1000
 _MAX_SCHEMA_DEPTH = 20
+_MAX_KEPT_SCHEMA_BYTES = 2**15
+"""The longest schema that is kept for the next payload; LVK's has 8,000 bytes."""
 
 # The errors that fastavro raises for corrupt bytes and schemas; it documents none of them.
 _AVRO_ERRORS = (
@@ -165,6 +168,17 @@ def _parse_avro(body: bytes) -> object:
 
 
 def _parse_schema(text: bytes) -> Any:
+    """Return a schema as fastavro reads by it. Raises UndecodablePayload."""
+    return _parse_short_schema(text) if len(text) <= _MAX_KEPT_SCHEMA_BYTES else _parse_any_schema(text)
+
+
+@lru_cache(maxsize=8)
+def _parse_short_schema(text: bytes) -> Any:
+    # All notices of a year have the same schema. Readers don't change it.
+    return _parse_any_schema(text)
+
+
+def _parse_any_schema(text: bytes) -> Any:
     try:
         schema = json.loads(text)
     except (ValueError, RecursionError):

@@ -12,7 +12,9 @@ from bot import __version__, logs
 from bot.app import secret_files
 from bot.app.deployment import Deployment, displayed_url, setting_problems
 from bot.monitoring.monitor import HealthMonitor
+from bot.runtime.garbage_collection import exclude_existing_objects
 from bot.runtime.os_limits import raise_descriptor_limit
+from bot.skymaps import healpix
 
 READY_POLL_S = 1.0
 
@@ -38,7 +40,10 @@ def initialize_process(deployment: Deployment, command: str) -> None:
 
 
 async def log_when_ready(health_monitor: HealthMonitor) -> None:
-    """Log once when Slack is connected, all sources are read and the store answers; then wait forever."""
+    """Log once when Slack is connected, all sources are read and the store answers; then wait forever.
+
+    Meanwhile what the first sky map needs is imported, which the start doesn't wait for.
+    """
     started = time.monotonic()
     while True:
         readiness = await health_monitor.readiness()
@@ -46,5 +51,7 @@ async def log_when_ready(health_monitor: HealthMonitor) -> None:
             log.info(
                 "process_ready", after_s=round(time.monotonic() - started, 1), parts=sorted(readiness.parts)
             )
+            await asyncio.to_thread(healpix.load)
+            exclude_existing_objects()
             await asyncio.Event().wait()
         await asyncio.sleep(READY_POLL_S)

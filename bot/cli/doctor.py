@@ -26,12 +26,14 @@ def doctor(
     ] = None,
     record: Annotated[
         Path | None,
-        typer.Option("--record", metavar="FILE", help="With --live: keep Slack's answers, secrets cut out."),
+        typer.Option("--record", metavar="FILE", help="With --live: keep the raw answers, secrets cut out."),
     ] = None,
 ) -> None:
     """Check all of a deployment; say what to do about each finding."""
-    from bot.doctor import live_slack, sample_post
+    from bot.doctor import sample_post
     from bot.doctor.checks import run_checks
+    from bot.doctor.live import run_live_checks
+    from bot.doctor.live_report import to_json_lines
     from formatters.terminal.findings import Level, format_findings
 
     for option, channel in (("--post", post), ("--live", live)):
@@ -45,11 +47,11 @@ def doctor(
     if post is not None:
         findings.append(run_async(sample_post.post_sample(settings, post)))
     if live is not None:
-        report = run_async(live_slack.run_live_checks(settings, live))
+        report = run_async(run_live_checks(settings, live))
         findings += report.findings
         if record is not None:
             try:
-                record.write_text(live_slack.to_json_lines(report), "utf-8")
+                record.write_text(to_json_lines(report), "utf-8")
             except OSError as error:
                 fail(f"{record} can't be written: {error.strerror}.")
     typer.echo(format_findings(findings))

@@ -6,7 +6,6 @@ Heavy modules are imported inside the functions of `bot.cli`, so that `gwevent -
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -105,16 +104,6 @@ def write_output(text: str, out: Path | None) -> None:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         fail(f"{out} can't be written: {error.strerror}.")
-
-
-def freeze_garbage_collector() -> None:
-    """Exclude everything imported so far from garbage collection: it is never freed.
-
-    Each full collection scanned these objects again, which blocked the event loop, slash commands included,
-    for 0.12 s.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def install_signal_handlers() -> asyncio.Event:

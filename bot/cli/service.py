@@ -7,21 +7,22 @@ from typing import Annotated
 import typer
 
 from bot.cli.runner import (
-    freeze_garbage_collector,
     install_signal_handlers,
     load_deployment,
     load_settings,
     run_async,
     run_service,
 )
+from bot.runtime.garbage_collection import exclude_existing_objects, suspended_for_imports
 
 
 def run() -> None:
     """Run everything in one process: the consumer, the deliveries, and the answers in Slack."""
-    from bot.app.application import Application
-    from bot.app.factory import open_factory
-    from bot.settings import SettingsError
-    from bot.sources.factory import create_sources
+    with suspended_for_imports():
+        from bot.app.application import Application
+        from bot.app.factory import open_factory
+        from bot.settings import SettingsError
+        from bot.sources.factory import create_sources
 
     deployment = load_deployment(quiet=True)
     settings = deployment.settings
@@ -35,7 +36,7 @@ def run() -> None:
             if not factory.database.acquire_instance_lock():
                 raise SettingsError(f"Another gwevent runs on {factory.database.path} already.")
             application = Application(settings, factory, sources)
-            freeze_garbage_collector()
+            exclude_existing_objects()
             await application.run(stop)
 
     run_service(work(), deployment, "run")
@@ -43,9 +44,10 @@ def run() -> None:
 
 def consume() -> None:
     """Read the broker only: any number of processes on one PostgreSQL, each in a group of its own."""
-    from bot.app.consumer_application import ConsumerApplication
-    from bot.app.factory import open_factory
-    from bot.sources.factory import create_sources
+    with suspended_for_imports():
+        from bot.app.consumer_application import ConsumerApplication
+        from bot.app.factory import open_factory
+        from bot.sources.factory import create_sources
 
     deployment = load_deployment(quiet=True)
     settings = deployment.settings
@@ -61,10 +63,11 @@ def consume() -> None:
 
 def serve() -> None:
     """Deliver and answer in Slack only: any number of processes on one PostgreSQL."""
-    from bot.app.application import Application
-    from bot.app.consumer_application import NEEDS_POSTGRESQL
-    from bot.app.factory import open_factory
-    from bot.settings import SettingsError
+    with suspended_for_imports():
+        from bot.app.application import Application
+        from bot.app.consumer_application import NEEDS_POSTGRESQL
+        from bot.app.factory import open_factory
+        from bot.settings import SettingsError
 
     deployment = load_deployment(quiet=True)
     settings = deployment.settings
@@ -75,7 +78,7 @@ def serve() -> None:
             if factory.database.is_sqlite:
                 raise SettingsError(NEEDS_POSTGRESQL.format("serve"))
             application = Application(settings, factory, [])
-            freeze_garbage_collector()
+            exclude_existing_objects()
             await application.run(stop)
 
     run_service(work(), deployment, "serve")

@@ -1,4 +1,4 @@
-"""Authorization of changes to what a channel receives: subscriptions and observing sites."""
+"""Authorization of changes to what a channel receives: subscriptions, observing sites, criteria sets."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import aiohttp
 import structlog
-from slack_sdk.errors import SlackClientError
 
 from bot.app.deployment import LOCAL_ENV_FILE, setting_problems
 from bot.app.factory import open_factory
@@ -26,7 +25,6 @@ from bot.slack.gateway import EVENTS_PATH
 from bot.slack.oauth import INSTALL_PATH
 from bot.slack.scopes import ADVISED_SCOPES, REQUIRED_SCOPES, ROLE_SCOPES
 from bot.slack.token_cipher import InvalidKeys, TokenCipher
-from bot.slack.web_client import create_web_client
 from bot.sources.factory import gcn_access
 from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.installations import InstallationRepository
@@ -269,30 +267,36 @@ async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -
         Finding(name=name, level=Level.OK, result=f"works in {identity.team_name} as {identity.user_id}.")
     ]
     findings += await _check_orphaned_channels(settings, {identity.team_id})
-    missing = REQUIRED_SCOPES - identity.scopes
-    if missing:
-        findings.append(
-            Finding(
-                name="Slack scopes",
-                level=Level.FAIL,
-                result=f"{', '.join(sorted(missing))} missing.",
-                advice="Compare its manifest with deploy/slack-manifest.yaml, then install the app again.",
-            )
-        )
-    unknowing = [s for s in ROLE_SCOPES[settings.who_may_subscribe] if s not in identity.scopes]
-    if unknowing:
-        found = f"{' and '.join(unknowing)} missing: nobody can be known as one who may subscribe."
-        todo = "Add it to the app's manifest and install the app again, or unset GWEVENT_WHO_MAY_SUBSCRIBE."
-        findings.append(Finding(name="Slack scopes", level=Level.FAIL, result=found, advice=todo))
-    for scope, use in ADVISED_SCOPES.items():
-        if scope not in identity.scopes:
-            found = f"{scope} isn't granted; with it gwevent can {use}."
-            findings.append(Finding(name="Slack scopes", level=Level.WARN, result=found))
+    findings += _check_scopes(settings, identity.scopes)
     _, channel = settings.ops_team_and_channel
     if channel is not None:
         findings.append(await _check_ops_channel(client, channel, identity.scopes))
+    return findings
+
+
+def _check_scopes(settings: Settings, granted: frozenset[str]) -> list[Finding]:
+    """Compare the granted scopes with those that are needed; Slack's answer may not tell them."""
+    name = "Slack scopes"
+    if not granted:
+        found = "Slack doesn't tell which scopes the token has, so they couldn't be compared."
+        todo = "gwevent doctor --live CHANNEL tries what they allow."
+        return [Finding(name=name, level=Level.WARN, result=found, advice=todo)]
+    findings = []
+    missing = sorted(REQUIRED_SCOPES - granted)
+    if missing:
+        todo = "Compare its manifest with deploy/slack-manifest.yaml, then install the app again."
+        findings.append(Finding(name, Level.FAIL, f"{', '.join(missing)} missing.", todo))
+    unknowing = [scope for scope in ROLE_SCOPES[settings.who_may_subscribe] if scope not in granted]
+    if unknowing:
+        found = f"{' and '.join(unknowing)} missing: nobody can be known as one who may subscribe."
+        todo = "Add it to the app's manifest and install the app again, or unset GWEVENT_WHO_MAY_SUBSCRIBE."
+        findings.append(Finding(name=name, level=Level.FAIL, result=found, advice=todo))
+    for scope, use in ADVISED_SCOPES.items():
+        if scope not in granted:
+            found = f"{scope} isn't granted; with it gwevent can {use}."
+            findings.append(Finding(name=name, level=Level.WARN, result=found))
     if not missing:
-        findings.append(Finding(name="Slack scopes", level=Level.OK, result="All that is needed is granted."))
+        findings.append(Finding(name=name, level=Level.OK, result="All that is needed is granted."))
     return findings
 
 
@@ -320,15 +324,20 @@ async def _check_app_token(settings: Settings, session: aiohttp.ClientSession) -
     if settings.slack_app_token is None:
         todo = "Make an app-level token with connections:write and set SLACK_APP_TOKEN to it (xapp-…)."
         return [Finding(name=name, level=Level.FAIL, result="SLACK_APP_TOKEN isn't set.", advice=todo)]
-    web = create_web_client(settings.slack_app_token.get_secret_value(), settings.slack_api_url, session)
+    client = SlackClient(settings.slack_app_token.get_secret_value(), settings.slack_api_url, session)
     try:
-        await web.apps_connections_open(app_token=settings.slack_app_token.get_secret_value())
-    except SlackClientError as error:
-        reason = getattr(error, "response", {}).get("error") or type(error).__name__
+        await client.check_socket_mode()
+    except (Unavailable, OutcomeUnknown) as failure:
+        if failure.reason == "HTTP 404":
+            found = f"There is no Socket Mode at {settings.slack_api_url} (HTTP 404)."
+            todo = "Is GWEVENT_SLACK_API_URL Slack's own (https://slack.com/api/)?"
+            return [Finding(name=name, level=Level.FAIL, result=found, advice=todo)]
+        return [_unreachable(name, failure.reason)]
+    except SlackFailure as failure:
         todo = "Make a new app-level token with connections:write, and switch Socket Mode on."
-        return [Finding(name=name, level=Level.FAIL, result=f"Slack refuses it: {reason}.", advice=todo)]
-    except (aiohttp.ClientError, TimeoutError) as error:
-        return [_unreachable(name, type(error).__name__)]
+        return [
+            Finding(name=name, level=Level.FAIL, result=f"Slack refuses it: {failure.reason}.", advice=todo)
+        ]
     return [Finding(name=name, level=Level.OK, result="opens Socket Mode.")]
 
 

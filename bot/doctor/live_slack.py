@@ -1,4 +1,4 @@
-"""`gwevent doctor --live`: do in a real channel, once, everything that the bot ever does there, and undo it.
+"""`gwevent doctor --live` in Slack: do in a real channel, once, everything that the bot ever does there.
 
 The calls go through the bot's own client, so that what Slack refuses is found where the bot would meet it.
 Everything that was posted is deleted at the end, also after a failure. Slack's answers are recorded, their
@@ -8,29 +8,35 @@ secrets cut out, so that a surprise can be put into an issue and into the local 
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import secrets
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import aiohttp
 import numpy as np
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.alerts.decode import decode
+from bot.doctor.live_report import LiveReport, without_secrets
 from bot.doctor.sample_post import sample_notice
-from bot.logs import redact
 from bot.runtime.http_proxy import proxy_for
 from bot.samples import to_avro
 from bot.settings import Settings
 from bot.slack.client import Identity, SlackClient
-from bot.slack.errors import FileNotReady, SlackFailure
+from bot.slack.errors import (
+    CHANNEL_ERRORS,
+    FileNotReady,
+    OutcomeUnknown,
+    RateLimited,
+    SlackFailure,
+    Unavailable,
+)
 from bot.slack.message_metadata import DeliveryMetadata
+from bot.slack.message_parts import DroppedPart
 from bot.slack.scopes import REQUIRED_SCOPES
 from formatters.answers import event_details, event_history
 from formatters.blockkit import blocks
@@ -38,85 +44,84 @@ from formatters.blockkit.message import Message
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.skymap_image import png
-from formatters.terminal.findings import Finding, Level
+from formatters.terminal.findings import Level
 
 POST_INTERVAL_S = 1.1
 """Slack accepts about one message a second in a channel."""
 FILE_WAITS_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 MAX_CLOCK_OFFSET_S = 30.0
-NOTE = (
-    "gwevent doctor --live is trying out this channel. It deletes everything it posts here within a minute."
-)
-_SECRET_KEYS = re.compile(r"token|secret|url_private|upload_url|response_url|email|phone", re.IGNORECASE)
-
-
-@dataclass
-class LiveReport:
-    """The findings of a live run, and Slack's answers without secrets."""
-
-    findings: list[Finding] = field(default_factory=list)
-    answers: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(self, name: str, level: Level, result: str, advice: str = "") -> None:
-        """Add a finding; its text holds no secret."""
-        self.findings.append(Finding(f"Live {name}", level, redact(result), advice))
+MAX_RATE_LIMIT_S = 60.0
+"""The longest Retry-After that a step waits for, once."""
+MAX_PEOPLE_TRIED = 5
+NOTE = "gwevent doctor --live is trying out this channel. It deletes all that it posts here within a minute."
+SCOPE_ERRORS = frozenset({"missing_scope", "no_permission", "not_allowed_token_type"})
+SCOPE_OF_METHOD: Mapping[str, str] = {
+    "chat": "chat:write",
+    "conversations.history": "channels:history (groups:history in a private channel)",
+    "conversations.replies": "channels:history (groups:history in a private channel)",
+    "conversations.members": "channels:read (groups:read in a private channel)",
+    "files": "files:write",
+}
+"""A method, or the part of its name before the dot -> the scope that it needs (docs.slack.dev/reference)."""
+TOKEN_ERRORS = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
+_NO_UPLOADS = "ask its owners, or set GWEVENT_PUBLIC_URL, from which Slack fetches the pictures."
+REMEDIES: Mapping[str, str] = {
+    **dict.fromkeys(TOKEN_ERRORS, "Install the app again (OAuth & Permissions) and copy the new bot token."),
+    **dict.fromkeys(
+        ("channel_not_found", "not_in_channel"),
+        "Is it the channel's id? In a private channel, /invite @gwevent first.",
+    ),
+    "is_archived": "Unarchive the channel, or choose another.",
+    "edit_window_closed": "The workspace ends editing after a time: ask its owners, since cards are edited.",
+    "message_limit_exceeded": "The workspace has sent as many messages as its plan allows: try again later.",
+    "file_uploads_disabled": f"The workspace lets no files be uploaded: {_NO_UPLOADS}",
+    "file_upload_size_restricted": f"The workspace limits the size of files: {_NO_UPLOADS}",
+    "storage_limit_reached": f"The workspace has no room for files: {_NO_UPLOADS}",
+    "user_not_in_channel": "Only apps seem to be in the channel: join it, then try again.",
+}
+"""What to do about an error of Slack's that a person can end; any other is for an issue."""
+REPORT_IT = "If the next run says the same, file an issue with this report and what --record keeps."
 
 
 class _UnexpectedAnswer(Exception):
     """Slack took a call, but not as expected."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, advice: str = REPORT_IT) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.advice = advice
 
 
 class _RecordingWebClient(AsyncWebClient):
     """A Web API client that keeps the answers."""
 
-    answers: list[dict[str, Any]]
+    report: LiveReport
 
     async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
         """Call once, and record the answer or the refusal."""
+        self.report.record(api_method, "no readable answer")
+        entry = self.report.answers[-1]
         try:
             response: AsyncSlackResponse = await super().api_call(api_method, **arguments)
         except SlackApiError as refused:
-            self._record(api_method, getattr(refused.response, "data", None))
+            entry["answer"] = without_secrets(getattr(refused.response, "data", None))
             raise
-        self._record(api_method, response.data)
+        entry["answer"] = without_secrets(response.data)
         return response
 
-    def _record(self, method: str, data: object) -> None:
-        self.answers.append({"method": method, "answer": without_secrets(data)})
 
-
-def without_secrets(value: object, key: str = "") -> Any:
-    """Return a copy of a JSON value in which secrets are replaced, whatever its shape."""
-    match value:
-        case dict():
-            return {str(name): without_secrets(one, str(name)) for name, one in value.items()}
-        case list() | tuple():
-            return [without_secrets(one, key) for one in value]
-        case str():
-            return "(redacted)" if _SECRET_KEYS.search(key) else redact(value)
-        case None | bool() | int() | float():
-            return value
-        case _:
-            return f"({type(value).__name__})"
-
-
-async def run_live_checks(settings: Settings, channel: str) -> LiveReport:
+async def try_slack(settings: Settings, channel: str, report: LiveReport) -> None:
     """Try everything in a channel (by id), and delete it again. Problems found don't raise."""
-    report = LiveReport()
     if settings.slack_bot_token is None:
         report.add("Slack", Level.FAIL, "SLACK_BOT_TOKEN isn't set.", "Set it, then try again.")
-        return report
+        return
     token = settings.slack_bot_token.get_secret_value()
     async with aiohttp.ClientSession() as session:
         client = SlackClient(token, settings.slack_api_url, session)
         web = _RecordingWebClient(
             token=token, base_url=settings.slack_api_url, session=session, retry_handlers=[]
         )
-        web.proxy, web.answers = proxy_for(settings.slack_api_url), report.answers
+        web.proxy, web.report = proxy_for(settings.slack_api_url), report
         client.web = web
         run = _LiveRun(client, channel, report)
         try:
@@ -124,7 +129,6 @@ async def run_live_checks(settings: Settings, channel: str) -> LiveReport:
                 await run.try_everything()
         finally:
             await run.clean_up()
-    return report
 
 
 class _LiveRun:
@@ -135,62 +139,91 @@ class _LiveRun:
         self._channel = channel
         self._report = report
         self._posted: list[str] = []
+        self._doubtful: list[DeliveryMetadata] = []
+        """Posts whose answer was lost: they may stand."""
         self._files: list[str] = []
         self._identity: Identity | None = None
         self._root = ""
-        self._last_post = ""
         notice = decode(to_avro(sample_notice(datetime.now(UTC))))
         self._superevent = Superevent.from_notices([notice])
 
-    async def try_step(self, name: str, step: Callable[[], Awaitable[str]], *, optional: str = "") -> bool:
+    async def try_step(self, name: str, step: Callable[[], Awaitable[str]], *, without: str = "") -> bool:
         """Run a step and report it; return whether it worked.
 
-        `optional` says what the bot does without it, if it can do without.
+        `without` says what the bot does without it, if it can do without.
         """
+        level = Level.WARN if without else Level.FAIL
         try:
-            self._report.add(name, Level.OK, await step())
-        except (
-            _UnexpectedAnswer,
-            SlackFailure,
-            SlackClientError,
-            aiohttp.ClientError,
-            TimeoutError,
-        ) as problem:
-            reason = getattr(problem, "reason", None) or type(problem).__name__
-            level = Level.WARN if optional else Level.FAIL
-            self._report.add(name, level, f"Slack's answer: {reason}.", optional)
-            return False
-        return True
+            try:
+                result = await step()
+            except RateLimited as limited:
+                if limited.retry_after > MAX_RATE_LIMIT_S:
+                    raise
+                await asyncio.sleep(limited.retry_after)
+                result = await step()
+        except _UnexpectedAnswer as surprise:
+            self._report.add(name, level, f"{surprise.reason}.", f"{without} {surprise.advice}".strip())
+        except SlackFailure as failure:
+            method, answer = self._report.last_answer()
+            found = f"Slack's answer to {method}: {_describe_reason(failure)}."
+            advice = _advice(failure, method, answer)
+            self._report.add(name, level, found, f"{without} {advice}".strip())
+        else:
+            self._report.add(name, Level.OK, result)
+            return True
+        return False
 
     async def try_everything(self) -> None:
         """Try each kind of call that the bot makes, in an order that leaves the channel readable."""
         if not await self.try_step("post", self.post_root):
             return
-        await self.try_step("edit", self.edit_root)
+        can_edit = await self.try_step("edit", self.edit_root)
+        await self.try_step("reply", lambda: self.post_reply(self._text("A reply.")))
         card = alert_card.alert_card(self._superevent, alert_card.ChannelView(is_root=True))
         await self.try_step("card", lambda: self.post_reply(card))
         await self.try_step(
             "table", lambda: self.post_reply(event_history.message(self._superevent, datetime.now(UTC)))
         )
         await self.try_step("code", lambda: self.post_reply(event_details.json_record(self._superevent)))
-        await self.try_step("broadcast", lambda: self.post_reply(self._text("A reply."), broadcast=True))
-        without = "Without it a post whose answer is lost may come twice; grant channels:history."
-        await self.try_step("metadata", self.find_metadata, optional=without)
-        await self.try_step("permalink", self.permalink)
-        without = "Answers to commands use it; the bot must be in the channel with the person."
-        await self.try_step("only you see it", self.post_ephemeral, optional=without)
-        without = "Alerts come without their picture; grant files:write, or set GWEVENT_PUBLIC_URL."
-        await self.try_step("picture", self.show_picture, optional=without)
+        await self.try_step(
+            "broadcast",
+            lambda: self.post_reply(self._text("A reply for the channel too."), broadcast=True),
+            without="Replies stand in the thread alone.",
+        )
+        await self.try_step(
+            "metadata",
+            partial(self.find_metadata, can_edit),
+            without="Without it a post whose answer is lost may come twice.",
+        )
+        await self.try_step("permalink", self.permalink, without="Answers come without links to messages.")
+        people: list[str] = []
+        if await self.try_step(
+            "people", partial(self.find_people, people), without="No message for one person could be tried."
+        ):
+            await self.try_step(
+                "only you see it",
+                partial(self.post_ephemeral, people),
+                without="Answers to @gwevent and buttons don't come.",
+            )
+        if can_edit:
+            await self.try_step("picture", self.show_picture, without="Alerts come without their picture.")
 
     async def identify(self) -> str:
         identity = self._identity = await self._client.identify()
+        works = f"works in {identity.team_name or identity.team_id}"
+        if not identity.scopes:
+            found = "Slack doesn't tell which scopes the token has; the steps below show what it may do."
+            self._report.add("scopes", Level.WARN, found)
+            return f"{works}."
         missing = sorted(REQUIRED_SCOPES - identity.scopes)
+        granted = ", ".join(sorted(identity.scopes))
         if missing:
-            found = f"{', '.join(missing)} missing."
+            found = f"{', '.join(missing)} missing; granted: {granted}."
             todo = "Compare the app's manifest with deploy/slack-manifest.yaml, then install it again."
             self._report.add("scopes", Level.FAIL, found, todo)
-        granted = ", ".join(sorted(identity.scopes)) or "not told"
-        return f"works in {identity.team_name}; scopes granted: {granted}."
+        else:
+            self._report.add("scopes", Level.OK, f"all that is needed is granted: {granted}.")
+        return f"{works}."
 
     async def post_root(self) -> str:
         self._root = await self._post(self._text(NOTE))
@@ -203,36 +236,63 @@ class _LiveRun:
         return "a message stands in the channel."
 
     async def edit_root(self) -> str:
-        dropped = await self._client.edit(self._channel, self._root, self._text(f"{NOTE} (edited)"))
-        return _describe("it was edited", [drop.part.value for drop in dropped])
+        words = f"{NOTE} (edited)"
+        await self._edit(self._root, self._text(words))
+        _, answer = self._report.last_answer()
+        if answer.get("text", words) != words:
+            raise _UnexpectedAnswer("Slack took the edit, and shows other words")
+        return "it was edited."
 
     async def post_reply(self, message: Message, *, broadcast: bool = False) -> str:
         await self._post(message, broadcast=broadcast)
-        return self._last_post
+        kinds = ", ".join(sorted({str(block["type"]) for block in message.blocks}))
+        told = self._told_message()
+        if "thread_ts" in told and told["thread_ts"] != self._root:
+            raise _UnexpectedAnswer("Slack took it, and put it into another thread")
+        unsure = [] if "thread_ts" in told else ["in the thread"]
+        if broadcast and told.get("subtype") != "thread_broadcast":
+            unsure.append("in the channel too")
+        doubt = f"; the answer doesn't tell whether it stands {' and '.join(unsure)}" if unsure else ""
+        return f"accepted ({kinds}){doubt}."
 
-    async def find_metadata(self) -> str:
+    async def find_metadata(self, can_edit: bool) -> str:
         metadata = DeliveryMetadata(delivery_id=0, key=secrets.token_hex(16))
         ts = await self._post(self._text("A reply with metadata."), metadata=metadata)
+        # An edit without metadata keeps them, on which a second edit relies.
+        if can_edit:
+            await self._edit(ts, self._text("A reply with metadata, edited."))
         found = await self._client.find_delivery(self._channel, metadata, None, thread_ts=self._root)
         if found != ts:
-            raise _UnexpectedAnswer("the history doesn't show it")
-        return "a reply was found again by its metadata."
+            raise _UnexpectedAnswer("The thread's messages come without the metadata that one has")
+        return f"a reply was found again by its metadata{', after an edit' if can_edit else ''}."
 
     async def permalink(self) -> str:
         if await self._client.permalink(self._channel, self._root) is None:
-            raise _UnexpectedAnswer("no permalink")
+            raise _UnexpectedAnswer("Slack gave no link to a message")
         return "Slack gives links to messages."
 
-    async def post_ephemeral(self) -> str:
+    async def find_people(self, people: list[str]) -> str:
         assert self._identity is not None
-        answer = await self._client.web.api_call(
-            "conversations.members", params={"channel": self._channel, "limit": 20}
-        )
-        people = [user for user in answer.get("members") or [] if user != self._identity.user_id]
+        there = await self._client.some_members(self._channel, 20)
+        people += [user for user in there if user != self._identity.user_id]
         if not people:
-            raise _UnexpectedAnswer("no person in the channel")
-        await self._client.post_ephemeral(self._channel, people[0], self._text("Only you see this test."))
-        return "a message that one person sees was accepted; it can't be deleted."
+            raise _UnexpectedAnswer("Nobody but the bot is in the channel", "Join it, then try again.")
+        return f"{_count(len(people), 'other member')} found in the channel."
+
+    async def post_ephemeral(self, people: list[str]) -> str:
+        refused: SlackFailure | None = None
+        for person in people[:MAX_PEOPLE_TRIED]:
+            try:
+                await self._client.post_ephemeral(
+                    self._channel, person, self._text("Only you see this test.")
+                )
+            except SlackFailure as failure:
+                # Apps are members too, and can't be shown anything.
+                refused = failure
+            else:
+                return "a message that one person sees was accepted; it can't be deleted."
+        assert refused is not None
+        raise refused
 
     async def show_picture(self) -> str:
         image = png.encode(np.full((64, 128, 4), 200, np.uint8), 96)
@@ -241,37 +301,68 @@ class _LiveRun:
         shown = blocks.message(NOTE, blocks.section(NOTE), blocks.image("A grey rectangle", file_id=file_id))
         for attempt, wait_s in enumerate((*FILE_WAITS_S, 0.0), 1):
             try:
-                dropped = await self._client.edit(self._channel, self._root, shown)
+                await self._edit(self._root, shown)
             except FileNotReady:
                 await asyncio.sleep(wait_s)
-            else:
-                parts = [drop.part.value for drop in dropped]
-                if parts:
-                    raise _UnexpectedAnswer("the picture was refused")
-                return f"an uploaded picture is shown by an edit, at attempt {attempt}."
-        raise TimeoutError
+                continue
+            seen = self._told_message().get("blocks")
+            if not isinstance(seen, list):
+                return (
+                    f"an edit with a picture was accepted at attempt {attempt}; the answer doesn't show it."
+                )
+            if not any(isinstance(block, dict) and block.get("type") == "image" for block in seen):
+                raise _UnexpectedAnswer("Slack took the edit, and the message has no picture")
+            return f"an uploaded picture is shown by an edit, at attempt {attempt}."
+        waited = sum(FILE_WAITS_S)
+        raise _UnexpectedAnswer(f"Slack couldn't show an uploaded picture within {waited:.0f} s")
 
     async def clean_up(self) -> None:
         """Delete what was made, and report what couldn't be."""
+        lost = 0
+        for metadata in self._doubtful:
+            found = await self._look_for(metadata)
+            if found is None:
+                lost += 1
+            else:
+                self._posted.append(found)
         left = 0
         for ts in reversed(self._posted):
-            left += not await self._deletes("chat.delete", {"channel": self._channel, "ts": ts})
+            left += not await self._deletes(partial(self._client.delete, self._channel, ts))
         for file_id in self._files:
-            left += not await self._deletes("files.delete", {"file": file_id})
+            left += not await self._deletes(partial(self._client.delete_file, file_id))
+        if lost:
+            found = f"{_count(lost, 'post')} got no answer, and may stand in the channel."
+            self._report.add("lost answers", Level.WARN, found, "Look there, and delete what is left.")
         if self._posted or self._files:
-            made = f"{len(self._posted)} messages and {len(self._files)} files"
+            made = f"{_count(len(self._posted), 'message')} and {_count(len(self._files), 'file')}"
             if left:
                 self._report.add(
-                    "clean-up", Level.FAIL, f"{left} of {made} are left.", "Delete them by hand."
+                    "clean-up",
+                    Level.FAIL,
+                    f"Of {made}, {left} couldn't be deleted.",
+                    "Delete what is left by hand.",
                 )
             else:
-                self._report.add("clean-up", Level.OK, f"{made} were deleted again.")
+                self._report.add("clean-up", Level.OK, f"{made} deleted again.")
 
-    async def _deletes(self, method: str, body: dict[str, str]) -> bool:
+    async def _look_for(self, metadata: DeliveryMetadata) -> str | None:
         try:
-            await self._client.web.api_call(method, json=body)
-        except (SlackClientError, aiohttp.ClientError, TimeoutError):
-            return False
+            return await self._client.find_delivery(
+                self._channel, metadata, None, thread_ts=self._root or None
+            )
+        except SlackFailure:
+            return None
+
+    async def _deletes(self, delete: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            try:
+                await delete()
+            except RateLimited as limited:
+                await asyncio.sleep(min(limited.retry_after, MAX_RATE_LIMIT_S))
+                await delete()
+        except SlackFailure as failure:
+            # Somebody was quicker.
+            return failure.reason == "message_not_found"
         return True
 
     async def _post(
@@ -279,30 +370,63 @@ class _LiveRun:
     ) -> str:
         if self._posted:
             await asyncio.sleep(POST_INTERVAL_S)
-        posted = await self._client.post(
-            self._channel,
-            message,
-            metadata or DeliveryMetadata(delivery_id=0, key=secrets.token_hex(16)),
-            thread_ts=self._root or None,
-            broadcast=broadcast,
-        )
+        sent = metadata or DeliveryMetadata(delivery_id=0, key=secrets.token_hex(16))
+        try:
+            posted = await self._client.post(
+                self._channel, message, sent, thread_ts=self._root or None, broadcast=broadcast
+            )
+        except OutcomeUnknown:
+            self._doubtful.append(sent)
+            raise
         self._posted.append(posted.ts)
-        kinds = sorted({str(block["type"]) for block in message.blocks})
-        self._last_post = _describe(
-            f"accepted ({', '.join(kinds)})", [drop.part.value for drop in posted.dropped]
-        )
-        if posted.dropped:
-            raise _UnexpectedAnswer("refused: " + ", ".join(drop.part.value for drop in posted.dropped))
+        _require_whole(posted.dropped)
         return posted.ts
+
+    async def _edit(self, ts: str, message: Message) -> None:
+        _require_whole(await self._client.edit(self._channel, ts, message))
+
+    def _told_message(self) -> Mapping[str, Any]:
+        """Return the message that the last answer shows; empty if it shows none."""
+        message = self._report.last_answer()[1].get("message")
+        return message if isinstance(message, dict) else {}
 
     def _text(self, text: str) -> Message:
         return blocks.message(text, blocks.section(text))
 
 
-def _describe(what: str, dropped: list[str]) -> str:
-    return f"{what}." if not dropped else f"{what}, without {', '.join(dropped)}."
+def _require_whole(dropped: Sequence[DroppedPart]) -> None:
+    """Raise _UnexpectedAnswer if Slack refused a part of a message, which the bot then does without."""
+    if dropped:
+        named = ", ".join(f"{drop.part.value} ({drop.reason})" for drop in dropped)
+        raise _UnexpectedAnswer(f"Slack took the words, and refused: {named}")
 
 
-def to_json_lines(report: LiveReport) -> str:
-    """Return Slack's answers as JSON, one a line."""
-    return "".join(json.dumps(one, ensure_ascii=False, sort_keys=True) + "\n" for one in report.answers)
+def _describe_reason(failure: SlackFailure) -> str:
+    details = f" ({'; '.join(failure.details)})" if failure.details else ""
+    unknown = ", and not what Slack's API answers" if failure.reason.startswith("HTTP ") else ""
+    return f"{failure.reason}{details}{unknown}"
+
+
+def _advice(failure: SlackFailure, method: str, answer: Mapping[str, Any]) -> str:
+    """Return what to do about a refused call."""
+    reason = failure.reason
+    if reason in SCOPE_ERRORS:
+        needed = answer.get("needed")
+        known = SCOPE_OF_METHOD.get(method) or SCOPE_OF_METHOD.get(method.partition(".")[0], "its scope")
+        scope = needed if isinstance(needed, str) and needed else known
+        return f"Add {scope} to the app's manifest and install the app again."
+    if reason in REMEDIES:
+        return REMEDIES[reason]
+    if reason in CHANNEL_ERRORS or reason.startswith("restricted_action"):
+        return "The workspace's owners don't let the bot post here: choose another channel, or ask them."
+    if isinstance(failure, RateLimited):
+        return f"Try again in {failure.retry_after:.0f} s, and not beside a busy bot."
+    if reason == "unknown_method" or reason.startswith("HTTP 404"):
+        return "What answers there doesn't know this call: is GWEVENT_SLACK_API_URL Slack's own?"
+    if isinstance(failure, Unavailable | OutcomeUnknown):
+        return "Try again; check the network, a proxy and GWEVENT_SLACK_API_URL."
+    return REPORT_IT
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -86,6 +86,10 @@ class GraceDb:
         """Return the URL of a superevent's web page."""
         return urljoin(self._base_url, f"../superevents/{_path_segment(superevent_id)}/view/")
 
+    async def service_document(self) -> Any:
+        """Return the JSON at the API's root, which names what it offers. Raises GraceDbError."""
+        return await self._get_json("", "the service document")
+
     async def superevent(self, superevent_id: str) -> Any:
         """Return the superevent's JSON. Raises GraceDbError."""
         return await self._get_json(f"superevents/{_path_segment(superevent_id)}/", superevent_id)

@@ -20,7 +20,6 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import astropy_healpix as healpix
 import erfa
 import numpy as np
 
@@ -41,6 +40,7 @@ from bot.observing.nights import (
     optical_nights,
     radio_passages,
 )
+from bot.skymaps import healpix
 from bot.skymaps.arrays import Flags, Floats
 from bot.skymaps.directions import (
     GALACTIC_POLE,
@@ -208,13 +208,13 @@ def _tile_directions(skymap: SkyMap) -> tuple[Floats, Floats]:
     cumulative = np.cumsum(probability)
     count = int(np.searchsorted(cumulative, (1 - NEGLIGIBLE_PROBABILITY) * cumulative[-1])) + 1
     tiles = skymap.by_density[:count]
-    centres = healpix.healpix_to_xyz(skymap.ipix[tiles], 2 ** skymap.order[tiles], order="nested")
+    centres = healpix.centre_vectors(skymap.order[tiles], skymap.ipix[tiles])
     return np.stack(centres, axis=1), np.asarray(probability[:count] / cumulative[-1], np.float64)
 
 
 def _tile_direction(skymap: SkyMap, tile: int) -> Floats:
     """Return the (3,) unit vector to a tile's centre."""
-    centre = healpix.healpix_to_xyz(skymap.ipix[tile], 2 ** int(skymap.order[tile]), order="nested")
+    centre = healpix.centre_vectors(skymap.order[tile], skymap.ipix[tile])
     return np.array(centre, np.float64)
 
 

@@ -16,12 +16,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import astropy_healpix as healpix
 import erfa
 import numpy as np
 
 from bot.observing.ephemeris import EquatorialSky, equatorial_sky
 from bot.observing.nights import altitudes_of
+from bot.skymaps import healpix
 from bot.skymaps.arrays import DEG2_PER_SR, SKY_AREA_DEG2, Flags, Floats, Integers
 from bot.skymaps.directions import GALACTIC_POLE, TT_MINUS_UTC_DAYS, UNIX_EPOCH_JD, unit_vector
 from bot.skymaps.skymap import SkyMap, in_credible_region
@@ -162,9 +162,7 @@ def _is_all_north(skymap: SkyMap, part: Flags) -> bool:
     limit = math.sin(math.radians(NORTH_DEG)) + 1e-12
     for first in range(0, tiles.size, _CORNERS_AT_ONCE):
         some = tiles[first : first + _CORNERS_AT_ONCE]
-        # A tile's southern corner, the southernmost of its four, is where both its coordinates begin.
-        _, _, south = healpix.healpix_to_xyz(skymap.ipix[some], 2 ** skymap.order[some], 0, 0, "nested")
-        if not np.all(south > limit):
+        if not np.all(healpix.southern_corners_z(skymap.order[some], skymap.ipix[some]) > limit):
             return False
     return True
 
@@ -217,7 +215,7 @@ def _dark_sidereal_times(sky: EquatorialSky, start: float) -> Floats:
 @cache
 def _raster() -> _Raster:
     """Return the pixels of the raster, the same for every map: 5 MB, made when they are first asked for."""
-    centres = np.stack(healpix.healpix_to_xyz(np.arange(_PIXELS), 2**_ORDER, order="nested"))
+    centres = np.stack(healpix.centre_vectors(_ORDER, np.arange(_PIXELS)))
     (sin_latitude,) = _turn(unit_vector(*GALACTIC_POLE)[np.newaxis], centres)
     off_plane = np.abs(sin_latitude) > math.sin(math.radians(OFF_PLANE_DEG))
     centres.flags.writeable = off_plane.flags.writeable = False

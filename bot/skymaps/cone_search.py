@@ -2,47 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import acos, cos, pi, radians, sin, sqrt
 
-import astropy_healpix as healpix
 import numpy as np
 
-from bot.skymaps.arrays import MAX_ORDER, Flags, Integers
+from bot.skymaps import healpix
+from bot.skymaps.arrays import MAX_ORDER, Floats
+from bot.skymaps.directions import unit_vector
 from bot.skymaps.skymap import SkyMap
 
 PIXELS_PER_RADIUS = 200
 """Pixels cut by the cone's edge are subdivided until this many fit into its radius."""
 
+NEGLIGIBLE_PROBABILITY = 1e-9
+"""A tile with less isn't subdivided: the thousands along an edge together change nothing that is said."""
 
-def probability_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:
+
+def tile_centres(skymap: SkyMap) -> Floats:
+    """Return the (3, n) unit vectors to the centres of a map's tiles."""
+    return np.stack(healpix.centre_vectors(skymap.order, skymap.ipix))
+
+
+def probability_in_cone(
+    skymap: SkyMap, ra: float, dec: float, radius: float, centres: Floats | None = None
+) -> float:
     """Return the part (0 to 1) of the probability within `radius` of a position, all in degrees (ICRS).
 
     Tiles inside the cone count in full. Tiles on its edge are subdivided into ever finer pixels, and the last
     of them (a 200th of the radius wide) count if their centre is inside. The area is accurate to about 1e-4,
-    and so is the probability, relative to that of the densest tile on the edge.
+    and so is the probability, relative to that of the densest tile on the edge. `centres` are the map's
+    `tile_centres`, which several cones can share.
     """
     limit = radians(radius)
     if limit >= pi:
         return 1.0
-    lon, lat = radians(ra), radians(dec)
-    axis = cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat)
-    tiles = {int(order): skymap.order == order for order in np.unique(skymap.order)}
-    inside = 0.0
-    order, ipix, probability = min(tiles), np.empty(0, np.int64), np.empty(0)
-    # One pass over the orders: the pixels cut so far, subdivided, and the map's own tiles of that order.
-    while ipix.size or order <= max(tiles):
-        if (own := tiles.get(order)) is not None:
-            ipix = np.concatenate([ipix, skymap.ipix[own]])
-            probability = np.concatenate([probability, skymap.probability[own]])
-        within, cut, centred = _position_of_pixels(order, ipix, axis, limit)
-        inside += float(probability[within].sum())
-        if order == MAX_ORDER or _max_pixel_radius(order) < limit / PIXELS_PER_RADIUS:
-            inside += float(probability[cut & centred].sum())
-            cut = np.zeros_like(cut)
-        ipix = (ipix[cut, np.newaxis] * 4 + np.arange(4)).ravel()
-        probability = np.repeat(probability[cut] / 4, 4)
+    axis = unit_vector(ra, dec)
+    return _probability_near(
+        skymap, lambda vectors: _squared_distances(vectors, axis), limit, _or_tile_centres(skymap, centres)
+    )
+
+
+def probability_around_poles(
+    skymap: SkyMap, ra: float, dec: float, radius: float, centres: Floats | None = None
+) -> float:
+    """Return the part (0 to 1) of the probability within `radius` (below 90) of a position or its antipode.
+
+    Otherwise as `probability_in_cone`.
+    """
+    axis = unit_vector(ra, dec)
+
+    def squared_distances(vectors: Floats) -> Floats:
+        squared = _squared_distances(vectors, axis)
+        return np.minimum(squared, 4 - squared)
+
+    return _probability_near(skymap, squared_distances, radians(radius), _or_tile_centres(skymap, centres))
+
+
+def _or_tile_centres(skymap: SkyMap, centres: Floats | None) -> Floats:
+    return tile_centres(skymap) if centres is None else centres
+
+
+def _probability_near(
+    skymap: SkyMap, squared_distances: Callable[[Floats], Floats], limit: float, centres: Floats
+) -> float:
+    """Return the part of the probability that lies less than `limit` (rad, below pi) from some axes.
+
+    `squared_distances` returns the (n,) squared chords from (3, n) unit vectors to the nearest axis.
+    """
+    within_chord, cut_chord = _chords(limit)
+    finest = int(np.argmax(limit / PIXELS_PER_RADIUS > _PIXEL_RADII)) or MAX_ORDER
+    probability = skymap.probability
+    squared = squared_distances(centres)
+    within = squared <= within_chord[skymap.order]
+    cut = np.flatnonzero((squared <= cut_chord[skymap.order]) & ~within)
+    # A tile on the edge that is as small as the finest pixels, or holds next to nothing, isn't subdivided.
+    small = (skymap.order[cut] >= finest) | (probability[cut] < NEGLIGIBLE_PROBABILITY)
+    centred = cut[small][squared[cut[small]] <= _squared_chord(limit)]
+    inside = float(probability[within].sum()) + float(probability[centred].sum())
+    tiles = cut[~small]
+    order, ipix, held = int(skymap.order[tiles].min(initial=finest)), np.empty(0, np.int64), np.empty(0)
+    # One pass over the orders: the pixels cut so far and the map's own tiles of that order, subdivided.
+    while order < finest:
+        own = tiles[skymap.order[tiles] == order]
+        ipix = (np.concatenate([ipix, skymap.ipix[own]])[:, np.newaxis] * 4 + np.arange(4)).ravel()
+        held = np.repeat(np.concatenate([held, probability[own]]) / 4, 4)
         order += 1
-    return float(np.clip(inside / float(skymap.probability.sum()), 0, 1))
+        squared = squared_distances(np.stack(healpix.centre_vectors(order, ipix)))
+        counted = squared <= (_squared_chord(limit) if order == finest else within_chord[order])
+        inside += float(held[counted].sum())
+        cut_pixels = (squared <= cut_chord[order]) & ~counted
+        ipix, held = ipix[cut_pixels], held[cut_pixels]
+    return float(np.clip(inside / float(probability.sum()), 0, 1))
 
 
 def probability_of_tiles_in_cone(skymap: SkyMap, ra: float, dec: float, radius: float) -> float:
@@ -51,25 +102,34 @@ def probability_of_tiles_in_cone(skymap: SkyMap, ra: float, dec: float, radius: 
     It is quick, and off by at most what lies in the tiles on the cone's edge.
     """
     lon, lat = radians(ra), radians(dec)
-    x, y, z = healpix.healpix_to_xyz(skymap.ipix, 2**skymap.order, order="nested")
+    x, y, z = healpix.centre_vectors(skymap.order, skymap.ipix)
     cosine = cos(lat) * (cos(lon) * x + sin(lon) * y) + sin(lat) * z
     probability = skymap.probability
     return float(probability[cosine >= cos(radians(radius))].sum() / probability.sum())
 
 
-def _position_of_pixels(
-    order: int, ipix: Integers, axis: tuple[float, float, float], limit: float
-) -> tuple[Flags, Flags, Flags]:
-    """Return which pixels of one order lie within a cone, which its edge may cut, whose centre is inside.
+def _squared_distances(vectors: Floats, axis: Floats) -> Floats:
+    """Return the (n,) squared chords from (3, n) unit vectors to one.
 
-    The pixels are (n,) NESTED indices, the cone a unit vector and a radius of at most pi rad. Chords are
-    compared, not cosines, which are inexact for small angles.
+    Chords are compared, not cosines, which are inexact for small angles.
     """
-    x, y, z = healpix.healpix_to_xyz(ipix, 2**order, order="nested")
-    squared = (x - axis[0]) ** 2 + (y - axis[1]) ** 2 + (z - axis[2]) ** 2
-    reach = _max_pixel_radius(order)
-    within = squared <= _squared_chord(limit - reach) if limit >= reach else np.zeros(squared.shape, np.bool_)
-    return within, ~within & (squared <= _squared_chord(limit + reach)), squared <= _squared_chord(limit)
+    x, y, z = vectors - axis[:, np.newaxis]
+    return np.asarray(x * x + y * y + z * z, np.float64)
+
+
+def _chords(limit: float) -> tuple[Floats, Floats]:
+    """Return, by order, how far from a cone's axis a pixel's centre is at most if the pixel lies in the cone,
+    and if the cone's edge may cut it; as squared chords.
+
+    The cone's radius is at most pi rad; a pixel that is wider than the cone can't lie within.
+    """
+    reach = _PIXEL_RADII
+    within = np.where(limit >= reach, _squared_chords(limit - reach), -1.0)
+    return within, _squared_chords(limit + reach)
+
+
+def _squared_chords(angles: Floats) -> Floats:
+    return np.asarray((2 * np.sin(np.minimum(angles, pi) / 2)) ** 2, np.float64)
 
 
 def _squared_chord(angle: float) -> float:
@@ -91,3 +151,7 @@ def _max_pixel_radius(order: int) -> float:
     angle = acos(min(1.0, flat + z * corner_z))
     # acos loses precision for tiny pixels; there the radius scales with the pixel's width.
     return angle if order <= 12 else _max_pixel_radius(12) * 2.0 ** (12 - order)
+
+
+_PIXEL_RADII: Floats = np.array([_max_pixel_radius(order) for order in range(MAX_ORDER + 1)])
+"""rad, by order."""

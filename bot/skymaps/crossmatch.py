@@ -12,12 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log, pi, sqrt
 
-import astropy_healpix as healpix
 import numpy as np
-from astropy import units
 from numpy.typing import ArrayLike
 
-from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Floats, Integers
+from bot.skymaps import healpix
+from bot.skymaps.arrays import DEG2_PER_SR, Floats, Integers
 from bot.skymaps.distance_moments import TAIL_THRESHOLD, gauss_legendre, normal_pdf, normal_sf
 from bot.skymaps.skymap import SkyMap, credible_levels, distance_at, in_credible_region
 from formatters.answers.position_check import PositionOnMap
@@ -33,14 +32,7 @@ _TAIL_E_FOLDS = 40.0
 
 def tile_indices(skymap: SkyMap, ra: ArrayLike, dec: ArrayLike) -> Integers:
     """Return the (m,) tile indices of m positions (ICRS degrees), −1 where the map has a gap."""
-    pixel = np.atleast_1d(
-        healpix.lonlat_to_healpix(
-            np.asarray(ra, np.float64) * units.deg,
-            np.asarray(dec, np.float64) * units.deg,
-            2**MAX_ORDER,
-            order="nested",
-        )
-    )
+    pixel = np.atleast_1d(healpix.finest_pixels(ra, dec))
     place = np.searchsorted(skymap.start[skymap.by_position], pixel, side="right") - 1
     tile = skymap.by_position[np.maximum(place, 0)]
     return np.where((place >= 0) & (pixel < skymap.stop[tile]), tile, -1)
@@ -158,6 +150,7 @@ def _integrate_distance(mu: Floats, sigma: Floats, log_norm: Floats, near: Float
 def luminosity_distance(redshift: float) -> float:
     """Return the luminosity distance in Mpc of a redshift above 0, for the cosmology COSMOLOGY."""
     # astropy's own integral needs scipy. Importing its cosmology takes a second, so it is imported here.
+    from astropy import units
     from astropy.cosmology import Planck18
 
     x, weight = gauss_legendre()

@@ -6,9 +6,9 @@ DS9 polygon has no holes, and the outline of a ring doesn't say which side is in
 
 from __future__ import annotations
 
-import astropy_healpix as healpix
 import numpy as np
 
+from bot.skymaps import healpix
 from bot.skymaps.moc import Moc
 
 _POINTS_PER_EDGE = {0: 8, 1: 4, 2: 4, 3: 2}
@@ -23,9 +23,9 @@ def polygon_lines(moc: Moc) -> list[str]:
     lines: list[str] = []
     for order in np.unique(moc.order).tolist():
         ipix = np.sort(moc.ipix[moc.order == order])
-        lon, lat = healpix.boundaries_lonlat(ipix, _POINTS_PER_EDGE.get(order, 1), 2**order, order="nested")
+        lon, lat = healpix.boundaries(order, ipix, _POINTS_PER_EDGE.get(order, 1))
         decimals = max(1, round(0.3 * order))
-        for ra, dec in zip(lon.deg.tolist(), lat.deg.tolist(), strict=True):
+        for ra, dec in zip(lon.tolist(), lat.tolist(), strict=True):
             corners = ",".join(
                 f"{x % 360:.{decimals}f},{y:.{decimals}f}" for x, y in zip(ra, dec, strict=True)
             )

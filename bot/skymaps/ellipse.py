@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import pi
 
-import astropy_healpix as healpix
 import numpy as np
 
+from bot.skymaps import healpix
 from bot.skymaps.arrays import DEG2_PER_SR, Floats
 from bot.skymaps.skymap import SkyMap, credible_areas
 from formatters.models.ellipse import CredibleEllipse
@@ -45,7 +45,7 @@ def fit_ellipse(skymap: SkyMap, level: float = 0.9) -> EllipseFit | None:
     Return None if the map's probability is in so few tiles that it has no axes, or is less than `level`.
     """
     probability = skymap.probability
-    xyz = np.stack(healpix.healpix_to_xyz(skymap.ipix, 2**skymap.order, order="nested"))
+    xyz = np.stack(healpix.centre_vectors(skymap.order, skymap.ipix))
     median = np.array([_weighted_median(axis, probability) for axis in xyz])
     length = float(np.linalg.norm(median))
     if not length > 0:

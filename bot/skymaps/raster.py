@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-import astropy_healpix as healpix
 import numpy as np
-from astropy import units
 from numpy.typing import NDArray
 
-from bot.skymaps.arrays import MAX_ORDER, Floats, Integers, tile_areas_deg2
+from bot.skymaps import healpix
+from bot.skymaps.arrays import Floats, Integers, tile_areas_deg2
 from bot.skymaps.regions import label_components
 from bot.skymaps.skymap import SkyMap, credible_levels, in_credible_region
 from formatters.skymap_image import Grid, ImageWindow
@@ -86,8 +85,7 @@ def create_pixel_grid(ra: Floats, dec: Floats, pixel_area: float) -> PixelGrid:
     `pixel_area` is that of one pixel, deg².
     """
     place = np.flatnonzero(np.isfinite(ra))
-    lon, lat = ra.ravel()[place] * units.deg, dec.ravel()[place] * units.deg
-    ipix = np.asarray(healpix.lonlat_to_healpix(lon, lat, 2**MAX_ORDER, order="nested"), np.int64)
+    ipix = healpix.finest_pixels(ra.ravel()[place], dec.ravel()[place])
     ranking = np.argsort(ipix)
     return PixelGrid(ipix[ranking], place[ranking].astype(np.int32), (ra.shape[0], ra.shape[1]), pixel_area)
 
@@ -194,9 +192,8 @@ def _main_piece(pieces: RegionPieces, least: float) -> InsetRegion | None:
 
 def _enclosing_window(order: Integers, ipix: Integers) -> ImageWindow | None:
     """Return the smallest window that contains these tiles, None if it is wider than the maximum."""
-    lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
-    ra, dec = lon.to_value(units.deg), lat.to_value(units.deg)
-    x, y, z = healpix.healpix_to_xyz(ipix, 2**order, order="nested")
+    ra, dec = healpix.centres(order, ipix)
+    x, y, z = healpix.centre_vectors(order, ipix)
     mean = np.array([np.average(axis, weights=0.25**order) for axis in (x, y, z)])
     # The mean of unit vectors that all fit into the widest window can't be shorter than this.
     if np.linalg.norm(mean) < np.cos(np.radians(2 * MAX_WINDOW_HALF_WIDTH_DEG)):

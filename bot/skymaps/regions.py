@@ -6,9 +6,9 @@ must be disjoint and sorted along the NESTED curve.
 
 from __future__ import annotations
 
-import astropy_healpix as healpix
 import numpy as np
 
+from bot.skymaps import healpix
 from bot.skymaps.arrays import MAX_ORDER, Flags, Floats, Integers, first_pixel, tile_areas_deg2
 from formatters.models.notice import Region
 
@@ -74,11 +74,7 @@ def _mean_directions(
     order: Integers, ipix: Integers, probability: Floats, label: Integers
 ) -> tuple[Floats, Floats]:
     """Return RA and Dec in ICRS degrees of each region's probability-weighted mean direction."""
-    lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
-    ra, dec = lon.value, lat.value
-    x = np.bincount(label, probability * np.cos(dec) * np.cos(ra))
-    y = np.bincount(label, probability * np.cos(dec) * np.sin(ra))
-    z = np.bincount(label, probability * np.sin(dec))
+    x, y, z = (np.bincount(label, probability * axis) for axis in healpix.centre_vectors(order, ipix))
     return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
@@ -130,9 +126,7 @@ def _adjacent_pairs(order: Integers, ipix: Integers) -> tuple[Integers, Integers
     """
     start = first_pixel(order, ipix)
     stop = first_pixel(order, ipix + 1)
-    # astropy_healpix computes with the -1 of a missing corner neighbour, of which numpy would warn.
-    with np.errstate(invalid="ignore"):
-        around = np.asarray(healpix.neighbours(ipix, 2**order, order="nested"), np.int64)
+    around = healpix.neighbours(order, ipix)
     pixel = np.where(around >= 0, around << 2 * (MAX_ORDER - order), -1)
     place = np.searchsorted(start, pixel, side="right") - 1
     other = np.maximum(place, 0)

@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, pi
 
-import astropy_healpix as healpix
 import numpy as np
-from astropy import units
 
+from bot.skymaps import healpix
 from bot.skymaps.arrays import DEG2_PER_SR, MAX_ORDER, Flags, Floats, Integers
 from bot.skymaps.distance_moments import conditional_distance, mean_distance
 from bot.skymaps.errors import UnreadableMap
@@ -148,7 +147,7 @@ def _parse_flat_map(table: BinaryTable, max_tiles: int) -> SkyMap:
     ipix = np.arange(prob.size, dtype=np.int64)
     match table.header.get("ORDERING"):
         case "RING":
-            ipix = np.asarray(healpix.HEALPix(2**order).ring_to_nested(ipix), np.int64)
+            ipix = healpix.ring_to_nested(order, ipix)
         case "NESTED" | "NEST":
             pass
         case _:
@@ -187,7 +186,7 @@ def _create_sky_map(table: BinaryTable, uniq: Integers, density: Floats) -> SkyM
     by_position = np.argsort(start)
     if np.any(((ipix + 1) << shifts)[by_position[:-1]] > start[by_position[1:]]):
         raise UnreadableMap("The map's tiles overlap.")
-    by_density = by_position[np.argsort(-density[by_position], kind="stable")]
+    by_density = by_position[_argsort_descending(density[by_position])]
     skymap = SkyMap(
         uniq=uniq,
         order=order,
@@ -213,6 +212,18 @@ def _create_sky_map(table: BinaryTable, uniq: Integers, density: Floats) -> SkyM
         if array is not None:
             array.flags.writeable = False
     return skymap
+
+
+def _argsort_descending(values: Floats) -> Integers:
+    """Return the indices that sort values in descending order, those of equal values in ascending order.
+
+    It is argsort(kind="stable") of the negated values in a third of the time: numpy sorts faster where the
+    order of equals doesn't matter, and equals are put in order afterwards, as integers that all differ.
+    """
+    ranking = np.argsort(-values)
+    ordered = values[ranking]
+    offset = np.concatenate(([0], np.cumsum(ordered[1:] != ordered[:-1]))) * values.size
+    return np.asarray(np.sort(ranking + offset) - offset, np.int64)
 
 
 def _distance_column(table: BinaryTable, name: str, size: int) -> Floats | None:
@@ -306,8 +317,8 @@ def peak_tile(skymap: SkyMap) -> int:
 
 
 def _tile_centre(skymap: SkyMap, tile: int) -> tuple[float, float]:
-    lon, lat = healpix.healpix_to_lonlat(skymap.ipix[tile], 2 ** int(skymap.order[tile]), order="nested")
-    return float(lon.to_value(units.deg)), float(lat.to_value(units.deg))
+    ra, dec = healpix.centres(skymap.order[tile], skymap.ipix[tile])
+    return float(ra), float(dec)
 
 
 def credible_areas(skymap: SkyMap, levels: tuple[float, ...]) -> tuple[float, ...]:
@@ -362,7 +373,7 @@ def probability_inside(skymap: SkyMap, other: SkyMap, level: float) -> float:
 
 def tile_at(skymap: SkyMap, ra: float, dec: float) -> int | None:
     """Return the index of the tile that contains a position (ICRS degrees), None where the map has a gap."""
-    pixel = int(healpix.lonlat_to_healpix(ra * units.deg, dec * units.deg, 2**MAX_ORDER, order="nested"))
+    pixel = int(healpix.finest_pixels(ra, dec))
     starts = skymap.start[skymap.by_position]
     place = int(np.searchsorted(starts, pixel, side="right")) - 1
     if place < 0:

@@ -28,7 +28,7 @@ from bot.slack.lease_check import install_lease_check
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.slack.message_parts import DroppedPart, MessagePart
 from bot.slack.responses import failure_from_response, required_text, required_ts
-from bot.slack.web_client import create_web_client
+from bot.slack.web_client import FORM_ENCODED_METHODS, create_web_client, form_values
 from formatters.blockkit.message import Message
 
 CALL_TIMEOUT_S = 15
@@ -39,20 +39,6 @@ MAX_ALT_TEXT = 1_000
 """Characters of a file's alt text (docs.slack.dev/reference/methods/files.getUploadURLExternal)."""
 MAX_HISTORY_PAGES = 25
 """Pages of 200 messages that are searched for a post, whatever the clocks say."""
-FORM_ENCODED_METHODS = frozenset(
-    {
-        "chat.getPermalink",
-        "conversations.history",
-        "conversations.members",
-        "conversations.info",
-        "conversations.replies",
-        "files.getUploadURLExternal",
-        "users.conversations",
-        "users.info",
-    }
-)
-"""Methods whose arguments Slack doesn't accept as JSON."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -224,6 +210,14 @@ class SlackClient:
         )
         return sent.dropped
 
+    async def delete(self, channel: str, ts: str) -> None:
+        """Delete a message of the bot's."""
+        await self._call("chat.delete", {"channel": channel, "ts": ts})
+
+    async def check_socket_mode(self) -> None:
+        """Ask for a Socket Mode address, which needs an app token, and don't use it."""
+        await self._call("apps.connections.open", {})
+
     async def channel_info(self, channel: str) -> ChannelInfo:
         """Return a channel's description. Raises ChannelUnavailable if the bot can't see it."""
         data = await self._call("conversations.info", {"channel": channel})
@@ -245,6 +239,11 @@ class SlackClient:
             log.warning("permalink_failed", reason=failure.reason, channel=channel)
             return None
         return str(data["permalink"]) if data.get("permalink") else None
+
+    async def some_members(self, channel: str, count: int) -> tuple[str, ...]:
+        """Return the ids of up to `count` people and bots of a channel."""
+        data = await self._call("conversations.members", {"channel": channel, "limit": count})
+        return tuple(user for user in data.get("members") or [] if isinstance(user, str))
 
     async def is_member(self, channel: str, user: str) -> bool:
         """Return whether a person is in a channel; False if the bot can't see the channel."""
@@ -413,13 +412,10 @@ class SlackClient:
         self, method: str, body: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         json = {key: value for key, value in body.items() if value is not None}
-        reading = method in FORM_ENCODED_METHODS
+        form = form_values(json) if method in FORM_ENCODED_METHODS else None
         try:
             async with running_timeout(self._timeout_s):
-                if reading:
-                    response = await self.web.api_call(method, params=json)
-                else:
-                    response = await self.web.api_call(method, json=json)
+                response = await self.web.api_call(method, data=form, json=json if form is None else None)
         except SlackApiError as error:
             raise failure_from_response(error) from error
         except aiohttp.ClientConnectorError as error:

@@ -203,6 +203,8 @@ class SlackGateway:
         secret = self._access.signing_secret
         with _hide_bolt_env_variables():
             return AsyncApp(
+                # Without a name Bolt looks for the caller's file, and for that through all modules: 0.1 s.
+                name="gwevent",
                 signing_secret=None if secret is None else secret.get_secret_value(),
                 # Without this logger Bolt uses the root's level, and logs at DEBUG what people write.
                 logger=logging.getLogger("slack_bolt"),

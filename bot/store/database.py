@@ -16,13 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, func, inspect, make_url, select
+from sqlalchemy import Connection, func, make_url, select
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -35,8 +30,8 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.store import tables_version
 from bot.store.engine import _POSTGRESQL_CONNECT_ARGS, create_engine, track_connections
-from bot.store.schema import metadata
 from bot.store.sqlite import marker_file
 from bot.store.sqlite.database_file import DatabaseFile, FileId, file_id, why_path_is_aliased
 from bot.store.sqlite.file_guard import FileGuard, StoreUnavailable
@@ -226,10 +221,10 @@ class Database:
             except sqlite3.Error as error:
                 raise StoreUnavailable(f"The database {self.path} can't be used: {error}.") from error
         try:
-            await self._run_migration(lambda config: command.upgrade(config, "head"))
-        except CommandError as error:
+            await self._run_migration(tables_version.upgrade)
+        except tables_version.OtherTables as error:
             async with self.read_transaction() as connection:
-                serves = await connection.run_sync(_is_newer_but_compatible)
+                serves = await connection.run_sync(tables_version.is_newer_but_compatible)
             if not serves:
                 raise StoreUnavailable(f"The database is another version's of gwevent: {error}.") from error
             log.warning("database_newer", reason="a newer gwevent was here; what it added is left alone")
@@ -242,21 +237,16 @@ class Database:
             self._file.identity = number or drawn
 
     async def check_migrations(self) -> None:
-        """Raise CommandError if the tables of the schema differ from those that the migrations create.
+        """Raise Alembic's CommandError if the schema's tables differ from those that the migrations create.
 
         Raises StoreUnavailable.
         """
-        await self._run_migration(command.check)
+        await self._run_migration(tables_version.check)
 
     async def is_current(self) -> bool:
         """Return True if the database is at this version's newest migration. Raises StoreUnavailable."""
-
-        def current(connection: Connection) -> bool:
-            heads = MigrationContext.configure(connection).get_current_heads()
-            return set(heads) == set(ScriptDirectory.from_config(_alembic_config()).get_heads())
-
         async with self.read_transaction() as connection:
-            return await connection.run_sync(current)
+            return await connection.run_sync(tables_version.is_current)
 
     async def has_tables(self) -> bool:
         """Return True if the database contains the tables of some version, without creating anything.
@@ -269,11 +259,8 @@ class Database:
         except OSError as error:
             raise StoreUnavailable(f"The database {self.path} can't be read: {error.strerror}.") from error
 
-        def made(connection: Connection) -> bool:
-            return bool(MigrationContext.configure(connection).get_current_heads())
-
         async with self.read_transaction() as connection:
-            return await connection.run_sync(made)
+            return bool(await connection.run_sync(tables_version.stored_revisions))
 
     def acquire_instance_lock(self) -> bool:
         """Lock the SQLite file for this bot; return False if another bot holds the lock.
@@ -343,12 +330,7 @@ class Database:
             # The lock counts how often it was acquired, so one release might not be enough.
             self._instance_lock.release(force=True)
 
-    async def _run_migration(self, work: Callable[[Config], Any]) -> None:
-        def run(connection: Connection) -> None:
-            config = _alembic_config()
-            config.attributes["connection"] = connection
-            work(config)
-
+    async def _run_migration(self, run: Callable[[Connection], None]) -> None:
         if not self.is_sqlite:
             async with self.exclusive_transaction() as connection:
                 await connection.run_sync(run)
@@ -371,36 +353,6 @@ class Database:
 def _check_openable(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA schema_version").fetchone()
-
-
-def _alembic_config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config
-
-
-def _is_newer_but_compatible(connection: Connection) -> bool:
-    """Return True if a newer version migrated the database and this version can still work on it.
-
-    It can if no table or column that it needs is missing, and every column that it does not know is nullable
-    or has a default.
-    """
-    [own] = ScriptDirectory.from_config(_alembic_config()).get_heads()
-    made = MigrationContext.configure(connection).get_current_heads()
-    if not made or not all(revision.isdecimal() and revision > own for revision in made):
-        return False
-    inspector = inspect(connection)
-    tables = set(inspector.get_table_names())
-    for table in metadata.sorted_tables:
-        if table.name not in tables:
-            return False
-        columns = {column["name"]: column for column in inspector.get_columns(table.name)}
-        unknown = [column for name, column in columns.items() if name not in table.c]
-        if not set(table.c.keys()) <= columns.keys() or any(
-            not column["nullable"] and column["default"] is None for column in unknown
-        ):
-            return False
-    return True
 
 
 class _map_errors:  # noqa: N801  a context manager used like a function

@@ -85,6 +85,8 @@ def built_in(set_: CriteriaSet) -> Message:
     said = f"{NOTHING_CHANGED} {bold(slug)} is built in, so nobody edits or removes it."
     if set_.canonical:
         said += f" One of your own like it: `criteria add {slug}-team {escape(set_.canonical, 2_000)}`."
+        if set_.judges_initial:
+            said += " Yours would judge each newer notice too, where this one judges the INITIAL alone."
     return _refused(said)
 
 

@@ -48,6 +48,17 @@ def section(*lines: str, accessory: Block | None = None) -> Block:
     return block if accessory is None else {**block, "accessory": accessory}
 
 
+def sections(lines: Iterable[str]) -> list[Block]:
+    """Return as few section blocks as hold all lines of escaped mrkdwn, none of them truncated by others."""
+    packed: list[list[str]] = []
+    for line in lines:
+        if packed and mrkdwn.utf16_length("\n".join([*packed[-1], line])) <= mrkdwn.SECTION_MAX:
+            packed[-1].append(line)
+        else:
+            packed.append([line])
+    return [section(*some) for some in packed]
+
+
 def context(*texts: str) -> Block:
     """Return a context block (small print) of up to ten texts of escaped mrkdwn."""
     elements = [

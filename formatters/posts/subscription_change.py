@@ -41,7 +41,7 @@ def subscription_change(changes: Sequence[ChannelChange], here: Sequence[Subscri
     left = _MAX_CHANGES_CHARS
     for group in subjects.values():
         lines = _change_lines(group, here)
-        made = _sections(lines)
+        made = blocks.sections(lines)
         left -= sum(utf16_length(section["text"]["text"]) for section in made)
         if heads and (left < 0 or len(sections) + len(made) > _MAX_SECTIONS):
             break
@@ -53,16 +53,6 @@ def subscription_change(changes: Sequence[ChannelChange], here: Sequence[Subscri
     more = [] if not rest else [f"And {rest} more: `/gwevent subscriptions history` lists them."]
     text = blocks.fit_lines([*heads, *more], _MAX_NOTIFICATION_CHARS).replace("*", "").replace("`", "")
     return blocks.message(text, *sections, blocks.context(*more, _remaining_line(here), when))
-
-
-def _sections(lines: Sequence[str]) -> list[Block]:
-    """Pack the lines into as few sections as possible without truncating any of them."""
-    packed: list[list[str]] = [[]]
-    for line in lines:
-        if packed[-1] and utf16_length("\n".join([*packed[-1], line])) > SECTION_MAX:
-            packed.append([])
-        packed[-1].append(line)
-    return [blocks.section(*some) for some in packed]
 
 
 def _change_lines(group: Sequence[ChannelChange], here: Sequence[Subscription]) -> list[str]:

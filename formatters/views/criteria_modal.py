@@ -14,7 +14,7 @@ from typing import Any
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import MESSAGE_BLOCKS_MAX, bold, escape, unescape
+from formatters.blockkit.mrkdwn import MESSAGE_BLOCKS_MAX, SECTION_MAX, bold, escape, unescape
 from formatters.models.criteria_set import SLUG, SLUG_MAX, TEXT_MAX, CriteriaSet, Grade
 from formatters.text.filter_sentences import filter_sentence
 from formatters.views import modal_inputs
@@ -261,12 +261,13 @@ def _message_page(place: CriteriaModalContext, shown: Sequence[Block]) -> View:
 def _preview_blocks(preview: CriteriaPreview, place: CriteriaModalContext) -> list[Block]:
     shown: list[Block] = []
     if preview.changed_meanwhile is not None:
-        shown.append(
-            blocks.section(
+        now = form_from_set(preview.changed_meanwhile).grades.splitlines()
+        shown += blocks.sections(
+            [
                 bold("Nothing was saved"),
                 "Somebody changed the set after this form was opened. Save replaces what it is now:",
-                *(escape(line) for line in form_from_set(preview.changed_meanwhile).grades.splitlines()),
-            )
+                *(escape(line, SECTION_MAX) for line in now),
+            ]
         )
     if preview.errors:
         lines = [
@@ -274,7 +275,7 @@ def _preview_blocks(preview: CriteriaPreview, place: CriteriaModalContext) -> li
         ]
         shown.append(blocks.section(bold("Please correct"), *lines))
     elif preview.set_ is not None:
-        shown.append(blocks.section(*map(grade_line, preview.set_.grades)))
+        shown += blocks.sections(map(grade_line, preview.set_.grades))
     shown += _warning(preview, place)
     buttons = [blocks.button("Say it in words", PREVIEW_ACTION)]
     if place.edited is not None:
@@ -306,9 +307,5 @@ def _warning(preview: CriteriaPreview, place: CriteriaModalContext) -> list[Bloc
         return []
     button = "Create" if place.edited is None else "Save"
     again = (f"Press {button} again to store it as it is.",) if _is_told(preview, place) else ()
-    return [
-        blocks.section(
-            bold("Look again before you store this"),
-            *(escape(said) for said in (*preview.objections, *again)),
-        )
-    ]
+    head = bold("Look again before you store this")
+    return blocks.sections([head, *(escape(said) for said in (*preview.objections, *again))])

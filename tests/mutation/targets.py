@@ -6,8 +6,15 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-PURE = ("bot/routing", "bot/filters", "bot/skymaps", "formatters/models")
-"""Packages that compute and decide, without a store or a network."""
+PURE = (
+    "bot/routing",
+    "bot/criteria",
+    "bot/filters",
+    "bot/observing/rubin_sky.py",
+    "bot/skymaps",
+    "formatters/models",
+)
+"""Packages and modules that compute and decide, without a store or a network."""
 OUTBOX = (
     "bot/store/outbox/claim_choice.py",
     "bot/store/settlement.py",
@@ -17,7 +24,17 @@ OUTBOX = (
 
 _WIDER: dict[str, tuple[str, ...]] = {
     "bot/routing": ("tests/bot/routing", "tests/bot/ingest", "tests/bot/delivery", "tests/bot/store/events"),
+    "bot/criteria": (
+        "tests/bot/criteria",
+        "tests/formatters/text",
+        "tests/bot/skymap_service",
+        "tests/bot/filters",
+        "tests/bot/store/channels",
+        "tests/bot/delivery/test_channel_grades.py",
+        "tests/bot/commands",
+    ),
     "bot/filters": ("tests/bot/filters", "tests/formatters/text", "tests/bot/routing", "tests/bot/commands"),
+    "bot/observing": ("tests/bot/observing", "tests/bot/criteria", "tests/bot/skymap_service"),
     "bot/skymaps": ("tests/bot/skymaps", "tests/bot/skymap_service", "tests/bot/commands"),
     "formatters/models": (
         "tests/formatters/models",

@@ -243,6 +243,12 @@ async def test_grades_that_can_hardly_be_given_need_the_word_anyway(factory: Fac
     assert "odd added" in insisted and "Silver: NS" in insisted
 
 
+async def test_a_copy_of_a_set_that_judges_the_initial_says_what_it_wont_do(factory: Factory) -> None:
+    tarot, grandma = await ask(factory, "criteria edit tarot"), await ask(factory, "criteria edit grandma")
+    assert "criteria add tarot-team Trigger: distance<200 area90<200" in tarot
+    assert "INITIAL alone" in tarot and "INITIAL" not in grandma
+
+
 async def test_a_set_of_another_version_can_be_removed_to_make_room(factory: Factory) -> None:
     await ask(factory, NTT)
     async with factory.database.exclusive_transaction() as connection:

@@ -22,7 +22,7 @@ ASKER = CommandContext(TEAM, "C1", "U0ASKER")
 GUIDE = Path(__file__).parents[3] / "docs" / "user-guide.md"
 REFUSALS = re.compile(
     r"don't understand|no condition|is none of|nothing I know|is no position|I know no site"
-    r"|is read as|stands alone"
+    r"|is read as|stands alone|[Nn]o criteria set|has no grade"
     r"|isn't expected|There is no help|, as in |no date"
 )
 OF_OTHERS = re.compile(r"@|…|\(several lines\)|, sites ")
@@ -45,7 +45,9 @@ EXAMPLES = sorted(
     {as_typed(usage) for usage, _ in COMMANDS if not OF_OTHERS.search(usage)}
     | {f"edit {number}" for number in (3, 12)}
     | {f"help {word}" for name, page in PAGES.items() for word in (name, *page.words)}
-    | {example for example in guide_examples() if "…" not in example}
+    | {example for example in guide_examples() if "…" not in example},
+    # What one example adds is there for the others.
+    key=lambda example: ("remove" in example, example),
 )
 
 

@@ -580,6 +580,20 @@ async def test_a_post_without_an_answer_is_found_in_the_history(
     assert expected in harness.texts(channel)
 
 
+async def test_a_reply_in_doubt_is_looked_for_in_its_thread_and_posted_once(harness: DeliveryHarness) -> None:
+    harness.local_slack.grant("channels:history")
+    (channel,) = await harness.create_subscribed_channels()
+    await harness.record_notices(FIRST)
+    await harness.wait_until_delivered()
+    harness.local_slack.fail("chat.postMessage", drop="after")
+    await harness.record_notices(SECOND)
+    await harness.wait_for_retry("no answer: ServerDisconnectedError")
+    harness.advance(seconds=5)
+    await harness.wait_until_delivered()
+    assert len(harness.texts(channel)) == 2
+    assert harness.calls("conversations.replies") and not harness.calls("conversations.history")
+
+
 async def test_the_history_is_searched_since_the_first_attempt(harness: DeliveryHarness) -> None:
     harness.local_slack.grant("channels:history")
     (channel,) = await harness.create_subscribed_channels()

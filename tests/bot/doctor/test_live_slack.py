@@ -10,22 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.doctor import live_slack
-from bot.doctor.live_slack import LiveReport, run_live_checks, to_json_lines, without_secrets
+from bot.doctor.live_report import LiveReport, to_json_lines, without_secrets
+from bot.doctor.live_slack import try_slack
 from bot.local_slack.server import LocalSlack
 from formatters.terminal.findings import Level
 from tests.bot.doctor.test_checks import settings
 
+GOLDEN = Path(__file__).parents[2] / "formatters" / "golden"
 STEPS = {
     "Live token",
+    "Live scopes",
     "Live clock",
     "Live post",
     "Live edit",
+    "Live reply",
     "Live card",
     "Live table",
     "Live code",
     "Live broadcast",
     "Live metadata",
     "Live permalink",
+    "Live people",
     "Live only you see it",
     "Live picture",
     "Live clean-up",
@@ -39,7 +44,9 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def live(local_slack: LocalSlack, channel: str, database: Path) -> LiveReport:
-    return await run_live_checks(settings(local_slack, database), channel)
+    report = LiveReport()
+    await try_slack(settings(local_slack, database), channel, report)
+    return report
 
 
 def levels(report: LiveReport) -> dict[str, Level]:
@@ -60,6 +67,65 @@ async def test_sound_workspace_passes_every_step_and_keeps_nothing(
     assert local_slack.bot_token not in text and "upload_url" not in text.replace(
         '"upload_url": "(redacted)"', ""
     )
+
+
+def kinds(value: object) -> set[str]:
+    """Return the `type` of each block, element and text in a message."""
+    match value:
+        case dict():
+            own = {value["type"]} if isinstance(value.get("type"), str) else set()
+            return own.union(*map(kinds, value.values()))
+        case list():
+            return set().union(*map(kinds, value))
+        case _:
+            return set()
+
+
+async def test_every_kind_of_block_that_a_message_has_is_tried(
+    local_slack: LocalSlack, database_path: Path
+) -> None:
+    report = await live(local_slack, local_slack.add_channel("gw"), database_path)
+    used: set[str] = set()
+    for path in GOLDEN.rglob("*.json"):
+        message = json.loads(path.read_text("utf-8"))
+        # Forms and the home tab are no messages: a view has a type.
+        if isinstance(message, dict) and "type" not in message:
+            used |= kinds(message.get("blocks", []))
+    tried = kinds([one["answer"].get("message", {}).get("blocks", []) for one in report.answers])
+    assert used and used <= tried
+
+
+async def test_a_refusal_names_the_call_and_what_to_do(local_slack: LocalSlack, database_path: Path) -> None:
+    local_slack.ungrant("files:write")
+    local_slack.fail("conversations.replies", error="an_error_nobody_listed", times=None)
+    report = await live(local_slack, local_slack.add_channel("gw"), database_path)
+    found = {finding.name: finding for finding in report.findings}
+    picture, metadata = found["Live picture"], found["Live metadata"]
+    assert picture.result == "Slack's answer to files.getUploadURLExternal: missing_scope."
+    assert "without their picture" in picture.advice and "Add files:write to" in picture.advice
+    assert metadata.result == "Slack's answer to conversations.replies: an_error_nobody_listed."
+    assert "file an issue" in metadata.advice
+
+
+async def test_a_rate_limit_is_waited_for(local_slack: LocalSlack, database_path: Path) -> None:
+    local_slack.grant("channels:history")
+    channel = local_slack.add_channel("gw")
+    for method in ("chat.postMessage", "chat.update", "chat.delete"):
+        local_slack.fail(method, error="ratelimited", retry_after=1, times=1)
+    report = await live(local_slack, channel, database_path)
+    assert levels(report) == dict.fromkeys(STEPS, Level.OK), report.findings
+    assert local_slack.messages(channel) == []
+
+
+async def test_a_post_whose_answer_is_lost_is_found_and_deleted(
+    local_slack: LocalSlack, database_path: Path
+) -> None:
+    local_slack.grant("channels:history")
+    channel = local_slack.add_channel("gw")
+    local_slack.fail("chat.postMessage", drop="after", times=1)
+    report = await live(local_slack, channel, database_path)
+    assert levels(report)["Live post"] is Level.FAIL and levels(report)["Live clean-up"] is Level.OK
+    assert local_slack.messages(channel) == []
 
 
 async def test_missing_optional_scopes_are_warnings(local_slack: LocalSlack, database_path: Path) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from astropy.time import Time
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,3 +145,20 @@ def test_runs_follow_each_other() -> None:
     assert all(begin < end for begin, end in parts)
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(parts))
     assert OBSERVING_RUNS["O4"] == (OBSERVING_RUNS["O4a"][0], OBSERVING_RUNS["O4c"][1])
+
+
+def test_runs_begin_and_end_as_gwosc_says_in_gps_seconds() -> None:
+    # GWOSC's `datasets.run_segment`; for the end of O4c there was none yet.
+    segments = {
+        "O1": (1126051217, 1137254417),
+        "O2": (1164556817, 1187733618),
+        "O3a": (1238166018, 1253977218),
+        "O3b": (1256655618, 1269363618),
+        "O4a": (1368975618, 1389456018),
+        "O4b": (1396796418, 1422118818),
+    }
+    for name, gps in segments.items():
+        assert OBSERVING_RUNS[name] == tuple(Time(s, format="gps").utc.to_datetime(UTC) for s in gps), name
+    assert OBSERVING_RUNS["O3"] == (OBSERVING_RUNS["O3a"][0], OBSERVING_RUNS["O3b"][1])
+    # LVK, "O4 has ended": 18 November 2025, 16:00 UTC.
+    assert OBSERVING_RUNS["O4c"] == (OBSERVING_RUNS["O4b"][1], datetime(2025, 11, 18, 16, tzinfo=UTC))

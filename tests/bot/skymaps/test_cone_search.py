@@ -11,7 +11,8 @@ from astropy_healpix import healpix_to_xyz
 from numpy.typing import NDArray
 
 from bot.samples import Lobe, ring, sky_map
-from bot.skymaps.cone_search import probability_in_cone
+from bot.skymaps import cone_search
+from bot.skymaps.cone_search import probability_around_poles, probability_in_cone
 from bot.skymaps.skymap import SkyMap, read_sky_map
 from formatters.text.quantities import separation
 
@@ -81,3 +82,23 @@ def test_tiles_wholly_inside_count_wholly(skymap: SkyMap) -> None:
     inside = probability_in_cone(skymap, 10, 89, 20)
     assert inside + probability_in_cone(skymap, 190, -89, 160) == pytest.approx(1, abs=1e-4)
     assert separation(10, 89, 190, -89) == pytest.approx(180)
+
+
+@pytest.mark.parametrize("radius", [1.0, 30.0, 80.0])
+def test_both_poles_of_an_axis_hold_what_two_cones_hold(radius: float) -> None:
+    skymap = read_sky_map(sky_map([Lobe(120.0, -30.0, 1.0, 20.0)], superevent_id="S261122a", time=NOW))
+    cones = probability_in_cone(skymap, 100.0, -25.0, radius) + probability_in_cone(
+        skymap, 280.0, 25.0, radius
+    )
+    assert probability_around_poles(skymap, 100.0, -25.0, radius) == pytest.approx(cones, abs=1e-12)
+
+
+def test_tiles_that_are_not_subdivided_hold_nothing_that_would_be_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    skymap = read_sky_map(sky_map([Lobe(120.0, -30.0, 1.0, 20.0)], superevent_id="S261122a", time=NOW))
+    positions = [(120.0, -30.0), (100.0, -10.0), (300.0, 30.0), (120.0, -90.0)]
+    found = [probability_in_cone(skymap, *position, 20.0) for position in positions]
+    monkeypatch.setattr(cone_search, "NEGLIGIBLE_PROBABILITY", 0.0)
+    exact = [probability_in_cone(skymap, *position, 20.0) for position in positions]
+    assert found == pytest.approx(exact, abs=1e-6)

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bot.samples import edge_cases
+from bot.skymaps import skymap as skymap_module
 from bot.skymaps.distance_moments import conditional_distance
 from bot.skymaps.errors import UnreadableMap
 from bot.skymaps.fits_table import read_table
@@ -285,6 +286,14 @@ class TestMeasuring:
     def test_credible_area_uses_a_fraction_of_the_last_tile(self) -> None:
         skymap = read_sky_map(to_fits({"UNIQ": np.array([4]), "PROBDENSITY": np.array([3 / np.pi])}))
         assert credible_areas(skymap, (0.5,)) == pytest.approx((WHOLE_SKY / 24,))
+
+    def test_level_above_the_maps_whole_probability_is_the_whole_sky(self) -> None:
+        # A map of one tile of twelve, whose probability is a little less than 1, as maps' are.
+        skymap = read_sky_map(to_fits({"UNIQ": np.array([4]), "PROBDENSITY": np.array([0.9999 * 3 / np.pi])}))
+        held = skymap.probability.sum()
+        assert credible_areas(skymap, (held - 1e-9, held + 1e-9)) == pytest.approx(
+            (WHOLE_SKY / 12, WHOLE_SKY)
+        )
 
     def test_peak_is_the_first_of_equals(self) -> None:
         assert peak_tile(read_sky_map(uniform())) == 0
@@ -736,3 +745,10 @@ def test_gzipped_map_with_wrong_checksum_is_refused() -> None:
     packed[-6] ^= 1
     with pytest.raises(UnreadableMap, match="unpacked"):
         read_sky_map(bytes(packed))
+
+
+@settings(deadline=None)
+@given(values=st.lists(st.sampled_from([0.0, -0.0, 1e-300, 0.5, 0.25, 3.0]) | st.floats(0, 1e9), min_size=1))
+def test_tiles_of_equal_density_stay_in_order(values: list[float]) -> None:
+    array = np.array(values)
+    assert skymap_module._argsort_descending(array).tolist() == np.argsort(-array, kind="stable").tolist()

@@ -17,6 +17,7 @@ from bot.app.factory import Factory
 from bot.store import engine
 from bot.store.database import Database, InvalidDatabaseUrl, StoreUnavailable
 from bot.store.notify import listen_for_notifications
+from bot.store.tables_version import alembic_config
 from tests.support.factories import NOW, decoded_notice, planner, record_notices
 from tests.support.postgres import Databases, with_driver
 
@@ -222,7 +223,7 @@ async def test_many_processes_migrate_at_once(postgres: Databases) -> None:
 async def test_migrations_go_back_and_forth_on_postgresql(postgres: Databases) -> None:
     database = Database(with_driver(postgres.create()))
     await database.migrate()
-    await database._run_migration(lambda config: command.downgrade(config, "base"))
+    await database._run_migration(lambda c: command.downgrade(alembic_config(c), "base"))
     await database.migrate()
     await database.check_migrations()
     await database.close()

@@ -109,3 +109,44 @@ async def test_a_new_root_says_what_its_replies_and_edits_would_have_said(
     assert root.created_at == clock() - timedelta(seconds=1), "its time counts from the reposting"
     await factory.outbox.record_outcomes([(root, Delivered(ts="1.2", revision=3))], clock())
     assert await factory.outbox.claim(clock(), 10) == []
+
+
+@pytest.mark.backends("sqlite")
+async def test_what_waits_for_a_root_or_a_reply_goes_as_soon_as_that_is_posted(
+    factory: Factory, clock: Clock
+) -> None:
+    await factory.leases.heartbeat({TEAM})
+    await subscribe(factory, "all", "C1")
+    notices = [
+        decoded_notice(REAL),
+        *(decoded_notice(REAL, alert_type=kind, minutes=m) for kind, m in (("INITIAL", 5), ("UPDATE", 9))),
+    ]
+    await record_notices(factory, notices)
+    for kind in (DeliveryKind.ROOT, DeliveryKind.REPLY, DeliveryKind.REPLY):
+        # No time passes: nothing is waited for but what stands before it in its thread.
+        [delivery] = await factory.outbox.claim(clock(), 10)
+        assert delivery.kind is kind
+        assert await factory.outbox.claim(clock(), 10) == []
+        posted = Delivered(ts="1.1", revision=3 if kind is DeliveryKind.ROOT else None)
+        await factory.outbox.record_outcomes([(delivery, posted)], clock())
+
+
+@pytest.mark.backends("sqlite")
+async def test_a_root_that_slack_will_not_edit_is_remembered_and_its_reply_posted_for_the_channel(
+    factory: Factory, clock: Clock
+) -> None:
+    await factory.leases.heartbeat({TEAM})
+    await subscribe(factory, "all", "C1")
+    await record_notices(factory, [decoded_notice(REAL)])
+    await settle(factory, clock, root=Delivered(ts="1.1", revision=1))
+    await record_notices(factory, [decoded_notice(REAL, alert_type="INITIAL", minutes=5)])
+    await settle(factory, clock, reply=Delivered(ts="1.2"))
+    await settle(factory, clock, edit=DeadLettered(reason="edit_window_closed", root_uneditable=True))
+    assert await states(factory) == {"root": ["sent"], "reply": ["pending"], "edit": ["dead"]}
+    [reply] = await factory.outbox.claim(clock(), 10)
+    assert (reply.kind, reply.root_uneditable, reply.attempts) == (DeliveryKind.REPLY, True, 1)
+    await factory.outbox.record_outcomes([(reply, Delivered(ts="1.3"))], clock())
+
+    await record_notices(factory, [decoded_notice(REAL, alert_type="UPDATE", minutes=9)])
+    [reply] = await factory.outbox.claim(clock(), 10)
+    assert (reply.kind, reply.root_uneditable) == (DeliveryKind.REPLY, True), "later news know it too"

@@ -29,6 +29,7 @@ from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
 from bot.skymap_service.image_process import ImageProcess
 from bot.store.database import Database
+from bot.store.tables_version import alembic_config
 from formatters.models.superevent import Superevent
 from formatters.skymap_image import DrawnPicture
 from tests.support.delivery_harness import DeliveryHarness
@@ -120,7 +121,7 @@ async def load_old_database(harness: DeliveryHarness, slack_client: AsyncWebClie
         raw = raw.replace(old_ts, posted["ts"])
     data: dict[str, Any] = json.loads(raw)
     database = harness.factory.database
-    await database._run_migration(lambda config: command.upgrade(config, data["revision"]))
+    await database._run_migration(lambda c: command.upgrade(alembic_config(c), data["revision"]))
     async with database.exclusive_transaction() as connection:
         await connection.run_sync(partial(insert_rows, tables=data["tables"]))
     await database.migrate()

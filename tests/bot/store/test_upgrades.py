@@ -13,8 +13,9 @@ from sqlalchemy import text
 
 import bot.store
 from bot.app.factory import Factory
-from bot.store.database import Database, StoreUnavailable, _alembic_config
+from bot.store.database import Database, StoreUnavailable
 from bot.store.outbox.models import Delivered
+from bot.store.tables_version import alembic_config
 from tests.support.factories import NOW, TEAM, decoded_notice, planner, record_notices, subscribe
 
 VERSIONS = sorted((Path(bot.store.__file__).parent / "migrations" / "versions").glob("*.py"))
@@ -225,9 +226,11 @@ async def test_migration_of_the_notice_key_keeps_rows_in_flight(factory: Factory
     columns = ("id", "superevent_id", "alert_type", "time_created", "received_at", "origin", "facts")
     before = await _rows(factory, *columns)
     assert before["deliveries"] and before["mentions"] and before["payloads"]
-    before_it = ScriptDirectory.from_config(_alembic_config()).get_revision("0013").down_revision
+    before_it = ScriptDirectory.from_config(alembic_config()).get_revision("0013").down_revision
     assert isinstance(before_it, str)
-    await factory.database._run_migration(lambda config: command.downgrade(config, before_it))
+    await factory.database._run_migration(
+        lambda connection: command.downgrade(alembic_config(connection), before_it)
+    )
     try:
         assert await _rows(factory, *columns) == before
     finally:
@@ -289,5 +292,5 @@ def _before(revision: str) -> str:
 
 
 async def _again(database: Database, *, down_to: str) -> None:
-    await database._run_migration(lambda config: command.downgrade(config, down_to))
-    await database._run_migration(lambda config: command.upgrade(config, "head"))
+    await database._run_migration(lambda c: command.downgrade(alembic_config(c), down_to))
+    await database._run_migration(lambda c: command.upgrade(alembic_config(c), "head"))

@@ -81,6 +81,24 @@ def test_a_set_that_somebody_changed_meanwhile_is_shown_as_it_is_now() -> None:
     assert criteria_modal.parse_form(state(shown)) == typed, "what was typed isn't lost"
 
 
+def test_the_modal_says_everything_of_the_longest_set() -> None:
+    long = CriteriaSet(
+        slug="ntt-kilonova",
+        grades=parse_grades("; ".join(f"Grade{n}: {'(BNS or BBH) ' * 9}" for n in range(GRADES_MAX))),
+    )
+    doubts = [
+        f"Grade{n} would hardly ever be given: {'where it holds, ' * 15}so it is." for n in range(GRADES_MAX)
+    ]
+    told = replace(EDIT, warned_about=long.fingerprint)
+    preview = CriteriaPreview(set_=long, objections=doubts, changed_meanwhile=long)
+    shown = checked(criteria_modal.view(told, criteria_modal.form_from_set(long), preview))["blocks"]
+    words = "\n".join(block["text"]["text"] for block in shown if block["type"] == "section")
+    assert "…" not in words
+    assert words.count("Press Save again") == 2, "the longest list of doubts doesn't push it out"
+    for n in range(GRADES_MAX):
+        assert f"*Grade{n}*: " in words and f"\nGrade{n}: " in words and f"Grade{n} would" in words
+
+
 def test_the_name_of_a_set_is_asked_only_once() -> None:
     form = criteria_modal.form_from_set(KILONOVA)
     assert input_names(criteria_modal.view(NEW, form, CriteriaPreview())) == ["name", "grades"]

@@ -14,6 +14,7 @@ from bot.app.factory import Factory
 from bot.commands.context import CommandContext
 from bot.store import schema
 from bot.store.database import Database
+from bot.store.tables_version import alembic_config
 from formatters.terminal import message_text
 from tests.support.factories import NOW, TEAM, Clock, subscribe, unsubscribe
 
@@ -111,7 +112,7 @@ async def test_former_number_never_names_another_subscription(
 async def test_migration_keeps_existing_subscriptions(tmp_path: Path) -> None:
     (tmp_path / "old.sqlite").touch()
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'old.sqlite'}")
-    await database._run_migration(lambda config: command.upgrade(config, "0010"))
+    await database._run_migration(lambda c: command.upgrade(alembic_config(c), "0010"))
     factory = Factory(database)
     async with database.exclusive_transaction() as connection:
         for id_, channel, words in (
