@@ -177,9 +177,22 @@ async def test_a_set_changed_since_it_was_shown_is_neither_edited_nor_removed(
     now = await current(service)
     wakeups.deliveries.clear()
     assert await service.edit(CONTEXT, "ours", "Gold: NSBH", seen=seen) == OutOfDate(now)
+    for unsaved in ("Gold: frob", "Gold: BNS>0.9 BNS<0.1"):
+        assert await service.edit(CONTEXT, "ours", unsaved, seen=seen) == OutOfDate(now), "said first"
     assert await service.remove(CONTEXT, "ours", seen=seen) == OutOfDate(now)
     assert not wakeups.deliveries.is_set()
     assert await service.remove(CONTEXT, "ours", seen=now.fingerprint) == Removed(now)
+
+
+async def test_the_delivery_worker_is_woken_for_the_posts_about_a_change(
+    factory: Factory, service: CriteriaService, wakeups: Wakeups
+) -> None:
+    await subscribe(factory, "CBC criteria ours", "C2")
+    added = await service.add(CONTEXT, "ours", GRADES)
+    assert isinstance(added, Added) and added.told == ("C2",) and wakeups.deliveries.is_set()
+    wakeups.deliveries.clear()
+    edited = await service.edit(CONTEXT, "ours", "Gold: NS")
+    assert isinstance(edited, Edited) and edited.told == ("C2",) and wakeups.deliveries.is_set()
 
 
 async def test_the_nearest_name_is_offered(service: CriteriaService) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from formatters.answers import criteria, search_results
+from formatters.answers import criteria, criteria_changes, search_results
 from formatters.blockkit.message import Message
 from formatters.models.criteria_set import (
     GRADES_MAX,
@@ -307,6 +307,18 @@ def test_the_definition_of_one_huge_grade_is_counted(check: Callable[[Message], 
     huge = CriteriaSet(slug="huge", grades=(Grade("A", every), Grade("B", NS)))
     said = shown(check(criteria.definition(huge)))
     assert "B: NS" in said and "1 grade more, too long for this message" in said
+
+
+def test_answers_to_changes_count_what_they_have_no_room_to_name() -> None:
+    places = ["D0AB1", *(f"C{number}" for number in range(11))]
+    used = shown(criteria_changes.in_use("ours", [(place, 1) for place in places], ()))
+    assert "subscription 1 of a direct message" in used and "and 2 more. Edit or end these first." in used
+    lost = shown(criteria_changes.in_use("ours", [("C1", 2)], ["Gold"]))
+    assert "Gold of ours would disappear" in lost and "subscription 2 of" in lost
+    told = shown(criteria_changes.edited(NTT, places))
+    assert "used in a direct message" in told and "and 2 more channels, and posted there." in told
+    doubts = shown(criteria_changes.doubtful([f"Doubt {number}." for number in range(12)]))
+    assert "Doubt 9." in doubts and "Doubt 10." not in doubts and "2 more grades are like that." in doubts
 
 
 def test_names_from_people_are_escaped(bns: Superevent) -> None:

@@ -176,6 +176,14 @@ async def test_an_edit_is_posted_where_the_set_is_used_and_kept_where_it_was_mad
     assert len(await history(factory, "C1")) == 1
 
 
+async def test_a_channel_whose_subscription_isnt_confirmed_hears_of_no_edit(factory: Factory) -> None:
+    await add(factory, ours())
+    await factory.subscriptions.request(TEAM, "C1", parse_criteria("CBC criteria ours"), "U1", NOW)
+    changed = await factory.criteria_sets.edit(TEAM, "C9", ours("Gold: NS"), AUTHOR)
+    assert changed is not None and changed.told == ()
+    assert await waiting(factory) == [] and await history(factory, "C1") == []
+
+
 async def test_further_edits_go_into_the_post_that_waits(factory: Factory) -> None:
     await add(factory, ours())
     await subscribe(factory, "CBC criteria ours", "C1")
