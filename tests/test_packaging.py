@@ -135,3 +135,15 @@ def test_declared_dependencies_match_imports(metadata: Message) -> None:
 def test_every_dependency_has_a_lower_bound() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert [need for need in project["dependencies"] if ">=" not in need] == []
+
+
+def test_the_versions_of_python_that_were_tried_are_the_same_everywhere(metadata: Message) -> None:
+    classifiers = metadata.get_all("Classifier", [])
+    tried = [found[1] for text in classifiers if (found := re.fullmatch(r".*:: Python :: (3\.\d+)", text))]
+    assert metadata["Requires-Python"] == f">={tried[0]}"
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert f"(tried: {', '.join(tried[:-1])} and {tried[-1]})" in readme
+    # What `tests/run` and `deploy/demo` look for, the newest first.
+    looked_for = re.search(r"candidates=\(([^)]*)\)", (ROOT / "deploy/environment.sh").read_text("utf-8"))
+    assert looked_for is not None
+    assert re.findall(r"python(3\.\d+)", looked_for[1]) == tried[::-1]

@@ -53,7 +53,7 @@ def answer_for(result: SubscriptionResult) -> Message:
     """Return the answer for the outcome of a change."""
     match result:
         case Subscribed(criteria):
-            return _with_idle_conditions(criteria, subscription_messages.subscribed(criteria))
+            return _with_idle_conditions(criteria, subscription_messages.subscribed())
         case ConfirmationPending(criteria):
             return _with_idle_conditions(criteria, subscription_messages.confirmation_pending(criteria))
         case ConfirmationFailed(reason):

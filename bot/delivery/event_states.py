@@ -50,12 +50,16 @@ class EventStates:
         return superevent, await self._notices.notice_id(notice.key)
 
 
-def render_or_fallback(superevent: Superevent, render: Callable[[], Message]) -> Message:
-    """Return what `render` returns; if it raises, a message that says so: every alert reaches people."""
-    try:
-        return render()
-    except Exception:
-        log.exception("unexpected_error", subsystem="rendering", superevent_id=superevent.superevent_id)
-        return unreadable_notice.message(
-            superevent.superevent_id, "gwevent met a fault of its own.", superevent.latest.urls.get("gracedb")
-        )
+def render_or_fallback(superevent: Superevent, *renders: Callable[[], Message]) -> Message:
+    """Return what the first of `renders` returns that doesn't raise, such as a card without its grades.
+
+    If all raise, return a message that says so: every alert reaches people.
+    """
+    for render in renders:
+        try:
+            return render()
+        except Exception:
+            log.exception("unexpected_error", subsystem="rendering", superevent_id=superevent.superevent_id)
+    return unreadable_notice.message(
+        superevent.superevent_id, "gwevent met a fault of its own.", superevent.latest.urls.get("gracedb")
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -160,7 +161,10 @@ class RootRenderer:
 
     async def _render_card(self, superevent: Superevent, view: ChannelView) -> Message:
         async def render() -> Message:
-            return render_or_fallback(superevent, lambda: alert_card.alert_card(superevent, view))
+            views = (view, replace(view, grades=())) if view.grades else (view,)
+            return render_or_fallback(
+                superevent, *(partial(alert_card.alert_card, superevent, one) for one in views)
+            )
 
         # By the number of its notices: the superevent may be newer than the revision that was claimed.
         return await self._cards.get((superevent.superevent_id, len(superevent.notices), view), render)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
 
 from bot.criteria.decided_grades import DecidedGrades
 from bot.delivery.channel_grades import ChannelGrades
@@ -23,6 +26,9 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention
 from formatters.posts.alert_card import ChannelView
 from formatters.text import grade_lines
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 GetPermalink = Callable[[str, str, str], Awaitable[str | None]]
 """(team id, channel id, ts) -> the address of that message; None if Slack doesn't return one."""
@@ -70,9 +76,12 @@ class ThreadRenderer:
         overlap = await self._overlap_with_previous(superevent, notice)
         before, after = await self._judge_before_and_after(sets, superevent, notice)
         message = render_or_fallback(
-            superevent, lambda: alert_update.alert_update(superevent, notice, overlap, before, after)
+            superevent,
+            lambda: alert_update.alert_update(superevent, notice, overlap, before, after),
+            lambda: alert_update.alert_update(superevent, notice, overlap),
         )
-        is_grade_news = superevent.category is Category.REAL and grade_lines.has_risen(before, after)
+        has_risen = _unless_it_fails(lambda: grade_lines.has_risen(before, after), False, superevent)
+        is_grade_news = superevent.category is Category.REAL and has_risen
         broadcast = is_grade_news or significance.should_broadcast(superevent, notice)
         return RenderedMessage(message=message, broadcast=broadcast)
 
@@ -144,7 +153,8 @@ class ThreadRenderer:
         assert delivery.root_ts is not None, "the outbox hands out mentions beside posted roots only"
         # What is known by now: who is woken waits for no sky map.
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
-        grade = grade_lines.push_grade(self._grades.at_once(sets, superevent).outcomes)
+        outcomes = self._grades.at_once(sets, superevent).outcomes
+        grade = _unless_it_fails(lambda: grade_lines.push_grade(outcomes), None, superevent)
         root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
 
         def render() -> Message:
@@ -158,3 +168,12 @@ class ThreadRenderer:
 def _came_before(one: Notice, notice: Notice) -> bool:
     """Return whether a notice was known when another came; one of an archive always was."""
     return one.received is None or (notice.received is not None and one.received < notice.received)
+
+
+def _unless_it_fails(get: Callable[[], T], otherwise: T, superevent: Superevent) -> T:
+    """Return what `get` returns; after a defect, what keeps neither the words nor a mention back."""
+    try:
+        return get()
+    except Exception:
+        log.exception("unexpected_error", subsystem="grading", superevent_id=superevent.superevent_id)
+        return otherwise

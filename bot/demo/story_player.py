@@ -62,9 +62,9 @@ class SimulatedClock:
         """Set the clock."""
         self._ahead = at - utc_now()
 
-    def advance_to(self, time_created: datetime) -> None:
-        """Advance the clock to the time at which a notice is sent; never set it back."""
-        self._ahead = max(self._ahead, time_created - utc_now())
+    def advance_to(self, at: datetime) -> None:
+        """Advance the clock, to the time at which a notice is sent or to now; never set it back."""
+        self._ahead = max(self._ahead, at - utc_now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,17 @@ async def serve(port: int) -> None:
         )
         _out.print("An hour passes in a minute, up to now. Ctrl-C ends it.\n")
         with Publisher(environment.broker.url(TOPIC)) as publisher:
-            for sample in create_demo_notices(utc_now()):
-                await asyncio.sleep(sample.pause_s)
-                await _publish(environment, publisher, sample)
+            await _play_slowly(environment, publisher)
         _out.print("\nThat was the story; the bot goes on answering. Ctrl-C ends it.")
         await asyncio.Event().wait()
+
+
+async def _play_slowly(environment: DemoEnvironment, publisher: Publisher) -> None:
+    """Publish the story with its pauses; then the bot's clock is right, so that its now is the reader's."""
+    for sample in create_demo_notices(utc_now()):
+        await asyncio.sleep(sample.pause_s)
+        await _publish(environment, publisher, sample)
+    environment.clock.advance_to(utc_now())
 
 
 async def play_once() -> None:

@@ -49,9 +49,9 @@ def confirmation_pending(criteria: Criteria) -> Message:
     )
 
 
-def subscribed(criteria: Criteria) -> Message:
-    """Return the reply to the subscriber after the confirmation was posted in the channel."""
-    return _text_message("\n".join(["Done. The post in the channel confirms it.", *describe(criteria)]))
+def subscribed() -> Message:
+    """Return the reply to the subscriber after the confirmation, which says all of it, was posted."""
+    return _text_message("Done. The post in the channel confirms it.")
 
 
 def already_subscribed(subscription: Subscription) -> Message:
@@ -64,14 +64,14 @@ def already_subscribed(subscription: Subscription) -> Message:
 
 
 def edited(before: Subscription, after: Subscription) -> Message:
-    """Return the reply to `edit`: the new and the old criteria."""
+    """Return the reply to `edit`: the new and the old criteria, which the channel's post explains."""
     text = (
         f"Subscription {after.number} is now {bold(after.criteria.mrkdwn)}; it was"
         f" {bold(before.criteria.mrkdwn)}."
     )
     if after.paused_at is not None:
         text += " It stays paused."
-    return _text_message("\n".join([text, *describe(after.criteria)]))
+    return _text_message(f"{text} gwevent posts this in the channel, in words and with the way back.")
 
 
 def unchanged(subscription: Subscription) -> Message:
@@ -85,18 +85,16 @@ def unchanged(subscription: Subscription) -> Message:
 def paused(subscription: Subscription) -> Message:
     """Return the reply to `pause`."""
     return _text_message(
-        f"Paused {bold(subscription.criteria.mrkdwn)}: it sends no alerts and no replies in threads until"
-        f" `/gwevent resume {subscription.number}`."
+        f"Paused {bold(subscription.criteria.mrkdwn)}, until `/gwevent resume {subscription.number}`."
+        " gwevent posts this in the channel."
     )
 
 
 def resumed(subscription: Subscription) -> Message:
     """Return the reply to `resume`."""
-    text = (
-        f"{bold(subscription.criteria.mrkdwn)} is active again. Alerts from the time of the pause are not"
-        f" posted."
+    return _text_message(
+        f"{bold(subscription.criteria.mrkdwn)} is active again. gwevent posts this in the channel."
     )
-    return _text_message("\n".join([text, *describe(subscription.criteria)]))
 
 
 def no_such_number(
@@ -165,13 +163,11 @@ def summary(subscription: Subscription, *, is_described: bool = True) -> list[st
 def unsubscribed(subscriptions: Sequence[Subscription]) -> Message:
     """Return the reply to `unsubscribe`: the subscriptions that ended."""
     words = ", ".join(bold(s.criteria.mrkdwn) for s in subscriptions)
-    text = (
-        f"Unsubscribed from {words}. Messages that are already here are still updated, but get no more"
-        f" replies."
-    )
     if all(s.is_pending for s in subscriptions):
-        return _text_message(f"{text} It wasn't active yet.")
-    return _text_message(f"{text} gwevent posts this in the channel, with the command that restores it.")
+        return _text_message(f"Unsubscribed from {words}. It wasn't active yet.")
+    return _text_message(
+        f"Unsubscribed from {words}. gwevent posts this in the channel, with the command that restores it."
+    )
 
 
 def already_paused(subscription: Subscription) -> Message:

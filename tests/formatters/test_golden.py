@@ -349,7 +349,7 @@ def test_answers(
         "subscription-confirmed": subscription_messages.confirmation(mine[0]),
         "subscription-confirmed-all": subscription_messages.confirmation(mine[2]),
         "subscription-confirmed-notify": subscription_messages.confirmation(mine[3]),
-        "subscription-subscribed": subscription_messages.subscribed(filtered.criteria),
+        "subscription-subscribed": subscription_messages.subscribed(),
         "subscription-unchanged": subscription_messages.unchanged(filtered),
         "subscription-not-subscribed": subscription_messages.not_subscribed(
             mine[1].criteria, [mine[0], filtered]

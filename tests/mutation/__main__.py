@@ -41,6 +41,13 @@ def sample(seed: int, count: int) -> list[Mutant]:
     return chosen
 
 
+def sample_under(folder: str, seed: int, count: int) -> list[Mutant]:
+    """Return `count` mutants of one package or module, the same for the same seed and the same code."""
+    under = [module for module in modules(PURE + OUTBOX) if Path(module).is_relative_to(folder)]
+    every = [mutant for module in under for mutant in mutants_of(module)]
+    return random.Random(seed).sample(every, min(count, len(every)))
+
+
 def mutants_of(module: str) -> list[Mutant]:
     """Return every mutant of a module of the repository."""
     return list_mutants(module, (REPOSITORY / module).read_text("utf-8"))
@@ -114,11 +121,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these mutants: bot/filters/parser.py:12 …")
+    parser.add_argument("--under", metavar="PATH", help="of this package or module alone: bot/criteria")
     parser.add_argument("--list", action="store_true", help="print the sample and run nothing")
     options = parser.parse_args()
     if options.only:
         every = {mutant.name: mutant for module in modules(PURE + OUTBOX) for mutant in mutants_of(module)}
         chosen = [every[name] for name in options.only]
+    elif options.under:
+        chosen = sample_under(options.under, options.seed, options.count)
     else:
         chosen = sample(options.seed, options.count)
     if options.list:

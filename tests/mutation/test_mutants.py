@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.mutation.__main__ import sample
+from tests.mutation.__main__ import sample, sample_under
 from tests.mutation.mutants import list_mutants, mutate
 from tests.mutation.targets import OUTBOX, PURE, REPOSITORY, modules, stages_of
 
@@ -71,6 +71,13 @@ def test_a_seed_gives_the_same_sample_of_all_kinds_of_modules() -> None:
     assert chosen == sample(7, 40) != sample(8, 40)
     assert len({mutant.name for mutant in chosen}) == 40
     assert sum(mutant.path in OUTBOX for mutant in chosen) == 10
+
+
+def test_a_sample_can_be_of_one_package_or_module() -> None:
+    module = "bot/criteria/resolution.py"
+    assert {mutant.path for mutant in sample_under(module, 1, 5)} == {module}
+    chosen = sample_under("bot/store", 1, 1_000)
+    assert {mutant.path for mutant in chosen} == {path for path in OUTBOX if path.startswith("bot/store")}
 
 
 def test_every_module_has_tests() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from bot.local_slack.web_api.dispatcher import RecordedCall
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.models.notice import Distance, Notice
+from formatters.text import grade_lines
 from tests.bot.routing.test_mentions import BBH, BURST
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import NOW, decoded_notice, record_notices, subscribe, unsubscribe
@@ -241,3 +243,28 @@ async def test_a_mention_beside_the_thread_says_the_grade_that_the_channel_shows
     await harness.wait_until_delivered()
     (said,) = mentioning(harness, channel)
     assert "40±8 Mpc tarot: Trigger FAR" in said["text"].replace("\u00a0", " ")
+
+
+async def test_a_defect_in_wording_grades_keeps_neither_words_nor_mention_back(
+    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(word: Callable[..., object]) -> Callable[..., object]:
+        def worded(*outcomes: Sequence[object]) -> object:
+            if any(outcomes):
+                raise ZeroDivisionError("a defect")
+            return word(*outcomes)
+
+        return worded
+
+    words = "CBC criteria tarot notify @here if grade tarot type=INITIAL"
+    (channel,) = await harness.create_subscribed_channels(words=words)
+    await harness.record_notices(NEAR)
+    await harness.wait_until_delivered()
+    for name in ("push_grade", "has_risen", "card_lines", "grade_changes"):
+        monkeypatch.setattr(grade_lines, name, broken(getattr(grade_lines, name)))
+    await harness.record_notices(replace(SECOND, localization=SKY))
+    await harness.wait_until_delivered()
+    (said,) = mentioning(harness, channel)
+    assert "INITIAL" in said["text"] and len(posts(harness, channel)) == 3, "root, reply, mention"
+    texts = [message["text"] for message in harness.local_slack.messages(channel)]
+    assert "BNS 95% INITIAL 31 deg²" in texts[0].replace("\u00a0", " ") and "fault" not in str(texts)

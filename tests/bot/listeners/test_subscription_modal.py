@@ -127,9 +127,9 @@ async def test_modal_subscribes_previews_and_edits(
     assert "Checking the sky maps" in words(updates[0].args) and len(updates) == 2
 
     assert (await local_slack.submit(filled(**good, words="not V1 notify @here if BNS"))).ok
-    await last_page(local_slack, "Real, significant CBC alerts")
+    await last_page(local_slack, "Done. ")
     (confirmation,) = local_slack.messages(channel)
-    assert "Subscribed" in words(confirmation)
+    assert "Subscribed" in words(confirmation) and "Real, significant CBC alerts" in words(confirmation)
     assert await in_channel(factory, channel) == [
         f"{asked} not V1 notify @here if BNS>=0.5".replace(">=0.5", "")
     ]

@@ -129,17 +129,19 @@ def test_the_window_holds_all_of_the_main_region(kind: str, share: float) -> Non
         assert max(np.abs(east).max(), np.abs(north).max()) > 0.4 * region.window.half_width
 
 
-def test_the_window_is_centred_on_a_region_with_a_long_tail() -> None:
+@pytest.mark.parametrize("west", [80, 315])
+def test_the_window_is_centred_on_a_region_with_a_long_tail_and_no_wider(west: float) -> None:
     # A patch of 2°, and a tail of single tiles 12° to the east and 6° to the south of it.
     order = np.full(40, 7)
-    ra = np.concatenate([np.linspace(80, 82, 30), np.linspace(82.5, 94, 10)])
+    ra = west + np.concatenate([np.linspace(0, 2, 30), np.linspace(2.5, 14, 10)])
     dec = np.concatenate([np.tile([20.0, 21.0, 22.0], 10), np.linspace(19.5, 14, 10)])
     ipix = healpix.lonlat_to_healpix(ra * units.deg, dec * units.deg, 2**7, order="nested")
     window = raster._enclosing_window(order, ipix)
     assert window is not None
     lon, lat = healpix.healpix_to_lonlat(ipix, 2**order, order="nested")
-    for offset in sky_to_plane(window, lon.to_value(units.deg), lat.to_value(units.deg)):
-        assert np.abs(offset).max() < window.half_width
+    east, north = sky_to_plane(window, lon.to_value(units.deg), lat.to_value(units.deg))
+    assert 0.72 * window.half_width < np.abs(east).max() < window.half_width
+    for offset in east, north:
         assert offset.max() + offset.min() == pytest.approx(0, abs=0.06 * window.half_width)
 
 

@@ -117,11 +117,8 @@ async def test_what_waits_for_a_root_or_a_reply_goes_as_soon_as_that_is_posted(
 ) -> None:
     await factory.leases.heartbeat({TEAM})
     await subscribe(factory, "all", "C1")
-    notices = [
-        decoded_notice(REAL),
-        *(decoded_notice(REAL, alert_type=kind, minutes=m) for kind, m in (("INITIAL", 5), ("UPDATE", 9))),
-    ]
-    await record_notices(factory, notices)
+    later = [decoded_notice(REAL, alert_type=kind, minutes=m) for kind, m in (("INITIAL", 5), ("UPDATE", 9))]
+    await record_notices(factory, [decoded_notice(REAL), *later])
     for kind in (DeliveryKind.ROOT, DeliveryKind.REPLY, DeliveryKind.REPLY):
         # No time passes: nothing is waited for but what stands before it in its thread.
         [delivery] = await factory.outbox.claim(clock(), 10)
@@ -150,3 +147,35 @@ async def test_a_root_that_slack_will_not_edit_is_remembered_and_its_reply_poste
     await record_notices(factory, [decoded_notice(REAL, alert_type="UPDATE", minutes=9)])
     [reply] = await factory.outbox.claim(clock(), 10)
     assert (reply.kind, reply.root_uneditable) == (DeliveryKind.REPLY, True), "later news know it too"
+
+
+@pytest.mark.backends("sqlite")
+async def test_what_waits_for_a_reply_goes_as_soon_as_that_is_given_up(
+    factory: Factory, clock: Clock
+) -> None:
+    await factory.leases.heartbeat({TEAM})
+    await subscribe(factory, "all", "C1")
+    later = [decoded_notice(REAL, alert_type=kind, minutes=m) for kind, m in (("INITIAL", 5), ("UPDATE", 9))]
+    await record_notices(factory, [decoded_notice(REAL), *later])
+    await settle(factory, clock, root=Delivered(ts="1.1", revision=3))
+    [first] = await factory.outbox.claim(clock(), 10)
+    assert await factory.outbox.claim(clock(), 10) == [], "the second waits, and is looked at no more"
+    await factory.outbox.record_outcomes([(first, DeadLettered(reason="msg_too_long"))], clock())
+    [second] = await factory.outbox.claim(clock(), 10)
+    assert (first.kind, second.kind) == (DeliveryKind.REPLY, DeliveryKind.REPLY)
+    assert second.subject_id > first.subject_id
+
+
+@pytest.mark.backends("sqlite")
+async def test_what_was_left_out_of_a_message_comes_by_an_edit_at_its_time(
+    factory: Factory, clock: Clock
+) -> None:
+    await factory.leases.heartbeat({TEAM})
+    await subscribe(factory, "all", "C1")
+    await record_notices(factory, [decoded_notice(REAL)])
+    again_at = clock() + timedelta(minutes=5)
+    await settle(factory, clock, root=Delivered(ts="1.1", revision=1, follow_up_edit_at=again_at))
+    assert await factory.outbox.claim(clock(), 10) == []
+    clock.advance(minutes=5, seconds=1)
+    [edit] = await factory.outbox.claim(clock(), 10)
+    assert (edit.kind, edit.root_ts) == (DeliveryKind.EDIT, "1.1")

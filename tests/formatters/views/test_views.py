@@ -153,7 +153,7 @@ def test_dialogs(golden: Golden, stories: dict[str, list[Notice]]) -> None:
     golden("view-modal-waiting", checked(subscription_modal.loading_page(place, "One moment …")))
     golden(
         "view-modal-done",
-        checked(subscription_modal.result_page(changed, subscription_messages.subscribed(CRITERIA))),
+        checked(subscription_modal.result_page(changed, subscription_messages.subscribed())),
     )
 
 

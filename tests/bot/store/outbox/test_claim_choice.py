@@ -1,8 +1,17 @@
-"""Which candidates one claim takes: the places for urgent ones, and each workspace's edits."""
+"""Which candidates one claim takes: urgent ones' places, each workspace's edits, each channel's turn."""
+
+from dataclasses import replace
 
 import pytest
 
-from bot.store.outbox.claim_choice import Candidate, ClaimRequest, select_within_limits
+from bot.store.outbox.claim_choice import (
+    ROUND_ROBIN_EVERY,
+    Candidate,
+    ClaimRequest,
+    FairShare,
+    choose_candidates,
+    select_within_limits,
+)
 from bot.store.outbox.models import Priority
 
 
@@ -45,3 +54,24 @@ def test_each_workspace_has_its_quota_of_edits_and_posts_go_on(quota: int) -> No
 def test_edits_that_were_chosen_by_turn_count() -> None:
     edits = [candidate(number, Priority.EDIT) for number in range(3)]
     assert select_within_limits(edits[1:], request(edits=1), edits[:1]) == edits[:1]
+
+
+def test_one_place_more_for_each_ten_goes_to_the_channels_in_turn() -> None:
+    # One channel has an alert at every claim, the other a mock's reply that is always behind.
+    loud, quiet = candidate(1, Priority.ROOT), candidate(2, Priority.REPLY, mock=True)
+    fair_share, taken = FairShare(), []
+    for _ in range(2 * (ROUND_ROBIN_EVERY + 1)):
+        chosen, in_turn = choose_candidates([quiet, loud], replace(request(), limit=1), fair_share)
+        fair_share.record_turns(chosen, in_turn, 1)
+        taken += chosen
+    # The first turn is the loud channel's own.
+    assert taken == [loud] * (2 * ROUND_ROBIN_EVERY + 1) + [quiet]
+
+
+def test_no_more_than_half_of_a_claim_is_chosen_by_turn() -> None:
+    candidates = [candidate(number, Priority.REPLY, mock=number < 8) for number in range(9)]
+    fair_share = FairShare()
+    fair_share.placed_by_order, fair_share.last_channel = 1_000, ("T1", "C2")
+    chosen, in_turn = choose_candidates(candidates, replace(request(), limit=5), fair_share)
+    assert in_turn == 3
+    assert [one.id for one in chosen] == [3, 4, 5, 8, 0]

@@ -49,12 +49,16 @@ class AgreeingDatabase:
 async def test_a_lease_counts_from_before_its_heartbeat_and_once(takes_s: float) -> None:
     database = AgreeingDatabase()
     leases = WorkerLeases(cast(Database, database), elapsed=lambda: database.elapsed_s)
-    assert (leases.is_alive, leases.is_claim_valid(leases.worker_id)) == (False, False)
+
+    def beliefs() -> tuple[bool, bool]:
+        return leases.is_alive, leases.is_claim_valid(leases.worker_id)
+
+    assert beliefs() == (False, False)
     for _ in range(2):
         began, database.takes_s = database.elapsed_s, takes_s
         await leases.heartbeat({TEAM})
         database.elapsed_s = began + LEASE_S - 0.01
-        assert (leases.is_alive, leases.is_claim_valid(leases.worker_id)) == (True, True)
+        assert beliefs() == (True, True)
         assert not leases.is_claim_valid("another worker's id")
         database.elapsed_s = began + LEASE_S
-        assert (leases.is_alive, leases.is_claim_valid(leases.worker_id)) == (False, False)
+        assert beliefs() == (False, False)

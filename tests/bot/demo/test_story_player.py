@@ -1,0 +1,40 @@
+"""The demo's clock: an hour passes in about a minute, and the story ends at now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bot.demo import story_player
+from bot.demo.story_player import MAX_STORY_AGE, SimulatedClock
+from bot.samples import SampleNotice
+
+
+async def test_story_begins_an_hour_ago_and_ends_at_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    waited = 0.0
+    shown: list[datetime] = []
+
+    async def sleep(seconds: float) -> None:
+        nonlocal waited
+        waited += seconds
+
+    async def publish(environment: Any, _: object, sample: SampleNotice) -> None:
+        environment.clock.advance_to(datetime.fromisoformat(str(sample.record["time_created"])))
+        shown.append(environment.clock())
+
+    monkeypatch.setattr(story_player, "utc_now", lambda: real + timedelta(seconds=waited))
+    monkeypatch.setattr(story_player.asyncio, "sleep", sleep)
+    monkeypatch.setattr(story_player, "_publish", publish)
+    clock = SimulatedClock()
+    clock.set_time(real - MAX_STORY_AGE)
+    begun = clock()
+    environment: Any = SimpleNamespace(clock=clock)
+    await story_player._play_slowly(environment, SimpleNamespace())  # type: ignore[arg-type]
+    assert shown == sorted(shown) and begun < shown[0]
+    assert clock() == real + timedelta(seconds=waited)
+    assert clock() - begun == pytest.approx(timedelta(hours=1), abs=timedelta(minutes=2))
+    assert 45 <= waited <= 90
