@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,7 @@ def test_an_empty_file_of_sqlites_is_no_database(run: Run, tmp_path: Path) -> No
     file = service(tmp_path)
     sqlite3.connect(tmp_path / "service.sqlite").close()
     assert "There is no gwevent's database" in run("--env-file", file, "export").stderr
-    with sqlite3.connect(tmp_path / "service.sqlite") as other:
+    with closing(sqlite3.connect(tmp_path / "service.sqlite")) as other:
         other.execute("create table letters (id integer)")
     assert "There is no gwevent's database" in run("--env-file", file, "export").stderr
 
