@@ -16,11 +16,12 @@ from bot.app.factory import open_factory
 from bot.doctor.gcn import check_gcn
 from bot.doctor.host import check_host, nearest_folder
 from bot.doctor.kafka import check_kafka
+from bot.doctor.slack_remedies import remedy
 from bot.gracedb.client import USER_AGENT
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings, SettingsError
 from bot.slack.client import SlackClient
-from bot.slack.errors import OutcomeUnknown, SlackFailure, Unavailable
+from bot.slack.errors import ChannelUnavailable, OutcomeUnknown, RateLimited, SlackFailure, Unavailable
 from bot.slack.gateway import EVENTS_PATH
 from bot.slack.oauth import INSTALL_PATH
 from bot.slack.scopes import ADVISED_SCOPES, REQUIRED_SCOPES, ROLE_SCOPES
@@ -259,10 +260,8 @@ async def _check_bot_token(settings: Settings, session: aiohttp.ClientSession) -
     except (Unavailable, OutcomeUnknown) as failure:
         return [_unreachable(name, failure.reason)]
     except SlackFailure as failure:
-        todo = "Install the app again (OAuth & Permissions) and copy the new bot token."
-        return [
-            Finding(name=name, level=Level.FAIL, result=f"Slack refuses it: {failure.reason}.", advice=todo)
-        ]
+        found = f"Slack refuses it: {failure.reason}."
+        return [Finding(name=name, level=Level.FAIL, result=found, advice=remedy(failure, "auth.test"))]
     findings = [
         Finding(name=name, level=Level.OK, result=f"works in {identity.team_name} as {identity.user_id}.")
     ]
@@ -310,7 +309,9 @@ async def _check_ops_channel(client: SlackClient, channel: str, scopes: frozense
             todo = f"gwevent doctor --post {channel} posts a sample there."
             return Finding(name, Level.WARN, f"{channel} can't be looked at without channels:read.", todo)
         todo = "Is GWEVENT_OPS_CHANNEL the channel's id? In a private channel, /invite @gwevent first."
-        return Finding(name, Level.FAIL, f"{channel} can't be found: {failure.reason}.", todo)
+        if not isinstance(failure, ChannelUnavailable):
+            todo = remedy(failure, "conversations.info")
+        return Finding(name, Level.FAIL, f"{channel} can't be looked at: {failure.reason}.", todo)
     if found.is_archived:
         todo = "Unarchive it, or set GWEVENT_OPS_CHANNEL to another."
         return Finding(name, Level.FAIL, f"#{found.name} is archived.", todo)
@@ -335,6 +336,8 @@ async def _check_app_token(settings: Settings, session: aiohttp.ClientSession) -
         return [_unreachable(name, failure.reason)]
     except SlackFailure as failure:
         todo = "Make a new app-level token with connections:write, and switch Socket Mode on."
+        if isinstance(failure, RateLimited):
+            todo = remedy(failure)
         return [
             Finding(name=name, level=Level.FAIL, result=f"Slack refuses it: {failure.reason}.", advice=todo)
         ]
@@ -348,10 +351,12 @@ async def _check_clock(settings: Settings, session: aiohttp.ClientSession) -> li
         within = aiohttp.ClientTimeout(total=10)
         async with session.post(url, timeout=within, proxy=proxy_for(url)) as answer:
             theirs = parsedate_to_datetime(answer.headers["Date"])
-    except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
-        return [
-            Finding(name="Clock", level=Level.WARN, result=f"can't be compared ({type(error).__name__}).")
-        ]
+    except (KeyError, ValueError):
+        found = "can't be compared: Slack's answer doesn't tell the time."
+        return [Finding("Clock", Level.WARN, found, "timedatectl says whether it is synchronized.")]
+    except (aiohttp.ClientError, TimeoutError) as error:
+        found = f"can't be compared: Slack can't be reached ({type(error).__name__})."
+        return [Finding("Clock", Level.WARN, found, "See Slack's findings above.")]
     off = (datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds()
     if abs(off) > MAX_CLOCK_OFFSET_S:
         todo = "Set the clock (timedatectl set-ntp true): ages and latencies are wrong without."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import shutil
 import socket
@@ -144,7 +145,7 @@ async def check_http_port(settings: Settings) -> list[Finding]:
         with socket.create_server((settings.http_host, wanted)):
             return [Finding("HTTP", Level.OK, f"{where} is free.")]
     except OSError as error:
-        reason = error.strerror
+        reason, is_foreign = error.strerror, error.errno in (errno.EADDRNOTAVAIL, socket.EAI_NONAME)
     host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
     try:
         async with (
@@ -162,6 +163,8 @@ async def check_http_port(settings: Settings) -> list[Finding]:
     except (aiohttp.ClientError, TimeoutError, ValueError):
         pass
     todo = "Set GWEVENT_HTTP_PORT to another port, or to none."
+    if is_foreign:
+        todo = "Set GWEVENT_HTTP_HOST to an address of this machine, or leave it out."
     return [Finding("HTTP", Level.FAIL, f"{where} can't be used: {reason}.", todo)]
 
 

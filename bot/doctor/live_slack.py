@@ -23,17 +23,16 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.alerts.decode import decode
 from bot.doctor.live_report import LiveReport, without_secrets
 from bot.doctor.sample_post import sample_notice
+from bot.doctor.slack_remedies import REPORT_IT, remedy
 from bot.runtime.http_proxy import proxy_for
 from bot.samples import to_avro
 from bot.settings import Settings
 from bot.slack.client import Identity, SlackClient
 from bot.slack.errors import (
-    CHANNEL_ERRORS,
     FileNotReady,
     OutcomeUnknown,
     RateLimited,
     SlackFailure,
-    Unavailable,
 )
 from bot.slack.message_metadata import DeliveryMetadata
 from bot.slack.message_parts import DroppedPart
@@ -54,33 +53,6 @@ MAX_RATE_LIMIT_S = 60.0
 """The longest Retry-After that a step waits for, once."""
 MAX_PEOPLE_TRIED = 5
 NOTE = "gwevent doctor --live is trying out this channel. It deletes all that it posts here within a minute."
-SCOPE_ERRORS = frozenset({"missing_scope", "no_permission", "not_allowed_token_type"})
-SCOPE_OF_METHOD: Mapping[str, str] = {
-    "chat": "chat:write",
-    "conversations.history": "channels:history (groups:history in a private channel)",
-    "conversations.replies": "channels:history (groups:history in a private channel)",
-    "conversations.members": "channels:read (groups:read in a private channel)",
-    "files": "files:write",
-}
-"""A method, or the part of its name before the dot -> the scope that it needs (docs.slack.dev/reference)."""
-TOKEN_ERRORS = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
-_NO_UPLOADS = "ask its owners, or set GWEVENT_PUBLIC_URL, from which Slack fetches the pictures."
-REMEDIES: Mapping[str, str] = {
-    **dict.fromkeys(TOKEN_ERRORS, "Install the app again (OAuth & Permissions) and copy the new bot token."),
-    **dict.fromkeys(
-        ("channel_not_found", "not_in_channel"),
-        "Is it the channel's id? In a private channel, /invite @gwevent first.",
-    ),
-    "is_archived": "Unarchive the channel, or choose another.",
-    "edit_window_closed": "The workspace ends editing after a time: ask its owners, since cards are edited.",
-    "message_limit_exceeded": "The workspace has sent as many messages as its plan allows: try again later.",
-    "file_uploads_disabled": f"The workspace lets no files be uploaded: {_NO_UPLOADS}",
-    "file_upload_size_restricted": f"The workspace limits the size of files: {_NO_UPLOADS}",
-    "storage_limit_reached": f"The workspace has no room for files: {_NO_UPLOADS}",
-    "user_not_in_channel": "Only apps seem to be in the channel: join it, then try again.",
-}
-"""What to do about an error of Slack's that a person can end; any other is for an issue."""
-REPORT_IT = "If the next run says the same, file an issue with this report and what --record keeps."
 
 
 class _UnexpectedAnswer(Exception):
@@ -166,7 +138,7 @@ class _LiveRun:
         except SlackFailure as failure:
             method, answer = self._report.last_answer()
             found = f"Slack's answer to {method}: {_describe_reason(failure)}."
-            advice = _advice(failure, method, answer)
+            advice = remedy(failure, method, answer)
             self._report.add(name, level, found, f"{without} {advice}".strip())
         else:
             self._report.add(name, Level.OK, result)
@@ -405,27 +377,6 @@ def _describe_reason(failure: SlackFailure) -> str:
     details = f" ({'; '.join(failure.details)})" if failure.details else ""
     unknown = ", and not what Slack's API answers" if failure.reason.startswith("HTTP ") else ""
     return f"{failure.reason}{details}{unknown}"
-
-
-def _advice(failure: SlackFailure, method: str, answer: Mapping[str, Any]) -> str:
-    """Return what to do about a refused call."""
-    reason = failure.reason
-    if reason in SCOPE_ERRORS:
-        needed = answer.get("needed")
-        known = SCOPE_OF_METHOD.get(method) or SCOPE_OF_METHOD.get(method.partition(".")[0], "its scope")
-        scope = needed if isinstance(needed, str) and needed else known
-        return f"Add {scope} to the app's manifest and install the app again."
-    if reason in REMEDIES:
-        return REMEDIES[reason]
-    if reason in CHANNEL_ERRORS or reason.startswith("restricted_action"):
-        return "The workspace's owners don't let the bot post here: choose another channel, or ask them."
-    if isinstance(failure, RateLimited):
-        return f"Try again in {failure.retry_after:.0f} s, and not beside a busy bot."
-    if reason == "unknown_method" or reason.startswith("HTTP 404"):
-        return "What answers there doesn't know this call: is GWEVENT_SLACK_API_URL Slack's own?"
-    if isinstance(failure, Unavailable | OutcomeUnknown):
-        return "Try again; check the network, a proxy and GWEVENT_SLACK_API_URL."
-    return REPORT_IT
 
 
 def _count(number: int, noun: str) -> str:

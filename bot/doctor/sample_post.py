@@ -18,6 +18,7 @@ import aiohttp
 from bot.app.factory import open_factory, utc_now
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
+from bot.doctor.slack_remedies import remedy
 from bot.filters import parse_criteria
 from bot.ingest.pipeline import IngestRules, IngestStores, Pipeline
 from bot.runtime.wakeups import Wakeups
@@ -25,7 +26,7 @@ from bot.samples import Record, bbh, superevent_id, to_avro
 from bot.settings import Settings
 from bot.skymap_service.image_process import ImageProcess
 from bot.slack.client import SlackClient
-from bot.slack.errors import SlackFailure
+from bot.slack.errors import SlackFailure, failure_from_code
 from bot.sources.base import Origin
 from bot.store.outbox.models import DeadLettered, Delivered, Delivery, DeliveryKind, Outcome, Retry
 from formatters.terminal.findings import Finding, Level
@@ -114,7 +115,7 @@ def _finding_from_outcomes(
                 FINDING_NAME, Level.OK, f"{result}{', with its picture' if draws else ''}. Delete it at will."
             )
         case DeadLettered(reason=reason):
-            advice = "Is it the channel's id? In a private channel, /invite @gwevent first."
+            advice = remedy(failure_from_code(reason, None), "chat.postMessage")
             return _failure(f"Slack refuses it in {channel}: {reason}.", advice)
         case Retry(reason=reason):
             return _failure(f"It wasn't posted within {POST_TIMEOUT_S:.0f} s: {reason}.", "Try again later.")

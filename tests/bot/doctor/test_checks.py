@@ -17,6 +17,7 @@ from bot.doctor.checks import run_checks
 from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
 from bot.settings import Settings
+from bot.slack.client import Identity, SlackClient
 from bot.slack.token_cipher import TokenCipher, generate_key
 from bot.store import schema
 from formatters.terminal.findings import Finding, Level
@@ -199,3 +200,44 @@ async def test_channels_to_which_nothing_comes_are_named(
     assert away.level is Level.WARN and "C0GONE (channel_not_found)" in away.result
     (stray,) = [finding for finding in findings if finding.name == "Slack workspaces"]
     assert stray.level is Level.WARN and "C0STRAY (T0ELSEWHERE)" in stray.result
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("ratelimited", "Try again in"),
+        ("invalid_auth", "copy the new bot token"),
+        ("team_added_to_org", "moved into an organization"),
+        ("an_error_nobody_listed", "file an issue"),
+        ("internal_error", "Check the network"),
+    ],
+)
+async def test_remedy_of_a_refused_token_fits_the_refusal(
+    local_slack: LocalSlack, database_path: Path, error: str, advice: str
+) -> None:
+    local_slack.fail("auth.test", error=error, times=None)
+    findings = await run_checks(settings(local_slack, database_path))
+    (found,) = [finding for finding in findings if finding.name == "Slack bot token"]
+    assert found.level is Level.FAIL and advice in found.advice, found
+
+
+async def test_scopes_that_slack_does_not_tell_are_not_called_missing(
+    local_slack: LocalSlack, database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identify = SlackClient.identify
+
+    async def silently(client: SlackClient) -> Identity:
+        return replace(await identify(client), scopes=frozenset())
+
+    monkeypatch.setattr(SlackClient, "identify", silently)
+    findings = await run_checks(settings(local_slack, database_path))
+    (found,) = [finding for finding in findings if finding.name == "Slack scopes"]
+    assert found.level is Level.WARN and "doctor --live" in found.advice
+
+
+async def test_http_host_of_another_machine_is_told_apart_from_a_busy_port(
+    local_slack: LocalSlack, database_path: Path
+) -> None:
+    asked = settings(local_slack, database_path, http_host="203.0.113.7", http_port=8_080)
+    (found,) = await host.check_http_port(asked)
+    assert found.level is Level.FAIL and "GWEVENT_HTTP_HOST" in found.advice
