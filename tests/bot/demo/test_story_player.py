@@ -27,7 +27,7 @@ async def test_story_begins_an_hour_ago_and_ends_at_now(monkeypatch: pytest.Monk
         shown.append(environment.clock())
 
     monkeypatch.setattr(story_player, "utc_now", lambda: real + timedelta(seconds=waited))
-    monkeypatch.setattr(story_player.asyncio, "sleep", sleep)
+    monkeypatch.setattr("bot.demo.story_player.asyncio.sleep", sleep)
     monkeypatch.setattr(story_player, "_publish", publish)
     clock = SimulatedClock()
     clock.set_time(real - MAX_STORY_AGE)
