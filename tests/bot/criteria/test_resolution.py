@@ -294,6 +294,15 @@ def test_what_is_there_passes(words: str) -> None:
         check_filter_references(criteria.filter, SETS)
 
 
+@pytest.mark.parametrize("slug", sorted(SETS.keys() - {"rubin-2026"}))
+def test_grades_of_every_set_but_rubins_are_in_an_order(slug: str) -> None:
+    grades = [grade.name for grade in SETS[slug].grades]
+    for name in grades:
+        check_filter_references(GradeCondition(slug, Op.GE, name), SETS)
+    for name in grades[1:]:
+        check_filter_references(GradeCondition(slug, Op.GT, name), SETS)
+
+
 @pytest.mark.parametrize("name", ["and", "Or", "NOT", "if", "Notify", "A notify B"])
 def test_a_grade_whose_name_couldnt_be_read_in_a_condition_isnt_made(name: str) -> None:
     with pytest.raises(FilterSyntaxError, match="is no name for a grade"):

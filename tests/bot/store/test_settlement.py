@@ -179,3 +179,27 @@ async def test_what_was_left_out_of_a_message_comes_by_an_edit_at_its_time(
     clock.advance(minutes=5, seconds=1)
     [edit] = await factory.outbox.claim(clock(), 10)
     assert (edit.kind, edit.root_ts) == (DeliveryKind.EDIT, "1.1")
+
+
+@pytest.mark.backends("sqlite")
+async def test_a_root_that_slack_will_not_edit_brings_no_other_channels_reply_back(
+    factory: Factory, clock: Clock
+) -> None:
+    await factory.leases.heartbeat({TEAM})
+    await subscribe(factory, "all", "C1", "C2")
+
+    async def settle_next(kind: DeliveryKind, **outcome_of: Outcome) -> None:
+        for delivery in await factory.outbox.claim(clock(), 10):
+            assert delivery.kind is kind
+            await factory.outbox.record_outcomes([(delivery, outcome_of[delivery.channel_id])], clock())
+
+    posted = Delivered(ts="1.1", revision=1)
+    await record_notices(factory, [decoded_notice(REAL)])
+    await settle_next(DeliveryKind.ROOT, C1=posted, C2=posted)
+    await record_notices(factory, [decoded_notice(REAL, alert_type="INITIAL", minutes=5)])
+    await settle_next(DeliveryKind.REPLY, C1=posted, C2=posted)
+    fixed = DeadLettered(reason="edit_window_closed", root_uneditable=True)
+    await settle_next(DeliveryKind.EDIT, C1=fixed, C2=Delivered(ts="1.1", revision=2))
+    assert [(d.kind, d.channel_id) for d in await factory.outbox.claim(clock(), 10)] == [
+        (DeliveryKind.REPLY, "C1")
+    ]
