@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -83,6 +84,7 @@ class Factory(Repositories):
     def __init__(self, database: Database, min_up: timedelta = MIN_UP) -> None:
         """`min_up` is `Settings.min_up`."""
         self.clock = SteadyClock()
+        self.thresholds = Thresholds()
         super().__init__(database, self.clock)
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
@@ -362,8 +364,10 @@ class Factory(Repositories):
             wakeups=wakeups,
             webhook_notifier=webhook_notifier,
             metrics=metrics,
-            thresholds=Thresholds(
-                silence=timedelta(hours=settings.silence_hours), free_bytes=settings.free_bytes
+            thresholds=replace(
+                self.thresholds,
+                silence=timedelta(hours=settings.silence_hours),
+                free_bytes=settings.free_bytes,
             ),
         )
 

@@ -18,6 +18,7 @@ from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
 from bot.local_slack.errors import Json
 from bot.local_slack.server import LocalSlack
+from bot.monitoring.rules import Thresholds
 from bot.samples import DEMO_CRITERIA_SET, DEMO_GRADES, SampleNotice, create_demo_notices, to_avro
 from bot.settings import Settings, SettingsError
 from bot.sources.factory import create_sources
@@ -46,6 +47,19 @@ _out = Console(highlight=False, soft_wrap=True)
 
 class DemoFailed(RuntimeError):
     """Part of the story did not arrive. The text is one sentence."""
+
+
+_LONG = timedelta(days=1)
+THRESHOLDS = Thresholds(
+    source_outage=_LONG,
+    lag=_LONG,
+    post_delay=_LONG,
+    edit_delay=_LONG,
+    slack_outage=_LONG,
+    store_outage=_LONG,
+    no_worker=_LONG,
+)
+"""Of incidents in the demo: none. Its clock passes minutes at once, so a moment's wait looks like one."""
 
 
 class SimulatedClock:
@@ -146,6 +160,7 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
             settings = _settings(local_slack, broker, Path(folder))
             sources = create_sources(settings)
             async with open_factory(settings) as factory:
+                factory.thresholds = THRESHOLDS
                 clock = SimulatedClock()
                 clock.set_time(utc_now() - MAX_STORY_AGE)
                 bot = Application(settings, factory, sources, clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.demo import story_player
-from bot.demo.story_player import MAX_STORY_AGE, SimulatedClock
+from bot.demo.story_player import MAX_STORY_AGE, THRESHOLDS, SimulatedClock
 from bot.samples import SampleNotice
 
 
@@ -38,3 +39,14 @@ async def test_story_begins_an_hour_ago_and_ends_at_now(monkeypatch: pytest.Monk
     assert clock() == real + timedelta(seconds=waited)
     assert clock() - begun == pytest.approx(timedelta(hours=1), abs=timedelta(minutes=2))
     assert 45 <= waited <= 90
+
+
+def test_no_pause_of_the_story_can_look_like_an_incident() -> None:
+    beyond = {"startup_grace", "overdue_persistence"}  # they keep incidents from being opened
+    lasting = {
+        field.name: getattr(THRESHOLDS, field.name)
+        for field in fields(THRESHOLDS)
+        if field.name not in beyond
+    }
+    spans = [value for value in lasting.values() if isinstance(value, timedelta)]
+    assert len(spans) > 5 and min(spans) > MAX_STORY_AGE
