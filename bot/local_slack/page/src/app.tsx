@@ -61,7 +61,9 @@ function useWorkspace(onMessage: (state: State, message: Message) => void) {
   }, [onMessage]);
 
   const shown = state?.view?.id === stale.current && state?.view ? { ...state, view: null } : state;
-  return { state: shown, trouble, clearView: () => setState((before) => before && { ...before, view: null }) };
+  // Only the dialog that was closed: its answer may come after the next one was opened.
+  const clearView = (id: string): void => setState((before) => (before?.view?.id === id ? { ...before, view: null } : before));
+  return { state: shown, trouble, clearView };
 }
 
 /** Up to where each channel was read, in this browser. */

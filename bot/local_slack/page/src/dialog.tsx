@@ -18,7 +18,7 @@ function inputs(view: View, frame: Frame): { block: string; optional: boolean; c
   });
 }
 
-export function Dialog({ view, frame, onClosed }: { view: View; frame: Frame; onClosed: () => void }) {
+export function Dialog({ view, frame, onClosed }: { view: View; frame: Frame; onClosed: (id: string) => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const values = useRef<Record<string, Record<string, Change["value"]>>>({});
   const [errors, setErrors] = useState<Record<string, string>>({});
@@ -56,7 +56,7 @@ export function Dialog({ view, frame, onClosed }: { view: View; frame: Frame; on
 
   const close = async (): Promise<void> => {
     await call("view/close", about);
-    onClosed();
+    onClosed(view.id);
   };
 
   const act = async ({ control, value }: Change): Promise<void> => {
