@@ -75,6 +75,7 @@ async def test_subscribe_in_the_modal_and_edit_from_app_home(
     await expect(dialog.get_by_text(re.compile("^Done[.]"))).to_be_visible()
     await picture("4-done")
     await dialog.get_by_role("button", name="Close").last.click()
+    await expect(dialog).to_have_count(0)  # until then what is behind it takes no keys
     await expect(page.locator("article", has_text="Subscribed").last).to_contain_text("BNS distance<300")
     (stored,) = await factory.subscriptions.for_channel(TEAM, channel)
     assert stored.criteria.canonical == "CBC BNS distance<300 not K1 mock"
@@ -95,6 +96,7 @@ async def test_subscribe_in_the_modal_and_edit_from_app_home(
     await dialog.get_by_role("button", name="Save").click()
     await expect(dialog.get_by_text(re.compile("^Subscription 1 is now"))).to_be_visible()
     await dialog.get_by_role("button", name="Close").last.click()
+    await expect(dialog).to_have_count(0)  # until then what is behind it takes no keys
     await expect(page.get_by_text("distance<200").first).to_be_visible()
     await picture("7-edited")
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -137,6 +139,7 @@ async def test_make_a_criteria_set_in_the_form_and_edit_it_from_app_home(
     await expect(dialog.get_by_text("ntt-kilonova added.")).to_be_visible()
     await picture("4-done")
     await dialog.get_by_role("button", name="Close").last.click()
+    await expect(dialog).to_have_count(0)  # until then what is behind it takes no keys
 
     await box.fill("/gwevent dialog")
     await box.press("Enter")
@@ -147,6 +150,7 @@ async def test_make_a_criteria_set_in_the_form_and_edit_it_from_app_home(
     await dialog.get_by_role("button", name="Subscribe").click()
     await expect(dialog.get_by_text(re.compile("^Done[.]"))).to_be_visible()
     await dialog.get_by_role("button", name="Close").last.click()
+    await expect(dialog).to_have_count(0)  # until then what is behind it takes no keys
     (stored,) = await factory.subscriptions.for_channel(TEAM, channel)
     assert stored.criteria.canonical == "all criteria ntt-kilonova"
 
@@ -163,6 +167,7 @@ async def test_make_a_criteria_set_in_the_form_and_edit_it_from_app_home(
     await dialog.get_by_role("button", name="Save").click()
     await expect(dialog.get_by_role("button", name="Save")).to_have_count(0)
     await dialog.get_by_role("button", name="Close").last.click()
+    await expect(dialog).to_have_count(0)  # until then what is behind it takes no keys
     await expect(page.get_by_text("Gold: NS distance<120").first).to_be_visible()
     await page.get_by_role("button", name="Remove").click()
     await expect(page.get_by_text(re.compile("It is refused while a channel uses it"))).to_be_visible()
