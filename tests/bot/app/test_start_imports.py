@@ -10,6 +10,7 @@ import pytest
 NOT_NEEDED = {"astropy", "astropy_healpix", "alembic", "matplotlib", "PIL"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process", ["application", "consumer_application"])
 def test_a_service_starts_without(process: str) -> None:
     code = f"""

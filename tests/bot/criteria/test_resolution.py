@@ -329,6 +329,7 @@ words_of_names = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     st.one_of(st.from_regex(GRADE_NAME, fullmatch=True), st.lists(words_of_names, min_size=1).map(" ".join)),
@@ -354,6 +355,7 @@ def test_each_name_that_a_grade_may_have_can_be_compared_everywhere(name: str, o
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.from_regex(SLUG, fullmatch=True))
 def test_each_name_that_a_set_may_have_can_be_chosen_and_compared(slug: str) -> None:

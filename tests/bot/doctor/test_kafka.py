@@ -203,6 +203,7 @@ def test_an_absent_topic() -> None:
     assert found.advice.startswith("Did you mean igwn.gwalert? ")
 
 
+@pytest.mark.slow
 def test_a_topic_that_may_not_be_read() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic(TOPIC)

@@ -107,6 +107,7 @@ async def test_a_refusal_names_the_call_and_what_to_do(local_slack: LocalSlack, 
     assert "file an issue" in metadata.advice
 
 
+@pytest.mark.slow
 async def test_a_rate_limit_is_waited_for(local_slack: LocalSlack, database_path: Path) -> None:
     local_slack.grant("channels:history")
     channel = local_slack.add_channel("gw")

@@ -135,6 +135,7 @@ def test_the_reason_for_a_refusal_pings_nobody(words: str, in_codec: bool) -> No
         assert find_mentions(message) == [], message
 
 
+@pytest.mark.slow
 @quick(max_examples=120)
 @given(
     st.lists(

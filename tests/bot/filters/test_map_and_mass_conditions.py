@@ -226,6 +226,7 @@ def test_sentences_say_what_holds(words: str, sentence: str) -> None:
     assert filter_sentence(parse_filter(words)).replace("\N{NO-BREAK SPACE}", " ") == sentence
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.from_regex(SLUG, fullmatch=True).filter(lambda slug: len(slug) <= SLUG_MAX))
 def test_every_name_that_no_word_of_the_language_is_can_be_chosen_and_asked_for(slug: str) -> None:

@@ -452,6 +452,7 @@ def test_conditions_that_choose_nothing_are_found(words: str, idle: list[str]) -
     assert idle_conditions(parse_filter(words)) == idle
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(20)
 @given(st.randoms(use_true_random=False), st.integers(8, MAX_CONDITIONS // 2))
 @settings(max_examples=10, deadline=None)
@@ -471,6 +472,7 @@ def test_many_alternatives_are_judged_within_the_time_that_slack_gives_a_form(
     find_objection(criteria)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(20)
 def test_what_grades_stand_for_is_judged_within_that_time_too() -> None:
     def grade(at: int) -> Filter:

@@ -212,6 +212,7 @@ async def test_a_set_that_was_removed_while_the_form_was_open_can_be_made_again(
     assert await stored(factory) == {SLUG: "Gold: NS distance<120"}
 
 
+@pytest.mark.slow
 async def test_a_slow_submission_is_answered_in_time(
     bot: Application, local_slack: LocalSlack, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

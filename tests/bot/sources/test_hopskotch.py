@@ -273,6 +273,7 @@ class Deaf:
         return getattr(self._consumer, name)
 
 
+@pytest.mark.slow
 async def test_silent_reader_is_reopened(broker: EmbeddedBroker) -> None:
     timing = HopskotchTiming(first_backoff_s=0.05, watermark_interval_s=0.1, stuck_timeout_s=0.5)
     async with reading(broker.url(TOPIC), timing=timing) as (source, payloads):

@@ -279,6 +279,7 @@ def explanation_of(grades: Sequence[Grade], count: int, text: str) -> SetExplana
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(
     count=st.integers(0, 40),

@@ -147,6 +147,7 @@ def test_dense_regions_are_bright_at_their_position() -> None:
         assert (colour.sum() > 180) == bright, (ra, dec)
 
 
+@pytest.mark.slow
 def test_a_mock_is_marked_and_nothing_else_is() -> None:
     badge = style.WIDTH - style.MARGIN - 10, 30
     for kind in SKIES:
