@@ -79,6 +79,7 @@ def test_a_sentence_names_sets_among_other_words(sentence: str, names: list[str]
     assert [one.slug for one in mentioned_sets(sentence, KNOWN)] == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["a " * 3_000, "a" * 6_000, "rubin " * 1_000, "rubin-" * 1_000])
 def test_a_long_text_is_refused_in_one_short_sentence(text: str) -> None:
     many = KNOWN | sets(*(f"set-{n}" for n in range(50)))

@@ -192,6 +192,7 @@ async def test_answers_are_shown_in_the_browser(page: Page, tmp_path: Path) -> N
     )
 
 
+@pytest.mark.slow
 async def test_an_image_in_the_store_is_reused(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:

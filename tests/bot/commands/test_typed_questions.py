@@ -420,6 +420,7 @@ async def test_a_bare_subscribe_takes_nothing(router: CommandRouter) -> None:
     assert "subscribe all" in answer and "subscribe CBC" in answer and "[Open the form]" in answer
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("front", ["", "check ", "sites add ", "subscribe ", "events ", "visible "])
 @pytest.mark.parametrize(

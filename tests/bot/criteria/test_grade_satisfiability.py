@@ -59,6 +59,7 @@ def test_a_missing_unit_of_the_rate_is_named_with_its_grade() -> None:
     assert said.startswith("Gold: ")
 
 
+@pytest.mark.slow
 def test_twenty_ordinary_grades_are_all_compared() -> None:
     grades = [f"Grade {chr(65 + n)}: NS distance<{100 + 10 * n} area90<{20 + n}" for n in range(20)]
     assert objections("; ".join(grades)) == ()
@@ -67,6 +68,7 @@ def test_twenty_ordinary_grades_are_all_compared() -> None:
     assert said.startswith("Last would hardly ever be given")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_grades_with_many_alternatives_pass_in_time() -> None:
     some = [f"(BNS>0.{n} z<0.{n}) or (NSBH>0.{n} area90<{n}00)" for n in range(1, 10)]

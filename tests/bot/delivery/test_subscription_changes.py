@@ -117,6 +117,7 @@ async def assert_history_is_true(harness: DeliveryHarness, channel: str) -> None
         assert ("paused" in line.replace("It was paused and is active", "")) is paused, (line, paused)
 
 
+@pytest.mark.slow
 @BOTH
 async def test_each_change_is_posted_with_who_made_it_and_how_to_bring_it_back(
     harness: DeliveryHarness,

@@ -429,6 +429,7 @@ async def test_two_channels_refused_at_once_mean_the_workspace(stopped_harness: 
     assert [len(stopped_harness.texts(channel)) for channel in channels] == [1] * 4
 
 
+@pytest.mark.slow
 async def test_a_real_alert_goes_before_all_mocks_that_wait(stopped_harness: DeliveryHarness) -> None:
     channels = await stopped_harness.create_subscribed_channels(3, "CBC mock")
     stopped_harness.start(concurrency=2)

@@ -123,6 +123,7 @@ async def test_a_worker_that_lives_again_under_another_name_posts_nothing_of_bef
     assert len(harness.texts(channel)) == 1
 
 
+@pytest.mark.slow
 async def test_settling_waits_for_the_store_however_often_it_fails(harness: DeliveryHarness) -> None:
     (channel,) = await harness.create_subscribed_channels()
     settle, failures = harness.factory.outbox.record_outcomes, 3

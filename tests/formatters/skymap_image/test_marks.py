@@ -257,6 +257,7 @@ class TestOutlines:
             apart = [np.hypot(*(line - (column, row)).T).min() for line in lines]
             assert min(apart) < 9, "half of a tile's diagonal"
 
+    @pytest.mark.slow
     @settings(max_examples=30, deadline=None)
     @given(st.integers(0, 10_000), st.sampled_from([0.5, 0.9]), st.floats(2, 25))
     def test_smoothing_keeps_the_area(self, seed: int, level: float, sigma: float) -> None:
