@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.criteria.filter_verdicts import NoticeFacts, judge_condition
+from bot.criteria.filter_verdicts import NoticeFacts, fails_for_kind, judge_filter
 from bot.filters.redshifts import distance_of_redshift
 from formatters.models.chirp_mass import probability_in_range
 from formatters.models.criteria_set import ConditionOutcome
@@ -40,13 +40,15 @@ def explain_filter(filter_: Filter, facts: NoticeFacts) -> tuple[ConditionOutcom
 
 def _explain(condition: Filter, facts: NoticeFacts) -> ConditionOutcome:
     numbers = _numbers(condition.part if isinstance(condition, Not) else condition, facts)
+    alternatives = _alternatives(condition)
     return ConditionOutcome(
         text=condition.canonical,
-        verdict=judge_condition(condition, facts),
+        verdict=judge_filter(condition, facts).verdict,
         value=numbers.value,
         limit=numbers.limit,
         unit=numbers.unit,
-        alternatives=tuple(_explain(part, facts) for part in _alternatives(condition)),
+        alternatives=tuple(_explain(part, facts) for part in alternatives),
+        is_never_stated=not alternatives and fails_for_kind(condition, facts),
     )
 
 

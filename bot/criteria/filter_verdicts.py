@@ -76,12 +76,9 @@ def judge_filter(filter_: Filter, facts: NoticeFacts) -> FilterVerdict:
     return FilterVerdict(Verdict.UNKNOWN, WhyUndecided.NOT_STATED)
 
 
-def judge_condition(filter_: Filter, facts: NoticeFacts) -> Verdict:
-    """Return the verdict on one condition as people read it: what the notice doesn't state is unknown."""
-    verdict = judge_filter(filter_, facts).verdict
-    if verdict is Verdict.FAILED and facts.truth(filter_).high != -1:
-        return Verdict.UNKNOWN
-    return verdict
+def fails_for_kind(filter_: Filter, facts: NoticeFacts) -> bool:
+    """Return True if a filter fails only because notices of this group or search never state a value."""
+    return judge_filter(filter_, facts).verdict is Verdict.FAILED and facts.truth(filter_).high != -1
 
 
 def _possible(filter_: Filter, facts: NoticeFacts, *, may_be_stated: bool) -> TruthRange:

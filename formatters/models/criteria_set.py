@@ -146,6 +146,8 @@ class ConditionOutcome:
     """The part of the published rules that states the condition; empty for a workspace's own set."""
     alternatives: tuple[ConditionOutcome, ...] = ()
     """Of alternatives joined by "or": each of them, with its own numbers."""
+    is_never_stated: bool = False
+    """True if it fails because notices of this group or search never state the value: a burst has no BNS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

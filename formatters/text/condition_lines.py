@@ -77,6 +77,8 @@ def _reason(condition: ConditionOutcome, why: WhyUndecided | None) -> str:
             return "not known from the notice or its map"
         case Verdict.UNDECIDED:
             return _MAP_DECIDES if why is None else _WHY_UNDECIDED.get(why, _MAP_DECIDES)
+    if condition.is_never_stated:
+        return "never stated for this kind of event"
     value, limit, unit = condition.value, condition.limit, condition.unit
     if value is None or not math.isfinite(value):
         return ""

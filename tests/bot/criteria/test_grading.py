@@ -29,6 +29,7 @@ from formatters.models.criteria_set import CriteriaSet, Grade, GradeOutcome, Sta
 from formatters.models.filter import Compare, FarCompare, Filter, GradeCondition, GradeQuery, Op, map_queries
 from formatters.models.notice import Distance, Localization, Notice
 from formatters.models.superevent import Superevent
+from formatters.text.condition_lines import condition_line
 from tests.support.factories import MOCK, decoded_notice
 from tests.support.filter_strategies import SKY, any_filter
 
@@ -349,10 +350,14 @@ class TestExplanation:
         assert [c.verdict for c in gold.conditions] == [Verdict.UNDECIDED, Verdict.UNKNOWN]
         assert [c.value for c in gold.conditions] == [None, None]
 
-    def test_what_a_burst_never_states_is_unknown(self) -> None:
+    def test_what_a_burst_never_states_fails_and_says_so(self) -> None:
         burst = notice(group="Burst", search="AllSky", pipeline="cwb", classification={}, properties={})
-        (gold,) = explain(made_set("Gold: BNS"), event(burst), {}).grades
-        assert (gold.verdict, gold.conditions[0].verdict) == (Verdict.FAILED, Verdict.UNKNOWN)
+        for words in ("BNS", "not BNS"):
+            (gold,) = explain(made_set(f"Gold: {words} far<1/yr"), event(burst), {}).grades
+            asked, other = gold.conditions
+            assert gold.verdict is asked.verdict is Verdict.FAILED and other.verdict is Verdict.HELD
+            assert asked.is_never_stated and not other.is_never_stated
+            assert condition_line(asked) == f"✗ {words}: never stated for this kind of event"
 
     def test_alternatives_are_one_condition_with_the_numbers_of_each(self) -> None:
         (gold,) = explain(made_set("Gold: (BNS>0.99 or far<1/yr) V1"), event(notice()), {}).grades
@@ -562,6 +567,8 @@ def test_any_filters_give_an_outcome_that_its_explanation_agrees_with(
         assert one.conditions
         if one.verdict is Verdict.HELD:
             assert all(condition.verdict is Verdict.HELD for condition in one.conditions)
+        if one.verdict is Verdict.FAILED:
+            assert any(condition.verdict is Verdict.FAILED for condition in one.conditions)
 
 
 def test_map_queries_of_a_set_are_those_of_its_filters() -> None:
