@@ -117,6 +117,8 @@ async def _play_slowly(environment: DemoEnvironment, publisher: Publisher) -> No
     for sample in create_demo_notices(utc_now()):
         await asyncio.sleep(sample.pause_s)
         await _publish(environment, publisher, sample)
+    # Before that, the last notice would seem to have been on its way for minutes.
+    await asyncio.to_thread(publisher.wait_until_read, GROUP, TIMEOUT_S)
     environment.clock.advance_to(utc_now())
 
 

@@ -34,7 +34,10 @@ async def test_story_begins_an_hour_ago_and_ends_at_now(monkeypatch: pytest.Monk
     clock.set_time(real - MAX_STORY_AGE)
     begun = clock()
     environment: Any = SimpleNamespace(clock=clock)
-    await story_player._play_slowly(environment, SimpleNamespace())  # type: ignore[arg-type]
+    read_at: list[datetime] = []
+    publisher: Any = SimpleNamespace(wait_until_read=lambda *_: read_at.append(clock()))
+    await story_player._play_slowly(environment, publisher)
+    assert read_at == shown[-1:], "the last notice is read before the clock goes on to now"
     assert shown == sorted(shown) and begun < shown[0]
     assert clock() == real + timedelta(seconds=waited)
     assert clock() - begun == pytest.approx(timedelta(hours=1), abs=timedelta(minutes=2))
