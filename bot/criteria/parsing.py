@@ -37,7 +37,7 @@ _NEXT_GRADE = re.compile(r"[\s,]([^\W\d_][\w+-]*):\s")
 """The name of a further grade, where nothing parts it from the conditions before it."""
 _OF_SUBSCRIPTIONS = frozenset(
     (
-        *("notify", "notify-mocks", "notify-tests", "criteria", "circulars", "all", "only"),
+        *("notify", "notify-mocks", "notify-tests", "criteria", "circulars", "streams", "all", "only"),
         *("mock", "mocks", "test", "tests", "lowsig", "retracted"),
     )
 )

@@ -74,6 +74,12 @@ class Renderer:
         circular = await self._repositories.circulars.get(delivery.subject_id)
         return None if circular is None else RenderedMessage(message=circular_link.message(circular))
 
+    async def _render_follow_up(self, delivery: Delivery) -> RenderedMessage | None:
+        raise NotImplementedError
+
+    async def _render_retraction_circular(self, delivery: Delivery) -> RenderedMessage | None:
+        raise NotImplementedError
+
     async def _render_unreadable_notice(self, delivery: Delivery) -> RenderedMessage | None:
         async def render() -> RenderedMessage | None:
             payload = await self._repositories.quarantine.get(delivery.subject_id)
@@ -120,6 +126,9 @@ RENDERERS: Mapping[DeliveryKind, Callable[[Renderer, Delivery], Awaitable[Render
     DeliveryKind.CHANGE: Renderer._render_change,
     DeliveryKind.WELCOME: Renderer._render_welcome,
     DeliveryKind.CIRCULAR: Renderer._render_circular,
+    DeliveryKind.FOLLOW_UP: Renderer._render_follow_up,
+    DeliveryKind.FOLLOW_UP_EDIT: Renderer._render_follow_up,
+    DeliveryKind.RETRACTION_CIRCULAR: Renderer._render_retraction_circular,
     DeliveryKind.UNREADABLE_NOTICE: Renderer._render_unreadable_notice,
     DeliveryKind.QUARANTINE_REPORT: Renderer._render_unreadable_notice,
     DeliveryKind.INCIDENT_OPENED: Renderer._render_incident,

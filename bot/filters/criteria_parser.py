@@ -12,10 +12,12 @@ from bot.filters.limits import CACHE_SIZE, MAX_LENGTH, MAX_TARGETS
 from bot.filters.map_conditions import SiteNameResolver
 from bot.filters.parser import parse_tokens
 from bot.filters.scope_words import split_scope
+from bot.filters.stream_words import in_order, split_off_streams
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import SWITCHES
 from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.filter import And, FieldIn, Filter, Significant
+from formatters.models.related_message import Stream
 from formatters.models.subscription import Criteria, MentionRule
 
 NOTIFY_SWITCHES = {
@@ -33,7 +35,7 @@ _BROADCAST = {"@here": "<!here>", "<!here>": "<!here>", "@channel": "<!channel>"
 
 
 def parse_criteria(words: str, sites: SiteNameResolver | None = None) -> Criteria:
-    """Parse "[CBC|Burst|all] [filter] [mock] … [circulars] [criteria SET…] [notify TARGET… [if FILTER]]".
+    """Parse "[CBC|Burst|all] [filter] [mock] … [streams NAME…] [criteria SET…] [notify TARGET… [if FILTER]]".
 
     Switches and criteria sets may stand anywhere before `notify`, outside of "or", "not" and parentheses;
     case is ignored. A target is @here, @channel, or a person or group as Slack writes them ("<@U…|name>",
@@ -56,7 +58,9 @@ def _parse_normalized(words: str, sites: SiteNameResolver | None, *, is_canonica
         (n for n, word in enumerate(all_words) if _normalized(word.strip(",")) == "notify"), len(all_words)
     )
     sets, tokens = split_off_sets(tokenize(" ".join(all_words[:at])), is_canonical=is_canonical)
-    criteria = replace(_parse_switches_and_filter(tokens, sites), criteria_sets=sets)
+    streams, tokens = split_off_streams(tokens)
+    criteria = _parse_switches_and_filter(tokens, sites)
+    criteria = replace(criteria, criteria_sets=sets, streams=in_order({*streams, *criteria.streams}))
     if at < len(all_words):
         criteria = replace(
             criteria, notify=_parse_mention_rule(" ".join(all_words[at + 1 :]), criteria, sites)
@@ -103,7 +107,7 @@ def _parse_switches_and_filter(tokens: Sequence[Token], sites: SiteNameResolver 
         mock=scope.mock,
         test=scope.test,
         lowsig=scope.lowsig,
-        circulars=scope.circulars,
+        streams=(Stream.CIRCULARS,) if scope.circulars else (),
         filter=filter_,
     )
 

@@ -15,6 +15,7 @@ from bot.filters.parser import parse_tokens
 from bot.filters.periods import EVER, Period, extract_period
 from bot.filters.satisfiability import find_contradiction
 from bot.filters.scope_words import Scope, is_name, split_scope
+from bot.filters.stream_words import WORDS as STREAM_WORDS
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.filter import Compare, MassProbability, conditions
@@ -99,6 +100,8 @@ def parse_event_question(words: str, now: datetime, sites: SiteNameResolver | No
     for word, is_there in (("circulars", scope.circulars), ("notify", _names_mention(rest))):
         if is_there:
             raise FilterSyntaxError(f'"{word}" belongs to a subscription, and this is a question.')
+    if any(token.normalized in STREAM_WORDS and not is_name(rest, at) for at, token in enumerate(rest)):
+        raise FilterSyntaxError('"streams" belongs to a subscription, and this is a question.')
     if any(token.normalized == "criteria" and not is_name(rest, at) for at, token in enumerate(rest)):
         raise FilterSyntaxError(
             '"criteria" belongs to a subscription; events with a grade are asked for by grade rubin-2026.'

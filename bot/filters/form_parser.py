@@ -12,6 +12,7 @@ from bot.filters.criteria_parser import split_insistence
 from bot.filters.tokens import FilterSyntaxError
 from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.filter import Compare, External, FarCompare, FieldIn, Filter, Op
+from formatters.models.related_message import THREAD_STREAMS
 from formatters.models.subscription import Criteria, MentionRule
 from formatters.views.subscription_form import (
     CLASSES,
@@ -72,7 +73,7 @@ def _with_normalized_texts(form: SubscriptionForm) -> SubscriptionForm:
 
 def _with_switches(form: SubscriptionForm) -> str:
     """Return the words with the chosen switches before `notify`: "mock notify @here notify-mocks"."""
-    switches = " ".join(form.switches)
+    switches = " ".join(s for s in form.switches if s not in THREAD_STREAMS)
     return re.sub(r"(?<!\S)(?=notify(?!\S))", f"{switches} ", form.words, count=1, flags=re.IGNORECASE)
 
 
@@ -137,7 +138,7 @@ def _combine(
         mock="mock" in form.switches or typed.mock,
         test="test" in form.switches or typed.test,
         lowsig="lowsig" in form.switches or typed.lowsig,
-        circulars="circulars" in form.switches or typed.circulars,
+        streams=tuple(s for s in THREAD_STREAMS if s in form.switches or s in typed.streams),
         criteria_sets=tuple(dict.fromkeys((*form.criteria_sets, *typed.criteria_sets))),
         filter=reduce(and_, every) if every else None,
         notify=_mention_rule(form, typed, errors),

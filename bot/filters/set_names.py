@@ -14,7 +14,7 @@ _OTHER_WORDS = frozenset(
     re.findall(
         r"\w+",
         "all and or not no without excluding only just also too including include incl included plus with"
-        " from to if notify anyway as any this is the of",
+        " from to if notify streams stream anyway as any this is the of",
     )
 )
 """Words of the language that stand in no other table."""

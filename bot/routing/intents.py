@@ -85,6 +85,25 @@ class LinkCircular:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateFollowUp:
+    """Post or edit the Follow-up reply in the superevent's thread in one channel."""
+
+    team_id: str
+    channel_id: str
+    is_earlier: bool = False
+    """True if all of its content came before the thread was opened: then it is the least urgent post."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnounceRetractionCircular:
+    """Reply that LVK's circular retracts the event although its notice hasn't come."""
+
+    thread_id: int
+    message_id: int
+    """The store's id of the circular for this superevent."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportUnreadableNotice:
     """Tell a channel that a notice could not be read."""
 
@@ -159,6 +178,8 @@ Intent = (
     | Mention
     | DeferToSkyMap
     | LinkCircular
+    | UpdateFollowUp
+    | AnnounceRetractionCircular
     | ReportUnreadableNotice
     | AlertOperators
     | WelcomeInstaller

@@ -19,7 +19,7 @@ from bot.skymaps import healpix
 from bot.skymaps.arrays import DEG2_PER_SR, Floats, Integers
 from bot.skymaps.distance_moments import TAIL_THRESHOLD, gauss_legendre, normal_pdf, normal_sf
 from bot.skymaps.skymap import SkyMap, credible_levels, distance_at, in_credible_region
-from formatters.answers.position_check import PositionOnMap
+from formatters.models.position_on_map import PositionOnMap
 
 COSMOLOGY = "Planck18"
 """astropy's name for the parameters of Planck Collaboration 2020 (A&A 641, A6), table 2, last column."""

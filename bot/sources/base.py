@@ -31,6 +31,9 @@ class Origin:
     """For the log: topic, partition and offset, or a file's name."""
     live: bool
     """True if the payload may open root messages: from a broker, the demo or `replay --post`."""
+    stream: str | None = None
+    """What the topic brings beside LVK's notices: a value of `Stream`, or a kind of nearby alert; None for
+    notices, and where it isn't known (files). A payload of a stream is never read as a notice."""
     archive: str | None = None
     """The display name of the archive the payload came from; None for a broker's or a file's payload."""
 

@@ -122,7 +122,10 @@ PAGES: Mapping[str, HelpPage] = {
             ("subscribe", "the choices, and a form"),
             ("subscribe all|CBC|Burst [filter]", "real, significant alerts"),
             ("subscribe … [mock] [test] [lowsig]", "these alerts too"),
-            ("subscribe … [circulars]", "GCN Circulars about them, linked in their threads"),
+            (
+                "subscribe … [streams circulars icecube guano nearby]",
+                "what else names them, in one reply of the thread",
+            ),
             ("subscribe … [criteria rubin-2026]", "with their grades by criteria sets; `help criteria`"),
             ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
             ("subscriptions test CBC BNS>0.5", "which past events it would have brought"),

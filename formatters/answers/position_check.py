@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import NAME_MAX, bold, escape, plain_text
-from formatters.models.notice import Distance, Notice
+from formatters.models.notice import Notice
+from formatters.models.position_on_map import PositionOnMap as PositionOnMap
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import quantities
@@ -25,24 +26,6 @@ _CREDIBLE_LEVEL_NOTE = (
 _CREDIBLE_LEVEL_3D_NOTE = (
     "3-D: the same for the place in the volume, by probability per Mpc³ (luminosity distance)."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionOnMap:
-    """The location of one sky position relative to the credible regions of one sky map."""
-
-    credible_level: float
-    """Credible level, 0 to 1: the probability of all tiles at least as dense as the position's tile."""
-    relative_density: float
-    """Ratio of the probability density here to the map's peak density, 0 to 1."""
-    searched_area: float
-    """Searched area, deg²: the area of all tiles at least as dense as the position's tile."""
-    in_50: bool
-    in_90: bool
-    distance: Distance | None
-    """Distance distribution along this line of sight; None if the map has no distance here."""
-    credible_level_3d: float | None
-    """Probability, 0 to 1, of all volume at least as dense as the target's; None without distances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from formatters.blockkit.mrkdwn import SECTION_MAX, escape, target_label
 from formatters.models.filter import Compare, Filter, GradeCondition, Or, conditions
+from formatters.models.related_message import Stream
 
 BROADCAST_WORDS = {"<!here>": "@here", "<!channel>": "@channel"}
 
@@ -84,14 +85,19 @@ class Criteria:
     """True to include test events."""
     lowsig: bool = False
     """True to include low-significance alerts."""
-    circulars: bool = False
-    """True to link GCN Circulars that name an event in the event's thread."""
+    streams: tuple[Stream, ...] = ()
+    """Streams whose messages the event's Follow-up reply lists, in the order of THREAD_STREAMS."""
     criteria_sets: tuple[str, ...] = ()
     """Slugs of the criteria sets whose grades the channel's messages show, as they were typed."""
     filter: Filter | None = None
     """Further conditions; None for none. A group condition on the whole filter is in `group` instead."""
     notify: MentionRule | None = None
     """The mention rule; None if nobody is mentioned."""
+
+    @property
+    def circulars(self) -> bool:
+        """True if GCN Circulars are among the streams."""
+        return Stream.CIRCULARS in self.streams
 
     @property
     def canonical(self) -> str:
@@ -129,7 +135,10 @@ class Criteria:
     @property
     def canonical_without_mentions(self) -> str:
         """The canonical text without the mention rule: "CBC BNS distance<300 mock lowsig"."""
-        switches = [word for word in ("mock", "test", "lowsig", "circulars") if getattr(self, word)]
+        switches = [word for word in ("mock", "test", "lowsig") if getattr(self, word)]
+        if self.streams:
+            # Circulars alone are written as before there were other streams.
+            switches += ["streams", *self.streams] if self.streams != (Stream.CIRCULARS,) else self.streams
         sets = ["criteria", *self.criteria_sets] if self.criteria_sets else []
         return " ".join([self.group_and_filter, *([] if self.real else ["only"]), *switches, *sets])
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import reduce
 from operator import and_
 
 from formatters.blockkit.mrkdwn import SECTION_MAX, escape, plain_text, target_label
 from formatters.models.filter import And, Filter, Significant, map_queries
+from formatters.models.related_message import Stream
 from formatters.models.significance import MIN_NEUTRON_STAR_PROBABILITY, MIN_REMNANT_PROBABILITY
 from formatters.models.subscription import Criteria, MentionRule
 from formatters.text.filter_sentences import filter_sentence
 
+_STREAM_NAMES = {
+    Stream.CIRCULARS: "GCN Circulars",
+    Stream.ICECUBE: "IceCube's neutrino searches",
+    Stream.GUANO: "Swift BAT's searches",
+    Stream.NEARBY: "bursts and neutrinos near them",
+}
 _INCLUDED_ALERTS = "early warnings, SSM, cWB-BBH and alerts significant by coincidence"
 
 
@@ -45,7 +53,7 @@ def describe_alerts(criteria: Criteria) -> str:
                 criteria.lowsig and not is_lowsig_alone,
                 "low-significance alerts too (several a day while the detectors observe)",
             ),
-            (criteria.circulars, "GCN Circulars about them linked in their threads"),
+            (bool(criteria.streams), f"in their threads {_streams(criteria.streams)}"),
             (bool(criteria.criteria_sets), f"with their grades by {' and '.join(criteria.criteria_sets)}"),
         )
         if is_enabled
@@ -56,6 +64,11 @@ def describe_alerts(criteria: Criteria) -> str:
         if map_queries(filter_):
             text += " The sky map is checked last, so these alerts may come some seconds later."
     return text
+
+
+def _streams(streams: Sequence[Stream]) -> str:
+    """Return what the Follow-up reply lists: "GCN Circulars, IceCube's neutrino searches"."""
+    return ", ".join(_STREAM_NAMES[stream] for stream in streams)
 
 
 def _without_significance(criteria: Criteria) -> tuple[Filter | None, bool]:

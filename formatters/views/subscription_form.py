@@ -26,6 +26,7 @@ from formatters.models.filter import (
     format_number,
 )
 from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, UPDATE
+from formatters.models.related_message import THREAD_STREAMS
 from formatters.models.subscription import Criteria, MentionRule
 from formatters.views.modal_inputs import MAX_OPTIONS
 
@@ -35,7 +36,8 @@ CLASS_PERCENT = "50"
 """Minimum probability, in percent, of the classes that are chosen on the first screen."""
 PROBABILITIES = (*CLASSES, "NS", "remnant")
 TYPES = (EARLYWARNING, PRELIMINARY, INITIAL, UPDATE)
-SWITCHES = ("mock", "test", "lowsig", "circulars")
+SWITCHES = ("mock", "test", "lowsig", *THREAD_STREAMS)
+"""What alerts come too, and whose messages the Follow-up reply lists."""
 BROADCASTS = ("<!here>", "<!channel>")
 MENTION_OPTIONS = ("only_ns", "mock", "test")
 """Options of a mention, named like the attributes of `MentionRule`."""
@@ -79,7 +81,7 @@ class SubscriptionForm:
 
 def form_from_criteria(criteria: Criteria) -> SubscriptionForm:
     """Return the form that expresses the criteria."""
-    switches = tuple(s for s in SWITCHES if getattr(criteria, s))
+    switches = tuple(str(s) for s in SWITCHES if s in criteria.streams or getattr(criteria, s, False))
     # No input leaves real alerts out.
     alone = () if criteria.real else tuple(s for s in ("mock", "test") if s in switches)
     form = SubscriptionForm(

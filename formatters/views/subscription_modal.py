@@ -66,7 +66,10 @@ _SWITCHES = {
     "mock": "Mocks (about one every hour)",
     "test": "Tests",
     "lowsig": "Low-significance alerts (several a day)",
-    "circulars": "GCN Circulars, linked in the threads",
+    "circulars": "GCN Circulars about them, in the thread",
+    "icecube": "IceCube's neutrino searches, in the thread",
+    "guano": "Swift BAT's searches (GUANO), in the thread",
+    "nearby": "Bursts and neutrinos near in time and sky, in the thread",
 }
 _BROADCASTS = {"<!here>": "@here (skips people who are away)", "<!channel>": "@channel (notifies everybody)"}
 _WHEN = {

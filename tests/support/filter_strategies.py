@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from bot.filters.event_attributes import EventAttributes
+from bot.filters.stream_words import in_order
 from bot.filters.vocabulary import DETECTORS
 from formatters.models.filter import (
     SECONDS_PER_UNIT,
@@ -31,6 +32,7 @@ from formatters.models.filter import (
 )
 from formatters.models.notice import ALERT_TYPES, Distance, ExternalCoincidence, Localization, MassBins
 from formatters.models.quantity import QUANTITIES
+from formatters.models.related_message import THREAD_STREAMS
 from formatters.models.subscription import Criteria, MentionRule
 from tests.support.factories import NOW, REAL
 
@@ -121,7 +123,7 @@ def any_criteria(draw: st.DrawFn) -> Criteria:
             mock=st.booleans(),
             test=st.booleans(),
             lowsig=st.booleans(),
-            circulars=st.booleans(),
+            streams=st.sets(st.sampled_from(THREAD_STREAMS)).map(in_order),
             criteria_sets=st.lists(slugs, max_size=3, unique=True).map(tuple),
         )
     )

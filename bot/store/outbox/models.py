@@ -33,7 +33,13 @@ class DeliveryKind(StrEnum):
     WELCOME = "welcome"
     """A greeting to the person who installed the app, whose user id takes the place of the channel id."""
     CIRCULAR = "circular"
-    """A link to a GCN Circular in the thread; its subject is the circular."""
+    """A link to a GCN Circular in the thread, written before 0018: now the Follow-up reply lists them."""
+    FOLLOW_UP = "follow_up"
+    """The reply that lists everything about the event: its first post, or another after it was deleted."""
+    FOLLOW_UP_EDIT = "follow_up_edit"
+    """An edit of the Follow-up reply; one row for each thread, used again."""
+    RETRACTION_CIRCULAR = "retraction_circ"
+    """A reply that LVK's circular retracts the event before its notice; its subject is the message."""
     UNREADABLE_NOTICE = "apology"
     """An apology for an unreadable notice of a known event; its subject is the quarantined payload."""
     QUARANTINE_REPORT = "ops"
@@ -149,6 +155,13 @@ DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
     DeliveryKind.CIRCULAR: KindRule(
         priority=Priority.REPLY, ordered=False, expires=True, needs_subscription=True
     ),
+    DeliveryKind.FOLLOW_UP: KindRule(
+        priority=Priority.REPLY, ordered=False, expires=True, needs_subscription=True, purgeable=False
+    ),
+    DeliveryKind.FOLLOW_UP_EDIT: KindRule(priority=Priority.EDIT, ordered=False, purgeable=False),
+    DeliveryKind.RETRACTION_CIRCULAR: KindRule(
+        priority=Priority.ROOT, ordered=False, expires=True, needs_subscription=True
+    ),
     DeliveryKind.UNREADABLE_NOTICE: KindRule(expires=True, needs_subscription=True),
     DeliveryKind.QUARANTINE_REPORT: KindRule(for_operators=True),
     # The row is read for as long as the incident lasts.
@@ -192,6 +205,12 @@ class Delivery:
     """The revision that the root message shows; None if it has not been posted."""
     root_uneditable: bool
     """True if Slack no longer allows edits of the root message."""
+    follow_up_ts: str | None = None
+    """Slack's ts of the thread's Follow-up reply; None if there is none."""
+    follow_up_target: int | None = None
+    """The revision that the Follow-up reply should show as of the claim; None if nothing asked for one."""
+    follow_up_posted: int | None = None
+    """The revision that the Follow-up reply shows; None if it stands nowhere."""
     was_posted: bool = False
     """True if the message was posted before and has been deleted since."""
     claimed_by: str = ""

@@ -1,4 +1,4 @@
-"""Tables of events: superevents, notices and their payloads, circulars, the quarantine."""
+"""Tables of events: superevents, notices, payloads, messages and candidates about them, the quarantine."""
 
 from __future__ import annotations
 
@@ -85,6 +85,83 @@ circulars = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     UniqueConstraint("number", "superevent_id"),
+    sqlite_autoincrement=True,
+)
+
+# Messages of every stream that name an event, one row for each event that a message names. A newer version
+# of a message takes the place of the older one.
+related_messages = Table(
+    "related_messages",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    # A value of `formatters.models.related_message.Stream`.
+    Column("stream", String(16), nullable=False),
+    Column("key", String(128), nullable=False),
+    # No foreign key: a message may come before the notice.
+    Column("superevent_id", String(64), nullable=False, index=True),
+    # True if received live and recent; the others are shown where there is a reply, and cause none.
+    Column("news", Boolean, nullable=False, server_default=false()),
+    Column("retracts_event", Boolean, nullable=False, server_default=false()),
+    # The message as JSON.
+    Column("facts", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    UniqueConstraint("stream", "key", "superevent_id"),
+    sqlite_autoincrement=True,
+)
+
+# Bursts and neutrinos that name no event, each in its newest version.
+nearby_alerts = Table(
+    "nearby_alerts",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("stream", String(32), nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("trigger_time", UtcDateTime, nullable=False, index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("news", Boolean, nullable=False, server_default=false()),
+    # The alert as JSON.
+    Column("facts", Text, nullable=False),
+    UniqueConstraint("stream", "key"),
+    sqlite_autoincrement=True,
+)
+
+# Counterpart candidates that people of a channel added.
+counterparts = Table(
+    "counterparts",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("team_id", String(32), nullable=False),
+    Column("channel_id", String(32), nullable=False),
+    Column("superevent_id", String(64), nullable=False),
+    Column("name", String(80), nullable=False),
+    # The position as JSON.
+    Column("position", Text, nullable=False),
+    Column("added_by", String(32), nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+    Index("ix_counterparts_superevent_id_team_id_channel_id", "superevent_id", "team_id", "channel_id"),
+    sqlite_autoincrement=True,
+)
+
+# What people of a channel decided about candidates; the newest of a name counts, all are kept.
+counterpart_decisions = Table(
+    "counterpart_decisions",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("team_id", String(32), nullable=False),
+    Column("channel_id", String(32), nullable=False),
+    Column("superevent_id", String(64), nullable=False),
+    Column("name", String(80), nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("decided_by", String(32), nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+    Index(
+        "ix_counterpart_decisions_superevent_id_team_id_channel_id",
+        "superevent_id",
+        "team_id",
+        "channel_id",
+    ),
     sqlite_autoincrement=True,
 )
 

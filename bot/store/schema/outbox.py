@@ -24,8 +24,8 @@ from bot.store.schema.base import BigId, UtcDateTime, metadata, partial_index
 # The `|| ''` keeps SQLite from using an index on the state alone and reading all waiting rows.
 READY = "state || '' = 'pending' AND held_until IS NULL"
 """The condition on the rows that a claim may read."""
-READY_POSTS = f"{READY} AND kind <> 'edit'"
-READY_EDITS = f"{READY} AND kind = 'edit'"
+READY_POSTS = f"{READY} AND kind NOT IN ('edit', 'follow_up_edit')"
+READY_EDITS = f"{READY} AND kind IN ('edit', 'follow_up_edit')"
 HELD = "state || '' = 'pending' AND held_until IS NOT NULL"
 WANTED_IMAGES = "state || '' = 'wanted'"
 
@@ -46,6 +46,18 @@ threads = Table(
     Column("root_fixed", Boolean, nullable=False),
     UniqueConstraint("team_id", "channel_id", "superevent_id"),
     sqlite_autoincrement=True,
+)
+
+# The one reply of a thread that lists everything about its event, and is edited.
+follow_ups = Table(
+    "follow_ups",
+    metadata,
+    Column("thread_id", ForeignKey("threads.id"), primary_key=True, autoincrement=False),
+    # Slack's ts of the reply; null before it is posted, and after it was deleted.
+    Column("ts", String(32)),
+    # Incremented by each change of the reply's content.
+    Column("wanted_revision", Integer, nullable=False),
+    Column("shown_revision", Integer),
 )
 
 deliveries = Table(

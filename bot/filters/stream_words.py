@@ -1,0 +1,79 @@
+"""Reads "streams circulars icecube" in a subscription: whose messages the Follow-up reply lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from bot.filters.scope_words import is_name, standing_alone_error
+from bot.filters.tokens import FilterSyntaxError, Token
+from formatters.models.related_message import CANDIDATE_STREAMS, THREAD_STREAMS, Stream
+
+WORDS = ("streams", "stream")
+
+_NAMES = {stream.value: stream for stream in THREAD_STREAMS} | {
+    "circular": Stream.CIRCULARS,
+    "gcn": Stream.CIRCULARS,
+    "gcns": Stream.CIRCULARS,
+    "neutrinos": Stream.ICECUBE,
+    "swift": Stream.GUANO,
+    "bat": Stream.GUANO,
+    "grbs": Stream.NEARBY,
+}
+_LIST = ", ".join(THREAD_STREAMS)
+
+
+def split_off_streams(tokens: Sequence[Token]) -> tuple[tuple[Stream, ...], list[Token]]:
+    """Return the streams after "streams" in the order of THREAD_STREAMS, and the other tokens.
+
+    The names end before the first word that names no stream. Raises FilterSyntaxError.
+    """
+    chosen: set[Stream] = set()
+    rest: list[Token] = []
+    depth = 0
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if token.normalized not in WORDS or is_name(tokens, at):
+            rest.append(token)
+            at += 1
+            continue
+        end, found = _read_streams(tokens, at)
+        before = tokens[at - 1].normalized if at else ""
+        after = tokens[end].normalized if end < len(tokens) else ""
+        if depth > 0 or before in ("and", "or", "not") or after in ("and", "or"):
+            raise standing_alone_error(token)
+        chosen |= found
+        at = end
+    return in_order(chosen), rest
+
+
+def in_order(streams: set[Stream]) -> tuple[Stream, ...]:
+    """Return streams in the order of a subscription's canonical text."""
+    return tuple(stream for stream in THREAD_STREAMS if stream in streams)
+
+
+def _read_streams(tokens: Sequence[Token], at: int) -> tuple[int, set[Stream]]:
+    """Return the position after the names, and the streams. Raises FilterSyntaxError."""
+    end = at + 1
+    found: set[Stream] = set()
+    while end < len(tokens):
+        start = end + (bool(found) and tokens[end].normalized == "and")
+        stream = _NAMES.get(tokens[start].normalized) if start < len(tokens) else None
+        if stream is None:
+            break
+        found.add(stream)
+        end = start + 1
+    if found:
+        return end, found
+    if end == len(tokens):
+        raise FilterSyntaxError(f"{tokens[at].quoted} needs names after it: {_LIST}.")
+    word = tokens[end]
+    if word.normalized in {stream.value for stream in CANDIDATE_STREAMS}:
+        raise FilterSyntaxError(
+            f"{word.quoted} needs no subscription: it fills the table of /gwevent candidates."
+        )
+    near = get_close_matches(word.normalized, _NAMES, n=1)
+    hint = f"; {near[0]}?" if near else "."
+    raise FilterSyntaxError(f"{word.quoted} is none of the streams {_LIST}{hint}")

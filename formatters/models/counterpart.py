@@ -1,0 +1,71 @@
+"""Counterpart candidates: sources that telescopes and detectors found and that may belong to a superevent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from formatters.models.position_on_map import PositionOnMap
+from formatters.models.related_message import ReportedPosition, Stream
+
+
+class Decision(StrEnum):
+    """What a channel decided about a candidate. The values are stored."""
+
+    KEEP = "keep"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateDecision:
+    """A channel's newest decision about a candidate."""
+
+    decision: Decision
+    user_id: str
+    """Slack's id of who decided."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateSource:
+    """Where a candidate was reported: a message, or a person of the channel."""
+
+    label: str
+    """"GCN 34763", "BOOM", "HERMES", "IceCube"; for a person empty, see `user_id`. Not escaped."""
+    reported: datetime
+    stream: Stream | None = None
+    """The stream of the message; None for a person."""
+    user_id: str | None = None
+    """Slack's id of the person who added it; None for a message."""
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterpart:
+    """One candidate: reports of the same source merged, compared with the newest sky map."""
+
+    name: str
+    """The name it is called by in commands; a position without a name gets one from its coordinates."""
+    aliases: tuple[str, ...]
+    """Other names of the same source, as reported."""
+    position: ReportedPosition
+    """The position with the smallest error, with redshift and distance from whichever report has them."""
+    sources: tuple[CandidateSource, ...]
+    """Every report, oldest first; at least one."""
+    on_map: PositionOnMap | None = None
+    """Credible levels in the newest map in 2-D and 3-D; None without a map or where it has a gap."""
+    distance_sigmas: float | None = None
+    """(Host's distance − mean along the line of sight) / sd, both errors combined; None if either is
+    unknown."""
+    offset: timedelta | None = None
+    """Time of the source after the merger, negative before it; None if no report gives a time."""
+    decision: CandidateDecision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionChange:
+    """Which candidates a new map moved into or out of its 90 % credible region."""
+
+    entered: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
