@@ -29,8 +29,8 @@ _MAX_REDSHIFT = 1.5
 def completeness(catalogue: CatalogueInfo, mean: float, std: float) -> float | None:
     """Return the part (0 to 1) of the expected stellar mass that the catalogue knows at a distance.
 
-    It is counted in the shell from `mean` − `std` to `mean` + `std`, luminosity distances in Mpc, on the whole
-    sky; more than expected is 1. Return None if the shell lies beyond redshift 1.5, where the mass function
+    It is counted in the shell from `mean` − `std` to `mean` + `std`, luminosity distances in Mpc, on the
+    whole sky; more than expected is 1. Return None if the shell lies beyond redshift 1.5, where the mass function
     says nothing.
     """
     near, far = max(mean - std, 0.0), mean + std
