@@ -30,8 +30,8 @@ def completeness(catalogue: CatalogueInfo, mean: float, std: float) -> float | N
     """Return the part (0 to 1) of the expected stellar mass that the catalogue knows at a distance.
 
     It is counted in the shell from `mean` − `std` to `mean` + `std`, luminosity distances in Mpc, on the
-    whole sky; more than expected is 1. Return None if the shell lies beyond redshift 1.5, where the mass function
-    says nothing.
+    whole sky; more than expected is 1. Return None if the shell lies beyond redshift 1.5, where the mass
+    function says nothing.
     """
     near, far = max(mean - std, 0.0), mean + std
     if not 0 < far < distance_of_redshift(_MAX_REDSHIFT):
