@@ -1,0 +1,126 @@
+"""Download a catalogue's file: in pieces, and from where a broken download ended."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from bot.galaxies.catalogue_index import CatalogueProblem
+
+TIMEOUT_S = 60.0
+"""For each step: connecting, and each piece that comes."""
+_PIECE = 1 << 20
+_MAX_LISTING = 1 << 20
+"""Bytes of a folder's listing that are read."""
+_RELEASE = re.compile(r"""href=["']?([^"'>\s]*NEDLVS_(\d{8})[^"'>\s/]*\.fits)["'>\s]""", re.IGNORECASE)
+
+
+def newest_release(url: str, client: httpx.Client) -> str:
+    """Return the address of the newest NED-LVS file: `url` itself, or where it ends with "/" the newest file of
+    that folder's listing. Raises CatalogueProblem.
+    """
+    if not url.endswith("/"):
+        return url
+    try:
+        with client.stream("GET", url) as answer:
+            answer.raise_for_status()
+            listing = b""
+            for piece in answer.iter_bytes(_PIECE):
+                listing += piece
+                if len(listing) > _MAX_LISTING:
+                    break
+    except httpx.HTTPError as error:
+        raise CatalogueProblem(_sentence(url, error)) from error
+    files = {match[2]: match[1] for match in _RELEASE.finditer(listing.decode("utf-8", "replace"))}
+    if not files:
+        raise CatalogueProblem(
+            f"{url} lists no file NEDLVS_….fits: set GWEVENT_NED_LVS_URL to the file's own address, or fetch it"
+            " yourself and use `gwevent catalogue import FILE`."
+        )
+    return urljoin(url, files[max(files)])
+
+
+def download(
+    url: str, folder: Path, client: httpx.Client, on_progress: Callable[[int, int | None], None]
+) -> Path:
+    """Download a file into a folder and return its path; what is there already isn't fetched again.
+
+    `on_progress` is called with the bytes there and the whole size, None where the server doesn't tell it.
+    Raises CatalogueProblem; what came by then stays, and the next download goes on from there.
+    """
+    name = Path(urlsplit(url).path).name
+    if not name:
+        raise CatalogueProblem(f"{url} is the address of no file.")
+    target, part = folder / name, folder / f"{name}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            return target
+        _fetch(url, part, client, on_progress)
+        part.replace(target)
+    except httpx.HTTPError as error:
+        raise CatalogueProblem(_sentence(url, error)) from error
+    except OSError as error:
+        raise CatalogueProblem(f"{folder} can't be written: {error.strerror or error}.") from error
+    return target
+
+
+def _fetch(
+    url: str, part: Path, client: httpx.Client, on_progress: Callable[[int, int | None], None]
+) -> None:
+    """Fetch what is missing of a file. Raises httpx.HTTPError, OSError, CatalogueProblem."""
+    there = part.stat().st_size if part.exists() else 0
+    # The file must be the same one: its identity is asked for by If-Range, where it was told before.
+    mark = part.with_suffix(".etag")
+    identity = mark.read_text("utf-8") if there and mark.exists() else None
+    headers = {"Range": f"bytes={there}-", "If-Range": identity} if identity else {}
+    with client.stream("GET", url, headers=headers) as answer:
+        answer.raise_for_status()
+        is_rest = answer.status_code == httpx.codes.PARTIAL_CONTENT
+        if is_rest and not answer.headers.get("content-range", "").startswith(f"bytes {there}-"):
+            raise CatalogueProblem(f"{url} answered with another part than asked for; try again.")
+        there = there if is_rest else 0
+        length = answer.headers.get("content-length")
+        total = there + int(length) if length is not None and length.isascii() and length.isdigit() else None
+        _require_space(part.parent, None if total is None else total - there)
+        identity = answer.headers.get("etag") or answer.headers.get("last-modified")
+        if identity and not identity.startswith("W/"):
+            mark.write_text(identity, "utf-8")
+        else:
+            mark.unlink(missing_ok=True)
+        with part.open("ab" if is_rest else "wb") as file:
+            for piece in answer.iter_bytes(_PIECE):
+                file.write(piece)
+                there += len(piece)
+                on_progress(there, total)
+    if total is not None and there != total:
+        raise CatalogueProblem(
+            f"{url} ended after {there:,} of {total:,} bytes; try again to go on from there."
+        )
+    mark.unlink(missing_ok=True)
+
+
+def _require_space(folder: Path, missing: int | None) -> None:
+    free = shutil.disk_usage(folder).free
+    if missing is not None and free < missing:
+        raise CatalogueProblem(
+            f"{folder} has {free / 1e6:,.0f} MB free, and {missing / 1e6:,.0f} MB are still to come."
+        )
+
+
+def _sentence(url: str, error: httpx.HTTPError) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        reason = f"answered {error.response.status_code}"
+    elif isinstance(error, httpx.TimeoutException):
+        reason = f"didn't answer within {TIMEOUT_S:.0f} s"
+    else:
+        reason = f"can't be reached ({' '.join(str(error).split()) or type(error).__name__})"
+    return (
+        f"{url} {reason}. Its address may have changed: set GWEVENT_NED_LVS_URL, or fetch the file yourself and"
+        " use `gwevent catalogue import FILE`."
+    )
