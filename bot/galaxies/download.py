@@ -21,8 +21,9 @@ _RELEASE = re.compile(r"""href=["']?([^"'>\s]*NEDLVS_(\d{8})[^"'>\s/]*\.fits)["'
 
 
 def newest_release(url: str, client: httpx.Client) -> str:
-    """Return the address of the newest NED-LVS file: `url` itself, or where it ends with "/" the newest file of
-    that folder's listing. Raises CatalogueProblem.
+    """Return the address of the newest NED-LVS file: `url` itself, or the newest in the listing of a folder.
+
+    A folder's address ends with "/". Raises CatalogueProblem.
     """
     if not url.endswith("/"):
         return url
@@ -39,10 +40,11 @@ def newest_release(url: str, client: httpx.Client) -> str:
     files = {match[2]: match[1] for match in _RELEASE.finditer(listing.decode("utf-8", "replace"))}
     if not files:
         raise CatalogueProblem(
-            f"{url} lists no file NEDLVS_….fits: set GWEVENT_NED_LVS_URL to the file's own address, or fetch it"
+            f"{url} lists no file NEDLVS_….fits: set GWEVENT_NED_LVS_URL to the file, or fetch it"
             " yourself and use `gwevent catalogue import FILE`."
         )
-    return urljoin(url, files[max(files)])
+    newest: str = files[max(files)]
+    return urljoin(url, newest)
 
 
 def download(
@@ -121,6 +123,6 @@ def _sentence(url: str, error: httpx.HTTPError) -> str:
     else:
         reason = f"can't be reached ({' '.join(str(error).split()) or type(error).__name__})"
     return (
-        f"{url} {reason}. Its address may have changed: set GWEVENT_NED_LVS_URL, or fetch the file yourself and"
-        " use `gwevent catalogue import FILE`."
+        f"{url} {reason}. Its address may have changed: set GWEVENT_NED_LVS_URL, or fetch the file yourself"
+        " and use `gwevent catalogue import FILE`."
     )
