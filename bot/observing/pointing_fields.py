@@ -57,11 +57,42 @@ class Fields:
         """Return the pixels that a field covers."""
         return self.pixel[self.first[field] : self.first[field + 1]]
 
-    def gains(self, residual: Floats) -> Floats:
-        """Return the (m,) sums of what is left of the pixels' probability in each field."""
-        total = np.concatenate([[0.0], np.cumsum(residual[self.pixel])])
-        found: Floats = total[self.first[1:]] - total[self.first[:-1]]
-        return found
+
+class Coverage:
+    """What a set of fields covers, and what each other field would add."""
+
+    def __init__(self, fields: Fields, probability: Floats) -> None:
+        """Begin with no field; `probability` is that of the n pixels."""
+        self._fields = fields
+        self._probability = probability
+        self._times_covered = np.zeros(probability.size, np.int64)
+        owner = np.repeat(np.arange(fields.ra.size), np.diff(fields.first))
+        order = np.argsort(fields.pixel, kind="stable")
+        self._owners = owner[order]
+        """The fields that cover the first pixel, then those of the second, and so on."""
+        self._first_owner = np.searchsorted(fields.pixel[order], np.arange(probability.size + 1))
+        self.gains = np.bincount(owner, probability[fields.pixel], fields.ra.size).astype(np.float64)
+        """(m,): the probability in each field that no chosen one covers."""
+
+    def add(self, field: int) -> None:
+        """Add a field to the set."""
+        pixels = self._fields.pixels_of(field)
+        self._change_gains(pixels[self._times_covered[pixels] == 0], -1.0)
+        self._times_covered[pixels] += 1
+
+    def remove(self, field: int) -> None:
+        """Take a field out of the set, once."""
+        pixels = self._fields.pixels_of(field)
+        self._times_covered[pixels] -= 1
+        self._change_gains(pixels[self._times_covered[pixels] == 0], 1.0)
+
+    def _change_gains(self, pixels: Integers, sign: float) -> None:
+        first, last = self._first_owner[pixels], self._first_owner[pixels + 1]
+        count = last - first
+        begin = np.cumsum(count) - count
+        owners = self._owners[np.arange(int(count.sum())) + np.repeat(first - begin, count)]
+        weight = np.repeat(self._probability[pixels], count)
+        self.gains += sign * np.bincount(owners, weight, self.gains.size)
 
 
 def pixel_order(footprint: Footprint) -> int:

@@ -9,7 +9,6 @@ end; the centre decides.
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import radians
@@ -19,6 +18,7 @@ import numpy as np
 from bot.observing.ephemeris import EquatorialSky, equatorial_sky, moon_vector
 from bot.observing.nights import Interval, altitudes_of, optical_nights
 from bot.observing.pointing_fields import (
+    Coverage,
     Fields,
     Pixels,
     angle_to,
@@ -216,44 +216,33 @@ def _best_choice(
 def _choose(fields: Fields, probability: Floats, visible: Flags, most: int) -> SlotAssignment:
     """Choose fields greedily by what they add, then exchange them while that adds more."""
     assignment = SlotAssignment(visible)
-    residual = probability.copy()
-    queue = [(-gain, field) for field, gain in enumerate(fields.gains(residual).tolist())]
-    heapq.heapify(queue)
-    while queue and len(assignment.slot_of_field) < most:
-        _, field = heapq.heappop(queue)
-        gain = float(residual[fields.pixels_of(field)].sum())
-        # What a field adds only falls as others are chosen: it is counted again when it comes first.
-        if queue and gain < -queue[0][0] - 1e-12:
-            if gain > LEAST_GAIN:
-                heapq.heappush(queue, (-gain, field))
-            continue
-        if gain <= LEAST_GAIN:
+    coverage = Coverage(fields, probability)
+    fits = np.ones(fields.ra.size, np.bool_)
+    while len(assignment.slot_of_field) < most:
+        field = int(np.argmax(np.where(fits, coverage.gains, -1.0)))
+        if not fits[field] or coverage.gains[field] <= LEAST_GAIN:
             break
+        fits[field] = False
         if assignment.add(field):
-            residual[fields.pixels_of(field)] = 0.0
+            coverage.add(field)
     for _ in range(_SWAPS):
-        if not _exchange(fields, probability, assignment):
+        if not _exchange(coverage, assignment):
             break
     return assignment
 
 
-def _exchange(fields: Fields, probability: Floats, assignment: SlotAssignment) -> bool:
+def _exchange(coverage: Coverage, assignment: SlotAssignment) -> bool:
     """Exchange each field once for the one that adds the most without it; return whether any was."""
     changed = False
-    covered_by = np.zeros(probability.size, np.int64)
-    for field in assignment.slot_of_field:
-        covered_by[fields.pixels_of(field)] += 1
     for old in list(assignment.slot_of_field):
-        covered_by[fields.pixels_of(old)] -= 1
-        residual = np.where(covered_by == 0, probability, 0.0)
-        gains = fields.gains(residual)
-        new = int(np.argmax(gains))
-        better = gains[new] > gains[old] + 1e-9 and new not in assignment.slot_of_field
-        if better and assignment.replace(old, new):
+        coverage.remove(old)
+        new = int(np.argmax(coverage.gains))
+        is_better = coverage.gains[new] > coverage.gains[old] + 1e-9
+        if is_better and new not in assignment.slot_of_field and assignment.replace(old, new):
             changed = True
-            covered_by[fields.pixels_of(new)] += 1
+            coverage.add(new)
         else:
-            covered_by[fields.pixels_of(old)] += 1
+            coverage.add(old)
     return changed
 
 
