@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +74,9 @@ class RelatedMessageRepository:
         async with self._database.read_transaction() as connection:
             known = await _load_versions(connection, message)
         ids = _named_ids(message, known)
-        if all(_is_repeat(message, known.get(superevent_id)) for superevent_id in ids):
+        # HERMES' messages don't say when they were written: the time is that of their first receipt.
+        undated = message.created == received_at
+        if all(_is_repeat(message, known.get(superevent_id), undated=undated) for superevent_id in ids):
             return RecordedMessage(superevent_ids=ids, is_new=False, intents=0)
         facts = to_json(message)
         is_new, planned = False, 0
@@ -83,7 +85,7 @@ class RelatedMessageRepository:
             known = await _load_versions(connection, message)
             for superevent_id in ids:
                 old = known.get(superevent_id)
-                if _is_repeat(message, old):
+                if _is_repeat(message, old, undated=undated):
                     continue
                 is_new = True
                 row_id = await _write(connection, message, facts, superevent_id, old, received_at, is_news)
@@ -160,16 +162,23 @@ def _named_ids(message: RelatedMessage, known: dict[str, Any]) -> tuple[str, ...
     return tuple(dict.fromkeys(named)) or tuple(known)
 
 
-def _is_repeat(message: RelatedMessage, row: Any) -> bool:
+def _is_repeat(message: RelatedMessage, row: Any, *, undated: bool) -> bool:
     """Return True if the row holds this version or a newer one.
 
-    Of two versions of the same second the withdrawal is the later one, whichever comes first.
+    Of two versions of the same second the withdrawal is the later one, whichever comes first. One that is
+    `undated` is a version of its own only if it says something else.
     """
-    if row is None or message.created > row.created_at:
+    if row is None:
         return False
-    if message.created < row.created_at or not message.is_retracted:
+    if message.created < row.created_at:
         return True
-    return any(stored.message.is_retracted for stored in _read_rows([row]))
+    stored = next((found.message for found in _read_rows([row])), None)
+    if stored is None:
+        # A newer gwevent wrote what this one can't read: only a newer version may replace it.
+        return message.created == row.created_at
+    if message.created == stored.created:
+        return stored.is_retracted or not message.is_retracted
+    return undated and replace(message, created=stored.created) == stored
 
 
 async def _write(
