@@ -9,11 +9,11 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
 from bot.app.factory import Factory, open_factory, utc_now
 from bot.cli import terminal
 from bot.ingest.pipeline import IngestResult, IngestRules, IngestStores, Pipeline
+from bot.related_messages.circular import is_circular, read_circular
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.slack.client import SlackClient

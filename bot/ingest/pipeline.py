@@ -16,8 +16,8 @@ from functools import partial
 
 import structlog
 
-from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
+from bot.related_messages.circular import is_circular, read_circular
 from bot.routing.planner import plan, plan_unreadable_payload
 from bot.routing.state import OperatorRules
 from bot.runtime.os_limits import is_resource_exhaustion
