@@ -97,7 +97,12 @@ class Factory(Repositories):
     @property
     def ingest_stores(self) -> IngestStores:
         """The repositories that an ingest pipeline writes to."""
-        return IngestStores(notices=self.notices, quarantine=self.quarantine, circulars=self.circulars)
+        return IngestStores(
+            notices=self.notices,
+            quarantine=self.quarantine,
+            related_messages=self.related_messages,
+            nearby_alerts=self.nearby_alerts,
+        )
 
     def create_pipeline(
         self,

@@ -23,8 +23,10 @@ from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.deferred import DeferredRouting
 from bot.store.events.gracedb_lookups import GraceDbLookups
+from bot.store.events.nearby_alerts import NearbyAlertRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
+from bot.store.events.related_messages import RelatedMessageRepository
 from bot.store.events.search import EventSearch
 from bot.store.operations.clock_offsets import ClockOffsetRepository
 from bot.store.operations.incidents import IncidentRepository
@@ -53,6 +55,8 @@ class Repositories:
         self.notices = NoticeRepository(database)
         self.quarantine = QuarantineRepository(database)
         self.circulars = CircularRepository(database)
+        self.related_messages = RelatedMessageRepository(database)
+        self.nearby_alerts = NearbyAlertRepository(database)
         self.deferred_routing = DeferredRouting(database)
         self.event_search = EventSearch(database)
         self.gracedb_lookups = GraceDbLookups(database)
