@@ -17,7 +17,7 @@ from formatters.models.related_message import ReportedPosition, StoredMessage
 from formatters.models.superevent import Superevent
 
 MAX_IN_VOLUME = 300
-"""Candidates whose level in the volume is computed, those that lie best on the sky: one takes milliseconds."""
+"""Candidates whose level in the volume is computed, the best on the sky: one takes milliseconds."""
 
 
 class MessagesOfEvent(Protocol):

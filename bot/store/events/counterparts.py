@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from math import isfinite
 from typing import Any
 
@@ -141,7 +140,7 @@ class CounterpartRepository:
             return await _record(connection, channel, superevent_id, [name], decision.value, by)
 
     async def remove(self, channel: ChannelRef, superevent_id: str, name: str, by: ChangeAuthor) -> bool:
-        """Remove a candidate that the same person added; return True if the channel has a thread of the event.
+        """Remove a candidate that the same person added; return whether the channel has a thread of the event.
 
         Raises NotTheirCandidate if only others added it, LookupError if nobody did, TooManyCandidates.
         """
