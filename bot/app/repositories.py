@@ -21,10 +21,12 @@ from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.channels.threads import ThreadRepository
 from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
+from bot.store.events.counterparts import CounterpartRepository
 from bot.store.events.deferred import DeferredRouting
 from bot.store.events.gracedb_lookups import GraceDbLookups
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
+from bot.store.events.related_messages import RelatedMessageRepository
 from bot.store.events.search import EventSearch
 from bot.store.operations.clock_offsets import ClockOffsetRepository
 from bot.store.operations.incidents import IncidentRepository
@@ -53,6 +55,7 @@ class Repositories:
         self.notices = NoticeRepository(database)
         self.quarantine = QuarantineRepository(database)
         self.circulars = CircularRepository(database)
+        self.related_messages = RelatedMessageRepository(database)
         self.deferred_routing = DeferredRouting(database)
         self.event_search = EventSearch(database)
         self.gracedb_lookups = GraceDbLookups(database)
@@ -70,6 +73,7 @@ class Repositories:
         self.installations = InstallationRepository(database)
         self.channel_moves = ChannelMoves(database)
         self.channel_transfer = ChannelTransfer(database)
+        self.counterparts = CounterpartRepository(database)
         # The outbox
         self.leases = WorkerLeases(database)
         self.outbox = Outbox(database, self.leases, Settlement(notifier))

@@ -140,7 +140,7 @@ class CounterpartRepository:
             return await _record(connection, channel, superevent_id, [name], decision.value, by)
 
     async def remove(self, channel: ChannelRef, superevent_id: str, name: str, by: ChangeAuthor) -> bool:
-        """Remove a candidate that the same person added; return whether the channel has a thread of the event.
+        """Remove a candidate that the same person added; return True if the channel has the event's thread.
 
         Raises NotTheirCandidate if only others added it, LookupError if nobody did, TooManyCandidates.
         """
