@@ -53,9 +53,11 @@ from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
+from bot.skymap_service.counterparts import CounterpartService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.grading import GradingService
 from bot.skymap_service.observability import ObservabilityService
+from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
 from bot.sources.base import Source, SourceStatus
@@ -93,6 +95,10 @@ class Factory(Repositories):
         self.grading = GradingService(self.notices, self.skymap_cache, map_queries)
         self.skymap_queries = SkyMapQueries(self.skymap_cache, probability, self.grading)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
+        self.position_levels = PositionLevels(self.skymap_cache)
+        self.counterpart_service = CounterpartService(
+            self.related_messages, self.counterparts, self.position_levels
+        )
 
     @property
     def ingest_stores(self) -> IngestStores:

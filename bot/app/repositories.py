@@ -21,6 +21,7 @@ from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.channels.threads import ThreadRepository
 from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
+from bot.store.events.counterparts import CounterpartRepository
 from bot.store.events.deferred import DeferredRouting
 from bot.store.events.gracedb_lookups import GraceDbLookups
 from bot.store.events.nearby_alerts import NearbyAlertRepository
@@ -74,6 +75,7 @@ class Repositories:
         self.installations = InstallationRepository(database)
         self.channel_moves = ChannelMoves(database)
         self.channel_transfer = ChannelTransfer(database)
+        self.counterparts = CounterpartRepository(database)
         # The outbox
         self.leases = WorkerLeases(database)
         self.outbox = Outbox(database, self.leases, Settlement(notifier))
