@@ -16,7 +16,7 @@ from sqlalchemy import Select, delete, select
 from bot.store import schema
 from bot.store.channels.change_log import CHANGES_KEPT_FOR
 from bot.store.database import Database
-from bot.store.outbox.models import DeliveryKind, DeliveryState, kinds_where
+from bot.store.outbox.models import EDIT_KINDS, DeliveryKind, DeliveryState, kinds_where
 from formatters.models.notice import Category
 
 BATCH_SIZE = 500
@@ -109,7 +109,7 @@ class Retention:
             (_d.c.kind == DeliveryKind.INCIDENT_OPENED.value) & _d.c.subject_id.in_(over)
         )
         said &= _d.c.state.in_([DeliveryState.SENT.value, DeliveryState.DEAD.value])
-        shown = (_d.c.kind == DeliveryKind.EDIT.value) & (_d.c.state == DeliveryState.SENT.value)
+        shown = _d.c.kind.in_(EDIT_KINDS) & (_d.c.state == DeliveryState.SENT.value)
         old = (said | shown) & (_d.c.created_at < done_before) & ~heard_since
         removed = 0
         while ids := await self._next_batch(select(_d.c.id).where(old)):
