@@ -42,7 +42,7 @@ from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
 from bot.ingest.deferred_routing import DeferredRoutingWorker
-from bot.ingest.pipeline import IngestResult, IngestRules, IngestStores, Pipeline
+from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
@@ -98,16 +98,6 @@ class Factory(Repositories):
         self.position_levels = PositionLevels(self.skymap_cache)
         self.counterpart_service = CounterpartService(
             self.related_messages, self.counterparts, self.position_levels
-        )
-
-    @property
-    def ingest_stores(self) -> IngestStores:
-        """The repositories that an ingest pipeline writes to."""
-        return IngestStores(
-            notices=self.notices,
-            quarantine=self.quarantine,
-            related_messages=self.related_messages,
-            nearby_alerts=self.nearby_alerts,
         )
 
     def create_pipeline(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot.commands.channel_sites import ChannelSiteResolvers
+from bot.ingest.pipeline import IngestStores
 from bot.listeners.home_content import HomeRepositories
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
@@ -89,6 +90,16 @@ class Repositories:
         self.source_heartbeats = SourceHeartbeats(database, clock)
         self.clock_offsets = ClockOffsetRepository(database)
         self.monitoring_counts = MonitoringCounts(database)
+
+    @property
+    def ingest_stores(self) -> IngestStores:
+        """The repositories that an ingest pipeline writes to."""
+        return IngestStores(
+            notices=self.notices,
+            quarantine=self.quarantine,
+            related_messages=self.related_messages,
+            nearby_alerts=self.nearby_alerts,
+        )
 
     def home_repositories(self) -> HomeRepositories:
         """Return the repositories that App Home reads."""

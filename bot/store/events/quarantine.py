@@ -68,8 +68,8 @@ class QuarantineRepository:
         """Keep a payload that could not be handled, and write the reports about it, in one transaction.
 
         With `tell_channels` there are reports in the superevent's channels; `ops_channel` is the operators'
-        channel, or None for no report there. `stream` is what its topic brings beside notices. If the same bytes are kept already, only the reason is updated
-        and False is returned.
+        channel, or None for no report there. `stream` is what its topic brings beside notices. If the same
+        bytes are kept already, only the reason is updated and False is returned.
         """
         digest = hashlib.sha256(body).hexdigest()
         reason = sanitize(reason)

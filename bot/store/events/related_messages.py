@@ -1,9 +1,9 @@
 """Repository of related messages: circulars, neutrino searches and all others that name a superevent.
 
-A message has a row for each superevent that it names, known or not. Its versions share stream and key: a newer
-one takes the place of the older ones, whatever the order in which they come, so that repeats and a second
-broker change nothing. A version that names no event belongs to those that its key named before (a sender's
-retraction may say no more than whom it retracts).
+A message has a row for each superevent that it names, known or not. Its versions share stream and key: a
+newer one takes the place of the older ones, whatever the order in which they come, so that repeats and a
+second broker change nothing. A version that names no event belongs to those that its key named before (a
+sender's retraction may say no more than whom it retracts).
 
 A repeat writes nothing and takes no lock. A message costs the subscriptions' rows only if its event has a
 thread: most circulars are about no superevent, or about none that anybody follows.
@@ -170,12 +170,14 @@ def _is_repeat(message: RelatedMessage, row: Any, *, undated: bool) -> bool:
     """
     if row is None:
         return False
-    if message.created < row.created_at:
+    created: datetime = row.created_at
+    if message.created < created:
         return True
-    stored = next((found.message for found in _read_rows([row])), None)
-    if stored is None:
-        # A newer gwevent wrote what this one can't read: only a newer version may replace it.
-        return message.created == row.created_at
+    found = _read_rows([row])
+    if not found:
+        # A newer gwevent wrote what this one can't read.
+        return False
+    stored = found[0].message
     if message.created == stored.created:
         return stored.is_retracted or not message.is_retracted
     return undated and replace(message, created=stored.created) == stored

@@ -91,7 +91,8 @@ async def _has_nearby_alerts(connection: AsyncConnection, superevent: Superevent
         return False
     table = schema.nearby_alerts
     near = table.c.trigger_time.between(event.time - NEARBY_SPAN, event.time + NEARBY_SPAN)
-    return (await connection.execute(select(table.c.id).where(near, table.c.news).limit(1))).first() is not None
+    found = await connection.execute(select(table.c.id).where(near, table.c.news).limit(1))
+    return found.first() is not None
 
 
 async def previous_real_event_time(connection: AsyncConnection, superevent_id: str) -> datetime | None:
@@ -115,7 +116,7 @@ async def write_notice_plan(
     *,
     draw_image: bool,
 ) -> None:
-    """Write the plan of a stored notice: threads and posts, Follow-up replies, webhook calls, operators' alerts."""
+    """Write a stored notice's plan: threads, posts, Follow-up replies, webhook calls, operators' alerts."""
     await write_plan(connection, intents, superevent, notice_id, now, draw_image=draw_image)
     await write_follow_ups(connection, intents, superevent.superevent_id, now)
     await write_webhook_calls(connection, intents, now)
