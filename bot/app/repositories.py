@@ -18,6 +18,7 @@ from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.posted_events import PostedEventRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
+from bot.store.channels.stream_choices import StreamChoices
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.channels.threads import ThreadRepository
 from bot.store.database import Database
@@ -58,6 +59,7 @@ class Repositories:
         self.quarantine = QuarantineRepository(database)
         self.circulars = CircularRepository(database)
         self.related_messages = RelatedMessageRepository(database)
+        self.stream_choices = StreamChoices(database)
         self.nearby_alerts = NearbyAlertRepository(database)
         self.deferred_routing = DeferredRouting(database)
         self.event_search = EventSearch(database)
