@@ -208,7 +208,7 @@ def test_routing_asks_without_a_map() -> None:
 def test_a_burst_on_the_map() -> None:
     alert = gbm(1.7)
     (one,) = found(superevent(), alert)
-    assert one.alert == alert and one.offset_s == 1.7 and one.window_s == (1, 5)
+    assert (one.alert, one.offset_s, one.window_s) == (alert, 1.7, (1.0, 5.0))
     # 3° of sigma, and a circle of about 8.5° around the same centre.
     assert one.overlap == pytest.approx(1 - math.exp(-((radius_90(alert) or 0) ** 2) / 18), abs=0.01)
 

@@ -10,6 +10,7 @@ import pytest
 
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
+from bot.related_messages.coincidence import measure
 from bot.related_messages.nearby import decode_nearby_alert
 from bot.related_messages.nearby_windows import NearbyWindows, parse_window
 from bot.runtime.threads import ThreadHangs
@@ -56,7 +57,6 @@ def alerts(factory: Factory) -> NearbyAlertRepository:
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Counts the alerts of each comparison that is really made."""
     calls: list[int] = []
-    measure = nearby_coincidences.measure
 
     def counted(timed: Any, skymap: Any) -> Any:
         calls.append(len(timed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -30,9 +31,9 @@ def decoded(body: bytes) -> NearbyAlert:
     return alert
 
 
-def gbm(offset_s: float = 2.0, delay_s: float = 20.0, **facts: object) -> NearbyAlert:
+def gbm(offset_s: float = 2.0, delay_s: float = 20.0, **facts: Any) -> NearbyAlert:
     time = EVENT_TIME + timedelta(seconds=offset_s)
-    return decoded(gbm_trigger(time, 130.0, -20.0, delay_s=delay_s, **facts))  # type: ignore[arg-type]
+    return decoded(gbm_trigger(time, 130.0, -20.0, delay_s=delay_s, **facts))
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ async def test_what_is_no_news_is_kept_and_nobody_is_told(
     ],
 )
 async def test_one_that_cannot_be_shown_changes_a_reply_and_makes_none(
-    factory: Factory, alerts: NearbyAlertRepository, unshown: dict[str, object]
+    factory: Factory, alerts: NearbyAlertRepository, unshown: dict[str, Any]
 ) -> None:
     await subscribe(factory, "all streams nearby", "C1")
     await record_notices(factory, decoded_notice())
