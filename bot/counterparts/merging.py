@@ -239,9 +239,7 @@ def _sources(reports: Iterable[Report]) -> tuple[CandidateSource, ...]:
 
 def _with_distance(position: ReportedPosition, reports: Sequence[Report]) -> ReportedPosition:
     """Return the position with redshift and distance of the newest report that gives either."""
-    given = [
-        one for one in reports if one.position.redshift is not None or one.position.distance is not None
-    ]
+    given = [one for one in reports if one.position.redshift is not None or one.position.distance is not None]
     if not given:
         return position
     newest = given[-1].position
