@@ -32,7 +32,7 @@ from bot.runtime.typed_text import normalize_typed_text
         ),
         ("ZTF23abidzvf", "ztf 23abidzvf", "ZTF-23abidzvf"),
         ("IceCube-230416A", "icecube 230416a"),
-        ("J130948.0-232253", "j130948.0−232253", "J 130948.0-232253"),  # noqa: RUF001
+        ("J130948.0-232253", "j130948.0−232253", "J 130948.0-232253"),
     ],
 )
 def test_spellings_of_one_name(spellings: tuple[str, ...]) -> None:
