@@ -42,7 +42,7 @@ from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
 from bot.ingest.deferred_routing import DeferredRoutingWorker
-from bot.ingest.pipeline import IngestResult, IngestRules, IngestStores, Pipeline
+from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
@@ -93,11 +93,6 @@ class Factory(Repositories):
         self.grading = GradingService(self.notices, self.skymap_cache, map_queries)
         self.skymap_queries = SkyMapQueries(self.skymap_cache, probability, self.grading)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
-
-    @property
-    def ingest_stores(self) -> IngestStores:
-        """The repositories that an ingest pipeline writes to."""
-        return IngestStores(notices=self.notices, quarantine=self.quarantine, circulars=self.circulars)
 
     def create_pipeline(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot.commands.channel_sites import ChannelSiteResolvers
+from bot.ingest.pipeline import IngestStores
 from bot.listeners.home_content import HomeRepositories
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
@@ -23,8 +24,10 @@ from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.deferred import DeferredRouting
 from bot.store.events.gracedb_lookups import GraceDbLookups
+from bot.store.events.nearby_alerts import NearbyAlertRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
+from bot.store.events.related_messages import RelatedMessageRepository
 from bot.store.events.search import EventSearch
 from bot.store.operations.clock_offsets import ClockOffsetRepository
 from bot.store.operations.incidents import IncidentRepository
@@ -53,6 +56,8 @@ class Repositories:
         self.notices = NoticeRepository(database)
         self.quarantine = QuarantineRepository(database)
         self.circulars = CircularRepository(database)
+        self.related_messages = RelatedMessageRepository(database)
+        self.nearby_alerts = NearbyAlertRepository(database)
         self.deferred_routing = DeferredRouting(database)
         self.event_search = EventSearch(database)
         self.gracedb_lookups = GraceDbLookups(database)
@@ -83,6 +88,16 @@ class Repositories:
         self.source_heartbeats = SourceHeartbeats(database, clock)
         self.clock_offsets = ClockOffsetRepository(database)
         self.monitoring_counts = MonitoringCounts(database)
+
+    @property
+    def ingest_stores(self) -> IngestStores:
+        """The repositories that an ingest pipeline writes to."""
+        return IngestStores(
+            notices=self.notices,
+            quarantine=self.quarantine,
+            related_messages=self.related_messages,
+            nearby_alerts=self.nearby_alerts,
+        )
 
     def home_repositories(self) -> HomeRepositories:
         """Return the repositories that App Home reads."""

@@ -354,6 +354,7 @@ async def _open_roots(
             )
         )
         await connection.execute(delete(_m).where(_m.c.thread_id == known[channel]))
+        # The reply stood, if anywhere, below a root that is gone.
         await connection.execute(delete(_f).where(_f.c.thread_id == known[channel]))
         await connection.execute(
             update(_t)
