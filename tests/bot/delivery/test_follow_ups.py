@@ -40,7 +40,7 @@ class FollowUps:
             block = {"type": "section", "text": {"type": "mrkdwn", "text": self.text}}
             return RenderedMessage(message=Message(text=self.text, blocks=(block,)))
 
-        sender.render = rendered  # type: ignore[assignment]
+        sender.render = rendered
 
     @property
     def text(self) -> str:
