@@ -12,7 +12,8 @@ import pytest
 
 from bot.alerts.decode import decode
 from bot.delivery.follow_up_renderer import MAX_IN_VOLUME, FollowUpRenderer, _without_distant_ones
-from bot.samples import SampleNeutrino, circular, guano, ms181101ab, neutrino_search, to_avro
+from bot.samples import SampleNeutrino, bns, circular, guano, ms181101ab, neutrino_search, to_avro
+from bot.samples.nearby import gbm_trigger
 from bot.sources.base import Origin
 from bot.store.outbox.models import DELIVERY_KINDS, Delivery, DeliveryKind
 from formatters.models.related_message import ReportedPosition, Stream
@@ -97,14 +98,57 @@ async def test_messages_are_listed_in_one_reply_that_is_edited(desk: Desk) -> No
 
 
 async def test_a_new_map_changes_the_levels_and_is_named(desk: Desk) -> None:
-    (channel,) = await desk.harness.create_subscribed_channels(words=STREAMS)
-    await desk.notice(EVENT[0])
-    await desk.message(Stream.ICECUBE, search())
+    (channel,) = await desk.harness.create_subscribed_channels(words=f"{STREAMS} nearby")
+    early, better = bns(NOW)[:2]
+    await desk.notice(early)
+    name, first, second = (
+        decode(to_avro(early)).superevent_id,
+        decode(to_avro(early)),
+        decode(to_avro(better)),
+    )
+    assert first.localization is not None and second.localization is not None
+    old, new = first.localization, second.localization
+    await desk.harness.factory.counterparts.add(
+        (TEAM, channel),
+        name,
+        [("AT2026abc", ReportedPosition(ra=old.ra, dec=old.dec - 20))],
+        AUTHOR,
+    )
+    await desk.message(
+        Stream.ICECUBE,
+        neutrino_search(
+            name,
+            created=NOW,
+            event_time=TIME,
+            notice="1-EarlyWarning",
+            neutrinos=[SampleNeutrino(offset_s=12.9, ra=new.ra, dec=new.dec)],
+        ),
+    )
     (before,) = desk.follow_ups(channel)
-    await desk.notice(EVENT[1])
+    await desk.notice(better)
     (after,) = desk.follow_ups(channel)
-    assert "Levels are in the map of EARLY WARNING, T−21 s." in before and "not the newest" not in before
+    assert "Levels are in the map of EARLY WARNING, T" in before and "searched" not in before
+    assert "Levels are in the map of PRELIMINARY, T+" in after
     assert "searched the map of EARLY WARNING, not the newest" in after
+    assert "compared with the map before" not in before
+    assert "Map of PRELIMINARY, T+" in after and "AT2026abc left the 90 % region" in after
+
+
+async def test_a_nearby_burst_is_a_line_of_channels_that_ask_for_it(desk: Desk) -> None:
+    asked, other = desk.harness.create_channels(2)
+    await subscribe(desk.harness.factory, "CBC streams nearby", asked)
+    await subscribe(desk.harness.factory, "CBC streams circulars", other)
+    record = bns(NOW)[1]
+    await desk.notice(record)
+    notice = decode(to_avro(record))
+    place, event = notice.localization, notice.event
+    assert place is not None and event is not None
+    body = gbm_trigger(event.time + timedelta(seconds=1.7), place.ra, place.dec)
+    await desk._receive(body, Origin("test", "1", live=True, stream="fermi-gbm"))
+    (text,) = desk.follow_ups(asked)
+    assert "Fermi GBM bn" in text and "T+1.7 s" in text and "expected by chance from T−" in text
+    assert "counterpart" not in text
+    assert desk.follow_ups(other) == []
 
 
 async def test_a_channel_reads_only_the_streams_that_it_subscribes_to(desk: Desk) -> None:
