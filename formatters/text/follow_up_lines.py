@@ -174,7 +174,7 @@ def _neutrino_lines(follow_up: FollowUp, entry: FollowUpEntry, search: NeutrinoS
     parts = [f"p-value generic {p_value(search.p_generic)}, Bayesian {p_value(search.p_bayesian)}"]
     if search.coincident is not None and "coincident" not in entry.stored.message.subject:
         parts.insert(0, quantities.pluralize(search.coincident, "coincident neutrino"))
-    searched = searched_map(follow_up, search.searched_notice)
+    searched = searched_map(follow_up, search.searched_notice, entry.stored.message.subject)
     if searched is not None:
         parts.append(searched)
     places = {one.position: one for one in entry.positions}
@@ -204,17 +204,18 @@ def p_value(value: float | None) -> str:
     return "0" if value <= 0 else quantities.two_digits(value)
 
 
-def searched_map(follow_up: FollowUp, name: str) -> str | None:
+def searched_map(follow_up: FollowUp, name: str, subject: str = "") -> str | None:
     """Return which notice's map was searched, if it isn't known to be the newest: "searched the map of …".
 
-    `name` is LVK's name of a notice, "S230914ak-2-Preliminary".
+    `name` is LVK's name of a notice, "S230914ak-2-Preliminary"; where it is none of ours, and `subject` says
+    it already, there is nothing to add.
     """
     if not name:
         return None
     superevent, levels = follow_up.superevent, follow_up.levels_map
     notice = _named_notice(superevent, name)
     if notice is None:
-        return f"searched the map of {short(name)}"
+        return None if name in subject else f"searched the map of {short(name)}"
     if levels is not None and (
         notice.key == levels.notice.key
         or (notice.localization is not None and notice.localization == levels.notice.localization)
