@@ -87,6 +87,8 @@ class Columns:
     """The filter that the magnitude's column names, empty if none."""
     is_observed: bool
     """The table lists what was observed, and no sources."""
+    has_discoveries: bool
+    """A column says that something was found: a discovery's time or magnitude, a transient's name."""
 
     @property
     def count(self) -> int:
@@ -226,6 +228,7 @@ def _columns(header: Sequence[str], delimiter: str, line: str) -> Columns | None
         distance_unit=None if unit is None else unit[0],
         band="" if band is None else band[1] or band[2],
         is_observed=_OBSERVED.search(line) is not None and _FOUND.search(line) is None,
+        has_discoveries=_FOUND.search(line) is not None,
     )
 
 

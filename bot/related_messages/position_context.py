@@ -33,13 +33,16 @@ _OTHER_PLACE = re.compile(
     r"pointing|pointed|field|fov|\btile|centered|centred|\bearth\b|\bsun\b|solar|moon\b|geocent|zenith|nadir"
     r"|corner|vertex|vertices|annul|ellips|polygon|rectang|observatory|telescope is|latitude|longitude"
     r"|boresight|optical axis|spin axis|calibrator|comparison star|reference star|standard star|asteroid"
-    r"|unrelated|not (?:be )?(?:related|associated|consistent)|coverage"
+    r"|coverage"
     r"|(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b[^.\n]{0,40}(?:sky ?map|localization|probability)"
     r"|(?:sky ?map|localization|probability)\W{1,3}(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b",
     re.IGNORECASE,
 )
 """Words before a position that make it the place of something else than a source: where a telescope looks,
-the Sun, the Earth, a corner of a region, a comparison star, what the sentence itself calls unrelated."""
+the Sun, the Earth, a corner of a region, a comparison star."""
+_UNRELATED = re.compile(
+    r"\bunrelated\b|\bnot (?:be )?(?:related|associated|connected)\b|\bruled out\b", re.IGNORECASE
+)
 _SOURCE = re.compile(
     r"source|transient|counterpart|candidate|afterglow|\bburst|\bGRB|\bFRB|trigger|neutrino|\btrack|\bobject"
     r"|supernova|kilonova|\bnova\b|flare|\bOT\b|\bevent\b",
@@ -114,6 +117,11 @@ def context_of(text: str, start: int, end: int, previous_end: int, next_start: i
     after = text[end : min(next_start, end + _AFTER)]
     stop = _SENTENCE_END.search(after)
     return Context(before[cut:], after if stop is None else after[: stop.start()])
+
+
+def is_unrelated(context: Context) -> bool:
+    """Return whether the sentence itself says that its source has nothing to do with the event."""
+    return any(_UNRELATED.search(part) is not None for part in (context.before, context.after))
 
 
 def is_other_place(before: str) -> bool:

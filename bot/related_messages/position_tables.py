@@ -7,6 +7,7 @@ give no positions, and neither does their text.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,15 +21,16 @@ from formatters.models.related_message import ReportedPosition
 _MAX_LINE = 400
 """Characters of a header or a row; longer lines are text."""
 _MAX_ROWS = 300
-_MAX_HEADERS = 200
+_MAX_HEADERS = 100
+"""Lines with the letters RA that are looked at."""
 _LINES_BEFORE_ROWS = 3
 """Lines of units and dashes between a header and its first row."""
-_HEADER = re.compile(
-    r"(?<![A-Za-z])(?:[Rr]\.?[^\S\n]?[Aa]\.?(?![a-z])|[Rr]ight[ _][Aa]scension|alpha|RIGHT ASCENSION)"
-    r"[^\n]{0,60}?"
-    r"(?<![A-Za-z])(?:[Dd]ec|DEC|DE(?![A-Z])|delta)"
+_RA_WORD = re.compile(
+    r"(?<![A-Za-z])(?:[Rr]\.?[^\S\n]?[Aa](?![a-z])|RAJ|[Rr]ight[ _][Aa]|RIGHT A|alpha|[Cc]oord)"
 )
+_DEC_WORD = re.compile(r"(?<![A-Za-z])(?:[Dd]ec|DEC|DE(?![A-Z])|delta)|[Cc]oord")
 _RULING = re.compile(r"[\s|:+=_±*-]*")
+_RULING_CHARACTERS = " \t\n|:+=_±*-"
 _PAIR = re.compile(rf"{RA_VALUE}\s{{0,4}},?\s{{0,4}}{DEC_VALUE}")
 _RA_CELL = re.compile(RA_VALUE)
 _DEC_CELL = re.compile(DEC_VALUE)
@@ -42,8 +44,15 @@ _INSIDE_NAME = re.compile(
     r"\b(AT|SN|GRB|FRB|IC|NGC|UGC|PGC|MASTER|OT|Swift|MAXI|EP|SDSS|WISEA?|2MASX|PSN|IGR|[Ss]ource|[Cc]andidate)"
     r" +(?=[\dJ#O])"
 )
-_KEPT_BLANK = "\x1f"
+_KEPT_BLANK = "\x00"
 _NAME = re.compile(r"(?=[^|]{0,40}[A-Za-z])[\w#.+*: '/()-]{2,40}")
+_DECIMAL = re.compile(r"[+-]?\d{1,5}\.\d{0,9}")
+_CAPTION = re.compile(
+    r"(?:galaxies|fields|tiles|pointings|targets|exposures|corners|coverage|upper limits)\b[^.]{0,60}$"
+    r"|(?:observed|covered|imaged|monitored|tiled)\b[^.]{0,60}$",
+    re.IGNORECASE,
+)
+"""The end of the text before a table of what was observed."""
 _BEST_NAME = re.compile(r"(?:AT|SN)[ _]?(?:19|20)\d\d[A-Za-z]{1,6}")
 _VALUE = re.compile(r"(?P<value>\d{1,5}(?:\.\d{1,9})?)(?:\s?±\s?(?P<error>\d{0,5}\.?\d{1,9}))?")
 _ANGLE = re.compile(
@@ -78,24 +87,31 @@ def find_tables(text: str) -> tuple[list[tuple[int, ReportedPosition]], str]:
     """
     rows: list[tuple[int, ReportedPosition]] = []
     pieces: list[str] = []
-    done = 0
-    for number, match in enumerate(_HEADER.finditer(text)):
-        if number == _MAX_HEADERS or len(rows) >= _MAX_ROWS:
+    done = at = 0
+    for _ in range(_MAX_HEADERS):
+        word = _RA_WORD.search(text, at)
+        if word is None or len(rows) >= _MAX_ROWS:
             break
-        if match.start() < done:
-            continue
-        header = _line_at(text, text.rfind("\n", 0, match.start()) + 1)
-        columns = None if len(header.text) > _MAX_LINE else columns_of(header.text)
+        header = _line_at(text, text.rfind("\n", 0, word.start()) + 1)
+        at = header.end
+        columns = _columns_of_line(header.text)
         if columns is None:
             continue
+        caption = text[max(done, header.start - 300) : header.start].rstrip(_RULING_CHARACTERS)
+        if _CAPTION.search(caption) is not None and not columns.has_discoveries:
+            columns = dataclasses.replace(columns, is_observed=True)
         found, end = _rows_below(text, header, columns)
         if not found and not columns.is_observed:
             continue
         rows += found
         pieces += (text[done : header.start], "\n" * (end - header.start))
-        done = end
+        done = at = end
     pieces.append(text[done:])
     return rows[:_MAX_ROWS], "".join(pieces)
+
+
+def _columns_of_line(line: str) -> Columns | None:
+    return columns_of(line) if len(line) <= _MAX_LINE and _DEC_WORD.search(line) is not None else None
 
 
 def _line_at(text: str, start: int) -> _Line:
@@ -120,7 +136,7 @@ def _rows_below(text: str, header: _Line, columns: Columns) -> tuple[list[tuple[
         cells = _cells_of_row(line.text, columns)
         if cells is None:
             others += 1
-            if found or others > _LINES_BEFORE_ROWS or columns_of(line.text) is not None:
+            if found or others > _LINES_BEFORE_ROWS or _columns_of_line(line.text) is not None:
                 break
             if blank and not found:
                 break
@@ -148,12 +164,22 @@ def _cells_of_row(line: str, columns: Columns) -> Sequence[str] | None:
         match = _pair(cells, columns)
         if match is None:
             continue
-        if len(cells) == columns.count:
+        is_sexagesimal = match["ra"] is None and match["dec"] is None
+        if len(cells) == columns.count and (is_sexagesimal or not _is_shifted(cells, columns)):
             return cells
         # An empty cell or a comment with blanks moves the others: only h, d or colons are surely the pair.
-        if match["ra"] is None and match["dec"] is None:
+        if is_sexagesimal:
             return cells[: columns.last_of_pair + 1]
     return None
+
+
+def _is_shifted(cells: Sequence[str], columns: Columns) -> bool:
+    """Return whether a number stands in the place of a name, or of half of a column's name before RA."""
+    return any(
+        _DECIMAL.fullmatch(cells[at]) is not None
+        and (at in columns.names or (columns.delimiter == " " and "(" not in columns.header_names[at]))
+        for at in range(columns.ra)
+    )
 
 
 def _pair(cells: Sequence[str], columns: Columns) -> re.Match[str] | None:
@@ -173,7 +199,7 @@ def _position(cells: Sequence[str], columns: Columns, containment: float | None)
     if written is None:
         return None
     radius = _radius(cells, columns)
-    redshift, redshift_error = _number(cells, columns, "redshift", maximum=20)
+    redshift, redshift_error = _number(cells, columns, "redshift", maximum=10)
     distance, distance_error = _distance(cells, columns)
     return ReportedPosition(
         ra=written.ra,
@@ -202,7 +228,7 @@ def _name(cells: Sequence[str], columns: Columns) -> str:
         if best is not None:
             return best[0]
     for name in names:
-        if name.isdigit() and columns.counts_sources:
+        if name.isdecimal() and columns.counts_sources:
             return f"source {int(name)}"
         if _NAME.fullmatch(name) is not None and name.casefold() not in ("none", "n/a", "na", "nan"):
             return name

@@ -28,6 +28,7 @@ from bot.related_messages.position_context import (
     Context,
     context_of,
     is_other_place,
+    is_unrelated,
     name_before,
     name_behind,
     properties_of,
@@ -48,6 +49,8 @@ from formatters.text.quantities import separation
 
 MAX_POSITIONS = 300
 """Positions of one text; a text with more is cut there. The longest list of a circular had some 100."""
+MAX_TEXT = 250_000
+"""Characters that are read; GCN's circulars are much shorter."""
 _MAX_ANCHORS = 4000
 """Places of one text at which a position is looked for, so that no text takes long."""
 _SAME = 5 / 3600
@@ -71,7 +74,7 @@ _ERROR = rf"(?:[^\S\n]?(?:±[^\S\n]?{_NUMBER}|\+[^\S\n]?{_NUMBER}[^\S\n]?/?[^\S\
 _UNIT = r"(?:[^\S\n]?(?:degrees|deg|°)(?!\w))?"
 _FRAME = r"(?:[^\S\n]?[(\[]?[^\S\n]?(?:J\s?2000(?:\.0)?|ICRS|FK5)(?!\w)[^\S\n]?[)\]]?)?"
 _PARENTHESIS = r"(?:[^\S\n]?[(\[][^()\[\]]{0,80}[)\]])?"
-_GAP = rf"{_ERROR}{_UNIT}{_PARENTHESIS}{_FRAME}[\s,;/|&.)\]]{{0,8}}(?:and\s{{1,4}})?"
+_GAP = rf"{_ERROR}{_UNIT}{_PARENTHESIS}{_FRAME}[\s,;/|&.)\]]{{0,8}}(?:and\s{{1,4}}(?:the\s)?)?"
 _BETWEEN = rf"{_ERROR}{_UNIT}(?:[\s]{{0,3}}[,;/&|][\s]{{0,3}}|\s{{1,4}})(?:and\s{{1,4}})?"
 _TAIL = rf"(?P<error>{_ERROR}){_UNIT}"
 
@@ -97,6 +100,8 @@ _GALACTIC = re.compile(
     r"\(?l(?P<both>[^\S\n]?,[^\S\n]?b\)?)?[^\S\n]?=[^\S\n]?\(?(?P<l>\d{1,3}\.\d{1,9})"
     r"[^\S\n]?(?:degrees|deg|°)?[\s,;]{1,4}(?(both)|b[^\S\n]?=[^\S\n]?)(?P<b>[+-]?\d{1,2}\.\d{1,9})(?![\w:]|\.\d)"
 )
+_OWN_ERRORS = re.compile(r"[(\[][^\S\n]?[+±-][^\S\n]?\d")
+"""Errors of one coordinate: "77.43 (+1.14 / -0.65 deg 90% PSF containment)"."""
 _TIME_BEHIND = re.compile(r"[^\S\n]{0,2}[(\[]?(?:UT|UTC|Z\b|s\b|sec|TT\b|GPS)")
 _TIME_BEFORE = re.compile(
     r"(?:\d{4}-\d\d-\d\d[T ]|\b(?:UTC?|from|between|T0|until|times?|start\w*|end\w*)\W{0,3})$"
@@ -122,7 +127,7 @@ class _Found:
 
 def find_positions(text: str) -> tuple[ReportedPosition, ...]:
     """Return the positions of sources that a text reports, in their order, each once."""
-    normal = normalize_text(text)
+    normal = normalize_text(text[:MAX_TEXT])
     rows, prose = find_tables(normal)
     found = [(offset, position) for offset, position in rows]
     found += _in_prose(prose)
@@ -144,7 +149,7 @@ def _in_prose(text: str) -> list[tuple[int, ReportedPosition]]:
         stop = len(text) if at + 1 == len(matches) else matches[at + 1].start
         context = context_of(text, found.start, found.end, start, stop)
         is_again = previous is not None and _is_equivalent(previous, found, text)
-        if not is_again and is_other_place(context.before):
+        if not is_again and (is_other_place(context.before) or is_unrelated(context)):
             previous = None
             continue
         if is_again and positions:
@@ -158,7 +163,7 @@ def _in_prose(text: str) -> list[tuple[int, ReportedPosition]]:
 
 def _pairs(text: str) -> Iterator[_Found]:
     """Yield the pairs of coordinates of a text, in their order, without overlaps."""
-    end = 0
+    end = pairs = 0
     for number, anchor in enumerate(_ANCHOR.finditer(text)):
         if number == _MAX_ANCHORS:
             return
@@ -169,26 +174,32 @@ def _pairs(text: str) -> Iterator[_Found]:
         if found is not None:
             yield found
             end = found.end
+            pairs += 1
+            if pairs == MAX_POSITIONS:
+                return
 
 
 def _pair_at(text: str, start: int) -> _Found | None:
     if text[start] in "l(":
         return _galactic_at(text, start)
-    if not text[start].isdigit():
+    if not text[start].isdecimal():
         match = _LABELLED.match(text, start) or _BOTH_LABELLED.match(text, start)
         if match is None or (text[start] in "Aa" and not _is_surely_equatorial(match)):
             return None
         if match.groupdict().get("gap"):
             return None if match["sign"] else _found(match, negative=True)
         return _found(match)
+    line_start = text.rfind("\n", 0, start) + 1
+    before = text[max(line_start, start - 120) : start]
+    # A row of a table without a header that names RA and Dec: it may list where a telescope looked.
+    if before.count("|") > 1:
+        return None
     match = _UNITS_ONLY.match(text, start)
     if match is not None:
         return _found(match)
     match = _COLONS_ONLY.match(text, start)
     if match is None or not ("." in match["cs"] or "." in match["cds"]):
         return None
-    line_start = text.rfind("\n", 0, start) + 1
-    before = text[max(line_start, start - 120) : start]
     behind = text[match.end() : match.end() + 12]
     if _TIME_BEHIND.match(behind) or _TIME_BEFORE.search(before):
         return None
@@ -210,7 +221,7 @@ def _found(match: re.Match[str], *, negative: bool = False) -> _Found | None:
         return None
     if negative:
         written = dataclasses.replace(written, dec=-written.dec)
-    own = bool(match["error"]) or "±" in match[0]
+    own = bool(match["error"]) or "±" in match[0] or _OWN_ERRORS.search(f"{match[0]} {behind}") is not None
     return _Found(written, match.start(), match.end(), own)
 
 
