@@ -49,7 +49,7 @@ from formatters.text.quantities import separation
 
 MAX_POSITIONS = 300
 """Positions of one text; a text with more is cut there. The longest list of a circular had some 100."""
-MAX_TEXT = 250_000
+MAX_TEXT = 100_000
 """Characters that are read; GCN's circulars are much shorter."""
 _MAX_ANCHORS = 4000
 """Places of one text at which a position is looked for, so that no text takes long."""
