@@ -33,7 +33,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text
-from tests.bot.alerts.test_circular import circular
+from tests.bot.related_messages.test_circular import circular
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import (
     MOCK,

@@ -12,7 +12,7 @@ from bot.ingest.pipeline import IngestResult, Pipeline
 from bot.sources.base import Origin
 from bot.store import schema
 from bot.store.outbox.models import DeadLettered, Priority
-from tests.bot.alerts.test_circular import circular
+from tests.bot.related_messages.test_circular import circular
 from tests.support.factories import (
     MAX_AGE,
     NOW,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload
+from bot.related_messages.circular import is_circular, read_circular
 from bot.samples import ms181101ab, to_avro, to_json
 from formatters.models.circular import named_superevent_ids
 
