@@ -354,10 +354,15 @@ class TopicSource:
         self._leave_out(consumer, session, topic, error)
 
     def _leave_out(self, consumer: Consumer, session: _Session, topic: str, error: KafkaError) -> None:
-        """Stop reading one topic of a pattern for a while; the others are read on."""
+        """Stop reading one topic of a pattern for a while; the others are read on.
+
+        Raises KafkaException if there are no others.
+        """
         if not session.refused:
             session.refused_at = time.monotonic()
         session.refused.add(topic)
+        if session.refused >= {name for name, _ in session.partitions}:
+            raise KafkaException(error)
         self._left_out = tuple(sorted({*self._left_out, topic}))
         self._log.warning("topic_left_out", left_out=topic, reason=error.str())
         consumer.pause(
