@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.alerts.payload import Record, UndecodablePayload, read_record
 from bot.related_messages import circular_subject
-from bot.related_messages.message_fields import count, ids_in_text, line
+from bot.related_messages.message_fields import count, ids_in_text, line, plausible_time
 from bot.related_messages.positions_in_text import find_positions
 from formatters.models.circular import Circular
 from formatters.models.notice import SUPEREVENT_ID, canonical_id
@@ -179,6 +179,6 @@ def _milliseconds(value: object) -> datetime | None:
     try:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return datetime.fromtimestamp(value / 1000, UTC)
+        return plausible_time(datetime.fromtimestamp(value / 1000, UTC))
     except (ValueError, OverflowError, OSError):
         return None
