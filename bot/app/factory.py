@@ -32,6 +32,7 @@ from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import VisibleCommand
 from bot.criteria.operator_criteria import parse_operator_criteria
+from bot.delivery.follow_up_renderer import FollowUpServices
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
 from bot.delivery.render_repositories import RenderRepositories
@@ -53,9 +54,12 @@ from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
+from bot.skymap_service.counterparts import CounterpartService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.grading import GradingService
+from bot.skymap_service.nearby_coincidences import NearbyCoincidences
 from bot.skymap_service.observability import ObservabilityService
+from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
 from bot.sources.base import Source, SourceStatus
@@ -93,6 +97,15 @@ class Factory(Repositories):
         self.grading = GradingService(self.notices, self.skymap_cache, map_queries)
         self.skymap_queries = SkyMapQueries(self.skymap_cache, probability, self.grading)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
+        self.position_levels = PositionLevels(self.skymap_cache)
+        self.counterpart_service = CounterpartService(
+            self.related_messages, self.counterparts, self.position_levels
+        )
+        self.follow_up_services = FollowUpServices(
+            levels=self.position_levels,
+            candidates=self.counterpart_service,
+            nearby=NearbyCoincidences(self.nearby_alerts, self.skymap_cache),
+        )
 
     def create_pipeline(
         self,
@@ -259,6 +272,9 @@ class Factory(Repositories):
             mentions=self.mentions,
             refused_mentions=self.refused_mentions,
             circulars=self.circulars,
+            related_messages=self.related_messages,
+            counterparts=self.counterparts,
+            stream_choices=self.stream_choices,
             sites=self.sites,
             criteria_sets=self.criteria_sets,
             incidents=self.incidents,
@@ -288,7 +304,12 @@ class Factory(Repositories):
 
         permalink = create_permalinks(clients)
         renderer = Renderer(
-            self.render_repositories(), self.observability, self.grading, permalink, public_url
+            self.render_repositories(),
+            self.observability,
+            self.grading,
+            self.follow_up_services,
+            permalink,
+            public_url,
         )
         sender = Sender(
             self.outbox,

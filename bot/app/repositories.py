@@ -18,10 +18,12 @@ from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.posted_events import PostedEventRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
+from bot.store.channels.stream_choices import StreamChoices
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.channels.threads import ThreadRepository
 from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
+from bot.store.events.counterparts import CounterpartRepository
 from bot.store.events.deferred import DeferredRouting
 from bot.store.events.gracedb_lookups import GraceDbLookups
 from bot.store.events.nearby_alerts import NearbyAlertRepository
@@ -57,6 +59,7 @@ class Repositories:
         self.quarantine = QuarantineRepository(database)
         self.circulars = CircularRepository(database)
         self.related_messages = RelatedMessageRepository(database)
+        self.stream_choices = StreamChoices(database)
         self.nearby_alerts = NearbyAlertRepository(database)
         self.deferred_routing = DeferredRouting(database)
         self.event_search = EventSearch(database)
@@ -75,6 +78,7 @@ class Repositories:
         self.installations = InstallationRepository(database)
         self.channel_moves = ChannelMoves(database)
         self.channel_transfer = ChannelTransfer(database)
+        self.counterparts = CounterpartRepository(database)
         # The outbox
         self.leases = WorkerLeases(database)
         self.outbox = Outbox(database, self.leases, Settlement(notifier))

@@ -50,7 +50,6 @@ def upgrade() -> None:
         sa.Column("ts", sa.String(32), nullable=True),
         sa.Column("wanted_revision", sa.Integer(), nullable=False),
         sa.Column("shown_revision", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(["thread_id"], ["threads.id"], name="fk_follow_ups_thread_id"),
         sa.PrimaryKeyConstraint("thread_id", name="pk_follow_ups"),
     )
     op.create_table(
