@@ -34,8 +34,8 @@ def decode_payload(
 ) -> Decoded:
     """Decode a payload of a topic that brings `stream`, or None where its content decides.
 
-    A payload of a stream is never read as a notice, nor is one of `UNKNOWN_STREAM`. Raises UndecodablePayload for a notice, UnreadableMessage
-    for anything else.
+    A payload of a stream is never read as a notice, nor is one of `UNKNOWN_STREAM`. Raises UndecodablePayload
+    for a notice, UnreadableMessage for anything else.
     """
     if stream is None:
         stream = recognize(body)
@@ -58,7 +58,7 @@ def _unrecognized(body: bytes) -> Unread:
     """Pass over what gwevent doesn't know; raise UnreadableMessage for what may be a notice of LVK's."""
     if body.startswith(AVRO_MAGIC) or b'"superevent_id"' in body:
         raise UnreadableMessage(
-            "It looks like a notice of LVK's, and GWEVENT_TOPIC_STREAMS doesn't say that its topic brings alerts."
+            "It looks like a notice of LVK's, but GWEVENT_TOPIC_STREAMS doesn't say its topic brings alerts."
         )
     return Unread(UNKNOWN_STREAM)
 

@@ -11,7 +11,7 @@ from bot.app.factory import Factory
 from bot.ingest.result import IngestResult as Result
 from bot.runtime.wakeups import Wakeups
 from bot.samples import Record, circular, guano, hermes, neutrino_search, to_avro, to_json
-from bot.sources.base import Origin
+from bot.sources.base import UNKNOWN_STREAM, Origin
 from bot.store.outbox.models import DeliveryKind
 from formatters.models.related_message import Stream
 from tests.support.factories import (
@@ -163,6 +163,15 @@ async def test_a_hermes_message_that_comes_twice_is_one(factory: Factory, clock:
     clock.advance(minutes=5)
     assert await way_in.handle(said, topic(Stream.HERMES)) is Result.RELATED_MESSAGE
     assert len(first) == 1 and await stored_messages(factory) == first
+
+
+async def test_on_a_topic_that_no_mapping_names_the_content_tells(factory: Factory, clock: Clock) -> None:
+    way_in, unknown = create_pipeline(factory, clock), topic(UNKNOWN_STREAM)
+    assert await way_in.handle(ABOUT[Stream.GUANO], unknown) is Result.RELATED_MESSAGE
+    assert await way_in.handle(b'{"novelty": 1}', unknown) is Result.UNRELATED
+    for notice in (to_json(notice_record()), to_avro(notice_record())):
+        assert await way_in.handle(notice, unknown) is Result.UNREADABLE_MESSAGE, "never lost in silence"
+    assert await factory.notices.superevent(REAL) is None
 
 
 @pytest.mark.parametrize("result", Result)
