@@ -15,6 +15,7 @@ from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.candidates import CandidatesCommand
 from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
@@ -250,6 +251,15 @@ class Factory(Repositories):
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
         handlers = CommandHandlers(
+            candidates=CandidatesCommand(
+                self.counterpart_service,
+                self.counterparts,
+                self.observability,
+                self.sites,
+                authorizer,
+                wakeups,
+                clock,
+            ),
             check=CheckCommand(events, self.skymap_cache, clock),
             criteria=CriteriaCommands(
                 self.create_criteria_service(clock, wakeups, authorizer),

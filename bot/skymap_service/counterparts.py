@@ -54,6 +54,10 @@ class CounterpartService:
         messages = await self._messages.for_event(superevent.superevent_id)
         return await self._compare(superevent, messages, ChannelCandidates())
 
+    async def newest_map(self, superevent: Superevent) -> EventMap | None:
+        """Return the map that the candidates are compared with; None if none can be read."""
+        return await self._levels.newest_map(superevent)
+
     async def region_change(
         self, superevent: Superevent, candidates: Sequence[Counterpart]
     ) -> RegionChange | None:

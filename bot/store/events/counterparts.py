@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.counterparts.names import normalize_name
+from bot.counterparts.names import normalize_name, split_names
 from bot.counterparts.reports import AddedCandidate, NamedDecision
 from bot.routing.intents import ChannelRef
 from bot.store import schema
@@ -103,10 +103,8 @@ class CounterpartRepository:
         """
         async with self._database.exclusive_transaction() as connection:
             present = await _load(connection, _c, channel, superevent_id)
-            names = {normalize_name(name) for name, _ in candidates}
-            replaced = [
-                row.id for row in present if row.added_by == by.user_id and normalize_name(row.name) in names
-            ]
+            names = frozenset[str]().union(*(_names(name) for name, _ in candidates))
+            replaced = [row.id for row in present if row.added_by == by.user_id and _names(row.name) & names]
             if len(present) - len(replaced) + len(candidates) > MAX_ADDED:
                 raise TooManyCandidates
             if replaced:
@@ -145,11 +143,11 @@ class CounterpartRepository:
         Raises NotTheirCandidate if only others added it, LookupError if nobody did, TooManyCandidates.
         """
         async with self._database.exclusive_transaction() as connection:
-            wanted = normalize_name(name)
+            wanted = _names(name)
             present = [
                 row
                 for row in await _load(connection, _c, channel, superevent_id)
-                if normalize_name(row.name) == wanted
+                if _names(row.name) & wanted
             ]
             own = [row.id for row in present if row.added_by == by.user_id]
             if not own:
@@ -187,6 +185,11 @@ def position_from_json(text: str) -> ReportedPosition:
         distance=number("distance"),
         distance_error=number("distance_error"),
     )
+
+
+def _names(name: str) -> frozenset[str]:
+    """Return the names in "SSS17a = AT2017gfo", normalized."""
+    return frozenset(map(normalize_name, split_names(name)))
 
 
 def _about(channel: ChannelRef, superevent_id: str) -> dict[str, object]:
