@@ -15,6 +15,7 @@ from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.candidates import CandidatesCommand
 from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
@@ -32,6 +33,7 @@ from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import VisibleCommand
 from bot.criteria.operator_criteria import parse_operator_criteria
+from bot.delivery.follow_up_renderer import FollowUpServices
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
 from bot.delivery.render_repositories import RenderRepositories
@@ -42,7 +44,7 @@ from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
 from bot.ingest.consumer import SourceConsumer
 from bot.ingest.deferred_routing import DeferredRoutingWorker
-from bot.ingest.pipeline import IngestResult, IngestRules, IngestStores, Pipeline
+from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
@@ -53,9 +55,12 @@ from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
+from bot.skymap_service.counterparts import CounterpartService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.grading import GradingService
+from bot.skymap_service.nearby_coincidences import NearbyCoincidences
 from bot.skymap_service.observability import ObservabilityService
+from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
 from bot.sources.base import Source, SourceStatus
@@ -93,11 +98,15 @@ class Factory(Repositories):
         self.grading = GradingService(self.notices, self.skymap_cache, map_queries)
         self.skymap_queries = SkyMapQueries(self.skymap_cache, probability, self.grading)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
-
-    @property
-    def ingest_stores(self) -> IngestStores:
-        """The repositories that an ingest pipeline writes to."""
-        return IngestStores(notices=self.notices, quarantine=self.quarantine, circulars=self.circulars)
+        self.position_levels = PositionLevels(self.skymap_cache)
+        self.counterpart_service = CounterpartService(
+            self.related_messages, self.counterparts, self.position_levels
+        )
+        self.follow_up_services = FollowUpServices(
+            levels=self.position_levels,
+            candidates=self.counterpart_service,
+            nearby=NearbyCoincidences(self.nearby_alerts, self.skymap_cache),
+        )
 
     def create_pipeline(
         self,
@@ -211,6 +220,15 @@ class Factory(Repositories):
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
         handlers = CommandHandlers(
+            candidates=CandidatesCommand(
+                self.counterpart_service,
+                self.counterparts,
+                self.observability,
+                self.sites,
+                authorizer,
+                wakeups,
+                clock,
+            ),
             check=CheckCommand(events, self.skymap_cache, clock),
             criteria=CriteriaCommands(
                 self.create_criteria_service(clock, wakeups, authorizer),
@@ -264,6 +282,9 @@ class Factory(Repositories):
             mentions=self.mentions,
             refused_mentions=self.refused_mentions,
             circulars=self.circulars,
+            related_messages=self.related_messages,
+            counterparts=self.counterparts,
+            stream_choices=self.stream_choices,
             sites=self.sites,
             criteria_sets=self.criteria_sets,
             incidents=self.incidents,
@@ -293,7 +314,12 @@ class Factory(Repositories):
 
         permalink = create_permalinks(clients)
         renderer = Renderer(
-            self.render_repositories(), self.observability, self.grading, permalink, public_url
+            self.render_repositories(),
+            self.observability,
+            self.grading,
+            self.follow_up_services,
+            permalink,
+            public_url,
         )
         sender = Sender(
             self.outbox,

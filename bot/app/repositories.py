@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot.commands.channel_sites import ChannelSiteResolvers
+from bot.ingest.pipeline import IngestStores
 from bot.listeners.home_content import HomeRepositories
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
@@ -17,14 +18,18 @@ from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.posted_events import PostedEventRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
+from bot.store.channels.stream_choices import StreamChoices
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.channels.threads import ThreadRepository
 from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
+from bot.store.events.counterparts import CounterpartRepository
 from bot.store.events.deferred import DeferredRouting
 from bot.store.events.gracedb_lookups import GraceDbLookups
+from bot.store.events.nearby_alerts import NearbyAlertRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
+from bot.store.events.related_messages import RelatedMessageRepository
 from bot.store.events.search import EventSearch
 from bot.store.operations.clock_offsets import ClockOffsetRepository
 from bot.store.operations.incidents import IncidentRepository
@@ -53,6 +58,9 @@ class Repositories:
         self.notices = NoticeRepository(database)
         self.quarantine = QuarantineRepository(database)
         self.circulars = CircularRepository(database)
+        self.related_messages = RelatedMessageRepository(database)
+        self.stream_choices = StreamChoices(database)
+        self.nearby_alerts = NearbyAlertRepository(database)
         self.deferred_routing = DeferredRouting(database)
         self.event_search = EventSearch(database)
         self.gracedb_lookups = GraceDbLookups(database)
@@ -70,6 +78,7 @@ class Repositories:
         self.installations = InstallationRepository(database)
         self.channel_moves = ChannelMoves(database)
         self.channel_transfer = ChannelTransfer(database)
+        self.counterparts = CounterpartRepository(database)
         # The outbox
         self.leases = WorkerLeases(database)
         self.outbox = Outbox(database, self.leases, Settlement(notifier))
@@ -83,6 +92,16 @@ class Repositories:
         self.source_heartbeats = SourceHeartbeats(database, clock)
         self.clock_offsets = ClockOffsetRepository(database)
         self.monitoring_counts = MonitoringCounts(database)
+
+    @property
+    def ingest_stores(self) -> IngestStores:
+        """The repositories that an ingest pipeline writes to."""
+        return IngestStores(
+            notices=self.notices,
+            quarantine=self.quarantine,
+            related_messages=self.related_messages,
+            nearby_alerts=self.nearby_alerts,
+        )
 
     def home_repositories(self) -> HomeRepositories:
         """Return the repositories that App Home reads."""

@@ -9,7 +9,7 @@ The way of one notice through `NoticeRepository.record`, all of it in one transa
 3. The notice and its payload are inserted. The superevent gets a new revision, and the attributes by which
    `/gwevent events` searches are computed again.
 4. Everything that routing depends on is read (`routing_state`): threads with the progress of their root
-   messages, active subscriptions, earlier circulars, webhook calls, the previous real event.
+   messages, active subscriptions, earlier related messages, webhook calls, the previous real event.
 5. The pure planner decides (`bot.routing.planner.plan`); nothing is decided here.
 6. The intents are written: to the outbox, to the webhook's outbox, and as a deferred notice if a filter needs
    the sky map (`deferred` is the second transaction of such a notice).
@@ -102,7 +102,7 @@ class NoticeRepository:
                 .where(schema.superevents.c.superevent_id == notice.superevent_id)
                 .values(revision=revision + 1, **_superevent_columns(superevent, revision + 1))
             )
-            state = await load_routing_state(connection, superevent, notice, received_at)
+            state = await load_routing_state(connection, superevent, notice)
             intents = plan(state)
             draw = draw_image and shows_new_map(state)
             await write_notice_plan(connection, intents, superevent, notice_id, received_at, draw_image=draw)

@@ -11,25 +11,25 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing.circulars import channels_wanting_circulars
 from bot.routing.intents import Intent
-from bot.routing.limits import EARLIER_CIRCULARS_MAX, EARLIER_CIRCULARS_MAX_AGE
-from bot.routing.state import RoutingState, StoredCircular
+from bot.routing.limits import NEARBY_SPAN
+from bot.routing.state import EarlierMessages, RoutingState
 from bot.store import schema
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.operations.webhook_calls import load_event_calls, write_webhook_calls
-from bot.store.outbox.announcement_writer import write_announcements, write_circular_links
+from bot.store.outbox.announcement_writer import write_announcements, write_follow_ups
 from bot.store.outbox.plan_writer import load_threads, write_plan
 from formatters.models.notice import Category, Notice
+from formatters.models.related_message import Stream
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 
-_c = schema.circulars
+_m = schema.related_messages
 _s = schema.superevents
 
 
 async def load_routing_state(
-    connection: AsyncConnection, superevent: Superevent, notice: Notice, now: datetime
+    connection: AsyncConnection, superevent: Superevent, notice: Notice
 ) -> RoutingState:
     """Return the stored facts about `superevent`, which contains `notice`.
 
@@ -48,7 +48,7 @@ async def load_routing_state(
         notice=notice,
         threads=threads,
         subscriptions=subscriptions,
-        earlier_circulars=await load_earlier_circulars(connection, superevent_id, subscriptions, now),
+        earlier_messages=await load_earlier_messages(connection, superevent, subscriptions),
         webhook_calls=await load_event_calls(connection, superevent_id),
         previous_real_event_at=(
             await previous_real_event_time(connection, superevent_id) if is_first_real else None
@@ -56,22 +56,43 @@ async def load_routing_state(
     )
 
 
-async def load_earlier_circulars(
-    connection: AsyncConnection, superevent_id: str, subscriptions: Sequence[Subscription], now: datetime
-) -> list[StoredCircular]:
-    """Return the newest live circulars about a superevent, the oldest first; none if no channel wants any."""
-    if not channels_wanting_circulars(subscriptions):
-        return []
-    query = (
-        select(_c.c.id, _c.c.number)
-        .where(
-            _c.c.superevent_id == superevent_id, _c.c.news, _c.c.created_at > now - EARLIER_CIRCULARS_MAX_AGE
-        )
-        .order_by(_c.c.number.desc())
-        .limit(EARLIER_CIRCULARS_MAX)
+async def load_earlier_messages(
+    connection: AsyncConnection, superevent: Superevent, subscriptions: Sequence[Subscription]
+) -> EarlierMessages:
+    """Return what came about a superevent beside notices, as far as a channel wants any of it."""
+    superevent_id = superevent.superevent_id
+    wanted = {stream for s in subscriptions for stream in s.criteria.streams}
+    if not wanted:
+        # The usual case costs no query. A reply that a channel no longer wants is left as it is.
+        return EarlierMessages()
+    query = select(_m.c.stream, _m.c.retracts_event).where(_m.c.superevent_id == superevent_id, _m.c.news)
+    rows = (await connection.execute(query.distinct())).all()
+    streams = {stream for row in rows for stream in wanted if stream.value == row.stream}
+    if Stream.NEARBY in wanted and await _has_nearby_alerts(connection, superevent):
+        streams.add(Stream.NEARBY)
+    replies = select(schema.follow_ups.c.thread_id).join(
+        schema.threads, schema.threads.c.id == schema.follow_ups.c.thread_id
     )
-    rows = (await connection.execute(query)).all()
-    return [StoredCircular(row.id, row.number) for row in reversed(rows)]
+    asked = await connection.execute(replies.where(schema.threads.c.superevent_id == superevent_id))
+    return EarlierMessages(
+        streams=frozenset(streams),
+        with_reply=frozenset(asked.scalars()),
+        retract_event=any(row.retracts_event for row in rows),
+    )
+
+
+async def _has_nearby_alerts(connection: AsyncConnection, superevent: Superevent) -> bool:
+    """Return True if an alert that was news lies near a significant event in time.
+
+    Whether it lies in the window of its kind and near in place is seen when the reply is rendered.
+    """
+    event = superevent.event
+    if event is None or not event.significant:
+        return False
+    table = schema.nearby_alerts
+    near = table.c.trigger_time.between(event.time - NEARBY_SPAN, event.time + NEARBY_SPAN)
+    found = await connection.execute(select(table.c.id).where(near, table.c.news).limit(1))
+    return found.first() is not None
 
 
 async def previous_real_event_time(connection: AsyncConnection, superevent_id: str) -> datetime | None:
@@ -95,8 +116,8 @@ async def write_notice_plan(
     *,
     draw_image: bool,
 ) -> None:
-    """Write the plan of a stored notice: threads and posts, circulars, webhook calls, operators' alerts."""
+    """Write a stored notice's plan: threads, posts, Follow-up replies, webhook calls, operators' alerts."""
     await write_plan(connection, intents, superevent, notice_id, now, draw_image=draw_image)
-    await write_circular_links(connection, intents, superevent.superevent_id, now)
+    await write_follow_ups(connection, intents, superevent.superevent_id, now)
     await write_webhook_calls(connection, intents, now)
     await write_announcements(connection, intents, now, subject_id=notice_id)

@@ -29,6 +29,8 @@ from bot.store.outbox.models import (
 
 COALESCE_FOR = timedelta(seconds=5)
 """Time from the first message that changes a reply to its edit."""
+REPOST_INTERVAL = timedelta(seconds=60)
+"""Least time between two posts of a reply, where Slack refuses its edits."""
 
 _d = schema.deliveries
 _f = schema.follow_ups
@@ -83,6 +85,7 @@ async def enqueue_posts(
 ) -> None:
     """Ensure that the Follow-up reply of each thread (thread id -> channel) is posted, as soon as possible.
 
+    One that was posted before is posted again `REPOST_INTERVAL` later at the earliest.
     `rows` are the deliveries of these threads, if the caller has read them.
     """
     if not channels:
@@ -97,8 +100,8 @@ async def enqueue_posts(
             .values(
                 {
                     "state": DeliveryState.PENDING.value,
-                    "not_before": now,
-                    "held_until": None,
+                    "not_before": bindparam("b_due"),
+                    "held_until": bindparam("b_due"),
                     "attempts": 0,
                     "reason": None,
                     "created_at": now,
@@ -107,7 +110,14 @@ async def enqueue_posts(
                 }
             ),
             # One that may have been posted is looked for by its key before it is sent again.
-            [{"b_id": row.id, "b_key": row.key if row.doubtful else new_message_key()} for row in ended],
+            [
+                {
+                    "b_id": row.id,
+                    "b_key": row.key if row.doubtful else new_message_key(),
+                    "b_due": _repost_time(row.sent_at, now),
+                }
+                for row in ended
+            ],
         )
     await _hasten(connection, [row for row in present if row.state == DeliveryState.PENDING], now, now)
     late = [row.id for row in present if row.state in _OPEN and row.priority > priority]
@@ -218,10 +228,10 @@ async def _load_deliveries(
     """Return the threads' root and Follow-up deliveries, by thread and kind."""
     if not threads:
         return {}
-    kinds = (DeliveryKind.ROOT, DeliveryKind.FOLLOW_UP, DeliveryKind.FOLLOW_UP_EDIT)
+    kinds = [kind.value for kind in (DeliveryKind.ROOT, DeliveryKind.FOLLOW_UP, DeliveryKind.FOLLOW_UP_EDIT)]
     columns = (
         *(_d.c.id, _d.c.thread_id, _d.c.kind, _d.c.state, _d.c.subject_id, _d.c.priority),
-        *(_d.c.reason, _d.c.not_before, _d.c.doubtful, _d.c.key),
+        *(_d.c.reason, _d.c.not_before, _d.c.doubtful, _d.c.key, _d.c.sent_at),
     )
     query = select(*columns).where(_d.c.thread_id.in_(threads), _d.c.kind.in_(kinds))
     rows = (await connection.execute(query)).all()
@@ -234,6 +244,11 @@ async def _load_replies(connection: AsyncConnection, threads: Collection[int]) -
         return {}
     query = select(_f.c.thread_id, _f.c.ts).where(_f.c.thread_id.in_(threads))
     return {row.thread_id: row.ts for row in (await connection.execute(query)).all()}
+
+
+def _repost_time(sent_at: datetime | None, now: datetime) -> datetime:
+    """Return when a reply may be posted again; a time ahead of that is of a clock that was set back."""
+    return now if sent_at is None else min(max(now, sent_at + REPOST_INTERVAL), now + REPOST_INTERVAL)
 
 
 def _is_under_way(row: _Row | None) -> bool:
