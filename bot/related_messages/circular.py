@@ -131,7 +131,7 @@ def _id_in_body(subject: str, event: str, text: str, created: datetime) -> str |
     """
     if _OTHER_EVENT.search(subject) or (event and not _OPTICAL_TRANSIENT.match(event)):
         return None
-    found = {canonical_id(match[0]) for match in _BODY_ID.finditer(text)}
+    found = {canonical_id(one) for one in set(_BODY_ID.findall(text))}
     superevent_id = found.pop() if len(found) == 1 else None
     date = SUPEREVENT_ID.fullmatch(superevent_id) if superevent_id else None
     if superevent_id is None or date is None:
