@@ -15,6 +15,7 @@ from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.candidate_changes import CandidateChanges
 from bot.commands.candidates import CandidatesCommand
 from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.check import CheckCommand
@@ -253,11 +254,10 @@ class Factory(Repositories):
         handlers = CommandHandlers(
             candidates=CandidatesCommand(
                 self.counterpart_service,
-                self.counterparts,
+                CandidateChanges(self.counterpart_service, self.counterparts, wakeups, clock),
                 self.observability,
                 self.sites,
                 authorizer,
-                wakeups,
                 clock,
             ),
             check=CheckCommand(events, self.skymap_cache, clock),
