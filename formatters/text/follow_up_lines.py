@@ -113,20 +113,18 @@ def fact_lines(follow_up: FollowUp, entry: FollowUpEntry) -> list[str]:
 
 
 def position_lines(follow_up: FollowUp, positions: Sequence[CheckedPosition]) -> list[str]:
-    """Return one line with the first few positions, those inside the 90 % region first; none without any."""
-    if not positions:
-        return []
+    """Return a line for each of the few most probable positions, and one that counts the others."""
     ranked = sorted(positions, key=lambda one: _rank(one.on_map))
     has_map = follow_up.levels_map is not None and not follow_up.levels_failed
-    parts = [position_text(one, has_map=has_map) for one in ranked[:MAX_POSITIONS]]
+    lines = [position_text(one, has_map=has_map) for one in ranked[:MAX_POSITIONS]]
     if len(ranked) > MAX_POSITIONS:
         rest = ranked[MAX_POSITIONS:]
         inside = sum(one.on_map is not None and one.on_map.in_90 for one in rest)
         more = f"{len(rest)} more"
         if has_map:
             more += f", {inside or 'none'} of them inside 90{NBSP}%"
-        parts.append(f"{more} ({candidates_command(follow_up.superevent)})")
-    return [" · ".join(parts)]
+        lines.append(f"{more} ({candidates_command(follow_up.superevent)})")
+    return lines
 
 
 def _rank(place: PositionOnMap | None) -> float:
