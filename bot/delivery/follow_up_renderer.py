@@ -104,11 +104,19 @@ class FollowUpRenderer:
         self._replies: SingleFlight[_Key, RenderedMessage | None] = SingleFlight(CACHE_SIZE)
 
     async def render(self, delivery: Delivery) -> RenderedMessage | None:
-        """Return the reply; None if there is nothing to say. Raises StoreUnavailable."""
+        """Return the reply; None if there is nothing to say. Raises StoreUnavailable.
+
+        A reply that stands says so then: a burst that was withdrawn mustn't go on standing in it.
+        """
         found = await self._event_states.latest(delivery)
         if found is None:
             return None
-        superevent, _ = found
+        rendered = await self._render_about(found[0], delivery)
+        if rendered is None and delivery.follow_up_ts is not None:
+            return RenderedMessage(message=follow_up.emptied(found[0]))
+        return rendered
+
+    async def _render_about(self, superevent: Superevent, delivery: Delivery) -> RenderedMessage | None:
         channel = (delivery.team_id, delivery.channel_id)
         streams = await self._load_streams(channel) or ()
         if not streams and delivery.follow_up_ts is not None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.related_messages.coincidence import event_to_compare
 from bot.routing.intents import Intent
 from bot.routing.limits import NEARBY_SPAN
 from bot.routing.state import EarlierMessages, RoutingState
@@ -82,12 +83,12 @@ async def load_earlier_messages(
 
 
 async def _has_nearby_alerts(connection: AsyncConnection, superevent: Superevent) -> bool:
-    """Return True if an alert that was news lies near a significant event in time.
+    """Return True if an alert that was news lies near an event in time, and the event is one to compare.
 
     Whether it lies in the window of its kind and near in place is seen when the reply is rendered.
     """
-    event = superevent.event
-    if event is None or not event.significant:
+    event = event_to_compare(superevent)
+    if event is None:
         return False
     table = schema.nearby_alerts
     near = table.c.trigger_time.between(event.time - NEARBY_SPAN, event.time + NEARBY_SPAN)
