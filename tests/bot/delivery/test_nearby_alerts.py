@@ -23,9 +23,11 @@ ALERTS = Origin("test", "1", live=True)
 NEARBY = Origin("test", "1", live=True, stream=Stream.NEARBY.value)
 
 
-def notice(alert_type: str = "PRELIMINARY", minutes: float = 0, place: tuple[float, float] = PLACE) -> bytes:
+def notice(
+    alert_type: str = "PRELIMINARY", minutes: float = 0, place: tuple[float, float] = PLACE, **facts: Any
+) -> bytes:
     skymap = sky_map([Lobe(*place, 1.0, 3.0)], superevent_id="S261122a", time=EVENT_TIME)
-    return to_avro(notice_record("S261122a", alert_type, minutes, skymap=skymap))
+    return to_avro(notice_record("S261122a", alert_type, minutes, skymap=skymap, **facts))
 
 
 def burst(offset_s: float = 1.7, ra: float = PLACE[0], dec: float = PLACE[1], **facts: Any) -> bytes:
@@ -110,3 +112,22 @@ async def test_a_new_map_that_leaves_the_burst_behind_takes_its_line_away(desk: 
     await desk.receive(notice("UPDATE", 30, (300.0, 60.0)), ALERTS)
     (text,) = desk.follow_ups()
     assert "Fermi GBM" not in text and "Nothing to list any more" in text
+
+
+async def test_a_new_map_that_reaches_the_burst_brings_the_line(desk: Desk) -> None:
+    await desk.receive(burst(), NEARBY)
+    await desk.receive(notice(place=(300.0, 60.0)), ALERTS)
+    assert desk.follow_ups() == []
+    await desk.receive(notice("UPDATE", 30), ALERTS)
+    (text,) = desk.follow_ups()
+    assert "Fermi GBM" in text
+
+
+async def test_an_event_that_turns_significant_brings_the_line(desk: Desk) -> None:
+    await subscribe(desk.harness.factory, "all lowsig streams nearby", desk.other)
+    await desk.receive(notice(significant=False), ALERTS)
+    await desk.receive(burst(), NEARBY)
+    assert desk.follow_ups(desk.other) == []
+    await desk.receive(notice("PRELIMINARY", 5), ALERTS)
+    (text,) = desk.follow_ups(desk.other)
+    assert "Fermi GBM" in text
