@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 
 from bot.app.factory import Factory
 from bot.routing.intents import ChannelRef
@@ -382,3 +382,15 @@ async def test_a_burst_of_messages_writes_no_further_rows(factory: Factory, cloc
     clock.advance(seconds=5)
     claimed = await factory.outbox.claim(clock(), 100)
     assert {(d.follow_up_target, d.follow_up_posted) for d in claimed} == {(2, 1)}
+
+
+async def test_a_reply_in_a_state_of_a_newer_version_may_stand_and_gets_no_twin(
+    posted: Factory, clock: Clock
+) -> None:
+    await request(posted, clock)
+    async with posted.database.exclusive_transaction() as connection:
+        await connection.execute(text("UPDATE deliveries SET state = 'frozen' WHERE kind = 'follow_up'"))
+    await request(posted, clock)
+    assert [row.state for row in await rows(posted, FOLLOW_UP)] == ["frozen"]
+    assert await posted.outbox.claim(clock(), 10) == []
+    assert (await reply(posted))[1] == 2, "whoever settles it sees that more is to be shown"
