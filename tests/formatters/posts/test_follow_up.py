@@ -368,6 +368,11 @@ def test_which_map_icecube_searched_is_said_unless_it_is_the_newest(name: str, w
     assert follow_up_lines.searched_map(reply(), name) == words
 
 
+def test_a_searched_map_that_the_subject_names_is_not_repeated() -> None:
+    name = f"{SID}-9-Update"
+    assert follow_up_lines.searched_map(reply(), name, f"IceCube search in the map of {name}") is None
+
+
 def test_a_search_of_the_same_map_sent_earlier_is_one_of_the_newest() -> None:
     same = Superevent.from_notices([notice("PRELIMINARY", 5), notice("INITIAL", 40)])
     assert follow_up_lines.searched_map(reply(superevent=same), f"{SID}-1-Preliminary") is None
