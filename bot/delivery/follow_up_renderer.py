@@ -20,6 +20,7 @@ from bot.delivery.rendered_message import RenderedMessage
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.position_levels import EventMap, PositionLevels
 from bot.store.database import StoreUnavailable
+from bot.store.events.related_messages import MessageVersions
 from bot.store.outbox.models import Delivery
 from formatters.models.counterpart import Counterpart, RegionChange
 from formatters.models.follow_up import CheckedPosition, FollowUp, FollowUpEntry, LevelsMap
@@ -39,13 +40,13 @@ from formatters.posts import follow_up, unreadable_notice
 
 TIME_LIMIT_S = 30.0
 """Seconds for each part beside the list of messages; it takes well below one."""
+EVENTS_KEPT = 16
+"""Events whose messages are kept; those of one with a thousand positions take about a megabyte."""
 MAX_IN_VOLUME = 300
 """Positions whose level in the volume is computed, those of the newest messages: one takes milliseconds."""
 
 T = TypeVar("T")
-_Key = tuple[
-    tuple[NoticeKey, ...], tuple[Stream, ...], tuple[StoredMessage, ...], tuple[NearbyCoincidence, ...]
-]
+_Key = tuple[tuple[NoticeKey, ...], tuple[Stream, ...], MessageVersions, tuple[NearbyCoincidence, ...]]
 
 log = structlog.get_logger(__name__)
 
@@ -98,8 +99,11 @@ class FollowUpRenderer:
         self._load_streams = BatchLoader(repositories.stream_choices.for_channels)
         self._event_states = event_states
         self._services = services
-        # Nothing is kept of these: they only merge the questions of a fan-out that come at the same time.
-        self._loads: SingleFlight[str, tuple[StoredMessage, ...]] = SingleFlight(0)
+        # Nothing is kept of versions and alerts: the questions of a fan-out at the same time are merged.
+        self._versions: SingleFlight[str, MessageVersions] = SingleFlight(0)
+        self._loads: SingleFlight[tuple[str, MessageVersions], tuple[StoredMessage, ...]] = SingleFlight(
+            EVENTS_KEPT
+        )
         self._nearby: SingleFlight[tuple[NoticeKey, ...], tuple[NearbyCoincidence, ...]] = SingleFlight(0)
         self._replies: SingleFlight[_Key, RenderedMessage | None] = SingleFlight(CACHE_SIZE)
 
@@ -114,7 +118,9 @@ class FollowUpRenderer:
         if not streams and delivery.follow_up_ts is not None:
             # Nobody subscribes here any more: what the reply showed doesn't vanish from it.
             streams = THREAD_STREAMS
-        every = await self._loads.get(superevent.superevent_id, lambda: self._load(superevent))
+        name = superevent.superevent_id
+        versions = await self._versions.get(name, lambda: self._messages.versions(name))
+        every = await self._loads.get((name, versions), lambda: self._load(superevent))
         messages = tuple(one for one in every if one.message.stream in streams)
         nearby: tuple[NearbyCoincidence, ...] = ()
         if Stream.NEARBY in streams:
@@ -122,8 +128,8 @@ class FollowUpRenderer:
         if await self._has_own_candidates(channel, superevent):
             asked = self._services.candidates.candidates(superevent, *channel)
             return await self._render(superevent, messages, nearby, asked)
-        # All messages, for those of the streams that nobody subscribes to are among the candidates.
-        key = (_notice_keys(superevent), streams, every, nearby)
+        # All versions, for messages of the streams that nobody subscribes to are among the candidates.
+        key = (_notice_keys(superevent), streams, versions, nearby)
         return await self._replies.get(
             key,
             lambda: self._render(

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.alerts.payload import Record, UndecodablePayload, read_record
 from bot.related_messages import circular_subject
-from bot.related_messages.message_fields import count, ids_in_text, line
+from bot.related_messages.message_fields import count, ids_in_text, line, plausible_time
 from bot.related_messages.positions_in_text import find_positions
 from formatters.models.circular import Circular
 from formatters.models.notice import SUPEREVENT_ID, canonical_id
@@ -126,12 +126,12 @@ def _id_in_body(subject: str, event: str, text: str, created: datetime) -> str |
     Texts cite other events for comparison, as history, and in lists of references. Therefore all of this must
     hold: the subject names no other event (a burst, a neutrino; an optical transient is none, it is what was
     found); the whole text has one id of LVK's candidates, outside of addresses; one mention of it stands in
-    the beginning, behind a word that makes it the event observed ("counterpart of", "LVK event") and behind
-    none that compares; and the event is younger than 60 days.
+    the beginning, behind a word that makes it the event observed ("counterpart of", "LVK event"), in a
+    sentence that compares nothing before; and the event is younger than 60 days.
     """
     if _OTHER_EVENT.search(subject) or (event and not _OPTICAL_TRANSIENT.match(event)):
         return None
-    found = {canonical_id(match[0]) for match in _BODY_ID.finditer(text)}
+    found = {canonical_id(one) for one in set(_BODY_ID.findall(text))}
     superevent_id = found.pop() if len(found) == 1 else None
     date = SUPEREVENT_ID.fullmatch(superevent_id) if superevent_id else None
     if superevent_id is None or date is None:
@@ -143,10 +143,11 @@ def _id_in_body(subject: str, event: str, text: str, created: datetime) -> str |
     if not day <= created <= day + _AGE_OF_NEWS:
         return None
     opening = _BLANKS.sub(" ", text[: 2 * _OPENING])
+    starts = (match.start() for match in _BODY_ID.finditer(opening))
+    leads = (opening[max(0, start - _LOOK_BACK) : start] for start in starts)
     is_about = any(
-        _ABOUT.search(opening[max(0, match.start() - _LOOK_BACK) : match.start()])
-        and not circular_subject.is_compared(opening, match.start(), match.end())
-        for match in _BODY_ID.finditer(opening)
+        _ABOUT.search(lead) and not circular_subject.COMPARING_WORD.search(lead.rpartition(". ")[2])
+        for lead in leads
     )
     return superevent_id if is_about else None
 
@@ -179,6 +180,6 @@ def _milliseconds(value: object) -> datetime | None:
     try:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return datetime.fromtimestamp(value / 1000, UTC)
+        return plausible_time(datetime.fromtimestamp(value / 1000, UTC))
     except (ValueError, OverflowError, OSError):
         return None

@@ -112,13 +112,15 @@ _CANDIDATES = re.compile(
     re.IGNORECASE,
 )
 
-_COMPARED = re.compile(
-    r"\b(?:similar(?:ly)? to|(?:un)?like|than|versus|vs\.?|compar(?:ed|able|ison|ing) (?:to|with|of)"
+_COMPARING = (
+    r"(?<![\w-])(?:similar(?:ly)? to|(?:un)?like|than|versus|vs\.?|compar(?:ed|able|ison|ing) (?:to|with|of)"
     r"|analog(?:ue|ous)?s? (?:to|of|with)|as (?:for|in|with|(?:seen|observed|found|reported) (?:in|for|with))"
     r"|resembl\w{1,4}|reminiscent of|e\.g\.,?|cf\.?|such as|case of)"
-    r"(?: the)?(?: (?:GW|gravitational.wave|event|candidate|merger|source|kilonova|of|from"
-    rf"|{_COLLABORATION})){{0,4}}"
-    r"[ (]{0,2}$",
+)
+COMPARING_WORD = re.compile(_COMPARING, re.IGNORECASE)
+_COMPARED = re.compile(
+    _COMPARING + r"(?: the)?(?: (?:GW|gravitational.wave|event|candidate|merger|source|kilonova|of|from"
+    rf"|{_COLLABORATION})){{0,4}}[ (]{{0,2}}$",
     re.IGNORECASE,
 )
 _LOOK_BACK = 120

@@ -12,9 +12,10 @@ isotropic, and for as large as this one. What can't be computed gives no coincid
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from bot.related_messages.localization_error import TARGET, radius_90
 from bot.related_messages.nearby import is_classified_as_burst
@@ -64,14 +65,19 @@ def is_in_window(
     return windows.window(stream, group).holds((trigger_time - event_time).total_seconds())
 
 
-def may_show_nearby(
-    superevent: Superevent, alerts: Iterable[tuple[str, datetime]], windows: NearbyWindows
-) -> bool:
-    """Return True if one of the alerts, given as (stream, trigger time), is near the event in time."""
-    event = event_to_compare(superevent)
-    return event is not None and any(
-        is_in_window(stream, time, event.time, event.group, windows) for stream, time in alerts
+def can_be_shown(alert: NearbyAlert) -> bool:
+    """Return True unless it is clear without a sky map that an alert is shown for no event."""
+    return (
+        not alert.is_retracted
+        and alert.is_burst
+        and (alert.region_fits is not None or radius_90(alert) is not None)
+        and _rate(alert) is not None
     )
+
+
+def may_show_nearby(superevent: Superevent, alerts: Sequence[NearbyAlert], windows: NearbyWindows) -> bool:
+    """Return True if one of the alerts may be shown for an event; where it lies isn't asked. For routing."""
+    return any(can_be_shown(timed.alert) for timed in alerts_in_window(superevent, alerts, windows))
 
 
 def alerts_in_window(
@@ -136,7 +142,9 @@ def measure(
         # The better position decides, also where it lies off the region.
         if placed is not None and (trigger not in best or placed.radius < best[trigger].radius):
             best[trigger] = placed
-    made = (_coincidence(placed, skymap, region) for placed in best.values())
+    # Several alerts of one size, as IceCube's, are measured once.
+    share = cache(region.sky_share_within)
+    made = (_coincidence(placed, skymap, share) for placed in best.values())
     return tuple(coincidence for coincidence in made if coincidence is not None)
 
 
@@ -174,10 +182,11 @@ def _own_map(alert: NearbyAlert) -> SkyMap | None:
         return None
 
 
-def _coincidence(placed: _Placed, skymap: SkyMap, region: SkyRegion) -> NearbyCoincidence | None:
+def _coincidence(
+    placed: _Placed, skymap: SkyMap, sky_share_within: Callable[[float], float]
+) -> NearbyCoincidence | None:
     alert, window = placed.timed.alert, placed.timed.window
-    is_classified = alert.stream in NEUTRINO_STREAMS or is_classified_as_burst(alert)
-    rate = rate_per_year(alert.stream, is_classified=is_classified)
+    rate = _rate(alert)
     if rate is None or not placed.is_overlapping:
         return None
     if placed.skymap is not None:
@@ -189,9 +198,15 @@ def _coincidence(placed: _Placed, skymap: SkyMap, region: SkyRegion) -> NearbyCo
         alert=alert,
         offset_s=placed.timed.offset_s,
         overlap=overlap,
-        expected_by_chance=expected_by_chance(rate, window, region.sky_share_within(placed.radius)),
+        expected_by_chance=expected_by_chance(rate, window, sky_share_within(placed.radius)),
         window_s=(window.before_s, window.after_s),
     )
+
+
+def _rate(alert: NearbyAlert) -> float | None:
+    """Return how many alerts a year are of the kind of this one and could be in its place."""
+    is_classified = alert.stream in NEUTRINO_STREAMS or is_classified_as_burst(alert)
+    return rate_per_year(alert.stream, is_classified=is_classified)
 
 
 def expected_by_chance(rate_per_year: float, window: TimeWindow, share: float) -> float:

@@ -12,12 +12,12 @@ import json
 import re
 from datetime import datetime
 
-from bot.alerts import fields
 from bot.alerts.payload import Record, UndecodablePayload
 from bot.related_messages.message_fields import (
     MAX_NAME,
     MAX_POSITIONS,
     declination,
+    first_time,
     line,
     mapping,
     mappings,
@@ -96,8 +96,7 @@ def _kind(*, is_withdrawn: bool, has_positions: bool) -> MessageKind:
 
 
 def _sent(record: Record, received: datetime | None, brightness: dict[str, Brightness]) -> datetime:
-    given = (fields.time(record.get(key)) for key in ("published", "modified", "created"))
-    stated = next((time for time in given if time is not None), None) or received
+    stated = first_time(record, "published", "modified", "created") or received
     if stated is not None:
         return stated
     detections = [one.first_detection for one in brightness.values() if one.first_detection is not None]

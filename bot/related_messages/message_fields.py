@@ -43,8 +43,9 @@ _COLLABORATION_BEFORE = re.compile(r"(?:LIGO|Virgo|KAGRA|LVK|LVC|GW)[A-Za-z/]{0,
 _ADDRESS = re.compile(r"\S@\S")
 _FITS_HEADS = (b"SIMPLE  =", b"\x1f\x8b")
 
+_YEARS = (1990, 2100)
 _JULIAN_DATES = (2_400_000.5, 2_600_000.0)
-_MODIFIED_JULIAN_DATES = (15_000.0, 150_000.0)
+_MODIFIED_JULIAN_DATES = (47_892.0, 88_069.0)
 _JULIAN_OFFSET = 2_400_000.5
 _MODIFIED_JULIAN_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 
@@ -125,15 +126,22 @@ def sent_time(record: Record, received: datetime | None, *fallbacks: str) -> dat
 
     Raises UndecodablePayload if there is none.
     """
-    given = (fields.time(record.get(key)) for key in ("alert_datetime", "datetime_of_notice"))
-    stated = next((time for time in given if time is not None), None) or received
-    if stated is not None:
-        return stated
-    later = (fields.time(record.get(key)) for key in fallbacks)
-    found = next((time for time in later if time is not None), None)
+    stated = first_time(record, "alert_datetime", "datetime_of_notice") or received
+    found = stated or first_time(record, *fallbacks)
     if found is None:
         raise UndecodablePayload("The message has no usable alert_datetime.")
     return found
+
+
+def first_time(record: Record, *keys: str) -> datetime | None:
+    """Return the time of the first of these fields that has a usable one."""
+    given = (plausible_time(fields.time(record.get(key))) for key in keys)
+    return next((time for time in given if time is not None), None)
+
+
+def plausible_time(time: datetime | None) -> datetime | None:
+    """Return a time of the years in which messages are sent; the year 9999 would stand above all others."""
+    return time if time is not None and _YEARS[0] <= time.year <= _YEARS[1] else None
 
 
 def observation_time(value: object) -> datetime | None:
@@ -141,7 +149,7 @@ def observation_time(value: object) -> datetime | None:
 
     A date alone is none: it wouldn't tell before the merger from after it.
     """
-    stated = fields.time(value)
+    stated = plausible_time(fields.time(value))
     if stated is not None:
         return stated
     date = fields.number(value)

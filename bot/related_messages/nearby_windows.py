@@ -29,6 +29,11 @@ class TimeWindow:
         """Return the first and last time of the window around an event."""
         return time - timedelta(seconds=self.before_s), time + timedelta(seconds=self.after_s)
 
+    @property
+    def reversed(self) -> TimeWindow:
+        """The window around an alert in which the events lie that it is near."""
+        return TimeWindow(self.after_s, self.before_s)
+
 
 def parse_window(text: str) -> TimeWindow:
     """Read a window in seconds after the event, "-1,5". Raises ValueError that says what it must be."""

@@ -17,22 +17,18 @@ from bot.related_messages.guano import decode_guano
 from bot.related_messages.hermes import decode_hermes
 from bot.related_messages.icecube import decode_search
 from bot.related_messages.message_fields import line, mapping, mappings
+from bot.related_messages.nearby import recognize_nearby_alert
 from formatters.models.related_message import RelatedMessage, Stream
 
 Decoder = Callable[[Record, datetime | None], RelatedMessage]
 
-SCHEMAS: Mapping[str, str] = {
+SCHEMAS: Mapping[str, Stream] = {
     "/gcn/circulars": Stream.CIRCULARS,
     "/gcn/notices/icecube/lvk": Stream.ICECUBE,
     "/gcn/notices/swift/bat/guano": Stream.GUANO,
     "/gcn/notices/boom/": Stream.BOOM,
-    "/gcn/notices/fermi/gbm/": "fermi-gbm",
-    "/gcn/notices/svom/": "svom",
-    "/gcn/notices/icecube/single_neutrino_alerts": "icecube-track",
-    "/gcn/notices/icecube/gold_bronze_track_alerts": "icecube-track",
-    "/gcn/notices/icecube/goldandbronze": "icecube-track",
 }
-"""Beginnings of a schema's path in lower case, behind the version: the stream, or kind of nearby alert."""
+"""Beginnings of the path in `$schema`, in lower case, behind the version."""
 
 _MARKS = (
     CIRCULAR_ID_KEY,
@@ -57,7 +53,7 @@ _DECODERS: Mapping[Stream, Decoder] = {
 def recognize(body: bytes) -> str | None:
     """Return the stream that a payload belongs to by its content, or its kind of nearby alert.
 
-    None for one of LVK's notices and for anything unknown: a schema of another mission has no stream.
+    None for one of LVK's notices and for anything unknown.
     """
     if body.startswith(AVRO_MAGIC) or not any(mark in body for mark in _MARKS):
         return None
@@ -86,11 +82,9 @@ def _stream_of(record: Record) -> str | None:
     if "superevent_id" in record:
         return None
     schema = _schema_path(record.get("$schema"))
-    if schema:
-        named = next((stream for start, stream in SCHEMAS.items() if schema.startswith(start)), None)
-        if named is not None or schema.startswith("/gcn/notices/"):
-            return named
-    return _stream_by_keys(record)
+    by_schema = next((stream for start, stream in SCHEMAS.items() if schema.startswith(start)), None)
+    # A search around an event has the schema of an alert too, so the nearby alerts come last.
+    return by_schema or _stream_by_keys(record) or recognize_nearby_alert(record)
 
 
 def _stream_by_keys(record: Record) -> Stream | None:

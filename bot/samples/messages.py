@@ -32,7 +32,7 @@ _ICECUBE_WINDOW = timedelta(seconds=500)
 _CONTAINMENT = 0.9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class SampleNeutrino:
     """A neutrino of a search: time after the merger in s, position and 90 % radius in degrees, p-values."""
 
@@ -45,7 +45,7 @@ class SampleNeutrino:
     id: str = "138590_39138551"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class SampleDetection:
     """A row of photometry; with `magnitude` None only an upper limit."""
 

@@ -54,6 +54,10 @@ class CounterpartService:
         messages = await self._messages.for_event(superevent.superevent_id)
         return await self._compare(superevent, messages, ChannelCandidates())
 
+    async def newest_map(self, superevent: Superevent) -> EventMap | None:
+        """Return the map that the candidates are compared with; None if none can be read."""
+        return await self._levels.newest_map(superevent)
+
     async def region_change(
         self, superevent: Superevent, candidates: Sequence[Counterpart]
     ) -> RegionChange | None:
@@ -79,8 +83,11 @@ class CounterpartService:
         places = None if newest is None else await self._places(newest, merged)
         if places is None:
             return order_candidates(merged)
-        # In a thread: a redshift imports a module that takes a second to load.
-        return await run_in_thread(with_places, merged, places)
+        try:
+            # In a thread: a redshift imports a module that takes a second to load.
+            return await run_in_thread(with_places, merged, places)
+        except ThreadHangs:
+            return order_candidates(merged)
 
     async def _places(self, map_: EventMap, candidates: Sequence[Counterpart]) -> Places | None:
         """Return the candidates' places in a map; None if that takes too long."""

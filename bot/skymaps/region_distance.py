@@ -19,6 +19,7 @@ from bot.skymaps.skymap import SkyMap, in_credible_region
 
 _MAX_REGION_PIXELS = 40_000
 """The region is laid out in pixels of the finest order at which it has at most so many."""
+_MAX_EDGE_PIXELS = 5_000
 _MIN_ORDER = 5
 _MAX_SKY_ORDER = 13
 _FIRST_SKY_ORDER = 2
@@ -50,9 +51,13 @@ class SkyRegion:
         finest = int(log2(_MAX_REGION_PIXELS / 12 * 4 * pi / area) / 2) if area > 0 else MAX_ORDER
         order = max(_MIN_ORDER, min(finest, int(tile_order.max())))
         pixels = _pixels_of(tile_order, ipix, order)
-        return SkyRegion(
-            order, pixels, _edge_vectors(order, pixels), pixels.size * SKY_AREA_DEG2 / 12 / 4.0**order
-        )
+        edge = _edge_vectors(order, pixels)
+        while edge.shape[1] > _MAX_EDGE_PIXELS and order > _MIN_ORDER:
+            # A region of thousands of fragments: distances to each of them would take seconds.
+            order -= 1
+            pixels = _pixels_of(tile_order, ipix, order)
+            edge = _edge_vectors(order, pixels)
+        return SkyRegion(order, pixels, edge, pixels.size * SKY_AREA_DEG2 / 12 / 4.0**order)
 
     def distance(self, ra: float, dec: float) -> float:
         """Return the distance in degrees of a position (ICRS degrees) from the region, 0 inside it."""
