@@ -52,6 +52,7 @@ from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
@@ -89,11 +90,13 @@ class Factory(Repositories):
     never get the factory, only the repositories that they need.
     """
 
-    def __init__(self, database: Database, min_up: timedelta = MIN_UP) -> None:
-        """`min_up` is `Settings.min_up`."""
+    def __init__(
+        self, database: Database, min_up: timedelta = MIN_UP, nearby: NearbyWindows | None = None
+    ) -> None:
+        """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`."""
         self.clock = SteadyClock()
         self.thresholds = Thresholds()
-        super().__init__(database, self.clock)
+        super().__init__(database, self.clock, nearby)
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
         probability = partial(observatory_probability, min_up=min_up)
@@ -427,7 +430,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
         if not create and not await database.has_tables():
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
-        factory = Factory(database, settings.min_up)
+        factory = Factory(database, settings.min_up, settings.nearby_windows)
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

@@ -9,6 +9,7 @@ from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.delivery.render_repositories import RenderRepositories
 from bot.ingest.pipeline import IngestStores
 from bot.listeners.home_content import HomeRepositories
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
@@ -51,7 +52,10 @@ from bot.store.write_check import WriteCheck
 class Repositories:
     """Every repository on one database; none holds state of its own except caches and leases."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], nearby: NearbyWindows | None = None
+    ) -> None:
+        """`nearby` is `Settings.nearby_windows`."""
         self.database = database
         self.write_check = WriteCheck(database)
         self.retention = Retention(database)
@@ -61,7 +65,7 @@ class Repositories:
         self.circulars = CircularRepository(database)
         self.related_messages = RelatedMessageRepository(database)
         self.stream_choices = StreamChoices(database)
-        self.nearby_alerts = NearbyAlertRepository(database)
+        self.nearby_alerts = NearbyAlertRepository(database, nearby)
         self.deferred_routing = DeferredRouting(database)
         self.event_search = EventSearch(database)
         self.gracedb_lookups = GraceDbLookups(database)

@@ -185,15 +185,21 @@ async def test_one_that_cannot_be_shown_changes_a_reply_and_makes_none(
     assert await wanted(factory) == {"C1": 2}, "a reply that is under way is brought up to date"
 
 
-async def test_mocks_and_dead_threads_are_not_told(factory: Factory, alerts: NearbyAlertRepository) -> None:
+async def test_mocks_are_not_told(factory: Factory, alerts: NearbyAlertRepository) -> None:
     await subscribe(factory, "all mock streams nearby", "C1")
     await record_notices(factory, decoded_notice(MOCK))
     assert (await alerts.record(gbm(), NOW, is_news=True)).follow_ups == 0
+
+
+async def test_a_thread_whose_root_was_given_up_is_not_told(
+    factory: Factory, alerts: NearbyAlertRepository
+) -> None:
+    await subscribe(factory, "all streams nearby", "C1")
     await record_notices(factory, decoded_notice())
     await factory.leases.heartbeat({TEAM})
-    for root in await factory.outbox.claim(NOW, 10):
-        await factory.outbox.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
-    assert (await alerts.record(gbm(delay_s=50), NOW, is_news=True)).follow_ups <= 1
+    (root,) = await factory.outbox.claim(NOW, 10)
+    await factory.outbox.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
+    assert (await alerts.record(gbm(), NOW, is_news=True)).follow_ups == 0
     assert await wanted(factory) == {}
 
 
