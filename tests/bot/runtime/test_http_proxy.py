@@ -15,10 +15,10 @@ from bot.gracedb.client import GraceDb, GraceDbError
 from bot.local_slack.server import LocalSlack
 from bot.monitoring.webhook import Webhook, WebhookError
 from bot.runtime.http_proxy import proxy_for
+from bot.setting_types.topics import ConfiguredTopic
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
-from bot.setting_types.topics import ConfiguredTopic
 from bot.sources.gcn import GcnAccess
 from formatters.terminal.findings import Level
 from formatters.webhook.payload import WebhookEvent, WebhookFormat

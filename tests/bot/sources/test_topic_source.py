@@ -13,9 +13,10 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer
 from bot.demo.kafka_broker import EmbeddedBroker
 from bot.setting_types.topics import ConfiguredTopic, parse_topic_streams
 from bot.sources.base import UNKNOWN_STREAM, Payload
+from bot.sources.broker_access import TopicTiming
 from bot.sources.credentials import KafkaUrl
 from bot.sources.hopskotch import hopskotch_broker
-from bot.sources.topic_source import TopicSource, TopicTiming
+from bot.sources.topic_source import TopicSource
 
 pytestmark = pytest.mark.slow
 
