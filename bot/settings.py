@@ -305,6 +305,12 @@ class Settings(BaseSettings):
         return self.streams_by_topic.configure(topic for topic in named if topic != HEARTBEAT_TOPIC)
 
     @property
+    def configured_topics(self) -> tuple[ConfiguredTopic, ...]:
+        """What is read on all brokers of `sources`."""
+        hopskotch = self.configured_hopskotch_topics if "hopskotch" in self.source_names else ()
+        return hopskotch + (self.configured_gcn_topics if "gcn" in self.source_names else ())
+
+    @property
     def reads_gcn_heartbeat(self) -> bool:
         """True if the heartbeat watches over GCN's alerts."""
         return HEARTBEAT_TOPIC in split_list(self.gcn_topics)
