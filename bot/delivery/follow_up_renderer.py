@@ -108,11 +108,18 @@ class FollowUpRenderer:
         self._replies: SingleFlight[_Key, RenderedMessage | None] = SingleFlight(CACHE_SIZE)
 
     async def render(self, delivery: Delivery) -> RenderedMessage | None:
-        """Return the reply; None if there is nothing to say. Raises StoreUnavailable."""
+        """Return the reply; None if there is nothing to say and none stands. Raises StoreUnavailable."""
         found = await self._event_states.latest(delivery)
         if found is None:
             return None
         superevent, _ = found
+        rendered = await self._render_for_channel(delivery, superevent)
+        if rendered is None and delivery.follow_up_ts is not None:
+            # A burst nearby that was the only line, and was withdrawn, mustn't go on standing there.
+            return RenderedMessage(message=follow_up.emptied(superevent))
+        return rendered
+
+    async def _render_for_channel(self, delivery: Delivery, superevent: Superevent) -> RenderedMessage | None:
         channel = (delivery.team_id, delivery.channel_id)
         streams = await self._load_streams(channel) or ()
         if not streams and delivery.follow_up_ts is not None:

@@ -149,6 +149,17 @@ async def test_a_nearby_burst_is_a_line_of_channels_that_ask_for_it(desk: Desk) 
     assert "Fermi GBM bn" in text and "T+1.7 s" in text and "expected by chance from T−" in text
     assert "counterpart" not in text
     assert desk.follow_ups(other) == []
+    withdrawal = gbm_trigger(
+        event.time + timedelta(seconds=1.7),
+        place.ra,
+        place.dec,
+        delay_s=600,
+        alert_type="retraction",
+        record_number=4,
+    )
+    await desk._receive(withdrawal, Origin("test", "1", live=True, stream="fermi-gbm"))
+    (text,) = desk.follow_ups(asked)
+    assert "Fermi" not in text and "Nothing is listed any more" in text
 
 
 async def test_a_channel_reads_only_the_streams_that_it_subscribes_to(desk: Desk) -> None:
