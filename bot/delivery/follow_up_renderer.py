@@ -20,6 +20,7 @@ from bot.delivery.rendered_message import RenderedMessage
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.position_levels import EventMap, PositionLevels
 from bot.store.database import StoreUnavailable
+from bot.store.events.related_messages import MessageVersions
 from bot.store.outbox.models import Delivery
 from formatters.models.counterpart import Counterpart, RegionChange
 from formatters.models.follow_up import CheckedPosition, FollowUp, FollowUpEntry, LevelsMap
@@ -39,13 +40,13 @@ from formatters.posts import follow_up, unreadable_notice
 
 TIME_LIMIT_S = 30.0
 """Seconds for each part beside the list of messages; it takes well below one."""
+EVENTS_KEPT = 16
+"""Events whose messages are kept; those of one with a thousand positions take about a megabyte."""
 MAX_IN_VOLUME = 300
 """Positions whose level in the volume is computed, those of the newest messages: one takes milliseconds."""
 
 T = TypeVar("T")
-_Key = tuple[
-    tuple[NoticeKey, ...], tuple[Stream, ...], tuple[StoredMessage, ...], tuple[NearbyCoincidence, ...]
-]
+_Key = tuple[tuple[NoticeKey, ...], tuple[Stream, ...], MessageVersions, tuple[NearbyCoincidence, ...]]
 
 log = structlog.get_logger(__name__)
 
@@ -98,31 +99,35 @@ class FollowUpRenderer:
         self._load_streams = BatchLoader(repositories.stream_choices.for_channels)
         self._event_states = event_states
         self._services = services
-        # Nothing is kept of these: they only merge the questions of a fan-out that come at the same time.
-        self._loads: SingleFlight[str, tuple[StoredMessage, ...]] = SingleFlight(0)
+        # Nothing is kept of versions and alerts: the questions of a fan-out at the same time are merged.
+        self._versions: SingleFlight[str, MessageVersions] = SingleFlight(0)
+        self._loads: SingleFlight[tuple[str, MessageVersions], tuple[StoredMessage, ...]] = SingleFlight(
+            EVENTS_KEPT
+        )
         self._nearby: SingleFlight[tuple[NoticeKey, ...], tuple[NearbyCoincidence, ...]] = SingleFlight(0)
         self._replies: SingleFlight[_Key, RenderedMessage | None] = SingleFlight(CACHE_SIZE)
 
     async def render(self, delivery: Delivery) -> RenderedMessage | None:
-        """Return the reply; None if there is nothing to say. Raises StoreUnavailable.
-
-        A reply that stands says so then: a burst that was withdrawn mustn't go on standing in it.
-        """
+        """Return the reply; None if there is nothing to say and none stands. Raises StoreUnavailable."""
         found = await self._event_states.latest(delivery)
         if found is None:
             return None
-        rendered = await self._render_about(found[0], delivery)
+        superevent, _ = found
+        rendered = await self._render_for_channel(delivery, superevent)
         if rendered is None and delivery.follow_up_ts is not None:
-            return RenderedMessage(message=follow_up.emptied(found[0]))
+            # A burst nearby that was the only line, and was withdrawn, mustn't go on standing there.
+            return RenderedMessage(message=follow_up.emptied(superevent))
         return rendered
 
-    async def _render_about(self, superevent: Superevent, delivery: Delivery) -> RenderedMessage | None:
+    async def _render_for_channel(self, delivery: Delivery, superevent: Superevent) -> RenderedMessage | None:
         channel = (delivery.team_id, delivery.channel_id)
         streams = await self._load_streams(channel) or ()
         if not streams and delivery.follow_up_ts is not None:
             # Nobody subscribes here any more: what the reply showed doesn't vanish from it.
             streams = THREAD_STREAMS
-        every = await self._loads.get(superevent.superevent_id, lambda: self._load(superevent))
+        name = superevent.superevent_id
+        versions = await self._versions.get(name, lambda: self._messages.versions(name))
+        every = await self._loads.get((name, versions), lambda: self._load(superevent))
         messages = tuple(one for one in every if one.message.stream in streams)
         nearby: tuple[NearbyCoincidence, ...] = ()
         if Stream.NEARBY in streams:
@@ -130,8 +135,8 @@ class FollowUpRenderer:
         if await self._has_own_candidates(channel, superevent):
             asked = self._services.candidates.candidates(superevent, *channel)
             return await self._render(superevent, messages, nearby, asked)
-        # All messages, for those of the streams that nobody subscribes to are among the candidates.
-        key = (_notice_keys(superevent), streams, every, nearby)
+        # All versions, for messages of the streams that nobody subscribes to are among the candidates.
+        key = (_notice_keys(superevent), streams, versions, nearby)
         return await self._replies.get(
             key,
             lambda: self._render(

@@ -45,20 +45,6 @@ class _Words:
     spoken: str
 
 
-def emptied(superevent: Superevent) -> Message:
-    """Return what a reply says that has nothing to list any more.
-
-    A burst or neutrino in it was withdrawn, or the event's newest map lies elsewhere.
-    """
-    title = f"{_title(superevent)} · Follow-up"
-    line = (
-        "Nothing to list any more: what stood here was withdrawn, or isn't near the event in its newest map."
-    )
-    return blocks.message(
-        f"{escape(title)}: {escape(line)}", blocks.section(bold(escape(title)), escape(line))
-    )
-
-
 def message(follow_up: FollowUp) -> Message | None:
     """Return the reply; None if there is nothing to say."""
     nearby = _nearby_lines(follow_up)
@@ -72,6 +58,18 @@ def message(follow_up: FollowUp) -> Message | None:
             return built
         # Words of hostile length: fewer messages, the rest is counted.
         entries.pop()
+
+
+def emptied(superevent: Superevent) -> Message:
+    """Return what takes the place of a reply that has nothing to say any more."""
+    title = f"{_title(superevent)} · Follow-up"
+    words = (
+        "Nothing is listed any more: what stood here was withdrawn by its sender, or no longer fits the event's"
+        " newest notice."
+    )
+    return blocks.message(
+        f"{escape(title)}: {escape(words)}", blocks.section(bold(escape(title)), escape(words))
+    )
 
 
 def retraction_circular(superevent: Superevent, stored: StoredMessage) -> Message | None:

@@ -64,6 +64,10 @@ async def test_demo_once_prints_each_channels_messages(tmp_path: Path) -> None:
     assert "kilonova" not in heard["gw-burst"], "its subscription chooses no criteria sets"
     assert "MOCK" not in heard["gw-burst"]
     assert " Hz · " in heard["gw-burst"]
+    assert "Neutrino search · " in heard["gw-cbc"] and "GCN 45641" in heard["gw-cbc"]
+    assert re.search(r"AT\d{4}zzk: level .* % \(inside 50 %\), 3-D level", heard["gw-cbc"])
+    assert "Fermi GBM bn" in heard["gw-burst"] and "expected by chance" in heard["gw-burst"]
+    assert "Follow-up" not in heard["gw-mocks"], "its subscription has no streams"
     assert stderr.decode() == ""
 
 

@@ -40,6 +40,9 @@ MAX_ID_LENGTH = 64
 MessagePlanner = Callable[[MessageState], list[Intent]]
 """`bot.routing.related_messages.plan_message`."""
 
+MessageVersions = tuple[tuple[int, datetime, datetime], ...]
+"""Id, time of writing and time of receipt of each message about a superevent."""
+
 _m = schema.related_messages
 
 log = structlog.get_logger(__name__)
@@ -105,6 +108,16 @@ class RelatedMessageRepository:
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query.order_by(_m.c.created_at.desc(), _m.c.id.desc()))).all()
         return _read_rows(rows)
+
+    async def versions(self, superevent_id: str) -> MessageVersions:
+        """Return what differs as soon as a message about the superevent is new or changed.
+
+        It costs much less than the messages, whose tables of positions may be long.
+        """
+        query = select(_m.c.id, _m.c.created_at, _m.c.received_at).where(_m.c.superevent_id == superevent_id)
+        async with self._database.read_transaction() as connection:
+            rows = (await connection.execute(query.order_by(_m.c.id))).all()
+        return tuple((row.id, row.created_at, row.received_at) for row in rows)
 
     async def get(self, row_id: int) -> StoredMessage | None:
         """Return a message by the id of its row; None if it is gone, or a newer version's alone."""

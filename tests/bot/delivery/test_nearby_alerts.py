@@ -84,7 +84,7 @@ async def test_a_repeat_and_a_later_position_are_one_line_and_a_retraction_takes
     assert text.count("Fermi GBM") == 1
     await desk.receive(burst(delay_s=900, alert_type="retraction"), NEARBY)
     (text,) = desk.follow_ups()
-    assert "Fermi GBM" not in text and "Nothing to list any more" in text
+    assert "Fermi GBM" not in text and "Nothing is listed any more" in text
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_a_new_map_that_leaves_the_burst_behind_takes_its_line_away(desk: 
     assert "Fermi GBM" in desk.follow_ups()[0]
     await desk.receive(notice("UPDATE", 30, (300.0, 60.0)), ALERTS)
     (text,) = desk.follow_ups()
-    assert "Fermi GBM" not in text and "Nothing to list any more" in text
+    assert "Fermi GBM" not in text and "Nothing is listed any more" in text
 
 
 async def test_a_new_map_that_reaches_the_burst_brings_the_line(desk: Desk) -> None:
