@@ -11,12 +11,13 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.related_messages.coincidence import event_to_compare
+from bot.related_messages.coincidence import event_to_compare, may_show_nearby
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.intents import Intent
-from bot.routing.limits import NEARBY_SPAN
 from bot.routing.state import EarlierMessages, RoutingState
 from bot.store import schema
 from bot.store.channels.subscription_rows import load_active_subscriptions
+from bot.store.events.nearby_alerts import load_alerts_between
 from bot.store.operations.webhook_calls import load_event_calls, write_webhook_calls
 from bot.store.outbox.announcement_writer import write_announcements, write_follow_ups
 from bot.store.outbox.models import NOTHING_TO_SAY, DeliveryKind
@@ -31,11 +32,12 @@ _s = schema.superevents
 
 
 async def load_routing_state(
-    connection: AsyncConnection, superevent: Superevent, notice: Notice
+    connection: AsyncConnection, superevent: Superevent, notice: Notice, windows: NearbyWindows
 ) -> RoutingState:
     """Return the stored facts about `superevent`, which contains `notice`.
 
-    For a notice from an archive, which is not routed, only threads and subscriptions are read.
+    `windows` are those in which an alert counts as near. For a notice from an archive, which is not routed,
+    only threads and subscriptions are read.
     """
     superevent_id = superevent.superevent_id
     threads = await load_threads(connection, superevent_id)
@@ -50,7 +52,7 @@ async def load_routing_state(
         notice=notice,
         threads=threads,
         subscriptions=subscriptions,
-        earlier_messages=await load_earlier_messages(connection, superevent, subscriptions),
+        earlier_messages=await load_earlier_messages(connection, superevent, subscriptions, windows),
         webhook_calls=await load_event_calls(connection, superevent_id),
         previous_real_event_at=(
             await previous_real_event_time(connection, superevent_id) if is_first_real else None
@@ -59,7 +61,10 @@ async def load_routing_state(
 
 
 async def load_earlier_messages(
-    connection: AsyncConnection, superevent: Superevent, subscriptions: Sequence[Subscription]
+    connection: AsyncConnection,
+    superevent: Superevent,
+    subscriptions: Sequence[Subscription],
+    windows: NearbyWindows,
 ) -> EarlierMessages:
     """Return what came about a superevent beside notices, as far as a channel wants any of it."""
     superevent_id = superevent.superevent_id
@@ -70,7 +75,7 @@ async def load_earlier_messages(
     query = select(_m.c.stream, _m.c.retracts_event).where(_m.c.superevent_id == superevent_id, _m.c.news)
     rows = (await connection.execute(query.distinct())).all()
     streams = {stream for row in rows for stream in wanted if stream.value == row.stream}
-    if Stream.NEARBY in wanted and await _has_nearby_alerts(connection, superevent):
+    if Stream.NEARBY in wanted and await _may_show_nearby(connection, superevent, windows):
         streams.add(Stream.NEARBY)
     return EarlierMessages(
         streams=frozenset(streams),
@@ -96,18 +101,15 @@ async def _threads_with_reply(connection: AsyncConnection, superevent_id: str) -
     return frozenset((await connection.execute(query)).scalars())
 
 
-async def _has_nearby_alerts(connection: AsyncConnection, superevent: Superevent) -> bool:
-    """Return True if an alert that was news lies near an event in time, and the event is one to compare.
-
-    Whether it lies in the window of its kind and near in place is seen when the reply is rendered.
-    """
+async def _may_show_nearby(
+    connection: AsyncConnection, superevent: Superevent, windows: NearbyWindows
+) -> bool:
+    """Return True if an alert that was news may be shown for an event; where it lies isn't asked."""
     event = event_to_compare(superevent)
     if event is None:
         return False
-    table = schema.nearby_alerts
-    near = table.c.trigger_time.between(event.time - NEARBY_SPAN, event.time + NEARBY_SPAN)
-    found = await connection.execute(select(table.c.id).where(near, table.c.news).limit(1))
-    return found.first() is not None
+    alerts = await load_alerts_between(connection, *windows.widest.around(event.time), only_news=True)
+    return may_show_nearby(superevent, alerts, windows)
 
 
 async def previous_real_event_time(connection: AsyncConnection, superevent_id: str) -> datetime | None:
