@@ -108,7 +108,9 @@ class Properties:
     distance_error: float | None = None
 
 
-_CONTINUES = re.compile(r"(?:[:,(]|\b(?:at|is|are|be|with|and|position|coordinates|location))$", re.IGNORECASE)
+_CONTINUES = re.compile(
+    r"(?:[:,(]|\b(?:at|is|are|be|with|and|position|coordinates|location))$", re.IGNORECASE
+)
 """The end of a line whose sentence goes on behind a blank line, as before a position on a line of its own."""
 
 
