@@ -60,13 +60,13 @@ class Repositories:
         self.write_check = WriteCheck(database)
         self.retention = Retention(database)
         # Events
-        self.notices = NoticeRepository(database)
+        self.notices = NoticeRepository(database, nearby)
         self.quarantine = QuarantineRepository(database)
         self.circulars = CircularRepository(database)
         self.related_messages = RelatedMessageRepository(database)
         self.stream_choices = StreamChoices(database)
         self.nearby_alerts = NearbyAlertRepository(database, nearby)
-        self.deferred_routing = DeferredRouting(database)
+        self.deferred_routing = DeferredRouting(database, nearby)
         self.event_search = EventSearch(database)
         self.gracedb_lookups = GraceDbLookups(database)
         # Channels
