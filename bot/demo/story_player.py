@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from rich.console import Console
 from bot.app.application import Application
 from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
+from bot.local_slack.app_manifest import GWEVENT, AppConfig
 from bot.local_slack.errors import Json
 from bot.local_slack.server import LocalSlack
 from bot.monitoring.rules import Thresholds
 from bot.samples import (
+    CIRCULARS_TOPIC,
     DEMO_CRITERIA_SET,
     DEMO_GRADES,
     DEMO_MESSAGE_TOPICS,
@@ -91,6 +93,9 @@ class SimulatedClock:
         self._ahead = max(self._ahead, at - utc_now())
 
 
+Sample = SampleNotice | SampleMessage
+
+
 @dataclass(frozen=True, slots=True)
 class DemoEnvironment:
     """The running parts of the demo."""
@@ -102,6 +107,8 @@ class DemoEnvironment:
     clock: SimulatedClock
     channels: dict[str, str]
     """Channel name -> channel id."""
+    story: list[Sample]
+    """What is published, in this order."""
 
 
 async def serve(port: int) -> None:
@@ -113,16 +120,13 @@ async def serve(port: int) -> None:
     async with _demo_environment(port) as environment:
         _out.print(
             f"\nOpen [bold]{environment.local_slack.url}[/bold] in a browser, and type /gwevent MS181101ab, "
-            "/gwevent criteria or, in #gw-cbc, /gwevent candidates there."
+            "/gwevent criteria, or what else is offered below the messages."
         )
         _out.print("An hour passes in a minute, up to now. Ctrl-C ends it.\n")
         with _publishers(environment.broker) as publishers:
             await _play_slowly(environment, publishers)
         _out.print("\nThat was the story; the bot goes on answering. Ctrl-C ends it.")
         await asyncio.Event().wait()
-
-
-Sample = SampleNotice | SampleMessage
 
 
 def _create_story(now: datetime) -> list[Sample]:
@@ -150,7 +154,7 @@ def _publishers(broker: EmbeddedBroker) -> Iterator[dict[str, Publisher]]:
 
 async def _play_slowly(environment: DemoEnvironment, publishers: Mapping[str, Publisher]) -> None:
     """Publish the story with its pauses; then the bot's clock is right, so that its now is the reader's."""
-    for sample in _create_story(utc_now()):
+    for sample in environment.story:
         await asyncio.sleep(sample.pause_s)
         await _publish(environment, publishers, sample)
     # Before that, the last notice would seem to have been on its way for minutes.
@@ -166,7 +170,7 @@ async def play_once() -> None:
     """
     _out.print("Starting a broker, a local Slack and the bot …")
     async with _demo_environment(0) as environment:
-        story = _create_story(utc_now())
+        story = environment.story
         with _publishers(environment.broker) as publishers:
             for sample in story:
                 topic = await _publish(environment, publishers, sample)
@@ -187,7 +191,8 @@ async def play_once() -> None:
 
 @asynccontextmanager
 async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
-    local_slack = LocalSlack()
+    story = _create_story(utc_now())
+    local_slack = LocalSlack(config=_app_config(story))
     try:
         await local_slack.start(port)
     except OSError:
@@ -208,7 +213,7 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
                 running = asyncio.create_task(bot.run(stop))
                 try:
                     await _wait_until(bot.ready.is_set, running, "the bot is ready")
-                    environment = DemoEnvironment(local_slack, broker, bot, factory, clock, channels)
+                    environment = DemoEnvironment(local_slack, broker, bot, factory, clock, channels, story)
                     await _subscribe(environment)
                     yield environment
                 finally:
@@ -216,6 +221,15 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
                     await running
     finally:
         await local_slack.stop()
+
+
+def _app_config(story: Sequence[Sample]) -> AppConfig:
+    """Return the app with an example to type that the story gives: the event with candidates."""
+    named = next(
+        s.superevent_id for s in story if isinstance(s, SampleMessage) and s.topic == CIRCULARS_TOPIC
+    )
+    first, *others = GWEVENT.examples
+    return AppConfig(commands=(replace(GWEVENT, examples=(first, f"candidates {named}", *others)),))
 
 
 def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> Settings:

@@ -1,6 +1,11 @@
 """Synthetic notices for the demo, the tests and the benchmarks."""
 
-from bot.samples.demo_messages import DEMO_MESSAGE_TOPICS, SampleMessage, create_demo_messages
+from bot.samples.demo_messages import (
+    CIRCULARS_TOPIC,
+    DEMO_MESSAGE_TOPICS,
+    SampleMessage,
+    create_demo_messages,
+)
 from bot.samples.demo_notices import (
     DEMO_CRITERIA_SET,
     DEMO_GRADES,
@@ -34,9 +39,10 @@ from bot.samples.records import (
 from bot.samples.skymaps import Lobe, ring, sky_map, streak
 
 __all__ = [
-    "DEMO_MESSAGE_TOPICS",
+    "CIRCULARS_TOPIC",
     "DEMO_CRITERIA_SET",
     "DEMO_GRADES",
+    "DEMO_MESSAGE_TOPICS",
     "MS181101AB_PEAK",
     "Lobe",
     "Record",

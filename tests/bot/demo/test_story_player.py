@@ -32,7 +32,7 @@ async def test_story_begins_an_hour_ago_and_ends_at_now(monkeypatch: pytest.Monk
     clock = SimulatedClock()
     clock.set_time(real - MAX_STORY_AGE)
     begun = clock()
-    environment: Any = SimpleNamespace(clock=clock)
+    environment: Any = SimpleNamespace(clock=clock, story=story_player._create_story(real))
     read_at: list[datetime] = []
     publisher: Any = SimpleNamespace(wait_until_read=lambda *_: read_at.append(clock()))
     await story_player._play_slowly(environment, {story_player.TOPIC: publisher})

@@ -86,6 +86,11 @@ _NOT_REPORTED = {
     "a pointing": "The telescope pointed at RA=197.4 Dec=-23.3 for 300 s",
     "corners": "corners of the error box: RA=197.4, Dec=-23.3",
     "an annulus": "annulus centered at RA(2000)=123.456 deg, Dec(2000)=-12.3 deg",
+    "a list of corners": "corners of the box: (RA, Dec) = (197.4, -23.3), (RA, Dec) = (198.4, -24.3)",
+    "a part of an annulus": (
+        "that portion of the annulus (centered at RA, Decl(2000)= 1.5, -37.5 degrees, radius 14.8 +/- 0.1"
+        " degrees) between RA,\nDecl = 344, -34 degrees, and 348, -49 degrees"
+    ),
     "an ellipse": "icrs; ellipse(22h34m10s, -22d57m11s, 12.85d, 8.25d, 102.09d)",
     "the map's peak": "The peak of the skymap is at RA=197.4, Dec=-23.3",
     "a comparison star": "comparison star RA=197.45 Dec=-23.38 R=14.2",
@@ -116,6 +121,15 @@ _NOT_REPORTED = {
 @pytest.mark.parametrize("text", _NOT_REPORTED.values(), ids=_NOT_REPORTED.keys())
 def test_other_numbers_are_no_reported_position(text: str) -> None:
     assert find_positions(text) == ()
+
+
+def test_rows_that_a_mail_has_wrapped_are_found() -> None:
+    found = find_positions(
+        "|-----\n| id | alias | ra | dec | mjd |\nmag±err (ab) | filter |\n|-----\n"
+        "| AT2023abc | ZTF23abcdefg | 197.45 | -23.38 | 60085.3 |\n20.1±0.1 | ztfg |\n"
+        "| AT2023abd | ZTF23abcdefh | 198.45 | -24.38 | 60085.4 |\n20.2±0.1 | ztfg |\n"
+    )
+    assert [position.name for position in found] == ["AT2023abc", "AT2023abd"]
 
 
 def test_row_that_is_shifted_against_its_header_is_left_out() -> None:
