@@ -23,8 +23,9 @@ _MAX_EDGE_PIXELS = 5_000
 _MIN_ORDER = 5
 _MAX_SKY_ORDER = 13
 _FIRST_SKY_ORDER = 2
-_PIXELS_ACROSS = 150
+_PIXELS_ACROSS = 75
 """Pixels, of the last subdivision of the sky, across a square as large as what is measured."""
+_MAX_ARC_ORDER = 8
 _CHUNK = 2**21
 """Distances that are computed at once: 16 MB."""
 
@@ -79,7 +80,9 @@ class SkyRegion:
         if limit >= pi:
             return 1.0
         side = sqrt(min(self.area + pi * radius**2, SKY_AREA_DEG2)) / _PIXELS_ACROSS
-        last = max(_MIN_ORDER, min(_MAX_SKY_ORDER, ceil(log2(sqrt(SKY_AREA_DEG2 / 12) / side))))
+        wanted = min(_MAX_SKY_ORDER, ceil(log2(sqrt(SKY_AREA_DEG2 / 12) / side)))
+        # Of a wide region of thin arcs the edge is long: it needs pixels as fine as its own.
+        last = max(_MIN_ORDER, wanted, min(self.order + 1, _MAX_ARC_ORDER))
         share, ipix = 0.0, np.arange(12 * 4**_FIRST_SKY_ORDER, dtype=np.int64)
         # Whole pixels count as soon as they are surely within; those on the edge are subdivided.
         for order in range(_FIRST_SKY_ORDER, last + 1):
