@@ -15,7 +15,6 @@ from bot.alerts.payload import Record, UndecodablePayload, read_record
 from bot.related_messages import circular_subject
 from bot.related_messages.message_fields import count, ids_in_text, line, plausible_time
 from bot.related_messages.positions_in_text import find_positions
-from formatters.models.circular import Circular
 from formatters.models.notice import SUPEREVENT_ID, canonical_id
 from formatters.models.related_message import RelatedMessage, Stream
 
@@ -52,11 +51,6 @@ _AGE_OF_NEWS = timedelta(days=60)
 _BLANKS = re.compile(r"\s+")
 
 
-def is_circular(body: bytes) -> bool:
-    """Return True if the content of a payload is that of a circular and not of a notice."""
-    return body.lstrip()[:1] == b"{" and CIRCULAR_ID_KEY in body and b'"alert_type"' not in body
-
-
 def decode_circular(body: bytes) -> RelatedMessage:
     """Decode a circular; its text is read for positions and, carefully, for the event. Raises
     UndecodablePayload.
@@ -65,19 +59,6 @@ def decode_circular(body: bytes) -> RelatedMessage:
     in the text alone counts only where the circular can hardly be about anything else: see `_id_in_body`.
     """
     return _message(_gcn_form(read_record(body)))
-
-
-def read_circular(body: bytes) -> Circular:
-    """Decode a circular, without its text. Raises UndecodablePayload."""
-    message = _message({**_gcn_form(read_record(body)), "body": ""})
-    assert message.number is not None
-    return Circular(
-        number=message.number,
-        subject=message.subject,
-        author=message.author,
-        created=message.created,
-        superevent_ids=message.superevent_ids,
-    )
 
 
 def _message(record: Record) -> RelatedMessage:

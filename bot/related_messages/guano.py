@@ -17,6 +17,7 @@ from bot.related_messages.message_fields import (
     is_retraction,
     line,
     looks_like_fits,
+    message_key,
     observation_time,
     position,
     positive,
@@ -53,7 +54,7 @@ def decode_guano(record: Record, received: datetime | None) -> RelatedMessage:
     trigger = next(iter(texts(record.get("id"))), "")
     return RelatedMessage(
         stream=Stream.GUANO,
-        key=trigger or f"{line(record.get('follow_up_event'), MAX_NAME)} at {line(triggered, MAX_NAME)}",
+        key=message_key(record, trigger or _key_without_id(record)),
         created=sent_time(record, received, "trigger_time"),
         superevent_ids=ids,
         kind=_kind(is_withdrawn=withdrawn, is_detection=found, is_limit=limits),
@@ -65,6 +66,11 @@ def decode_guano(record: Record, received: datetime | None) -> RelatedMessage:
             is_detection=found, far_hz=far, snr=snr, region_fits=None if withdrawn else region
         ),
     )
+
+
+def _key_without_id(record: Record) -> str:
+    named, time = (line(record.get(key), MAX_NAME) for key in ("follow_up_event", "trigger_time"))
+    return f"{named} at {time}"
 
 
 def _kind(*, is_withdrawn: bool, is_detection: bool, is_limit: bool) -> MessageKind:

@@ -22,6 +22,7 @@ from bot.related_messages.message_fields import (
     line,
     mapping,
     mappings,
+    message_key,
     observation_time,
     position,
     sent_time,
@@ -67,7 +68,9 @@ def decode_search(record: Record, received: datetime | None) -> RelatedMessage:
     direction = position(mapping(record.get("most_probable_direction")), name="most probable direction")
     return RelatedMessage(
         stream=Stream.ICECUBE,
-        key="/".join(filter(None, (notice or line(record.get("ref_ID"), MAX_NAME), analysis))),
+        key=message_key(
+            record, "/".join(filter(None, (notice or line(record.get("ref_ID"), MAX_NAME), analysis)))
+        ),
         created=sent_time(record, received, "observation_stop", "trigger_time"),
         superevent_ids=ids,
         kind=MessageKind.RETRACTION if withdrawn else MessageKind.NEUTRINO_SEARCH,

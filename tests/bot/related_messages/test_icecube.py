@@ -145,6 +145,7 @@ def test_what_is_no_observation_says_nothing_of_a_real_event(tense: str) -> None
     assert search(extra={"alert_tense": tense}).superevent_ids == ()
     assert search("MS261122ab", extra={"alert_tense": tense}).superevent_ids == ("MS261122ab",)
     assert search(extra={"alert_tense": "current"}).superevent_ids == ("S261122a",)
+    assert search(extra={"alert_tense": tense}).key == f"{tense}: {search().key}", "it replaces no real one"
 
 
 def test_message_without_its_time_has_that_of_its_arrival() -> None:
