@@ -42,9 +42,11 @@ from bot.delivery.sender import Sender
 from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
-from bot.ingest.consumer import SourceConsumer
+from bot.ingest.consumer import PayloadHandler, SourceConsumer
 from bot.ingest.deferred_routing import DeferredRoutingWorker
+from bot.ingest.extra_topics import ExtraTopicConsumer, SequentialHandler
 from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
+from bot.ingest.status_reporter import SourceStatusReporter
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
@@ -65,6 +67,7 @@ from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
 from bot.sources.base import Source, SourceStatus
 from bot.sources.credentials import DEFAULT_GROUP
+from bot.sources.restartable import RestartableSource
 from bot.store.database import Database
 from bot.store.outbox.models import Delivery, Outcome
 from formatters.models.notice import Notice
@@ -138,7 +141,7 @@ class Factory(Repositories):
     def create_consumer(
         self,
         source: Source,
-        pipeline: Pipeline,
+        pipeline: PayloadHandler,
         name: str,
         on_handled: Callable[[IngestResult], None] | None = None,
     ) -> SourceConsumer:
@@ -149,7 +152,6 @@ class Factory(Repositories):
         return SourceConsumer(
             source,
             pipeline,
-            self.source_heartbeats,
             self.ops_channel,
             self.subscriptions,
             name,
@@ -163,12 +165,41 @@ class Factory(Repositories):
         pipeline: Pipeline,
         on_handled: Callable[[IngestResult], None],
     ) -> list[SourceConsumer]:
-        """Create a consumer for each source, named by the source and the consumer group."""
+        """Create a consumer for each source of alerts, named by the source and the consumer group."""
         group = settings.kafka_group or DEFAULT_GROUP
         return [
             self.create_consumer(source, pipeline, f"{source.status().name}:{group}", on_handled)
             for source in sources
+            if not isinstance(source, RestartableSource)
         ]
+
+    def create_extra_topic_consumers(
+        self,
+        settings: Settings,
+        sources: Sequence[Source],
+        pipeline: Pipeline,
+        on_handled: Callable[[IngestResult], None],
+        on_fault: Callable[[SourceStatus], None],
+    ) -> list[ExtraTopicConsumer]:
+        """Create a consumer for each optional topic; `on_fault` is called after each defect of one."""
+        group = settings.kafka_group or DEFAULT_GROUP
+        handler = SequentialHandler(pipeline)
+        return [
+            ExtraTopicConsumer(
+                source,
+                self.create_consumer(source, handler, f"{source.status().name}:{group}", on_handled),
+                on_fault,
+            )
+            for source in sources
+            if isinstance(source, RestartableSource)
+        ]
+
+    def create_status_reporter(
+        self, settings: Settings, statuses: Callable[[], Sequence[SourceStatus]]
+    ) -> SourceStatusReporter:
+        """Create the heartbeats of this process's sources."""
+        group = settings.kafka_group or DEFAULT_GROUP
+        return SourceStatusReporter(statuses, self.source_heartbeats, self.ops_channel, group)
 
     def create_deferred_routing_worker(
         self,

@@ -109,7 +109,12 @@ class HttpServer:
         assert self._health is not None, "the route exists only with a health reporter"
         readiness = await self._health.readiness()
         return web.json_response(
-            {"ready": readiness.ready, "parts": readiness.parts}, status=200 if readiness.ready else 503
+            {
+                "ready": readiness.ready,
+                "parts": readiness.parts,
+                "optional_topics": readiness.optional_topics,
+            },
+            status=200 if readiness.ready else 503,
         )
 
     async def _metrics(self, request: web.Request) -> web.Response:

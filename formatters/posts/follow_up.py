@@ -48,7 +48,8 @@ class _Words:
 def message(follow_up: FollowUp) -> Message | None:
     """Return the reply; None if there is nothing to say."""
     nearby = _nearby_lines(follow_up)
-    if not (follow_up.entries or follow_up.candidates or nearby):
+    has_candidates = follow_up_lines.candidates_line(follow_up.superevent, follow_up.candidates) is not None
+    if not (follow_up.entries or has_candidates or nearby):
         return None
     entries = [_entry(follow_up, entry) for entry in follow_up.entries[:MAX_ENTRIES]]
     while True:

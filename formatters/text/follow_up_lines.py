@@ -259,7 +259,14 @@ def candidates_command(superevent: Superevent) -> str:
 
 
 def candidates_line(superevent: Superevent, candidates: Sequence[Counterpart]) -> str | None:
-    """Return how many counterpart candidates there are, and which lie inside the 90 % region."""
+    """Return how many counterpart candidates there are, and which lie inside the 90 % region.
+
+    Neutrinos and gamma-ray positions that nobody decided about aren't counted: their messages say them. None
+    if there are no others.
+    """
+    candidates = [
+        one for one in candidates if one.decision is not None or not (one.is_neutrino or one.is_burst)
+    ]
     if not candidates:
         return None
     rejected = [one for one in candidates if _decision(one) is Decision.REJECT]
@@ -306,7 +313,7 @@ def region_change_line(superevent: Superevent, change: RegionChange, levels: Lev
 def nearby_line(coincidence: NearbyCoincidence) -> str | None:
     """Return how an alert that names no event lies to this one; None without a number to judge it by.
 
-    "Fermi GBM bn240812094: T+1.7 s, 45 % of the map inside its 90 % region, 0.0020 expected by chance from
+    "Fermi GBM bn240812094: T+1.7 s, 45 % of the GW map inside its 90 % region, 0.0020 expected by chance from
     T−1 s to T+11 s".
     """
     chance = coincidence.expected_by_chance
@@ -317,7 +324,7 @@ def nearby_line(coincidence: NearbyCoincidence) -> str | None:
     label = " ".join(filter(None, (short(alert.label), short(alert.name))))
     parts = [
         f"{label}: {seconds_after(coincidence.offset_s)}",
-        f"{quantities.percent(coincidence.overlap)} of the map inside its 90{NBSP}% region",
+        f"{quantities.percent(coincidence.overlap)} of the GW map inside its 90{NBSP}% region",
         f"{quantities.two_digits(chance)} expected by chance from {seconds_after(-before)}"
         f" to {seconds_after(after)}",
     ]

@@ -21,8 +21,8 @@ from bot.doctor.live_report import LiveReport, to_json_lines
 from bot.doctor.live_sources import try_gracedb, try_sources
 from bot.local_slack.server import LocalSlack
 from bot.samples import bbh, superevent_id, to_avro
+from bot.setting_types.topics import HEARTBEAT_TOPIC
 from bot.settings import Settings
-from bot.sources.gcn import HEARTBEAT_TOPIC
 from formatters.terminal.findings import Finding, Level
 from tests.bot.doctor.test_checks import settings
 
@@ -41,6 +41,7 @@ def deployment(broker: EmbeddedBroker, **changes: object) -> Settings:
     return Settings.model_validate(
         {
             "kafka_url": broker.url(NOTICES),
+            "hopskotch_topics": "",
             "kafka_auth": "off",
             "kafka_group": "gwevent",
             "gracedb_url": "off",
