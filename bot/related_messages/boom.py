@@ -56,7 +56,7 @@ def decode_boom(record: Record, received: datetime | None) -> RelatedMessage:
         key=message_key(record, _key(targets)),
         created=sent_time(record, received),
         superevent_ids=ids,
-        kind=MessageKind.RETRACTION if withdrawn else MessageKind.CANDIDATES,
+        kind=MessageKind.CANDIDATES,
         subject=_subject(chosen),
         author="BOOM",
         is_retracted=withdrawn,
