@@ -37,6 +37,8 @@ _OPTICAL_TRANSIENT = re.compile(
 )
 _BODY_ID = re.compile(r"(?<![A-Za-z0-9/=])[MT]?S\d{6}[a-z]{1,12}(?![A-Za-z0-9])", re.ASCII)
 """An id in a text, but not in an address; GW170817 and the like stand in texts for comparison only."""
+_DATED = re.compile(r"S\d{6}", re.ASCII)
+"""What an id has in it; a pattern that begins with a letter scans a text fifty times as fast."""
 _ABOUT = re.compile(
     r"\b(?:LIGO|Virgo|KAGRA|LVK|LVC|GW|gravitational.waves?|candidates?|counterparts?|events?|triggers?|alerts?"
     r"|mergers?|sources?|signals?|superevents?|locali[sz]ations?|sky.?maps?|detection|follow-?ups?)"
@@ -111,6 +113,8 @@ def _id_in_body(subject: str, event: str, text: str, created: datetime) -> str |
     sentence that compares nothing before; and the event is younger than 60 days.
     """
     if _OTHER_EVENT.search(subject) or (event and not _OPTICAL_TRANSIENT.match(event)):
+        return None
+    if not _DATED.search(text):
         return None
     found = {canonical_id(one) for one in set(_BODY_ID.findall(text))}
     superevent_id = found.pop() if len(found) == 1 else None
