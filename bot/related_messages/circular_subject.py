@@ -168,7 +168,7 @@ def retracts_event(subject: Subject, *, opens_as_lvk: bool) -> bool:
     candidate") the text must also begin as LVK's own do (`opens_as_lvk`); "counterpart" is never LVK's.
     """
     form = None if subject.lvk_id is None or subject.is_reply else _RETRACTION.fullmatch(subject.rest)
-    if form is None:
+    if form is None or _CORRECTION.match(subject.rest):
         return False
     what = form["what"].replace("/", " ")
     others = set(named_superevent_ids(what)) - {subject.lvk_id}

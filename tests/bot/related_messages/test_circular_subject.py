@@ -154,6 +154,10 @@ def test_other_subjects_retract_no_event(subject: str) -> None:
 def test_retraction_in_unknown_words_counts_if_the_text_begins_as_lvks() -> None:
     subject = f"{LVK}Retraction of GW echo candidate"
     assert not is_retraction(subject) and is_retraction(subject, opens_as_lvk=True)
+    corrected = f"{LVK}Retraction of GW candidate (correction)"
+    assert (
+        not is_retraction(corrected, opens_as_lvk=True) and kind(corrected, opens_as_lvk=True) is CORRECTION
+    )
     counterpart = f"{LVK}Retraction of GW counterpart candidate"
     assert not is_retraction(counterpart, opens_as_lvk=True), "a telescope's, whoever it is said to be"
 
