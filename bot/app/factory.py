@@ -37,7 +37,6 @@ from bot.criteria.operator_criteria import parse_operator_criteria
 from bot.delivery.follow_up_renderer import FollowUpServices
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
-from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.renderer import Renderer
 from bot.delivery.sender import Sender
 from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
@@ -305,25 +304,6 @@ class Factory(Repositories):
     ) -> CriteriaService:
         """Create the service that reads and changes the criteria sets of workspaces."""
         return CriteriaService(self.criteria_sets, authorizer, wakeups, clock, self.site_resolvers)
-
-    def render_repositories(self) -> RenderRepositories:
-        """Return the repositories that rendering reads."""
-        return RenderRepositories(
-            notices=self.notices,
-            subscriptions=self.subscriptions,
-            observers=self.observers,
-            images=self.images,
-            mentions=self.mentions,
-            refused_mentions=self.refused_mentions,
-            circulars=self.circulars,
-            related_messages=self.related_messages,
-            counterparts=self.counterparts,
-            stream_choices=self.stream_choices,
-            sites=self.sites,
-            criteria_sets=self.criteria_sets,
-            incidents=self.incidents,
-            quarantine=self.quarantine,
-        )
 
     def create_delivery_worker(
         self,

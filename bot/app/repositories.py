@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot.commands.channel_sites import ChannelSiteResolvers
+from bot.delivery.render_repositories import RenderRepositories
 from bot.ingest.pipeline import IngestStores
 from bot.listeners.home_content import HomeRepositories
 from bot.related_messages.nearby_windows import NearbyWindows
@@ -116,4 +117,23 @@ class Repositories:
             notices=self.notices,
             posted_events=self.posted_events,
             sites=self.sites,
+        )
+
+    def render_repositories(self) -> RenderRepositories:
+        """Return the repositories that rendering reads."""
+        return RenderRepositories(
+            notices=self.notices,
+            subscriptions=self.subscriptions,
+            observers=self.observers,
+            images=self.images,
+            mentions=self.mentions,
+            refused_mentions=self.refused_mentions,
+            circulars=self.circulars,
+            related_messages=self.related_messages,
+            counterparts=self.counterparts,
+            stream_choices=self.stream_choices,
+            sites=self.sites,
+            criteria_sets=self.criteria_sets,
+            incidents=self.incidents,
+            quarantine=self.quarantine,
         )

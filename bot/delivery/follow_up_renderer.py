@@ -46,7 +46,7 @@ MAX_IN_VOLUME = 300
 """Positions whose level in the volume is computed, those of the newest messages: one takes milliseconds."""
 
 T = TypeVar("T")
-_Key = tuple[tuple[NoticeKey, ...], tuple[Stream, ...], MessageVersions, tuple[NearbyCoincidence, ...]]
+_Key = tuple[tuple[NoticeKey, ...], tuple[Stream, ...], MessageVersions, tuple[NearbyCoincidence, ...] | None]
 
 log = structlog.get_logger(__name__)
 
@@ -104,15 +104,27 @@ class FollowUpRenderer:
         self._loads: SingleFlight[tuple[str, MessageVersions], tuple[StoredMessage, ...]] = SingleFlight(
             EVENTS_KEPT
         )
-        self._nearby: SingleFlight[tuple[NoticeKey, ...], tuple[NearbyCoincidence, ...]] = SingleFlight(0)
+        self._nearby: SingleFlight[tuple[NoticeKey, ...], tuple[NearbyCoincidence, ...] | None] = (
+            SingleFlight(0)
+        )
         self._replies: SingleFlight[_Key, RenderedMessage | None] = SingleFlight(CACHE_SIZE)
 
     async def render(self, delivery: Delivery) -> RenderedMessage | None:
-        """Return the reply; None if there is nothing to say. Raises StoreUnavailable."""
+        """Return the reply; None if there is nothing to say and none stands. Raises StoreUnavailable."""
         found = await self._event_states.latest(delivery)
         if found is None:
             return None
         superevent, _ = found
+        try:
+            rendered = await self._render_for_channel(delivery, superevent)
+        except _Incomplete:
+            return None
+        if rendered is None and delivery.follow_up_ts is not None:
+            # A burst nearby that was the only line, and was withdrawn, mustn't go on standing there.
+            return RenderedMessage(message=follow_up.emptied(superevent))
+        return rendered
+
+    async def _render_for_channel(self, delivery: Delivery, superevent: Superevent) -> RenderedMessage | None:
         channel = (delivery.team_id, delivery.channel_id)
         streams = await self._load_streams(channel) or ()
         if not streams and delivery.follow_up_ts is not None:
@@ -122,7 +134,7 @@ class FollowUpRenderer:
         versions = await self._versions.get(name, lambda: self._messages.versions(name))
         every = await self._loads.get((name, versions), lambda: self._load(superevent))
         messages = tuple(one for one in every if one.message.stream in streams)
-        nearby: tuple[NearbyCoincidence, ...] = ()
+        nearby: tuple[NearbyCoincidence, ...] | None = ()
         if Stream.NEARBY in streams:
             nearby = await self._nearby.get(_notice_keys(superevent), lambda: self._find_nearby(superevent))
         if await self._has_own_candidates(channel, superevent):
@@ -152,34 +164,38 @@ class FollowUpRenderer:
     async def _load(self, superevent: Superevent) -> tuple[StoredMessage, ...]:
         return tuple(await self._messages.for_event(superevent.superevent_id))
 
-    async def _find_nearby(self, superevent: Superevent) -> tuple[NearbyCoincidence, ...]:
-        return await _or_else((), self._services.nearby.for_event(superevent), "nearby alerts", superevent)
+    async def _find_nearby(self, superevent: Superevent) -> tuple[NearbyCoincidence, ...] | None:
+        asked = self._services.nearby.for_event(superevent)
+        return await _or_none(asked, "nearby alerts", superevent)
 
     async def _has_own_candidates(self, channel: tuple[str, str], superevent: Superevent) -> bool:
         asked = self._counterparts.for_event(channel, superevent.superevent_id)
-        own = await _or_else(None, asked, "candidates", superevent)
+        own = await _or_none(asked, "candidates", superevent)
         return own is not None and bool(own.added or own.decisions)
 
     async def _render(
         self,
         superevent: Superevent,
         messages: tuple[StoredMessage, ...],
-        nearby: tuple[NearbyCoincidence, ...],
+        nearby: tuple[NearbyCoincidence, ...] | None,
         candidates: Awaitable[tuple[Counterpart, ...]],
     ) -> RenderedMessage | None:
-        known = await _or_else((), candidates, "candidates", superevent)
+        known = await _or_none(candidates, "candidates", superevent)
         moved = None
         if known:
             change = self._services.candidates.region_change(superevent, known)
-            moved = await _or_else(None, change, "region change", superevent)
+            moved = await _or_none(change, "region change", superevent)
         plain = FollowUp(
             superevent=superevent,
             entries=tuple(FollowUpEntry(stored=one, positions=_unchecked(one.message)) for one in messages),
             levels_failed=True,
         )
-        checked = await _or_else(plain, self._check(plain), "levels", superevent)
-        told = replace(checked, candidates=known, region_change=moved, nearby=nearby)
-        return _word(told, plain)
+        checked = await _or_none(self._check(plain), "levels", superevent) or plain
+        told = replace(checked, candidates=known or (), region_change=moved, nearby=nearby or ())
+        rendered = _word(told, plain)
+        if rendered is None and (known is None or nearby is None):
+            raise _Incomplete
+        return rendered
 
     async def _check(self, told: FollowUp) -> FollowUp:
         """Return the reply with the places of all positions that it may show."""
@@ -227,8 +243,12 @@ def _word(told: FollowUp, plain: FollowUp) -> RenderedMessage | None:
     )
 
 
-async def _or_else(otherwise: T, asked: Awaitable[T], part: str, superevent: Superevent) -> T:
-    """Return the answer; after a defect, or if it takes too long, what keeps the list from nobody.
+class _Incomplete(Exception):
+    """There is nothing to say, but a part failed that may have had something."""
+
+
+async def _or_none(asked: Awaitable[T], part: str, superevent: Superevent) -> T | None:
+    """Return the answer; None after a defect, or if it takes too long: it keeps the list from nobody.
 
     Raises StoreUnavailable.
     """
@@ -241,7 +261,7 @@ async def _or_else(otherwise: T, asked: Awaitable[T], part: str, superevent: Sup
         log.exception(
             "unexpected_error", subsystem="follow_up", part=part, superevent_id=superevent.superevent_id
         )
-        return otherwise
+        return None
 
 
 def _unchecked(message: RelatedMessage) -> tuple[CheckedPosition, ...]:

@@ -149,6 +149,17 @@ async def test_a_nearby_burst_is_a_line_of_channels_that_ask_for_it(desk: Desk) 
     assert "Fermi GBM bn" in text and "T+1.7 s" in text and "expected by chance from T−" in text
     assert "counterpart" not in text
     assert desk.follow_ups(other) == []
+    withdrawal = gbm_trigger(
+        event.time + timedelta(seconds=1.7),
+        place.ra,
+        place.dec,
+        delay_s=600,
+        alert_type="retraction",
+        record_number=4,
+    )
+    await desk._receive(withdrawal, Origin("test", "1", live=True, stream="fermi-gbm"))
+    (text,) = desk.follow_ups(asked)
+    assert "Fermi" not in text and "Nothing is listed any more" in text
 
 
 async def test_a_channel_reads_only_the_streams_that_it_subscribes_to(desk: Desk) -> None:
@@ -248,6 +259,21 @@ async def test_a_defect_beside_the_list_keeps_the_list_from_nobody(
         assert "centre of its 0.5° circle at level" in text
 
 
+async def test_a_defect_of_what_was_the_only_line_leaves_the_reply_as_it_stands(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise RuntimeError("a defect")
+
+    (channel,) = await desk.harness.create_subscribed_channels(words="mock streams nearby")
+    await desk.notice(EVENT[0])
+    row = delivery(DeliveryKind.FOLLOW_UP_EDIT, channel, follow_up_ts="2.0")
+    rendered = await desk.harness.renderer()(row)
+    assert rendered is not None and "Nothing is listed any more" in rendered.message.text
+    monkeypatch.setattr(BROKEN["nearby"], fail)
+    assert await desk.harness.renderer()(row) is None
+
+
 async def test_equal_replies_of_many_channels_are_rendered_once(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +284,8 @@ async def test_equal_replies_of_many_channels_are_rendered_once(
     await desk.message(Stream.ICECUBE, search())
     position = ReportedPosition(ra=10, dec=80, name="AT2026abc")
     await harness.factory.counterparts.add((TEAM, own), SID, [("AT2026abc", position)], AUTHOR)
+    # It would render the edit that the candidate asks for.
+    await harness.worker.stop()
     rendered: list[tuple[Any, ...]] = []
     render = FollowUpRenderer._render
 

@@ -306,6 +306,10 @@ def test_nothing_to_say_is_no_reply() -> None:
     assert follow_up.message(reply(nearby=(burst(is_retracted=True),))) is None
 
 
+def test_a_reply_that_has_nothing_to_say_any_more(golden: Golden) -> None:
+    golden("follow-up-emptied", validated(follow_up.emptied(superevent(notice("RETRACTION", 700)))))
+
+
 def test_a_nearby_alert_is_a_line_with_time_overlap_and_chance_and_never_a_counterpart() -> None:
     text = said(reply(nearby=(burst(),)))
     assert (
