@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.related_messages.coincidence import can_be_shown, is_in_window
@@ -75,11 +75,6 @@ class NearbyAlertRepository:
         """Return the alerts triggered in a span of time (both ends included), by their time."""
         async with self._database.read_transaction() as connection:
             return await load_alerts_between(connection, start, stop)
-
-    async def purge(self, before: datetime) -> int:
-        """Delete the alerts that were triggered before a time; return their number."""
-        async with self._database.exclusive_transaction() as connection:
-            return (await connection.execute(delete(_n).where(_n.c.trigger_time < before))).rowcount
 
     async def _threads_near(self, connection: AsyncConnection, alert: NearbyAlert) -> dict[int, ChannelRef]:
         """Return the threads, with their channels, that may show an alert."""

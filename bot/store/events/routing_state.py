@@ -20,6 +20,7 @@ from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.events.nearby_alerts import load_alerts_between
 from bot.store.operations.webhook_calls import load_event_calls, write_webhook_calls
 from bot.store.outbox.announcement_writer import write_announcements, write_follow_ups
+from bot.store.outbox.models import NOTHING_TO_SAY, DeliveryKind
 from bot.store.outbox.plan_writer import load_threads, write_plan
 from formatters.models.notice import Category, Notice
 from formatters.models.related_message import Stream
@@ -76,15 +77,28 @@ async def load_earlier_messages(
     streams = {stream for row in rows for stream in wanted if stream.value == row.stream}
     if Stream.NEARBY in wanted and await _may_show_nearby(connection, superevent, windows):
         streams.add(Stream.NEARBY)
-    replies = select(schema.follow_ups.c.thread_id).join(
-        schema.threads, schema.threads.c.id == schema.follow_ups.c.thread_id
-    )
-    asked = await connection.execute(replies.where(schema.threads.c.superevent_id == superevent_id))
     return EarlierMessages(
         streams=frozenset(streams),
-        with_reply=frozenset(asked.scalars()),
+        with_reply=await _threads_with_reply(connection, superevent_id),
         retract_event=any(row.retracts_event for row in rows),
     )
+
+
+async def _threads_with_reply(connection: AsyncConnection, superevent_id: str) -> frozenset[int]:
+    """Return the threads whose Follow-up reply stands, is under way or was deleted.
+
+    Left out are those in which there was nothing to say: a new map may bring a burst into the event's region.
+    """
+    replies, threads, posts = schema.follow_ups, schema.threads, schema.deliveries
+    post = (posts.c.thread_id == replies.c.thread_id) & (posts.c.kind == DeliveryKind.FOLLOW_UP.value)
+    query = (
+        select(replies.c.thread_id)
+        .join(threads, threads.c.id == replies.c.thread_id)
+        .join(posts, post, isouter=True)
+        .where(threads.c.superevent_id == superevent_id)
+        .where(replies.c.ts.is_not(None) | posts.c.reason.is_(None) | (posts.c.reason != NOTHING_TO_SAY))
+    )
+    return frozenset((await connection.execute(query)).scalars())
 
 
 async def _may_show_nearby(
