@@ -8,8 +8,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from bot.setting_types.topics import ConfiguredTopic
 from bot.sources.base import SourceConfigError
+from bot.sources.broker_access import DISCONNECT_ERRORS, KAFKA_OPTIONS
 from bot.sources.gcn import GcnAccess, connection_options
-from bot.sources.topic_source import DISCONNECT_ERRORS, KAFKA_OPTIONS
 from formatters.terminal.findings import Finding, Level
 
 

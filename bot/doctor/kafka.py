@@ -196,7 +196,7 @@ def _check_broker(
             findings.append(_check_group_permission(consumer, required, group, timeout))
         for topic in topics:
             if topic.is_optional:
-                findings += check_optional_topic(consumer, topic, shown, timeout)
+                findings += _check_optional_topic(consumer, topic, shown, timeout)
         return findings
     finally:
         consumer.close()
@@ -243,7 +243,9 @@ def _unanswered(kafka_url: KafkaUrl, auth: Auth | bool, errors: list[KafkaError]
     )
 
 
-def _check_topic(consumer: Consumer, topic: str, shown: frozenset[str], timeout: float) -> Finding:
+def _check_topic(
+    consumer: Consumer, topic: str, shown: frozenset[str], timeout: float, *, brings_alerts: bool = True
+) -> Finding:
     try:
         found = consumer.list_topics(topic, timeout=timeout).topics[topic]
         if found.error is not None:
@@ -264,33 +266,38 @@ def _check_topic(consumer: Consumer, topic: str, shown: frozenset[str], timeout:
         if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             near = get_close_matches(topic, shown, n=1)
             meant = f"Did you mean {near[0]}? " if near else ""
+            setting = "GWEVENT_KAFKA_URL" if brings_alerts else "GWEVENT_HOPSKOTCH_TOPICS"
             return Finding(
                 "topic",
                 Level.FAIL,
                 f"The broker has no topic {topic}, or doesn't show it to this credential.",
-                f"{meant}Check the spelling in GWEVENT_KAFKA_URL. {PERMISSION_ADVICE}",
+                f"{meant}Check the spelling in {setting}. {PERMISSION_ADVICE}",
             )
         return Finding(
             "topic", Level.FAIL, f"{topic} can't be read: {cause.str()}.", "Try again in a few minutes."
         )
-    newest = "" if message is None or message.error() is not None else _describe_newest(message)
+    newest = ""
+    if message is not None and message.error() is None:
+        newest = _describe_newest(message, brings_alerts=brings_alerts)
     return Finding("topic", Level.OK, f"{topic} can be read{newest}.")
 
 
-def check_optional_topic(
+def _check_optional_topic(
     consumer: Consumer, topic: ConfiguredTopic, shown: frozenset[str], timeout: float
 ) -> list[Finding]:
     """Return whether a topic that brings no alerts is read, and of a pattern each that isn't."""
     found = [name for name in sorted(shown) if topic.matches(name)]
     if not topic.is_pattern:
-        findings = [_check_topic(consumer, topic.entry, shown, timeout)]
+        findings = [_check_topic(consumer, topic.entry, shown, timeout, brings_alerts=False)]
     elif found:
-        findings = [_check_topic(consumer, name, shown, timeout) for name in found[:MAX_CHECKED]]
+        findings = [
+            _check_topic(consumer, name, shown, timeout, brings_alerts=False) for name in found[:MAX_CHECKED]
+        ]
         failed = [finding for finding in findings if finding.level is not Level.OK]
         named = ", ".join(found[:MAX_CHECKED]) + (" …" if len(found) > MAX_CHECKED else "")
         findings = failed or [Finding("topic", Level.OK, f"{topic.entry} stands for {named}.")]
     else:
-        result = f"The broker shows no topic that begins with {topic.entry[:-1]}"
+        result = f"The broker shows no topic that fits {topic.entry}"
         findings = [Finding("topic", Level.FAIL, f"{result}.", PERMISSION_ADVICE)]
     return [_as_optional(finding) for finding in findings]
 
@@ -303,13 +310,15 @@ def _as_optional(finding: Finding) -> Finding:
     return replace(finding, level=Level.WARN, result=result, advice=advice)
 
 
-def _describe_newest(message: Message) -> str:
+def _describe_newest(message: Message, *, brings_alerts: bool) -> str:
     """Say what the newest message is, and how old by the broker's clock; nothing is acknowledged."""
     kind, created_ms = message.timestamp()
     age_s = time.time() - created_ms / 1000
     minutes = f", {age_s / 60:,.0f} min old" if kind != TIMESTAMP_NOT_AVAILABLE and age_s >= 0 else ""
     if age_s < -60:
         minutes = f", {-age_s / 60:,.0f} min in the future: is this machine's clock right?"
+    if not brings_alerts:
+        return f"; it holds messages{minutes.replace(', ', ', the newest ', 1)}"
     try:
         notice = decode(message.value() or b"")
     except UndecodablePayload:

@@ -108,12 +108,19 @@ class Properties:
     distance_error: float | None = None
 
 
+_CONTINUES = re.compile(
+    r"(?:[:,(]|\b(?:at|is|are|be|with|and|position|coordinates|location))$", re.IGNORECASE
+)
+"""The end of a line whose sentence goes on behind a blank line, as before a position on a line of its own."""
+
+
 def context_of(text: str, start: int, end: int, previous_end: int, next_start: int) -> Context:
     """Return the sentence around text[start:end], without the positions before and after it."""
     before = text[max(previous_end, start - _BEFORE) : start]
     cut = 0
     for match in _SENTENCE_END.finditer(before):
-        cut = match.end()
+        if match[0][0] != "\n" or _CONTINUES.search(before[: match.start()].rstrip()[-20:]) is None:
+            cut = match.end()
     after = text[end : min(next_start, end + _AFTER)]
     stop = _SENTENCE_END.search(after)
     return Context(before[cut:], after if stop is None else after[: stop.start()])

@@ -48,7 +48,7 @@ _KEPT_BLANK = "\x00"
 _NAME = re.compile(r"(?=[^|]{0,40}[A-Za-z])[\w#.+*: '/()-]{2,40}")
 _DECIMAL = re.compile(r"[+-]?\d{1,5}\.\d{0,9}")
 _CAPTION = re.compile(
-    r"(?:galaxies|fields|tiles|pointings|targets|exposures|corners|coverage|upper limits)\b[^.]{0,60}$"
+    r"(?:galaxies|fields|tiles|pointings|targets|exposures|corners|coverage|upper limits|annulus|segment)\b[^.]{0,60}$"
     r"|(?:observed|covered|imaged|monitored|tiled)\b[^.]{0,60}$",
     re.IGNORECASE,
 )
@@ -136,13 +136,15 @@ def _rows_below(text: str, header: _Line, columns: Columns) -> tuple[list[tuple[
         cells = _cells_of_row(line.text, columns)
         if cells is None:
             others += 1
-            if found or others > _LINES_BEFORE_ROWS or _columns_of_line(line.text) is not None:
+            # Mail wraps long rows, so that the end of one stands between two.
+            allowed = 1 if found else _LINES_BEFORE_ROWS
+            if others > allowed or _columns_of_line(line.text) is not None:
                 break
             if blank and not found:
                 break
             continue
         found.append((line.start, cells))
-        end, blank = line.end, 0
+        end, blank, others = line.end, 0, 0
     if columns.is_observed:
         return [], end
     containment = columns.containment or _containment_in_legend(text[end : end + 700], columns)

@@ -149,7 +149,9 @@ def _in_prose(text: str) -> list[tuple[int, ReportedPosition]]:
         stop = len(text) if at + 1 == len(matches) else matches[at + 1].start
         context = context_of(text, found.start, found.end, start, stop)
         is_again = previous is not None and _is_equivalent(previous, found, text)
-        if not is_again and (is_other_place(context.before) or is_unrelated(context)):
+        # Words before a list ("corners at …, …") are about each of its positions.
+        sentence = context_of(text, found.start, found.end, 0, stop)
+        if not is_again and (is_other_place(sentence.before) or is_unrelated(sentence)):
             previous = None
             continue
         if is_again and positions:

@@ -1,5 +1,11 @@
 """Synthetic notices for the demo, the tests and the benchmarks."""
 
+from bot.samples.demo_messages import (
+    CIRCULARS_TOPIC,
+    DEMO_MESSAGE_TOPICS,
+    SampleMessage,
+    create_demo_messages,
+)
 from bot.samples.demo_notices import (
     DEMO_CRITERIA_SET,
     DEMO_GRADES,
@@ -33,12 +39,15 @@ from bot.samples.records import (
 from bot.samples.skymaps import Lobe, ring, sky_map, streak
 
 __all__ = [
+    "CIRCULARS_TOPIC",
     "DEMO_CRITERIA_SET",
     "DEMO_GRADES",
+    "DEMO_MESSAGE_TOPICS",
     "MS181101AB_PEAK",
     "Lobe",
     "Record",
     "SampleDetection",
+    "SampleMessage",
     "SampleNeutrino",
     "SampleNotice",
     "all_sample_events",
@@ -48,6 +57,7 @@ __all__ = [
     "burst",
     "circular",
     "coincidence",
+    "create_demo_messages",
     "create_demo_notices",
     "cwb_bbh",
     "event",

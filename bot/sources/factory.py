@@ -7,11 +7,12 @@ from functools import partial
 from bot.setting_types.topics import ConfiguredTopic
 from bot.settings import Settings
 from bot.sources.base import Source
+from bot.sources.broker_access import BrokerAccess
 from bot.sources.credentials import DEFAULT_GROUP, KafkaUrl, auth_username, consumer_group, load_auth
 from bot.sources.gcn import GcnAccess, gcn_broker
 from bot.sources.hopskotch import HopskotchSource, hopskotch_broker
 from bot.sources.restartable import RestartableSource
-from bot.sources.topic_source import BrokerAccess, TopicSource
+from bot.sources.topic_source import TopicSource
 
 
 def create_sources(settings: Settings) -> list[Source]:

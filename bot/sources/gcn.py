@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import Consumer
 
 from bot.sources.base import SourceConfigError
-from bot.sources.topic_source import BrokerAccess
+from bot.sources.broker_access import BrokerAccess
 
 PERMISSION_ADVICE = "check its name; GCN makes a topic with its first message"
 

@@ -21,12 +21,12 @@ from hop.io import Consumer as HopConsumer
 from hop.io import Metadata, StartPosition, Stream
 
 from bot.sources.base import Origin, Payload, SourceStatus
+from bot.sources.broker_access import BrokerAccess
 from bot.sources.credentials import KafkaUrl, load_auth, require_config_home
 from bot.sources.kafka_reader import KafkaReader
 from bot.sources.offset_committer import OffsetCommitter
 from bot.sources.offset_tracker import MessageOffset, OffsetTracker, Partition
 from bot.sources.reconnect import ReconnectTiming
-from bot.sources.topic_source import BrokerAccess
 from bot.sources.watermarks import Watermarks
 
 AUTHENTICATION_ERRORS = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})

@@ -16,10 +16,9 @@ to the next process only when the broker believes the first one dead, 45 s later
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -27,86 +26,25 @@ from hop.io import Consumer as HopConsumer
 
 from bot.setting_types.topics import ALERTS, HEARTBEAT_TOPIC, ConfiguredTopic, TopicStreams
 from bot.sources.base import Origin, Payload, SourceStatus
+from bot.sources.broker_access import (
+    ABSENT_ERRORS,
+    DISCONNECT_ERRORS,
+    KAFKA_OPTIONS,
+    OPTIONAL_TIMING,
+    REQUIRED_TIMING,
+    TOPIC_ERRORS,
+    BrokerAccess,
+    TopicTiming,
+)
 from bot.sources.kafka_reader import KafkaReader
 from bot.sources.offset_tracker import MessageOffset, OffsetTracker, Partition
 from bot.sources.pending_commits import PendingCommits
-from bot.sources.reconnect import ReconnectTiming
 from bot.sources.watermarks import query_watermarks
 
 MAX_PATTERN_TOPICS = 200
 """Most topics that one pattern reads; the others are named in the status."""
 MAX_NAMED = 3
 """Most topics of a pattern that a status names."""
-
-ABSENT_ERRORS = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})
-"""Errors of a topic that isn't there: GCN creates one with its first message, and a broker may hide one."""
-TOPIC_ERRORS = ABSENT_ERRORS | {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.TOPIC_EXCEPTION,
-    KafkaError._UNKNOWN_PARTITION,
-}
-"""Errors that concern one topic, and neither the connection nor the other topics."""
-DISCONNECT_ERRORS = frozenset(
-    {
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._AUTHENTICATION,
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-    }
-)
-"""Errors after which the source counts as not connected."""
-
-KAFKA_OPTIONS = {
-    "auto.offset.reset": "earliest",
-    "enable.auto.commit": False,
-    # The end of a partition is the only proof that an empty topic can be read.
-    "enable.partition.eof": True,
-    "queued.max.messages.kbytes": 16_384,
-    "socket.keepalive.enable": True,
-    "log_level": 2,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopicTiming(ReconnectTiming):
-    """Intervals and timeouts in seconds; tests use shorter ones."""
-
-    watermark_interval_s: float = 30.0
-    """The time between two queries of the broker's watermarks and a topic's partitions."""
-    pattern_interval_s: float = 300.0
-    """The time between two looks for new topics of a pattern."""
-    refused_retry_s: float = 600.0
-    """The time until a topic of a pattern that was refused is tried again."""
-    query_timeout_s: float = 10.0
-    heartbeat_timeout_s: float = 120.0
-    """How long the heartbeat may be missing before the connection is reopened."""
-    stuck_timeout_s: float = 120.0
-    """How long nothing may come although the broker has more, before the connection is reopened."""
-    hang_timeout_s: float = 180.0
-    """How long the reader's thread may be silent before the source no longer counts as connected."""
-
-
-REQUIRED_TIMING = TopicTiming()
-OPTIONAL_TIMING = TopicTiming(first_backoff_s=5.0, max_backoff_s=300.0)
-"""A topic that isn't there may come with its first message, in months; a permission takes up to an hour."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerAccess:
-    """A broker, and what Kafka's client needs to read it."""
-
-    name: str
-    """As stored with a payload: "hopskotch" or "gcn"."""
-    title: str
-    """As people read it."""
-    options: Mapping[str, Any]
-    """librdkafka's options, with the credential, and without the consumer group."""
-    permission_advice: str
-    """How somebody gets a credential to read a topic, after "or this credential may not read it: "."""
-    consumer_class: type[Consumer] = Consumer
-    marks_tests: bool = False
-    """True if a header marks messages that nobody should act on, as hop does."""
 
 
 class TopicAbsent(Exception):
@@ -397,7 +335,7 @@ class TopicSource:
         found = {}
         refusal: KafkaError | None = None
         for name, metadata in shown.items():
-            if not self._topic.matches(name) or name in self._not_read:
+            if not self._topic.matches(name) or (self._topic.is_pattern and name in self._not_read):
                 continue
             if metadata.error is None and metadata.partitions:
                 found[name] = metadata.partitions

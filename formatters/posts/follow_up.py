@@ -60,6 +60,18 @@ def message(follow_up: FollowUp) -> Message | None:
         entries.pop()
 
 
+def emptied(superevent: Superevent) -> Message:
+    """Return what takes the place of a reply that has nothing to say any more."""
+    title = f"{_title(superevent)} · Follow-up"
+    words = (
+        "Nothing is listed any more: what stood here was withdrawn by its sender, or no longer fits the event's"
+        " newest notice."
+    )
+    return blocks.message(
+        f"{escape(title)}: {escape(words)}", blocks.section(bold(escape(title)), escape(words))
+    )
+
+
 def retraction_circular(superevent: Superevent, stored: StoredMessage) -> Message | None:
     """Return the reply that LVK's circular retracts the event; None once LVK's notice has come."""
     if pending_retraction(superevent, [stored]) is None:

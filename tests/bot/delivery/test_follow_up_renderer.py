@@ -12,7 +12,7 @@ import pytest
 
 from bot.alerts.decode import decode
 from bot.delivery.follow_up_renderer import MAX_IN_VOLUME, FollowUpRenderer, _without_distant_ones
-from bot.samples import SampleNeutrino, bns, circular, guano, ms181101ab, neutrino_search, to_avro
+from bot.samples import SampleNeutrino, bns, boom, circular, guano, ms181101ab, neutrino_search, to_avro
 from bot.samples.nearby import gbm_trigger
 from bot.sources.base import Origin
 from bot.store.outbox.models import DELIVERY_KINDS, Delivery, DeliveryKind
@@ -149,6 +149,17 @@ async def test_a_nearby_burst_is_a_line_of_channels_that_ask_for_it(desk: Desk) 
     assert "Fermi GBM bn" in text and "T+1.7 s" in text and "expected by chance from T−" in text
     assert "counterpart" not in text
     assert desk.follow_ups(other) == []
+    withdrawal = gbm_trigger(
+        event.time + timedelta(seconds=1.7),
+        place.ra,
+        place.dec,
+        delay_s=600,
+        alert_type="retraction",
+        record_number=4,
+    )
+    await desk._receive(withdrawal, Origin("test", "1", live=True, stream="fermi-gbm"))
+    (text,) = desk.follow_ups(asked)
+    assert "Fermi" not in text and "Nothing is listed any more" in text
 
 
 async def test_a_channel_reads_only_the_streams_that_it_subscribes_to(desk: Desk) -> None:
@@ -174,6 +185,33 @@ async def test_a_retraction_by_circular_is_said_until_the_notice_comes(desk: Des
     await desk.notice(next(r for r in ms181101ab(NOW) if r["alert_type"] == "RETRACTION"))
     (text,) = desk.follow_ups(channel)
     assert text.startswith(f"MOCK · RETRACTED · {SID} · Follow-up") and "hasn't come" not in text
+
+
+async def test_a_message_that_its_sender_withdraws_changes_its_line(desk: Desk) -> None:
+    (channel,) = await desk.harness.create_subscribed_channels(words=STREAMS)
+    await desk.notice(EVENT[0])
+    await desk.message(Stream.GUANO, guano(SID, created=NOW, event_time=TIME))
+    withdrawal = guano(SID, created=NOW + timedelta(hours=1), event_time=TIME, alert_type="retraction")
+    await desk.message(Stream.GUANO, withdrawal)
+    (text,) = desk.follow_ups(channel)
+    assert "withdrawn by its sender" in text and "SNR" not in text
+    edits = len(desk.harness.calls("chat.update"))
+    await desk.message(Stream.GUANO, withdrawal)
+    assert len(desk.harness.calls("chat.update")) == edits
+
+
+async def test_a_candidate_of_a_stream_that_nobody_subscribes_to_is_counted_in_a_reply_that_stands(
+    desk: Desk,
+) -> None:
+    (channel,) = await desk.harness.create_subscribed_channels(words=STREAMS)
+    await desk.notice(EVENT[0])
+    await desk.message(Stream.BOOM, boom([SID], created=NOW))
+    assert desk.follow_ups(channel) == []
+    await desk.message(Stream.CIRCULARS, told())
+    await desk.message(Stream.BOOM, boom([SID], created=NOW, name="ZTF25other", ra=10.0, dec=80.0))
+    (text,) = desk.follow_ups(channel)
+    assert "2 counterpart candidates, none inside the 90 % region" in text
+    assert "BOOM" not in text and "ZTF25other" not in text
 
 
 async def test_candidates_and_what_the_channel_decided_are_summed_up(desk: Desk) -> None:
@@ -221,6 +259,21 @@ async def test_a_defect_beside_the_list_keeps_the_list_from_nobody(
         assert "centre of its 0.5° circle at level" in text
 
 
+async def test_a_defect_of_what_was_the_only_line_leaves_the_reply_as_it_stands(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise RuntimeError("a defect")
+
+    (channel,) = await desk.harness.create_subscribed_channels(words="mock streams nearby")
+    await desk.notice(EVENT[0])
+    row = delivery(DeliveryKind.FOLLOW_UP_EDIT, channel, follow_up_ts="2.0")
+    rendered = await desk.harness.renderer()(row)
+    assert rendered is not None and "Nothing is listed any more" in rendered.message.text
+    monkeypatch.setattr(BROKEN["nearby"], fail)
+    assert await desk.harness.renderer()(row) is None
+
+
 async def test_equal_replies_of_many_channels_are_rendered_once(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +284,8 @@ async def test_equal_replies_of_many_channels_are_rendered_once(
     await desk.message(Stream.ICECUBE, search())
     position = ReportedPosition(ra=10, dec=80, name="AT2026abc")
     await harness.factory.counterparts.add((TEAM, own), SID, [("AT2026abc", position)], AUTHOR)
+    # It would render the edit that the candidate asks for.
+    await harness.worker.stop()
     rendered: list[tuple[Any, ...]] = []
     render = FollowUpRenderer._render
 

@@ -82,9 +82,15 @@ _NOT_REPORTED = {
     "the Sun": "The Sun is at RA = 197.4, Dec = -23.3.",
     "the Earth": "behind the Earth for Fermi, located at an RA=335.9, Dec=25.3 with a radius of 67.6 degrees",
     "a field": "We observed a field centered at RA = 197.4, Dec = -23.3",
+    "fields on lines of their own": "We observed fields centered at:\n\nRA = 197.4, Dec = -23.3",
     "a pointing": "The telescope pointed at RA=197.4 Dec=-23.3 for 300 s",
     "corners": "corners of the error box: RA=197.4, Dec=-23.3",
     "an annulus": "annulus centered at RA(2000)=123.456 deg, Dec(2000)=-12.3 deg",
+    "a list of corners": "corners of the box: (RA, Dec) = (197.4, -23.3), (RA, Dec) = (198.4, -24.3)",
+    "a part of an annulus": (
+        "that portion of the annulus (centered at RA, Decl(2000)= 1.5, -37.5 degrees, radius 14.8 +/- 0.1"
+        " degrees) between RA,\nDecl = 344, -34 degrees, and 348, -49 degrees"
+    ),
     "an ellipse": "icrs; ellipse(22h34m10s, -22d57m11s, 12.85d, 8.25d, 102.09d)",
     "the map's peak": "The peak of the skymap is at RA=197.4, Dec=-23.3",
     "a comparison star": "comparison star RA=197.45 Dec=-23.38 R=14.2",
@@ -115,6 +121,15 @@ _NOT_REPORTED = {
 @pytest.mark.parametrize("text", _NOT_REPORTED.values(), ids=_NOT_REPORTED.keys())
 def test_other_numbers_are_no_reported_position(text: str) -> None:
     assert find_positions(text) == ()
+
+
+def test_rows_that_a_mail_has_wrapped_are_found() -> None:
+    found = find_positions(
+        "|-----\n| id | alias | ra | dec | mjd |\nmag±err (ab) | filter |\n|-----\n"
+        "| AT2023abc | ZTF23abcdefg | 197.45 | -23.38 | 60085.3 |\n20.1±0.1 | ztfg |\n"
+        "| AT2023abd | ZTF23abcdefh | 198.45 | -24.38 | 60085.4 |\n20.2±0.1 | ztfg |\n"
+    )
+    assert [position.name for position in found] == ["AT2023abc", "AT2023abd"]
 
 
 def test_row_that_is_shifted_against_its_header_is_left_out() -> None:
@@ -152,6 +167,7 @@ def test_errors_that_are_no_circle_give_no_radius(text: str) -> None:
         ("We discovered AT2023abc at RA=49.8224, Dec=37.7884", "AT2023abc"),
         ("1. ZTF23abawyxp (AT2023abc): RA=49.8224, Dec=37.7884", "AT2023abc"),
         ("RA=49.8224, Dec=37.7884 (GRB 230911D) was seen", "GRB 230911D"),
+        ("We observed AT2023abc at\n\nRA=49.8224, Dec=37.7884\n\nwith a redshift", "AT2023abc"),
         ("source 3: RA=49.8224, Dec=37.7884", "source 3"),
         ("MASTER OT J031917.38+374718.2 at RA=49.8224, Dec=37.7884", "MASTER OT J031917.38+374718.2"),
         ("Swift J1727.8-1613 is known. The new source has RA=49.8224, Dec=37.7884", ""),

@@ -15,8 +15,9 @@ from bot.demo.kafka_broker import EmbeddedBroker
 from bot.doctor.gcn import check_gcn
 from bot.setting_types.topics import HEARTBEAT_TOPIC, ConfiguredTopic, parse_topic_streams
 from bot.sources.base import Origin, Payload, SourceConfigError
+from bot.sources.broker_access import TopicTiming
 from bot.sources.gcn import GcnAccess, gcn_broker
-from bot.sources.topic_source import TopicSource, TopicTiming
+from bot.sources.topic_source import TopicSource
 from formatters.terminal.findings import Level
 from tests.support.tls_proxy import SaslProxy, listen_on_loopback
 

@@ -13,9 +13,10 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer
 from bot.demo.kafka_broker import EmbeddedBroker
 from bot.setting_types.topics import ConfiguredTopic, parse_topic_streams
 from bot.sources.base import UNKNOWN_STREAM, Payload
+from bot.sources.broker_access import TopicTiming
 from bot.sources.credentials import KafkaUrl
 from bot.sources.hopskotch import hopskotch_broker
-from bot.sources.topic_source import TopicSource, TopicTiming
+from bot.sources.topic_source import TopicSource
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +99,13 @@ async def test_payloads_say_their_stream(broker: EmbeddedBroker) -> None:
         assert [payload.origin.stream for payload in await take(payloads, 1)] == [UNKNOWN_STREAM]
     async with reading(broker, "gcn.new", streams="gcn.new=guano") as (_, payloads):
         assert [payload.origin.stream for payload in await take(payloads, 1)] == ["guano"]
+
+
+async def test_a_topic_that_is_named_itself_is_read_beside_others(broker: EmbeddedBroker) -> None:
+    broker.create_topic(CIRCULARS)
+    publish(broker, CIRCULARS, b"one")
+    async with reading(broker, not_read=frozenset({CIRCULARS, "gcn.new"})) as (_, payloads):
+        assert [payload.body for payload in await take(payloads, 1)] == [b"one"]
 
 
 async def test_an_empty_topic_is_known_to_be_read(broker: EmbeddedBroker) -> None:

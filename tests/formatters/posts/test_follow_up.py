@@ -306,6 +306,10 @@ def test_nothing_to_say_is_no_reply() -> None:
     assert follow_up.message(reply(nearby=(burst(is_retracted=True),))) is None
 
 
+def test_a_reply_that_has_nothing_to_say_any_more(golden: Golden) -> None:
+    golden("follow-up-emptied", validated(follow_up.emptied(superevent(notice("RETRACTION", 700)))))
+
+
 def test_a_nearby_alert_is_a_line_with_time_overlap_and_chance_and_never_a_counterpart() -> None:
     text = said(reply(nearby=(burst(),)))
     assert (
@@ -366,6 +370,11 @@ def test_a_subject_loses_only_a_beginning_that_repeats_the_event(whole: str, lef
 )
 def test_which_map_icecube_searched_is_said_unless_it_is_the_newest(name: str, words: str | None) -> None:
     assert follow_up_lines.searched_map(reply(), name) == words
+
+
+def test_a_searched_map_that_the_subject_names_is_not_repeated() -> None:
+    name = f"{SID}-9-Update"
+    assert follow_up_lines.searched_map(reply(), name, f"IceCube search in the map of {name}") is None
 
 
 def test_a_search_of_the_same_map_sent_earlier_is_one_of_the_newest() -> None:
