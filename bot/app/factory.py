@@ -15,6 +15,7 @@ from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.candidate_changes import CandidateChanges
 from bot.commands.candidates import CandidatesCommand
 from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.check import CheckCommand
@@ -36,7 +37,6 @@ from bot.criteria.operator_criteria import parse_operator_criteria
 from bot.delivery.follow_up_renderer import FollowUpServices
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
-from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.renderer import Renderer
 from bot.delivery.sender import Sender
 from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
@@ -52,6 +52,7 @@ from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
@@ -89,11 +90,13 @@ class Factory(Repositories):
     never get the factory, only the repositories that they need.
     """
 
-    def __init__(self, database: Database, min_up: timedelta = MIN_UP) -> None:
-        """`min_up` is `Settings.min_up`."""
+    def __init__(
+        self, database: Database, min_up: timedelta = MIN_UP, nearby: NearbyWindows | None = None
+    ) -> None:
+        """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`."""
         self.clock = SteadyClock()
         self.thresholds = Thresholds()
-        super().__init__(database, self.clock)
+        super().__init__(database, self.clock, nearby)
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
         probability = partial(observatory_probability, min_up=min_up)
@@ -253,11 +256,10 @@ class Factory(Repositories):
         handlers = CommandHandlers(
             candidates=CandidatesCommand(
                 self.counterpart_service,
-                self.counterparts,
+                CandidateChanges(self.counterpart_service, self.counterparts, wakeups, clock),
                 self.observability,
                 self.sites,
                 authorizer,
-                wakeups,
                 clock,
             ),
             check=CheckCommand(events, self.skymap_cache, clock),
@@ -302,25 +304,6 @@ class Factory(Repositories):
     ) -> CriteriaService:
         """Create the service that reads and changes the criteria sets of workspaces."""
         return CriteriaService(self.criteria_sets, authorizer, wakeups, clock, self.site_resolvers)
-
-    def render_repositories(self) -> RenderRepositories:
-        """Return the repositories that rendering reads."""
-        return RenderRepositories(
-            notices=self.notices,
-            subscriptions=self.subscriptions,
-            observers=self.observers,
-            images=self.images,
-            mentions=self.mentions,
-            refused_mentions=self.refused_mentions,
-            circulars=self.circulars,
-            related_messages=self.related_messages,
-            counterparts=self.counterparts,
-            stream_choices=self.stream_choices,
-            sites=self.sites,
-            criteria_sets=self.criteria_sets,
-            incidents=self.incidents,
-            quarantine=self.quarantine,
-        )
 
     def create_delivery_worker(
         self,
@@ -447,7 +430,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
         if not create and not await database.has_tables():
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
-        factory = Factory(database, settings.min_up)
+        factory = Factory(database, settings.min_up, settings.nearby_windows)
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

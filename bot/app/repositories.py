@@ -6,8 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot.commands.channel_sites import ChannelSiteResolvers
+from bot.delivery.render_repositories import RenderRepositories
 from bot.ingest.pipeline import IngestStores
 from bot.listeners.home_content import HomeRepositories
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
@@ -50,18 +52,21 @@ from bot.store.write_check import WriteCheck
 class Repositories:
     """Every repository on one database; none holds state of its own except caches and leases."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], nearby: NearbyWindows | None = None
+    ) -> None:
+        """`nearby` is `Settings.nearby_windows`."""
         self.database = database
         self.write_check = WriteCheck(database)
         self.retention = Retention(database)
         # Events
-        self.notices = NoticeRepository(database)
+        self.notices = NoticeRepository(database, nearby)
         self.quarantine = QuarantineRepository(database)
         self.circulars = CircularRepository(database)
         self.related_messages = RelatedMessageRepository(database)
         self.stream_choices = StreamChoices(database)
-        self.nearby_alerts = NearbyAlertRepository(database)
-        self.deferred_routing = DeferredRouting(database)
+        self.nearby_alerts = NearbyAlertRepository(database, nearby)
+        self.deferred_routing = DeferredRouting(database, nearby)
         self.event_search = EventSearch(database)
         self.gracedb_lookups = GraceDbLookups(database)
         # Channels
@@ -112,4 +117,23 @@ class Repositories:
             notices=self.notices,
             posted_events=self.posted_events,
             sites=self.sites,
+        )
+
+    def render_repositories(self) -> RenderRepositories:
+        """Return the repositories that rendering reads."""
+        return RenderRepositories(
+            notices=self.notices,
+            subscriptions=self.subscriptions,
+            observers=self.observers,
+            images=self.images,
+            mentions=self.mentions,
+            refused_mentions=self.refused_mentions,
+            circulars=self.circulars,
+            related_messages=self.related_messages,
+            counterparts=self.counterparts,
+            stream_choices=self.stream_choices,
+            sites=self.sites,
+            criteria_sets=self.criteria_sets,
+            incidents=self.incidents,
+            quarantine=self.quarantine,
         )

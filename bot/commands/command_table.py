@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from bot.commands.candidates import CandidatesCommand, changes_candidates
+from bot.commands.candidate_words import changes_candidates
+from bot.commands.candidates import CandidatesCommand
 from bot.commands.check import CheckCommand
 from bot.commands.command_types import Command, CommandAnswer, Handler, always, never
 from bot.commands.context import CommandContext

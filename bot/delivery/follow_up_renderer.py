@@ -20,6 +20,7 @@ from bot.delivery.rendered_message import RenderedMessage
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.position_levels import EventMap, PositionLevels
 from bot.store.database import StoreUnavailable
+from bot.store.events.related_messages import MessageVersions
 from bot.store.outbox.models import Delivery
 from formatters.models.counterpart import Counterpart, RegionChange
 from formatters.models.follow_up import CheckedPosition, FollowUp, FollowUpEntry, LevelsMap
@@ -39,13 +40,13 @@ from formatters.posts import follow_up, unreadable_notice
 
 TIME_LIMIT_S = 30.0
 """Seconds for each part beside the list of messages; it takes well below one."""
+EVENTS_KEPT = 16
+"""Events whose messages are kept; those of one with a thousand positions take about a megabyte."""
 MAX_IN_VOLUME = 300
 """Positions whose level in the volume is computed, those of the newest messages: one takes milliseconds."""
 
 T = TypeVar("T")
-_Key = tuple[
-    tuple[NoticeKey, ...], tuple[Stream, ...], tuple[StoredMessage, ...], tuple[NearbyCoincidence, ...]
-]
+_Key = tuple[tuple[NoticeKey, ...], tuple[Stream, ...], MessageVersions, tuple[NearbyCoincidence, ...] | None]
 
 log = structlog.get_logger(__name__)
 
@@ -98,32 +99,49 @@ class FollowUpRenderer:
         self._load_streams = BatchLoader(repositories.stream_choices.for_channels)
         self._event_states = event_states
         self._services = services
-        # Nothing is kept of these: they only merge the questions of a fan-out that come at the same time.
-        self._loads: SingleFlight[str, tuple[StoredMessage, ...]] = SingleFlight(0)
-        self._nearby: SingleFlight[tuple[NoticeKey, ...], tuple[NearbyCoincidence, ...]] = SingleFlight(0)
+        # Nothing is kept of versions and alerts: the questions of a fan-out at the same time are merged.
+        self._versions: SingleFlight[str, MessageVersions] = SingleFlight(0)
+        self._loads: SingleFlight[tuple[str, MessageVersions], tuple[StoredMessage, ...]] = SingleFlight(
+            EVENTS_KEPT
+        )
+        self._nearby: SingleFlight[tuple[NoticeKey, ...], tuple[NearbyCoincidence, ...] | None] = (
+            SingleFlight(0)
+        )
         self._replies: SingleFlight[_Key, RenderedMessage | None] = SingleFlight(CACHE_SIZE)
 
     async def render(self, delivery: Delivery) -> RenderedMessage | None:
-        """Return the reply; None if there is nothing to say. Raises StoreUnavailable."""
+        """Return the reply; None if there is nothing to say and none stands. Raises StoreUnavailable."""
         found = await self._event_states.latest(delivery)
         if found is None:
             return None
         superevent, _ = found
+        try:
+            rendered = await self._render_for_channel(delivery, superevent)
+        except _Incomplete:
+            return None
+        if rendered is None and delivery.follow_up_ts is not None:
+            # A burst nearby that was the only line, and was withdrawn, mustn't go on standing there.
+            return RenderedMessage(message=follow_up.emptied(superevent))
+        return rendered
+
+    async def _render_for_channel(self, delivery: Delivery, superevent: Superevent) -> RenderedMessage | None:
         channel = (delivery.team_id, delivery.channel_id)
         streams = await self._load_streams(channel) or ()
         if not streams and delivery.follow_up_ts is not None:
             # Nobody subscribes here any more: what the reply showed doesn't vanish from it.
             streams = THREAD_STREAMS
-        every = await self._loads.get(superevent.superevent_id, lambda: self._load(superevent))
+        name = superevent.superevent_id
+        versions = await self._versions.get(name, lambda: self._messages.versions(name))
+        every = await self._loads.get((name, versions), lambda: self._load(superevent))
         messages = tuple(one for one in every if one.message.stream in streams)
-        nearby: tuple[NearbyCoincidence, ...] = ()
+        nearby: tuple[NearbyCoincidence, ...] | None = ()
         if Stream.NEARBY in streams:
             nearby = await self._nearby.get(_notice_keys(superevent), lambda: self._find_nearby(superevent))
         if await self._has_own_candidates(channel, superevent):
             asked = self._services.candidates.candidates(superevent, *channel)
             return await self._render(superevent, messages, nearby, asked)
-        # All messages, for those of the streams that nobody subscribes to are among the candidates.
-        key = (_notice_keys(superevent), streams, every, nearby)
+        # All versions, for messages of the streams that nobody subscribes to are among the candidates.
+        key = (_notice_keys(superevent), streams, versions, nearby)
         return await self._replies.get(
             key,
             lambda: self._render(
@@ -146,34 +164,38 @@ class FollowUpRenderer:
     async def _load(self, superevent: Superevent) -> tuple[StoredMessage, ...]:
         return tuple(await self._messages.for_event(superevent.superevent_id))
 
-    async def _find_nearby(self, superevent: Superevent) -> tuple[NearbyCoincidence, ...]:
-        return await _or_else((), self._services.nearby.for_event(superevent), "nearby alerts", superevent)
+    async def _find_nearby(self, superevent: Superevent) -> tuple[NearbyCoincidence, ...] | None:
+        asked = self._services.nearby.for_event(superevent)
+        return await _or_none(asked, "nearby alerts", superevent)
 
     async def _has_own_candidates(self, channel: tuple[str, str], superevent: Superevent) -> bool:
         asked = self._counterparts.for_event(channel, superevent.superevent_id)
-        own = await _or_else(None, asked, "candidates", superevent)
+        own = await _or_none(asked, "candidates", superevent)
         return own is not None and bool(own.added or own.decisions)
 
     async def _render(
         self,
         superevent: Superevent,
         messages: tuple[StoredMessage, ...],
-        nearby: tuple[NearbyCoincidence, ...],
+        nearby: tuple[NearbyCoincidence, ...] | None,
         candidates: Awaitable[tuple[Counterpart, ...]],
     ) -> RenderedMessage | None:
-        known = await _or_else((), candidates, "candidates", superevent)
+        known = await _or_none(candidates, "candidates", superevent)
         moved = None
         if known:
             change = self._services.candidates.region_change(superevent, known)
-            moved = await _or_else(None, change, "region change", superevent)
+            moved = await _or_none(change, "region change", superevent)
         plain = FollowUp(
             superevent=superevent,
             entries=tuple(FollowUpEntry(stored=one, positions=_unchecked(one.message)) for one in messages),
             levels_failed=True,
         )
-        checked = await _or_else(plain, self._check(plain), "levels", superevent)
-        told = replace(checked, candidates=known, region_change=moved, nearby=nearby)
-        return _word(told, plain)
+        checked = await _or_none(self._check(plain), "levels", superevent) or plain
+        told = replace(checked, candidates=known or (), region_change=moved, nearby=nearby or ())
+        rendered = _word(told, plain)
+        if rendered is None and (known is None or nearby is None):
+            raise _Incomplete
+        return rendered
 
     async def _check(self, told: FollowUp) -> FollowUp:
         """Return the reply with the places of all positions that it may show."""
@@ -221,8 +243,12 @@ def _word(told: FollowUp, plain: FollowUp) -> RenderedMessage | None:
     )
 
 
-async def _or_else(otherwise: T, asked: Awaitable[T], part: str, superevent: Superevent) -> T:
-    """Return the answer; after a defect, or if it takes too long, what keeps the list from nobody.
+class _Incomplete(Exception):
+    """There is nothing to say, but a part failed that may have had something."""
+
+
+async def _or_none(asked: Awaitable[T], part: str, superevent: Superevent) -> T | None:
+    """Return the answer; None after a defect, or if it takes too long: it keeps the list from nobody.
 
     Raises StoreUnavailable.
     """
@@ -235,7 +261,7 @@ async def _or_else(otherwise: T, asked: Awaitable[T], part: str, superevent: Sup
         log.exception(
             "unexpected_error", subsystem="follow_up", part=part, superevent_id=superevent.superevent_id
         )
-        return otherwise
+        return None
 
 
 def _unchecked(message: RelatedMessage) -> tuple[CheckedPosition, ...]:

@@ -37,6 +37,7 @@ from bot.slack.request_team import get_client
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
+    NOTHING_TO_SAY,
     DeadLettered,
     Delivered,
     Delivery,
@@ -137,7 +138,7 @@ class Sender:
             return DeadLettered(reason="old news before it could be posted")
         rendered = await self.render(delivery)
         if rendered is None:
-            return DeadLettered(reason="nothing to say any more")
+            return DeadLettered(reason=NOTHING_TO_SAY)
         await self._loop_throttle.acquire()
         is_claim_valid = partial(self._outbox.leases.is_claim_valid, delivery.claimed_by)
         if not is_claim_valid():

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.alerts.payload import UndecodablePayload
+from bot.alerts.payload import AVRO_MAGIC, UndecodablePayload
 from bot.related_messages.nearby import decode_nearby_alert, is_nearby_kind
 from bot.related_messages.recognition import decode_message, recognize
+from bot.sources.base import UNKNOWN_STREAM
 from formatters.models.nearby_alert import NearbyAlert
 from formatters.models.notice import Notice
 from formatters.models.related_message import RelatedMessage, Stream
@@ -33,12 +34,17 @@ def decode_payload(
 ) -> Decoded:
     """Decode a payload of a topic that brings `stream`, or None where its content decides.
 
-    A payload of a stream is never read as a notice. Raises UndecodablePayload for a notice, UnreadableMessage
-    for anything else.
+    A payload of a stream is never read as a notice, nor is one of `UNKNOWN_STREAM`. Raises UndecodablePayload
+    for a notice, UnreadableMessage for anything else.
     """
-    stream = recognize(body) if stream is None else stream
     if stream is None:
-        return decode_notice(body)
+        stream = recognize(body)
+        if stream is None:
+            return decode_notice(body)
+    elif stream == UNKNOWN_STREAM:
+        stream = recognize(body)
+        if stream is None:
+            return _unrecognized(body)
     try:
         if is_nearby_kind(stream):
             alert = decode_nearby_alert(stream, body)
@@ -46,6 +52,15 @@ def decode_payload(
         return decode_message(_stream(stream), body, received)
     except UndecodablePayload as error:
         raise UnreadableMessage(error.reason) from error
+
+
+def _unrecognized(body: bytes) -> Unread:
+    """Pass over what gwevent doesn't know; raise UnreadableMessage for what may be a notice of LVK's."""
+    if body.startswith(AVRO_MAGIC) or b'"superevent_id"' in body:
+        raise UnreadableMessage(
+            "It looks like a notice of LVK's, but GWEVENT_TOPIC_STREAMS doesn't say its topic brings alerts."
+        )
+    return Unread(UNKNOWN_STREAM)
 
 
 def _stream(name: str) -> Stream:

@@ -29,7 +29,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.events.nearby_alerts import NearbyAlertRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
-from bot.store.events.related_messages import RelatedMessageRepository
+from bot.store.events.related_messages import RecordedMessage, RelatedMessageRepository
 from formatters.models.nearby_alert import NearbyAlert
 from formatters.models.notice import Notice
 from formatters.models.related_message import RelatedMessage, Stream
@@ -170,13 +170,7 @@ class Pipeline:
         if not recorded.superevent_ids:
             return IngestResult.UNRELATED
         if recorded.is_new:
-            log.info(
-                "message_stored",
-                stream=message.stream.value,
-                key=message.key,
-                superevents=recorded.superevent_ids,
-                intents=recorded.intents,
-            )
+            _log_stored(message, recorded)
         if recorded.intents:
             self._wakeups.intents_planned()
         is_circular = message.stream is Stream.CIRCULARS
@@ -219,3 +213,17 @@ class Pipeline:
         except ValueError:
             return False
         return now - (day + timedelta(days=1)) > self._rules.max_age
+
+
+def _log_stored(message: RelatedMessage, recorded: RecordedMessage) -> None:
+    superevents, intents = recorded.superevent_ids, recorded.intents
+    if message.stream is Stream.CIRCULARS:
+        log.info("circular_stored", number=message.number, superevents=superevents, links=intents)
+        return
+    log.info(
+        "message_stored",
+        stream=message.stream.value,
+        key=message.key,
+        superevents=superevents,
+        intents=intents,
+    )

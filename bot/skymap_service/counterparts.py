@@ -83,8 +83,11 @@ class CounterpartService:
         places = None if newest is None else await self._places(newest, merged)
         if places is None:
             return order_candidates(merged)
-        # In a thread: a redshift imports a module that takes a second to load.
-        return await run_in_thread(with_places, merged, places)
+        try:
+            # In a thread: a redshift imports a module that takes a second to load.
+            return await run_in_thread(with_places, merged, places)
+        except ThreadHangs:
+            return order_candidates(merged)
 
     async def _places(self, map_: EventMap, candidates: Sequence[Counterpart]) -> Places | None:
         """Return the candidates' places in a map; None if that takes too long."""

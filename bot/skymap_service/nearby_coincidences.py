@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bot.related_messages.coincidence import TimedAlert, alerts_in_window, event_to_compare, measure
-from bot.related_messages.nearby_windows import NearbyWindows
 from bot.runtime.single_flight import SingleFlight
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.cache import SkyMapCache
@@ -21,12 +20,9 @@ _Question = tuple[NoticeKey, tuple[TimedAlert, ...]]
 class NearbyCoincidences:
     """Answers which bursts and neutrinos lie near a superevent. Raises StoreUnavailable."""
 
-    def __init__(
-        self, alerts: NearbyAlertRepository, maps: SkyMapCache, windows: NearbyWindows | None = None
-    ) -> None:
+    def __init__(self, alerts: NearbyAlertRepository, maps: SkyMapCache) -> None:
         self._alerts = alerts
         self._maps = maps
-        self._windows = windows or NearbyWindows()
         self._answers: SingleFlight[_Question, tuple[NearbyCoincidence, ...]] = SingleFlight(_KEPT)
 
     async def for_event(self, superevent: Superevent) -> tuple[NearbyCoincidence, ...]:
@@ -39,8 +35,8 @@ class NearbyCoincidences:
         event, notice = event_to_compare(superevent), superevent.latest_with_map
         if event is None or notice is None:
             return ()
-        stored = await self._alerts.between(*self._windows.widest.around(event.time))
-        timed = tuple(alerts_in_window(superevent, stored, self._windows))
+        stored = await self._alerts.between(*self._alerts.windows.widest.around(event.time))
+        timed = tuple(alerts_in_window(superevent, stored, self._alerts.windows))
         if not timed:
             return ()
 

@@ -48,7 +48,8 @@ class _Words:
 def message(follow_up: FollowUp) -> Message | None:
     """Return the reply; None if there is nothing to say."""
     nearby = _nearby_lines(follow_up)
-    if not (follow_up.entries or follow_up.candidates or nearby):
+    has_candidates = follow_up_lines.candidates_line(follow_up.superevent, follow_up.candidates) is not None
+    if not (follow_up.entries or has_candidates or nearby):
         return None
     entries = [_entry(follow_up, entry) for entry in follow_up.entries[:MAX_ENTRIES]]
     while True:
@@ -57,6 +58,18 @@ def message(follow_up: FollowUp) -> Message | None:
             return built
         # Words of hostile length: fewer messages, the rest is counted.
         entries.pop()
+
+
+def emptied(superevent: Superevent) -> Message:
+    """Return what takes the place of a reply that has nothing to say any more."""
+    title = f"{_title(superevent)} · Follow-up"
+    words = (
+        "Nothing is listed any more: what stood here was withdrawn by its sender, or no longer fits the event's"
+        " newest notice."
+    )
+    return blocks.message(
+        f"{escape(title)}: {escape(words)}", blocks.section(bold(escape(title)), escape(words))
+    )
 
 
 def retraction_circular(superevent: Superevent, stored: StoredMessage) -> Message | None:

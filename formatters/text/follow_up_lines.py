@@ -113,20 +113,18 @@ def fact_lines(follow_up: FollowUp, entry: FollowUpEntry) -> list[str]:
 
 
 def position_lines(follow_up: FollowUp, positions: Sequence[CheckedPosition]) -> list[str]:
-    """Return one line with the first few positions, those inside the 90 % region first; none without any."""
-    if not positions:
-        return []
+    """Return a line for each of the few most probable positions, and one that counts the others."""
     ranked = sorted(positions, key=lambda one: _rank(one.on_map))
     has_map = follow_up.levels_map is not None and not follow_up.levels_failed
-    parts = [position_text(one, has_map=has_map) for one in ranked[:MAX_POSITIONS]]
+    lines = [position_text(one, has_map=has_map) for one in ranked[:MAX_POSITIONS]]
     if len(ranked) > MAX_POSITIONS:
         rest = ranked[MAX_POSITIONS:]
         inside = sum(one.on_map is not None and one.on_map.in_90 for one in rest)
         more = f"{len(rest)} more"
         if has_map:
             more += f", {inside or 'none'} of them inside 90{NBSP}%"
-        parts.append(f"{more} ({candidates_command(follow_up.superevent)})")
-    return [" · ".join(parts)]
+        lines.append(f"{more} ({candidates_command(follow_up.superevent)})")
+    return lines
 
 
 def _rank(place: PositionOnMap | None) -> float:
@@ -174,7 +172,7 @@ def _neutrino_lines(follow_up: FollowUp, entry: FollowUpEntry, search: NeutrinoS
     parts = [f"p-value generic {p_value(search.p_generic)}, Bayesian {p_value(search.p_bayesian)}"]
     if search.coincident is not None and "coincident" not in entry.stored.message.subject:
         parts.insert(0, quantities.pluralize(search.coincident, "coincident neutrino"))
-    searched = searched_map(follow_up, search.searched_notice)
+    searched = searched_map(follow_up, search.searched_notice, entry.stored.message.subject)
     if searched is not None:
         parts.append(searched)
     places = {one.position: one for one in entry.positions}
@@ -204,17 +202,18 @@ def p_value(value: float | None) -> str:
     return "0" if value <= 0 else quantities.two_digits(value)
 
 
-def searched_map(follow_up: FollowUp, name: str) -> str | None:
+def searched_map(follow_up: FollowUp, name: str, subject: str = "") -> str | None:
     """Return which notice's map was searched, if it isn't known to be the newest: "searched the map of …".
 
-    `name` is LVK's name of a notice, "S230914ak-2-Preliminary".
+    `name` is LVK's name of a notice, "S230914ak-2-Preliminary"; where it is none of ours, and `subject` says
+    it already, there is nothing to add.
     """
     if not name:
         return None
     superevent, levels = follow_up.superevent, follow_up.levels_map
     notice = _named_notice(superevent, name)
     if notice is None:
-        return f"searched the map of {short(name)}"
+        return None if name in subject else f"searched the map of {short(name)}"
     if levels is not None and (
         notice.key == levels.notice.key
         or (notice.localization is not None and notice.localization == levels.notice.localization)
@@ -259,7 +258,14 @@ def candidates_command(superevent: Superevent) -> str:
 
 
 def candidates_line(superevent: Superevent, candidates: Sequence[Counterpart]) -> str | None:
-    """Return how many counterpart candidates there are, and which lie inside the 90 % region."""
+    """Return how many counterpart candidates there are, and which lie inside the 90 % region.
+
+    Neutrinos and gamma-ray positions that nobody decided about aren't counted: their messages say them. None
+    if there are no others.
+    """
+    candidates = [
+        one for one in candidates if one.decision is not None or not (one.is_neutrino or one.is_burst)
+    ]
     if not candidates:
         return None
     rejected = [one for one in candidates if _decision(one) is Decision.REJECT]
@@ -306,7 +312,7 @@ def region_change_line(superevent: Superevent, change: RegionChange, levels: Lev
 def nearby_line(coincidence: NearbyCoincidence) -> str | None:
     """Return how an alert that names no event lies to this one; None without a number to judge it by.
 
-    "Fermi GBM bn240812094: T+1.7 s, 45 % of the map inside its 90 % region, 0.0020 expected by chance from
+    "Fermi GBM bn240812094: T+1.7 s, 45 % of the GW map inside its 90 % region, 0.0020 expected by chance from
     T−1 s to T+11 s".
     """
     chance = coincidence.expected_by_chance
@@ -317,7 +323,7 @@ def nearby_line(coincidence: NearbyCoincidence) -> str | None:
     label = " ".join(filter(None, (short(alert.label), short(alert.name))))
     parts = [
         f"{label}: {seconds_after(coincidence.offset_s)}",
-        f"{quantities.percent(coincidence.overlap)} of the map inside its 90{NBSP}% region",
+        f"{quantities.percent(coincidence.overlap)} of the GW map inside its 90{NBSP}% region",
         f"{quantities.two_digits(chance)} expected by chance from {seconds_after(-before)}"
         f" to {seconds_after(after)}",
     ]

@@ -40,7 +40,11 @@ _t = schema.threads
 
 
 class TooManyCandidates(ValueError):
-    """The channel would have more candidates of an event, or more was done about them, than is allowed."""
+    """The channel would have more than MAX_ADDED candidates of an event."""
+
+
+class TooManyActions(ValueError):
+    """More than MAX_ACTIONS would be kept of what a channel did about an event's candidates."""
 
 
 class NotTheirCandidate(ValueError):
@@ -99,7 +103,7 @@ class CounterpartRepository:
         """Add candidates (name, position); one that the same person added under this name is replaced.
 
         Return True if the channel has a thread of the event, whose Follow-up reply shows them. Raises
-        TooManyCandidates: then none was added.
+        TooManyCandidates, TooManyActions: then none was added.
         """
         async with self._database.exclusive_transaction() as connection:
             present = await _load(connection, _c, channel, superevent_id)
@@ -128,19 +132,24 @@ class CounterpartRepository:
             )
 
     async def decide(
-        self, channel: ChannelRef, superevent_id: str, name: str, decision: Decision, by: ChangeAuthor
+        self,
+        channel: ChannelRef,
+        superevent_id: str,
+        names: Sequence[str],
+        decision: Decision,
+        by: ChangeAuthor,
     ) -> bool:
-        """Record a decision about a candidate; return True if the channel has a thread of the event.
+        """Record a decision about candidates; return True if the channel has a thread of the event.
 
-        Raises TooManyCandidates: then nothing was recorded.
+        Raises TooManyActions: then nothing was recorded.
         """
         async with self._database.exclusive_transaction() as connection:
-            return await _record(connection, channel, superevent_id, [name], decision.value, by)
+            return await _record(connection, channel, superevent_id, names, decision.value, by)
 
     async def remove(self, channel: ChannelRef, superevent_id: str, name: str, by: ChangeAuthor) -> bool:
         """Remove a candidate that the same person added; return True if the channel has the event's thread.
 
-        Raises NotTheirCandidate if only others added it, LookupError if nobody did, TooManyCandidates.
+        Raises NotTheirCandidate if only others added it, LookupError if nobody did, TooManyActions.
         """
         async with self._database.exclusive_transaction() as connection:
             wanted = _names(name)
@@ -218,7 +227,7 @@ async def _record(
     """Keep what a person did, and have the Follow-up reply show it; return True if there is a thread."""
     counted = select(func.count()).select_from(_d).where(_is_about(_d, channel, superevent_id))
     if (await connection.execute(counted)).scalar_one() + len(names) > MAX_ACTIONS:
-        raise TooManyCandidates
+        raise TooManyActions
     await connection.execute(
         insert(_d),
         [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.related_messages.coincidence import can_be_shown, is_in_window
@@ -43,7 +43,7 @@ class NearbyAlertRepository:
     def __init__(self, database: Database, windows: NearbyWindows | None = None) -> None:
         """`windows` are those in which an alert counts as near an event."""
         self._database = database
-        self._windows = windows or NearbyWindows()
+        self.windows = windows or NearbyWindows()
 
     async def record(self, alert: NearbyAlert, received_at: datetime, *, is_news: bool) -> RecordedAlert:
         """Store one version of an alert and, if it is news, plan what follows, in one transaction.
@@ -76,14 +76,9 @@ class NearbyAlertRepository:
         async with self._database.read_transaction() as connection:
             return await load_alerts_between(connection, start, stop)
 
-    async def purge(self, before: datetime) -> int:
-        """Delete the alerts that were triggered before a time; return their number."""
-        async with self._database.exclusive_transaction() as connection:
-            return (await connection.execute(delete(_n).where(_n.c.trigger_time < before))).rowcount
-
     async def _threads_near(self, connection: AsyncConnection, alert: NearbyAlert) -> dict[int, ChannelRef]:
         """Return the threads, with their channels, that may show an alert."""
-        reach = self._windows.widest
+        reach = self.windows.widest
         query = select(_s.c.superevent_id, _s.c.event_time, _s.c.group_name).where(
             _s.c.category == Category.REAL.value,
             # The event comes as long before the alert as the alert after it.
@@ -93,7 +88,7 @@ class NearbyAlertRepository:
             row.superevent_id
             for row in (await connection.execute(query)).all()
             if is_in_window(
-                alert.stream, alert.trigger_time, row.event_time, row.group_name or "", self._windows
+                alert.stream, alert.trigger_time, row.event_time, row.group_name or "", self.windows
             )
         ]
         if not near:

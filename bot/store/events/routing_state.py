@@ -11,13 +11,16 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.related_messages.coincidence import event_to_compare, may_show_nearby
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.intents import Intent
-from bot.routing.limits import NEARBY_SPAN
 from bot.routing.state import EarlierMessages, RoutingState
 from bot.store import schema
 from bot.store.channels.subscription_rows import load_active_subscriptions
+from bot.store.events.nearby_alerts import load_alerts_between
 from bot.store.operations.webhook_calls import load_event_calls, write_webhook_calls
 from bot.store.outbox.announcement_writer import write_announcements, write_follow_ups
+from bot.store.outbox.models import NOTHING_TO_SAY, DeliveryKind
 from bot.store.outbox.plan_writer import load_threads, write_plan
 from formatters.models.notice import Category, Notice
 from formatters.models.related_message import Stream
@@ -29,11 +32,12 @@ _s = schema.superevents
 
 
 async def load_routing_state(
-    connection: AsyncConnection, superevent: Superevent, notice: Notice
+    connection: AsyncConnection, superevent: Superevent, notice: Notice, windows: NearbyWindows
 ) -> RoutingState:
     """Return the stored facts about `superevent`, which contains `notice`.
 
-    For a notice from an archive, which is not routed, only threads and subscriptions are read.
+    `windows` are those in which an alert counts as near. For a notice from an archive, which is not routed,
+    only threads and subscriptions are read.
     """
     superevent_id = superevent.superevent_id
     threads = await load_threads(connection, superevent_id)
@@ -48,7 +52,7 @@ async def load_routing_state(
         notice=notice,
         threads=threads,
         subscriptions=subscriptions,
-        earlier_messages=await load_earlier_messages(connection, superevent, subscriptions),
+        earlier_messages=await load_earlier_messages(connection, superevent, subscriptions, windows),
         webhook_calls=await load_event_calls(connection, superevent_id),
         previous_real_event_at=(
             await previous_real_event_time(connection, superevent_id) if is_first_real else None
@@ -57,42 +61,56 @@ async def load_routing_state(
 
 
 async def load_earlier_messages(
-    connection: AsyncConnection, superevent: Superevent, subscriptions: Sequence[Subscription]
+    connection: AsyncConnection,
+    superevent: Superevent,
+    subscriptions: Sequence[Subscription],
+    windows: NearbyWindows,
 ) -> EarlierMessages:
     """Return what came about a superevent beside notices, as far as a channel wants any of it."""
     superevent_id = superevent.superevent_id
+    with_reply = await _threads_with_reply(connection, superevent_id)
     wanted = {stream for s in subscriptions for stream in s.criteria.streams}
     if not wanted:
-        # The usual case costs no query. A reply that a channel no longer wants is left as it is.
-        return EarlierMessages()
+        # A reply that nobody wants any more is kept up to date all the same: its levels are the old map's.
+        return EarlierMessages(with_reply=with_reply)
     query = select(_m.c.stream, _m.c.retracts_event).where(_m.c.superevent_id == superevent_id, _m.c.news)
     rows = (await connection.execute(query.distinct())).all()
     streams = {stream for row in rows for stream in wanted if stream.value == row.stream}
-    if Stream.NEARBY in wanted and await _has_nearby_alerts(connection, superevent):
+    if Stream.NEARBY in wanted and await _may_show_nearby(connection, superevent, windows):
         streams.add(Stream.NEARBY)
-    replies = select(schema.follow_ups.c.thread_id).join(
-        schema.threads, schema.threads.c.id == schema.follow_ups.c.thread_id
-    )
-    asked = await connection.execute(replies.where(schema.threads.c.superevent_id == superevent_id))
     return EarlierMessages(
         streams=frozenset(streams),
-        with_reply=frozenset(asked.scalars()),
+        with_reply=with_reply,
         retract_event=any(row.retracts_event for row in rows),
     )
 
 
-async def _has_nearby_alerts(connection: AsyncConnection, superevent: Superevent) -> bool:
-    """Return True if an alert that was news lies near a significant event in time.
+async def _threads_with_reply(connection: AsyncConnection, superevent_id: str) -> frozenset[int]:
+    """Return the threads whose Follow-up reply stands, is under way or was deleted.
 
-    Whether it lies in the window of its kind and near in place is seen when the reply is rendered.
+    Left out are those in which there was nothing to say: a new map may bring a burst into the event's region.
     """
-    event = superevent.event
-    if event is None or not event.significant:
+    replies, threads, posts = schema.follow_ups, schema.threads, schema.deliveries
+    post = (posts.c.thread_id == replies.c.thread_id) & (posts.c.kind == DeliveryKind.FOLLOW_UP.value)
+    query = (
+        select(replies.c.thread_id)
+        .join(threads, threads.c.id == replies.c.thread_id)
+        .join(posts, post, isouter=True)
+        .where(threads.c.superevent_id == superevent_id)
+        .where(replies.c.ts.is_not(None) | posts.c.reason.is_(None) | (posts.c.reason != NOTHING_TO_SAY))
+    )
+    return frozenset((await connection.execute(query)).scalars())
+
+
+async def _may_show_nearby(
+    connection: AsyncConnection, superevent: Superevent, windows: NearbyWindows
+) -> bool:
+    """Return True if an alert that was news may be shown for an event; where it lies isn't asked."""
+    event = event_to_compare(superevent)
+    if event is None:
         return False
-    table = schema.nearby_alerts
-    near = table.c.trigger_time.between(event.time - NEARBY_SPAN, event.time + NEARBY_SPAN)
-    found = await connection.execute(select(table.c.id).where(near, table.c.news).limit(1))
-    return found.first() is not None
+    alerts = await load_alerts_between(connection, *windows.widest.around(event.time), only_news=True)
+    return may_show_nearby(superevent, alerts, windows)
 
 
 async def previous_real_event_time(connection: AsyncConnection, superevent_id: str) -> datetime | None:

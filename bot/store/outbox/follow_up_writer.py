@@ -2,7 +2,8 @@
 
 A thread's row of `follow_ups` says where its reply stands (`ts`) and which revision it shows; its two rows of
 `deliveries` bring it there. The first post is due at once. Edits wait for `COALESCE_FOR`, and whatever comes
-meanwhile is in the same edit, so that a burst of messages costs one edit a thread and no row.
+meanwhile is in the same edit, so that a burst of messages costs one edit a thread, and each further message
+one query that finds nothing to do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef
@@ -55,10 +56,12 @@ async def request_follow_ups(
     reply that isn't there yet is the least urgent post. Without `create`, what happened isn't news: only
     replies that stand or are under way are brought up to date, and none comes back that somebody deleted.
     """
-    rows = await _load_deliveries(connection, threads)
+    priority = Priority.EDIT if is_earlier else DELIVERY_KINDS[DeliveryKind.FOLLOW_UP].priority
+    waiting = await _load_waiting(connection, threads, priority, is_news=create)
+    rows = await _load_deliveries(connection, threads.keys() - waiting)
     alive = [
         thread
-        for thread in threads
+        for thread in threads.keys() - waiting
         if (root := rows.get((thread, DeliveryKind.ROOT))) is None or root.state != DeliveryState.DEAD
     ]
     known = await _load_replies(connection, alive)
@@ -68,7 +71,6 @@ async def request_follow_ups(
     posted = others if create else under_way
     await _increment_revisions(connection, [*standing, *posted], known)
     if create:
-        priority = Priority.EDIT if is_earlier else DELIVERY_KINDS[DeliveryKind.FOLLOW_UP].priority
         await enqueue_posts(connection, {t: threads[t] for t in posted}, now, priority=priority, rows=rows)
     await enqueue_follow_up_edits(
         connection, {t: threads[t] for t in standing}, now, is_news=create, rows=rows
@@ -220,6 +222,33 @@ async def _hasten(connection: AsyncConnection, waiting: Sequence[_Row], now: dat
         await connection.execute(
             update(_d).where(_d.c.id.in_(refused)).values(not_before=due, held_until=due)
         )
+
+
+async def _load_waiting(
+    connection: AsyncConnection, threads: Collection[int], priority: Priority, *, is_news: bool
+) -> set[int]:
+    """Return the threads of which a delivery waits that will show all there is when it is sent."""
+    if not threads:
+        return set()
+    # A scalar subquery looks up one reply by its id; for a join PostgreSQL might read the whole table.
+    is_owed = case(
+        (_f.c.ts.is_(None), DeliveryKind.FOLLOW_UP.value),
+        (_f.c.wanted_revision > func.coalesce(_f.c.shown_revision, 0), DeliveryKind.FOLLOW_UP_EDIT.value),
+    )
+    owed = select(is_owed).where(_f.c.thread_id == _d.c.thread_id).correlate(_d).scalar_subquery()
+    post = (_d.c.kind == DeliveryKind.FOLLOW_UP.value) & (_d.c.priority <= int(priority))
+    edit = _d.c.kind == DeliveryKind.FOLLOW_UP_EDIT.value
+    if is_news:
+        edit &= _d.c.subject_id != 0
+    query = select(_d.c.thread_id).where(
+        _d.c.thread_id.in_(threads),
+        # An expression, so that PostgreSQL does not use the index on the state.
+        (_d.c.state + "") == DeliveryState.PENDING.value,
+        _d.c.reason.is_(None),
+        post | edit,
+        owed == _d.c.kind,
+    )
+    return set((await connection.execute(query)).scalars())
 
 
 async def _load_deliveries(

@@ -17,6 +17,9 @@ A time further ahead was written before the clock was set back, so such work cou
 RATE_LIMIT_ERRORS = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 """Slack's error codes for a rate limit, recorded as the reason of a delivery that is postponed by one."""
 
+NOTHING_TO_SAY = "nothing to say any more"
+"""The stored reason of a delivery that ended because there was nothing to post."""
+
 
 class DeliveryKind(StrEnum):
     """A kind of delivery. The values are stored in the database, and some are older than their names."""

@@ -56,7 +56,7 @@ follow_ups = Table(
     Column("thread_id", BigId, primary_key=True, autoincrement=False),
     # Slack's ts of the reply; null before it is posted, and after it was deleted.
     Column("ts", String(32)),
-    # Incremented by each change of the reply's content.
+    # Incremented by each change of the reply's content for which no delivery waits yet.
     Column("wanted_revision", Integer, nullable=False),
     Column("shown_revision", Integer),
 )

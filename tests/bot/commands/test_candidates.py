@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.authorization import ChannelAuthorizer
-from bot.commands.candidates import changes_candidates
+from bot.commands.candidate_words import changes_candidates
 from bot.commands.context import CommandContext
 from bot.samples import bns, to_avro
 from bot.store import schema

@@ -117,9 +117,8 @@ async def test_a_mock_has_none(factory: Factory, alerts: NearbyAlertRepository, 
 async def test_the_windows_are_the_settings(factory: Factory, alerts: NearbyAlertRepository) -> None:
     superevent = await stored_event(factory, PLACE)
     await record_burst(alerts)
-    narrow = NearbyWindows(burst_cbc=parse_window("-1,1"))
-    service = NearbyCoincidences(alerts, SkyMapCache(factory.notices), narrow)
-    assert await service.for_event(superevent) == ()
+    narrow = NearbyAlertRepository(factory.database, NearbyWindows(burst_cbc=parse_window("-1,1")))
+    assert await NearbyCoincidences(narrow, SkyMapCache(factory.notices)).for_event(superevent) == ()
 
 
 async def test_a_comparison_that_hangs_leaves_the_reply_without_the_line(

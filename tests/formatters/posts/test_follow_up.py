@@ -140,13 +140,18 @@ def guano(**changes: Any) -> FollowUpEntry:
     return entry(**(given | changes))
 
 
-def candidate(name: str, level: float | None, decision: Decision | None = None) -> Counterpart:
+def candidate(
+    name: str,
+    level: float | None,
+    decision: Decision | None = None,
+    stream: Stream = Stream.CIRCULARS,
+) -> Counterpart:
     when = EVENT_TIME + timedelta(hours=3)
     return Counterpart(
         name=name,
         aliases=(),
         position=ReportedPosition(ra=194.3, dec=-17.9, name=name),
-        sources=(CandidateSource(label="GCN 38001", reported=when, stream=Stream.CIRCULARS),),
+        sources=(CandidateSource(label="GCN 38001", reported=when, stream=stream),),
         on_map=None if level is None else place(level),
         decision=None if decision is None else CandidateDecision(decision=decision, user_id="U1", at=when),
     )
@@ -301,13 +306,26 @@ def test_nothing_to_say_is_no_reply() -> None:
     assert follow_up.message(reply(nearby=(burst(is_retracted=True),))) is None
 
 
+def test_a_reply_that_has_nothing_to_say_any_more(golden: Golden) -> None:
+    golden("follow-up-emptied", validated(follow_up.emptied(superevent(notice("RETRACTION", 700)))))
+
+
 def test_a_nearby_alert_is_a_line_with_time_overlap_and_chance_and_never_a_counterpart() -> None:
     text = said(reply(nearby=(burst(),)))
     assert (
-        "Fermi GBM bn241126090: T+1.7 s, 45 % of the map inside its 90 % region,"
+        "Fermi GBM bn241126090: T+1.7 s, 45 % of the GW map inside its 90 % region,"
         " 0.0020 expected by chance from T−1 s to T+11 s" in text
     )
     assert "counterpart" not in text
+
+
+def test_neutrinos_and_bursts_are_no_counterpart_candidates_until_somebody_decides() -> None:
+    event = superevent()
+    others = [candidate("A", 0.2, None, Stream.ICECUBE), candidate("B", 0.2, None, Stream.GUANO)]
+    assert follow_up_lines.candidates_line(event, others) is None
+    kept = candidate("A", 0.2, Decision.KEEP, Stream.ICECUBE)
+    line = follow_up_lines.candidates_line(event, [kept, candidate("C", 0.95)])
+    assert line is not None and "2 counterpart candidates, 1 inside the 90\u00a0% region: A (kept)" in line
 
 
 @pytest.mark.parametrize("chance", [0.0, -1.0, float("nan"), float("inf")])
@@ -352,6 +370,11 @@ def test_a_subject_loses_only_a_beginning_that_repeats_the_event(whole: str, lef
 )
 def test_which_map_icecube_searched_is_said_unless_it_is_the_newest(name: str, words: str | None) -> None:
     assert follow_up_lines.searched_map(reply(), name) == words
+
+
+def test_a_searched_map_that_the_subject_names_is_not_repeated() -> None:
+    name = f"{SID}-9-Update"
+    assert follow_up_lines.searched_map(reply(), name, f"IceCube search in the map of {name}") is None
 
 
 def test_a_search_of_the_same_map_sent_earlier_is_one_of_the_newest() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from bot.app.factory import Factory
 from bot.related_messages.nearby import decode_nearby_alert
@@ -81,7 +81,8 @@ async def test_any_order_of_arrival_ends_in_the_same_state(factory: Factory) -> 
         for one in mixed:
             await repository.record(one, NOW, is_news=False)
         states.append(await repository.between(EVENT_TIME, NOW))
-        assert await repository.purge(NOW + timedelta(days=1)) == 1
+        async with factory.database.exclusive_transaction() as connection:
+            await connection.execute(delete(schema.nearby_alerts))
     assert states[0] == states[1] == states[2] and len(states[0]) == 1
 
 
@@ -185,15 +186,21 @@ async def test_one_that_cannot_be_shown_changes_a_reply_and_makes_none(
     assert await wanted(factory) == {"C1": 2}, "a reply that is under way is brought up to date"
 
 
-async def test_mocks_and_dead_threads_are_not_told(factory: Factory, alerts: NearbyAlertRepository) -> None:
+async def test_mocks_are_not_told(factory: Factory, alerts: NearbyAlertRepository) -> None:
     await subscribe(factory, "all mock streams nearby", "C1")
     await record_notices(factory, decoded_notice(MOCK))
     assert (await alerts.record(gbm(), NOW, is_news=True)).follow_ups == 0
+
+
+async def test_a_thread_whose_root_was_given_up_is_not_told(
+    factory: Factory, alerts: NearbyAlertRepository
+) -> None:
+    await subscribe(factory, "all streams nearby", "C1")
     await record_notices(factory, decoded_notice())
     await factory.leases.heartbeat({TEAM})
-    for root in await factory.outbox.claim(NOW, 10):
-        await factory.outbox.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
-    assert (await alerts.record(gbm(delay_s=50), NOW, is_news=True)).follow_ups <= 1
+    (root,) = await factory.outbox.claim(NOW, 10)
+    await factory.outbox.record_outcomes([(root, DeadLettered(reason="msg_too_long"))], NOW)
+    assert (await alerts.record(gbm(), NOW, is_news=True)).follow_ups == 0
     assert await wanted(factory) == {}
 
 
@@ -206,10 +213,3 @@ async def test_a_time_that_is_corrected_reaches_the_reply_that_showed_it(
     corrected = gbm(300.0, extra={"id": list(gbm_ids(EVENT_TIME + timedelta(seconds=2)))})
     assert (await alerts.record(corrected, NOW, is_news=True)).follow_ups == 1
     assert await wanted(factory) == {"C1": 2}
-
-
-async def test_old_ones_are_purged(factory: Factory, alerts: NearbyAlertRepository) -> None:
-    await alerts.record(gbm(), NOW, is_news=True)
-    assert await alerts.purge(EVENT_TIME) == 0
-    assert await alerts.purge(NOW) == 1
-    assert await rows(factory) == 0
