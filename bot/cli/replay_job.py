@@ -79,9 +79,15 @@ async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) ->
             for path, body in read_notice_files(paths, on_skipped):
                 counts[await pipeline.handle(body, file_origin(path, live=post))] += 1
                 bar.advance(task)
-        terminal.stdout.print(", ".join(f"{counts[handled]} {handled.value}" for handled in IngestResult))
+        terminal.stdout.print(_describe_counts(counts))
         delivered = await _deliver(settings, factory, token) if post else True
         return delivered and not sum(count for handled, count in counts.items() if handled.is_quarantined)
+
+
+def _describe_counts(counts: Counter[IngestResult]) -> str:
+    """Say how many payloads of each kind there were: notices always, messages if there were any."""
+    shown = [handled for handled in IngestResult if handled.is_about_notice or counts[handled]]
+    return ", ".join(f"{counts[handled]} {handled.value.replace('_', ' ')}" for handled in shown)
 
 
 async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool:

@@ -20,6 +20,7 @@ from bot.related_messages.message_fields import (
     line,
     mapping,
     mappings,
+    message_key,
     position,
     sent_time,
     superevent_ids,
@@ -52,10 +53,10 @@ def decode_boom(record: Record, received: datetime | None) -> RelatedMessage:
     withdrawn = is_retraction(record)
     return RelatedMessage(
         stream=Stream.BOOM,
-        key=_key(targets),
+        key=message_key(record, _key(targets)),
         created=sent_time(record, received),
         superevent_ids=ids,
-        kind=MessageKind.RETRACTION if withdrawn else MessageKind.CANDIDATES,
+        kind=MessageKind.CANDIDATES,
         subject=_subject(chosen),
         author="BOOM",
         is_retracted=withdrawn,

@@ -72,6 +72,8 @@ _LVK_WORDS = {
 }
 """The words of which LVK names a GW event; "counterpart" and telescopes' words aren't among them."""
 _EVENT_WORDS = {"alert", "candidate", "candidates", "event", "merger", "signal", "superevent", "trigger"}
+_TELESCOPES_WORDS = {"afterglow", "counterpart", "counterparts", "galaxy", "host", "optical", "kilonova"}
+"""Words of what telescopes find; whoever a text is said to be by, they aren't LVK's."""
 _GW_CANDIDATE = re.compile(
     r"\b(?:GW|gravitational.waves?|LVK|LIGO/Virgo(?:/KAGRA)?)"
     r"(?: (?:compact|binary|merger|unmodell?ed|transient|burst|event)){0,4} candidates?\b",
@@ -101,7 +103,7 @@ _BY_ANOTHER_TELESCOPE = re.compile(
     re.IGNORECASE,
 )
 _LIMITS = re.compile(
-    r"\b(?:upper|flux|fluence) limits?\b|\blimits (?:from|on|with)\b|\bnon-?detections?\b|\bnot detected\b"
+    r"\b(?:upper|flux|fluence)[ -]limits?\b|\blimits (?:from|on|with)\b|\bnon-?detections?\b|\bnot detected\b"
     r"|\b(?:no|without)(?: \S{1,30}){0,4} (?:detections?|counterparts?|candidates?|emission|signals?|sources?"
     r"|transients?|afterglow|evidence)\b|\bno (?:detection|evidence|sign|indication)\b",
     re.IGNORECASE,
@@ -166,14 +168,11 @@ def retracts_event(subject: Subject, *, opens_as_lvk: bool) -> bool:
     candidate") the text must also begin as LVK's own do (`opens_as_lvk`); "counterpart" is never LVK's.
     """
     form = None if subject.lvk_id is None or subject.is_reply else _RETRACTION.fullmatch(subject.rest)
-    if form is None:
+    if form is None or _CORRECTION.match(subject.rest):
         return False
     what = form["what"].replace("/", " ")
     others = set(named_superevent_ids(what)) - {subject.lvk_id}
-    words = _words(re.sub(_ID, " ", what, flags=re.IGNORECASE | re.ASCII))
-    if others or "counterpart" in what.casefold() or not words & _EVENT_WORDS:
-        return False
-    return words <= _LVK_WORDS or opens_as_lvk
+    return not others and _is_event_in_lvks_words(what, opens_as_lvk=opens_as_lvk)
 
 
 def classify(subject: Subject, *, opens_as_lvk: bool) -> MessageKind:
@@ -186,15 +185,24 @@ def classify(subject: Subject, *, opens_as_lvk: bool) -> MessageKind:
         return MessageKind.RETRACTION
     if subject.lvk_id is not None:
         form = _IDENTIFICATION.fullmatch(subject.rest)
-        words = _words(form["what"]) if form else set()
-        if words & _EVENT_WORDS and words <= _LVK_WORDS:
+        if form is not None and _is_event_in_lvks_words(form["what"], opens_as_lvk=opens_as_lvk):
             return MessageKind.IDENTIFICATION
     return _classify_rest(subject.rest, opens_as_lvk=opens_as_lvk)
 
 
+def _is_event_in_lvks_words(what: str, *, opens_as_lvk: bool) -> bool:
+    """Return True if a phrase names a GW event in LVK's words alone, or in others in a text of LVK's."""
+    words = _words(re.sub(_ID, " ", what, flags=re.IGNORECASE | re.ASCII))
+    if words & _TELESCOPES_WORDS or not words & _EVENT_WORDS:
+        return False
+    return words <= _LVK_WORDS or opens_as_lvk
+
+
 def _classify_rest(rest: str, *, opens_as_lvk: bool) -> MessageKind:
     if _WITHDRAWAL.match(rest):
-        return MessageKind.CORRECTION
+        # Not in LVK's form, but it speaks of the event: neither a retraction nor a telescope's correction.
+        is_of_event = _GW_CANDIDATE.search(rest) and not _words(rest) & _TELESCOPES_WORDS
+        return MessageKind.REPORT if is_of_event else MessageKind.CORRECTION
     if _UPDATE_OF_ANALYSIS.match(rest) or (opens_as_lvk and _UPDATE.match(rest)):
         return MessageKind.UPDATE
     if _NEUTRINO_SEARCH.search(rest) or (

@@ -17,6 +17,7 @@ from bot.related_messages.message_fields import (
     is_retraction,
     line,
     looks_like_fits,
+    message_key,
     observation_time,
     position,
     positive,
@@ -30,6 +31,11 @@ from formatters.models.related_message import GammaRayFollowUp, MessageKind, Rel
 
 MAX_REGION_BYTES = 4 * 2**20
 """The largest map of a position that is kept, in bytes as sent."""
+_WORDS = {
+    MessageKind.DETECTION: "candidate burst",
+    MessageKind.UPPER_LIMITS: "upper limits",
+    MessageKind.REPORT: "notice without a result",
+}
 _GW_TYPES = frozenset({"gw", "gravitational wave", "gravitational-wave", "lvk"})
 
 
@@ -51,13 +57,15 @@ def decode_guano(record: Record, received: datetime | None) -> RelatedMessage:
     found = not withdrawn and (far is not None or snr is not None or where is not None or region is not None)
     limits = not withdrawn and not found and _states_limits(record)
     trigger = next(iter(texts(record.get("id"))), "")
+    # What is withdrawn was a candidate burst: GUANO's notices are of nothing else.
+    kind = _kind(is_detection=found or withdrawn, is_limit=limits)
     return RelatedMessage(
         stream=Stream.GUANO,
-        key=trigger or f"{line(record.get('follow_up_event'), MAX_NAME)} at {line(triggered, MAX_NAME)}",
+        key=message_key(record, trigger or _key_without_id(record)),
         created=sent_time(record, received, "trigger_time"),
         superevent_ids=ids,
-        kind=_kind(is_withdrawn=withdrawn, is_detection=found, is_limit=limits),
-        subject=_subject(trigger, is_withdrawn=withdrawn, is_detection=found, is_limit=limits),
+        kind=kind,
+        subject=_subject(trigger, kind),
         author="Swift BAT",
         is_retracted=withdrawn,
         positions=() if where is None or withdrawn else (where,),
@@ -67,25 +75,19 @@ def decode_guano(record: Record, received: datetime | None) -> RelatedMessage:
     )
 
 
-def _kind(*, is_withdrawn: bool, is_detection: bool, is_limit: bool) -> MessageKind:
-    if is_withdrawn:
-        return MessageKind.RETRACTION
+def _key_without_id(record: Record) -> str:
+    named, time = (line(record.get(key), MAX_NAME) for key in ("follow_up_event", "trigger_time"))
+    return f"{named} at {time}"
+
+
+def _kind(*, is_detection: bool, is_limit: bool) -> MessageKind:
     if is_detection:
         return MessageKind.DETECTION
     return MessageKind.UPPER_LIMITS if is_limit else MessageKind.REPORT
 
 
-def _subject(trigger: str, *, is_withdrawn: bool, is_detection: bool, is_limit: bool) -> str:
-    what = (
-        "candidate withdrawn"
-        if is_withdrawn
-        else "candidate burst"
-        if is_detection
-        else "upper limits"
-        if is_limit
-        else "notice without a result"
-    )
-    return f"Swift BAT GUANO: {what}{f' (trigger {trigger})' if trigger else ''}"
+def _subject(trigger: str, kind: MessageKind) -> str:
+    return f"Swift BAT GUANO: {_WORDS[kind]}{f' (trigger {trigger})' if trigger else ''}"
 
 
 def _snr(record: Record) -> float | None:

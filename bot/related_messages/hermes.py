@@ -81,18 +81,12 @@ def decode_hermes(record: Record, received: datetime | None) -> RelatedMessage:
         key=line(record.get("uuid"), MAX_NAME) or _digest(record),
         created=_sent(record, received, brightness),
         superevent_ids=ids,
-        kind=_kind(is_withdrawn=withdrawn, has_positions=bool(positions)),
+        kind=MessageKind.CANDIDATES if positions else MessageKind.REPORT,
         subject=title or "HERMES message without a title",
         author=line(record.get("authors")) or line(record.get("submitter")),
         is_retracted=withdrawn,
         positions=() if withdrawn else positions,
     )
-
-
-def _kind(*, is_withdrawn: bool, has_positions: bool) -> MessageKind:
-    if is_withdrawn:
-        return MessageKind.RETRACTION
-    return MessageKind.CANDIDATES if has_positions else MessageKind.REPORT
 
 
 def _sent(record: Record, received: datetime | None, brightness: dict[str, Brightness]) -> datetime:
@@ -107,7 +101,7 @@ def _sent(record: Record, received: datetime | None, brightness: dict[str, Brigh
 
 def _digest(record: Record) -> str:
     """Return what stands for a message without an id: a repeat has the same, anything else another."""
-    parts = [record.get(key) for key in ("title", "submitter", "authors", "message_text", "data")]
+    parts = [record.get(key) for key in ("topic", "title", "submitter", "authors", "message_text", "data")]
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

@@ -22,6 +22,7 @@ from bot.related_messages.message_fields import (
     line,
     mapping,
     mappings,
+    message_key,
     observation_time,
     position,
     sent_time,
@@ -47,7 +48,8 @@ def decode_search(record: Record, received: datetime | None) -> RelatedMessage:
     """Decode a search. Raises UndecodablePayload.
 
     A search has no id of its own. Its key is the notice whose map was searched and the analysis, so that a
-    search of LVK's next map is another line, and a corrected or withdrawn result replaces the first.
+    search of LVK's next map is another line, and a corrected or withdrawn result replaces the first. A
+    withdrawn one keeps its kind: "retraction" is said of events alone.
     """
     notice = _searched_notice(record.get("reference"))
     ids = superevent_ids(record.get("ref_ID"), is_lvk=True) or superevent_ids(notice, is_lvk=False)
@@ -67,10 +69,12 @@ def decode_search(record: Record, received: datetime | None) -> RelatedMessage:
     direction = position(mapping(record.get("most_probable_direction")), name="most probable direction")
     return RelatedMessage(
         stream=Stream.ICECUBE,
-        key="/".join(filter(None, (notice or line(record.get("ref_ID"), MAX_NAME), analysis))),
+        key=message_key(
+            record, "/".join(filter(None, (notice or line(record.get("ref_ID"), MAX_NAME), analysis)))
+        ),
         created=sent_time(record, received, "observation_stop", "trigger_time"),
         superevent_ids=ids,
-        kind=MessageKind.RETRACTION if withdrawn else MessageKind.NEUTRINO_SEARCH,
+        kind=MessageKind.NEUTRINO_SEARCH,
         subject=_subject(search, analysis, is_withdrawn=withdrawn),
         author="IceCube",
         is_retracted=withdrawn,
@@ -126,7 +130,7 @@ def _subject(search: NeutrinoSearch, analysis: str, *, is_withdrawn: bool) -> st
     if search.searched_notice:
         about += f" in the map of {search.searched_notice}"
     if is_withdrawn:
-        return f"{about}: withdrawn"
+        return about
     match search.coincident:
         case None:
             return about

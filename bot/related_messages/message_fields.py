@@ -111,6 +111,13 @@ def is_about_the_sky(record: Record) -> bool:
     return tense is None or line(tense).casefold() in REAL_TENSES
 
 
+def message_key(record: Record, key: str) -> str:
+    """Return the key of a message whose versions share `key`: a test never takes a real message's place."""
+    if is_about_the_sky(record):
+        return key
+    return f"{line(record.get('alert_tense'), MAX_NAME) or 'no observation'}: {key}"
+
+
 def without_real_events(ids: Iterable[str]) -> tuple[str, ...]:
     """Return the ids of mocks and tests: a message that is itself a test says nothing of a real event."""
     return tuple(one for one in ids if one[:1] in ("M", "T"))

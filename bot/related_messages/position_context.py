@@ -35,23 +35,18 @@ _OTHER_PLACE = re.compile(
     r"|boresight|optical axis|spin axis|calibrator|comparison star|reference star|standard star|asteroid"
     r"|coverage"
     r"|(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b[^.\n]{0,40}(?:sky ?map|localization|probability)"
-    r"|(?:sky ?map|localization|probability)\W{1,3}(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b",
-    re.IGNORECASE,
+    r"|(?:sky ?map|localization|probability)\W{1,3}(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b"
 )
 """Words before a position that make it the place of something else than a source: where a telescope looks,
 the Sun, the Earth, a corner of a region, a comparison star."""
-_UNRELATED = re.compile(
-    r"\bunrelated\b|\bnot (?:be )?(?:related|associated|connected)\b|\bruled out\b", re.IGNORECASE
-)
+_UNRELATED = re.compile(r"\bunrelated\b|\bnot (?:be )?(?:related|associated|connected)\b|\bruled out\b")
 _SOURCE = re.compile(
-    r"source|transient|counterpart|candidate|afterglow|\bburst|\bGRB|\bFRB|trigger|neutrino|\btrack|\bobject"
-    r"|supernova|kilonova|\bnova\b|flare|\bOT\b|\bevent\b",
-    re.IGNORECASE,
+    r"source|transient|counterpart|candidate|afterglow|\bburst|\bgrb|\bfrb|trigger|neutrino|\btrack|\bobject"
+    r"|supernova|kilonova|\bnova\b|flare|\bot\b|\bevent\b"
 )
 _NOT_A_POSITION = re.compile(
     r"(?:errors?|uncertaint(?:y|ies)|offsets?|accuracy|precision|rms|shifts?|scatter|motions?|sigma|step|size"
-    r"|dither|difference)(?:[^\S\n](?:of|in|on|are|is|were|was|for|by))?[^\S\n]?[=:(]?[^\S\n]?$",
-    re.IGNORECASE,
+    r"|dither|difference)(?:[^\S\n](?:of|in|on|are|is|were|was|for|by))?[^\S\n]?[=:(]?[^\S\n]?$"
 )
 
 _NUMBER = r"\d{1,5}(?:\.\d{1,6})?"
@@ -60,13 +55,11 @@ _RADIUS = re.compile(
     rf"(?P<what>systematic[^\d.]{{0,12}})?(?:errors?|uncertaint(?:y|ies)|radius|accuracy)\b"
     rf"(?:[^\d]{{0,40}}?\d\d(?:\.\d{{1,2}})?[ ]?%)?[^\d]{{0,40}}?"
     rf"(?P<value>{_NUMBER})[ -]?{_UNIT.format('unit')}"
-    rf"(?P<more>[ ]?(?:and|x|×|by|,)[ ]{{0,2}}\d)?",
-    re.IGNORECASE,
+    rf"(?P<more>[ ]?(?:and|x|×|by|,)[ ]{{0,2}}\d)?"
 )
 _RADIUS_FIRST = re.compile(
     rf"(?P<value>{_NUMBER})[ -]?{_UNIT.format('unit')}[ ,(]{{0,3}}(?:\d\d(?:\.\d)?[ ]?%[^\d.]{{0,20}}?)?"
-    r"(?:error|radius|uncertainty|containment|confidence)(?P<what>a^)?(?P<more>a^)?",
-    re.IGNORECASE,
+    r"(?:error|radius|uncertainty|containment|confidence)(?P<what>a^)?(?P<more>a^)?"
 )
 _PLUS_MINUS_BEFORE = re.compile(rf"±[ ]?(?P<value>{_NUMBER})[ ]?{_UNIT.format('unit')}[ ]?[:,]?\s{{0,4}}$")
 _PERCENT = re.compile(r"(?<![\d.])(\d\d(?:\.\d{1,2})?)[ ]?(?:%|percent|per cent)")
@@ -128,18 +121,18 @@ def context_of(text: str, start: int, end: int, previous_end: int, next_start: i
 
 def is_unrelated(context: Context) -> bool:
     """Return whether the sentence itself says that its source has nothing to do with the event."""
-    return any(_UNRELATED.search(part) is not None for part in (context.before, context.after))
+    return any(_UNRELATED.search(part.lower()) is not None for part in (context.before, context.after))
 
 
 def is_other_place(before: str) -> bool:
     """Return whether the words before a position make it something else than that of a source."""
-    if _NOT_A_POSITION.search(before[-60:]) is not None:
+    folded = before.lower()
+    if _NOT_A_POSITION.search(folded[-60:]) is not None:
         return True
-    others = [match.end() for match in _OTHER_PLACE.finditer(before)]
+    others = [match.end() for match in _OTHER_PLACE.finditer(folded)]
     if not others:
         return False
-    rest = before[others[-1] :]
-    return _SOURCE.search(rest) is None and NAME.search(rest) is None
+    return _SOURCE.search(folded, others[-1]) is None and NAME.search(before, others[-1]) is None
 
 
 def name_before(before: str) -> str:
@@ -193,14 +186,15 @@ def _radius(context: Context) -> tuple[float | None, float | None]:
     before = _PLUS_MINUS_BEFORE.search(context.before[-40:])
     if before is not None:
         return degrees_of(before["value"], before["unit"]), None
+    after = context.after.lower()
     for pattern in (_RADIUS, _RADIUS_FIRST):
-        match = pattern.search(context.after)
+        match = pattern.search(after)
         if match is None or match["more"] or match["what"]:
             continue
         radius = degrees_of(match["value"], match["unit"])
         if not 0 < radius < 90:
             continue
-        around = context.after[max(0, match.start() - 40) : match.end() + 60]
+        around = after[max(0, match.start() - 40) : match.end() + 60]
         percents = {percent[1] for percent in _PERCENT.finditer(around)}
         return radius, containment_of(percents.pop()) if len(percents) == 1 else None
     return None, None

@@ -48,7 +48,8 @@ _KEPT_BLANK = "\x00"
 _NAME = re.compile(r"(?=[^|]{0,40}[A-Za-z])[\w#.+*: '/()-]{2,40}")
 _DECIMAL = re.compile(r"[+-]?\d{1,5}\.\d{0,9}")
 _CAPTION = re.compile(
-    r"(?:galaxies|fields|tiles|pointings|targets|exposures|corners|coverage|upper limits|annulus|segment)\b[^.]{0,60}$"
+    r"(?:galaxies|fields|tiles|pointings|targets|exposures|corners|coverage|upper limits|annulus|segment)\b"
+    r"[^.]{0,60}$"
     r"|(?:observed|covered|imaged|monitored|tiled)\b[^.]{0,60}$",
     re.IGNORECASE,
 )

@@ -29,7 +29,9 @@ class MessageState:
     is_event_retracted: bool
     """True if LVK's newest notice retracts the event."""
     had_retracted: bool = False
-    """True if an older version of this message, or another circular, retracted the event before."""
+    """True if another circular retracted the event before."""
+    is_named: bool = True
+    """False if an older version named the event, and this one no longer does."""
 
 
 def plan_message(state: MessageState) -> list[Intent]:
@@ -42,6 +44,8 @@ def plan_message(state: MessageState) -> list[Intent]:
         return [UpdateFollowUp(*thread.channel, only_existing=True) for thread in alive]
     wanting = channels_wanting(state.subscriptions, state.message.stream)
     told = [thread for thread in alive if thread.channel in wanting]
+    if not state.is_named:
+        return [UpdateFollowUp(*thread.channel, only_existing=True) for thread in told]
     intents: list[Intent] = [UpdateFollowUp(*thread.channel) for thread in told]
     if state.message.retracts_event and not (state.had_retracted or state.is_event_retracted):
         intents += [AnnounceRetractionCircular(thread.id, state.message_id) for thread in told]

@@ -166,7 +166,7 @@ async def watched(browser: Browser, url: str, size: str, folder: Path) -> None:
     await expect(shown.get_by_role("button", name=f"Edit {own}")).to_be_visible()
     await picture(page, folder, f"{size}-5-criteria-shown")
     assert await page.evaluate(WIDE) == []
-    await expect(page.get_by_role("button", name=re.compile(r"/gwevent candidates S\d{6}k"))).to_be_attached()
+    await expect(page.get_by_role("button", name=re.compile(r"gwevent candidates S\d{6}k"))).to_be_attached()
 
     replies = page.get_by_role("link", name=re.compile(r"\d+ repl")).first
     await expect(replies).to_be_visible()

@@ -1,67 +1,91 @@
-"""Hostile messages of every stream: what is mutated, and the trial of one."""
+"""Hostile messages of every stream: what is mutated, and the trial of one.
+
+`python -m tests.fuzz.messages [how many]` tries so many of each and prints what became of them.
+"""
 
 from __future__ import annotations
 
 import json
 import random
+import sys
+import time
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from bot.alerts.decode import decode
 from bot.alerts.payload import UndecodablePayload
-from bot.related_messages.nearby import decode_nearby_alert, is_nearby_kind
+from bot.related_messages.nearby import NEARBY_KINDS, decode_nearby_alert, is_nearby_kind
 from bot.related_messages.recognition import decode_message, recognize
-from bot.samples import SampleDetection, SampleNeutrino, boom, circular, guano, hermes, neutrino_search
-from formatters.models.related_message import MessageKind, RelatedMessage, Stream
+from bot.samples import (
+    SampleDetection,
+    SampleNeutrino,
+    boom,
+    circular,
+    guano,
+    hermes,
+    neutrino_search,
+    to_json,
+)
+from bot.samples.nearby import gbm_trigger, icecube_track, svom_trigger
+from bot.store.events import message_json
+from formatters.models.follow_up import CheckedPosition, FollowUp, FollowUpEntry
+from formatters.models.related_message import MessageKind, RelatedMessage, StoredMessage, Stream
+from formatters.models.superevent import Superevent
+from formatters.posts import follow_up
 from tests.fuzz.mutations import MUTATIONS, Mutant
-from tests.fuzz.seeds import SHARED_NOTICES, SeedCorpus
+from tests.fuzz.seeds import SHARED_NOTICES, SeedCorpus, notice_with_map
 from tests.fuzz.trial import LONGEST_REASON, READ, REFUSED
 
 NOW = datetime(2026, 1, 2, 4, 4, 5, tzinfo=UTC)
 MERGER = NOW - timedelta(hours=1)
-KINDS = (Stream.CIRCULARS, Stream.ICECUBE, Stream.GUANO, Stream.BOOM, Stream.HERMES)
+STREAMS = (Stream.CIRCULARS, Stream.ICECUBE, Stream.GUANO, Stream.BOOM, Stream.HERMES)
+KINDS: tuple[str, ...] = (*STREAMS, *(kind for kind in NEARBY_KINDS if kind != Stream.NEARBY))
+"""Every stream of related messages, and every kind of nearby alert."""
 MESSAGE_MUTATIONS = ("bits flipped", "cut off", "spliced", *["JSON values"] * 3)
 """The mutations that know nothing of Avro and maps; mostly of values, which leaves many readable."""
 SHARED_MESSAGES = SHARED_NOTICES.parent / "gcn"
-_FILES: Mapping[Stream, str] = {
+_FILES: Mapping[str, str] = {
     Stream.CIRCULARS: "circulars/*.json",
     Stream.ICECUBE: "notices/icecube.lvk*.json",
     Stream.GUANO: "notices/swift.bat.Guano*.json",
     Stream.BOOM: "notices/boom*.json",
+    "fermi-gbm": "notices/fermi.gbm*.json",
+    "svom": "notices/svom*.json",
+    "icecube-track": "notices/icecube.single*.json",
 }
 _TABLE = "\n".join(f"AT2026a{n} | 13:09:4{n}.1 -23:22:5{n} | z = 0.00{n}9 | g = 20.{n}" for n in range(9))
 
 
 @cache
-def message_corpus(stream: Stream) -> SeedCorpus:
-    """The messages of a stream that mutations begin with: by formula, and published ones where they are."""
-    published = sorted(SHARED_MESSAGES.glob(_FILES[stream])) if stream in _FILES else []
-    payloads = (*_made(stream), *(path.read_bytes() for path in published))
+def message_corpus(kind: str) -> SeedCorpus:
+    """The messages of a kind that mutations begin with: by formula, and published ones where they are."""
+    published = sorted(SHARED_MESSAGES.glob(_FILES[kind])) if kind in _FILES else []
+    payloads = (*_made(kind), *(path.read_bytes() for path in published))
     return SeedCorpus(payloads, tuple(json.loads(body) for body in payloads), ())
 
 
-def create_message_mutant(stream: Stream, seed: int) -> Mutant:
-    """Return the hostile message of a stream and a seed."""
-    rng = random.Random(f"{stream} {seed}")
-    kind = rng.choice(MESSAGE_MUTATIONS)
-    return Mutant(kind, MUTATIONS[kind](message_corpus(stream), rng))
+def create_message_mutant(kind: str, seed: int) -> Mutant:
+    """Return the hostile message of a kind and a seed."""
+    rng = random.Random(f"{kind} {seed}")
+    mutation = rng.choice(MESSAGE_MUTATIONS)
+    return Mutant(mutation, MUTATIONS[mutation](message_corpus(kind), rng))
 
 
-def try_message(stream: Stream, body: bytes) -> str:
-    """Return what became of a payload of a stream's topic. Raises whatever isn't a refusal with a reason."""
+def try_message(kind: str, body: bytes) -> str:
+    """Return what became of a payload of a topic that brings this. Raises whatever isn't a refusal."""
     recognized = recognize(body)
     assert recognized is None or is_nearby_kind(recognized) or Stream(recognized)
-    if recognized is not None and is_nearby_kind(recognized):
-        try:
-            decode_nearby_alert(recognized, body)
-        except UndecodablePayload as problem:
-            _check_reason(problem.reason)
     try:
-        message = decode_message(stream, body, NOW)
+        if is_nearby_kind(kind):
+            decode_nearby_alert(kind, body)
+        else:
+            check_message(decode_message(Stream(kind), body, NOW))
     except UndecodablePayload as problem:
-        _check_reason(problem.reason)
+        reason = problem.reason
+        assert 10 < len(reason) <= LONGEST_REASON and reason.endswith(".") and "\n" not in reason, reason
         return REFUSED
-    check_message(message)
     return READ
 
 
@@ -82,13 +106,19 @@ def check_message(message: RelatedMessage) -> None:
         assert 0 <= one.ra < 360 and -90 <= one.dec <= 90
         assert one.radius is None or 0 < one.radius <= 180
         assert one.redshift is None or one.redshift > 0
+    assert message_json.from_json(message_json.to_json(message)) == message
+    stored = StoredMessage(id=1, superevent_id="S260102ab", message=message, received=NOW)
+    places = tuple(CheckedPosition(position=one, on_map=None) for one in message.positions)
+    shown = FollowUp(superevent=_superevent(), entries=(FollowUpEntry(stored=stored, positions=places),))
+    assert follow_up.message(shown) is not None
 
 
-def _check_reason(reason: str) -> None:
-    assert 10 < len(reason) <= LONGEST_REASON and reason.endswith(".") and "\n" not in reason, reason
+@cache
+def _superevent() -> Superevent:
+    return Superevent.from_notices([decode(to_json(notice_with_map(None)))])
 
 
-def _made(stream: Stream) -> tuple[bytes, ...]:
+def _made(stream: str) -> tuple[bytes, ...]:
     seen = [SampleDetection(MERGER + timedelta(hours=n), "ztfr", 18.0 + n) for n in range(3)]
     match stream:
         case Stream.CIRCULARS:
@@ -113,6 +143,13 @@ def _made(stream: Stream) -> tuple[bytes, ...]:
             )
         case Stream.BOOM:
             return (boom(["S260102ab", "S260101a"], created=NOW, scores={"Ia": 0.9}, photometry=seen),)
+        case "fermi-gbm":
+            classes = {"GRB": 0.9, "SFLARE": 0.1}
+            return (gbm_trigger(MERGER, 120, -30), gbm_trigger(MERGER, 120, -30, classification=classes))
+        case "svom":
+            return (svom_trigger(MERGER, 120, -30), svom_trigger(MERGER, 120, -30, instrument="GRM"))
+        case "icecube-track":
+            return (icecube_track(MERGER, 120, -30), icecube_track(MERGER, 120, -30, record_number=0))
         case _:
             target = {"name": "AT2026a", "ra": "13:09:48.1", "dec": "-23:22:53", "distance": 40}
             row = {"target_name": "AT2026a", "date_obs": 61042.5, "bandpass": "g", "brightness": "20.1"}
@@ -120,3 +157,25 @@ def _made(stream: Stream) -> tuple[bytes, ...]:
                 hermes("S260102ab", targets=[target | {"distance_units": "Mpc"}], photometry=[row]),
                 hermes("S260102ab", targets=[{"name": "AT2026b", "ra": 12.5, "dec": -3}], published=NOW),
             )
+
+
+def main() -> None:
+    """Print what becomes of the hostile messages of every kind, and the slowest."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
+    print(f"{'kind':<16}{REFUSED:>9}{READ:>9}   slowest")
+    for kind in KINDS:
+        outcomes: Counter[str] = Counter()
+        slowest = (0.0, 0)
+        for seed in range(count):
+            body = create_message_mutant(kind, seed).body
+            began = time.process_time()
+            outcomes[try_message(kind, body)] += 1
+            slowest = max(slowest, (time.process_time() - began, seed))
+        print(
+            f"{kind:<16}{outcomes[REFUSED]:>9,}{outcomes[READ]:>9,}"
+            f"{slowest[0] * 1000:>7,.0f} ms, seed {slowest[1]}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from formatters.models.related_message import Stream
+from tests.fuzz import hostile_payloads
 from tests.fuzz.messages import KINDS, create_message_mutant, message_corpus, try_message
 from tests.fuzz.trial import READ, REFUSED
 
@@ -16,20 +16,28 @@ COUNT = 2_000
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("stream", KINDS)
-def test_mutated_messages_are_read_or_refused_with_a_reason(stream: Stream) -> None:
-    outcomes = Counter(try_message(stream, create_message_mutant(stream, seed).body) for seed in range(COUNT))
+@pytest.mark.parametrize("kind", KINDS)
+def test_mutated_messages_are_read_or_refused_with_a_reason(kind: str) -> None:
+    outcomes = Counter(try_message(kind, create_message_mutant(kind, seed).body) for seed in range(COUNT))
     assert sum(outcomes.values()) == COUNT
     assert outcomes[READ] > COUNT // 10 and outcomes[REFUSED] > COUNT // 10
 
 
-@pytest.mark.parametrize("stream", KINDS)
-def test_messages_are_read_as_those_of_any_other_stream_without_a_crash(stream: Stream) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_messages_are_read_as_those_of_any_other_stream_without_a_crash(kind: str) -> None:
     for other in KINDS:
         for body in message_corpus(other).payloads:
-            try_message(stream, body)
+            try_message(kind, body)
 
 
 def test_the_same_seed_makes_the_same_message() -> None:
-    for stream in KINDS:
-        assert create_message_mutant(stream, 7) == create_message_mutant(stream, 7)
+    for kind in KINDS:
+        assert create_message_mutant(kind, 7) == create_message_mutant(kind, 7)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", hostile_payloads.PAYLOADS)
+def test_payloads_made_to_be_costly_are_of_no_stream_and_refused(name: str) -> None:
+    body = hostile_payloads.PAYLOADS[name]()
+    assert all(try_message(kind, body) in (READ, REFUSED) for kind in KINDS)

@@ -3,7 +3,8 @@
 A message has a row for each superevent that it names, known or not. Its versions share stream and key: a
 newer one takes the place of the older ones, whatever the order in which they come, so that repeats and a
 second broker change nothing. A version that names no event belongs to those that its key named before (a
-sender's retraction may say no more than whom it retracts).
+sender's retraction may say no more than whom it retracts). But of a circular, each version is the whole text:
+where an edited one no longer names an event, the event's row holds it and isn't shown.
 
 A repeat writes nothing and takes no lock. A message costs the subscriptions' rows only if its event has a
 thread: most circulars are about no superevent, or about none that anybody follows.
@@ -31,7 +32,7 @@ from bot.store.events.rows import UNREADABLE, inserted_id
 from bot.store.outbox.announcement_writer import write_follow_ups
 from bot.store.outbox.plan_writer import load_threads
 from formatters.models.notice import Notice
-from formatters.models.related_message import RelatedMessage, StoredMessage
+from formatters.models.related_message import RelatedMessage, StoredMessage, Stream
 from formatters.models.superevent import Superevent
 
 MAX_KEY_LENGTH = 128
@@ -76,6 +77,8 @@ class RelatedMessageRepository:
         """
         async with self._database.read_transaction() as connection:
             known = await _load_versions(connection, message)
+        if _is_outdated_circular(message, known):
+            return RecordedMessage(superevent_ids=tuple(known), is_new=False, intents=0)
         ids = _named_ids(message, known)
         # HERMES' messages don't say when they were written: the time is that of their first receipt.
         undated = message.created == received_at
@@ -86,6 +89,9 @@ class RelatedMessageRepository:
         async with self._database.exclusive_transaction() as connection:
             # Another consumer may have stored it meanwhile.
             known = await _load_versions(connection, message)
+            if _is_outdated_circular(message, known):
+                return RecordedMessage(superevent_ids=tuple(known), is_new=False, intents=0)
+            ids = _named_ids(message, known)
             for superevent_id in ids:
                 old = known.get(superevent_id)
                 if _is_repeat(message, old, undated=undated):
@@ -107,7 +113,7 @@ class RelatedMessageRepository:
         query = select(_m).where(_m.c.superevent_id == superevent_id)
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query.order_by(_m.c.created_at.desc(), _m.c.id.desc()))).all()
-        return _read_rows(rows)
+        return _shown(rows)
 
     async def versions(self, superevent_id: str) -> MessageVersions:
         """Return what differs as soon as a message about the superevent is new or changed.
@@ -120,10 +126,10 @@ class RelatedMessageRepository:
         return tuple((row.id, row.created_at, row.received_at) for row in rows)
 
     async def get(self, row_id: int) -> StoredMessage | None:
-        """Return a message by the id of its row; None if it is gone, or a newer version's alone."""
+        """Return a message by the id of its row; None if it is gone, or can't be read, or isn't shown."""
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(select(_m).where(_m.c.id == row_id))).all()
-        return next(iter(_read_rows(rows)), None)
+        return next(iter(_shown(rows)), None)
 
 
 async def _load_state(
@@ -144,6 +150,7 @@ async def _load_state(
         subscriptions=await load_active_subscriptions(connection),
         is_event_retracted=is_retracted,
         had_retracted=had_retracted,
+        is_named=_is_shown(message, superevent_id),
     )
 
 
@@ -171,8 +178,21 @@ async def _load_versions(connection: AsyncConnection, message: RelatedMessage) -
 
 
 def _named_ids(message: RelatedMessage, known: dict[str, Any]) -> tuple[str, ...]:
-    named = (name for name in message.superevent_ids if 0 < len(name) <= MAX_ID_LENGTH and "\0" not in name)
+    named = [name for name in message.superevent_ids if 0 < len(name) <= MAX_ID_LENGTH and "\0" not in name]
+    if message.stream is Stream.CIRCULARS:
+        named += known
     return tuple(dict.fromkeys(named)) or tuple(known)
+
+
+def _is_outdated_circular(message: RelatedMessage, known: dict[str, Any]) -> bool:
+    """Return True if a newer version of the circular is stored, for whichever events."""
+    is_circular = message.stream is Stream.CIRCULARS
+    return is_circular and any(row.created_at > message.created for row in known.values())
+
+
+def _is_shown(message: RelatedMessage, superevent_id: str) -> bool:
+    """Return False for an edited circular that an older version's event no longer stands in."""
+    return message.stream is not Stream.CIRCULARS or superevent_id in message.superevent_ids
 
 
 def _is_repeat(message: RelatedMessage, row: Any, *, undated: bool) -> bool:
@@ -206,15 +226,16 @@ async def _write(
     is_news: bool,
 ) -> int:
     """Insert the row, or replace the older version in it; return its id."""
+    is_named = _is_shown(message, superevent_id)
     values = {
-        "retracts_event": message.retracts_event,
+        "retracts_event": message.retracts_event and is_named,
         "facts": facts,
         "created_at": message.created,
         "received_at": received_at,
     }
     if old is not None:
         # What was news once goes on to be shown in threads that are opened later.
-        values["news"] = is_news or old.news
+        values["news"] = is_named and (is_news or old.news)
         await connection.execute(update(_m).where(_m.c.id == old.id).values(values))
         return int(old.id)
     row = {
@@ -225,6 +246,10 @@ async def _write(
         **values,
     }
     return inserted_id((await connection.execute(insert(_m).values(row))).inserted_primary_key)
+
+
+def _shown(rows: Sequence[Any]) -> list[StoredMessage]:
+    return [stored for stored in _read_rows(rows) if _is_shown(stored.message, stored.superevent_id)]
 
 
 def row_key(key: str) -> str:

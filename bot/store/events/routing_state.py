@@ -68,10 +68,11 @@ async def load_earlier_messages(
 ) -> EarlierMessages:
     """Return what came about a superevent beside notices, as far as a channel wants any of it."""
     superevent_id = superevent.superevent_id
+    with_reply = await _threads_with_reply(connection, superevent_id)
     wanted = {stream for s in subscriptions for stream in s.criteria.streams}
     if not wanted:
-        # The usual case costs no query. A reply that a channel no longer wants is left as it is.
-        return EarlierMessages()
+        # A reply that nobody wants any more is kept up to date all the same: its levels are the old map's.
+        return EarlierMessages(with_reply=with_reply)
     query = select(_m.c.stream, _m.c.retracts_event).where(_m.c.superevent_id == superevent_id, _m.c.news)
     rows = (await connection.execute(query.distinct())).all()
     streams = {stream for row in rows for stream in wanted if stream.value == row.stream}
@@ -79,7 +80,7 @@ async def load_earlier_messages(
         streams.add(Stream.NEARBY)
     return EarlierMessages(
         streams=frozenset(streams),
-        with_reply=await _threads_with_reply(connection, superevent_id),
+        with_reply=with_reply,
         retract_event=any(row.retracts_event for row in rows),
     )
 

@@ -11,6 +11,7 @@ from bot.app.factory import Factory
 from bot.ingest.result import IngestResult as Result
 from bot.runtime.wakeups import Wakeups
 from bot.samples import Record, circular, guano, hermes, neutrino_search, to_avro, to_json
+from bot.samples.nearby import gbm_trigger
 from bot.sources.base import UNKNOWN_STREAM, Origin
 from bot.store.outbox.models import DeliveryKind
 from formatters.models.related_message import Stream
@@ -177,3 +178,30 @@ async def test_on_a_topic_that_no_mapping_names_the_content_tells(factory: Facto
 @pytest.mark.parametrize("result", Result)
 def test_only_notices_are_a_sign_that_alerts_come(result: Result) -> None:
     assert result.is_about_notice is (result in (Result.STORED, Result.DUPLICATE, Result.QUARANTINED))
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before the notice", "after it"])
+async def test_an_alert_near_an_event_is_told_where_it_is_wanted_whichever_comes_first(
+    factory: Factory, clock: Clock, is_first: bool
+) -> None:
+    await subscribe(factory, "all streams nearby", "C1")
+    await subscribe(factory, "all circulars", "C2")
+    way_in = create_pipeline(factory, clock)
+    burst = gbm_trigger(NOW - timedelta(seconds=58), 130.0, -20.0, delay_s=20)
+    far = gbm_trigger(NOW - timedelta(hours=3), 130.0, -20.0, delay_s=20)
+    payloads = [(burst, topic(Stream.NEARBY)), (to_avro(notice_record()), topic(None))]
+    for body, origin in payloads if is_first else reversed(payloads):
+        assert await way_in.handle(body, origin) in (Result.STORED, Result.NEARBY_ALERT)
+    assert await way_in.handle(far, topic(Stream.NEARBY)) is Result.NEARBY_ALERT
+    assert await way_in.handle(burst, topic(None)) is Result.NEARBY_ALERT, "a repeat, from a mixed topic"
+    assert await planned_follow_ups(factory) == [("C1", FOLLOW_UP)]
+
+
+async def test_an_alert_far_from_the_event_in_time_makes_no_reply_of_a_new_thread(
+    factory: Factory, clock: Clock
+) -> None:
+    await subscribe(factory, "all streams nearby", "C1")
+    way_in = create_pipeline(factory, clock)
+    await way_in.handle(gbm_trigger(NOW - timedelta(hours=3), 130.0, -20.0), topic(Stream.NEARBY))
+    await way_in.handle(to_avro(notice_record()), topic(None))
+    assert await planned_follow_ups(factory) == []

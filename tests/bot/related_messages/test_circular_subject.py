@@ -44,6 +44,7 @@ def is_retraction(subject: str, *, opens_as_lvk: bool = False) -> bool:
         ("Identification of a GW unmodeled transient candidate", IDENTIFICATION),
         ("Identification of a GW burst candidate", IDENTIFICATION),
         ("Identification of a sub-solar-mass binary merger candidate", IDENTIFICATION),
+        ("Identification of a GW compact binary merger candidate with sub-solar mass", REPORT),
         ("Identification of an optical counterpart candidate", CANDIDATES),
         ("Identification of the host galaxy of AT2026abc", REPORT),
         ("Spectroscopic identification of a candidate counterpart", CANDIDATES),
@@ -65,6 +66,7 @@ def is_retraction(subject: str, *, opens_as_lvk: bool = False) -> bool:
         ("No counterpart candidates in INTEGRAL SPI-ACS prompt observation", LIMITS),
         ("No significant new X-ray sources in Swift XRT observations", LIMITS),
         ("AGILE/GRID non-detection", LIMITS),
+        ("MAXI/GSC upper-limits", LIMITS),
         ("not observable by Fermi-GBM", REPORT),
         ("MAXI/GSC observations", REPORT),
         ("Swift XRT observations, 6 X-ray sources", CANDIDATES),
@@ -96,6 +98,14 @@ def test_reply_is_a_report_and_a_corrected_reply_a_correction() -> None:
 def test_lvks_update_in_other_words_is_known_by_its_text() -> None:
     assert kind(f"{LVK}Updated remarks") is REPORT
     assert kind(f"{LVK}Updated remarks", opens_as_lvk=True) is UPDATE
+    unusual = f"{LVK}Identification of a GW compact binary merger candidate with sub-solar mass"
+    assert kind(unusual) is REPORT and kind(unusual, opens_as_lvk=True) is IDENTIFICATION
+    assert kind(f"{LVK}Identification of the host galaxy of the GW event", opens_as_lvk=True) is REPORT
+
+
+def test_retraction_of_an_event_that_is_not_in_lvks_form_is_a_report() -> None:
+    assert kind(f"S261122a: {RETRACTED}") is REPORT and kind(RETRACTED) is REPORT
+    assert kind(f"Re: {LVK}{RETRACTED}") is REPORT
 
 
 @pytest.mark.parametrize("separator", [": ", ":", " : ", " - ", " – ", "; ", " ", " :  "])
@@ -144,6 +154,10 @@ def test_other_subjects_retract_no_event(subject: str) -> None:
 def test_retraction_in_unknown_words_counts_if_the_text_begins_as_lvks() -> None:
     subject = f"{LVK}Retraction of GW echo candidate"
     assert not is_retraction(subject) and is_retraction(subject, opens_as_lvk=True)
+    corrected = f"{LVK}Retraction of GW candidate (correction)"
+    assert (
+        not is_retraction(corrected, opens_as_lvk=True) and kind(corrected, opens_as_lvk=True) is CORRECTION
+    )
     counterpart = f"{LVK}Retraction of GW counterpart candidate"
     assert not is_retraction(counterpart, opens_as_lvk=True), "a telescope's, whoever it is said to be"
 

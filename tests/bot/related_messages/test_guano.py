@@ -92,10 +92,10 @@ def test_map_that_is_none_or_too_large_is_left_out(file: object) -> None:
 
 def test_retraction_withdraws_the_result_under_the_same_key() -> None:
     found = result(alert_type="retraction", extra={"ra": 1.0, "dec": 2.0})
-    assert found.is_retracted and found.kind is MessageKind.RETRACTION and not found.retracts_event
+    assert found.is_retracted and found.kind is MessageKind.DETECTION and not found.retracts_event
     assert found.key == result().key and found.positions == ()
     assert details(found) == GammaRayFollowUp(is_detection=False, far_hz=None, snr=None)
-    assert found.subject == "Swift BAT GUANO: candidate withdrawn (trigger 694215995)"
+    assert found.subject == result().subject == "Swift BAT GUANO: candidate burst (trigger 694215995)"
 
 
 NO_NUMBERS = {"far": ABSENT, "rate_snr": ABSENT}

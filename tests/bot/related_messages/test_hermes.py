@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from astropy.units import Unit
 
 from bot.alerts.payload import UndecodablePayload
 from bot.related_messages.recognition import decode_message
@@ -91,6 +92,34 @@ def test_errors_and_distances_are_converted_and_unknown_units_are_left_out() -> 
         )
         assert unknown is not None
         assert (unknown.distance, unknown.radius, unknown.redshift) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("units", "megaparsecs"),
+    [
+        ("cm", 3.2407793e-25),
+        ("m", 3.2407793e-23),
+        ("km", 3.2407793e-20),
+        ("au", 4.8481368e-12),
+        ("ly", 3.0660139e-7),
+        ("pc", 1e-6),
+        ("kpc", 1e-3),
+        ("Mpc", 1),
+        ("Gpc", 1e3),
+    ],
+)
+def test_every_unit_of_distance_is_known(units: str, megaparsecs: float) -> None:
+    found = position(distance=2, distance_units=units)
+    assert found is not None and found.distance == pytest.approx(2 * megaparsecs, rel=1e-7)
+    assert found.distance == pytest.approx((2 * Unit(units.replace("ly", "lyr"))).to_value("Mpc"), rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("units", "per_degree"), [("degrees", 1), ("arcmin", 60), ("arcsec", 3_600), ("mas", 3.6e6)]
+)
+def test_every_unit_of_an_error_is_known(units: str, per_degree: float) -> None:
+    found = position(ra_error=3, ra_error_units=units)
+    assert found is not None and found.radius == pytest.approx(3 / per_degree)
 
 
 def test_only_an_event_of_lvk_is_named() -> None:

@@ -134,9 +134,9 @@ def test_search_of_the_next_map_is_another_message_and_a_corrected_one_the_same(
 
 def test_withdrawn_search_is_marked_and_keeps_its_key() -> None:
     found = search(extra={"alert_type": "retraction"})
-    assert found.is_retracted and found.kind is MessageKind.RETRACTION and found.key == search().key
-    assert not found.retracts_event, "IceCube's result is withdrawn, not the event"
-    assert found.subject.endswith("withdrawn")
+    assert found.is_retracted and found.key == search().key
+    assert not found.retracts_event and found.kind is MessageKind.NEUTRINO_SEARCH, "the event isn't retracted"
+    assert found.subject == "IceCube neutrino search in the map of S261122a-2-Preliminary"
     assert not search(extra={"alert_type": "update"}).is_retracted
 
 
@@ -145,6 +145,7 @@ def test_what_is_no_observation_says_nothing_of_a_real_event(tense: str) -> None
     assert search(extra={"alert_tense": tense}).superevent_ids == ()
     assert search("MS261122ab", extra={"alert_tense": tense}).superevent_ids == ("MS261122ab",)
     assert search(extra={"alert_tense": "current"}).superevent_ids == ("S261122a",)
+    assert search(extra={"alert_tense": tense}).key == f"{tense}: {search().key}", "it replaces no real one"
 
 
 def test_message_without_its_time_has_that_of_its_arrival() -> None:

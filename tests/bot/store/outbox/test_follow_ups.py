@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -394,3 +396,117 @@ async def test_a_reply_in_a_state_of_a_newer_version_may_stand_and_gets_no_twin(
     assert [row.state for row in await rows(posted, FOLLOW_UP)] == ["frozen"]
     assert await posted.outbox.claim(clock(), 10) == []
     assert (await reply(posted))[1] == 2, "whoever settles it sees that more is to be shown"
+
+
+@dataclass
+class Channel:
+    """One thread in a simulated Slack, whose replies are made and lost by chance."""
+
+    factory: Factory
+    clock: Clock
+    dice: random.Random
+    said: int = 0
+    """Number of messages that a reply would list now."""
+    replies: dict[str, int] = field(default_factory=dict)
+    """What the replies that stand, and can be edited, list: number of messages by ts."""
+    by_key: dict[str, str] = field(default_factory=dict)
+    """The history: ts by key, also of deleted messages' keys, which aren't found."""
+    minutes: int = 5
+
+    async def news(self) -> None:
+        self.said += 1
+        await request(self.factory, self.clock)
+
+    async def other_change(self) -> None:
+        self.said += 1
+        await request(self.factory, self.clock, create=False)
+
+    async def notice(self) -> None:
+        self.minutes += 1
+        update = decoded_notice(REAL, alert_type="UPDATE", minutes=self.minutes)
+        await record_notices(self.factory, update, now=self.clock())
+
+    async def time_passes(self) -> None:
+        self.clock.advance(seconds=self.dice.choice([0.5, 3, 30, 70]))
+
+    async def somebody_deletes(self) -> None:
+        self.replies.clear()
+
+    async def attempt(self, *, goes_well: bool = False) -> None:
+        for delivery in await self.factory.outbox.claim(self.clock(), 1):
+            said, fate = self.said, 0.0 if goes_well else self.dice.random()
+            if self.dice.random() < 0.2 and not goes_well:
+                # It comes after the message was rendered.
+                await self.dice.choice([self.news, self.other_change])()
+            result: Outcome | None
+            if delivery.kind in (FOLLOW_UP, EDIT):
+                result = self.follow_up(delivery, said, fate)
+            elif fate > 0.9 and delivery.kind in (DeliveryKind.EDIT, DeliveryKind.REPLY):
+                # The root was deleted, and its thread is lost to people.
+                self.replies.clear()
+                result = DeadLettered(reason="message_not_found", root_deleted=True)
+            else:
+                result = Delivered(ts=f"1.{delivery.id}{self.minutes:03}", revision=delivery.target_revision)
+            if result is None:
+                await self.factory.outbox.requeue_stalled()
+            else:
+                await self.factory.outbox.record_outcomes([(delivery, result)], self.clock())
+
+    async def settle(self) -> None:
+        """Let all that waits be delivered."""
+        for _ in range(40):
+            await self.attempt(goes_well=True)
+            self.clock.advance(seconds=70)
+
+    def follow_up(self, delivery: Delivery, said: int, fate: float) -> Outcome | None:
+        """Return how an attempt ends; None if the process is killed."""
+        soon = self.clock() + timedelta(seconds=self.dice.choice([0, 2, 30]))
+        if fate > 0.85:
+            return Retry(not_before=soon, reason=self.dice.choice(["ratelimited", "strange_new_error"]))
+        if delivery.kind is FOLLOW_UP:
+            assert delivery.follow_up_ts is None and delivery.message_key is not None
+            found = self.by_key.get(delivery.message_key) if delivery.maybe_sent else None
+            if found in self.replies:
+                return Delivered(ts=found, revision=0)
+            ts = f"2.{len(self.by_key)}"
+            assert not self.replies, "a second one would stand"
+            self.replies[ts] = said
+            self.by_key[delivery.message_key] = ts
+        else:
+            assert delivery.follow_up_ts is not None
+            ts = delivery.follow_up_ts
+            if ts not in self.replies or fate > 0.75:
+                self.replies.pop(ts, None)
+                reason = self.dice.choice(["message_not_found", "edit_window_closed"])
+                return DeadLettered(reason=reason, is_follow_up_lost=True)
+            if delivery.follow_up_posted != delivery.follow_up_target:
+                self.replies[ts] = said
+        if fate > 0.55:
+            return None
+        if fate > 0.4:
+            return Retry(not_before=soon, reason="no answer", maybe_sent=True)
+        return Delivered(ts=ts, revision=delivery.follow_up_target)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_happens_one_reply_stands_in_the_end_and_lists_everything(
+    posted: Factory, clock: Clock, seed: int
+) -> None:
+    channel = Channel(posted, clock, random.Random(seed))
+    steps = {
+        channel.news: 5,
+        channel.other_change: 2,
+        channel.notice: 1,
+        channel.time_passes: 6,
+        channel.attempt: 10,
+        channel.somebody_deletes: 1,
+    }
+    for _ in range(150):
+        await channel.dice.choices(list(steps), list(steps.values()))[0]()
+    await channel.settle()
+    # Without news a reply that was deleted stays away.
+    assert list(channel.replies.values()) in ([], [channel.said])
+    await channel.news()
+    await channel.settle()
+    assert list(channel.replies.values()) == [channel.said]
