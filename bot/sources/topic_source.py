@@ -335,7 +335,7 @@ class TopicSource:
         found = {}
         refusal: KafkaError | None = None
         for name, metadata in shown.items():
-            if not self._topic.matches(name) or name in self._not_read:
+            if not self._topic.matches(name) or (self._topic.is_pattern and name in self._not_read):
                 continue
             if metadata.error is None and metadata.partitions:
                 found[name] = metadata.partitions

@@ -21,6 +21,7 @@ from bot.demo.kafka_broker import Publisher
 from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Change
+from bot.store.outbox.models import DeliveryKind
 from tests.chaos import bot_entrypoint
 from tests.chaos.bot_entrypoint import BotTuning
 from tests.chaos.broker import ControllableBroker
@@ -37,6 +38,8 @@ from tests.support.messages import message_text
 from tests.support.waiting import wait_until
 
 HISTORY_SCOPES = ("channels:history", "groups:history")
+FOLLOW_UP_KINDS = (DeliveryKind.CIRCULAR, DeliveryKind.FOLLOW_UP, DeliveryKind.RETRACTION_CIRCULAR)
+"""Deliveries that no notice asks for."""
 TIMEOUT_S = 300.0
 """Longest wait before a case fails instead of hanging, seconds; not a performance limit."""
 
@@ -254,20 +257,25 @@ class ChaosHarness:
         return set(HISTORY_SCOPES) <= self.local_slack.workspace.scopes
 
     def messages_by_channel(self) -> dict[str, list[AlertMessage]]:
-        """Return the messages in each channel."""
-        return {channel: self._channel_messages(channel) for channel in self.channels}
+        """Return the messages about notices in each channel."""
+        kinds = ", ".join(f"'{kind}'" for kind in FOLLOW_UP_KINDS)
+        rows = self.deployment.query_database(f"select id from deliveries where kind in ({kinds})")
+        others = {int(row[0]) for row in rows}
+        return {channel: self._channel_messages(channel, others) for channel in self.channels}
 
-    def _channel_messages(self, channel: str) -> list[AlertMessage]:
+    def _channel_messages(self, channel: str, others: set[int]) -> list[AlertMessage]:
         workspace, found = self.local_slack.find(channel)
         own = (
             m
             for m in self.local_slack.messages(channel)
             if found.messages[m["ts"]].bot_id == workspace.bot_id
         )
+        with_metadata = ((message, found.messages[message["ts"]].metadata) for message in own)
         return [
-            parse_alert_message(message, found.messages[message["ts"]].metadata)
-            for message in own
+            parse_alert_message(message, metadata)
+            for message, metadata in with_metadata
             if not is_side_message(message)
+            and not (metadata and int(metadata["event_payload"]["delivery_id"]) in others)
         ]
 
     def channel_problems(self) -> dict[str, str]:

@@ -22,6 +22,7 @@ from tests.chaos.cases import (
     broker,
     clock,
     database,
+    extra_topics,
     kills,
     odd_answers,
     pauses,
@@ -107,6 +108,10 @@ CASES: Mapping[str, Case] = {
     "full-queue": backlog.full_queue,
     "drawing-process": resource_limits.drawing,
     "descriptor-limit": resource_limits.descriptors,
+    "topic-absent": extra_topics.absent,
+    "topic-denied": extra_topics.denied,
+    "topic-dying": extra_topics.dying,
+    "topic-flooded": extra_topics.flooded,
     "thousand-at-once": backlog.thousand_at_once,
 }
 
