@@ -1,7 +1,7 @@
 """The embedded broker in a process of its own, controlled by commands on standard input.
 
-A command is one line: `down`, `up`, `create TOPIC`, `refuse TOPIC CODE` (0 ends that), `advertise HOST PORT`; a line
-answers it when it is done.
+A command is one line: `down`, `up`, `create TOPIC`, `refuse TOPIC CODE` (0 ends that), `advertise HOST PORT`;
+a line answers it when it is done.
 """
 
 from __future__ import annotations
