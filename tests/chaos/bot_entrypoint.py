@@ -87,7 +87,7 @@ def apply_tuning(tuning: BotTuning) -> None:
     topic_timing = TopicTiming(
         first_backoff_s=0.2,
         max_backoff_s=tuning.max_wait,
-        watermark_interval_s=0.5,
+        watermark_interval_s=1.0,
         pattern_interval_s=tuning.max_wait,
         refused_retry_s=tuning.max_wait,
         query_timeout_s=2.0,
