@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.related_messages.coincidence import TimedAlert, alerts_in_window, event_to_compare, measure
 from bot.runtime.single_flight import SingleFlight
-from bot.runtime.threads import ThreadHangs, run_in_thread
+from bot.runtime.threads import run_in_thread
 from bot.skymap_service.cache import SkyMapCache
 from bot.store.events.nearby_alerts import NearbyAlertRepository
 from formatters.models.nearby_alert import NearbyCoincidence
@@ -18,7 +18,10 @@ _Question = tuple[NoticeKey, tuple[TimedAlert, ...]]
 
 
 class NearbyCoincidences:
-    """Answers which bursts and neutrinos lie near a superevent. Raises StoreUnavailable."""
+    """Answers which bursts and neutrinos lie near a superevent. Raises StoreUnavailable and ThreadHangs.
+
+    What fails is not "none": a line that stands must not vanish because of it.
+    """
 
     def __init__(self, alerts: NearbyAlertRepository, maps: SkyMapCache) -> None:
         self._alerts = alerts
@@ -45,9 +48,6 @@ class NearbyCoincidences:
             skymap = None if maps is None else maps.gw or maps.combined
             if skymap is None:
                 return ()
-            try:
-                return await run_in_thread(measure, timed, skymap)
-            except ThreadHangs:
-                return ()
+            return await run_in_thread(measure, timed, skymap)
 
         return await self._answers.get((notice.key, timed), compare)

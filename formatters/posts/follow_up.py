@@ -6,6 +6,7 @@ counterpart.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -64,8 +65,8 @@ def emptied(superevent: Superevent) -> Message:
     """Return what takes the place of a reply that has nothing to say any more."""
     title = f"{_title(superevent)} · Follow-up"
     words = (
-        "Nothing is listed any more: what stood here was withdrawn by its sender, or no longer fits the event's"
-        " newest notice."
+        "Nothing is listed any more: what stood here was withdrawn by its sender, or no longer fits the"
+        " event's newest notice."
     )
     return blocks.message(
         f"{escape(title)}: {escape(words)}", blocks.section(bold(escape(title)), escape(words))
@@ -96,7 +97,10 @@ def _build(follow_up: FollowUp, nearby: list[str], entries: list[_Words]) -> Mes
     head = _head(follow_up)
     count = len(entries)
     rest = len(follow_up.entries) - count
-    small = _small_print(follow_up, rest, has_levels=bool(nearby) or _has_places(follow_up, count))
+    shown_entries = follow_up.entries[:count]
+    has_regions = bool(nearby) or any(entry.overlap is not None for entry in shown_entries)
+    has_levels = _has_positions(follow_up, shown_entries)
+    small = _small_print(follow_up, rest, has_levels=has_levels, has_regions=has_regions)
     plain = [escape(line, _FACT_MAX) for line in nearby]
     shown: list[Block] = [blocks.section(bold(escape(title)), *(line for one in head for line in one.shown))]
     if plain:
@@ -170,10 +174,9 @@ def _by_and_when(author: str, when: str) -> str:
     return f"{author} · {when}" if author else when
 
 
-def _has_places(follow_up: FollowUp, count: int) -> bool:
+def _has_positions(follow_up: FollowUp, entries: Sequence[FollowUpEntry]) -> bool:
     return bool(follow_up.candidates) or any(
-        (entry.positions or entry.overlap is not None) and not entry.stored.message.is_retracted
-        for entry in follow_up.entries[:count]
+        entry.positions and not entry.stored.message.is_retracted for entry in entries
     )
 
 
@@ -182,7 +185,7 @@ def _has_3d_levels(follow_up: FollowUp) -> bool:
     return any(place is not None and place.credible_level_3d is not None for place in places)
 
 
-def _small_print(follow_up: FollowUp, rest: int, *, has_levels: bool) -> list[_Words]:
+def _small_print(follow_up: FollowUp, rest: int, *, has_levels: bool, has_regions: bool) -> list[_Words]:
     superevent = follow_up.superevent
     lines = []
     if rest > 0:
@@ -191,6 +194,8 @@ def _small_print(follow_up: FollowUp, rest: int, *, has_levels: bool) -> list[_W
         label = f"GCN's circulars about {plain_text(superevent.superevent_id)}"
         lines.append(_Words((f"{older} {link(url, label)}",), f"{older} {escape(f'{label}: {url}')}"))
     if not has_levels:
+        if has_regions and follow_up.levels_map is not None:
+            lines.append(_plain(superevent, follow_up_lines.gw_map_line(superevent, follow_up.levels_map)))
         return lines
     if follow_up.levels_failed:
         lines.append(_plain(superevent, "Positions couldn't be compared with the sky map."))

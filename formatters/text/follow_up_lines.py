@@ -88,14 +88,23 @@ def levels_lines(superevent: Superevent, levels: LevelsMap, *, has_3d: bool) -> 
         line = f"Levels are in the GW map of {name}: its combined map can't be read."
     else:
         line = f"Levels are in the map of {name}."
-    unread = [vocabulary.notice_name(superevent, notice) for notice in levels.unread]
-    newer = f" That of {_join(unread)} is newer, but gwevent can't read it." if unread else ""
     explained = (
         "Credible level: the probability of everywhere at least as probable; the smaller, the more probable."
     )
     if has_3d:
         explained += " 3-D: the same in the volume, by probability per Mpc³ (luminosity distance)."
-    return [line + newer, explained]
+    return [line + _newer_maps(superevent, levels), explained]
+
+
+def gw_map_line(superevent: Superevent, levels: LevelsMap) -> str:
+    """Return which map regions are compared with, where no level is said."""
+    name = map_name(superevent, levels.notice)
+    return f"The GW map is that of {name}.{_newer_maps(superevent, levels)}"
+
+
+def _newer_maps(superevent: Superevent, levels: LevelsMap) -> str:
+    unread = [vocabulary.notice_name(superevent, notice) for notice in levels.unread]
+    return f" That of {_join(unread)} is newer, but gwevent can't read it." if unread else ""
 
 
 def fact_lines(follow_up: FollowUp, entry: FollowUpEntry) -> list[str]:

@@ -121,7 +121,7 @@ async def test_the_windows_are_the_settings(factory: Factory, alerts: NearbyAler
     assert await NearbyCoincidences(narrow, SkyMapCache(factory.notices)).for_event(superevent) == ()
 
 
-async def test_a_comparison_that_hangs_leaves_the_reply_without_the_line(
+async def test_a_comparison_that_hangs_is_not_taken_for_none_and_is_tried_again(
     factory: Factory, alerts: NearbyAlertRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     superevent = await stored_event(factory, PLACE)
@@ -130,5 +130,9 @@ async def test_a_comparison_that_hangs_leaves_the_reply_without_the_line(
     async def hang(work: Callable[..., object], *args: object) -> object:
         raise ThreadHangs
 
-    monkeypatch.setattr(nearby_coincidences, "run_in_thread", hang)
-    assert await NearbyCoincidences(alerts, SkyMapCache(factory.notices)).for_event(superevent) == ()
+    service = NearbyCoincidences(alerts, SkyMapCache(factory.notices))
+    with monkeypatch.context() as hanging:
+        hanging.setattr(nearby_coincidences, "run_in_thread", hang)
+        with pytest.raises(ThreadHangs):
+            await service.for_event(superevent)
+    assert len(await service.for_event(superevent)) == 1

@@ -317,6 +317,7 @@ def test_a_nearby_alert_is_a_line_with_time_overlap_and_chance_and_never_a_count
         " 0.0020 expected by chance from T−1 s to T+11 s" in text
     )
     assert "counterpart" not in text
+    assert "The GW map is that of UPDATE, T+2.3 h." in text and "evel" not in text
 
 
 def test_neutrinos_and_bursts_are_no_counterpart_candidates_until_somebody_decides() -> None:
