@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.filters import FilterSyntaxError
+from bot.related_messages.nearby_windows import NearbyWindows, parse_window
 from bot.runtime.standard_streams import NONEXISTENT_HOME
 from bot.setting_types.slack_access import SettingsError as SettingsError
 from bot.setting_types.slack_access import SlackAccess as SlackAccess
@@ -82,6 +83,10 @@ class Settings(BaseSettings):
     """
     nearby_topics: str = ""
     """Topics and patterns of alerts that name no event, read on each broker of `sources`; empty: none."""
+    nearby_burst_seconds: str = "-1,5"
+    """A burst so many seconds after a compact binary merger is near it: from, to. Below, for other events."""
+    nearby_unmodelled_burst_seconds: str = "-60,600"
+    nearby_neutrino_seconds: str = "-500,500"
     topic_streams: str = ""
     """topic=stream, …: which stream a topic or pattern brings, where it isn't DEFAULT_TOPIC_STREAMS."""
     gcn_domain: str = "gcn.nasa.gov"
@@ -200,6 +205,12 @@ class Settings(BaseSettings):
         parse_topic_streams(value)
         return value
 
+    @field_validator("nearby_burst_seconds", "nearby_unmodelled_burst_seconds", "nearby_neutrino_seconds")
+    @classmethod
+    def _window(cls, value: str) -> str:
+        parse_window(value)
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _public_url(cls, value: str | None) -> str | None:
@@ -278,6 +289,15 @@ class Settings(BaseSettings):
     def source_names(self) -> tuple[str, ...]:
         """The brokers to read, without repeats."""
         return tuple(dict.fromkeys(split_list(self.sources)))
+
+    @property
+    def nearby_windows(self) -> NearbyWindows:
+        """When a burst or neutrino counts as near an event."""
+        return NearbyWindows(
+            burst_cbc=parse_window(self.nearby_burst_seconds),
+            burst_other=parse_window(self.nearby_unmodelled_burst_seconds),
+            neutrino=parse_window(self.nearby_neutrino_seconds),
+        )
 
     @property
     def streams_by_topic(self) -> TopicStreams:

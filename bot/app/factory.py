@@ -15,6 +15,8 @@ from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
 from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.candidate_changes import CandidateChanges
+from bot.commands.candidates import CandidatesCommand
 from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
@@ -32,9 +34,9 @@ from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import VisibleCommand
 from bot.criteria.operator_criteria import parse_operator_criteria
+from bot.delivery.follow_up_renderer import FollowUpServices
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
-from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.renderer import Renderer
 from bot.delivery.sender import Sender
 from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
@@ -43,21 +45,25 @@ from bot.ingest import deferred_routing
 from bot.ingest.consumer import PayloadHandler, SourceConsumer
 from bot.ingest.deferred_routing import DeferredRoutingWorker
 from bot.ingest.extra_topics import ExtraTopicConsumer, SequentialHandler
-from bot.ingest.pipeline import IngestResult, IngestRules, IngestStores, Pipeline
+from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
 from bot.ingest.status_reporter import SourceStatusReporter
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
+from bot.skymap_service.counterparts import CounterpartService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.grading import GradingService
+from bot.skymap_service.nearby_coincidences import NearbyCoincidences
 from bot.skymap_service.observability import ObservabilityService
+from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
 from bot.sources.base import Source, SourceStatus
@@ -84,11 +90,13 @@ class Factory(Repositories):
     never get the factory, only the repositories that they need.
     """
 
-    def __init__(self, database: Database, min_up: timedelta = MIN_UP) -> None:
-        """`min_up` is `Settings.min_up`."""
+    def __init__(
+        self, database: Database, min_up: timedelta = MIN_UP, nearby: NearbyWindows | None = None
+    ) -> None:
+        """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`."""
         self.clock = SteadyClock()
         self.thresholds = Thresholds()
-        super().__init__(database, self.clock)
+        super().__init__(database, self.clock, nearby)
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
         probability = partial(observatory_probability, min_up=min_up)
@@ -96,11 +104,15 @@ class Factory(Repositories):
         self.grading = GradingService(self.notices, self.skymap_cache, map_queries)
         self.skymap_queries = SkyMapQueries(self.skymap_cache, probability, self.grading)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
-
-    @property
-    def ingest_stores(self) -> IngestStores:
-        """The repositories that an ingest pipeline writes to."""
-        return IngestStores(notices=self.notices, quarantine=self.quarantine, circulars=self.circulars)
+        self.position_levels = PositionLevels(self.skymap_cache)
+        self.counterpart_service = CounterpartService(
+            self.related_messages, self.counterparts, self.position_levels
+        )
+        self.follow_up_services = FollowUpServices(
+            levels=self.position_levels,
+            candidates=self.counterpart_service,
+            nearby=NearbyCoincidences(self.nearby_alerts, self.skymap_cache),
+        )
 
     def create_pipeline(
         self,
@@ -242,6 +254,14 @@ class Factory(Repositories):
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
         handlers = CommandHandlers(
+            candidates=CandidatesCommand(
+                self.counterpart_service,
+                CandidateChanges(self.counterpart_service, self.counterparts, wakeups, clock),
+                self.observability,
+                self.sites,
+                authorizer,
+                clock,
+            ),
             check=CheckCommand(events, self.skymap_cache, clock),
             criteria=CriteriaCommands(
                 self.create_criteria_service(clock, wakeups, authorizer),
@@ -285,22 +305,6 @@ class Factory(Repositories):
         """Create the service that reads and changes the criteria sets of workspaces."""
         return CriteriaService(self.criteria_sets, authorizer, wakeups, clock, self.site_resolvers)
 
-    def render_repositories(self) -> RenderRepositories:
-        """Return the repositories that rendering reads."""
-        return RenderRepositories(
-            notices=self.notices,
-            subscriptions=self.subscriptions,
-            observers=self.observers,
-            images=self.images,
-            mentions=self.mentions,
-            refused_mentions=self.refused_mentions,
-            circulars=self.circulars,
-            sites=self.sites,
-            criteria_sets=self.criteria_sets,
-            incidents=self.incidents,
-            quarantine=self.quarantine,
-        )
-
     def create_delivery_worker(
         self,
         clients: Mapping[str, SlackClient],
@@ -324,7 +328,12 @@ class Factory(Repositories):
 
         permalink = create_permalinks(clients)
         renderer = Renderer(
-            self.render_repositories(), self.observability, self.grading, permalink, public_url
+            self.render_repositories(),
+            self.observability,
+            self.grading,
+            self.follow_up_services,
+            permalink,
+            public_url,
         )
         sender = Sender(
             self.outbox,
@@ -421,7 +430,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
         if not create and not await database.has_tables():
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
-        factory = Factory(database, settings.min_up)
+        factory = Factory(database, settings.min_up, settings.nearby_windows)
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

@@ -99,8 +99,8 @@ class ServiceProcess:
 
     def _on_payload_handled(self, result: IngestResult) -> None:
         self.metrics.count_payload(result)
-        if result is not IngestResult.CIRCULAR:
-            # People's circulars come whether or not LVK's hourly mocks do.
+        if result.is_about_notice:
+            # Circulars and the like come whether or not LVK's hourly mocks do.
             self.health_monitor.record_payload()
 
     async def _listen(self) -> None:

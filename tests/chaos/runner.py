@@ -23,6 +23,7 @@ from tests.chaos.cases import (
     clock,
     database,
     extra_topics,
+    follow_ups,
     kills,
     odd_answers,
     pauses,
@@ -53,6 +54,7 @@ Case = Callable[[ChaosHarness], Awaitable[None]]
 CASES: Mapping[str, Case] = {
     "kills": kills.kills,
     "kills-with-history": kills.kills_with_history,
+    "follow-ups-killed": follow_ups.killed,
     "storm": storm.storm,
     "slack-rate-limited": slack.rate_limited,
     "slack-server-errors": slack.server_errors,

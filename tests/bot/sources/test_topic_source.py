@@ -102,6 +102,13 @@ async def test_payloads_say_their_stream(broker: EmbeddedBroker) -> None:
         assert [payload.origin.stream for payload in await take(payloads, 1)] == ["guano"]
 
 
+async def test_a_topic_that_is_named_itself_is_read_beside_others(broker: EmbeddedBroker) -> None:
+    broker.create_topic(CIRCULARS)
+    publish(broker, CIRCULARS, b"one")
+    async with reading(broker, not_read=frozenset({CIRCULARS, "gcn.new"})) as (_, payloads):
+        assert [payload.body for payload in await take(payloads, 1)] == [b"one"]
+
+
 async def test_an_empty_topic_is_known_to_be_read(broker: EmbeddedBroker) -> None:
     broker.create_topic(CIRCULARS)
     async with reading(broker) as (source, payloads):

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from bot.app.factory import Factory
 from bot.cli.channel_file import dumps, loads
 from bot.criteria.parsing import parse_grades
 from bot.filters import parse_criteria
+from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor
 from formatters.models.criteria_set import CriteriaSet
 from tests.support.factories import NOW, REAL, TEAM, decoded_notice, record_notices, subscribe
@@ -27,6 +28,12 @@ async def test_documented_sql_erases_person(factory: Factory) -> None:
     await factory.criteria_sets.add(TEAM, "C1", ours, ChangeAuthor("U1", NOW))
     await record_notices(factory, decoded_notice())
     await factory.observers.toggle(TEAM, "C1", REAL, "U1", NOW)
+    about = {"team_id": TEAM, "channel_id": "C1", "superevent_id": REAL, "name": "AT2026abc"}
+    added = {"position": "{}", "added_by": "U1", "added_at": NOW}
+    decided = {"decision": "keep", "decided_by": "U1", "decided_at": NOW}
+    async with factory.database.exclusive_transaction() as connection:
+        await connection.execute(insert(schema.counterparts).values(**about, **added))
+        await connection.execute(insert(schema.counterpart_decisions).values(**about, **decided))
     [block] = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
     async with factory.database.exclusive_transaction() as connection:
         for statement in block.strip().split("\n"):
