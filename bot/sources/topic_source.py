@@ -219,7 +219,6 @@ class TopicSource:
         """Query the lag if the interval has passed, and return True if it had. Raises KafkaException."""
         if time.monotonic() - session.lag_queried_at <= self._timing.watermark_interval_s:
             return False
-        session.lag_queried_at = time.monotonic()
         timeout_s = self._timing.query_timeout_s
         read = [TopicPartition(*partition) for partition in sorted(session.partitions)]
         committed = []
@@ -234,8 +233,11 @@ class TopicSource:
             max(0, end - session.positions.get(partition, watermarks.start[partition]))
             for partition, end in watermarks.end.items()
         )
+        # A broker answers behind the fetch that it holds: the interval begins when it has, so that payloads
+        # come in between however long that takes.
+        session.lag_queried_at = time.monotonic()
         if not session.unread:
-            session.last_progress_at = time.monotonic()
+            session.last_progress_at = session.lag_queried_at
         return True
 
     def _handle_message(self, consumer: Consumer, session: _Session, message: Message) -> None:

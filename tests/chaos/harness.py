@@ -292,7 +292,7 @@ class ChaosHarness:
         return set(HISTORY_SCOPES) <= self.local_slack.workspace.scopes
 
     def messages_by_channel(self) -> dict[str, list[AlertMessage]]:
-        """Return the messages in each channel."""
+        """Return the messages about notices in each channel."""
         return {channel: self._channel_messages(channel) for channel in self.channels}
 
     def _channel_messages(self, channel: str) -> list[AlertMessage]:

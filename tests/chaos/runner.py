@@ -22,6 +22,7 @@ from tests.chaos.cases import (
     broker,
     clock,
     database,
+    extra_topics,
     follow_ups,
     kills,
     odd_answers,
@@ -109,6 +110,10 @@ CASES: Mapping[str, Case] = {
     "full-queue": backlog.full_queue,
     "drawing-process": resource_limits.drawing,
     "descriptor-limit": resource_limits.descriptors,
+    "topic-absent": extra_topics.absent,
+    "topic-denied": extra_topics.denied,
+    "topic-dying": extra_topics.dying,
+    "topic-flooded": extra_topics.flooded,
     "thousand-at-once": backlog.thousand_at_once,
 }
 

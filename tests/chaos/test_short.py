@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.cases import database, follow_ups, kills, storm
+from tests.chaos.cases import database, extra_topics, follow_ups, kills, storm
 from tests.chaos.runner import Case, run_case
 
 pytestmark = pytest.mark.process
@@ -27,6 +27,9 @@ SEED = 1
         ),
         ("storm", functools.partial(storm.storm, rounds=8, notices=16, channels=3)),
         ("database-full", database.full),
+        ("topic-denied", extra_topics.denied),
+        ("topic-dying", extra_topics.dying),
+        ("topic-flooded", functools.partial(extra_topics.flooded, circulars=150)),
     ],
 )
 async def test_short_chaos_cases_lose_no_alert(tmp_path: Path, name: str, case: Case) -> None:
