@@ -23,7 +23,13 @@ from bot.store.database import StoreUnavailable
 from bot.store.events.related_messages import MessageVersions
 from bot.store.outbox.models import Delivery
 from formatters.models.counterpart import Counterpart, RegionChange
-from formatters.models.follow_up import CheckedPosition, FollowUp, FollowUpEntry, LevelsMap
+from formatters.models.follow_up import (
+    CheckedPosition,
+    FollowUp,
+    FollowUpEntry,
+    LevelsMap,
+    named_candidates,
+)
 from formatters.models.nearby_alert import NearbyCoincidence
 from formatters.models.notice import NoticeKey
 from formatters.models.related_message import (
@@ -182,8 +188,8 @@ class FollowUpRenderer:
     ) -> RenderedMessage | None:
         known = await _or_none(candidates, "candidates", superevent)
         moved = None
-        if known:
-            change = self._services.candidates.region_change(superevent, known)
+        if named := named_candidates(known or ()):
+            change = self._services.candidates.region_change(superevent, named)
             moved = await _or_none(change, "region change", superevent)
         plain = FollowUp(
             superevent=superevent,

@@ -69,6 +69,17 @@ class FollowUp:
     """True if the positions couldn't be compared with the map although it can be read."""
 
 
+def named_candidates(candidates: Iterable[Counterpart]) -> tuple[Counterpart, ...]:
+    """Return the candidates that the reply counts and names.
+
+    Neutrinos and gamma-ray positions are among them only if somebody decided about them: else their messages
+    say them, by their time and not by a number.
+    """
+    return tuple(
+        one for one in candidates if one.decision is not None or not (one.is_neutrino or one.is_burst)
+    )
+
+
 def pending_retraction(superevent: Superevent, messages: Iterable[StoredMessage]) -> StoredMessage | None:
     """Return LVK's newest circular that retracts the event while no notice does; None if there is none.
 

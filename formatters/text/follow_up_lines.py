@@ -9,7 +9,13 @@ from datetime import UTC, datetime
 
 from formatters.blockkit.mrkdwn import NAME_MAX, plain_text
 from formatters.models.counterpart import Counterpart, Decision, RegionChange
-from formatters.models.follow_up import CheckedPosition, FollowUp, FollowUpEntry, LevelsMap
+from formatters.models.follow_up import (
+    CheckedPosition,
+    FollowUp,
+    FollowUpEntry,
+    LevelsMap,
+    named_candidates,
+)
 from formatters.models.nearby_alert import NearbyCoincidence
 from formatters.models.notice import Notice
 from formatters.models.position_on_map import PositionOnMap
@@ -267,14 +273,11 @@ def candidates_command(superevent: Superevent) -> str:
 
 
 def candidates_line(superevent: Superevent, candidates: Sequence[Counterpart]) -> str | None:
-    """Return how many counterpart candidates there are, and which lie inside the 90 % region.
+    """Return how many counterpart candidates there are, and which lie inside the 90 % region; None without.
 
-    Neutrinos and gamma-ray positions that nobody decided about aren't counted: their messages say them. None
-    if there are no others.
+    They are those of `named_candidates`.
     """
-    candidates = [
-        one for one in candidates if one.decision is not None or not (one.is_neutrino or one.is_burst)
-    ]
+    candidates = named_candidates(candidates)
     if not candidates:
         return None
     rejected = [one for one in candidates if _decision(one) is Decision.REJECT]
