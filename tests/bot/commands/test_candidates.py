@@ -137,7 +137,6 @@ async def test_several_lines_are_added_and_what_is_left_out_is_said(factory: Fac
         ("candidates remove AT2026xyz", "to add one: candidates add"),
         ("candidates kepp AT2026xyz", "Did you mean candidates keep?"),
         ("candidates export json", "exported as csv"),
-        ("candidats", "candidates"),
         (f"candidates add {'A' * 70} 197.45 -23.38", "at most 60 characters"),
     ],
 )
@@ -248,3 +247,12 @@ async def test_two_people_at_once_lose_nothing(factory: Factory, event: Notice) 
 )
 def test_what_changes_candidates(arguments: str, changes: bool) -> None:
     assert changes_candidates(arguments) is changes
+
+
+@pytest.mark.parametrize("words", ["candidats keep AT2026abc", "counterpats add AT2026abc 10 20"])
+async def test_nothing_is_changed_because_of_a_guess(factory: Factory, event: Notice, words: str) -> None:
+    await store_message(factory, circular(event.superevent_id, 1, peak(event, "AT2026abc")))
+    said = await answer_text(factory, f"{words} {event.superevent_id}")
+    assert "kept" not in said and "added" not in said
+    own = await factory.counterparts.for_event((TEAM, "C1"), event.superevent_id)
+    assert not own.added and not own.decisions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -122,8 +123,8 @@ _places = st.none() | st.builds(place, st.floats(0, 1), st.none() | st.floats(0,
 @given(st.lists(st.tuples(st.text(max_size=3), _decisions, _places), max_size=8), st.randoms())
 @settings(deadline=None)
 def test_the_order_is_that_of_no_arrival(
-    rows: list[tuple[str, Decision | None, PositionOnMap | None]], random
-) -> None:  # type: ignore[no-untyped-def]
+    rows: list[tuple[str, Decision | None, PositionOnMap | None]], random: Random
+) -> None:
     candidates = [replace(candidate(name, decision), on_map=there) for name, decision, there in rows]
     shuffled = list(candidates)
     random.shuffle(shuffled)
