@@ -135,6 +135,11 @@ def test_a_telescopes_pointing_is_no_candidate() -> None:
     assert [one.name for one in merged(limits)] == ["AT2023abc"]
 
 
+def test_what_is_no_position_is_left_out() -> None:
+    nan = float("nan")
+    assert merged(message("1", at(ra=nan), at(dec=nan), at(dec=91.0), at(ra=float("inf")))) == ()
+
+
 def test_a_position_without_a_name_keeps_its_made_name_when_it_gets_one() -> None:
     [unnamed] = merged(message("1", at()))
     assert unnamed.name == "J130948.0-232253"
