@@ -8,5 +8,3 @@ INCIDENT_RESOLVED_AFTER = timedelta(seconds=40)
 """An incident that was not seen for this long is over: one that comes and goes stays one incident."""
 INCIDENT_ANNOUNCED_WITHIN = timedelta(hours=24)
 """An incident that was seen last before this is not announced any more."""
-NEARBY_SPAN = timedelta(days=1)
-"""An alert further from an event's time lies in no window that settings allow."""

@@ -48,18 +48,6 @@ def plan_message(state: MessageState) -> list[Intent]:
     return intents
 
 
-def plan_nearby_alert(
-    threads: Sequence[Thread], subscriptions: Sequence[Subscription]
-) -> list[UpdateFollowUp]:
-    """Plan the replies of one event for an alert near it in time; whether the places agree is seen later."""
-    wanting = channels_wanting(subscriptions, Stream.NEARBY)
-    return [
-        UpdateFollowUp(*thread.channel)
-        for thread in threads
-        if thread.root is not RootState.DEAD and thread.channel in wanting
-    ]
-
-
 def plan_replies_in_new_threads(
     opened: Collection[ChannelRef],
     earlier_streams: Collection[Stream],

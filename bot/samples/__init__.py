@@ -10,6 +10,15 @@ from bot.samples.demo_notices import (
 )
 from bot.samples.event_records import superevent_id
 from bot.samples.events import MS181101AB_PEAK, all_sample_events, bbh, bns, burst, mock, ms181101ab
+from bot.samples.messages import (
+    SampleDetection,
+    SampleNeutrino,
+    boom,
+    circular,
+    guano,
+    hermes,
+    neutrino_search,
+)
 from bot.samples.rare_events import cwb_bbh, low_significance, one_detector, retracted, ssm, ssm_coincidence
 from bot.samples.records import (
     Record,
@@ -29,20 +38,27 @@ __all__ = [
     "MS181101AB_PEAK",
     "Lobe",
     "Record",
+    "SampleDetection",
+    "SampleNeutrino",
     "SampleNotice",
     "all_sample_events",
     "bbh",
     "bns",
+    "boom",
     "burst",
+    "circular",
     "coincidence",
     "create_demo_notices",
     "cwb_bbh",
     "event",
     "file_names",
     "format_time",
+    "guano",
+    "hermes",
     "low_significance",
     "mock",
     "ms181101ab",
+    "neutrino_search",
     "notice",
     "one_detector",
     "retracted",

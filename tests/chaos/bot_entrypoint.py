@@ -27,6 +27,7 @@ import bot.delivery.degraded_messages
 import bot.delivery.retry_policy
 import bot.slack.gateway
 import bot.store.channels.change_log
+import bot.store.outbox.follow_up_writer
 from bot.app.factory import Factory
 from bot.runtime import machine_clock
 from bot.skymap_service.image_process import ImageProcess
@@ -78,6 +79,8 @@ def apply_tuning(tuning: BotTuning) -> None:
     )
     patch(bot.slack.gateway, "MAX_BACKOFF_S", tuning.max_wait)
     patch(bot.delivery.retry_policy, "MAX_BACKOFF_S", tuning.max_wait)
+    patch(bot.store.outbox.follow_up_writer, "COALESCE_FOR", timedelta(seconds=0.3))
+    patch(bot.store.outbox.follow_up_writer, "REPOST_INTERVAL", timedelta(seconds=tuning.max_wait))
     patch(bot.store.channels.change_log, "MIN_POST_INTERVAL", timedelta(seconds=tuning.max_wait))
     whole_again = (timedelta(seconds=0.2), timedelta(seconds=tuning.max_wait))
     patch(bot.delivery.degraded_messages, "RESTORE_DELAYS", whole_again)

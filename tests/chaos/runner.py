@@ -22,6 +22,7 @@ from tests.chaos.cases import (
     broker,
     clock,
     database,
+    follow_ups,
     kills,
     odd_answers,
     pauses,
@@ -52,6 +53,7 @@ Case = Callable[[ChaosHarness], Awaitable[None]]
 CASES: Mapping[str, Case] = {
     "kills": kills.kills,
     "kills-with-history": kills.kills_with_history,
+    "follow-ups-killed": follow_ups.killed,
     "storm": storm.storm,
     "slack-rate-limited": slack.rate_limited,
     "slack-server-errors": slack.server_errors,

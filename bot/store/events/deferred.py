@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import case, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.planner import required_map_queries
 from bot.routing.state import RoutingState
 from bot.store import schema
@@ -41,8 +42,10 @@ class DeferredNotice:
 class DeferredRouting:
     """Returns deferred notices, and completes their routing. All methods raise StoreUnavailable."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, windows: NearbyWindows | None = None) -> None:
+        """`windows` are those in which an alert of another observatory counts as near an event."""
         self._database = database
+        self._windows = windows or NearbyWindows()
 
     async def pending_superevents(self) -> list[str]:
         """Return the superevents with deferred notices: real before mock and test, the newest first."""
@@ -121,7 +124,9 @@ class DeferredRouting:
                 notice=notice,
                 threads=await load_threads(connection, superevent_id),
                 subscriptions=subscriptions,
-                earlier_messages=await load_earlier_messages(connection, superevent, subscriptions),
+                earlier_messages=await load_earlier_messages(
+                    connection, superevent, subscriptions, self._windows
+                ),
                 webhook_calls=await load_event_calls(connection, superevent_id),
             )
             intents = plan(state)

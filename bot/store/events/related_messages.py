@@ -1,9 +1,9 @@
 """Repository of related messages: circulars, neutrino searches and all others that name a superevent.
 
-A message has a row for each superevent that it names, known or not. Its versions share stream and key: a newer
-one takes the place of the older ones, whatever the order in which they come, so that repeats and a second
-broker change nothing. A version that names no event belongs to those that its key named before (a sender's
-retraction may say no more than whom it retracts).
+A message has a row for each superevent that it names, known or not. Its versions share stream and key: a
+newer one takes the place of the older ones, whatever the order in which they come, so that repeats and a
+second broker change nothing. A version that names no event belongs to those that its key named before (a
+sender's retraction may say no more than whom it retracts).
 
 A repeat writes nothing and takes no lock. A message costs the subscriptions' rows only if its event has a
 thread: most circulars are about no superevent, or about none that anybody follows.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +39,9 @@ MAX_ID_LENGTH = 64
 
 MessagePlanner = Callable[[MessageState], list[Intent]]
 """`bot.routing.related_messages.plan_message`."""
+
+MessageVersions = tuple[tuple[int, datetime, datetime], ...]
+"""Id, time of writing and time of receipt of each message about a superevent."""
 
 _m = schema.related_messages
 
@@ -74,7 +77,9 @@ class RelatedMessageRepository:
         async with self._database.read_transaction() as connection:
             known = await _load_versions(connection, message)
         ids = _named_ids(message, known)
-        if all(_is_repeat(message, known.get(superevent_id)) for superevent_id in ids):
+        # HERMES' messages don't say when they were written: the time is that of their first receipt.
+        undated = message.created == received_at
+        if all(_is_repeat(message, known.get(superevent_id), undated=undated) for superevent_id in ids):
             return RecordedMessage(superevent_ids=ids, is_new=False, intents=0)
         facts = to_json(message)
         is_new, planned = False, 0
@@ -83,7 +88,7 @@ class RelatedMessageRepository:
             known = await _load_versions(connection, message)
             for superevent_id in ids:
                 old = known.get(superevent_id)
-                if _is_repeat(message, old):
+                if _is_repeat(message, old, undated=undated):
                     continue
                 is_new = True
                 row_id = await _write(connection, message, facts, superevent_id, old, received_at, is_news)
@@ -103,6 +108,16 @@ class RelatedMessageRepository:
         async with self._database.read_transaction() as connection:
             rows = (await connection.execute(query.order_by(_m.c.created_at.desc(), _m.c.id.desc()))).all()
         return _read_rows(rows)
+
+    async def versions(self, superevent_id: str) -> MessageVersions:
+        """Return what differs as soon as a message about the superevent is new or changed.
+
+        It costs much less than the messages, whose tables of positions may be long.
+        """
+        query = select(_m.c.id, _m.c.created_at, _m.c.received_at).where(_m.c.superevent_id == superevent_id)
+        async with self._database.read_transaction() as connection:
+            rows = (await connection.execute(query.order_by(_m.c.id))).all()
+        return tuple((row.id, row.created_at, row.received_at) for row in rows)
 
     async def get(self, row_id: int) -> StoredMessage | None:
         """Return a message by the id of its row; None if it is gone, or a newer version's alone."""
@@ -160,16 +175,25 @@ def _named_ids(message: RelatedMessage, known: dict[str, Any]) -> tuple[str, ...
     return tuple(dict.fromkeys(named)) or tuple(known)
 
 
-def _is_repeat(message: RelatedMessage, row: Any) -> bool:
+def _is_repeat(message: RelatedMessage, row: Any, *, undated: bool) -> bool:
     """Return True if the row holds this version or a newer one.
 
-    Of two versions of the same second the withdrawal is the later one, whichever comes first.
+    Of two versions of the same second the withdrawal is the later one, whichever comes first. One that is
+    `undated` is a version of its own only if it says something else.
     """
-    if row is None or message.created > row.created_at:
+    if row is None:
         return False
-    if message.created < row.created_at or not message.is_retracted:
+    created: datetime = row.created_at
+    if message.created < created:
         return True
-    return any(stored.message.is_retracted for stored in _read_rows([row]))
+    found = _read_rows([row])
+    if not found:
+        # A newer gwevent wrote what this one can't read.
+        return False
+    stored = found[0].message
+    if message.created == stored.created:
+        return stored.is_retracted or not message.is_retracted
+    return undated and replace(message, created=stored.created) == stored
 
 
 async def _write(

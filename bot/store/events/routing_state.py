@@ -11,11 +11,13 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.related_messages.coincidence import event_to_compare, may_show_nearby
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.intents import Intent
-from bot.routing.limits import NEARBY_SPAN
 from bot.routing.state import EarlierMessages, RoutingState
 from bot.store import schema
 from bot.store.channels.subscription_rows import load_active_subscriptions
+from bot.store.events.nearby_alerts import load_alerts_between
 from bot.store.operations.webhook_calls import load_event_calls, write_webhook_calls
 from bot.store.outbox.announcement_writer import write_announcements, write_follow_ups
 from bot.store.outbox.plan_writer import load_threads, write_plan
@@ -29,11 +31,12 @@ _s = schema.superevents
 
 
 async def load_routing_state(
-    connection: AsyncConnection, superevent: Superevent, notice: Notice
+    connection: AsyncConnection, superevent: Superevent, notice: Notice, windows: NearbyWindows
 ) -> RoutingState:
     """Return the stored facts about `superevent`, which contains `notice`.
 
-    For a notice from an archive, which is not routed, only threads and subscriptions are read.
+    `windows` are those in which an alert counts as near. For a notice from an archive, which is not routed,
+    only threads and subscriptions are read.
     """
     superevent_id = superevent.superevent_id
     threads = await load_threads(connection, superevent_id)
@@ -48,7 +51,7 @@ async def load_routing_state(
         notice=notice,
         threads=threads,
         subscriptions=subscriptions,
-        earlier_messages=await load_earlier_messages(connection, superevent, subscriptions),
+        earlier_messages=await load_earlier_messages(connection, superevent, subscriptions, windows),
         webhook_calls=await load_event_calls(connection, superevent_id),
         previous_real_event_at=(
             await previous_real_event_time(connection, superevent_id) if is_first_real else None
@@ -57,7 +60,10 @@ async def load_routing_state(
 
 
 async def load_earlier_messages(
-    connection: AsyncConnection, superevent: Superevent, subscriptions: Sequence[Subscription]
+    connection: AsyncConnection,
+    superevent: Superevent,
+    subscriptions: Sequence[Subscription],
+    windows: NearbyWindows,
 ) -> EarlierMessages:
     """Return what came about a superevent beside notices, as far as a channel wants any of it."""
     superevent_id = superevent.superevent_id
@@ -68,7 +74,7 @@ async def load_earlier_messages(
     query = select(_m.c.stream, _m.c.retracts_event).where(_m.c.superevent_id == superevent_id, _m.c.news)
     rows = (await connection.execute(query.distinct())).all()
     streams = {stream for row in rows for stream in wanted if stream.value == row.stream}
-    if Stream.NEARBY in wanted and await _has_nearby_alerts(connection, superevent):
+    if Stream.NEARBY in wanted and await _may_show_nearby(connection, superevent, windows):
         streams.add(Stream.NEARBY)
     replies = select(schema.follow_ups.c.thread_id).join(
         schema.threads, schema.threads.c.id == schema.follow_ups.c.thread_id
@@ -81,17 +87,15 @@ async def load_earlier_messages(
     )
 
 
-async def _has_nearby_alerts(connection: AsyncConnection, superevent: Superevent) -> bool:
-    """Return True if an alert that was news lies near a significant event in time.
-
-    Whether it lies in the window of its kind and near in place is seen when the reply is rendered.
-    """
-    event = superevent.event
-    if event is None or not event.significant:
+async def _may_show_nearby(
+    connection: AsyncConnection, superevent: Superevent, windows: NearbyWindows
+) -> bool:
+    """Return True if an alert that was news may be shown for an event; where it lies isn't asked."""
+    event = event_to_compare(superevent)
+    if event is None:
         return False
-    table = schema.nearby_alerts
-    near = table.c.trigger_time.between(event.time - NEARBY_SPAN, event.time + NEARBY_SPAN)
-    return (await connection.execute(select(table.c.id).where(near, table.c.news).limit(1))).first() is not None
+    alerts = await load_alerts_between(connection, *windows.widest.around(event.time), only_news=True)
+    return may_show_nearby(superevent, alerts, windows)
 
 
 async def previous_real_event_time(connection: AsyncConnection, superevent_id: str) -> datetime | None:
@@ -115,7 +119,7 @@ async def write_notice_plan(
     *,
     draw_image: bool,
 ) -> None:
-    """Write the plan of a stored notice: threads and posts, Follow-up replies, webhook calls, operators' alerts."""
+    """Write a stored notice's plan: threads, posts, Follow-up replies, webhook calls, operators' alerts."""
     await write_plan(connection, intents, superevent, notice_id, now, draw_image=draw_image)
     await write_follow_ups(connection, intents, superevent.superevent_id, now)
     await write_webhook_calls(connection, intents, now)

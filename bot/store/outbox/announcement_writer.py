@@ -95,9 +95,7 @@ async def write_follow_ups(
         channel = (i.team_id, i.channel_id)
         by_urgency.setdefault((i.is_earlier, i.only_existing), {})[threads[channel]] = channel
     for (is_earlier, only_existing), asked in by_urgency.items():
-        await request_follow_ups(
-            connection, asked, now, is_earlier=is_earlier, create=not only_existing
-        )
+        await request_follow_ups(connection, asked, now, is_earlier=is_earlier, create=not only_existing)
     slots = {f"{DeliveryKind.RETRACTION_CIRCULAR.value}:{i.thread_id}": i for i in announced}
     if not slots:
         return

@@ -2,7 +2,8 @@
 
 A thread's row of `follow_ups` says where its reply stands (`ts`) and which revision it shows; its two rows of
 `deliveries` bring it there. The first post is due at once. Edits wait for `COALESCE_FOR`, and whatever comes
-meanwhile is in the same edit, so that a burst of messages costs one edit a thread and no row.
+meanwhile is in the same edit, so that a burst of messages costs one edit a thread, and each further message
+one query that finds nothing to do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef
@@ -29,6 +30,8 @@ from bot.store.outbox.models import (
 
 COALESCE_FOR = timedelta(seconds=5)
 """Time from the first message that changes a reply to its edit."""
+REPOST_INTERVAL = timedelta(seconds=60)
+"""Least time between two posts of a reply, where Slack refuses its edits."""
 
 _d = schema.deliveries
 _f = schema.follow_ups
@@ -53,10 +56,12 @@ async def request_follow_ups(
     reply that isn't there yet is the least urgent post. Without `create`, what happened isn't news: only
     replies that stand or are under way are brought up to date, and none comes back that somebody deleted.
     """
-    rows = await _load_deliveries(connection, threads)
+    priority = Priority.EDIT if is_earlier else DELIVERY_KINDS[DeliveryKind.FOLLOW_UP].priority
+    waiting = await _load_waiting(connection, threads, priority, is_news=create)
+    rows = await _load_deliveries(connection, threads.keys() - waiting)
     alive = [
         thread
-        for thread in threads
+        for thread in threads.keys() - waiting
         if (root := rows.get((thread, DeliveryKind.ROOT))) is None or root.state != DeliveryState.DEAD
     ]
     known = await _load_replies(connection, alive)
@@ -66,7 +71,6 @@ async def request_follow_ups(
     posted = others if create else under_way
     await _increment_revisions(connection, [*standing, *posted], known)
     if create:
-        priority = Priority.EDIT if is_earlier else DELIVERY_KINDS[DeliveryKind.FOLLOW_UP].priority
         await enqueue_posts(connection, {t: threads[t] for t in posted}, now, priority=priority, rows=rows)
     await enqueue_follow_up_edits(
         connection, {t: threads[t] for t in standing}, now, is_news=create, rows=rows
@@ -83,6 +87,7 @@ async def enqueue_posts(
 ) -> None:
     """Ensure that the Follow-up reply of each thread (thread id -> channel) is posted, as soon as possible.
 
+    One that was posted before is posted again `REPOST_INTERVAL` later at the earliest.
     `rows` are the deliveries of these threads, if the caller has read them.
     """
     if not channels:
@@ -97,8 +102,8 @@ async def enqueue_posts(
             .values(
                 {
                     "state": DeliveryState.PENDING.value,
-                    "not_before": now,
-                    "held_until": None,
+                    "not_before": bindparam("b_due"),
+                    "held_until": bindparam("b_due"),
                     "attempts": 0,
                     "reason": None,
                     "created_at": now,
@@ -107,7 +112,14 @@ async def enqueue_posts(
                 }
             ),
             # One that may have been posted is looked for by its key before it is sent again.
-            [{"b_id": row.id, "b_key": row.key if row.doubtful else new_message_key()} for row in ended],
+            [
+                {
+                    "b_id": row.id,
+                    "b_key": row.key if row.doubtful else new_message_key(),
+                    "b_due": _repost_time(row.sent_at, now),
+                }
+                for row in ended
+            ],
         )
     await _hasten(connection, [row for row in present if row.state == DeliveryState.PENDING], now, now)
     late = [row.id for row in present if row.state in _OPEN and row.priority > priority]
@@ -212,16 +224,43 @@ async def _hasten(connection: AsyncConnection, waiting: Sequence[_Row], now: dat
         )
 
 
+async def _load_waiting(
+    connection: AsyncConnection, threads: Collection[int], priority: Priority, *, is_news: bool
+) -> set[int]:
+    """Return the threads of which a delivery waits that will show all there is when it is sent."""
+    if not threads:
+        return set()
+    # A scalar subquery looks up one reply by its id; for a join PostgreSQL might read the whole table.
+    is_owed = case(
+        (_f.c.ts.is_(None), DeliveryKind.FOLLOW_UP.value),
+        (_f.c.wanted_revision > func.coalesce(_f.c.shown_revision, 0), DeliveryKind.FOLLOW_UP_EDIT.value),
+    )
+    owed = select(is_owed).where(_f.c.thread_id == _d.c.thread_id).correlate(_d).scalar_subquery()
+    post = (_d.c.kind == DeliveryKind.FOLLOW_UP.value) & (_d.c.priority <= int(priority))
+    edit = _d.c.kind == DeliveryKind.FOLLOW_UP_EDIT.value
+    if is_news:
+        edit &= _d.c.subject_id != 0
+    query = select(_d.c.thread_id).where(
+        _d.c.thread_id.in_(threads),
+        # An expression, so that PostgreSQL does not use the index on the state.
+        (_d.c.state + "") == DeliveryState.PENDING.value,
+        _d.c.reason.is_(None),
+        post | edit,
+        owed == _d.c.kind,
+    )
+    return set((await connection.execute(query)).scalars())
+
+
 async def _load_deliveries(
     connection: AsyncConnection, threads: Collection[int]
 ) -> dict[tuple[int, DeliveryKind], _Row]:
     """Return the threads' root and Follow-up deliveries, by thread and kind."""
     if not threads:
         return {}
-    kinds = (DeliveryKind.ROOT, DeliveryKind.FOLLOW_UP, DeliveryKind.FOLLOW_UP_EDIT)
+    kinds = [kind.value for kind in (DeliveryKind.ROOT, DeliveryKind.FOLLOW_UP, DeliveryKind.FOLLOW_UP_EDIT)]
     columns = (
         *(_d.c.id, _d.c.thread_id, _d.c.kind, _d.c.state, _d.c.subject_id, _d.c.priority),
-        *(_d.c.reason, _d.c.not_before, _d.c.doubtful, _d.c.key),
+        *(_d.c.reason, _d.c.not_before, _d.c.doubtful, _d.c.key, _d.c.sent_at),
     )
     query = select(*columns).where(_d.c.thread_id.in_(threads), _d.c.kind.in_(kinds))
     rows = (await connection.execute(query)).all()
@@ -234,6 +273,11 @@ async def _load_replies(connection: AsyncConnection, threads: Collection[int]) -
         return {}
     query = select(_f.c.thread_id, _f.c.ts).where(_f.c.thread_id.in_(threads))
     return {row.thread_id: row.ts for row in (await connection.execute(query)).all()}
+
+
+def _repost_time(sent_at: datetime | None, now: datetime) -> datetime:
+    """Return when a reply may be posted again; a time ahead of that is of a clock that was set back."""
+    return now if sent_at is None else min(max(now, sent_at + REPOST_INTERVAL), now + REPOST_INTERVAL)
 
 
 def _is_under_way(row: _Row | None) -> bool:

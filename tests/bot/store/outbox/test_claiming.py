@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event, func, select, text, true
+from sqlalchemy import event, func, insert, select, text, true
 from structlog.testing import capture_logs
 
 from bot.app.factory import Factory
@@ -27,6 +27,7 @@ from bot.store.outbox.claim_choice import (
     choose_candidates,
 )
 from bot.store.outbox.claiming import ClaimQuery
+from bot.store.outbox.event_rank import event_rank
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
     MAX_DELAY,
@@ -42,7 +43,6 @@ from bot.store.outbox.models import (
     delivery_row,
 )
 from bot.store.outbox.plan_writer import IMAGE_WAIT
-from formatters.models.circular import Circular
 from tests.support.factories import NOW, TEAM, decoded_notice, record_notices, subscribe
 
 Place = tuple[str, str]
@@ -214,13 +214,26 @@ class Story:
         )
 
     async def circular(self) -> None:
+        """Add what waits in an outbox that is upgraded: a link in each thread of an event."""
         self.number += 1
-        if self.events:
-            about = (self.dice.choice(list(self.events)),)
-            one = Circular(
-                number=self.number, subject="x", author="y", created=self.now, superevent_ids=about
-            )
-            await self.factory.circulars.record(one, self.now, should_link=True)
+        if not self.events:
+            return
+        about = self.dice.choice(list(self.events))
+        table = schema.threads
+        query = select(table).where(table.c.superevent_id == about)
+        async with self.factory.database.exclusive_transaction() as connection:
+            threads = (await connection.execute(query)).all()
+            rank = await event_rank(connection, about)
+            rows = [
+                delivery_row(
+                    *(row.team_id, row.channel_id, DeliveryKind.CIRCULAR, self.number, self.now),
+                    thread_id=row.id,
+                    event=rank,
+                )
+                for row in threads
+            ]
+            if rows:
+                await connection.execute(insert(schema.deliveries), rows)
 
     async def apology(self) -> None:
         self.number += 1
