@@ -108,7 +108,7 @@ async def test_kept_ones_come_first_and_rejected_ones_last(factory: Factory, eve
         < rejected.index("AT2026aba, rejected")
     )
     assert "kept by" in rejected and "U0OTHER" in rejected
-    assert await wanted_follow_ups(factory) == [2]
+    assert len(await wanted_follow_ups(factory)) == 1
 
 
 async def test_in_a_thread_it_is_that_event(factory: Factory, event: Notice) -> None:
