@@ -119,7 +119,7 @@ PAGES: Mapping[str, HelpPage] = {
         ),
         (
             "Each is compared with the newest sky map. Names in any spelling: `at 2026abc`, an alias. The"
-            " thread's Follow-up reply shows what you do, `candidates` with your name; no other channel does.",
+            " thread's Follow-up reply shows what you do, `candidates` with your name; other channels don't.",
             _WHICH_EVENT,
         ),
         ("candidate", "counterpart", "counterparts", "transient", "transients", "keep", "reject"),
