@@ -76,16 +76,24 @@ def parse_candidates(text: str) -> tuple[list[tuple[str, ReportedPosition]], tup
 
 def find_named(text: str, known: Sequence[Counterpart], superevent: Superevent) -> list[Counterpart]:
     """Return the candidates that are named, the whole text as one name first. Raises CommandError."""
-    whole = match_names(text, known)
+    whole = _matches(text, known, superevent)
     if len(whole) == 1:
         return whole
     found = []
     for name in [part for part in _SEVERAL.split(text) if part] or [text]:
-        matches = match_names(name, known)
+        matches = _matches(name, known, superevent)
         if len(matches) != 1:
             raise CommandError(_unclear(name, matches, known, superevent))
         found.extend(matches)
     return found
+
+
+def _matches(name: str, known: Sequence[Counterpart], superevent: Superevent) -> list[Counterpart]:
+    """Return the candidates of a name, which may have lost the event's id that it began with.
+
+    In "keep S230917af_X1" the id is read as the event that the question is about.
+    """
+    return match_names(name, known) or match_names(f"{superevent.superevent_id}{name}", known)
 
 
 def _unclear(

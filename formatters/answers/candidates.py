@@ -247,6 +247,8 @@ def _notes(answer: CandidateList, shown: Sequence[CandidateRow]) -> Iterator[str
                 f" {_spread(one.spread)}; the newest precise one is used."
             )
     yield "Level: the probability of everywhere at least as probable as this position; 3-D: in the volume."
+    if any((row.candidate.position.radius or 0) >= _MIN_SPREAD_DEG for row in shown):
+        yield "Of an error circle (±) the level is its centre's; the source may lie elsewhere in it."
     if any(row.host is not None for row in shown):
         yield (
             "Host: luminosity distance against that along the line of sight, both errors combined; of a"

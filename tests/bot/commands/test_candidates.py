@@ -256,3 +256,10 @@ async def test_nothing_is_changed_because_of_a_guess(factory: Factory, event: No
     assert "kept" not in said and "added" not in said
     own = await factory.counterparts.for_event((TEAM, "C1"), event.superevent_id)
     assert not own.added and not own.decisions
+
+
+async def test_a_name_that_begins_with_the_events_id_is_a_name(factory: Factory, event: Notice) -> None:
+    name = f"{event.superevent_id}_X1"
+    await store_message(factory, circular(event.superevent_id, 1, peak(event, name)))
+    for words in (f"candidates keep {name}", f"{event.superevent_id} candidates keep {name.lower()}"):
+        assert f"{name} kept." in await answer_text(factory, words)

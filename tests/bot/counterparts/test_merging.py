@@ -113,6 +113,13 @@ def test_error_circles_never_merge() -> None:
     assert sum(one.is_neutrino for one in found) == sum(one.is_burst for one in found) == 1
 
 
+def test_a_description_is_no_name() -> None:
+    search = {"stream": Stream.ICECUBE, "kind": MessageKind.NEUTRINO_SEARCH}
+    words = "most probable direction"
+    found = merged(message("1", at(words, radius=1.5), at(words, dec=DEC + 3, radius=2.5), **search))
+    assert [one.name[0] for one in found] == ["J", "J"]
+
+
 def test_a_neutrino_of_a_circular_is_no_host_either() -> None:
     [one] = merged(message("1", at(radius=1.5), kind=MessageKind.NEUTRINO_SEARCH))
     assert one.is_neutrino

@@ -78,7 +78,9 @@ def cells(message: Message, row: int = 1) -> list[str]:
     return [cell["text"].replace("\xa0", " ") for cell in table["rows"][row]]
 
 
-def test_one_row_says_all(notice: Notice, check: Callable[[Message], Message]) -> None:
+def test_one_row_says_all(
+    notice: Notice, check: Callable[[Message], Message], golden: Callable[[str, Message], None]
+) -> None:
     one = candidate(
         aliases=("SSS17a", "DLT17ck"),
         distance_sigmas=-0.34,
@@ -88,6 +90,7 @@ def test_one_row_says_all(notice: Notice, check: Callable[[Message], Message]) -
     window = PositionWindow(site=SITE, start=NOW, stop=NOW + timedelta(hours=2), peak_altitude=52.3)
     row = CandidateRow(candidate=one, host=Distance(mean=37.0, std=4.4), window=window)
     message = check(answer(notice, [row], has_sites=True))
+    golden("answer-candidates", message)
     assert cells(message) == [
         "✓ AT2017gfo = SSS17a +1, kept",
         "62.0 %",
@@ -98,7 +101,7 @@ def test_one_row_says_all(notice: Notice, check: Callable[[Message], Message]) -
         "GCN 34763",
         "197.450, -23.381",
     ]
-    said = message_text.render(message)
+    said = message_text.render(message).replace("\xa0", " ")
     assert "AT2017gfo: kept by @U1, 27 Nov 03:00 UTC" in said and "circulars/34763" in said
 
 
