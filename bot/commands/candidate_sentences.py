@@ -1,4 +1,4 @@
-"""Sentences that ask for an event's counterpart candidates. Pure."""
+"""Sentences that are about an event's counterpart candidates. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ _COUNTERPARTS = re.compile(
 )
 _CANDIDATES = re.compile(r"\bcandidates\b")
 _COUNTED = re.compile(r"\b(?:since|until|last|between|how many|weeks?|months?|years?|days?)\b")
+_CHANGE = re.compile(
+    r"(?P<verb>keep|reject|add|remove|delete)\b"
+    r"(?P<rest>.*\b(?:candidates?|counterparts?|(?:at|sn) ?20\d\d[a-z]+)\b)?"
+)
 
 
-def asks_for_candidates(plain: str, event_count: int) -> bool:
-    """Return whether a sentence (lower case) asks for counterpart candidates.
+def read_candidate_sentence(plain: str, event_count: int) -> str | None:
+    """Return "candidates" if a sentence (lower case) asks for them, the command to name if it changes them.
 
-    "Candidates" alone are LVK's, which are events, unless the sentence names an event.
+    "Candidates" alone are LVK's, which are events, unless the sentence names an event. A sentence changes
+    nothing: the answer names the command that does.
     """
+    change = _CHANGE.match(plain)
+    if change is not None and (change["rest"] or change["verb"] in ("keep", "reject")):
+        verb = "remove" if change["verb"] == "delete" else change["verb"]
+        return f"candidates {verb}"
     if _COUNTERPARTS.search(plain):
-        return True
-    return event_count == 1 and bool(_CANDIDATES.search(plain)) and not _COUNTED.search(plain)
+        return "candidates"
+    is_about_event = event_count == 1 and _CANDIDATES.search(plain) and not _COUNTED.search(plain)
+    return "candidates" if is_about_event else None

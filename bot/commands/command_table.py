@@ -210,6 +210,8 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         return "dialog", arguments
     if word in CRITERIA_WORDS:
         return _expand_criteria(arguments)
+    if word in CANDIDATE_WORDS and verb.casefold() == "help":
+        return "help", "candidates"
     if word in CANDIDATE_WORDS and changes_candidates(arguments):
         return "candidates change", arguments
     if word == "export" and verb.casefold() in CANDIDATE_WORDS:

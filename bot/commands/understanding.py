@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.commands.candidate_sentences import asks_for_candidates
+from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.position_sentences import has_position, position_words
@@ -299,8 +299,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(topic=Topic.COMPARE)
     if "grades" in commands and (grades := _read_grade_question(plain, event_count)) is not None:
         return grades
-    if "candidates" in commands and asks_for_candidates(plain, event_count):
-        return Reading(command="candidates")
+    if "candidates" in commands and (meant := read_candidate_sentence(plain, event_count)):
+        return Reading(command="candidates") if meant == "candidates" else Reading(nearest=meant)
     command = _inner_command(plain, event_count, commands)
     if command is not None:
         return command

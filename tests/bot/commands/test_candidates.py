@@ -156,6 +156,38 @@ async def test_a_name_of_several_candidates_is_asked_about(factory: Factory, eve
     assert "Did you mean" in near and "AT2026abc" in near
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "please the AT2026abc",
+        "at 2026abc in",
+        "AT2026abc, AT2026abd",
+        "AT2026abc at2026abd",
+        "AT2026abc and AT2026abd",
+    ],
+)
+async def test_names_are_found_as_people_type_them(factory: Factory, event: Notice, words: str) -> None:
+    both = (peak(event, "AT2026abc"), peak(event, "AT2026abd", north=1))
+    await store_message(factory, circular(event.superevent_id, 1, *both))
+    said = await answer_text(factory, f"candidates keep {words} {event.superevent_id}")
+    assert "AT2026abc, AT2026abd kept." in said if "abd" in words else "AT2026abc kept." in said
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("keep AT2026abc", "candidates keep"),
+        ("reject AT2026abc", "candidates reject"),
+        ("add candidate AT2026abc 10 20", "candidates add"),
+        ("please remove the candidate AT2026abc", "candidates remove"),
+    ],
+)
+async def test_a_sentence_changes_nothing_and_names_the_command(
+    factory: Factory, event: Notice, words: str, meant: str
+) -> None:
+    assert f"Did you mean /gwevent {meant}?" in await answer_text(factory, words)
+
+
 async def test_one_removes_only_what_one_added(factory: Factory, event: Notice) -> None:
     await store_message(factory, circular(event.superevent_id, 1, peak(event, "AT2026abd")))
     await answer_text(factory, "candidates add AT2026abc 197.45 -23.38")

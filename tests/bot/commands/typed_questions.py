@@ -55,6 +55,7 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("export candidates S230518h", ("0 counterpart candidates as a table",)),
     ("candidats S230518h", ("“candidats” is read as “candidates”", "No counterpart candidates of S230518h")),
     ("candidates keep AT2023xyz S230518h", ("S230518h has no counterpart candidates here yet",)),
+    ("candidates help", ("Counterpart candidates, after /gwevent",)),
     ("how do I add candidates", ("Counterpart candidates, after /gwevent",)),
     ("S230518h update", ("the newest UPDATE 2023-05-18", *NSBH_CARD)),
     ("S230518h distance", ("S230518h: luminosity distance 204 ± 57 Mpc",)),

@@ -114,9 +114,9 @@ def test_error_circles_never_merge() -> None:
 
 
 def test_a_description_is_no_name() -> None:
-    search = {"stream": Stream.ICECUBE, "kind": MessageKind.NEUTRINO_SEARCH}
+    neutrinos = MessageKind.NEUTRINO_SEARCH
     words = "most probable direction"
-    found = merged(message("1", at(words, radius=1.5), at(words, dec=DEC + 3, radius=2.5), **search))
+    found = merged(message("1", at(words, radius=1.5), at(words, dec=DEC + 3, radius=2.5), kind=neutrinos))
     assert [one.name[0] for one in found] == ["J", "J"]
 
 
