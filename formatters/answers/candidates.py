@@ -270,5 +270,5 @@ def _spread(degrees: float) -> str:
 def _links(shown: Sequence[CandidateRow]) -> list[str]:
     """Return the links to the circulars of the candidates that are shown."""
     urls = {source.label: source.url for row in shown for source in row.candidate.sources if source.url}
-    links = [link(url, label) for label, url in list(urls.items())[: 2 * _MAX_NAMED] if label.strip()]
+    links = [link(url, label) for label, url in list(urls.items())[: 2 * _MAX_NAMED] if escape(label)]
     return [" · ".join(links)] if links else []
