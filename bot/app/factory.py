@@ -10,13 +10,13 @@ from functools import partial
 
 import structlog
 
+from bot.app.candidates_command import create_candidates_command
 from bot.app.deployment import missing_database_error
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
+from bot.app.webhook_criteria import webhook_criteria
 from bot.commands.authorization import ChannelAuthorizer
-from bot.commands.candidate_changes import CandidateChanges
-from bot.commands.candidates import CandidatesCommand
 from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.check import CheckCommand
 from bot.commands.command_table import CommandHandlers
@@ -33,7 +33,6 @@ from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import VisibleCommand
-from bot.criteria.operator_criteria import parse_operator_criteria
 from bot.delivery.follow_up_renderer import FollowUpServices
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
@@ -254,13 +253,8 @@ class Factory(Repositories):
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
         handlers = CommandHandlers(
-            candidates=CandidatesCommand(
-                self.counterpart_service,
-                CandidateChanges(self.counterpart_service, self.counterparts, wakeups, clock),
-                self.observability,
-                self.sites,
-                authorizer,
-                clock,
+            candidates=create_candidates_command(
+                self, self.counterpart_service, self.observability, authorizer, wakeups, clock
             ),
             check=CheckCommand(events, self.skymap_cache, clock),
             criteria=CriteriaCommands(
@@ -410,12 +404,6 @@ class Factory(Repositories):
                 free_bytes=settings.free_bytes,
             ),
         )
-
-
-def webhook_criteria(settings: Settings) -> Criteria | None:
-    """Return what the operators' webhook is called for; None if there is none, or for incidents only."""
-    words = settings.webhook_filter
-    return None if create_webhook(settings) is None or words is None else parse_operator_criteria(words)
 
 
 @asynccontextmanager

@@ -11,14 +11,13 @@ from bot.commands.position_query import parse_query
 from bot.counterparts.merging import candidate_keys, match_names
 from bot.counterparts.names import NAME_MAX, display_name, name_from_position, normalize_name, split_names
 from bot.runtime.typed_text import normalize_typed_text
-from bot.skymaps.coordinates import EXAMPLE_POSITION
 from formatters.answers.position_check import SkyPosition
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.counterpart import Counterpart
 from formatters.models.related_message import ReportedPosition
 from formatters.models.superevent import Superevent
 
-ADD_EXAMPLE = f"candidates add AT2026abc {EXAMPLE_POSITION} z=0.0098"
+ADD_EXAMPLE = "candidates add AT2026abc 197.45 -23.38 z=0.0098"
 
 _VERBS = {
     **dict.fromkeys(("show", "list", "all"), "show"),
@@ -31,6 +30,7 @@ _VERBS = {
 """The words after `candidates`, and what each does."""
 _CHANGING = ("add", "keep", "reject", "remove")
 _FORMATS = frozenset(("csv", "table", "as"))
+_FILLERS = frozenset(("the", "please", "candidate", "candidates", "in", "of", "for", "on", "from", "event"))
 _SEVERAL = re.compile(r"\s*[\n,;]\s*|\s+and\s+", re.IGNORECASE)
 
 
@@ -76,16 +76,38 @@ def parse_candidates(text: str) -> tuple[list[tuple[str, ReportedPosition]], tup
 
 def find_named(text: str, known: Sequence[Counterpart], superevent: Superevent) -> list[Counterpart]:
     """Return the candidates that are named, the whole text as one name first. Raises CommandError."""
-    whole = match_names(text, known)
+    text = _without_fillers(text)
+    whole = _matches(text, known, superevent)
     if len(whole) == 1:
         return whole
+    words = [_matches(word, known, superevent) for word in text.split()]
+    if not whole and words and all(len(matches) == 1 for matches in words):
+        return [one for [one] in words]
     found = []
     for name in [part for part in _SEVERAL.split(text) if part] or [text]:
-        matches = match_names(name, known)
+        matches = _matches(name, known, superevent)
         if len(matches) != 1:
             raise CommandError(_unclear(name, matches, known, superevent))
         found.extend(matches)
     return found
+
+
+def _without_fillers(text: str) -> str:
+    """Return a text without the words that people put around names: "the AT2026abc, please"."""
+    words = text.split(" ")
+    while len(words) > 1 and words[0].casefold() in _FILLERS:
+        del words[0]
+    while len(words) > 1 and words[-1].casefold() in _FILLERS:
+        del words[-1]
+    return " ".join(words).rstrip(" ,")
+
+
+def _matches(name: str, known: Sequence[Counterpart], superevent: Superevent) -> list[Counterpart]:
+    """Return the candidates of a name, which may have lost the event's id that it began with.
+
+    In "keep S230917af_X1" the id is read as the event that the question is about.
+    """
+    return match_names(name, known) or match_names(f"{superevent.superevent_id}{name}", known)
 
 
 def _unclear(

@@ -134,8 +134,15 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             event_handler=handlers.candidates.answer,
             is_multiline=True,
             is_shareable=True,
-            is_mutating=changes_candidates,
+        ),
+        Command(
+            "candidates change",
+            None,
+            event_handler=handlers.candidates.answer,
+            is_multiline=True,
+            is_mutating=always,
             may_change=True,
+            is_listed=False,
         ),
         subscription_command(
             "subscribe", subscriptions.subscribe, ("sub",), is_mutating=True, offers_modal=True
@@ -203,6 +210,10 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         return "dialog", arguments
     if word in CRITERIA_WORDS:
         return _expand_criteria(arguments)
+    if word in CANDIDATE_WORDS and verb.casefold() == "help":
+        return "help", "candidates"
+    if word in CANDIDATE_WORDS and changes_candidates(arguments):
+        return "candidates change", arguments
     if word == "export" and verb.casefold() in CANDIDATE_WORDS:
         return "candidates", f"export {rest.strip()}"
     if word == "export" and rest.strip().casefold() in CANDIDATE_WORDS:

@@ -263,9 +263,7 @@ class CommandRouter:
         if subject.introduction is not None:
             message = answer.with_introduction(subject.introduction, message)
         answered = CommandAnswer(message, subject.name)
-        # The button that shares an answer asks again, and nothing is changed twice.
-        is_shareable = command.is_shareable and not command.is_mutating(arguments)
-        found = await self._with_thread_link(answered, context, is_shareable)
+        found = await self._with_thread_link(answered, context, command.is_shareable)
         return replace(found, chosen_id=subject.name if subject.is_chosen else None)
 
     async def _answer_sentence(

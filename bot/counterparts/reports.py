@@ -73,7 +73,7 @@ def message_reports(messages: Iterable[StoredMessage]) -> list[Report]:
             continue
         source = message_source(message)
         for position in message.positions:
-            names = split_names(position.name)
+            names = _designations(position.name)
             if not _is_on_sky(position) or (not names and message.kind is MessageKind.UPPER_LIMITS):
                 continue
             reports.append(Report(names=names, position=position, source=source))
@@ -103,6 +103,11 @@ def message_source(message: RelatedMessage) -> CandidateSource:
     return CandidateSource(
         label=label, reported=message.created, stream=message.stream, kind=message.kind, url=message.url
     )
+
+
+def _designations(text: str) -> tuple[str, ...]:
+    """Return the names in a message's words; without a digit they are a description, which many may share."""
+    return tuple(name for name in split_names(text) if any(character.isdigit() for character in name))
 
 
 def _is_on_sky(position: ReportedPosition) -> bool:

@@ -16,7 +16,7 @@ from formatters.models.counterpart import Counterpart, RegionChange
 from formatters.models.related_message import ReportedPosition, StoredMessage
 from formatters.models.superevent import Superevent
 
-MAX_IN_VOLUME = 300
+MAX_IN_VOLUME = 100
 """Candidates whose level in the volume is computed, the best on the sky: one takes milliseconds."""
 
 

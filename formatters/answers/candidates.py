@@ -110,13 +110,15 @@ def _map_lines(answer: CandidateList) -> Iterator[str]:
         which = alert_card.alert_type_with_ordinal(then, notice)
         event = answer.superevent.event
         if event is not None:
-            which += f", {quantities.delay(notice.time_created - event.time)} after the merger"
+            sent = notice.time_created - event.time
+            side = "before" if sent < timedelta(0) else "after"
+            which += f", sent {quantities.duration_text(sent)} {side} the merger"
         yield f"Compared with the map of {which}{' (combined map)' if answer.is_combined else ''}."
     if answer.change is not None:
         if answer.change.entered:
-            yield f"This map brought into the 90\u00a0% region: {_listed(answer.change.entered)}."
+            yield f"In the 90\u00a0% region since this map: {_listed(answer.change.entered)}."
         if answer.change.left:
-            yield f"This map moved out of the 90\u00a0% region: {_listed(answer.change.left)}."
+            yield f"Out of the 90\u00a0% region since this map: {_listed(answer.change.left)}."
     if len(answer.rows) > MAX_ROWS:
         yield (
             f"The first {MAX_ROWS} of {quantities.number(len(answer.rows))} are shown, kept ones first,"
@@ -199,7 +201,7 @@ def _seen(offset: timedelta | None) -> str:
 
 def _window_cell(window: PositionWindow | None) -> str:
     if window is None:
-        return "none"
+        return "none in 2 nights"
     start, stop = window.start.astimezone(UTC), window.stop.astimezone(UTC)
     return (
         f"{plain_text(window.site.name, SHOWN_NAME_MAX)} {night_times.day(start)}"
@@ -245,6 +247,8 @@ def _notes(answer: CandidateList, shown: Sequence[CandidateRow]) -> Iterator[str
                 f" {_spread(one.spread)}; the newest precise one is used."
             )
     yield "Level: the probability of everywhere at least as probable as this position; 3-D: in the volume."
+    if any((row.candidate.position.radius or 0) >= _MIN_SPREAD_DEG for row in shown):
+        yield "Of an error circle (±) the level is its centre's; the source may lie elsewhere in it."
     if any(row.host is not None for row in shown):
         yield (
             "Host: luminosity distance against that along the line of sight, both errors combined; of a"
@@ -266,5 +270,5 @@ def _spread(degrees: float) -> str:
 def _links(shown: Sequence[CandidateRow]) -> list[str]:
     """Return the links to the circulars of the candidates that are shown."""
     urls = {source.label: source.url for row in shown for source in row.candidate.sources if source.url}
-    links = [link(url, label) for label, url in list(urls.items())[: 2 * _MAX_NAMED]]
+    links = [link(url, label) for label, url in list(urls.items())[: 2 * _MAX_NAMED] if escape(label)]
     return [" · ".join(links)] if links else []

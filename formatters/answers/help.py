@@ -118,8 +118,8 @@ PAGES: Mapping[str, HelpPage] = {
             ("candidates export csv", "all as a table"),
         ),
         (
-            "Each is compared with the newest sky map. Names in any spelling: `at 2026abc`, an alias. What"
-            " you do stands in the thread's Follow-up reply, with your name; other channels don't see it.",
+            "Each is compared with the newest sky map. Names in any spelling: `at 2026abc`, an alias. The"
+            " thread's Follow-up reply shows what you do, `candidates` with your name; other channels don't.",
             _WHICH_EVENT,
         ),
         ("candidate", "counterpart", "counterparts", "transient", "transients", "keep", "reject"),

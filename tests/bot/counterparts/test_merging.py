@@ -113,6 +113,13 @@ def test_error_circles_never_merge() -> None:
     assert sum(one.is_neutrino for one in found) == sum(one.is_burst for one in found) == 1
 
 
+def test_a_description_is_no_name() -> None:
+    neutrinos = MessageKind.NEUTRINO_SEARCH
+    words = "most probable direction"
+    found = merged(message("1", at(words, radius=1.5), at(words, dec=DEC + 3, radius=2.5), kind=neutrinos))
+    assert [one.name[0] for one in found] == ["J", "J"]
+
+
 def test_a_neutrino_of_a_circular_is_no_host_either() -> None:
     [one] = merged(message("1", at(radius=1.5), kind=MessageKind.NEUTRINO_SEARCH))
     assert one.is_neutrino
@@ -133,6 +140,11 @@ def test_withdrawn_messages_have_no_candidates() -> None:
 def test_a_telescopes_pointing_is_no_candidate() -> None:
     limits = message("1", at(), at("AT2023abc", dec=DEC + 1), kind=MessageKind.UPPER_LIMITS)
     assert [one.name for one in merged(limits)] == ["AT2023abc"]
+
+
+def test_what_is_no_position_is_left_out() -> None:
+    nan = float("nan")
+    assert merged(message("1", at(ra=nan), at(dec=nan), at(dec=91.0), at(ra=float("inf")))) == ()
 
 
 def test_a_position_without_a_name_keeps_its_made_name_when_it_gets_one() -> None:
