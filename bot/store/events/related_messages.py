@@ -82,7 +82,7 @@ class RelatedMessageRepository:
         ids = _named_ids(message, known)
         # HERMES' messages don't say when they were written: the time is that of their first receipt.
         undated = message.created == received_at
-        if all(_is_repeat(message, known.get(superevent_id), undated=undated) for superevent_id in ids):
+        if all(_is_repeat(message, known.get(name), is_news=is_news, undated=undated) for name in ids):
             return RecordedMessage(superevent_ids=ids, is_new=False, intents=0)
         facts = to_json(message)
         is_new, planned = False, 0
@@ -94,7 +94,7 @@ class RelatedMessageRepository:
             ids = _named_ids(message, known)
             for superevent_id in ids:
                 old = known.get(superevent_id)
-                if _is_repeat(message, old, undated=undated):
+                if _is_repeat(message, old, is_news=is_news, undated=undated):
                     continue
                 is_new = True
                 row_id = await _write(connection, message, facts, superevent_id, old, received_at, is_news)
@@ -195,8 +195,8 @@ def _is_shown(message: RelatedMessage, superevent_id: str) -> bool:
     return message.stream is not Stream.CIRCULARS or superevent_id in message.superevent_ids
 
 
-def _is_repeat(message: RelatedMessage, row: Any, *, undated: bool) -> bool:
-    """Return True if the row holds this version or a newer one.
+def _is_repeat(message: RelatedMessage, row: Any, *, is_news: bool, undated: bool) -> bool:
+    """Return True if the row holds this version or a newer one, and has told it if it is news.
 
     Of two versions of the same second the withdrawal is the later one, whichever comes first. One that is
     `undated` is a version of its own only if it says something else.
@@ -212,7 +212,10 @@ def _is_repeat(message: RelatedMessage, row: Any, *, undated: bool) -> bool:
         return False
     stored = found[0].message
     if message.created == stored.created:
-        return stored.is_retracted or not message.is_retracted
+        if stored.is_retracted != message.is_retracted:
+            return stored.is_retracted
+        # If a file brought it first, nobody was told.
+        return bool(row.news) or not is_news or not _is_shown(message, row.superevent_id)
     return undated and replace(message, created=stored.created) == stored
 
 

@@ -65,6 +65,17 @@ async def test_what_is_no_news_is_stored_and_told_to_nobody(followed: Factory) -
     assert len(await followed.related_messages.for_event(REAL)) == 1
 
 
+async def test_what_a_file_brought_first_is_told_once_it_comes_live(followed: Factory) -> None:
+    await record(followed, related_message(), is_news=False)
+    assert (await record(followed, related_message())).intents == 1
+    assert (await record(followed, related_message())).intents == 0
+    assert not (await record(followed, related_message(), is_news=False)).is_new
+    assert await planned_follow_ups(followed) == [("C1", FOLLOW_UP)]
+    guano = related_message("9", stream=Stream.GUANO)
+    await record(followed, replace(guano, is_retracted=True), is_news=False)
+    assert not (await record(followed, guano)).is_new, "what is withdrawn stays so"
+
+
 async def test_a_message_about_two_events_is_told_in_both_threads(followed: Factory) -> None:
     await subscribe(followed, "all test circulars", "C3")
     await record_notices(followed, decoded_notice(TEST))
