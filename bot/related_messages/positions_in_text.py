@@ -147,13 +147,14 @@ def _in_prose(text: str) -> list[tuple[int, ReportedPosition]]:
     for at, found in enumerate(matches):
         start = 0 if at == 0 else matches[at - 1].end
         stop = len(text) if at + 1 == len(matches) else matches[at + 1].start
-        context = context_of(text, found.start, found.end, start, stop)
         is_again = previous is not None and _is_equivalent(previous, found, text)
         # Words before a list ("corners at …, …") are about each of its positions.
-        sentence = context_of(text, found.start, found.end, 0, stop)
+        sentence = context_of(text, found.start, found.end, stop)
         if not is_again and (is_other_place(sentence.before) or is_unrelated(sentence)):
             previous = None
             continue
+        own = sentence.before[-(found.start - start) :] if found.start > start else ""
+        context = Context(own, sentence.after)
         if is_again and positions:
             offset, earlier = positions[-1]
             positions[-1] = (offset, _completed(earlier, _position(found, context)))
