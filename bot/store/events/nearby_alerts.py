@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +23,8 @@ from bot.store.outbox.follow_up_writer import request_follow_ups
 from bot.store.outbox.plan_writer import load_threads
 from formatters.models.nearby_alert import NearbyAlert
 from formatters.models.notice import Category
+
+log = structlog.get_logger(__name__)
 
 _n = schema.nearby_alerts
 _s = schema.superevents
@@ -54,7 +57,7 @@ class NearbyAlertRepository:
         async with self._database.exclusive_transaction() as connection:
             known = await _load(connection, alert.stream, alert.key)
             versions = AlertVersions.of(alert)
-            before = None if known is None else from_json(known.facts)
+            before = None if known is None else _read(known)
             if before is not None:
                 versions = before.joined(versions)
             if known is None or before != versions or (is_news and not known.news):
@@ -109,11 +112,21 @@ async def load_alerts_between(
 
     With `only_news`, those of which a version came live and recent: what a notice that opens a thread asks.
     """
-    query = select(_n.c.facts).where(_n.c.trigger_time.between(start, stop))
+    query = select(_n.c.id, _n.c.facts).where(_n.c.trigger_time.between(start, stop))
     if only_news:
         query = query.where(_n.c.news)
-    rows = (await connection.execute(query.order_by(_n.c.id))).scalars().all()
-    return [versions.alert for versions in join_same_triggers(map(from_json, rows))]
+    rows = (await connection.execute(query.order_by(_n.c.id))).all()
+    read = [versions for row in rows if (versions := _read(row)) is not None]
+    return [versions.alert for versions in join_same_triggers(read)]
+
+
+def _read(row: Any) -> AlertVersions | None:
+    try:
+        return from_json(row.facts)
+    except ValueError as error:
+        # Perhaps of a newer version of gwevent: no notice and no other alert may wait for it.
+        log.error("stored_message_unreadable", id=row.id, reason=str(error))
+        return None
 
 
 async def _load(connection: AsyncConnection, stream: str, key: str) -> Any:

@@ -25,12 +25,17 @@ def to_json(versions: AlertVersions) -> str:
 
 
 def from_json(text: str) -> AlertVersions:
-    """Return what `to_json` wrote, or a newer version of it."""
-    content = json.loads(text)
-    parts = {part: _alert_from_dict(content.get(part)) for part in _PARTS}
-    newest = parts.pop("newest")
-    assert newest is not None
-    return AlertVersions(newest=newest, ids=frozenset(content["ids"]), **parts)
+    """Return what `to_json` wrote, or a newer version of it. Raises ValueError if it can't be read."""
+    try:
+        content = json.loads(text)
+        parts = {part: _alert_from_dict(content.get(part)) for part in _PARTS}
+        newest = parts.pop("newest")
+        ids = frozenset(content["ids"])
+    except (AttributeError, LookupError, TypeError) as error:
+        raise ValueError(f"The stored alert lacks what this version needs: {error!r}.") from error
+    if newest is None:
+        raise ValueError("The stored alert has no newest version.")
+    return AlertVersions(newest=newest, ids=ids, **parts)
 
 
 def _alert_to_dict(alert: NearbyAlert | None) -> dict[str, Any] | None:

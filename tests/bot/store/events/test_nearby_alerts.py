@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from bot.app.factory import Factory
 from bot.related_messages.nearby import decode_nearby_alert
@@ -212,3 +212,23 @@ async def test_a_time_that_is_corrected_reaches_the_reply_that_showed_it(
     corrected = gbm(300.0, extra={"id": list(gbm_ids(EVENT_TIME + timedelta(seconds=2)))})
     assert (await alerts.record(corrected, NOW, is_news=True)).follow_ups == 1
     assert await wanted(factory) == {"C1"}
+
+
+@pytest.mark.parametrize("facts", ["{}", "[]", "no JSON", '{"newest": {"key": 1}, "ids": []}'])
+async def test_a_row_that_cannot_be_read_keeps_nothing_back_and_is_replaced(
+    factory: Factory, alerts: NearbyAlertRepository, facts: str
+) -> None:
+    await subscribe(factory, "all streams nearby", "C1")
+    await alerts.record(gbm(), NOW, is_news=True)
+    track = decoded(icecube_track(EVENT_TIME + timedelta(seconds=3), 130, -20))
+    await alerts.record(track, NOW, is_news=True)
+    async with factory.database.exclusive_transaction() as connection:
+        first = select(schema.nearby_alerts.c.id).order_by(schema.nearby_alerts.c.id).limit(1)
+        row = (await connection.execute(first)).scalar_one()
+        change = update(schema.nearby_alerts).where(schema.nearby_alerts.c.id == row)
+        await connection.execute(change.values(facts=facts))
+    await record_notices(factory, decoded_notice())
+    assert await wanted(factory) == {"C1"}
+    assert len(await alerts.between(EVENT_TIME, NOW)) == 1
+    await alerts.record(gbm(), NOW, is_news=True)
+    assert len(await alerts.between(EVENT_TIME, NOW)) == 2
