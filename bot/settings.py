@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,7 +20,23 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.filters import FilterSyntaxError
+from bot.related_messages.nearby_windows import NearbyWindows, parse_window
 from bot.runtime.standard_streams import NONEXISTENT_HOME
+from bot.setting_types.slack_access import SettingsError as SettingsError
+from bot.setting_types.slack_access import SlackAccess as SlackAccess
+from bot.setting_types.slack_access import choose_slack_access
+from bot.setting_types.topics import (
+    DEFAULT_GCN_TOPICS,
+    DEFAULT_HOPSKOTCH_TOPICS,
+    HEARTBEAT_TOPIC,
+    UNKNOWN_STREAM,
+    ConfiguredTopic,
+    TopicStreams,
+    parse_topic_streams,
+    parse_topics,
+    split_list,
+)
+from bot.setting_types.urls import is_secure_url
 from formatters.models.notice import Category, Notice
 from formatters.webhook.payload import WebhookFormat
 
@@ -35,27 +50,6 @@ _DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",
 }
-
-
-class SettingsError(ValueError):
-    """A setting that is missing or can't be used. The text can be shown: sentences without secrets."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlackAccess:
-    """The credentials with which the app calls Slack and Slack calls the app.
-
-    One workspace has a bot token. Many workspaces need the app's client id and secret, and the keys that
-    encrypt their tokens. With an app token the app opens the connection (Socket Mode); without one Slack
-    sends HTTP requests, signed with the signing secret.
-    """
-
-    bot_token: SecretStr | None = None
-    client_id: str | None = None
-    client_secret: SecretStr | None = None
-    keys: tuple[SecretStr, ...] = ()
-    app_token: SecretStr | None = None
-    signing_secret: SecretStr | None = None
 
 
 class Settings(BaseSettings):
@@ -82,7 +76,19 @@ class Settings(BaseSettings):
     """The brokers to read: hopskotch, gcn, or both separated by a comma."""
     gcn_client_id: str | None = None
     gcn_client_secret: SecretStr | None = None
-    gcn_topics: str = "igwn.gwalert,gcn.circulars,gcn.heartbeat"
+    gcn_topics: str = DEFAULT_GCN_TOPICS
+    """The topics and patterns that are read on GCN."""
+    hopskotch_topics: str = DEFAULT_HOPSKOTCH_TOPICS
+    """The topics and patterns that are read on `kafka_url`'s broker beside its alerts; empty or "off": none.
+    """
+    nearby_topics: str = ""
+    """Topics and patterns of alerts that name no event, read on each broker of `sources`; empty: none."""
+    nearby_burst_seconds: str = "-1,5"
+    """A burst so many seconds after a compact binary merger is near it: from, to. Below, for other events."""
+    nearby_unmodelled_burst_seconds: str = "-60,600"
+    nearby_neutrino_seconds: str = "-500,500"
+    topic_streams: str = ""
+    """topic=stream, …: which stream a topic or pattern brings, where it isn't DEFAULT_TOPIC_STREAMS."""
     gcn_domain: str = "gcn.nasa.gov"
     gcn_broker: str | None = None
     """host:port of a broker without login that replaces GCN's."""
@@ -183,15 +189,32 @@ class Settings(BaseSettings):
     @field_validator("sources")
     @classmethod
     def _known_sources(cls, value: str) -> str:
-        named = _split_list(value)
+        named = split_list(value)
         if not named or not set(named) <= {"hopskotch", "gcn"}:
             raise ValueError("it must be hopskotch, gcn, or both with a comma between")
+        return value
+
+    @field_validator("gcn_topics", "hopskotch_topics", "nearby_topics")
+    @classmethod
+    def _topics(cls, value: str) -> str:
+        return ",".join(parse_topics(value))
+
+    @field_validator("topic_streams")
+    @classmethod
+    def _topic_streams(cls, value: str) -> str:
+        parse_topic_streams(value)
+        return value
+
+    @field_validator("nearby_burst_seconds", "nearby_unmodelled_burst_seconds", "nearby_neutrino_seconds")
+    @classmethod
+    def _window(cls, value: str) -> str:
+        parse_window(value)
         return value
 
     @field_validator("public_url")
     @classmethod
     def _public_url(cls, value: str | None) -> str | None:
-        if value is not None and not _is_secure_url(value):
+        if value is not None and not is_secure_url(value):
             raise ValueError("it must be an https address (http only on this machine)")
         return None if value is None else value.rstrip("/")
 
@@ -205,14 +228,14 @@ class Settings(BaseSettings):
     def _api_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if not _is_secure_url(value):
+        if not is_secure_url(value):
             raise ValueError("it must be an https address (http only on this machine)")
         return value if value.endswith("/") else value + "/"
 
     @field_validator("webhook_url", "heartbeat_url")
     @classmethod
     def _secret_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _is_secure_url(value.get_secret_value()):
+        if value is not None and not is_secure_url(value.get_secret_value()):
             raise ValueError("it must be an https address (http only on this machine)")
         return value
 
@@ -265,12 +288,52 @@ class Settings(BaseSettings):
     @property
     def source_names(self) -> tuple[str, ...]:
         """The brokers to read, without repeats."""
-        return tuple(dict.fromkeys(_split_list(self.sources)))
+        return tuple(dict.fromkeys(split_list(self.sources)))
 
     @property
-    def gcn_topic_names(self) -> tuple[str, ...]:
-        """The topics of GCN, without repeats."""
-        return tuple(dict.fromkeys(_split_list(self.gcn_topics)))
+    def nearby_windows(self) -> NearbyWindows:
+        """When a burst or neutrino counts as near an event."""
+        return NearbyWindows(
+            burst_cbc=parse_window(self.nearby_burst_seconds),
+            burst_other=parse_window(self.nearby_unmodelled_burst_seconds),
+            neutrino=parse_window(self.nearby_neutrino_seconds),
+        )
+
+    @property
+    def streams_by_topic(self) -> TopicStreams:
+        """Which stream each topic brings."""
+        return parse_topic_streams(self.topic_streams)
+
+    @property
+    def configured_hopskotch_topics(self) -> tuple[ConfiguredTopic, ...]:
+        """What is read on Hopskotch: the URL's topics, which bring alerts unless a mapping says otherwise."""
+        streams = self.streams_by_topic
+        # hop takes several topics in one URL.
+        in_url = split_list(urlsplit(self.kafka_url).path.strip("/"))
+        alerts = [topic for topic in in_url if streams.stream_of(topic) == UNKNOWN_STREAM]
+        others = streams.configure(
+            [*in_url, *split_list(self.hopskotch_topics), *split_list(self.nearby_topics)]
+        )
+        return tuple(
+            ConfiguredTopic(topic.entry, False) if topic.entry in alerts else topic for topic in others
+        )
+
+    @property
+    def configured_gcn_topics(self) -> tuple[ConfiguredTopic, ...]:
+        """What is read on GCN, without the heartbeat."""
+        named = [*split_list(self.gcn_topics), *split_list(self.nearby_topics)]
+        return self.streams_by_topic.configure(topic for topic in named if topic != HEARTBEAT_TOPIC)
+
+    @property
+    def configured_topics(self) -> tuple[ConfiguredTopic, ...]:
+        """What is read on all brokers of `sources`."""
+        hopskotch = self.configured_hopskotch_topics if "hopskotch" in self.source_names else ()
+        return hopskotch + (self.configured_gcn_topics if "gcn" in self.source_names else ())
+
+    @property
+    def reads_gcn_heartbeat(self) -> bool:
+        """True if the heartbeat watches over GCN's alerts."""
+        return HEARTBEAT_TOPIC in split_list(self.gcn_topics)
 
     @property
     def effective_database_url(self) -> str:
@@ -327,52 +390,7 @@ class Settings(BaseSettings):
 
     def slack_access(self) -> SlackAccess:
         """Return the credentials for Slack. Raises SettingsError that names missing settings."""
-        if self.slack_client_id is not None:
-            return self._multi_workspace_access()
-        if self.slack_bot_token is None:
-            missing = ["SLACK_BOT_TOKEN"]
-            if self.slack_app_token is None and self.slack_signing_secret is None:
-                missing.append("SLACK_APP_TOKEN")
-            raise _missing_settings_error(missing)
-        if self.slack_app_token is not None:
-            return SlackAccess(bot_token=self.slack_bot_token, app_token=self.slack_app_token)
-        if self.slack_signing_secret is None:
-            raise _missing_settings_error(["SLACK_APP_TOKEN"])
-        if self.public_url is None:
-            raise SettingsError(
-                "GWEVENT_PUBLIC_URL must be set where Slack sends requests (SLACK_SIGNING_SECRET without "
-                "SLACK_APP_TOKEN); with SLACK_APP_TOKEN no public address is needed."
-            )
-        return SlackAccess(bot_token=self.slack_bot_token, signing_secret=self.slack_signing_secret)
-
-    def _multi_workspace_access(self) -> SlackAccess:
-        assert self.slack_client_id is not None
-        if self.slack_bot_token is not None:
-            raise SettingsError(
-                "SLACK_BOT_TOKEN is for one workspace and SLACK_CLIENT_ID for many: set one of them."
-            )
-        needed = {
-            "SLACK_CLIENT_SECRET": self.slack_client_secret,
-            "GWEVENT_SECRET_KEYS": self.secret_keys,
-            "GWEVENT_PUBLIC_URL": self.public_url,
-        }
-        if self.slack_app_token is None:
-            needed["SLACK_SIGNING_SECRET"] = self.slack_signing_secret
-        missing = [name for name, value in needed.items() if value is None]
-        if self.ops_channel is not None and self.ops_team_and_channel[0] is None:
-            raise SettingsError(
-                "GWEVENT_OPS_CHANNEL must name the workspace too where there are many, like "
-                "T0123456789/C0123456789."
-            )
-        if self.slack_client_secret is None or self.secret_keys is None or missing:
-            raise _missing_settings_error(missing)
-        return SlackAccess(
-            client_id=self.slack_client_id,
-            client_secret=self.slack_client_secret,
-            keys=self.token_keys,
-            app_token=self.slack_app_token,
-            signing_secret=self.slack_signing_secret,
-        )
+        return choose_slack_access(self)
 
     @property
     def token_keys(self) -> tuple[SecretStr, ...]:
@@ -384,10 +402,6 @@ class Settings(BaseSettings):
     def authorization_url(self) -> str:
         """Slack's page on which a person consents to an installation."""
         return f"{self.slack_api_url.removesuffix('/').removesuffix('/api')}/oauth/v2/authorize"
-
-
-def _missing_settings_error(names: list[str]) -> SettingsError:
-    return SettingsError(f"{' and '.join(names)} must be set (deploy/README.md says where to find them).")
 
 
 def secret_setting_names() -> list[str]:
@@ -422,20 +436,6 @@ def unknown_setting_names(env_file: Path | None = Path(".env")) -> list[str]:
         if name.upper().startswith("SLACK_") or get_close_matches(name.upper(), known, cutoff=0.85)
     }
     return sorted(name for name in ours if name.upper() not in known and name not in NON_SETTING_NAMES)
-
-
-def _split_list(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _is_secure_url(url: str) -> bool:
-    """Return True if nobody can read what is sent to a URL: https, or http on this machine."""
-    try:
-        parts = urlsplit(url)
-        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
-    except ValueError:
-        return False
 
 
 def _describe_error(detail: object) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 import aiohttp
 import structlog
 
-from bot.app.factory import Factory, webhook_criteria
+from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.maintenance import Maintenance
 from bot.app.process import ServiceProcess
 from bot.app.slack_interface_factory import create_slack_interface
+from bot.app.webhook_criteria import webhook_criteria
 from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker

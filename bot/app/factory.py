@@ -10,10 +10,12 @@ from functools import partial
 
 import structlog
 
+from bot.app.candidates_command import create_candidates_command
 from bot.app.deployment import missing_database_error
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
+from bot.app.webhook_criteria import webhook_criteria
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.channel_criteria import ChannelCriteriaSets
 from bot.commands.check import CheckCommand
@@ -31,35 +33,41 @@ from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import VisibleCommand
-from bot.criteria.operator_criteria import parse_operator_criteria
+from bot.delivery.follow_up_renderer import FollowUpServices
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
-from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.renderer import Renderer
 from bot.delivery.sender import Sender
 from bot.delivery.worker import CONCURRENCY, POLL_S, DeliveryWorker, WorkerLimits
 from bot.gracedb.importer import SupereventImporter
 from bot.ingest import deferred_routing
-from bot.ingest.consumer import SourceConsumer
+from bot.ingest.consumer import PayloadHandler, SourceConsumer
 from bot.ingest.deferred_routing import DeferredRoutingWorker
-from bot.ingest.pipeline import IngestResult, IngestRules, IngestStores, Pipeline
+from bot.ingest.extra_topics import ExtraTopicConsumer, SequentialHandler
+from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
+from bot.ingest.status_reporter import SourceStatusReporter
 from bot.monitoring.clock_synchronizer import ClockSynchronizer
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
+from bot.skymap_service.counterparts import CounterpartService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.grading import GradingService
+from bot.skymap_service.nearby_coincidences import NearbyCoincidences
 from bot.skymap_service.observability import ObservabilityService
+from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
 from bot.sources.base import Source, SourceStatus
 from bot.sources.credentials import DEFAULT_GROUP
+from bot.sources.restartable import RestartableSource
 from bot.store.database import Database
 from bot.store.outbox.models import Delivery, Outcome
 from formatters.models.notice import Notice
@@ -81,11 +89,13 @@ class Factory(Repositories):
     never get the factory, only the repositories that they need.
     """
 
-    def __init__(self, database: Database, min_up: timedelta = MIN_UP) -> None:
-        """`min_up` is `Settings.min_up`."""
+    def __init__(
+        self, database: Database, min_up: timedelta = MIN_UP, nearby: NearbyWindows | None = None
+    ) -> None:
+        """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`."""
         self.clock = SteadyClock()
         self.thresholds = Thresholds()
-        super().__init__(database, self.clock)
+        super().__init__(database, self.clock, nearby)
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
         probability = partial(observatory_probability, min_up=min_up)
@@ -93,11 +103,15 @@ class Factory(Repositories):
         self.grading = GradingService(self.notices, self.skymap_cache, map_queries)
         self.skymap_queries = SkyMapQueries(self.skymap_cache, probability, self.grading)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
-
-    @property
-    def ingest_stores(self) -> IngestStores:
-        """The repositories that an ingest pipeline writes to."""
-        return IngestStores(notices=self.notices, quarantine=self.quarantine, circulars=self.circulars)
+        self.position_levels = PositionLevels(self.skymap_cache)
+        self.counterpart_service = CounterpartService(
+            self.related_messages, self.counterparts, self.position_levels
+        )
+        self.follow_up_services = FollowUpServices(
+            levels=self.position_levels,
+            candidates=self.counterpart_service,
+            nearby=NearbyCoincidences(self.nearby_alerts, self.skymap_cache),
+        )
 
     def create_pipeline(
         self,
@@ -129,7 +143,7 @@ class Factory(Repositories):
     def create_consumer(
         self,
         source: Source,
-        pipeline: Pipeline,
+        pipeline: PayloadHandler,
         name: str,
         on_handled: Callable[[IngestResult], None] | None = None,
     ) -> SourceConsumer:
@@ -140,7 +154,6 @@ class Factory(Repositories):
         return SourceConsumer(
             source,
             pipeline,
-            self.source_heartbeats,
             self.ops_channel,
             self.subscriptions,
             name,
@@ -154,12 +167,41 @@ class Factory(Repositories):
         pipeline: Pipeline,
         on_handled: Callable[[IngestResult], None],
     ) -> list[SourceConsumer]:
-        """Create a consumer for each source, named by the source and the consumer group."""
+        """Create a consumer for each source of alerts, named by the source and the consumer group."""
         group = settings.kafka_group or DEFAULT_GROUP
         return [
             self.create_consumer(source, pipeline, f"{source.status().name}:{group}", on_handled)
             for source in sources
+            if not isinstance(source, RestartableSource)
         ]
+
+    def create_extra_topic_consumers(
+        self,
+        settings: Settings,
+        sources: Sequence[Source],
+        pipeline: Pipeline,
+        on_handled: Callable[[IngestResult], None],
+        on_fault: Callable[[SourceStatus], None],
+    ) -> list[ExtraTopicConsumer]:
+        """Create a consumer for each optional topic; `on_fault` is called after each defect of one."""
+        group = settings.kafka_group or DEFAULT_GROUP
+        handler = SequentialHandler(pipeline)
+        return [
+            ExtraTopicConsumer(
+                source,
+                self.create_consumer(source, handler, f"{source.status().name}:{group}", on_handled),
+                on_fault,
+            )
+            for source in sources
+            if isinstance(source, RestartableSource)
+        ]
+
+    def create_status_reporter(
+        self, settings: Settings, statuses: Callable[[], Sequence[SourceStatus]]
+    ) -> SourceStatusReporter:
+        """Create the heartbeats of this process's sources."""
+        group = settings.kafka_group or DEFAULT_GROUP
+        return SourceStatusReporter(statuses, self.source_heartbeats, self.ops_channel, group)
 
     def create_deferred_routing_worker(
         self,
@@ -211,6 +253,9 @@ class Factory(Repositories):
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
         handlers = CommandHandlers(
+            candidates=create_candidates_command(
+                self, self.counterpart_service, self.observability, authorizer, wakeups, clock
+            ),
             check=CheckCommand(events, self.skymap_cache, clock),
             criteria=CriteriaCommands(
                 self.create_criteria_service(clock, wakeups, authorizer),
@@ -254,22 +299,6 @@ class Factory(Repositories):
         """Create the service that reads and changes the criteria sets of workspaces."""
         return CriteriaService(self.criteria_sets, authorizer, wakeups, clock, self.site_resolvers)
 
-    def render_repositories(self) -> RenderRepositories:
-        """Return the repositories that rendering reads."""
-        return RenderRepositories(
-            notices=self.notices,
-            subscriptions=self.subscriptions,
-            observers=self.observers,
-            images=self.images,
-            mentions=self.mentions,
-            refused_mentions=self.refused_mentions,
-            circulars=self.circulars,
-            sites=self.sites,
-            criteria_sets=self.criteria_sets,
-            incidents=self.incidents,
-            quarantine=self.quarantine,
-        )
-
     def create_delivery_worker(
         self,
         clients: Mapping[str, SlackClient],
@@ -293,7 +322,12 @@ class Factory(Repositories):
 
         permalink = create_permalinks(clients)
         renderer = Renderer(
-            self.render_repositories(), self.observability, self.grading, permalink, public_url
+            self.render_repositories(),
+            self.observability,
+            self.grading,
+            self.follow_up_services,
+            permalink,
+            public_url,
         )
         sender = Sender(
             self.outbox,
@@ -372,12 +406,6 @@ class Factory(Repositories):
         )
 
 
-def webhook_criteria(settings: Settings) -> Criteria | None:
-    """Return what the operators' webhook is called for; None if there is none, or for incidents only."""
-    words = settings.webhook_filter
-    return None if create_webhook(settings) is None or words is None else parse_operator_criteria(words)
-
-
 @asynccontextmanager
 async def open_factory(settings: Settings, *, create: bool = True) -> AsyncIterator[Factory]:
     """Open the database, migrate it, and close it at the end. Raises StoreUnavailable, InvalidDatabaseUrl.
@@ -390,7 +418,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
         if not create and not await database.has_tables():
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
-        factory = Factory(database, settings.min_up)
+        factory = Factory(database, settings.min_up, settings.nearby_windows)
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

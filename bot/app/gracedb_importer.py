@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.app.repositories import Repositories
 from bot.gracedb.client import GraceDb
 from bot.gracedb.importer import SupereventImporter
-from bot.ingest.pipeline import IngestRules, IngestStores, Pipeline
+from bot.ingest.pipeline import IngestRules, Pipeline
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 
@@ -28,7 +28,6 @@ def create_gracedb_importer(
     if settings.gracedb_url is None:
         return None
     # No worker is woken: an imported event causes no delivery and no image.
-    stores = IngestStores(notices=repositories.notices, quarantine=repositories.quarantine)
-    pipeline = Pipeline(stores, clock, Wakeups(), IngestRules(max_age=settings.max_age))
+    pipeline = Pipeline(repositories.ingest_stores, clock, Wakeups(), IngestRules(max_age=settings.max_age))
     gracedb = GraceDb(settings.gracedb_url, pace_s=pace_s)
     return SupereventImporter(gracedb, pipeline, repositories.gracedb_lookups, clock, shared_with=shared_with)

@@ -108,9 +108,10 @@ class HttpServer:
         _reject_proxied(request)
         assert self._health is not None, "the route exists only with a health reporter"
         readiness = await self._health.readiness()
-        return web.json_response(
-            {"ready": readiness.ready, "parts": readiness.parts}, status=200 if readiness.ready else 503
-        )
+        state: dict[str, object] = {"ready": readiness.ready, "parts": readiness.parts}
+        if readiness.optional_topics:
+            state["optional_topics"] = readiness.optional_topics
+        return web.json_response(state, status=200 if readiness.ready else 503)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         _reject_proxied(request)

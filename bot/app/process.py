@@ -17,6 +17,7 @@ from bot.app.http_server import HttpServer, start_listening
 from bot.app.startup import log_when_ready
 from bot.app.supervisor import TaskSupervisor
 from bot.ingest.consumer import SourceConsumer
+from bot.ingest.extra_topics import ExtraTopicConsumer
 from bot.ingest.pipeline import IngestResult
 from bot.monitoring.dead_mans_switch import create_dead_mans_switch
 from bot.monitoring.metrics import Metrics
@@ -56,6 +57,12 @@ class ServiceProcess:
             settings, self._clock, self.wakeups, self.metrics.count_notice
         )
         self._consumers = factory.create_consumers(settings, sources, self.pipeline, self._on_payload_handled)
+        self._extra_topic_consumers = factory.create_extra_topic_consumers(
+            settings, sources, self.pipeline, self.metrics.count_payload, self.metrics.count_topic_fault
+        )
+        self._status_reporter = factory.create_status_reporter(
+            settings, lambda: [source.status() for source in sources]
+        )
         self._webhook_notifier = factory.create_webhook_notifier(
             settings, self._clock, wakeups=self.wakeups, is_clock_trusted=self._is_clock_trusted
         )
@@ -92,8 +99,8 @@ class ServiceProcess:
 
     def _on_payload_handled(self, result: IngestResult) -> None:
         self.metrics.count_payload(result)
-        if result is not IngestResult.CIRCULAR:
-            # People's circulars come whether or not LVK's hourly mocks do.
+        if result.is_about_notice:
+            # Circulars and the like come whether or not LVK's hourly mocks do.
             self.health_monitor.record_payload()
 
     async def _listen(self) -> None:
@@ -106,8 +113,10 @@ class ServiceProcess:
         start("synchronize_clock", self._factory.clock_synchronizer.run)
         for consumer in self._consumers:
             start("consume", partial(self._consume, consumer))
-            if not self._factory.database.is_sqlite:
-                start("report_status", consumer.report_status)
+        for extra in self._extra_topic_consumers:
+            start("consume_extra_topic", partial(self._consume, extra))
+        if self._sources and not self._factory.database.is_sqlite:
+            start("report_status", self._status_reporter.run)
         start("monitor_health", self.health_monitor.run)
         if self._webhook_notifier is not None:
             start("notify_webhook", self._webhook_notifier.run)
@@ -119,7 +128,7 @@ class ServiceProcess:
         start("log_ended_repeats", logs.log_ended_repeats)
         start("log_when_ready", lambda: log_when_ready(self.health_monitor))
 
-    async def _consume(self, consumer: SourceConsumer) -> None:
+    async def _consume(self, consumer: SourceConsumer | ExtraTopicConsumer) -> None:
         # Old notices are never posted, and a wrong clock must not make new ones look old.
         await self._factory.clock_synchronizer.wait_until_confirmed()
         await consumer.consume()
@@ -134,6 +143,7 @@ class ServiceProcess:
     def _stopping_parts(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must be stopped before the tasks are cancelled."""
         parts = [consumer.stop() for consumer in self._consumers]
+        parts += [extra.stop() for extra in self._extra_topic_consumers]
         if self._http_server is not None:
             parts.append(self._http_server.stop())
         return parts

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot.commands.channel_sites import ChannelSiteResolvers
+from bot.delivery.render_repositories import RenderRepositories
+from bot.ingest.pipeline import IngestStores
 from bot.listeners.home_content import HomeRepositories
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
@@ -17,14 +20,18 @@ from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.posted_events import PostedEventRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
+from bot.store.channels.stream_choices import StreamChoices
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.channels.threads import ThreadRepository
 from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
+from bot.store.events.counterparts import CounterpartRepository
 from bot.store.events.deferred import DeferredRouting
 from bot.store.events.gracedb_lookups import GraceDbLookups
+from bot.store.events.nearby_alerts import NearbyAlertRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
+from bot.store.events.related_messages import RelatedMessageRepository
 from bot.store.events.search import EventSearch
 from bot.store.operations.clock_offsets import ClockOffsetRepository
 from bot.store.operations.incidents import IncidentRepository
@@ -45,15 +52,21 @@ from bot.store.write_check import WriteCheck
 class Repositories:
     """Every repository on one database; none holds state of its own except caches and leases."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], nearby: NearbyWindows | None = None
+    ) -> None:
+        """`nearby` is `Settings.nearby_windows`."""
         self.database = database
         self.write_check = WriteCheck(database)
         self.retention = Retention(database)
         # Events
-        self.notices = NoticeRepository(database)
+        self.notices = NoticeRepository(database, nearby)
         self.quarantine = QuarantineRepository(database)
         self.circulars = CircularRepository(database)
-        self.deferred_routing = DeferredRouting(database)
+        self.related_messages = RelatedMessageRepository(database)
+        self.stream_choices = StreamChoices(database)
+        self.nearby_alerts = NearbyAlertRepository(database, nearby)
+        self.deferred_routing = DeferredRouting(database, nearby)
         self.event_search = EventSearch(database)
         self.gracedb_lookups = GraceDbLookups(database)
         # Channels
@@ -70,6 +83,7 @@ class Repositories:
         self.installations = InstallationRepository(database)
         self.channel_moves = ChannelMoves(database)
         self.channel_transfer = ChannelTransfer(database)
+        self.counterparts = CounterpartRepository(database)
         # The outbox
         self.leases = WorkerLeases(database)
         self.outbox = Outbox(database, self.leases, Settlement(notifier))
@@ -84,6 +98,16 @@ class Repositories:
         self.clock_offsets = ClockOffsetRepository(database)
         self.monitoring_counts = MonitoringCounts(database)
 
+    @property
+    def ingest_stores(self) -> IngestStores:
+        """The repositories that an ingest pipeline writes to."""
+        return IngestStores(
+            notices=self.notices,
+            quarantine=self.quarantine,
+            related_messages=self.related_messages,
+            nearby_alerts=self.nearby_alerts,
+        )
+
     def home_repositories(self) -> HomeRepositories:
         """Return the repositories that App Home reads."""
         return HomeRepositories(
@@ -93,4 +117,23 @@ class Repositories:
             notices=self.notices,
             posted_events=self.posted_events,
             sites=self.sites,
+        )
+
+    def render_repositories(self) -> RenderRepositories:
+        """Return the repositories that rendering reads."""
+        return RenderRepositories(
+            notices=self.notices,
+            subscriptions=self.subscriptions,
+            observers=self.observers,
+            images=self.images,
+            mentions=self.mentions,
+            refused_mentions=self.refused_mentions,
+            circulars=self.circulars,
+            related_messages=self.related_messages,
+            counterparts=self.counterparts,
+            stream_choices=self.stream_choices,
+            sites=self.sites,
+            criteria_sets=self.criteria_sets,
+            incidents=self.incidents,
+            quarantine=self.quarantine,
         )

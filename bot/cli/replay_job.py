@@ -9,11 +9,11 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
 from bot.app.factory import Factory, open_factory, utc_now
 from bot.cli import terminal
-from bot.ingest.pipeline import IngestResult, IngestRules, IngestStores, Pipeline
+from bot.ingest.decoding import Decoded, Unread, UnreadableMessage, decode_payload
+from bot.ingest.pipeline import IngestResult, IngestRules, Pipeline
 from bot.runtime.wakeups import Wakeups
 from bot.settings import Settings
 from bot.slack.client import SlackClient
@@ -21,6 +21,9 @@ from bot.slack.errors import SlackFailure
 from bot.sources.base import Origin, SourceConfigError
 from bot.sources.files import file_origin, read_notice_files
 from bot.store.events.quarantine import QuarantinedPayload
+from formatters.models.nearby_alert import NearbyAlert
+from formatters.models.notice import Notice
+from formatters.models.related_message import RelatedMessage
 
 
 def describe_files(paths: Sequence[Path]) -> bool:
@@ -28,17 +31,29 @@ def describe_files(paths: Sequence[Path]) -> bool:
     good = True
     for path, body in read_notice_files(paths, _print_skipped):
         try:
-            notice = decode(body)
-        except UndecodablePayload as error:
-            terminal.stderr.print(f"{path}: {error.reason}")
+            decoded = decode_payload(body, None, utc_now(), decode)
+        except (UndecodablePayload, UnreadableMessage) as error:
+            terminal.stderr.print(f"{path}: {error}")
             good = False
             continue
-        time = f"{notice.time_created:%Y-%m-%d %H:%M:%S} UTC"
-        line = f"{path}: {notice.superevent_id} {notice.alert_type} {time}"
-        if notice.map_problem is not None:
-            line = f"{line}; the map can't be read: {notice.map_problem}"
-        terminal.stdout.print(line)
+        terminal.stdout.print(f"{path}: {_describe(decoded)}")
     return good
+
+
+def _describe(decoded: Decoded) -> str:
+    match decoded:
+        case Notice():
+            time = f"{decoded.time_created:%Y-%m-%d %H:%M:%S} UTC"
+            line = f"{decoded.superevent_id} {decoded.alert_type} {time}"
+            problem = decoded.map_problem
+            return line if problem is None else f"{line}; the map can't be read: {problem}"
+        case RelatedMessage():
+            about = ", ".join(decoded.superevent_ids) or "no event"
+            return f"{decoded.stream} {decoded.key} about {about}: {decoded.kind}"
+        case NearbyAlert():
+            return f"{decoded.label} {decoded.name} {decoded.trigger_time:%Y-%m-%d %H:%M:%S} UTC"
+        case Unread():
+            return f"a message of {decoded.stream} that gwevent has no use for"
 
 
 async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) -> bool:
@@ -50,7 +65,7 @@ async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) ->
         token = await _delivery_token(settings, factory) if post else None
         counts: Counter[IngestResult] = Counter()
         pipeline = Pipeline(
-            IngestStores(notices=factory.notices, quarantine=factory.quarantine),
+            factory.ingest_stores,
             utc_now,
             Wakeups(),
             IngestRules(max_age=settings.max_age, should_draw=settings.should_draw),
@@ -64,9 +79,15 @@ async def replay_files(settings: Settings, paths: Sequence[Path], post: bool) ->
             for path, body in read_notice_files(paths, on_skipped):
                 counts[await pipeline.handle(body, file_origin(path, live=post))] += 1
                 bar.advance(task)
-        terminal.stdout.print(", ".join(f"{counts[handled]} {handled.value}" for handled in IngestResult))
+        terminal.stdout.print(_describe_counts(counts))
         delivered = await _deliver(settings, factory, token) if post else True
-        return delivered and not counts[IngestResult.QUARANTINED]
+        return delivered and not sum(count for handled, count in counts.items() if handled.is_quarantined)
+
+
+def _describe_counts(counts: Counter[IngestResult]) -> str:
+    """Say how many payloads of each kind there were: notices always, messages if there were any."""
+    shown = [handled for handled in IngestResult if handled.is_about_notice or counts[handled]]
+    return ", ".join(f"{counts[handled]} {handled.value.replace('_', ' ')}" for handled in shown)
 
 
 async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bool:
@@ -89,8 +110,9 @@ async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bo
                 description = await asyncio.to_thread(_describe_quarantined, payload)
                 terminal.stdout.print(f"{payload.origin}: {description}")
                 continue
-            handled = await pipeline.handle(payload.body, Origin("quarantine", payload.origin, live=post))
-            if handled is IngestResult.QUARANTINED:
+            origin = Origin("quarantine", payload.origin, live=post, stream=payload.stream)
+            handled = await pipeline.handle(payload.body, origin)
+            if handled.is_quarantined:
                 again = await factory.quarantine.get(payload.id)
                 reason = payload.reason if again is None else again.reason
                 terminal.stdout.print(f"{payload.origin}: still not handled: {reason}")
@@ -107,13 +129,13 @@ async def replay_quarantine(settings: Settings, post: bool, dry_run: bool) -> bo
 
 def _describe_quarantined(payload: QuarantinedPayload) -> str:
     try:
-        if is_circular(payload.body):
-            return f"readable as circular {read_circular(payload.body).number}"
-        notice = decode(payload.body)
-    except UndecodablePayload as error:
-        return f"still not readable: {error.reason}"
+        decoded = decode_payload(payload.body, payload.stream, payload.received_at, decode)
+    except (UndecodablePayload, UnreadableMessage) as error:
+        return f"still not readable: {error}"
+    if not isinstance(decoded, Notice):
+        return f"readable as {_describe(decoded)}"
     # Only a real attempt shows whether it can be stored too.
-    return f"readable as {notice.superevent_id} {notice.alert_type}; it was kept because: {payload.reason}"
+    return f"readable as {decoded.superevent_id} {decoded.alert_type}; it was kept because: {payload.reason}"
 
 
 async def _delivery_token(settings: Settings, factory: Factory) -> str | None:

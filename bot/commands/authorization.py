@@ -38,4 +38,4 @@ class ChannelAuthorizer:
             refusal = await self._check_permission(context.team_id, context.channel_id, context.user_id)
             if refusal is not None:
                 raise PermissionDenied(refusal)
-        return AuthorizedContext(context.team_id, context.channel_id, context.user_id)
+        return AuthorizedContext(context.team_id, context.channel_id, context.user_id, context.thread_ts)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from bot.commands.candidate_words import changes_candidates
+from bot.commands.candidates import CandidatesCommand
 from bot.commands.check import CheckCommand
 from bot.commands.command_types import Command, CommandAnswer, Handler, always, never
 from bot.commands.context import CommandContext
@@ -31,6 +33,7 @@ CRITERIA_NEED_WORKSPACE = "Criteria of one's own belong to a workspace: type thi
 class CommandHandlers:
     """The commands' handlers, by subject."""
 
+    candidates: CandidatesCommand
     check: CheckCommand
     criteria: CriteriaCommands
     event_details: EventDetailsCommand
@@ -124,6 +127,23 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             is_shareable=True,
             takes_event_id=True,
         ),
+        Command(
+            "candidates",
+            None,
+            ("candidate", "counterparts", "counterpart"),
+            event_handler=handlers.candidates.answer,
+            is_multiline=True,
+            is_shareable=True,
+        ),
+        Command(
+            "candidates change",
+            None,
+            event_handler=handlers.candidates.answer,
+            is_multiline=True,
+            is_mutating=always,
+            may_change=True,
+            is_listed=False,
+        ),
         subscription_command(
             "subscribe", subscriptions.subscribe, ("sub",), is_mutating=True, offers_modal=True
         ),
@@ -190,11 +210,20 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         return "dialog", arguments
     if word in CRITERIA_WORDS:
         return _expand_criteria(arguments)
+    if word in CANDIDATE_WORDS and verb.casefold() == "help":
+        return "help", "candidates"
+    if word in CANDIDATE_WORDS and changes_candidates(arguments):
+        return "candidates change", arguments
+    if word == "export" and verb.casefold() in CANDIDATE_WORDS:
+        return "candidates", f"export {rest.strip()}"
+    if word == "export" and rest.strip().casefold() in CANDIDATE_WORDS:
+        return "candidates", f"export {verb}"
     if word in ("sites", "site") and verb.casefold() in ("show", "list"):
         return "sites", rest.strip()
     return word, arguments
 
 
+CANDIDATE_WORDS = ("candidates", "candidate", "counterparts", "counterpart")
 CRITERIA_WORDS = ("criteria", "criterion")
 
 

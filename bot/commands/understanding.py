@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.position_sentences import has_position, position_words
@@ -40,7 +41,7 @@ class Topic(StrEnum):
     RUNS = "runs"
 
 
-LATER_COMMANDS = frozenset({"galaxies", "candidates", "plan", "observe", "coverage", "mute"})
+LATER_COMMANDS = frozenset({"galaxies", "plan", "observe", "coverage", "mute"})
 """Words of commands that gwevent doesn't have yet: it says so and names what comes nearest."""
 ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS, Topic.LATER})
 """Topics that need no event."""
@@ -298,6 +299,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(topic=Topic.COMPARE)
     if "grades" in commands and (grades := _read_grade_question(plain, event_count)) is not None:
         return grades
+    if "candidates" in commands and (meant := read_candidate_sentence(plain, event_count)):
+        return Reading(command="candidates") if meant == "candidates" else Reading(nearest=meant)
     command = _inner_command(plain, event_count, commands)
     if command is not None:
         return command
@@ -361,12 +364,15 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|criteria)\b"
+    r"|check|export|mentions?|notify|criteria|candidates)\b"
 )
 _STOPPING = re.compile(
     r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"
 )
-_DETAILS = ("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles")
+_DETAILS = (
+    *("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles"),
+    "candidates",
+)
 """Commands about an event to which a misspelled word of a sentence with an id is corrected."""
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Container, Mapping
 
 from bot.routing.intents import ChannelRef
-from bot.store.outbox.models import Delivery, DeliveryKind
+from bot.store.outbox.models import Delivery
 
 CHANNEL_PAUSE_S = 1.0
 """Pause of a channel after each post: Slack's own pace."""
@@ -41,7 +41,7 @@ class RateControl:
     def record_rate_limit(self, delivery: Delivery, retry_after_s: float) -> None:
         """Pause what Slack's 429 is about: the workspace's edits, the channel, or the whole workspace."""
         now = asyncio.get_running_loop().time()
-        if delivery.kind is DeliveryKind.EDIT:
+        if delivery.is_edit:
             self._edits_paused_until[delivery.team_id] = now + retry_after_s
             return
         channel, refused_at = self._last_rate_limit.get(delivery.team_id, (delivery.channel_id, 0.0))

@@ -9,10 +9,13 @@ from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
+from bot.store.channels.stream_choices import StreamChoices
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.events.circulars import CircularRepository
+from bot.store.events.counterparts import CounterpartRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
+from bot.store.events.related_messages import RelatedMessageRepository
 from bot.store.operations.incidents import IncidentRepository
 from bot.store.outbox.images import ImageRepository
 
@@ -28,6 +31,9 @@ class RenderRepositories:
     mentions: MentionRepository
     refused_mentions: RefusedMentionRepository
     circulars: CircularRepository
+    related_messages: RelatedMessageRepository
+    counterparts: CounterpartRepository
+    stream_choices: StreamChoices
     sites: SiteRepository
     criteria_sets: ChannelCriteriaSets
     incidents: IncidentRepository

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from bot.delivery.channel_grades import ChannelGrades, Grading
 from bot.delivery.event_states import CACHE_SIZE, EventStates
+from bot.delivery.follow_up_renderer import FollowUpRenderer, FollowUpServices
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.root_renderer import RootRenderer
@@ -29,6 +30,7 @@ class Renderer:
         repositories: RenderRepositories,
         observability: ObservabilityService,
         grading: Grading,
+        follow_ups: FollowUpServices,
         get_permalink: GetPermalink,
         public_url: str | None = None,
     ) -> None:
@@ -37,6 +39,7 @@ class Renderer:
         grades = ChannelGrades(repositories.criteria_sets, grading)
         self._roots = RootRenderer(repositories, event_states, observability, grades, public_url)
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
+        self._follow_ups = FollowUpRenderer(repositories, event_states, follow_ups)
         self._repositories = repositories
         self._unreadable_notices: SingleFlight[tuple[DeliveryKind, int], RenderedMessage | None] = (
             SingleFlight(CACHE_SIZE)
@@ -75,10 +78,10 @@ class Renderer:
         return None if circular is None else RenderedMessage(message=circular_link.message(circular))
 
     async def _render_follow_up(self, delivery: Delivery) -> RenderedMessage | None:
-        raise NotImplementedError
+        return await self._follow_ups.render(delivery)
 
     async def _render_retraction_circular(self, delivery: Delivery) -> RenderedMessage | None:
-        raise NotImplementedError
+        return await self._follow_ups.render_retraction_circular(delivery)
 
     async def _render_unreadable_notice(self, delivery: Delivery) -> RenderedMessage | None:
         async def render() -> RenderedMessage | None:

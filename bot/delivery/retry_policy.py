@@ -66,7 +66,7 @@ def outcome_for_failure(
     if isinstance(failure, RateLimited):
         wait = min(timedelta(seconds=failure.retry_after), MAX_DELAY)
         return Retry(not_before=now + wait, reason=failure.reason)
-    is_edit = delivery.kind is DeliveryKind.EDIT
+    is_edit = delivery.is_edit
     if isinstance(failure, ChannelUnavailable) and not (
         # A workspace may forbid edits in a channel and allow posts.
         is_edit and failure.reason.startswith("restricted_action")

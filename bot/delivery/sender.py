@@ -28,6 +28,7 @@ from bot.slack.errors import (
     FileNotReady,
     RateLimited,
     SlackFailure,
+    Unlisted,
     WorkspaceUnavailable,
 )
 from bot.slack.lease_check import LeaseLost, send_only_while
@@ -36,6 +37,7 @@ from bot.slack.request_team import get_client
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
+    NOTHING_TO_SAY,
     DeadLettered,
     Delivered,
     Delivery,
@@ -111,14 +113,17 @@ class Sender:
         if not isinstance(outcome, Retry):
             self._history_lookup.forget(delivery.id)
             self._degraded_messages.forget(delivery.id)
-        if isinstance(outcome, Delivered) and delivery.kind is not DeliveryKind.EDIT:
+        if isinstance(outcome, Delivered) and not delivery.is_edit:
             self.rate_control.record_post((delivery.team_id, delivery.channel_id))
         return outcome
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         """Send a delivery. Raises SlackFailure, LeaseLost among them, and StoreUnavailable."""
+        if delivery.kind is DeliveryKind.FOLLOW_UP and delivery.follow_up_ts is not None:
+            # Two posts of one reply met, for example where two ids of a channel became one.
+            return Delivered(ts=delivery.follow_up_ts, revision=delivery.follow_up_posted)
         client = get_client(self._clients, delivery.team_id)
-        if delivery.maybe_sent and delivery.kind is not DeliveryKind.EDIT:
+        if delivery.maybe_sent and not delivery.is_edit:
             found = await self._history_lookup.find(
                 client,
                 delivery,
@@ -133,7 +138,7 @@ class Sender:
             return DeadLettered(reason="old news before it could be posted")
         rendered = await self.render(delivery)
         if rendered is None:
-            return DeadLettered(reason="nothing to say any more")
+            return DeadLettered(reason=NOTHING_TO_SAY)
         await self._loop_throttle.acquire()
         is_claim_valid = partial(self._outbox.leases.is_claim_valid, delivery.claimed_by)
         if not is_claim_valid():
@@ -142,6 +147,8 @@ class Sender:
         with send_only_while(is_claim_valid):
             if delivery.kind is DeliveryKind.EDIT:
                 return await self._edit(client, delivery, rendered)
+            if delivery.kind is DeliveryKind.FOLLOW_UP_EDIT:
+                return await self._edit_follow_up(client, delivery, rendered)
             return await self._post(client, delivery, rendered)
 
     async def _edit(self, client: SlackClient, delivery: Delivery, rendered: RenderedMessage) -> Outcome:
@@ -172,9 +179,36 @@ class Sender:
             revision=delivery.target_revision,
             # Also if this channel refused the image: other channels may show it.
             image_id=rendered.picture_id,
-            follow_up_edit_at=self._degraded_messages.restore_time(
-                delivery.thread_id, dropped, self._clock()
-            ),
+            follow_up_edit_at=self._degraded_messages.restore_time(delivery, dropped, self._clock()),
+        )
+
+    async def _edit_follow_up(
+        self, client: SlackClient, delivery: Delivery, rendered: RenderedMessage
+    ) -> Outcome:
+        ts = delivery.follow_up_ts
+        if ts is None:
+            return DeadLettered(reason="the Follow-up reply is gone")
+        if delivery.follow_up_posted == delivery.follow_up_target:
+            return Delivered(ts=ts, revision=delivery.follow_up_target)
+        try:
+            dropped = await client.edit(
+                delivery.channel_id,
+                ts,
+                rendered.message,
+                dropped=self._degraded_messages.parts_to_drop(delivery.id),
+            )
+        except SlackFailure as failure:
+            # Slack's answer is final, or unknown and the same for minutes: then another reply says it.
+            is_lost = failure.reason in ROOT_NOT_EDITABLE | ROOT_DELETED or (
+                isinstance(failure, Unlisted) and self._degraded_messages.was_refused_often(delivery.id)
+            )
+            if not is_lost:
+                raise
+            return DeadLettered(reason=failure.reason, is_follow_up_lost=True)
+        return Delivered(
+            ts=ts,
+            revision=delivery.follow_up_target,
+            follow_up_edit_at=self._degraded_messages.restore_time(delivery, dropped, self._clock()),
         )
 
     async def _edit_without_image(
@@ -221,14 +255,14 @@ class Sender:
                 return DeadLettered(reason=failure.reason, root_deleted=delivery.kind is DeliveryKind.REPLY)
             # No root would say that a notice couldn't be read, so it is posted in the channel.
             posted = await client.post(delivery.channel_id, rendered.message, metadata)
-        revision = follow_up_edit_at = None
+        revision = None
         if delivery.kind is DeliveryKind.ROOT:
             is_complete = rendered.picture_id == image_id and not rendered.needs_follow_up_edit
             # Revision 0 has the outbox edit the root at once.
             revision = delivery.target_revision if is_complete else 0
-            follow_up_edit_at = self._degraded_messages.restore_time(
-                delivery.thread_id, posted.dropped, self._clock()
-            )
+        elif delivery.kind is DeliveryKind.FOLLOW_UP:
+            revision = delivery.follow_up_target
+        follow_up_edit_at = self._degraded_messages.restore_time(delivery, posted.dropped, self._clock())
         return Delivered(
             ts=posted.ts,
             revision=revision,

@@ -20,7 +20,7 @@ from bot.runtime.wakeups import Wakeups
 from bot.slack.client import SlackClient
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.leases import HEARTBEAT_INTERVAL_S
-from bot.store.outbox.models import Delivery, DeliveryKind
+from bot.store.outbox.models import Delivery
 from bot.store.outbox.outbox import Outbox
 
 POLL_S = 1.0
@@ -195,7 +195,7 @@ class DeliveryWorker:
         for delivery in claimed:
             task = asyncio.create_task(self._deliver(delivery))
             self._in_flight[delivery.team_id, delivery.channel_id] = task
-            if delivery.kind is DeliveryKind.EDIT:
+            if delivery.is_edit:
                 self._rate_control.begin_edit(delivery.team_id)
             task.add_done_callback(partial(self._on_done, delivery))
         return len(claimed)
@@ -206,7 +206,7 @@ class DeliveryWorker:
 
     def _on_done(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
         del self._in_flight[delivery.team_id, delivery.channel_id]
-        is_edit = delivery.kind is DeliveryKind.EDIT
+        is_edit = delivery.is_edit
         if is_edit:
             self._rate_control.end_edit(delivery.team_id)
         if not task.cancelled() and (error := task.exception()) is not None:

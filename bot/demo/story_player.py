@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,10 +16,21 @@ from rich.console import Console
 from bot.app.application import Application
 from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
+from bot.local_slack.app_manifest import GWEVENT, AppConfig
 from bot.local_slack.errors import Json
 from bot.local_slack.server import LocalSlack
 from bot.monitoring.rules import Thresholds
-from bot.samples import DEMO_CRITERIA_SET, DEMO_GRADES, SampleNotice, create_demo_notices, to_avro
+from bot.samples import (
+    CIRCULARS_TOPIC,
+    DEMO_CRITERIA_SET,
+    DEMO_GRADES,
+    DEMO_MESSAGE_TOPICS,
+    SampleMessage,
+    SampleNotice,
+    create_demo_messages,
+    create_demo_notices,
+    to_avro,
+)
 from bot.settings import Settings, SettingsError
 from bot.sources.factory import create_sources
 from formatters.blockkit.message import Message
@@ -33,13 +44,14 @@ MAX_STORY_AGE = timedelta(hours=1)
 """The longest time before the present at which the story begins."""
 
 CHANNEL_CRITERIA = {
-    "gw-cbc": f"CBC criteria {DEMO_CRITERIA_SET} rubin-2026",
-    "gw-burst": "Burst",
+    "gw-cbc": f"CBC streams circulars icecube criteria {DEMO_CRITERIA_SET} rubin-2026",
+    "gw-burst": "Burst streams nearby",
     "gw-mocks": f"all mock criteria {DEMO_CRITERIA_SET}",
 }
 """Channel name -> its subscription: significant real binaries, bursts, or everything including mocks.
 
-The messages of two of them say which grades the workspace's own criteria set and Rubin's strategy give.
+The messages of two of them say which grades the workspace's own criteria set and Rubin's strategy give. Two
+have a Follow-up reply: what names the binary neutron star, and the gamma-ray burst near the transient.
 """
 
 _out = Console(highlight=False, soft_wrap=True)
@@ -81,6 +93,9 @@ class SimulatedClock:
         self._ahead = max(self._ahead, at - utc_now())
 
 
+Sample = SampleNotice | SampleMessage
+
+
 @dataclass(frozen=True, slots=True)
 class DemoEnvironment:
     """The running parts of the demo."""
@@ -92,6 +107,8 @@ class DemoEnvironment:
     clock: SimulatedClock
     channels: dict[str, str]
     """Channel name -> channel id."""
+    story: list[Sample]
+    """What is published, in this order."""
 
 
 async def serve(port: int) -> None:
@@ -102,23 +119,47 @@ async def serve(port: int) -> None:
     _out.print("Starting a broker, a local Slack and the bot …")
     async with _demo_environment(port) as environment:
         _out.print(
-            f"\nOpen [bold]{environment.local_slack.url}[/bold] in a browser, and type /gwevent MS181101ab "
-            "or /gwevent criteria there."
+            f"\nOpen [bold]{environment.local_slack.url}[/bold] in a browser, and type /gwevent MS181101ab, "
+            "/gwevent criteria, or what else is offered below the messages."
         )
         _out.print("An hour passes in a minute, up to now. Ctrl-C ends it.\n")
-        with Publisher(environment.broker.url(TOPIC)) as publisher:
-            await _play_slowly(environment, publisher)
+        with _publishers(environment.broker) as publishers:
+            await _play_slowly(environment, publishers)
         _out.print("\nThat was the story; the bot goes on answering. Ctrl-C ends it.")
         await asyncio.Event().wait()
 
 
-async def _play_slowly(environment: DemoEnvironment, publisher: Publisher) -> None:
+def _create_story(now: datetime) -> list[Sample]:
+    """Return the notices and the messages about them in the order of publishing."""
+    notices = create_demo_notices(now)
+    story: list[Sample] = [*notices, *create_demo_messages(notices)]
+    return sorted(story, key=_time_of)
+
+
+def _time_of(sample: Sample) -> datetime:
+    if isinstance(sample, SampleMessage):
+        return sample.sent
+    return datetime.fromisoformat(str(sample.record["time_created"]))
+
+
+@contextmanager
+def _publishers(broker: EmbeddedBroker) -> Iterator[dict[str, Publisher]]:
+    """Yield a publisher for each topic of the story."""
+    with ExitStack() as stack:
+        yield {
+            topic: stack.enter_context(Publisher(broker.url(topic)))
+            for topic in (TOPIC, *DEMO_MESSAGE_TOPICS)
+        }
+
+
+async def _play_slowly(environment: DemoEnvironment, publishers: Mapping[str, Publisher]) -> None:
     """Publish the story with its pauses; then the bot's clock is right, so that its now is the reader's."""
-    for sample in create_demo_notices(utc_now()):
+    for sample in environment.story:
         await asyncio.sleep(sample.pause_s)
-        await _publish(environment, publisher, sample)
+        await _publish(environment, publishers, sample)
     # Before that, the last notice would seem to have been on its way for minutes.
-    await asyncio.to_thread(publisher.wait_until_read, GROUP, TIMEOUT_S)
+    for publisher in publishers.values():
+        await asyncio.to_thread(publisher.wait_until_read, GROUP, TIMEOUT_S)
     environment.clock.advance_to(utc_now())
 
 
@@ -129,11 +170,11 @@ async def play_once() -> None:
     """
     _out.print("Starting a broker, a local Slack and the bot …")
     async with _demo_environment(0) as environment:
-        samples = create_demo_notices(utc_now())
-        with Publisher(environment.broker.url(TOPIC)) as publisher:
-            for sample in samples:
-                await _publish(environment, publisher, sample)
-                await asyncio.to_thread(publisher.wait_until_read, GROUP, TIMEOUT_S)
+        story = environment.story
+        with _publishers(environment.broker) as publishers:
+            for sample in story:
+                topic = await _publish(environment, publishers, sample)
+                await asyncio.to_thread(publishers[topic].wait_until_read, GROUP, TIMEOUT_S)
                 await _wait_until_delivered(environment)
         answer = await environment.local_slack.command(
             "/gwevent", "MS181101ab", channel=environment.channels["gw-mocks"]
@@ -142,15 +183,16 @@ async def play_once() -> None:
         problems = []
         for name, channel in environment.channels.items():
             _print_channel(environment.local_slack, name, channel)
-            problems += _find_problems(environment.local_slack, name, channel, samples)
+            problems += _find_problems(environment.local_slack, name, channel, story)
         if problems:
             raise DemoFailed(" ".join(problems))
-        _out.print(f"\n{len(samples)} notices published, all of them where they belong.")
+        _out.print(f"\n{len(story)} notices and messages published, all of them where they belong.")
 
 
 @asynccontextmanager
 async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
-    local_slack = LocalSlack()
+    story = _create_story(utc_now())
+    local_slack = LocalSlack(config=_app_config(story))
     try:
         await local_slack.start(port)
     except OSError:
@@ -158,7 +200,8 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
     try:
         channels = {name: local_slack.add_channel(name) for name in CHANNEL_CRITERIA}
         with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="gwevent-demo-") as folder:
-            broker.create_topic(TOPIC)
+            for topic in (TOPIC, *DEMO_MESSAGE_TOPICS):
+                broker.create_topic(topic)
             settings = _settings(local_slack, broker, Path(folder))
             sources = create_sources(settings)
             async with open_factory(settings) as factory:
@@ -170,7 +213,7 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
                 running = asyncio.create_task(bot.run(stop))
                 try:
                     await _wait_until(bot.ready.is_set, running, "the bot is ready")
-                    environment = DemoEnvironment(local_slack, broker, bot, factory, clock, channels)
+                    environment = DemoEnvironment(local_slack, broker, bot, factory, clock, channels, story)
                     await _subscribe(environment)
                     yield environment
                 finally:
@@ -178,6 +221,15 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
                     await running
     finally:
         await local_slack.stop()
+
+
+def _app_config(story: Sequence[Sample]) -> AppConfig:
+    """Return the app with an example to type that the story gives: the event with candidates."""
+    named = next(
+        s.superevent_id for s in story if isinstance(s, SampleMessage) and s.topic == CIRCULARS_TOPIC
+    )
+    first, *others = GWEVENT.examples
+    return AppConfig(commands=(replace(GWEVENT, examples=(first, f"candidates {named}", *others)),))
 
 
 def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> Settings:
@@ -190,6 +242,7 @@ def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> 
             "kafka_url": broker.url(TOPIC),
             "kafka_group": GROUP,
             "kafka_auth": "off",
+            "hopskotch_topics": ",".join(DEMO_MESSAGE_TOPICS),
             "gracedb_url": None,
             "mock_pictures": True,
         }
@@ -207,10 +260,17 @@ async def _command(environment: DemoEnvironment, channel: str, words: str) -> No
     await done.wait_for_answer(timeout=TIMEOUT_S)
 
 
-async def _publish(environment: DemoEnvironment, publisher: Publisher, sample: SampleNotice) -> None:
-    environment.clock.advance_to(datetime.fromisoformat(str(sample.record["time_created"])))
-    await asyncio.to_thread(publisher.publish, to_avro(sample.record), reader_group=GROUP)
+async def _publish(environment: DemoEnvironment, publishers: Mapping[str, Publisher], sample: Sample) -> str:
+    """Publish a sample at its time in the story, and return its topic."""
+    environment.clock.advance_to(_time_of(sample))
+    if isinstance(sample, SampleMessage):
+        topic, body, form = sample.topic, sample.body, "json"
+    else:
+        topic, body, form = TOPIC, to_avro(sample.record), "avro"
+    publish = publishers[topic].publish
+    await asyncio.to_thread(publish, body, "json" if form == "json" else "avro", reader_group=GROUP)
     _out.print(f"published {sample.name}")
+    return topic
 
 
 async def _wait_until_delivered(environment: DemoEnvironment) -> None:
@@ -256,10 +316,10 @@ def _to_message(message: Json) -> Message:
     return Message(message["text"], tuple(message.get("blocks") or ()))
 
 
-def _find_problems(
-    local_slack: LocalSlack, name: str, channel: str, samples: Sequence[SampleNotice]
-) -> list[str]:
+def _find_problems(local_slack: LocalSlack, name: str, channel: str, story: Sequence[Sample]) -> list[str]:
     """Compare a channel's messages with those expected from the story's records; return the differences."""
+    samples = [sample for sample in story if isinstance(sample, SampleNotice)]
+    messages = [sample for sample in story if isinstance(sample, SampleMessage)]
     roots: dict[str, list[Json]] = {}
     for message in _roots(local_slack, channel):
         found = [s for s in {s.record["superevent_id"] for s in samples} if s in message["text"]]
@@ -275,8 +335,13 @@ def _find_problems(
             continue
         if wanted:
             replies = len(local_slack.messages(channel, thread_ts=held[0]["ts"])) - 1
-            if replies != len(records) - 1:
-                problems.append(f"#{name} has {replies} replies to {superevent_id}, not {len(records) - 1}.")
+            # What names the event stands in one reply.
+            follow_ups = "streams" in CHANNEL_CRITERIA[name].split() and any(
+                message.superevent_id == superevent_id for message in messages
+            )
+            expected = len(records) - 1 + int(follow_ups)
+            if replies != expected:
+                problems.append(f"#{name} has {replies} replies to {superevent_id}, not {expected}.")
     return problems
 
 

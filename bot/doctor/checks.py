@@ -69,10 +69,17 @@ def _check_sources(settings: Settings) -> list[Finding]:
     findings = []
     if "hopskotch" in settings.source_names:
         findings += check_kafka(
-            settings.kafka_url, settings.kafka_auth, settings.kafka_group, BROKER_TIMEOUT_S
+            settings.kafka_url,
+            settings.kafka_auth,
+            settings.kafka_group,
+            BROKER_TIMEOUT_S,
+            settings.configured_hopskotch_topics,
         )
     if "gcn" in settings.source_names:
-        findings.append(check_gcn(gcn_access(settings), settings.gcn_topic_names, BROKER_TIMEOUT_S))
+        findings.append(check_gcn(gcn_access(settings), settings.configured_gcn_topics, BROKER_TIMEOUT_S))
+    if all(topic.is_optional for topic in settings.configured_topics):
+        todo = "Name igwn.gwalert in GWEVENT_KAFKA_URL or GWEVENT_GCN_TOPICS."
+        findings.append(Finding("Alerts", Level.FAIL, "No topic that is read brings LVK's alerts.", todo))
     return findings
 
 

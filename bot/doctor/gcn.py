@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from confluent_kafka import KafkaError, KafkaException
 
+from bot.setting_types.topics import ConfiguredTopic
 from bot.sources.base import SourceConfigError
-from bot.sources.gcn import DISCONNECT_ERRORS, KAFKA_OPTIONS, GcnAccess, connection_options
+from bot.sources.broker_access import DISCONNECT_ERRORS, KAFKA_OPTIONS
+from bot.sources.gcn import GcnAccess, connection_options
 from formatters.terminal.findings import Finding, Level
 
 
-def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Finding:
+def check_gcn(access: GcnAccess, topics: Sequence[ConfiguredTopic], timeout: float) -> Finding:
     """Check that GCN answers and has the topics. Blocks for up to about `timeout` seconds."""
     name = "GCN"
     try:
@@ -30,8 +34,11 @@ def check_gcn(access: GcnAccess, topics: tuple[str, ...], timeout: float) -> Fin
         return Finding(name, Level.FAIL, f"GCN doesn't answer: {reason.rstrip('.')}.", todo)
     finally:
         consumer.close()
-    missing = [topic for topic in topics if topic not in known]
-    if missing:
-        todo = "A topic appears with its first message; check the spelling in GWEVENT_GCN_TOPICS."
-        return Finding(name, Level.WARN, f"GCN doesn't show {', '.join(missing)}.", todo)
-    return Finding(name, Level.OK, f"answers, and has {', '.join(topics)}.")
+    missing = [topic for topic in topics if not any(topic.matches(shown) for shown in known)]
+    if not missing:
+        return Finding(name, Level.OK, f"answers, and has {', '.join(topic.entry for topic in topics)}.")
+    found = f"GCN doesn't show {', '.join(topic.entry for topic in missing)}"
+    todo = "A topic appears with its first message; check the spelling in GWEVENT_GCN_TOPICS."
+    if all(topic.is_optional for topic in missing):
+        return Finding(name, Level.WARN, f"{found} (optional: the alerts come without).", todo)
+    return Finding(name, Level.WARN, f"{found}.", todo)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -25,6 +26,7 @@ from hop.auth import Auth
 
 from bot.alerts.decode import decode
 from bot.alerts.payload import UndecodablePayload
+from bot.setting_types.topics import ConfiguredTopic
 from bot.sources.base import SourceConfigError
 from bot.sources.credentials import AuthMode, KafkaUrl, auth_username, consumer_group, load_auth
 from formatters.terminal.findings import Finding, Level
@@ -34,16 +36,26 @@ AUTHENTICATION_ERRORS = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_A
 CREDENTIALS_URL = "https://my.hop.scimma.org"
 """The site that manages SCiMMA's credentials and their permissions."""
 
+MAX_CHECKED = 5
+"""Most topics of a pattern that are tried."""
+
 PERMISSION_ADVICE = (
     f"Give the credential read permission for it at {CREDENTIALS_URL}; that takes effect within an hour."
 )
 
 
-def check_kafka(url: str, auth_mode: AuthMode, group: str | None, timeout: float = 10.0) -> list[Finding]:
-    """Test the connection to the topic step by step; return the findings up to the first failure.
+def check_kafka(
+    url: str,
+    auth_mode: AuthMode,
+    group: str | None,
+    timeout: float = 10.0,
+    topics: Sequence[ConfiguredTopic] = (),
+) -> list[Finding]:
+    """Test the connection to the topics step by step; return the findings up to the first failure.
 
-    `url`, `auth_mode` and `group` are the settings as the user gave them; `timeout` in seconds is for each
-    step. Blocks; changes nothing on the broker and consumes nothing in the reader's group.
+    `url`, `auth_mode` and `group` are the settings as the user gave them; `topics` are those that are read,
+    without them the URL's; `timeout` in seconds is for each step. Blocks; changes nothing on the broker and
+    consumes nothing in the reader's group.
     """
     try:
         kafka_url = KafkaUrl.parse(url)
@@ -67,7 +79,8 @@ def check_kafka(url: str, auth_mode: AuthMode, group: str | None, timeout: float
             findings.append(finding)
             if finding.level is Level.FAIL:
                 return findings
-    return findings + _check_broker(kafka_url, auth, consumer_group(username, group), timeout)
+    topics = topics or [ConfiguredTopic(topic, is_optional=False) for topic in kafka_url.topics]
+    return findings + _check_broker(kafka_url, auth, topics, consumer_group(username, group), timeout)
 
 
 def _check_credential(username: str | None) -> Finding:
@@ -156,7 +169,9 @@ def _reason(error: OSError | UnicodeError) -> str:
     return str(getattr(error, "strerror", None) or error).rstrip(".")
 
 
-def _check_broker(kafka_url: KafkaUrl, auth: Auth | bool, group: str, timeout: float) -> list[Finding]:
+def _check_broker(
+    kafka_url: KafkaUrl, auth: Auth | bool, topics: Sequence[ConfiguredTopic], group: str, timeout: float
+) -> list[Finding]:
     errors: list[KafkaError] = []
     options: dict[str, Any] = {
         "bootstrap.servers": kafka_url.broker,
@@ -174,10 +189,14 @@ def _check_broker(kafka_url: KafkaUrl, auth: Auth | bool, group: str, timeout: f
         if shown is None:
             return [_unanswered(kafka_url, auth, errors, timeout)]
         findings = [Finding("login", Level.OK, f"{kafka_url.broker} answers.")]
-        for topic in kafka_url.topics:
-            findings.append(_check_topic(consumer, topic, shown, timeout))
+        required = tuple(topic.entry for topic in topics if not topic.is_optional)
+        for name in required:
+            findings.append(_check_topic(consumer, name, shown, timeout))
         if all(finding.level is Level.OK for finding in findings):
-            findings.append(_check_group_permission(consumer, kafka_url.topics, group, timeout))
+            findings.append(_check_group_permission(consumer, required, group, timeout))
+        for topic in topics:
+            if topic.is_optional:
+                findings += _check_optional_topic(consumer, topic, shown, timeout)
         return findings
     finally:
         consumer.close()
@@ -224,7 +243,9 @@ def _unanswered(kafka_url: KafkaUrl, auth: Auth | bool, errors: list[KafkaError]
     )
 
 
-def _check_topic(consumer: Consumer, topic: str, shown: frozenset[str], timeout: float) -> Finding:
+def _check_topic(
+    consumer: Consumer, topic: str, shown: frozenset[str], timeout: float, *, brings_alerts: bool = True
+) -> Finding:
     try:
         found = consumer.list_topics(topic, timeout=timeout).topics[topic]
         if found.error is not None:
@@ -245,26 +266,59 @@ def _check_topic(consumer: Consumer, topic: str, shown: frozenset[str], timeout:
         if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             near = get_close_matches(topic, shown, n=1)
             meant = f"Did you mean {near[0]}? " if near else ""
+            setting = "GWEVENT_KAFKA_URL" if brings_alerts else "GWEVENT_HOPSKOTCH_TOPICS"
             return Finding(
                 "topic",
                 Level.FAIL,
                 f"The broker has no topic {topic}, or doesn't show it to this credential.",
-                f"{meant}Check the spelling in GWEVENT_KAFKA_URL. {PERMISSION_ADVICE}",
+                f"{meant}Check the spelling in {setting}. {PERMISSION_ADVICE}",
             )
         return Finding(
             "topic", Level.FAIL, f"{topic} can't be read: {cause.str()}.", "Try again in a few minutes."
         )
-    newest = "" if message is None or message.error() is not None else _describe_newest(message)
+    newest = ""
+    if message is not None and message.error() is None:
+        newest = _describe_newest(message, brings_alerts=brings_alerts)
     return Finding("topic", Level.OK, f"{topic} can be read{newest}.")
 
 
-def _describe_newest(message: Message) -> str:
+def _check_optional_topic(
+    consumer: Consumer, topic: ConfiguredTopic, shown: frozenset[str], timeout: float
+) -> list[Finding]:
+    """Return whether a topic that brings no alerts is read, and of a pattern each that isn't."""
+    found = [name for name in sorted(shown) if topic.matches(name)]
+    if not topic.is_pattern:
+        findings = [_check_topic(consumer, topic.entry, shown, timeout, brings_alerts=False)]
+    elif found:
+        findings = [
+            _check_topic(consumer, name, shown, timeout, brings_alerts=False) for name in found[:MAX_CHECKED]
+        ]
+        failed = [finding for finding in findings if finding.level is not Level.OK]
+        named = ", ".join(found[:MAX_CHECKED]) + (" …" if len(found) > MAX_CHECKED else "")
+        findings = failed or [Finding("topic", Level.OK, f"{topic.entry} stands for {named}.")]
+    else:
+        result = f"The broker shows no topic that fits {topic.entry}"
+        findings = [Finding("topic", Level.FAIL, f"{result}.", PERMISSION_ADVICE)]
+    return [_as_optional(finding) for finding in findings]
+
+
+def _as_optional(finding: Finding) -> Finding:
+    if finding.level is Level.OK:
+        return finding
+    result = f"{finding.result.rstrip('.')} (optional: the alerts come without it)."
+    advice = f"{finding.advice or ''} Or take it out of the settings.".strip()
+    return replace(finding, level=Level.WARN, result=result, advice=advice)
+
+
+def _describe_newest(message: Message, *, brings_alerts: bool) -> str:
     """Say what the newest message is, and how old by the broker's clock; nothing is acknowledged."""
     kind, created_ms = message.timestamp()
     age_s = time.time() - created_ms / 1000
     minutes = f", {age_s / 60:,.0f} min old" if kind != TIMESTAMP_NOT_AVAILABLE and age_s >= 0 else ""
     if age_s < -60:
         minutes = f", {-age_s / 60:,.0f} min in the future: is this machine's clock right?"
+    if not brings_alerts:
+        return f"; it holds messages{minutes.replace(', ', ', the newest ', 1)}"
     try:
         notice = decode(message.value() or b"")
     except UndecodablePayload:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from confluent_kafka import (
@@ -22,11 +22,12 @@ from bot.alerts.decode import decode
 from bot.alerts.payload import UndecodablePayload
 from bot.doctor.live_report import LiveReport
 from bot.gracedb.client import GraceDb, GraceDbError
+from bot.setting_types.topics import HEARTBEAT_TOPIC, ConfiguredTopic
 from bot.settings import Settings
 from bot.sources.base import SourceConfigError
 from bot.sources.credentials import KafkaUrl, auth_username, consumer_group, load_auth
 from bot.sources.factory import gcn_access
-from bot.sources.gcn import HEARTBEAT_TOPIC, connection_options
+from bot.sources.gcn import connection_options
 from formatters.models.notice import Category, Notice, category_from_id
 from formatters.terminal.findings import Level
 
@@ -36,6 +37,8 @@ READ_TIMEOUT_S = 30.0
 WINDOWS = (1, 5, 30)
 """Newest messages of a partition among which a mock is looked for: each window reaches further back."""
 MAX_CLOCK_OFFSET_S = 30.0
+MAX_PATTERN_TOPICS = 5
+"""Most topics of a pattern that are tried."""
 PUBLIC_PREFIXES = ("igwn.", "gcn.")
 """Topics that a report may name. The names of others may be a group's own affair."""
 NOTICE_TOPIC = "igwn.gwalert"
@@ -53,7 +56,8 @@ def try_sources(settings: Settings, report: LiveReport) -> None:
             report.add("GCN", Level.FAIL, str(error), "deploy/example.env says what to set.")
             return
         consumer = consumer_class({**options, **_reading_options("gwevent-doctor")})
-        _try_broker("GCN", consumer, settings.gcn_topic_names, report)
+        heartbeat = [ConfiguredTopic(HEARTBEAT_TOPIC, True)] if settings.reads_gcn_heartbeat else []
+        _try_broker("GCN", consumer, [*settings.configured_gcn_topics, *heartbeat], report)
 
 
 def _try_hopskotch(settings: Settings, report: LiveReport) -> None:
@@ -70,7 +74,7 @@ def _try_hopskotch(settings: Settings, report: LiveReport) -> None:
             **({} if isinstance(auth, bool) else auth()),
         }
     )
-    _try_broker("Hopskotch", consumer, url.topics, report)
+    _try_broker("Hopskotch", consumer, settings.configured_hopskotch_topics, report)
 
 
 def _reading_options(group: str) -> dict[str, Any]:
@@ -83,7 +87,7 @@ def _reading_options(group: str) -> dict[str, Any]:
     }
 
 
-def _try_broker(name: str, consumer: Consumer, topics: tuple[str, ...], report: LiveReport) -> None:
+def _try_broker(name: str, consumer: Consumer, topics: Sequence[ConfiguredTopic], report: LiveReport) -> None:
     try:
         consumer.poll(0)
         shown = frozenset(consumer.list_topics(timeout=QUERY_TIMEOUT_S).topics)
@@ -94,28 +98,42 @@ def _try_broker(name: str, consumer: Consumer, topics: tuple[str, ...], report: 
         return
     try:
         _report_topics(name, shown, topics, report)
-        for topic in topics:
+        for topic, is_optional in _expand(topics, shown):
             try:
                 _try_topic(name, consumer, topic, report)
             except KafkaException as error:
-                optional = topic != NOTICE_TOPIC
-                consequence = "Alerts come without it." if optional else "Without it no alert comes."
-                level = Level.WARN if optional else Level.FAIL
+                consequence = "Alerts come without it." if is_optional else "Without it no alert comes."
+                level = Level.WARN if is_optional else Level.FAIL
                 report.add(topic, level, f"{name} doesn't let it be read: {_reason(error)}.", consequence)
     finally:
         consumer.close()
 
 
-def _report_topics(name: str, shown: frozenset[str], topics: tuple[str, ...], report: LiveReport) -> None:
+def _expand(topics: Sequence[ConfiguredTopic], shown: frozenset[str]) -> list[tuple[str, bool]]:
+    """Return each topic once, and whether it is optional; of a pattern the first that the broker shows."""
+    found: dict[str, bool] = {}
+    for topic in topics:
+        named = [topic.entry]
+        if topic.is_pattern:
+            named = [name for name in sorted(shown) if topic.matches(name)][:MAX_PATTERN_TOPICS]
+        for name in named:
+            found.setdefault(name, topic.is_optional)
+    return list(found.items())
+
+
+def _report_topics(
+    name: str, shown: frozenset[str], topics: Sequence[ConfiguredTopic], report: LiveReport
+) -> None:
     public = sorted(topic for topic in shown if topic.startswith(PUBLIC_PREFIXES))
     report.record(f"{name} topics", {"public": public, "others": len(shown) - len(public)})
-    missing = [topic for topic in topics if topic not in shown]
+    entries = [topic.entry for topic in topics]
+    missing = [topic.entry for topic in topics if not any(topic.matches(name) for name in shown)]
     there = f"shows {len(shown)} topics"
     if missing:
         todo = "Check the spelling, and the credential's permissions; a topic appears with its first message."
         report.add(f"{name} topics", Level.WARN, f"{there}, and {', '.join(missing)} not.", todo)
     else:
-        report.add(f"{name} topics", Level.OK, f"{there}, {', '.join(topics)} among them.")
+        report.add(f"{name} topics", Level.OK, f"{there}, {', '.join(entries)} among them.")
 
 
 def _try_topic(name: str, consumer: Consumer, topic: str, report: LiveReport) -> None:

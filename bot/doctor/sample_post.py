@@ -20,7 +20,7 @@ from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
 from bot.doctor.slack_remedies import remedy
 from bot.filters import parse_criteria
-from bot.ingest.pipeline import IngestRules, IngestStores, Pipeline
+from bot.ingest.pipeline import IngestRules, Pipeline
 from bot.runtime.wakeups import Wakeups
 from bot.samples import Record, bbh, superevent_id, to_avro
 from bot.settings import Settings
@@ -81,7 +81,7 @@ async def _deliver(settings: Settings, client: SlackClient, team: str, channel: 
         drawer = ImageDrawer(factory.notices, ImageProcess())
         pictures = ImageWorker(factory.images, {team: client}, drawer, utc_now, wakeups)
         pipeline = Pipeline(
-            IngestStores(notices=factory.notices, quarantine=factory.quarantine),
+            factory.ingest_stores,
             utc_now,
             wakeups,
             IngestRules(max_age=timedelta(days=1), should_draw=lambda _: draws),

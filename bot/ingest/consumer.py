@@ -1,25 +1,30 @@
-"""Consumer of one source: feeds its payloads to the pipeline, and records the source's status."""
+"""Consumer of one source: feeds its payloads to the pipeline."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 import structlog
 
-from bot.ingest.pipeline import IngestResult, Pipeline
+from bot.ingest.pipeline import IngestResult
 from bot.runtime.os_limits import is_transient
-from bot.sources.base import Payload, Source
+from bot.sources.base import Origin, Payload, Source
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
 from bot.store.operations.ops_channel import OpsChannelRepository
-from bot.store.operations.source_heartbeats import SourceHeartbeats
-
-STATUS_INTERVAL_S = 5.0
-"""Seconds between two heartbeats of a source."""
 
 log = structlog.get_logger(__name__)
+
+
+class PayloadHandler(Protocol):
+    """The part of the ingest pipeline that a consumer uses."""
+
+    async def handle(self, body: bytes, origin: Origin) -> IngestResult:
+        """Handle one payload. Raises StoreUnavailable: then it must not be acknowledged."""
+        ...
 
 
 class SourceConsumer:
@@ -28,8 +33,7 @@ class SourceConsumer:
     def __init__(
         self,
         source: Source,
-        pipeline: Pipeline,
-        source_heartbeats: SourceHeartbeats,
+        pipeline: PayloadHandler,
         ops_channel: OpsChannelRepository,
         subscriptions: SubscriptionRepository,
         name: str,
@@ -41,11 +45,12 @@ class SourceConsumer:
         """
         self._source = source
         self._pipeline = pipeline
-        self._source_heartbeats = source_heartbeats
         self._ops_channel = ops_channel
         self._subscriptions = subscriptions
         self._name = name
         self._on_handled = on_handled
+        self.handled = 0
+        """The number of payloads that were handled and acknowledged."""
 
     async def consume(self) -> None:
         """Handle payload after payload until cancelled."""
@@ -53,21 +58,10 @@ class SourceConsumer:
         with suppress(StoreUnavailable):
             await self._subscriptions.count()
             await self._ops_channel.refresh()
-        log.info("source_started", source=self._source.status().name, group=self._name)
+        status = self._source.status()
+        log.info("source_started", source=status.name, topic=status.topic, group=self._name)
         async for payload in self._source.payloads():
             await self._ingest_until_stored(payload)
-
-    async def report_status(self) -> None:
-        """Record the source's status every `STATUS_INTERVAL_S`, until cancelled."""
-        while True:
-            try:
-                await self._source_heartbeats.record(self._name, [self._source.status()])
-                # The process that is connected to Slack finds the operators' channel, at any time; this
-                # process needs it when it plans a notice, and cannot wait for the store then.
-                await self._ops_channel.refresh()
-            except StoreUnavailable as error:
-                log.warning("store_unavailable", subsystem="heartbeat", reason=str(error))
-            await asyncio.sleep(STATUS_INTERVAL_S)
 
     async def stop(self) -> None:
         """Close the source. Payloads that are not acknowledged will come again."""
@@ -97,3 +91,4 @@ class SourceConsumer:
             await asyncio.sleep(wait)
             wait = min(wait * 2, 10.0)
         await self._source.acknowledge(payload)
+        self.handled += 1

@@ -1,4 +1,4 @@
-"""The ingest pipeline: turns the bytes of one payload into a stored notice with its plan.
+"""The ingest pipeline: turns the bytes of one payload into a stored notice or message with its plan.
 
 Every payload enters here, from every source and every command. It is decoded and stored together with
 everything that routing plans for it; a payload that cannot be handled goes to quarantine instead, so that
@@ -11,39 +11,33 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import partial
 
 import structlog
 
-from bot.alerts.circular import is_circular, read_circular
 from bot.alerts.decode import UndecodablePayload, decode
+from bot.ingest.decoding import Unread, UnreadableMessage, decode_payload
+from bot.ingest.result import IngestResult as IngestResult
 from bot.routing.planner import plan, plan_unreadable_payload
+from bot.routing.related_messages import plan_message
 from bot.routing.state import OperatorRules
 from bot.runtime.os_limits import is_resource_exhaustion
 from bot.runtime.threads import run_in_thread
 from bot.runtime.wakeups import Wakeups
 from bot.sources.base import Origin
 from bot.store.database import StoreUnavailable
-from bot.store.events.circulars import CircularRepository
+from bot.store.events.nearby_alerts import NearbyAlertRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
-from formatters.models.circular import Circular
+from bot.store.events.related_messages import RecordedMessage, RelatedMessageRepository
+from formatters.models.nearby_alert import NearbyAlert
 from formatters.models.notice import Notice
+from formatters.models.related_message import RelatedMessage, Stream
 
 _DATED_ID = re.compile(r"[MT]?(?:S|GW)(\d{6})(?!\d)", re.ASCII)
 """An id that begins with a date (YYMMDD), whether or not the rest has LVK's form."""
 
 log = structlog.get_logger(__name__)
-
-
-class IngestResult(StrEnum):
-    """The outcome of a payload; after any of them it may be acknowledged. The values are metric labels."""
-
-    STORED = "stored"
-    DUPLICATE = "repeat"
-    QUARANTINED = "quarantined"
-    CIRCULAR = "circulars"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +46,8 @@ class IngestStores:
 
     notices: NoticeRepository
     quarantine: QuarantineRepository
-    circulars: CircularRepository | None = None
-    """None where no circulars are expected: they go to quarantine."""
+    related_messages: RelatedMessageRepository
+    nearby_alerts: NearbyAlertRepository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +88,19 @@ class Pipeline:
         received = self._clock()
         superevent_id: str | None = None
         alert_type: str | None = None
+        result = IngestResult.QUARANTINED if origin.stream is None else IngestResult.UNREADABLE_MESSAGE
         try:
-            if self._stores.circulars is not None and is_circular(body):
-                circular = read_circular(body)
-                return await self._record_circular(self._stores.circulars, circular, origin, received)
-            notice = await run_in_thread(self._decode, body)
-            superevent_id, alert_type = notice.superevent_id, notice.alert_type
-            return await self._record(notice, body, origin, received)
+            decoded = await run_in_thread(decode_payload, body, origin.stream, received, self._decode)
+            if not isinstance(decoded, Notice):
+                result = IngestResult.UNREADABLE_MESSAGE
+                return await self._record_message(decoded, origin, received)
+            superevent_id, alert_type = decoded.superevent_id, decoded.alert_type
+            return await self._record(decoded, body, origin, received)
         except UndecodablePayload as error:
             reason, superevent_id = error.reason, error.superevent_id
+        except UnreadableMessage as error:
+            # Without an id: the channels are told of alerts only.
+            reason, result = str(error), IngestResult.UNREADABLE_MESSAGE
         except StoreUnavailable:
             raise
         except Exception as error:
@@ -118,7 +116,8 @@ class Pipeline:
                 alert_type=alert_type,
             )
             reason = f"gwevent met a fault of its own ({type(error).__name__})."
-        return await self._quarantine(body, origin, reason, superevent_id, received)
+        await self._quarantine(body, origin, reason, superevent_id, received)
+        return result
 
     async def _record(self, notice: Notice, body: bytes, origin: Origin, received: datetime) -> IngestResult:
         notice = replace(notice, received=received, archive=origin.archive, live=origin.live)
@@ -152,19 +151,34 @@ class Pipeline:
         bound.info("notice_repeated")
         return IngestResult.DUPLICATE
 
-    async def _record_circular(
-        self, circulars: CircularRepository, circular: Circular, origin: Origin, received: datetime
+    async def _record_message(
+        self, message: RelatedMessage | NearbyAlert | Unread, origin: Origin, received: datetime
     ) -> IngestResult:
-        fresh = received - circular.created <= self._rules.max_age
-        links = await circulars.record(circular, received, should_link=origin.live and fresh)
-        log.info("circular_stored", number=circular.number, superevents=circular.superevent_ids, links=links)
-        if links:
+        if isinstance(message, Unread):
+            return IngestResult.UNRELATED
+        is_news = origin.live and received - message.created <= self._rules.max_age
+        if isinstance(message, NearbyAlert):
+            alert = await self._stores.nearby_alerts.record(message, received, is_news=is_news)
+            if alert.is_changed:
+                log.info("nearby_alert_stored", stream=message.stream, key=message.key)
+            if alert.follow_ups:
+                self._wakeups.intents_planned()
+            return IngestResult.NEARBY_ALERT
+        recorded = await self._stores.related_messages.record(
+            message, received, is_news=is_news, plan=plan_message
+        )
+        if not recorded.superevent_ids:
+            return IngestResult.UNRELATED
+        if recorded.is_new:
+            _log_stored(message, recorded)
+        if recorded.intents:
             self._wakeups.intents_planned()
-        return IngestResult.CIRCULAR
+        is_circular = message.stream is Stream.CIRCULARS
+        return IngestResult.CIRCULAR if is_circular else IngestResult.RELATED_MESSAGE
 
     async def _quarantine(
         self, body: bytes, origin: Origin, reason: str, superevent_id: str | None, received: datetime
-    ) -> IngestResult:
+    ) -> None:
         operator_rules = self._rules.operator_rules() if origin.live else None
         new = await self._stores.quarantine.add(
             body,
@@ -177,6 +191,7 @@ class Pipeline:
                 origin.live and superevent_id is not None and not self._is_old_id(superevent_id, received)
             ),
             ops_channel=None if operator_rules is None else operator_rules.ops_channel,
+            stream=origin.stream,
         )
         if new:
             log.warning(
@@ -187,7 +202,6 @@ class Pipeline:
                 bytes=len(body),
             )
             self._wakeups.intents_planned()
-        return IngestResult.QUARANTINED
 
     def _is_old_id(self, superevent_id: str, now: datetime) -> bool:
         """Return True if the date in the id is old news; nothing else of an unreadable notice is known."""
@@ -199,3 +213,17 @@ class Pipeline:
         except ValueError:
             return False
         return now - (day + timedelta(days=1)) > self._rules.max_age
+
+
+def _log_stored(message: RelatedMessage, recorded: RecordedMessage) -> None:
+    superevents, intents = recorded.superevent_ids, recorded.intents
+    if message.stream is Stream.CIRCULARS:
+        log.info("circular_stored", number=message.number, superevents=superevents, links=intents)
+        return
+    log.info(
+        "message_stored",
+        stream=message.stream.value,
+        key=message.key,
+        superevents=superevents,
+        intents=intents,
+    )

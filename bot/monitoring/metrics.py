@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -102,6 +103,24 @@ class Metrics:
             ["source"],
             registry=registry,
         )
+        self._topic_read = Gauge(
+            "gwevent_topic_read",
+            "Whether a topic of the settings is read, optional ones too.",
+            ["source", "topic"],
+            registry=registry,
+        )
+        self._topic_lag = Gauge(
+            "gwevent_topic_lag",
+            "Messages of a topic on the broker that were not acknowledged yet.",
+            ["source", "topic"],
+            registry=registry,
+        )
+        self._topic_faults = Counter(
+            "gwevent_topic_faults",
+            "Defects of gwevent that ended the reader of an optional topic, which starts again.",
+            ["source", "topic"],
+            registry=registry,
+        )
         self._slack = Gauge(
             "gwevent_slack_connected", "Whether Socket Mode is open; NaN in a consumer.", registry=registry
         )
@@ -169,6 +188,10 @@ class Metrics:
         """Count a payload by the result of its ingestion."""
         self._payloads.labels(handled).inc()
 
+    def count_topic_fault(self, status: SourceStatus) -> None:
+        """Count a defect that ended an optional topic's reader for a while."""
+        self._topic_faults.labels(status.name, status.topic).inc()
+
     def count_notice(self, notice: Notice) -> None:
         """Count a new notice and observe its latencies."""
         # Any other text must not become a label: each value is a time series.
@@ -198,15 +221,24 @@ class Metrics:
         last_payload_at: datetime | None,
         now: datetime,
     ) -> None:
-        """Set the gauges that need no store; of several consumers of a source the best counts.
+        """Set the gauges that need no store; of several consumers of a topic the best counts.
 
         `slack` is None in a process without a connection to Slack.
         """
-        for name in {source.name for source in sources}:
-            same = [source for source in sources if source.name == name]
-            lags = [source.lag for source in same if source.lag is not None]
-            self._connected.labels(name).set(any(source.connected for source in same))
-            self._lag.labels(name).set(min(lags, default=float("nan")))
+        is_read: dict[tuple[str, str], bool] = {}
+        lags: dict[tuple[str, str], float] = {}
+        for status in sources:
+            key = status.name, status.topic
+            is_read[key] = is_read.get(key, False) or status.connected
+            lags[key] = _least(lags.get(key), status.lag)
+        for key in is_read.keys() - {(name, "") for name, _ in is_read}:
+            self._topic_read.labels(*key).set(is_read[key])
+            self._topic_lag.labels(*key).set(lags[key])
+        required = {(status.name, status.topic) for status in sources if not status.is_optional}
+        for name in {name for name, _ in required}:
+            of_alerts = [key for key in required if key[0] == name]
+            self._connected.labels(name).set(all(is_read[key] for key in of_alerts))
+            self._lag.labels(name).set(sum(lags[key] for key in of_alerts))
         self._slack.set(float("nan") if slack is None else slack)
         self._last_notice_age.set(
             float("nan") if last_payload_at is None else (now - last_payload_at).total_seconds()
@@ -260,6 +292,12 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
         return generate_latest(self.registry)
+
+
+def _least(lag: float | None, other: int | None) -> float:
+    """Return the lesser of two lags; NaN if neither is known."""
+    known = [value for value in (lag, other) if value is not None and not math.isnan(value)]
+    return min(known, default=float("nan"))
 
 
 def _or_nan(value: int | None) -> float:

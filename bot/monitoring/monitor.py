@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -42,6 +42,8 @@ class Readiness:
 
     parts: dict[str, str]
     """Part -> "ok", or a description of its problem."""
+    optional_topics: dict[str, str] = field(default_factory=dict)
+    """The same of the topics beside LVK's alerts, by broker and topic; they don't count."""
 
     @property
     def ready(self) -> bool:
@@ -182,10 +184,9 @@ class HealthMonitor:
         if self._inputs.connection_state is not None:
             connection = self._inputs.connection_state()
             parts["slack"] = "ok" if connection.connected else connection.detail
-        for source in self._inputs.source_statuses():
-            # One connected consumer of a source is enough.
-            if parts.get(source.name) != "ok":
-                parts[source.name] = "ok" if source.connected else source.detail
+        sources = self._inputs.source_statuses()
+        parts |= _describe_sources(sources, lambda source: source.name, is_optional=False)
+        topics = _describe_sources(sources, lambda source: f"{source.name} {source.topic}", is_optional=True)
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
                 await self._check_store()
@@ -195,7 +196,7 @@ class HealthMonitor:
             parts["store"] = str(error)
         except TimeoutError:
             parts["store"] = f"The database didn't answer within {STORE_TIMEOUT_S:.0f} s."
-        return Readiness(parts)
+        return Readiness(parts, topics)
 
     async def metrics(self) -> bytes:
         """Return the metrics in Prometheus's text format."""
@@ -230,7 +231,8 @@ class HealthMonitor:
     def _snapshot(
         self, now: datetime, last_payload_at: datetime | None, overdue: int, overdue_since: datetime | None
     ) -> HealthSnapshot:
-        sources = self._inputs.source_statuses()
+        # That another topic isn't read is no incident: the alerts come.
+        sources = [source for source in self._inputs.source_statuses() if not source.is_optional]
         connection = (
             ConnectionState(True, "")
             if self._inputs.connection_state is None
@@ -297,6 +299,22 @@ class HealthMonitor:
         if change.opened or change.resolved:
             self._wakeups.deliveries.set()
             self._wakeups.webhook.set()
+
+
+def _describe_sources(
+    sources: Sequence[SourceStatus], name: Callable[[SourceStatus], str], *, is_optional: bool
+) -> dict[str, str]:
+    """Return "ok" or the problem by name; of several consumers of a topic one that reads it is enough."""
+    problems: dict[tuple[str, str], str] = {}
+    for source in sources:
+        key = name(source), source.topic
+        if source.is_optional == is_optional and problems.get(key) != "ok":
+            problems[key] = "ok" if source.connected else source.detail
+    found: dict[str, str] = {}
+    for (shown, _), problem in problems.items():
+        if found.get(shown, "ok") == "ok":
+            found[shown] = problem
+    return found
 
 
 def _latest(*times: datetime | None) -> datetime | None:

@@ -71,20 +71,6 @@ class DeferToSkyMap:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkCircular:
-    """Link a GCN Circular in the superevent's thread in one channel."""
-
-    team_id: str
-    channel_id: str
-    circular_id: int
-    """The store's id of the circular for this superevent."""
-    number: int
-    """GCN's number."""
-    is_earlier: bool = False
-    """True if the circular came before the thread was opened: then its link is the least urgent post."""
-
-
-@dataclass(frozen=True, slots=True)
 class UpdateFollowUp:
     """Post or edit the Follow-up reply in the superevent's thread in one channel."""
 
@@ -92,6 +78,8 @@ class UpdateFollowUp:
     channel_id: str
     is_earlier: bool = False
     """True if all of its content came before the thread was opened: then it is the least urgent post."""
+    only_existing: bool = False
+    """True if nothing new is to be told: a reply that stands or is under way is brought up to date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +165,6 @@ Intent = (
     | CancelRoot
     | Mention
     | DeferToSkyMap
-    | LinkCircular
     | UpdateFollowUp
     | AnnounceRetractionCircular
     | ReportUnreadableNotice

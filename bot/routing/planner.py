@@ -3,7 +3,7 @@
 `plan` routes a new notice: to the channels, the operators' channel and the operators' webhook. Its part that
 depends on a query of the sky map is planned later by `plan_after_map_queries`, so that no channel waits for
 another one's query. `plan_unreadable_payload` routes a payload that could not be read, `plan_installation` a
-new workspace; circulars are routed by `circulars.plan_circular`, incidents by `operators`. Nothing else
+new workspace; related messages are routed by `related_messages`, incidents by `operators`. Nothing else
 decides who receives a message: the store reads the facts and writes the intents, in one transaction.
 """
 
@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from bot.criteria.decided_grades import DecidedGrades
 from bot.filters import CriteriaEvaluator, MapProbabilities, category_allowed
-from bot.routing.circulars import plan_earlier_circulars
 from bot.routing.intents import (
     AlertOperators,
     CancelRoot,
@@ -26,6 +25,7 @@ from bot.routing.intents import (
     OperatorAlert,
     Reply,
     ReportUnreadableNotice,
+    UpdateFollowUp,
     WelcomeInstaller,
 )
 from bot.routing.mentions import (
@@ -36,6 +36,7 @@ from bot.routing.mentions import (
     previous_state,
 )
 from bot.routing.operators import plan_event_call, plan_operator_alerts
+from bot.routing.related_messages import plan_replies_after_notice, plan_replies_in_new_threads
 from bot.routing.state import OperatorRules, RootState, RoutingState, Thread
 from formatters.models.filter import MapQuery, map_queries
 from formatters.models.notice import Category
@@ -78,6 +79,7 @@ def plan(
 
     intents: list[Intent] = []
     with_root: set[ChannelRef] = set()
+    alive: list[Thread] = []
     for thread in state.threads:
         channel = thread.channel
         if thread.root is RootState.DEAD:
@@ -86,6 +88,7 @@ def plan(
         if thread.root is RootState.WAITING and superevent.is_retracted:
             intents.append(CancelRoot(thread.id))
             continue
+        alive.append(thread)
         if thread.root is not RootState.WAITING:
             # A waiting root needs no edit: it is rendered from the newest state when it is sent.
             intents.append(EditRoot(thread.id))
@@ -94,6 +97,15 @@ def plan(
             intents.append(Reply(thread.id))
         if not old and channel in mentioning and channel not in deferred:
             intents += plan_mentions(thread, superevent, evaluator, before, mentioning[channel])
+    earlier = state.earlier_messages
+    intents += plan_replies_after_notice(
+        alive,
+        earlier.with_reply,
+        earlier.streams,
+        subscriptions,
+        changes_replies=superevent.is_retracted or shows_new_map(state),
+        is_news=not old,
+    )
     if old:
         return intents
     if not superevent.is_retracted:
@@ -108,7 +120,7 @@ def plan(
         ]
         if deferred or undecided - matching.keys() - with_root:
             intents.append(DeferToSkyMap())
-        intents += plan_earlier_circulars(opened, state.earlier_circulars, subscriptions)
+        intents += _replies_in_new_threads(opened, state)
     if operator_rules is not None:
         intents += plan_operator_alerts(state, operator_rules, now, evaluator)
     return intents
@@ -157,7 +169,14 @@ def plan_after_map_queries(
             for intent in plan_event_call(state, webhook_criteria, evaluator)
             if not isinstance(intent, DeferToSkyMap)
         )
-    return intents + plan_earlier_circulars(opened, state.earlier_circulars, subscriptions)
+    return [*intents, *_replies_in_new_threads(opened, state)]
+
+
+def _replies_in_new_threads(opened: Sequence[ChannelRef], state: RoutingState) -> list[UpdateFollowUp]:
+    earlier = state.earlier_messages
+    return plan_replies_in_new_threads(
+        opened, earlier.streams, state.subscriptions, is_urgent=earlier.retract_event
+    )
 
 
 def required_map_queries(

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from bot.routing.intents import CallKind, ChannelRef
 from formatters.models.notice import Notice
+from formatters.models.related_message import Stream
 from formatters.models.subscription import Criteria, Subscription
 from formatters.models.superevent import Superevent
 
@@ -55,12 +56,16 @@ class CallState(StrEnum):
     """Attempted, made or given up."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCircular:
-    """A GCN Circular about a superevent, as a link needs it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierMessages:
+    """The related messages about a superevent, and the replies that list them."""
 
-    id: int
-    number: int
+    streams: frozenset[Stream] = frozenset()
+    """The streams that brought news about it, `NEARBY` if an alert lies near it in time."""
+    with_reply: frozenset[int] = frozenset()
+    """The threads whose Follow-up reply was asked for before."""
+    retract_event: bool = False
+    """True if a circular retracts the event, whether or not a notice does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +79,8 @@ class RoutingState:
     """The superevent's threads in all channels."""
     subscriptions: Sequence[Subscription] = ()
     """The active subscriptions of all channels."""
-    earlier_circulars: Sequence[StoredCircular] = ()
-    """The newest circulars about the superevent, the oldest of them first."""
+    earlier_messages: EarlierMessages = EarlierMessages()
+    """What came about the superevent beside notices."""
     webhook_calls: Mapping[CallKind, CallState] = field(default_factory=dict)
     """The webhook calls about the superevent that were planned before."""
     previous_real_event_at: datetime | None = None

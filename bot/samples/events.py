@@ -18,6 +18,15 @@ from formatters.models.notice import EARLYWARNING, INITIAL, PRELIMINARY, RETRACT
 MS181101AB_PEAK = (194.30419921874997, -17.856895095545468)
 """Centre (RA, Dec; degrees) of the order 11 tile with UNIQ 42318942, as the user guide's code computes it."""
 
+_RING_POLE, _RING_BEARING, _RING_RADIUS = (176.0, 8.0), 58.0, 74.0
+_RING_PLACE = offset_position(*_RING_POLE, _RING_BEARING, _RING_RADIUS)
+BNS_PLACE = offset_position(*_RING_PLACE, 115, 1.2)
+"""Centre of the last sky map of `bns`, degrees."""
+BNS_RING_PLACE = offset_position(*_RING_POLE, _RING_BEARING + 5, _RING_RADIUS)
+"""A place (RA, Dec; degrees) in the 90 % region of the automatic sky maps of `bns` and not of the last."""
+BURST_PLACE = offset_position(0, -12, 300, 75)
+"""The densest place of the sky map of `burst`, degrees."""
+
 
 def ms181101ab(now: datetime) -> Notices:
     """Return the user guide's example: early warning, preliminary ×2, initial, update (Fermi), retraction.
@@ -96,12 +105,11 @@ def bns(now: datetime) -> Notices:
     page = f"https://gracedb.ligo.org/superevents/{name}/view/"
     files = f"https://gracedb.ligo.org/api/superevents/{name}/files/"
     # two detectors give a ring, a third one an arc of it and a second arc, parameter estimation a patch
-    pole, bearing, radius = (176.0, 8.0), 58.0, 74.0
-    where = offset_position(*pole, bearing, radius)
+    pole, bearing, radius, where = _RING_POLE, _RING_BEARING, _RING_RADIUS, _RING_PLACE
     early_sky = ring(*pole, radius=radius, width=4.5, brightest=bearing + 9, contrast=4)
     first_sky = ring(*pole, radius=radius, width=2.1, brightest=bearing, contrast=55, weight=0.8)
     first_sky += streak(81.9, -37.2, bearing=60, length=9, width=2.4, weight=0.2)
-    final_sky = streak(*offset_position(*where, 115, 1.2), bearing=115, length=3.1, width=1.1)
+    final_sky = streak(*BNS_PLACE, bearing=115, length=3.1, width=1.1)
     burst = [Lobe(*offset_position(*where, 80, 3), 1.0, 4.2)]
 
     def map_of(sky: Sky, mean: float, std: float, *, combined: bool = False, sampled: bool = False) -> bytes:

@@ -8,10 +8,11 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from bot.observing.observability import observability_in_two_nights
+from bot.observing.position_windows import best_windows
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.cache import SkyMapCache
 from formatters.models.notice import Notice
-from formatters.models.observing import MIN_UP, Observability, ObservingConstraints, Site
+from formatters.models.observing import MIN_UP, Observability, ObservingConstraints, PositionWindow, Site
 
 
 class ObservabilityService:
@@ -55,3 +56,18 @@ class ObservabilityService:
                 return await run_in_thread(compute)
             except ThreadHangs:
                 return None
+
+    async def windows(
+        self,
+        positions: Sequence[tuple[float, float]],
+        sites: Sequence[Site],
+        constraints: ObservingConstraints,
+        now: datetime,
+    ) -> tuple[PositionWindow | None, ...]:
+        """Return the best window of each position (RA, Dec, ICRS degrees) in this night, else in the next."""
+        compute = partial(best_windows, positions, sites, constraints, now, min_up=self._min_up)
+        async with self._lock:
+            try:
+                return await run_in_thread(compute)
+            except ThreadHangs:
+                return (None,) * len(positions)

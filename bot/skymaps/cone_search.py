@@ -71,7 +71,7 @@ def _probability_near(
     `squared_distances` returns the (n,) squared chords from (3, n) unit vectors to the nearest axis.
     """
     within_chord, cut_chord = _chords(limit)
-    finest = int(np.argmax(limit / PIXELS_PER_RADIUS > _PIXEL_RADII)) or MAX_ORDER
+    finest = int(np.argmax(limit / PIXELS_PER_RADIUS > PIXEL_RADII)) or MAX_ORDER
     probability = skymap.probability
     squared = squared_distances(centres)
     within = squared <= within_chord[skymap.order]
@@ -123,7 +123,7 @@ def _chords(limit: float) -> tuple[Floats, Floats]:
 
     The cone's radius is at most pi rad; a pixel that is wider than the cone can't lie within.
     """
-    reach = _PIXEL_RADII
+    reach = PIXEL_RADII
     within = np.where(limit >= reach, _squared_chords(limit - reach), -1.0)
     return within, _squared_chords(limit + reach)
 
@@ -153,5 +153,5 @@ def _max_pixel_radius(order: int) -> float:
     return angle if order <= 12 else _max_pixel_radius(12) * 2.0 ** (12 - order)
 
 
-_PIXEL_RADII: Floats = np.array([_max_pixel_radius(order) for order in range(MAX_ORDER + 1)])
-"""rad, by order."""
+PIXEL_RADII: Floats = np.array([_max_pixel_radius(order) for order in range(MAX_ORDER + 1)])
+"""The largest angle from a pixel's centre to its corners, rad, by order."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.setting_types.topics import UNKNOWN_STREAM as UNKNOWN_STREAM
 from formatters.models.source_status import SourceStatus as SourceStatus
 
 
@@ -32,8 +33,9 @@ class Origin:
     live: bool
     """True if the payload may open root messages: from a broker, the demo or `replay --post`."""
     stream: str | None = None
-    """What the topic brings beside LVK's notices: a value of `Stream`, or a kind of nearby alert; None for
-    notices, and where it isn't known (files). A payload of a stream is never read as a notice."""
+    """What the topic brings beside LVK's notices: a value of `Stream`, a kind of nearby alert, or
+    UNKNOWN_STREAM, where each message's content tells it; None for notices, and where nothing is known of the
+    payload (files). A payload of a stream, known or not, is never read as a notice."""
     archive: str | None = None
     """The display name of the archive the payload came from; None for a broker's or a file's payload."""
 

@@ -1,25 +1,68 @@
-"""Creation of the sources that the settings name."""
+"""Creation of the sources that the settings name: one for each topic, so that none waits for another."""
 
 from __future__ import annotations
 
+from functools import partial
+
+from bot.setting_types.topics import ConfiguredTopic
 from bot.settings import Settings
 from bot.sources.base import Source
-from bot.sources.credentials import DEFAULT_GROUP, auth_username, consumer_group, load_auth
-from bot.sources.gcn import GcnAccess, GcnSource
-from bot.sources.hopskotch import HopskotchSource
+from bot.sources.broker_access import BrokerAccess
+from bot.sources.credentials import DEFAULT_GROUP, KafkaUrl, auth_username, consumer_group, load_auth
+from bot.sources.gcn import GcnAccess, gcn_broker
+from bot.sources.hopskotch import HopskotchSource, hopskotch_broker
+from bot.sources.restartable import RestartableSource
+from bot.sources.topic_source import TopicSource
 
 
 def create_sources(settings: Settings) -> list[Source]:
-    """Return the sources that the settings name, not yet started. Raises SourceConfigError."""
+    """Return the sources that the settings name, not yet started: alerts first. Raises SourceConfigError."""
     sources: list[Source] = []
     if "hopskotch" in settings.source_names:
-        auth = load_auth(settings.kafka_url, settings.kafka_auth)
-        group = consumer_group(auth_username(auth), settings.kafka_group)
-        sources.append(HopskotchSource(settings.kafka_url, group, auth))
+        sources += _hopskotch_sources(settings)
     if "gcn" in settings.source_names:
-        group = settings.kafka_group or DEFAULT_GROUP
-        sources.append(GcnSource(gcn_access(settings), settings.gcn_topic_names, group))
-    return sources
+        sources += _gcn_sources(settings)
+    return sorted(sources, key=lambda source: source.status().is_optional)
+
+
+def _hopskotch_sources(settings: Settings) -> list[Source]:
+    url = KafkaUrl.parse(settings.kafka_url)
+    auth = load_auth(settings.kafka_url, settings.kafka_auth)
+    group = consumer_group(auth_username(auth), settings.kafka_group)
+    topics = settings.configured_hopskotch_topics
+    sources: list[Source] = [
+        HopskotchSource(f"kafka://{url.broker}/{topic.entry}", group, auth)
+        for topic in topics
+        if not topic.is_optional
+    ]
+    return sources + _optional_sources(settings, hopskotch_broker(url, auth), topics, group)
+
+
+def _gcn_sources(settings: Settings) -> list[Source]:
+    broker = gcn_broker(gcn_access(settings))
+    group = settings.kafka_group or DEFAULT_GROUP
+    topics = settings.configured_gcn_topics
+    sources: list[Source] = [
+        TopicSource(
+            broker, topic, group, settings.streams_by_topic, has_heartbeat=settings.reads_gcn_heartbeat
+        )
+        for topic in topics
+        if not topic.is_optional
+    ]
+    return sources + _optional_sources(settings, broker, topics, group)
+
+
+def _optional_sources(
+    settings: Settings, broker: BrokerAccess, topics: tuple[ConfiguredTopic, ...], group: str
+) -> list[Source]:
+    named = frozenset(topic.entry for topic in topics if not topic.is_pattern)
+    return [
+        RestartableSource(
+            partial(TopicSource, broker, topic, group, settings.streams_by_topic, not_read=named)
+        )
+        for topic in topics
+        if topic.is_optional
+    ]
 
 
 def gcn_access(settings: Settings) -> GcnAccess:

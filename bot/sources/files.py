@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bot.alerts.payload import AVRO_MAGIC
+from bot.related_messages.recognition import recognize
 from bot.sources.base import FILE, Origin, SourceConfigError
 
 MAX_FILE_BYTES = 32 * 1024 * 1024
@@ -45,8 +46,8 @@ def file_origin(path: Path, *, live: bool = False) -> Origin:
 
 
 def why_not_a_notice(body: bytes) -> str | None:
-    """Return the reason why these bytes are no notice; None if they look like one, complete or damaged."""
-    if body.startswith(AVRO_MAGIC):
+    """Return the reason why these bytes are no notice and no message of a stream; None if they may be one."""
+    if body.startswith(AVRO_MAGIC) or recognize(body) is not None:
         return None
     if body.lstrip()[:1] not in (b"{", b"["):
         return "neither Avro nor JSON"

@@ -21,6 +21,7 @@ from hop.io import Consumer as HopConsumer
 from hop.io import Metadata, StartPosition, Stream
 
 from bot.sources.base import Origin, Payload, SourceStatus
+from bot.sources.broker_access import BrokerAccess
 from bot.sources.credentials import KafkaUrl, load_auth, require_config_home
 from bot.sources.kafka_reader import KafkaReader
 from bot.sources.offset_committer import OffsetCommitter
@@ -29,6 +30,8 @@ from bot.sources.reconnect import ReconnectTiming
 from bot.sources.watermarks import Watermarks
 
 AUTHENTICATION_ERRORS = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
+
+PERMISSION_ADVICE = "my.hop.scimma.org gives the permission, within an hour"
 
 KAFKA_OPTIONS = {
     # 64 MB by default, read ahead of a pipeline that stores one notice after the other.
@@ -142,11 +145,12 @@ class HopskotchSource:
     def status(self) -> SourceStatus:
         """Return whether the broker answers and since when, and the number of uncommitted messages."""
         state = self._reader.state
+        topics = ",".join(self._url.topics)
         if state.reason is None:
-            return SourceStatus("hopskotch", False, "not started")
+            return SourceStatus("hopskotch", False, "not started", topic=topics)
         reads = f"reads {', '.join(self._url.topics)} from {self._url.broker} as {self._group}"
         detail = f"{reads if state.connected else state.reason} {state.since_text}"
-        return SourceStatus("hopskotch", state.connected, detail, self._lag)
+        return SourceStatus("hopskotch", state.connected, detail, self._lag, topic=topics)
 
     def _read(self) -> None:
         connection = _Connection(self._open())
@@ -269,6 +273,17 @@ class HopskotchSource:
                 )
             return f"{broker} says: {cause.str()}"
         return " ".join(str(error).split())
+
+
+def hopskotch_broker(url: KafkaUrl, auth: Auth | bool) -> BrokerAccess:
+    """Return Hopskotch as a broker whose other topics are read with the same credential."""
+    return BrokerAccess(
+        name="hopskotch",
+        title=url.host,
+        options={"bootstrap.servers": url.broker, **({} if isinstance(auth, bool) else auth())},
+        permission_advice=PERMISSION_ADVICE,
+        marks_tests=True,
+    )
 
 
 class _AuthWithOptions(Auth):  # type: ignore[misc]  # hop has no types

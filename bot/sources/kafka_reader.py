@@ -49,10 +49,12 @@ class KafkaReader:
         *,
         queue_size: int,
         now: Callable[[], datetime],
+        is_optional: bool = False,
     ) -> None:
         """Prepare a reader called `name`; nothing is opened yet.
 
-        At most `queue_size` payloads wait between the thread and the consumer.
+        At most `queue_size` payloads wait between the thread and the consumer. The connection of a reader
+        that is optional may be away for long, so that only a new reason is logged.
         """
         self._name = name
         self._log = log
@@ -60,7 +62,11 @@ class KafkaReader:
         self.error_log = ThrottledErrorLog(log)
         self.bridge = ThreadBridge(name, queue_size)
         self.reconnect_loop = ReconnectLoop(
-            self.bridge, timing, on_disconnect=lambda reason: self.set_state(False, reason), log=log
+            self.bridge,
+            timing,
+            on_disconnect=lambda reason: self.set_state(False, reason),
+            log=log,
+            is_optional=is_optional,
         )
         self.state = ConnectionState(False, None, now())
 

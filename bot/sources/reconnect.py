@@ -37,16 +37,20 @@ class ReconnectLoop:
         *,
         on_disconnect: Callable[[str], None],
         log: structlog.typing.FilteringBoundLogger,
+        is_optional: bool = False,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """Prepare a loop that ends when `bridge` is stopped.
 
-        `on_disconnect` is called with the reason before each pause. `jitter` returns a number from 0 to 1.
+        `on_disconnect` is called with the reason before each pause. `jitter` returns a number from 0 to 1. A
+        topic that is optional may be away for good: only a new reason is logged.
         """
         self._bridge = bridge
         self._timing = timing
         self._on_disconnect = on_disconnect
         self._log = log
+        self._is_optional = is_optional
+        self._logged_reason: str | None = None
         self._jitter = jitter
         self.failures = 0
         """The number of failures in a row so far."""
@@ -54,6 +58,7 @@ class ReconnectLoop:
     def reset_backoff(self) -> None:
         """Count the next failure as the first, because a payload arrived."""
         self.failures = 0
+        self._logged_reason = None
 
     def run(
         self,
@@ -86,12 +91,19 @@ class ReconnectLoop:
                     self.failures, self._timing.first_backoff_s, self._timing.max_backoff_s, self._jitter()
                 )
                 self._on_disconnect(reason)
-                self._log.warning(
-                    "source_disconnected", reason=reason, attempt=self.failures, retry_in_s=round(pause_s, 1)
-                )
+                self._log_disconnect(reason, pause_s)
                 self._bridge.stopping.wait(pause_s)
         finally:
             self._bridge.finish()
+
+    def _log_disconnect(self, reason: str, pause_s: float) -> None:
+        if not self._is_optional:
+            self._log.warning(
+                "source_disconnected", reason=reason, attempt=self.failures, retry_in_s=round(pause_s, 1)
+            )
+        elif reason != self._logged_reason:
+            self._log.warning("topic_not_read", reason=reason, retry_in_s=round(pause_s, 1))
+        self._logged_reason = reason
 
 
 def backoff_delay(failures: int, first_s: float, max_s: float, jitter: float) -> float:

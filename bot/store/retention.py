@@ -1,11 +1,14 @@
 """Deletes rows older than the retention policy allows: payloads, deliveries, quarantined payloads and others.
 
 The keys of notices, superevents, threads, root messages and mentions are never deleted: they identify
-repeated notices and prevent a second root message for a superevent.
+repeated notices and prevent a second root message for a superevent. Nor are messages that name a superevent,
+counterpart candidates and the state of Follow-up replies, which stay with their threads: a reply that is
+edited after a year still lists all of them.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,15 +19,19 @@ from sqlalchemy import Select, delete, select
 from bot.store import schema
 from bot.store.channels.change_log import CHANGES_KEPT_FOR
 from bot.store.database import Database
-from bot.store.outbox.models import DeliveryKind, DeliveryState, kinds_where
+from bot.store.outbox.models import EDIT_KINDS, DeliveryKind, DeliveryState, kinds_where
 from formatters.models.notice import Category
 
 BATCH_SIZE = 500
 """Most rows deleted by one transaction, since other writers wait for it."""
+KEPT_AROUND_EVENTS = timedelta(days=7)
+"""Time before and after an event with a Follow-up reply, whose alerts are kept, as the reply shows them."""
 
 _PURGEABLE_KINDS = [kind.value for kind in kinds_where(lambda rule: rule.purgeable)]
 _c = schema.webhook_calls
+_a = schema.nearby_alerts
 _d = schema.deliveries
+_f = schema.follow_ups
 _n = schema.notices
 _o = schema.incidents
 _p = schema.payloads
@@ -53,6 +60,7 @@ class PurgeResult:
     quarantined: int
     incidents: int
     changes: int = 0
+    nearby_alerts: int = 0
 
 
 NOTHING_PURGED = PurgeResult(payloads=0, deliveries=0, quarantined=0, incidents=0)
@@ -73,6 +81,7 @@ class Retention:
             # After the deliveries that refer to them.
             incidents=await self.purge_incidents(now - keep.deliveries),
             changes=await self.purge_changes(now - keep.changes),
+            nearby_alerts=await self.purge_nearby_alerts(now - keep.deliveries),
         )
 
     async def purge_payloads(self, received_before: datetime) -> int:
@@ -109,7 +118,7 @@ class Retention:
             (_d.c.kind == DeliveryKind.INCIDENT_OPENED.value) & _d.c.subject_id.in_(over)
         )
         said &= _d.c.state.in_([DeliveryState.SENT.value, DeliveryState.DEAD.value])
-        shown = (_d.c.kind == DeliveryKind.EDIT.value) & (_d.c.state == DeliveryState.SENT.value)
+        shown = _d.c.kind.in_(EDIT_KINDS) & (_d.c.state == DeliveryState.SENT.value)
         old = (said | shown) & (_d.c.created_at < done_before) & ~heard_since
         removed = 0
         while ids := await self._next_batch(select(_d.c.id).where(old)):
@@ -169,8 +178,34 @@ class Retention:
             removed += result.rowcount
         return removed
 
+    async def purge_nearby_alerts(self, triggered_before: datetime) -> int:
+        """Delete old alerts that name no event, except those near in time to one with a Follow-up reply."""
+        events = schema.superevents
+        times = (
+            select(events.c.event_time)
+            .join(_t, _t.c.superevent_id == events.c.superevent_id)
+            .join(_f, _f.c.thread_id == _t.c.id)
+            .distinct()
+        )
+        old = select(_a.c.id, _a.c.trigger_time).where(_a.c.trigger_time < triggered_before)
+        async with self._database.read_transaction() as connection:
+            alerts = (await connection.execute(old)).all()
+            shown = sorted((await connection.execute(times)).scalars()) if alerts else []
+        ids = [row.id for row in alerts if not _is_near(row.trigger_time, shown)]
+        for start in range(0, len(ids), BATCH_SIZE):
+            async with self._database.exclusive_transaction() as connection:
+                batch = ids[start : start + BATCH_SIZE]
+                await connection.execute(delete(_a).where(_a.c.id.in_(batch)))
+        return len(ids)
+
     async def _next_batch(self, ids: Select[Any]) -> Sequence[int]:
         # Selected in a read transaction, which blocks no writer; usually there are none.
         async with self._database.read_transaction() as connection:
             found: Sequence[int] = (await connection.execute(ids.limit(BATCH_SIZE))).scalars().all()
         return found
+
+
+def _is_near(time: datetime, events: Sequence[datetime]) -> bool:
+    """Return whether a time lies within KEPT_AROUND_EVENTS of one of the sorted times of events."""
+    after = bisect_left(events, time - KEPT_AROUND_EVENTS)
+    return after < len(events) and events[after] <= time + KEPT_AROUND_EVENTS

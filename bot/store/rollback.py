@@ -3,7 +3,9 @@
 Its tables may stay as they are. But an open delivery or incident of a kind that 0.1.0 doesn't know ends its
 process, and so does each restart. Later versions hold such rows instead (`unknown_deliveries_held`). And a
 subscription whose words it doesn't know brings nothing: those that name criteria sets are written without
-them, with the conditions of a grade in place of its name, so that the channel goes on to get the same alerts.
+them, with the conditions of a grade in place of its name, so that the channel goes on to get the same alerts,
+and of the streams only the circulars stay, which 0.1.0 links one by one. Follow-up replies stand as they are;
+when this version runs again, the next message about the event brings them up to date.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ from formatters.models.filter import (
     conditions,
 )
 from formatters.models.notice import CLASSES, PROPERTIES
+from formatters.models.related_message import Stream
 from formatters.models.subscription import Criteria
 
 DELIVERY_KINDS_OF_0_1_0 = [
@@ -61,6 +64,7 @@ DELIVERY_KINDS_OF_0_1_0 = [
 INCIDENT_KINDS_OF_0_1_0 = ["silence", "source", "lag", "deliveries", "slack", "store"]
 CALL_KINDS_OF_0_1_0 = ["trouble", "over", "alert", "stand_down"]
 QUANTITIES_OF_0_1_0 = {*CLASSES, *PROPERTIES, "NS", "remnant", "area50", "area90", "distance", "instruments"}
+STREAMS_OF_0_1_0 = (Stream.CIRCULARS,)
 FIELDS_OF_0_1_0 = {"group", "search", "pipeline", "type"}
 REASON = "closed for an older gwevent"
 """Stored as the reason of the deliveries and calls that are closed."""
@@ -80,7 +84,7 @@ class RollbackResult:
     incidents: int
     calls: int
     rewritten: int = 0
-    """Subscriptions that no longer name criteria sets or grades."""
+    """Subscriptions that no longer name criteria sets, grades or streams."""
     left_out: tuple[str, ...] = ()
     """Subscriptions that 0.1.0 can't read all the same, so they bring nothing: "C0123 subscription 2"."""
 
@@ -88,9 +92,10 @@ class RollbackResult:
 async def prepare_rollback(database: Database, now: datetime) -> RollbackResult:
     """Close every open delivery, incident and webhook call that 0.1.0 can't read; nothing is deleted.
 
-    Subscriptions are written without criteria sets as far as that is possible; the channels' histories keep
-    their words, and the next change that this version posts in a channel tells of it. No process of this
-    version may run meanwhile or afterwards, since it would write new rows. Raises StoreUnavailable.
+    Subscriptions are written without criteria sets and streams as far as that is possible; the channels'
+    histories keep their words, and the next change that this version posts in a channel tells of it. No
+    process of this version may run meanwhile or afterwards, since it would write new rows. Raises
+    StoreUnavailable.
     """
     unknown = _i.c.what.not_in(INCIDENT_KINDS_OF_0_1_0)
     incidents = select(_i.c.id).where(unknown)
@@ -129,7 +134,7 @@ async def prepare_rollback(database: Database, now: datetime) -> RollbackResult:
 
 
 async def _rewrite_subscriptions(connection: AsyncConnection, now: datetime) -> tuple[int, tuple[str, ...]]:
-    """Write subscriptions without criteria sets; return how many, and which can't be read by 0.1.0."""
+    """Write subscriptions without sets and streams; return how many, and which can't be read by 0.1.0."""
     rewritten = 0
     left_out = []
     rows = (await connection.execute(select(_s).order_by(_s.c.id))).all()
@@ -140,7 +145,7 @@ async def _rewrite_subscriptions(connection: AsyncConnection, now: datetime) -> 
         if _is_readable(before.criteria):
             continue
         channel = (before.team_id, before.channel_id)
-        plain = _without_sets(before.criteria)
+        plain = _in_words_of_0_1_0(before.criteria)
         words = plain.canonical
         same = select(_s.c.id).where(in_channel(_s, channel), _s.c.words == words)
         if not _is_readable(plain) or (await connection.execute(same)).first() is not None:
@@ -159,6 +164,8 @@ def _is_readable(criteria: Criteria) -> bool:
     mention = None if criteria.notify is None else criteria.notify.condition
     every = [one for part in (criteria.filter, mention) if part is not None for one in conditions(part)]
     if criteria.criteria_sets or not criteria.real or not all(map(_is_condition_of_0_1_0, every)):
+        return False
+    if not set(criteria.streams) <= set(STREAMS_OF_0_1_0):
         return False
     try:
         parse_criteria(criteria.canonical)
@@ -179,13 +186,14 @@ def _is_condition_of_0_1_0(condition: Filter) -> bool:
             return False
 
 
-def _without_sets(criteria: Criteria) -> Criteria:
-    """Return criteria that show no grades, with the definitions of grades in place of their names."""
+def _in_words_of_0_1_0(criteria: Criteria) -> Criteria:
+    """Return criteria without grades, with their definitions in place of their names, and circulars alone."""
     notify = criteria.notify
     if notify is not None and notify.condition is not None:
         notify = replace(notify, condition=_written_out(notify.condition))
     filter_ = None if criteria.filter is None else _written_out(criteria.filter)
-    return replace(criteria, criteria_sets=(), filter=filter_, notify=notify)
+    streams = tuple(stream for stream in criteria.streams if stream in STREAMS_OF_0_1_0)
+    return replace(criteria, streams=streams, criteria_sets=(), filter=filter_, notify=notify)
 
 
 def _written_out(node: Filter) -> Filter:

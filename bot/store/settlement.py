@@ -29,6 +29,12 @@ from bot.store.channels.refused_mentions import record_mention_outcomes
 from bot.store.channels.subscriptions import confirm_subscriptions, discard_unconfirmed
 from bot.store.outbox.claiming import release_threads
 from bot.store.outbox.edit_writer import enqueue_edits, mark_threads_stale
+from bot.store.outbox.follow_up_outcomes import (
+    follow_new_root,
+    forget_lost_follow_ups,
+    record_follow_ups,
+    resume_follow_ups,
+)
 from bot.store.outbox.images import publish_to_others, reassign_canary
 from bot.store.outbox.models import (
     DeadLettered,
@@ -43,6 +49,12 @@ from bot.store.outbox.models import (
 
 _d = schema.deliveries
 _t = schema.threads
+
+_SAID_BY_NEW_ROOT = (
+    DeliveryKind.REPLY.value,
+    DeliveryKind.EDIT.value,
+    DeliveryKind.FOLLOW_UP_EDIT.value,
+)
 
 DeliveredBatch = Sequence[tuple[Delivery, Delivered]]
 DeadBatch = Sequence[tuple[Delivery, DeadLettered]]
@@ -132,6 +144,11 @@ async def _enqueue_missed_edits(
         await enqueue_edits(connection, channels, now, notice_id=notice_id, priority=priority)
 
 
+async def _record_follow_up(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
+    """Record where a Follow-up reply stands and what it shows."""
+    await record_follow_ups(connection, delivered, now)
+
+
 async def _release_thread(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
     """Let the next delivery of the thread be claimed: its root stands, or the reply before it does."""
     await release_threads(connection, {d.thread_id for d, _ in delivered}, now)
@@ -181,8 +198,8 @@ async def _mark_root_uneditable(connection: AsyncConnection, dead: DeadBatch, no
 
 
 async def _repost_deleted_root(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
-    """Post a deleted root again. It shows the newest state, so the thread's pending replies and edits are
-    dropped.
+    """Post a deleted root again, and its thread's Follow-up reply below it. The root shows the newest state,
+    so the thread's pending replies and edits are dropped.
     """
     for d, o in dead:
         if not o.root_deleted:
@@ -195,8 +212,8 @@ async def _repost_deleted_root(connection: AsyncConnection, dead: DeadBatch, now
         )
         await connection.execute(
             update(_d)
-            # Mentions and circulars stay: no root says what they say.
-            .where(mine, _d.c.kind.in_([DeliveryKind.REPLY.value, DeliveryKind.EDIT.value]))
+            # Mentions, circulars and a Follow-up reply's post stay: no root says what they say.
+            .where(mine, _d.c.kind.in_(_SAID_BY_NEW_ROOT))
             .where(_d.c.state == DeliveryState.PENDING.value)
             .values(state=DeliveryState.DEAD.value, reason="said by a new root message")
         )
@@ -213,6 +230,8 @@ async def _repost_deleted_root(connection: AsyncConnection, dead: DeadBatch, now
                 key=new_message_key(),
             )
         )
+        if d.thread_id is not None:
+            await follow_new_root(connection, d.thread_id, now)
 
 
 async def _dead_letter_thread(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
@@ -224,6 +243,16 @@ async def _dead_letter_thread(connection: AsyncConnection, dead: DeadBatch, now:
         await connection.execute(
             update(_d).where(pending).values(state=DeliveryState.DEAD.value, reason=o.reason)
         )
+
+
+async def _forget_lost_follow_up(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
+    """Forget a Follow-up reply that was deleted or can't be edited; news is posted anew."""
+    await forget_lost_follow_ups(connection, dead, now)
+
+
+async def _resume_follow_up(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
+    """Ask again for a Follow-up reply that got news during the attempt that was given up."""
+    await resume_follow_ups(connection, dead, now)
 
 
 async def _discard_subscription(connection: AsyncConnection, dead: DeadBatch, now: datetime) -> None:
@@ -254,6 +283,7 @@ async def _record_channel_problem(connection: AsyncConnection, dead: DeadBatch, 
 
 _ON_DELIVERED: tuple[DeliveredEffect, ...] = (
     _record_posted_revision,
+    _record_follow_up,
     _release_thread,
     _publish_image,
     _record_mentions,
@@ -265,6 +295,8 @@ _ON_DEAD: tuple[DeadEffect, ...] = (
     _mark_root_uneditable,
     _repost_deleted_root,
     _dead_letter_thread,
+    _forget_lost_follow_up,
+    _resume_follow_up,
     _discard_subscription,
     _release_dead_thread,
     _reassign_canary,
@@ -296,8 +328,10 @@ EFFECTS: Mapping[DeliveryKind, KindEffects] = {
     DeliveryKind.CHANGE: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.WELCOME: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.CIRCULAR: KindEffects(_POSTED, _GIVEN_UP),
-    DeliveryKind.FOLLOW_UP: KindEffects(_POSTED, _GIVEN_UP),
-    DeliveryKind.FOLLOW_UP_EDIT: KindEffects(frozenset(), _GIVEN_UP),
+    DeliveryKind.FOLLOW_UP: KindEffects(_POSTED | {_record_follow_up}, _GIVEN_UP | {_resume_follow_up}),
+    DeliveryKind.FOLLOW_UP_EDIT: KindEffects(
+        frozenset({_record_follow_up}), _GIVEN_UP | {_forget_lost_follow_up, _resume_follow_up}
+    ),
     DeliveryKind.RETRACTION_CIRCULAR: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.UNREADABLE_NOTICE: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.QUARANTINE_REPORT: KindEffects(_POSTED, _GIVEN_UP),

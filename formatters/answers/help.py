@@ -104,6 +104,26 @@ PAGES: Mapping[str, HelpPage] = {
         ("Names of objects aren't looked up: give RA and Dec.", _WHICH_EVENT),
         ("position", "positions", "crossmatch"),
     ),
+    "candidates": HelpPage(
+        "Counterpart candidates",
+        (
+            ("candidates S230518h", "everything with a position: circulars, BOOM, HERMES, your own"),
+            (
+                "candidates add AT2026abc 197.45 -23.38 z=0.0098",
+                "your own for this channel; positions as in check, one on each line",
+            ),
+            ("candidates keep AT2026abc", "this channel goes on with it"),
+            ("candidates reject AT2026abc", "this channel doesn't"),
+            ("candidates remove AT2026abc", "take back what you added yourself"),
+            ("candidates export csv", "all as a table"),
+        ),
+        (
+            "Each is compared with the newest sky map. Names in any spelling: `at 2026abc`, an alias. The"
+            " thread's Follow-up reply shows what you do, `candidates` with your name; other channels don't.",
+            _WHICH_EVENT,
+        ),
+        ("candidate", "counterpart", "counterparts", "transient", "transients", "keep", "reject"),
+    ),
     "visible": HelpPage(
         "What sites can observe",
         (
@@ -216,7 +236,7 @@ COMMANDS: tuple[Usage, ...] = tuple(usage for page in PAGES.values() for usage i
 
 OVERVIEW: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("See", ("latest", "events", "S230518h", "history", "map", "export")),
-    ("Point", ("check", "visible")),
+    ("Point", ("check", "visible", "candidates")),
     ("Channel", ("subscribe", "unsubscribe", "subscriptions", "sites", "criteria")),
     ("Bot", ("status", "help check")),
 )

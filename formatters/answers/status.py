@@ -12,6 +12,7 @@ from formatters.models.incident import Incident
 from formatters.models.source_status import SourceStatus
 from formatters.posts import incident
 from formatters.text import quantities
+from formatters.text.broker_lines import broker_lines
 
 MAX_SILENCE = timedelta(hours=3)
 """Longest normal time without a notice. LVK sends a mock every hour, so three missing mocks are a fault."""
@@ -49,7 +50,7 @@ class Status:
 
 def message(status: Status, now: datetime) -> Message:
     """Return the status at `now`, open incidents first."""
-    lines = [*map(source_line, status.sources), last_notice_line(status.last_notice, now)]
+    lines = [*broker_lines(status.sources), last_notice_line(status.last_notice, now)]
     lines[:0] = [f"{incident.sentence(wrong)}." for wrong in status.incidents]
     if not status.sources:
         lines.insert(0, "This process reads no source")
@@ -71,17 +72,6 @@ def message(status: Status, now: datetime) -> Message:
     push = " · ".join(lines)
     head, *rest = map(escape, lines)
     return blocks.message(escape(push, 600), blocks.section(bold(head), *rest), blocks.context(foot))
-
-
-def source_line(source: SourceStatus) -> str:
-    """Describe a source, not escaped, for example "hopskotch: connected · reads igwn.gwalert"."""
-    state = "connected" if source.connected else "NOT CONNECTED"
-    text = f"{plain_text(source.name)}: {state}"
-    if source.detail:
-        text += f" · {plain_text(source.detail, 200)}"
-    if source.lag:
-        text += f" · {quantities.pluralize(source.lag, 'payload')} still to read"
-    return text
 
 
 def last_notice_line(notice: LastNotice | None, now: datetime) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from formatters.models.position_on_map import PositionOnMap
-from formatters.models.related_message import ReportedPosition, Stream
+from formatters.models.related_message import MessageKind, ReportedPosition, Stream
 
 
 class Decision(StrEnum):
@@ -36,6 +36,8 @@ class CandidateSource:
     reported: datetime
     stream: Stream | None = None
     """The stream of the message; None for a person."""
+    kind: MessageKind | None = None
+    """What the message is about; None for a person."""
     user_id: str | None = None
     """Slack's id of the person who added it; None for a message."""
     url: str | None = None
@@ -61,6 +63,21 @@ class Counterpart:
     offset: timedelta | None = None
     """Time of the source after the merger, negative before it; None if no report gives a time."""
     decision: CandidateDecision | None = None
+    spread: float = 0.0
+    """The largest angle between the position and another one reported for the same name, degrees."""
+
+    @property
+    def is_neutrino(self) -> bool:
+        """True for a neutrino of a search: its error circle holds many galaxies, and it is no host."""
+        return all(
+            source.stream is Stream.ICECUBE or source.kind is MessageKind.NEUTRINO_SEARCH
+            for source in self.sources
+        )
+
+    @property
+    def is_burst(self) -> bool:
+        """True for a gamma-ray position of Swift BAT GUANO alone, which is no host either."""
+        return all(source.stream is Stream.GUANO for source in self.sources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

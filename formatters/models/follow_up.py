@@ -6,11 +6,14 @@ Built by `bot.delivery.follow_up_renderer` from the store and the sky map; worde
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
+from itertools import pairwise
 
 from formatters.models.counterpart import Counterpart, RegionChange
 from formatters.models.nearby_alert import NearbyCoincidence
+from formatters.models.notice import Notice
 from formatters.models.position_on_map import PositionOnMap
 from formatters.models.related_message import ReportedPosition, StoredMessage
 from formatters.models.superevent import Superevent
@@ -38,15 +41,67 @@ class FollowUpEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LevelsMap:
+    """The sky map that the levels are of: the newest one that can be read."""
+
+    notice: Notice
+    """The notice that brought it."""
+    is_combined: bool = False
+    """True if it is the map combined with an external coincidence."""
+    unread: tuple[Notice, ...] = ()
+    """Newer notices whose map can't be read or isn't kept any more, oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
     """The content of one thread's Follow-up reply."""
 
     superevent: Superevent
     entries: tuple[FollowUpEntry, ...]
-    """Messages of the streams that the channel subscribes to, newest first."""
+    """All messages of the streams that the channel subscribes to, newest first."""
     candidates: tuple[Counterpart, ...] = ()
     region_change: RegionChange | None = None
     """Compared with the map before the newest; None if nothing moved."""
     nearby: tuple[NearbyCoincidence, ...] = ()
-    map_age: timedelta | None = None
-    """Time from the event to the newest map; None without one."""
+    levels_map: LevelsMap | None = None
+    """None if no map can be read."""
+    levels_failed: bool = False
+    """True if the positions couldn't be compared with the map although it can be read."""
+
+
+def named_candidates(candidates: Iterable[Counterpart]) -> tuple[Counterpart, ...]:
+    """Return the candidates that the reply counts and names.
+
+    Neutrinos and gamma-ray positions are among them only if somebody decided about them: else their messages
+    say them, by their time and not by a number.
+    """
+    return tuple(
+        one for one in candidates if one.decision is not None or not (one.is_neutrino or one.is_burst)
+    )
+
+
+def pending_retraction(superevent: Superevent, messages: Iterable[StoredMessage]) -> StoredMessage | None:
+    """Return LVK's newest circular that retracts the event while no notice does; None if there is none.
+
+    A notice that makes the event a candidate again answers the circulars before it.
+    """
+    if superevent.is_retracted:
+        return None
+    resumed = _resumption(superevent)
+    told = [
+        one
+        for one in messages
+        if one.message.retracts_event
+        and not one.message.is_retracted
+        and (resumed is None or one.message.created > resumed)
+    ]
+    return max(told, key=lambda one: (one.message.created, one.id), default=None)
+
+
+def _resumption(superevent: Superevent) -> datetime | None:
+    """Return when the first notice after the last retraction was made; None if there was no retraction."""
+    resumed = None
+    for before, notice in pairwise(superevent.notices):
+        if before.is_retraction and not notice.is_retraction:
+            resumed = notice.time_created
+    return resumed

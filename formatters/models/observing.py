@@ -145,3 +145,15 @@ class Observability:
     """Probability (0 to 1) within 45° of the Sun."""
     probability_near_galactic_plane: float
     """Probability (0 to 1) within 10° of the Galactic plane."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionWindow:
+    """When one site can observe one position."""
+
+    site: Site
+    start: datetime
+    """In UTC; the same for `stop`."""
+    stop: datetime
+    peak_altitude: float
+    """Highest altitude in the window, degrees."""

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from formatters.answers import recent
-from formatters.answers.status import LastNotice, last_notice_line, source_line
+from formatters.answers.status import LastNotice, last_notice_line
 from formatters.answers.subscription_messages import summary
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
@@ -24,6 +24,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts import incident
 from formatters.posts.unreadable_notice import gracedb_url
 from formatters.text import quantities
+from formatters.text.broker_lines import broker_lines
 from formatters.text.change_text import author_names
 from formatters.views import criteria_modal
 
@@ -265,7 +266,7 @@ def _is_observable(one: LastEvent, now: datetime) -> bool:
 
 def _plumbing(home: Home, now: datetime) -> Block:
     """Return the small print: the sources, the last notice, the version, and what this page shows."""
-    sources = [source_line(source) for source in home.sources] or ["This process reads no source"]
+    sources = broker_lines(home.sources) or ["This process reads no source"]
     state = " · ".join([*sources, last_notice_line(home.last_notice, now)])
     version = f"gwevent {home.version} · " if home.version else ""
     return blocks.context(

@@ -229,3 +229,15 @@ def test_nothing_listens_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch)
     assert Settings.load(None).effective_http_port == 8016
     monkeypatch.setenv("GWEVENT_HTTP_PORT", "9000")
     assert Settings.load(None).effective_http_port == 9000
+
+
+def test_windows_of_nearby_alerts_are_read_and_what_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GWEVENT_NEARBY_BURST_SECONDS", "-10, 20")
+    windows = Settings.load(None).nearby_windows
+    assert (windows.burst_cbc.before_s, windows.burst_cbc.after_s) == (10, 20)
+    assert windows.neutrino.before_s == 500 and windows.burst_other.after_s == 600
+    monkeypatch.setenv("GWEVENT_NEARBY_NEUTRINO_SECONDS", "500")
+    with pytest.raises(SettingsError, match=r"GWEVENT_NEARBY_NEUTRINO_SECONDS .*seconds before and after"):
+        Settings.load(None)

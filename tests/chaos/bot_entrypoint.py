@@ -18,6 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import Message
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
@@ -26,15 +27,21 @@ import bot.app.startup
 import bot.delivery.degraded_messages
 import bot.delivery.retry_policy
 import bot.slack.gateway
+import bot.sources.topic_source
 import bot.store.channels.change_log
+import bot.store.outbox.follow_up_writer
 from bot.app.factory import Factory
+from bot.ingest.extra_topics import ExtraTopicConsumer
 from bot.runtime import machine_clock
 from bot.skymap_service.image_process import ImageProcess
 from bot.slack.client import SlackClient
+from bot.sources.broker_access import TopicTiming
 from bot.sources.hopskotch import HopskotchSource, HopskotchTiming
+from bot.sources.topic_source import TopicSource
 from tests.end_to_end import crash_points
 
 TUNING_VARIABLE = "CHAOS_HABITS"
+READER_DEFECT = b"chaos: the reader breaks"
 STALL_SIGNAL = signal.SIGUSR1
 """Signal that makes the reader stall without an error, as in librdkafka#5153."""
 
@@ -53,6 +60,8 @@ class BotTuning:
     full_marker: str = ""
     """Path of a file that makes the database full while it exists."""
     drawing_timeout: float = 30.0
+    reader_defects: int = 0
+    """How often a message that begins with "chaos: the reader breaks" ends the reader of an extra topic."""
     descriptors: int = 0
     """Limit of open file descriptors at the start; 0 for the system's limit."""
 
@@ -76,8 +85,27 @@ def apply_tuning(tuning: BotTuning) -> None:
         query_timeout_s=2.0,
         stuck_timeout_s=tuning.stuck_after,
     )
+    topic_timing = TopicTiming(
+        first_backoff_s=0.2,
+        max_backoff_s=tuning.max_wait,
+        watermark_interval_s=1.0,
+        pattern_interval_s=tuning.max_wait,
+        refused_retry_s=tuning.max_wait,
+        query_timeout_s=2.0,
+        stuck_timeout_s=tuning.stuck_after,
+    )
+    patch(bot.sources.topic_source, "OPTIONAL_TIMING", topic_timing)
+    patch(bot.sources.topic_source, "REQUIRED_TIMING", topic_timing)
+    patch(
+        ExtraTopicConsumer,
+        "__init__",
+        _with_arguments(ExtraTopicConsumer.__init__, first_backoff_s=0.2),
+    )
+    _break_readers(tuning.reader_defects)
     patch(bot.slack.gateway, "MAX_BACKOFF_S", tuning.max_wait)
     patch(bot.delivery.retry_policy, "MAX_BACKOFF_S", tuning.max_wait)
+    patch(bot.store.outbox.follow_up_writer, "COALESCE_FOR", timedelta(seconds=0.3))
+    patch(bot.store.outbox.follow_up_writer, "REPOST_INTERVAL", timedelta(seconds=tuning.max_wait))
     patch(bot.store.channels.change_log, "MIN_POST_INTERVAL", timedelta(seconds=tuning.max_wait))
     whole_again = (timedelta(seconds=0.2), timedelta(seconds=tuning.max_wait))
     patch(bot.delivery.degraded_messages, "RESTORE_DELAYS", whole_again)
@@ -136,6 +164,20 @@ def _with_arguments(function: Callable[..., Any], **given: object) -> Callable[.
 def _limit_pages(full: Path, connection: Connection) -> None:
     # Beyond this page count SQLite reports "database or disk is full"; the least value is the present count.
     connection.exec_driver_sql(f"PRAGMA max_page_count = {1 if full.exists() else 2**30}")
+
+
+def _break_readers(times: int) -> None:
+    handle = TopicSource._handle_message
+    broken = 0
+
+    def handle_or_break(self: TopicSource, consumer: Any, session: Any, message: Message) -> None:
+        nonlocal broken
+        if broken < times and (message.value() or b"").startswith(READER_DEFECT):
+            broken += 1
+            raise TypeError("a defect of the reader")
+        handle(self, consumer, session, message)
+
+    patch(TopicSource, "_handle_message", handle_or_break)
 
 
 def _stall_on_signal() -> None:

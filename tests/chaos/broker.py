@@ -1,6 +1,7 @@
 """The embedded broker in a process of its own, controlled by commands on standard input.
 
-A command is one line: `down`, `up`, `create TOPIC`, `advertise HOST PORT`; a line answers it when it is done.
+A command is one line: `down`, `up`, `create TOPIC`, `refuse TOPIC CODE` (0 ends that), `advertise HOST PORT`;
+a line answers it when it is done.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ def main() -> None:
                     broker.set_up()
                 case ["create", topic]:
                     broker.create_topic(topic)
+                case ["refuse", topic, code]:
+                    broker.refuse_topic(topic, int(code))
                 case ["advertise", host, port]:
                     broker.advertise(host, int(port))
                 case order:

@@ -8,11 +8,12 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import KafkaException
 
@@ -21,15 +22,20 @@ from bot.demo.kafka_broker import Publisher
 from bot.filters import parse_criteria
 from bot.local_slack.server import LocalSlack
 from bot.local_slack.workspace import Change
+from bot.samples.messages import circular
 from tests.chaos import bot_entrypoint
 from tests.chaos.bot_entrypoint import BotTuning
 from tests.chaos.broker import ControllableBroker
 from tests.chaos.message_check import (
     AlertMessage,
+    FollowUpMessage,
     Verdict,
+    check_follow_ups,
     check_messages,
+    is_follow_up,
     is_side_message,
     parse_alert_message,
+    parse_follow_up,
 )
 from tests.chaos.notice_generator import NoticeGenerator
 from tests.support.bot_process import GROUP, TOPIC, BotProcess, LocalDeployment, open_deployment
@@ -37,6 +43,7 @@ from tests.support.messages import message_text
 from tests.support.waiting import wait_until
 
 HISTORY_SCOPES = ("channels:history", "groups:history")
+FIRST_CIRCULAR = 45_000
 TIMEOUT_S = 300.0
 """Longest wait before a case fails instead of hanging, seconds; not a performance limit."""
 
@@ -60,7 +67,11 @@ class ChaosHarness:
     revived: set[str] = field(default_factory=set)
     """Channels that could not be reached for a while."""
     offsets: dict[int, bytes] = field(default_factory=dict)
-    """Published payloads, by offset on the broker."""
+    """Published notices, by offset on the broker."""
+    circulars: dict[str, list[int]] = field(default_factory=dict)
+    """Numbers of the published circulars, by superevent, in the order of publishing."""
+    circular_offsets: dict[int, int] = field(default_factory=dict)
+    """Numbers of the published circulars, by offset on the broker."""
     kills: int = 0
     in_flight: Counter[int] = field(default_factory=Counter)
     """Number of times a delivery was being sent when the bot was killed, by delivery id."""
@@ -110,6 +121,21 @@ class ChaosHarness:
         await self._publish([body])
         return name
 
+    async def publish_circulars(self, count: int) -> None:
+        """Publish circulars about events that were published, among the notices."""
+        events = list(self.notice_generator.events)
+
+        def work() -> None:
+            with Publisher(self.broker.url(TOPIC)) as publisher:
+                for _ in range(count):
+                    name = self.rng.choice(events)
+                    number = FIRST_CIRCULAR + sum(map(len, self.circulars.values()))
+                    body = circular(name, created=datetime.now(UTC), number=number, title="Upper limits")
+                    self.circular_offsets[_publish(publisher, body)] = number
+                    self.circulars.setdefault(name, []).append(number)
+
+        await asyncio.to_thread(work)
+
     async def _publish(self, bodies: Sequence[bytes], *, times: int = 1, topic: str = TOPIC) -> None:
         def work() -> None:
             with Publisher(self.broker.url(topic)) as publisher:
@@ -148,7 +174,7 @@ class ChaosHarness:
         )
         self.kills += 1
         rows = self.deployment.query_database(
-            "select id from deliveries where state = 'sending' and kind != 'edit'"
+            "select id from deliveries where state = 'sending' and kind not in ('edit', 'follow_up_edit')"
         )
         self.in_flight.update(int(row[0]) for row in rows)
         await self.check_acknowledged()
@@ -186,6 +212,14 @@ class ChaosHarness:
         notices = len({body for offset, body in self.offsets.items() if offset < acknowledged})
         stored = self.deployment.stored_count()
         assert notices <= stored, f"{notices} notices are acknowledged, {stored} stored"
+        if self.circulars:
+            told = len({number for offset, number in self.circular_offsets.items() if offset < acknowledged})
+            kept = self._stored_circulars()
+            assert told <= kept, f"{told} circulars are acknowledged, {kept} stored"
+
+    def _stored_circulars(self) -> int:
+        query = "select count(*) from related_messages where stream = 'circulars'"
+        return int(self.deployment.query_database(query)[0][0])
 
     async def wait_until(self, condition: Callable[[], object], what: str) -> None:
         """Wait for a condition; fail if the bot ends."""
@@ -213,6 +247,9 @@ class ChaosHarness:
             lambda: self.deployment.stored_count() >= self.notice_generator.count,
             f"{self.notice_generator.count} notices are stored",
         )
+        if self.circulars:
+            count = sum(map(len, self.circulars.values()))
+            await self.wait_until(lambda: self._stored_circulars() >= count, f"{count} circulars are stored")
 
     async def wait_until_delivered(self) -> None:
         """Wait until all published notices are stored and delivered."""
@@ -234,9 +271,10 @@ class ChaosHarness:
         """Check the channels' messages, and that every acknowledged notice is stored."""
         await self.check_acknowledged()
         excused = Counter[int]() if self.has_history else self.in_flight + self._unconfirmed_posts()
-        return check_messages(
-            self.notice_generator.events, self.messages_by_channel(), excused=excused, revived=self.revived
-        )
+        alerts = self.messages_by_channel()
+        verdict = check_messages(self.notice_generator.events, alerts, excused=excused, revived=self.revived)
+        check_follow_ups(verdict, self.circulars, alerts, self._follow_ups_by_channel(), excused=excused)
+        return verdict
 
     def _unconfirmed_posts(self) -> Counter[int]:
         """Count, by delivery id, the posts that Slack executed without a usable answer."""
@@ -254,21 +292,32 @@ class ChaosHarness:
         return set(HISTORY_SCOPES) <= self.local_slack.workspace.scopes
 
     def messages_by_channel(self) -> dict[str, list[AlertMessage]]:
-        """Return the messages in each channel."""
+        """Return the messages about notices in each channel."""
         return {channel: self._channel_messages(channel) for channel in self.channels}
 
     def _channel_messages(self, channel: str) -> list[AlertMessage]:
-        workspace, found = self.local_slack.find(channel)
-        own = (
-            m
-            for m in self.local_slack.messages(channel)
-            if found.messages[m["ts"]].bot_id == workspace.bot_id
-        )
         return [
-            parse_alert_message(message, found.messages[message["ts"]].metadata)
-            for message in own
-            if not is_side_message(message)
+            parse_alert_message(message, metadata)
+            for message, metadata in self._own_messages(channel)
+            if not (is_side_message(message) or is_follow_up(message))
         ]
+
+    def _follow_ups_by_channel(self) -> dict[str, list[FollowUpMessage]]:
+        return {
+            channel: [
+                parse_follow_up(message, metadata)
+                for message, metadata in self._own_messages(channel)
+                if is_follow_up(message)
+            ]
+            for channel in self.channels
+        }
+
+    def _own_messages(self, channel: str) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+        """Yield the bot's messages in a channel, with their metadata."""
+        workspace, found = self.local_slack.find(channel)
+        for message in self.local_slack.messages(channel):
+            if found.messages[message["ts"]].bot_id == workspace.bot_id:
+                yield message, found.messages[message["ts"]].metadata
 
     def channel_problems(self) -> dict[str, str]:
         """Return the channels marked as unreachable, with Slack's error name."""

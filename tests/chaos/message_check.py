@@ -17,8 +17,12 @@ LABELS = {EARLYWARNING: "EARLY WARNING", RETRACTION: "RETRACTED"}
 _ID = re.compile(r"\bM?S\d{6}[a-z]+\b")
 _SIDE_MESSAGE = re.compile(
     r"Stand down: |Now significant|New coincidence: |A candidate again: |Light may be expected now"
-    r"|Slack refuses the mention"
+    r"|Slack refuses the mention|retracted by circular"
 )
+_FOLLOW_UP = re.compile(r"· Follow-up$", re.MULTILINE)
+_CIRCULAR = re.compile(r"\bGCN (\d+)\b")
+MAX_LISTED = 20
+"""Messages that a Follow-up reply lists; the others are counted."""
 _NUMBER = re.compile(r"Notice (\d+) of this event")
 
 
@@ -30,6 +34,18 @@ class AlertMessage:
     superevent_id: str
     number: int
     """Number of the notice that the message shows, within its event."""
+    in_thread: bool
+    delivery_id: int
+    """The delivery id in the metadata; 0 if the message was posted without metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpMessage:
+    """A Follow-up reply in a channel."""
+
+    superevent_id: str
+    circulars: frozenset[int]
+    """Numbers of the circulars that it lists."""
     in_thread: bool
     delivery_id: int
     """The delivery id in the metadata; 0 if the message was posted without metadata."""
@@ -74,6 +90,59 @@ def parse_alert_message(message: Mapping[str, Any], metadata: Mapping[str, Any] 
         message.get("thread_ts") not in (None, message["ts"]),
         int(metadata["event_payload"]["delivery_id"]) if metadata else 0,
     )
+
+
+def is_follow_up(message: Mapping[str, Any]) -> bool:
+    """Return True for a Follow-up reply, by its title."""
+    return _FOLLOW_UP.search(message_text(dict(message)).replace("*", "")) is not None
+
+
+def parse_follow_up(message: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> FollowUpMessage:
+    """Parse a Follow-up reply of the local Slack. Raises ValueError if it names no event."""
+    words = message_text(dict(message))
+    name = _ID.search(words)
+    if name is None:
+        raise ValueError(f"A Follow-up reply about no event: {words!r}")
+    return FollowUpMessage(
+        name[0],
+        frozenset(map(int, _CIRCULAR.findall(words))),
+        message.get("thread_ts") not in (None, message["ts"]),
+        int(metadata["event_payload"]["delivery_id"]) if metadata else 0,
+    )
+
+
+def check_follow_ups(
+    verdict: Verdict,
+    circulars: Mapping[str, Sequence[int]],
+    alerts: Mapping[str, Sequence[AlertMessage]],
+    held: Mapping[str, Sequence[FollowUpMessage]],
+    *,
+    excused: Mapping[int, int] | None = None,
+) -> None:
+    """Compare published circulars by superevent with the Follow-up replies by channel; add to the verdict.
+
+    Where an event has a root message and circulars, its thread has one Follow-up reply, which lists the
+    newest of them. All channels subscribe to circulars. `alerts` are the alerts' messages by channel.
+    """
+    verdict.messages += sum(map(len, held.values()))
+    for channel, replies in held.items():
+        rooted = {said.superevent_id for said in alerts.get(channel, ()) if not said.in_thread}
+        for name in {said.superevent_id for said in replies} - {n for n, some in circulars.items() if some}:
+            verdict.duplicated.append(f"{channel} {name}: a Follow-up reply about nothing")
+        for name, numbers in circulars.items():
+            where = f"{channel} {name}: Follow-up reply"
+            own = [said for said in replies if said.superevent_id == name]
+            if not own:
+                if numbers and name in rooted:
+                    verdict.lost.append(f"{where} isn't there")
+                continue
+            newest = frozenset(numbers[-MAX_LISTED:])
+            if not any(said.circulars == newest for said in own):
+                shown = [sorted(said.circulars) for said in own]
+                verdict.lost.append(f"{where} lists {shown}, not {sorted(newest)}")
+            if not all(said.in_thread for said in own):
+                verdict.duplicated.append(f"{where} stands outside its thread")
+            _check_surplus(verdict, where, own, excused or {})
 
 
 def check_messages(
@@ -139,7 +208,10 @@ def _check_event(
 
 
 def _check_surplus(
-    verdict: Verdict, what: str, found: Sequence[AlertMessage], excused: Mapping[int, int]
+    verdict: Verdict,
+    what: str,
+    found: Sequence[AlertMessage | FollowUpMessage],
+    excused: Mapping[int, int],
 ) -> None:
     surplus = len(found) - 1
     if surplus <= 0:
@@ -152,7 +224,7 @@ def _check_surplus(
         verdict.duplicated.append(f"{what} stands {len(found)} times, {allowed} of them excused")
 
 
-def _times(found: Iterable[AlertMessage]) -> Counter[int]:
+def _times(found: Iterable[AlertMessage | FollowUpMessage]) -> Counter[int]:
     return Counter(said.delivery_id for said in found)
 
 

@@ -22,6 +22,8 @@ from tests.chaos.cases import (
     broker,
     clock,
     database,
+    extra_topics,
+    follow_ups,
     kills,
     odd_answers,
     pauses,
@@ -52,6 +54,7 @@ Case = Callable[[ChaosHarness], Awaitable[None]]
 CASES: Mapping[str, Case] = {
     "kills": kills.kills,
     "kills-with-history": kills.kills_with_history,
+    "follow-ups-killed": follow_ups.killed,
     "storm": storm.storm,
     "slack-rate-limited": slack.rate_limited,
     "slack-server-errors": slack.server_errors,
@@ -107,6 +110,10 @@ CASES: Mapping[str, Case] = {
     "full-queue": backlog.full_queue,
     "drawing-process": resource_limits.drawing,
     "descriptor-limit": resource_limits.descriptors,
+    "topic-absent": extra_topics.absent,
+    "topic-denied": extra_topics.denied,
+    "topic-dying": extra_topics.dying,
+    "topic-flooded": extra_topics.flooded,
     "thousand-at-once": backlog.thousand_at_once,
 }
 

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.chaos.message_check import AlertMessage, check_messages
+from tests.chaos.message_check import (
+    AlertMessage,
+    FollowUpMessage,
+    Verdict,
+    check_follow_ups,
+    check_messages,
+    is_follow_up,
+    parse_follow_up,
+)
 
 EVENT = "MS240101a"
 KINDS = ("PRELIMINARY", "INITIAL", "UPDATE")
@@ -88,3 +96,45 @@ def test_event_retracted_before_its_root_needs_no_message() -> None:
     assert check_messages(
         {EVENT: kinds}, {"C1": [*gone, AlertMessage("RETRACTED", EVENT, 2, True, 2)]}
     ).passed
+
+
+def follow_up(*circulars: int, delivery: int = 5, in_thread: bool = True) -> FollowUpMessage:
+    return FollowUpMessage(EVENT, frozenset(circulars), in_thread, delivery)
+
+
+@pytest.mark.parametrize(
+    ("held", "fault"),
+    [
+        ([follow_up(1, 2)], ""),
+        ([], "isn't there"),
+        ([follow_up(1)], "lists"),
+        ([follow_up(1, 2), follow_up(1, 2)], "stands 2 times"),
+        ([follow_up(1, 2), follow_up(1, delivery=6)], "stands 2 times"),
+        ([follow_up(1, 2, in_thread=False)], "outside its thread"),
+    ],
+)
+def test_each_thread_has_one_follow_up_reply_that_lists_the_circulars(
+    held: Sequence[FollowUpMessage], fault: str
+) -> None:
+    verdict = Verdict()
+    check_follow_ups(verdict, {EVENT: [1, 2]}, {"C1": COMPLETE_CHANNEL}, {"C1": held})
+    assert verdict.passed is (not fault)
+    assert [fault in sentence for sentence in verdict.lost + verdict.duplicated] == [True] * bool(fault)
+
+
+def test_a_follow_up_reply_lists_the_newest_and_stands_only_below_a_root() -> None:
+    numbers = list(range(1, 31))
+    verdict = Verdict()
+    check_follow_ups(verdict, {EVENT: numbers}, {"C1": COMPLETE_CHANNEL}, {"C1": [follow_up(*numbers[-20:])]})
+    check_follow_ups(verdict, {EVENT: numbers}, {"C1": []}, {"C1": []})
+    assert verdict.passed
+    check_follow_ups(verdict, {EVENT: []}, {"C1": COMPLETE_CHANNEL}, {"C1": [follow_up(1)]})
+    assert verdict.duplicated == [f"C1 {EVENT}: a Follow-up reply about nothing"]
+
+
+def test_a_follow_up_reply_is_told_by_its_title() -> None:
+    text = f"MOCK · {EVENT} · Follow-up\nGCN 45001 · Upper limits"
+    told = {"text": text, "ts": "2.0", "thread_ts": "1.0"}
+    assert is_follow_up(told)
+    assert parse_follow_up(told, None) == FollowUpMessage(EVENT, frozenset({45001}), True, 0)
+    assert not is_follow_up({"text": f"{EVENT} · UPDATE", "ts": "2.0"})

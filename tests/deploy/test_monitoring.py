@@ -46,6 +46,12 @@ CASES = {
     "GweventDeliveriesWait": Case({"gwevent_oldest_delivery_age_seconds": "1201x60 0x120"}),
     "GweventNoWorker": Case({"gwevent_workers": "0x60 2x120"}),
     "GweventLeaseUnheld": Case({'gwevent_leases{holder="none"}': "1x60 _x120"}),
+    "GweventTopicLost": Case(
+        {'gwevent_topic_read{source="hopskotch",topic="gcn.circulars"}': "1x5 0x55 1x120"}
+    ),
+    "GweventTopicFault": Case(
+        {'gwevent_topic_faults_total{source="hopskotch",topic="gcn.circulars"}': "0x30 1x150"}
+    ),
     "GweventPayloadUnreadable": Case({'gwevent_payloads_total{handled="quarantined"}': "0x30 1x150"}),
     "GweventDeliveryGivenUp": Case(
         {'gwevent_delivery_outcomes_total{kind="root",outcome="dead"}': "0x30 1x150"}

@@ -64,6 +64,10 @@ async def test_demo_once_prints_each_channels_messages(tmp_path: Path) -> None:
     assert "kilonova" not in heard["gw-burst"], "its subscription chooses no criteria sets"
     assert "MOCK" not in heard["gw-burst"]
     assert " Hz · " in heard["gw-burst"]
+    assert "Neutrino search · " in heard["gw-cbc"] and "GCN 45641" in heard["gw-cbc"]
+    assert re.search(r"AT\d{4}zzk: level .* % \(inside 50 %\), 3-D level", heard["gw-cbc"])
+    assert "Fermi GBM bn" in heard["gw-burst"] and "expected by chance" in heard["gw-burst"]
+    assert "Follow-up" not in heard["gw-mocks"], "its subscription has no streams"
     assert stderr.decode() == ""
 
 
@@ -162,6 +166,7 @@ async def watched(browser: Browser, url: str, size: str, folder: Path) -> None:
     await expect(shown.get_by_role("button", name=f"Edit {own}")).to_be_visible()
     await picture(page, folder, f"{size}-5-criteria-shown")
     assert await page.evaluate(WIDE) == []
+    await expect(page.get_by_role("button", name=re.compile(r"gwevent candidates S\d{6}k"))).to_be_attached()
 
     replies = page.get_by_role("link", name=re.compile(r"\d+ repl")).first
     await expect(replies).to_be_visible()

@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 
 from bot.demo.kafka_broker import EmbeddedBroker
 from bot.samples import to_avro, to_json
-from tests.bot.alerts.test_circular import circular
+from tests.bot.related_messages.test_circular import circular
 from tests.support.bot_process import TOPIC, bbh_record, open_deployment
 from tests.support.messages import message_text
 from tests.support.waiting import TIMEOUT_S, wait_until

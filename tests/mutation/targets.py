@@ -11,6 +11,7 @@ PURE = (
     "bot/criteria",
     "bot/filters",
     "bot/observing/rubin_sky.py",
+    "bot/related_messages",
     "bot/skymaps",
     "formatters/models",
 )
@@ -35,6 +36,7 @@ _WIDER: dict[str, tuple[str, ...]] = {
     ),
     "bot/filters": ("tests/bot/filters", "tests/formatters/text", "tests/bot/routing", "tests/bot/commands"),
     "bot/observing": ("tests/bot/observing", "tests/bot/criteria", "tests/bot/skymap_service"),
+    "bot/related_messages": ("tests/bot/related_messages", "tests/bot/ingest"),
     "bot/skymaps": ("tests/bot/skymaps", "tests/bot/skymap_service", "tests/bot/commands"),
     "formatters/models": (
         "tests/formatters/models",

@@ -103,4 +103,4 @@ async def _answer(factory: Factory, team: str, channel: str) -> None:
     await factory.outbox_statistics.count_by_state()
     await factory.notices.last_received()
     await factory.deferred_routing.pending_superevents()
-    await factory.circulars.count()
+    await factory.related_messages.for_event(event_id(8))

@@ -77,6 +77,8 @@ class LocalDeployment:
             "GWEVENT_KAFKA_URL": self.broker.url(TOPIC),
             "GWEVENT_KAFKA_GROUP": GROUP,
             "GWEVENT_KAFKA_AUTH": "off",
+            # Topics that the broker doesn't have would only cost threads.
+            "GWEVENT_HOPSKOTCH_TOPICS": "off",
             "GWEVENT_GRACEDB_URL": "off",
             "GWEVENT_LOG_FORMAT": "json",
         }
@@ -93,6 +95,7 @@ class LocalDeployment:
                 "kafka_url": self.broker.url(TOPIC),
                 "kafka_group": GROUP,
                 "kafka_auth": "off",
+                "hopskotch_topics": "",
                 "gracedb_url": None,
                 **changes,
             }

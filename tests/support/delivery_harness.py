@@ -102,7 +102,13 @@ class DeliveryHarness:
 
     def renderer(self) -> Renderer:
         factory = self.factory
-        return Renderer(factory.render_repositories(), factory.observability, factory.grading, self.permalink)
+        return Renderer(
+            factory.render_repositories(),
+            factory.observability,
+            factory.grading,
+            factory.follow_up_services,
+            self.permalink,
+        )
 
     async def permalink(self, _team_id: str, channel_id: str, ts: str) -> str | None:
         """Return a message's address."""

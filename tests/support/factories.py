@@ -75,15 +75,13 @@ def create_pipeline(
     *,
     max_age: timedelta = MAX_AGE,
     wakeups: Wakeups | None = None,
-    circulars: bool = False,
     should_draw: Callable[[Notice], bool] = lambda _: False,
     operator_rules: OperatorRules | None = None,
     decode: Callable[[bytes], Notice] = decode,
 ) -> Pipeline:
-    """Create an ingest pipeline on a factory's repositories; without `circulars` they are quarantined."""
-    stores = factory.ingest_stores
+    """Create an ingest pipeline on a factory's repositories."""
     return Pipeline(
-        stores if circulars else replace(stores, circulars=None),
+        factory.ingest_stores,
         clock,
         wakeups or Wakeups(),
         IngestRules(max_age=max_age, should_draw=should_draw, operator_rules=lambda: operator_rules),

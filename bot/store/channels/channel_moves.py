@@ -37,11 +37,18 @@ from bot.store.channels.subscription_numbers import (
 )
 from bot.store.database import Database
 from bot.store.outbox.edit_writer import mark_threads_stale
+from bot.store.outbox.follow_up_writer import request_follow_ups
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 
 _d, _s, _t, _m = schema.deliveries, schema.subscriptions, schema.threads, schema.mentions
+_f = schema.follow_ups
 
-ONCE_PER_THREAD_KINDS = (DeliveryKind.ROOT.value, DeliveryKind.EDIT.value)
+ONCE_PER_THREAD_KINDS = (
+    DeliveryKind.ROOT.value,
+    DeliveryKind.EDIT.value,
+    DeliveryKind.FOLLOW_UP.value,
+    DeliveryKind.FOLLOW_UP_EDIT.value,
+)
 """Kinds of which a thread has one delivery."""
 _PROGRESS = {
     DeliveryState.DEAD.value: 0,
@@ -259,6 +266,8 @@ async def _move_threads(
         await connection.execute(update(_t).where(_t.c.id == row["id"]).values(_channel_columns(new)))
     posted = [row["id"] for row in await _load_rows(connection, _t, _t.c.id.in_(joined)) if row["root_ts"]]
     await mark_threads_stale(connection, dict.fromkeys(posted, new), now)
+    asked = [row["thread_id"] for row in await _load_rows(connection, _f, _f.c.thread_id.in_(joined))]
+    await request_follow_ups(connection, dict.fromkeys(asked, new), now)
     return moved, same
 
 
@@ -285,12 +294,25 @@ async def _merge_threads(connection: AsyncConnection, kept: int, lost: int) -> N
         for dead in own:
             await connection.execute(delete(_d).where(_is_row(_d, dead)))
         await connection.execute(update(_d).where(_is_row(_d, row)).values(thread_id=kept))
+    await _merge_follow_ups(connection, kept, lost)
     for table in schema.metadata.sorted_tables:
-        if "thread_id" in table.c and table.name != _d.name:
+        if "thread_id" in table.c and table.name not in (_d.name, _f.name):
             await _reassign_rows(connection, table, {"thread_id": lost}, {"thread_id": kept})
     tried = schema.images.c.trial_thread_id == lost
     await connection.execute(update(schema.images).where(tried).values(trial_thread_id=kept))
     await connection.execute(delete(_t).where(_t.c.id == lost))
+
+
+async def _merge_follow_ups(connection: AsyncConnection, kept: int, lost: int) -> None:
+    """Have thread `kept` own a Follow-up reply if either had one; that of `lost` stays where it stands.
+
+    The reply hangs below the root that is lost to people, so it isn't edited any more.
+    """
+    gone = delete(_f).where(_f.c.thread_id == lost).returning(_f.c.thread_id)
+    had_one = (await connection.execute(gone)).scalar_one_or_none() is not None
+    known = (await _load_rows(connection, _f, _f.c.thread_id == kept)) if had_one else []
+    if had_one and not known:
+        await connection.execute(insert(_f).values(thread_id=kept, wanted_revision=0))
 
 
 async def _move_deliveries(connection: AsyncConnection, old: ChannelRef, new: ChannelRef) -> int:

@@ -99,11 +99,14 @@ class InstallationRepository:
                 return False
             await connection.execute(delete(schema.leases).where(schema.leases.c.name == team_id))
             threads = select(schema.threads.c.id).where(schema.threads.c.team_id == team_id)
-            for table in reversed(schema.metadata.sorted_tables):
+            tables = list(reversed(schema.metadata.sorted_tables))
+            # Before the threads, which not each of these refers to by a key.
+            for table in tables:
+                if "thread_id" in table.c and "team_id" not in table.c:
+                    await connection.execute(delete(table).where(table.c.thread_id.in_(threads)))
+            for table in tables:
                 if "team_id" in table.c:
                     await connection.execute(delete(table).where(table.c.team_id == team_id))
-                elif "thread_id" in table.c:
-                    await connection.execute(delete(table).where(table.c.thread_id.in_(threads)))
         return known is not None
 
     async def reencrypt_tokens(self, reencrypt: Callable[[str], str]) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.subscription_rows import load_active_subscriptions
-from bot.store.outbox.models import DELIVERY_KINDS, DeliveryKind, DeliveryState
+from bot.store.outbox.models import DELIVERY_KINDS, EDIT_KINDS, DeliveryKind, DeliveryState
 from bot.store.outbox.plan_writer import dead_letter_orphans
 
 _d = schema.deliveries
@@ -56,9 +56,9 @@ async def requeue_channel(
 ) -> int:
     """Bring back what was given up because the channel was out of reach, if it was created after `since`.
 
-    Edits and reports of changes come back at any age: root messages stay true, and a channel whose
-    subscriptions were changed hears of it. Where nothing is subscribed any more, nothing else does. Return
-    how many deliveries wait again.
+    Edits and reports of changes come back at any age: root messages and Follow-up replies stay true, and a
+    channel whose subscriptions were changed hears of it. Where nothing is subscribed any more, nothing else
+    does. Return how many deliveries wait again.
     """
     team_id, channel_id = channel
     table = schema.channel_problems
@@ -70,7 +70,7 @@ async def requeue_channel(
     problem = (await connection.execute(known)).scalar_one_or_none()
     if problem is None:
         return 0
-    wanted: ColumnElement[bool] = _d.c.kind == DeliveryKind.EDIT.value
+    wanted: ColumnElement[bool] = _d.c.kind.in_(EDIT_KINDS)
     wanted |= _d.c.kind == DeliveryKind.CHANGE.value
     wanted |= (_d.c.created_at >= since) & _d.c.kind.in_(
         [kind.value for kind, rule in DELIVERY_KINDS.items() if rule.for_operators]

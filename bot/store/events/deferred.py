@@ -8,15 +8,16 @@ from datetime import datetime
 from sqlalchemy import case, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.planner import required_map_queries
 from bot.routing.state import RoutingState
 from bot.store import schema
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.events.notices import Planner, load_notice_rows
-from bot.store.events.routing_state import load_earlier_circulars
+from bot.store.events.routing_state import load_earlier_messages
 from bot.store.operations.webhook_calls import load_event_calls, write_webhook_calls
-from bot.store.outbox.announcement_writer import write_circular_links
+from bot.store.outbox.announcement_writer import write_follow_ups
 from bot.store.outbox.plan_writer import load_threads, write_deferred_plan
 from formatters.models.filter import MapQuery
 from formatters.models.notice import Category, Notice, NoticeKey
@@ -41,8 +42,10 @@ class DeferredNotice:
 class DeferredRouting:
     """Returns deferred notices, and completes their routing. All methods raise StoreUnavailable."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, windows: NearbyWindows | None = None) -> None:
+        """`windows` are those in which an alert of another observatory counts as near an event."""
         self._database = database
+        self._windows = windows or NearbyWindows()
 
     async def pending_superevents(self) -> list[str]:
         """Return the superevents with deferred notices: real before mock and test, the newest first."""
@@ -121,14 +124,16 @@ class DeferredRouting:
                 notice=notice,
                 threads=await load_threads(connection, superevent_id),
                 subscriptions=subscriptions,
-                earlier_circulars=await load_earlier_circulars(connection, superevent_id, subscriptions, now),
+                earlier_messages=await load_earlier_messages(
+                    connection, superevent, subscriptions, self._windows
+                ),
                 webhook_calls=await load_event_calls(connection, superevent_id),
             )
             intents = plan(state)
             await write_deferred_plan(
                 connection, intents, superevent, row.notice_id, now, draw_image=row.picture
             )
-            await write_circular_links(connection, intents, superevent_id, now)
+            await write_follow_ups(connection, intents, superevent_id, now)
             await write_webhook_calls(connection, intents, now)
             return len(intents)
 

@@ -9,7 +9,7 @@ The way of one notice through `NoticeRepository.record`, all of it in one transa
 3. The notice and its payload are inserted. The superevent gets a new revision, and the attributes by which
    `/gwevent events` searches are computed again.
 4. Everything that routing depends on is read (`routing_state`): threads with the progress of their root
-   messages, active subscriptions, earlier circulars, webhook calls, the previous real event.
+   messages, active subscriptions, earlier related messages, webhook calls, the previous real event.
 5. The pure planner decides (`bot.routing.planner.plan`); nothing is decided here.
 6. The intents are written: to the outbox, to the webhook's outbox, and as a deferred notice if a filter needs
    the sky map (`deferred` is the second transaction of such a notice).
@@ -30,6 +30,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, or_, select, true, u
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.filters import extract_attributes
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.intents import Intent
 from bot.routing.planner import shows_new_map
 from bot.routing.state import RoutingState
@@ -64,8 +65,10 @@ class RecordResult:
 class NoticeRepository:
     """Stores notices with their plans, and returns superevents. All methods raise StoreUnavailable."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, windows: NearbyWindows | None = None) -> None:
+        """`windows` are those in which an alert of another observatory counts as near an event."""
         self._database = database
+        self._windows = windows or NearbyWindows()
 
     async def record(
         self,
@@ -102,7 +105,7 @@ class NoticeRepository:
                 .where(schema.superevents.c.superevent_id == notice.superevent_id)
                 .values(revision=revision + 1, **_superevent_columns(superevent, revision + 1))
             )
-            state = await load_routing_state(connection, superevent, notice, received_at)
+            state = await load_routing_state(connection, superevent, notice, self._windows)
             intents = plan(state)
             draw = draw_image and shows_new_map(state)
             await write_notice_plan(connection, intents, superevent, notice_id, received_at, draw_image=draw)

@@ -42,6 +42,8 @@ class QuarantinedPayload:
     superevent_id: str | None
     """The superevent's id, as far as it could be read."""
     received_at: datetime
+    stream: str | None = None
+    """What its topic brings beside notices; see `Origin.stream`."""
 
 
 class QuarantineRepository:
@@ -61,12 +63,13 @@ class QuarantineRepository:
         *,
         tell_channels: bool = False,
         ops_channel: ChannelRef | None = None,
+        stream: str | None = None,
     ) -> bool:
         """Keep a payload that could not be handled, and write the reports about it, in one transaction.
 
         With `tell_channels` there are reports in the superevent's channels; `ops_channel` is the operators'
-        channel, or None for no report there. If the same bytes are kept already, only the reason is updated
-        and False is returned.
+        channel, or None for no report there. `stream` is what its topic brings beside notices. If the same
+        bytes are kept already, only the reason is updated and False is returned.
         """
         digest = hashlib.sha256(body).hexdigest()
         reason = sanitize(reason)
@@ -82,6 +85,7 @@ class QuarantineRepository:
                     reason=reason,
                     superevent_id=None if superevent_id is None else sanitize(superevent_id, 64),
                     received_at=received_at,
+                    stream=stream,
                 )
             )
             if tell_channels and superevent_id is not None:
@@ -120,6 +124,7 @@ class QuarantineRepository:
                 reason=row.reason,
                 superevent_id=row.superevent_id,
                 received_at=row.received_at,
+                stream=row.stream,
             )
         )
 

@@ -11,29 +11,33 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing.circulars import channels_wanting_circulars
+from bot.related_messages.coincidence import event_to_compare, may_show_nearby
+from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.intents import Intent
-from bot.routing.limits import EARLIER_CIRCULARS_MAX, EARLIER_CIRCULARS_MAX_AGE
-from bot.routing.state import RoutingState, StoredCircular
+from bot.routing.state import EarlierMessages, RoutingState
 from bot.store import schema
 from bot.store.channels.subscription_rows import load_active_subscriptions
+from bot.store.events.nearby_alerts import load_alerts_between
 from bot.store.operations.webhook_calls import load_event_calls, write_webhook_calls
-from bot.store.outbox.announcement_writer import write_announcements, write_circular_links
+from bot.store.outbox.announcement_writer import write_announcements, write_follow_ups
+from bot.store.outbox.models import NOTHING_TO_SAY, DeliveryKind
 from bot.store.outbox.plan_writer import load_threads, write_plan
 from formatters.models.notice import Category, Notice
+from formatters.models.related_message import Stream
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 
-_c = schema.circulars
+_m = schema.related_messages
 _s = schema.superevents
 
 
 async def load_routing_state(
-    connection: AsyncConnection, superevent: Superevent, notice: Notice, now: datetime
+    connection: AsyncConnection, superevent: Superevent, notice: Notice, windows: NearbyWindows
 ) -> RoutingState:
     """Return the stored facts about `superevent`, which contains `notice`.
 
-    For a notice from an archive, which is not routed, only threads and subscriptions are read.
+    `windows` are those in which an alert counts as near. For a notice from an archive, which is not routed,
+    only threads and subscriptions are read.
     """
     superevent_id = superevent.superevent_id
     threads = await load_threads(connection, superevent_id)
@@ -48,7 +52,7 @@ async def load_routing_state(
         notice=notice,
         threads=threads,
         subscriptions=subscriptions,
-        earlier_circulars=await load_earlier_circulars(connection, superevent_id, subscriptions, now),
+        earlier_messages=await load_earlier_messages(connection, superevent, subscriptions, windows),
         webhook_calls=await load_event_calls(connection, superevent_id),
         previous_real_event_at=(
             await previous_real_event_time(connection, superevent_id) if is_first_real else None
@@ -56,22 +60,57 @@ async def load_routing_state(
     )
 
 
-async def load_earlier_circulars(
-    connection: AsyncConnection, superevent_id: str, subscriptions: Sequence[Subscription], now: datetime
-) -> list[StoredCircular]:
-    """Return the newest live circulars about a superevent, the oldest first; none if no channel wants any."""
-    if not channels_wanting_circulars(subscriptions):
-        return []
-    query = (
-        select(_c.c.id, _c.c.number)
-        .where(
-            _c.c.superevent_id == superevent_id, _c.c.news, _c.c.created_at > now - EARLIER_CIRCULARS_MAX_AGE
-        )
-        .order_by(_c.c.number.desc())
-        .limit(EARLIER_CIRCULARS_MAX)
+async def load_earlier_messages(
+    connection: AsyncConnection,
+    superevent: Superevent,
+    subscriptions: Sequence[Subscription],
+    windows: NearbyWindows,
+) -> EarlierMessages:
+    """Return what came about a superevent beside notices, as far as a channel wants any of it."""
+    superevent_id = superevent.superevent_id
+    with_reply = await _threads_with_reply(connection, superevent_id)
+    wanted = {stream for s in subscriptions for stream in s.criteria.streams}
+    if not wanted:
+        # A reply that nobody wants any more is kept up to date all the same: its levels are the old map's.
+        return EarlierMessages(with_reply=with_reply)
+    query = select(_m.c.stream, _m.c.retracts_event).where(_m.c.superevent_id == superevent_id, _m.c.news)
+    rows = (await connection.execute(query.distinct())).all()
+    streams = {stream for row in rows for stream in wanted if stream.value == row.stream}
+    if Stream.NEARBY in wanted and await _may_show_nearby(connection, superevent, windows):
+        streams.add(Stream.NEARBY)
+    return EarlierMessages(
+        streams=frozenset(streams),
+        with_reply=with_reply,
+        retract_event=any(row.retracts_event for row in rows),
     )
-    rows = (await connection.execute(query)).all()
-    return [StoredCircular(row.id, row.number) for row in reversed(rows)]
+
+
+async def _threads_with_reply(connection: AsyncConnection, superevent_id: str) -> frozenset[int]:
+    """Return the threads whose Follow-up reply stands, is under way or was deleted.
+
+    Left out are those in which there was nothing to say: a new map may bring a burst into the event's region.
+    """
+    replies, threads, posts = schema.follow_ups, schema.threads, schema.deliveries
+    post = (posts.c.thread_id == replies.c.thread_id) & (posts.c.kind == DeliveryKind.FOLLOW_UP.value)
+    query = (
+        select(replies.c.thread_id)
+        .join(threads, threads.c.id == replies.c.thread_id)
+        .join(posts, post, isouter=True)
+        .where(threads.c.superevent_id == superevent_id)
+        .where(replies.c.ts.is_not(None) | posts.c.reason.is_(None) | (posts.c.reason != NOTHING_TO_SAY))
+    )
+    return frozenset((await connection.execute(query)).scalars())
+
+
+async def _may_show_nearby(
+    connection: AsyncConnection, superevent: Superevent, windows: NearbyWindows
+) -> bool:
+    """Return True if an alert that was news may be shown for an event; where it lies isn't asked."""
+    event = event_to_compare(superevent)
+    if event is None:
+        return False
+    alerts = await load_alerts_between(connection, *windows.widest.around(event.time), only_news=True)
+    return may_show_nearby(superevent, alerts, windows)
 
 
 async def previous_real_event_time(connection: AsyncConnection, superevent_id: str) -> datetime | None:
@@ -95,8 +134,8 @@ async def write_notice_plan(
     *,
     draw_image: bool,
 ) -> None:
-    """Write the plan of a stored notice: threads and posts, circulars, webhook calls, operators' alerts."""
+    """Write a stored notice's plan: threads, posts, Follow-up replies, webhook calls, operators' alerts."""
     await write_plan(connection, intents, superevent, notice_id, now, draw_image=draw_image)
-    await write_circular_links(connection, intents, superevent.superevent_id, now)
+    await write_follow_ups(connection, intents, superevent.superevent_id, now)
     await write_webhook_calls(connection, intents, now)
     await write_announcements(connection, intents, now, subject_id=notice_id)

@@ -1,4 +1,4 @@
-"""Writes planned messages of other kinds than a thread's: circulars, reports, operators' alerts, welcomes."""
+"""Writes planned messages of other kinds than a notice's: Follow-up replies, reports, alerts, welcomes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import (
     AlertOperators,
+    AnnounceRetractionCircular,
+    ChannelRef,
     Intent,
-    LinkCircular,
     OperatorAlert,
     ReportUnreadableNotice,
+    UpdateFollowUp,
     WelcomeInstaller,
 )
 from bot.store import schema
 from bot.store.outbox.event_rank import event_rank
-from bot.store.outbox.models import DeliveryKind, Priority, delivery_row
+from bot.store.outbox.follow_up_writer import request_follow_ups
+from bot.store.outbox.models import DeliveryKind, delivery_row
 
 _ALERT_KINDS: Mapping[OperatorAlert, DeliveryKind] = {
     OperatorAlert.FIRST_REAL_EVENT: DeliveryKind.FIRST_REAL_EVENT,
@@ -69,33 +72,52 @@ async def write_announcements(
         await connection.execute(insert(schema.deliveries), rows)
 
 
-async def write_circular_links(
+async def write_follow_ups(
     connection: AsyncConnection, intents: Sequence[Intent], superevent_id: str, now: datetime
 ) -> None:
-    """Write the links of circulars among `intents` to the outbox, into threads that exist by now."""
-    links = [i for i in intents if isinstance(i, LinkCircular)]
-    if not links:
+    """Write what `intents` ask of Follow-up replies to the outbox, into threads that exist by now.
+
+    A retraction by circular is announced once in each thread.
+    """
+    updates = [i for i in intents if isinstance(i, UpdateFollowUp)]
+    announced = [i for i in intents if isinstance(i, AnnounceRetractionCircular)]
+    if not updates and not announced:
         return
     table = schema.threads
     query = select(table.c.id, table.c.team_id, table.c.channel_id).where(
         table.c.superevent_id == superevent_id
     )
     rows = (await connection.execute(query)).all()
-    threads = {(row.team_id, row.channel_id): row.id for row in rows}
+    channels: dict[int, ChannelRef] = {row.id: (row.team_id, row.channel_id) for row in rows}
+    threads = {channel: thread_id for thread_id, channel in channels.items()}
+    by_urgency: dict[tuple[bool, bool], dict[int, ChannelRef]] = {}
+    for i in updates:
+        channel = (i.team_id, i.channel_id)
+        by_urgency.setdefault((i.is_earlier, i.only_existing), {})[threads[channel]] = channel
+    for (is_earlier, only_existing), asked in by_urgency.items():
+        await request_follow_ups(connection, asked, now, is_earlier=is_earlier, create=not only_existing)
+    slots = {f"{DeliveryKind.RETRACTION_CIRCULAR.value}:{i.thread_id}": i for i in announced}
+    if not slots:
+        return
+    made = select(schema.deliveries.c.slot).where(
+        schema.deliveries.c.thread_id.in_([i.thread_id for i in announced]),
+        schema.deliveries.c.kind == DeliveryKind.RETRACTION_CIRCULAR.value,
+    )
+    fresh = slots.keys() - set((await connection.execute(made)).scalars())
+    if not fresh:
+        return
     event = await event_rank(connection, superevent_id)
     deliveries = [
         delivery_row(
-            i.team_id,
-            i.channel_id,
-            DeliveryKind.CIRCULAR,
-            i.circular_id,
+            *channels[i.thread_id],
+            DeliveryKind.RETRACTION_CIRCULAR,
+            i.message_id,
             now,
-            thread_id=threads[i.team_id, i.channel_id],
-            dedup_key=f"circular:{i.number}:{superevent_id}",
-            # What was written before the thread was opened waits for everything else.
-            priority=Priority.EDIT if i.is_earlier else Priority.REPLY,
+            thread_id=i.thread_id,
+            dedup_key=slot,
             event=event,
         )
-        for i in links
+        for slot, i in slots.items()
+        if slot in fresh
     ]
     await connection.execute(insert(schema.deliveries), deliveries)

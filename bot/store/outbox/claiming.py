@@ -12,8 +12,8 @@ whenever more deliveries are due than one claim may take:
 1. `mock`: deliveries about real events before those about mock and test events.
 2. `priority`: by the kind of message (`Priority`; `DELIVERY_KINDS` maps each kind to its usual priority).
    First new root messages, and replies that retract an alert; then answers to people, reports to operators,
-   mentions and apologies; then edits that retract an alert; then replies and circulars; last all other
-   edits, and circulars that were published before their event.
+   mentions and apologies; then edits that retract an alert; then replies, Follow-up replies among them; last
+   all other edits, and Follow-up replies about what came before their event's thread.
 3. `event_order`: the newest event first. Events are ordered by when their first notice was stored, so that a
    wrong time inside a notice cannot move an event ahead.
 4. `id`: the older delivery first, so that a thread reads in the order of its notices.
@@ -107,6 +107,7 @@ from bot.store.outbox.claim_choice import (
 )
 from bot.store.outbox.due_time import due_conditions, due_parameters
 from bot.store.outbox.models import (
+    EDIT_KINDS,
     OPEN_STATES,
     DeliveryKind,
     DeliveryState,
@@ -131,8 +132,12 @@ UNORDERED_KINDS = tuple(kind.value for kind in kinds_where(lambda rule: not rule
 KNOWN_KINDS = tuple(kind.value for kind in DeliveryKind)
 """Kinds of this version. A row of any other kind was written by a newer version, which alone can send it."""
 
+FOLLOW_UP_KINDS = (DeliveryKind.FOLLOW_UP.value, DeliveryKind.FOLLOW_UP_EDIT.value)
+"""Kinds that need the state of their thread's Follow-up reply."""
+
 _ORDERED_KINDS = tuple(kind for kind in KNOWN_KINDS if kind not in UNORDERED_KINDS)
 _d = schema.deliveries
+_f = schema.follow_ups
 _t = schema.threads
 
 # Literally the conditions of the partial indexes: otherwise SQLite would not use the indexes.
@@ -299,6 +304,9 @@ def _select_details() -> Select[*tuple[Any, ...]]:
         root_ts.label("root_ts"),
         _thread_column(_t.c.shown_revision).label("shown_revision"),
         _thread_column(_t.c.root_fixed).label("root_fixed"),
+        _reply_column(_f.c.ts).label("follow_up_ts"),
+        _reply_column(_f.c.wanted_revision).label("follow_up_target"),
+        _reply_column(_f.c.shown_revision).label("follow_up_posted"),
         revision.scalar_subquery().label("superevent_revision"),
         may_go.label("may_go"),
         or_(*due_conditions(_d.c.not_before)).label("is_due"),
@@ -308,6 +316,12 @@ def _select_details() -> Select[*tuple[Any, ...]]:
 def _thread_column(column: ColumnElement[T]) -> ScalarSelect[T]:
     # A scalar subquery looks up one row by its id; for a join PostgreSQL would read the whole table.
     return select(column).where(_t.c.id == _d.c.thread_id).correlate(_d).scalar_subquery()
+
+
+def _reply_column(column: ColumnElement[T]) -> ScalarSelect[T]:
+    # Only the deliveries of Follow-up replies look it up.
+    own = select(column).where(_d.c.kind.in_(FOLLOW_UP_KINDS), _f.c.thread_id == _d.c.thread_id)
+    return own.correlate(_d).scalar_subquery()
 
 
 # Built once, because building a statement takes longer than executing it.
@@ -337,7 +351,7 @@ def _candidate_from_row(row: Any) -> Candidate:
         row.id,
         row.team_id,
         row.channel_id,
-        row.kind == DeliveryKind.EDIT.value,
+        row.kind in EDIT_KINDS,
         row.mock,
         row.priority,
         row.event_order,

@@ -17,6 +17,9 @@ A time further ahead was written before the clock was set back, so such work cou
 RATE_LIMIT_ERRORS = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 """Slack's error codes for a rate limit, recorded as the reason of a delivery that is postponed by one."""
 
+NOTHING_TO_SAY = "nothing to say any more"
+"""The stored reason of a delivery that ended because there was nothing to post."""
+
 
 class DeliveryKind(StrEnum):
     """A kind of delivery. The values are stored in the database, and some are older than their names."""
@@ -116,6 +119,11 @@ class KindRule:
     """True if it is posted in the channel itself although it belongs to a thread."""
     ordered: bool = True
     """True if it waits for every older delivery of its thread, False if only for the root message."""
+    edits: bool = False
+    """True if it edits a message that stands: Slack counts edits for each workspace, apart from posts.
+
+    The partial indexes of the queue name these kinds too (`bot.store.schema.outbox`).
+    """
     expires: bool = False
     """True if it is dead-lettered when undelivered for a day, because it is no longer news."""
     needs_subscription: bool = False
@@ -140,7 +148,7 @@ DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
     DeliveryKind.REPLY: KindRule(
         priority=Priority.REPLY, expires=True, needs_subscription=True, measured=True
     ),
-    DeliveryKind.EDIT: KindRule(priority=Priority.EDIT, ordered=False, purgeable=False),
+    DeliveryKind.EDIT: KindRule(priority=Priority.EDIT, ordered=False, edits=True, purgeable=False),
     DeliveryKind.MENTION: KindRule(
         top_level=True,
         ordered=False,
@@ -156,9 +164,9 @@ DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
         priority=Priority.REPLY, ordered=False, expires=True, needs_subscription=True
     ),
     DeliveryKind.FOLLOW_UP: KindRule(
-        priority=Priority.REPLY, ordered=False, expires=True, needs_subscription=True, purgeable=False
+        priority=Priority.REPLY, ordered=False, expires=True, needs_subscription=True
     ),
-    DeliveryKind.FOLLOW_UP_EDIT: KindRule(priority=Priority.EDIT, ordered=False, purgeable=False),
+    DeliveryKind.FOLLOW_UP_EDIT: KindRule(priority=Priority.EDIT, ordered=False, edits=True, purgeable=False),
     DeliveryKind.RETRACTION_CIRCULAR: KindRule(
         priority=Priority.ROOT, ordered=False, expires=True, needs_subscription=True
     ),
@@ -176,6 +184,10 @@ DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
 def kinds_where(predicate: Callable[[KindRule], bool]) -> tuple[DeliveryKind, ...]:
     """Return the kinds whose rules fulfil the predicate, in the order of the enumeration."""
     return tuple(kind for kind in DeliveryKind if predicate(DELIVERY_KINDS[kind]))
+
+
+EDIT_KINDS = tuple(kind.value for kind in kinds_where(lambda rule: rule.edits))
+"""Kinds, as stored, that edit a message that stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +230,11 @@ class Delivery:
     message_key: str | None = None
     """A random key in the metadata of its message; None for a row that is older than these keys."""
 
+    @property
+    def is_edit(self) -> bool:
+        """True if it edits a message that stands."""
+        return self.kind in EDIT_KINDS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
@@ -225,7 +242,7 @@ class Delivered:
 
     ts: str
     revision: int | None = None
-    """The thread's revision that the root message now shows; None for other messages."""
+    """The revision that the root message, or the Follow-up reply, shows now; None for other messages."""
     image_id: int | None = None
     """The image that the message shows, or that this channel refused."""
     follow_up_edit_at: datetime | None = None
@@ -256,6 +273,8 @@ class DeadLettered:
     """True if the root message was deleted and is to be posted again with its newest content."""
     root_uneditable: bool = False
     """True if the root message still exists but can no longer be edited."""
+    is_follow_up_lost: bool = False
+    """True if the Follow-up reply was deleted or can no longer be edited: the next news posts another."""
 
 
 Outcome = Delivered | Retry | DeadLettered

@@ -20,11 +20,13 @@ A row's way
 Order
 -----
 
-In a thread the root goes first, then replies in the order of their planning. Edits, mentions and circulars
-wait for the root only. Edits are coalesced: a thread has one edit row, and `threads.wanted_revision` against
-`shown_revision` says whether it owes an edit; what changes while an edit is being sent is noticed when its
-outcome is recorded, and one more edit is enqueued. A channel that can't be posted to delays no other, because
-a claim takes one row of each channel.
+In a thread the root goes first, then replies in the order of their planning. Edits, mentions and the
+Follow-up reply wait for the root only. Edits are coalesced: a thread has one edit row, and
+`threads.wanted_revision` against `shown_revision` says whether it owes an edit; what changes while an edit is
+being sent is noticed when its outcome is recorded, and one more edit is enqueued. The Follow-up reply has two
+rows of its own, used again for each post and edit, and its revisions in `follow_ups`
+(`bot.store.outbox.follow_up_writer`). A channel that can't be posted to delays no other, because a claim
+takes one row of each channel.
 
 What may have been sent
 -----------------------
@@ -335,6 +337,9 @@ def _delivery_from_row(row: Any, worker_id: str) -> Delivery:
         root_ts=row.root_ts,
         posted_revision=row.shown_revision,
         root_uneditable=bool(row.root_fixed),
+        follow_up_ts=row.follow_up_ts,
+        follow_up_target=row.follow_up_target,
+        follow_up_posted=row.follow_up_posted,
         was_posted=row.sent_at is not None,
         superevent_revision=row.superevent_revision,
         claimed_by=worker_id,

@@ -50,6 +50,7 @@ After that its news is old, and the next notice opens a new root message.
 """
 
 _d = schema.deliveries
+_f = schema.follow_ups
 _m = schema.mentions
 _t = schema.threads
 
@@ -353,6 +354,8 @@ async def _open_roots(
             )
         )
         await connection.execute(delete(_m).where(_m.c.thread_id == known[channel]))
+        # The reply stood, if anywhere, below a root that is gone.
+        await connection.execute(delete(_f).where(_f.c.thread_id == known[channel]))
         await connection.execute(
             update(_t)
             .where(_t.c.id == known[channel])

@@ -9,7 +9,14 @@ from sqlalchemy import case, func, select
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.outbox.models import OPEN_STATES, UNSENT_STATES, DeliveryKind, DeliveryState, OutboxCounts
+from bot.store.outbox.models import (
+    EDIT_KINDS,
+    OPEN_STATES,
+    UNSENT_STATES,
+    DeliveryKind,
+    DeliveryState,
+    OutboxCounts,
+)
 
 _d = schema.deliveries
 
@@ -58,7 +65,7 @@ class OutboxStatistics:
         """
         # One that was revived, or has to wait on purpose, waits from the moment at which it was due first.
         since = case((_d.c.attempts == 0, _d.c.not_before), else_=_d.c.created_at)
-        is_edit = _d.c.kind == DeliveryKind.EDIT.value
+        is_edit = _d.c.kind.in_(EDIT_KINDS)
         late = (~is_edit & (since < now - posts)) | (is_edit & (since < now - edits))
         query = select(func.count(), func.min(since, type_=schema.UtcDateTime())).where(
             _d.c.state.in_(OPEN_STATES), late

@@ -183,5 +183,7 @@ quarantine = Table(
     Column("reason", Text, nullable=False),
     Column("superevent_id", String(64)),
     Column("received_at", UtcDateTime, nullable=False),
+    # What its topic brings beside LVK's notices; null for notices, and where it isn't known.
+    Column("stream", String(32)),
     sqlite_autoincrement=True,
 )

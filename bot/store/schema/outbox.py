@@ -52,10 +52,11 @@ threads = Table(
 follow_ups = Table(
     "follow_ups",
     metadata,
-    Column("thread_id", ForeignKey("threads.id"), primary_key=True, autoincrement=False),
+    # No foreign key: an older version merges the threads of two ids of a channel without knowing this table.
+    Column("thread_id", BigId, primary_key=True, autoincrement=False),
     # Slack's ts of the reply; null before it is posted, and after it was deleted.
     Column("ts", String(32)),
-    # Incremented by each change of the reply's content.
+    # Incremented by each change of the reply's content for which no delivery waits yet.
     Column("wanted_revision", Integer, nullable=False),
     Column("shown_revision", Integer),
 )

@@ -18,8 +18,10 @@ from typer.testing import CliRunner, Result
 
 from bot import __version__
 from bot.cli.main import app
-from bot.samples import Record, bns, to_avro, to_json
+from bot.samples import Record, bns, circular, guano, to_avro, to_json
+from bot.samples.nearby import gbm_trigger
 from bot.store.database import Database
+from tests.support.clock import NOW
 from tests.support.factories import notice_record
 from tests.support.postgres import Databases
 
@@ -264,6 +266,29 @@ def test_replay_counts_repeats_and_unreadable_files(run: Run, notice: Path, tmp_
     (folder / "d.avro").write_bytes(to_avro(notice_record())[:500])
     result = run("replay", folder)
     assert result.exit_code == 1 and "0 stored, 3 repeat, 1 quarantined" in result.stdout
+
+
+def test_replay_reads_files_of_other_streams_too_and_posts_nothing(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "messages"
+    folder.mkdir()
+    (folder / "a.json").write_bytes(circular("S261122a", created=NOW))
+    (folder / "b.json").write_bytes(guano("S261122a", created=NOW, event_time=NOW))
+    (folder / "c.json").write_bytes(gbm_trigger(NOW, 130.0, -20.0))
+    (folder / "d.json").write_bytes(circular("", created=NOW, number=3, title="GRB 261122B: afterglow"))
+    (folder / "e.json").write_text('{"novelty": 1}')
+    shown = run("replay", "--dry-run", folder)
+    assert shown.exit_code == 0 and "e.json: skipped, JSON, but no notice" in shown.stderr.replace("\n", " ")
+    told = " ".join(shown.stdout.split())
+    assert "a.json: circulars 45640 about S261122a: identification" in told
+    assert "d.json: circulars 3 about no event: report" in told and "c.json: Fermi GBM" in told
+    for _ in range(2):
+        result = run("replay", folder)
+        counted = "0 stored, 0 repeat, 0 quarantined, 1 circulars, 1 messages, 1 nearby alerts, 1 unrelated"
+        assert counted in " ".join(result.stdout.split()) and result.exit_code == 0
+    (folder / "a.json").write_bytes(circular("S261122a", created=NOW, extra={"circularId": "x"}))
+    assert run("replay", folder).exit_code == 1
+    kept = run("replay", "--quarantine", "--dry-run").stdout
+    assert "still not readable: The circular has no usable circularId." in " ".join(kept.split())
 
 
 def test_file_name_with_brackets_is_printed_literally(run: Run, tmp_path: Path) -> None:

@@ -36,6 +36,27 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("superevent S230518h", NSBH_CARD),
     ("what is S230518h", NSBH_CARD),
     ("history S230518h", ("S230518h: 3 notices", "INITIAL", "UPDATE")),
+    *(
+        (words, ("No counterpart candidates of S230518h are known here", "candidates add"))
+        for words in (
+            "candidates S230518h",
+            "S230518h candidates",
+            "s230518h candidate",
+            "counterparts S230518h",
+            "candidates show S230518h",
+            "what candidates are there for S230518h?",
+            "any counterparts of S230518h",
+            "show me the counterpart candidates of S230518h",
+        )
+    ),
+    ("candidates", ("No event was named; S261120c", "No counterpart candidates of S261120c")),
+    ("any counterparts?", ("No counterpart candidates of S261120c",)),
+    ("S230518h candidates csv", ("0 counterpart candidates as a table", "name,aliases")),
+    ("export candidates S230518h", ("0 counterpart candidates as a table",)),
+    ("candidats S230518h", ("“candidats” is read as “candidates”", "No counterpart candidates of S230518h")),
+    ("candidates keep AT2023xyz S230518h", ("S230518h has no counterpart candidates here yet",)),
+    ("candidates help", ("Counterpart candidates, after /gwevent",)),
+    ("how do I add candidates", ("Counterpart candidates, after /gwevent",)),
     ("S230518h update", ("the newest UPDATE 2023-05-18", *NSBH_CARD)),
     ("S230518h distance", ("S230518h: luminosity distance 204 ± 57 Mpc",)),
     ("S230518h map", ("Sky map of S230518h",)),

@@ -33,7 +33,7 @@ from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.posts.alert_card import ChannelView
 from formatters.terminal import message_text
-from tests.bot.alerts.test_circular import circular
+from tests.bot.related_messages.test_circular import circular
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import (
     MOCK,
@@ -375,12 +375,12 @@ async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(harne
     await harness.wait_until_delivered()
     found = harness.local_slack.workspace.channels[channel]
     harness.local_slack.workspace.delete(next(iter(found.messages.values())))
-    way_in = create_pipeline(harness.factory, harness.clock, max_age=timedelta(hours=24), circulars=True)
+    way_in = create_pipeline(harness.factory, harness.clock, max_age=timedelta(hours=24))
     live = Origin("test", "1", live=True)
     assert await way_in.handle(circular(), live) is IngestResult.CIRCULAR
     harness.wake()
     await harness.wait_until_delivered()
-    assert await harness.state(DeliveryKind.CIRCULAR) == ["dead"] and harness.texts(channel) == []
+    assert await harness.state(DeliveryKind.FOLLOW_UP) == ["dead"] and harness.texts(channel) == []
     mangled = b'{"superevent_id": "S261122a", "alert_type": "UPDATE", "event": '
     assert await way_in.handle(mangled, live) is IngestResult.QUARANTINED
     harness.wake()
@@ -388,7 +388,9 @@ async def test_a_deleted_root_comes_back_with_news_and_not_with_a_circular(harne
     assert "couldn't read" in harness.texts(channel)[0], "which no root would say"
     await harness.record_notices(SECOND)
     await harness.wait_until_delivered()
-    assert harness.texts(channel)[1:] == [shown(FIRST, SECOND)]
+    root, follow_up = harness.texts(channel)[1:]
+    assert root == shown(FIRST, SECOND)
+    assert "Follow-up" in follow_up, "the circular is said below the new root"
 
 
 # Limits

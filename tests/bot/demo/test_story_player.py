@@ -11,7 +11,6 @@ import pytest
 
 from bot.demo import story_player
 from bot.demo.story_player import MAX_STORY_AGE, THRESHOLDS, SimulatedClock
-from bot.samples import SampleNotice
 
 
 async def test_story_begins_an_hour_ago_and_ends_at_now(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,8 +22,8 @@ async def test_story_begins_an_hour_ago_and_ends_at_now(monkeypatch: pytest.Monk
         nonlocal waited
         waited += seconds
 
-    async def publish(environment: Any, _: object, sample: SampleNotice) -> None:
-        environment.clock.advance_to(datetime.fromisoformat(str(sample.record["time_created"])))
+    async def publish(environment: Any, _: object, sample: story_player.Sample) -> None:
+        environment.clock.advance_to(story_player._time_of(sample))
         shown.append(environment.clock())
 
     monkeypatch.setattr(story_player, "utc_now", lambda: real + timedelta(seconds=waited))
@@ -33,10 +32,10 @@ async def test_story_begins_an_hour_ago_and_ends_at_now(monkeypatch: pytest.Monk
     clock = SimulatedClock()
     clock.set_time(real - MAX_STORY_AGE)
     begun = clock()
-    environment: Any = SimpleNamespace(clock=clock)
+    environment: Any = SimpleNamespace(clock=clock, story=story_player._create_story(real))
     read_at: list[datetime] = []
     publisher: Any = SimpleNamespace(wait_until_read=lambda *_: read_at.append(clock()))
-    await story_player._play_slowly(environment, publisher)
+    await story_player._play_slowly(environment, {story_player.TOPIC: publisher})
     assert read_at == shown[-1:], "the last notice is read before the clock goes on to now"
     assert shown == sorted(shown) and begun < shown[0]
     assert clock() == real + timedelta(seconds=waited)

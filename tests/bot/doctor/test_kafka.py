@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError
 
 from bot.demo.kafka_broker import EmbeddedBroker, publish
 from bot.doctor.kafka import check_kafka
+from bot.setting_types.topics import ConfiguredTopic
 from formatters.terminal.findings import Finding, Level
 
 TOPIC = "igwn.gwalert"
@@ -210,3 +211,38 @@ def test_a_topic_that_may_not_be_read() -> None:
         broker.refuse_topic(TOPIC, KafkaError.TOPIC_AUTHORIZATION_FAILED)
         found = failure(check_kafka(broker.url(TOPIC), "off", None))
     assert found.result == "The credential may not read igwn.gwalert." and "within an hour" in found.advice
+
+
+@pytest.mark.slow
+def test_each_optional_topic_is_tried_and_never_fails() -> None:
+    with EmbeddedBroker() as broker:
+        for topic in (TOPIC, "gcn.circulars", "gcn.denied", "hermes.a", "hermes.b"):
+            broker.create_topic(topic)
+        publish(broker.url("gcn.circulars"), b"{}", "json")
+        broker.refuse_topic("gcn.denied", KafkaError.TOPIC_AUTHORIZATION_FAILED)
+        names = ["gcn.circulars", "gcn.circular", "gcn.denied", "hermes.*", "none.*"]
+        topics = [ConfiguredTopic(TOPIC, False), *(ConfiguredTopic(name, True) for name in names)]
+        found = check_kafka(broker.url(TOPIC), "off", None, 10.0, topics)
+    told = {finding.result: (finding.level, finding.advice or "") for finding in found[-6:]}
+    assert [level for level, _ in told.values()] == [
+        Level.OK,
+        Level.OK,
+        Level.WARN,
+        Level.WARN,
+        Level.OK,
+        Level.WARN,
+    ]
+    group, circulars, absent, denied, hermes, none = told
+    assert "may be used" in group
+    assert circulars == "gcn.circulars can be read; it holds messages, the newest 0 min old."
+    assert absent == (
+        "The broker has no topic gcn.circular, or doesn't show it to this credential (optional: the alerts"
+        " come without it)."
+    )
+    assert told[absent][1].startswith(
+        "Did you mean gcn.circulars? Check the spelling in GWEVENT_HOPSKOTCH_TOPICS."
+    )
+    assert told[absent][1].endswith("Or take it out of the settings.")
+    assert denied == "The credential may not read gcn.denied (optional: the alerts come without it)."
+    assert hermes == "hermes.* stands for hermes.a, hermes.b."
+    assert none == "The broker shows no topic that fits none.* (optional: the alerts come without it)."

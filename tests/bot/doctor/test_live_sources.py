@@ -21,8 +21,8 @@ from bot.doctor.live_report import LiveReport, to_json_lines
 from bot.doctor.live_sources import try_gracedb, try_sources
 from bot.local_slack.server import LocalSlack
 from bot.samples import bbh, superevent_id, to_avro
+from bot.setting_types.topics import HEARTBEAT_TOPIC
 from bot.settings import Settings
-from bot.sources.gcn import HEARTBEAT_TOPIC
 from formatters.terminal.findings import Finding, Level
 from tests.bot.doctor.test_checks import settings
 
@@ -41,6 +41,7 @@ def deployment(broker: EmbeddedBroker, **changes: object) -> Settings:
     return Settings.model_validate(
         {
             "kafka_url": broker.url(NOTICES),
+            "hopskotch_topics": "",
             "kafka_auth": "off",
             "kafka_group": "gwevent",
             "gracedb_url": "off",
@@ -118,13 +119,15 @@ def test_a_topic_without_a_readable_mock_is_told_with_what_to_do(
 def test_each_optional_topic_is_tried_by_itself(broker: EmbeddedBroker) -> None:
     publish(broker, NOTICES, notice("M"))
     publish(broker, CIRCULARS, b"{}")
-    topics = f"{NOTICES},{CIRCULARS},igwn.not-there"
-    found, _ = look(deployment(broker, kafka_url=f"kafka://{broker.address}/{topics}"))
+    publish(broker, SECRET, b"abc")
+    topics = f"{CIRCULARS},gcn.not-there,somegroup.*"
+    found, _ = look(deployment(broker, hopskotch_topics=topics))
     assert found[f"Live {NOTICES}"].level is Level.OK
     assert found[f"Live {CIRCULARS}"].result == "its newest message has 2 bytes, 0 min old."
-    missing = found["Live igwn.not-there"]
+    assert found[f"Live {SECRET}"].result == "its newest message has 3 bytes, 0 min old."
+    missing = found["Live gcn.not-there"]
     assert missing.level is Level.WARN and missing.advice == "Alerts come without it."
-    assert "igwn.not-there not" in found["Live Hopskotch topics"].result
+    assert "gcn.not-there not" in found["Live Hopskotch topics"].result
 
 
 @pytest.mark.slow
@@ -185,7 +188,7 @@ async def test_one_report_tells_all_and_holds_no_secret(
     broker: EmbeddedBroker, local_slack: LocalSlack, database_path: Path
 ) -> None:
     publish(broker, NOTICES, notice("M"))
-    asked = settings(local_slack, database_path, kafka_url=broker.url(NOTICES))
+    asked = settings(local_slack, database_path, kafka_url=broker.url(NOTICES), hopskotch_topics="")
     report = await run_live_checks(asked, local_slack.add_channel("gw"))
     names = [finding.name for finding in report.findings]
     assert names[0] == "Live versions" and names[-1] == f"Live {NOTICES}" and "Live clean-up" in names

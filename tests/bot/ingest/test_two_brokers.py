@@ -20,7 +20,7 @@ HOPSKOTCH, GCN = (
 
 @pytest.fixture
 def way_in(factory: Factory, clock: Clock) -> Pipeline:
-    return create_pipeline(factory, clock, circulars=True)
+    return create_pipeline(factory, clock)
 
 
 @pytest.mark.slow

@@ -12,8 +12,8 @@ from bot.app.application import Application
 from bot.app.factory import Factory
 from bot.local_slack.server import LocalSlack
 from bot.samples import to_json
-from tests.bot.alerts.test_circular import circular
 from tests.bot.monitoring.conftest import PATIENCE_S, PingedService, Tray
+from tests.bot.related_messages.test_circular import circular
 from tests.support.factories import MOCK, NOW, Clock, decoded_notice, notice_record, record_notices, subscribe
 
 

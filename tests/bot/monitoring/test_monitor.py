@@ -258,6 +258,44 @@ async def test_one_connected_consumer_makes_a_source_ready(factory: Factory, clo
     assert (await alone.readiness()).parts["hopskotch"] == "silent"
 
 
+async def test_an_optional_topic_that_is_not_read_is_shown_and_is_no_incident(
+    factory: Factory, clock: Clock
+) -> None:
+    alerts = SourceStatus("hopskotch", True, "reads", 0, topic="igwn.gwalert")
+    missing = SourceStatus("hopskotch", False, "isn't there", 9, topic="gcn.circulars", is_optional=True)
+    behind = SourceStatus("gcn", True, "reads", 900, topic="gcn.circulars", is_optional=True)
+    watch = monitor_of_sources(factory, clock, [alerts, missing, behind])
+    for _ in range(100):
+        await watch.check()
+        clock.advance(seconds=10)
+    assert await factory.incidents.open_incidents() == []
+    readiness = await watch.readiness()
+    assert readiness.ready and readiness.parts == {"hopskotch": "ok", "store": "ok"}
+    assert readiness.optional_topics == {
+        "hopskotch gcn.circulars": "isn't there",
+        "gcn gcn.circulars": "ok",
+    }
+    figures = (await watch.metrics()).decode()
+    assert 'gwevent_source_connected{source="hopskotch"} 1.0' in figures
+    assert 'gwevent_source_lag{source="hopskotch"} 0.0' in figures
+    assert 'source_connected{source="gcn"}' not in figures
+    assert 'gwevent_topic_read{source="hopskotch",topic="igwn.gwalert"} 1.0' in figures
+    assert 'gwevent_topic_read{source="hopskotch",topic="gcn.circulars"} 0.0' in figures
+    assert 'gwevent_topic_lag{source="gcn",topic="gcn.circulars"} 900.0' in figures
+
+
+async def test_each_topic_of_alerts_counts(factory: Factory, clock: Clock) -> None:
+    sources = [
+        SourceStatus("hopskotch", True, "reads", 1, topic="igwn.gwalert"),
+        SourceStatus("hopskotch", False, "isn't there", 2, topic="igwn.gwalert-test"),
+    ]
+    watch = monitor_of_sources(factory, clock, sources)
+    assert (await watch.readiness()).parts["hopskotch"] == "isn't there"
+    figures = (await watch.metrics()).decode()
+    assert 'gwevent_source_connected{source="hopskotch"} 0.0' in figures
+    assert 'gwevent_source_lag{source="hopskotch"} 3.0' in figures
+
+
 async def test_clock_jump_is_reported_once_and_its_end_too(monitoring: Tower) -> None:
     await monitoring.look(times=3, seconds=10)
     monitoring.jump = ClockJump(since=monitoring.clock(), ahead_by=timedelta(hours=25), corrected=False)

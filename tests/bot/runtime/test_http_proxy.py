@@ -15,6 +15,7 @@ from bot.gracedb.client import GraceDb, GraceDbError
 from bot.local_slack.server import LocalSlack
 from bot.monitoring.webhook import Webhook, WebhookError
 from bot.runtime.http_proxy import proxy_for
+from bot.setting_types.topics import ConfiguredTopic
 from bot.settings import Settings
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
@@ -171,7 +172,7 @@ async def test_gcn_token_is_fetched_through_the_proxy(
     """librdkafka uses libcurl, which reads the environment itself."""
     environment(**{name: proxy.url})
     access = GcnAccess(client_id="id", client_secret="secret", domain="gcn.invalid")
-    found = await asyncio.to_thread(check_gcn, access, ("igwn.gwalert",), 1.0)
+    found = await asyncio.to_thread(check_gcn, access, [ConfiguredTopic("igwn.gwalert", False)], 1.0)
     assert found.level is Level.FAIL
     assert ("CONNECT", "auth.gcn.invalid:443") in proxy.asked
 

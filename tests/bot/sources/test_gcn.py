@@ -13,8 +13,11 @@ from confluent_kafka import KafkaError, Producer
 
 from bot.demo.kafka_broker import EmbeddedBroker
 from bot.doctor.gcn import check_gcn
+from bot.setting_types.topics import HEARTBEAT_TOPIC, ConfiguredTopic, parse_topic_streams
 from bot.sources.base import Origin, Payload, SourceConfigError
-from bot.sources.gcn import HEARTBEAT_TOPIC, GcnAccess, GcnSource, GcnTiming
+from bot.sources.broker_access import TopicTiming
+from bot.sources.gcn import GcnAccess, gcn_broker
+from bot.sources.topic_source import TopicSource
 from formatters.terminal.findings import Level
 from tests.support.tls_proxy import SaslProxy, listen_on_loopback
 
@@ -22,7 +25,8 @@ pytestmark = pytest.mark.slow
 
 NOTICES, CIRCULARS = "igwn.gwalert", "gcn.circulars"
 TOPICS = (NOTICES, CIRCULARS, HEARTBEAT_TOPIC)
-QUICK = GcnTiming(first_backoff_s=0.05, max_backoff_s=0.2, watermark_interval_s=0.1, query_timeout_s=1.0)
+ALERTS = ConfiguredTopic(NOTICES, is_optional=False)
+QUICK = TopicTiming(first_backoff_s=0.05, max_backoff_s=0.2, watermark_interval_s=0.1, query_timeout_s=1.0)
 PATIENT = 60.0
 
 
@@ -41,11 +45,24 @@ def publish(broker: EmbeddedBroker, topic: str, *bodies: bytes) -> None:
     assert producer.flush(30) == 0
 
 
+def make_source(
+    address: str, topic: ConfiguredTopic = ALERTS, *, has_heartbeat: bool = False, timing: TopicTiming = QUICK
+) -> TopicSource:
+    return TopicSource(
+        gcn_broker(GcnAccess(broker=address)),
+        topic,
+        "gwevent",
+        parse_topic_streams(""),
+        has_heartbeat=has_heartbeat,
+        timing=timing,
+    )
+
+
 @contextlib.asynccontextmanager
 async def reading(
-    broker: EmbeddedBroker, topics: tuple[str, ...] = TOPICS, timing: GcnTiming = QUICK
-) -> AsyncIterator[tuple[GcnSource, AsyncIterator[Payload]]]:
-    source = GcnSource(GcnAccess(broker=broker.address), topics, "gwevent", timing=timing)
+    broker: EmbeddedBroker, *, has_heartbeat: bool = False, timing: TopicTiming = QUICK
+) -> AsyncIterator[tuple[TopicSource, AsyncIterator[Payload]]]:
+    source = make_source(broker.address, has_heartbeat=has_heartbeat, timing=timing)
     try:
         yield source, source.payloads()
     finally:
@@ -64,14 +81,13 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_notices_and_circulars_come_and_heartbeats_stay(broker: EmbeddedBroker) -> None:
+async def test_alerts_come_and_heartbeats_stay(broker: EmbeddedBroker) -> None:
     publish(broker, HEARTBEAT_TOPIC, b"{}", b"{}")  # of the past, so nobody's pulse
-    publish(broker, NOTICES, b"one")
-    publish(broker, CIRCULARS, b"two")
-    async with reading(broker) as (source, payloads):
+    publish(broker, NOTICES, b"one", b"two")
+    async with reading(broker, has_heartbeat=True) as (source, payloads):
         taken = await take(payloads, 2)
-        assert {payload.body for payload in taken} == {b"one", b"two"}
-        assert Origin("gcn", f"{NOTICES}[0]@0", live=True) in [payload.origin for payload in taken]
+        assert [payload.body for payload in taken] == [b"one", b"two"]
+        assert taken[0].origin == Origin("gcn", f"{NOTICES}[0]@0", live=True)
         assert "heartbeat" not in source.status().detail
         async with asyncio.timeout(PATIENT):
             while "heartbeat" not in source.status().detail:
@@ -86,7 +102,7 @@ async def test_notices_and_circulars_come_and_heartbeats_stay(broker: EmbeddedBr
 
 async def test_lag_counts_unacknowledged_messages(broker: EmbeddedBroker) -> None:
     publish(broker, NOTICES, *(b"%d" % number for number in range(8)))
-    async with reading(broker, (NOTICES,)) as (source, payloads):
+    async with reading(broker) as (source, payloads):
         taken = await take(payloads, 1)
         await until(lambda: source.status().lag == 8)
         publish(broker, NOTICES, b"more")
@@ -99,25 +115,25 @@ async def test_lag_counts_unacknowledged_messages(broker: EmbeddedBroker) -> Non
 
 async def test_acknowledged_messages_are_not_read_again(broker: EmbeddedBroker) -> None:
     publish(broker, NOTICES, b"one", b"two", b"three")
-    async with reading(broker, (NOTICES,)) as (source, payloads):
+    async with reading(broker) as (source, payloads):
         first, second = await take(payloads, 2)
         await source.acknowledge(second)
         await source.acknowledge(first)
-    async with reading(broker, (NOTICES,)) as (_, payloads):
+    async with reading(broker) as (_, payloads):
         assert [payload.body for payload in await take(payloads, 1)] == [b"three"]
 
 
 async def test_unacknowledged_messages_are_read_again(broker: EmbeddedBroker) -> None:
     publish(broker, NOTICES, b"one", b"two")
-    async with reading(broker, (NOTICES,)) as (source, payloads):
+    async with reading(broker) as (source, payloads):
         _, second = await take(payloads, 2)
         await source.acknowledge(second)
-    async with reading(broker, (NOTICES,)) as (_, payloads):
+    async with reading(broker) as (_, payloads):
         assert [payload.body for payload in await take(payloads, 2)] == [b"one", b"two"]
 
 
 async def test_a_broker_that_comes_back_is_read_on(broker: EmbeddedBroker) -> None:
-    async with reading(broker, (NOTICES,)) as (source, payloads):
+    async with reading(broker) as (source, payloads):
         publish(broker, NOTICES, b"one")
         (first,) = await take(payloads, 1)
         await source.acknowledge(first)
@@ -135,24 +151,18 @@ async def test_a_broker_that_comes_back_is_read_on(broker: EmbeddedBroker) -> No
 
 async def test_missing_heartbeat_reopens_the_connection(broker: EmbeddedBroker) -> None:
     publish(broker, HEARTBEAT_TOPIC, b"{}")
-    timing = GcnTiming(first_backoff_s=0.05, max_backoff_s=0.2, heartbeat_timeout_s=2.0)
-    async with reading(broker, timing=timing) as (source, payloads):
+    timing = TopicTiming(first_backoff_s=0.05, max_backoff_s=0.2, heartbeat_timeout_s=2.0)
+    async with reading(broker, has_heartbeat=True, timing=timing) as (source, payloads):
         waiting = asyncio.create_task(take(payloads, 1))
         await until(lambda: source._reader.reconnect_loop.failures >= 1)
         publish(broker, NOTICES, b"one")
         assert [payload.body for payload in await waiting] == [b"one"]
 
 
-async def test_a_topic_that_is_not_there_yet_is_no_fault(broker: EmbeddedBroker) -> None:
-    publish(broker, NOTICES, b"one")
-    async with reading(broker, (NOTICES, "gcn.tomorrow")) as (_, payloads):
-        assert [payload.body for payload in await take(payloads, 1)] == [b"one"]
-
-
 async def test_refused_login_is_reported(broker: EmbeddedBroker, certificate: tuple[Path, Path]) -> None:
     host, port = broker.address.split(":")
     with listen_on_loopback(SaslProxy((host, int(port)), certificate, "right").serve) as address:
-        source = GcnSource(GcnAccess(broker=address), (NOTICES,), "gwevent", timing=QUICK)
+        source = make_source(address)
         source._options |= {
             "security.protocol": "SASL_SSL",
             "ssl.ca.location": str(certificate[0]),
@@ -168,7 +178,7 @@ async def test_refused_login_is_reported(broker: EmbeddedBroker, certificate: tu
 
 
 async def test_a_broker_that_answers_again_is_connected_before_it_has_news(broker: EmbeddedBroker) -> None:
-    async with reading(broker, (NOTICES,)) as (source, payloads):
+    async with reading(broker) as (source, payloads):
         waiting = asyncio.create_task(take(payloads, 1))
         await until(lambda: source.status().connected)
         # What librdkafka says where a broker closed a connection that was idle.
@@ -180,12 +190,10 @@ async def test_a_broker_that_answers_again_is_connected_before_it_has_news(broke
 
 def test_wrong_settings_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SourceConfigError, match="GWEVENT_GCN_CLIENT_ID"):
-        GcnSource(GcnAccess(), TOPICS, "gwevent")
-    with pytest.raises(SourceConfigError, match="names no topic"):
-        GcnSource(GcnAccess(broker="localhost:1"), (HEARTBEAT_TOPIC,), "gwevent")
+        gcn_broker(GcnAccess())
     monkeypatch.setitem(sys.modules, "gcn_kafka", None)
     with pytest.raises(SourceConfigError, match=r"gwevent-bot\[gcn\]"):
-        GcnSource(GcnAccess("id", "secret"), TOPICS, "gwevent")
+        gcn_broker(GcnAccess("id", "secret"))
 
 
 def test_the_credential_goes_where_gcn_gives_tokens() -> None:
@@ -193,14 +201,17 @@ def test_the_credential_goes_where_gcn_gives_tokens() -> None:
     given = {"client_id": "id", "client_secret": "secret", "domain": "gcn.nasa.gov"}
     options = gcn_kafka.core.get_config("consumer", given)
     assert options["sasl.oauthbearer.token.endpoint.url"] == "https://auth.gcn.nasa.gov/oauth2/token"
-    source = GcnSource(GcnAccess("id", "secret"), TOPICS, "gwevent")
+    source = TopicSource(gcn_broker(GcnAccess("id", "secret")), ALERTS, "gwevent", parse_topic_streams(""))
     assert not source.status().connected
 
 
 def test_doctor_distinguishes_reachable_unknown_topic_and_down(broker: EmbeddedBroker) -> None:
-    assert check_gcn(GcnAccess(broker=broker.address), TOPICS, 30.0).level is Level.OK
-    odd = check_gcn(GcnAccess(broker=broker.address), ("gcn.typo",), 30.0)
+    topics = [ALERTS, ConfiguredTopic(CIRCULARS, is_optional=True), ConfiguredTopic("gcn.c*", True)]
+    assert check_gcn(GcnAccess(broker=broker.address), topics, 30.0).level is Level.OK
+    odd = check_gcn(GcnAccess(broker=broker.address), [ConfiguredTopic("gcn.typo", False)], 30.0)
     assert (odd.level, "gcn.typo" in odd.result) == (Level.WARN, True)
+    optional = check_gcn(GcnAccess(broker=broker.address), [ALERTS, ConfiguredTopic("gcn.x*", True)], 30.0)
+    assert optional.result == "GCN doesn't show gcn.x* (optional: the alerts come without)."
     broker.set_down()
-    assert check_gcn(GcnAccess(broker=broker.address), TOPICS, 1.0).level is Level.FAIL
-    assert check_gcn(GcnAccess(), TOPICS, 1.0).level is Level.FAIL
+    assert check_gcn(GcnAccess(broker=broker.address), topics, 1.0).level is Level.FAIL
+    assert check_gcn(GcnAccess(), topics, 1.0).level is Level.FAIL

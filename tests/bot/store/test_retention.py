@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from bot.app.maintenance import retention_policy
 from bot.routing.planner import plan_unreadable_payload
 from bot.settings import Settings
 from bot.store import schema
+from bot.store.outbox.follow_up_writer import request_follow_ups
 from bot.store.outbox.models import DeadLettered, Delivered, DeliveryKind, Outcome, delivery_row
 from bot.store.retention import NOTHING_PURGED, PurgeResult
 from formatters.models.incident import Incident, IncidentKind
@@ -32,6 +34,8 @@ async def deliver(factory: Factory, now: datetime = NOW, *, edits: Outcome | Non
         for delivery in claimed:
             number += 1
             sent = Delivered(ts=f"{now.timestamp():.0f}.{number:06}", revision=delivery.target_revision)
+            if delivery.follow_up_target is not None:
+                sent = replace(sent, revision=delivery.follow_up_target)
             given_up = delivery.kind is DeliveryKind.EDIT and edits is not None
             outcomes.append((delivery, edits if given_up and edits is not None else sent))
         await factory.outbox.record_outcomes(outcomes, now)  # type: ignore[arg-type]
@@ -116,6 +120,46 @@ async def test_all_other_kinds_are_purged_and_incidents_once_resolved(factory: F
     await factory.incidents.record_check([], LATER, ops_channel=(TEAM, "C9"))
     assert await factory.retention.purge_deliveries(LONG_AGO) == 1
     assert await outbox(factory) == ["over"]
+
+
+async def test_a_follow_up_reply_stays_known_when_its_deliveries_are_purged(factory: Factory) -> None:
+    await an_old_event(factory)
+    thread = {1: (TEAM, "C1")}
+    for _ in range(2):
+        async with factory.database.exclusive_transaction() as connection:
+            await request_follow_ups(connection, thread, NOW)
+        await deliver(factory)
+    assert await outbox(factory) == ["edit", "follow_up", "follow_up_edit", "reply", "root"]
+    await factory.retention.purge_deliveries(LONG_AGO)
+    assert await outbox(factory) == ["root"]
+    async with factory.database.exclusive_transaction() as connection:
+        await request_follow_ups(connection, thread, LATER)
+    assert await outbox(factory) == ["follow_up_edit", "root"], "it is edited, not posted again"
+
+
+async def test_old_alerts_go_that_are_near_no_event_with_a_follow_up_reply(factory: Factory) -> None:
+    await an_old_event(factory)
+    async with factory.database.exclusive_transaction() as connection:
+        await request_follow_ups(connection, {1: (TEAM, "C1")}, NOW)
+        times = {"near": NOW - timedelta(days=1), "far": NOW - timedelta(days=20), "new": LATER}
+        await connection.execute(
+            insert(schema.nearby_alerts),
+            [
+                {
+                    "stream": "fermi-gbm",
+                    "key": key,
+                    "trigger_time": time,
+                    "created_at": time,
+                    "received_at": time,
+                    "facts": "{}",
+                }
+                for key, time in times.items()
+            ],
+        )
+    assert await factory.retention.purge_nearby_alerts(LONG_AGO) == 1
+    async with factory.database.read_transaction() as connection:
+        left = (await connection.execute(text("SELECT key FROM nearby_alerts ORDER BY key"))).scalars().all()
+    assert left == ["near", "new"]
 
 
 async def test_incident_is_purged_with_its_last_delivery(factory: Factory) -> None:

@@ -128,6 +128,15 @@ async def test_subscriptions_are_written_without_criteria_sets_and_the_channel_h
     assert (again.rewritten, again.left_out) == (0, left_out)
 
 
+async def test_of_the_streams_only_circulars_stay(factory: Factory) -> None:
+    for words in ("CBC streams circulars icecube guano", "Burst streams nearby", "BNS circulars"):
+        await subscribe(factory, words, "C1")
+    done = await prepare_rollback(factory.database, NOW)
+    assert (done.rewritten, done.left_out) == (2, ())
+    here = await factory.subscriptions.for_channel(TEAM, "C1")
+    assert [s.criteria.canonical for s in here] == ["CBC circulars", "Burst", "all BNS circulars"]
+
+
 async def test_a_pending_subscription_is_rewritten_without_a_report(factory: Factory) -> None:
     await factory.subscriptions.request(TEAM, "C1", parse_criteria("CBC criteria rubin-2026"), "U1", NOW)
     done = await prepare_rollback(factory.database, NOW)

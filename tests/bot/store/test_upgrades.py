@@ -281,6 +281,42 @@ async def test_migration_orders_waiting_deliveries(factory: Factory) -> None:
     ]
 
 
+async def _queue_indexes(factory: Factory) -> list[str]:
+    """Return the definitions of the indexes that claims read."""
+    names = "('ix_deliveries_ready_posts', 'ix_deliveries_ready_edits')"
+    query = f"SELECT sql FROM sqlite_master WHERE name IN {names} ORDER BY name"
+    if not factory.database.is_sqlite:
+        query = f"SELECT indexdef FROM pg_indexes WHERE indexname IN {names} ORDER BY indexname"
+    async with factory.database.read_transaction() as connection:
+        return list((await connection.execute(text(query))).scalars())
+
+
+@pytest.mark.slow
+@pytest.mark.backends("sqlite", "postgresql")
+async def test_migration_for_follow_up_replies_keeps_what_waits_and_its_indexes(factory: Factory) -> None:
+    """0018: posts and edits of before it are claimed, and the queue's indexes know the new kind."""
+    await factory.leases.heartbeat({TEAM})
+    await subscribe(factory, "all circulars", "C1")
+    await record_notices(factory, decoded_notice("S261122a"))
+    [root] = await factory.outbox.claim(NOW, 10)
+    await factory.outbox.record_outcomes([(root, Delivered(ts="1.1", revision=1))], NOW)
+    await record_notices(factory, decoded_notice("S261122a", "INITIAL", minutes=1))
+    made = await _queue_indexes(factory)
+    assert len(made) == 2 and all("follow_up_edit" in one for one in made)
+    await factory.database._run_migration(lambda c: command.downgrade(alembic_config(c), _before("0018")))
+    assert not any("follow_up_edit" in one for one in await _queue_indexes(factory))
+    await factory.database.migrate()
+    await factory.database.check_migrations()
+    assert await _queue_indexes(factory) == made
+    found = []
+    while claimed := await factory.outbox.claim(NOW, 10):
+        found += [d.kind.value for d in claimed]
+        await factory.outbox.record_outcomes(
+            [(d, Delivered(ts="1.2", revision=d.target_revision)) for d in claimed], NOW
+        )
+    assert found == ["reply", "edit"]
+
+
 def _before(revision: str) -> str:
     [found] = [path for path in VERSIONS if path.stem.startswith(revision)]
     source = ast.parse(found.read_text("utf-8"))

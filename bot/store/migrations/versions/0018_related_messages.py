@@ -5,6 +5,9 @@ Circulars that are stored already are copied: they stand in the Follow-up reply,
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -47,7 +50,6 @@ def upgrade() -> None:
         sa.Column("ts", sa.String(32), nullable=True),
         sa.Column("wanted_revision", sa.Integer(), nullable=False),
         sa.Column("shown_revision", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(["thread_id"], ["threads.id"], name="fk_follow_ups_thread_id"),
         sa.PrimaryKeyConstraint("thread_id", name="pk_follow_ups"),
     )
     op.create_table(
@@ -101,12 +103,14 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_nearby_alerts_trigger_time", "nearby_alerts", ["trigger_time"])
+    op.add_column("quarantine", sa.Column("stream", sa.String(32), nullable=True))
     _replace_queue_indexes(_POSTS, _EDITS)
     _copy_circulars()
 
 
 def downgrade() -> None:
     _replace_queue_indexes(_OLD_POSTS, _OLD_EDITS)
+    op.drop_column("quarantine", "stream")
     for table in ("nearby_alerts", "counterpart_decisions", "counterparts", "follow_ups", "related_messages"):
         op.drop_table(table)
 
@@ -124,4 +128,61 @@ def _replace_queue_indexes(posts: str, edits: str) -> None:
 
 
 def _copy_circulars() -> None:
-    """Copy the stored circulars, whose kind and positions aren't known: their texts weren't kept."""
+    """Copy the stored circulars, whose kind and positions aren't known: their texts weren't kept.
+
+    The JSON is that of `bot.store.events.message_json` at this migration. A copy has the circular's own time,
+    so that the same circular, when it comes again, is a repeat.
+    """
+    connection = op.get_bind()
+    circulars = sa.table(
+        "circulars",
+        sa.column("id", _BIG_ID),
+        sa.column("number", sa.Integer()),
+        sa.column("superevent_id", sa.String()),
+        sa.column("news", sa.Boolean()),
+        sa.column("subject", sa.Text()),
+        sa.column("author", sa.Text()),
+        sa.column("created_at", _TIME),
+        sa.column("received_at", _TIME),
+    )
+    messages = sa.table(
+        "related_messages",
+        *(sa.column(name, sa.String()) for name in ("stream", "key", "superevent_id", "facts")),
+        sa.column("news", sa.Boolean()),
+        sa.column("created_at", _TIME),
+        sa.column("received_at", _TIME),
+    )
+    rows = connection.execute(sa.select(circulars).order_by(circulars.c.id)).all()
+    named: dict[int, list[str]] = {}
+    for row in rows:
+        named.setdefault(row.number, []).append(row.superevent_id)
+    copies = [
+        {
+            "stream": "circulars",
+            "key": str(row.number),
+            "superevent_id": row.superevent_id,
+            "news": row.news,
+            "facts": json.dumps(
+                {
+                    "stream": "circulars",
+                    "key": str(row.number),
+                    "created": _utc(row.created_at).isoformat(),
+                    "superevent_ids": named[row.number],
+                    "kind": "report",
+                    "subject": row.subject,
+                    "author": row.author,
+                    "number": row.number,
+                }
+            ),
+            "created_at": row.created_at,
+            "received_at": row.received_at,
+        }
+        for row in rows
+    ]
+    if copies:
+        connection.execute(sa.insert(messages), copies)
+
+
+def _utc(time: datetime) -> datetime:
+    """Return a time from the database in UTC: SQLite's have no zone, PostgreSQL's the session's."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -14,6 +14,7 @@ from bot.app.factory import Factory
 from bot.filters import parse_criteria
 from bot.store import schema
 from bot.store.channels.channel_moves import channel_tables
+from bot.store.outbox.follow_up_writer import request_follow_ups
 from bot.store.outbox.models import (
     DeadLettered,
     Delivered,
@@ -28,6 +29,8 @@ from tests.support.factories import AUTHOR, MOCK, NOW, REAL, TEAM, decoded_notic
 BOTH = pytest.mark.backends("sqlite", "postgresql")
 OLD, NEW, BESIDE = (TEAM, "C0OLD"), (TEAM, "C0NEW"), (TEAM, "C0BESIDE")
 SINCE = NOW - timedelta(hours=24)
+RENAMED = ("edit", "mention", "follow_up", "follow_up_edit")
+"""Kinds whose slots name a thread, of which one of two goes."""
 DOME = Site(name="MyDome", latitude=34.2, longitude=-116.9, height=1700.0)
 LENS = Site(name="Lens", latitude=-30.0, longitude=-70.0, height=2400.0)
 
@@ -57,7 +60,11 @@ async def send_all(factory: Factory) -> None:
         if not claimed:
             return
         await factory.outbox.record_outcomes(
-            [(d, Delivered(ts=f"{number}.{d.id}", revision=d.target_revision)) for d in claimed], NOW
+            [
+                (d, Delivered(ts=f"{number}.{d.id}", revision=d.follow_up_target or d.target_revision))
+                for d in claimed
+            ],
+            NOW,
         )
 
 
@@ -137,6 +144,37 @@ async def test_channel_move_merges_both_ids(factory: Factory, backend: str) -> N
     assert DeliveryKind.EDIT.value in {row.kind for row in waiting} and DeliveryKind.ROOT.value not in {
         r.kind for r in waiting
     }
+
+
+@BOTH
+@pytest.mark.parametrize("posted", ["old", "new", "both"])
+async def test_of_two_follow_up_replies_the_one_below_the_root_that_stays_goes_on(
+    factory: Factory, backend: str, posted: str
+) -> None:
+    for place in (OLD, NEW):
+        await subscribe(factory, "CBC circulars", place[1])
+    await record_notices(factory, decoded_notice())
+    await send_all(factory)
+    threads = {row.id: (row.team_id, row.channel_id) for row in await rows(factory, schema.threads)}
+    some = {
+        thread: place
+        for thread, place in threads.items()
+        if posted == "both" or place == (OLD if posted == "old" else NEW)
+    }
+    async with factory.database.exclusive_transaction() as connection:
+        await request_follow_ups(connection, some, NOW)
+    await send_all(factory)
+    await factory.channel_moves.move_channel(OLD, NEW, SINCE, NOW)
+    await nothing_left(factory)
+    (thread,) = await rows(factory, schema.threads)
+    [reply] = await rows(factory, schema.follow_ups)
+    assert reply.thread_id == thread.id
+    assert (reply.ts is None) is (posted == "old"), "the other's hangs below a root that nobody looks at"
+    follow_ups = [r for r in await rows(factory, schema.deliveries) if r.kind.startswith("follow_up")]
+    assert [r.state for r in follow_ups if r.kind == "follow_up"] == [
+        "pending" if reply.ts is None else "sent"
+    ]
+    assert {r.thread_id for r in follow_ups} == {thread.id}
 
 
 @BOTH
@@ -223,6 +261,14 @@ async def scene(factory: Factory, dice: random.Random) -> None:
                                 update(schema.threads).where(posted).values(root_ts="1.0", shown_revision=1)
                             )
             if dice.random() < 0.5:
+                async with factory.database.exclusive_transaction() as connection:
+                    known = (await connection.execute(select(schema.threads))).all()
+                    some = {r.id: (r.team_id, r.channel_id) for r in known if dice.random() < 0.5}
+                    await request_follow_ups(connection, some, NOW)
+                    ready = schema.follow_ups.c.thread_id.in_([r.id for r in known if r.root_ts])
+                    stands = update(schema.follow_ups).where(ready).values(ts="2.0", shown_revision=1)
+                    await connection.execute(stands)
+            if dice.random() < 0.5:
                 await factory.observers.toggle(*dice.choice([OLD, NEW]), superevent, f"U{number}", NOW)
     async with factory.database.exclusive_transaction() as connection:
         for place in (OLD, NEW):
@@ -246,11 +292,7 @@ async def test_channel_move_loses_nothing(factory: Factory, seed: int) -> None:
     threads = {row.superevent_id for row in await rows(factory, schema.threads)}
     observers = {row.user_id for row in await rows(factory, schema.observers)}
     posted = {row.superevent_id for row in await rows(factory, schema.threads) if row.root_ts}
-    slots = {
-        row.slot
-        for row in await rows(factory, schema.deliveries)
-        if row.kind not in (DeliveryKind.EDIT.value, DeliveryKind.MENTION.value)
-    }
+    slots = {row.slot for row in await rows(factory, schema.deliveries) if row.kind not in RENAMED}
     await factory.channel_moves.move_channel(OLD, NEW, SINCE, NOW)
     await nothing_left(factory)
     assert sorted(row.words for row in await rows(factory, schema.subscriptions)) == sorted(words)
@@ -260,7 +302,9 @@ async def test_channel_move_loses_nothing(factory: Factory, seed: int) -> None:
     assert {row.user_id for row in await rows(factory, schema.observers)} == observers
     left = await rows(factory, schema.deliveries)
     assert {row.thread_id for row in left} <= {None, *(row.id for row in after)}
-    kept = {row.slot for row in left if row.kind not in (DeliveryKind.EDIT.value, DeliveryKind.MENTION.value)}
+    kept = {row.slot for row in left if row.kind not in RENAMED}
+    replies = await rows(factory, schema.follow_ups)
+    assert {row.thread_id for row in replies} <= {row.id for row in after}
     assert slots - kept <= {f"root:{superevent}" for superevent in posted}, "of two roots one may be gone"
     roots = Counter(row.thread_id for row in left if row.kind == DeliveryKind.ROOT.value)
     assert all(count == 1 for count in roots.values())

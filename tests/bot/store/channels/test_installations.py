@@ -12,6 +12,7 @@ from bot.app.factory import Factory
 from bot.slack.token_cipher import TokenCipher, generate_key
 from bot.store import schema
 from bot.store.channels.installations import InstalledWorkspace, workspace_tables
+from bot.store.outbox.follow_up_writer import request_follow_ups
 from tests.support.factories import NOW, TEAM, decoded_notice, record_notices, subscribe
 
 BOTH = pytest.mark.backends("sqlite", "postgresql")
@@ -34,10 +35,12 @@ GLOBAL = {
     "database_identity",
     "gracedb_lookups",
     "leases",
+    "nearby_alerts",
     "notices",
     "oauth_states",
     "payloads",
     "quarantine",
+    "related_messages",
     "superevents",
     "troubles",
     "undecided",
@@ -70,6 +73,10 @@ async def test_delete_workspace_removes_every_row(factory: Factory, backend: str
     await record_notices(
         factory, [decoded_notice(), decoded_notice(alert_type="UPDATE", minutes=5, far=1e-12)]
     )
+    async with factory.database.exclusive_transaction() as connection:
+        rows = (await connection.execute(select(schema.threads))).all()
+        every = {row.id: (row.team_id, row.channel_id) for row in rows}
+        await request_follow_ups(connection, every, NOW)
     assert await factory.installations.delete_workspace(TEAM)
     assert not await factory.installations.delete_workspace(TEAM)
     async with factory.database.read_transaction() as connection:
@@ -79,7 +86,9 @@ async def test_delete_workspace_removes_every_row(factory: Factory, backend: str
                 assert teams <= {other}, table.name
         threads = (await connection.execute(select(func.count()).select_from(schema.threads))).scalar_one()
         mentions = (await connection.execute(select(func.count()).select_from(schema.mentions))).scalar_one()
+        replies = (await connection.execute(select(schema.follow_ups.c.thread_id))).scalars().all()
     assert (threads, mentions) == (1, 1)
+    assert [every[thread][0] for thread in replies] == [other]
     assert await factory.notices.superevent(decoded_notice().superevent_id) is not None, "what LVK said stays"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from sqlalchemy import text
 
@@ -44,3 +46,19 @@ async def test_how_the_sources_of_all_processes_are_doing(factory: Factory) -> N
     assert not silent.connected and silent.detail == "its consumer a fell silent at 2026-01-02 03:04 UTC"
     await factory.source_heartbeats.record("b", [there])
     assert await factory.source_heartbeats.statuses() == [there], "after a day it is forgotten"
+
+
+async def test_optional_topics_are_told_and_an_older_version_takes_none_for_the_alerts(
+    factory: Factory,
+) -> None:
+    alerts = SourceStatus("hopskotch", True, "reads", 3, topic="igwn.gwalert")
+    extra = SourceStatus("hopskotch", False, "isn't there", topic="gcn.circulars", is_optional=True)
+    alone = SourceStatus("gcn", True, "reads", 0, topic="gcn.circulars", is_optional=True)
+    await factory.source_heartbeats.record("hopskotch:a", [alerts, extra])
+    await factory.source_heartbeats.record("gcn:a", [alone])
+    assert await factory.source_heartbeats.statuses() == [alone, alerts, extra]
+    async with factory.database.read_transaction() as connection:
+        rows = (await connection.execute(text("SELECT sources FROM consumers ORDER BY id"))).scalars().all()
+    # What a version before optional topics reads of each entry.
+    for row in rows:
+        assert all(entry["connected"] and entry["name"] and entry["detail"] for entry in json.loads(row))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event, func, select, text, true
+from sqlalchemy import event, func, insert, select, text, true
 from structlog.testing import capture_logs
 
 from bot.app.factory import Factory
@@ -27,8 +27,11 @@ from bot.store.outbox.claim_choice import (
     choose_candidates,
 )
 from bot.store.outbox.claiming import ClaimQuery
+from bot.store.outbox.event_rank import event_rank
+from bot.store.outbox.follow_up_writer import request_follow_ups
 from bot.store.outbox.models import (
     DELIVERY_KINDS,
+    EDIT_KINDS,
     MAX_DELAY,
     DeadLettered,
     Delivered,
@@ -42,7 +45,6 @@ from bot.store.outbox.models import (
     delivery_row,
 )
 from bot.store.outbox.plan_writer import IMAGE_WAIT
-from formatters.models.circular import Circular
 from tests.support.factories import NOW, TEAM, decoded_notice, record_notices, subscribe
 
 Place = tuple[str, str]
@@ -189,6 +191,7 @@ class Story:
             self.settle: 6,
             self.later: 3,
             self.circular: 1,
+            self.follow_up: 3,
             self.apology: 1,
             self.confirmation: 1,
             self.crash: 1,
@@ -214,13 +217,38 @@ class Story:
         )
 
     async def circular(self) -> None:
+        """Add what waits in an outbox that is upgraded: a link in each thread of an event."""
         self.number += 1
-        if self.events:
-            about = (self.dice.choice(list(self.events)),)
-            one = Circular(
-                number=self.number, subject="x", author="y", created=self.now, superevent_ids=about
-            )
-            await self.factory.circulars.record(one, self.now, should_link=True)
+        if not self.events:
+            return
+        about = self.dice.choice(list(self.events))
+        table = schema.threads
+        query = select(table).where(table.c.superevent_id == about)
+        async with self.factory.database.exclusive_transaction() as connection:
+            threads = (await connection.execute(query)).all()
+            rank = await event_rank(connection, about)
+            rows = [
+                delivery_row(
+                    *(row.team_id, row.channel_id, DeliveryKind.CIRCULAR, self.number, self.now),
+                    thread_id=row.id,
+                    event=rank,
+                )
+                for row in threads
+            ]
+            if rows:
+                await connection.execute(insert(schema.deliveries), rows)
+
+    async def follow_up(self) -> None:
+        """Ask for the Follow-up replies of an event."""
+        if not self.events:
+            return
+        table = schema.threads
+        query = select(table).where(table.c.superevent_id == self.dice.choice(list(self.events)))
+        async with self.factory.database.exclusive_transaction() as connection:
+            rows = (await connection.execute(query)).all()
+            channels = {row.id: (row.team_id, row.channel_id) for row in rows}
+            is_earlier, is_news = self.dice.random() < 0.3, self.dice.random() < 0.7
+            await request_follow_ups(connection, channels, self.now, is_earlier=is_earlier, create=is_news)
 
     async def apology(self) -> None:
         self.number += 1
@@ -276,8 +304,13 @@ class Story:
             return DeadLettered(reason="message_not_found", root_deleted=True)
         if chance < 0.45 and delivery.kind is DeliveryKind.EDIT:
             return DeadLettered(reason="edit_window_closed", root_uneditable=True)
+        if chance < 0.6 and delivery.kind is DeliveryKind.FOLLOW_UP_EDIT:
+            return DeadLettered(reason="message_not_found", is_follow_up_lost=True)
+        revision = delivery.target_revision
+        if delivery.kind in (DeliveryKind.FOLLOW_UP, DeliveryKind.FOLLOW_UP_EDIT):
+            revision = delivery.follow_up_target
         again = self.now + timedelta(seconds=5) if self.dice.random() < 0.2 else None
-        return Delivered(ts=f"1.{delivery.id}", revision=delivery.target_revision, follow_up_edit_at=again)
+        return Delivered(ts=f"1.{delivery.id}", revision=revision, follow_up_edit_at=again)
 
     async def claim(self) -> None:
         ours = {(d.team_id, d.channel_id) for d in self.claimed}
@@ -312,7 +345,7 @@ class Story:
         )
         async with self.factory.database.read_transaction() as connection:
             rows = (await connection.execute(query)).all()
-        unordered = ("edit", "mention", "circular")
+        unordered = ("edit", "mention", "circular", "follow_up", "follow_up_edit", "retraction_circ")
 
         def may_go(row: Any) -> bool:
             if row.state != "pending" or self.now < row.not_before <= self.now + MAX_DELAY:
@@ -341,13 +374,13 @@ class Story:
             for row in queue:
                 place = (row.team_id, row.channel_id)
                 urgent = not order(row)[0] and row.priority <= 1
-                edits = sum(c.kind == "edit" and c.team_id == row.team_id for c in chosen)
+                edits = sum(c.kind in EDIT_KINDS and c.team_id == row.team_id for c in chosen)
                 if (
                     len(chosen) < until
                     and place not in busy
                     and place not in [(c.team_id, c.channel_id) for c in chosen]
                     and (urgent or sum(order(c)[0] or c.priority > 1 for c in chosen) < others)
-                    and (row.kind != "edit" or edits < allowed[row.team_id])
+                    and (row.kind not in EDIT_KINDS or edits < allowed[row.team_id])
                 ):
                     chosen.append(row)
 

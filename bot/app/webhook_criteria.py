@@ -1,0 +1,14 @@
+"""What the operators' webhook is called for."""
+
+from __future__ import annotations
+
+from bot.criteria.operator_criteria import parse_operator_criteria
+from bot.monitoring.webhook import create_webhook
+from bot.settings import Settings
+from formatters.models.subscription import Criteria
+
+
+def webhook_criteria(settings: Settings) -> Criteria | None:
+    """Return what the operators' webhook is called for; None if there is none, or for incidents only."""
+    words = settings.webhook_filter
+    return None if create_webhook(settings) is None or words is None else parse_operator_criteria(words)

@@ -1,0 +1,114 @@
+"""Reports of counterpart candidates: the positions of the messages about an event, and people's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+
+from bot.counterparts.names import split_names
+from formatters.models.counterpart import CandidateSource, Decision
+from formatters.models.related_message import (
+    MessageKind,
+    RelatedMessage,
+    ReportedPosition,
+    StoredMessage,
+    Stream,
+)
+
+_LABELS = {
+    Stream.ICECUBE: "IceCube",
+    Stream.GUANO: "Swift BAT GUANO",
+    Stream.BOOM: "BOOM",
+    Stream.HERMES: "HERMES",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One position of one message, or one that a person added."""
+
+    names: tuple[str, ...]
+    """Names of the source as they are shown; empty if it has none."""
+    position: ReportedPosition
+    source: CandidateSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedCandidate:
+    """A candidate that a person of a channel added."""
+
+    name: str
+    position: ReportedPosition
+    user_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedDecision:
+    """A decision of a channel about a candidate, by the name that the candidate had then."""
+
+    name: str
+    decision: Decision
+    user_id: str
+    at: datetime
+
+
+def message_reports(messages: Iterable[StoredMessage]) -> list[Report]:
+    """Return the positions of messages about one event, each message in its newest version.
+
+    Messages that were withdrawn have none. Of upper limits only named positions count, since the others are
+    where a telescope pointed.
+    """
+    newest: dict[tuple[Stream, str], RelatedMessage] = {}
+    for stored in messages:
+        message = stored.message
+        other = newest.get((message.stream, message.key))
+        if other is None or message.created > other.created:
+            newest[message.stream, message.key] = message
+    reports = []
+    for message in newest.values():
+        if message.is_retracted:
+            continue
+        source = message_source(message)
+        for position in message.positions:
+            names = _designations(position.name)
+            if not _is_on_sky(position) or (not names and message.kind is MessageKind.UPPER_LIMITS):
+                continue
+            reports.append(Report(names=names, position=position, source=source))
+    return reports
+
+
+def added_reports(added: Iterable[AddedCandidate]) -> list[Report]:
+    """Return the candidates that people added, as reports."""
+    return [
+        Report(
+            names=split_names(one.name),
+            position=one.position,
+            source=CandidateSource(label="", reported=one.at, user_id=one.user_id),
+        )
+        for one in added
+        if _is_on_sky(one.position)
+    ]
+
+
+def message_source(message: RelatedMessage) -> CandidateSource:
+    """Return what a message is called as a source: "GCN 34763"."""
+    if message.number is not None:
+        label = f"GCN {message.number}"
+    else:
+        # A stream that isn't in the table is called by its own word.
+        label = _LABELS.get(message.stream, str(message.stream))
+    return CandidateSource(
+        label=label, reported=message.created, stream=message.stream, kind=message.kind, url=message.url
+    )
+
+
+def _designations(text: str) -> tuple[str, ...]:
+    """Return the names in a message's words; without a digit they are a description, which many may share."""
+    return tuple(name for name in split_names(text) if any(character.isdigit() for character in name))
+
+
+def _is_on_sky(position: ReportedPosition) -> bool:
+    return isfinite(position.ra) and isfinite(position.dec) and abs(position.dec) <= 90

@@ -1,0 +1,225 @@
+"""What the words around a position say of it: whose it is, its name, error, redshift and distance."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_BEFORE = 320
+_AFTER = 320
+"""Characters on either side in which a sentence is looked for."""
+
+_SENTENCE_END = re.compile(
+    r"\n[^\S\n]*\n(?![^\S\n]*[a-z(])|"
+    # The dot comes first: lookbehinds at each character of the text would take most of the time.
+    r"[.!?](?<!\bal[.])(?<!\bCirc[.])(?<!\bR\.A[.])(?<!\bDec[.])(?<!\bDecl[.])(?<!\bNo[.])(?<!\bRef[.])"
+    r"[\"')\]]?\s{1,4}(?=[A-Z*\[])"
+)
+NAME = re.compile(
+    r"(?<![\w/])(?:"
+    r"(?:AT|SN)[ _]?(?:19|20)\d\d[A-Za-z]{1,6}"
+    r"|ZTF\d\d[a-z]{5,9}|ATLAS\d\d[a-z]{2,5}|GOTO\d\d[a-z]{1,6}|Gaia\d\d[a-z]{2,5}|PS\d\d[a-z]{1,5}"
+    r"|i?PTF\d\d[a-z]{1,5}|DLT\d\d[a-z]{1,4}|SSS\d\d[a-z]{1,3}|BG\d\d[a-z]{1,5}|BlackGEM\w{1,12}"
+    r"|DES\d\d\w{1,10}|(?:LSST|C)-\w{1,20}"
+    r"|EP[_ ]?J?\d{6}[a-z]{0,3}|EPW?\d{8}[a-z]?"
+    r"|(?:MASTER OT|Swift|MAXI|eRASSt|EP|SRGA|SRGe|XRT|SVOM|IGR|PSN|CSS|SDSS|WISEA?|2MASX?|CXOU?|4FGL|NuSTAR)"
+    r" ?J\d{3,8}(?:\.\d{1,3})?(?:[+-]\d{2,6}(?:\.\d{1,3})?)?"
+    r"|GRB ?\d{6}(?:\.\d{2}|[A-Z])?|FRB ?(?:20)?\d{6}[A-Za-z]{0,2}|IC ?\d{6}[A-Z]|IceCube-\d{6}[A-Z]"
+    r"|KM3-\d{6}[A-Z]|M?S\d{6}[a-z]{1,4}_X\d{1,4}|SGR ?\d{4}[+-]\d{2,4}"
+    r"|(?:[Ss]ource|[Cc]andidate|[Tt]ransient|SOURCE|XRT source) #?\d{1,3}"
+    r")(?![\w-])"
+)
+"""Names of transients. A name of another form isn't recognized: its position is then found without a name."""
+
+_OTHER_PLACE = re.compile(
+    r"pointing|pointed|field|fov|\btile|centered|centred|\bearth\b|\bsun\b|solar|moon\b|geocent|zenith|nadir"
+    r"|corner|vertex|vertices|annul|ellips|polygon|rectang|observatory|telescope is|latitude|longitude"
+    r"|boresight|optical axis|spin axis|calibrator|comparison star|reference star|standard star|asteroid"
+    r"|coverage"
+    r"|(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b[^.\n]{0,40}(?:sky ?map|localization|probability)"
+    r"|(?:sky ?map|localization|probability)\W{1,3}(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b"
+)
+"""Words before a position that make it the place of something else than a source: where a telescope looks,
+the Sun, the Earth, a corner of a region, a comparison star."""
+_UNRELATED = re.compile(r"\bunrelated\b|\bnot (?:be )?(?:related|associated|connected)\b|\bruled out\b")
+_SOURCE = re.compile(
+    r"source|transient|counterpart|candidate|afterglow|\bburst|\bgrb|\bfrb|trigger|neutrino|\btrack|\bobject"
+    r"|supernova|kilonova|\bnova\b|flare|\bot\b|\bevent\b"
+)
+_NOT_A_POSITION = re.compile(
+    r"(?:errors?|uncertaint(?:y|ies)|offsets?|accuracy|precision|rms|shifts?|scatter|motions?|sigma|step|size"
+    r"|dither|difference)(?:[^\S\n](?:of|in|on|are|is|were|was|for|by))?[^\S\n]?[=:(]?[^\S\n]?$"
+)
+
+_NUMBER = r"\d{1,5}(?:\.\d{1,6})?"
+_UNIT = r"(?P<{0}>deg(?:rees?|s)?\b\.?|°|arc-?[ ]?min(?:ute)?s?\b|'|arc-?[ ]?sec(?:ond)?s?\b|\"|mas\b)"
+_RADIUS = re.compile(
+    rf"(?P<what>systematic[^\d.]{{0,12}})?(?:errors?|uncertaint(?:y|ies)|radius|accuracy)\b"
+    rf"(?:[^\d]{{0,40}}?\d\d(?:\.\d{{1,2}})?[ ]?%)?[^\d]{{0,40}}?"
+    rf"(?P<value>{_NUMBER})[ -]?{_UNIT.format('unit')}"
+    rf"(?P<more>[ ]?(?:and|x|×|by|,)[ ]{{0,2}}\d)?"
+)
+_RADIUS_FIRST = re.compile(
+    rf"(?P<value>{_NUMBER})[ -]?{_UNIT.format('unit')}[ ,(]{{0,3}}(?:\d\d(?:\.\d)?[ ]?%[^\d.]{{0,20}}?)?"
+    r"(?:error|radius|uncertainty|containment|confidence)(?P<what>a^)?(?P<more>a^)?"
+)
+_PLUS_MINUS_BEFORE = re.compile(rf"±[ ]?(?P<value>{_NUMBER})[ ]?{_UNIT.format('unit')}[ ]?[:,]?\s{{0,4}}$")
+_PERCENT = re.compile(r"(?<![\d.])(\d\d(?:\.\d{1,2})?)[ ]?(?:%|percent|per cent)")
+_REDSHIFT = re.compile(
+    r"(?<![\w.])(?:z(?:_?\{?(?:host|spec|phot|sp|ph|hel)\}?)?[ ]?(?:=|:)[ ]?"
+    r"|(?P<word>redshift)\b(?P<between>[^\d.;<>~]{0,25}?))"
+    r"(?P<z>\d{1,2}\.\d{1,6})(?![\d.])(?:[ ]?±[ ]?(?P<error>\d?\.\d{1,6}))?(?![ ]?-[ ]?\d|[ ]?mag|[ ]?AB)",
+    re.IGNORECASE,
+)
+_UNSURE = re.compile(r"limit|between|range|assum|less|more|max|min|\bif\b", re.IGNORECASE)
+_DISTANCE = re.compile(
+    rf"\b(?:distance|dist\.?|D_?L|d)\b[^\d<>~;.]{{0,30}}?(?P<value>{_NUMBER})"
+    rf"(?:[ ]?±[ ]?(?P<error>{_NUMBER}))?[ ]?(?P<unit>[MG])pc\b"
+)
+_ABOUT_THE_EVENT = re.compile(
+    r"\bGW\b|\bLVK\b|LIGO|sky ?map|posterior|marginali|credible|line of sight", re.IGNORECASE
+)
+
+_DEGREES = {"d": 1.0, "°": 1.0, "'": 1 / 60, '"': 1 / 3600, "m": 1 / 3_600_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The sentence around a position, or the part of it that is about the position."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Properties:
+    """What a sentence says of the position in it; None where it says nothing or nothing certain."""
+
+    radius: float | None = None
+    containment: float | None = None
+    redshift: float | None = None
+    redshift_error: float | None = None
+    distance: float | None = None
+    distance_error: float | None = None
+
+
+_CONTINUES = re.compile(
+    r"(?:[:,(]|\b(?:at|is|are|be|with|and|position|coordinates|location))$", re.IGNORECASE
+)
+"""The end of a line whose sentence goes on behind a blank line, as before a position on a line of its own."""
+
+
+def context_of(text: str, start: int, end: int, next_start: int) -> Context:
+    """Return the sentence around text[start:end], up to the next position."""
+    before = text[max(0, start - _BEFORE) : start]
+    cut = 0
+    for match in _SENTENCE_END.finditer(before):
+        if match[0][0] != "\n" or _CONTINUES.search(before[: match.start()].rstrip()[-20:]) is None:
+            cut = match.end()
+    after = text[end : min(next_start, end + _AFTER)]
+    stop = _SENTENCE_END.search(after)
+    return Context(before[cut:], after if stop is None else after[: stop.start()])
+
+
+def is_unrelated(context: Context) -> bool:
+    """Return whether the sentence itself says that its source has nothing to do with the event."""
+    return any(_UNRELATED.search(part.lower()) is not None for part in (context.before, context.after))
+
+
+def is_other_place(before: str) -> bool:
+    """Return whether the words before a position make it something else than that of a source."""
+    folded = before.lower()
+    if _NOT_A_POSITION.search(folded[-60:]) is not None:
+        return True
+    others = [match.end() for match in _OTHER_PLACE.finditer(folded)]
+    if not others:
+        return False
+    return _SOURCE.search(folded, others[-1]) is None and NAME.search(before, others[-1]) is None
+
+
+def name_before(before: str) -> str:
+    """Return the last name before a position in its sentence, empty if there is none."""
+    name = ""
+    for match in NAME.finditer(before):
+        name = match[0]
+    return name
+
+
+_IN_PARENTHESES = re.compile(r"[ ]?[(\[]?(?:J2000|ICRS)?[)\]]?[ ,]{0,2}\(([^()\n]{3,40})\)")
+
+
+def name_behind(after: str) -> str:
+    """Return the name in parentheses directly behind a position, empty if there is none."""
+    behind = _IN_PARENTHESES.match(after)
+    name = None if behind is None else NAME.fullmatch(behind[1].strip())
+    return "" if name is None else name[0]
+
+
+def properties_of(context: Context) -> Properties:
+    """Return what the sentence says of its position: error radius, redshift, distance."""
+    radius, containment = _radius(context)
+    redshift = _redshift(context)
+    distance = _distance(context.after)
+    return Properties(
+        radius=radius,
+        containment=containment,
+        redshift=None if redshift is None else redshift[0],
+        redshift_error=None if redshift is None else redshift[1],
+        distance=None if distance is None else distance[0],
+        distance_error=None if distance is None else distance[1],
+    )
+
+
+def degrees_of(value: str, unit: str) -> float:
+    """Return an angle in degrees; the unit is deg, ° , arcmin, ', arcsec, " or mas in any spelling."""
+    folded = unit.casefold()
+    if folded.startswith("arc"):
+        folded = "'" if "min" in folded else '"'
+    return float(value) * _DEGREES[folded[0]]
+
+
+def containment_of(percent: str) -> float | None:
+    """Return a percentage as a probability; None for 0 and 100."""
+    value = float(percent) / 100
+    return round(value, 6) if 0.1 <= value < 1 else None
+
+
+def _radius(context: Context) -> tuple[float | None, float | None]:
+    before = _PLUS_MINUS_BEFORE.search(context.before[-40:])
+    if before is not None:
+        return degrees_of(before["value"], before["unit"]), None
+    after = context.after.lower()
+    for pattern in (_RADIUS, _RADIUS_FIRST):
+        match = pattern.search(after)
+        if match is None or match["more"] or match["what"]:
+            continue
+        radius = degrees_of(match["value"], match["unit"])
+        if not 0 < radius < 90:
+            continue
+        around = after[max(0, match.start() - 40) : match.end() + 60]
+        percents = {percent[1] for percent in _PERCENT.finditer(around)}
+        return radius, containment_of(percents.pop()) if len(percents) == 1 else None
+    return None, None
+
+
+def _redshift(context: Context) -> tuple[float, float | None] | None:
+    found = {}
+    for match in _REDSHIFT.finditer(f"{context.before} ; {context.after}"):
+        value = float(match["z"])
+        # z = 19.5 is a magnitude.
+        limit = 20 if match["word"] else 5
+        if 0 < value < limit and not _UNSURE.search(match["between"] or ""):
+            error = match["error"]
+            found[value] = (value, None if error is None else float(error))
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _distance(after: str) -> tuple[float, float | None] | None:
+    if _ABOUT_THE_EVENT.search(after) is not None:
+        return None
+    matches = list(_DISTANCE.finditer(after))
+    if len(matches) != 1:
+        return None
+    factor = 1000.0 if matches[0]["unit"] == "G" else 1.0
+    error = matches[0]["error"]
+    return float(matches[0]["value"]) * factor, None if error is None else float(error) * factor

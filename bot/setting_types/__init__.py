@@ -1,0 +1,1 @@
+"""The types of settings, and the checks of their values."""

@@ -1,0 +1,274 @@
+"""Answer to `candidates`: everything with a position about an event, compared with its newest sky map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import bold, escape, link, plain_text
+from formatters.models.counterpart import CandidateSource, Counterpart, Decision, RegionChange
+from formatters.models.notice import Distance, Notice
+from formatters.models.observing import PositionWindow
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.text import night_times, quantities
+from formatters.text.criteria_text import user_mention
+
+MAX_ROWS = 20
+"""Candidates in one table, which with the lines below it fits one message."""
+SHOWN_NAME_MAX = 40
+"""Characters of a candidate's name in a cell or a line."""
+_EMPTY_CELL = "–"
+_MAX_SOURCES = 3
+_MAX_PEOPLE_LINES = 8
+_MAX_NAMED = 5
+_MIN_SPREAD_DEG = 10 / 3_600
+"""Positions of one name that differ by more than 10 arcsec are said."""
+_NOTES_MAX = 900
+_HEADER = ("Candidate", "Level", "3-D level", "Host", "Seen", "Best window", "Sources", "Position")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateRow:
+    """One candidate of the table."""
+
+    candidate: Counterpart
+    host: Distance | None = None
+    """The host's luminosity distance in Mpc and its sd; None if no report gives one."""
+    window: PositionWindow | None = None
+    """The best window from the channel's sites; None if there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateList:
+    """Data for the answer to `candidates`."""
+
+    superevent: Superevent
+    rows: Sequence[CandidateRow]
+    """All candidates in the order in which they are shown."""
+    map_notice: Notice | None
+    """The notice of the map that they are compared with; None without one."""
+    is_combined: bool = False
+    """True if that map is combined with the external event's."""
+    change: RegionChange | None = None
+    """What the newest map moved; None if nothing."""
+    has_sites: bool = False
+    """True if the channel has sites for windows."""
+    outcome: str | None = None
+    """What was changed, one sentence, not escaped; None for a question."""
+    notes: Sequence[str] = ()
+    """Sentences about what was left out of a change, not escaped."""
+    cosmology: str = "Planck18"
+    peculiar_velocity: float = 300.0
+    """km/s, 1 sd, in the host distances of redshifts."""
+    merge_radius: float = 3.0
+    """Arcseconds within which reports are one source."""
+
+
+def message(answer: CandidateList) -> Message:
+    """Return the table of candidates, those beyond MAX_ROWS counted."""
+    title = _title(answer)
+    first = [] if answer.outcome is None else [blocks.section(escape(answer.outcome, _NOTES_MAX))]
+    notes = [blocks.context(escape(line, _NOTES_MAX)) for line in answer.notes[:_MAX_NAMED]]
+    text = escape(" ".join([*([] if answer.outcome is None else [answer.outcome]), f"{title}."]), _NOTES_MAX)
+    if not answer.rows:
+        how = "To add one: `/gwevent candidates add NAME RA DEC z=0.01`"
+        return blocks.message(text, *first, *notes, blocks.section(bold(escape(title)), how))
+    shown = answer.rows[:MAX_ROWS]
+    lines = [bold(escape(title)), *(escape(line) for line in _map_lines(answer))]
+    people = list(_people_lines([row.candidate for row in answer.rows]))
+    return blocks.message(
+        text,
+        *first,
+        *notes,
+        blocks.section(*lines),
+        blocks.table(_header(answer), [_cells(row, answer) for row in shown]),
+        *([blocks.section(*people)] if people else []),
+        blocks.context(escape(" ".join(_notes(answer, shown)), _NOTES_MAX), *_links(shown)),
+    )
+
+
+def _title(answer: CandidateList) -> str:
+    event = " ".join([*alert_card.status_labels(answer.superevent), answer.superevent.superevent_id])
+    if not answer.rows:
+        return f"No counterpart candidates of {event} are known here"
+    every = quantities.pluralize(len(answer.rows), "counterpart candidate")
+    inside = sum(row.candidate.on_map is not None and row.candidate.on_map.in_90 for row in answer.rows)
+    where = "" if answer.map_notice is None else f", {inside} in the 90\u00a0% region"
+    return f"{every} of {event}{where}"
+
+
+def _map_lines(answer: CandidateList) -> Iterator[str]:
+    notice = answer.map_notice
+    if notice is None:
+        yield "No sky map of this event can be read, so none is compared with one."
+    else:
+        then = answer.superevent.up_to(notice)
+        which = alert_card.alert_type_with_ordinal(then, notice)
+        event = answer.superevent.event
+        if event is not None:
+            sent = notice.time_created - event.time
+            side = "before" if sent < timedelta(0) else "after"
+            which += f", sent {quantities.duration_text(sent)} {side} the merger"
+        yield f"Compared with the map of {which}{' (combined map)' if answer.is_combined else ''}."
+    if answer.change is not None:
+        if answer.change.entered:
+            yield f"In the 90\u00a0% region since this map: {_listed(answer.change.entered)}."
+        if answer.change.left:
+            yield f"Out of the 90\u00a0% region since this map: {_listed(answer.change.left)}."
+    if len(answer.rows) > MAX_ROWS:
+        yield (
+            f"The first {MAX_ROWS} of {quantities.number(len(answer.rows))} are shown, kept ones first,"
+            " rejected ones last, the most probable places between; all: candidates export csv."
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(plain_text(name, SHOWN_NAME_MAX) for name in names[:_MAX_NAMED])
+    more = len(names) - _MAX_NAMED
+    return f"{shown} and {quantities.number(more)} more" if more > 0 else shown
+
+
+def _header(answer: CandidateList) -> list[str]:
+    return [title for title in _HEADER if title != "Best window" or answer.has_sites]
+
+
+def _cells(row: CandidateRow, answer: CandidateList) -> list[str]:
+    candidate = row.candidate
+    place = candidate.on_map
+    level, in_volume = _EMPTY_CELL, _EMPTY_CELL
+    if place is not None:
+        level = quantities.credible_level(place.credible_level)
+        level = level if place.in_90 else f"{level}, outside"
+        if place.credible_level_3d is not None:
+            in_volume = quantities.credible_level(place.credible_level_3d)
+    position = quantities.position_degrees(candidate.position.ra, candidate.position.dec)
+    if candidate.position.radius is not None and candidate.position.radius >= _MIN_SPREAD_DEG:
+        position += f" ±{quantities.NBSP}{quantities.two_digits(candidate.position.radius)}°"
+    return [
+        _name_cell(candidate),
+        level,
+        in_volume,
+        _host_cell(row),
+        _seen(candidate.offset),
+        *([_window_cell(row.window)] if answer.has_sites else []),
+        _source_cell(candidate.sources),
+        position,
+    ]
+
+
+def _name_cell(candidate: Counterpart) -> str:
+    name = plain_text(candidate.name, SHOWN_NAME_MAX)
+    if candidate.aliases:
+        name += f" = {plain_text(candidate.aliases[0], SHOWN_NAME_MAX)}"
+        if len(candidate.aliases) > 1:
+            name += f" +{len(candidate.aliases) - 1}"
+    kind = "neutrino" if candidate.is_neutrino else "gamma rays" if candidate.is_burst else None
+    if kind is not None:
+        name += f" ({kind})"
+    if candidate.decision is None:
+        return name
+    return f"✓ {name}, kept" if candidate.decision.decision is Decision.KEEP else f"✗ {name}, rejected"
+
+
+def _host_cell(row: CandidateRow) -> str:
+    if row.candidate.is_neutrino or row.candidate.is_burst:
+        return "no host"
+    if row.host is None:
+        return _EMPTY_CELL
+    sigmas = row.candidate.distance_sigmas
+    at = quantities.distance(row.host)
+    if sigmas is None:
+        return at
+    if abs(sigmas) < 0.05:
+        return f"same distance: {at}"
+    off = f"{quantities.number(abs(sigmas), 1)}{quantities.NBSP}sd"
+    return f"{off} {'farther' if sigmas > 0 else 'nearer'}: {at}"
+
+
+def _seen(offset: timedelta | None) -> str:
+    """Return when a source was seen: "2 days before the merger", "10.9 h after it"."""
+    if offset is None:
+        return _EMPTY_CELL
+    if abs(offset) < timedelta(milliseconds=50):
+        return "at the merger"
+    length = quantities.duration_text(offset)
+    return f"seen {length} before the merger" if offset < timedelta(0) else f"{length} after"
+
+
+def _window_cell(window: PositionWindow | None) -> str:
+    if window is None:
+        return "none in 2 nights"
+    start, stop = window.start.astimezone(UTC), window.stop.astimezone(UTC)
+    return (
+        f"{plain_text(window.site.name, SHOWN_NAME_MAX)} {night_times.day(start)}"
+        f" {start:%H:%M}–{stop:%H:%M} UTC, {quantities.number(window.peak_altitude)}° high"
+    )
+
+
+def _source_cell(sources: Sequence[CandidateSource]) -> str:
+    labels = list(dict.fromkeys(_source_label(source) for source in sources))
+    more = len(labels) - _MAX_SOURCES
+    shown = ", ".join(labels[:_MAX_SOURCES])
+    return f"{shown} +{quantities.number(more)}" if more > 0 else shown
+
+
+def _source_label(source: CandidateSource) -> str:
+    return "added here" if source.user_id is not None else plain_text(source.label, SHOWN_NAME_MAX)
+
+
+def _people_lines(candidates: Sequence[Counterpart]) -> Iterator[str]:
+    """Yield who decided and who added what, the newest first; the rest is counted."""
+    acts: list[tuple[datetime, str]] = []
+    for one in candidates:
+        name = escape(plain_text(one.name, SHOWN_NAME_MAX))
+        if one.decision is not None:
+            word = "kept" if one.decision.decision is Decision.KEEP else "rejected"
+            acts.append((one.decision.at, f"{name}: {word} by {user_mention(one.decision.user_id)}"))
+        for source in one.sources:
+            if source.user_id is not None:
+                acts.append((source.reported, f"{name}: added by {user_mention(source.user_id)}"))
+    acts.sort(key=lambda act: (act[0], act[1]), reverse=True)
+    for at, line in acts[:_MAX_PEOPLE_LINES]:
+        yield f"{line}, {night_times.utc_day_and_clock(at)}"
+    if len(acts) > _MAX_PEOPLE_LINES:
+        yield f"… and {quantities.number(len(acts) - _MAX_PEOPLE_LINES)} earlier"
+
+
+def _notes(answer: CandidateList, shown: Sequence[CandidateRow]) -> Iterator[str]:
+    for row in shown:
+        one = row.candidate
+        if one.spread > _MIN_SPREAD_DEG:
+            yield (
+                f"{plain_text(one.name, SHOWN_NAME_MAX)}: the reported positions differ by"
+                f" {_spread(one.spread)}; the newest precise one is used."
+            )
+    yield "Level: the probability of everywhere at least as probable as this position; 3-D: in the volume."
+    if any((row.candidate.position.radius or 0) >= _MIN_SPREAD_DEG for row in shown):
+        yield "Of an error circle (±) the level is its centre's; the source may lie elsewhere in it."
+    if any(row.host is not None for row in shown):
+        yield (
+            "Host: luminosity distance against that along the line of sight, both errors combined; of a"
+            f" redshift {answer.cosmology}, with its error and"
+            f" ±{quantities.number(answer.peculiar_velocity)} km/s of peculiar velocity; a distance that was"
+            " reported without an error has none."
+        )
+    yield f"Merged: the same name, or within {quantities.number(answer.merge_radius)}″."
+    if not answer.has_sites:
+        yield "Best windows come with this channel's sites: sites add Palomar."
+
+
+def _spread(degrees: float) -> str:
+    if degrees < 1 / 60:
+        return f"{quantities.number(degrees * 3_600)}″"
+    return f"{quantities.number(degrees * 60, 1)}′" if degrees < 1 else quantities.angle(degrees)
+
+
+def _links(shown: Sequence[CandidateRow]) -> list[str]:
+    """Return the links to the circulars of the candidates that are shown."""
+    urls = {source.label: source.url for row in shown for source in row.candidate.sources if source.url}
+    links = [link(url, label) for label, url in list(urls.items())[: 2 * _MAX_NAMED] if escape(label)]
+    return [" · ".join(links)] if links else []

@@ -1,0 +1,95 @@
+"""Answer to `candidates export csv`: all counterpart candidates as comma-separated values."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from formatters.answers.candidates import CandidateRow
+from formatters.answers.event_details import MAX_CODE_CHARS
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import bold, escape
+from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
+from formatters.text import quantities
+
+_HEADER = (
+    *("name", "aliases", "kind", "decision", "decided_at", "ra_deg", "dec_deg", "radius_deg"),
+    *("credible_level", "credible_level_3d", "in_90", "redshift", "redshift_error"),
+    *("host_distance_mpc", "host_distance_sd_mpc", "line_of_sight_mpc", "line_of_sight_sd_mpc"),
+    *("distance_sd", "seen_after_merger_s", "sources"),
+)
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes a text that begins so for a formula."""
+
+
+def message(
+    superevent: Superevent, rows: Sequence[CandidateRow], limit: int | None = MAX_CODE_CHARS
+) -> Message:
+    """Return the candidates in their order, as many whole lines as `limit` characters hold."""
+    title = " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
+    title = f"{title}: {quantities.pluralize(len(rows), 'counterpart candidate')} as a table"
+    lines = [_csv_line(_HEADER)]
+    left = None if limit is None else limit - len(lines[0])
+    for row in rows:
+        line = _csv_line(_values(row))
+        if left is not None:
+            left -= len(line) + 1
+            if left < 0:
+                break
+        lines.append(line)
+    shown = len(lines) - 1
+    cut = []
+    if shown < len(rows):
+        cut = [blocks.context(f"The first {quantities.number(shown)} are shown: kept first, rejected last.")]
+    return blocks.message(
+        escape(f"{title}."), blocks.section(bold(escape(title))), blocks.code("\n".join(lines)), *cut
+    )
+
+
+def _values(row: CandidateRow) -> list[object]:
+    one, position, place = row.candidate, row.candidate.position, row.candidate.on_map
+    along = None if place is None else place.distance
+    kind = "neutrino" if one.is_neutrino else "gamma rays" if one.is_burst else ""
+    has_host = not kind and row.host is not None
+    return [
+        _text(one.name),
+        _text(" ".join(alias.replace(" ", "_") for alias in one.aliases)),
+        kind,
+        *(
+            [None, None]
+            if one.decision is None
+            else [one.decision.decision.value, quantities.iso(one.decision.at)]
+        ),
+        f"{position.ra:.6f}",
+        f"{position.dec:.6f}",
+        position.radius,
+        *(
+            [None] * 3
+            if place is None
+            else [place.credible_level, place.credible_level_3d, str(place.in_90).lower()]
+        ),
+        position.redshift,
+        position.redshift_error,
+        *([row.host.mean, row.host.std] if has_host and row.host is not None else [None] * 2),
+        *([None] * 2 if along is None else [along.mean, along.std]),
+        one.distance_sigmas,
+        None if one.offset is None else one.offset.total_seconds(),
+        _text("; ".join(dict.fromkeys(source.label or "added here" for source in one.sources))),
+    ]
+
+
+def _text(value: str) -> str:
+    """Return a text on one line that no spreadsheet takes for a formula."""
+    line = " ".join(value.split())
+    return f"'{line}" if line.startswith(_FORMULA_STARTS) else line
+
+
+def _csv_line(values: Sequence[object]) -> str:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="").writerow(
+        "" if value is None else f"{value:.6g}" if isinstance(value, float) else value for value in values
+    )
+    return written.getvalue()

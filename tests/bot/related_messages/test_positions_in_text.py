@@ -1,0 +1,314 @@
+"""What in a circular's text is a reported position, and what isn't. The texts are made up or single lines."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from bot.related_messages.positions_in_text import MAX_POSITIONS, find_positions
+from formatters.text.quantities import separation
+
+_HERE = (197.45042, -23.38147)
+_IN_PROSE = {
+    "labels and degrees": "The source is at RA = 197.45042, Dec = -23.38147.",
+    "no equals sign": "The most probable direction is RA 197.45042, Dec -23.38147 degrees.",
+    "both labels": "RA, Dec = 197.45042, -23.38147 (degrees, J2000)",
+    "both labels in parentheses": "(R.A., Dec) = (197.45042 deg, -23.38147 deg) (J2000)",
+    "lower case": "ra,dec = 197.45042, -23.38147",
+    "degrees with units": "R.A.= 197.45042d, Dec.= -23.38147d",
+    "unit behind": "R.A.= 197.45042, Dec.= -23.38147 [deg J2000]",
+    "hours": "RA=13h09m48.1s Dec=-23d22m53.3s",
+    "two lines": "RA(J2000) = 13h 09m 48.1s\nDec(J2000) = -23d 22' 53.3\"\nwith an error",
+    "colons": "RA: 13:09:48.1, Dec: -23:22:53.3",
+    "blanks": "RA (J2000): 13 09 48.1\nDec (J2000): -23 22 53.3",
+    "slash": "RA/Dec (J2000): 13:09:48.10 -23:22:53.3",
+    "words": "Right Ascension: 13h 09m 48.1s\nDeclination: -23d 22m 53.3s",
+    "greek letters": "α = 13h09m48.1s, δ = −23°22′53.3″",
+    "raised letters": "α(J2000) = 13ʰ09ᵐ48.1ˢ, δ(J2000) = −23°22′53.3″",
+    "fraction behind the unit": "R.A. 13h09m48s.1, Decl. -23d22'53\".3 (J2000.0)",
+    "en dash": "RA 13:09:48.1 Dec –23:22:53.3",
+    "blank behind the minus": "RA = 13h 09m 48.1s, Dec = - 23d 22m 53.3s",
+    "TeX": "RA = $13^h09^m48.1^s$, Dec = $-23^\\circ22'53.3\"$",
+    "prime written as p": "RA (J2000.0) =  13h 09m 48.1s\nDEC(J2000.0) = -23d 22p 53.3s",
+    "sentence": "the RA is 197.45042 and the Dec is -23.38147",
+    "units alone": "the trigger (13h 09m 48.1s , -23d 22m 53.3s) was",
+    "colons behind a name": "AT2017gfo 13:09:48.1 -23:22:53.3",
+    "own errors": "RA(2000.0) = 197.45042+/-0.2 deg\nDecl.(2000.0) = -23.38147+/-0.7 deg",
+    "errors in parentheses": (
+        "RA: 197.45042 (+ 1.14 / - 0.65 deg 90% PSF containment) J2000\n"
+        "Dec: -23.38147 (+ 0.50 / - 0.30 deg 90% PSF containment) J2000"
+    ),
+    "Galactic": "at the Galactic coordinates l = 308.37924, b = 39.29593 deg",
+}
+
+
+@pytest.mark.parametrize("text", _IN_PROSE.values(), ids=_IN_PROSE.keys())
+def test_position_in_a_sentence_is_found(text: str) -> None:
+    (position,) = find_positions(f"We report a new object.\n\n{text}\n\nFurther observations are planned.")
+    assert separation(position.ra, position.dec, *_HERE) < 1 / 3600
+
+
+_TABLES = {
+    "wide blanks": "Name        RA          Dec         z\nAT 2017gfo  197.45042   -23.38147   0.0098",
+    "single blanks": "Name RA Dec z\nAT2017gfo 197.45042 -23.38147 0.0098",
+    "tabs": "name\tRA(deg)\tDec(deg)\tz\nAT2017gfo\t197.45042\t-23.38147\t0.0098",
+    "several tabs": "name\tRA(deg)\t\tDec(deg)\tz\nAT2017gfo \t197.45042   \t\t-23.38147   \t\t0.0098",
+    "bars": "| Name | RA | Dec | z |\n| AT 2017gfo | 13:09:48.10 | -23:22:53.3 | 0.0098 |",
+    "a bar too many": "| Name | RA | Dec | z |\n| AT 2017gfo | 13:09:48.10| | -23:22:53.3 | 0.0098 |",
+    "Markdown": "| Name | RA | Dec | z |\n|:--|-:|-:|-|\n| AT 2017gfo | 197.45042 | -23.38147 | 0.0098 |",
+    "frame": "+--+\n| name | ra | dec | z |\n|--+--|\n| AT2017gfo | 197.45042 | -23.38147 | 0.0098 |\n+--+",
+    "commas": "name,ra,dec,z\nAT2017gfo,197.45042,-23.38147,0.0098",
+    "ruling": "Name  RA  Dec  z\n----------\nAT2017gfo  13h09m48.1s  -23d22m53.3s  0.0098",
+    "sexagesimal with blanks": "Name RA Dec z\nAT 2017gfo 13 09 48.1 -23 22 53.3 0.0098",
+    "units below": "Name  RA  Dec  z\n     (deg)  (deg)\nAT2017gfo  197.45042  -23.38147  0.0098",
+    "hours": "Name  RA (h)  Dec (deg)  z\nAT2017gfo  13.163361  -23.38147  0.0098",
+    "one column": "Name | RA, Dec (J2000) | z\nAT2017gfo | 13:09:48.1 -23:22:53.3 | 0.0098",
+    "coordinates": "Name | Coordinates (J2000) | z\nAT2017gfo | 13:09:48.1 -23:22:53.3 | 0.0098",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", _TABLES.values(), ids=_TABLES.keys())
+def test_row_of_a_table_is_found_with_name_and_redshift(text: str) -> None:
+    (position,) = find_positions(f"Our candidates are:\n\n{text}\n\nMore is planned.")
+    assert separation(position.ra, position.dec, *_HERE) < 1 / 3600
+    assert position.name.replace(" ", "") == "AT2017gfo"
+    assert position.redshift == 0.0098
+
+
+_NOT_REPORTED = {
+    "the Sun": "The Sun is at RA = 197.4, Dec = -23.3.",
+    "the Earth": "behind the Earth for Fermi, located at an RA=335.9, Dec=25.3 with a radius of 67.6 degrees",
+    "a field": "We observed a field centered at RA = 197.4, Dec = -23.3",
+    "fields on lines of their own": "We observed fields centered at:\n\nRA = 197.4, Dec = -23.3",
+    "a pointing": "The telescope pointed at RA=197.4 Dec=-23.3 for 300 s",
+    "corners": "corners of the error box: RA=197.4, Dec=-23.3",
+    "an annulus": "annulus centered at RA(2000)=123.456 deg, Dec(2000)=-12.3 deg",
+    "a list of corners": "corners of the box: (RA, Dec) = (197.4, -23.3), (RA, Dec) = (198.4, -24.3)",
+    "a part of an annulus": (
+        "that portion of the annulus (centered at RA, Decl(2000)= 1.5, -37.5 degrees, radius 14.8 +/- 0.1"
+        " degrees) between RA,\nDecl = 344, -34 degrees, and 348, -49 degrees"
+    ),
+    "an ellipse": "icrs; ellipse(22h34m10s, -22d57m11s, 12.85d, 8.25d, 102.09d)",
+    "the map's peak": "The peak of the skymap is at RA=197.4, Dec=-23.3",
+    "a comparison star": "comparison star RA=197.45 Dec=-23.38 R=14.2",
+    "unrelated": "GRB 230101A (RA=197.45, Dec=-23.38) is unrelated to the event",
+    "errors": "with errors of RA = 0.10 deg, Dec = 0.20 deg",
+    "offsets": "offsets RA = 0.1 deg, Dec = 0.2 deg",
+    "differences": "dRA = 0.10, dDec = 0.20 and ΔRA = 0.10, ΔDec = 0.20",
+    "arc seconds": "RA = 0.5 arcsec, Dec = 0.3 arcsec",
+    "approximations": "RA ~ 197 deg, Dec ~ -23 deg",
+    "ranges": "RA = 150-160, Dec = -20 to -10",
+    "B1950": "RA(B1950) = 13h09m48s, Dec = -23d22m53s and RA = 197.45, Dec = -23.38 (B1950)",
+    "out of range": "RA = 397.45, Dec = -23.38; RA = 97.45, Dec = -93.38; RA 13:61:00.0 Dec 10:00:00.0",
+    "times": "exposures of the transient 22:03:35.2 -23:07:43.1 UT",
+    "date and time": "on 2023-09-12 12:34:56.7 -12:00:00.1 the transient",
+    "initials and a month": "R.A.J. Eyles-Ferris, R.A. Perley 12.5, Dec 12.5",
+    "spectral indices": "alpha = 1.30, delta = 0.5",
+    "rounded Galactic": "The galactic latitude b = 10 deg., longitude l =  9 deg.",
+    "names": "MASTER OT J130948.10-232253.3, MAXI J2215+39 and Swift J1727.8-1613",
+    "magnitudes": "r = 19.5, i = 18.2 and 197.45 -23.38",
+    "observed galaxies": "The locations of the galaxies observed are\n\nNo. RA Dec\n1 10.676272 -21.774082",
+    "fields of a survey": "Field RA Dec limit\nF1 10.676272 -21.774082 20.1",
+    "tiles without a header": "58 | OAFA | (17h 31m 05.95s , -16d 28m 30.0s) | C | 10 | 14.0",
+    "photometry": "mjd mag filter\n60192.24512 20.32 ztfg",
+    "flux limits": "time soft hard\n0.256  22.8  15.3\n1.024  11.6  7.8",
+}
+
+
+@pytest.mark.parametrize("text", _NOT_REPORTED.values(), ids=_NOT_REPORTED.keys())
+def test_other_numbers_are_no_reported_position(text: str) -> None:
+    assert find_positions(text) == ()
+
+
+def test_rows_that_a_mail_has_wrapped_are_found() -> None:
+    found = find_positions(
+        "|-----\n| id | alias | ra | dec | mjd |\nmag±err (ab) | filter |\n|-----\n"
+        "| AT2023abc | ZTF23abcdefg | 197.45 | -23.38 | 60085.3 |\n20.1±0.1 | ztfg |\n"
+        "| AT2023abd | ZTF23abcdefh | 198.45 | -24.38 | 60085.4 |\n20.2±0.1 | ztfg |\n"
+    )
+    assert [position.name for position in found] == ["AT2023abc", "AT2023abd"]
+
+
+def test_row_that_is_shifted_against_its_header_is_left_out() -> None:
+    assert find_positions("TNS Name RA Dec z\nAT2017gfo 197.45 23.38 0.0098 17.3") == ()
+    assert find_positions("Disc Date RA Dec\n2023-09-12 197.45 23.38 19.5") == ()
+
+
+def test_error_circle_and_containment_are_read_from_the_sentence() -> None:
+    (position,) = find_positions(
+        "a source at RA, Dec 67.0313, -12.5822 which is equivalent to:\n  RA(J2000) = 04h 28m 07.51s\n"
+        "  Dec(J2000) = -12d 34' 55.9\"\nwith an uncertainty of 4.8 arcseconds (radius, 90% containment)."
+        " This location is 72 arcseconds from the BAT position."
+    )
+    assert position.radius == pytest.approx(4.8 / 3600)
+    assert position.containment == 0.9
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RA: 77.43 (+ 1.14 / - 0.65 deg 90% PSF)\nDec: 5.72 (+ 0.50 / - 0.30 deg 90% containment)",
+        "RA = 77.43 +/- 0.2 deg, Dec = 5.72 +/- 0.7 deg",
+        "at (R.A., Dec) = (77.43, 5.72) with an elliptical error region with radii of 0.4 deg and 0.3 deg",
+        "RA = 77.43, Dec = 5.72. We estimate a systematic error of 1 deg",
+    ],
+)
+def test_errors_that_are_no_circle_give_no_radius(text: str) -> None:
+    (position,) = find_positions(text)
+    assert position.radius is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("We discovered AT2023abc at RA=49.8224, Dec=37.7884", "AT2023abc"),
+        ("1. ZTF23abawyxp (AT2023abc): RA=49.8224, Dec=37.7884", "AT2023abc"),
+        ("RA=49.8224, Dec=37.7884 (GRB 230911D) was seen", "GRB 230911D"),
+        ("We observed AT2023abc at\n\nRA=49.8224, Dec=37.7884\n\nwith a redshift", "AT2023abc"),
+        ("source 3: RA=49.8224, Dec=37.7884", "source 3"),
+        ("MASTER OT J031917.38+374718.2 at RA=49.8224, Dec=37.7884", "MASTER OT J031917.38+374718.2"),
+        ("Swift J1727.8-1613 is known. The new source has RA=49.8224, Dec=37.7884", ""),
+    ],
+)
+def test_name_comes_from_the_same_sentence(text: str, name: str) -> None:
+    (position,) = find_positions(text)
+    assert position.name == name
+
+
+def test_distance_of_the_event_isn_t_taken_for_the_source_s() -> None:
+    (own,) = find_positions("AT2023abc at RA=49.8, Dec=37.8 has a host at a distance of 40 +/- 8 Mpc")
+    assert (own.distance, own.distance_error) == (40, 8)
+    (other,) = find_positions("AT2023abc at RA=49.8, Dec=37.8 agrees with the LVK distance of 140 +/- 8 Mpc")
+    assert other.distance is None
+    (magnitude,) = find_positions("AT2023abc at RA=49.8, Dec=37.8 with z = 19.5")
+    assert magnitude.redshift is None
+
+
+def test_legend_below_a_table_says_what_its_error_means() -> None:
+    (neutrino,) = find_positions(
+        "dt(s) \tRA(deg) \tDec(deg) \tAngular uncertainty(deg) \tp-value\n-----\n"
+        "141.95 \t296.38 \t38.28 \t1.987 \t0.0054\n\nwhere:\ndt = time\n"
+        "Angular uncertainty = the radius of a circle representing 90% CL containment by area.\n"
+    )
+    assert (neutrino.radius, neutrino.containment) == (1.987, 0.9)
+
+
+def test_position_said_twice_is_found_once_and_distinct_ones_each() -> None:
+    twice = "RA = 199.8, Dec = -45.2 (J2000 degrees, equivalent to RA = 13h 19m, Dec = -45d 12')"
+    assert len(find_positions(twice)) == 1
+    assert len(find_positions("AT2023aaa: RA=49.8224, Dec=37.7884\nAT2023aab: RA=49.8324, Dec=37.7884")) == 2
+
+
+def test_numbers_of_sources_become_their_names() -> None:
+    found = find_positions("Source  RA  Dec\n3  197.45  -23.38\n²  198.45  -23.38")
+    assert [position.name for position in found] == ["source 3", ""]
+
+
+def test_number_of_positions_is_bounded() -> None:
+    rows = "".join(f"AT2023a{chr(97 + at % 26)} {at / 10 + 0.05:.2f} -23.38\n" for at in range(2000))
+    assert len(find_positions(f"Name RA Dec\n{rows}")) == MAX_POSITIONS
+
+
+_RA = st.floats(0, 359.999)
+_DEC = st.floats(-89.99, 89.99)
+
+
+def _sexagesimal(value: float, pattern: str, *, signed: bool) -> str:
+    tenths = round(abs(value) * 36000)
+    whole, rest = divmod(tenths, 36000)
+    minutes, rest = divmod(rest, 600)
+    sign = ("-" if value < 0 else "+") if signed else ""
+    return sign + pattern.format(whole, minutes, rest // 10, rest % 10)
+
+
+_HOURS = (
+    "{:02d}h{:02d}m{:02d}.{}s",
+    "{:02d}h {:02d}m {:02d}.{}s",
+    "{:02d}:{:02d}:{:02d}.{}",
+    "{:d} {:02d} {:02d}.{}",
+)
+_ARCS = (
+    "{:02d}d{:02d}m{:02d}.{}s",
+    "{:02d}° {:02d}' {:02d}.{}\"",
+    "{:02d}:{:02d}:{:02d}.{}",
+    "{:02d} {:02d} {:02d}.{}",
+)
+_SENTENCES = (
+    "RA = {}, Dec = {}", "RA(J2000) = {}\nDec(J2000) = {}", "R.A.: {} Decl.: {}", "(RA, Dec) = ({}, {})",
+    "RA/Dec (J2000): {}, {}", "α = {}, δ = {} (J2000)", "ra,dec = {}, {}",
+)  # fmt: skip
+_ROWS = (
+    "Name,RA,Dec,mag\nX1,{},{},20.1",
+    "Name\tRA\tDec\nX1\t{}\t{}",
+    "| Name | RA | Dec |\n|---|---|---|\n| X1 | {} | {} |",
+)
+
+
+@settings(deadline=None)
+@given(ra=_RA, dec=_DEC, form=st.sampled_from((*_SENTENCES, *_ROWS)), spelling=st.integers(-1, 3))
+def test_any_position_in_any_spelling_is_found_again(ra: float, dec: float, form: str, spelling: int) -> None:
+    if spelling < 0:
+        assume("alpha" not in form)
+        texts = (f"{ra:.5f} deg" if "α" in form else f"{ra:.5f}", f"{dec:+.5f}")
+    else:
+        texts = (
+            _sexagesimal(ra / 15, _HOURS[spelling], signed=False),
+            _sexagesimal(dec, _ARCS[spelling], signed=True),
+        )
+    assume(not texts[0].startswith("24"))
+    (found,) = find_positions(f"We report a new source:\n\n{form.format(*texts)}\n")
+    assert separation(found.ra, found.dec, ra, dec) < 1.2 / 3600
+
+
+_WORDS = "mag flux SNR z r i T90 index fluence FAR width limit alpha beta Ep kT chi2 l b error offset"
+_QUANTITIES = st.sampled_from(_WORDS.split())
+
+
+@settings(deadline=None)
+@given(one=_QUANTITIES, other=_QUANTITIES, ra=_RA, dec=_DEC, digits=st.integers(0, 5))
+def test_pair_that_nothing_calls_a_position_isn_t_found(
+    one: str, other: str, ra: float, dec: float, digits: int
+) -> None:
+    left, right = f"{ra:.{digits}f}", f"{dec:.{digits}f}"
+    for text in (
+        f"We measure {one} = {left}, {other} = {right} for the source.",
+        f"({left}, {right})",
+        f"{left} {right}",
+        f"{one} {other}\n{left} {right}\n",
+        f"| {one} | {other} |\n| {left} | {right} |",
+    ):
+        assert find_positions(text) == ()
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="RADecra.=:,+-−° '\"()|hms\t\n0123456789J", max_size=200))
+def test_any_text_is_survived_and_gives_valid_positions(text: str) -> None:
+    for position in find_positions(text):
+        assert 0 <= position.ra < 360
+        assert -90 <= position.dec <= 90
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_mutated_texts_are_survived() -> None:
+    source = random.Random(13)
+    texts = [*_IN_PROSE.values(), *_TABLES.values(), *_NOT_REPORTED.values()]
+    for _ in range(2000):
+        characters = list(source.choice(texts) + "\n" + source.choice(texts))
+        for _ in range(source.randint(1, 12)):
+            at = source.randrange(len(characters))
+            kind = source.randrange(4)
+            if kind == 0:
+                del characters[at]
+            elif kind == 1:
+                characters.insert(at, source.choice("0123456789.:+-|°'\"\t\n RADec\x00�٣²"))
+            elif kind == 2:
+                characters[at] = chr(source.randrange(1, 0x3000))
+            else:
+                characters[at:at] = characters[max(0, at - 20) : at] * 3
+        for position in find_positions("".join(characters)):
+            assert 0 <= position.ra < 360
+            assert -90 <= position.dec <= 90
