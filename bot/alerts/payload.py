@@ -27,6 +27,8 @@ Record = Mapping[str, Any]
 MAX_PAYLOAD_BYTES = 16 * 2**20
 """The largest payload in bytes, compressed or not: seven times the largest notice seen."""
 
+MAX_BYTES_WITH_TEXTS = 4_000_000
+"""The largest JSON whose commas inside of texts are left out of the count of its values."""
 MAX_VALUES = 50_000
 """The most values in a payload, a hundred times those of the fullest notice.
 
@@ -136,7 +138,10 @@ def recover_superevent_id(body: bytes) -> str | None:
 
 
 def _parse_json(body: bytes) -> object:
-    if _count_values(body) > MAX_VALUES and _count_values(_without_texts(body)) > MAX_VALUES:
+    # To leave out the texts of a large payload would take its memory several times; no circular is so large.
+    if _count_values(body) > MAX_VALUES and (
+        len(body) > MAX_BYTES_WITH_TEXTS or _count_values(_without_texts(body)) > MAX_VALUES
+    ):
         raise UndecodablePayload(_TOO_MANY_VALUES)
     try:
         return json.loads(body)
