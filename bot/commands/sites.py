@@ -156,12 +156,13 @@ class SiteCommands:
         elif not rest:
             raise CommandError(f"Which site? For example: {_telescope_example('Palomar')}.")
         else:
-            own = find_own_site(rest, before.sites)
+            own = _own_site(rest, before.sites)
             known = (own,) if own is not None else _parse_new_sites(rest)
         if len(known) > 1:
             raise CommandError(f"A field of view belongs to one site: {_telescope_example(known[0].name)}.")
         at = find_own_site(known[0].name, before.sites)
-        return known, _merge_telescope(known[0].name, said, at and before.telescope_at(at.name))
+        present = None if at is None else before.telescope_at(at.name)
+        return known, _merge_telescope(known[0].name, said, present)
 
     def _added_with(self, telescope: Telescope, new: Sequence[Site], before: ChannelSites) -> str:
         """Return what a change of a telescope did."""
@@ -252,13 +253,14 @@ def _merge_telescope(site: str, said: TelescopeWords, before: Telescope | None) 
             f"{site} has no field of view yet, and exposure and overhead need one:"
             f" {_telescope_example(site)}."
         )
-    exposure = said.exposure if said.exposure is not None else before and before.exposure
-    overhead = said.overhead if said.overhead is not None else before and before.overhead
+    exposure, overhead = (DEFAULT_EXPOSURE, DEFAULT_OVERHEAD)
+    if before is not None:
+        exposure, overhead = before.exposure, before.overhead
     return Telescope(
         site=site,
         footprint=footprint,
-        exposure=DEFAULT_EXPOSURE if exposure is None else exposure,
-        overhead=DEFAULT_OVERHEAD if overhead is None else overhead,
+        exposure=exposure if said.exposure is None else said.exposure,
+        overhead=overhead if said.overhead is None else said.overhead,
     )
 
 
@@ -302,10 +304,15 @@ def _parse_time_zone(name: str) -> str:
         ) from None
 
 
+def _own_site(words: str, own: Sequence[Site]) -> Site | None:
+    """Return the channel's site by its name, or by another name of the observatory; None if it has none."""
+    known = find_observatory(words)
+    return find_own_site(words, own) or (find_own_site(known.name, own) if known is not None else None)
+
+
 def _find_custom_site(words: str, own: Sequence[Site]) -> Site:
     """Return the channel's site by its name, or by another name of the observatory. Raises CommandError."""
-    known = find_observatory(words)
-    found = find_own_site(words, own) or (find_own_site(known.name, own) if known is not None else None)
+    found = _own_site(words, own)
     if found is None:
         has = ", ".join(site.name for site in own) or "none"
         if not words:

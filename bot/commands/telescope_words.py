@@ -19,9 +19,9 @@ OVERHEAD_LIMITS = (timedelta(0), timedelta(hours=1))
 _MAX_TEXT = 600
 _MAX_VALUE_WORDS = 8
 _BEFORE_LABEL = r"(?:(?<![^\s,;])(?:and|with)\s+)?(?:(?<![^\s,;])(?:an?|the|its)\s+)?(?<![^\s,;])"
-_AFTER_LABEL = r"(?:\s*[:=]\s*|\s+(?:of|is)\s+|\s+|(?=\d)|$)"
+_AFTER_LABEL = r"(?:\s*[:=]\s*|\s+(?:of|is)\s+|\s+|(?=[\d,;])|$)"
 _FIELD = re.compile(
-    rf"{_BEFORE_LABEL}(?:fov|f\.o\.v\.|fields?[\s-]of[\s-]view|footprint)(?![a-z_.]){_AFTER_LABEL}",
+    rf"{_BEFORE_LABEL}(?:fov|f\.o\.v\.|fields?[\s-]of[\s-]view)(?![a-z_.]){_AFTER_LABEL}",
     re.IGNORECASE,
 )
 _TIME_LABEL = (
@@ -51,9 +51,7 @@ _LONE_LABEL = re.compile(rf"{_BEFORE_LABEL}{_TIME_LABEL.format('label')}", re.IG
 _ARTICLE_AT_END = re.compile(r"(?:(?<!\S)(?:with|and)\s+)?(?:(?<!\S)(?:an?|the|its)\s+)?$", re.IGNORECASE)
 _NO_FIELD = re.compile(r"(?:none|off|no|nothing)\b", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-_REMOVED_FIELD = re.compile(
-    r"^(?P<site>.*?)[\s,]*\b(?:fov|fields?[\s-]of[\s-]view|footprint|camera|telescope)\s*$", re.IGNORECASE
-)
+_REMOVED_FIELD = re.compile(r"^(?P<site>.*?)[\s,]*\b(?:fov|fields?[\s-]of[\s-]view)\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,7 @@ def site_list(channel: ChannelSites, said: str | None = None) -> Message:
     named = ", ".join(plain_text(site.name) for site in channel.sites)
     return blocks.message(
         " ".join([*first, escape(f"This channel's sites: {named}", 500)]),
-        blocks.section(*first, *places),
+        *blocks.sections([*first, *places]),
         blocks.context(
             escape(
                 f"What counts as observable: above {_altitude_limit(channel.constraints)},"
