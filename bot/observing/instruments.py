@@ -16,7 +16,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 
 from bot.observing.footprints import (
     EXAMPLES,
@@ -126,48 +125,33 @@ def built_in() -> tuple[Instrument, ...]:
     )
 
 
-def read_instruments(path: Path) -> tuple[Instrument, ...]:
-    """Return the instruments of a file. Raises InvalidInstruments."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise InvalidInstruments(f"{path} can't be read: {error.strerror or error}") from error
+def parse_instruments(content: bytes, source: str) -> tuple[Instrument, ...]:
+    """Return the instruments of the operator's file, which is called `source`. Raises InvalidInstruments."""
     if len(content) > MAX_FILE_BYTES:
-        raise InvalidInstruments(f"{path} is larger than {MAX_FILE_BYTES // 1_000_000} MB")
+        raise InvalidInstruments(f"it is larger than {MAX_FILE_BYTES // 1_000_000} MB")
     try:
         given = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise InvalidInstruments(f"{path} isn't JSON") from error
+        raise InvalidInstruments("it isn't JSON") from error
     if not isinstance(given, dict):
-        raise InvalidInstruments(f'{path} isn\'t an object of names, as in {{"MyCam": "2.2x2.2deg"}}')
+        raise InvalidInstruments('it isn\'t an object of names, as in {"MyCam": "2.2x2.2deg"}')
     if len(given) > MAX_INSTRUMENTS:
-        raise InvalidInstruments(f"{path} has more than {MAX_INSTRUMENTS} instruments")
-    return tuple(_instrument_from_json(path, name, value) for name, value in given.items())
+        raise InvalidInstruments(f"it has more than {MAX_INSTRUMENTS} instruments")
+    return tuple(_instrument_from_json(name, value, source) for name, value in given.items())
 
 
-def load_instruments(path: Path | None) -> Instruments:
-    """Return the instruments of the table and, before them, of the operator's file.
-
-    Raises InvalidInstruments.
-    """
-    return Instruments(() if path is None else read_instruments(path))
-
-
-def _instrument_from_json(path: Path, name: str, value: object) -> Instrument:
+def _instrument_from_json(name: str, value: object, source: str) -> Instrument:
     plain = " ".join(name.split())
     if not normalized_name(plain) or len(plain) > NAME_MAX:
-        raise InvalidInstruments(
-            f"{path}: a name has 1 to {NAME_MAX} characters with letters or digits among them"
-        )
+        raise InvalidInstruments(f"a name has 1 to {NAME_MAX} characters, with letters or digits among them")
     try:
         if isinstance(value, str):
             footprint = replace(parse_footprint(value), words=plain)
         else:
             footprint = polygon_footprint(_polygons_from_json(value), plain)
     except FootprintProblem as problem:
-        raise InvalidInstruments(f"{path}: {plain}: {str(problem).rstrip('.')}") from problem
-    return Instrument(footprint=footprint, aliases=(), approximation="", source=path.name)
+        raise InvalidInstruments(f"{plain}: {str(problem).rstrip('.')}") from problem
+    return Instrument(footprint=footprint, aliases=(), approximation="", source=source)
 
 
 def _polygons_from_json(value: object) -> list[list[tuple[float, float]]]:

@@ -10,15 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.app.instruments import open_instruments
+from bot.app.instruments import open_instruments, read_instruments
 from bot.observing.footprints import FootprintProblem, UnknownFootprint
 from bot.observing.instruments import (
     MAX_FILE_BYTES,
     Instruments,
     InvalidInstruments,
     built_in,
-    load_instruments,
-    read_instruments,
 )
 from bot.observing.observatories import normalized_name
 
@@ -72,7 +70,7 @@ def test_file_has_words_and_polygons(tmp_path: Path) -> None:
         "Round": "1.1deg circle",
         "ZTF": "46sqdeg",
     }
-    instruments = load_instruments(write(tmp_path, given_instruments))
+    instruments = open_instruments(write(tmp_path, given_instruments))
     assert instruments.parse("my cam").area == pytest.approx(2, rel=2e-3)
     assert instruments.parse("MyCam").words == "MyCam"
     assert instruments.parse("One polygon").area == pytest.approx(1, rel=1e-3)
