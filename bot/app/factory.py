@@ -99,10 +99,9 @@ class Factory(Repositories):
         instruments: Instruments | None = None,
     ) -> None:
         """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`."""
-        self.instruments = instruments or Instruments()
         self.clock = SteadyClock()
         self.thresholds = Thresholds()
-        super().__init__(database, self.clock, nearby)
+        super().__init__(database, self.clock, nearby, instruments)
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
         probability = partial(observatory_probability, min_up=min_up)

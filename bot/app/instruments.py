@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from bot.observing.fixed_fields import Centres, InvalidFields, parse_fixed_fields
 from bot.observing.instruments import (
     MAX_FILE_BYTES,
     Instrument,
@@ -18,16 +19,38 @@ log = structlog.get_logger(__name__)
 
 
 def read_instruments(path: Path) -> tuple[Instrument, ...]:
-    """Return the instruments of a file. Raises InvalidInstruments, whose text names the file."""
+    """Return the instruments of a file, with the fixed fields of the files that it names, beside it.
+
+    Raises InvalidInstruments, whose text names the file.
+    """
+
+    def read_fields(name: str) -> Centres:
+        try:
+            content = _read(path.parent / name)
+            if len(content) > MAX_FILE_BYTES:
+                raise InvalidFields(f"it is larger than {MAX_FILE_BYTES // 1_000_000} MB")
+            return parse_fixed_fields(content.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            raise InvalidFields(f"{name}: it isn't UTF-8 text") from None
+        except (InvalidFields, ValueError) as error:
+            raise InvalidFields(f"{name}: {error}") from error
+        except OSError as error:
+            raise InvalidFields(f"{name} can't be read: {error.strerror or error}") from error
+
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+        content = _read(path)
     except OSError as error:
         raise InvalidInstruments(f"{path} can't be read: {error.strerror or error}") from error
     try:
-        return parse_instruments(content, path.name)
+        return parse_instruments(content, path.name, read_fields)
     except InvalidInstruments as error:
         raise InvalidInstruments(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    """Read a file, and no more of it than tells that it is too large. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(MAX_FILE_BYTES + 1)
 
 
 def open_instruments(path: Path | None) -> Instruments:
