@@ -12,6 +12,7 @@ import structlog
 
 from bot.app.candidates_command import create_candidates_command
 from bot.app.deployment import missing_database_error
+from bot.app.instruments import open_instruments
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
@@ -51,6 +52,7 @@ from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
+from bot.observing.instruments import Instruments
 from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
@@ -90,12 +92,16 @@ class Factory(Repositories):
     """
 
     def __init__(
-        self, database: Database, min_up: timedelta = MIN_UP, nearby: NearbyWindows | None = None
+        self,
+        database: Database,
+        min_up: timedelta = MIN_UP,
+        nearby: NearbyWindows | None = None,
+        instruments: Instruments | None = None,
     ) -> None:
         """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`."""
         self.clock = SteadyClock()
         self.thresholds = Thresholds()
-        super().__init__(database, self.clock, nearby)
+        super().__init__(database, self.clock, nearby, instruments)
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
         probability = partial(observatory_probability, min_up=min_up)
@@ -267,7 +273,7 @@ class Factory(Repositories):
             ),
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
             search=self.create_search_commands(clock),
-            sites=SiteCommands(self.sites, authorizer, wakeups, clock),
+            sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
             status=StatusCommand(
                 self.notices,
                 self.subscriptions,
@@ -418,7 +424,8 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
         if not create and not await database.has_tables():
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
-        factory = Factory(database, settings.min_up, settings.nearby_windows)
+        instruments = open_instruments(settings.instruments_file)
+        factory = Factory(database, settings.min_up, settings.nearby_windows, instruments)
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.
