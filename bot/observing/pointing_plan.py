@@ -47,12 +47,14 @@ MAX_SLOTS = 600
 """Slots among which fields are chosen; where a night has more, every second one, third one, and so on. The
 order in which the chosen are observed knows all."""
 MAX_CELLS = 50_000
-"""Cells of about a field's size, the densest of the map, among which the part worth a closer look is found."""
+"""Cells of about a field's size, the densest of the map, among which the part to look at is found."""
 MAX_FIXED_FIELDS = 1_000
 """Fixed fields that are compared, of those that are visible the ones that hold the most."""
 LEAST_GAIN, LEAST_PART = 1e-5, 0.01
 """Another field isn't worth its time with less probability than this, or this part of the first's, whichever
 is less: on a whole-sky map a small field holds little, and the first is as good as the last."""
+LEAST_OBSERVABLE = 1e-3
+"""A site that sees less of a map than this has no plan."""
 _SWAPS = 2
 """Passes in which each field is exchanged for a better one."""
 _TRIED = 32
@@ -110,14 +112,16 @@ def plan_pointings(
     until dawn.
 
     By day, and where what is left of the night is shorter than an exposure, the coming night is planned, and
-    `duration` counts from dusk. The plan has no pointing where nothing of the map can be observed.
+    `duration` counts from dusk. There is no pointing where less than LEAST_OBSERVABLE of the map can be
+    observed in the night, or nothing within `duration`.
     """
     view = SiteView(site, constraints, now)
     slots = view.slots(telescope, duration)
     night = slots if duration is None else view.slots(telescope, None)
+    observable = _observable(skymap, view, night, constraints.altitude)
     most = min(MAX_FIELDS if count is None else count, MAX_FIELDS, slots.begin.size)
     choice: _Choice | None = None
-    if most > 0:
+    if most > 0 and observable >= LEAST_OBSERVABLE:
         task = _Task(ProbabilityCurve(skymap), telescope, view, slots, most)
         choice = _choose_fields(skymap, task)
     pointings = () if choice is None else _as_pointings(choice, view)
@@ -125,7 +129,7 @@ def plan_pointings(
         telescope=telescope,
         pointings=pointings,
         covered=sum(one.share for one in pointings),
-        observable=_observable(skymap, view, night, constraints.altitude),
+        observable=observable,
         begin=datetime.fromtimestamp(slots.span.start, UTC),
         end=datetime.fromtimestamp(slots.span.stop, UTC),
     )
@@ -238,7 +242,7 @@ def _best_of(ra: Floats, dec: Floats, pixels: Pixels, task: _Task) -> _Choice | 
 
 
 def _choose(fields: Fields, probability: Floats, visible: Flags, most: int) -> dict[int, int]:
-    """Choose fields greedily by what they add, then exchange them while that adds more; return their slots."""
+    """Choose fields greedily by what they add, exchange them while that adds more; return their slots."""
     assignment = SlotAssignment(visible)
     coverage = Coverage(fields, probability)
     untried = np.ones(fields.ra.size, np.bool_)

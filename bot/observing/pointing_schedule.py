@@ -21,7 +21,7 @@ class SlotAssignment:
         self._field_of_slot: dict[int, int] = {}
         self._is_free = np.ones(visible.shape[1], np.bool_)
         self.slot_of_field: dict[int, int] = {}
-        self.may_fit: Flags = visible.any(axis=1)
+        self.may_fit: Flags = np.asarray(visible.any(axis=1), np.bool_)
         """(m,): False for fields that can't be accepted beside those that were."""
 
     def add(self, field: int) -> bool:

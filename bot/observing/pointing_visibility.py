@@ -1,4 +1,4 @@
-"""When a site can observe positions: the slots of a plan, and who is high enough and far from the Moon in each.
+"""When a site can observe positions: the slots of a plan, and what is high and far from the Moon in each.
 
 A position's altitude follows from the product of its direction with the zenith's, so that thousands of
 positions in hundreds of slots are one product of matrices. Altitudes are without refraction; they agree with
@@ -95,7 +95,7 @@ class SiteView:
         return found
 
     def highest_sine(self, vectors: Floats, times: Floats) -> Floats:
-        """Return the (m,) sines of the greatest altitudes of ICRS unit vectors, (m, 3), at any of the times."""
+        """Return the (m,) sines of the greatest altitudes of m ICRS unit vectors, (m, 3), at the times."""
         zenith = self._zenith(times)
         rows = max(1, _BLOCK // max(times.size, 1))
         blocks = [
