@@ -34,7 +34,7 @@ def test_catalogues_lie_beside_the_sqlite_file_else_among_the_users_data(
     database: str, folder: str, tmp_path: Path
 ) -> None:
     settings = Settings(database_url=database.format(here=tmp_path))
-    assert catalogue_folder(settings) == tmp_path / folder
+    assert tmp_path / catalogue_folder(settings) == tmp_path / folder
 
 
 def test_the_setting_comes_first(tmp_path: Path) -> None:
@@ -53,9 +53,7 @@ def test_a_catalogues_name_is_small_letters_digits_and_hyphens(text: str, slug: 
     assert parse_slug(text) == slug
 
 
-@pytest.mark.parametrize(
-    "text", ["", "-x", "../x", "a b", "ä", "x" * 31, "x.json", "ned_lvs"]
-)
+@pytest.mark.parametrize("text", ["", "-x", "../x", "a b", "ä", "x" * 31, "x.json", "ned_lvs"])
 def test_another_name_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="letters a to z"):
         parse_slug(text)
