@@ -22,7 +22,7 @@ def _complete_fetched() -> list[str]:
 
 
 def _complete_installed() -> list[str]:
-    """Return the catalogues that are there; none where that can't be told: a shell asks, and shows no error."""
+    """Return the catalogues that are there; none where that can't be told, since a shell shows no error."""
     from bot.app.deployment import open_deployment
     from bot.galaxies.catalogue_index import catalogue_slugs
     from bot.setting_types.catalogues import catalogue_folder
@@ -39,7 +39,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="NED-LVS or another table of galaxies: FITS, CSV, Parquet.")],
     name: Annotated[
         str | None,
-        typer.Option("--name", help="What it is called here; made from the file's name if left out."),
+        typer.Option("--name", help="What it is called here; else made from the file's name."),
     ] = None,
 ) -> None:
     """Import a file of galaxies; a catalogue of the same name stays in use until that is done."""

@@ -127,10 +127,8 @@ def name_catalogue(file_name: str, given: str | None) -> tuple[str, str]:
         slug = re.sub(r"[^a-z0-9]+", "-", stem.casefold())[:30].strip("-")
         if not slug:
             raise CatalogueProblem(f"{file_name} makes no name for a catalogue: name it with --name.")
-    if release is not None:
-        title = f"NED-LVS {release[1]}"
-    else:
-        title = stem if given is None else given.strip()
+    own = stem if given is None else given.strip()
+    title = own if release is None else f"NED-LVS {release[1]}"
     return slug, title[:TITLE_MAX] or slug
 
 

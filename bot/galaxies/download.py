@@ -83,7 +83,8 @@ def download(
 ) -> Path:
     """Download a file into a folder and return its path; what is there already isn't fetched again.
 
-    `reserve` bytes must be free in the folder beside the file. Raises CatalogueProblem; what came by then stays, and the next download goes on from there.
+    `reserve` bytes must be free in the folder beside the file. Raises CatalogueProblem; what came
+    by then stays, and the next download goes on from there.
     """
     name = Path(urlsplit(url).path).name
     if not name or name.startswith("."):
