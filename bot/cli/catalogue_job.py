@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.progress import TimeRemainingColumn
 
 from bot.cli import terminal
-from bot.galaxies.catalogue_index import ROW, CatalogueProblem, catalogue_slugs, remove_catalogue
+from bot.galaxies.catalogue_index import ROW, CatalogueProblem, DiskProblem, catalogue_slugs, remove_catalogue
 from bot.galaxies.download import download, make_client, newest_release
 from bot.galaxies.folder_lock import hold_folder
 from bot.galaxies.import_job import ImportResult, write_catalogue
@@ -60,12 +60,15 @@ def fetch_ned_lvs(settings: Settings, *, keep: bool) -> None:
             )
         try:
             pieces, rows = read_pieces(file)
+            _import(settings, folder, file, pieces, rows, slug, title)
+        except DiskProblem:
+            # The next attempt needs no download.
+            raise
         except CatalogueProblem as problem:
             # Perhaps a page that says why there is no file.
             with suppress(OSError):
                 file.unlink()
             raise CatalogueProblem(f"{url} didn't bring a catalogue: {problem}") from problem
-        _import(settings, folder, file, pieces, rows, slug, title)
         if not keep:
             with suppress(OSError):
                 file.unlink()
@@ -113,7 +116,7 @@ def remove(settings: Settings, name: str) -> None:
 
 
 def name_catalogue(file_name: str, given: str | None) -> tuple[str, str]:
-    """Return a catalogue's name and title, from a file's name unless one is given. Raises CatalogueProblem."""
+    """Return a catalogue's name and title; without a given name, from the file's. Raises CatalogueProblem."""
     release = _NED_LVS_FILE.search(file_name)
     stem = re.sub(r"[^ -~]+", " ", file_name.rpartition(".")[0] or file_name).strip()
     if given is not None:
@@ -124,7 +127,7 @@ def name_catalogue(file_name: str, given: str | None) -> tuple[str, str]:
     elif release is not None:
         slug = NED_LVS
     else:
-        slug = re.sub(r"[^a-z0-9]+", "-", stem.casefold())[:30].strip("-")
+        slug = re.sub(r"[^a-z0-9]+", "-", stem.casefold()).strip("-")[:30].strip("-")
         if not slug:
             raise CatalogueProblem(f"{file_name} makes no name for a catalogue: name it with --name.")
     own = stem if given is None else given.strip()
@@ -148,7 +151,7 @@ def _import(
         needed = 2 * rows * ROW.itemsize
         size += f", {rows:,} rows, which take up to {needed / 1e6:,.0f} MB while they are imported"
         if free < needed:
-            raise CatalogueProblem(f"{size}; {folder} has {free / 1e6:,.0f} MB free.")
+            raise DiskProblem(f"{size}; {folder} has {free / 1e6:,.0f} MB free.")
     terminal.stderr.print(f"{size}; {folder} has {free / 1e6:,.0f} MB free.")
     with terminal.progress_bar("import", rows, TimeRemainingColumn()) as (bar, task):
         result = write_catalogue(

@@ -53,6 +53,10 @@ class CatalogueProblem(Exception):
     """A catalogue that can't be read or written; the message is one sentence for a person."""
 
 
+class DiskProblem(CatalogueProblem):
+    """The disk's fault: the file that was to be imported may be as it should be."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
     """A catalogue that is open: its rows are read from disk when they are asked for."""

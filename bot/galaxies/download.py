@@ -17,10 +17,13 @@ from bot.galaxies.catalogue_index import CatalogueProblem
 USER_AGENT = f"gwevent/{__version__}"
 TIMEOUT_S = 60.0
 """For each step: connecting, and each piece that comes."""
-_PIECE = 1 << 20
+_FAILURES = (httpx.HTTPError, httpx.InvalidURL, ValueError)
+"""What an address or an answer can raise; ValueError: an address that is none, by urllib."""
 _MAX_LISTING = 1 << 20
 """Bytes of a folder's listing that are read."""
-_RELEASE = re.compile(r"""href=["']?([^"'>\s]*NEDLVS_(\d{8})[^"'>\s/]*\.fits)["'>\s]""", re.IGNORECASE)
+_RELEASE = re.compile(
+    r"""href=["']?([^"'>\s]{0,200}NEDLVS_(\d{8})[^"'>\s/]{0,50}\.fits)["'>\s]""", re.IGNORECASE
+)
 
 
 def newest_release(url: str, client: httpx.Client) -> str:
@@ -34,11 +37,11 @@ def newest_release(url: str, client: httpx.Client) -> str:
         with client.stream("GET", url) as answer:
             answer.raise_for_status()
             listing = b""
-            for piece in answer.iter_bytes(_PIECE):
+            for piece in answer.iter_bytes():
                 listing += piece
                 if len(listing) > _MAX_LISTING:
                     break
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except _FAILURES as error:
         raise CatalogueProblem(_sentence(url, error)) from error
     files = {match[2]: match[1] for match in _RELEASE.finditer(listing.decode("utf-8", "replace"))}
     if not files:
@@ -46,8 +49,10 @@ def newest_release(url: str, client: httpx.Client) -> str:
             f"{url} lists no file NEDLVS_….fits: set GWEVENT_NED_LVS_URL to the file, or fetch it"
             " yourself and use `gwevent catalogue import FILE`."
         )
-    newest: str = files[max(files)]
-    return urljoin(url, newest)
+    try:
+        return urljoin(url, files[max(files)])
+    except ValueError as error:
+        raise CatalogueProblem(_sentence(url, error)) from error
 
 
 Progress = Callable[[int, int | None], None]
@@ -86,17 +91,17 @@ def download(
     `reserve` bytes must be free in the folder beside the file. Raises CatalogueProblem; what came
     by then stays, and the next download goes on from there.
     """
-    name = Path(urlsplit(url).path).name
-    if not name or name.startswith("."):
-        raise CatalogueProblem(f"{url} is the address of no file.")
-    target, part = folder / name, folder / f"{name}.part"
     try:
+        name = Path(urlsplit(url).path).name
+        if not name or name.startswith("."):
+            raise CatalogueProblem(f"{url} is the address of no file.")
+        target, part = folder / name, folder / f"{name}.part"
         folder.mkdir(parents=True, exist_ok=True)
         if target.exists():
             return target
         _fetch(url, part, client, on_progress, reserve)
         part.replace(target)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except _FAILURES as error:
         raise CatalogueProblem(_sentence(url, error)) from error
     except OSError as error:
         raise CatalogueProblem(f"{folder} can't be written: {error.strerror or error}.") from error
@@ -135,7 +140,7 @@ def _fetch(url: str, part: Path, client: httpx.Client, on_progress: Progress, re
             mark.unlink(missing_ok=True)
         with part.open("ab" if is_rest else "wb") as file:
             try:
-                for piece in answer.iter_bytes(_PIECE):
+                for piece in answer.iter_bytes():
                     file.write(piece)
                     there += len(piece)
                     on_progress(there, total)

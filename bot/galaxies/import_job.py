@@ -18,7 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.galaxies.catalogue_index import ROW, CatalogueProblem, Rows, publish_catalogue, remove_leftovers
+from bot.galaxies.catalogue_index import (
+    ROW,
+    CatalogueProblem,
+    DiskProblem,
+    Rows,
+    publish_catalogue,
+    remove_leftovers,
+)
 from bot.galaxies.raw_galaxies import LeftOut, RawGalaxies, to_rows
 from formatters.models.galaxy import CatalogueInfo, MassSource
 
@@ -78,7 +85,7 @@ def write_catalogue(
                 with suppress(OSError):
                     file.unlink(missing_ok=True)
     except OSError as error:
-        raise CatalogueProblem(
+        raise DiskProblem(
             f"The catalogue can't be written in {folder}: {error.strerror or error}. What was there before"
             " stays."
         ) from error
@@ -112,7 +119,7 @@ def _open_draft(draft: Path, left_out: LeftOut) -> Rows:
 def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise CatalogueProblem(
+        raise DiskProblem(
             f"{folder} has {free / 1e6:,.0f} MB free, and the catalogue needs {needed / 1e6:,.0f} MB more."
         )
 

@@ -6,10 +6,11 @@ A file is never held as a whole: a piece is 50,000 rows.
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +52,12 @@ def read_pieces(file: Path) -> tuple[Pieces, int | None]:
 
 def _read_fits(file: Path) -> tuple[Pieces, int]:
     from astropy.io import fits
+    from astropy.utils.exceptions import AstropyWarning
 
     try:
-        with fits.open(file, memmap=True, lazy_load_hdus=True) as opened:
+        # What astropy warns of, such as a file that was cut off, is looked for below.
+        with warnings.catch_warnings(), fits.open(file, memmap=True, lazy_load_hdus=True) as opened:
+            warnings.simplefilter("ignore", AstropyWarning)
             table = next((hdu for hdu in opened if isinstance(hdu, fits.BinTableHDU)), None)
             if table is None:
                 raise CatalogueProblem(f"{file} has no binary table.")
@@ -101,7 +105,9 @@ def _scaled(column: NDArray[Any], scale: tuple[Any, Any, Any] | None) -> NDArray
     values = column.astype(np.float64)
     if null is not None and column.dtype.kind in "iu":
         values[column == null] = np.nan
-    scaled: Floats = values * float(factor) + float(offset)
+    # A damaged file may hold any number; what isn't finite counts as unknown.
+    with np.errstate(all="ignore"):
+        scaled: Floats = values * float(factor) + float(offset)
     return scaled
 
 
@@ -131,22 +137,43 @@ def _read_parquet(file: Path) -> tuple[Pieces, int]:
 
 def _read_csv(file: Path) -> Pieces:
     try:
-        with file.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
-            lines = csv.reader(line for line in opened if not line.startswith("#"))
-            header = next(lines, [])
-            names = find_columns(header)
-            places = {field: header.index(name) for field, name in names.items()}
-            while rows := list(islice(lines, PIECE)):
-                whole = [row for row in rows if len(row) == len(header)]
-                found, unreadable = _from_lists(
-                    {field: [row[place] for row in whole] for field, place in places.items()}
-                )
-                short = sum(1 for row in rows if row and len(row) != len(header))
-                yield found, unreadable + short
-    except csv.Error as error:
-        raise CatalogueProblem(f"{file} is no table in CSV: {error}.") from error
-    except OSError as error:
-        raise CatalogueProblem(f"{file} can't be read: {error.strerror}.") from error
+        with _open_text(file) as opened:
+            header = next(_csv_lines(opened), [])
+    except (csv.Error, OSError) as error:
+        raise _csv_problem(file, error) from error
+    names = find_columns(header)
+    places = {field: header.index(name) for field, name in names.items()}
+
+    def pieces() -> Pieces:
+        try:
+            with _open_text(file) as opened:
+                lines = _csv_lines(opened)
+                next(lines)
+                while rows := list(islice(lines, PIECE)):
+                    whole = [row for row in rows if len(row) == len(header)]
+                    found, unreadable = _from_lists(
+                        {field: [row[place] for row in whole] for field, place in places.items()}
+                    )
+                    short = sum(1 for row in rows if row and len(row) != len(header))
+                    yield found, unreadable + short
+        except (csv.Error, OSError) as error:
+            raise _csv_problem(file, error) from error
+
+    return pieces()
+
+
+def _open_text(file: Path) -> TextIO:
+    return file.open(encoding="utf-8-sig", errors="replace", newline="")
+
+
+def _csv_lines(opened: TextIO) -> Iterator[list[str]]:
+    return csv.reader(line for line in opened if not line.startswith("#"))
+
+
+def _csv_problem(file: Path, error: csv.Error | OSError) -> CatalogueProblem:
+    if isinstance(error, OSError):
+        return CatalogueProblem(f"{file} can't be read: {error.strerror}.")
+    return CatalogueProblem(f"{file} is no table in CSV: {error}.")
 
 
 def _from_lists(columns: Mapping[str, Sequence[object]]) -> tuple[RawGalaxies, int]:
