@@ -30,6 +30,8 @@ SUN_K, MASS_TO_LIGHT_K = 3.27, 0.6
 SUN_W1, MASS_TO_LIGHT_W1 = 3.24, 0.5
 LOG_MASS_RANGE = (5.0, 13.0)
 """log10 of the stellar masses that are believed; a mass outside counts as unknown."""
+LEAST_DISTANCE_ERROR = 1e-3
+"""Relative 1 sd below which no distance is believed."""
 UNKNOWN_DISTANCE_ERROR = 0.2
 """Relative 1 sd of a distance that the file gives without an error and without a redshift."""
 PHOTOMETRIC_ERROR = 0.03
@@ -139,7 +141,8 @@ def _distances(raw: RawGalaxies) -> tuple[Floats, Floats]:
     has_error = (raw.distance_error > 0) & (raw.distance_error <= table[-1])
     own = np.where(has_error, raw.distance_error, UNKNOWN_DISTANCE_ERROR * distance)
     from_redshift = np.hypot(np.where(given & has_error, raw.distance_error, slope * z_error), peculiar)
-    return distance, np.where(given & ~raw.is_from_redshift, own, from_redshift)
+    error = np.where(given & ~raw.is_from_redshift, own, from_redshift)
+    return distance, np.maximum(error, LEAST_DISTANCE_ERROR * distance)
 
 
 def _masses(raw: RawGalaxies, distance: Floats) -> tuple[Floats, NDArray[np.uint8]]:
