@@ -116,7 +116,7 @@ def _read_parquet(file: Path) -> tuple[Pieces, int]:
         from pyarrow import ArrowException, parquet
     except ModuleNotFoundError as error:
         raise CatalogueProblem(
-            "Parquet is read with pyarrow: pip install 'gwevent-bot[parquet]'; FITS and CSV need nothing."
+            "Parquet is read with pyarrow: pip install pyarrow, or convert the file to FITS or CSV."
         ) from error
     try:
         opened = parquet.ParquetFile(file)
