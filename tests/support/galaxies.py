@@ -67,6 +67,11 @@ def write_csv(file: Path, columns: dict[str, np.ndarray]) -> Path:
 
 def made_catalogue(folder: Path, columns: dict[str, np.ndarray], slug: str = "made") -> Catalogue:
     """Import the columns as a FITS file and open the catalogue."""
+    return import_columns(folder, columns, slug, "Made")
+
+
+def import_columns(folder: Path, columns: dict[str, np.ndarray], slug: str, title: str) -> Catalogue:
+    """Import columns as a FITS file into the folder `catalogues` of a folder, and open the catalogue."""
     file = write_fits(folder / "made.fits", columns)
-    write_catalogue(read_pieces(file)[0], folder / "catalogues", slug, "Made", NOW)
+    write_catalogue(read_pieces(file)[0], folder / "catalogues", slug, title, NOW)
     return open_catalogue(folder / "catalogues", slug)
