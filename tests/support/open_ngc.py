@@ -1,6 +1,7 @@
-"""OpenNGC's galaxies, where `pyongc` is installed: real ones, for tests.
+"""OpenNGC's galaxies, where `pyongc` is installed: real ones.
 
-Its data (CC-BY-SA-4.0) isn't copied. `pip install pyongc` in the environment of the tests, or a folder with it in PYTHONPATH.
+Its data (CC-BY-SA-4.0) isn't copied. `pip install pyongc` in the environment of the tests, or a folder with it
+in PYTHONPATH.
 """
 
 from __future__ import annotations
