@@ -49,8 +49,9 @@ def newest_release(url: str, client: httpx.Client) -> str:
             f"{url} lists no file NEDLVS_….fits: set GWEVENT_NED_LVS_URL to the file, or fetch it"
             " yourself and use `gwevent catalogue import FILE`."
         )
+    newest: str = files[max(files)]
     try:
-        return urljoin(url, files[max(files)])
+        return urljoin(url, newest)
     except ValueError as error:
         raise CatalogueProblem(_sentence(url, error)) from error
 

@@ -1,6 +1,6 @@
 """OpenNGC's galaxies, where `pyongc` is installed: real ones.
 
-Its data (CC-BY-SA-4.0) isn't copied. `pip install pyongc` in the environment of the tests, or a folder with it
+Its data (CC-BY-SA-4.0) isn't copied. `pip install pyongc` for the tests, or a folder with it
 in PYTHONPATH.
 """
 
