@@ -21,6 +21,11 @@ from bot.galaxies.raw_galaxies import RawGalaxies
 from bot.skymaps.arrays import Flags, Floats
 
 PIECE = 50_000
+PIECE_BYTES = 32_000_000
+"""A piece has fewer rows where they are long."""
+LINE_MAX = 1_000_000
+"""Characters of a line of CSV; what is longer is no table."""
+_Scale = tuple[float, float, int | None]
 Pieces = Iterator[tuple[RawGalaxies, int]]
 """Pieces of a file, each with the number of its rows that couldn't be read."""
 
@@ -56,8 +61,10 @@ def _read_fits(file: Path) -> tuple[Pieces, int]:
 
     try:
         # What astropy warns of, such as a file that was cut off, is looked for below.
-        with warnings.catch_warnings(), fits.open(file, memmap=True, lazy_load_hdus=True) as opened:
+        with warnings.catch_warnings(), file.open("rb") as raw:
             warnings.simplefilter("ignore", AstropyWarning)
+            # Only headers are read; after an error astropy itself doesn't close what it opened.
+            opened = fits.open(raw, memmap=False, lazy_load_hdus=True)
             table = next((hdu for hdu in opened if isinstance(hdu, fits.BinTableHDU)), None)
             if table is None:
                 raise CatalogueProblem(f"{file} has no binary table.")
@@ -68,11 +75,9 @@ def _read_fits(file: Path) -> tuple[Pieces, int]:
             begin = int(table.fileinfo()["datLoc"])
             if row.itemsize != int(table.header["NAXIS1"]):
                 raise CatalogueProblem(f"{file} has a table whose rows aren't as long as its columns say.")
-            scales = {
-                field: (columns[name].bscale or 1.0, columns[name].bzero or 0.0, columns[name].null)
-                for field, name in names.items()
-                if field in NUMBERS
-            }
+            for field, name in names.items():
+                _check_type(name, row[name], is_number=field in NUMBERS)
+            scales = {field: _scale_of(columns[name]) for field, name in names.items() if field in NUMBERS}
     except CatalogueProblem:
         raise
     except Exception as error:
@@ -83,11 +88,15 @@ def _read_fits(file: Path) -> tuple[Pieces, int]:
     if file.stat().st_size < begin + rows * row.itemsize:
         raise CatalogueProblem(f"{file} ends before its {rows:,} rows do: it was cut off; fetch it again.")
 
+    size = max(1, min(PIECE, PIECE_BYTES // row.itemsize))
+
     def pieces() -> Pieces:
         with file.open("rb") as opened:
             opened.seek(begin)
-            for start in range(0, rows, PIECE):
-                found = np.fromfile(opened, row, min(PIECE, rows - start))
+            for start in range(0, rows, size):
+                found = np.fromfile(opened, row, min(size, rows - start))
+                if found.size < min(size, rows - start):
+                    raise CatalogueProblem(f"{file} became shorter while it was read; import it again.")
                 yield (
                     _from_columns(
                         {field: _scaled(found[name], scales.get(field)) for field, name in names.items()}
@@ -98,7 +107,21 @@ def _read_fits(file: Path) -> tuple[Pieces, int]:
     return pieces(), rows
 
 
-def _scaled(column: NDArray[Any], scale: tuple[Any, Any, Any] | None) -> NDArray[Any]:
+def _check_type(name: str, found: np.dtype[Any], *, is_number: bool) -> None:
+    """Raise CatalogueProblem unless a column has one number, or one text, in each row."""
+    if found.shape:
+        raise CatalogueProblem(f"The column {name} has several values in each row, where one is wanted.")
+    if is_number and found.kind not in "iuf":
+        raise CatalogueProblem(f"The column {name} has texts, where numbers are wanted.")
+
+
+def _scale_of(column: Any) -> _Scale:
+    """Return the factor, the offset and what stands for an unknown number. Raises ValueError, TypeError."""
+    null = None if column.null is None else int(column.null)
+    return float(column.bscale or 1.0), float(column.bzero or 0.0), null
+
+
+def _scaled(column: NDArray[Any], scale: _Scale | None) -> NDArray[Any]:
     if scale is None:
         return column
     factor, offset, null = scale
@@ -107,7 +130,7 @@ def _scaled(column: NDArray[Any], scale: tuple[Any, Any, Any] | None) -> NDArray
         values[column == null] = np.nan
     # A damaged file may hold any number; what isn't finite counts as unknown.
     with np.errstate(all="ignore"):
-        scaled: Floats = values * float(factor) + float(offset)
+        scaled: Floats = values * factor + offset
     return scaled
 
 
@@ -167,7 +190,8 @@ def _open_text(file: Path) -> TextIO:
 
 
 def _csv_lines(opened: TextIO) -> Iterator[list[str]]:
-    return csv.reader(line for line in opened if not line.startswith("#"))
+    lines = iter(lambda: opened.readline(LINE_MAX), "")
+    return csv.reader(line for line in lines if not line.startswith("#"))
 
 
 def _csv_problem(file: Path, error: csv.Error | OSError) -> CatalogueProblem:

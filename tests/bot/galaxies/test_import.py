@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from astropy.io import fits
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.filters.redshifts import distance_of_redshift
@@ -140,6 +143,77 @@ def test_a_damaged_file_gets_one_sentence(tmp_path: Path, damage: object, senten
     file.write_bytes(damage(body))  # type: ignore[operator]
     with pytest.raises(CatalogueProblem, match=sentence):
         import_file(file, tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    ("form", "array", "sentence"),
+    [
+        ("2D", np.ones((5, 2)), "The column ra has several values"),
+        ("10A", np.array([b"12h 3m"] * 5), "The column ra has texts"),
+        ("PD()", np.array([np.ones(2)] * 5, dtype=object), "The column ra has several values"),
+        ("M", np.ones(5, np.complex128), "The column ra has texts"),
+        ("8X", np.ones((5, 8), np.bool_), "The column ra has several values"),
+    ],
+)
+def test_a_fits_column_of_another_kind_gets_one_sentence(
+    tmp_path: Path, form: str, array: np.ndarray, sentence: str
+) -> None:
+    names = fits.Column("name", "4A", array=np.array([b"a"] * 5))
+    others = [fits.Column(name, "D", array=np.ones(5)) for name in ("dec", "z")]
+    table = fits.BinTableHDU.from_columns([fits.Column("ra", form, array=array), names, *others])
+    table.writeto(tmp_path / "odd.fits")
+    with pytest.raises(CatalogueProblem, match=sentence):
+        import_file(tmp_path / "odd.fits", tmp_path / "c")
+
+
+def test_integers_with_a_scale_and_a_null_are_read(tmp_path: Path) -> None:
+    table = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("name", "4A", array=np.array([b"a", b"b"])),
+            fits.Column("ra", "J", array=np.array([10, 20])),
+            fits.Column("dec", "I", array=np.array([-5, 5])),
+            fits.Column("distance", "J", null=-9, array=np.array([100, -9])),
+            fits.Column("k_mag", "E", array=np.array([10, 10])),
+        ]
+    )
+    table.header["TSCAL3"], table.header["TZERO3"] = 0.5, 1.0
+    table.writeto(tmp_path / "scaled.fits")
+    body = (tmp_path / "scaled.fits").read_bytes()
+    result = import_file(tmp_path / "scaled.fits", tmp_path / "c")
+    assert (result.info.galaxies, result.left_out.no_distance) == (1, 1)
+    assert galaxies(tmp_path / "c")["a"].ra == 10
+    bad = body.replace(b"TSCAL3  =                  0.5", b"TSCAL3  = 'nonsense'          ")
+    (tmp_path / "scaled.fits").write_bytes(bad)
+    with pytest.raises(CatalogueProblem, match=r"damaged FITS|aren't"):
+        import_file(tmp_path / "scaled.fits", tmp_path / "d")
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_fits_header_with_any_damage_is_read_or_gets_one_sentence(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    body = bytearray(fits_body())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, 5_760 + 2_880 - 1))
+        body[at] = data.draw(st.one_of(st.integers(32, 126), st.integers(0, 255)))
+    file = tmp_path / "damaged.fits"
+    file.write_bytes(bytes(body))
+    try:
+        import_file(file, tmp_path / "c")
+    except CatalogueProblem as problem:
+        assert "\n" not in str(problem) and str(problem).endswith(".")
+
+
+@cache
+def fits_body() -> bytes:
+    with TemporaryDirectory() as folder:
+        return write_fits(Path(folder) / "made.fits", made_columns(50)).read_bytes()
+
+
+def test_a_line_without_an_end_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueProblem, match=r"no table in CSV|no column"):
+        import_file(write_table(tmp_path / "one.json", '[{"ra": 1}, ' * 500_000), tmp_path / "c")
 
 
 def test_what_is_no_galaxy_or_has_no_distance_is_left_out_and_counted(tmp_path: Path) -> None:
