@@ -82,9 +82,7 @@ def _read_fits(file: Path) -> tuple[Pieces, int]:
         raise
     except Exception as error:
         # Whatever astropy meets in a damaged header, the person gets one sentence.
-        raise CatalogueProblem(
-            f"{file} is a damaged FITS file: {' '.join(str(error).split())[:200]}."
-        ) from error
+        raise CatalogueProblem(f"{file} is a damaged FITS file: {_reason(error)}.") from error
     if file.stat().st_size < begin + rows * row.itemsize:
         raise CatalogueProblem(f"{file} ends before its {rows:,} rows do: it was cut off; fetch it again.")
 
@@ -105,6 +103,11 @@ def _read_fits(file: Path) -> tuple[Pieces, int]:
                 )
 
     return pieces(), rows
+
+
+def _reason(error: Exception) -> str:
+    """Return what a library says, as the end of a sentence."""
+    return " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__
 
 
 def _check_type(name: str, found: np.dtype[Any], *, is_number: bool) -> None:
@@ -145,15 +148,15 @@ def _read_parquet(file: Path) -> tuple[Pieces, int]:
         opened = parquet.ParquetFile(file)
         names = find_columns(opened.schema_arrow.names)
         rows = int(opened.metadata.num_rows)
-    except (ArrowException, OSError) as error:
-        raise CatalogueProblem(f"{file} is a damaged Parquet file: {str(error)[:200]}.") from error
+    except (ArrowException, OSError, ValueError) as error:
+        raise CatalogueProblem(f"{file} is a damaged Parquet file: {_reason(error)}.") from error
 
     def pieces() -> Pieces:
         try:
             for batch in opened.iter_batches(PIECE, columns=sorted(set(names.values()))):
                 yield _from_lists({field: batch.column(name).to_pylist() for field, name in names.items()})
-        except (ArrowException, OSError) as error:
-            raise CatalogueProblem(f"{file} is a damaged Parquet file: {str(error)[:200]}.") from error
+        except (ArrowException, OSError, ValueError) as error:
+            raise CatalogueProblem(f"{file} is a damaged Parquet file: {_reason(error)}.") from error
 
     return pieces(), rows
 

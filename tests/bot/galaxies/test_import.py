@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import random
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -203,6 +204,36 @@ def test_a_fits_header_with_any_damage_is_read_or_gets_one_sentence(
         import_file(file, tmp_path / "c")
     except CatalogueProblem as problem:
         assert "\n" not in str(problem) and str(problem).endswith(".")
+
+
+def test_a_parquet_file_with_any_damage_is_read_or_gets_one_sentence(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    file = tmp_path / "made.parquet"
+    table = {"name": ["a", "b"], "ra": [1.0, 2.0], "dec": [1, 2], "z": [0.1, 0.2]}
+    parquet.write_table(pyarrow.table(table), file)
+    body, chance = file.read_bytes(), random.Random(1)
+    for _ in range(200):
+        damaged = bytearray(body)
+        for _ in range(chance.randint(1, 4)):
+            damaged[chance.randrange(4, len(damaged))] = chance.randrange(256)
+        file.write_bytes(damaged[: chance.randrange(len(damaged))] if chance.random() < 0.1 else damaged)
+        try:
+            import_file(file, tmp_path / "c")
+        except CatalogueProblem as problem:
+            assert "\n" not in str(problem) and str(problem).endswith(".")
+
+
+@pytest.mark.parametrize("value", [[1.0], {"a": 1}, NOW, b"1x", "far"])
+def test_a_parquet_column_of_another_kind_has_no_readable_rows(tmp_path: Path, value: object) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = {"name": ["a"], "ra": [value], "dec": [1.0], "z": [0.1]}
+    parquet.write_table(pyarrow.table(table), tmp_path / "odd.parquet")
+    with pytest.raises(CatalogueProblem, match="0 rows were read, and 1 couldn't be"):
+        import_file(tmp_path / "odd.parquet", tmp_path / "c")
 
 
 @cache
