@@ -49,6 +49,7 @@ def fetch_ned_lvs(settings: Settings, *, keep: bool) -> None:
         if there is not None and there.title == title and _NED_LVS_FILE.search(name):
             terminal.stdout.print(f"{url} is here already: {describe(there)}.")
             return
+        _remove_other_downloads(downloads, name)
         terminal.stderr.print(f"{url} → {downloads}")
         with terminal.byte_progress_bar("fetch") as (bar, task):
             file = download(
@@ -73,6 +74,14 @@ def fetch_ned_lvs(settings: Settings, *, keep: bool) -> None:
             with suppress(OSError):
                 file.unlink()
                 downloads.rmdir()
+
+
+def _remove_other_downloads(downloads: Path, name: str) -> None:
+    """Remove what came of an older release whose download was given up."""
+    with suppress(OSError):
+        for file in downloads.iterdir():
+            if file.suffix in (".part", ".etag") and file.stem not in (name, f"{name}.part"):
+                file.unlink()
 
 
 def print_catalogues(settings: Settings) -> bool:

@@ -19,6 +19,9 @@ class FileServer:
     etag: str | None = '"one"'
     cut_after: int | None = None
     """Bytes of the body after which the connection is closed."""
+    stall_after: int | None = None
+    """Bytes of the body after which nothing comes any more, until `go_on`."""
+    go_on: threading.Event = field(default_factory=threading.Event)
     extra_length: int = 0
     """What Content-Length says too much; the connection is closed at the end of the body."""
     status: int | None = None
@@ -78,6 +81,10 @@ def file_server(body: bytes) -> Iterator[FileServer]:
             if not state.is_chunked:
                 self.send_header("Content-Length", str(len(body) + state.extra_length))
             self.end_headers()
+            if state.stall_after is not None:
+                self.wfile.write(body[: state.stall_after])
+                state.go_on.wait(60)
+                return
             self.wfile.write(body if state.cut_after is None else body[: state.cut_after])
             self.close_connection = True
 
@@ -88,6 +95,7 @@ def file_server(body: bytes) -> Iterator[FileServer]:
     try:
         yield state
     finally:
+        state.go_on.set()
         server.shutdown()
         server.server_close()
         thread.join()

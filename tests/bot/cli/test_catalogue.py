@@ -208,11 +208,15 @@ def test_fetch_takes_the_newest_release_once(run: Run, served: FileServer, folde
 
 
 def test_fetch_goes_on_after_it_was_cut_off(run: Run, served: FileServer, folder: Path) -> None:
+    (folder / "downloads").mkdir(parents=True)
+    for left in ("NEDLVS_20240101.fits.part", "NEDLVS_20240101.fits.etag"):
+        (folder / "downloads" / left).write_text("of an older release")
     served.cut_after = 100_000
     assert "broke off after 100,000 of" in refused(run("fetch", "ned-lvs"))
     served.cut_after = None
     assert run("fetch", "ned-lvs").exit_code == 0
     assert served.ranges[-1] == "bytes=100000-"
+    assert not (folder / "downloads").exists()
 
 
 def test_fetch_of_a_page_that_is_no_catalogue_is_one_sentence_and_tried_anew(
@@ -239,11 +243,16 @@ def test_a_shell_completes_the_names_that_are_there(run: Run, tmp_path: Path) ->
 
 def start_import(tmp_path: Path, file: Path, before: str = "") -> subprocess.Popen[str]:
     """Start an import as a process; `before` runs in it first."""
+    return start(tmp_path, "import", str(file), "--name", "made", before=before)
+
+
+def start(tmp_path: Path, *arguments: str, before: str = "", **settings: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GWEVENT_")}
     environment["GWEVENT_DATABASE_URL"] = f"sqlite:///{tmp_path / 'gwevent.sqlite'}"
+    environment |= settings
     program = f"import sys; sys.argv[0] = 'gwevent'\n{before}\nfrom bot.cli.main import main; main()"
     return subprocess.Popen(
-        [sys.executable, "-c", program, "catalogue", "import", str(file), "--name", "made"],
+        [sys.executable, "-c", program, "catalogue", *arguments],
         cwd=REPOSITORY,
         env=environment,
         text=True,
@@ -306,3 +315,30 @@ def test_a_file_that_can_t_grow_ends_in_one_sentence_and_the_old_catalogue_stays
     assert "can't be written in" in last and last.endswith("What was there before stays."), said
     assert visible(folder) == before
     assert open_catalogue(folder, "made").rows.size == 1_000
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_fetch_that_was_stopped_goes_on_from_there(
+    tmp_path: Path, folder: Path, served: FileServer, number: signal.Signals
+) -> None:
+    url = {"GWEVENT_NED_LVS_URL": served.url.replace("file.fits", "NEDLVS_20260424.fits")}
+    served.stall_after = 200_000
+    part = folder / "downloads" / "NEDLVS_20260424.fits.part"
+    process = start(tmp_path, "fetch", "ned-lvs", **url)
+    while process.poll() is None and not (part.exists() and part.stat().st_size > 100_000):
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, said = process.communicate()
+    if number is signal.SIGINT:
+        assert process.returncode == 130
+        assert said.splitlines()[-1] == "gwevent: Stopped; what was there before stays."
+    there = part.stat().st_size
+    served.stall_after = None
+    served.go_on.set()
+    again = start(tmp_path, "fetch", "ned-lvs", **url)
+    out, said = again.communicate()
+    assert again.returncode == 0, said
+    assert out.startswith("ned-lvs: NED-LVS 20260424, 3,000 galaxies")
+    assert served.ranges == [None, f"bytes={there}-"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -302,6 +303,25 @@ def test_a_new_import_takes_the_place_of_the_old_one_which_open_readers_keep(tmp
     assert (old.rows.size, new.rows.size) == (1_000, 2_000)
     assert old.galaxy(999).name.startswith("MADE")
     assert len(list((tmp_path / "catalogues").glob("*.npy"))) == 1
+
+
+def test_a_catalogue_that_is_replaced_while_it_is_opened_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_catalogue(tmp_path, made_columns(10))
+    load, calls = np.load, []
+
+    def replace_first(*given: Any, **options: Any) -> Any:
+        calls.append(given)
+        if len(calls) == 1:
+            monkeypatch.setattr(np, "load", load)
+            made_catalogue(tmp_path, made_columns(20))
+            monkeypatch.setattr(np, "load", replace_first)
+        return load(*given, **options)
+
+    monkeypatch.setattr(np, "load", replace_first)
+    assert open_catalogue(tmp_path / "catalogues", "made").rows.size == 20
+    assert len(calls) == 2
 
 
 def test_an_import_that_breaks_off_leaves_the_old_catalogue(tmp_path: Path) -> None:
