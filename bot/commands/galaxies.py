@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -26,9 +27,7 @@ from formatters.models.observing import ChannelSites, Site
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import ImageRef
 
-ProvideGalaxyImage = Callable[
-    [str, Superevent, Notice, bool, Sequence[RankedGalaxy]], Awaitable[ImageRef]
-]
+ProvideGalaxyImage = Callable[[str, Superevent, Notice, bool, Sequence[RankedGalaxy]], Awaitable[ImageRef]]
 """(team, event, notice, is it the combined map, galaxies) -> the notice's sky map with the galaxies marked,
 uploaded to Slack. Raises ImageFailed."""
 MARKED = 10
@@ -61,7 +60,8 @@ class GalaxiesCommand:
         if context is not None:
             own = await self._sites.for_channel(*context.channel)
         try:
-            words = read_words(arguments, own.sites)
+            # In a thread: names are compared with all that are known, which takes tenths of a second.
+            words = await asyncio.to_thread(read_words, arguments, own.sites)
         except UnknownSite as error:
             raise CommandError(str(error)) from error
         count = words.count
@@ -103,7 +103,9 @@ class GalaxiesCommand:
                 is_combined=found.is_combined,
                 unread=found.map_.unread,
                 ranking=found.ranking,
-                rows=await self._rows(found.ranking.galaxies, sites, replace(own, constraints=constraints), now),
+                rows=await self._rows(
+                    found.ranking.galaxies, sites, replace(own, constraints=constraints), now
+                ),
                 sites=sites,
                 altitude_limit=constraints.altitude,
                 asked_at=now,

@@ -11,6 +11,7 @@ from enum import StrEnum
 from bot.commands.errors import CommandError
 from bot.commands.night_words import parse_night_words
 from bot.commands.sites import parse_site_names
+from bot.commands.understanding import unexplained_words
 from bot.runtime.typed_text import normalize_typed_text
 from formatters.answers.galaxies import DEFAULT_ROWS, MAX_ROWS
 from formatters.models.observing import Site
@@ -47,11 +48,13 @@ _VERBS = {
     **dict.fromkeys(("show", "list"), GalaxyVerb.LIST),
 }
 _FILLERS = frozenset(
-    "the please galaxy galaxies of in for a an as me top first best with on event volume which are all".split()
+    ("galaxy", "galaxies", "host", "hosts", "as", "top", "first", "best", "volume", "catalogue", "catalog")
 )
 _FROM = re.compile(r"(?:^|\s)(?:from|at)\s+(?=\S)", re.IGNORECASE)
 _COUNT = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
-_EXAMPLES = "galaxies, galaxies 30, galaxies from Palomar, galaxies export csv, galaxies export ds9, map galaxies"
+_EXAMPLES = (
+    "galaxies, galaxies 30, galaxies from Palomar, galaxies export csv, galaxies export ds9, map galaxies"
+)
 
 
 def read_words(arguments: str, own: Sequence[Site]) -> GalaxyWords:
@@ -64,7 +67,9 @@ def read_words(arguments: str, own: Sequence[Site]) -> GalaxyWords:
         head, place = text[: where.start()], text[where.end() :]
         words, names = parse_night_words(place)
         if not words.is_now:
-            raise CommandError("galaxies is about this night and the next: galaxies from Palomar, without a date.")
+            raise CommandError(
+                "galaxies is about this night and the next: galaxies from Palomar, without a date."
+            )
         altitude = words.altitude
         trailing = re.fullmatch(r"(?P<names>.*?),? (?:top |first )?(?P<count>\d+)", names)
         # "from Palomar 30"; "from 34.2 -116.9" is a place.
@@ -82,7 +87,7 @@ def _read_rest(text: str, found: GalaxyWords) -> GalaxyWords:
     for word in text.casefold().replace(",", " ").split():
         if word in ("export", "download"):
             is_export = True
-        elif is_export and word not in _EXPORTS and word not in _FILLERS:
+        elif is_export and word not in _EXPORTS and word not in _FILLERS and unexplained_words(word):
             raise CommandError(f'"{word[:40]}": galaxies are exported as csv or ds9: galaxies export csv.')
         elif word in _VERBS:
             verb = _VERBS[word]
@@ -90,7 +95,7 @@ def _read_rest(text: str, found: GalaxyWords) -> GalaxyWords:
             if count is not None:
                 raise CommandError("How many galaxies? One number, please: galaxies 30.")
             count = _read_count(word)
-        elif word not in _FILLERS:
+        elif word not in _FILLERS and unexplained_words(word):
             near = difflib.get_close_matches(word, [*_VERBS, "export"], n=1, cutoff=0.7)
             meant = f" Did you mean galaxies {near[0]}?" if near else ""
             raise CommandError(f'"galaxies {word[:40]}" is nothing I know.{meant} There are: {_EXAMPLES}.')

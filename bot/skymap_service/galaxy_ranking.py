@@ -31,8 +31,6 @@ MAX_RANKED = 5_000
 there."""
 TOP = 10
 """Who enters the first so many is said in the Follow-up reply."""
-NAMED = 3
-"""Galaxies that the Follow-up reply names."""
 FOLLOW_UP_MAX = 300
 """The Follow-up reply names galaxies where the volume holds fewer."""
 
@@ -65,24 +63,25 @@ class _Kept:
     distance: Distance | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueChoice:
+    """Which catalogue is used, and where the Follow-up reply speaks of it."""
+
+    folder: Path | None = None
+    """The folder of the catalogues, which needn't exist; None means that there are none."""
+    slug: str | None = None
+    """The name of the catalogue; with None, it is the one that was imported last."""
+    follow_up_max: int = FOLLOW_UP_MAX
+    """The Follow-up reply names galaxies where the volume holds fewer; 0: never."""
+
+
 class GalaxyRankingService:
     """Ranks the galaxies of the catalogue in use. Methods raise StoreUnavailable."""
 
-    def __init__(
-        self,
-        folder: Path | None,
-        levels: PositionLevels,
-        slug: str | None = None,
-        follow_up_max: int = FOLLOW_UP_MAX,
-    ) -> None:
-        """`folder` holds the catalogues, and needn't exist; None means that there are none.
-
-        `slug` is the catalogue to use; with None, it is the one that was imported last.
-        """
-        self._folder = folder
+    def __init__(self, levels: PositionLevels, catalogues: CatalogueChoice | None = None) -> None:
+        """Without `catalogues` there are none."""
         self._levels = levels
-        self._slug = slug
-        self._follow_up_max = follow_up_max
+        self._choice = catalogues or CatalogueChoice()
         self._opened: tuple[_FileState, Catalogue] | None = None
         self._kept: SingleFlight[_Key, _Kept | RankingProblem] = SingleFlight(RANKINGS_KEPT)
 
@@ -106,11 +105,11 @@ class GalaxyRankingService:
         Nothing is said without a catalogue, without galaxies in the volume and with too many, and of an event
         that is retracted. A catalogue that can't be read is logged.
         """
-        if superevent.is_retracted or self._follow_up_max <= 0:
+        if superevent.is_retracted or self._choice.follow_up_max <= 0:
             return None
         try:
             found = await self.ranking(superevent, TOP)
-            if isinstance(found, RankingProblem) or not 0 < found.ranking.total < self._follow_up_max:
+            if isinstance(found, RankingProblem) or not 0 < found.ranking.total < self._choice.follow_up_max:
                 return None
             entered = await self._entered_top(superevent, found)
         except CatalogueProblem as problem:
@@ -172,9 +171,10 @@ class GalaxyRankingService:
 
     async def _open(self) -> tuple[_FileState, Catalogue] | None:
         """Return the catalogue in use; None if there is none. Raises CatalogueProblem."""
-        if self._folder is None:
+        folder = self._choice.folder
+        if folder is None:
             return None
-        self._opened = await run_in_thread(_open_in_use, self._folder, self._slug, self._opened)
+        self._opened = await run_in_thread(_open_in_use, folder, self._choice.slug, self._opened)
         return self._opened
 
 

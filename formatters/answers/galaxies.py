@@ -62,11 +62,13 @@ def message(answer: GalaxyList) -> Message:
     """Return the table of the first galaxies, with what it leaves out."""
     title = _title(answer)
     first = list(_first_lines(answer))
-    spoken = escape(" ".join([f"{title}.", *first]), _NOTES_MAX)
-    head = blocks.section(bold(escape(title)), *(escape(line) for line in [*first, *_map_lines(answer)]))
-    small = blocks.context(escape(" ".join(_notes(answer)), _NOTES_MAX))
+    spoken = escape(" ".join([*first, f"{title}."]), _NOTES_MAX)
+    head = blocks.section(
+        *(escape(line) for line in first), bold(escape(title)), *map(escape, _map_lines(answer))
+    )
     if not answer.rows:
-        return blocks.message(spoken, head, small)
+        return blocks.message(spoken, head)
+    small = blocks.context(escape(" ".join(_notes(answer)), _NOTES_MAX))
     table = blocks.table(_header(answer), list(_rows(answer)))
     return blocks.message(spoken, head, table, small)
 
@@ -85,8 +87,7 @@ def problem_message(superevent: Superevent, problem: RankingProblem) -> Message:
 
 
 def _problem_text(superevent: Superevent, problem: RankingProblem) -> str:
-    name = " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
-    event = superevent.event
+    name, event = _event_name(superevent), superevent.event
     match problem:
         case RankingProblem.NO_CATALOGUE:
             return "gwevent has no catalogue of galaxies yet, so none can be ranked."
@@ -94,8 +95,8 @@ def _problem_text(superevent: Superevent, problem: RankingProblem) -> str:
             return f"{name} has no sky map that can be read, so no galaxies can be ranked."
         case RankingProblem.NO_DISTANCES if event is not None and event.group == "Burst":
             return (
-                f"{name} is an unmodelled burst: its sky map gives no distances, so no galaxies can be ranked;"
-                " any of them may lie in its direction."
+                f"{name} is an unmodelled burst: its sky map gives no distances, so no galaxies can be"
+                " ranked. export moc gives its 90 % region."
             )
         case RankingProblem.NO_DISTANCES:
             return f"The sky map of {name} gives no distances, so no galaxies can be ranked."
@@ -104,7 +105,7 @@ def _problem_text(superevent: Superevent, problem: RankingProblem) -> str:
 
 
 def _title(answer: GalaxyList) -> str:
-    event = " ".join([*alert_card.status_labels(answer.superevent), answer.superevent.superevent_id])
+    event = _event_name(answer.superevent)
     total, catalogue = answer.ranking.total, galaxy_lines.catalogue_title(answer.ranking.catalogue)
     volume = f"the 90{_NBSP}% volume of {event}"
     if not total:
@@ -115,16 +116,21 @@ def _title(answer: GalaxyList) -> str:
 def _first_lines(answer: GalaxyList) -> Iterator[str]:
     """Yield what has to be known before the table: a retraction, an event beyond the catalogue."""
     if answer.superevent.is_retracted:
-        yield f"{answer.superevent.superevent_id} was retracted: there is nothing to observe."
-    beyond = beyond_catalogue(answer.ranking.catalogue, answer.ranking.distance)
+        yield f"{_event_name(answer.superevent)} was retracted: there is nothing to observe."
+    ranking = answer.ranking
+    beyond = beyond_catalogue(_event_name(answer.superevent), ranking.catalogue, ranking.distance)
     if beyond is not None:
         yield beyond
 
 
-def beyond_catalogue(catalogue: CatalogueInfo, distance: Distance | None) -> str | None:
+def _event_name(superevent: Superevent) -> str:
+    return " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
+
+
+def beyond_catalogue(event: str, catalogue: CatalogueInfo, distance: Distance | None) -> str | None:
     """Return that an event lies beyond the catalogue, or partly; None if it doesn't, or without a distance.
 
-    Partly: the catalogue ends within one sd of the mean.
+    Partly: the catalogue ends within one sd of the mean. `event` is its name with its marks.
     """
     if distance is None or distance.mean + distance.std <= catalogue.max_distance:
         return None
@@ -132,12 +138,12 @@ def beyond_catalogue(catalogue: CatalogueInfo, distance: Distance | None) -> str
     name = galaxy_lines.catalogue_title(catalogue)
     if distance.mean - distance.std > catalogue.max_distance:
         return (
-            f"The event lies beyond the catalogue: at {quantities.distance(distance)}, while {name} ends at"
-            f" {end}. What is listed is only what the catalogue has at the near edge."
+            f"{event} lies beyond the catalogue: at {quantities.distance(distance)}, while {name} ends at"
+            f" {end}. What is listed lies at the near edge of the volume."
         )
     return (
-        f"The event reaches beyond the catalogue: {quantities.distance(distance)}, while {name} ends at {end};"
-        " galaxies behind that are missing."
+        f"{event} reaches beyond the catalogue: {quantities.distance(distance)}, while {name} ends at"
+        f" {end}; galaxies behind that are missing."
     )
 
 
@@ -217,8 +223,6 @@ def _notes(answer: GalaxyList) -> Iterator[str]:
         f" galaxies of the catalogue in the 90{_NBSP}% volume. It isn't the probability that the event was"
         " there: galaxies are missing from the catalogue."
     )
-    if not answer.rows:
-        return
     yield "Sum: of the shares down to here."
     yield "Level: the probability of everywhere at least as probable; 3-D: in the volume."
     galaxies = [row.ranked.galaxy for row in answer.rows]
@@ -241,7 +245,7 @@ def _notes(answer: GalaxyList) -> Iterator[str]:
 
 def csv_or_region_title(superevent: Superevent, ranking: GalaxyRanking, form: str) -> str:
     """Return the title of an export: the event's marks, its id, and what it is."""
-    event = " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
+    event = _event_name(superevent)
     catalogue = plain_text(galaxy_lines.catalogue_title(ranking.catalogue))
     count = quantities.pluralize(ranking.total, "galaxy", "galaxies")
     return f"{event}: {count} of {catalogue} in the 90{_NBSP}% volume {form}"

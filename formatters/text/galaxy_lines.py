@@ -1,4 +1,4 @@
-"""Galaxies and their ranking in plain text that isn't escaped yet. Names come from catalogues: they are cut."""
+"""Galaxies and their ranking in plain text that isn't escaped yet; names from catalogues are cut."""
 
 from __future__ import annotations
 

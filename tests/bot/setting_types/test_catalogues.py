@@ -53,9 +53,7 @@ def test_a_catalogues_name_is_small_letters_digits_and_hyphens(text: str, slug: 
     assert parse_slug(text) == slug
 
 
-@pytest.mark.parametrize(
-    "text", ["", "-x", "../x", "a b", "ä", "x" * 31, "x.json", "ned_lvs"]
-)
+@pytest.mark.parametrize("text", ["", "-x", "../x", "a b", "ä", "x" * 31, "x.json", "ned_lvs"])
 def test_another_name_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="letters a to z"):
         parse_slug(text)
