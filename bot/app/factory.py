@@ -26,7 +26,7 @@ from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
 from bot.commands.event_questions import EventQuestions, GetPermalink
-from bot.commands.galaxies import GalaxiesCommand, ProvideGalaxyImage
+from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
@@ -250,7 +250,7 @@ class Factory(Repositories):
         *,
         importer: SupereventImporter | None = None,
         image_provider: ProvideImage | None = None,
-        galaxy_image_provider: ProvideGalaxyImage | None = None,
+        marked_image_provider: ProvideMarkedImage | None = None,
         source_statuses: Callable[[], list[SourceStatus]] = list,
         wakeups: Wakeups | None = None,
         authorizer: ChannelAuthorizer | None = None,
@@ -258,7 +258,7 @@ class Factory(Repositories):
     ) -> CommandRouter:
         """Create the router of all commands.
 
-        `importer` looks up events that were never received; `image_provider` and `galaxy_image_provider` draw
+        `importer` looks up events that were never received; `image_provider` and `marked_image_provider` draw
         maps for Slack; `source_statuses` are reported by `status`. Without `wakeups` no worker runs in this
         process; without `authorizer` everybody may change what a channel receives.
         """
@@ -280,7 +280,7 @@ class Factory(Repositories):
             ),
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
             galaxies=GalaxiesCommand(
-                self.galaxy_rankings, self.observability, self.sites, clock, galaxy_image_provider
+                self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
             ),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock),

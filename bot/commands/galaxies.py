@@ -26,10 +26,10 @@ from formatters.models.notice import Notice
 from formatters.models.observing import ChannelSites, Site
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import ImageRef
+from formatters.skymap_image import Marks
 
-ProvideGalaxyImage = Callable[[str, Superevent, Notice, bool, Sequence[RankedGalaxy]], Awaitable[ImageRef]]
-"""(team, event, notice, is it the combined map, galaxies) -> the notice's sky map with the galaxies marked,
-uploaded to Slack. Raises ImageFailed."""
+ProvideMarkedImage = Callable[[str, Superevent, Notice, Marks], Awaitable[ImageRef]]
+"""(team, event, notice, marks) -> the notice's map with the marks, uploaded to Slack. Raises ImageFailed."""
 MARKED = 10
 """Galaxies that the picture marks."""
 
@@ -43,7 +43,7 @@ class GalaxiesCommand:
         observability: ObservabilityService,
         sites: SiteRepository,
         clock: Callable[[], datetime],
-        image_provider: ProvideGalaxyImage | None = None,
+        image_provider: ProvideMarkedImage | None = None,
     ) -> None:
         self._service = service
         self._observability = observability
@@ -130,10 +130,12 @@ class GalaxiesCommand:
     ) -> Message:
         if context is None or self._image_provider is None:
             return event_details.image_not_in_terminal(superevent)
+        if not found.ranking.galaxies:
+            # There is nothing to mark, and the list says why.
+            return await self._list(superevent, found, GalaxyWords(), ChannelSites())
+        marks = answers.marks_of(found.ranking)
         try:
-            image = await self._image_provider(
-                context.team_id, superevent, found.map_.notice, found.is_combined, found.ranking.galaxies
-            )
+            image = await self._image_provider(context.team_id, superevent, found.map_.notice, marks)
         except ImageFailed as failure:
             return event_details.no_image(superevent, failure.reason)
-        return event_details.image_message(superevent, found.map_.notice, image)
+        return answers.picture_message(superevent, found.map_.notice, found.ranking, image)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from formatters.answers.event_details import notice_label
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
@@ -17,6 +18,7 @@ from formatters.models.notice import Distance, Notice
 from formatters.models.observing import PositionAltitude, PositionWindow, Site
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
+from formatters.skymap_image import Mark, Marks
 from formatters.text import galaxy_lines, night_times, quantities, vocabulary
 
 MAX_ROWS = 50
@@ -249,3 +251,42 @@ def csv_or_region_title(superevent: Superevent, ranking: GalaxyRanking, form: st
     catalogue = plain_text(galaxy_lines.catalogue_title(ranking.catalogue))
     count = quantities.pluralize(ranking.total, "galaxy", "galaxies")
     return f"{event}: {count} of {catalogue} in the 90{_NBSP}% volume {form}"
+
+
+def marks_of(ranking: GalaxyRanking) -> Marks:
+    """Return the galaxies of a ranking as marks of the picture."""
+    return Marks(
+        title=f"Galaxies of {galaxy_lines.catalogue_title(ranking.catalogue)}, % of the ranking",
+        marks=tuple(
+            Mark(
+                ra=one.galaxy.ra,
+                dec=one.galaxy.dec,
+                number=one.rank,
+                text=f"{galaxy_lines.short_name(one.galaxy.name)}  {quantities.percent(one.share)}",
+            )
+            for one in ranking.galaxies
+        ),
+    )
+
+
+def picture_message(
+    superevent: Superevent, notice: Notice, ranking: GalaxyRanking, shown: alert_card.ImageRef
+) -> Message:
+    """Return the image of the notice's sky map with the first galaxies marked."""
+    count = len(ranking.galaxies)
+    which = notice_label(superevent, notice)
+    of = "" if count == ranking.total else f" first {count} of"
+    title = f"The{of} {quantities.pluralize(ranking.total, 'galaxy', 'galaxies')} in the 90{_NBSP}% volume"
+    title += f" of {which}"
+    share = quantities.percent(sum(one.share for one in ranking.galaxies))
+    lines = [f"Marked: {share} of the ranking, which isn't a probability that the event was there."]
+    completeness = galaxy_lines.completeness_text(ranking)
+    beyond = beyond_catalogue(_event_name(superevent), ranking.catalogue, ranking.distance)
+    lines += [line for line in (completeness,) if line is not None]
+    first = [] if beyond is None else [escape(beyond)]
+    return blocks.message(
+        escape(f"{title}. {shown.alt_text}", _NOTES_MAX),
+        blocks.section(*first, bold(escape(title))),
+        blocks.image(shown.alt_text, file_id=shown.file_id, url=shown.url),
+        blocks.context(escape(" ".join(lines))),
+    )
