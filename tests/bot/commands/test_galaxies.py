@@ -168,7 +168,7 @@ async def test_bad_input_gets_one_sentence(with_galaxies: Factory, words: str, s
 
 async def test_the_picture_marks_the_first_ten(factory: Factory, catalogues: Path) -> None:
     galaxies = Factory(factory.database, catalogues=CatalogueChoice(folder=catalogues))
-    name = await store(galaxies, list(bns(NOW))[0])
+    name = await store(galaxies, next(iter(bns(NOW))))
     drawn: list[tuple[Notice, Marks]] = []
 
     async def provide(team: str, superevent: Superevent, notice: Notice, marks: Marks) -> ImageRef:
