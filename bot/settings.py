@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     """The folder of the catalogues of galaxies; see `bot.setting_types.catalogues` for the default."""
     catalogue: str | None = None
     """The catalogue that is used; None: the one that was imported last."""
+    follow_up_galaxies: int = Field(default=300, ge=0, le=5_000)
+    """The Follow-up reply names galaxies where the 90 % volume holds fewer; 0: never."""
     ned_lvs_url: str = NED_LVS_URL
     """The file that `catalogue fetch ned-lvs` fetches, or the folder (ends with "/") that lists releases."""
     gracedb_url: str | None = "https://gracedb.ligo.org/api/"

@@ -27,6 +27,7 @@ from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
 from bot.commands.event_questions import EventQuestions, GetPermalink
+from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
@@ -57,10 +58,12 @@ from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
+from bot.setting_types.catalogues import catalogue_folder
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.counterparts import CounterpartService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
+from bot.skymap_service.galaxy_ranking import CatalogueChoice, GalaxyRankingService
 from bot.skymap_service.grading import GradingService
 from bot.skymap_service.nearby_coincidences import NearbyCoincidences
 from bot.skymap_service.observability import ObservabilityService
@@ -97,8 +100,12 @@ class Factory(Repositories):
         min_up: timedelta = MIN_UP,
         nearby: NearbyWindows | None = None,
         instruments: Instruments | None = None,
+        catalogues: CatalogueChoice | None = None,
     ) -> None:
-        """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`."""
+        """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`.
+
+        Without `catalogues` no galaxies are known.
+        """
         self.clock = SteadyClock()
         self.thresholds = Thresholds()
         super().__init__(database, self.clock, nearby, instruments)
@@ -113,10 +120,12 @@ class Factory(Repositories):
         self.counterpart_service = CounterpartService(
             self.related_messages, self.counterparts, self.position_levels
         )
+        self.galaxy_rankings = GalaxyRankingService(self.position_levels, catalogues)
         self.follow_up_services = FollowUpServices(
             levels=self.position_levels,
             candidates=self.counterpart_service,
             nearby=NearbyCoincidences(self.nearby_alerts, self.skymap_cache),
+            galaxies=self.galaxy_rankings,
         )
 
     def create_pipeline(
@@ -244,6 +253,7 @@ class Factory(Repositories):
         *,
         importer: SupereventImporter | None = None,
         image_provider: ProvideImage | None = None,
+        marked_image_provider: ProvideMarkedImage | None = None,
         source_statuses: Callable[[], list[SourceStatus]] = list,
         wakeups: Wakeups | None = None,
         authorizer: ChannelAuthorizer | None = None,
@@ -251,9 +261,9 @@ class Factory(Repositories):
     ) -> CommandRouter:
         """Create the router of all commands.
 
-        `importer` looks up events that were never received; `image_provider` draws maps for Slack;
-        `source_statuses` are reported by `status`. Without `wakeups` no worker runs in this process; without
-        `authorizer` everybody may change what a channel receives.
+        `importer` looks up events that were never received; `image_provider` and `marked_image_provider` draw
+        maps for Slack; `source_statuses` are reported by `status`. Without `wakeups` no worker runs in this
+        process; without `authorizer` everybody may change what a channel receives.
         """
         wakeups = wakeups or Wakeups()
         authorizer = authorizer or ChannelAuthorizer()
@@ -272,6 +282,9 @@ class Factory(Repositories):
                 clock,
             ),
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
+            galaxies=GalaxiesCommand(
+                self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
+            ),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
             status=StatusCommand(
@@ -425,7 +438,12 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
         instruments = open_instruments(settings.instruments_file)
-        factory = Factory(database, settings.min_up, settings.nearby_windows, instruments)
+        catalogues = CatalogueChoice(
+            folder=catalogue_folder(settings),
+            slug=settings.catalogue,
+            follow_up_max=settings.follow_up_galaxies,
+        )
+        factory = Factory(database, settings.min_up, settings.nearby_windows, instruments, catalogues)
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

@@ -13,6 +13,8 @@ from bot.commands.context import CommandContext
 from bot.commands.criteria import CriteriaCommands
 from bot.commands.errors import CommandError
 from bot.commands.event_details import EventDetailsCommand
+from bot.commands.galaxies import GalaxiesCommand
+from bot.commands.galaxy_sentences import expand_galaxies
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand
@@ -37,6 +39,7 @@ class CommandHandlers:
     check: CheckCommand
     criteria: CriteriaCommands
     event_details: EventDetailsCommand
+    galaxies: GalaxiesCommand
     search: SearchCommands
     sites: SiteCommands
     status: StatusCommand
@@ -127,6 +130,7 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             is_shareable=True,
             takes_event_id=True,
         ),
+        Command("galaxies", None, ("galaxy",), event_handler=handlers.galaxies.answer, is_shareable=True),
         Command(
             "candidates",
             None,
@@ -218,6 +222,8 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         return "candidates", f"export {rest.strip()}"
     if word == "export" and rest.strip().casefold() in CANDIDATE_WORDS:
         return "candidates", f"export {verb}"
+    if (galaxies := expand_galaxies(word, arguments)) is not None:
+        return galaxies
     if word in ("sites", "site") and verb.casefold() in ("show", "list"):
         return "sites", rest.strip()
     return word, arguments

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
+from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.position_sentences import has_position, position_words
 
@@ -34,14 +35,13 @@ class Topic(StrEnum):
     DETECTORS = "detectors"
     COMPARE = "compare"
     OBSERVERS = "observers"
-    GALAXIES = "galaxies"
     LATER = "later"
     GREETING = "greeting"
     THANKS = "thanks"
     RUNS = "runs"
 
 
-LATER_COMMANDS = frozenset({"galaxies", "plan", "observe", "coverage", "mute"})
+LATER_COMMANDS = frozenset({"plan", "observe", "coverage", "mute"})
 """Words of commands that gwevent doesn't have yet: it says so and names what comes nearest."""
 ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS, Topic.LATER})
 """Topics that need no event."""
@@ -155,7 +155,6 @@ _ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
             "urls? links? gracedb pages? website web circulars? gcns? address fits download files?",
         ),
     ),
-    (Topic.GALAXIES, words_pattern(r"galax\w+ hosts? glade ned")),
     (
         Topic.CLASS,
         words_pattern(
@@ -301,8 +300,9 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return grades
     if "candidates" in commands and (meant := read_candidate_sentence(plain, event_count)):
         return Reading(command="candidates") if meant == "candidates" else Reading(nearest=meant)
-    command = _inner_command(plain, event_count, commands)
-    if command is not None:
+    if "galaxies" in commands and (asked := read_galaxy_sentence(sentence, event_count)) is not None:
+        return Reading(command="galaxies", arguments=asked)
+    if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and _ABOUT_EVENT[0][1].search(plain):
         return Reading(topic=Topic.COINCIDENCE, arguments=plain)
@@ -364,14 +364,14 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|criteria|candidates)\b"
+    r"|check|export|mentions?|notify|criteria|candidates|galaxies)\b"
 )
 _STOPPING = re.compile(
     r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"
 )
 _DETAILS = (
     *("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles"),
-    "candidates",
+    *("candidates", "galaxies"),
 )
 """Commands about an event to which a misspelled word of a sentence with an id is corrected."""
 

@@ -10,6 +10,8 @@ from formatters.skymap_image.models import (
     DrawnSky,
     Grid,
     Inset,
+    Mark,
+    Marks,
     Position,
     SkyMapFigure,
 )
@@ -22,6 +24,8 @@ __all__ = [
     "Grid",
     "ImageWindow",
     "Inset",
+    "Mark",
+    "Marks",
     "Position",
     "SkyMapFigure",
     "alt_text",

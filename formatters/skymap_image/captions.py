@@ -11,6 +11,7 @@ from formatters.skymap_image.models import (
     SUN_CIRCLE_DEG,
     Captions,
     DrawnSky,
+    Marks,
     Position,
 )
 from formatters.text import map_lines, quantities, vocabulary
@@ -57,7 +58,9 @@ def create_captions(superevent: Superevent) -> Captions:
     )
 
 
-def alt_text(superevent: Superevent, sky: DrawnSky | None = None, *, inset: bool = False) -> str:
+def alt_text(
+    superevent: Superevent, sky: DrawnSky | None = None, *, inset: bool = False, marks: Marks | None = None
+) -> str:
     """Describe the newest notice's image in plain text of at most ALT_TEXT_MAX characters.
 
     Raises ValueError if that notice has no measured sky map.
@@ -87,6 +90,8 @@ def alt_text(superevent: Superevent, sky: DrawnSky | None = None, *, inset: bool
             line += f" A dashed line is the 90{quantities.NBSP}% region of GW alone, "
             line += f"{quantities.area(notice.localization.area_90)}."
         parts.append(line)
+    if marks is not None:
+        parts.append(f"{marks.title}: {', '.join(f'{one.number} {one.text}' for one in marks.marks)}.")
     if sky is not None:
         parts += _sky_sentences(localization, sky)
     parts.append(
