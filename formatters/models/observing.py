@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from formatters.models.pointing import Telescope
+
 SITE_NAME_MAX = 30
 """gwevent's own limit, in characters, so that ten names with their results fit in one line."""
 
@@ -50,10 +52,16 @@ class ObservingConstraints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSites:
-    """A channel's sites, in the order in which they were added, and its observing constraints."""
+    """A channel's sites in the order in which they were added, its telescopes and observing constraints."""
 
     sites: tuple[Site, ...] = ()
     constraints: ObservingConstraints = field(default_factory=ObservingConstraints)
+    telescopes: tuple[Telescope, ...] = ()
+    """In the order of their sites, at most one at each; sites whose field of view nobody gave have none."""
+
+    def telescope_at(self, site: str) -> Telescope | None:
+        """Return the telescope at a site of this name, None if its field of view isn't known."""
+        return next((one for one in self.telescopes if one.site == site), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

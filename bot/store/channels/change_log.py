@@ -21,6 +21,7 @@ from bot.filters import FilterSyntaxError, parse_stored_criteria
 from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.clauses import in_channel
+from bot.store.channels.telescope_rows import telescope_from_json, telescope_to_json
 from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 from formatters.models import channel_change
 from formatters.models.channel_change import ChannelChange, CriteriaSetState, SubscriptionState
@@ -264,6 +265,9 @@ def _to_json(state: channel_change.RecordedState | None) -> str | None:
             values: dict[str, object] = {"words": state.canonical, "paused": state.is_paused}
         case ChannelSites():
             values = {"sites": [asdict(site) for site in state.sites], **asdict(state.constraints)}
+            # Beside the sites, where an older gwevent reads past them.
+            if state.telescopes:
+                values["telescopes"] = [telescope_to_json(one) for one in state.telescopes]
         case CriteriaSetState():
             # An older gwevent reads every change that has no sites as a subscription's.
             values = {"words": state.canonical, "paused": False}
@@ -283,7 +287,12 @@ def _from_json(text: str | None) -> channel_change.RecordedState | None:
         # Another version of gwevent may have stored more fields of a site.
         known = {one.name for one in fields(Site)}
         sites = [Site(**{name: site[name] for name in known & site.keys()}) for site in values["sites"]]
-        return ChannelSites(sites=tuple(sites), constraints=conditions)
+        telescopes = [telescope_from_json(one) for one in values.get("telescopes", ())]
+        return ChannelSites(
+            sites=tuple(sites),
+            constraints=conditions,
+            telescopes=tuple(one for one in telescopes if one is not None),
+        )
     try:
         criteria = parse_stored_criteria(values["words"])
     except FilterSyntaxError:

@@ -1,4 +1,4 @@
-"""Repository of channels' sites and observing conditions."""
+"""Repository of channels' sites, the telescopes there, and observing conditions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor, ChangeRecord, record_changes
 from bot.store.channels.clauses import in_channel
+from bot.store.channels.telescope_rows import load_telescopes, remove_telescope, set_telescopes
 from bot.store.database import Database
 from formatters.models.observing import SITES_MAX, ChannelSites, ObservingConstraints, Site
+from formatters.models.pointing import Telescope
 
 _s = schema.channel_sites
 _c = schema.channel_conditions
+_t = schema.channel_telescopes
 
 
 class TooManySites(ValueError):
@@ -42,10 +45,24 @@ class SiteRepository:
         async with self._database.read_transaction() as connection:
             return await _load_channels(connection, teams, channels)
 
+    async def telescopes(self, channel: ChannelRef) -> tuple[Telescope, ...]:
+        """Return a channel's telescopes in the order of their sites, at most one at each.
+
+        `Telescope.site` is the name of one of the channel's sites: `find_own_site(telescope.site, sites)`.
+        """
+        return (await self.for_channel(*channel)).telescopes
+
     async def add(
-        self, team_id: str, channel_id: str, sites: Sequence[Site], by: ChangeAuthor
+        self,
+        team_id: str,
+        channel_id: str,
+        sites: Sequence[Site],
+        by: ChangeAuthor,
+        telescopes: Sequence[Telescope] = (),
     ) -> ChannelSites:
-        """Add sites to a channel; one with an existing name replaces it. Return the sites after that.
+        """Add sites to a channel, and the telescopes there; return the sites after that.
+
+        A site with an existing name replaces that, and keeps its telescope unless it gets another one.
 
         Raises TooManySites: then none was added.
         """
@@ -55,16 +72,30 @@ class SiteRepository:
             recording_changes(connection, channel_ref, by),
         ):
             await add_sites(connection, channel_ref, sites)
+            await set_telescopes(connection, channel_ref, telescopes)
             return await _load_channel(connection, team_id, channel_id)
 
     async def remove(self, team_id: str, channel_id: str, name: str, by: ChangeAuthor) -> ChannelSites:
-        """Remove a site of a channel by its name there; return the sites after that."""
+        """Remove a site of a channel by its name there, with its telescope; return the sites after that."""
         in_this_channel = in_channel(_s, (team_id, channel_id))
         async with (
             self._database.exclusive_transaction() as connection,
             recording_changes(connection, (team_id, channel_id), by),
         ):
             await connection.execute(delete(_s).where(in_this_channel, _s.c.folded == normalized_name(name)))
+            await remove_telescope(connection, (team_id, channel_id), name)
+            return await _load_channel(connection, team_id, channel_id)
+
+    async def remove_telescope(
+        self, team_id: str, channel_id: str, site: str, by: ChangeAuthor
+    ) -> ChannelSites:
+        """Remove the telescope at a site of a channel, which stays; return the sites after that."""
+        channel_ref = (team_id, channel_id)
+        async with (
+            self._database.exclusive_transaction() as connection,
+            recording_changes(connection, channel_ref, by),
+        ):
+            await remove_telescope(connection, channel_ref, site)
             return await _load_channel(connection, team_id, channel_id)
 
     async def set_conditions(
@@ -107,6 +138,8 @@ async def add_sites(connection: AsyncConnection, channel_ref: ChannelRef, sites:
                 update(_s).where(in_this_channel, _s.c.folded == key).values(_site_columns(site))
             )
             continue
+        # An older gwevent removes a site without its telescope.
+        await remove_telescope(connection, channel_ref, site.name)
         known[key] = max(known.values(), default=0) + 1
         named = {
             "team_id": channel_ref[0],
@@ -149,7 +182,7 @@ async def _load_channel(connection: AsyncConnection, team_id: str, channel_id: s
 
 async def load_all_sites(connection: AsyncConnection) -> dict[ChannelRef, ChannelSites]:
     """Return the sites and conditions of all channels that set any."""
-    return await _load_sites(connection, true(), true())
+    return await _load_sites(connection, true(), true(), true())
 
 
 async def _load_channels(
@@ -159,11 +192,15 @@ async def _load_channels(
         connection,
         _s.c.team_id.in_(teams) & _s.c.channel_id.in_(channels),
         _c.c.team_id.in_(teams) & _c.c.channel_id.in_(channels),
+        _t.c.team_id.in_(teams) & _t.c.channel_id.in_(channels),
     )
 
 
 async def _load_sites(
-    connection: AsyncConnection, sites_where: ColumnElement[bool], conditions_where: ColumnElement[bool]
+    connection: AsyncConnection,
+    sites_where: ColumnElement[bool],
+    conditions_where: ColumnElement[bool],
+    telescopes_where: ColumnElement[bool],
 ) -> dict[ChannelRef, ChannelSites]:
     query = select(_s).where(sites_where)
     sites: defaultdict[ChannelRef, list[Site]] = defaultdict(list)
@@ -183,10 +220,12 @@ async def _load_sites(
         (row.team_id, row.channel_id): ObservingConstraints(altitude=row.altitude, darkness=row.darkness)
         for row in (await connection.execute(chosen)).all()
     }
+    telescopes = await load_telescopes(connection, telescopes_where, sites)
     return {
         channel_ref: ChannelSites(
             sites=tuple(sites.get(channel_ref, ())),
             constraints=conditions.get(channel_ref, ObservingConstraints()),
+            telescopes=telescopes.get(channel_ref, ()),
         )
         for channel_ref in sites.keys() | conditions.keys()
     }

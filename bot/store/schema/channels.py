@@ -142,6 +142,21 @@ channel_sites = Table(
     Column("zone", String(64)),
 )
 
+channel_telescopes = Table(
+    "channel_telescopes",
+    metadata,
+    Column("team_id", String(32), primary_key=True),
+    Column("channel_id", String(32), primary_key=True),
+    # The normalized name of its site; without a site of that name the row means nothing.
+    Column("folded", String(64), primary_key=True),
+    # As it was typed: "47sqdeg", "ZTF".
+    Column("words", String(100), nullable=False),
+    # The field of view as JSON, so that plans don't change when a table or file of instruments does.
+    Column("shape", Text, nullable=False),
+    Column("exposure_s", Float, nullable=False),
+    Column("overhead_s", Float, nullable=False),
+)
+
 channel_conditions = Table(
     "channel_conditions",
     metadata,
