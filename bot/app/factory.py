@@ -26,6 +26,7 @@ from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
 from bot.commands.event_questions import EventQuestions, GetPermalink
+from bot.commands.plan import PlanCommand, ProvidePlanImage
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
@@ -62,6 +63,7 @@ from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probabi
 from bot.skymap_service.grading import GradingService
 from bot.skymap_service.nearby_coincidences import NearbyCoincidences
 from bot.skymap_service.observability import ObservabilityService
+from bot.skymap_service.pointings import PointingService
 from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
@@ -107,6 +109,7 @@ class Factory(Repositories):
         self.counterpart_service = CounterpartService(
             self.related_messages, self.counterparts, self.position_levels
         )
+        self.pointings = PointingService(self.position_levels)
         self.follow_up_services = FollowUpServices(
             levels=self.position_levels,
             candidates=self.counterpart_service,
@@ -238,6 +241,7 @@ class Factory(Repositories):
         *,
         importer: SupereventImporter | None = None,
         image_provider: ProvideImage | None = None,
+        plan_image_provider: ProvidePlanImage | None = None,
         source_statuses: Callable[[], list[SourceStatus]] = list,
         wakeups: Wakeups | None = None,
         authorizer: ChannelAuthorizer | None = None,
@@ -245,9 +249,10 @@ class Factory(Repositories):
     ) -> CommandRouter:
         """Create the router of all commands.
 
-        `importer` looks up events that were never received; `image_provider` draws maps for Slack;
-        `source_statuses` are reported by `status`. Without `wakeups` no worker runs in this process; without
-        `authorizer` everybody may change what a channel receives.
+        `importer` looks up events that were never received; `image_provider` draws maps for Slack, and
+        `plan_image_provider` those with a plan's fields; `source_statuses` are reported by `status`. Without
+        `wakeups` no worker runs in this process; without `authorizer` everybody may change what a channel
+        receives.
         """
         wakeups = wakeups or Wakeups()
         authorizer = authorizer or ChannelAuthorizer()
@@ -266,6 +271,7 @@ class Factory(Repositories):
                 clock,
             ),
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
+            plan=PlanCommand(self.pointings, self.sites, clock, plan_image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock),
             status=StatusCommand(

@@ -13,6 +13,8 @@ from bot.commands.context import CommandContext
 from bot.commands.criteria import CriteriaCommands
 from bot.commands.errors import CommandError
 from bot.commands.event_details import EventDetailsCommand
+from bot.commands.plan import PlanCommand
+from bot.commands.plan_words import exports_plan
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand
@@ -37,6 +39,7 @@ class CommandHandlers:
     check: CheckCommand
     criteria: CriteriaCommands
     event_details: EventDetailsCommand
+    plan: PlanCommand
     search: SearchCommands
     sites: SiteCommands
     status: StatusCommand
@@ -144,6 +147,13 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             may_change=True,
             is_listed=False,
         ),
+        Command(
+            "plan",
+            None,
+            ("plans", "pointings", "pointing"),
+            event_handler=handlers.plan.answer,
+            is_shareable=True,
+        ),
         subscription_command(
             "subscribe", subscriptions.subscribe, ("sub",), is_mutating=True, offers_modal=True
         ),
@@ -218,6 +228,9 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         return "candidates", f"export {rest.strip()}"
     if word == "export" and rest.strip().casefold() in CANDIDATE_WORDS:
         return "candidates", f"export {verb}"
+    exported = exports_plan(word, arguments)
+    if exported is not None:
+        return "plan", exported
     if word in ("sites", "site") and verb.casefold() in ("show", "list"):
         return "sites", rest.strip()
     return word, arguments

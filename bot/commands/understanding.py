@@ -41,7 +41,7 @@ class Topic(StrEnum):
     RUNS = "runs"
 
 
-LATER_COMMANDS = frozenset({"galaxies", "plan", "observe", "coverage", "mute"})
+LATER_COMMANDS = frozenset({"galaxies", "observe", "coverage", "mute"})
 """Words of commands that gwevent doesn't have yet: it says so and names what comes nearest."""
 ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS, Topic.LATER})
 """Topics that need no event."""
