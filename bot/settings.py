@@ -15,13 +15,13 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.filters import FilterSyntaxError
 from bot.related_messages.nearby_windows import NearbyWindows, parse_window
-from bot.runtime.standard_streams import NONEXISTENT_HOME
+from bot.setting_types.catalogues import NED_LVS_URL, parse_slug
+from bot.setting_types.databases import asynchronous_url
 from bot.setting_types.slack_access import SettingsError as SettingsError
 from bot.setting_types.slack_access import SlackAccess as SlackAccess
 from bot.setting_types.slack_access import choose_slack_access
@@ -36,7 +36,7 @@ from bot.setting_types.topics import (
     parse_topics,
     split_list,
 )
-from bot.setting_types.urls import is_secure_url
+from bot.setting_types.urls import check_kafka_url, is_secure_url
 from formatters.models.notice import Category, Notice
 from formatters.webhook.payload import WebhookFormat
 
@@ -44,12 +44,6 @@ NON_SETTING_NAMES = frozenset({"GWEVENT_ENV_FILE"})
 """Variables of gwevent that are not settings: this one names the settings file."""
 DEFAULT_HTTP_PORT = 8016
 """The port that serves images if no other is set."""
-
-_DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+psycopg",
-    "postgres": "postgresql+psycopg",
-}
 
 
 class Settings(BaseSettings):
@@ -92,6 +86,14 @@ class Settings(BaseSettings):
     gcn_domain: str = "gcn.nasa.gov"
     gcn_broker: str | None = None
     """host:port of a broker without login that replaces GCN's."""
+    catalogue_dir: Path | None = None
+    """The folder of the catalogues of galaxies; see `bot.setting_types.catalogues` for the default."""
+    catalogue: str | None = None
+    """The catalogue that is used; None: the one that was imported last."""
+    follow_up_galaxies: int = Field(default=300, ge=0, le=5_000)
+    """The Follow-up reply names galaxies where the 90 % volume holds fewer; 0: never."""
+    ned_lvs_url: str = NED_LVS_URL
+    """The file that `catalogue fetch ned-lvs` fetches, or the folder (ends with "/") that lists releases."""
     gracedb_url: str | None = "https://gracedb.ligo.org/api/"
     """The API that events are looked up in that were never received; None ("off") disables this."""
     broker_keeps_days: float = Field(default=28, gt=0, le=3_650)
@@ -148,6 +150,8 @@ class Settings(BaseSettings):
         "slack_client_secret",
         "secret_keys",
         "kafka_group",
+        "catalogue_dir",
+        "catalogue",
         "gcn_client_id",
         "gcn_client_secret",
         "gcn_broker",
@@ -267,17 +271,20 @@ class Settings(BaseSettings):
     @field_validator("kafka_url")
     @classmethod
     def _kafka_url(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            known = parts.scheme == "kafka" and parts.hostname and parts.path.strip("/") and parts.port != 0
-            secret = parts.password is not None
-        except ValueError:
-            known = secret = False
-        if secret:
-            raise ValueError("it must hold no password: hop auth add keeps that")
-        if not known:
-            raise ValueError("it must look like kafka://host[:port]/topic")
+        check_kafka_url(value)
         return value
+
+    @field_validator("ned_lvs_url")
+    @classmethod
+    def _ned_lvs_url(cls, value: str) -> str:
+        if not is_secure_url(value):
+            raise ValueError("it must be an https address (http only on this machine)")
+        return value
+
+    @field_validator("catalogue")
+    @classmethod
+    def _catalogue(cls, value: str | None) -> str | None:
+        return None if value is None else parse_slug(value)
 
     @property
     def ops_team_and_channel(self) -> tuple[str | None, str | None]:
@@ -338,19 +345,7 @@ class Settings(BaseSettings):
     @property
     def effective_database_url(self) -> str:
         """The SQLAlchemy URL with an asynchronous driver. Raises SettingsError without a home directory."""
-        if not self.database_url:
-            try:
-                folder = user_data_path("gwevent")
-            except RuntimeError:
-                # platformdirs found no home directory.
-                folder = Path()
-            if not folder.is_absolute() or folder.is_relative_to(NONEXISTENT_HOME):
-                raise SettingsError(
-                    "GWEVENT_DATABASE_URL must be set: this user has no home directory (HOME) for a database."
-                )
-            return f"sqlite+aiosqlite:///{folder / 'gwevent.sqlite'}"
-        scheme, colon, rest = self.database_url.partition("://")
-        return f"{_DRIVERS.get(scheme, scheme)}{colon}{rest}"
+        return asynchronous_url(self.database_url)
 
     @property
     def effective_http_port(self) -> int | None:

@@ -12,6 +12,7 @@ import structlog
 
 from bot.app.candidates_command import create_candidates_command
 from bot.app.deployment import missing_database_error
+from bot.app.observing_commands import create_plan_command, create_visible_command
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
@@ -26,14 +27,13 @@ from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
 from bot.commands.event_questions import EventQuestions, GetPermalink
-from bot.commands.plan import PlanCommand, ProvidePlanImage
+from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
-from bot.commands.visible import VisibleCommand
 from bot.delivery.follow_up_renderer import FollowUpServices
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
@@ -56,14 +56,15 @@ from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
+from bot.setting_types.catalogues import catalogue_folder
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.counterparts import CounterpartService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
+from bot.skymap_service.galaxy_ranking import CatalogueChoice, GalaxyRankingService
 from bot.skymap_service.grading import GradingService
 from bot.skymap_service.nearby_coincidences import NearbyCoincidences
 from bot.skymap_service.observability import ObservabilityService
-from bot.skymap_service.pointings import PointingService
 from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
 from bot.slack.socket_mode import ConnectionState
@@ -92,9 +93,16 @@ class Factory(Repositories):
     """
 
     def __init__(
-        self, database: Database, min_up: timedelta = MIN_UP, nearby: NearbyWindows | None = None
+        self,
+        database: Database,
+        min_up: timedelta = MIN_UP,
+        nearby: NearbyWindows | None = None,
+        catalogues: CatalogueChoice | None = None,
     ) -> None:
-        """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`."""
+        """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`.
+
+        Without `catalogues` no galaxies are known.
+        """
         self.clock = SteadyClock()
         self.thresholds = Thresholds()
         super().__init__(database, self.clock, nearby)
@@ -109,11 +117,12 @@ class Factory(Repositories):
         self.counterpart_service = CounterpartService(
             self.related_messages, self.counterparts, self.position_levels
         )
-        self.pointings = PointingService(self.position_levels)
+        self.galaxy_rankings = GalaxyRankingService(self.position_levels, catalogues)
         self.follow_up_services = FollowUpServices(
             levels=self.position_levels,
             candidates=self.counterpart_service,
             nearby=NearbyCoincidences(self.nearby_alerts, self.skymap_cache),
+            galaxies=self.galaxy_rankings,
         )
 
     def create_pipeline(
@@ -241,7 +250,7 @@ class Factory(Repositories):
         *,
         importer: SupereventImporter | None = None,
         image_provider: ProvideImage | None = None,
-        plan_image_provider: ProvidePlanImage | None = None,
+        marked_image_provider: ProvideMarkedImage | None = None,
         source_statuses: Callable[[], list[SourceStatus]] = list,
         wakeups: Wakeups | None = None,
         authorizer: ChannelAuthorizer | None = None,
@@ -249,10 +258,9 @@ class Factory(Repositories):
     ) -> CommandRouter:
         """Create the router of all commands.
 
-        `importer` looks up events that were never received; `image_provider` draws maps for Slack, and
-        `plan_image_provider` those with a plan's fields; `source_statuses` are reported by `status`. Without
-        `wakeups` no worker runs in this process; without `authorizer` everybody may change what a channel
-        receives.
+        `importer` looks up events that were never received; the providers of images draw maps for Slack;
+        `source_statuses` are reported by `status`. Without `wakeups` no worker runs in this process; without
+        `authorizer` everybody may change what a channel receives.
         """
         wakeups = wakeups or Wakeups()
         authorizer = authorizer or ChannelAuthorizer()
@@ -271,7 +279,10 @@ class Factory(Repositories):
                 clock,
             ),
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
-            plan=PlanCommand(self.pointings, self.sites, clock, plan_image_provider),
+            galaxies=GalaxiesCommand(
+                self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
+            ),
+            plan=create_plan_command(self, self.position_levels, clock, marked_image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock),
             status=StatusCommand(
@@ -283,7 +294,7 @@ class Factory(Repositories):
                 clock,
             ),
             subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
-            visible=VisibleCommand(events, self.observability, self.sites, clock),
+            visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
         questions = EventQuestions(
@@ -424,7 +435,12 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
         if not create and not await database.has_tables():
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
-        factory = Factory(database, settings.min_up, settings.nearby_windows)
+        catalogues = CatalogueChoice(
+            folder=catalogue_folder(settings),
+            slug=settings.catalogue,
+            follow_up_max=settings.follow_up_galaxies,
+        )
+        factory = Factory(database, settings.min_up, settings.nearby_windows, catalogues)
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

@@ -50,12 +50,12 @@ def create_slack_interface(
     authorizer = ChannelAuthorizer(ChannelPolicy(settings.who_may_subscribe, clients).check)
     subscription_service = factory.create_subscription_service(clock, wakeups, authorizer)
     get_permalink = create_permalinks(clients)
+    images = ImageProvider(factory.notices, factory.images, clients, image_drawer, settings.public_url)
     router = factory.create_command_router(
         clock,
         importer=importer,
-        image_provider=ImageProvider(
-            factory.notices, factory.images, clients, image_drawer, settings.public_url
-        ),
+        image_provider=images,
+        marked_image_provider=images.marked,
         source_statuses=source_statuses,
         wakeups=wakeups,
         authorizer=authorizer,

@@ -13,6 +13,8 @@ from bot.commands.context import CommandContext
 from bot.commands.criteria import CriteriaCommands
 from bot.commands.errors import CommandError
 from bot.commands.event_details import EventDetailsCommand
+from bot.commands.galaxies import GalaxiesCommand
+from bot.commands.galaxy_sentences import expand_galaxies
 from bot.commands.plan import PlanCommand
 from bot.commands.plan_words import exports_plan
 from bot.commands.search import SearchCommands
@@ -39,6 +41,7 @@ class CommandHandlers:
     check: CheckCommand
     criteria: CriteriaCommands
     event_details: EventDetailsCommand
+    galaxies: GalaxiesCommand
     plan: PlanCommand
     search: SearchCommands
     sites: SiteCommands
@@ -130,6 +133,7 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             is_shareable=True,
             takes_event_id=True,
         ),
+        Command("galaxies", None, ("galaxy",), event_handler=handlers.galaxies.answer, is_shareable=True),
         Command(
             "candidates",
             None,
@@ -228,6 +232,8 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         return "candidates", f"export {rest.strip()}"
     if word == "export" and rest.strip().casefold() in CANDIDATE_WORDS:
         return "candidates", f"export {verb}"
+    if (galaxies := expand_galaxies(word, arguments)) is not None:
+        return galaxies
     exported = exports_plan(word, arguments)
     if exported is not None:
         return "plan", exported

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
+from bot.commands.galaxies import ProvideMarkedImage
 from bot.commands.plan_words import EXAMPLES, PlanWords, parse_plan_words
 from bot.commands.sites import parse_site_names
+from bot.observing.footprints import outlines
 from bot.observing.observatories import find_own_site
 from bot.skymap_service.image_process import ImageFailed
 from bot.skymap_service.pointings import MAX_AGE, PlanTakesTooLong, PointingService
@@ -23,16 +25,15 @@ from formatters.models.observing import ChannelSites, Site
 from formatters.models.pointing import Telescope
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import ImageRef, status_labels
+from formatters.skymap_image import DrawnField, Marks
 from formatters.text import quantities
-
-ProvidePlanImage = Callable[[str, Superevent, EventPlan], Awaitable[ImageRef]]
-"""(team, event, plan) -> the picture of the map with the fields, uploaded to Slack. Raises ImageFailed."""
 
 PLAN_NEEDS_CHANNEL = "Telescopes belong to a channel: type this in Slack."
 IMAGE_TIMEOUT_S = 15.0
 """For the picture; the table doesn't wait for it any longer."""
 EXPORTED_PLAN_MAX_AGE = timedelta(minutes=15)
 """An export repeats the plan that the person saw, if it isn't older."""
+_EDGE_POINTS, _FEW_POLYGONS = 6, 4
 _FOV_EXAMPLE = "fov 1.1deg circle exposure 3min overhead 1min"
 
 
@@ -44,7 +45,7 @@ class PlanCommand:
         service: PointingService,
         sites: SiteRepository,
         clock: Callable[[], datetime],
-        image_provider: ProvidePlanImage | None = None,
+        image_provider: ProvideMarkedImage | None = None,
     ) -> None:
         """Without `image_provider` plans have no picture."""
         self._service = service
@@ -88,11 +89,32 @@ class PlanCommand:
             return None, None
         try:
             async with asyncio.timeout(IMAGE_TIMEOUT_S):
-                return await self._image_provider(team_id, superevent, made), None
+                marks = await asyncio.to_thread(_marks, made)
+                return await self._image_provider(team_id, superevent, made.notice, marks), None
         except ImageFailed as failure:
             return None, f"Without a picture: {failure.reason}"
         except TimeoutError:
             return None, "Without a picture: drawing it took too long. Ask again for it."
+
+
+def _marks(made: EventPlan) -> Marks:
+    """Return the plan's fields as they are drawn."""
+    footprint = made.request.telescope.footprint
+    # A camera of many detectors: its shape shows without points along each edge.
+    points = _EDGE_POINTS if len(footprint.polygons) <= _FEW_POLYGONS else 1
+    fields = tuple(
+        DrawnField(
+            ra=one.ra % 360,
+            dec=one.dec,
+            number=one.number,
+            outlines=tuple(
+                tuple(zip(ra.tolist(), dec.tolist(), strict=True))
+                for ra, dec in outlines(footprint, one.ra, one.dec, points)
+            ),
+        )
+        for one in made.plan.pointings
+    )
+    return Marks(title=answers.picture_title(made), fields=fields)
 
 
 def _refusal(superevent: Superevent) -> str | None:

@@ -1,7 +1,7 @@
 """Render a thread's Follow-up reply from what is stored about its event and from the newest sky map.
 
-The list of messages comes first: what fails beside it (levels, candidates, nearby alerts) is logged and left
-out. Replies that are equal for many channels are rendered once.
+The list of messages comes first: what fails beside it (levels, candidates, nearby alerts, galaxies) is logged
+and left out. Replies that are equal for many channels are rendered once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 import structlog
@@ -30,6 +31,7 @@ from formatters.models.follow_up import (
     LevelsMap,
     named_candidates,
 )
+from formatters.models.galaxy import VolumeGalaxies
 from formatters.models.nearby_alert import NearbyCoincidence
 from formatters.models.notice import NoticeKey
 from formatters.models.related_message import (
@@ -52,7 +54,14 @@ MAX_IN_VOLUME = 300
 """Positions whose level in the volume is computed, those of the newest messages: one takes milliseconds."""
 
 T = TypeVar("T")
-_Key = tuple[tuple[NoticeKey, ...], tuple[Stream, ...], MessageVersions, tuple[NearbyCoincidence, ...] | None]
+_GalaxiesKey = tuple[NoticeKey, str, datetime, int] | None
+_Key = tuple[
+    tuple[NoticeKey, ...],
+    tuple[Stream, ...],
+    MessageVersions,
+    tuple[NearbyCoincidence, ...] | None,
+    _GalaxiesKey,
+]
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +94,14 @@ class Nearby(Protocol):
         ...
 
 
+class Galaxies(Protocol):
+    """The galaxies in the volumes of events (`bot.skymap_service.galaxy_ranking`)."""
+
+    async def volume_galaxies(self, superevent: Superevent) -> VolumeGalaxies | None:
+        """Return what is said of the galaxies of the newest map; None if there is nothing to say."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpServices:
     """What a Follow-up reply shows beside the messages."""
@@ -92,6 +109,7 @@ class FollowUpServices:
     levels: PositionLevels
     candidates: Candidates
     nearby: Nearby
+    galaxies: Galaxies
 
 
 class FollowUpRenderer:
@@ -113,6 +131,7 @@ class FollowUpRenderer:
         self._nearby: SingleFlight[tuple[NoticeKey, ...], tuple[NearbyCoincidence, ...] | None] = (
             SingleFlight(0)
         )
+        self._galaxies: SingleFlight[tuple[NoticeKey, ...], VolumeGalaxies | None] = SingleFlight(0)
         self._replies: SingleFlight[_Key, RenderedMessage | None] = SingleFlight(CACHE_SIZE)
 
     async def render(self, delivery: Delivery) -> RenderedMessage | None:
@@ -143,15 +162,20 @@ class FollowUpRenderer:
         nearby: tuple[NearbyCoincidence, ...] | None = ()
         if Stream.NEARBY in streams:
             nearby = await self._nearby.get(_notice_keys(superevent), lambda: self._find_nearby(superevent))
+        galaxies = await self._galaxies.get(_notice_keys(superevent), lambda: self._find_galaxies(superevent))
         if await self._has_own_candidates(channel, superevent):
             asked = self._services.candidates.candidates(superevent, *channel)
-            return await self._render(superevent, messages, nearby, asked)
+            return await self._render(superevent, messages, nearby, galaxies, asked)
         # All versions, for messages of the streams that nobody subscribes to are among the candidates.
-        key = (_notice_keys(superevent), streams, versions, nearby)
+        key = (_notice_keys(superevent), streams, versions, nearby, _galaxies_key(galaxies))
         return await self._replies.get(
             key,
             lambda: self._render(
-                superevent, messages, nearby, self._services.candidates.common_candidates(superevent)
+                superevent,
+                messages,
+                nearby,
+                galaxies,
+                self._services.candidates.common_candidates(superevent),
             ),
         )
 
@@ -174,6 +198,9 @@ class FollowUpRenderer:
         asked = self._services.nearby.for_event(superevent)
         return await _or_none(asked, "nearby alerts", superevent)
 
+    async def _find_galaxies(self, superevent: Superevent) -> VolumeGalaxies | None:
+        return await _or_none(self._services.galaxies.volume_galaxies(superevent), "galaxies", superevent)
+
     async def _has_own_candidates(self, channel: tuple[str, str], superevent: Superevent) -> bool:
         asked = self._counterparts.for_event(channel, superevent.superevent_id)
         own = await _or_none(asked, "candidates", superevent)
@@ -184,6 +211,7 @@ class FollowUpRenderer:
         superevent: Superevent,
         messages: tuple[StoredMessage, ...],
         nearby: tuple[NearbyCoincidence, ...] | None,
+        galaxies: VolumeGalaxies | None,
         candidates: Awaitable[tuple[Counterpart, ...]],
     ) -> RenderedMessage | None:
         known = await _or_none(candidates, "candidates", superevent)
@@ -197,7 +225,9 @@ class FollowUpRenderer:
             levels_failed=True,
         )
         checked = await _or_none(self._check(plain), "levels", superevent) or plain
-        told = replace(checked, candidates=known or (), region_change=moved, nearby=nearby or ())
+        told = replace(
+            checked, candidates=known or (), region_change=moved, nearby=nearby or (), galaxies=galaxies
+        )
         rendered = _word(told, plain)
         if rendered is None and (known is None or nearby is None):
             raise _Incomplete
@@ -290,3 +320,11 @@ def _without_distant_ones(positions: Sequence[ReportedPosition]) -> list[Reporte
 
 def _notice_keys(superevent: Superevent) -> tuple[NoticeKey, ...]:
     return tuple(notice.key for notice in superevent.notices)
+
+
+def _galaxies_key(galaxies: VolumeGalaxies | None) -> _GalaxiesKey:
+    """Return what tells galaxies of one event apart: the map and the catalogue."""
+    if galaxies is None:
+        return None
+    catalogue = galaxies.ranking.catalogue
+    return galaxies.map_notice.key, catalogue.slug, catalogue.imported_at, galaxies.ranking.total

@@ -16,7 +16,7 @@ from bot.skymaps.errors import UnreadableMap
 from bot.store.events.notices import NoticeRepository
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
-from formatters.skymap_image import DrawnPicture
+from formatters.skymap_image import DrawnPicture, Marks
 
 UPLOAD_SCOPE = "files:write"
 CACHE_SIZE = 4
@@ -58,11 +58,19 @@ class ImageDrawer:
 
         return await self._drawn.get(notice_id, lambda: self._draw(load))
 
+    async def draw_marked(self, superevent: Superevent, notice: Notice, marks: Marks) -> DrawnPicture:
+        """Draw the map of a notice with marks, which isn't kept. Raises ImageFailed, StoreUnavailable."""
+
+        async def load() -> tuple[Superevent, Notice]:
+            return superevent, notice
+
+        return await self._draw(load, marks)
+
     async def close(self) -> None:
         """End the image process."""
         await self._image_process.close()
 
-    async def _draw(self, load: LoadNotice) -> DrawnPicture:
+    async def _draw(self, load: LoadNotice, marks: Marks | None = None) -> DrawnPicture:
         superevent, notice = await load()
         payload = await self._notices.payload(notice.key)
         if payload is None:
@@ -73,4 +81,7 @@ class ImageDrawer:
             raise ImageFailed(error.reason) from error
         except ThreadHangs as error:
             raise ImageFailed(str(error)) from error
-        return await self._image_process.draw(superevent.up_to(notice), gw_map, combined_map)
+        then = superevent.up_to(notice)
+        if marks is None:
+            return await self._image_process.draw(then, gw_map, combined_map)
+        return await self._image_process.draw_marked(then, gw_map, combined_map, marks)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.setting_types.catalogues import SLUG
 from formatters.models.galaxy import CatalogueInfo, Galaxy, MassSource
 
 FORMAT = 1
@@ -26,7 +26,6 @@ NAME_MAX = 40
 """Bytes of UTF-8 kept of a galaxy's name."""
 QUESTIONABLE = 1
 """The bit of `flags` that marks a questionable redshift."""
-SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
 
 ROW = np.dtype(
     [

@@ -16,7 +16,13 @@ from bot.observing.ephemeris import EquatorialSky, equatorial_sky
 from bot.observing.nights import Interval, Night, altitudes_of, optical_nights, radio_passages
 from bot.skymaps.arrays import Floats
 from bot.skymaps.directions import unit_vector
-from formatters.models.observing import MIN_UP, ObservingConstraints, PositionWindow, Site
+from formatters.models.observing import (
+    MIN_UP,
+    ObservingConstraints,
+    PositionAltitude,
+    PositionWindow,
+    Site,
+)
 
 _STEP_S = 60.0
 _DAYS_BEFORE, _DAYS_AFTER = 2.0, 4.5
@@ -56,6 +62,26 @@ def best_windows(
                         if mine is None or (order, -window.peak_altitude) < mine[:2]:
                             best[number] = (order, -window.peak_altitude, window)
     return tuple(None if one is None else one[2] for one in best)
+
+
+def highest_altitudes(
+    positions: Sequence[tuple[float, float]], sites: Sequence[Site], at: datetime
+) -> tuple[PositionAltitude | None, ...]:
+    """Return for each position (RA, Dec, ICRS degrees) the site where it is highest at a time, and how high.
+
+    None without sites; `at` is aware. Altitudes are without refraction, and negative below the horizon.
+    """
+    if not positions or not sites:
+        return (None,) * len(positions)
+    sky = equatorial_sky(at.astimezone(UTC), _DAYS_BEFORE, _DAYS_BEFORE)
+    ra, dec = sky.ra_dec(np.stack([unit_vector(*place) for place in positions]))
+    time = np.full(ra.shape, at.timestamp())
+    altitude = np.degrees([altitudes_of(site, sky, ra, dec, time) for site in sites])
+    best = altitude.argmax(axis=0)
+    return tuple(
+        PositionAltitude(site=sites[which], altitude=float(altitude[which, number]))
+        for number, which in enumerate(best.tolist())
+    )
 
 
 def _optical_nights(site: Site, sky: EquatorialSky, darkness: float, since: float) -> Sequence[Night]:

@@ -13,3 +13,17 @@ def is_secure_url(url: str) -> bool:
         return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))
     except ValueError:
         return False
+
+
+def check_kafka_url(url: str) -> None:
+    """Raise ValueError, whose text can be shown, unless a URL is that of topics on a Kafka broker."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme == "kafka" and parts.hostname and parts.path.strip("/") and parts.port != 0
+        secret = parts.password is not None
+    except ValueError:
+        known = secret = False
+    if secret:
+        raise ValueError("it must hold no password: hop auth add keeps that")
+    if not known:
+        raise ValueError("it must look like kafka://host[:port]/topic")

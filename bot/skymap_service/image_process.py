@@ -6,7 +6,7 @@ image that two processes couldn't draw is abandoned, so that its message stays w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import cos, radians
 
@@ -19,6 +19,7 @@ from formatters.skymap_image import (
     Captions,
     DrawnPicture,
     DrawnSky,
+    Marks,
     Position,
     SkyMapFigure,
     alt_text,
@@ -68,6 +69,8 @@ class ImageJob:
     """The FITS file of the map that is drawn."""
     gw_map: bytes | None
     """The FITS file of the GW map if the main one is a combined map, else None."""
+    marks: Marks | None = None
+    """What is circled on the map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,13 @@ class ImageProcess:
         """
         return _drawn_picture(superevent, await self._run(_create_job(superevent, gw_map, combined_map)))
 
+    async def draw_marked(
+        self, superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None, marks: Marks
+    ) -> DrawnPicture:
+        """Draw as `draw` does, with places circled. Raises ImageFailed."""
+        job = replace(_create_job(superevent, gw_map, combined_map), marks=marks)
+        return _drawn_picture(superevent, await self._run(job), marks)
+
     async def close(self) -> None:
         """Kill the process at once; drawings that are waiting raise ImageProcessClosed."""
         await self._process.close()
@@ -152,8 +162,8 @@ def draw_in_process(
         raise ImageFailed(error.reason) from error
 
 
-def _drawn_picture(superevent: Superevent, result: ImageResult) -> DrawnPicture:
-    return DrawnPicture(result.png, alt_text(superevent, result.above, inset=result.has_inset))
+def _drawn_picture(superevent: Superevent, result: ImageResult, marks: Marks | None = None) -> DrawnPicture:
+    return DrawnPicture(result.png, alt_text(superevent, result.above, inset=result.has_inset, marks=marks))
 
 
 def _create_job(superevent: Superevent, gw_map: bytes | None, combined_map: bytes | None) -> ImageJob:
@@ -195,6 +205,8 @@ def render(job: ImageJob) -> ImageResult:
     region = raster.inset_region(pieces)
     if job.peak is None:
         region = None
+    if job.marks is not None and job.marks.fields:
+        region = raster.region_of_fields(job.marks.fields) or region
     if other is not None and not raster.is_outlined(raster.region_pieces(other)[0.9]):
         other = None
     inset = None
@@ -228,5 +240,6 @@ def render(job: ImageJob) -> ImageResult:
         above=above,
         inset=inset,
         gw_alone=None if other is None else raster.rasterize(other, raster.all_sky_pixel_grid()),
+        marks=job.marks,
     )
     return ImageResult(draw(picture), above, inset is not None)

@@ -8,11 +8,18 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from bot.observing.observability import observability_in_two_nights
-from bot.observing.position_windows import best_windows
+from bot.observing.position_windows import best_windows, highest_altitudes
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.cache import SkyMapCache
 from formatters.models.notice import Notice
-from formatters.models.observing import MIN_UP, Observability, ObservingConstraints, PositionWindow, Site
+from formatters.models.observing import (
+    MIN_UP,
+    Observability,
+    ObservingConstraints,
+    PositionAltitude,
+    PositionWindow,
+    Site,
+)
 
 
 class ObservabilityService:
@@ -69,5 +76,15 @@ class ObservabilityService:
         async with self._lock:
             try:
                 return await run_in_thread(compute)
+            except ThreadHangs:
+                return (None,) * len(positions)
+
+    async def altitudes(
+        self, positions: Sequence[tuple[float, float]], sites: Sequence[Site], at: datetime
+    ) -> tuple[PositionAltitude | None, ...]:
+        """Return for each position (RA, Dec, ICRS degrees) the site where it is highest at an aware time."""
+        async with self._lock:
+            try:
+                return await run_in_thread(highest_altitudes, positions, sites, at)
             except ThreadHangs:
                 return (None,) * len(positions)

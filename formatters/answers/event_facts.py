@@ -13,8 +13,6 @@ from formatters.posts.alert_card import alert_type_with_ordinal, status_labels
 from formatters.text import coincidence_lines, event_lines, quantities
 from formatters.text.source_lines import source_lines
 
-NO_GALAXIES = "gwevent has no list of galaxies yet; “export moc” gives the 90 % region to search a catalogue."
-
 
 def sentence(superevent: Superevent, topic: str, now: datetime) -> str | None:
     """Return the answer to a question about an event, not escaped; None if the card itself is the answer.
@@ -131,10 +129,6 @@ def _detectors(superevent: Superevent, _now: datetime) -> str:
     return f"{event_lines.detectors(event)}; found by {search or 'a search that the notice does not name'}."
 
 
-def _galaxies(_superevent: Superevent, _now: datetime) -> str:
-    return NO_GALAXIES
-
-
 _SENTENCES: Mapping[str, Callable[[Superevent, datetime], str]] = {
     "distance": _distance,
     "far": _far,
@@ -146,5 +140,4 @@ _SENTENCES: Mapping[str, Callable[[Superevent, datetime], str]] = {
     "coincidence": _coincidence,
     "time": _time,
     "detectors": _detectors,
-    "galaxies": _galaxies,
 }

@@ -79,7 +79,10 @@ PAGES: Mapping[str, HelpPage] = {
     ),
     "map": HelpPage(
         "The sky map",
-        (("map S230518h", "the picture of its newest sky map"),),
+        (
+            ("map S230518h", "the picture of its newest sky map"),
+            ("map galaxies", "with the first galaxies of its volume marked"),
+        ),
         (_WHICH_EVENT,),
         ("skymap", "picture", "image", "plot"),
     ),
@@ -123,6 +126,22 @@ PAGES: Mapping[str, HelpPage] = {
             _WHICH_EVENT,
         ),
         ("candidate", "counterpart", "counterparts", "transient", "transients", "keep", "reject"),
+    ),
+    "galaxies": HelpPage(
+        "Galaxies in an event's volume",
+        (
+            ("galaxies S230518h", "the first 20 of the catalogue's galaxies in the 90 % volume"),
+            ("galaxies 50", "so many of them, at most 50"),
+            ("galaxies from Palomar", "with altitude now and best window; without it, this channel's sites"),
+            ("galaxies export csv|ds9", "all of them to copy"),
+            ("map galaxies", "the sky map with the first ten marked"),
+        ),
+        (
+            "Ranked by probability density at the galaxy times its stellar mass. A share of the ranking isn't"
+            " the probability that the event was there.",
+            _WHICH_EVENT,
+        ),
+        ("galaxy", "hosts", "host", "catalogue", "catalog"),
     ),
     "visible": HelpPage(
         "What sites can observe",
@@ -236,7 +255,7 @@ COMMANDS: tuple[Usage, ...] = tuple(usage for page in PAGES.values() for usage i
 
 OVERVIEW: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("See", ("latest", "events", "S230518h", "history", "map", "export")),
-    ("Point", ("check", "visible", "candidates")),
+    ("Point", ("check", "visible", "galaxies", "candidates")),
     ("Channel", ("subscribe", "unsubscribe", "subscriptions", "sites", "criteria")),
     ("Bot", ("status", "help check")),
 )

@@ -71,6 +71,14 @@ def repeated_words(superevent: Superevent, request: PlanRequest) -> str:
     return " ".join([*parts, superevent.superevent_id])
 
 
+def picture_title(made: EventPlan) -> str:
+    """Return what the picture's key says of the fields: "12 fields at Paranal, 23 Nov: 71 %"."""
+    fields = quantities.pluralize(len(made.plan.pointings), "field")
+    name = plain_text(made.request.site.name, _SHOWN_NAME_MAX)
+    begun = night_times.utc_day_and_clock(made.plan.pointings[0].start)
+    return f"{fields} at {name} from {begun}: {quantities.percent(made.plan.covered)}"
+
+
 def map_words(superevent: Superevent, made: EventPlan) -> str:
     """Return which map a plan was made on: "the map of UPDATE, sent 3 h after the merger (combined map)"."""
     notice = made.notice

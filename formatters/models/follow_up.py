@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from formatters.models.counterpart import Counterpart, RegionChange
+from formatters.models.galaxy import VolumeGalaxies
 from formatters.models.nearby_alert import NearbyCoincidence
 from formatters.models.notice import Notice
 from formatters.models.position_on_map import PositionOnMap
@@ -63,6 +64,8 @@ class FollowUp:
     region_change: RegionChange | None = None
     """Compared with the map before the newest; None if nothing moved."""
     nearby: tuple[NearbyCoincidence, ...] = ()
+    galaxies: VolumeGalaxies | None = None
+    """None where there is nothing to say of galaxies; they alone are no reason for a reply."""
     levels_map: LevelsMap | None = None
     """None if no map can be read."""
     levels_failed: bool = False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
+
+from formatters.models.notice import Distance, Notice
 
 
 class MassSource(IntEnum):
@@ -87,3 +89,28 @@ class GalaxyRanking:
     completeness: float | None
     """Part (0 to 1, at most 1) of the expected stellar mass that the catalogue holds at the event's distance;
     None where it can't be told."""
+    distance: Distance | None = None
+    """The map's own luminosity distance, all over the sky; None if it states none."""
+
+
+class RankingProblem(StrEnum):
+    """Why no galaxy can be ranked."""
+
+    NO_CATALOGUE = "no catalogue"
+    NO_MAP = "no map"
+    NO_DISTANCES = "no distances"
+    TOO_SLOW = "too slow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeGalaxies:
+    """What the Follow-up reply says of the galaxies in the 90 % credible volume of an event's newest map."""
+
+    ranking: GalaxyRanking
+    map_notice: Notice
+    """The notice that brought the map."""
+    is_combined: bool = False
+    """True if it is the map combined with an external coincidence."""
+    entered: tuple[str, ...] = ()
+    """Names of the galaxies that this map brought into the first ten, by rank; compared with the map before
+    it that differs and has distances."""

@@ -156,6 +156,15 @@ class Observability:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PositionAltitude:
+    """How high a position stands at a time, at the site where it is highest."""
+
+    site: Site
+    altitude: float
+    """Degrees, negative below the horizon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PositionWindow:
     """When one site can observe one position."""
 

@@ -22,10 +22,11 @@ from formatters.blockkit.mrkdwn import (
     utf16_length,
 )
 from formatters.models.follow_up import FollowUp, FollowUpEntry, pending_retraction
+from formatters.models.galaxy import VolumeGalaxies
 from formatters.models.related_message import StoredMessage
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import follow_up_lines, quantities
+from formatters.text import follow_up_lines, galaxy_lines, quantities
 
 MAX_ENTRIES = 20
 """Messages that the reply shows; the rest is counted."""
@@ -34,6 +35,8 @@ MAX_NEARBY = 4
 _TEXT_MAX = 2_500
 """Characters of the text beside the blocks; both count against the limit of a message."""
 _FACT_MAX = 320
+_GALAXIES_MAX = 600
+"""Characters of a line about galaxies, which ends with a command."""
 CIRCULARS_URL_TEMPLATE = "https://gcn.nasa.gov/circulars?query={}"
 """GCN's circulars that name an event; its own page of an event exists only after the first circular."""
 
@@ -118,7 +121,7 @@ def _title(superevent: Superevent) -> str:
 
 
 def _head(follow_up: FollowUp) -> list[_Words]:
-    """Return what stands above the list: a retraction without its notice, what moved, the candidates."""
+    """Return what stands above the list: a retraction without its notice, moves, candidates, galaxies."""
     superevent = follow_up.superevent
     lines = []
     told = pending_retraction(superevent, [entry.stored for entry in follow_up.entries])
@@ -129,7 +132,14 @@ def _head(follow_up: FollowUp) -> list[_Words]:
         moved = follow_up_lines.region_change_line(superevent, follow_up.region_change, follow_up.levels_map)
         lines += [] if moved is None else [_plain(superevent, moved)]
     candidates = follow_up_lines.candidates_line(superevent, follow_up.candidates)
-    return lines if candidates is None else [*lines, _plain(superevent, candidates)]
+    lines += [] if candidates is None else [_plain(superevent, candidates)]
+    return lines if follow_up.galaxies is None else [*lines, *_galaxy_lines(superevent, follow_up.galaxies)]
+
+
+def _galaxy_lines(superevent: Superevent, galaxies: VolumeGalaxies) -> list[_Words]:
+    entered = galaxy_lines.entered_line(superevent, galaxies)
+    told = [*([] if entered is None else [entered]), galaxy_lines.follow_up_line(superevent, galaxies)]
+    return [_plain(superevent, line, _GALAXIES_MAX) for line in told]
 
 
 def _retraction_words(superevent: Superevent, stored: StoredMessage) -> _Words:
@@ -211,15 +221,18 @@ def _small_print(follow_up: FollowUp, rest: int, *, has_levels: bool, has_region
     return lines
 
 
-def _plain(superevent: Superevent, line: str) -> _Words:
-    words = _escape(superevent, line)
+def _plain(superevent: Superevent, line: str, limit: int = _FACT_MAX) -> _Words:
+    words = _escape(superevent, line, limit)
     return _Words((words,), words)
 
 
-def _escape(superevent: Superevent, line: str) -> str:
-    """Return a line as mrkdwn, with the command that lists the candidates as code."""
-    command = escape(follow_up_lines.candidates_command(superevent))
-    return escape(line, _FACT_MAX).replace(command, f"`{command}`")
+def _escape(superevent: Superevent, line: str, limit: int = _FACT_MAX) -> str:
+    """Return a line as mrkdwn, with the commands that list candidates and galaxies as code."""
+    words = escape(line, limit)
+    for make in (follow_up_lines.candidates_command, galaxy_lines.galaxies_command):
+        command = escape(make(superevent))
+        words = words.replace(command, f"`{command}`")
+    return words
 
 
 def _length(built: Message) -> int:

@@ -6,10 +6,13 @@
 from formatters.skymap_image.captions import alt_text, create_captions
 from formatters.skymap_image.models import (
     Captions,
+    DrawnField,
     DrawnPicture,
     DrawnSky,
     Grid,
     Inset,
+    Mark,
+    Marks,
     Position,
     SkyMapFigure,
 )
@@ -17,11 +20,14 @@ from formatters.skymap_image.projection import ImageWindow
 
 __all__ = [
     "Captions",
+    "DrawnField",
     "DrawnPicture",
     "DrawnSky",
     "Grid",
     "ImageWindow",
     "Inset",
+    "Mark",
+    "Marks",
     "Position",
     "SkyMapFigure",
     "alt_text",

@@ -11,12 +11,15 @@ from formatters.skymap_image.models import (
     SUN_CIRCLE_DEG,
     Captions,
     DrawnSky,
+    Marks,
     Position,
 )
 from formatters.text import map_lines, quantities, vocabulary
 from formatters.text.source_lines import headline
 
 _MAX_REGIONS = 3
+_MAX_FIELDS = 5
+"""Fields of a plan whose places the alternative text says; the table beside it has the others."""
 
 
 def create_captions(superevent: Superevent) -> Captions:
@@ -57,7 +60,9 @@ def create_captions(superevent: Superevent) -> Captions:
     )
 
 
-def alt_text(superevent: Superevent, sky: DrawnSky | None = None, *, inset: bool = False) -> str:
+def alt_text(
+    superevent: Superevent, sky: DrawnSky | None = None, *, inset: bool = False, marks: Marks | None = None
+) -> str:
     """Describe the newest notice's image in plain text of at most ALT_TEXT_MAX characters.
 
     Raises ValueError if that notice has no measured sky map.
@@ -87,6 +92,13 @@ def alt_text(superevent: Superevent, sky: DrawnSky | None = None, *, inset: bool
             line += f" A dashed line is the 90{quantities.NBSP}% region of GW alone, "
             line += f"{quantities.area(notice.localization.area_90)}."
         parts.append(line)
+    if marks is not None:
+        listed = [f"{one.number} {one.text}" for one in marks.marks] + [
+            f"{one.number} at {quantities.position_degrees(one.ra, one.dec)}"
+            for one in marks.fields[:_MAX_FIELDS]
+        ]
+        more = len(marks.fields) - _MAX_FIELDS
+        parts.append(f"{marks.title}: {'; '.join(listed)}{f' and {more} more' if more > 0 else ''}.")
     if sky is not None:
         parts += _sky_sentences(localization, sky)
     parts.append(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from formatters.skymap_image import legend, png, style
+from formatters.skymap_image import legend, marks, png, style
 from formatters.skymap_image.allsky import draw_allsky
 from formatters.skymap_image.canvas import Bytes, Canvas
+from formatters.skymap_image.fields import draw_fields
 from formatters.skymap_image.inset import draw_inset
 from formatters.skymap_image.models import SkyMapFigure
 from formatters.skymap_image.projection import SKY_HEIGHT, SKY_WIDTH
@@ -16,6 +17,9 @@ def draw(picture: SkyMapFigure) -> bytes:
         height = style.SKY_BOTTOM + legend.height_below(picture)
     else:
         height = style.INSET_TOP + max(style.INSET_SIDE + 65, legend.height_beside(picture))
+    bottom = height
+    if picture.marks is not None:
+        height += marks.height_of_key(picture.marks)
     canvas = Canvas(style.WIDTH, height)
     canvas.add_image(_map_pixels(picture, height))
     legend.draw_title(canvas, picture.captions)
@@ -25,6 +29,10 @@ def draw(picture: SkyMapFigure) -> bytes:
     else:
         draw_inset(canvas, picture, picture.inset)
         legend.draw_key_beside(canvas, picture)
+    draw_fields(canvas, picture)
+    marks.draw_marks(canvas, picture)
+    if picture.marks is not None:
+        marks.draw_key(canvas, picture.marks, bottom)
     return png.encode(canvas.to_pixels(), style.DOTS_PER_INCH)
 
 

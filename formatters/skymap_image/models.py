@@ -77,6 +77,41 @@ class DrawnSky:
     """Credible levels whose region is outlined; outlines of others would tell nothing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A place that is circled on a map, with its number."""
+
+    ra: float
+    """Right ascension, ICRS degrees."""
+    dec: float
+    """Declination, ICRS degrees."""
+    number: int
+    text: str
+    """What the key says of it, plain and bounded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnField:
+    """A telescope's field on a map, with its number."""
+
+    ra: float
+    """Right ascension of the centre, ICRS degrees."""
+    dec: float
+    number: int
+    outlines: tuple[tuple[Position, ...], ...]
+    """Closed lines, one for each detector."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """Places that are circled and numbered, fields that are outlined, and what the key says of them."""
+
+    title: str
+    marks: tuple[Mark, ...] = ()
+    fields: tuple[DrawnField, ...] = ()
+    """In the order in which they are observed; the inset shows all of them, if they fit."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SkyMapFigure:
     """Everything that is drawn on a sky-map image."""
@@ -91,6 +126,7 @@ class SkyMapFigure:
     inset: Inset | None = None
     gw_alone: Grid | None = None
     """GW-only map on the all-sky grid, if the one drawn is a combined map and the region can be outlined."""
+    marks: Marks | None = None
 
 
 @dataclass(frozen=True, slots=True)

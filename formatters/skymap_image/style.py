@@ -44,6 +44,7 @@ SUN = "#ffd94a"
 MOON = "#dfe4ee"
 MOON_DARK = "#4b5468"
 WATERMARK = "#ff9f1c"
+MARK = "#a8ff60"
 BADGE = "#c9d2e6"
 
 LARGE, MEDIUM, SMALL, TICK = 52.0, 34.0, 29.0, 28.0

@@ -23,17 +23,18 @@ from bot.observing.footprints import covers, parse_footprint
 from bot.observing.observatories import find_site
 from bot.samples import bbh, ms181101ab, to_avro
 from bot.skymap_service.image_process import ImageFailed
-from bot.skymap_service.pointings import PlanTakesTooLong
+from bot.skymap_service.pointings import PlanTakesTooLong, PointingService
 from bot.skymaps import healpix
 from bot.store import schema
 from formatters.answers.answer import contains_file
 from formatters.blockkit.message import Message
 from formatters.models.event_plan import EventPlan
-from formatters.models.notice import Notice
+from formatters.models.notice import Notice, NoticeKey
 from formatters.models.observing import Site
 from formatters.models.pointing import Telescope
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import ImageRef
+from formatters.skymap_image import Marks
 from formatters.terminal import message_text
 from tests.support.factories import AUTHOR, NOW, TEAM, Clock, planner, subscribe
 
@@ -295,27 +296,31 @@ async def test_a_retracted_event_is_not_planned_and_a_mock_is_marked(
     assert "MOCK" in shown
     await store(factory, payloads[-1:])
     refused = await dispatch(factory, f"plan Paranal 3 {mock.superevent_id}")
-    assert "RETRACTED" in message_text.render(refused) and refused.is_refusal
+    assert "RETRACTED" in message_text.render(refused) and "nothing to observe" in refused.text
 
 
-async def test_a_newer_map_that_is_gone_is_said(factory: Factory, event: Notice, paranal: Telescope) -> None:
+async def test_a_newer_map_that_is_gone_is_said(
+    factory: Factory, event: Notice, paranal: Telescope, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Fault: the newest payload was purged."""
     real = factory.notices.payload
 
-    async def payload(key: object) -> bytes | None:
-        return None if key == event.key else await real(key)  # type: ignore[arg-type]
+    async def payload(key: NoticeKey) -> bytes | None:
+        return None if key == event.key else await real(key)
 
-    factory.notices.payload = payload  # type: ignore[method-assign]
+    monkeypatch.setattr(factory.notices, "payload", payload)
     text = await answer_text(factory, f"plan Paranal 3 {event.superevent_id}")
     assert "the map of PRELIMINARY" in text
     assert "Newer, but not readable here: the map of INITIAL" in text
 
 
-async def test_no_map_is_kept_any_more(factory: Factory, event: Notice, paranal: Telescope) -> None:
-    async def payload(_: object) -> bytes | None:
+async def test_no_map_is_kept_any_more(
+    factory: Factory, event: Notice, paranal: Telescope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def payload(_: NoticeKey) -> bytes | None:
         return None
 
-    factory.notices.payload = payload  # type: ignore[method-assign]
+    monkeypatch.setattr(factory.notices, "payload", payload)
     refused = await answer_text(factory, f"plan Paranal 3 {event.superevent_id}")
     assert "isn't kept any more" in refused
 
@@ -326,26 +331,28 @@ async def test_a_plan_that_takes_too_long_is_said(
     async def hang(*_: object) -> EventPlan:
         raise PlanTakesTooLong("")
 
-    monkeypatch.setattr(factory.pointings, "plan", hang)
+    monkeypatch.setattr(PointingService, "plan", hang)
     assert "took too long" in await answer_text(factory, f"plan Paranal {event.superevent_id}")
 
 
 async def test_the_picture_is_shown_and_its_failure_costs_no_words(
     factory: Factory, event: Notice, paranal: Telescope
 ) -> None:
-    async def provide(team_id: str, superevent: Superevent, made: EventPlan) -> ImageRef:
-        assert team_id == TEAM and made.plan.pointings
+    async def provide(team_id: str, superevent: Superevent, notice: Notice, marks: Marks) -> ImageRef:
+        assert team_id == TEAM and notice.key == event.key and not marks.marks
+        assert [field.number for field in marks.fields] == [1, 2, 3]
+        assert marks.title.startswith("3 fields at Paranal from 23 Nov")
         return ImageRef(alt_text="Map with fields", file_id="F1")
 
-    async def fail(team_id: str, superevent: Superevent, made: EventPlan) -> ImageRef:
+    async def fail(team_id: str, superevent: Superevent, notice: Notice, marks: Marks) -> ImageRef:
         raise ImageFailed("the drawing process is gone.")
 
     name = event.superevent_id
-    shown = await factory.create_command_router(Clock(), plan_image_provider=provide).dispatch(
+    shown = await factory.create_command_router(Clock(), marked_image_provider=provide).dispatch(
         f"plan Paranal 3 {name}", ASKER
     )
     assert contains_file(shown) and len(table(shown)) == 3
-    failed = await factory.create_command_router(Clock(), plan_image_provider=fail).dispatch(
+    failed = await factory.create_command_router(Clock(), marked_image_provider=fail).dispatch(
         f"plan Paranal 3 {name}", ASKER
     )
     assert "Without a picture: the drawing process is gone." in message_text.render(failed)
@@ -384,7 +391,9 @@ def test_any_order_of_parts_means_the_same(
 
 @given(
     st.text(max_size=200)
-    | st.lists(st.sampled_from(["plan", "10", "90", "min", "until", "dawn", "1h", "-1", "2.5", "csv", "Paranal"])).map(" ".join)
+    | st.lists(
+        st.sampled_from(["plan", "10", "90", "min", "until", "dawn", "1h", "-1", "2.5", "csv", "Paranal"])
+    ).map(" ".join)
 )
 @settings(deadline=None)
 def test_no_text_breaks_the_reader(text: str) -> None:

@@ -1,0 +1,115 @@
+"""What stands after `galaxies`: how many, from which sites, or how to export them. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.commands.errors import CommandError
+from bot.commands.night_words import parse_night_words
+from bot.commands.sites import parse_site_names
+from bot.commands.understanding import unexplained_words
+from bot.runtime.typed_text import normalize_typed_text
+from formatters.answers.galaxies import DEFAULT_ROWS, MAX_ROWS
+from formatters.models.observing import Site
+
+
+class GalaxyVerb(StrEnum):
+    """What is to be done with the galaxies."""
+
+    LIST = "list"
+    CSV = "csv"
+    DS9 = "ds9"
+    MAP = "map"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GalaxyWords:
+    """What the words say."""
+
+    verb: GalaxyVerb = GalaxyVerb.LIST
+    count: int = DEFAULT_ROWS
+    sites: tuple[Site, ...] = ()
+    """The sites that are named; empty if none is."""
+    altitude: float | None = None
+    """Minimum altitude in degrees, if one is named."""
+
+
+_EXPORTS = {
+    **dict.fromkeys(("csv", "table"), GalaxyVerb.CSV),
+    **dict.fromkeys(("ds9", "reg", "region", "regions"), GalaxyVerb.DS9),
+}
+_VERBS = {
+    **_EXPORTS,
+    **dict.fromkeys(("map", "skymap", "picture", "image", "plot"), GalaxyVerb.MAP),
+    **dict.fromkeys(("show", "list"), GalaxyVerb.LIST),
+}
+_FILLERS = frozenset(
+    ("galaxy", "galaxies", "host", "hosts", "as", "top", "first", "best", "volume", "catalogue", "catalog")
+)
+_FROM = re.compile(r"(?:^|\s)(?:from|at)\s+(?=\S)", re.IGNORECASE)
+_COUNT = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
+_EXAMPLES = (
+    "galaxies, galaxies 30, galaxies from Palomar, galaxies export csv, galaxies export ds9, map galaxies"
+)
+
+
+def read_words(arguments: str, own: Sequence[Site]) -> GalaxyWords:
+    """Return what the words after `galaxies` say; `own` are the channel's sites. Raises CommandError."""
+    text = " ".join(normalize_typed_text(arguments).split())
+    named: tuple[Site, ...] = ()
+    altitude = None
+    where = _FROM.search(text)
+    if where is not None:
+        head, place = text[: where.start()], text[where.end() :]
+        words, names = parse_night_words(place)
+        if not words.is_now:
+            raise CommandError(
+                "galaxies is about this night and the next: galaxies from Palomar, without a date."
+            )
+        altitude = words.altitude
+        trailing = re.fullmatch(r"(?P<names>.*?),? (?:top |first )?(?P<count>\d+)", names)
+        # "from Palomar 30"; "from 34.2 -116.9" is a place.
+        if trailing is not None and not any(map(str.isdigit, trailing["names"])):
+            names, head = trailing["names"], f"{head} {trailing['count']}"
+        named, text = parse_site_names(names, own), head
+        if not named:
+            raise CommandError('From where? Name a site: "galaxies from Palomar".')
+    found = GalaxyWords(sites=named, altitude=altitude)
+    return _read_rest(text, found)
+
+
+def _read_rest(text: str, found: GalaxyWords) -> GalaxyWords:
+    verb, count, is_export = found.verb, None, False
+    for word in text.casefold().replace(",", " ").split():
+        if word in ("export", "download"):
+            is_export = True
+        elif is_export and word not in _EXPORTS and word not in _FILLERS and unexplained_words(word):
+            raise CommandError(f'"{word[:40]}": galaxies are exported as csv or ds9: galaxies export csv.')
+        elif word in _VERBS:
+            verb = _VERBS[word]
+        elif _COUNT.fullmatch(word):
+            if count is not None:
+                raise CommandError("How many galaxies? One number, please: galaxies 30.")
+            count = _read_count(word)
+        elif word not in _FILLERS and unexplained_words(word):
+            near = difflib.get_close_matches(word, [*_VERBS, "export"], n=1, cutoff=0.7)
+            meant = f" Did you mean galaxies {near[0]}?" if near else ""
+            raise CommandError(f'"galaxies {word[:40]}" is nothing I know.{meant} There are: {_EXAMPLES}.')
+    if is_export and verb not in (GalaxyVerb.CSV, GalaxyVerb.DS9):
+        raise CommandError("As what? galaxies export csv, or galaxies export ds9.")
+    return GalaxyWords(
+        verb=verb, count=DEFAULT_ROWS if count is None else count, sites=found.sites, altitude=found.altitude
+    )
+
+
+def _read_count(word: str) -> int:
+    if not word.isdecimal() or not 1 <= int(word[:10]) <= MAX_ROWS:
+        raise CommandError(
+            f'"{word[:20]}": one answer lists 1 to {MAX_ROWS} galaxies: galaxies {MAX_ROWS}; all of them:'
+            " galaxies export csv."
+        )
+    return int(word)

@@ -1,0 +1,115 @@
+"""Answers to `galaxies export csv` and `ds9`: the ranked galaxies as text to copy."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from formatters.answers.event_details import MAX_CODE_CHARS
+from formatters.answers.galaxies import csv_or_region_title
+from formatters.answers.region_file import HEADER as DS9_HEADER
+from formatters.blockkit import blocks
+from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import bold, escape
+from formatters.models.galaxy import GalaxyRanking, RankedGalaxy
+from formatters.models.superevent import Superevent
+from formatters.text import galaxy_lines, quantities
+
+CSV_HEADER = (
+    *("rank", "name", "ra_deg", "dec_deg", "distance_mpc", "distance_sd_mpc", "share", "sum"),
+    *("credible_level", "credible_level_3d", "log10_mass_msun", "mass_from", "magnitude"),
+    "questionable_redshift",
+)
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes a text that begins so for a formula."""
+
+
+def csv_message(
+    superevent: Superevent, ranking: GalaxyRanking, limit: int | None = MAX_CODE_CHARS
+) -> Message:
+    """Return the galaxies by rank, as many whole lines as `limit` characters hold; None is no limit."""
+    total, lines = 0.0, []
+    for one in ranking.galaxies:
+        total += one.share
+        lines.append(_csv_line(_values(one, total)))
+    return _message(superevent, ranking, "as a table", [_csv_line(CSV_HEADER)], lines, limit)
+
+
+def ds9_message(
+    superevent: Superevent, ranking: GalaxyRanking, limit: int | None = MAX_CODE_CHARS
+) -> Message:
+    """Return the galaxies as points of a DS9 region file, with rank and name."""
+    lines = [
+        f"point({one.galaxy.ra:.6f},{one.galaxy.dec:.6f}) # point=circle text={{{_ds9_text(one)}}}"
+        for one in ranking.galaxies
+    ]
+    event = superevent.superevent_id.encode("ascii", "replace").decode()
+    head = [DS9_HEADER, f"# {' '.join(event.split())}: galaxies in the 90% volume, by rank", "icrs"]
+    return _message(superevent, ranking, "for DS9", head, lines, limit)
+
+
+def _message(
+    superevent: Superevent,
+    ranking: GalaxyRanking,
+    form: str,
+    head: Sequence[str],
+    lines: Sequence[str],
+    limit: int | None,
+) -> Message:
+    title = csv_or_region_title(superevent, ranking, form)
+    kept = list(head)
+    left = None if limit is None else limit - sum(len(line) + 1 for line in head)
+    for line in lines:
+        if left is not None:
+            left -= len(line) + 1
+            if left < 0:
+                break
+        kept.append(line)
+    shown = len(kept) - len(head)
+    cut = []
+    if shown < ranking.total:
+        cut = [blocks.context(escape(f"The first {quantities.number(shown)} by rank are shown."))]
+    return blocks.message(
+        escape(f"{title}."), blocks.section(bold(escape(title))), blocks.code("\n".join(kept)), *cut
+    )
+
+
+def _values(one: RankedGalaxy, total: float) -> list[object]:
+    galaxy = one.galaxy
+    return [
+        one.rank,
+        _text(galaxy.name),
+        f"{galaxy.ra:.6f}",
+        f"{galaxy.dec:.6f}",
+        galaxy.distance,
+        galaxy.distance_error,
+        one.share,
+        total,
+        one.level_2d,
+        one.level_3d,
+        f"{galaxy.log_mass:.2f}",
+        galaxy.mass_source.name.lower(),
+        galaxy.magnitude,
+        str(galaxy.is_questionable).lower(),
+    ]
+
+
+def _ds9_text(one: RankedGalaxy) -> str:
+    name = galaxy_lines.short_name(one.galaxy.name).encode("ascii", "replace").decode()
+    # Braces end the text, and a line end the region.
+    return f"{one.rank} {''.join(letter for letter in name if letter.isprintable() and letter not in '{}')}"
+
+
+def _text(value: str) -> str:
+    """Return a text on one line that no spreadsheet takes for a formula."""
+    line = " ".join(value.split())
+    return f"'{line}" if line.startswith(_FORMULA_STARTS) else line
+
+
+def _csv_line(values: Sequence[object]) -> str:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="").writerow(
+        "" if value is None else f"{value:.6g}" if isinstance(value, float) else value for value in values
+    )
+    return written.getvalue()
