@@ -29,7 +29,9 @@ def draw_fields(canvas: Canvas, picture: SkyMapFigure) -> None:
     fields = picture.marks.fields
     lines = [line for field in fields for outline in field.outlines for line in _sky_lines(outline)]
     if lines:
-        canvas.draw_lines(lines, style.MARK, 2.4, cased=True, zorder=8.2)
+        # Beside an inset they only say where the fields are.
+        width = 2.4 if picture.inset is None else 1.6
+        canvas.draw_lines(lines, style.MARK, width, cased=picture.inset is None, zorder=7.9)
     if picture.inset is None:
         _number(canvas, [(field, canvas_position(field.ra % 360, field.dec)) for field in fields])
     else:
