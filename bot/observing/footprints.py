@@ -101,30 +101,29 @@ def bounding_radius(footprint: Footprint) -> float:
     return degrees(np.arctan(radians(sqrt(farthest))))
 
 
-def covers(footprint: Footprint, ra: float, dec: float, points: tuple[Floats, Floats, Floats]) -> Flags:
+def covers(
+    footprint: Footprint, ra: float | Floats, dec: float | Floats, points: tuple[Floats, Floats, Floats]
+) -> Flags:
     """Return which points a field centred on (`ra`, `dec`) covers; ICRS degrees.
 
-    `points` are x, y and z of unit vectors, each of shape (n,), as is the result.
+    `points` are x, y and z of unit vectors, each of shape (n,), as is the result. The centre is one for all
+    points, or one for each, (n,).
     """
-    lon, lat = radians(ra), radians(dec)
+    lon, lat = np.radians(ra), np.radians(dec)
+    cos_lon, sin_lon, cos_lat, sin_lat = np.cos(lon), np.sin(lon), np.cos(lat), np.sin(lat)
     x, y, z = points
-    along = x * (np.cos(lat) * np.cos(lon)) + y * (np.cos(lat) * np.sin(lon)) + z * np.sin(lat)
     if footprint.radius is not None:
         # The chord tells small angles apart, where the cosine doesn't.
-        chord = (
-            (x - np.cos(lat) * np.cos(lon)) ** 2
-            + (y - np.cos(lat) * np.sin(lon)) ** 2
-            + (z - np.sin(lat)) ** 2
-        )
+        chord = (x - cos_lat * cos_lon) ** 2 + (y - cos_lat * sin_lon) ** 2 + (z - sin_lat) ** 2
         return np.asarray(chord <= (2 * np.sin(radians(footprint.radius) / 2)) ** 2, np.bool_)
-    found = np.zeros(x.shape, np.bool_)
-    near = np.flatnonzero(along >= np.cos(radians(bounding_radius(footprint))) - 1e-12)
-    east = (-x[near] * np.sin(lon) + y[near] * np.cos(lon)) / along[near]
-    north = (
-        -x[near] * (np.sin(lat) * np.cos(lon)) - y[near] * (np.sin(lat) * np.sin(lon)) + z[near] * np.cos(lat)
-    ) / along[near]
-    found[near] = _inside_any(footprint.polygons, np.degrees(east), np.degrees(north))
-    return found
+    outward = x * cos_lon + y * sin_lon
+    along = outward * cos_lat + z * sin_lat
+    is_near = along >= np.cos(radians(bounding_radius(footprint))) - 1e-12
+    # What is behind the plane or far from it isn't projected.
+    depth = np.where(is_near, along, 1.0)
+    east = np.degrees((y * cos_lon - x * sin_lon) / depth)
+    north = np.degrees((z * cos_lat - outward * sin_lat) / depth)
+    return np.asarray(is_near & _inside_any(footprint.polygons, east, north), np.bool_)
 
 
 def outlines(

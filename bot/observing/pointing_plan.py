@@ -2,61 +2,100 @@
 
 From now until dawn, or for as long as is asked, time is cut into slots. Fields are chosen greedily by the
 probability that none before holds, each only if all still fit into the night; then each is exchanged for a
-better one while that helps. It is done for centres anywhere and for a grid of fields side by side, and the
-better plan is taken. Altitudes are without refraction and must hold from the beginning of an exposure to its
-end; the centre decides.
+better one while that helps. It is done for centres anywhere and for a grid of fields side by side; both are
+measured on the whole map with finer pixels, and the better plan is taken. Altitudes are without refraction
+and must hold from the beginning of an exposure to its end; the centre decides.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import radians
+from math import ceil, radians, sin, sqrt
 
 import numpy as np
 
-from bot.observing.ephemeris import EquatorialSky, equatorial_sky, moon_vector
-from bot.observing.nights import Interval, altitudes_of, optical_nights
 from bot.observing.pointing_fields import (
+    BLOCK_ORDERS,
     Coverage,
     Fields,
     Pixels,
-    angle_to,
+    blocks_near,
     cover,
-    fixed_centres,
     free_centres,
     grid_centres,
-    pixel_order,
-    rasterize,
+    measure,
 )
+from bot.observing.pointing_pixels import (
+    ProbabilityCurve,
+    children,
+    occupied_pixels,
+    order_of_width,
+    pixel_order,
+)
+from bot.observing.pointing_region import worthwhile_cells
 from bot.observing.pointing_schedule import SlotAssignment, observing_order
+from bot.observing.pointing_visibility import SiteView, Slots, unit_vectors
 from bot.skymaps import healpix
-from bot.skymaps.arrays import Flags, Floats
-from bot.skymaps.directions import sun_vector
+from bot.skymaps.arrays import MAX_ORDER, SKY_AREA_DEG2, Flags, Floats, Integers
 from bot.skymaps.skymap import SkyMap
 from formatters.models.observing import ObservingConstraints, Site
 from formatters.models.pointing import Pointing, PointingPlan, Telescope
 
 MAX_FIELDS = 200
-MAX_SLOTS = 400
-MOON_NEAR_DEG, MOON_FULL_DEG = 10.0, 30.0
-"""A field nearer to a Moon above the horizon than this isn't observed: new Moon, full Moon."""
-LEAST_GAIN = 1e-5
-"""Probability below which another field isn't worth its time."""
-AREA_FACTOR = 12
-"""The densest part of the map that is looked at, in areas of all fields together."""
+MAX_SLOTS = 600
+"""Slots among which fields are chosen; where a night has more, every second one, third one, and so on. The
+order in which the chosen are observed knows all."""
+MAX_CELLS = 50_000
+"""Cells of about a field's size, the densest of the map, among which the part to look at is found."""
+MAX_FIXED_FIELDS = 1_000
+"""Fixed fields that are compared, of those that are visible the ones that hold the most."""
+LEAST_GAIN, LEAST_PART = 1e-5, 0.01
+"""Another field isn't worth its time with less probability than this, or this part of the first's, whichever
+is less: on a whole-sky map a small field holds little, and the first is as good as the last."""
+LEAST_OBSERVABLE = 1e-3
+"""A site that sees less of a map than this has no plan."""
 _SWAPS = 2
 """Passes in which each field is exchanged for a better one."""
-_DAYS_BEFORE, _DAYS_AFTER = 2.0, 3.0
+_TRIED = 32
+"""Fields that are tried in the place of another, those that add the most."""
+_OBSERVABLE_TIMES = 60
+"""Times in the night at which tiles' altitudes are computed; between two of them none rises by over 4°."""
+_NEGLIGIBLE = 1e-5
+"""The probability of the least dense tiles, often most of them, whose altitudes aren't looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Times:
-    """The slots of a plan: begin and end of each exposure in Unix seconds, (s,)."""
+class _Task:
+    """What a plan is made for."""
 
+    curve: ProbabilityCurve
+    telescope: Telescope
+    view: SiteView
+    slots: Slots
+    most: int
+
+    @property
+    def some_slots(self) -> Slots:
+        """Return the slots among which fields are chosen."""
+        return self.slots.every(max(1, ceil(self.slots.begin.size / MAX_SLOTS)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Choice:
+    """Fields in the order in which they are observed, k of them."""
+
+    ra: Floats
+    """(k,) ICRS degrees."""
+    dec: Floats
     begin: Floats
-    end: Floats
-    span: Interval
+    """(k,): when each exposure begins, Unix seconds."""
+    middle: Floats
+    shares: list[float]
+
+    @property
+    def covered(self) -> float:
+        return sum(self.shares)
 
 
 def plan_pointings(
@@ -69,232 +108,195 @@ def plan_pointings(
     count: int | None = None,
     duration: timedelta | None = None,
 ) -> PointingPlan:
-    """Plan at most `count` pointings from `now` (aware) on, within `duration` or until dawn.
+    """Plan at most `count` pointings (MAX_FIELDS in any case) from `now` (aware) on, within `duration` or
+    until dawn.
 
-    By day, and where what is left of the night is shorter than an exposure, the coming night is planned. The
-    plan has no pointing where nothing of the map can be observed.
+    By day, and where what is left of the night is shorter than an exposure, the coming night is planned, and
+    `duration` counts from dusk. There is no pointing where less than LEAST_OBSERVABLE of the map can be
+    observed in the night, or nothing within `duration`.
     """
-    since = now.astimezone(UTC).timestamp()
-    sky = equatorial_sky(now, _DAYS_BEFORE, _DAYS_AFTER)
-    times = _slots(site, telescope, constraints, sky, since, duration)
-    most = min(count or MAX_FIELDS, MAX_FIELDS, times.begin.size)
-    observable = _observable_tiles(skymap, site, constraints, sky, times)
-    chosen: list[tuple[int, int]] = []
-    fields: Fields | None = None
-    pixels: Pixels | None = None
-    if most and observable.any():
-        area = AREA_FACTOR * most * telescope.footprint.area
-        pixels = rasterize(skymap, observable, pixel_order(telescope.footprint), area)
-        fields, chosen = _best_choice(pixels, site, telescope, constraints, sky, times, most)
-    return _as_plan(skymap, site, telescope, sky, times, observable, pixels, fields, chosen)
-
-
-def _slots(
-    site: Site,
-    telescope: Telescope,
-    constraints: ObservingConstraints,
-    sky: EquatorialSky,
-    since: float,
-    duration: timedelta | None,
-) -> _Times:
-    exposure, step = (
-        telescope.exposure.total_seconds(),
-        (telescope.exposure + telescope.overhead).total_seconds(),
+    view = SiteView(site, constraints, now)
+    slots = view.slots(telescope, duration)
+    night = slots if duration is None else view.slots(telescope, None)
+    observable = _observable(skymap, view, night, constraints.altitude)
+    most = min(MAX_FIELDS if count is None else count, MAX_FIELDS, slots.begin.size)
+    choice: _Choice | None = None
+    if most > 0 and observable >= LEAST_OBSERVABLE:
+        task = _Task(ProbabilityCurve(skymap), telescope, view, slots, most)
+        choice = _choose_fields(skymap, task)
+    pointings = () if choice is None else _as_pointings(choice, view)
+    return PointingPlan(
+        telescope=telescope,
+        pointings=pointings,
+        covered=sum(one.share for one in pointings),
+        observable=observable,
+        begin=datetime.fromtimestamp(slots.span.start, UTC),
+        end=datetime.fromtimestamp(slots.span.stop, UTC),
     )
-    if site.radio:
-        dark = [Interval(since, since + 86_400)]
-    else:
-        nights = optical_nights(site, sky, since, constraints.darkness, 2)
-        dark = next(
-            (left for night in nights if (left := _left(night.dark, since, exposure))),
-            [Interval(since, since)],
-        )
-    start = dark[0].start
-    stop = dark[-1].stop if duration is None else min(dark[-1].stop, start + duration.total_seconds())
-    begin = np.concatenate(
-        [
-            np.arange(one.start, min(one.stop, stop) - exposure + 1e-6, step)
-            for one in dark
-            if one.start < stop
-        ]
-        or [np.empty(0)]
-    )
-    if begin.size > MAX_SLOTS:
-        begin = (
-            begin[:MAX_SLOTS]
-            if duration is not None
-            else begin[np.linspace(0, begin.size - 1, MAX_SLOTS).astype(int)]
-        )
-    return _Times(begin, begin + exposure, Interval(start, stop))
 
 
-def _left(dark: tuple[Interval, ...], since: float, exposure: float) -> list[Interval]:
-    left = [Interval(max(one.start, since), one.stop) for one in dark]
-    return [one for one in left if one.stop - one.start >= exposure]
+def _observable(skymap: SkyMap, view: SiteView, night: Slots, altitude: float) -> float:
+    """Return the probability of the tiles whose centres are high enough at any time of the night."""
+    if not night.begin.size:
+        return 0.0
+    probability = skymap.probability
+    total = float(probability.sum())
+    by_density = skymap.by_density
+    kept = int(np.searchsorted(np.cumsum(probability[by_density]), total * (1 - _NEGLIGIBLE))) + 1
+    tiles = by_density[:kept]
+    vectors = np.stack(healpix.centre_vectors(skymap.order[tiles], skymap.ipix[tiles]), axis=1)
+    some = np.unique(np.linspace(0, night.begin.size - 1, _OBSERVABLE_TIMES).astype(int))
+    times = np.append(night.begin[some], night.end[-1])
+    is_up = view.highest_sine(vectors, times) >= sin(radians(altitude))
+    return float(probability[tiles[is_up]].sum()) / total
 
 
-def _observable_tiles(
-    skymap: SkyMap, site: Site, constraints: ObservingConstraints, sky: EquatorialSky, times: _Times
-) -> Flags:
-    """Return for each tile of the map whether its centre is high enough at the begin of any slot."""
-    found = np.zeros(skymap.density.size, np.bool_)
-    if times.begin.size:
-        vectors = np.stack(healpix.centre_vectors(skymap.order, skymap.ipix), axis=1)
-        ra, dec = sky.ra_dec(vectors)
-        # Every few slots: an altitude changes by less than 4° in a quarter of an hour.
-        for time in times.begin[:: max(1, times.begin.size // 60)].tolist():
-            found |= altitudes_of(site, sky, ra, dec, np.array(time)) >= radians(constraints.altitude)
-    return found
-
-
-def _visibility(
-    ra: Floats, dec: Floats, site: Site, constraints: ObservingConstraints, sky: EquatorialSky, times: _Times
-) -> Flags:
-    """Return in which slots each field can be observed; (m, s)."""
-    lon, lat = np.radians(ra), np.radians(dec)
-    vectors = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
-    date_ra, date_dec = (one[:, np.newaxis] for one in sky.ra_dec(vectors))
-    limit = radians(constraints.altitude)
-    found = np.ones((ra.size, times.begin.size), np.bool_)
-    for moment in (times.begin, (times.begin + times.end) / 2, times.end):
-        found &= altitudes_of(site, sky, date_ra, date_dec, moment[np.newaxis]) >= limit
-    if site.radio:
-        return found
-    for slot, time in enumerate(((times.begin + times.end) / 2).tolist()):
-        nearest = _moon_limit(site, sky, time)
-        if nearest is not None:
-            moon, limit_deg = nearest
-            found[:, slot] &= angle_to(ra, dec, moon) >= limit_deg
-    return found
-
-
-def _moon_limit(site: Site, sky: EquatorialSky, time: float) -> tuple[Floats, float] | None:
-    """Return the Moon's direction and the least angle to it in degrees; None while it is down."""
-    when = datetime.fromtimestamp(time, UTC)
-    position = moon_vector(when)
-    moon = position / np.linalg.norm(position)
-    ra, dec = sky.ra_dec(moon[np.newaxis])
-    if float(altitudes_of(site, sky, ra, dec, np.array(time))[0]) < 0:
-        return None
-    # The Sun is so far away that the phase follows from the angle between the two.
-    illuminated = (1 - float(moon @ sun_vector(when))) / 2
-    return moon, MOON_NEAR_DEG + (MOON_FULL_DEG - MOON_NEAR_DEG) * illuminated
-
-
-def _best_choice(
-    pixels: Pixels,
-    site: Site,
-    telescope: Telescope,
-    constraints: ObservingConstraints,
-    sky: EquatorialSky,
-    times: _Times,
-    most: int,
-) -> tuple[Fields | None, list[tuple[int, int]]]:
+def _choose_fields(skymap: SkyMap, task: _Task) -> _Choice | None:
     """Return the better of the plans with centres anywhere and on a grid, or that with fixed fields."""
-    footprint = telescope.footprint
-    if telescope.fixed_fields:
-        candidates = [fixed_centres(telescope.fixed_fields, pixels, footprint)]
-    else:
-        candidates = [free_centres(pixels, footprint), grid_centres(pixels, footprint)]
-    best: tuple[float, Fields | None, list[tuple[int, int]]] = (0.0, None, [])
-    for ra, dec in candidates:
-        if not ra.size:
-            continue
-        visible = _visibility(ra, dec, site, constraints, sky, times)
-        seen = visible.any(axis=1)
-        if not seen.any():
-            continue
-        visible = visible[seen]
-        fields = cover(ra[seen], dec[seen], pixels, footprint)
-        assignment = _choose(fields, pixels.probability, visible, most)
-        held = _covered(fields, pixels.probability, list(assignment.slot_of_field))
-        if held > best[0]:
-            best = held, fields, observing_order(visible, assignment.slot_of_field)
-    return best[1], best[2]
+    footprint = task.telescope.footprint
+    if task.telescope.fixed_fields:
+        fixed = _fixed_fields(task)
+        return None if fixed is None else _best_of(*fixed, task)
+    pixels = _worthwhile_pixels(skymap, task)
+    if pixels is None:
+        return None
+    found = [
+        choice
+        for ra, dec in (free_centres(pixels, footprint), grid_centres(pixels, footprint))
+        if (choice := _best_of(ra, dec, pixels, task)) is not None
+    ]
+    return max(found, key=lambda one: one.covered, default=None)
 
 
-def _choose(fields: Fields, probability: Floats, visible: Flags, most: int) -> SlotAssignment:
-    """Choose fields greedily by what they add, then exchange them while that adds more."""
+def _worthwhile_pixels(skymap: SkyMap, task: _Task) -> Pixels | None:
+    """Return the pixels of the part of the map that is worth a closer look; None if nothing is visible."""
+    footprint = task.telescope.footprint
+    order = order_of_width(sqrt(footprint.area))
+    cells = occupied_pixels(skymap, order, MAX_CELLS)
+    vectors = np.stack(healpix.centre_vectors(order, cells), axis=1)
+    # More than fits, since fields lie across cells: much more for few fields, half as much again for many.
+    cells_per_field = (1.5 + 25 / task.most) * footprint.area / (SKY_AREA_DEG2 / 12 / 4**order)
+    chosen = worthwhile_cells(
+        task.curve.probability(order, cells),
+        vectors,
+        task.view,
+        task.some_slots,
+        ceil(cells_per_field * task.most),
+        cells_per_field,
+    )
+    fine = pixel_order(footprint)
+    return _pixels(fine, children(cells[chosen], fine - order), task) if chosen.any() else None
+
+
+def _pixels(order: int, ipix: Integers, task: _Task) -> Pixels:
+    points = np.stack(healpix.centre_vectors(order, ipix), axis=1)
+    return Pixels(order, ipix, task.curve.probability(order, ipix), points)
+
+
+def _fixed_fields(task: _Task) -> tuple[Floats, Floats, Pixels] | None:
+    """Return those of the telescope's fixed fields that may be worth it, RA and Dec, and all their pixels."""
+    footprint = task.telescope.footprint
+    ra, dec = np.array(task.telescope.fixed_fields, np.float64).T
+    # What a field holds, roughly: the pixel around its centre and the eight around that one.
+    order = order_of_width(sqrt(footprint.area) / 2)
+    middle = healpix.finest_pixels(ra, dec) >> 2 * (MAX_ORDER - order)
+    near = np.concatenate([middle[np.newaxis], healpix.neighbours(np.full(ra.size, order), middle)])
+    held = np.where(near >= 0, task.curve.probability(order, np.maximum(near, 0)), 0).sum(axis=0)
+    chosen = worthwhile_cells(
+        held,
+        unit_vectors(ra, dec),
+        task.view,
+        task.some_slots,
+        MAX_FIXED_FIELDS,
+        MAX_FIXED_FIELDS / task.most,
+    )
+    if not chosen.any():
+        return None
+    blocks = blocks_near(ra[chosen], dec[chosen], footprint)
+    return ra[chosen], dec[chosen], _pixels(pixel_order(footprint), children(blocks, BLOCK_ORDERS), task)
+
+
+def _best_of(ra: Floats, dec: Floats, pixels: Pixels, task: _Task) -> _Choice | None:
+    """Choose among fields with these centres; None where none can be observed or holds anything."""
+    vectors = unit_vectors(ra, dec)
+    some = task.some_slots
+    visible = task.view.visible(vectors, some)
+    seen = visible.any(axis=1)
+    if not seen.any():
+        return None
+    ra, dec, vectors, visible = ra[seen], dec[seen], vectors[seen], visible[seen]
+    fields = cover(ra, dec, pixels, task.telescope.footprint)
+    slot_of_field = _choose(fields, pixels.probability, visible, task.most)
+    if not slot_of_field:
+        return None
+    chosen = np.array(sorted(slot_of_field))
+    step = ceil(task.slots.begin.size / some.begin.size)
+    assignment = {at: slot_of_field[field] * step for at, field in enumerate(chosen.tolist())}
+    order = observing_order(task.view.visible(vectors[chosen], task.slots), assignment)
+    fields_in_order = chosen[[at for at, _ in order]]
+    slots_in_order = [slot for _, slot in order]
+    ra, dec = ra[fields_in_order], dec[fields_in_order]
+    begin, end = task.slots.begin[slots_in_order], task.slots.end[slots_in_order]
+    shares = measure(task.curve, task.telescope.footprint, ra, dec)
+    return _Choice(ra, dec, begin, (begin + end) / 2, shares)
+
+
+def _choose(fields: Fields, probability: Floats, visible: Flags, most: int) -> dict[int, int]:
+    """Choose fields greedily by what they add, exchange them while that adds more; return their slots."""
     assignment = SlotAssignment(visible)
     coverage = Coverage(fields, probability)
-    fits = np.ones(fields.ra.size, np.bool_)
+    untried = np.ones(fields.ra.size, np.bool_)
+    least = min(LEAST_GAIN, LEAST_PART * float(coverage.gains.max()))
     while len(assignment.slot_of_field) < most:
-        field = int(np.argmax(np.where(fits, coverage.gains, -1.0)))
-        if not fits[field] or coverage.gains[field] <= LEAST_GAIN:
+        field = int(np.argmax(np.where(untried & assignment.may_fit, coverage.gains, -1.0)))
+        if not untried[field] or coverage.gains[field] <= least:
             break
-        fits[field] = False
-        if assignment.add(field):
+        untried[field] = False
+        if assignment.may_fit[field] and assignment.add(field):
             coverage.add(field)
     for _ in range(_SWAPS):
         if not _exchange(coverage, assignment):
             break
-    return assignment
+    return assignment.slot_of_field
 
 
 def _exchange(coverage: Coverage, assignment: SlotAssignment) -> bool:
     """Exchange each field once for the one that adds the most without it; return whether any was."""
     changed = False
+    tried = min(_TRIED, coverage.gains.size)
     for old in list(assignment.slot_of_field):
         coverage.remove(old)
-        new = int(np.argmax(coverage.gains))
-        is_better = coverage.gains[new] > coverage.gains[old] + 1e-9
-        if is_better and new not in assignment.slot_of_field and assignment.replace(old, new):
-            changed = True
-            coverage.add(new)
+        gains = coverage.gains
+        best = np.argpartition(-gains, tried - 1)[:tried]
+        best = best[np.lexsort((best, -gains[best]))]
+        for new in best[gains[best] > gains[old] + 1e-9].tolist():
+            if new not in assignment.slot_of_field and assignment.exchange(old, new):
+                changed = True
+                coverage.add(new)
+                break
         else:
             coverage.add(old)
     return changed
 
 
-def _covered(fields: Fields, probability: Floats, chosen: list[int]) -> float:
-    if not chosen:
-        return 0.0
-    return float(probability[np.unique(np.concatenate([fields.pixels_of(one) for one in chosen]))].sum())
-
-
-def _as_plan(
-    skymap: SkyMap,
-    site: Site,
-    telescope: Telescope,
-    sky: EquatorialSky,
-    times: _Times,
-    observable: Flags,
-    pixels: Pixels | None,
-    fields: Fields | None,
-    chosen: list[tuple[int, int]],
-) -> PointingPlan:
-    pointings = []
-    if fields is not None and pixels is not None:
-        residual = pixels.probability.copy()
-        for number, (field, slot) in enumerate(chosen, 1):
-            mine = fields.pixels_of(field)
-            share = float(residual[mine].sum())
-            residual[mine] = 0.0
-            middle = (times.begin[slot] + times.end[slot]) / 2
-            ra, dec = float(fields.ra[field]), float(fields.dec[field])
-            pointings.append(
-                Pointing(
-                    number=number,
-                    ra=ra,
-                    dec=dec,
-                    start=datetime.fromtimestamp(float(times.begin[slot]), UTC),
-                    altitude=_altitude(site, sky, ra, dec, float(middle)),
-                    share=share,
-                )
-            )
-    total = float(skymap.probability.sum())
-    return PointingPlan(
-        telescope=telescope,
-        pointings=tuple(pointings),
-        covered=sum(one.share for one in pointings),
-        observable=float(skymap.probability[observable].sum()) / total,
-        begin=datetime.fromtimestamp(times.span.start, UTC),
-        end=datetime.fromtimestamp(times.span.stop, UTC),
+def _as_pointings(choice: _Choice, view: SiteView) -> tuple[Pointing, ...]:
+    altitudes = view.altitudes(unit_vectors(choice.ra, choice.dec), choice.middle)
+    rows = zip(
+        choice.ra.tolist(),
+        choice.dec.tolist(),
+        choice.begin.tolist(),
+        altitudes.tolist(),
+        choice.shares,
+        strict=True,
     )
-
-
-def _altitude(site: Site, sky: EquatorialSky, ra: float, dec: float, time: float) -> float:
-    lon, lat = radians(ra), radians(dec)
-    vector = np.array([[np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]])
-    date_ra, date_dec = sky.ra_dec(vector)
-    return float(np.degrees(altitudes_of(site, sky, date_ra, date_dec, np.array(time))[0]))
+    return tuple(
+        Pointing(
+            number=number,
+            ra=ra,
+            dec=dec,
+            start=datetime.fromtimestamp(begin, UTC),
+            altitude=altitude,
+            share=share,
+        )
+        for number, (ra, dec, begin, altitude, share) in enumerate(rows, 1)
+    )
