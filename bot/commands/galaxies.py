@@ -27,6 +27,7 @@ from formatters.models.observing import ChannelSites, Site
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import ImageRef
 from formatters.skymap_image import Marks
+from formatters.skymap_image.galaxy_marks import marks_of
 
 ProvideMarkedImage = Callable[[str, Superevent, Notice, Marks], Awaitable[ImageRef]]
 """(team, event, notice, marks) -> the notice's map with the marks, uploaded to Slack. Raises ImageFailed."""
@@ -133,7 +134,7 @@ class GalaxiesCommand:
         if not found.ranking.galaxies:
             # There is nothing to mark, and the list says why.
             return await self._list(superevent, found, GalaxyWords(), ChannelSites())
-        marks = answers.marks_of(found.ranking)
+        marks = marks_of(found.ranking)
         try:
             image = await self._image_provider(context.team_id, superevent, found.map_.notice, marks)
         except ImageFailed as failure:

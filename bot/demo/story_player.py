@@ -15,6 +15,7 @@ from rich.console import Console
 
 from bot.app.application import Application
 from bot.app.factory import Factory, open_factory, utc_now
+from bot.demo.galaxies import write_demo_catalogue
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
 from bot.local_slack.app_manifest import GWEVENT, AppConfig
 from bot.local_slack.errors import Json
@@ -31,6 +32,7 @@ from bot.samples import (
     create_demo_notices,
     to_avro,
 )
+from bot.setting_types.catalogues import catalogue_folder
 from bot.settings import Settings, SettingsError
 from bot.sources.factory import create_sources
 from formatters.blockkit.message import Message
@@ -203,6 +205,7 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
             for topic in (TOPIC, *DEMO_MESSAGE_TOPICS):
                 broker.create_topic(topic)
             settings = _settings(local_slack, broker, Path(folder))
+            await asyncio.to_thread(write_demo_catalogue, catalogue_folder(settings), utc_now())
             sources = create_sources(settings)
             async with open_factory(settings) as factory:
                 factory.thresholds = THRESHOLDS
@@ -224,12 +227,14 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
 
 
 def _app_config(story: Sequence[Sample]) -> AppConfig:
-    """Return the app with an example to type that the story gives: the event with candidates."""
+    """Return the app with an example to type that the story gives: the event with candidates and galaxies."""
     named = next(
         s.superevent_id for s in story if isinstance(s, SampleMessage) and s.topic == CIRCULARS_TOPIC
     )
     first, *others = GWEVENT.examples
-    return AppConfig(commands=(replace(GWEVENT, examples=(first, f"candidates {named}", *others)),))
+    return AppConfig(
+        commands=(replace(GWEVENT, examples=(first, f"candidates {named}", f"galaxies {named}", *others)),)
+    )
 
 
 def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> Settings:

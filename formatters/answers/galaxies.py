@@ -18,7 +18,6 @@ from formatters.models.notice import Distance, Notice
 from formatters.models.observing import PositionAltitude, PositionWindow, Site
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.skymap_image import Mark, Marks
 from formatters.text import galaxy_lines, night_times, quantities, vocabulary
 
 MAX_ROWS = 50
@@ -251,22 +250,6 @@ def csv_or_region_title(superevent: Superevent, ranking: GalaxyRanking, form: st
     catalogue = plain_text(galaxy_lines.catalogue_title(ranking.catalogue))
     count = quantities.pluralize(ranking.total, "galaxy", "galaxies")
     return f"{event}: {count} of {catalogue} in the 90{_NBSP}% volume {form}"
-
-
-def marks_of(ranking: GalaxyRanking) -> Marks:
-    """Return the galaxies of a ranking as marks of the picture."""
-    return Marks(
-        title=f"Galaxies of {galaxy_lines.catalogue_title(ranking.catalogue)}, % of the ranking",
-        marks=tuple(
-            Mark(
-                ra=one.galaxy.ra,
-                dec=one.galaxy.dec,
-                number=one.rank,
-                text=f"{galaxy_lines.short_name(one.galaxy.name)}  {quantities.percent(one.share)}",
-            )
-            for one in ranking.galaxies
-        ),
-    )
 
 
 def picture_message(

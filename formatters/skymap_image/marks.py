@@ -42,9 +42,9 @@ def draw_marks(canvas: Canvas, picture: SkyMapFigure) -> None:
         for mark, place in in_inset
     ]
     for _, (x, y), is_large in places:
-        taken.append((x, y, 20.0 if is_large else 14.0))
+        taken.append((x, y, 17.0 if is_large else 12.0))
     for mark, (x, y), is_large in places:
-        radius = 15 if is_large else 9
+        radius = 12 if is_large else 8
         canvas.draw_outline(Circle((x, y), radius), BACKGROUND, 8, zorder=8.4)
         canvas.draw_outline(Circle((x, y), radius), style.MARK, 4, zorder=8.5)
         _draw_number(canvas, (x, y), str(mark.number), radius, taken)
