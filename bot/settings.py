@@ -22,6 +22,7 @@ from bot.filters import FilterSyntaxError
 from bot.related_messages.nearby_windows import NearbyWindows, parse_window
 from bot.setting_types.catalogues import NED_LVS_URL, parse_slug
 from bot.setting_types.databases import asynchronous_url
+from bot.setting_types.paths import OptionalPath
 from bot.setting_types.slack_access import SettingsError as SettingsError
 from bot.setting_types.slack_access import SlackAccess as SlackAccess
 from bot.setting_types.slack_access import choose_slack_access
@@ -73,8 +74,7 @@ class Settings(BaseSettings):
     gcn_topics: str = DEFAULT_GCN_TOPICS
     """The topics and patterns that are read on GCN."""
     hopskotch_topics: str = DEFAULT_HOPSKOTCH_TOPICS
-    """The topics and patterns that are read on `kafka_url`'s broker beside its alerts; empty or "off": none.
-    """
+    """Topics and patterns that are read on `kafka_url`'s broker beside its alerts; empty or "off": none."""
     nearby_topics: str = ""
     """Topics and patterns of alerts that name no event, read on each broker of `sources`; empty: none."""
     nearby_burst_seconds: str = "-1,5"
@@ -110,11 +110,12 @@ class Settings(BaseSettings):
     """Quarantined payloads are purged after this."""
     observable_minutes: float = Field(default=20, ge=0, le=720)
     """How long a tile must be up in darkness, without a break, to count as observable; 0: at any moment."""
+    instruments_file: OptionalPath = None
+    """Fields of view of one's own cameras, as JSON; see `bot.observing.instruments`."""
     mock_pictures: bool = False
     """Draw sky maps of mock and test events too."""
     public_url: str | None = None
-    """The public https URL of this HTTP server; if set, images are served here instead of uploaded to Slack.
-    """
+    """The public https URL of this HTTP server; if set, images are served here, not uploaded to Slack."""
     http_host: str = "127.0.0.1"
     http_port: int | None = Field(default=None, ge=0, le=65535)
     """Port of health, metrics and images; see `effective_http_port` for the default."""

@@ -12,7 +12,9 @@ import structlog
 
 from bot.app.candidates_command import create_candidates_command
 from bot.app.deployment import missing_database_error
-from bot.app.observing_commands import create_plan_command, create_visible_command
+from bot.app.follow_up_services import create_follow_up_services
+from bot.app.instruments import open_instruments
+from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
@@ -34,7 +36,6 @@ from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
-from bot.delivery.follow_up_renderer import FollowUpServices
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
 from bot.delivery.renderer import Renderer
@@ -52,18 +53,17 @@ from bot.monitoring.metrics import Metrics
 from bot.monitoring.monitor import HealthInputs, HealthMonitor, MonitoredStore
 from bot.monitoring.rules import Thresholds
 from bot.monitoring.webhook import WebhookEventBuilder, WebhookNotifier, create_webhook
+from bot.observing.instruments import Instruments
 from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
-from bot.setting_types.catalogues import catalogue_folder
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.counterparts import CounterpartService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.galaxy_ranking import CatalogueChoice, GalaxyRankingService
 from bot.skymap_service.grading import GradingService
-from bot.skymap_service.nearby_coincidences import NearbyCoincidences
 from bot.skymap_service.observability import ObservabilityService
 from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
@@ -98,11 +98,13 @@ class Factory(Repositories):
         min_up: timedelta = MIN_UP,
         nearby: NearbyWindows | None = None,
         catalogues: CatalogueChoice | None = None,
+        instruments: Instruments | None = None,
     ) -> None:
         """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`.
 
         Without `catalogues` no galaxies are known.
         """
+        self.instruments = instruments or Instruments()
         self.clock = SteadyClock()
         self.thresholds = Thresholds()
         super().__init__(database, self.clock, nearby)
@@ -118,11 +120,8 @@ class Factory(Repositories):
             self.related_messages, self.counterparts, self.position_levels
         )
         self.galaxy_rankings = GalaxyRankingService(self.position_levels, catalogues)
-        self.follow_up_services = FollowUpServices(
-            levels=self.position_levels,
-            candidates=self.counterpart_service,
-            nearby=NearbyCoincidences(self.nearby_alerts, self.skymap_cache),
-            galaxies=self.galaxy_rankings,
+        self.follow_up_services = create_follow_up_services(
+            self, self.skymap_cache, self.position_levels, self.counterpart_service, self.galaxy_rankings
         )
 
     def create_pipeline(
@@ -284,7 +283,7 @@ class Factory(Repositories):
             ),
             plan=create_plan_command(self, self.position_levels, clock, marked_image_provider),
             search=self.create_search_commands(clock),
-            sites=SiteCommands(self.sites, authorizer, wakeups, clock),
+            sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
             status=StatusCommand(
                 self.notices,
                 self.subscriptions,
@@ -435,12 +434,13 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
         if not create and not await database.has_tables():
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
-        catalogues = CatalogueChoice(
-            folder=catalogue_folder(settings),
-            slug=settings.catalogue,
-            follow_up_max=settings.follow_up_galaxies,
+        factory = Factory(
+            database,
+            settings.min_up,
+            settings.nearby_windows,
+            catalogue_choice(settings),
+            open_instruments(settings.instruments_file),
         )
-        factory = Factory(database, settings.min_up, settings.nearby_windows, catalogues)
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -15,8 +15,10 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
+from bot.cli.telescope_in_file import FileTelescope
 from bot.commands.sites import ALTITUDE_LIMITS, DARKNESS_LIMITS
 from bot.criteria.parsing import parse_grades
 from bot.filters import parse_criteria
@@ -25,6 +27,7 @@ from bot.observing.places import MAX_HEIGHT_M, MIN_HEIGHT_M
 from bot.observing.site_references import resolve_site
 from bot.store.channels.bulk_transfer import Export, ExportedChannel, ExportedSubscription
 from bot.store.channels.criteria_sets import StoredCriteriaSet
+from bot.store.channels.telescope_rows import telescope_to_json
 from formatters.models.channel_change import BY_IMPORT
 from formatters.models.criteria_set import SLUG, SLUG_MAX, CriteriaSet
 from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, ChannelSites, ObservingConstraints, Site
@@ -96,8 +99,17 @@ class _Channel(_StrictModel):
     channel: Annotated[str, StringConstraints(pattern=r"^[CGD][A-Z0-9]{1,31}$")]
     subscriptions: tuple[_Subscription, ...] = ()
     sites: Annotated[tuple[_Site, ...], Field(max_length=SITES_MAX)] = ()
+    telescopes: Annotated[tuple[FileTelescope, ...], Field(max_length=SITES_MAX)] = ()
     conditions: _Constraints | None = None
     last_number: Annotated[int, Field(ge=0, le=MAX_SUBSCRIPTION_NUMBER)] = 0
+
+    @model_validator(mode="after")
+    def _telescopes_have_sites(self) -> Self:
+        known = {normalized_name(site.name) for site in self.sites}
+        for telescope in self.telescopes:
+            if normalized_name(telescope.site) not in known:
+                raise ValueError(f'there is no site "{telescope.site}" for a telescope')
+        return self
 
 
 class _CriteriaSet(_StrictModel):
@@ -158,6 +170,8 @@ def _channel_to_json(channel: ExportedChannel) -> dict[str, object]:
         ]
     if channel.sites.sites:
         row["sites"] = [asdict(site) for site in channel.sites.sites]
+    if channel.sites.telescopes:
+        row["telescopes"] = [telescope_to_json(one) for one in channel.sites.telescopes]
     if channel.sites.constraints != ObservingConstraints():
         row["conditions"] = asdict(channel.sites.constraints)
     if channel.last_number:
@@ -206,7 +220,9 @@ def _channel_from_model(row: _Channel) -> ExportedChannel:
         channel_id=row.channel,
         subscriptions=tuple(ExportedSubscription(**one.model_dump()) for one in row.subscriptions),
         sites=ChannelSites(
-            sites=tuple(Site(**one.model_dump()) for one in row.sites), constraints=conditions
+            sites=tuple(Site(**one.model_dump()) for one in row.sites),
+            constraints=conditions,
+            telescopes=tuple(one.telescope() for one in row.telescopes),
         ),
         last_number=row.last_number,
     )

@@ -1,4 +1,4 @@
-"""`/gwevent sites`: the observing sites of a channel and their constraints."""
+"""`/gwevent sites`: the observing sites of a channel, the telescopes there, and their constraints."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
+from bot.commands.telescope_words import (
+    DEFAULT_EXPOSURE,
+    DEFAULT_OVERHEAD,
+    TelescopeWords,
+    extract_telescope,
+    site_without_telescope,
+)
+from bot.observing.instruments import Instruments
 from bot.observing.observatories import UnknownSite, find_observatory, find_own_site, normalized_name
 from bot.observing.places import (
     EXAMPLE_PLACE,
@@ -30,7 +38,9 @@ from formatters.answers import observability
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import sanitize_line
 from formatters.models.notice import canonical_id
-from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, Site
+from formatters.models.observing import SITE_NAME_MAX, SITES_MAX, ChannelSites, Site
+from formatters.models.pointing import Telescope
+from formatters.text import telescope_text
 
 ALTITUDE_LIMITS = (0.0, 85.0)
 """Degrees above the horizon that a channel may set as the lowest altitude to observe at."""
@@ -56,11 +66,13 @@ class SiteCommands:
         authorizer: ChannelAuthorizer,
         wakeups: Wakeups,
         clock: Callable[[], datetime],
+        instruments: Instruments,
     ) -> None:
         self._sites = sites
         self._authorizer = authorizer
         self._wakeups = wakeups
         self._clock = clock
+        self._instruments = instruments
 
     async def answer(self, arguments: str, context: CommandContext) -> Message:
         """Make the change that is asked for, if any, and return the channel's sites.
@@ -71,11 +83,12 @@ class SiteCommands:
         match subcommand.casefold():
             case "":
                 return observability.site_list(await self._sites.for_channel(*context.channel))
-            case "add" | "remove" | "altitude" | "darkness":
+            case "add" | "edit" | "remove" | "altitude" | "darkness":
                 return await self._change_sites(subcommand.casefold(), words.strip(), context)
         raise CommandError(
             f'"sites {subcommand[:40]}" is nothing I know. There are: sites, sites add Palomar,'
-            f" {_ADD_EXAMPLE}, sites remove Palomar, sites altitude 25, sites darkness -12."
+            f" {_ADD_EXAMPLE}, sites remove Palomar, sites altitude 25, sites darkness -12,"
+            " sites add Palomar fov 47sqdeg exposure 3min overhead 1min."
         )
 
     async def _change_sites(self, subcommand: str, words: str, context: CommandContext) -> Message:
@@ -83,17 +96,25 @@ class SiteCommands:
         author = await self._authorizer.authorize(context)
         channel, by = author.channel, ChangeAuthor(author.user_id, self._clock())
         before = await self._sites.for_channel(*channel)
+        subcommand, words = self._removal_of_field(subcommand, words, before)
         match subcommand:
-            case "add":
-                new = _parse_new_sites(words)
+            case "add" | "edit":
+                new, telescope = self._parse_addition(words, before, only_known=subcommand == "edit")
+                given = () if telescope is None else (telescope,)
                 try:
-                    after = await self._sites.add(*channel, new, by)
+                    after = await self._sites.add(*channel, new, by, given)
                 except TooManySites:
                     raise CommandError(
                         f"A channel has at most {SITES_MAX} sites, and this one has {len(before.sites)};"
                         " to remove one: /gwevent sites remove Palomar."
                     ) from None
-                outcome = _added(new)
+                outcome = _added(new) if telescope is None else self._added_with(telescope, new, before)
+            case "remove_field":
+                at = _find_custom_site(words, before.sites)
+                if before.telescope_at(at.name) is None:
+                    raise CommandError(f"{at.name} has no field of view here, so there is none to remove.")
+                after = await self._sites.remove_telescope(*channel, at.name, by)
+                outcome = f"{at.name} has no field of view any more; the site stays."
             case "remove":
                 removed = _find_custom_site(words, before.sites)
                 after = await self._sites.remove(*channel, removed.name, by)
@@ -110,6 +131,51 @@ class SiteCommands:
                 after, outcome = await self._sites.set_conditions(*channel, constraints, by), "Changed."
         self._wakeups.deliveries.set()
         return observability.site_list(after, outcome)
+
+    def _removal_of_field(self, subcommand: str, words: str, before: ChannelSites) -> tuple[str, str]:
+        """Return ("remove_field", site) where only the field of view of a site is to go; else the words."""
+        if subcommand == "remove" and find_own_site(words, before.sites) is None:
+            site = site_without_telescope(words)
+            return (subcommand, words) if site is None else ("remove_field", site)
+        if subcommand in ("add", "edit"):
+            rest, said = extract_telescope(words, self._instruments)
+            return ("remove_field", rest) if said.is_removed else (subcommand, words)
+        return subcommand, words
+
+    def _parse_addition(
+        self, words: str, before: ChannelSites, *, only_known: bool
+    ) -> tuple[tuple[Site, ...], Telescope | None]:
+        """Parse new sites, or one site with its telescope. Raises CommandError."""
+        rest, said = extract_telescope(words, self._instruments)
+        if not said and not only_known:
+            return _parse_new_sites(words), None
+        if only_known:
+            known: tuple[Site, ...] = (_find_custom_site(rest, before.sites),)
+            if not said:
+                raise CommandError(f"What of it? For example: {_telescope_example(known[0].name)}.")
+        elif not rest:
+            raise CommandError(f"Which site? For example: {_telescope_example('Palomar')}.")
+        else:
+            own = _own_site(rest, before.sites)
+            known = (own,) if own is not None else _parse_new_sites(rest)
+        if len(known) > 1:
+            raise CommandError(f"A field of view belongs to one site: {_telescope_example(known[0].name)}.")
+        at = find_own_site(known[0].name, before.sites)
+        present = None if at is None else before.telescope_at(at.name)
+        return known, _merge_telescope(known[0].name, said, present)
+
+    def _added_with(self, telescope: Telescope, new: Sequence[Site], before: ChannelSites) -> str:
+        """Return what a change of a telescope did."""
+        is_known = find_own_site(telescope.site, before.sites) is not None
+        said = (
+            f"{telescope.site}: {telescope_text.telescope(telescope)}."
+            if is_known
+            else (f"{_added(new)} With a {telescope_text.telescope(telescope)}.")
+        )
+        instrument = self._instruments.find(telescope.footprint.words)
+        if instrument is not None and instrument.approximation:
+            return f"{said} That is {instrument.approximation} ({instrument.source.rstrip('.')})."
+        return said
 
 
 def parse_site_names(text: str, own: Sequence[Site]) -> tuple[Site, ...]:
@@ -176,6 +242,32 @@ def _parse_custom_site(text: str) -> Site | None:
     return None
 
 
+def _merge_telescope(site: str, said: TelescopeWords, before: Telescope | None) -> Telescope:
+    """Return the telescope at a site after a change that names only some of its values.
+
+    Raises CommandError without a field of view.
+    """
+    footprint = said.footprint or (None if before is None else before.footprint)
+    if footprint is None:
+        raise CommandError(
+            f"{site} has no field of view yet, and exposure and overhead need one:"
+            f" {_telescope_example(site)}."
+        )
+    exposure, overhead = (DEFAULT_EXPOSURE, DEFAULT_OVERHEAD)
+    if before is not None:
+        exposure, overhead = before.exposure, before.overhead
+    return Telescope(
+        site=site,
+        footprint=footprint,
+        exposure=exposure if said.exposure is None else said.exposure,
+        overhead=overhead if said.overhead is None else said.overhead,
+    )
+
+
+def _telescope_example(site: str) -> str:
+    return f"sites add {site} fov 47sqdeg exposure 3min overhead 1min"
+
+
 def _checked_name(name: str, place: Place) -> str:
     """Return the name for a site, by default its place: "34.20N 116.90W". Raises CommandError."""
     if not name:
@@ -212,10 +304,15 @@ def _parse_time_zone(name: str) -> str:
         ) from None
 
 
+def _own_site(words: str, own: Sequence[Site]) -> Site | None:
+    """Return the channel's site by its name, or by another name of the observatory; None if it has none."""
+    known = find_observatory(words)
+    return find_own_site(words, own) or (find_own_site(known.name, own) if known is not None else None)
+
+
 def _find_custom_site(words: str, own: Sequence[Site]) -> Site:
     """Return the channel's site by its name, or by another name of the observatory. Raises CommandError."""
-    known = find_observatory(words)
-    found = find_own_site(words, own) or (find_own_site(known.name, own) if known is not None else None)
+    found = _own_site(words, own)
     if found is None:
         has = ", ".join(site.name for site in own) or "none"
         if not words:

@@ -23,6 +23,7 @@ from bot.store.channels.sites import SiteRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.search import EventSearch
 from bot.store.operations.incidents import IncidentRepository
+from formatters.answers import observability
 from formatters.blockkit.message import Message
 from formatters.models.notice import Category
 from formatters.views import home_tab
@@ -90,7 +91,10 @@ class HomeContent:
             last_notice=summarize_last_notice(last_notice),
             subscriptions=visible,
             last_events=await self._last_events(team_id, shown_channels),
-            sites={channel: [site.name for site in found.sites] for (_, channel), found in sites.items()},
+            sites={
+                channel: [observability.site_label(found, site) for site in found.sites]
+                for (_, channel), found in sites.items()
+            },
             criteria_sets=[
                 home_tab.ListedSet(set_=one.set, changed_by=one.changed_by, changed_at=one.changed_at)
                 for one in await self._repositories.criteria_sets.for_team(team_id)

@@ -7,7 +7,8 @@ y to the north in degrees, so that it has the same shape at the poles and across
 from __future__ import annotations
 
 import re
-from math import cos, degrees, pi, radians, sqrt, tan
+from collections.abc import Sequence
+from math import acos, asin, cos, degrees, pi, radians, sin, sqrt, tan
 
 import numpy as np
 
@@ -17,55 +18,131 @@ from formatters.models.pointing import Footprint
 MAX_SIZE_DEG = 30.0
 """The largest side or diameter; a wider plane would be far from the sky."""
 MIN_SIZE_DEG = 0.01
-
-_NUMBER = r"(\d{1,6}(?:\.\d{1,6})?)"
-_UNIT = r"(deg(?:rees?)?|°|arcmin(?:utes?)?|am|'|′)"
-_CIRCLE = re.compile(
-    rf"{_NUMBER}\s*{_UNIT}\s*(?:circle|circular|round|diameter|ø)(?:\s+diameter)?", re.IGNORECASE
-)
-_RECTANGLE = re.compile(rf"{_NUMBER}\s*{_UNIT}?\s*[x×*]\s*{_NUMBER}\s*{_UNIT}", re.IGNORECASE)
-_SQUARE = re.compile(rf"{_NUMBER}\s*{_UNIT}\s*square", re.IGNORECASE)
-_AREA = re.compile(
-    rf"{_NUMBER}\s*(?:sq\.?\s*deg(?:rees?)?|deg²|deg2|deg\^2|square\s+deg(?:rees?)?)", re.IGNORECASE
-)
-_LENGTH = re.compile(rf"{_NUMBER}\s*{_UNIT}?", re.IGNORECASE)
-_CELLS = 1_000
-"""Cells along the longer side of the raster in which the area of several polygons is counted."""
-
+MAX_CORNERS = 1_000
+"""The most corners of all polygons of a field together: 250 detectors."""
 EXAMPLES = "1.1deg circle, 2.2x2.2deg or 47sqdeg"
+
+_MAX_OFFSET = degrees(tan(radians(MAX_SIZE_DEG / 2))) * (1 + 1e-9)
+"""How far a corner may be from the centre along x or y, in degrees of the plane."""
+_MAX_TEXT = 80
+_CELLS = 1_000
+"""Cells along each side of the raster in which the area of several polygons is counted."""
+
+_NUMBER = r"(\d{1,7}(?:\.\d{1,7})?|\.\d{1,7})"
+_UNIT = r"(deg|arcmin)"
+_SPELLINGS = (
+    (re.compile(r"(?<=\d)-(?=deg|arc)"), " "),
+    (
+        re.compile(
+            r"(?:sq(?:uare)?\.?[\s-]*(?:deg(?:ree)?s?\.?|°)|□\s*°|(?:deg(?:ree)?s?|°)\s*(?:²|\^?2))(?![\w.])"
+        ),
+        "sqdeg",
+    ),
+    (re.compile(r"deg(?:ree)?s?(?![a-z])\.?|°"), "deg"),
+    (re.compile(r"arc[\s-]*min(?:ute)?s?(?![a-z])\.?|'"), "arcmin"),
+    (re.compile(r"(?<=[\d.\sg'n])\s*(?:[x×*]|by)\s*(?=[\d.])"), " x "),
+)
+"""How people write units and the sign between two sides, and how it is read here."""
+_SHAPES = {
+    "circle": re.compile(r"\b(?:circle|circular|round)\b|ø|⌀"),
+    "diameter": re.compile(r"\b(?:diameter|diam)\b\.?"),
+    "radius": re.compile(r"\bradius\b"),
+    "square": re.compile(r"\b(?:square|rectangle|rectangular|box)\b"),
+}
+_FILLERS = re.compile(r"\b(?:an?|of|the|in|with)\b")
+_SIDES = re.compile(rf"{_NUMBER}\s*{_UNIT}?\s*x\s*{_NUMBER}\s*{_UNIT}?")
+_AREA = re.compile(rf"{_NUMBER}\s*sqdeg")
+_LENGTH = re.compile(rf"{_NUMBER}\s*{_UNIT}?")
+_DECIMAL_COMMA = re.compile(r"\d,\d")
 
 
 class FootprintProblem(ValueError):
-    """Words that are no field of view; the message is one sentence for the person who typed them."""
+    """Words or polygons that are no usable field of view; the message is one sentence for who gave them."""
+
+
+class UnknownFootprint(FootprintProblem):
+    """Words that aren't even the beginning of a field of view; they may be the name of an instrument."""
 
 
 def parse_footprint(words: str) -> Footprint:
     """Return the field of view of words like "1.1deg circle" (diameter), "2.2x2.2deg", "47sqdeg" (a square).
 
-    Raises FootprintProblem.
+    Sizes are angles across the middle of the field, areas those on the sky. Raises FootprintProblem.
     """
     text = " ".join(words.split())
-    if match := _CIRCLE.fullmatch(text):
-        diameter = _degrees(match[1], match[2])
-        _check_size(diameter)
-        return circle(diameter / 2, text)
-    if match := _RECTANGLE.fullmatch(text):
-        width, height = _degrees(match[1], match[2] or match[4]), _degrees(match[3], match[4])
-    elif match := _SQUARE.fullmatch(text):
-        width = height = _degrees(match[1], match[2])
-    elif match := _AREA.fullmatch(text):
-        width = height = sqrt(float(match[1]))
-    elif match := _LENGTH.fullmatch(text):
-        size = f"{match[1]}{match[2] or 'deg'}"
-        raise FootprintProblem(f'Is "{text[:40]}" round or square? Write {size} circle or {match[1]}x{size}.')
-    else:
+    if len(text) > _MAX_TEXT:
+        raise UnknownFootprint(f'"{text[:40]}…" is no field of view: write {EXAMPLES}.')
+    shown = f'"{text[:40]}"'
+    plain = text.casefold()
+    for pattern, spelling in _SPELLINGS:
+        plain = pattern.sub(spelling, plain)
+    shapes = {name for name, pattern in _SHAPES.items() if pattern.search(plain)}
+    for pattern in _SHAPES.values():
+        plain = pattern.sub(" ", plain)
+    plain = " ".join(_FILLERS.sub(" ", plain).split()).strip(" ,;:")
+    is_round = bool(shapes & {"circle", "diameter", "radius"})
+    if is_round and "square" in shapes:
+        raise FootprintProblem(f"Is {shown} round or square? It is called both.")
+    if match := _AREA.fullmatch(plain):
+        if shapes & {"diameter", "radius"}:
+            raise FootprintProblem(f"{shown} gives an area where an angle is needed: write 1.1deg circle.")
+        return _of_area(float(match[1]), round_=is_round, words=text)
+    if match := _SIDES.fullmatch(plain):
+        unit = match[4] or match[2]
+        if unit is None:
+            sides = f"{match[1]}x{match[3]}"
+            raise FootprintProblem(f"{shown} has no unit: write {sides}deg or {sides}arcmin.")
+        if is_round:
+            raise FootprintProblem(f"{shown} has two sides, so it isn't round: write {EXAMPLES}.")
+        return rectangle(_degrees(match[1], match[2] or unit), _degrees(match[3], unit), text)
+    if match := _LENGTH.fullmatch(plain):
+        return _of_length(match[1], match[2], shapes, text)
+    if _DECIMAL_COMMA.search(plain):
+        raise FootprintProblem(f"{shown} has a comma between digits: write 1.1deg with a point.")
+    raise UnknownFootprint(f"{shown} is no field of view: write {EXAMPLES}, or an instrument's name.")
+
+
+def _of_length(number: str, unit: str | None, shapes: set[str], words: str) -> Footprint:
+    shown = f'"{words[:40]}"'
+    if unit is None and float(number) != 0:
+        raise FootprintProblem(f"{shown} has no unit: write {number}deg or {number}arcmin, circle or square.")
+    size = _degrees(number, unit or "deg")
+    if shapes & {"radius"}:
+        size *= 2
+    _check_size(size)
+    if shapes & {"circle", "diameter", "radius"}:
+        return circle(size / 2, words)
+    if "square" in shapes:
+        return rectangle(size, size, words)
+    raise FootprintProblem(
+        f"Is {shown} round or square? Write {number}{unit} circle or {number}x{number}{unit}."
+    )
+
+
+def _of_area(area: float, *, round_: bool, words: str) -> Footprint:
+    """Return the square, or the circle, with this area on the sky in deg²."""
+    solid_angle = radians(1) ** 2 * area
+    if not MIN_SIZE_DEG**2 <= area <= MAX_SIZE_DEG**2 * 0.7:
         raise FootprintProblem(
-            f'"{text[:40]}" is no field of view: write {EXAMPLES}, or an instrument\'s name.'
+            f"A field of view has between {MIN_SIZE_DEG**2:.4f} and {MAX_SIZE_DEG**2 * 0.7:g} deg²;"
+            f" {area:g} deg² isn't."
         )
+    if round_:
+        return circle(degrees(acos(1 - solid_angle / (2 * pi))), words)
+    # A square whose sides are great circles has 4 asin(sin²(a/2)), where a is the angle across its middle.
+    side = 2 * degrees(asin(sqrt(sin(solid_angle / 4))))
+    return rectangle(side, side, words)
+
+
+def rectangle(width: float, height: float, words: str) -> Footprint:
+    """Return a field of these angles across its middle, degrees; its sides are parts of great circles.
+
+    Raises FootprintProblem.
+    """
     _check_size(width)
     _check_size(height)
-    x, y = width / 2, height / 2
-    return polygon_footprint([[(-x, -y), (x, -y), (x, y), (-x, y)]], text)
+    x, y = (degrees(tan(radians(size / 2))) for size in (width, height))
+    return polygon_footprint([[(-x, -y), (x, -y), (x, y), (-x, y)]], words)
 
 
 def circle(radius: float, words: str) -> Footprint:
@@ -75,22 +152,33 @@ def circle(radius: float, words: str) -> Footprint:
     )
 
 
-def polygon_footprint(polygons: list[list[tuple[float, float]]], words: str) -> Footprint:
-    """Return a field of polygons, corners (x, y) in degrees on the plane. Raises FootprintProblem."""
-    for polygon in polygons:
-        if len(polygon) < 3:
-            raise FootprintProblem("A polygon of a field of view needs at least three corners.")
-        for x, y in polygon:
-            if not (abs(x) <= MAX_SIZE_DEG / 2 and abs(y) <= MAX_SIZE_DEG / 2):
-                raise FootprintProblem(
-                    f"A corner of the field of view is more than {MAX_SIZE_DEG / 2:g}° from its centre."
-                )
+def polygon_footprint(polygons: Sequence[Sequence[tuple[float, float]]], words: str) -> Footprint:
+    """Return a field of polygons, corners (x, y) in degrees on the plane. Raises FootprintProblem.
+
+    What two polygons share is counted once; edges are parts of great circles.
+    """
     if not polygons:
         raise FootprintProblem("The field of view has no polygon.")
-    area = abs(_signed_area(polygons[0])) if len(polygons) == 1 else _area_once(polygons)
+    if sum(map(len, polygons)) > MAX_CORNERS:
+        raise FootprintProblem(
+            f"The polygons of a field of view have at most {MAX_CORNERS} corners together."
+        )
+    opened = [_without_repeats(polygon) for polygon in polygons]
+    for polygon in opened:
+        if len(polygon) < 3:
+            raise FootprintProblem("A polygon of a field of view needs at least three corners.")
+        if not all(abs(x) <= _MAX_OFFSET and abs(y) <= _MAX_OFFSET for x, y in polygon):
+            raise FootprintProblem(
+                f"A corner of the field of view is more than {MAX_SIZE_DEG / 2:g}° from its centre."
+            )
+        if _crosses_itself(polygon):
+            raise FootprintProblem(
+                "The edges of a polygon of the field of view cross: list its corners in order."
+            )
+    area = abs(_solid_angle(opened[0])) if len(opened) == 1 else _area_once(opened)
     if area < MIN_SIZE_DEG**2:
         raise FootprintProblem("The polygons of the field of view have no area.")
-    return Footprint(polygons=tuple(tuple(polygon) for polygon in polygons), area=area, words=words)
+    return Footprint(polygons=tuple(opened), area=area, words=words)
 
 
 def bounding_radius(footprint: Footprint) -> float:
@@ -133,6 +221,7 @@ def outlines(
     if footprint.radius is not None:
         angle = np.linspace(0, 2 * pi, 8 * points_per_edge + 1)
         size = tan(radians(footprint.radius))
+        angle[-1] = 0
         edges = [(size * np.sin(angle), size * np.cos(angle))]
     else:
         edges = []
@@ -147,7 +236,10 @@ def outlines(
         x = np.cos(lat) * np.cos(lon) - east * np.sin(lon) - north * np.sin(lat) * np.cos(lon)
         y = np.cos(lat) * np.sin(lon) + east * np.cos(lon) - north * np.sin(lat) * np.sin(lon)
         z = np.sin(lat) + north * np.cos(lat)
-        found.append((np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))))
+        right_ascension = np.degrees(np.arctan2(y, x)) % 360
+        # What is hardly below 0 becomes 360 by rounding.
+        right_ascension[right_ascension == 360] = 0
+        found.append((right_ascension, np.degrees(np.arctan2(z, np.hypot(x, y)))))
     return found
 
 
@@ -164,27 +256,75 @@ def _inside_any(polygons: tuple[tuple[tuple[float, float], ...], ...], x: Floats
     return found
 
 
-def _signed_area(polygon: list[tuple[float, float]]) -> float:
-    pairs = zip(polygon, [*polygon[1:], polygon[0]], strict=True)
-    return sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs) / 2
+def _without_repeats(polygon: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Return the corners without repeats of the one before, and without a last one that is the first."""
+    corners = [(float(x), float(y)) for x, y in polygon]
+    found = [corner for at, corner in enumerate(corners) if at == 0 or corner != corners[at - 1]]
+    return tuple(found[:-1] if len(found) > 1 and found[-1] == found[0] else found)
 
 
-def _area_once(polygons: list[list[tuple[float, float]]]) -> float:
-    """Return the area of several polygons in deg², what two of them share counted once."""
+def _crosses_itself(polygon: tuple[tuple[float, float], ...]) -> bool:
+    """Return True if two edges that aren't neighbours cross."""
+    corners = np.array(polygon)
+    ends = np.roll(corners, -1, axis=0)
+
+    def side(of: Floats) -> Floats:
+        """Return on which side of each edge (rows) each point (columns) lies."""
+        edge = (ends - corners)[:, None]
+        to = of[None] - corners[:, None]
+        return np.asarray(np.sign(edge[..., 0] * to[..., 1] - edge[..., 1] * to[..., 0]), np.float64)
+
+    apart = side(corners) * side(ends) < 0
+    return bool((apart & apart.T).any())
+
+
+def _solid_angle(polygon: tuple[tuple[float, float], ...]) -> float:
+    """Return the area on the sky of a polygon of the plane in deg², with the sign of its direction.
+
+    It is the sum of the triangles between its edges and the centre (Van Oosterom & Strackee 1983, IEEE Trans.
+    Biomed. Eng. 30, 125).
+    """
+    corners = np.radians(np.array(polygon))
+    x, y = corners.T
+    length = np.sqrt(1 + x**2 + y**2)
+    x2, y2, length2 = (np.roll(values, -1) for values in (x, y, length))
+    triangles = 2 * np.arctan2(x * y2 - x2 * y, length * length2 + (x * x2 + y * y2 + 1) + length + length2)
+    return float(triangles.sum()) * degrees(1) ** 2
+
+
+def _area_once(polygons: Sequence[tuple[tuple[float, float], ...]]) -> float:
+    """Return the area on the sky of several polygons in deg², what two of them share counted once."""
+    if not _may_overlap(polygons):
+        return float(sum(abs(_solid_angle(polygon)) for polygon in polygons))
     corners = np.array([corner for polygon in polygons for corner in polygon])
     low, high = corners.min(axis=0), corners.max(axis=0)
-    cell = float((high - low).max()) / _CELLS
-    if not cell > 0:
+    cell = (high - low) / _CELLS
+    if not cell.all():
         return 0.0
-    x = np.arange(low[0] + cell / 2, high[0], cell)
-    y = np.arange(low[1] + cell / 2, high[1], cell)
-    grid_x, grid_y = (one.ravel() for one in np.meshgrid(x, y))
-    inside = _inside_any(tuple(tuple(polygon) for polygon in polygons), grid_x, grid_y)
-    return float(inside.sum()) * cell**2
+    x, y = (start + step * (np.arange(_CELLS) + 0.5) for start, step in zip(low, cell, strict=True))
+    inside = np.zeros((_CELLS, _CELLS), np.bool_)
+    for polygon in polygons:
+        # Only the cells around this polygon: a camera has many detectors, each small.
+        (left, bottom), (right, top) = np.min(polygon, axis=0), np.max(polygon, axis=0)
+        columns = slice(*np.searchsorted(x, (left, right)))
+        rows = slice(*np.searchsorted(y, (bottom, top)))
+        grid_x, grid_y = np.meshgrid(x[columns], y[rows])
+        found = _inside_any((polygon,), grid_x.ravel(), grid_y.ravel())
+        inside[rows, columns] |= found.reshape(grid_x.shape)
+    on_sky = (1 + np.radians(x)[None] ** 2 + np.radians(y)[:, None] ** 2) ** -1.5
+    return float((inside * on_sky).sum() * cell.prod())
+
+
+def _may_overlap(polygons: Sequence[tuple[tuple[float, float], ...]]) -> bool:
+    """Return True if the boxes around two polygons overlap."""
+    low = np.array([np.min(polygon, axis=0) for polygon in polygons])
+    high = np.array([np.max(polygon, axis=0) for polygon in polygons])
+    meet = (low[:, None] < high[None]).all(axis=2) & (low[None] < high[:, None]).all(axis=2)
+    return bool((meet & ~np.eye(len(polygons), dtype=bool)).any())
 
 
 def _degrees(number: str, unit: str) -> float:
-    return float(number) / (1 if unit.casefold().startswith(("deg", "°")) else 60)
+    return float(number) / (1 if unit == "deg" else 60)
 
 
 def _check_size(size: float) -> None:

@@ -29,6 +29,7 @@ from formatters.text.observability_line import (
     sun_and_plane_line,
     useful_windows,
 )
+from formatters.text.telescope_text import area, telescope
 
 _MIN_AIRMASS_ALTITUDE_DEG = 10.0
 """Altitude in degrees below which no airmass is shown: few telescopes reach it."""
@@ -102,11 +103,14 @@ def site_list(channel: ChannelSites, said: str | None = None) -> Message:
     if not channel.sites:
         none = "This channel has no sites yet. Add some: /gwevent sites add Palomar"
         return blocks.message(" ".join([*first, escape(none)]), blocks.section(*first, escape(none)))
-    places = [f"{bold(escape(site.name))}  {escape(site_location(site))}" for site in channel.sites]
+    places = [
+        f"{bold(escape(site.name))}  {escape(site_location(site))}{_telescope_line(channel, site)}"
+        for site in channel.sites
+    ]
     named = ", ".join(plain_text(site.name) for site in channel.sites)
     return blocks.message(
         " ".join([*first, escape(f"This channel's sites: {named}", 500)]),
-        blocks.section(*first, *places),
+        *blocks.sections([*first, *places]),
         blocks.context(
             escape(
                 f"What counts as observable: above {_altitude_limit(channel.constraints)},"
@@ -115,6 +119,17 @@ def site_list(channel: ChannelSites, said: str | None = None) -> Message:
             "To change that: `/gwevent sites altitude 25`, `/gwevent sites darkness -12`",
         ),
     )
+
+
+def _telescope_line(channel: ChannelSites, site: Site) -> str:
+    found = channel.telescope_at(site.name)
+    return "" if found is None else f"\n      {escape(telescope(found))}"
+
+
+def site_label(channel: ChannelSites, site: Site) -> str:
+    """Return a site's name, with the area of its field of view if that is known: "Palomar (47 deg²)"."""
+    found = channel.telescope_at(site.name)
+    return site.name if found is None else f"{site.name} ({area(found.footprint)})"
 
 
 def site_location(site: Site) -> str:

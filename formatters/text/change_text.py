@@ -15,6 +15,7 @@ from formatters.models.channel_change import (
 from formatters.models.filter import format_degrees
 from formatters.models.observing import ChannelSites, Site
 from formatters.text.criteria_text import user_mention
+from formatters.text.telescope_text import telescope, telescope_arguments, telescope_change
 
 
 def author_names(users: Iterable[str]) -> str:
@@ -39,16 +40,19 @@ def site_differences(
     old = {site.name: site for site in before.sites}
     new = {site.name: site for site in after.sites}
     found = [
-        (f"{plain_text(n)} removed", f"add {_site_arguments(site)}")
+        (f"{plain_text(n)} removed", f"add {_site_arguments(site)}{_telescope_arguments(before, n)}")
         for n, site in old.items()
         if n not in new
     ]
-    found += [(f"{plain_text(n)} added", f"remove {n}") for n in new if n not in old]
+    found += [
+        (f"{plain_text(n)} added{_with_telescope(after, n)}", f"remove {n}") for n in new if n not in old
+    ]
     found += [
         (f"{plain_text(n)} {_site_change(site, new[n])}", f"add {_site_arguments(site)}")
         for n, site in old.items()
         if n in new and new[n] != site
     ]
+    found += _telescope_differences(before, after, kept=[n for n in old if n in new])
     for name in ("altitude", "darkness"):
         was, is_ = getattr(before.constraints, name), getattr(after.constraints, name)
         if was != is_:
@@ -72,6 +76,34 @@ def grade_differences(before: CriteriaSetState, after: CriteriaSetState) -> list
     if kept != [name for name in new if name in old] or (len(new) > len(kept) and kept):
         found.append(f"from the best down: {', '.join(new)}")
     return found
+
+
+def _telescope_differences(
+    before: ChannelSites, after: ChannelSites, kept: Iterable[str]
+) -> list[tuple[str, str]]:
+    """Return each change of the telescopes at sites that stayed, with the arguments that undo it."""
+    found = []
+    for name in kept:
+        old, new = before.telescope_at(name), after.telescope_at(name)
+        if old == new:
+            continue
+        if new is not None and old is not None:
+            words = telescope_change(old, new)
+        else:
+            words = "field of view removed" if new is None else telescope(new)
+        undo = f"remove {name} fov" if old is None else f"edit {name} {telescope_arguments(old)}"
+        found.append((f"{plain_text(name)} {words}", undo))
+    return found
+
+
+def _with_telescope(sites: ChannelSites, name: str) -> str:
+    found = sites.telescope_at(name)
+    return "" if found is None else f" with a {telescope(found)}"
+
+
+def _telescope_arguments(sites: ChannelSites, name: str) -> str:
+    found = sites.telescope_at(name)
+    return "" if found is None else f" {telescope_arguments(found)}"
 
 
 def _site_change(old: Site, new: Site) -> str:

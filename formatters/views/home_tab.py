@@ -133,7 +133,7 @@ class Home:
     last_events: Sequence[LastEvent]
     """What came last, the newest first; at most MAX_EVENTS are shown."""
     sites: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Names of the channels' sites by channel id."""
+    """Names of the channels' sites by channel id, with the areas of their fields of view."""
     criteria_sets: Sequence[ListedSet] = ()
     """The workspace's own criteria sets."""
     built_in_sets: Sequence[CriteriaSet] = ()

@@ -32,6 +32,7 @@ from bot.store.channels.subscription_numbers import (
     last_number,
     reserve_number,
 )
+from bot.store.channels.telescope_rows import set_telescopes
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.models.channel_change import BY_IMPORT, SubscriptionState
@@ -159,9 +160,9 @@ class ChannelTransfer:
         """Activate what people of another bot asked for, in one transaction, and plan the posts.
 
         Subscriptions that are active already are not changed, so a repeated import changes nothing; a site
-        of the same name gets the imported coordinates. A criteria set of the same name with other grades is
-        kept unless `replace_sets`, since it decides what other channels receive. Raises TooManySites,
-        TooManyCriteriaSets, CriteriaSetInUse, InvalidReference: then nothing was changed.
+        of the same name gets the imported coordinates and telescope. A criteria set of the same name with
+        other grades is kept unless `replace_sets`, since it decides what other channels receive. Raises
+        TooManySites, TooManyCriteriaSets, CriteriaSetInUse, InvalidReference: then nothing was changed.
         """
         new = known = sites = 0
         by = ChangeAuthor(BY_IMPORT, now)
@@ -193,6 +194,7 @@ class ChannelTransfer:
                 async with recording_changes(connection, channel_ref, by):
                     if channel.sites.sites:
                         await add_sites(connection, channel_ref, channel.sites.sites)
+                        await set_telescopes(connection, channel_ref, channel.sites.telescopes)
                         sites += len(channel.sites.sites)
                     if channel.sites.constraints != ObservingConstraints():
                         await set_conditions(connection, channel_ref, channel.sites.constraints)
