@@ -19,7 +19,6 @@ from bot.commands.context import CommandContext
 from bot.commands.errors import store_unavailable
 from bot.commands.event_lookup import NoSuchEvent, UnresolvedEvent
 from bot.commands.event_questions import EventQuestions
-from bot.commands.question_cleaning import clean_question
 from bot.commands.sites import parse_site_names
 from bot.commands.typed_events import (
     TypedEvent,
@@ -32,6 +31,7 @@ from bot.commands.understanding import (
     ABOUT_NO_EVENT,
     Reading,
     Topic,
+    clean_question,
     read_question,
     unexplained_words,
     without_fillers,

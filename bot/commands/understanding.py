@@ -19,6 +19,7 @@ from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_
 from bot.commands.plan_sentences import read_plan_sentence
 from bot.commands.position_sentences import has_position, position_words
 from bot.commands.question_cleaning import TRAILING_MARKS
+from bot.commands.question_cleaning import clean_question as clean_question
 
 
 class Topic(StrEnum):

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 
 from bot.app.factory import Factory
 from bot.commands.context import CommandContext
-from bot.commands.question_cleaning import clean_question
 from bot.commands.router import CommandRouter
 from bot.commands.typed_events import find_typed_events
-from bot.commands.understanding import read_question
+from bot.commands.understanding import clean_question, read_question
 from bot.runtime.typed_text import normalize_typed_text
 from bot.store.database import Database
 from formatters.models.notice import Notice
