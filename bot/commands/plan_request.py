@@ -1,4 +1,4 @@
-"""From the words after `plan` and a channel's sites to what is to be planned: the telescope, or which to name."""
+"""From the words after `plan` and a channel's sites to what is to be planned, or which site to name."""
 
 from __future__ import annotations
 
