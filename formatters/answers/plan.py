@@ -123,9 +123,10 @@ def _summary_lines(answer: PlanAnswer) -> Iterator[str]:
     yield f"{fields} {verb} {quantities.percent(plan.covered)} of the probability of the map."
     when = "in this time" if request.duration is not None else "this night"
     limit = f"{quantities.number(request.constraints.altitude)}°"
+    name = plain_text(request.site.name, _SHOWN_NAME_MAX)
     yield (
-        f"Above {limit} at {plain_text(request.site.name, _SHOWN_NAME_MAX)} {when} at all:"
-        f" {quantities.percent(plan.observable)} of it. Made on {map_words(answer.superevent, made)}."
+        f"At {name} {quantities.percent(plan.observable)} of it gets above {limit} {when}."
+        f" Planned on {map_words(answer.superevent, made)}."
     )
     unread = unread_words(answer.superevent, made)
     if unread is not None:
@@ -144,7 +145,7 @@ def _night_line(made: EventPlan) -> str:
     first, last = plan.pointings[0].start, plan.pointings[-1].start + made.request.telescope.exposure
     times = f"{night_times.day_and_year(first)} {first:%H:%M} to {_clock(last, first)}{quantities.NBSP}UTC"
     ago = made.planned_at
-    made_at = f"Made for {night_times.utc_day_and_clock(ago)} on."
+    made_at = f"Planned from {night_times.utc_day_and_clock(ago)} on."
     if site.radio:
         return f"Observed from {times}; a radio telescope needs no darkness. {made_at}"
     local = _local(first, site)
@@ -178,10 +179,10 @@ def _clock(time: datetime, since: datetime) -> str:
 
 def _rows(pointings: Sequence[Pointing]) -> Iterator[Sequence[str]]:
     sums = accumulate(one.share for one in pointings)
-    day = None
+    # The line above the table names the first day; on a phone the column has to be narrow.
+    day = pointings[0].start.astimezone(UTC).date() if pointings else None
     for one, total in zip(pointings, sums, strict=True):
         start = one.start.astimezone(UTC)
-        # The day stands where it begins, so that the column is narrow on a phone.
         date = "" if start.date() == day else f"{night_times.day(start)} "
         day = start.date()
         yield (
