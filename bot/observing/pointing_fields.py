@@ -108,16 +108,18 @@ class Coverage:
         self.gains += sign * np.bincount(owners, weight, self.gains.size)
 
 
-def free_centres(pixels: Pixels, footprint: Footprint) -> tuple[Floats, Floats]:
-    """Return candidate centres close together all over the pixels; RA and Dec in degrees."""
-    order = pixels.order
-    while order > 0:
-        count = np.unique(pixels.ipix >> 2 * (pixels.order - order)).size
-        width = PIXEL_WIDTH_DEG / 2**order
-        if count <= MAX_CENTRES and width >= sqrt(footprint.area) / CENTRES_ACROSS:
-            break
+def free_centres(pixels: Pixels, region: Integers, footprint: Footprint) -> tuple[Floats, Floats]:
+    """Return candidate centres close together all over a region, which is given by pixels of that order.
+
+    RA and Dec are in degrees.
+    """
+    order, places = pixels.order, region
+    while order > 0 and (
+        places.size > MAX_CENTRES or PIXEL_WIDTH_DEG / 2**order < sqrt(footprint.area) / CENTRES_ACROSS
+    ):
         order -= 1
-    ra, dec = healpix.centres(order, np.unique(pixels.ipix >> 2 * (pixels.order - order)))
+        places = np.unique(places >> 2)
+    ra, dec = healpix.centres(order, places)
     # A map that is smaller than a field wants its middle in the middle.
     x, y, z = (pixels.probability @ pixels.points).tolist()
     middle = degrees(np.arctan2(y, x)) % 360, degrees(np.arctan2(z, np.hypot(x, y)))

@@ -27,11 +27,13 @@ from bot.observing.pointing_fields import (
     measure,
 )
 from bot.observing.pointing_pixels import (
+    PIXEL_WIDTH_DEG,
     ProbabilityCurve,
     children,
     occupied_pixels,
     order_of_width,
     pixel_order,
+    pixels_around,
 )
 from bot.observing.pointing_region import worthwhile_cells
 from bot.observing.pointing_schedule import SlotAssignment, observing_order
@@ -157,19 +159,23 @@ def _choose_fields(skymap: SkyMap, task: _Task) -> _Choice | None:
     if task.telescope.fixed_fields:
         fixed = _fixed_fields(task)
         return None if fixed is None else _best_of(*fixed, task)
-    pixels = _worthwhile_pixels(skymap, task)
-    if pixels is None:
+    worthwhile = _worthwhile_pixels(skymap, task)
+    if worthwhile is None:
         return None
+    pixels, region = worthwhile
     found = [
         choice
-        for ra, dec in (free_centres(pixels, footprint), grid_centres(pixels, footprint))
+        for ra, dec in (free_centres(pixels, region, footprint), grid_centres(pixels, footprint))
         if (choice := _best_of(ra, dec, pixels, task)) is not None
     ]
     return max(found, key=lambda one: one.covered, default=None)
 
 
-def _worthwhile_pixels(skymap: SkyMap, task: _Task) -> Pixels | None:
-    """Return the pixels of the part of the map that is worth a closer look; None if nothing is visible."""
+def _worthwhile_pixels(skymap: SkyMap, task: _Task) -> tuple[Pixels, Integers] | None:
+    """Return all pixels of the fields worth a closer look, and those of them to point at, ascending.
+
+    None if nothing is visible.
+    """
     footprint = task.telescope.footprint
     order = order_of_width(sqrt(footprint.area))
     cells = occupied_pixels(skymap, order, MAX_CELLS)
@@ -183,9 +189,15 @@ def _worthwhile_pixels(skymap: SkyMap, task: _Task) -> Pixels | None:
         task.some_slots,
         ceil(cells_per_field * task.most),
         cells_per_field,
+        margin=PIXEL_WIDTH_DEG / 2**order,
     )
+    if not chosen.any():
+        return None
+    # A field also holds what lies around its cell, even what is too low by itself: its centre decides.
+    around = pixels_around(order, order, cells[chosen])
     fine = pixel_order(footprint)
-    return _pixels(fine, children(cells[chosen], fine - order), task) if chosen.any() else None
+    region = children(cells[chosen], fine - order)
+    return _pixels(fine, children(around, fine - order), task), region
 
 
 def _pixels(order: int, ipix: Integers, task: _Task) -> Pixels:

@@ -19,16 +19,24 @@ _SPANS = 64
 
 
 def worthwhile_cells(
-    probability: Floats, vectors: Floats, view: SiteView, slots: Slots, most: int, cells_per_slot: float
+    probability: Floats,
+    vectors: Floats,
+    view: SiteView,
+    slots: Slots,
+    most: int,
+    cells_per_slot: float,
+    margin: float = 0.0,
 ) -> Flags:
     """Return which of m cells to look at, `most` at most.
 
-    `probability` is (m,), `vectors` are the (m, 3) directions of the cells.
+    `probability` is (m,), `vectors` are the (m, 3) directions of the cells. A cell whose middle is too low by
+    less than `margin` (degrees) counts: a field can be centred on its upper part.
     """
     count = min(_SPANS, slots.begin.size)
     edges = np.linspace(0, slots.begin.size, count + 1).astype(int)
-    middle = (edges[:-1] + edges[1:]) // 2
-    visible = view.visible(vectors, Slots(slots.begin[middle], slots.end[middle], slots.span))
+    visible = np.zeros((len(vectors), count), np.bool_)
+    for at in (edges[:-1], edges[1:] - 1):
+        visible |= view.visible(vectors, Slots(slots.begin[at], slots.end[at], slots.span), margin)
     first = visible.argmax(axis=1)
     last = count - 1 - visible[:, ::-1].argmax(axis=1)
     able = np.flatnonzero(visible.any(axis=1) & (probability > 0))

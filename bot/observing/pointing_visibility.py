@@ -72,14 +72,15 @@ class SiteView:
         begin = np.concatenate(begins)
         return Slots(begin, begin + exposure, Interval(start, stop))
 
-    def visible(self, vectors: Floats, slots: Slots) -> Flags:
+    def visible(self, vectors: Floats, slots: Slots, margin: float = 0.0) -> Flags:
         """Return whether each of m ICRS unit vectors, (m, 3), can be observed in each slot; (m, s).
 
         It has to be high enough at the begin, in the middle and at the end, and far enough from the Moon.
+        `margin` (degrees) lowers the limit of altitude.
         """
         middle = (slots.begin + slots.end) / 2
         zeniths = [self._zenith(times) for times in (slots.begin, middle, slots.end)]
-        limit = sin(radians(self._constraints.altitude))
+        limit = sin(radians(max(self._constraints.altitude - margin, -90.0)))
         moon = None if self._site.radio else self._moon(middle)
         found = np.empty((len(vectors), slots.begin.size), np.bool_)
         rows = max(1, _BLOCK // max(slots.begin.size, 1))

@@ -133,7 +133,7 @@ class _View(SiteView):
     def __init__(self, visible: Flags) -> None:
         self._visible = visible
 
-    def visible(self, vectors: Floats, slots: Slots) -> Flags:
+    def visible(self, vectors: Floats, slots: Slots, margin: float = 0.0) -> Flags:
         return self._visible[:, slots.begin.astype(int)]
 
 
