@@ -104,10 +104,9 @@ class Factory(Repositories):
 
         Without `catalogues` no galaxies are known.
         """
-        self.instruments = instruments or Instruments()
         self.clock = SteadyClock()
         self.thresholds = Thresholds()
-        super().__init__(database, self.clock, nearby)
+        super().__init__(database, self.clock, nearby, instruments)
         self.clock_synchronizer = ClockSynchronizer(self.clock, self.clock_offsets)
         self.skymap_cache = SkyMapCache(self.notices)
         probability = partial(observatory_probability, min_up=min_up)

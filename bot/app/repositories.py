@@ -9,6 +9,7 @@ from bot.commands.channel_sites import ChannelSiteResolvers
 from bot.delivery.render_repositories import RenderRepositories
 from bot.ingest.pipeline import IngestStores
 from bot.listeners.home_content import HomeRepositories
+from bot.observing.instruments import Instruments
 from bot.related_messages.nearby_windows import NearbyWindows
 from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
@@ -53,9 +54,14 @@ class Repositories:
     """Every repository on one database; none holds state of its own except caches and leases."""
 
     def __init__(
-        self, database: Database, clock: Callable[[], datetime], nearby: NearbyWindows | None = None
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        nearby: NearbyWindows | None = None,
+        instruments: Instruments | None = None,
     ) -> None:
-        """`nearby` is `Settings.nearby_windows`."""
+        """`nearby` is `Settings.nearby_windows`; without `instruments` those of the table are known."""
+        self.instruments = instruments or Instruments()
         self.database = database
         self.write_check = WriteCheck(database)
         self.retention = Retention(database)
@@ -72,7 +78,7 @@ class Repositories:
         # Channels
         notifier = OutcomeNotifier()
         self.subscriptions = SubscriptionRepository(database, notifier)
-        self.sites = SiteRepository(database)
+        self.sites = SiteRepository(database, self.instruments.fixed_fields)
         self.site_resolvers = ChannelSiteResolvers(self.sites)
         self.criteria_sets = CriteriaSetRepository(database)
         self.observers = ObserverRepository(database)

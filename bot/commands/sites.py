@@ -173,6 +173,8 @@ class SiteCommands:
             else (f"{_added(new)} With a {telescope_text.telescope(telescope)}.")
         )
         instrument = self._instruments.find(telescope.footprint.words)
+        if instrument is not None and instrument.fixed_fields:
+            said += f" It points at {len(instrument.fixed_fields):,} fixed fields, and nowhere else."
         if instrument is not None and instrument.approximation:
             return f"{said} That is {instrument.approximation} ({instrument.source.rstrip('.')})."
         return said

@@ -15,13 +15,16 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from bot.app.instruments import read_instruments
 from bot.app.secret_files import mode_readable_by_others
 from bot.criteria.operator_criteria import parse_operator_criteria
 from bot.filters import find_contradiction
+from bot.observing.instruments import InvalidInstruments
 from bot.runtime.http_proxy import proxy_for
 from bot.settings import Settings
 from bot.store.database import Database
 from formatters.terminal.findings import Finding, Level
+from formatters.text.quantities import pluralize
 
 WARN_BELOW_BYTES = 1_000_000_000
 """Bytes: more than a week of mock notices takes."""
@@ -135,6 +138,18 @@ def is_local(mount: Mount, on_disk: frozenset[str]) -> bool:
     return mount.filesystem_type in on_disk | DISKLESS_LOCAL_TYPES or mount.source.startswith("/dev/")
 
 
+def check_instruments(settings: Settings) -> list[Finding]:
+    """Check the operator's file of cameras, without which the bot starts all the same."""
+    if settings.instruments_file is None:
+        return []
+    try:
+        found = read_instruments(settings.instruments_file)
+    except InvalidInstruments as error:
+        todo = "Correct it; until then only the built-in instruments are known by name."
+        return [Finding("Instruments", Level.FAIL, f"{error}.", todo)]
+    return [Finding("Instruments", Level.OK, f"{pluralize(len(found), 'instrument')} of your own.")]
+
+
 async def check_http_port(settings: Settings) -> list[Finding]:
     """Check that the HTTP port is free or held by a ready gwevent; no finding if none is configured."""
     wanted = settings.effective_http_port
@@ -218,6 +233,7 @@ async def check_host(settings: Settings, env_file: Path | None = Path(".env")) -
             *check_file_modes(settings, env_file),
             *check_disk_space(settings),
             *check_filesystem(settings),
+            *check_instruments(settings),
         ]
     )
     return [

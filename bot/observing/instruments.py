@@ -3,7 +3,8 @@
 A row's field is what its publication gives: an area or a size, hence a square or a circle; `approximation`
 says which. Real detectors with their gaps come from the operator's file (`GWEVENT_INSTRUMENTS_FILE`): a JSON
 object that has for each name the words of a field ("1.1deg circle") or polygons, corners [x, y] in degrees on
-the plane that touches the sky at the field's centre, x to the east and y to the north.
+the plane that touches the sky at the field's centre, x to the east and y to the north; or an object with one
+of them as "fov" or "polygons", and as "fields" a CSV file of the only centres that the camera may point at.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import csv
 import difflib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 
+from bot.observing.fixed_fields import Centres, InvalidFields
 from bot.observing.footprints import (
     EXAMPLES,
     FootprintProblem,
@@ -54,6 +55,8 @@ class Instrument:
     """What shape stands for the real detectors; empty for those of the operator's file."""
     source: str
     """The publication or page that the size is from."""
+    fixed_fields: Centres = ()
+    """The centres that it may point at; empty if it points anywhere."""
 
     @property
     def name(self) -> str:
@@ -79,6 +82,11 @@ class Instruments:
     def find(self, name: str) -> Instrument | None:
         """Return the instrument of this name, ignoring case, accents and signs; None if there is none."""
         return self._by_key.get(normalized_name(name))
+
+    def fixed_fields(self, name: str) -> Centres:
+        """Return the centres that the instrument of this name may point at; none for words like "47sqdeg"."""
+        found = self.find(name) if normalized_name(name) else None
+        return () if found is None else found.fixed_fields
 
     def parse(self, words: str) -> Footprint:
         """Return the field of view of an instrument's name, or of words like "2.2x2.2deg".
@@ -126,48 +134,71 @@ def built_in() -> tuple[Instrument, ...]:
     )
 
 
-def read_instruments(path: Path) -> tuple[Instrument, ...]:
-    """Return the instruments of a file. Raises InvalidInstruments."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise InvalidInstruments(f"{path} can't be read: {error.strerror or error}") from error
+def parse_instruments(
+    content: bytes, source: str, read_fields: Callable[[str], Centres]
+) -> tuple[Instrument, ...]:
+    """Return the instruments of the operator's file, which is called `source`.
+
+    `read_fields` reads a file of fixed fields by its name, and raises InvalidFields. Raises
+    InvalidInstruments.
+    """
     if len(content) > MAX_FILE_BYTES:
-        raise InvalidInstruments(f"{path} is larger than {MAX_FILE_BYTES // 1_000_000} MB")
+        raise InvalidInstruments(f"it is larger than {MAX_FILE_BYTES // 1_000_000} MB")
     try:
         given = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise InvalidInstruments(f"{path} isn't JSON") from error
+        raise InvalidInstruments("it isn't JSON") from error
     if not isinstance(given, dict):
-        raise InvalidInstruments(f'{path} isn\'t an object of names, as in {{"MyCam": "2.2x2.2deg"}}')
+        raise InvalidInstruments('it isn\'t an object of names, as in {"MyCam": "2.2x2.2deg"}')
     if len(given) > MAX_INSTRUMENTS:
-        raise InvalidInstruments(f"{path} has more than {MAX_INSTRUMENTS} instruments")
-    return tuple(_instrument_from_json(path, name, value) for name, value in given.items())
+        raise InvalidInstruments(f"it has more than {MAX_INSTRUMENTS} instruments")
+    return tuple(_instrument_from_json(name, value, source, read_fields) for name, value in given.items())
 
 
-def load_instruments(path: Path | None) -> Instruments:
-    """Return the instruments of the table and, before them, of the operator's file.
-
-    Raises InvalidInstruments.
-    """
-    return Instruments(() if path is None else read_instruments(path))
-
-
-def _instrument_from_json(path: Path, name: str, value: object) -> Instrument:
+def _instrument_from_json(
+    name: str, value: object, source: str, read_fields: Callable[[str], Centres]
+) -> Instrument:
     plain = " ".join(name.split())
     if not normalized_name(plain) or len(plain) > NAME_MAX:
-        raise InvalidInstruments(
-            f"{path}: a name has 1 to {NAME_MAX} characters with letters or digits among them"
-        )
+        raise InvalidInstruments(f"a name has 1 to {NAME_MAX} characters, with letters or digits among them")
+    given = value if isinstance(value, dict) else {"fov" if isinstance(value, str) else "polygons": value}
+    if unknown := given.keys() - {"fov", "polygons", "fields"}:
+        raise InvalidInstruments(f'{plain}: "{min(unknown)[:40]}" is none of fov, polygons and fields')
     try:
-        if isinstance(value, str):
-            footprint = replace(parse_footprint(value), words=plain)
-        else:
-            footprint = polygon_footprint(_polygons_from_json(value), plain)
-    except FootprintProblem as problem:
-        raise InvalidInstruments(f"{path}: {plain}: {str(problem).rstrip('.')}") from problem
-    return Instrument(footprint=footprint, aliases=(), approximation="", source=path.name)
+        fields = _fields_from_json(given.get("fields"), read_fields)
+        footprint = _footprint_from_json(given, plain)
+    except (FootprintProblem, InvalidFields) as problem:
+        raise InvalidInstruments(f"{plain}: {str(problem).rstrip('.')}") from problem
+    return Instrument(footprint=footprint, aliases=(), approximation="", source=source, fixed_fields=fields)
+
+
+def _footprint_from_json(given: Mapping[str, object], name: str) -> Footprint:
+    """Return the field of view; that of the table where only the fields of such an instrument are given.
+
+    Raises FootprintProblem.
+    """
+    if "fov" in given and "polygons" in given:
+        raise FootprintProblem("It has both fov and polygons.")
+    if not given.keys() & {"fov", "polygons"}:
+        known = Instruments().find(name)
+        if known is None:
+            raise FootprintProblem("It has no fov and no polygons.")
+        return replace(known.footprint, words=name)
+    words = given.get("fov")
+    if words is not None and not isinstance(words, str):
+        raise FootprintProblem("Its fov are words such as 2.2x2.2deg.")
+    if words is not None:
+        return replace(parse_footprint(words), words=name)
+    return polygon_footprint(_polygons_from_json(given.get("polygons")), name)
+
+
+def _fields_from_json(file: object, read_fields: Callable[[str], Centres]) -> Centres:
+    """Return the fixed fields of the file that is named, none without one. Raises InvalidFields."""
+    if file is None:
+        return ()
+    if not isinstance(file, str) or not file.strip():
+        raise InvalidFields("its fields are the name of a CSV file")
+    return read_fields(file)
 
 
 def _polygons_from_json(value: object) -> list[list[tuple[float, float]]]:
@@ -175,8 +206,6 @@ def _polygons_from_json(value: object) -> list[list[tuple[float, float]]]:
 
     Raises FootprintProblem.
     """
-    if isinstance(value, Mapping):
-        value = value.get("polygons")
     if not isinstance(value, list) or not value:
         raise FootprintProblem("It needs words such as 2.2x2.2deg, or polygons as lists of corners [x, y].")
     polygons = [value] if _is_corner(value[0]) else value

@@ -226,10 +226,14 @@ PAGES: Mapping[str, HelpPage] = {
                 "sites add MyDome 34.2 -116.9 1700",
                 "your own: latitude, longitude (east is positive), height in m; or 34.2N 116.9W 1700m",
             ),
-            ("sites remove Palomar", "remove one"),
+            (
+                "sites add Palomar fov 2.2x2.2deg exposure 3min overhead 1min",
+                "its telescope, for plans; or fov 1.1deg circle, fov 47sqdeg, fov ZTF",
+            ),
+            ("sites remove Palomar, sites remove Palomar fov", "remove one; only its telescope"),
             ("sites altitude 25, sites darkness -12", "what counts as observable, in degrees"),
         ),
-        words=("site", "telescope", "telescopes", "observatory", "observatories"),
+        words=("site", "telescope", "telescopes", "observatory", "observatories", "fov", "footprint"),
     ),
     "criteria": HelpPage(
         "Would we trigger? Rules with grades",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, delete, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +20,9 @@ from bot.store.database import Database
 from formatters.models.observing import SITES_MAX, ChannelSites, ObservingConstraints, Site
 from formatters.models.pointing import Telescope
 
+FixedFields = tuple[tuple[float, float], ...]
+"""Centres of fields, RA and Dec in ICRS degrees."""
+
 _s = schema.channel_sites
 _c = schema.channel_conditions
 _t = schema.channel_telescopes
@@ -31,8 +35,10 @@ class TooManySites(ValueError):
 class SiteRepository:
     """Stores sites and conditions with the posts about their changes. All methods raise StoreUnavailable."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fixed_fields: Callable[[str], FixedFields] = lambda _: ()) -> None:
+        """`fixed_fields` gives the centres that an instrument may point at, by its name; none: anywhere."""
         self._database = database
+        self._fixed_fields = fixed_fields
 
     async def for_channel(self, team_id: str, channel_id: str) -> ChannelSites:
         """Return a channel's sites and conditions; no sites and the default conditions if it set none."""
@@ -43,7 +49,16 @@ class SiteRepository:
         """Return the sites and conditions of these channels; those that set none are left out."""
         teams, channels = {team for team, _ in channel_refs}, {channel for _, channel in channel_refs}
         async with self._database.read_transaction() as connection:
-            return await _load_channels(connection, teams, channels)
+            found = await _load_channels(connection, teams, channels)
+        return {channel: self._with_fixed_fields(sites) for channel, sites in found.items()}
+
+    def _with_fixed_fields(self, sites: ChannelSites) -> ChannelSites:
+        """Return sites with the fixed fields of the instruments there, which aren't stored."""
+        telescopes = tuple(
+            replace(one, fixed_fields=fields) if (fields := self._fixed_fields(one.footprint.words)) else one
+            for one in sites.telescopes
+        )
+        return sites if telescopes == sites.telescopes else replace(sites, telescopes=telescopes)
 
     async def telescopes(self, channel: ChannelRef) -> tuple[Telescope, ...]:
         """Return a channel's telescopes in the order of their sites, at most one at each.

@@ -17,6 +17,7 @@ from bot.observing.instruments import Instrument, Instruments
 from bot.observing.observatories import find_own_site, find_site, normalized_name
 from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor
+from bot.store.channels.sites import SiteRepository
 from formatters.models.observing import Site
 from formatters.models.pointing import Telescope
 from formatters.terminal import message_text
@@ -302,6 +303,21 @@ async def test_own_cameras_are_known_by_name(factory: Factory) -> None:
     said = await answer(factory, "sites add Palomar fov my-cam exposure 90s")
     assert "field of view My Cam: 2 polygons, 6.8 deg²; 1.5 min a field" in said
     assert "That is" not in said
+
+
+async def test_telescope_comes_with_the_fixed_fields_of_its_instrument(factory: Factory) -> None:
+    grid = ((10.0, -20.0), (12.0, -20.0))
+    own = Instrument(footprint=CAMERA, aliases=(), approximation="", source="cameras.json", fixed_fields=grid)
+    factory.instruments = Instruments([own])
+    repository = SiteRepository(factory.database, factory.instruments.fixed_fields)
+    assert "It points at 2 fixed fields, and nowhere else." in await answer(
+        factory, "sites add Palomar fov my cam"
+    )
+    await answer(factory, "sites add Keck fov ZTF")
+    found = await repository.telescopes(CHANNEL)
+    assert [one.fixed_fields for one in found] == [grid, ()]
+    assert (await repository.for_channel(*CHANNEL)).telescopes == found
+    assert [one.fixed_fields for one in await factory.sites.telescopes(CHANNEL)] == [(), ()]
 
 
 async def test_ten_sites_with_telescopes_are_all_listed(factory: Factory) -> None:

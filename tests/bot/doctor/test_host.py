@@ -10,6 +10,7 @@ from bot.doctor import host
 from bot.doctor.host import (
     Mount,
     check_filesystem,
+    check_instruments,
     check_webhook_filter,
     disk_filesystem_types,
     find_mount,
@@ -101,3 +102,14 @@ def test_a_webhook_filter_that_never_holds_is_warned_of() -> None:
     (found,) = check_webhook_filter("BNS>0.9 BNS<0.1")
     assert found.level is Level.WARN and "exclude each other" in found.result
     assert check_webhook_filter("BNS or NSBH") == check_webhook_filter(None) == []
+
+
+def test_a_damaged_file_of_cameras_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "cameras.json"
+    settings = Settings(_env_file=None, instruments_file=file)  # type: ignore[call-arg]
+    (found,) = check_instruments(settings)
+    assert found.level is Level.FAIL and "cameras.json can't be read" in found.result
+    file.write_text('{"MyCam": "2x2deg"}', "utf-8")
+    (found,) = check_instruments(settings)
+    assert found.level is Level.OK and "1 instrument of your own" in found.result
+    assert check_instruments(Settings(_env_file=None, instruments_file="")) == []  # type: ignore[arg-type, call-arg]

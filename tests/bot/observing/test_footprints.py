@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from math import cos, degrees, radians
 
 import numpy as np
@@ -340,3 +341,41 @@ def test_polygons_that_are_no_field_are_refused(
 def test_closed_polygon_is_that_without_its_last_corner() -> None:
     corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
     assert polygon_footprint([[*corners, corners[0]]], "") == polygon_footprint([corners], "")
+
+
+@pytest.fixture(params=["made", "real"])
+def pointings(request: pytest.FixtureRequest) -> list[tuple[float, float]]:
+    """Ninety made pointings across RA 0h, and DECam's real ones of S251112cm where the shared folder is."""
+    if request.param == "made":
+        return [(-9.0 + 2.1 * column, -14.0 + 2.4 * row) for row in range(9) for column in range(10)]
+    file = request.getfixturevalue("shared_notices").parent / "pointings" / "S251112cm-decam.csv"
+    if not file.is_file():
+        pytest.skip("the collection of real pointings, ../shared/pointings, isn't part of this repository")
+    with file.open(encoding="utf-8") as rows:
+        return [(float(row["ra"]), float(row["dec"])) for row in csv.DictReader(rows)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("field", ["3 sq deg circle", "2.2x2.2deg"])
+def test_many_pointings_cover_together_what_a_count_says(
+    pointings: list[tuple[float, float]], field: str
+) -> None:
+    """On a made map, a round hill of probability, the union of all fields holds what the count says."""
+    footprint, order = parse_footprint(field), 9
+    pixels = np.arange(12 * 4**order)
+    x, y, z = healpix.centre_vectors(order, pixels)
+    a, d = np.radians(pointings[40])
+    hill = np.exp(60 * (x * np.cos(d) * np.cos(a) + y * np.cos(d) * np.sin(a) + z * np.sin(d) - 1))
+    near = np.flatnonzero(hill > hill.max() * 1e-4)
+    points, probability = (x[near], y[near], z[near]), hill[near] / hill.sum()
+    ours, counted = np.zeros(len(near), bool), np.zeros(len(near), bool)
+    for ra, dec in pointings:
+        ours |= covers(footprint, ra, dec, points)
+        east, north, along = on_plane(ra, dec, points)
+        if footprint.radius is not None:
+            counted |= along >= cos(radians(footprint.radius))
+        else:
+            reach = footprint.polygons[0][2][0]
+            counted |= (np.abs(east) < reach) & (np.abs(north) < reach)
+    assert probability[counted].sum() > 0.1
+    assert probability[ours].sum() == pytest.approx(probability[counted].sum(), rel=0.005)

@@ -10,15 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.app.instruments import open_instruments
+from bot.app.instruments import open_instruments, read_instruments
 from bot.observing.footprints import FootprintProblem, UnknownFootprint
 from bot.observing.instruments import (
     MAX_FILE_BYTES,
     Instruments,
     InvalidInstruments,
     built_in,
-    load_instruments,
-    read_instruments,
 )
 from bot.observing.observatories import normalized_name
 
@@ -72,7 +70,7 @@ def test_file_has_words_and_polygons(tmp_path: Path) -> None:
         "Round": "1.1deg circle",
         "ZTF": "46sqdeg",
     }
-    instruments = load_instruments(write(tmp_path, given_instruments))
+    instruments = open_instruments(write(tmp_path, given_instruments))
     assert instruments.parse("my cam").area == pytest.approx(2, rel=2e-3)
     assert instruments.parse("MyCam").words == "MyCam"
     assert instruments.parse("One polygon").area == pytest.approx(1, rel=1e-3)
@@ -111,6 +109,61 @@ def test_damaged_file_gets_one_sentence(content: object, words: str, tmp_path: P
     with pytest.raises(InvalidInstruments, match=words.replace("(", r"\(")) as caught:
         read_instruments(write(tmp_path, content))
     assert str(tmp_path) in str(caught.value)
+
+
+def test_file_names_the_only_fields_of_a_camera(tmp_path: Path) -> None:
+    (tmp_path / "grid.csv").write_text(
+        "# my fields\nid,RA,Dec\n1,10.5,-20\n2,-0.5,90\n\n3,10.5,-20\n", "utf-8"
+    )
+    instruments = open_instruments(
+        write(tmp_path, {"Mine": {"fov": "2x2deg", "fields": "grid.csv"}, "ZTF": {"fields": "grid.csv"}})
+    )
+    assert instruments.fixed_fields("mine") == ((10.5, -20.0), (359.5, 90.0))
+    assert instruments.parse("ZTF").area == pytest.approx(47)
+    assert instruments.fixed_fields("ZTF") == instruments.fixed_fields("mine")
+    assert instruments.fixed_fields("DECam") == instruments.fixed_fields("2x2deg") == ()
+    assert instruments.fixed_fields("") == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "grid.csv: it is empty"),
+        (b"a,b\n1,2\n", "name a column ra and a column dec"),
+        (b"ra,dec\n", "has no fields"),
+        (b"ra,dec\n1,2\n1,x\n", "line 3 has no RA and Dec"),
+        (b"ra,dec\n1\n", "line 2 has no RA and Dec"),
+        (b"#x\nra,dec\n1,91\n", "line 3 has a position that isn't on the sky"),
+        (b"ra,dec\nnan,1\n", "line 2 has a position that isn't on the sky"),
+        (b"ra,dec\n" + b"1,2\n" * 20_001, "more than 20,000 fields"),
+        (b'ra,dec\n"1\n2",3\n', "several lines"),
+        (b"ra,dec\n1,2\xff\n", "isn't UTF-8"),
+        (b"ra,dec,c\n1,2," + b"x" * MAX_FILE_BYTES, "larger than 2 MB"),
+        (b"ra,dec,c\n1,2," + b"x" * 200_000, "isn't a CSV file"),
+    ],
+)
+def test_damaged_fields_get_one_sentence(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "grid.csv").write_bytes(content)
+    with pytest.raises(InvalidInstruments, match=words) as caught:
+        read_instruments(write(tmp_path, {"Mine": {"fov": "2x2deg", "fields": "grid.csv"}}))
+    assert "cameras.json: Mine: grid.csv: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"fov": "2x2deg", "fields": "none.csv"}, "none.csv can't be read"),
+        ({"fov": "2x2deg", "fields": 3}, "its fields are the name of a CSV file"),
+        ({"fov": "2x2deg", "fields": "\0"}, "Mine: "),
+        ({"fov": "2x2deg", "polygons": [SQUARE]}, "both fov and polygons"),
+        ({"fields": None}, "no fov and no polygons"),
+        ({"fov": 3}, "Its fov are words"),
+        ({"fov": "2x2deg", "colour": "red"}, '"colour" is none of fov, polygons and fields'),
+    ],
+)
+def test_wrong_keys_get_one_sentence(value: object, words: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInstruments, match=words):
+        read_instruments(write(tmp_path, {"Mine": value}))
 
 
 def test_missing_file_gets_one_sentence_and_leaves_the_table(tmp_path: Path) -> None:
