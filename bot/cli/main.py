@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bot import __version__
-from bot.cli import backfill, demo, doctor, keys, notices, replay, runner, service, transfer
+from bot.cli import backfill, catalogue, demo, doctor, keys, notices, replay, runner, service, transfer
 from bot.runtime import standard_streams
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.command()(service.migrate)
 app.command()(transfer.export)
 app.command("import")(transfer.import_)
 app.command()(notices.samples)
+app.add_typer(catalogue.app, name="catalogue")
 
 
 def main() -> None:

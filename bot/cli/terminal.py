@@ -7,12 +7,15 @@ from contextlib import contextmanager
 
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 from bot.runtime.standard_streams import TerminalConsole
@@ -36,3 +39,17 @@ def progress_bar(
     )
     with Progress(*columns, console=stderr, transient=True) as progress:
         yield progress, progress.add_task(description, total=total)
+
+
+@contextmanager
+def byte_progress_bar(description: str) -> Iterator[tuple[Progress, TaskID]]:
+    """Show a progress bar of bytes, whose total may come later, on standard error; it vanishes at the end."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr, transient=True) as progress:
+        yield progress, progress.add_task(description, total=None)

@@ -8,10 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.commands.context import CommandContext
-from bot.commands.errors import CommandError
 from bot.commands.galaxy_words import GalaxyVerb, GalaxyWords, read_words
 from bot.galaxies.catalogue_index import CatalogueProblem
-from bot.observing.observatories import UnknownSite
 from bot.skymap_service.galaxy_ranking import MAX_RANKED, GalaxyRankingService, RankedMap
 from bot.skymap_service.image_process import ImageFailed
 from bot.skymap_service.observability import ObservabilityService
@@ -60,11 +58,8 @@ class GalaxiesCommand:
         own = ChannelSites()
         if context is not None:
             own = await self._sites.for_channel(*context.channel)
-        try:
-            # In a thread: names are compared with all that are known, which takes tenths of a second.
-            words = await asyncio.to_thread(read_words, arguments, own.sites)
-        except UnknownSite as error:
-            raise CommandError(str(error)) from error
+        # In a thread: names are compared with all that are known, which takes tenths of a second.
+        words = await asyncio.to_thread(read_words, arguments, own.sites)
         count = words.count
         if words.verb in (GalaxyVerb.CSV, GalaxyVerb.DS9):
             count = MAX_RANKED

@@ -1,4 +1,4 @@
-"""Checks of the machine: file modes, disk, HTTP port, and the hosts that are called."""
+"""Checks of the machine: file modes, disk, catalogue, HTTP port, and the hosts that are called."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import aiohttp
 from bot.app.instruments import read_instruments
 from bot.app.secret_files import mode_readable_by_others
 from bot.criteria.operator_criteria import parse_operator_criteria
+from bot.doctor.catalogue import check_catalogue
 from bot.filters import find_contradiction
 from bot.observing.instruments import InvalidInstruments
 from bot.runtime.http_proxy import proxy_for
@@ -233,6 +234,7 @@ async def check_host(settings: Settings, env_file: Path | None = Path(".env")) -
             *check_file_modes(settings, env_file),
             *check_disk_space(settings),
             *check_filesystem(settings),
+            *check_catalogue(settings),
             *check_instruments(settings),
         ]
     )

@@ -26,6 +26,7 @@ NAME_MAX = 40
 """Bytes of UTF-8 kept of a galaxy's name."""
 QUESTIONABLE = 1
 """The bit of `flags` that marks a questionable redshift."""
+REPLACED_TRIES = 3
 
 ROW = np.dtype(
     [
@@ -44,10 +45,16 @@ ROW = np.dtype(
 """A galaxy: 82 bytes, 164 MB for two million."""
 
 Rows = NDArray[np.void]
+_ANY_TOKEN = "[0-9a-f]" * 8
+"""What tells a catalogue's files of rows apart, as a pattern."""
 
 
 class CatalogueProblem(Exception):
     """A catalogue that can't be read or written; the message is one sentence for a person."""
+
+
+class DiskProblem(CatalogueProblem):
+    """The disk's fault: the file that was to be imported may be as it should be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,20 +84,28 @@ class Catalogue:
 
 def open_catalogue(folder: Path, slug: str) -> Catalogue:
     """Open a catalogue without reading its rows. Raises CatalogueProblem."""
-    description = folder / f"{slug}.json"
-    try:
-        stored = json.loads(description.read_text("utf-8"))
-        info, file = _read_info(slug, stored), folder / str(stored["rows"])
-        rows = np.load(file, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise CatalogueProblem(
-            f"There is no catalogue {slug}: {Path(error.filename).name} is missing."
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise CatalogueProblem(f"The catalogue {slug} can't be read: {error}; import it again.") from error
-    if rows.dtype != ROW or rows.ndim != 1 or rows.size != info.galaxies:
-        raise CatalogueProblem(f"The catalogue {slug} is damaged or of another version; import it again.")
-    return Catalogue(info, rows)
+    for _ in range(REPLACED_TRIES):
+        description = folder / f"{slug}.json"
+        try:
+            stored = json.loads(description.read_text("utf-8"))
+            info, file = _read_info(slug, stored), folder / str(stored["rows"])
+            rows = np.load(file, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError as error:
+            missing = error
+            if Path(error.filename) == description:
+                break
+            # Perhaps a new import took its place between the two steps.
+            continue
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            reason = " ".join(str(error).split())
+            raise CatalogueProblem(
+                f"The catalogue {slug} can't be read: {reason}; import it again."
+            ) from error
+        if rows.dtype != ROW or rows.ndim != 1 or rows.size != info.galaxies:
+            raise CatalogueProblem(f"The catalogue {slug} is damaged or of another version; import it again.")
+        return Catalogue(info, rows)
+    name = Path(missing.filename).name
+    raise CatalogueProblem(f"There is no catalogue {slug}: {name} is missing.") from None
 
 
 def publish_catalogue(folder: Path, info: CatalogueInfo, rows_file: Path) -> None:
@@ -116,6 +131,30 @@ def publish_catalogue(folder: Path, info: CatalogueInfo, rows_file: Path) -> Non
 def catalogue_slugs(folder: Path) -> list[str]:
     """Return the slugs of the catalogues in a folder, sorted."""
     return sorted(file.stem for file in folder.glob("*.json") if SLUG.fullmatch(file.stem))
+
+
+def remove_catalogue(folder: Path, slug: str) -> None:
+    """Remove a catalogue, damaged or not. Raises OSError."""
+    (folder / f"{slug}.json").unlink(missing_ok=True)
+    remove_leftovers(folder, slug)
+
+
+def remove_leftovers(folder: Path, slug: str) -> None:
+    """Remove what imports of this catalogue left behind when they were killed: all that it doesn't name.
+
+    Raises OSError.
+    """
+    used = _rows_name(folder / f"{slug}.json")
+    patterns = (
+        f".{slug}.rows.part",
+        f".{slug}-{_ANY_TOKEN}.npy.part",
+        f".{slug}.json.part",
+        f"{slug}-{_ANY_TOKEN}.npy",
+    )
+    for pattern in patterns:
+        for file in folder.glob(pattern):
+            if file.name != used:
+                file.unlink(missing_ok=True)
 
 
 def _rows_name(description: Path) -> str | None:

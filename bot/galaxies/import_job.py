@@ -1,12 +1,13 @@
 """Write a catalogue: rows of a file, sorted along the HEALPix curve, with the masses that were unknown.
 
 The rows are written as they come, then sorted into the final file, so that the memory holds pieces only.
-Until the last step the catalogue that was there before stays in use; a job that is killed leaves two files
-whose names begin with a point, which the next import removes.
+Until the last step the catalogue that was there before stays in use; a job that is killed leaves files that
+nothing names, which the next import removes.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable
@@ -17,7 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.galaxies.catalogue_index import ROW, CatalogueProblem, Rows, publish_catalogue
+from bot.galaxies.catalogue_index import (
+    ROW,
+    CatalogueProblem,
+    DiskProblem,
+    Rows,
+    publish_catalogue,
+    remove_leftovers,
+)
 from bot.galaxies.raw_galaxies import LeftOut, RawGalaxies, to_rows
 from formatters.models.galaxy import CatalogueInfo, MassSource
 
@@ -51,7 +59,8 @@ def write_catalogue(
 ) -> ImportResult:
     """Write the catalogue `slug` from pieces of a file, each with its number of unreadable rows.
 
-    `on_progress` is called with the number of rows read by then. Raises CatalogueProblem for a file without
+    `on_progress` is called with the number of rows read by then. Two imports into one folder must not run at
+    once (`bot.galaxies.folder_lock`). Raises CatalogueProblem for a file without
     usable galaxies, a full disk or a folder that can't be written.
     """
     try:
@@ -76,18 +85,11 @@ def write_catalogue(
                 with suppress(OSError):
                     file.unlink(missing_ok=True)
     except OSError as error:
-        raise CatalogueProblem(
+        raise DiskProblem(
             f"The catalogue can't be written in {folder}: {error.strerror or error}. What was there before"
             " stays."
         ) from error
     return ImportResult(info=info, left_out=left_out, masses=masses, questionable=questionable)
-
-
-def remove_leftovers(folder: Path, slug: str) -> None:
-    """Remove what an import of this catalogue left behind when it was killed. Raises OSError."""
-    for pattern in (f".{slug}.rows.part", f".{slug}-????????.npy.part", f".{slug}.json.part"):
-        for file in folder.glob(pattern):
-            file.unlink(missing_ok=True)
 
 
 def _append_rows(
@@ -117,7 +119,7 @@ def _open_draft(draft: Path, left_out: LeftOut) -> Rows:
 def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise CatalogueProblem(
+        raise DiskProblem(
             f"{folder} has {free / 1e6:,.0f} MB free, and the catalogue needs {needed / 1e6:,.0f} MB more."
         )
 
@@ -130,12 +132,16 @@ def _write_sorted(
     log_mass = np.asarray(rows["log_mass"])
     known = np.isfinite(log_mass)
     median = float(np.median(log_mass[known])) if known.any() else FALLBACK_LOG_MASS
-    written = np.lib.format.open_memmap(file, mode="w+", dtype=ROW, shape=rows.shape)
-    for start in range(0, rows.size, _PIECE):
-        piece = rows[order[start : start + _PIECE]]
-        piece["log_mass"] = np.where(np.isfinite(piece["log_mass"]), piece["log_mass"], median)
-        written[start : start + _PIECE] = piece
-    written.flush()
+    # Not by a memory map: on a full disk that would end the process without an error.
+    with file.open("wb") as written:
+        header = {"descr": np.lib.format.dtype_to_descr(ROW), "fortran_order": False, "shape": rows.shape}
+        np.lib.format.write_array_header_1_0(written, header)
+        for start in range(0, rows.size, _PIECE):
+            piece = rows[order[start : start + _PIECE]]
+            piece["log_mass"] = np.where(np.isfinite(piece["log_mass"]), piece["log_mass"], median)
+            written.write(piece.tobytes())
+        written.flush()
+        os.fsync(written.fileno())
     distance = np.asarray(rows["distance"], np.float64)
     shells = np.minimum((distance / SHELL_WIDTH).astype(np.int64), MAX_SHELLS)
     mass = np.where(known, 10.0 ** np.where(known, log_mass, 0.0).astype(np.float64), 0.0)

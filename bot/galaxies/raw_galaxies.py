@@ -30,11 +30,17 @@ SUN_K, MASS_TO_LIGHT_K = 3.27, 0.6
 SUN_W1, MASS_TO_LIGHT_W1 = 3.24, 0.5
 LOG_MASS_RANGE = (5.0, 13.0)
 """log10 of the stellar masses that are believed; a mass outside counts as unknown."""
+LEAST_DISTANCE_ERROR = 1e-3
+"""Relative 1 sd below which no distance is believed."""
 UNKNOWN_DISTANCE_ERROR = 0.2
 """Relative 1 sd of a distance that the file gives without an error and without a redshift."""
 PHOTOMETRIC_ERROR = 0.03
 """1 sd of a photometric redshift z whose error isn't given, in units of 1 + z."""
 MAX_REDSHIFT = 1.5
+MIN_DISTANCE = 1e-3
+"""Mpc; what is nearer is in the Galaxy, or a mistake."""
+MAGNITUDES = (-30.0, 40.0)
+"""Apparent magnitudes that are believed; one outside counts as unknown."""
 MAX_LOGARITHM = 20.0
 """A stellar mass below this is taken as a logarithm: no galaxy has so few solar masses."""
 
@@ -94,7 +100,7 @@ def to_rows(raw: RawGalaxies) -> tuple[Rows, LeftOut]:
     """
     has_position = np.isfinite(raw.ra) & (np.abs(raw.ra) <= 360) & (np.abs(raw.dec) <= 90)
     distance, error = _distances(raw)
-    has_distance = np.isfinite(distance) & (distance > 0) & np.isfinite(error)
+    has_distance = distance > MIN_DISTANCE
     keep = raw.is_galaxy & has_position & has_distance
     left_out = LeftOut(
         no_galaxy=int((~raw.is_galaxy).sum()),
@@ -107,37 +113,44 @@ def to_rows(raw: RawGalaxies) -> tuple[Rows, LeftOut]:
     rows["pixel"] = healpix.finest_pixels(ra, raw.dec[keep]) if rows.size else 0
     rows["ra"], rows["dec"] = ra, raw.dec[keep]
     rows["distance"], rows["distance_error"] = distance[keep], error[keep]
+    k, w1 = raw.k_magnitude[keep], raw.w1_magnitude[keep]
     rows["log_mass"], rows["mass_source"] = log_mass[keep], source[keep]
-    rows["magnitude"] = np.where(np.isfinite(raw.k_magnitude), raw.k_magnitude, raw.w1_magnitude)[keep]
+    rows["magnitude"] = np.where(_is_magnitude(k), k, np.where(_is_magnitude(w1), w1, np.nan))
     rows["flags"] = np.where(raw.is_questionable[keep], QUESTIONABLE, 0)
     rows["name"] = [_short_name(raw.name[at]) for at in np.flatnonzero(keep).tolist()]
     return rows, left_out
 
 
 def _distances(raw: RawGalaxies) -> tuple[Floats, Floats]:
-    """Return luminosity distances and their 1 sd, Mpc; NaN where none is known."""
+    """Return luminosity distances and their 1 sd, Mpc; NaN where none is known.
+
+    A distance or an error beyond the redshifts that are read is a mistake, and counts as unknown.
+    """
     table, redshifts = _distance_table()
     z = np.where((raw.redshift > 0) & (raw.redshift < MAX_REDSHIFT), raw.redshift, np.nan)
     of_redshift = np.interp(z, redshifts, table)
-    given = np.isfinite(raw.distance) & (raw.distance > 0)
+    given = (raw.distance > MIN_DISTANCE) & (raw.distance <= table[-1])
     distance = np.where(given, raw.distance, of_redshift)
     # Mpc per unit of redshift at the galaxy.
     slope = np.interp(np.interp(distance, table, redshifts), redshifts, np.gradient(table, redshifts))
-    z_error = np.where(np.isfinite(raw.redshift_error) & (raw.redshift_error >= 0), raw.redshift_error, 0.0)
+    has_z_error = (raw.redshift_error >= 0) & (raw.redshift_error < MAX_REDSHIFT)
+    z_error = np.where(has_z_error, raw.redshift_error, 0.0)
     unknown = raw.is_photometric & (z_error == 0)
     z_error = np.where(unknown, PHOTOMETRIC_ERROR * (1 + np.nan_to_num(z)), z_error)
     peculiar = slope * PECULIAR_VELOCITY_KM_S / SPEED_OF_LIGHT_KM_S
-    has_error = np.isfinite(raw.distance_error) & (raw.distance_error > 0)
+    has_error = (raw.distance_error > 0) & (raw.distance_error <= table[-1])
     own = np.where(has_error, raw.distance_error, UNKNOWN_DISTANCE_ERROR * distance)
     from_redshift = np.hypot(np.where(given & has_error, raw.distance_error, slope * z_error), peculiar)
-    return distance, np.where(given & ~raw.is_from_redshift, own, from_redshift)
+    error = np.where(given & ~raw.is_from_redshift, own, from_redshift)
+    return distance, np.maximum(error, LEAST_DISTANCE_ERROR * distance)
 
 
 def _masses(raw: RawGalaxies, distance: Floats) -> tuple[Floats, NDArray[np.uint8]]:
     """Return log10 of the stellar masses (NaN if unknown) and their sources."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         modulus = 5 * np.log10(distance) + 25
         own = np.where(raw.mass <= MAX_LOGARITHM, raw.mass, np.log10(raw.mass))
+    # A damaged file may hold any number; a mass that isn't believable counts as unknown.
     by_k = 0.4 * (SUN_K - (raw.k_magnitude - modulus)) + np.log10(MASS_TO_LIGHT_K)
     by_w1 = 0.4 * (SUN_W1 - (raw.w1_magnitude - modulus)) + np.log10(MASS_TO_LIGHT_W1)
     found = np.full(distance.shape, np.nan)
@@ -150,6 +163,10 @@ def _masses(raw: RawGalaxies, distance: Floats) -> tuple[Floats, NDArray[np.uint
         usable = (value >= LOG_MASS_RANGE[0]) & (value <= LOG_MASS_RANGE[1])
         found[usable], source[usable] = value[usable], kind
     return found, source
+
+
+def _is_magnitude(value: Floats) -> Flags:
+    return np.asarray((value > MAGNITUDES[0]) & (value < MAGNITUDES[1]), np.bool_)
 
 
 @cache

@@ -6,10 +6,11 @@ A file is never held as a whole: a piece is 50,000 rows.
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,11 @@ from bot.galaxies.raw_galaxies import RawGalaxies
 from bot.skymaps.arrays import Flags, Floats
 
 PIECE = 50_000
+PIECE_BYTES = 32_000_000
+"""A piece has fewer rows where they are long."""
+LINE_MAX = 1_000_000
+"""Characters of a line of CSV; what is longer is no table."""
+_Scale = tuple[float, float, int | None]
 Pieces = Iterator[tuple[RawGalaxies, int]]
 """Pieces of a file, each with the number of its rows that couldn't be read."""
 
@@ -51,9 +57,14 @@ def read_pieces(file: Path) -> tuple[Pieces, int | None]:
 
 def _read_fits(file: Path) -> tuple[Pieces, int]:
     from astropy.io import fits
+    from astropy.utils.exceptions import AstropyWarning
 
     try:
-        with fits.open(file, memmap=True, lazy_load_hdus=True) as opened:
+        # What astropy warns of, such as a file that was cut off, is looked for below.
+        with warnings.catch_warnings(), file.open("rb") as raw:
+            warnings.simplefilter("ignore", AstropyWarning)
+            # Only headers are read; after an error astropy itself doesn't close what it opened.
+            opened = fits.open(raw, memmap=False, lazy_load_hdus=True)
             table = next((hdu for hdu in opened if isinstance(hdu, fits.BinTableHDU)), None)
             if table is None:
                 raise CatalogueProblem(f"{file} has no binary table.")
@@ -64,26 +75,26 @@ def _read_fits(file: Path) -> tuple[Pieces, int]:
             begin = int(table.fileinfo()["datLoc"])
             if row.itemsize != int(table.header["NAXIS1"]):
                 raise CatalogueProblem(f"{file} has a table whose rows aren't as long as its columns say.")
-            scales = {
-                field: (columns[name].bscale or 1.0, columns[name].bzero or 0.0, columns[name].null)
-                for field, name in names.items()
-                if field in NUMBERS
-            }
+            for field, name in names.items():
+                _check_type(name, row[name], is_number=field in NUMBERS)
+            scales = {field: _scale_of(columns[name]) for field, name in names.items() if field in NUMBERS}
     except CatalogueProblem:
         raise
     except Exception as error:
         # Whatever astropy meets in a damaged header, the person gets one sentence.
-        raise CatalogueProblem(
-            f"{file} is a damaged FITS file: {' '.join(str(error).split())[:200]}."
-        ) from error
+        raise CatalogueProblem(f"{file} is a damaged FITS file: {_reason(error)}.") from error
     if file.stat().st_size < begin + rows * row.itemsize:
         raise CatalogueProblem(f"{file} ends before its {rows:,} rows do: it was cut off; fetch it again.")
+
+    size = max(1, min(PIECE, PIECE_BYTES // row.itemsize))
 
     def pieces() -> Pieces:
         with file.open("rb") as opened:
             opened.seek(begin)
-            for start in range(0, rows, PIECE):
-                found = np.fromfile(opened, row, min(PIECE, rows - start))
+            for start in range(0, rows, size):
+                found = np.fromfile(opened, row, min(size, rows - start))
+                if found.size < min(size, rows - start):
+                    raise CatalogueProblem(f"{file} became shorter while it was read; import it again.")
                 yield (
                     _from_columns(
                         {field: _scaled(found[name], scales.get(field)) for field, name in names.items()}
@@ -94,14 +105,35 @@ def _read_fits(file: Path) -> tuple[Pieces, int]:
     return pieces(), rows
 
 
-def _scaled(column: NDArray[Any], scale: tuple[Any, Any, Any] | None) -> NDArray[Any]:
+def _reason(error: Exception) -> str:
+    """Return what a library says, as the end of a sentence."""
+    return " ".join(str(error).split())[:200].rstrip(". ") or type(error).__name__
+
+
+def _check_type(name: str, found: np.dtype[Any], *, is_number: bool) -> None:
+    """Raise CatalogueProblem unless a column has one number, or one text, in each row."""
+    if found.shape:
+        raise CatalogueProblem(f"The column {name} has several values in each row, where one is wanted.")
+    if is_number and found.kind not in "iuf":
+        raise CatalogueProblem(f"The column {name} has texts, where numbers are wanted.")
+
+
+def _scale_of(column: Any) -> _Scale:
+    """Return the factor, the offset and what stands for an unknown number. Raises ValueError, TypeError."""
+    null = None if column.null is None else int(column.null)
+    return float(column.bscale or 1.0), float(column.bzero or 0.0), null
+
+
+def _scaled(column: NDArray[Any], scale: _Scale | None) -> NDArray[Any]:
     if scale is None:
         return column
     factor, offset, null = scale
     values = column.astype(np.float64)
     if null is not None and column.dtype.kind in "iu":
         values[column == null] = np.nan
-    scaled: Floats = values * float(factor) + float(offset)
+    # A damaged file may hold any number; what isn't finite counts as unknown.
+    with np.errstate(all="ignore"):
+        scaled: Floats = values * factor + offset
     return scaled
 
 
@@ -110,43 +142,65 @@ def _read_parquet(file: Path) -> tuple[Pieces, int]:
         from pyarrow import ArrowException, parquet
     except ModuleNotFoundError as error:
         raise CatalogueProblem(
-            "Parquet is read with pyarrow: pip install 'gwevent-bot[parquet]'; FITS and CSV need nothing."
+            "Parquet is read with pyarrow: pip install pyarrow, or convert the file to FITS or CSV."
         ) from error
     try:
         opened = parquet.ParquetFile(file)
         names = find_columns(opened.schema_arrow.names)
         rows = int(opened.metadata.num_rows)
-    except (ArrowException, OSError) as error:
-        raise CatalogueProblem(f"{file} is a damaged Parquet file: {str(error)[:200]}.") from error
+    except (ArrowException, OSError, ValueError) as error:
+        raise CatalogueProblem(f"{file} is a damaged Parquet file: {_reason(error)}.") from error
 
     def pieces() -> Pieces:
         try:
             for batch in opened.iter_batches(PIECE, columns=sorted(set(names.values()))):
                 yield _from_lists({field: batch.column(name).to_pylist() for field, name in names.items()})
-        except (ArrowException, OSError) as error:
-            raise CatalogueProblem(f"{file} is a damaged Parquet file: {str(error)[:200]}.") from error
+        except (ArrowException, OSError, ValueError) as error:
+            raise CatalogueProblem(f"{file} is a damaged Parquet file: {_reason(error)}.") from error
 
     return pieces(), rows
 
 
 def _read_csv(file: Path) -> Pieces:
     try:
-        with file.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
-            lines = csv.reader(line for line in opened if not line.startswith("#"))
-            header = next(lines, [])
-            names = find_columns(header)
-            places = {field: header.index(name) for field, name in names.items()}
-            while rows := list(islice(lines, PIECE)):
-                whole = [row for row in rows if len(row) == len(header)]
-                found, unreadable = _from_lists(
-                    {field: [row[place] for row in whole] for field, place in places.items()}
-                )
-                short = sum(1 for row in rows if row and len(row) != len(header))
-                yield found, unreadable + short
-    except csv.Error as error:
-        raise CatalogueProblem(f"{file} is no table in CSV: {error}.") from error
-    except OSError as error:
-        raise CatalogueProblem(f"{file} can't be read: {error.strerror}.") from error
+        with _open_text(file) as opened:
+            header = next(_csv_lines(opened), [])
+    except (csv.Error, OSError) as error:
+        raise _csv_problem(file, error) from error
+    names = find_columns(header)
+    places = {field: header.index(name) for field, name in names.items()}
+
+    def pieces() -> Pieces:
+        try:
+            with _open_text(file) as opened:
+                lines = _csv_lines(opened)
+                next(lines)
+                while rows := list(islice(lines, PIECE)):
+                    whole = [row for row in rows if len(row) == len(header)]
+                    found, unreadable = _from_lists(
+                        {field: [row[place] for row in whole] for field, place in places.items()}
+                    )
+                    short = sum(1 for row in rows if row and len(row) != len(header))
+                    yield found, unreadable + short
+        except (csv.Error, OSError) as error:
+            raise _csv_problem(file, error) from error
+
+    return pieces()
+
+
+def _open_text(file: Path) -> TextIO:
+    return file.open(encoding="utf-8-sig", errors="replace", newline="")
+
+
+def _csv_lines(opened: TextIO) -> Iterator[list[str]]:
+    lines = iter(lambda: opened.readline(LINE_MAX), "")
+    return csv.reader(line for line in lines if not line.startswith("#"))
+
+
+def _csv_problem(file: Path, error: csv.Error | OSError) -> CatalogueProblem:
+    if isinstance(error, OSError):
+        return CatalogueProblem(f"{file} can't be read: {error.strerror}.")
+    return CatalogueProblem(f"{file} is no table in CSV: {error}.")
 
 
 def _from_lists(columns: Mapping[str, Sequence[object]]) -> tuple[RawGalaxies, int]:

@@ -34,7 +34,7 @@ def catalogue_folder(settings: CatalogueSettings) -> Path:
     if settings.catalogue_dir is not None:
         return settings.catalogue_dir
     database = _sqlite_file(settings.database_url)
-    data = (user_data_folder() or SERVICE_FOLDER) if database is None else database.absolute().parent
+    data = (user_data_folder() or SERVICE_FOLDER) if database is None else database.parent
     return data / "catalogues"
 
 

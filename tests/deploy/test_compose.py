@@ -1,5 +1,6 @@
 """compose.yaml: sound by the Compose Specification, and no service has more rights than it needs."""
 
+import re
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -12,6 +13,8 @@ from tests.deploy.dockerfile import ROOT, read
 
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 ROLES = {"migrate", "consume", "serve"}
+TOOL = "catalogue"
+"""Runs when it is called; the only one that writes catalogues of galaxies."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def test_keeps_the_compose_specification() -> None:
 
 
 def test_has_the_roles_and_their_database(services: dict[str, Any]) -> None:
-    assert set(services) == {"postgres", *ROLES}
+    assert set(services) == {"postgres", TOOL, *ROLES}
     assert {name: services[name]["command"] for name in ROLES} == {name: [name] for name in ROLES}
 
 
@@ -43,7 +46,7 @@ def test_nothing_has_more_rights_than_it_needs(services: dict[str, Any]) -> None
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert "privileged" not in service, name
-    for name in ROLES:
+    for name in {TOOL, *ROLES}:
         assert services[name]["user"] == read()[-1].only("USER").rest
         assert "cap_add" not in services[name]
 
@@ -53,6 +56,23 @@ def test_containers_write_only_to_tmpfs_and_database(services: dict[str, Any]) -
         folders = {mount.split(":")[0] for mount in services[name]["tmpfs"]}
         assert folders == {"/tmp", read()[-1].only("VOLUME").form[0]}
         assert all(volume["read_only"] for volume in services[name].get("volumes", []))
+
+
+def test_catalogues_are_written_by_their_tool_alone_and_read_by_what_answers(
+    services: dict[str, Any],
+) -> None:
+    mounts = {
+        name: [mount for mount in service.get("volumes", []) if "catalogues" in str(mount)]
+        for name, service in services.items()
+    }
+    [setting] = [one for one in read()[-1].all("ENV") if "GWEVENT_CATALOGUE_DIR" in one.rest]
+    folder = re.search(r"GWEVENT_CATALOGUE_DIR=(\S+)", setting.rest)
+    assert folder is not None
+    assert {name for name, found in mounts.items() if found} == {"serve", TOOL}
+    assert mounts["serve"] == [{**mounts[TOOL][0], "read_only": True}]
+    assert mounts[TOOL][0]["target"] == folder[1]
+    assert services[TOOL]["profiles"] == [TOOL], "it doesn't start with the others"
+    assert services[TOOL]["env_file"] == [".env"], "it needs no secret"
 
 
 def test_services_wait_for_their_dependencies(services: dict[str, Any]) -> None:

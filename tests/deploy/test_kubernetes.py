@@ -18,6 +18,8 @@ FOLDER = ROOT / "deploy" / "kubernetes"
 EXAMPLE = FOLDER / "secrets.example.yaml"
 KUSTOMIZATION: dict[str, Any] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))
 MANIFESTS = [FOLDER / name for name in KUSTOMIZATION["resources"]]
+CATALOGUE = FOLDER / "catalogue"
+"""A component that isn't part of the whole unless it is named there."""
 Resource = dict[str, Any]
 
 
@@ -44,7 +46,18 @@ def the(kind: str, name: str) -> Resource:
 def test_keep_the_schemas_of_kubernetes() -> None:
     validate = Path(sysconfig.get_path("scripts")) / "kubernetes-validate"
     done = subprocess.run(
-        [validate, "--strict", "--quiet", *MANIFESTS, EXAMPLE], capture_output=True, text=True, check=False
+        [
+            validate,
+            "--strict",
+            "--quiet",
+            *MANIFESTS,
+            EXAMPLE,
+            CATALOGUE / "volume.yaml",
+            CATALOGUE / "fetch.yaml",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -63,6 +76,27 @@ def test_kustomize_puts_them_together() -> None:
     made = [one for one in yaml.safe_load_all(done.stdout) if one]
     assert len(made) == len(ALL) + 1, "the settings besides"
     assert {one["metadata"].get("namespace", "gwevent") for one in made} == {"gwevent"}
+
+
+def test_the_catalogues_component_writes_in_one_pod_and_reads_in_the_servers() -> None:
+    component = yaml.safe_load((CATALOGUE / "kustomization.yaml").read_text("utf-8"))
+    named = {*component["resources"], *(one["path"] for one in component["patches"])}
+    assert {path.name for path in CATALOGUE.iterdir()} == {"kustomization.yaml", *named}
+    [claim] = resources(CATALOGUE / "volume.yaml")
+    [server] = resources(CATALOGUE / "server.yaml")
+    [job] = resources(CATALOGUE / "fetch.yaml")
+    writer = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    reader = server["spec"]["template"]["spec"]
+    usual = PODS["gwevent-migrate"]["spec"]
+    assert server["metadata"]["name"] in PODS and claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert writer["securityContext"] == usual["securityContext"]
+    assert writer["containers"][0]["securityContext"] == usual["containers"][0]["securityContext"]
+    for pod in (writer, reader):
+        [volume] = [one for one in pod["volumes"] if one["name"] == "catalogues"]
+        assert volume["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
+        [mount] = [one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "catalogues"]
+        assert f"GWEVENT_CATALOGUE_DIR={mount['mountPath']}" in (ROOT / "deploy/Dockerfile").read_text()
+        assert mount.get("readOnly", False) is (pod is reader)
 
 
 def test_the_image_is_of_this_version() -> None:

@@ -21,6 +21,8 @@ def made_columns(size: int, *, seed: int = 1, max_redshift: float = 0.1) -> dict
     rng = np.random.default_rng(seed)
     z = max_redshift * rng.uniform(0.001, 1, size) ** (1 / 3)
     kind = np.arange(size) % 3
+    knots = np.linspace(0, max_redshift, 1_000)
+    distances = knots, np.array([distance_of_redshift(float(one)) for one in knots])
     return {
         "objname": np.array([f"MADE J{number:07d}" for number in range(size)], dtype="S30"),
         "ra": rng.uniform(0, 360, size),
@@ -30,7 +32,7 @@ def made_columns(size: int, *, seed: int = 1, max_redshift: float = 0.1) -> dict
         "z_unc": np.full(size, 0.0001),
         "z_tech": np.full(size, b"SPEC", dtype="S4"),
         "z_qual": np.arange(size) % 10 == 0,
-        "DistMpc": np.array([distance_of_redshift(float(one)) for one in z]),
+        "DistMpc": np.interp(z, *distances),
         "DistMpc_unc": np.full(size, np.nan),
         "DistMpc_method": np.full(size, b"Redshift", dtype="S14"),
         "m_Ks": np.where(kind == 1, rng.uniform(9, 14, size), np.nan),
@@ -65,6 +67,11 @@ def write_csv(file: Path, columns: dict[str, np.ndarray]) -> Path:
 
 def made_catalogue(folder: Path, columns: dict[str, np.ndarray], slug: str = "made") -> Catalogue:
     """Import the columns as a FITS file and open the catalogue."""
+    return import_columns(folder, columns, slug, "Made")
+
+
+def import_columns(folder: Path, columns: dict[str, np.ndarray], slug: str, title: str) -> Catalogue:
+    """Import columns as a FITS file into the folder `catalogues` of a folder, and open the catalogue."""
     file = write_fits(folder / "made.fits", columns)
-    write_catalogue(read_pieces(file)[0], folder / "catalogues", slug, "Made", NOW)
+    write_catalogue(read_pieces(file)[0], folder / "catalogues", slug, title, NOW)
     return open_catalogue(folder / "catalogues", slug)

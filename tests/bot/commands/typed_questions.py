@@ -168,15 +168,29 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("test all mock BNS", ("would have matched", "MOCK MS260605l")),
     ("S230518h moc", ("90 % credible region of S230518h", "/")),
     ("S241125n moc", ("90 % credible region of S241125n", "combined")),
-    (
-        "tiles S230518h",
-        ("and when: plan", "90 % credible region of S230518h"),
+    ("tiles S230518h", ("and when: plan", "90 % credible region of S230518h")),
+    *(
+        (words, ("gwevent has no catalogue of galaxies yet", "catalogue fetch ned-lvs"))
+        for words in (
+            "galaxies S230518h",
+            "S230518h galaxies",
+            "galaxies 30 S230518h",
+            "galaxies S230518h from Palomar",
+            "top 10 galaxies of S230518h",
+            "which galaxies are in the volume of S230518h?",
+            "S230518h which galaxies should we look at first",
+            "what could be the host of S230518h",
+            "map galaxies S230518h",
+            "galaxies csv S230518h",
+            "export galaxies ds9 S230518h",
+        )
     ),
-    ("galaxies S230518h", ("no “galaxies” yet", "export moc")),
-    (
-        "S230518h tiles 1.5deg",
-        ("and when: plan", "90 % credible region of S230518h"),
-    ),
+    ("galaxies", ("No event was named; S261120c", "no catalogue of galaxies yet")),
+    ("galxies S230518h", ("“galxies” is read as “galaxies”", "no catalogue of galaxies yet")),
+    ("galaxies help", ("Galaxies in an event's volume, after /gwevent",)),
+    ("how do I export galaxies", ("Galaxies in an event's volume, after /gwevent",)),
+    ("galaxies 500 S230518h", ("one answer lists 1 to 50 galaxies",)),
+    ("S230518h tiles 1.5deg", ("and when: plan", "90 % credible region of S230518h")),
     ("how far is S230518h", ("S230518h: luminosity distance 204 ± 57 Mpc",)),
     ("how many BNS so far", ("5 of 9 events match BNS",)),
     ("what changed in S241125n", ("S241125n: 3 notices", "↳ combined")),

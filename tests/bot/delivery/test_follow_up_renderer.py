@@ -232,6 +232,7 @@ BROKEN = {
     "own candidates": "bot.store.events.counterparts.CounterpartRepository.for_event",
     "region change": "bot.skymap_service.counterparts.CounterpartService.region_change",
     "nearby": "bot.skymap_service.nearby_coincidences.NearbyCoincidences.for_event",
+    "galaxies": "bot.skymap_service.galaxy_ranking.GalaxyRankingService.volume_galaxies",
     "words": "formatters.text.follow_up_lines.levels_lines",
 }
 

@@ -79,6 +79,7 @@ async def test_doctor_passes_a_sound_deployment_and_names_each_fault(
     good = levels(await run_checks(settings(local_slack, database_path, **there)))
     assert good.pop("broker") is Level.FAIL
     assert good.pop("Subscriptions") is Level.WARN
+    assert good.pop("Galaxies") is Level.WARN
     assert set(good.values()) == {Level.OK}, good
     assert {"Disk", "Webhook", "Heartbeat", "Ops channel", "Clock", "Slack scopes", "GraceDB"} <= set(good)
     assert pager.calls == [], "looking wakes nobody"

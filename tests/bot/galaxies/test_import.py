@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import errno
 import json
+import random
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from astropy.io import fits
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bot.filters.redshifts import distance_of_redshift
 from bot.galaxies import import_job
 from bot.galaxies.catalogue_index import CatalogueProblem, catalogue_slugs, open_catalogue
 from bot.galaxies.import_job import write_catalogue
-from bot.galaxies.raw_galaxies import RawGalaxies
+from bot.galaxies.raw_galaxies import RawGalaxies, to_rows
 from bot.galaxies.table_files import read_pieces
 from formatters.models.galaxy import Galaxy, MassSource
 from tests.support.galaxies import NOW, made_catalogue, made_columns, write_csv, write_fits
@@ -123,7 +129,7 @@ def test_a_table_without_galaxies_gets_one_sentence(tmp_path: Path, text: str, s
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda body: body[:-40_000], "cut off|truncated"),
+        (lambda body: body[:-40_000], "cut off"),
         (lambda body: body[:2_880], "no binary table|damaged"),
         (lambda body: b"\x1f\x8b" + body, "unpack it first"),
         (lambda body: b"PAR1" + body, "damaged Parquet"),
@@ -140,6 +146,107 @@ def test_a_damaged_file_gets_one_sentence(tmp_path: Path, damage: object, senten
         import_file(file, tmp_path / "c")
 
 
+@pytest.mark.parametrize(
+    ("form", "array", "sentence"),
+    [
+        ("2D", np.ones((5, 2)), "The column ra has several values"),
+        ("10A", np.array([b"12h 3m"] * 5), "The column ra has texts"),
+        ("PD()", np.array([np.ones(2)] * 5, dtype=object), "The column ra has several values"),
+        ("M", np.ones(5, np.complex128), "The column ra has texts"),
+        ("8X", np.ones((5, 8), np.bool_), "The column ra has several values"),
+    ],
+)
+def test_a_fits_column_of_another_kind_gets_one_sentence(
+    tmp_path: Path, form: str, array: np.ndarray, sentence: str
+) -> None:
+    names = fits.Column("name", "4A", array=np.array([b"a"] * 5))
+    others = [fits.Column(name, "D", array=np.ones(5)) for name in ("dec", "z")]
+    table = fits.BinTableHDU.from_columns([fits.Column("ra", form, array=array), names, *others])
+    table.writeto(tmp_path / "odd.fits")
+    with pytest.raises(CatalogueProblem, match=sentence):
+        import_file(tmp_path / "odd.fits", tmp_path / "c")
+
+
+def test_integers_with_a_scale_and_a_null_are_read(tmp_path: Path) -> None:
+    table = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("name", "4A", array=np.array([b"a", b"b"])),
+            fits.Column("ra", "J", array=np.array([10, 20])),
+            fits.Column("dec", "I", array=np.array([-5, 5])),
+            fits.Column("distance", "J", null=-9, array=np.array([100, -9])),
+            fits.Column("k_mag", "E", array=np.array([10, 10])),
+        ]
+    )
+    table.header["TSCAL3"], table.header["TZERO3"] = 0.5, 1.0
+    table.writeto(tmp_path / "scaled.fits")
+    body = (tmp_path / "scaled.fits").read_bytes()
+    result = import_file(tmp_path / "scaled.fits", tmp_path / "c")
+    assert (result.info.galaxies, result.left_out.no_distance) == (1, 1)
+    assert galaxies(tmp_path / "c")["a"].ra == 10
+    bad = body.replace(b"TSCAL3  =                  0.5", b"TSCAL3  = 'nonsense'          ")
+    (tmp_path / "scaled.fits").write_bytes(bad)
+    with pytest.raises(CatalogueProblem, match=r"damaged FITS|aren't"):
+        import_file(tmp_path / "scaled.fits", tmp_path / "d")
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_fits_header_with_any_damage_is_read_or_gets_one_sentence(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    body = bytearray(fits_body())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, 5_760 + 2_880 - 1))
+        body[at] = data.draw(st.one_of(st.integers(32, 126), st.integers(0, 255)))
+    file = tmp_path / "damaged.fits"
+    file.write_bytes(bytes(body))
+    try:
+        import_file(file, tmp_path / "c")
+    except CatalogueProblem as problem:
+        assert "\n" not in str(problem) and str(problem).endswith(".")
+
+
+def test_a_parquet_file_with_any_damage_is_read_or_gets_one_sentence(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    file = tmp_path / "made.parquet"
+    table = {"name": ["a", "b"], "ra": [1.0, 2.0], "dec": [1, 2], "z": [0.1, 0.2]}
+    parquet.write_table(pyarrow.table(table), file)
+    body, chance = file.read_bytes(), random.Random(1)
+    for _ in range(200):
+        damaged = bytearray(body)
+        for _ in range(chance.randint(1, 4)):
+            damaged[chance.randrange(4, len(damaged))] = chance.randrange(256)
+        file.write_bytes(damaged[: chance.randrange(len(damaged))] if chance.random() < 0.1 else damaged)
+        try:
+            import_file(file, tmp_path / "c")
+        except CatalogueProblem as problem:
+            assert "\n" not in str(problem) and str(problem).endswith(".")
+
+
+@pytest.mark.parametrize("value", [[1.0], {"a": 1}, NOW, b"1x", "far"])
+def test_a_parquet_column_of_another_kind_has_no_readable_rows(tmp_path: Path, value: object) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = {"name": ["a"], "ra": [value], "dec": [1.0], "z": [0.1]}
+    parquet.write_table(pyarrow.table(table), tmp_path / "odd.parquet")
+    with pytest.raises(CatalogueProblem, match="0 rows were read, and 1 couldn't be"):
+        import_file(tmp_path / "odd.parquet", tmp_path / "c")
+
+
+@cache
+def fits_body() -> bytes:
+    with TemporaryDirectory() as folder:
+        return write_fits(Path(folder) / "made.fits", made_columns(50)).read_bytes()
+
+
+def test_a_line_without_an_end_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueProblem, match=r"no table in CSV|no column"):
+        import_file(write_table(tmp_path / "one.json", '[{"ra": 1}, ' * 500_000), tmp_path / "c")
+
+
 def test_what_is_no_galaxy_or_has_no_distance_is_left_out_and_counted(tmp_path: Path) -> None:
     columns = made_columns(100)
     columns["objtype"][:7] = b"*"
@@ -149,6 +256,44 @@ def test_what_is_no_galaxy_or_has_no_distance_is_left_out_and_counted(tmp_path: 
     left_out = result.left_out
     assert (left_out.no_galaxy, left_out.no_position, left_out.no_distance) == (7, 3, 4)
     assert result.info.galaxies == 86
+
+
+ANY_NUMBER = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.tuples(*[ANY_NUMBER] * 9, st.binary(max_size=60)), min_size=1, max_size=8))
+def test_whatever_a_file_holds_what_is_kept_is_a_galaxy_somewhere(rows: list[tuple[object, ...]]) -> None:
+    *numbers, names = zip(*rows, strict=True)
+    columns = [np.array(one, np.float64) for one in numbers]
+    none = np.zeros(len(rows), np.bool_)
+    raw = RawGalaxies(
+        name=names,
+        ra=columns[0],
+        dec=columns[1],
+        distance=columns[2],
+        distance_error=columns[3],
+        redshift=columns[4],
+        redshift_error=columns[5],
+        mass=columns[6],
+        k_magnitude=columns[7],
+        w1_magnitude=columns[8],
+        is_questionable=none,
+        is_photometric=np.arange(len(rows)) % 2 == 0,
+        is_galaxy=~none,
+        is_from_redshift=none,
+    )
+    kept, left_out = to_rows(raw)
+    assert kept.size + left_out.no_position + left_out.no_distance == len(rows)
+    assert ((kept["ra"] >= 0) & (kept["ra"] <= 360) & (np.abs(kept["dec"]) <= 90)).all()
+    assert ((kept["distance"] > 0) & (kept["distance"] < 12_000)).all()
+    assert ((kept["distance_error"] > 0) & (kept["distance_error"] < 20_000)).all()
+    known = kept["mass_source"] != MassSource.MEDIAN
+    assert (np.isfinite(kept["log_mass"]) == known).all()
+    assert (np.isnan(kept["magnitude"]) | (np.abs(kept["magnitude"]) < 41)).all()
+    assert (kept["pixel"] >= 0).all() and (kept["pixel"] < 12 * 4**29).all()
+    for name in kept["name"].tolist():
+        name.decode("utf-8")
 
 
 def test_a_new_import_takes_the_place_of_the_old_one_which_open_readers_keep(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_catalogues_lie_beside_the_sqlite_file_else_among_the_users_data(
     database: str, folder: str, tmp_path: Path
 ) -> None:
     settings = Settings(database_url=database.format(here=tmp_path))
-    assert catalogue_folder(settings) == tmp_path / folder
+    assert tmp_path / catalogue_folder(settings) == tmp_path / folder
 
 
 def test_the_setting_comes_first(tmp_path: Path) -> None:
