@@ -12,7 +12,9 @@ import structlog
 
 from bot.app.candidates_command import create_candidates_command
 from bot.app.deployment import missing_database_error
+from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
+from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.supervisor import TaskSupervisor
@@ -34,8 +36,6 @@ from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
-from bot.commands.visible import VisibleCommand
-from bot.delivery.follow_up_renderer import FollowUpServices
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
 from bot.delivery.renderer import Renderer
@@ -58,14 +58,12 @@ from bot.related_messages.nearby_windows import NearbyWindows
 from bot.routing.state import OperatorRules
 from bot.runtime.steady_clock import SteadyClock
 from bot.runtime.wakeups import Wakeups
-from bot.setting_types.catalogues import catalogue_folder
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.counterparts import CounterpartService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.galaxy_ranking import CatalogueChoice, GalaxyRankingService
 from bot.skymap_service.grading import GradingService
-from bot.skymap_service.nearby_coincidences import NearbyCoincidences
 from bot.skymap_service.observability import ObservabilityService
 from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
@@ -99,8 +97,8 @@ class Factory(Repositories):
         database: Database,
         min_up: timedelta = MIN_UP,
         nearby: NearbyWindows | None = None,
-        instruments: Instruments | None = None,
         catalogues: CatalogueChoice | None = None,
+        instruments: Instruments | None = None,
     ) -> None:
         """`min_up` and `nearby` are `Settings.min_up` and `Settings.nearby_windows`.
 
@@ -121,11 +119,8 @@ class Factory(Repositories):
             self.related_messages, self.counterparts, self.position_levels
         )
         self.galaxy_rankings = GalaxyRankingService(self.position_levels, catalogues)
-        self.follow_up_services = FollowUpServices(
-            levels=self.position_levels,
-            candidates=self.counterpart_service,
-            nearby=NearbyCoincidences(self.nearby_alerts, self.skymap_cache),
-            galaxies=self.galaxy_rankings,
+        self.follow_up_services = create_follow_up_services(
+            self, self.skymap_cache, self.position_levels, self.counterpart_service, self.galaxy_rankings
         )
 
     def create_pipeline(
@@ -261,9 +256,9 @@ class Factory(Repositories):
     ) -> CommandRouter:
         """Create the router of all commands.
 
-        `importer` looks up events that were never received; `image_provider` and `marked_image_provider` draw
-        maps for Slack; `source_statuses` are reported by `status`. Without `wakeups` no worker runs in this
-        process; without `authorizer` everybody may change what a channel receives.
+        `importer` looks up events that were never received; the providers of images draw maps for Slack;
+        `source_statuses` are reported by `status`. Without `wakeups` no worker runs in this process; without
+        `authorizer` everybody may change what a channel receives.
         """
         wakeups = wakeups or Wakeups()
         authorizer = authorizer or ChannelAuthorizer()
@@ -285,6 +280,7 @@ class Factory(Repositories):
             galaxies=GalaxiesCommand(
                 self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
             ),
+            plan=create_plan_command(self, self.position_levels, clock, marked_image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
             status=StatusCommand(
@@ -296,7 +292,7 @@ class Factory(Repositories):
                 clock,
             ),
             subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
-            visible=VisibleCommand(events, self.observability, self.sites, clock),
+            visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
         questions = EventQuestions(
@@ -437,13 +433,13 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
         if not create and not await database.has_tables():
             raise missing_database_error(settings.effective_database_url)
         await database.migrate()
-        instruments = open_instruments(settings.instruments_file)
-        catalogues = CatalogueChoice(
-            folder=catalogue_folder(settings),
-            slug=settings.catalogue,
-            follow_up_max=settings.follow_up_galaxies,
+        factory = Factory(
+            database,
+            settings.min_up,
+            settings.nearby_windows,
+            catalogue_choice(settings),
+            open_instruments(settings.instruments_file),
         )
-        factory = Factory(database, settings.min_up, settings.nearby_windows, instruments, catalogues)
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from bot.commands.candidate_words import changes_candidates
 from bot.commands.candidates import CandidatesCommand
 from bot.commands.check import CheckCommand
 from bot.commands.command_types import Command, CommandAnswer, Handler, always, never
@@ -14,7 +13,9 @@ from bot.commands.criteria import CriteriaCommands
 from bot.commands.errors import CommandError
 from bot.commands.event_details import EventDetailsCommand
 from bot.commands.galaxies import GalaxiesCommand
-from bot.commands.galaxy_sentences import expand_galaxies
+from bot.commands.plan import PlanCommand
+from bot.commands.plural_words import about_named_event as about_named_event
+from bot.commands.plural_words import expand_plural as expand_plural
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand
@@ -40,38 +41,12 @@ class CommandHandlers:
     criteria: CriteriaCommands
     event_details: EventDetailsCommand
     galaxies: GalaxiesCommand
+    plan: PlanCommand
     search: SearchCommands
     sites: SiteCommands
     status: StatusCommand
     subscriptions: SubscriptionCommands
     visible: VisibleCommand
-
-
-SUBSCRIPTION_VERBS = {
-    "add": "subscribe",
-    "new": "subscribe",
-    "create": "subscribe",
-    "show": "subscriptions",
-    "list": "subscriptions",
-    "edit": "edit",
-    "change": "edit",
-    "remove": "unsubscribe",
-    "delete": "unsubscribe",
-    "end": "unsubscribe",
-    "stop": "unsubscribe",
-    "pause": "pause",
-    "resume": "resume",
-    "test": "test",
-    "form": "dialog",
-    "dialog": "dialog",
-}
-"""The words after `subscriptions`, and the commands that they stand for."""
-CRITERIA_VERBS = {
-    **dict.fromkeys(("add", "new", "create"), "add"),
-    **dict.fromkeys(("edit", "change", "replace"), "edit"),
-    **dict.fromkeys(("remove", "delete", "drop"), "remove"),
-}
-"""The words after `criteria` that change a set, and what each does."""
 
 
 def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
@@ -148,6 +123,13 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             may_change=True,
             is_listed=False,
         ),
+        Command(
+            "plan",
+            None,
+            ("plans", "pointings", "pointing"),
+            event_handler=handlers.plan.answer,
+            is_shareable=True,
+        ),
         subscription_command(
             "subscribe", subscriptions.subscribe, ("sub",), is_mutating=True, offers_modal=True
         ),
@@ -200,60 +182,6 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             "status", _anywhere(handlers.status.answer), ("version", "uptime", "health"), is_shareable=True
         ),
     )
-
-
-def expand_plural(word: str, arguments: str) -> tuple[str, str]:
-    """Return the command and arguments that "subscriptions add CBC", "sites show" stand for."""
-    verb, _, rest = arguments.partition(" ")
-    if word in ("subscriptions", "subs", "subscription") and verb.casefold() in SUBSCRIPTION_VERBS:
-        command = SUBSCRIPTION_VERBS[verb.casefold()]
-        if command == "edit" and (not rest or rest.strip().lstrip("#").isdecimal()):
-            command = "dialog"
-        return command, "" if command == "subscriptions" else rest.strip()
-    if word == "edit" and arguments.strip().lstrip("#").isdecimal():
-        return "dialog", arguments
-    if word in CRITERIA_WORDS:
-        return _expand_criteria(arguments)
-    if word in CANDIDATE_WORDS and verb.casefold() == "help":
-        return "help", "candidates"
-    if word in CANDIDATE_WORDS and changes_candidates(arguments):
-        return "candidates change", arguments
-    if word == "export" and verb.casefold() in CANDIDATE_WORDS:
-        return "candidates", f"export {rest.strip()}"
-    if word == "export" and rest.strip().casefold() in CANDIDATE_WORDS:
-        return "candidates", f"export {verb}"
-    if (galaxies := expand_galaxies(word, arguments)) is not None:
-        return galaxies
-    if word in ("sites", "site") and verb.casefold() in ("show", "list"):
-        return "sites", rest.strip()
-    return word, arguments
-
-
-CANDIDATE_WORDS = ("candidates", "candidate", "counterparts", "counterpart")
-CRITERIA_WORDS = ("criteria", "criterion")
-
-
-def _expand_criteria(arguments: str) -> tuple[str, str]:
-    """Return the command and arguments that "criteria add …", "criteria rubin" stand for."""
-    verb, *rest = arguments.split(maxsplit=1)[:2] or ("",)
-    match verb.casefold():
-        case "" | "list":
-            return "criteria", "".join(rest)
-        case "help":
-            return "help", "criteria"
-        case "show":
-            return "criteria show", "".join(rest)
-        case word if word in CRITERIA_VERBS:
-            return "criteria change", " ".join([CRITERIA_VERBS[word], *rest])
-    return "criteria show", arguments
-
-
-def about_named_event(word: str, arguments: str) -> tuple[str, str]:
-    """Return what a command stands for where an event is named: "S251112cm criteria" judges it."""
-    if word not in CRITERIA_WORDS:
-        return word, arguments
-    expanded = expand_plural(word, arguments)
-    return {"criteria": ("criteria show", ""), "criteria show": expanded}.get(expanded[0], (word, arguments))
 
 
 def _changes_sites(arguments: str) -> bool:

@@ -114,7 +114,7 @@ class EventDetailsCommand:
                 if word != "tiles":
                     return found
                 return answer.with_introduction(
-                    "gwevent plans no pointings yet; this is the 90 % region to plan them with.", found
+                    "This is the 90 % region; which fields a telescope observes, and when: plan.", found
                 )
 
     async def _moc_answer(self, superevent: Superevent, limit: int | None) -> Message:

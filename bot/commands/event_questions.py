@@ -30,7 +30,8 @@ from formatters.posts.alert_card import ChannelView
 PERMALINK_TIMEOUT_S = 2.0
 """For Slack's answer; the person waits for theirs, and the link is an extra."""
 _ABOUT_EVENT = (
-    "history, map, export, check, visible, galaxies, candidates, criteria, distance, FAR, area, class and url"
+    "history, map, export, check, visible, galaxies, candidates, plan, criteria, distance, FAR, area, class"
+    " and url"
 )
 GetPermalink = Callable[[str, str, str], Awaitable[str | None]]
 """(team, channel, ts) -> the address of that message in Slack; None if Slack doesn't say."""

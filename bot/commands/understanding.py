@@ -16,7 +16,10 @@ from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
+from bot.commands.plan_sentences import read_plan_sentence
 from bot.commands.position_sentences import has_position, position_words
+from bot.commands.question_cleaning import TRAILING_MARKS
+from bot.commands.question_cleaning import clean_question as clean_question
 
 
 class Topic(StrEnum):
@@ -41,7 +44,7 @@ class Topic(StrEnum):
     RUNS = "runs"
 
 
-LATER_COMMANDS = frozenset({"plan", "observe", "coverage", "mute"})
+LATER_COMMANDS = frozenset({"observe", "coverage", "mute"})
 """Words of commands that gwevent doesn't have yet: it says so and names what comes nearest."""
 ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS, Topic.LATER})
 """Topics that need no event."""
@@ -188,11 +191,7 @@ _OWN_STATE = re.compile(
     r"|\b(?:version|uptime|health)\b"
 )
 _INSIDE = re.compile(r"(?:is|was|check)\s+(?P<what>.+?)\s+(?:in|inside|within|on|part of)\b.*", re.IGNORECASE)
-_CALLS = re.compile(r"^(?:/?@?gwevent(?:\s*[:,]\s*|\s+|$))+", re.IGNORECASE)
-_POLITE_END = re.compile(r"(?<=[\s,])(?:please|pls|plz|thanks|thank you|thx)$", re.IGNORECASE)
-_POLITE_END_MAX = len("thank you")
 _POLITE_HEAD = re.compile(r"^(?:(?:please|pls|plz|hey|hi|hello|ok|okay|so)[\s,]+)+(?=\S)", re.IGNORECASE)
-_TRAILING = " \t?!.…,;"
 _SEPARATOR_BEFORE = re.compile(r"^(?:[,:;/|…—]+\s*|[.?!>=&-]+\s+)+")
 
 MAX_SENTENCE_WORDS = 40
@@ -204,26 +203,6 @@ _PERIOD_AFTER_LAST = re.compile(
     r"|mon\w*|tues\w*|wednes\w*|thurs\w*|fri\w*|satur\w*|sun\w*)\b",
     re.IGNORECASE,
 )
-
-
-def clean_question(text: str) -> str:
-    """Return a question without what people put around it: gwevent's name, greetings, marks at the end.
-
-    Line ends are kept.
-    """
-    cleaned = _CALLS.sub("", text.strip())
-    while True:
-        without = _without_polite_end(cleaned.rstrip(_TRAILING)) or cleaned
-        without = without.lstrip("/!").strip() if without.strip("/!") else without
-        if without == cleaned:
-            return cleaned
-        cleaned = without
-
-
-def _without_polite_end(text: str) -> str:
-    """Return a text without one polite word at its end, looked for only there: the text may be long."""
-    match = _POLITE_END.search(text, max(len(text) - _POLITE_END_MAX, 0))
-    return text if match is None else text[: match.start()].rstrip(" \t\n,")
 
 
 def read_question(
@@ -250,7 +229,7 @@ def read_question(
         return Reading(command="events", arguments=text)
     if first in commands and not _is_sentence(first, words, event_count):
         return Reading(command=first, arguments=text[len(words[0]) :].strip())
-    sentence = _POLITE_HEAD.sub("", " ".join(words)).rstrip(_TRAILING)
+    sentence = _POLITE_HEAD.sub("", " ".join(words)).rstrip(TRAILING_MARKS)
     folded = sentence.casefold()
     if len(words) <= MAX_SENTENCE_WORDS:
         found = _read_sentence(sentence, folded, event_count, commands)
@@ -262,7 +241,7 @@ def read_question(
 def _is_sentence(first: str, words: Sequence[str], event_count: int) -> bool:
     """Return whether a command's word begins a sentence instead: "list all events", "map of …" doesn't."""
     if first in ("show", "list", "find", "all"):
-        rest = {word.casefold().strip(_TRAILING) for word in words[1:]}
+        rest = {word.casefold().strip(TRAILING_MARKS) for word in words[1:]}
         return event_count > 0 or bool(
             rest & {"map", "skymap", "history", "me", "sites", "subscriptions", "help", "criteria"}
         )
@@ -302,12 +281,16 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="candidates") if meant == "candidates" else Reading(nearest=meant)
     if "galaxies" in commands and (asked := read_galaxy_sentence(sentence, event_count)) is not None:
         return Reading(command="galaxies", arguments=asked)
+    if "plan" in commands and (plan := read_plan_sentence(sentence)) is not None:
+        return Reading(command="plan", arguments=plan)
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and _ABOUT_EVENT[0][1].search(plain):
         return Reading(topic=Topic.COINCIDENCE, arguments=plain)
     if _VISIBLE.search(plain) and (event_count or not _names_class(plain)):
-        rest = [word for word in sentence.split() if word.casefold().strip(_TRAILING) not in _VISIBLE_FILLERS]
+        rest = [
+            word for word in sentence.split() if word.casefold().strip(TRAILING_MARKS) not in _VISIBLE_FILLERS
+        ]
         return Reading(command="visible", arguments=" ".join(rest))
     if event_count:
         topic = _topic(plain)
@@ -364,14 +347,14 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|criteria|candidates|galaxies)\b"
+    r"|check|export|mentions?|notify|criteria|candidates|galaxies|plan)\b"
 )
 _STOPPING = re.compile(
     r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"
 )
 _DETAILS = (
     *("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles"),
-    *("candidates", "galaxies"),
+    *("candidates", "galaxies", "plan"),
 )
 """Commands about an event to which a misspelled word of a sentence with an id is corrected."""
 
@@ -434,7 +417,7 @@ def without_fillers(sentence: str) -> str:
 def _read_unknown(
     words: Sequence[str], event_count: int, commands: Collection[str], safe_commands: Mapping[str, str]
 ) -> Reading:
-    first = words[0].casefold().strip(_TRAILING)
+    first = words[0].casefold().strip(TRAILING_MARKS)
     near = near_words(first, sorted(commands))
     if _SUBSCRIBING.search(" ".join(words).casefold()):
         return Reading(nearest="subscribe")

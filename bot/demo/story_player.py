@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from rich.console import Console
 
+from bot.alerts.decode import decode
 from bot.app.application import Application
 from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.galaxies import write_demo_catalogue
@@ -21,6 +22,7 @@ from bot.local_slack.app_manifest import GWEVENT, AppConfig
 from bot.local_slack.errors import Json
 from bot.local_slack.server import LocalSlack
 from bot.monitoring.rules import Thresholds
+from bot.observing.ephemeris import sun_and_moon
 from bot.samples import (
     CIRCULARS_TOPIC,
     DEMO_CRITERIA_SET,
@@ -38,6 +40,7 @@ from bot.sources.factory import create_sources
 from formatters.blockkit.message import Message
 from formatters.models.notice import Category, category_from_id
 from formatters.terminal import message_text
+from formatters.text import quantities
 
 TOPIC = "igwn.gwalert"
 GROUP = "gwevent-demo"
@@ -55,6 +58,9 @@ CHANNEL_CRITERIA = {
 The messages of two of them say which grades the workspace's own criteria set and Rubin's strategy give. Two
 have a Follow-up reply: what names the binary neutron star, and the gamma-ray burst near the transient.
 """
+
+TELESCOPE = "La Palma fov 3.5deg circle exposure 3min overhead 1min"
+"""The site of gw-cbc, with a field of view, so that `plan` answers there."""
 
 _out = Console(highlight=False, soft_wrap=True)
 
@@ -227,14 +233,37 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
 
 
 def _app_config(story: Sequence[Sample]) -> AppConfig:
-    """Return the app with an example to type that the story gives: the event with candidates and galaxies."""
+    """Return the app with examples to type that the story gives: the event with candidates and galaxies, and
+    a plan for the one that is up at night.
+    """
     named = next(
         s.superevent_id for s in story if isinstance(s, SampleMessage) and s.topic == CIRCULARS_TOPIC
     )
     first, *others = GWEVENT.examples
-    return AppConfig(
-        commands=(replace(GWEVENT, examples=(first, f"candidates {named}", f"galaxies {named}", *others)),)
-    )
+    mine = (f"candidates {named}", f"galaxies {named}", f"plan {_event_at_night(story)}")
+    return AppConfig(commands=(replace(GWEVENT, examples=(first, *mine, *others)),))
+
+
+def _event_at_night(story: Sequence[Sample]) -> str:
+    """Return the id of the significant binary whose newest map peaks the farthest from the Sun."""
+    sun, _ = sun_and_moon(utc_now())
+    angles: dict[str, float] = {}
+    for sample in story:
+        if not isinstance(sample, SampleNotice):
+            continue
+        notice = decode(to_avro(sample.record))
+        sky, event = notice.best_localization, notice.event
+        if notice.is_retraction:
+            angles.pop(notice.superevent_id, None)
+        elif (
+            sky is not None
+            and event is not None
+            and event.group == "CBC"
+            and event.significant
+            and category_from_id(notice.superevent_id) is Category.REAL
+        ):
+            angles[notice.superevent_id] = quantities.separation(sky.ra, sky.dec, *sun)
+    return max(angles, key=lambda name: angles[name])
 
 
 def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> Settings:
@@ -256,6 +285,7 @@ def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> 
 
 async def _subscribe(environment: DemoEnvironment) -> None:
     await _command(environment, "gw-cbc", f"criteria add {DEMO_CRITERIA_SET} {DEMO_GRADES}")
+    await _command(environment, "gw-cbc", f"sites add {TELESCOPE}")
     for name, words in CHANNEL_CRITERIA.items():
         await _command(environment, name, f"subscribe {words}")
 

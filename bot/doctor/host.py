@@ -234,8 +234,8 @@ async def check_host(settings: Settings, env_file: Path | None = Path(".env")) -
             *check_file_modes(settings, env_file),
             *check_disk_space(settings),
             *check_filesystem(settings),
-            *check_instruments(settings),
             *check_catalogue(settings),
+            *check_instruments(settings),
         ]
     )
     return [

@@ -205,6 +205,8 @@ def render(job: ImageJob) -> ImageResult:
     region = raster.inset_region(pieces)
     if job.peak is None:
         region = None
+    if job.marks is not None and job.marks.fields:
+        region = raster.region_of_fields(job.marks.fields) or region
     if other is not None and not raster.is_outlined(raster.region_pieces(other)[0.9]):
         other = None
     inset = None

@@ -5,7 +5,7 @@ Tiles are looked up at order 29 of the NESTED curve; the map isn't flattened to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,7 +16,7 @@ from bot.skymaps import healpix
 from bot.skymaps.arrays import Floats, Integers, tile_areas_deg2
 from bot.skymaps.regions import label_components
 from bot.skymaps.skymap import SkyMap, credible_levels, in_credible_region
-from formatters.skymap_image import Grid, ImageWindow
+from formatters.skymap_image import DrawnField, Grid, ImageWindow
 from formatters.skymap_image.models import CREDIBLE_LEVELS
 from formatters.skymap_image.projection import (
     SKY_PIXEL_AREA,
@@ -41,6 +41,9 @@ FULL_SCALE = 6.0
 peak.
 """
 _WINDOW_MARGIN = 1.3
+MAX_FIELDS_HALF_WIDTH_DEG = 40.0
+"""The same for an inset on a plan's fields, which have to be told apart."""
+_FIELDS_MARGIN = 1.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,26 +193,55 @@ def _main_piece(pieces: RegionPieces, least: float) -> InsetRegion | None:
     return None if window is None else InsetRegion(window, highest)
 
 
+def region_of_fields(fields: Sequence[DrawnField]) -> InsetRegion | None:
+    """Return the part of the sky that telescopes' fields take; None if it is too wide for an inset."""
+    ra, dec = (
+        np.array(one, np.float64)
+        for one in zip(*(p for f in fields for o in f.outlines for p in o), strict=True)
+    )
+    window = _window_around(
+        ra, dec, np.ones(ra.size), np.zeros(ra.size), MAX_FIELDS_HALF_WIDTH_DEG, _FIELDS_MARGIN
+    )
+    # The whole probability, since the fields are no region whose share the inset should say.
+    return None if window is None else InsetRegion(window, 1.0)
+
+
 def _enclosing_window(order: Integers, ipix: Integers) -> ImageWindow | None:
     """Return the smallest window that contains these tiles, None if it is wider than the maximum."""
     ra, dec = healpix.centres(order, ipix)
-    x, y, z = healpix.centre_vectors(order, ipix)
-    mean = np.array([np.average(axis, weights=0.25**order) for axis in (x, y, z)])
+    # Half a tile's diagonal, so that each tile is inside as a whole.
+    reach = np.asarray(np.degrees(np.sqrt(np.pi / 3 / 2)) / 2.0**order, np.float64)
+    return _window_around(ra, dec, np.asarray(0.25**order, np.float64), reach)
+
+
+def _window_around(
+    ra: Floats,
+    dec: Floats,
+    weights: Floats,
+    reach: Floats,
+    widest: float = MAX_WINDOW_HALF_WIDTH_DEG,
+    margin: float = _WINDOW_MARGIN,
+) -> ImageWindow | None:
+    """Return the smallest window that holds circles of radius `reach` around places, all in degrees.
+
+    It is looked for around their weighted mean. None if its half-width is more than `widest`.
+    """
+    lon, lat = np.radians(ra), np.radians(dec)
+    x, y, z = np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)
+    mean = np.array([np.average(axis, weights=weights) for axis in (x, y, z)])
     # The mean of unit vectors that all fit into the widest window can't be shorter than this.
-    if np.linalg.norm(mean) < np.cos(np.radians(2 * MAX_WINDOW_HALF_WIDTH_DEG)):
+    if np.linalg.norm(mean) < np.cos(np.radians(2 * widest)):
         return None
     window = ImageWindow(
         float(np.degrees(np.arctan2(mean[1], mean[0]))) % 360,
         float(np.degrees(np.arctan2(mean[2], np.hypot(mean[0], mean[1])))),
-        MAX_WINDOW_HALF_WIDTH_DEG,
+        widest,
     )
-    # Half a tile's diagonal, so that each tile is inside as a whole.
-    reach = np.degrees(np.sqrt(np.pi / 3 / 2)) / 2.0**order
     east, north = sky_to_plane(window, ra, dec)
     west_most, east_most = float((east - reach).min()), float((east + reach).max())
     south_most, north_most = float((north - reach).min()), float((north + reach).max())
-    half = max(east_most - west_most, north_most - south_most) / 2 * _WINDOW_MARGIN
-    if half > MAX_WINDOW_HALF_WIDTH_DEG:
+    half = max(east_most - west_most, north_most - south_most) / 2 * margin
+    if half > widest:
         return None
     shift = np.array([(west_most + east_most) / 2]), np.array([(south_most + north_most) / 2])
     middle_ra, middle_dec = plane_to_sky(window, *shift)

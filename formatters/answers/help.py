@@ -143,6 +143,22 @@ PAGES: Mapping[str, HelpPage] = {
         ),
         ("galaxy", "hosts", "host", "catalogue", "catalog"),
     ),
+    "plan": HelpPage(
+        "What a telescope points at this night",
+        (
+            ("plan Palomar", "the fields that hold the most, until dawn, in an order that can be observed"),
+            ("plan Palomar 12", "the best 12 fields; `plan` alone: this channel's only telescope"),
+            ("plan Palomar 90 minutes S230518h", "what can be done in that time"),
+            ("plan Palomar 12 export csv|json", "all fields to copy, for the telescope's control"),
+            ("sites add Palomar fov 1.1deg circle exposure 3min overhead 1min", "what it needs to know"),
+        ),
+        (
+            "Altitude, darkness, the Moon and the time that fields take are counted. By day it is about the"
+            " coming night. A new map makes a new plan: ask again.",
+            _WHICH_EVENT,
+        ),
+        ("plans", "pointings", "pointing", "fov", "fields", "tiling"),
+    ),
     "visible": HelpPage(
         "What sites can observe",
         (
@@ -259,7 +275,7 @@ COMMANDS: tuple[Usage, ...] = tuple(usage for page in PAGES.values() for usage i
 
 OVERVIEW: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("See", ("latest", "events", "S230518h", "history", "map", "export")),
-    ("Point", ("check", "visible", "galaxies", "candidates")),
+    ("Point", ("check", "visible", "galaxies", "candidates", "plan")),
     ("Channel", ("subscribe", "unsubscribe", "subscriptions", "sites", "criteria")),
     ("Bot", ("status", "help check")),
 )

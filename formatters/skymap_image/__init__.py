@@ -6,6 +6,7 @@
 from formatters.skymap_image.captions import alt_text, create_captions
 from formatters.skymap_image.models import (
     Captions,
+    DrawnField,
     DrawnPicture,
     DrawnSky,
     Grid,
@@ -19,6 +20,7 @@ from formatters.skymap_image.projection import ImageWindow
 
 __all__ = [
     "Captions",
+    "DrawnField",
     "DrawnPicture",
     "DrawnSky",
     "Grid",

@@ -18,6 +18,8 @@ from formatters.text import map_lines, quantities, vocabulary
 from formatters.text.source_lines import headline
 
 _MAX_REGIONS = 3
+_MAX_FIELDS = 5
+"""Fields of a plan whose places the alternative text says; the table beside it has the others."""
 
 
 def create_captions(superevent: Superevent) -> Captions:
@@ -91,7 +93,12 @@ def alt_text(
             line += f"{quantities.area(notice.localization.area_90)}."
         parts.append(line)
     if marks is not None:
-        parts.append(f"{marks.title}: {', '.join(f'{one.number} {one.text}' for one in marks.marks)}.")
+        listed = [f"{one.number} {one.text}" for one in marks.marks] + [
+            f"{one.number} at {quantities.position_degrees(one.ra, one.dec)}"
+            for one in marks.fields[:_MAX_FIELDS]
+        ]
+        more = len(marks.fields) - _MAX_FIELDS
+        parts.append(f"{marks.title}: {'; '.join(listed)}{f' and {more} more' if more > 0 else ''}.")
     if sky is not None:
         parts += _sky_sentences(localization, sky)
     parts.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from formatters.skymap_image import legend, marks, png, style
 from formatters.skymap_image.allsky import draw_allsky
 from formatters.skymap_image.canvas import Bytes, Canvas
+from formatters.skymap_image.fields import draw_fields
 from formatters.skymap_image.inset import draw_inset
 from formatters.skymap_image.models import SkyMapFigure
 from formatters.skymap_image.projection import SKY_HEIGHT, SKY_WIDTH
@@ -28,6 +29,7 @@ def draw(picture: SkyMapFigure) -> bytes:
     else:
         draw_inset(canvas, picture, picture.inset)
         legend.draw_key_beside(canvas, picture)
+    draw_fields(canvas, picture)
     marks.draw_marks(canvas, picture)
     if picture.marks is not None:
         marks.draw_key(canvas, picture.marks, bottom)

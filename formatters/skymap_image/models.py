@@ -91,11 +91,25 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnField:
+    """A telescope's field on a map, with its number."""
+
+    ra: float
+    """Right ascension of the centre, ICRS degrees."""
+    dec: float
+    number: int
+    outlines: tuple[tuple[Position, ...], ...]
+    """Closed lines, one for each detector."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """Places that are circled and numbered, and what the key says above them."""
+    """Places that are circled and numbered, fields that are outlined, and what the key says of them."""
 
     title: str
-    marks: tuple[Mark, ...]
+    marks: tuple[Mark, ...] = ()
+    fields: tuple[DrawnField, ...] = ()
+    """In the order in which they are observed; the inset shows all of them, if they fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -192,7 +192,7 @@ def main() -> None:
         "| map, site | field | gwevent, % | greedy grid, % | tilepy, % | bound, % | s |\n" + "|---" * 7 + "|"
     )
     for name in MAPS:
-        if os.environ.get('ONLY', '') not in name:
+        if os.environ.get("ONLY", "") not in name:
             continue
         skymap = read_notice_maps((NOTICES / name).read_bytes()).gw
         if skymap is None:

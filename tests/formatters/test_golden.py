@@ -12,6 +12,8 @@ from formatters.answers import (
     event_comparison,
     event_details,
     help,  # noqa: A004
+    plan,
+    plan_export,
     recent,
     search_results,
     status,
@@ -21,6 +23,7 @@ from formatters.answers import (
 from formatters.blockkit.message import Message
 from formatters.models import subscription
 from formatters.models.criteria_set import GradeOutcome, Stage, WhyUndecided
+from formatters.models.event_plan import NothingReason, NothingToObserve
 from formatters.models.filter import (
     Compare,
     ConeQuery,
@@ -38,10 +41,16 @@ from formatters.models.source_status import SourceStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention, unreadable_notice
 from formatters.views import subscription_modal
+from tests.support.plans import NOW as PLANNED_AT
+from tests.support.plans import made_plan
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 VIEW = alert_card.ChannelView()
 ROOT = alert_card.ChannelView(is_root=True)
+
+NOTHING_PLANNED = NothingToObserve(
+    reason=NothingReason.TOO_LOW, next_start=PLANNED_AT + timedelta(hours=9), searched=timedelta(days=370)
+)
 
 KINDS = (
     "bns",
@@ -310,6 +319,7 @@ def test_answers(
     golden: Callable[[str, Message], None],
 ) -> None:
     seen = [Superevent.from_notices(notices) for notices in stories.values()]
+    with_map = next(one for one in seen[0].notices if one.best_localization is not None)
     mine = _subscriptions()
     filtered = _filtered()
     mock = alert_card.alert_card(Superevent.from_notices(stories["mock"][:1]), VIEW)
@@ -337,6 +347,25 @@ def test_answers(
         "day-nothing": conversation.day("GW170817", [], 0, NOW, is_catalogue_name=True),
         "subscribe-choices": subscription_choices.message(),
         "csv": event_details.csv_table(seen[0]),
+        "plan": plan.message(
+            plan.PlanAnswer(
+                superevent=seen[0],
+                plan=made_plan(with_map, 5),
+                image=alert_card.ImageRef(alt_text="The map with five fields", file_id="F024BE7LH"),
+            )
+        ),
+        "plan-many": plan.message(
+            plan.PlanAnswer(
+                superevent=seen[0],
+                plan=made_plan(with_map, 120, is_combined=True, unread=(with_map,)),
+                no_image="Without a picture: the drawing process is gone.",
+            )
+        ),
+        "plan-nothing": plan.message(
+            plan.PlanAnswer(superevent=seen[0], plan=made_plan(with_map, 0, nothing=NOTHING_PLANNED))
+        ),
+        "plan-csv": plan_export.csv_message(seen[0], made_plan(with_map, 5)),
+        "plan-json": plan_export.json_message(seen[0], made_plan(with_map, 5)),
         "thread-link": answer.with_thread_link(
             help.error_message("An answer."), "S230518h", "https://example.slack.com/archives/C1/p1"
         ),

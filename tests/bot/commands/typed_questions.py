@@ -55,6 +55,27 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("export candidates S230518h", ("0 counterpart candidates as a table",)),
     ("candidats S230518h", ("“candidats” is read as “candidates”", "No counterpart candidates of S230518h")),
     ("candidates keep AT2023xyz S230518h", ("S230518h has no counterpart candidates here yet",)),
+    *(
+        (words, ("No site of this channel has a field of view yet", "/gwevent sites add Palomar fov"))
+        for words in (
+            "plan S230518h",
+            "S230518h plan",
+            "plann S230518h",
+            "S230518h plann",
+            "pointings S230518h",
+            "make a plan for S230518h",
+            "where should we point for S230518h",
+            "which fields should we observe of S230518h",
+            "export plan csv S230518h",
+            "plan",
+            "give me the pointings",
+        )
+    ),
+    ("plan Palomar S230518h", ("Palomar has no field of view in this channel", "sites add Palomar fov")),
+    ("plan 12 from ZTF S230518h", ("Palomar", "has no field of view in this channel")),
+    ("plan Palomar 0 S230518h", ("a plan has 1 to 200 fields",)),
+    ("help plan", ("What a telescope points at this night",)),
+    ("how do I plan", ("What a telescope points at this night",)),
     ("candidates help", ("Counterpart candidates, after /gwevent",)),
     ("how do I add candidates", ("Counterpart candidates, after /gwevent",)),
     ("S230518h update", ("the newest UPDATE 2023-05-18", *NSBH_CARD)),
@@ -147,7 +168,7 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("test all mock BNS", ("would have matched", "MOCK MS260605l")),
     ("S230518h moc", ("90 % credible region of S230518h", "/")),
     ("S241125n moc", ("90 % credible region of S241125n", "combined")),
-    ("tiles S230518h", ("plans no pointings yet", "90 % credible region of S230518h")),
+    ("tiles S230518h", ("and when: plan", "90 % credible region of S230518h")),
     *(
         (words, ("gwevent has no catalogue of galaxies yet", "catalogue fetch ned-lvs"))
         for words in (
@@ -169,7 +190,7 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("galaxies help", ("Galaxies in an event's volume, after /gwevent",)),
     ("how do I export galaxies", ("Galaxies in an event's volume, after /gwevent",)),
     ("galaxies 500 S230518h", ("one answer lists 1 to 50 galaxies",)),
-    ("S230518h tiles 1.5deg", ("plans no pointings yet", "90 % credible region of S230518h")),
+    ("S230518h tiles 1.5deg", ("and when: plan", "90 % credible region of S230518h")),
     ("how far is S230518h", ("S230518h: luminosity distance 204 ± 57 Mpc",)),
     ("how many BNS so far", ("5 of 9 events match BNS",)),
     ("what changed in S241125n", ("S241125n: 3 notices", "↳ combined")),
