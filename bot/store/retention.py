@@ -19,6 +19,7 @@ from sqlalchemy import Select, delete, select
 from bot.store import schema
 from bot.store.channels.change_log import CHANGES_KEPT_FOR
 from bot.store.database import Database
+from bot.store.outbox.announcement_writer import delete_reports
 from bot.store.outbox.models import EDIT_KINDS, DeliveryKind, DeliveryState, kinds_where
 from formatters.models.notice import Category
 
@@ -133,10 +134,7 @@ class Retention:
         removed = 0
         while ids := await self._next_batch(select(_q.c.id).where(_q.c.received_at < received_before)):
             async with self._database.exclusive_transaction() as connection:
-                about = _d.c.kind.in_(
-                    [DeliveryKind.UNREADABLE_NOTICE.value, DeliveryKind.QUARANTINE_REPORT.value]
-                ) & _d.c.subject_id.in_(ids)
-                await connection.execute(delete(_d).where(about, _d.c.state == DeliveryState.PENDING.value))
+                await delete_reports(connection, ids)
                 result = await connection.execute(delete(_q).where(_q.c.id.in_(ids)))
             removed += result.rowcount
         return removed
