@@ -101,12 +101,16 @@ async def write_follow_ups(
     rows = (await connection.execute(query)).all()
     channels: dict[int, ChannelRef] = {row.id: (row.team_id, row.channel_id) for row in rows}
     threads = {channel: thread_id for thread_id, channel in channels.items()}
-    by_urgency: dict[tuple[bool, bool], dict[int, ChannelRef]] = {}
+    by_urgency: dict[tuple[bool, bool, bool], dict[int, ChannelRef]] = {}
     for i in updates:
         channel = (i.team_id, i.channel_id)
-        by_urgency.setdefault((i.is_earlier, i.only_existing), {})[threads[channel]] = channel
-    for (is_earlier, only_existing), asked in by_urgency.items():
-        await request_follow_ups(connection, asked, now, is_earlier=is_earlier, create=not only_existing)
+        urgency = (i.is_earlier, i.only_existing, i.can_wait)
+        by_urgency.setdefault(urgency, {})[threads[channel]] = channel
+    for (is_earlier, only_existing, can_wait), asked in by_urgency.items():
+        create = not only_existing
+        await request_follow_ups(
+            connection, asked, now, is_earlier=is_earlier, create=create, can_wait=can_wait
+        )
     slots = {f"{DeliveryKind.RETRACTION_CIRCULAR.value}:{i.thread_id}": i for i in announced}
     if not slots:
         return
