@@ -10,12 +10,16 @@ from math import isfinite
 from bot.counterparts.names import split_names
 from formatters.models.counterpart import CandidateSource, Decision
 from formatters.models.related_message import (
+    CANDIDATE_STREAMS,
     MessageKind,
     RelatedMessage,
     ReportedPosition,
     StoredMessage,
     Stream,
 )
+
+MAX_REPORTS = 10_000
+"""Most positions of messages that are compared: merging them takes three seconds."""
 
 _LABELS = {
     Stream.ICECUBE: "IceCube",
@@ -59,7 +63,8 @@ def message_reports(messages: Iterable[StoredMessage]) -> list[Report]:
     """Return the positions of messages about one event, each message in its newest version.
 
     Messages that were withdrawn have none. Of upper limits only named positions count, since the others are
-    where a telescope pointed.
+    where a telescope pointed. Of more than MAX_REPORTS, BOOM's and HERMES' go before the others, the oldest
+    first.
     """
     newest: dict[tuple[Stream, str], RelatedMessage] = {}
     for stored in messages:
@@ -77,7 +82,10 @@ def message_reports(messages: Iterable[StoredMessage]) -> list[Report]:
             if not _is_on_sky(position) or (not names and message.kind is MessageKind.UPPER_LIMITS):
                 continue
             reports.append(Report(names=names, position=position, source=source))
-    return reports
+    if len(reports) > MAX_REPORTS:
+        reports.sort(key=lambda one: one.source.reported, reverse=True)
+        reports.sort(key=lambda one: one.source.stream in CANDIDATE_STREAMS)
+    return reports[:MAX_REPORTS]
 
 
 def added_reports(added: Iterable[AddedCandidate]) -> list[Report]:
