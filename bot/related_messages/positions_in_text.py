@@ -31,6 +31,7 @@ from bot.related_messages.position_context import (
     is_unrelated,
     name_before,
     name_behind,
+    own_part,
     properties_of,
 )
 from bot.related_messages.position_tables import find_tables
@@ -74,7 +75,9 @@ _ERROR = rf"(?:[^\S\n]?(?:±[^\S\n]?{_NUMBER}|\+[^\S\n]?{_NUMBER}[^\S\n]?/?[^\S\
 _UNIT = r"(?:[^\S\n]?(?:degrees|deg|°)(?!\w))?"
 _FRAME = r"(?:[^\S\n]?[(\[]?[^\S\n]?(?:J\s?2000(?:\.0)?|ICRS|FK5)(?!\w)[^\S\n]?[)\]]?)?"
 _PARENTHESIS = r"(?:[^\S\n]?[(\[][^()\[\]]{0,80}[)\]])?"
-_GAP = rf"{_ERROR}{_UNIT}{_PARENTHESIS}{_FRAME}[\s,;/|&.)\]]{{0,8}}(?:and\s{{1,4}}(?:the\s)?)?"
+_AGAIN = r"(?:[^\S\n]{0,4}=[^\S\n]{0,4}\d{1,3}\.\d{1,9}[^\S\n]{0,2}\(?deg\.?\)?)?"
+"""The same in degrees, as UVOT's circulars have it: "13:09:48.10 = 197.45042 (deg.)"."""
+_GAP = rf"{_ERROR}{_UNIT}{_AGAIN}{_PARENTHESIS}{_FRAME}[\s,;/|&.)\]]{{0,8}}(?:and\s{{1,4}}(?:the\s)?)?"
 _BETWEEN = rf"{_ERROR}{_UNIT}(?:[\s]{{0,3}}[,;/&|][\s]{{0,3}}|\s{{1,4}})(?:and\s{{1,4}})?"
 _TAIL = rf"(?P<error>{_ERROR}){_UNIT}"
 
@@ -155,11 +158,17 @@ def _in_prose(text: str) -> list[tuple[int, ReportedPosition]]:
             continue
         own = sentence.before[-(found.start - start) :] if found.start > start else ""
         context = Context(own, sentence.after)
+        part = own_part(
+            context,
+            is_second=at > 0 and len(sentence.before) >= found.start - start,
+            is_followed=at + 1 < len(matches) and len(sentence.after) == stop - found.end,
+        )
+        position = _position(found, context, part)
         if is_again and positions:
             offset, earlier = positions[-1]
-            positions[-1] = (offset, _completed(earlier, _position(found, context)))
+            positions[-1] = (offset, _completed(earlier, position))
             continue
-        positions.append((found.start, _position(found, context)))
+        positions.append((found.start, position))
         previous = found
     return positions
 
@@ -239,8 +248,8 @@ def _galactic_at(text: str, start: int) -> _Found | None:
     return _Found(written, start, match.end(), False)
 
 
-def _position(found: _Found, context: Context) -> ReportedPosition:
-    said = properties_of(context)
+def _position(found: _Found, context: Context, own: Context) -> ReportedPosition:
+    said = properties_of(context, own)
     return ReportedPosition(
         ra=found.written.ra,
         dec=found.written.dec,
