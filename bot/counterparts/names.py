@@ -13,6 +13,11 @@ NAME_MAX = 60
 _TNS = re.compile(r"(?P<prefix>at|sn|tde)?[\s_-]*(?P<designation>(?:19|20)\d\d[a-z]{1,7})", re.IGNORECASE)
 """A designation of the Transient Name Server; its prefix changes when the transient is classified."""
 _BETWEEN_NAMES = re.compile(r"[/=;,()\[\]|]|\ba\.?k\.?a\b\.?|\balias\b", re.IGNORECASE)
+_ORDINAL = re.compile(
+    r"(?:(?:xrt|xray|radio|optical|uv|nir)?"
+    r"(?:source|src|candidate|cand|transient|object|obj|target|event|id|no)|[a-z])?[.#]?\d{1,3}[a-z]?"
+)
+"""A normalized name that only counts."""
 _SEPARATORS = re.compile(r"[\s_-]+")
 _QUOTES = "\"'`*“”‘’.,:"
 
@@ -35,6 +40,11 @@ def is_tns_designation(normalized: str) -> bool:
     """Return whether a normalized name is a designation of the Transient Name Server ("2017gfo")."""
     match = _TNS.fullmatch(normalized)
     return match is not None and match["prefix"] is None
+
+
+def is_ordinal(name: str) -> bool:
+    """Return whether a name only numbers the sources of one list: "Source 1", "candidate #2", "C3", "4"."""
+    return _ORDINAL.fullmatch(normalize_name(name)) is not None
 
 
 def display_name(name: str) -> str:
