@@ -63,8 +63,8 @@ class CounterpartService:
     ) -> RegionChange | None:
         """Return which candidates the newest map moved into or out of its 90 % region.
 
-        It is compared with the newest map before it that differs. What was first reported later than the newest
-        map was never moved by it. None without two maps, or if none moved.
+        It is compared with the newest map before it that differs. What was reported only after the newest map
+        was never moved by it. None without two maps, or if none moved.
         """
         newest = await self._levels.newest_map(superevent)
         if newest is not None:
