@@ -35,7 +35,7 @@ _OTHER_PLACE = re.compile(
     r"pointing|pointed|field|fov|\btile|centered|centred|\bearth\b|\bsun\b|solar|moon\b|geocent|zenith|nadir"
     r"|corner|vertex|vertices|annul|ellips|polygon|rectang|observatory|telescope is|latitude|longitude"
     r"|boresight|optical axis|spin axis|calibrator|comparison star|reference star|standard star|asteroid"
-    r"|coverage"
+    r"|coverage|phase cent|\baim(?:ed|point)|\btargeted|\bgalaxies\b"
     r"|(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b[^.\n]{0,40}(?:sky ?map|localization|probability)"
     r"|(?:sky ?map|localization|probability)\W{1,3}(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b"
 )

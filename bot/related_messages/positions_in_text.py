@@ -71,7 +71,9 @@ _DEC = r"(?:Decl(?:ination)?|decl(?:ination)?|DECL(?:INATION)?|Dec|dec|DEC|DE|[D
 _IS = r"(?:[^\S\n]{0,4}(?:[=:]{1,2}|(?:is|of|at|are|was)\b)\s{0,6}|[^\S\n]{1,4})"
 _OPEN = r"[(\[]?[^\S\n]?"
 _NUMBER = r"\d{1,4}(?:\.\d{1,6})?"
-_ERROR = rf"(?:[^\S\n]?(?:±[^\S\n]?{_NUMBER}|\+[^\S\n]?{_NUMBER}[^\S\n]?/?[^\S\n]?-[^\S\n]?{_NUMBER}))?"
+_PLUS_MINUS = rf"(?:±[^\S\n]?{_NUMBER}|\+[^\S\n]?{_NUMBER}[^\S\n]?/?[^\S\n]?-[^\S\n]?{_NUMBER})"
+_ERROR_UNIT = r"(?:[^\S\n]?(?:arcsec|sec|mas|s|\")(?!\w))?"
+_ERROR = rf"(?:[^\S\n]?{_PLUS_MINUS}{_ERROR_UNIT})?"
 _UNIT = r"(?:[^\S\n]?(?:degrees|deg|°)(?!\w))?"
 _FRAME = r"(?:[^\S\n]?[(\[]?[^\S\n]?(?:J\s?2000(?:\.0)?|ICRS|FK5)(?!\w)[^\S\n]?[)\]]?)?"
 _PARENTHESIS = r"(?:[^\S\n]?[(\[][^()\[\]]{0,80}[)\]])?"
@@ -105,6 +107,9 @@ _GALACTIC = re.compile(
 )
 _OWN_ERRORS = re.compile(r"[(\[][^\S\n]?[+±-][^\S\n]?\d")
 """Errors of one coordinate: "77.43 (+1.14 / -0.65 deg 90% PSF containment)"."""
+_IN_ARCSEC = re.compile(rf"{_PLUS_MINUS}[^\S\n]?(?:arcsec|mas|\")")
+_FINE = 1e-3
+"""The coarsest step, degrees, of numbers with an error in arc seconds: coarser ones are offsets too."""
 _TIME_BEHIND = re.compile(r"[^\S\n]{0,2}[(\[]?(?:UT|UTC|Z\b|s\b|sec|TT\b|GPS)")
 _TIME_BEFORE = re.compile(
     r"(?:\d{4}-\d\d-\d\d[T ]|\b(?:UTC?|from|between|T0|until|times?|start\w*|end\w*)\W{0,3})$"
@@ -230,6 +235,8 @@ def _found(match: re.Match[str], *, negative: bool = False) -> _Found | None:
     written = value_of(match)
     behind = match.string[match.end() : match.end() + 24]
     if written is None or _OTHER_FRAME.match(behind) is not None:
+        return None
+    if not written.is_sexagesimal and written.step > _FINE and _IN_ARCSEC.search(match[0]) is not None:
         return None
     if negative:
         written = dataclasses.replace(written, dec=-written.dec)

@@ -41,6 +41,10 @@ _IN_PROSE = {
         "RA: 197.45042 (+ 1.14 / - 0.65 deg 90% PSF containment) J2000\n"
         "Dec: -23.38147 (+ 0.50 / - 0.30 deg 90% PSF containment) J2000"
     ),
+    "errors with units": (
+        "RA(J2000) = 13h09m48.1s +/- 0.01s, Dec(J2000) = -23d22m53.3s +/- 0.2s and the flux 16 +/- 3 uJy"
+    ),
+    "errors in arc seconds": "RA = 197.45042 +/- 0.3 arcsec, Dec = -23.38147 +/- 0.2 arcsec",
     "the same in degrees behind": (
         "RA (J2000)  =  13:09:48.10 = 197.45042 (deg.)\nDec (J2000) = -23:22:53.3  = -23.38147 (deg.)"
     ),
@@ -90,6 +94,10 @@ _NOT_REPORTED = {
     "a field": "We observed a field centered at RA = 197.4, Dec = -23.3",
     "fields on lines of their own": "We observed fields centered at:\n\nRA = 197.4, Dec = -23.3",
     "a pointing": "The telescope pointed at RA=197.4 Dec=-23.3 for 300 s",
+    "a phase centre": "The phase centre was RA = 13h09m48.069s, Dec = -23d22m53.39s",
+    "offsets with errors": "from the nucleus: RA = 1.21 +/- 0.3 arcsec, Dec = 3.22 +/- 0.2 arcsec",
+    "an aim": "We aimed at RA = 197.45, Dec = -23.38 for 600 s",
+    "galaxies": "We targeted galaxies: NGC 4993 (RA=197.45, Dec=-23.38), NGC 4970 (RA=196.9, Dec=-24.01)",
     "a pointing then": "The pointing direction at the time of the event was RA = 201.12, Dec = -12.33",
     "a boresight then": "The boresight at trigger time T0 was at RA = 201.12, Dec = -12.33",
     "the zenith then": "Zenith at trigger: RA = 197.1, Dec = -20.3",
