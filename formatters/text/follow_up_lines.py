@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from formatters.blockkit.mrkdwn import NAME_MAX, plain_text
+from formatters.models.circular import named_superevent_ids
 from formatters.models.counterpart import Counterpart, Decision, RegionChange
 from formatters.models.follow_up import (
     CheckedPosition,
@@ -75,6 +76,9 @@ def subject(superevent: Superevent, message: RelatedMessage) -> str:
     )
     match = prefix.match(whole)
     rest = whole if match is None else whole[match.end() :]
+    if match is not None and match[0].rstrip().endswith(",") and named_superevent_ids(rest):
+        # "S230904n, S230904x: …" is about both.
+        rest = whole
     return plain_text(rest or whole, SUBJECT_MAX)
 
 

@@ -348,6 +348,9 @@ def test_without_a_number_expected_by_chance_there_is_no_line(chance: float) -> 
             f"The Fermi GBM Trigger is not associated with {SID}.",
             f"The Fermi GBM Trigger is not associated with {SID}.",
         ),
+        (f"LIGO/Virgo/KAGRA {SID}, S230810af: MAXI", f"LIGO/Virgo/KAGRA {SID}, S230810af: MAXI"),
+        (f"{SID}, S230810af and GRB 230810A: MAXI", f"{SID}, S230810af and GRB 230810A: MAXI"),
+        (f"{SID}, MAXI", "MAXI"),
         (f"LIGO/Virgo/KAGRA {SID}:", f"LIGO/Virgo/KAGRA {SID}:"),
     ],
 )
