@@ -133,9 +133,13 @@ def fact_lines(follow_up: FollowUp, entry: FollowUpEntry) -> list[str]:
 
 def position_lines(follow_up: FollowUp, positions: Sequence[CheckedPosition]) -> list[str]:
     """Return a line for each of the few most probable positions, and one that counts the others."""
-    ranked = sorted(positions, key=lambda one: _rank(one.on_map))
+    rejected = _rejected_names(follow_up.candidates)
+    ranked = sorted(positions, key=lambda one: (_is_named(one.position, rejected), _rank(one.on_map)))
     has_map = follow_up.levels_map is not None and not follow_up.levels_failed
-    lines = [position_text(one, has_map=has_map) for one in ranked[:MAX_POSITIONS]]
+    lines = []
+    for one in ranked[:MAX_POSITIONS]:
+        mark = ", rejected here" if _is_named(one.position, rejected) else ""
+        lines.append(position_text(one, has_map=has_map) + mark)
     if len(ranked) > MAX_POSITIONS:
         rest = ranked[MAX_POSITIONS:]
         inside = sum(one.on_map is not None and one.on_map.in_90 for one in rest)
@@ -144,6 +148,27 @@ def position_lines(follow_up: FollowUp, positions: Sequence[CheckedPosition]) ->
             more += f", {inside or 'none'} of them inside 90{NBSP}%"
         lines.append(f"{more} ({candidates_command(follow_up.superevent)})")
     return lines
+
+
+def _rejected_names(candidates: Sequence[Counterpart]) -> frozenset[str]:
+    """Return all names, as `_plain_name` writes them, of the candidates that this channel rejected."""
+    return frozenset(
+        _plain_name(name)
+        for one in candidates
+        if _decision(one) is Decision.REJECT
+        for name in (one.name, *one.aliases)
+    )
+
+
+def _is_named(position: ReportedPosition, names: frozenset[str]) -> bool:
+    """Return whether one of the names in a message's words ("ZTF26x/AT2026abc") is among these."""
+    if not names:
+        return False
+    return any(_plain_name(name) in names for name in re.split(r"[/=;,()]", position.name) if name.strip())
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).casefold()
 
 
 def _rank(place: PositionOnMap | None) -> float:
