@@ -128,17 +128,22 @@ def fact_lines(follow_up: FollowUp, entry: FollowUpEntry) -> list[str]:
         case GammaRayFollowUp() as found:
             return [*_gamma_ray_lines(entry, found), *position_lines(follow_up, entry.positions)]
         case None:
-            return position_lines(follow_up, entry.positions)
+            return position_lines(follow_up, entry.positions, message.number)
 
 
-def position_lines(follow_up: FollowUp, positions: Sequence[CheckedPosition]) -> list[str]:
-    """Return a line for each of the few most probable positions, and one that counts the others."""
+def position_lines(
+    follow_up: FollowUp, positions: Sequence[CheckedPosition], number: int | None = None
+) -> list[str]:
+    """Return a line for each of the few most probable positions, and one that counts the others.
+
+    What this channel rejected comes last. `number` is the circular's, with which "source 1" of it is named.
+    """
     rejected = _rejected_names(follow_up.candidates)
-    ranked = sorted(positions, key=lambda one: (_is_named(one.position, rejected), _rank(one.on_map)))
+    ranked = sorted(positions, key=lambda one: (_is_named(one.position, rejected, number), _rank(one.on_map)))
     has_map = follow_up.levels_map is not None and not follow_up.levels_failed
     lines = []
     for one in ranked[:MAX_POSITIONS]:
-        mark = ", rejected here" if _is_named(one.position, rejected) else ""
+        mark = ", rejected here" if _is_named(one.position, rejected, number) else ""
         lines.append(position_text(one, has_map=has_map) + mark)
     if len(ranked) > MAX_POSITIONS:
         rest = ranked[MAX_POSITIONS:]
@@ -160,11 +165,12 @@ def _rejected_names(candidates: Sequence[Counterpart]) -> frozenset[str]:
     )
 
 
-def _is_named(position: ReportedPosition, names: frozenset[str]) -> bool:
+def _is_named(position: ReportedPosition, names: frozenset[str], number: int | None) -> bool:
     """Return whether one of the names in a message's words ("ZTF26x/AT2026abc") is among these."""
     if not names:
         return False
-    return any(_plain_name(name) in names for name in re.split(r"[/=;,()]", position.name) if name.strip())
+    own = [name for name in re.split(r"[/=;,()]", position.name) if name.strip()]
+    return any(names.intersection((_plain_name(name), _plain_name(f"GCN {number} {name}"))) for name in own)
 
 
 def _plain_name(name: str) -> str:

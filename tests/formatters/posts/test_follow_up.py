@@ -228,6 +228,10 @@ def test_what_this_channel_rejected_is_marked_in_its_circular_and_comes_last() -
     assert lines.count("level 2.0 % (inside 50 %), rejected here") == 2
     assert lines.index("AT2024abc: level 70.0 %") < lines.index("ZTF24 aaaaaaa")
     assert "(inside 90 %), rejected" not in lines
+    numbered = candidate("GCN 38002 Source 1", 0.3, Decision.REJECT)
+    both = (entry(at("Source 1", 0.3), number=2), entry(at("Source 1", 0.3), number=1))
+    message = follow_up.message(reply(*both, candidates=(numbered,)))
+    assert message is not None and message.text.count(", rejected here") == 1
 
 
 def test_everything_about_an_event(golden: Golden) -> None:
