@@ -121,6 +121,17 @@ def test_a_description_is_no_name() -> None:
     assert [one.name[0] for one in found] == ["J", "J"]
 
 
+@pytest.mark.parametrize("name", ["Source 1", "candidate #1", "XRT source 1", "C1", "1"])
+def test_a_number_in_one_message_is_no_name_in_another(name: str) -> None:
+    first, second, third = merged(
+        message("1", at(name)), message("2", at(name, RA + 5), hours=2), message("3", at("AT2026abc", RA + 9))
+    )
+    assert (first.name, second.name) == ("AT2026abc", f"GCN 1 {name}")
+    assert third.name == f"GCN 2 {name}" and third.spread == 0
+    [unnumbered] = merged(message("uuid", at(name), stream=Stream.HERMES))
+    assert unnumbered.name.startswith("J1309")
+
+
 def test_a_neutrino_of_a_circular_is_no_host_either() -> None:
     [one] = merged(message("1", at(radius=1.5), kind=MessageKind.NEUTRINO_SEARCH))
     assert one.is_neutrino

@@ -113,7 +113,7 @@ async def test_a_new_map_changes_the_levels_and_is_named(desk: Desk) -> None:
         (TEAM, channel),
         name,
         [("AT2026abc", ReportedPosition(ra=old.ra, dec=old.dec - 20))],
-        AUTHOR,
+        replace(AUTHOR, at=first.time_created),
     )
     await desk.message(
         Stream.ICECUBE,
