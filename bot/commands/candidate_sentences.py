@@ -9,6 +9,8 @@ _COUNTERPARTS = re.compile(
 )
 _CANDIDATES = re.compile(r"\bcandidates\b")
 _COUNTED = re.compile(r"\b(?:since|until|last|between|how many|weeks?|months?|years?|days?)\b")
+_ASKED = re.compile(r"(?:show|list|see|get)(?: me)?(?: the)? candidates")
+"""The command's word behind a verb; with a time, a class or a number the sentence asks for LVK's."""
 _CHANGE = re.compile(
     r"(?P<verb>keep|reject|add|remove|delete)\b"
     r"(?P<rest>.*\b(?:candidates?|counterparts?|(?:at|sn) ?20\d\d[a-z]+)\b)?"
@@ -25,7 +27,7 @@ def read_candidate_sentence(plain: str, event_count: int) -> str | None:
     if change is not None and (change["rest"] or change["verb"] in ("keep", "reject")):
         verb = "remove" if change["verb"] == "delete" else change["verb"]
         return f"candidates {verb}"
-    if _COUNTERPARTS.search(plain):
+    if _COUNTERPARTS.search(plain) or _ASKED.fullmatch(plain):
         return "candidates"
     is_about_event = event_count == 1 and _CANDIDATES.search(plain) and not _COUNTED.search(plain)
     return "candidates" if is_about_event else None

@@ -31,15 +31,17 @@ _VERBS = {
 _CHANGING = ("add", "keep", "reject", "remove")
 _FORMATS = frozenset(("csv", "table", "as"))
 _FILLERS = frozenset(("the", "please", "candidate", "candidates", "in", "of", "for", "on", "from", "event"))
+_MARKS = ",:;.?!"
 _SEVERAL = re.compile(r"\s*[\n,;]\s*|\s+and\s+", re.IGNORECASE)
 
 
 def read_verb(arguments: str) -> tuple[str, str]:
     """Split what stands after `candidates` into what is to be done and the rest. Raises CommandError."""
     word, *rest = normalize_typed_text(arguments).split(maxsplit=1) or [""]
-    if not word:
+    if not word or all(one.casefold().strip(_MARKS) in _FILLERS for one in (word, *"".join(rest).split())):
+        # The event's id was taken out before: "candidates of S230518h".
         return "show", ""
-    verb = _VERBS.get(word.casefold().strip(",:;"))
+    verb = _VERBS.get(word.casefold().strip(_MARKS))
     if verb is None:
         near = difflib.get_close_matches(word.casefold(), _VERBS, n=1, cutoff=0.7)
         meant = f" Did you mean candidates {near[0]}?" if near else ""

@@ -10,9 +10,17 @@ from bot.runtime.typed_text import normalize_typed_text
 NAME_MAX = 60
 """gwevent's own limit, in characters: longer names are cut."""
 
-_TNS = re.compile(r"(?P<prefix>at|sn|tde)?[\s_-]*(?P<designation>(?:19|20)\d\d[a-z]{1,7})", re.IGNORECASE)
+_TNS = re.compile(
+    r"(?P<prefix>at|sn|tde)?[\s_-]*(?P<year>(?:19|20)\d\d)(?(prefix)\s?)(?P<letters>[a-z]{1,7})",
+    re.IGNORECASE,
+)
 """A designation of the Transient Name Server; its prefix changes when the transient is classified."""
 _BETWEEN_NAMES = re.compile(r"[/=;,()\[\]|]|\ba\.?k\.?a\b\.?|\balias\b", re.IGNORECASE)
+_ORDINAL = re.compile(
+    r"(?:(?:xrt|xray|radio|optical|uv|nir)?"
+    r"(?:source|src|candidate|cand|transient|object|obj|target|event|id|no)|[a-z])?[.#]?\d{1,3}[a-z]?"
+)
+"""A normalized name that only counts."""
 _SEPARATORS = re.compile(r"[\s_-]+")
 _QUOTES = "\"'`*“”‘’.,:"
 
@@ -26,7 +34,7 @@ def normalize_name(name: str) -> str:
     text = normalize_typed_text(name[: 4 * NAME_MAX]).strip().strip(_QUOTES).strip()[:NAME_MAX].casefold()
     designation = _TNS.fullmatch(text)
     if designation is not None:
-        return designation["designation"]
+        return designation["year"] + designation["letters"]
     kept = _SEPARATORS.sub(lambda match: "-" if _is_between_digits(text, match) else "", text)
     return kept if any(character.isalnum() for character in kept) else ""
 
@@ -37,6 +45,11 @@ def is_tns_designation(normalized: str) -> bool:
     return match is not None and match["prefix"] is None
 
 
+def is_ordinal(name: str) -> bool:
+    """Return whether a name only numbers the sources of one list: "Source 1", "candidate #2", "C3", "4"."""
+    return _ORDINAL.fullmatch(normalize_name(name)) is not None
+
+
 def display_name(name: str) -> str:
     """Return a name as it is shown, not escaped: on one line, cut, a bare designation with its prefix."""
     text = " ".join(name.split()).strip(_QUOTES).strip()[:NAME_MAX].strip()
@@ -44,7 +57,7 @@ def display_name(name: str) -> str:
     if designation is None:
         return text
     prefix = designation["prefix"]
-    return f"{'AT' if prefix is None else prefix.upper()}{designation['designation']}"
+    return f"{'AT' if prefix is None else prefix.upper()}{designation['year']}{designation['letters']}"
 
 
 def split_names(text: str) -> tuple[str, ...]:

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
 
-from bot.counterparts.names import split_names
+from bot.counterparts.names import is_ordinal, split_names
 from formatters.models.counterpart import CandidateSource, Decision
 from formatters.models.related_message import (
+    CANDIDATE_STREAMS,
     MessageKind,
     RelatedMessage,
     ReportedPosition,
     StoredMessage,
     Stream,
 )
+
+MAX_REPORTS = 10_000
+"""Most positions of messages that are compared: merging them takes three seconds."""
 
 _LABELS = {
     Stream.ICECUBE: "IceCube",
@@ -59,7 +63,8 @@ def message_reports(messages: Iterable[StoredMessage]) -> list[Report]:
     """Return the positions of messages about one event, each message in its newest version.
 
     Messages that were withdrawn have none. Of upper limits only named positions count, since the others are
-    where a telescope pointed.
+    where a telescope pointed. Of more than MAX_REPORTS, BOOM's and HERMES' go before the others, the oldest
+    first.
     """
     newest: dict[tuple[Stream, str], RelatedMessage] = {}
     for stored in messages:
@@ -73,11 +78,14 @@ def message_reports(messages: Iterable[StoredMessage]) -> list[Report]:
             continue
         source = message_source(message)
         for position in message.positions:
-            names = _designations(position.name)
+            names = _designations(position.name, message)
             if not _is_on_sky(position) or (not names and message.kind is MessageKind.UPPER_LIMITS):
                 continue
             reports.append(Report(names=names, position=position, source=source))
-    return reports
+    if len(reports) > MAX_REPORTS:
+        reports.sort(key=lambda one: one.source.reported, reverse=True)
+        reports.sort(key=lambda one: one.source.stream in CANDIDATE_STREAMS)
+    return reports[:MAX_REPORTS]
 
 
 def added_reports(added: Iterable[AddedCandidate]) -> list[Report]:
@@ -105,9 +113,16 @@ def message_source(message: RelatedMessage) -> CandidateSource:
     )
 
 
-def _designations(text: str) -> tuple[str, ...]:
-    """Return the names in a message's words; without a digit they are a description, which many may share."""
-    return tuple(name for name in split_names(text) if any(character.isdigit() for character in name))
+def _designations(text: str, message: RelatedMessage) -> tuple[str, ...]:
+    """Return the names in a message's words; without a digit they are a description, which many may share.
+
+    What only numbers the sources of one message ("source 1", "C2") is another source in the next one, so that
+    its name begins with the message's: "GCN 45005 source 1". A message without a number has no such names.
+    """
+    names = [name for name in split_names(text) if any(character.isdigit() for character in name)]
+    if message.number is None:
+        return tuple(name for name in names if not is_ordinal(name))
+    return tuple(f"GCN {message.number} {name}" if is_ordinal(name) else name for name in names)
 
 
 def _is_on_sky(position: ReportedPosition) -> bool:

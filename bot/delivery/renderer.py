@@ -91,7 +91,10 @@ class Renderer:
             if delivery.kind is DeliveryKind.QUARANTINE_REPORT:
                 return RenderedMessage(
                     message=unreadable_notice.quarantine_report(
-                        payload.superevent_id, payload.reason, payload.origin
+                        payload.superevent_id,
+                        payload.reason,
+                        payload.origin,
+                        is_of_stream=payload.stream is not None,
                     )
                 )
             assert payload.superevent_id is not None, "this message is planned for known ids only"

@@ -78,7 +78,10 @@ def _check_sources(settings: Settings) -> list[Finding]:
     if "gcn" in settings.source_names:
         findings.append(check_gcn(gcn_access(settings), settings.configured_gcn_topics, BROKER_TIMEOUT_S))
     if all(topic.is_optional for topic in settings.configured_topics):
-        todo = "Name igwn.gwalert in GWEVENT_KAFKA_URL or GWEVENT_GCN_TOPICS."
+        todo = (
+            "Name igwn.gwalert in GWEVENT_KAFKA_URL or GWEVENT_GCN_TOPICS, and a topic of another name in"
+            " GWEVENT_TOPIC_STREAMS too (name=alerts)."
+        )
         findings.append(Finding("Alerts", Level.FAIL, "No topic that is read brings LVK's alerts.", todo))
     return findings
 

@@ -12,6 +12,7 @@ from bot.filters.limits import CACHE_SIZE, MAX_LENGTH, MAX_TARGETS
 from bot.filters.map_conditions import SiteNameResolver
 from bot.filters.parser import parse_tokens
 from bot.filters.scope_words import split_scope
+from bot.filters.stream_words import WORDS as STREAM_WORDS
 from bot.filters.stream_words import in_order, split_off_streams
 from bot.filters.tokens import FilterSyntaxError, Token, tokenize
 from bot.filters.vocabulary import SWITCHES
@@ -136,7 +137,7 @@ def _parse_mention_rule(text: str, criteria: Criteria, sites: SiteNameResolver |
         folded = _normalized(word)
         if folded in NOTIFY_SWITCHES:
             switches.add(NOTIFY_SWITCHES[folded])
-        elif folded in SWITCHES or folded in _GROUPS:
+        elif folded in SWITCHES or folded in _GROUPS or folded in STREAM_WORDS:
             raise FilterSyntaxError(f'{_quoted(word)} is nobody to mention: write it before "notify".')
         else:
             targets.append(_parse_target(word))

@@ -21,6 +21,9 @@ _NAMES = {stream.value: stream for stream in THREAD_STREAMS} | {
     "grbs": Stream.NEARBY,
 }
 _LIST = ", ".join(THREAD_STREAMS)
+_CIRCULARS = frozenset(("circular", "circulars"))
+_STRAY = frozenset(stream.value for stream in THREAD_STREAMS) - _CIRCULARS
+_OPERATORS = frozenset(("=", "==", "!=", "and", "or", "not", "("))
 
 
 def split_off_streams(tokens: Sequence[Token]) -> tuple[tuple[Stream, ...], list[Token]]:
@@ -46,7 +49,29 @@ def split_off_streams(tokens: Sequence[Token]) -> tuple[tuple[Stream, ...], list
             raise standing_alone_error(token)
         chosen |= found
         at = end
+    _refuse_stray_names(rest, chosen)
     return in_order(chosen), rest
+
+
+def _refuse_stray_names(tokens: Sequence[Token], chosen: set[Stream]) -> None:
+    """Refuse a stream's name apart from "streams" in a subscription that asks for streams.
+
+    "circulars icecube" would be a filter that leaves only the few alerts which coincide with IceCube's, and
+    the channel silent. Raises FilterSyntaxError.
+    """
+    words = [token.normalized for token in tokens]
+    if _CIRCULARS.intersection(words):
+        chosen = {*chosen, Stream.CIRCULARS}
+    if not chosen:
+        return
+    for before, token in zip(["", *words], tokens, strict=False):
+        if token.normalized in _STRAY and before not in _OPERATORS:
+            streams = in_order({*chosen, Stream(token.normalized)})
+            condition = " Alerts that coincide with its own: observatory=IceCube."
+            raise FilterSyntaxError(
+                f"{token.quoted} stands apart from the streams; for the thread: streams {' '.join(streams)}."
+                + (condition if token.normalized == Stream.ICECUBE else "")
+            )
 
 
 def in_order(streams: set[Stream]) -> tuple[Stream, ...]:

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 
 _NOTE = re.compile(r"[(\[]([^()\[\]]{0,40})[)\]]")
 _FRAMES = re.compile(r"j?2000(?:\.0)?|icrs|fk5|degrees|degree|deg|hms|dms|[_\W]")
-_OTHER_FRAME = re.compile(r"B\s?19\d\d|FK4|JNow|[Gg]alactic|\bglon\b|[Oo]ffset|[Pp]ointing")
+_OTHER_FRAME = re.compile(
+    r"B\s?19\d\d|FK4|JNow|[Gg]alactic[ _-]?(?:l\b|b\b|lon|lat|coord|RA|[Dd]ec)|\bglon\b|[Pp]ointing"
+    r"|R\.?A\.?[ _-]*[Oo]ffset|[Oo]ffsets?[ _-]*(?:in[ _-])?(?:R\.?A|[Dd]ec)"
+)
+"""Coordinates in another frame, or differences. A column of offsets from a host's centre is neither."""
 _TITLES = (
     "obj",
     "object",

@@ -35,7 +35,7 @@ _OTHER_PLACE = re.compile(
     r"pointing|pointed|field|fov|\btile|centered|centred|\bearth\b|\bsun\b|solar|moon\b|geocent|zenith|nadir"
     r"|corner|vertex|vertices|annul|ellips|polygon|rectang|observatory|telescope is|latitude|longitude"
     r"|boresight|optical axis|spin axis|calibrator|comparison star|reference star|standard star|asteroid"
-    r"|coverage"
+    r"|coverage|phase cent|\baim(?:ed|point)|\btargeted|\bgalaxies\b"
     r"|(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b[^.\n]{0,40}(?:sky ?map|localization|probability)"
     r"|(?:sky ?map|localization|probability)\W{1,3}(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b"
 )
@@ -46,6 +46,11 @@ _SOURCE = re.compile(
     r"source|transient|counterpart|candidate|afterglow|\bburst|\bgrb|\bfrb|trigger|neutrino|\btrack|\bobject"
     r"|supernova|kilonova|\bnova\b|flare|\bot\b|\bevent\b"
 )
+_WHEN = re.compile(
+    r"(?:\b(?:at|during)|\btime\sof)\s(?:the\s)?(?:time\s(?:of\s)?(?:the\s)?)?(?:trigger|event|burst|merger|grb|gw)\b"
+    r"(?!\s(?:position|location|site|direction|coordinates))"
+)
+"""When something pointed or stood there ("the boresight at the trigger time was"): no word for a source."""
 _NOT_A_POSITION = re.compile(
     r"(?:errors?|uncertaint(?:y|ies)|offsets?|accuracy|precision|rms|shifts?|scatter|motions?|sigma|step|size"
     r"|dither|difference)(?:[^\S\n](?:of|in|on|are|is|were|was|for|by))?[^\S\n]?[=:(]?[^\S\n]?$"
@@ -128,7 +133,7 @@ def is_unrelated(context: Context) -> bool:
 
 def is_other_place(before: str) -> bool:
     """Return whether the words before a position make it something else than that of a source."""
-    folded = before.lower()
+    folded = _WHEN.sub(lambda when: " " * len(when[0]), before.lower())
     if _NOT_A_POSITION.search(folded[-60:]) is not None:
         return True
     others = [match.end() for match in _OTHER_PLACE.finditer(folded)]
@@ -155,11 +160,37 @@ def name_behind(after: str) -> str:
     return "" if name is None else name[0]
 
 
-def properties_of(context: Context) -> Properties:
-    """Return what the sentence says of its position: error radius, redshift, distance."""
+def own_part(context: Context, *, is_second: bool, is_followed: bool) -> Context:
+    """Return the part of a sentence with several positions in which a redshift or distance is this one's.
+
+    `is_second` and `is_followed` say that another position stands before or behind it in the sentence. What
+    stands between two is the first one's up to the next name, else to the last end of a line; from there it
+    is the second one's. Where neither parts them, it is nobody's: whose it is can't be told.
+    """
+    before, after = context.before, context.after
+    if is_second:
+        border = _border(before)
+        before = "" if border is None else before[border:]
+    if is_followed:
+        border = _border(after)
+        after = "" if border is None else after[:border]
+    return Context(before, after)
+
+
+def _border(between: str) -> int | None:
+    own_name = _IN_PARENTHESES.match(between)
+    name = NAME.search(between, 0 if own_name is None else own_name.end())
+    if name is not None:
+        return name.start()
+    line = between.rfind("\n")
+    return None if line < 0 else line
+
+
+def properties_of(context: Context, own: Context) -> Properties:
+    """Return what a sentence says of its position: error radius; in its own part, redshift and distance."""
     radius, containment = _radius(context)
-    redshift = _redshift(context)
-    distance = _distance(context.after)
+    redshift = _redshift(own)
+    distance = _distance(own.after)
     return Properties(
         radius=radius,
         containment=containment,

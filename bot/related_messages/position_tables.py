@@ -28,7 +28,7 @@ _LINES_BEFORE_ROWS = 3
 _RA_WORD = re.compile(
     r"(?<![A-Za-z])(?:[Rr]\.?[^\S\n]?[Aa](?![a-z])|RAJ|[Rr]ight[ _][Aa]|RIGHT A|alpha|[Cc]oord)"
 )
-_DEC_WORD = re.compile(r"(?<![A-Za-z])(?:[Dd]ec|DEC|DE(?![A-Z])|delta)|[Cc]oord")
+_DEC_WORD = re.compile(r"(?<![A-Za-z])(?:[Dd]ec|DEC|DE(?:J|(?![A-Z]))|delta)|[Cc]oord")
 _RULING = re.compile(r"[\s|:+=_±*-]*")
 _RULING_CHARACTERS = " \t\n|:+=_±*-"
 _PAIR = re.compile(rf"{RA_VALUE}\s{{0,4}},?\s{{0,4}}{DEC_VALUE}")

@@ -103,7 +103,8 @@ def value_of(match: re.Match[str], *, bare_hours: bool = False) -> WrittenPositi
     if (
         ra_text is not None
         and dec_text is not None
-        and "." not in ra_text + dec_text
+        # The dot behind the last one ends the sentence.
+        and "." not in ra_text.rstrip(".") + dec_text.rstrip(".")
         and not (groups.get("raunit") or groups.get("decunit"))
     ):
         return None

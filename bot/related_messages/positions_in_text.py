@@ -31,6 +31,7 @@ from bot.related_messages.position_context import (
     is_unrelated,
     name_before,
     name_behind,
+    own_part,
     properties_of,
 )
 from bot.related_messages.position_tables import find_tables
@@ -70,11 +71,15 @@ _DEC = r"(?:Decl(?:ination)?|decl(?:ination)?|DECL(?:INATION)?|Dec|dec|DEC|DE|[D
 _IS = r"(?:[^\S\n]{0,4}(?:[=:]{1,2}|(?:is|of|at|are|was)\b)\s{0,6}|[^\S\n]{1,4})"
 _OPEN = r"[(\[]?[^\S\n]?"
 _NUMBER = r"\d{1,4}(?:\.\d{1,6})?"
-_ERROR = rf"(?:[^\S\n]?(?:±[^\S\n]?{_NUMBER}|\+[^\S\n]?{_NUMBER}[^\S\n]?/?[^\S\n]?-[^\S\n]?{_NUMBER}))?"
+_PLUS_MINUS = rf"(?:±[^\S\n]?{_NUMBER}|\+[^\S\n]?{_NUMBER}[^\S\n]?/?[^\S\n]?-[^\S\n]?{_NUMBER})"
+_ERROR_UNIT = r"(?:[^\S\n]?(?:arcsec|sec|mas|s|\")(?!\w))?"
+_ERROR = rf"(?:[^\S\n]?{_PLUS_MINUS}{_ERROR_UNIT})?"
 _UNIT = r"(?:[^\S\n]?(?:degrees|deg|°)(?!\w))?"
 _FRAME = r"(?:[^\S\n]?[(\[]?[^\S\n]?(?:J\s?2000(?:\.0)?|ICRS|FK5)(?!\w)[^\S\n]?[)\]]?)?"
 _PARENTHESIS = r"(?:[^\S\n]?[(\[][^()\[\]]{0,80}[)\]])?"
-_GAP = rf"{_ERROR}{_UNIT}{_PARENTHESIS}{_FRAME}[\s,;/|&.)\]]{{0,8}}(?:and\s{{1,4}}(?:the\s)?)?"
+_AGAIN = r"(?:[^\S\n]{0,4}=[^\S\n]{0,4}\d{1,3}\.\d{1,9}[^\S\n]{0,2}\(?deg\.?\)?)?"
+"""The same in degrees, as UVOT's circulars have it: "13:09:48.10 = 197.45042 (deg.)"."""
+_GAP = rf"{_ERROR}{_UNIT}{_AGAIN}{_PARENTHESIS}{_FRAME}[\s,;/|&.)\]]{{0,8}}(?:and\s{{1,4}}(?:the\s)?)?"
 _BETWEEN = rf"{_ERROR}{_UNIT}(?:[\s]{{0,3}}[,;/&|][\s]{{0,3}}|\s{{1,4}})(?:and\s{{1,4}})?"
 _TAIL = rf"(?P<error>{_ERROR}){_UNIT}"
 
@@ -102,6 +107,9 @@ _GALACTIC = re.compile(
 )
 _OWN_ERRORS = re.compile(r"[(\[][^\S\n]?[+±-][^\S\n]?\d")
 """Errors of one coordinate: "77.43 (+1.14 / -0.65 deg 90% PSF containment)"."""
+_IN_ARCSEC = re.compile(rf"{_PLUS_MINUS}[^\S\n]?(?:arcsec|mas|\")")
+_FINE = 1e-3
+"""The coarsest step, degrees, of numbers with an error in arc seconds: coarser ones are offsets too."""
 _TIME_BEHIND = re.compile(r"[^\S\n]{0,2}[(\[]?(?:UT|UTC|Z\b|s\b|sec|TT\b|GPS)")
 _TIME_BEFORE = re.compile(
     r"(?:\d{4}-\d\d-\d\d[T ]|\b(?:UTC?|from|between|T0|until|times?|start\w*|end\w*)\W{0,3})$"
@@ -155,11 +163,17 @@ def _in_prose(text: str) -> list[tuple[int, ReportedPosition]]:
             continue
         own = sentence.before[-(found.start - start) :] if found.start > start else ""
         context = Context(own, sentence.after)
+        part = own_part(
+            context,
+            is_second=at > 0 and len(sentence.before) >= found.start - start,
+            is_followed=at + 1 < len(matches) and len(sentence.after) == stop - found.end,
+        )
+        position = _position(found, context, part)
         if is_again and positions:
             offset, earlier = positions[-1]
-            positions[-1] = (offset, _completed(earlier, _position(found, context)))
+            positions[-1] = (offset, _completed(earlier, position))
             continue
-        positions.append((found.start, _position(found, context)))
+        positions.append((found.start, position))
         previous = found
     return positions
 
@@ -222,6 +236,8 @@ def _found(match: re.Match[str], *, negative: bool = False) -> _Found | None:
     behind = match.string[match.end() : match.end() + 24]
     if written is None or _OTHER_FRAME.match(behind) is not None:
         return None
+    if not written.is_sexagesimal and written.step > _FINE and _IN_ARCSEC.search(match[0]) is not None:
+        return None
     if negative:
         written = dataclasses.replace(written, dec=-written.dec)
     own = bool(match["error"]) or "±" in match[0] or _OWN_ERRORS.search(f"{match[0]} {behind}") is not None
@@ -239,8 +255,8 @@ def _galactic_at(text: str, start: int) -> _Found | None:
     return _Found(written, start, match.end(), False)
 
 
-def _position(found: _Found, context: Context) -> ReportedPosition:
-    said = properties_of(context)
+def _position(found: _Found, context: Context, own: Context) -> ReportedPosition:
+    said = properties_of(context, own)
     return ReportedPosition(
         ra=found.written.ra,
         dec=found.written.dec,

@@ -80,6 +80,8 @@ class UpdateFollowUp:
     """True if all of its content came before the thread was opened: then it is the least urgent post."""
     only_existing: bool = False
     """True if nothing new is to be told: a reply that stands or is under way is brought up to date."""
+    can_wait: bool = False
+    """True if what changes is counterpart candidates alone, which may come by the hundred."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def plan_message(state: MessageState) -> list[Intent]:
     """
     alive = [thread for thread in state.threads if thread.root is not RootState.DEAD]
     if state.message.stream in CANDIDATE_STREAMS:
-        return [UpdateFollowUp(*thread.channel, only_existing=True) for thread in alive]
+        return [UpdateFollowUp(*thread.channel, only_existing=True, can_wait=True) for thread in alive]
     wanting = channels_wanting(state.subscriptions, state.message.stream)
     told = [thread for thread in alive if thread.channel in wanting]
     if not state.is_named:

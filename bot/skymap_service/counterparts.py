@@ -63,9 +63,13 @@ class CounterpartService:
     ) -> RegionChange | None:
         """Return which candidates the newest map moved into or out of its 90 % region.
 
-        It is compared with the newest map before it that differs. None without two maps, or if none moved.
+        It is compared with the newest map before it that differs. What was reported only after the newest map
+        was never moved by it. None without two maps, or if none moved.
         """
         newest = await self._levels.newest_map(superevent)
+        if newest is not None:
+            sent = newest.notice.time_created
+            candidates = [one for one in candidates if any(by.reported <= sent for by in one.sources)]
         before = None if newest is None else await self._levels.map_before(superevent, newest)
         if before is None:
             return None

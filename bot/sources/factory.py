@@ -6,7 +6,7 @@ from functools import partial
 
 from bot.setting_types.topics import ConfiguredTopic
 from bot.settings import Settings
-from bot.sources.base import Source
+from bot.sources.base import Source, SourceConfigError
 from bot.sources.broker_access import BrokerAccess
 from bot.sources.credentials import DEFAULT_GROUP, KafkaUrl, auth_username, consumer_group, load_auth
 from bot.sources.gcn import GcnAccess, gcn_broker
@@ -14,9 +14,20 @@ from bot.sources.hopskotch import HopskotchSource, hopskotch_broker
 from bot.sources.restartable import RestartableSource
 from bot.sources.topic_source import TopicSource
 
+NO_ALERTS = (
+    "No topic that is read brings LVK's alerts: igwn.gwalert must stand in GWEVENT_KAFKA_URL or"
+    " GWEVENT_GCN_TOPICS, and a topic of another name in GWEVENT_TOPIC_STREAMS too (name=alerts)."
+)
+
 
 def create_sources(settings: Settings) -> list[Source]:
-    """Return the sources that the settings name, not yet started: alerts first. Raises SourceConfigError."""
+    """Return the sources that the settings name, not yet started: alerts first.
+
+    Raises SourceConfigError, also if none of them brings LVK's alerts: that must not be found out by the
+    silence.
+    """
+    if all(topic.is_optional for topic in settings.configured_topics):
+        raise SourceConfigError(NO_ALERTS)
     sources: list[Source] = []
     if "hopskotch" in settings.source_names:
         sources += _hopskotch_sources(settings)

@@ -104,7 +104,10 @@ class TopicSource:
         self._last_heartbeat: datetime | None = None
         self._lag: int | None = None
         self._count = 0
-        self._left_out: tuple[str, ...] = ()
+        self._unlisted: tuple[str, ...] = ()
+        """Topics of the pattern that the broker's list denies, or that are too many."""
+        self._refused: tuple[str, ...] = ()
+        """Topics of the pattern that this connection was refused."""
 
     def payloads(self) -> AsyncIterator[Payload]:
         """Yield payloads in the order of each partition, reconnecting until `stop` is called.
@@ -145,9 +148,9 @@ class TopicSource:
             )
         what = f"{self._count} topics of {self._topic.entry}" if self._topic.is_pattern else self._topic.entry
         detail = f"reads {what} as {self._group} {state.since_text}"
-        if self._left_out:
-            more = len(self._left_out) - MAX_NAMED
-            named = ", ".join(self._left_out[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+        if left_out := sorted({*self._unlisted, *self._refused}):
+            more = len(left_out) - MAX_NAMED
+            named = ", ".join(left_out[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
             detail += f", but not {named}"
         if self._last_heartbeat is not None:
             age_s = max(0, round((self._now() - self._last_heartbeat).total_seconds()))
@@ -170,6 +173,7 @@ class TopicSource:
         bridge = self._reader.bridge
         try:
             session.partitions = self._list_partitions(consumer)
+            self._refused = ()
             consumer.assign(self._start_partitions(session))
             while not bridge.stopping.is_set():
                 bridge.heartbeat()
@@ -303,7 +307,7 @@ class TopicSource:
         session.refused.add(topic)
         if session.refused >= {name for name, _ in session.partitions}:
             raise KafkaException(error)
-        self._left_out = tuple(sorted({*self._left_out, topic}))
+        self._refused = tuple(sorted(session.refused))
         self._log.warning("topic_left_out", left_out=topic, reason=error.str())
         consumer.pause(
             [TopicPartition(*partition) for partition in session.partitions if partition[0] == topic]
@@ -335,21 +339,21 @@ class TopicSource:
                 raise KafkaException(self._login_error) from error
             raise
         found = {}
-        refusal: KafkaError | None = None
+        denied: dict[str, KafkaError] = {}
         for name, metadata in shown.items():
             if not self._topic.matches(name) or (self._topic.is_pattern and name in self._not_read):
                 continue
             if metadata.error is None and metadata.partitions:
                 found[name] = metadata.partitions
             elif metadata.error is not None and metadata.error.code() not in ABSENT_ERRORS:
-                refusal = metadata.error
-        if not found and refusal is not None:
-            raise KafkaException(refusal)
+                denied[name] = metadata.error
+        if not found and denied:
+            raise KafkaException(next(iter(denied.values())))
         if not found:
             raise TopicAbsent
         chosen = sorted(found)[:MAX_PATTERN_TOPICS]
         self._count = len(chosen)
-        self._left_out = tuple(sorted(found)[MAX_PATTERN_TOPICS:])
+        self._unlisted = tuple(sorted([*sorted(found)[MAX_PATTERN_TOPICS:], *denied]))
         return frozenset((name, number) for name in chosen for number in found[name])
 
     def _on_error(self, error: KafkaError) -> None:

@@ -3,7 +3,7 @@
 The keys of notices, superevents, threads, root messages and mentions are never deleted: they identify
 repeated notices and prevent a second root message for a superevent. Nor are messages that name a superevent,
 counterpart candidates and the state of Follow-up replies, which stay with their threads: a reply that is
-edited after a year still lists all of them.
+edited after a year still lists all of them. Only BOOM's and HERMES' messages go whose event never came.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from sqlalchemy import Select, delete, select
 from bot.store import schema
 from bot.store.channels.change_log import CHANGES_KEPT_FOR
 from bot.store.database import Database
+from bot.store.outbox.announcement_writer import delete_reports
 from bot.store.outbox.models import EDIT_KINDS, DeliveryKind, DeliveryState, kinds_where
 from formatters.models.notice import Category
+from formatters.models.related_message import CANDIDATE_STREAMS
 
 BATCH_SIZE = 500
 """Most rows deleted by one transaction, since other writers wait for it."""
@@ -32,6 +34,7 @@ _c = schema.webhook_calls
 _a = schema.nearby_alerts
 _d = schema.deliveries
 _f = schema.follow_ups
+_m = schema.related_messages
 _n = schema.notices
 _o = schema.incidents
 _p = schema.payloads
@@ -61,6 +64,7 @@ class PurgeResult:
     incidents: int
     changes: int = 0
     nearby_alerts: int = 0
+    candidates: int = 0
 
 
 NOTHING_PURGED = PurgeResult(payloads=0, deliveries=0, quarantined=0, incidents=0)
@@ -82,6 +86,7 @@ class Retention:
             incidents=await self.purge_incidents(now - keep.deliveries),
             changes=await self.purge_changes(now - keep.changes),
             nearby_alerts=await self.purge_nearby_alerts(now - keep.deliveries),
+            candidates=await self.purge_candidates(now - keep.deliveries),
         )
 
     async def purge_payloads(self, received_before: datetime) -> int:
@@ -133,10 +138,7 @@ class Retention:
         removed = 0
         while ids := await self._next_batch(select(_q.c.id).where(_q.c.received_at < received_before)):
             async with self._database.exclusive_transaction() as connection:
-                about = _d.c.kind.in_(
-                    [DeliveryKind.UNREADABLE_NOTICE.value, DeliveryKind.QUARANTINE_REPORT.value]
-                ) & _d.c.subject_id.in_(ids)
-                await connection.execute(delete(_d).where(about, _d.c.state == DeliveryState.PENDING.value))
+                await delete_reports(connection, ids)
                 result = await connection.execute(delete(_q).where(_q.c.id.in_(ids)))
             removed += result.rowcount
         return removed
@@ -197,6 +199,26 @@ class Retention:
                 batch = ids[start : start + BATCH_SIZE]
                 await connection.execute(delete(_a).where(_a.c.id.in_(batch)))
         return len(ids)
+
+    async def purge_candidates(self, received_before: datetime) -> int:
+        """Delete old messages of BOOM and HERMES about events of which no notice ever came.
+
+        A sender may name any id, as often as it likes; a message that comes again after that is stored again.
+        """
+        is_known = (
+            select(schema.superevents.c.superevent_id)
+            .where(schema.superevents.c.superevent_id == _m.c.superevent_id)
+            .exists()
+        )
+        streams = _m.c.stream.in_([stream.value for stream in CANDIDATE_STREAMS])
+        old = streams & (_m.c.received_at < received_before) & ~is_known
+        removed = 0
+        while ids := await self._next_batch(select(_m.c.id).where(old)):
+            async with self._database.exclusive_transaction() as connection:
+                # The event may have come in the meantime.
+                result = await connection.execute(delete(_m).where(_m.c.id.in_(ids), old))
+            removed += result.rowcount
+        return removed
 
     async def _next_batch(self, ids: Select[Any]) -> Sequence[int]:
         # Selected in a read transaction, which blocks no writer; usually there are none.

@@ -38,12 +38,19 @@ def message(superevent_id: str, reason: str, gracedb: str | None = None) -> Mess
     )
 
 
-def quarantine_report(superevent_id: str | None, reason: str, origin: str) -> Message:
+def quarantine_report(
+    superevent_id: str | None, reason: str, origin: str, *, is_of_stream: bool = False
+) -> Message:
     """Return the report to the operators about a quarantined payload: its origin, and how to retry it.
 
-    `superevent_id` is None if the payload's id could not be read.
+    `superevent_id` is None if the payload's id could not be read. Of those that are `is_of_stream`, from a
+    topic beside LVK's notices, one an hour is reported.
     """
     what = "A payload" if superevent_id is None else f"A notice of {plain_text(superevent_id)}"
     text = f"{what} couldn't be handled and is in quarantine: {plain_text(reason, 300).rstrip('.')}."
     again = f"From {plain_text(origin, 200)}. `gwevent replay --quarantine` tries again."
+    if is_of_stream:
+        again += (
+            " No alert is missing. More of this kind within the hour are counted by `gwevent doctor` only."
+        )
     return blocks.message(escape(text), blocks.section(bold(escape(text)), escape(again)))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from formatters.blockkit.mrkdwn import NAME_MAX, plain_text
+from formatters.models.circular import named_superevent_ids
 from formatters.models.counterpart import Counterpart, Decision, RegionChange
 from formatters.models.follow_up import (
     CheckedPosition,
@@ -75,6 +76,9 @@ def subject(superevent: Superevent, message: RelatedMessage) -> str:
     )
     match = prefix.match(whole)
     rest = whole if match is None else whole[match.end() :]
+    if match is not None and match[0].rstrip().endswith(",") and named_superevent_ids(rest):
+        # "S230904n, S230904x: …" is about both.
+        rest = whole
     return plain_text(rest or whole, SUBJECT_MAX)
 
 
@@ -124,14 +128,23 @@ def fact_lines(follow_up: FollowUp, entry: FollowUpEntry) -> list[str]:
         case GammaRayFollowUp() as found:
             return [*_gamma_ray_lines(entry, found), *position_lines(follow_up, entry.positions)]
         case None:
-            return position_lines(follow_up, entry.positions)
+            return position_lines(follow_up, entry.positions, message.number)
 
 
-def position_lines(follow_up: FollowUp, positions: Sequence[CheckedPosition]) -> list[str]:
-    """Return a line for each of the few most probable positions, and one that counts the others."""
-    ranked = sorted(positions, key=lambda one: _rank(one.on_map))
+def position_lines(
+    follow_up: FollowUp, positions: Sequence[CheckedPosition], number: int | None = None
+) -> list[str]:
+    """Return a line for each of the few most probable positions, and one that counts the others.
+
+    What this channel rejected comes last. `number` is the circular's, with which "source 1" of it is named.
+    """
+    rejected = _rejected_names(follow_up.candidates)
+    ranked = sorted(positions, key=lambda one: (_is_named(one.position, rejected, number), _rank(one.on_map)))
     has_map = follow_up.levels_map is not None and not follow_up.levels_failed
-    lines = [position_text(one, has_map=has_map) for one in ranked[:MAX_POSITIONS]]
+    lines = []
+    for one in ranked[:MAX_POSITIONS]:
+        mark = ", rejected here" if _is_named(one.position, rejected, number) else ""
+        lines.append(position_text(one, has_map=has_map) + mark)
     if len(ranked) > MAX_POSITIONS:
         rest = ranked[MAX_POSITIONS:]
         inside = sum(one.on_map is not None and one.on_map.in_90 for one in rest)
@@ -140,6 +153,28 @@ def position_lines(follow_up: FollowUp, positions: Sequence[CheckedPosition]) ->
             more += f", {inside or 'none'} of them inside 90{NBSP}%"
         lines.append(f"{more} ({candidates_command(follow_up.superevent)})")
     return lines
+
+
+def _rejected_names(candidates: Sequence[Counterpart]) -> frozenset[str]:
+    """Return all names, as `_plain_name` writes them, of the candidates that this channel rejected."""
+    return frozenset(
+        _plain_name(name)
+        for one in candidates
+        if _decision(one) is Decision.REJECT
+        for name in (one.name, *one.aliases)
+    )
+
+
+def _is_named(position: ReportedPosition, names: frozenset[str], number: int | None) -> bool:
+    """Return whether one of the names in a message's words ("ZTF26x/AT2026abc") is among these."""
+    if not names:
+        return False
+    own = [name for name in re.split(r"[/=;,()]", position.name) if name.strip()]
+    return any(names.intersection((_plain_name(name), _plain_name(f"GCN {number} {name}"))) for name in own)
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).casefold()
 
 
 def _rank(place: PositionOnMap | None) -> float:

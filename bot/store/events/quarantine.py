@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
+import structlog
 from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef, Intent
 from bot.routing.state import Thread
@@ -15,8 +18,8 @@ from bot.store import schema
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.events.rows import inserted_id, sanitize
-from bot.store.outbox.announcement_writer import write_announcements
-from bot.store.outbox.models import DeliveryKind, DeliveryState
+from bot.store.outbox.announcement_writer import delete_reports, write_announcements
+from bot.store.outbox.models import DeliveryKind
 from bot.store.outbox.plan_writer import load_threads
 from formatters.models.notice import Category, category_from_id
 from formatters.models.subscription import Subscription
@@ -26,7 +29,17 @@ UnreadablePayloadPlanner = Callable[
 ]
 """`bot.routing.planner.plan_unreadable_payload`."""
 
+MAX_KEPT_OF_STREAM = 1_000
+"""Most unreadable payloads of one stream beside LVK's notices: who sends them may send any number."""
+TRIM_EVERY = 100
+"""Payloads of a stream after which it is looked whether there are too many."""
+MAX_TRIMMED = 500
+"""Most payloads deleted by one transaction, since other writers wait for it."""
+
+_d = schema.deliveries
 _q = schema.quarantine
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +64,8 @@ class QuarantineRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._added: Counter[str] = Counter()
+        """How many payloads of each stream this process has added."""
 
     async def add(
         self,
@@ -68,8 +83,10 @@ class QuarantineRepository:
         """Keep a payload that could not be handled, and write the reports about it, in one transaction.
 
         With `tell_channels` there are reports in the superevent's channels; `ops_channel` is the operators'
-        channel, or None for no report there. `stream` is what its topic brings beside notices. If the same
-        bytes are kept already, only the reason is updated and False is returned.
+        channel, or None for no report there. `stream` is what its topic brings beside notices: of each stream
+        one payload an hour is reported, and the newest `MAX_KEPT_OF_STREAM` are kept, so that junk on an
+        optional topic fills neither the channel nor the disk. If the same bytes are kept already, only the
+        reason is updated and False is returned.
         """
         digest = hashlib.sha256(body).hexdigest()
         reason = sanitize(reason)
@@ -88,6 +105,9 @@ class QuarantineRepository:
                     stream=stream,
                 )
             )
+            report_key = None if stream is None else sanitize(_report_key(stream, received_at), 96)
+            if report_key is not None and await _is_reported(connection, ops_channel, report_key):
+                ops_channel = None
             if tell_channels and superevent_id is not None:
                 threads = await load_threads(connection, superevent_id)
                 subscriptions = await load_active_subscriptions(connection)
@@ -100,8 +120,27 @@ class QuarantineRepository:
                 received_at,
                 subject_id=inserted_id(result.inserted_primary_key),
                 superevent_id=superevent_id,
+                dedup_key=report_key,
             )
-            return True
+        if stream is not None:
+            self._added[stream] += 1
+            if self._added[stream] % TRIM_EVERY == 0:
+                await self._trim(stream)
+        return True
+
+    async def _trim(self, stream: str) -> None:
+        """Delete the oldest payloads of a stream beyond those that are kept, with their unsent reports."""
+        newest_first = select(_q.c.id).where(_q.c.stream == stream).order_by(_q.c.id.desc())
+        # Looked for in a read transaction, which blocks no writer.
+        async with self._database.read_transaction() as connection:
+            beyond = newest_first.offset(MAX_KEPT_OF_STREAM).limit(MAX_TRIMMED)
+            old = (await connection.execute(beyond)).scalars().all()
+        if not old:
+            return
+        async with self._database.exclusive_transaction() as connection:
+            await delete_reports(connection, old)
+            await connection.execute(delete(_q).where(_q.c.id.in_(old)))
+        log.warning("quarantine_trimmed", stream=stream, payloads=len(old))
 
     async def get(self, quarantine_id: int) -> QuarantinedPayload | None:
         """Return one payload; None if it was released since."""
@@ -130,14 +169,19 @@ class QuarantineRepository:
 
     async def release(self, quarantine_id: int) -> None:
         """Remove a payload that was handled since, and its reports that were not posted yet."""
-        table = schema.deliveries
-        kinds = [DeliveryKind.UNREADABLE_NOTICE, DeliveryKind.QUARANTINE_REPORT]
         async with self._database.exclusive_transaction() as connection:
-            await connection.execute(
-                delete(table).where(
-                    table.c.kind.in_(kinds),
-                    table.c.subject_id == quarantine_id,
-                    table.c.state == DeliveryState.PENDING,
-                )
-            )
+            await delete_reports(connection, [quarantine_id])
             await connection.execute(delete(_q).where(_q.c.id == quarantine_id))
+
+
+def _report_key(stream: str, received_at: datetime) -> str:
+    """Return the key of the report to the operators about a stream's payloads of this hour."""
+    hour = received_at.astimezone(UTC)
+    return f"{DeliveryKind.QUARANTINE_REPORT.value}:{hour:%Y-%m-%dT%H}:{stream}"
+
+
+async def _is_reported(connection: AsyncConnection, channel: ChannelRef | None, key: str) -> bool:
+    if channel is None:
+        return False
+    row = select(_d.c.id).where(_d.c.team_id == channel[0], _d.c.channel_id == channel[1], _d.c.slot == key)
+    return (await connection.execute(row)).first() is not None

@@ -12,14 +12,16 @@ thread: most circulars are about no superevent, or about none that anybody follo
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import Intent
@@ -32,11 +34,14 @@ from bot.store.events.rows import UNREADABLE, inserted_id
 from bot.store.outbox.announcement_writer import write_follow_ups
 from bot.store.outbox.plan_writer import load_threads
 from formatters.models.notice import Notice
-from formatters.models.related_message import RelatedMessage, StoredMessage, Stream
+from formatters.models.related_message import CANDIDATE_STREAMS, RelatedMessage, StoredMessage, Stream
 from formatters.models.superevent import Superevent
 
 MAX_KEY_LENGTH = 128
 MAX_ID_LENGTH = 64
+MAX_CANDIDATE_CHARACTERS = 2_000_000
+"""Most of BOOM's and HERMES' messages about one event that are read, as JSON, the newest: five thousand
+transients, or some hundred long tables. Anyone with a credential may send them, in any number."""
 
 MessagePlanner = Callable[[MessageState], list[Intent]]
 """`bot.routing.related_messages.plan_message`."""
@@ -109,11 +114,31 @@ class RelatedMessageRepository:
         return RecordedMessage(superevent_ids=ids, is_new=is_new, intents=planned)
 
     async def for_event(self, superevent_id: str) -> list[StoredMessage]:
-        """Return all messages about a superevent, those that were written last first."""
-        query = select(_m).where(_m.c.superevent_id == superevent_id)
+        """Return the messages about a superevent, those that were written last first.
+
+        All, but for BOOM's and HERMES' oldest beyond MAX_CANDIDATE_CHARACTERS.
+        """
+        about = _m.c.superevent_id == superevent_id
+        order = (_m.c.created_at.desc(), _m.c.id.desc())
+        candidates = about & _m.c.stream.in_([stream.value for stream in CANDIDATE_STREAMS])
+        sizes = select(_m.c.id, func.length(_m.c.facts)).where(candidates).order_by(*order)
         async with self._database.read_transaction() as connection:
-            rows = (await connection.execute(query.order_by(_m.c.created_at.desc(), _m.c.id.desc()))).all()
-        return _shown(rows)
+            found = (await connection.execute(sizes)).all()
+            sums = accumulate(size for _, size in found)
+            beyond = [
+                row[0] for row, total in zip(found, sums, strict=True) if total > MAX_CANDIDATE_CHARACTERS
+            ]
+            query = select(_m).where(about)
+            if beyond:
+                read = [row[0] for row in found[: len(found) - len(beyond)]]
+                query = query.where(
+                    _m.c.stream.not_in([s.value for s in CANDIDATE_STREAMS]) | _m.c.id.in_(read)
+                )
+            rows = (await connection.execute(query.order_by(*order))).all()
+        if beyond:
+            log.warning("candidates_left_out", superevent_id=superevent_id, messages=len(beyond))
+        # In a thread, for a thousand long ones take a second.
+        return await asyncio.to_thread(_shown, rows)
 
     async def versions(self, superevent_id: str) -> MessageVersions:
         """Return what differs as soon as a message about the superevent is new or changed.

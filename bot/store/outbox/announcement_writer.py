@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import (
@@ -21,7 +21,7 @@ from bot.routing.intents import (
 from bot.store import schema
 from bot.store.outbox.event_rank import event_rank
 from bot.store.outbox.follow_up_writer import request_follow_ups
-from bot.store.outbox.models import DeliveryKind, delivery_row
+from bot.store.outbox.models import DeliveryKind, DeliveryState, delivery_row
 
 _ALERT_KINDS: Mapping[OperatorAlert, DeliveryKind] = {
     OperatorAlert.FIRST_REAL_EVENT: DeliveryKind.FIRST_REAL_EVENT,
@@ -29,6 +29,9 @@ _ALERT_KINDS: Mapping[OperatorAlert, DeliveryKind] = {
     OperatorAlert.INCIDENT_OPENED: DeliveryKind.INCIDENT_OPENED,
     OperatorAlert.INCIDENT_RESOLVED: DeliveryKind.INCIDENT_RESOLVED,
 }
+
+_QUARANTINE_REPORTS = (DeliveryKind.UNREADABLE_NOTICE.value, DeliveryKind.QUARANTINE_REPORT.value)
+_d = schema.deliveries
 
 
 async def write_announcements(
@@ -38,11 +41,12 @@ async def write_announcements(
     *,
     subject_id: int = 0,
     superevent_id: str | None = None,
+    dedup_key: str | None = None,
 ) -> None:
     """Write the reports, operators' alerts and welcomes among `intents` to the outbox.
 
     `subject_id` is the stored notice or quarantined payload that they are about, `superevent_id` the
-    superevent of an unreadable notice.
+    superevent of an unreadable notice. `dedup_key` is that of the operators' alerts, if it isn't their own.
     """
     reports = [i for i in intents if isinstance(i, ReportUnreadableNotice)]
     event = await event_rank(connection, superevent_id) if reports and superevent_id is not None else None
@@ -62,7 +66,8 @@ async def write_announcements(
         match intent:
             case AlertOperators(team_id, channel_id, alert, incident_id):
                 subject = subject_id if incident_id is None else incident_id
-                rows.append(delivery_row(team_id, channel_id, _ALERT_KINDS[alert], subject, now))
+                kind = _ALERT_KINDS[alert]
+                rows.append(delivery_row(team_id, channel_id, kind, subject, now, dedup_key=dedup_key))
             case WelcomeInstaller(team_id, user_id):
                 # A direct message is addressed to the person's id in place of a channel's.
                 rows.append(delivery_row(team_id, user_id, DeliveryKind.WELCOME, 0, now))
@@ -70,6 +75,12 @@ async def write_announcements(
                 pass
     if rows:
         await connection.execute(insert(schema.deliveries), rows)
+
+
+async def delete_reports(connection: AsyncConnection, quarantine_ids: Sequence[int]) -> None:
+    """Delete the reports about these quarantined payloads that were not posted yet."""
+    about = _d.c.kind.in_(_QUARANTINE_REPORTS) & _d.c.subject_id.in_(quarantine_ids)
+    await connection.execute(delete(_d).where(about, _d.c.state == DeliveryState.PENDING.value))
 
 
 async def write_follow_ups(
@@ -90,12 +101,16 @@ async def write_follow_ups(
     rows = (await connection.execute(query)).all()
     channels: dict[int, ChannelRef] = {row.id: (row.team_id, row.channel_id) for row in rows}
     threads = {channel: thread_id for thread_id, channel in channels.items()}
-    by_urgency: dict[tuple[bool, bool], dict[int, ChannelRef]] = {}
+    by_urgency: dict[tuple[bool, bool, bool], dict[int, ChannelRef]] = {}
     for i in updates:
         channel = (i.team_id, i.channel_id)
-        by_urgency.setdefault((i.is_earlier, i.only_existing), {})[threads[channel]] = channel
-    for (is_earlier, only_existing), asked in by_urgency.items():
-        await request_follow_ups(connection, asked, now, is_earlier=is_earlier, create=not only_existing)
+        urgency = (i.is_earlier, i.only_existing, i.can_wait)
+        by_urgency.setdefault(urgency, {})[threads[channel]] = channel
+    for (is_earlier, only_existing, can_wait), asked in by_urgency.items():
+        create = not only_existing
+        await request_follow_ups(
+            connection, asked, now, is_earlier=is_earlier, create=create, can_wait=can_wait
+        )
     slots = {f"{DeliveryKind.RETRACTION_CIRCULAR.value}:{i.thread_id}": i for i in announced}
     if not slots:
         return

@@ -30,6 +30,9 @@ from bot.store.outbox.models import (
 
 COALESCE_FOR = timedelta(seconds=5)
 """Time from the first message that changes a reply to its edit."""
+COALESCE_CANDIDATES_FOR = timedelta(seconds=60)
+"""The same for BOOM's and HERMES' messages: hundreds a night, in each channel of a workspace, must not use up
+the 50 edits a minute that Slack allows it, since roots are edited too, and retracted so."""
 REPOST_INTERVAL = timedelta(seconds=60)
 """Least time between two posts of a reply, where Slack refuses its edits."""
 
@@ -48,6 +51,7 @@ async def request_follow_ups(
     *,
     is_earlier: bool = False,
     create: bool = True,
+    can_wait: bool = False,
 ) -> None:
     """Have the Follow-up reply of each thread (thread id -> channel) posted, or edited if it stands.
 
@@ -55,9 +59,11 @@ async def request_follow_ups(
     root was given up are left out. With `is_earlier`, all that is to be said came before its thread, and a
     reply that isn't there yet is the least urgent post. Without `create`, what happened isn't news: only
     replies that stand or are under way are brought up to date, and none comes back that somebody deleted.
+    With `can_wait` an edit is due after COALESCE_CANDIDATES_FOR.
     """
+    due = now + (COALESCE_CANDIDATES_FOR if can_wait else COALESCE_FOR)
     priority = Priority.EDIT if is_earlier else DELIVERY_KINDS[DeliveryKind.FOLLOW_UP].priority
-    waiting = await _load_waiting(connection, threads, priority, is_news=create)
+    waiting = await _load_waiting(connection, threads, priority, due, is_news=create)
     rows = await _load_deliveries(connection, threads.keys() - waiting)
     alive = [
         thread
@@ -73,7 +79,7 @@ async def request_follow_ups(
     if create:
         await enqueue_posts(connection, {t: threads[t] for t in posted}, now, priority=priority, rows=rows)
     await enqueue_follow_up_edits(
-        connection, {t: threads[t] for t in standing}, now, is_news=create, rows=rows
+        connection, {t: threads[t] for t in standing}, now, is_news=create, due=due, rows=rows
     )
 
 
@@ -157,8 +163,9 @@ async def enqueue_follow_up_edits(
 ) -> None:
     """Ensure that the Follow-up reply of each thread (thread id -> channel) is edited at `due`.
 
-    By default that is after `COALESCE_FOR`. An edit that waits already is not put off. Its subject is the
-    thread if it brings news, for which a reply that was deleted is posted again, else 0.
+    By default that is after `COALESCE_FOR`. An edit that waits already is not put off, and brought forward if
+    it would wait for longer. Its subject is the thread if it brings news, for which a reply that was deleted
+    is posted again, else 0.
     """
     if not channels:
         return
@@ -181,6 +188,13 @@ async def enqueue_follow_up_edits(
                 subject_id=_d.c.thread_id if is_news else 0,
             )
         )
+    late = [
+        row.id
+        for row in present
+        if row.state == DeliveryState.PENDING and row.reason is None and row.not_before > due
+    ]
+    if late:
+        await connection.execute(update(_d).where(_d.c.id.in_(late)).values(not_before=due, held_until=due))
     if is_news:
         # An edit that is being sent compares revisions when it is done, and queues itself again.
         quiet = [row for row in present if row.state in _OPEN and row.subject_id == 0]
@@ -225,9 +239,9 @@ async def _hasten(connection: AsyncConnection, waiting: Sequence[_Row], now: dat
 
 
 async def _load_waiting(
-    connection: AsyncConnection, threads: Collection[int], priority: Priority, *, is_news: bool
+    connection: AsyncConnection, threads: Collection[int], priority: Priority, due: datetime, *, is_news: bool
 ) -> set[int]:
-    """Return the threads of which a delivery waits that will show all there is when it is sent."""
+    """Return the threads of which a delivery waits that will show all there is when it is sent, by `due`."""
     if not threads:
         return set()
     # A scalar subquery looks up one reply by its id; for a join PostgreSQL might read the whole table.
@@ -237,7 +251,7 @@ async def _load_waiting(
     )
     owed = select(is_owed).where(_f.c.thread_id == _d.c.thread_id).correlate(_d).scalar_subquery()
     post = (_d.c.kind == DeliveryKind.FOLLOW_UP.value) & (_d.c.priority <= int(priority))
-    edit = _d.c.kind == DeliveryKind.FOLLOW_UP_EDIT.value
+    edit = (_d.c.kind == DeliveryKind.FOLLOW_UP_EDIT.value) & (_d.c.not_before <= due)
     if is_news:
         edit &= _d.c.subject_id != 0
     query = select(_d.c.thread_id).where(

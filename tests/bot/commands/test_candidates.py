@@ -161,6 +161,7 @@ async def test_a_name_of_several_candidates_is_asked_about(factory: Factory, eve
     [
         "please the AT2026abc",
         "at 2026abc in",
+        "AT 2026 abc",
         "AT2026abc, AT2026abd",
         "AT2026abc at2026abd",
         "AT2026abc and AT2026abd",

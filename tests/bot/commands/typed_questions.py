@@ -50,6 +50,11 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         )
     ),
     ("candidates", ("No event was named; S261120c", "No counterpart candidates of S261120c")),
+    ("show candidates", ("No counterpart candidates of S261120c",)),
+    ("show me the candidates", ("No counterpart candidates of S261120c",)),
+    ("candidates please", ("No counterpart candidates of S261120c",)),
+    ("candidates of S230518h", ("No counterpart candidates of S230518h",)),
+    ("candidates for the event S230518h?", ("No counterpart candidates of S230518h",)),
     ("any counterparts?", ("No counterpart candidates of S261120c",)),
     ("S230518h candidates csv", ("0 counterpart candidates as a table", "name,aliases")),
     ("export candidates S230518h", ("0 counterpart candidates as a table",)),

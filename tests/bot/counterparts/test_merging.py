@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.counterparts import reports
 from bot.counterparts.merging import (
     MERGE_RADIUS_ARCSEC,
     candidate_keys,
@@ -118,6 +119,17 @@ def test_a_description_is_no_name() -> None:
     words = "most probable direction"
     found = merged(message("1", at(words, radius=1.5), at(words, dec=DEC + 3, radius=2.5), kind=neutrinos))
     assert [one.name[0] for one in found] == ["J", "J"]
+
+
+@pytest.mark.parametrize("name", ["Source 1", "candidate #1", "XRT source 1", "C1", "1"])
+def test_a_number_in_one_message_is_no_name_in_another(name: str) -> None:
+    first, second, third = merged(
+        message("1", at(name)), message("2", at(name, RA + 5), hours=2), message("3", at("AT2026abc", RA + 9))
+    )
+    assert (first.name, second.name) == ("AT2026abc", f"GCN 1 {name}")
+    assert third.name == f"GCN 2 {name}" and third.spread == 0
+    [unnumbered] = merged(message("uuid", at(name), stream=Stream.HERMES))
+    assert unnumbered.name.startswith("J1309")
 
 
 def test_a_neutrino_of_a_circular_is_no_host_either() -> None:
@@ -257,3 +269,28 @@ def test_near_positions_merge_everywhere_on_the_sky(ra: int, dec: float, angle: 
     found = merged(message("1", at("A", ra=float(ra), dec=dec)), message("2", other))
     # Above 89° the step in RA isn't a straight line.
     assert len(found) == 1 or abs(dec) > 89
+
+
+def test_of_too_many_reports_those_that_anyone_may_send_go_first_and_the_oldest_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reports, "MAX_REPORTS", 3)
+    sent = [
+        StoredMessage(
+            id=number,
+            superevent_id=EVENT,
+            message=RelatedMessage(
+                stream=stream,
+                key=str(number),
+                created=MERGER + timedelta(hours=number),
+                superevent_ids=(EVENT,),
+                kind=MessageKind.CANDIDATES,
+                subject="",
+                positions=(at(f"AT2026aa{number}"),),
+            ),
+            received=MERGER,
+        )
+        for number, stream in enumerate([Stream.CIRCULARS, Stream.HERMES, Stream.BOOM, Stream.HERMES])
+    ]
+    found = {name for one in message_reports(sent) for name in one.names}
+    assert found == {"AT2026aa0", "AT2026aa2", "AT2026aa3"}

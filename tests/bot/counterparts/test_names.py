@@ -28,6 +28,7 @@ from bot.runtime.typed_text import normalize_typed_text
             "2017gfo",
             "AT-2017gfo",
             "AT_2017GFO",
+            "AT 2017 gfo",
             "`AT2017gfo`",
         ),
         ("ZTF23abidzvf", "ztf 23abidzvf", "ZTF-23abidzvf"),

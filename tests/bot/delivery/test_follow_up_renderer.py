@@ -15,6 +15,7 @@ from bot.delivery.follow_up_renderer import MAX_IN_VOLUME, FollowUpRenderer, _wi
 from bot.samples import SampleNeutrino, bns, boom, circular, guano, ms181101ab, neutrino_search, to_avro
 from bot.samples.nearby import gbm_trigger
 from bot.sources.base import Origin
+from bot.store.outbox.follow_up_writer import COALESCE_CANDIDATES_FOR
 from bot.store.outbox.models import DELIVERY_KINDS, Delivery, DeliveryKind
 from formatters.models.related_message import ReportedPosition, Stream
 from formatters.terminal import message_text
@@ -50,7 +51,7 @@ class Desk:
     async def finish(self) -> None:
         """Advance the clock past the time in which edits are collected, and wait."""
         await self.harness.run_rounds()
-        self.harness.advance(seconds=6)
+        self.harness.advance(seconds=COALESCE_CANDIDATES_FOR.total_seconds() + 1)
         await self.harness.wait_until_delivered()
 
     def replies(self, channel: str) -> list[str]:
@@ -112,7 +113,7 @@ async def test_a_new_map_changes_the_levels_and_is_named(desk: Desk) -> None:
         (TEAM, channel),
         name,
         [("AT2026abc", ReportedPosition(ra=old.ra, dec=old.dec - 20))],
-        AUTHOR,
+        replace(AUTHOR, at=first.time_created),
     )
     await desk.message(
         Stream.ICECUBE,

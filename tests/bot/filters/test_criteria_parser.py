@@ -68,6 +68,32 @@ def test_a_misspelled_word_gets_the_one_that_was_meant(words: str, meant: str) -
     assert str(refused.value).endswith(f'is no condition; did you mean "{meant}"?')
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("CBC circulars icecube", "streams circulars icecube"),
+        ("CBC icecube circulars", "streams circulars icecube"),
+        ("CBC circulars, guano", "streams circulars guano"),
+        ("CBC streams guano distance<300 icecube", "streams icecube guano"),
+    ],
+)
+def test_a_stream_apart_from_the_streams_is_asked_about(words: str, meant: str) -> None:
+    with pytest.raises(FilterSyntaxError, match=f"for the thread: {meant}\\."):
+        parse_criteria(words)
+
+
+@pytest.mark.parametrize(
+    "words", ["observatory=IceCube circulars", "not icecube streams circulars", "icecube"]
+)
+def test_a_condition_on_icecube_stays_one(words: str) -> None:
+    assert "observatory=IceCube" in parse_criteria(words).canonical
+
+
+def test_streams_behind_a_mention_are_told_their_place() -> None:
+    with pytest.raises(FilterSyntaxError, match='"streams" is nobody to mention: write it before "notify"'):
+        parse_criteria("CBC notify @here streams circulars")
+
+
 def test_two_groups_get_a_sentence() -> None:
     with pytest.raises(FilterSyntaxError, match='"CBC" and "Burst" together'):
         parse_criteria("cbc burst")

@@ -13,7 +13,7 @@ from bot.app.process import ServiceProcess
 from bot.ingest.extra_topics import ExtraTopicConsumer, SequentialHandler
 from bot.ingest.pipeline import IngestResult
 from bot.settings import Settings
-from bot.sources.base import Origin, Payload, SourceStatus
+from bot.sources.base import Origin, Payload, SourceConfigError, SourceStatus
 from bot.sources.factory import create_sources
 from bot.sources.hopskotch import HopskotchSource
 from bot.sources.restartable import RestartableSource
@@ -160,3 +160,19 @@ def test_each_topic_has_a_source_and_alerts_come_first() -> None:
         (RestartableSource, "hopskotch", "hermes.*"),
         (RestartableSource, "gcn", "gcn.circulars"),
     ]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sources": "gcn", "gcn_topics": "off"},
+        {"sources": "gcn", "gcn_topics": "gcn.circulars,gcn.heartbeat"},
+        {"sources": "gcn", "gcn_topics": "gcn.notices.lvk.renamed"},
+        {"sources": "gcn", "gcn_topics": "igwn.*"},
+        {"topic_streams": "igwn.gwalert=circulars"},
+    ],
+)
+def test_nothing_starts_that_would_read_no_alerts(settings: dict[str, str]) -> None:
+    here = {"kafka_auth": "off", "kafka_group": "here", "gcn_broker": "127.0.0.1:1"}
+    with pytest.raises(SourceConfigError, match="No topic that is read brings LVK's alerts"):
+        create_sources(Settings.model_validate(here | settings))

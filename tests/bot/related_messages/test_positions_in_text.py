@@ -41,6 +41,13 @@ _IN_PROSE = {
         "RA: 197.45042 (+ 1.14 / - 0.65 deg 90% PSF containment) J2000\n"
         "Dec: -23.38147 (+ 0.50 / - 0.30 deg 90% PSF containment) J2000"
     ),
+    "errors with units": (
+        "RA(J2000) = 13h09m48.1s +/- 0.01s, Dec(J2000) = -23d22m53.3s +/- 0.2s and the flux 16 +/- 3 uJy"
+    ),
+    "errors in arc seconds": "RA = 197.45042 +/- 0.3 arcsec, Dec = -23.38147 +/- 0.2 arcsec",
+    "the same in degrees behind": (
+        "RA (J2000)  =  13:09:48.10 = 197.45042 (deg.)\nDec (J2000) = -23:22:53.3  = -23.38147 (deg.)"
+    ),
     "Galactic": "at the Galactic coordinates l = 308.37924, b = 39.29593 deg",
 }
 
@@ -66,6 +73,9 @@ _TABLES = {
     "units below": "Name  RA  Dec  z\n     (deg)  (deg)\nAT2017gfo  197.45042  -23.38147  0.0098",
     "hours": "Name  RA (h)  Dec (deg)  z\nAT2017gfo  13.163361  -23.38147  0.0098",
     "one column": "Name | RA, Dec (J2000) | z\nAT2017gfo | 13:09:48.1 -23:22:53.3 | 0.0098",
+    "offset from the host": "Name | RA | Dec | z | Offset\nAT2017gfo | 197.45042 | -23.38147 | 0.0098 | 10.3",
+    "extinction": "Name  RA  Dec  z  Galactic extinction\nAT2017gfo  197.45042  -23.38147  0.0098  0.33",
+    "VizieR's names": "Name RAJ2000 DEJ2000 z\nAT2017gfo 197.45042 -23.38147 0.0098",
     "coordinates": "Name | Coordinates (J2000) | z\nAT2017gfo | 13:09:48.1 -23:22:53.3 | 0.0098",
 }  # fmt: skip
 
@@ -84,6 +94,17 @@ _NOT_REPORTED = {
     "a field": "We observed a field centered at RA = 197.4, Dec = -23.3",
     "fields on lines of their own": "We observed fields centered at:\n\nRA = 197.4, Dec = -23.3",
     "a pointing": "The telescope pointed at RA=197.4 Dec=-23.3 for 300 s",
+    "a phase centre": "The phase centre was RA = 13h09m48.069s, Dec = -23d22m53.39s",
+    "offsets with errors": "from the nucleus: RA = 1.21 +/- 0.3 arcsec, Dec = 3.22 +/- 0.2 arcsec",
+    "an aim": "We aimed at RA = 197.45, Dec = -23.38 for 600 s",
+    "galaxies": "We targeted galaxies: NGC 4993 (RA=197.45, Dec=-23.38), NGC 4970 (RA=196.9, Dec=-24.01)",
+    "a pointing then": "The pointing direction at the time of the event was RA = 201.12, Dec = -12.33",
+    "a boresight then": "The boresight at trigger time T0 was at RA = 201.12, Dec = -12.33",
+    "the zenith then": "Zenith at trigger: RA = 197.1, Dec = -20.3",
+    "whole degrees": "Something near RA 12, Dec 13. Then RA 12 Dec -13.",
+    "offsets in columns": "Name | RA offset | Dec offset\nAT2023abc | 1.25 | 3.55",
+    "differences in columns": "Name Offset RA Dec\nAT2023abc 10.2 1.25 3.55",
+    "Galactic columns": "Name | Galactic RA | Dec\nAT2023abc | 1.25 | 3.55",
     "corners": "corners of the error box: RA=197.4, Dec=-23.3",
     "an annulus": "annulus centered at RA(2000)=123.456 deg, Dec(2000)=-12.3 deg",
     "a list of corners": "corners of the box: (RA, Dec) = (197.4, -23.3), (RA, Dec) = (198.4, -24.3)",
@@ -185,6 +206,29 @@ def test_distance_of_the_event_isn_t_taken_for_the_source_s() -> None:
     assert other.distance is None
     (magnitude,) = find_positions("AT2023abc at RA=49.8, Dec=37.8 with z = 19.5")
     assert magnitude.redshift is None
+
+
+@pytest.mark.parametrize(
+    ("text", "redshifts"),
+    [
+        ("AT2023aaa at RA=1.12, Dec=2.23 and AT2023aab (z=0.03) at RA=3.12, Dec=2.12", [None, 0.03]),
+        ("AT2023aaa at RA=1.12, Dec=2.23 has z=0.03, and AT2023aab lies at RA=3.12, Dec=2.12", [0.03, None]),
+        ("RA=1.12, Dec=2.23 (AT2023aaa), z=0.03, and AT2023aab at RA=3.12, Dec=2.12", [0.03, None]),
+        ("AT2023aaa: RA=1.12, Dec=2.23, z=0.03\nAT2023aab: RA=3.12, Dec=2.12, z=0.07", [0.03, 0.07]),
+        ("MY23a: RA=1.12, Dec=2.23, z=0.03\nMY23b: RA=3.12, Dec=2.12", [0.03, None]),
+        ("one at RA=1.12, Dec=2.23 and one (z=0.03) at RA=3.12, Dec=2.12", [None, None]),
+        ("AT2023aaa at RA=1.12, Dec=2.23. AT2023aab (z=0.03) at RA=3.12, Dec=2.12", [None, 0.03]),
+    ],
+)
+def test_redshift_is_of_the_position_that_it_is_said_of(text: str, redshifts: list[float | None]) -> None:
+    assert [position.redshift for position in find_positions(text)] == redshifts
+
+
+def test_distance_of_the_next_source_isn_t_this_one_s() -> None:
+    first, _ = find_positions(
+        "AT2023aaa at RA=1.12, Dec=2.23; AT2023aab, at a distance of 120 Mpc, at RA=3.12, Dec=2.12"
+    )
+    assert first.distance is None
 
 
 def test_legend_below_a_table_says_what_its_error_means() -> None:

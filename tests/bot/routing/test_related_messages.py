@@ -75,7 +75,7 @@ def test_each_stream_goes_to_those_who_chose_it(stream: Stream) -> None:
 def test_candidates_change_replies_that_stand_and_make_none(stream: Stream) -> None:
     threads = [thread(1), thread(2, RootState.DEAD)]
     assert message_plan(related_message(stream=stream), threads, "all circulars", "all") == [
-        UpdateFollowUp(TEAM, "C1", only_existing=True)
+        UpdateFollowUp(TEAM, "C1", only_existing=True, can_wait=True)
     ]
 
 

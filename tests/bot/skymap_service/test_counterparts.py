@@ -35,7 +35,7 @@ async def report(
         stream=more.pop("stream", Stream.CIRCULARS),
         key=str(number),
         number=number,
-        created=NOW + timedelta(minutes=number),
+        created=more.pop("created", NOW + timedelta(minutes=number)),
         superevent_ids=(superevent.superevent_id,),
         kind=MessageKind.CANDIDATES,
         subject="candidates",
@@ -101,7 +101,7 @@ async def test_a_new_map_moves_candidates(factory: Factory) -> None:
     before = await factory.position_levels.map_before(superevent, newest)
     assert before is not None
     rings = [peak(superevent, name=f"ring{n}", dec=peak(superevent).dec + 0.5 * n) for n in range(-40, 41)]
-    await report(factory, superevent, *rings)
+    await report(factory, superevent, *rings, created=before.notice.time_created)
     candidates = await factory.counterpart_service.candidates(superevent, *HERE)
     change = await factory.counterpart_service.region_change(superevent, candidates)
     places = await factory.position_levels.check_on(before, [one.position for one in candidates])
@@ -109,6 +109,9 @@ async def test_a_new_map_moves_candidates(factory: Factory) -> None:
     was = {one.name for one, there in zip(candidates, places, strict=True) if there and there.in_90}
     now = {one.name for one in candidates if one.on_map and one.on_map.in_90}
     assert (set(change.entered), set(change.left)) == (now - was, was - now)
+    later = [replace(one, sources=(replace(one.sources[0], reported=NOW),)) for one in candidates]
+    assert newest.notice.time_created < NOW
+    assert await factory.counterpart_service.region_change(superevent, later) is None
     alone = Superevent.from_notices([next(n for n in superevent.notices if n.best_localization)])
     assert await factory.counterpart_service.region_change(alone, candidates) is None
 

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Message, Producer
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from bot.demo.kafka_broker import EmbeddedBroker
 from bot.setting_types.topics import ConfiguredTopic, parse_topic_streams
@@ -55,6 +56,7 @@ async def reading(
     streams: str = "",
     not_read: frozenset[str] = frozenset(),
     consumer_class: type[Consumer] = Consumer,
+    timing: TopicTiming = QUICK,
 ) -> AsyncIterator[tuple[TopicSource, AsyncIterator[Payload]]]:
     access = hopskotch_broker(KafkaUrl.parse(broker.url(entry.rstrip("*"))), False)
     source = TopicSource(
@@ -63,7 +65,7 @@ async def reading(
         "gwevent",
         parse_topic_streams(streams),
         not_read=not_read,
-        timing=QUICK,
+        timing=timing,
     )
     try:
         yield source, source.payloads()
@@ -233,6 +235,7 @@ async def test_a_denied_topic_of_a_pattern_leaves_the_others(broker: EmbeddedBro
     async with reading(broker, "hermes.*") as (source, payloads):
         (good,) = await take(payloads, 1)
         assert (good.body, source.status().connected) == (b"good", True)
+        assert source.status().detail.endswith(", but not hermes.bad")
         broker.refuse_topic("hermes.bad", 0)
         publish(broker, "hermes.bad", b"allowed")
         await source.acknowledge(good)
@@ -269,6 +272,57 @@ async def test_a_topic_refused_in_fetching_is_left_out_of_a_pattern_and_tried_ag
         assert source.status().connected
         assert [payload.body for payload in await waiting] == [b"bad"]
         assert "but not" not in source.status().detail
+
+
+async def test_a_topic_refused_in_fetching_is_named_until_it_is_tried_again(broker: EmbeddedBroker) -> None:
+    for topic in ("hermes.bad", "hermes.good"):
+        broker.create_topic(topic)
+    publish(broker, "hermes.bad", b"bad")
+    Refusing.has_refused = False
+    listed: list[str] = []
+
+    class Listing(Refusing):
+        def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:
+            listed.append("")
+            return super().list_topics(topic, timeout) if topic else super().list_topics(timeout=timeout)
+
+    timing = replace(QUICK, refused_retry_s=PATIENT)
+    async with reading(broker, "hermes.*", consumer_class=Listing, timing=timing) as (source, payloads):
+        waiting = asyncio.create_task(take(payloads, 1))
+        await until(lambda: "but not hermes.bad" in source.status().detail)
+        # The broker is asked again and again which topics there are, and goes on to list this one.
+        seen = len(listed)
+        await until(lambda: len(listed) > seen + 2)
+        assert "but not hermes.bad" in source.status().detail
+        await end(waiting)
+
+
+async def test_how_far_a_pattern_is_behind_is_asked_for_all_its_topics_together(
+    broker: EmbeddedBroker,
+) -> None:
+    asked: list[int] = []
+
+    class Counting(Consumer):
+        def offsets_for_times(
+            self, partitions: list[TopicPartition], timeout: float = -1
+        ) -> list[TopicPartition]:
+            asked.append(len(partitions))
+            return super().offsets_for_times(partitions, timeout=timeout)
+
+        def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
+            raise AssertionError("each question is half a second in which nothing is read")
+
+    topics = [f"hermes.{number}" for number in range(30)]
+    for topic in topics:
+        broker.create_topic(topic)
+    publish(broker, topics[3], b"one", b"two")
+    async with reading(broker, "hermes.*", consumer_class=Counting) as (source, payloads):
+        first, _ = await take(payloads, 2)
+        await source.acknowledge(first)
+        waiting = asyncio.create_task(take(payloads, 1))
+        await until(lambda: source.status().lag == 1)
+        assert set(asked) == {len(topics)}
+        await end(waiting)
 
 
 async def test_a_pattern_of_which_nothing_may_be_fetched_is_not_read(broker: EmbeddedBroker) -> None:

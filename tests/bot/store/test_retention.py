@@ -11,13 +11,16 @@ from sqlalchemy import insert, text, update
 from bot.app.factory import Factory
 from bot.app.maintenance import retention_policy
 from bot.routing.planner import plan_unreadable_payload
+from bot.routing.related_messages import plan_message
 from bot.settings import Settings
 from bot.store import schema
 from bot.store.outbox.follow_up_writer import request_follow_ups
 from bot.store.outbox.models import DeadLettered, Delivered, DeliveryKind, Outcome, delivery_row
 from bot.store.retention import NOTHING_PURGED, PurgeResult
 from formatters.models.incident import Incident, IncidentKind
+from formatters.models.related_message import Stream
 from tests.support.factories import MOCK, NOW, REAL, TEAM, decoded_notice, planner, record_notices, subscribe
+from tests.support.related_messages import related_message
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -160,6 +163,20 @@ async def test_old_alerts_go_that_are_near_no_event_with_a_follow_up_reply(facto
     async with factory.database.read_transaction() as connection:
         left = (await connection.execute(text("SELECT key FROM nearby_alerts ORDER BY key"))).scalars().all()
     assert left == ["near", "new"]
+
+
+async def test_candidates_of_events_that_never_came_go_and_all_other_messages_stay(factory: Factory) -> None:
+    await record_notices(factory, decoded_notice())
+    for received in (NOW, LATER):
+        for stream in (Stream.CIRCULARS, Stream.BOOM, Stream.HERMES):
+            for about in (REAL, "S200101zz"):
+                message = related_message(f"{about} {received}", about, stream=stream, number=None)
+                await factory.related_messages.record(message, received, is_news=True, plan=plan_message)
+    assert await factory.retention.purge_candidates(LONG_AGO) == 2
+    assert len(await factory.related_messages.for_event(REAL)) == 6
+    left = await factory.related_messages.for_event("S200101zz")
+    assert {one.message.stream for one in left if one.received == NOW} == {Stream.CIRCULARS}
+    assert len(left) == 4
 
 
 async def test_incident_is_purged_with_its_last_delivery(factory: Factory) -> None:

@@ -219,6 +219,21 @@ def full() -> FollowUp:
     )
 
 
+def test_what_this_channel_rejected_is_marked_in_its_circular_and_comes_last() -> None:
+    rejected = replace(candidate("AT2024abg", 0.02, Decision.REJECT), aliases=("ZTF24aaaaaaa",))
+    found = entry(at("ZTF24 aaaaaaa", 0.02), at("X1/AT2024abg", 0.02), at("AT2024abc", 0.7))
+    message = follow_up.message(reply(found, candidates=(rejected, candidate("AT2024abc", 0.7))))
+    assert message is not None
+    lines = message.text.replace("\u00a0", " ")
+    assert lines.count("level 2.0 % (inside 50 %), rejected here") == 2
+    assert lines.index("AT2024abc: level 70.0 %") < lines.index("ZTF24 aaaaaaa")
+    assert "(inside 90 %), rejected" not in lines
+    numbered = candidate("GCN 38002 Source 1", 0.3, Decision.REJECT)
+    both = (entry(at("Source 1", 0.3), number=2), entry(at("Source 1", 0.3), number=1))
+    message = follow_up.message(reply(*both, candidates=(numbered,)))
+    assert message is not None and message.text.count(", rejected here") == 1
+
+
 def test_everything_about_an_event(golden: Golden) -> None:
     message = follow_up.message(full())
     assert message is not None
@@ -348,6 +363,9 @@ def test_without_a_number_expected_by_chance_there_is_no_line(chance: float) -> 
             f"The Fermi GBM Trigger is not associated with {SID}.",
             f"The Fermi GBM Trigger is not associated with {SID}.",
         ),
+        (f"LIGO/Virgo/KAGRA {SID}, S230810af: MAXI", f"LIGO/Virgo/KAGRA {SID}, S230810af: MAXI"),
+        (f"{SID}, S230810af and GRB 230810A: MAXI", f"{SID}, S230810af and GRB 230810A: MAXI"),
+        (f"{SID}, MAXI", "MAXI"),
         (f"LIGO/Virgo/KAGRA {SID}:", f"LIGO/Virgo/KAGRA {SID}:"),
     ],
 )

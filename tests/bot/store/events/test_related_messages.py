@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from bot.app.factory import Factory
 from bot.routing.related_messages import plan_message
 from bot.store import schema
+from bot.store.events import related_messages
 from bot.store.events.related_messages import RecordedMessage
 from bot.store.outbox.models import DeadLettered, DeliveryKind, Priority
 from formatters.models.related_message import RelatedMessage, Stream
@@ -238,3 +239,20 @@ async def test_an_event_that_a_circular_has_retracted_already_says_so_at_once(fo
     query = select(table.c.priority).where(table.c.kind == FOLLOW_UP, table.c.channel_id == "C3")
     async with followed.database.read_transaction() as connection:
         assert list((await connection.execute(query)).scalars()) == [Priority.REPLY]
+
+
+async def test_of_a_flood_of_candidates_the_newest_are_read_and_every_circular(
+    followed: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        written = NOW + timedelta(minutes=number)
+        for stream in (Stream.HERMES, Stream.CIRCULARS):
+            await record(followed, related_message(f"{number}", stream=stream, created=written))
+    every = await followed.related_messages.for_event(REAL)
+    assert len(every) == 12
+    facts = next(row[4] for row in await stored_messages(followed) if row[0] == Stream.HERMES)
+    monkeypatch.setattr(related_messages, "MAX_CANDIDATE_CHARACTERS", 2 * len(facts) + 10)
+    read = await followed.related_messages.for_event(REAL)
+    assert read == [
+        one for one in every if one.message.stream is Stream.CIRCULARS or one.message.key in ("4", "5")
+    ]

@@ -114,6 +114,30 @@ async def test_the_first_post_is_due_at_once_and_edits_are_coalesced(posted: Fac
     assert await posted.outbox.claim(clock(), 10) == []
 
 
+async def test_candidates_cost_an_edit_a_minute_and_hold_up_nothing_else(
+    posted: Factory, clock: Clock
+) -> None:
+    await post_reply(posted, clock)
+    for number in range(30):
+        await request(posted, clock, create=False, can_wait=True)
+        assert await posted.outbox.claim(clock(), 10) == [], number
+        clock.advance(seconds=1)
+    clock.advance(seconds=30)
+    await outcome(posted, clock, EDIT, Delivered(ts="2.0", revision=2))
+    assert await reply(posted) == ("2.0", 2, 2)
+    # A new map, and a circular.
+    for create in (False, True):
+        await request(posted, clock, create=False, can_wait=True)
+        clock.advance(seconds=1)
+        await request(posted, clock, create=create)
+        clock.advance(seconds=COALESCE_FOR.total_seconds())
+        edit = await claim(posted, clock, EDIT)
+        shown = Delivered(ts="2.0", revision=edit.follow_up_target)
+        await posted.outbox.record_outcomes([(edit, shown)], clock())
+        clock.advance(minutes=5)
+        assert await posted.outbox.claim(clock(), 10) == []
+
+
 async def test_news_that_comes_while_the_reply_is_posted_is_edited_in(posted: Factory, clock: Clock) -> None:
     await request(posted, clock)
     claimed = await claim(posted, clock, FOLLOW_UP)
