@@ -97,7 +97,7 @@ def extract_telescope(text: str, instruments: Instruments) -> tuple[str, Telesco
 
 def site_without_telescope(text: str) -> str | None:
     """Return the site of "Palomar fov", which loses its telescope; None for other words."""
-    match = _REMOVED_FIELD.match(text)
+    match = _REMOVED_FIELD.match(text) if len(text) <= _MAX_TEXT else None
     return match["site"].strip(" ,") if match is not None else None
 
 

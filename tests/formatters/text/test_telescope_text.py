@@ -53,8 +53,9 @@ def test_field_of_view_says_its_shape_and_area(footprint: Footprint, words: str)
         (45, "45 s", "45s"),
         (0, "0 s", "0s"),
         (95, "95 s", "95s"),
-    ]
-    + [(0.5, "0.5 s", "0.5s"), (14_400, "240 min", "240min")],
+        (0.5, "0.5 s", "0.5s"),
+        (14_400, "240 min", "240min"),
+    ],
 )
 def test_times_are_shown_and_typed(seconds: float, shown: str, typed: str) -> None:
     one = replace(TELESCOPE, exposure=timedelta(seconds=seconds), overhead=timedelta(seconds=seconds))
