@@ -54,7 +54,7 @@ LIMITS = ObservingConstraints()
 AIM_S = 2.0
 ROUNDING = 1e-4
 """gwevent leaves out fields that hold less than a tenth of that."""
-TILEPY_SECONDS = 120
+TILEPY_SECONDS = 30
 TILEPY_ORDER = 9
 
 
@@ -105,7 +105,7 @@ def greedy_grid(case: Case, count: int) -> float:
 
 
 def bound(case: Case, count: int) -> float:
-    """Return the probability of the densest area of `count` fields, of what a field may reach in the night."""
+    """Return the probability of the densest area as large as the fields, of what one may reach."""
     tiles = case.skymap.by_density
     vectors = np.stack(healpix.centre_vectors(case.skymap.order[tiles], case.skymap.ipix[tiles]), axis=1)
     limit = sin(radians(LIMITS.altitude - bounding_radius(case.telescope.footprint)))
@@ -192,8 +192,6 @@ def main() -> None:
         "| map, site | field | gwevent, % | greedy grid, % | tilepy, % | bound, % | s |\n" + "|---" * 7 + "|"
     )
     for name in MAPS:
-        if os.environ.get("ONLY", "") not in name:
-            continue
         skymap = read_notice_maps((NOTICES / name).read_bytes()).gw
         if skymap is None:
             continue
