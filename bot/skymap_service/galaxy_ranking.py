@@ -58,7 +58,6 @@ class _Kept:
     catalogue: Catalogue
     first: Ranking
     """At most MAX_RANKED galaxies."""
-    total: int
     completeness: float | None
     distance: Distance | None
 
@@ -162,7 +161,7 @@ class GalaxyRankingService:
             ranking = GalaxyRanking(
                 catalogue=kept.catalogue.info,
                 galaxies=first,
-                total=kept.total,
+                total=kept.first.total,
                 completeness=kept.completeness,
                 distance=kept.distance,
             )
@@ -217,18 +216,11 @@ def _rank(catalogue: Catalogue, skymap: SkyMap) -> _Kept | RankingProblem:
     levels = VolumeLevels.from_skymap(skymap)
     if levels is None:
         return RankingProblem.NO_DISTANCES
-    ranking = rank_galaxies(catalogue, skymap, levels)
+    ranking = rank_galaxies(catalogue, skymap, levels, MAX_RANKED)
     distance = skymap.distance or distance_where_known(skymap)[0]
     return _Kept(
         catalogue=catalogue,
-        # Copies: a part of an array keeps the whole one.
-        first=Ranking(
-            ranking.row[:MAX_RANKED].copy(),
-            ranking.share[:MAX_RANKED].copy(),
-            ranking.level_2d[:MAX_RANKED].copy(),
-            ranking.level_3d[:MAX_RANKED].copy(),
-        ),
-        total=int(ranking.row.size),
+        first=ranking,
         completeness=None if distance is None else completeness(catalogue.info, distance.mean, distance.std),
         distance=distance,
     )

@@ -169,3 +169,20 @@ def test_levels_of_many_places_agree_with_the_exact_ones(wide: bool) -> None:
     assert volume is not None
     exact = [volume.credible_level(int(one), float(d)) for one, d in zip(tile, distance, strict=True)]
     assert found == pytest.approx(exact, abs=1e-3)
+
+
+def test_the_first_of_a_ranking_are_those_of_the_whole_with_the_same_shares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = made_catalogue(tmp_path, made_columns(30_000, max_redshift=0.02))
+    skymap, levels = narrow_map(mean=45.0), levels_of(mean=45.0)
+    whole = rank_galaxies(catalogue, skymap, levels)
+    # Pieces much smaller than the volume's galaxies.
+    monkeypatch.setattr("bot.galaxies.ranking._PIECE", 7)
+    first = rank_galaxies(catalogue, skymap, levels, 5)
+    assert first.total == whole.total == whole.row.size > 10
+    assert first.row.tolist() == whole.row[:5].tolist()
+    assert first.share == pytest.approx(whole.share[:5], rel=1e-12)
+    assert whole.share.sum() == pytest.approx(1)
+    everything = rank_galaxies(catalogue, skymap, levels)
+    assert everything.row.tolist() == whole.row.tolist()
