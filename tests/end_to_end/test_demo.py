@@ -167,6 +167,7 @@ async def watched(browser: Browser, url: str, size: str, folder: Path) -> None:
     await picture(page, folder, f"{size}-5-criteria-shown")
     assert await page.evaluate(WIDE) == []
     await expect(page.get_by_role("button", name=re.compile(r"gwevent candidates S\d{6}k"))).to_be_attached()
+    await expect(page.get_by_role("button", name=re.compile(r"gwevent plan S\d{6}[a-z]"))).to_be_attached()
 
     replies = page.get_by_role("link", name=re.compile(r"\d+ repl")).first
     await expect(replies).to_be_visible()

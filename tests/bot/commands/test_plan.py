@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -16,6 +17,7 @@ from sqlalchemy import update
 
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
+from bot.commands import plan
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
 from bot.commands.plan_words import parse_plan_words
@@ -148,26 +150,11 @@ async def test_json_is_one_object_with_the_same_fields(
     assert record["fields_in_plan"] == 5
 
 
-@pytest.mark.parametrize("export", ["csv", "json"])
-async def test_an_export_that_a_message_can_not_hold_says_how_many_are_missing(
-    factory: Factory, event: Notice, export: str
-) -> None:
-    await factory.sites.add(*ASKER.channel, [PARANAL], AUTHOR, [telescope(PARANAL, "0.8deg circle", 1, 0.2)])
-    exported = await dispatch(factory, f"plan {event.superevent_id} {export}")
-    text = code(exported)
-    assert len(text) <= 8_000
-    if export == "json":
-        held = len(json.loads(text)["fields"])
-    else:
-        held = len(list(csv.DictReader(io.StringIO(text))))
-    assert f"The first {held} are here" in message_text.render(exported)
-
-
 async def test_the_table_is_bounded(factory: Factory, event: Notice) -> None:
-    await factory.sites.add(*ASKER.channel, [PARANAL], AUTHOR, [telescope(PARANAL, "0.8deg circle", 1, 0.2)])
-    answer = await dispatch(factory, f"plan until dawn {event.superevent_id}")
+    await factory.sites.add(*ASKER.channel, [PARANAL], AUTHOR, [telescope(PARANAL, "2deg circle", 1, 0.2)])
+    answer = await dispatch(factory, f"plan 45 until dawn {event.superevent_id}")
     assert len(table(answer)) == 30
-    assert "The first 30 of" in message_text.render(answer)
+    assert "The first 30 of 45" in message_text.render(answer)
 
 
 async def test_a_shorter_time_gives_fewer_fields(factory: Factory, event: Notice, paranal: Telescope) -> None:
@@ -356,6 +343,20 @@ async def test_the_picture_is_shown_and_its_failure_costs_no_words(
     )
     assert "Without a picture: the drawing process is gone." in message_text.render(failed)
     assert len(table(failed)) == 3
+
+
+async def test_a_picture_that_takes_too_long_costs_no_words(
+    factory: Factory, event: Notice, paranal: Telescope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(team_id: str, superevent: Superevent, notice: Notice, marks: Marks) -> ImageRef:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(plan, "IMAGE_TIMEOUT_S", 0.01)
+    answer = await factory.create_command_router(Clock(), marked_image_provider=never).dispatch(
+        f"plan Paranal 3 {event.superevent_id}", ASKER
+    )
+    assert "drawing it took too long" in message_text.render(answer) and len(table(answer)) == 3
 
 
 OWN = (PARANAL, SPITSBERGEN)

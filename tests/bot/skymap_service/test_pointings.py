@@ -106,14 +106,13 @@ async def test_several_who_ask_at_once_get_one_plan(
     service: PointingService, superevent: Superevent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = 0
-    real = pointings.plan_pointings
 
     def counted(*arguments: object, **keywords: object) -> object:
         nonlocal made
         made += 1
-        return real(*arguments, **keywords)  # type: ignore[arg-type]
+        return plan_pointings(*arguments, **keywords)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pointings, "plan_pointings", counted)
+    monkeypatch.setattr("bot.skymap_service.pointings.plan_pointings", counted)
     plans = await asyncio.gather(*(plan(service, superevent, NOW) for _ in range(5)))
     assert made == 1 and all(one is plans[0] for one in plans)
 

@@ -49,7 +49,8 @@ def picture(fields: tuple[DrawnField, ...]) -> np.ndarray:
 def marked(image: np.ndarray) -> np.ndarray:
     """Return where the image has the colour of fields."""
     colour = np.array([int(style.MARK[place : place + 2], 16) for place in (1, 3, 5)])
-    return np.abs(image.astype(int) - colour).max(axis=2) <= 40
+    found: np.ndarray = np.abs(image.astype(int) - colour).max(axis=2) <= 40
+    return found
 
 
 @pytest.mark.parametrize("place", [(90.0, 20.0), (0.5, 0.0), (200.0, -88.5), (17.0, 89.0), (359.0, -45.0)])
