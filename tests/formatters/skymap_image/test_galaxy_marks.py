@@ -46,7 +46,7 @@ def test_a_mark_in_the_inset_stands_there_and_another_on_the_whole_sky() -> None
 
 def test_the_alternative_text_lists_the_marks() -> None:
     text = alt_text(noticed(), marks=MARKS)
-    assert "Galaxies of Made, % of the ranking: 1 NGC 1  31 %, 2 NGC 2  5 %." in text
+    assert "Galaxies of Made, % of the ranking: 1 NGC 1  31 %; 2 NGC 2  5 %." in text
 
 
 def test_many_marks_at_one_place_are_drawn() -> None:
