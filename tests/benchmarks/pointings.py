@@ -105,7 +105,7 @@ def greedy_grid(case: Case, count: int) -> float:
 
 
 def bound(case: Case, count: int) -> float:
-    """Return the probability of the densest area of `count` fields, of what a field may reach in the night."""
+    """Return the probability of the densest area of `count` fields, of what fields may reach that night."""
     tiles = case.skymap.by_density
     vectors = np.stack(healpix.centre_vectors(case.skymap.order[tiles], case.skymap.ipix[tiles]), axis=1)
     limit = sin(radians(LIMITS.altitude - bounding_radius(case.telescope.footprint)))
