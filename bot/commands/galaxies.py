@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.commands.context import CommandContext
-from bot.commands.galaxy_words import GalaxyVerb, GalaxyWords, read_words
+from bot.commands.galaxy_words import MARKED, GalaxyVerb, GalaxyWords, read_words
 from bot.galaxies.catalogue_index import CatalogueProblem
 from bot.skymap_service.galaxy_ranking import MAX_RANKED, GalaxyRankingService, RankedMap
 from bot.skymap_service.image_process import ImageFailed
@@ -29,8 +29,14 @@ from formatters.skymap_image.galaxy_marks import marks_of
 
 ProvideMarkedImage = Callable[[str, Superevent, Notice, Marks], Awaitable[ImageRef]]
 """(team, event, notice, marks) -> the notice's map with the marks, uploaded to Slack. Raises ImageFailed."""
-MARKED = 10
-"""Galaxies that the picture marks."""
+
+
+_USUAL_COUNT = {
+    GalaxyVerb.LIST: answers.DEFAULT_ROWS,
+    GalaxyVerb.CSV: MAX_RANKED,
+    GalaxyVerb.DS9: MAX_RANKED,
+    GalaxyVerb.MAP: MARKED,
+}
 
 
 class GalaxiesCommand:
@@ -60,11 +66,7 @@ class GalaxiesCommand:
             own = await self._sites.for_channel(*context.channel)
         # In a thread: names are compared with all that are known, which takes tenths of a second.
         words = await asyncio.to_thread(read_words, arguments, own.sites)
-        count = words.count
-        if words.verb in (GalaxyVerb.CSV, GalaxyVerb.DS9):
-            count = MAX_RANKED
-        elif words.verb is GalaxyVerb.MAP:
-            count = MARKED
+        count = words.count or _USUAL_COUNT[words.verb]
         try:
             found = await self._service.ranking(superevent, count)
         except CatalogueProblem as problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.commands.errors import CommandError
@@ -13,7 +13,8 @@ from bot.commands.night_words import parse_night_words
 from bot.commands.sites import parse_site_names
 from bot.commands.understanding import unexplained_words
 from bot.runtime.typed_text import normalize_typed_text
-from formatters.answers.galaxies import DEFAULT_ROWS, MAX_ROWS
+from bot.skymap_service.galaxy_ranking import MAX_RANKED
+from formatters.answers.galaxies import MAX_ROWS
 from formatters.models.observing import Site
 
 
@@ -31,7 +32,8 @@ class GalaxyWords:
     """What the words say."""
 
     verb: GalaxyVerb = GalaxyVerb.LIST
-    count: int = DEFAULT_ROWS
+    count: int | None = None
+    """How many; None if no number is said."""
     sites: tuple[Site, ...] = ()
     """The sites that are named; empty if none is."""
     altitude: float | None = None
@@ -50,6 +52,9 @@ _VERBS = {
 _FILLERS = frozenset(
     ("galaxy", "galaxies", "host", "hosts", "as", "top", "first", "best", "volume", "catalogue", "catalog")
 )
+MARKED = 10
+"""Galaxies that the picture marks, at most."""
+_MOST = {GalaxyVerb.CSV: MAX_RANKED, GalaxyVerb.DS9: MAX_RANKED, GalaxyVerb.MAP: MARKED}
 _FROM = re.compile(r"(?:^|\s)(?:from|at)\s+(?=\S)", re.IGNORECASE)
 _COUNT = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
 _EXAMPLES = (
@@ -87,29 +92,41 @@ def _read_rest(text: str, found: GalaxyWords) -> GalaxyWords:
     for word in text.casefold().replace(",", " ").split():
         if word in ("export", "download"):
             is_export = True
-        elif is_export and word not in _EXPORTS and word not in _FILLERS and unexplained_words(word):
+        elif is_export and not _belongs_to_export(word):
             raise CommandError(f'"{word[:40]}": galaxies are exported as csv or ds9: galaxies export csv.')
         elif word in _VERBS:
             verb = _VERBS[word]
         elif _COUNT.fullmatch(word):
             if count is not None:
                 raise CommandError("How many galaxies? One number, please: galaxies 30.")
-            count = _read_count(word)
+            count = word
         elif word not in _FILLERS and unexplained_words(word):
             near = difflib.get_close_matches(word, [*_VERBS, "export"], n=1, cutoff=0.7)
             meant = f" Did you mean galaxies {near[0]}?" if near else ""
             raise CommandError(f'"galaxies {word[:40]}" is nothing I know.{meant} There are: {_EXAMPLES}.')
     if is_export and verb not in (GalaxyVerb.CSV, GalaxyVerb.DS9):
         raise CommandError("As what? galaxies export csv, or galaxies export ds9.")
-    return GalaxyWords(
-        verb=verb, count=DEFAULT_ROWS if count is None else count, sites=found.sites, altitude=found.altitude
+    return replace(found, verb=verb, count=None if count is None else _read_count(count, verb))
+
+
+def _belongs_to_export(word: str) -> bool:
+    return (
+        word in _EXPORTS
+        or word in _FILLERS
+        or _COUNT.fullmatch(word) is not None
+        or not unexplained_words(word)
     )
 
 
-def _read_count(word: str) -> int:
-    if not word.isdecimal() or not 1 <= int(word[:10]) <= MAX_ROWS:
-        raise CommandError(
-            f'"{word[:20]}": one answer lists 1 to {MAX_ROWS} galaxies: galaxies {MAX_ROWS}; all of them:'
-            " galaxies export csv."
-        )
-    return int(word)
+def _read_count(word: str, verb: GalaxyVerb) -> int:
+    most = _MOST.get(verb, MAX_ROWS)
+    if word.isdecimal() and 1 <= int(word[:10]) <= most:
+        return int(word)
+    match verb:
+        case GalaxyVerb.LIST:
+            does = f"one answer lists 1 to {most} galaxies: galaxies {most}; more: galaxies export csv"
+        case GalaxyVerb.MAP:
+            does = f"the picture marks 1 to {most} galaxies: map galaxies {most}"
+        case _:
+            does = f"an export has 1 to {most:,} galaxies: galaxies export {verb} 30"
+    raise CommandError(f'"{word[:20]}": {does}.')

@@ -169,7 +169,7 @@ def _map_lines(answer: GalaxyList) -> Iterator[str]:
         share = quantities.percent(sum(row.ranked.share for row in answer.rows))
         count = len(answer.rows)
         these = "The first has" if count == 1 else f"The first {count} have"
-        yield f"{these} {share} of the ranking; all: galaxies export csv."
+        yield f"{these} {share} of the ranking; galaxies export csv has as many as a message holds."
 
 
 def _header(answer: GalaxyList) -> list[str]:

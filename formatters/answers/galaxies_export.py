@@ -14,6 +14,7 @@ from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape
 from formatters.models.galaxy import GalaxyRanking, RankedGalaxy
 from formatters.models.superevent import Superevent
+from formatters.posts import alert_card
 from formatters.text import galaxy_lines, quantities
 
 CSV_HEADER = (
@@ -44,7 +45,8 @@ def ds9_message(
         f"point({one.galaxy.ra:.6f},{one.galaxy.dec:.6f}) # point=circle text={{{_ds9_text(one)}}}"
         for one in ranking.galaxies
     ]
-    event = superevent.superevent_id.encode("ascii", "replace").decode()
+    marks = alert_card.status_labels(superevent)
+    event = " ".join([*marks, superevent.superevent_id]).encode("ascii", "replace").decode()
     head = [DS9_HEADER, f"# {' '.join(event.split())}: galaxies in the 90% volume, by rank", "icrs"]
     return _message(superevent, ranking, "for DS9", head, lines, limit)
 
@@ -67,9 +69,12 @@ def _message(
                 break
         kept.append(line)
     shown = len(kept) - len(head)
+    reason = ", as many as a message holds" if shown < len(lines) else ""
     cut = []
     if shown < ranking.total:
-        cut = [blocks.context(escape(f"The first {quantities.number(shown)} by rank are shown."))]
+        share = quantities.percent(sum(one.share for one in ranking.galaxies[:shown]))
+        words = f"The first {quantities.number(shown)} by rank are here{reason}: {share} of the ranking."
+        cut = [blocks.context(escape(words))]
     return blocks.message(
         escape(f"{title}."), blocks.section(bold(escape(title))), blocks.code("\n".join(kept)), *cut
     )

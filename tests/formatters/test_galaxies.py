@@ -245,6 +245,6 @@ def test_any_name_stays_on_its_line(name: str) -> None:
 def test_an_export_that_is_cut_says_how_many_are_shown(event: Superevent) -> None:
     of = ranking(*(f"G {number}" for number in range(300)))
     said = message_text.render(galaxies_export.csv_message(event, of))
-    assert "by rank are shown" in said
+    assert "by rank are here, as many as a message holds" in said
     whole = message_text.render(galaxies_export.csv_message(event, of, None))
-    assert "are shown" not in whole and "\n300,G 299," in whole
+    assert "are here" not in whole and "\n300,G 299," in whole

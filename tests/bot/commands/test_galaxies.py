@@ -17,8 +17,8 @@ from bot.commands.galaxy_sentences import expand_galaxies, read_galaxy_sentence
 from bot.commands.galaxy_words import GalaxyVerb, read_words
 from bot.demo.galaxies import write_demo_catalogue
 from bot.filters import FilterSyntaxError
-from bot.samples import bbh, bns, burst, to_avro
-from bot.skymap_service.galaxy_ranking import CatalogueChoice
+from bot.samples import bbh, bns, burst, mock, to_avro
+from bot.skymap_service.galaxy_ranking import MAX_RANKED, CatalogueChoice
 from formatters.answers.galaxies import MAX_ROWS
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import MESSAGE_TOTAL_MAX
@@ -63,7 +63,7 @@ async def test_a_table_of_the_first_galaxies_with_what_it_is_ranked_on(with_gala
     assert f"galaxies of Demo catalogue in the 90 % volume of {name}" in said
     assert "Ranked on the map of UPDATE" in said and "(combined map)" in said
     assert "of the stellar mass expected at" in said
-    assert "The first 3 have" in said and "all: galaxies export csv" in said
+    assert "The first 3 have" in said and "galaxies export csv has as many as a message holds" in said
     assert "DEMO J" in said and "3 │" in said and "4 │" not in said
     assert "It isn't the probability that the event was there" in said
     assert "probability of being" not in said and "host" not in said
@@ -156,6 +156,8 @@ async def test_the_largest_answer_fits_one_message(with_galaxies: Factory) -> No
         ("galaxies exprt csv", "Did you mean galaxies export?"),
         ("galaxies export json", "exported as csv or ds9"),
         ("galaxies export", "As what?"),
+        ("galaxies export csv 6000", "an export has 1 to 5,000 galaxies"),
+        ("map galaxies 11", "the picture marks 1 to 10 galaxies"),
         ("galaxies from Nowhereville", "Nowhereville"),
         ("galaxies from Palomar at 2026-12-01", "this night and the next"),
     ],
@@ -187,8 +189,23 @@ async def test_the_picture_marks_the_first_ten(factory: Factory, catalogues: Pat
     assert len(drawn) == 3
     ((_, marks), *_) = drawn
     assert [one.number for one in marks.marks] == list(range(1, 11))
+    await router.dispatch(f"map galaxies 4 {name}", ASKER)
+    assert [one.number for one in drawn[-1][1].marks] == [1, 2, 3, 4]
     assert marks.marks[0].text.startswith("DEMO J")
     assert "terminal can't show images" in await ask(galaxies, f"map galaxies {name}", None)
+
+
+@pytest.mark.parametrize("words", ["galaxies export csv 3", "galaxies csv 3", "galaxies 3 export csv"])
+async def test_an_export_has_as_many_as_are_asked_for(with_galaxies: Factory, words: str) -> None:
+    name = await store(with_galaxies, *bns(NOW))
+    said = await ask(with_galaxies, f"{words} {name}")
+    assert "\n3,DEMO" in said and "\n4,DEMO" not in said
+    assert "The first 3 by rank are here: 92 % of the ranking." in said.replace("\u00a0", " ")
+
+
+async def test_a_region_file_carries_the_marks(with_galaxies: Factory) -> None:
+    name = await store(with_galaxies, *mock(NOW))
+    assert f"# MOCK {name}: galaxies in" in await ask(with_galaxies, f"galaxies export ds9 {name}")
 
 
 @pytest.mark.parametrize(
@@ -225,7 +242,8 @@ def test_any_words_are_read_or_refused_in_one_sentence(words: str) -> None:
     except FilterSyntaxError as refusal:
         assert 0 < len(str(refusal)) < 600
     else:
-        assert 1 <= found.count <= MAX_ROWS and found.verb in GalaxyVerb
+        assert found.count is None or 1 <= found.count <= MAX_RANKED
+        assert found.verb in GalaxyVerb
 
 
 @given(st.integers(-(10**12), 10**12))
