@@ -54,7 +54,9 @@ _NUMBER_WORDS = dict(
 _UNTIL = ("until", "till", "til", "to", "untill")
 _DAWN = ("dawn", "sunrise", "morning", "daylight", "twilight")
 _WHOLE_NIGHT = re.compile(
-    r"\b(?:all|whole|entire|full|rest|remainder|end)(?: of)?(?: the| this)? night\b", re.IGNORECASE
+    r"\b(?:(?:un)?till?\s+|to\s+)?(?:the\s+)?"
+    r"(?:all|whole|entire|full|rest|remainder|end)(?: of)?(?: the| this)? night\b",
+    re.IGNORECASE,
 )
 _FILLERS = frozenset(
     (
@@ -96,6 +98,11 @@ _FILLERS = frozenset(
         *("format", "download", "save"),
     )
 )
+_OTHER_NIGHT = re.compile(
+    r"(?<!\S)(?:tomorrow|yesterday|(?:next|last|tomorrow) night|\d{4}-\d{1,2}-\d{1,2}\S*)(?!\S)",
+    re.ASCII | re.IGNORECASE,
+)
+_LIMITS = frozenset(("altitude", "elevation", "airmass", "darkness"))
 _EXPORT_WORDS = ("export", *EXPORT_FORMATS)
 
 
@@ -122,6 +129,10 @@ def parse_plan_words(text: str, own: Sequence[Site]) -> PlanWords:
     comma = _DECIMAL_COMMA.search(text)
     if comma is not None:
         raise CommandError(f'"{comma[0]}": numbers have a decimal point, no comma: plan Palomar 1.5 h.')
+    if other := _OTHER_NIGHT.search(text):
+        raise CommandError(
+            f'"{other[0][:20]}": a plan is for the night that it is, by day for the coming one: {EXAMPLES}.'
+        )
     site, words = _take_site([word.strip(_MARKS) for word in text.split()], own)
     left = _WHOLE_NIGHT.sub(" ", " ".join(word for word in words if word))
     return _read_rest(left.split(), PlanWords(site=site))
@@ -228,6 +239,10 @@ class _Reader:
         elif _is_like(word, _UNTIL) and _is_like(following.casefold(), _DAWN):
             self._words.pop(0)
             self.is_until_dawn = True
+        elif word in _LIMITS:
+            raise CommandError(
+                f'"{typed[:20]}": plans keep the limits of this channel: /gwevent sites altitude 20.'
+            )
         elif word in _UNTIL and word != "to":
             raise CommandError(
                 f'"{typed} {following[:20]}": a plan goes until dawn or for a time: plan Palomar 90 minutes.'

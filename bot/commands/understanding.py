@@ -364,7 +364,7 @@ def _corrected_detail(plain: str) -> Reading | None:
         near = near_words(word, _DETAILS)
         if near:
             rest = " ".join(other for other in unexplained_words(plain) if other != word)
-            return Reading(command=near[0], arguments=rest, corrected=word)
+            return Reading(command=near[0], arguments=rest, corrected=None if word == near[0] else word)
     return None
 
 

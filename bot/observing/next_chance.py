@@ -56,7 +56,7 @@ def _reason(request: PlanRequest, plan: PointingPlan) -> NothingReason:
 
 
 def _dark_times(request: PlanRequest, sky: EquatorialSky, start: float) -> list[Interval]:
-    """Return the times in which the site can observe, from `start` on, each long enough for an exposure."""
+    """Return the times at which the site can begin an exposure, from `start` on, that ends in darkness."""
     exposure = request.telescope.exposure.total_seconds()
     if request.site.radio:
         dark = [Interval(start, start + SIDEREAL_DAY_S)]
@@ -65,7 +65,7 @@ def _dark_times(request: PlanRequest, sky: EquatorialSky, start: float) -> list[
             request.site, sky, start, request.constraints.darkness, SEARCHED // timedelta(days=1)
         )
         dark = [Interval(max(one.start, start), one.stop) for night in nights for one in night.dark]
-    return [one for one in dark if one.stop - one.start >= exposure]
+    return [Interval(one.start, one.stop - exposure) for one in dark if one.stop - one.start >= exposure]
 
 
 def _densest_tiles(skymap: SkyMap, sky: EquatorialSky) -> tuple[Floats, Floats, Floats]:

@@ -42,9 +42,9 @@ from bot.skymaps import healpix
 from bot.skymaps.arrays import MAX_ORDER, SKY_AREA_DEG2, Flags, Floats, Integers
 from bot.skymaps.skymap import SkyMap
 from formatters.models.observing import ObservingConstraints, Site
-from formatters.models.pointing import Pointing, PointingPlan, Telescope
+from formatters.models.pointing import MAX_PLAN_FIELDS, Pointing, PointingPlan, Telescope
 
-MAX_FIELDS = 200
+MAX_FIELDS = MAX_PLAN_FIELDS
 MAX_SLOTS = 600
 """Slots among which fields are chosen; where a night has more, every second one, third one, and so on. The
 order in which the chosen are observed knows all."""
@@ -114,13 +114,12 @@ def plan_pointings(
     until dawn.
 
     By day, and where what is left of the night is shorter than an exposure, the coming night is planned, and
-    `duration` counts from dusk. There is no pointing where less than LEAST_OBSERVABLE of the map can be
-    observed in the night, or nothing within `duration`.
+    `duration` counts from dusk. There is no pointing where less than LEAST_OBSERVABLE of the map is high
+    enough in that time.
     """
     view = SiteView(site, constraints, now)
     slots = view.slots(telescope, duration)
-    night = slots if duration is None else view.slots(telescope, None)
-    observable = _observable(skymap, view, night, constraints.altitude)
+    observable = _observable(skymap, view, slots, constraints.altitude)
     most = min(MAX_FIELDS if count is None else count, MAX_FIELDS, slots.begin.size)
     choice: _Choice | None = None
     if most > 0 and observable >= LEAST_OBSERVABLE:
@@ -137,9 +136,9 @@ def plan_pointings(
     )
 
 
-def _observable(skymap: SkyMap, view: SiteView, night: Slots, altitude: float) -> float:
-    """Return the probability of the tiles whose centres are high enough at any time of the night."""
-    if not night.begin.size:
+def _observable(skymap: SkyMap, view: SiteView, slots: Slots, altitude: float) -> float:
+    """Return the probability of the tiles whose centres are high enough at any time of the slots."""
+    if not slots.begin.size:
         return 0.0
     probability = skymap.probability
     total = float(probability.sum())
@@ -147,8 +146,8 @@ def _observable(skymap: SkyMap, view: SiteView, night: Slots, altitude: float) -
     kept = int(np.searchsorted(np.cumsum(probability[by_density]), total * (1 - _NEGLIGIBLE))) + 1
     tiles = by_density[:kept]
     vectors = np.stack(healpix.centre_vectors(skymap.order[tiles], skymap.ipix[tiles]), axis=1)
-    some = np.unique(np.linspace(0, night.begin.size - 1, _OBSERVABLE_TIMES).astype(int))
-    times = np.append(night.begin[some], night.end[-1])
+    some = np.unique(np.linspace(0, slots.begin.size - 1, _OBSERVABLE_TIMES).astype(int))
+    times = np.append(slots.begin[some], slots.end[-1])
     is_up = view.highest_sine(vectors, times) >= sin(radians(altitude))
     return float(probability[tiles[is_up]].sum()) / total
 

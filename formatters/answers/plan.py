@@ -13,13 +13,13 @@ from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.models.event_plan import EventPlan, NothingReason, NothingToObserve, PlanRequest
 from formatters.models.observing import Site
-from formatters.models.pointing import Pointing
+from formatters.models.pointing import MAX_PLAN_FIELDS, Pointing
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import night_times, quantities
 
 MAX_ROWS = 30
-"""Fields in the table, which with the picture and the lines fits one message; an export has them all."""
+"""Fields in the table, which with the picture and the lines fits one message; an export has more."""
 _HEADER = ("#", "RA", "Dec", "Start, UTC", "Altitude", "Share", "Sum")
 _SHOWN_NAME_MAX = 40
 _NOTES_MAX = 1_200
@@ -67,7 +67,10 @@ def repeated_words(superevent: Superevent, request: PlanRequest) -> str:
     if request.count is not None:
         parts.append(str(request.count))
     if request.duration is not None:
-        parts.append(f"{request.duration / timedelta(minutes=1):g} minutes")
+        # Exactly: with another time it would be another plan.
+        is_whole = not request.duration % timedelta(minutes=1)
+        length = request.duration / timedelta(minutes=1 if is_whole else 1 / 60)
+        parts.append(f"{length:.6g} {'minutes' if is_whole else 'seconds'}")
     return " ".join([*parts, superevent.superevent_id])
 
 
@@ -121,21 +124,29 @@ def _summary_lines(answer: PlanAnswer) -> Iterator[str]:
     fields = quantities.pluralize(len(plan.pointings), "field")
     verb = "holds" if len(plan.pointings) == 1 else "hold"
     yield f"{fields} {verb} {quantities.percent(plan.covered)} of the probability of the map."
-    when = "in this time" if request.duration is not None else "this night"
+    when = "in this time" if request.duration is not None else "in darkness until dawn"
+    if request.site.radio and request.duration is None:
+        when = f"in the next 24{quantities.NBSP}h"
+    moon = "" if request.site.radio else ", the Moon not counted"
     limit = f"{quantities.number(request.constraints.altitude)}°"
     name = plain_text(request.site.name, _SHOWN_NAME_MAX)
     yield (
-        f"At {name} {quantities.percent(plan.observable)} of it gets above {limit} {when}."
+        f"At {name} {quantities.percent(plan.observable)} of it gets above {limit} {when}{moon}."
         f" Planned on {map_words(answer.superevent, made)}."
     )
     unread = unread_words(answer.superevent, made)
     if unread is not None:
         yield unread
     yield _night_line(made)
-    if len(plan.pointings) > MAX_ROWS:
+    count = len(plan.pointings)
+    if request.count is not None and count < request.count:
+        yield f"Of the {request.count} that were asked for no more fit in, or they would add next to nothing."
+    elif count == MAX_PLAN_FIELDS and request.count is None:
+        yield f"A plan has at most {MAX_PLAN_FIELDS} fields: there may be time for more."
+    if count > MAX_ROWS:
         yield (
-            f"The first {MAX_ROWS} of {quantities.number(len(plan.pointings))} fields are shown, in the order"
-            " of time; the rest stands in the export."
+            f"The first {MAX_ROWS} of {count} fields are shown, in the order of time; the export goes on, as"
+            " far as a message holds them."
         )
 
 
@@ -214,7 +225,7 @@ def _notes(answer: PlanAnswer) -> Iterator[str]:
     )
     if telescope.fixed_fields:
         yield f"Only the telescope's own {quantities.pluralize(len(telescope.fixed_fields), 'field')}."
-    yield "All fields as a file:"
+    yield "For a program, as many fields as a message holds:"
 
 
 def _export_words(answer: PlanAnswer) -> str:

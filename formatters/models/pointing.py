@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+MAX_PLAN_FIELDS = 200
+"""The most fields of one plan."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
@@ -62,7 +65,8 @@ class PointingPlan:
     covered: float
     """Probability (0 to 1) of the map in all fields together."""
     observable: float
-    """Probability (0 to 1) of the map that the site can observe this night at all."""
+    """Probability (0 to 1) of the map that gets high enough at the site in the time that was planned for; the
+    Moon isn't counted."""
     begin: datetime
     """Begin and end of the time that was planned for, UTC."""
     end: datetime

@@ -221,6 +221,9 @@ async def test_words_in_any_order_and_spelling(
             "plan Palomar",
             "Palomar has no field of view in this channel; to give it one: /gwevent sites add Palomar fov",
         ),
+        ("plan Paranal tomorrow", "a plan is for the night that it is"),
+        ("plan Paranal 3 at 2026-11-25", "a plan is for the night that it is"),
+        ("plan Paranal 3 altitude 20", "/gwevent sites altitude 20"),
         ("plan Parnal", "Paranal"),
         ("plan Xyzzyx", "This channel's telescopes: Paranal"),
         ("plan export csv json", "One format at a time"),
@@ -232,6 +235,31 @@ async def test_what_is_not_understood_gets_one_clear_sentence(
     answer = await dispatch(factory, f"{words} {event.superevent_id}")
     assert told in message_text.render(answer)
     assert answer.is_refusal
+
+
+async def test_a_short_time_in_which_nothing_is_up_says_so(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    # The map is up from 04:07 UTC on; the night begins at 00:36.
+    text = await answer_text(factory, f"plan Paranal 20 minutes {event.superevent_id}")
+    assert "less than 1 % of the map is above 30° in darkness until 23 Nov 00:56 UTC" in text.replace(
+        "\u00a0", " "
+    )
+    assert "Moon isn't counted" in text and "up again from 23 Nov 04:0" in text.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    "words", ["Paranal plan 4", "4 fields plan Paranal", "plan Paranal 4 until end of night"]
+)
+async def test_other_orders_of_words_need_no_correction(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    answer = await dispatch(factory, f"{words} {event.superevent_id}")
+    assert len(table(answer)) == 4 and "is read as" not in message_text.render(answer)
+
+
+async def test_help_about_plans(factory: Factory) -> None:
+    assert "What a telescope points at this night" in await answer_text(factory, "plan help")
 
 
 async def test_without_a_telescope_it_says_how_to_set_one(factory: Factory, event: Notice) -> None:

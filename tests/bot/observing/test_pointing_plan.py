@@ -181,11 +181,11 @@ def test_minutes_are_counted_from_the_beginning() -> None:
     # 0, 3, … 18 min: the last exposure ends with the time.
     assert [one.start - NIGHT for one in plan.pointings] == [3 * step * MINUTE for step in range(7)]
     whole = plan_pointings(skymap, PARANAL, telescope(), LIMITS, NIGHT)
-    assert plan.observable == whole.observable
+    assert plan.observable == pytest.approx(whole.observable, abs=0.01)
     assert len(plan.pointings) < len(whole.pointings) <= MAX_FIELDS
     nothing = plan_pointings(skymap, PARANAL, telescope(), LIMITS, NIGHT, duration=MINUTE)
     assert nothing.pointings == ()
-    assert nothing.observable == whole.observable
+    assert nothing.observable == 0.0
 
 
 def test_a_short_time_takes_what_is_up_in_it() -> None:

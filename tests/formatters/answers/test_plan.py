@@ -44,7 +44,7 @@ def code(message: Message) -> str:
 def test_night_share_and_sum(notice: Notice) -> None:
     text = message_text.render(shown(notice, made_plan(notice)))
     assert "3 fields hold 37 % of the probability of the map." in text
-    assert "At Palomar 83 % of it gets above 30° this night." in text
+    assert "At Palomar 83 % of it gets above 30° in darkness until dawn, the Moon not counted." in text
     assert "on the evening of 22 Nov 2026: 23 Nov 2026 02:00 to 02:11 UTC (18:00 to 18:11 there)" in text
     rows = [line for line in text.splitlines() if "−10." in line]
     assert [row.split("%")[0].split()[-1] for row in rows] == ["20.0", "10.0", "6.7"]
@@ -60,6 +60,7 @@ def test_a_site_without_a_zone_has_its_evening_by_the_sun(notice: Notice) -> Non
 
 def test_a_radio_telescope_has_no_evening(notice: Notice) -> None:
     text = message_text.render(shown(notice, made_plan(notice, site=replace(PALOMAR, radio=True))))
+    assert "gets above 30° in the next 24 h." in text.replace("\u00a0", " ")
     assert "needs no darkness" in text and "evening" not in text and "Moon" not in text
 
 
@@ -68,6 +69,30 @@ def test_what_is_asked_again_is_the_same_plan(notice: Notice) -> None:
     request = replace(made.request, count=12, duration=timedelta(minutes=90))
     words = answers.repeated_words(Superevent.from_notices([notice]), request)
     assert words == f"plan Palomar 12 90 minutes {notice.superevent_id}"
+
+
+@pytest.mark.parametrize("length", [timedelta(seconds=100), timedelta(minutes=90), timedelta(hours=1.005)])
+def test_the_time_that_was_asked_for_is_repeated_exactly(notice: Notice, length: timedelta) -> None:
+    request = replace(made_plan(notice).request, duration=length)
+    words = answers.repeated_words(Superevent.from_notices([notice]), request).split()
+    unit = timedelta(minutes=1) if words[3] == "minutes" else timedelta(seconds=1)
+    assert float(words[2]) * unit == length
+
+
+def test_fewer_fields_than_were_asked_for_are_said(notice: Notice) -> None:
+    made = made_plan(notice, 5)
+    asked = replace(made, request=replace(made.request, count=12))
+    assert "Of the 12 that were asked for no more fit in" in message_text.render(shown(notice, asked))
+    enough = replace(made, request=replace(made.request, count=5))
+    assert "asked for" not in message_text.render(shown(notice, enough))
+
+
+def test_the_most_fields_of_a_plan_and_of_a_message_are_said(notice: Notice) -> None:
+    text = message_text.render(shown(notice, made_plan(notice, 200)))
+    assert "A plan has at most 200 fields" in text
+    # An export holds hardly more than a hundred of them.
+    assert "the export goes on, as far as a message holds them" in text and "All fields" not in text
+    assert "at most" not in message_text.render(shown(notice, made_plan(notice, 199)))
 
 
 @pytest.mark.parametrize(
