@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.commands.errors import CommandError
-from bot.commands.night_words import parse_night_words
+from bot.commands.night_words import OTHER_NIGHT, parse_night_words
 from bot.commands.sites import parse_site_names
 from bot.commands.understanding import unexplained_words
 from bot.runtime.typed_text import normalize_typed_text
@@ -67,14 +67,17 @@ def read_words(arguments: str, own: Sequence[Site]) -> GalaxyWords:
     text = " ".join(normalize_typed_text(arguments).split())
     named: tuple[Site, ...] = ()
     altitude = None
+    if OTHER_NIGHT.search(text):
+        raise CommandError(
+            "galaxies is about this night and the next: galaxies from Palomar, without a date."
+        )
     where = _FROM.search(text)
-    if where is not None:
+    if where is None:
+        words, text = parse_night_words(text)
+        altitude = words.altitude
+    else:
         head, place = text[: where.start()], text[where.end() :]
         words, names = parse_night_words(place)
-        if not words.is_now:
-            raise CommandError(
-                "galaxies is about this night and the next: galaxies from Palomar, without a date."
-            )
         altitude = words.altitude
         trailing = re.fullmatch(r"(?P<names>.*?),? (?:top |first )?(?P<count>\d+)", names)
         # "from Palomar 30"; "from 34.2 -116.9" is a place.

@@ -30,6 +30,11 @@ _OTHER_DATE = re.compile(
     rf"|tomorrow|yesterday|(?:next|last)\s+night|{_MONTH}\s+{_DAY}|{_DAY}\s+{_MONTH})" + _END,
     re.IGNORECASE | re.ASCII,
 )
+OTHER_NIGHT = re.compile(
+    r"(?<!\S)(?:tomorrow|yesterday|(?:next|last) night|\d{4}-\d{1,2}-\d{1,2}\S*)(?!\S)",
+    re.IGNORECASE | re.ASCII,
+)
+"""What stands for a night that isn't this one, where only this one is answered for."""
 _ALTITUDE = re.compile(
     _BEGIN + r"(?:above\s+)?(?:min(?:imum)?\s+)?(?:altitude|elevation|alt|above)\b"
     r"\s*(?:>=|≥|=|>|:|above\b|of\b)?\s*(?P<degrees>[^\s,]*(?:,\d+)?)(?:\s+deg(?:rees?)?(?=[\s,]|$))?",

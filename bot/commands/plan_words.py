@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.commands.errors import CommandError
+from bot.commands.night_words import OTHER_NIGHT
 from bot.observing.observatories import find_observatory, find_own_site
 from bot.observing.pointing_plan import MAX_FIELDS
 from bot.runtime.typed_text import normalize_typed_text
@@ -98,10 +99,6 @@ _FILLERS = frozenset(
         *("format", "download", "save"),
     )
 )
-_OTHER_NIGHT = re.compile(
-    r"(?<!\S)(?:tomorrow|yesterday|(?:next|last|tomorrow) night|\d{4}-\d{1,2}-\d{1,2}\S*)(?!\S)",
-    re.ASCII | re.IGNORECASE,
-)
 _LIMITS = frozenset(("altitude", "elevation", "airmass", "darkness"))
 _EXPORT_WORDS = ("export", *EXPORT_FORMATS)
 
@@ -129,7 +126,7 @@ def parse_plan_words(text: str, own: Sequence[Site]) -> PlanWords:
     comma = _DECIMAL_COMMA.search(text)
     if comma is not None:
         raise CommandError(f'"{comma[0]}": numbers have a decimal point, no comma: plan Palomar 1.5 h.')
-    if other := _OTHER_NIGHT.search(text):
+    if other := OTHER_NIGHT.search(text):
         raise CommandError(
             f'"{other[0][:20]}": a plan is for the night that it is, by day for the coming one: {EXAMPLES}.'
         )

@@ -29,7 +29,7 @@ _CELLS = 1_000
 """Cells along each side of the raster in which the area of several polygons is counted."""
 
 _NUMBER = r"(\d{1,7}(?:\.\d{1,7})?|\.\d{1,7})"
-_UNIT = r"(deg|arcmin)"
+_UNIT = r"(deg|arcmin|arcsec)"
 _SPELLINGS = (
     (re.compile(r"(?<=\d)-(?=deg|arc)"), " "),
     (
@@ -39,8 +39,9 @@ _SPELLINGS = (
         "sqdeg",
     ),
     (re.compile(r"deg(?:ree)?s?(?![a-z])\.?|°"), "deg"),
+    (re.compile(r"arc[\s-]*sec(?:ond)?s?(?![a-z])\.?|\"|''"), "arcsec"),
     (re.compile(r"arc[\s-]*min(?:ute)?s?(?![a-z])\.?|'"), "arcmin"),
-    (re.compile(r"(?<=[\d.\sg'n])\s*(?:[x×*]|by)\s*(?=[\d.])"), " x "),
+    (re.compile(r"(?<=[\d.\sg'nc])\s*(?:[x×*]|by)\s*(?=[\d.])"), " x "),
 )
 """How people write units and the sign between two sides, and how it is read here."""
 _SHAPES = {
@@ -324,7 +325,7 @@ def _may_overlap(polygons: Sequence[tuple[tuple[float, float], ...]]) -> bool:
 
 
 def _degrees(number: str, unit: str) -> float:
-    return float(number) / (1 if unit == "deg" else 60)
+    return float(number) / {"deg": 1, "arcmin": 60, "arcsec": 3600}[unit]
 
 
 def _check_size(size: float) -> None:

@@ -236,9 +236,12 @@ def _notes(answer: GalaxyList) -> Iterator[str]:
         yield "Mag: the catalogue's (K or W1 of NED-LVS)."
     if answer.sites:
         names = ", ".join(galaxy_lines.short_name(site.name) for site in answer.sites)
+        dishes = [site for site in answer.sites if site.radio]
+        dark = "" if len(dishes) == len(answer.sites) else "dark and "
+        by_day = " (a radio telescope's by day too)" if dark and dishes else ""
         yield (
-            f"Now: altitude at {answer.asked_at.astimezone(UTC):%H:%M} UTC, by day too. Best window: dark and"
-            f" above {answer.altitude_limit:g}° this night, else the next, from {names}."
+            f"Now: altitude at {answer.asked_at.astimezone(UTC):%H:%M} UTC, by day too. Best window:"
+            f" {dark}above {answer.altitude_limit:g}°{by_day} this night, else the next, from {names}."
         )
     elif not answer.superevent.is_retracted:
         yield "Altitudes and windows: galaxies from Palomar, or this channel's sites (sites add Palomar)."

@@ -80,6 +80,15 @@ async def test_from_a_site_and_from_the_channels_own(with_galaxies: Factory) -> 
     assert "Best window" in own and "Palomar, Keck" in own
     named = await ask(with_galaxies, f"galaxies 2 from Keck altitude 20 {name}")
     assert "above 20°" in named and "Palomar" not in named
+    assert "above 20°" in await ask(with_galaxies, f"galaxies altitude 20 {name}")
+
+
+async def test_a_radio_telescope_needs_no_darkness(with_galaxies: Factory) -> None:
+    name = await store(with_galaxies, *bns(NOW))
+    dish = await ask(with_galaxies, f"galaxies 1 from Effelsberg {name}")
+    assert "Best window: above 30° this night" in dish
+    both = await ask(with_galaxies, f"galaxies 1 from Effelsberg, Keck {name}")
+    assert "Best window: dark and above 30° (a radio telescope's by day too) this night" in both
 
 
 async def test_without_a_catalogue_it_says_how_to_get_one(factory: Factory) -> None:
@@ -160,6 +169,8 @@ async def test_the_largest_answer_fits_one_message(with_galaxies: Factory) -> No
         ("map galaxies 11", "the picture marks 1 to 10 galaxies"),
         ("galaxies from Nowhereville", "Nowhereville"),
         ("galaxies from Palomar at 2026-12-01", "this night and the next"),
+        ("galaxies from Palomar tomorrow", "without a date"),
+        ("galaxies 3 at 2026-12-01 03:00", "without a date"),
     ],
 )
 async def test_bad_input_gets_one_sentence(with_galaxies: Factory, words: str, sentence: str) -> None:
