@@ -133,7 +133,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("galaxies S230518h", "the first 20 of the catalogue's galaxies in the 90 % volume"),
             ("galaxies 50", "so many of them, at most 50"),
             ("galaxies from Palomar", "with altitude now and best window; without it, this channel's sites"),
-            ("galaxies export csv|ds9", "all of them to copy"),
+            ("galaxies export csv|ds9", "to copy, as many as a message holds, or N"),
             ("map galaxies", "the sky map with the first ten marked"),
         ),
         (
