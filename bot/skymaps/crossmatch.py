@@ -114,7 +114,9 @@ class CredibleVolume:
         mine = int(np.searchsorted(self.tile, tile))
         least = -np.inf
         if mine < self.tile.size and self.tile[mine] == tile:
-            least = float(peak[mine] - ((distance - self.mu[mine]) / self.sigma[mine]) ** 2 / 2)
+            # A message may state any number: a distance beyond all is outside of everything.
+            with np.errstate(over="ignore"):
+                least = float(peak[mine] - ((distance - self.mu[mine]) / self.sigma[mine]) ** 2 / 2)
         # A tolerance, so that rounding of the logarithm doesn't exclude the target itself.
         excess = peak - least + 1e-9
         part = np.flatnonzero(excess >= 0)

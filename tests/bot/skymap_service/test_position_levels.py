@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.alerts.decode import decode, extract_sky_maps
@@ -137,6 +137,7 @@ async def test_the_overlap_of_a_region_is_that_of_the_gravitational_waves(factor
 
 
 @settings(deadline=None, max_examples=60)
+@example([ReportedPosition(ra=150.0, dec=0.0, distance=1e155)])
 @given(
     st.lists(
         st.builds(
