@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from bot.alerts.decode import decode
-from bot.app.factory import Factory
+from bot.app.factory import Factory, open_factory
 from bot.commands import plan
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
@@ -24,6 +25,7 @@ from bot.commands.plan_words import parse_plan_words
 from bot.observing.footprints import covers, parse_footprint
 from bot.observing.observatories import find_site
 from bot.samples import bbh, ms181101ab, to_avro
+from bot.settings import Settings
 from bot.skymap_service.image_process import ImageFailed
 from bot.skymap_service.pointings import PlanTakesTooLong, PointingService
 from bot.skymaps import healpix
@@ -432,3 +434,26 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     else:
         assert read.count is None or 1 <= read.count <= 200
         assert read.duration is None or timedelta() < read.duration <= timedelta(hours=24)
+
+
+async def test_a_camera_with_fields_of_its_own_is_pointed_at_these_alone(tmp_path: Path) -> None:
+    centres = [(ra, dec) for ra in range(0, 360, 5) for dec in range(-60, 61, 5)]
+    (tmp_path / "grid.csv").write_text("ra,dec\n" + "".join(f"{ra},{dec}\n" for ra, dec in centres))
+    (tmp_path / "cameras.json").write_text(json.dumps({"mycam": {"fov": "5x5deg", "fields": "grid.csv"}}))
+    found = Settings.model_validate(
+        {
+            "database_url": f"sqlite:///{tmp_path / 'gwevent.sqlite'}",
+            "instruments_file": str(tmp_path / "cameras.json"),
+        }
+    )
+    async with open_factory(found) as factory:
+        notice = await store(factory, [to_avro(record) for record in bbh(NOW)])
+        assert "1,800 fixed fields" in await answer_text(factory, "sites add Paranal fov mycam")
+        answer = await dispatch(factory, f"plan Paranal 8 {notice.superevent_id}")
+        assert "Only the telescope's own 1,800 fields." in message_text.render(answer)
+        rows = table(answer)
+        assert len(rows) == 8
+        assert {(round(float(row[1])), round(float(row[2].replace("−", "-")))) for row in rows} <= set(
+            centres
+        )
+        assert all(float(row[1]) % 5 == 0 for row in rows)
