@@ -267,11 +267,9 @@ async def test_a_topic_refused_in_fetching_is_left_out_of_a_pattern_and_tried_ag
         broker.create_topic(topic)
     publish(broker, "hermes.bad", b"bad")
     async with reading(broker, "hermes.*", consumer_class=Refusing) as (source, payloads):
-        waiting = asyncio.create_task(take(payloads, 1))
-        await until(lambda: "but not hermes.bad" in source.status().detail)
+        # How long it is named depends on the retry; the test below sees it with a patient one.
+        assert [payload.body for payload in await take(payloads, 1)] == [b"bad"]
         assert source.status().connected
-        assert [payload.body for payload in await waiting] == [b"bad"]
-        assert "but not" not in source.status().detail
 
 
 async def test_a_topic_refused_in_fetching_is_named_until_it_is_tried_again(broker: EmbeddedBroker) -> None:
