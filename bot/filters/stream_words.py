@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from bot.filters.scope_words import is_name, standing_alone_error
+from bot.filters.set_names import is_language_word
 from bot.filters.tokens import FilterSyntaxError, Token
 from formatters.models.related_message import CANDIDATE_STREAMS, THREAD_STREAMS, Stream
 
@@ -23,6 +24,9 @@ _NAMES = {stream.value: stream for stream in THREAD_STREAMS} | {
 _LIST = ", ".join(THREAD_STREAMS)
 _CIRCULARS = frozenset(("circular", "circulars"))
 _STRAY = frozenset(stream.value for stream in THREAD_STREAMS) - _CIRCULARS
+_OTHERWISE_MEANT = frozenset((Stream.ICECUBE.value,))
+"""Streams whose name is a condition as well, where no stream is asked for: coincidences with IceCube."""
+_CANDIDATES = frozenset(stream.value for stream in CANDIDATE_STREAMS)
 _OPERATORS = frozenset(("=", "==", "!=", "and", "or", "not", "("))
 
 
@@ -54,7 +58,7 @@ def split_off_streams(tokens: Sequence[Token]) -> tuple[tuple[Stream, ...], list
 
 
 def _refuse_stray_names(tokens: Sequence[Token], chosen: set[Stream]) -> None:
-    """Refuse a stream's name apart from "streams" in a subscription that asks for streams.
+    """Refuse a stream's name that stands apart from "streams", and names of streams nobody subscribes to.
 
     "circulars icecube" would be a filter that leaves only the few alerts which coincide with IceCube's, and
     the channel silent. Raises FilterSyntaxError.
@@ -62,14 +66,16 @@ def _refuse_stray_names(tokens: Sequence[Token], chosen: set[Stream]) -> None:
     words = [token.normalized for token in tokens]
     if _CIRCULARS.intersection(words):
         chosen = {*chosen, Stream.CIRCULARS}
-    if not chosen:
-        return
     for before, token in zip(["", *words], tokens, strict=False):
-        if token.normalized in _STRAY and before not in _OPERATORS:
+        if before in _OPERATORS:
+            continue
+        if token.normalized in _CANDIDATES:
+            raise _no_subscription_error(token)
+        if token.normalized in _STRAY and (chosen or token.normalized not in _OTHERWISE_MEANT):
             streams = in_order({*chosen, Stream(token.normalized)})
             condition = " Alerts that coincide with its own: observatory=IceCube."
             raise FilterSyntaxError(
-                f"{token.quoted} stands apart from the streams; for the thread: streams {' '.join(streams)}."
+                f'{token.quoted} belongs after "streams"; for the thread: streams {" ".join(streams)}.'
                 + (condition if token.normalized == Stream.ICECUBE else "")
             )
 
@@ -90,15 +96,22 @@ def _read_streams(tokens: Sequence[Token], at: int) -> tuple[int, set[Stream]]:
             break
         found.add(stream)
         end = start + 1
-    if found:
-        return end, found
     if end == len(tokens):
+        if found:
+            return end, found
         raise FilterSyntaxError(f"{tokens[at].quoted} needs names after it: {_LIST}.")
     word = tokens[end]
-    if word.normalized in {stream.value for stream in CANDIDATE_STREAMS}:
-        raise FilterSyntaxError(
-            f"{word.quoted} needs no subscription: it fills the table of /gwevent candidates."
-        )
-    near = get_close_matches(word.normalized, _NAMES, n=1)
+    if word.normalized in _CANDIDATES:
+        raise _no_subscription_error(word)
+    near = get_close_matches(word.normalized, _NAMES, n=1, cutoff=0.75 if found else 0.6)
+    # After names anything else of the language may follow; what is nearly a name is one that was mistyped.
+    if found and not (near and word.is_word and not is_language_word(word.text)):
+        return end, found
     hint = f"; {near[0]}?" if near else "."
     raise FilterSyntaxError(f"{word.quoted} is none of the streams {_LIST}{hint}")
+
+
+def _no_subscription_error(token: Token) -> FilterSyntaxError:
+    return FilterSyntaxError(
+        f"{token.quoted} needs no subscription: it fills the table of /gwevent candidates."
+    )
