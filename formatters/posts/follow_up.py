@@ -21,9 +21,9 @@ from formatters.blockkit.mrkdwn import (
     strikethrough,
     utf16_length,
 )
-from formatters.models.follow_up import FollowUp, FollowUpEntry, pending_retraction
+from formatters.models.follow_up import FollowUp, FollowUpEntry, named_candidates, pending_retraction
 from formatters.models.galaxy import VolumeGalaxies
-from formatters.models.related_message import StoredMessage
+from formatters.models.related_message import RelatedMessage, StoredMessage
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import follow_up_lines, galaxy_lines, quantities
@@ -81,7 +81,7 @@ def retraction_circular(superevent: Superevent, stored: StoredMessage) -> Messag
     if pending_retraction(superevent, [stored]) is None:
         return None
     sentence = _retraction_words(superevent, stored)
-    when = follow_up_lines.moment(superevent, stored.message.created)
+    when = _when(superevent, stored.message)
     title = f"{_title(superevent)} · retracted by circular"
     return blocks.message(
         f"{escape(title)}: {sentence.spoken}",
@@ -170,7 +170,7 @@ def _entry(follow_up: FollowUp, entry: FollowUpEntry) -> _Words:
     small = escape(
         _by_and_when(
             follow_up_lines.short(told.author, follow_up_lines.AUTHOR_MAX),
-            follow_up_lines.moment(superevent, told.created),
+            _when(superevent, told),
         )
     )
     facts = [_escape(superevent, line) for line in follow_up_lines.fact_lines(follow_up, entry)]
@@ -180,12 +180,19 @@ def _entry(follow_up: FollowUp, entry: FollowUpEntry) -> _Words:
     return _Words((first, *(f"• {fact}" for fact in facts), small), spoken)
 
 
+def _when(superevent: Superevent, message: RelatedMessage) -> str:
+    sent = follow_up_lines.moment(superevent, message.sent)
+    if message.first_created is None:
+        return sent
+    return f"{sent}, edited {follow_up_lines.moment(superevent, message.created)}"
+
+
 def _by_and_when(author: str, when: str) -> str:
     return f"{author} · {when}" if author else when
 
 
 def _has_positions(follow_up: FollowUp, entries: Sequence[FollowUpEntry]) -> bool:
-    return bool(follow_up.candidates) or any(
+    return bool(named_candidates(follow_up.candidates)) or any(
         entry.positions and not entry.stored.message.is_retracted for entry in entries
     )
 
