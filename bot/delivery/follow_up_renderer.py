@@ -265,7 +265,10 @@ class FollowUpRenderer:
 
 
 def _word(told: FollowUp, plain: FollowUp) -> RenderedMessage | None:
-    """Return the reply in words; after a defect the list alone, and after another a sentence."""
+    """Return the reply in words; after a defect the list alone, and after another a sentence.
+
+    Raises _Incomplete if a defect leaves an empty list: what was to be said isn't withdrawn.
+    """
     superevent = told.superevent
     for content in (told, plain):
         try:
@@ -273,6 +276,8 @@ def _word(told: FollowUp, plain: FollowUp) -> RenderedMessage | None:
         except Exception:
             log.exception("unexpected_error", subsystem="follow_up", superevent_id=superevent.superevent_id)
         else:
+            if message is None and content is not told:
+                raise _Incomplete
             return None if message is None else RenderedMessage(message=message)
     return RenderedMessage(
         message=unreadable_notice.message(superevent.superevent_id, "gwevent met a fault of its own.")
