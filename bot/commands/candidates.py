@@ -77,6 +77,7 @@ class CandidatesCommand:
                 rows=windowed or rows,
                 map_notice=None if newest is None else newest.notice,
                 is_combined=newest is not None and newest.is_combined,
+                unread=() if newest is None else newest.unread,
                 change=await self._service.region_change(superevent, found),
                 has_sites=windowed is not None,
                 outcome=None if change is None else change.outcome,
