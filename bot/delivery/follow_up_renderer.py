@@ -44,7 +44,7 @@ from formatters.models.related_message import (
     Stream,
 )
 from formatters.models.superevent import Superevent
-from formatters.posts import follow_up, unreadable_notice
+from formatters.posts import follow_up
 
 TIME_LIMIT_S = 30.0
 """Seconds for each part beside the list of messages; it takes well below one."""
@@ -279,9 +279,7 @@ def _word(told: FollowUp, plain: FollowUp) -> RenderedMessage | None:
             if message is None and content is not told:
                 raise _Incomplete
             return None if message is None else RenderedMessage(message=message)
-    return RenderedMessage(
-        message=unreadable_notice.message(superevent.superevent_id, "gwevent met a fault of its own.")
-    )
+    return RenderedMessage(message=follow_up.unlisted(superevent))
 
 
 class _Incomplete(Exception):

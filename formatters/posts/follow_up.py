@@ -76,6 +76,18 @@ def emptied(superevent: Superevent) -> Message:
     )
 
 
+def unlisted(superevent: Superevent) -> Message:
+    """Return what is said where a defect keeps gwevent from listing anything."""
+    name = plain_text(superevent.superevent_id)
+    words = "gwevent met a fault of its own and can't list what names this event."
+    label = f"GCN's circulars about {name}"
+    url = _circulars_url(superevent)
+    return blocks.message(
+        escape(f"{name} · Follow-up: {words} {label}: {url}"),
+        blocks.section(bold(escape(f"{name} · Follow-up")), f"{escape(words)} {link(url, label)}"),
+    )
+
+
 def retraction_circular(superevent: Superevent, stored: StoredMessage) -> Message | None:
     """Return the reply that LVK's circular retracts the event; None once LVK's notice has come."""
     if pending_retraction(superevent, [stored]) is None:
@@ -206,7 +218,7 @@ def _small_print(follow_up: FollowUp, rest: int, *, has_levels: bool, has_region
     superevent = follow_up.superevent
     lines = []
     if rest > 0:
-        url = CIRCULARS_URL_TEMPLATE.format(quote(superevent.superevent_id, safe=""))
+        url = _circulars_url(superevent)
         older = escape(f"{quantities.pluralize(rest, 'older message')} not shown.")
         label = f"GCN's circulars about {plain_text(superevent.superevent_id)}"
         lines.append(_Words((f"{older} {link(url, label)}",), f"{older} {escape(f'{label}: {url}')}"))
@@ -226,6 +238,10 @@ def _small_print(follow_up: FollowUp, rest: int, *, has_levels: bool, has_region
         )
         lines += [_plain(superevent, line) for line in levels]
     return lines
+
+
+def _circulars_url(superevent: Superevent) -> str:
+    return CIRCULARS_URL_TEMPLATE.format(quote(superevent.superevent_id, safe=""))
 
 
 def _plain(superevent: Superevent, line: str, limit: int = _FACT_MAX) -> _Words:
