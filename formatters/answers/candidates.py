@@ -101,9 +101,14 @@ def _title(answer: CandidateList) -> str:
     left = [row.candidate for row in answer.rows if not _is_rejected(row.candidate)]
     inside = sum(one.on_map is not None and one.on_map.in_90 for one in left)
     rejected = len(answer.rows) - len(left)
-    parts = [] if answer.map_notice is None else [f"{inside} in the 90\u00a0% region"]
+    parts = [] if not _is_compared(answer) else [f"{inside} in the 90\u00a0% region"]
     parts += [f"{rejected} rejected"] if rejected else []
     return ", ".join([f"{every} of {event}", *([" and ".join(parts)] if parts else [])])
+
+
+def _is_compared(answer: CandidateList) -> bool:
+    """Return False without a map, where it took too long, or where the map has a gap at all of them."""
+    return answer.map_notice is not None and any(row.candidate.on_map is not None for row in answer.rows)
 
 
 def _is_rejected(candidate: Counterpart) -> bool:
@@ -122,7 +127,8 @@ def _map_lines(answer: CandidateList) -> Iterator[str]:
             sent = notice.time_created - event.time
             side = "before" if sent < timedelta(0) else "after"
             which += f", sent {quantities.duration_text(sent)} {side} the merger"
-        compared = f"Compared with the map of {which}{' (combined map)' if answer.is_combined else ''}."
+        verb = "Compared" if _is_compared(answer) else "None could be compared"
+        compared = f"{verb} with the map of {which}{' (combined map)' if answer.is_combined else ''}."
         yield compared + follow_up_lines.newer_maps(answer.superevent, answer.unread)
     if answer.change is not None:
         if answer.change.entered:

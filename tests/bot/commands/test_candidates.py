@@ -14,6 +14,7 @@ from bot.app.factory import Factory
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.candidate_words import changes_candidates, parse_candidates
 from bot.commands.context import CommandContext
+from bot.runtime.threads import ThreadHangs
 from bot.samples import bns, to_avro
 from bot.store import schema
 from formatters.answers.answer import SHARE_ACTION
@@ -217,6 +218,18 @@ async def test_one_removes_only_what_one_added(factory: Factory, event: Notice) 
     removed = await answer_text(factory, f"candidates remove the at 2026abc from {event.superevent_id}")
     assert "AT2026abc removed." in removed
     assert "AT2026abc" not in await answer_text(factory, "candidates")
+
+
+async def test_a_list_that_takes_too_long_isnt_called_empty(
+    factory: Factory, event: Notice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> None:
+        raise ThreadHangs("it hangs")
+
+    monkeypatch.setattr("bot.skymap_service.counterparts.run_in_thread", hang)
+    for words in ("candidates", "candidates export csv", "candidates keep AT2026abc"):
+        message = await dispatch(factory, words)
+        assert message.is_refusal and "takes too long" in message_text.render(message)
 
 
 async def test_export_is_a_table(factory: Factory, event: Notice) -> None:

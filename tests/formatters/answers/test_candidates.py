@@ -115,6 +115,12 @@ def test_what_was_rejected_does_not_count_as_inside(notice: Notice) -> None:
     assert f"1 counterpart candidate of {notice.superevent_id}, 1 rejected." in without_map
 
 
+def test_without_a_single_level_none_is_said_to_be_outside(notice: Notice) -> None:
+    message = answer(notice, [CandidateRow(candidate=candidate(on_map=None))])
+    assert "region" not in message.text
+    assert "None could be compared with the map of" in message_text.render(message)
+
+
 def test_a_newer_map_that_cant_be_read_is_named(notice: Notice, make_notice: Callable[..., Notice]) -> None:
     newer = make_notice(alert_type="UPDATE", time_created=notice.time_created + timedelta(hours=2))
     message = candidates.message(
