@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.commands.authorization import AuthorizedContext
-from bot.commands.candidate_words import find_named, list_names, parse_candidates
+from bot.commands.candidate_words import find_named, list_names, parse_candidates, without_fillers
 from bot.commands.errors import CommandError
 from bot.counterparts.names import NAME_MAX, display_name
 from bot.runtime.typed_text import normalize_typed_text
@@ -96,7 +96,8 @@ class CandidateChanges:
         return self._changed(superevent, f"{list_names(list(chosen))} {done}.", author, has_thread)
 
     async def _remove(self, superevent: Superevent, text: str, author: AuthorizedContext) -> CandidateChange:
-        name = display_name(normalize_typed_text(text))
+        text = without_fillers(normalize_typed_text(text))
+        name = display_name(text)
         if not name:
             raise CommandError("Which one? For example: candidates remove AT2026abc.")
         shown = plain_text(name, NAME_MAX)

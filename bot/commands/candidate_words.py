@@ -10,6 +10,7 @@ from bot.commands.errors import CommandError
 from bot.commands.position_query import parse_query
 from bot.counterparts.merging import candidate_keys, match_names
 from bot.counterparts.names import NAME_MAX, display_name, name_from_position, normalize_name, split_names
+from bot.filters import FilterSyntaxError
 from bot.runtime.typed_text import normalize_typed_text
 from formatters.answers.position_check import SkyPosition
 from formatters.blockkit.mrkdwn import plain_text
@@ -33,6 +34,11 @@ _FORMATS = frozenset(("csv", "table", "as"))
 _FILLERS = frozenset(("the", "please", "candidate", "candidates", "in", "of", "for", "on", "from", "event"))
 _MARKS = ",:;.?!"
 _SEVERAL = re.compile(r"\s*[\n,;]\s*|\s+and\s+", re.IGNORECASE)
+
+_SPACED_DESIGNATION = re.compile(
+    r"(?<![^\s,;|])(at|sn|tde)[ \t_-]*((?:19|20)\d\d)[ \t_-]+([a-z]{1,7})(?![^\s,;|:])", re.IGNORECASE
+)
+"""A designation of the Transient Name Server in several words."""
 
 
 def read_verb(arguments: str) -> tuple[str, str]:
@@ -72,13 +78,25 @@ def parse_candidates(text: str) -> tuple[list[tuple[str, ReportedPosition]], tup
     """
     if not text:
         raise CommandError(f"Which one? Name and position, one on each line: {ADD_EXAMPLE}.")
-    query = parse_query(text)
+    query = parse_query("\n".join(map(_with_whole_designation, text.split("\n"))))
     return [(_checked_name(target), _position(target)) for target in query.targets], query.omitted
+
+
+def _with_whole_designation(line: str) -> str:
+    """Return a line with "AT 2026 abc" in one word if it can't be read as it stands."""
+    joined = _SPACED_DESIGNATION.sub(r"\1\2\3", line)
+    if joined == line:
+        return line
+    try:
+        parse_query(line)
+    except FilterSyntaxError:
+        return joined
+    return line
 
 
 def find_named(text: str, known: Sequence[Counterpart], superevent: Superevent) -> list[Counterpart]:
     """Return the candidates that are named, the whole text as one name first. Raises CommandError."""
-    text = _without_fillers(text)
+    text = without_fillers(text)
     whole = _matches(text, known, superevent)
     if len(whole) == 1:
         return whole
@@ -94,7 +112,7 @@ def find_named(text: str, known: Sequence[Counterpart], superevent: Superevent) 
     return found
 
 
-def _without_fillers(text: str) -> str:
+def without_fillers(text: str) -> str:
     """Return a text without the words that people put around names: "the AT2026abc, please"."""
     words = text.split(" ")
     while len(words) > 1 and words[0].casefold() in _FILLERS:

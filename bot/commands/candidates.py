@@ -14,6 +14,7 @@ from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
 from bot.counterparts.host_distance import PECULIAR_VELOCITY_KM_S, host_distance
 from bot.counterparts.merging import MERGE_RADIUS_ARCSEC
+from bot.runtime.threads import ThreadHangs
 from bot.skymap_service.counterparts import CounterpartService
 from bot.skymap_service.observability import ObservabilityService
 from bot.skymaps.crossmatch import COSMOLOGY
@@ -26,6 +27,7 @@ from formatters.models.counterpart import Counterpart
 from formatters.models.superevent import Superevent
 
 CANDIDATES_NEED_CHANNEL = "Candidates of one's own belong to a channel: type this in Slack."
+TOO_SLOW = "Listing the candidates takes too long right now. Try again."
 
 
 class CandidatesCommand:
@@ -52,6 +54,14 @@ class CandidatesCommand:
 
         Raises CommandError, PermissionDenied, StoreUnavailable.
         """
+        try:
+            return await self._answer(superevent, arguments, context)
+        except ThreadHangs:
+            raise CommandError(TOO_SLOW) from None
+
+    async def _answer(
+        self, superevent: Superevent, arguments: str, context: CommandContext | None
+    ) -> Message:
         verb, rest = read_verb(arguments)
         match verb:
             case "show":
@@ -77,6 +87,7 @@ class CandidatesCommand:
                 rows=windowed or rows,
                 map_notice=None if newest is None else newest.notice,
                 is_combined=newest is not None and newest.is_combined,
+                unread=() if newest is None else newest.unread,
                 change=await self._service.region_change(superevent, found),
                 has_sites=windowed is not None,
                 outcome=None if change is None else change.outcome,

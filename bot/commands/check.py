@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from bot.commands.event_lookup import EventLookup
+from bot.commands.event_lookup import NO_EVENT, EventLookup
 from bot.commands.position_query import parse_query
 from bot.runtime.typed_text import normalize_typed_text
 from bot.skymap_service.cache import SkyMapCache
@@ -43,7 +43,7 @@ class CheckCommand:
         query = await asyncio.to_thread(parse_query, text, await self._events.find_nonstandard_ids(text))
         superevent = await self._events.get_named(query.superevent_id)
         if superevent is None:
-            return helping.error_message("No event was received yet.")
+            return helping.error_message(NO_EVENT)
         several = len(query.targets) > 1
         maps = await (self._newest_map if several else self._all_maps)(superevent, query.targets)
         return position_check.message(

@@ -13,6 +13,8 @@ from bot.store.events.notices import NoticeRepository
 from formatters.models.notice import ID_MAX, canonical_id, folded_id
 from formatters.models.superevent import Superevent
 
+NO_EVENT = "No event was received yet that still stands; one that was retracted has to be named."
+"""The answer where nobody names an event and there is none to choose: all that are stored are retracted."""
 REFRESH_AFTER = timedelta(hours=1)
 """Age of an import after which an event that is known from GraceDB alone is imported again."""
 

@@ -17,7 +17,7 @@ from bot.commands.command_table import (
 from bot.commands.command_types import Command, CommandAnswer
 from bot.commands.context import CommandContext
 from bot.commands.errors import store_unavailable
-from bot.commands.event_lookup import NoSuchEvent, UnresolvedEvent
+from bot.commands.event_lookup import NO_EVENT, NoSuchEvent, UnresolvedEvent
 from bot.commands.event_questions import EventQuestions
 from bot.commands.sites import parse_site_names
 from bot.commands.typed_events import (
@@ -253,7 +253,7 @@ class CommandRouter:
         arguments = subject.arguments
         if command.event_handler is not None:
             if subject.superevent is None:
-                return _Answer(helping.error_message("No event was received yet."))
+                return _Answer(helping.error_message(NO_EVENT))
             message = await command.event_handler(subject.superevent, arguments, context)
         else:
             assert command.handler is not None
@@ -293,7 +293,7 @@ class CommandRouter:
             return await self._answer_about_event(self._commands_by_word["visible"], words, typed, context)
         subject = await self._events.find_subject(typed, "", context)
         if subject.superevent is None:
-            return _Answer(helping.error_message("No event was received yet."))
+            return _Answer(helping.error_message(NO_EVENT))
         answered = await self._answer_topic(subject.superevent, reading, context)
         if subject.introduction is not None:
             answered = replace(

@@ -20,7 +20,7 @@ from math import cos, floor, radians, sin
 from bot.counterparts.names import NAME_MAX, is_tns_designation, name_from_position, normalize_name
 from bot.counterparts.reports import NamedDecision, Report
 from formatters.models.counterpart import CandidateDecision, CandidateSource, Counterpart
-from formatters.models.related_message import MessageKind, ReportedPosition, Stream
+from formatters.models.related_message import ReportedPosition
 from formatters.text.quantities import separation
 
 MERGE_RADIUS_ARCSEC = 3.0
@@ -80,10 +80,9 @@ def candidate_keys(candidate: Counterpart) -> frozenset[str]:
 
 
 def _kind(report: Report) -> str:
-    source = report.source
-    if source.stream is Stream.ICECUBE or source.kind is MessageKind.NEUTRINO_SEARCH:
+    if report.source.is_neutrino:
         return _NEUTRINO
-    return _BURST if source.stream is Stream.GUANO else _OTHER
+    return _BURST if report.source.is_burst else _OTHER
 
 
 def _merge_names(reports: Sequence[Report]) -> list[_Group]:

@@ -44,7 +44,7 @@ from formatters.models.related_message import (
     Stream,
 )
 from formatters.models.superevent import Superevent
-from formatters.posts import follow_up, unreadable_notice
+from formatters.posts import follow_up
 
 TIME_LIMIT_S = 30.0
 """Seconds for each part beside the list of messages; it takes well below one."""
@@ -265,7 +265,10 @@ class FollowUpRenderer:
 
 
 def _word(told: FollowUp, plain: FollowUp) -> RenderedMessage | None:
-    """Return the reply in words; after a defect the list alone, and after another a sentence."""
+    """Return the reply in words; after a defect the list alone, and after another a sentence.
+
+    Raises _Incomplete if a defect leaves an empty list: what was to be said isn't withdrawn.
+    """
     superevent = told.superevent
     for content in (told, plain):
         try:
@@ -273,10 +276,10 @@ def _word(told: FollowUp, plain: FollowUp) -> RenderedMessage | None:
         except Exception:
             log.exception("unexpected_error", subsystem="follow_up", superevent_id=superevent.superevent_id)
         else:
+            if message is None and content is not told:
+                raise _Incomplete
             return None if message is None else RenderedMessage(message=message)
-    return RenderedMessage(
-        message=unreadable_notice.message(superevent.superevent_id, "gwevent met a fault of its own.")
-    )
+    return RenderedMessage(message=follow_up.unlisted(superevent))
 
 
 class _Incomplete(Exception):

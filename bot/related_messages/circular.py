@@ -71,6 +71,7 @@ def _message(record: Record) -> RelatedMessage:
     if created is None:
         raise UndecodablePayload("The circular has no usable createdOn.")
     edited = _milliseconds(record.get("editedOn"))
+    is_edited = edited is not None and edited > created
     text = record.get("body")
     text = text[:MAX_BODY] if isinstance(text, str) else ""
     subject = circular_subject.parse_subject(line(record.get("subject")))
@@ -79,7 +80,8 @@ def _message(record: Record) -> RelatedMessage:
     return RelatedMessage(
         stream=Stream.CIRCULARS,
         key=str(number),
-        created=created if edited is None else max(created, edited),
+        created=edited if edited is not None and is_edited else created,
+        first_created=created if is_edited else None,
         superevent_ids=(subject.lvk_id,)
         if is_retraction and subject.lvk_id is not None
         else _superevent_ids(subject, line(record.get("eventId")), text, created),

@@ -29,7 +29,10 @@ class MessagesOfEvent(Protocol):
 
 
 class CounterpartService:
-    """Lists counterpart candidates. Methods raise StoreUnavailable."""
+    """Lists counterpart candidates.
+
+    Methods raise StoreUnavailable, and ThreadHangs if merging the reports takes too long.
+    """
 
     def __init__(
         self, messages: MessagesOfEvent, counterparts: CounterpartRepository, levels: PositionLevels
@@ -79,10 +82,7 @@ class CounterpartService:
     async def _compare(
         self, superevent: Superevent, messages: Sequence[StoredMessage], own: ChannelCandidates
     ) -> tuple[Counterpart, ...]:
-        try:
-            merged = await run_in_thread(_merge, superevent, messages, own)
-        except ThreadHangs:
-            return ()
+        merged = await run_in_thread(_merge, superevent, messages, own)
         newest = await self._levels.newest_map(superevent)
         places = None if newest is None else await self._places(newest, merged)
         if places is None:

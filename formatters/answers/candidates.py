@@ -14,7 +14,7 @@ from formatters.models.notice import Distance, Notice
 from formatters.models.observing import PositionWindow
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.text import night_times, quantities
+from formatters.text import follow_up_lines, night_times, quantities
 from formatters.text.criteria_text import user_mention
 
 MAX_ROWS = 20
@@ -53,6 +53,8 @@ class CandidateList:
     """The notice of the map that they are compared with; None without one."""
     is_combined: bool = False
     """True if that map is combined with the external event's."""
+    unread: Sequence[Notice] = ()
+    """Newer notices whose map can't be read or isn't kept any more, oldest first."""
     change: RegionChange | None = None
     """What the newest map moved; None if nothing."""
     has_sites: bool = False
@@ -96,9 +98,21 @@ def _title(answer: CandidateList) -> str:
     if not answer.rows:
         return f"No counterpart candidates of {event} are known here"
     every = quantities.pluralize(len(answer.rows), "counterpart candidate")
-    inside = sum(row.candidate.on_map is not None and row.candidate.on_map.in_90 for row in answer.rows)
-    where = "" if answer.map_notice is None else f", {inside} in the 90\u00a0% region"
-    return f"{every} of {event}{where}"
+    left = [row.candidate for row in answer.rows if not _is_rejected(row.candidate)]
+    inside = sum(one.on_map is not None and one.on_map.in_90 for one in left)
+    rejected = len(answer.rows) - len(left)
+    parts = [] if not _is_compared(answer) else [f"{inside} in the 90\u00a0% region"]
+    parts += [f"{rejected} rejected"] if rejected else []
+    return ", ".join([f"{every} of {event}", *([" and ".join(parts)] if parts else [])])
+
+
+def _is_compared(answer: CandidateList) -> bool:
+    """Return False without a map, where it took too long, or where the map has a gap at all of them."""
+    return answer.map_notice is not None and any(row.candidate.on_map is not None for row in answer.rows)
+
+
+def _is_rejected(candidate: Counterpart) -> bool:
+    return candidate.decision is not None and candidate.decision.decision is Decision.REJECT
 
 
 def _map_lines(answer: CandidateList) -> Iterator[str]:
@@ -113,7 +127,9 @@ def _map_lines(answer: CandidateList) -> Iterator[str]:
             sent = notice.time_created - event.time
             side = "before" if sent < timedelta(0) else "after"
             which += f", sent {quantities.duration_text(sent)} {side} the merger"
-        yield f"Compared with the map of {which}{' (combined map)' if answer.is_combined else ''}."
+        verb = "Compared" if _is_compared(answer) else "None could be compared"
+        compared = f"{verb} with the map of {which}{' (combined map)' if answer.is_combined else ''}."
+        yield compared + follow_up_lines.newer_maps(answer.superevent, answer.unread)
     if answer.change is not None:
         if answer.change.entered:
             yield f"In the 90\u00a0% region since this map: {_listed(answer.change.entered)}."
@@ -190,7 +206,7 @@ def _host_cell(row: CandidateRow) -> str:
 
 
 def _seen(offset: timedelta | None) -> str:
-    """Return when a source was seen: "2 days before the merger", "10.9 h after it"."""
+    """Return when a source was seen: "seen 2 days before the merger", "10 h after"."""
     if offset is None:
         return _EMPTY_CELL
     if abs(offset) < timedelta(milliseconds=50):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
 from formatters.answers.candidates import CandidateRow
@@ -14,6 +12,7 @@ from formatters.blockkit.mrkdwn import bold, escape
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import quantities
+from formatters.text.csv_lines import csv_line, csv_text
 
 _HEADER = (
     *("name", "aliases", "kind", "decision", "decided_at", "ra_deg", "dec_deg", "radius_deg"),
@@ -21,8 +20,6 @@ _HEADER = (
     *("host_distance_mpc", "host_distance_sd_mpc", "line_of_sight_mpc", "line_of_sight_sd_mpc"),
     *("distance_sd", "seen_after_merger_s", "sources"),
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a text that begins so for a formula."""
 
 
 def message(
@@ -31,10 +28,10 @@ def message(
     """Return the candidates in their order, as many whole lines as `limit` characters hold."""
     title = " ".join([*alert_card.status_labels(superevent), superevent.superevent_id])
     title = f"{title}: {quantities.pluralize(len(rows), 'counterpart candidate')} as a table"
-    lines = [_csv_line(_HEADER)]
+    lines = [csv_line(_HEADER)]
     left = None if limit is None else limit - len(lines[0])
     for row in rows:
-        line = _csv_line(_values(row))
+        line = csv_line(_values(row))
         if left is not None:
             left -= len(line) + 1
             if left < 0:
@@ -55,8 +52,8 @@ def _values(row: CandidateRow) -> list[object]:
     kind = "neutrino" if one.is_neutrino else "gamma rays" if one.is_burst else ""
     has_host = not kind and row.host is not None
     return [
-        _text(one.name),
-        _text(" ".join(alias.replace(" ", "_") for alias in one.aliases)),
+        csv_text(one.name),
+        csv_text(" ".join(alias.replace(" ", "_") for alias in one.aliases)),
         kind,
         *(
             [None, None]
@@ -77,19 +74,5 @@ def _values(row: CandidateRow) -> list[object]:
         *([None] * 2 if along is None else [along.mean, along.std]),
         one.distance_sigmas,
         None if one.offset is None else one.offset.total_seconds(),
-        _text("; ".join(dict.fromkeys(source.label or "added here" for source in one.sources))),
+        csv_text("; ".join(dict.fromkeys(source.label or "added here" for source in one.sources))),
     ]
-
-
-def _text(value: str) -> str:
-    """Return a text on one line that no spreadsheet takes for a formula."""
-    line = " ".join(value.split())
-    return f"'{line}" if line.startswith(_FORMULA_STARTS) else line
-
-
-def _csv_line(values: Sequence[object]) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="").writerow(
-        "" if value is None else f"{value:.6g}" if isinstance(value, float) else value for value in values
-    )
-    return written.getvalue()

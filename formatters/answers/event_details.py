@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from formatters.blockkit import blocks
@@ -16,6 +13,7 @@ from formatters.models.notice import CLASSES, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import quantities
+from formatters.text.csv_lines import csv_line
 
 MAX_CODE_CHARS = 6_000
 """Maximum characters of a code block. Slack refuses messages of 11,341 characters or more
@@ -134,7 +132,7 @@ _CSV_HEADER = (
 def csv_table(superevent: Superevent, limit: int | None = MAX_CODE_CHARS) -> Message:
     """Return all notices as comma-separated values, the newest kept if there are too many for `limit`."""
     rows = [_csv_row(notice) for notice in superevent.notices]
-    header = _csv_line(_CSV_HEADER)
+    header = csv_line(_CSV_HEADER)
     kept = list(
         reversed(_lines_within_limit(list(reversed(rows)), None if limit is None else limit - len(header)))
     )
@@ -174,15 +172,7 @@ def _csv_row(notice: Notice) -> str:
         *([None] * 4 if sky is None else [sky.area_90, sky.area_50, sky.ra, sky.dec]),
         *([None] * 2 if distance is None else [distance.mean, distance.std]),
     ]
-    return _csv_line(values)
-
-
-def _csv_line(values: Sequence[object]) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="").writerow(
-        "" if value is None else f"{value:.6g}" if isinstance(value, float) else value for value in values
-    )
-    return written.getvalue()
+    return csv_line(values)
 
 
 def image_message(superevent: Superevent, notice: Notice, shown: alert_card.ImageRef) -> Message:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
 from formatters.answers.event_details import MAX_CODE_CHARS
@@ -16,14 +14,13 @@ from formatters.models.galaxy import GalaxyRanking, RankedGalaxy
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import galaxy_lines, quantities
+from formatters.text.csv_lines import csv_line, csv_text
 
 CSV_HEADER = (
     *("rank", "name", "ra_deg", "dec_deg", "distance_mpc", "distance_sd_mpc", "share", "sum"),
     *("credible_level", "credible_level_3d", "log10_mass_msun", "mass_from", "magnitude"),
     "questionable_redshift",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a text that begins so for a formula."""
 
 
 def csv_message(
@@ -33,8 +30,8 @@ def csv_message(
     total, lines = 0.0, []
     for one in ranking.galaxies:
         total += one.share
-        lines.append(_csv_line(_values(one, total)))
-    return _message(superevent, ranking, "as a table", [_csv_line(CSV_HEADER)], lines, limit)
+        lines.append(csv_line(_values(one, total)))
+    return _message(superevent, ranking, "as a table", [csv_line(CSV_HEADER)], lines, limit)
 
 
 def ds9_message(
@@ -84,7 +81,7 @@ def _values(one: RankedGalaxy, total: float) -> list[object]:
     galaxy = one.galaxy
     return [
         one.rank,
-        _text(galaxy.name),
+        csv_text(galaxy.name),
         f"{galaxy.ra:.6f}",
         f"{galaxy.dec:.6f}",
         galaxy.distance,
@@ -104,17 +101,3 @@ def _ds9_text(one: RankedGalaxy) -> str:
     name = galaxy_lines.short_name(one.galaxy.name).encode("ascii", "replace").decode()
     # Braces end the text, and a line end the region.
     return f"{one.rank} {''.join(letter for letter in name if letter.isprintable() and letter not in '{}')}"
-
-
-def _text(value: str) -> str:
-    """Return a text on one line that no spreadsheet takes for a formula."""
-    line = " ".join(value.split())
-    return f"'{line}" if line.startswith(_FORMULA_STARTS) else line
-
-
-def _csv_line(values: Sequence[object]) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="").writerow(
-        "" if value is None else f"{value:.6g}" if isinstance(value, float) else value for value in values
-    )
-    return written.getvalue()

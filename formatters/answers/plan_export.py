@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from itertools import accumulate
@@ -16,6 +14,7 @@ from formatters.models.event_plan import EventPlan
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import quantities
+from formatters.text.csv_lines import csv_line
 
 MAX_CODE_CHARS = 8_000
 """Characters of the text; a message has 10,000, and the rest is for the lines around it."""
@@ -24,11 +23,11 @@ _HEADER = ("number", "ra_deg", "dec_deg", "start_utc", "exposure_s", "altitude_d
 
 def csv_message(superevent: Superevent, made: EventPlan, limit: int | None = MAX_CODE_CHARS) -> Message:
     """Return all fields as comma-separated values, as many whole lines as `limit` characters hold."""
-    rows = [_csv_line(_HEADER)]
+    rows = [csv_line(_HEADER)]
     sums = accumulate(one.share for one in made.plan.pointings)
     for one, total in zip(made.plan.pointings, sums, strict=True):
         rows.append(
-            _csv_line(
+            csv_line(
                 [
                     one.number,
                     f"{one.ra % 360:.5f}",
@@ -132,9 +131,3 @@ def _within(lines: Sequence[str], limit: int | None) -> list[str]:
                 break
         kept.append(line)
     return kept
-
-
-def _csv_line(values: Sequence[object]) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="").writerow(values)
-    return written.getvalue()

@@ -42,6 +42,16 @@ class CandidateSource:
     """Slack's id of the person who added it; None for a message."""
     url: str | None = None
 
+    @property
+    def is_neutrino(self) -> bool:
+        """True for a neutrino search, whichever stream brings it."""
+        return self.stream is Stream.ICECUBE or self.kind is MessageKind.NEUTRINO_SEARCH
+
+    @property
+    def is_burst(self) -> bool:
+        """True for a gamma-ray position of Swift BAT GUANO."""
+        return self.stream is Stream.GUANO
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counterpart:
@@ -69,15 +79,12 @@ class Counterpart:
     @property
     def is_neutrino(self) -> bool:
         """True for a neutrino of a search: its error circle holds many galaxies, and it is no host."""
-        return all(
-            source.stream is Stream.ICECUBE or source.kind is MessageKind.NEUTRINO_SEARCH
-            for source in self.sources
-        )
+        return all(source.is_neutrino for source in self.sources)
 
     @property
     def is_burst(self) -> bool:
         """True for a gamma-ray position of Swift BAT GUANO alone, which is no host either."""
-        return all(source.stream is Stream.GUANO for source in self.sources)
+        return all(source.is_burst for source in self.sources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

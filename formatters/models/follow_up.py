@@ -96,7 +96,7 @@ def pending_retraction(superevent: Superevent, messages: Iterable[StoredMessage]
         for one in messages
         if one.message.retracts_event
         and not one.message.is_retracted
-        and (resumed is None or one.message.created > resumed)
+        and (resumed is None or one.message.sent > resumed)
     ]
     return max(told, key=lambda one: (one.message.created, one.id), default=None)
 

@@ -128,6 +128,8 @@ class RelatedMessage:
     message with the same key takes the place of an older one."""
     created: datetime
     """When the sender wrote this version, UTC."""
+    first_created: datetime | None = None
+    """When the first version was written, UTC, if this one is an edit of it that says so (circulars)."""
     superevent_ids: tuple[str, ...]
     """Canonical ids of LVK's superevents that it names, each once; may be empty."""
     kind: MessageKind
@@ -143,6 +145,11 @@ class RelatedMessage:
     """True for LVK's own circular with the subject "LIGO/Virgo/KAGRA <id>: Retraction of GW …"."""
     positions: tuple[ReportedPosition, ...] = ()
     details: Details | None = None
+
+    @property
+    def sent(self) -> datetime:
+        """When the first version was written, as far as it is known; an edit doesn't send a message anew."""
+        return self.created if self.first_created is None else self.first_created
 
     @property
     def url(self) -> str | None:

@@ -21,9 +21,9 @@ from formatters.blockkit.mrkdwn import (
     strikethrough,
     utf16_length,
 )
-from formatters.models.follow_up import FollowUp, FollowUpEntry, pending_retraction
+from formatters.models.follow_up import FollowUp, FollowUpEntry, named_candidates, pending_retraction
 from formatters.models.galaxy import VolumeGalaxies
-from formatters.models.related_message import StoredMessage
+from formatters.models.related_message import RelatedMessage, StoredMessage
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
 from formatters.text import follow_up_lines, galaxy_lines, quantities
@@ -76,12 +76,24 @@ def emptied(superevent: Superevent) -> Message:
     )
 
 
+def unlisted(superevent: Superevent) -> Message:
+    """Return what is said where a defect keeps gwevent from listing anything."""
+    name = plain_text(superevent.superevent_id)
+    words = "gwevent met a fault of its own and can't list what names this event."
+    label = f"GCN's circulars about {name}"
+    url = _circulars_url(superevent)
+    return blocks.message(
+        escape(f"{name} · Follow-up: {words} {label}: {url}"),
+        blocks.section(bold(escape(f"{name} · Follow-up")), f"{escape(words)} {link(url, label)}"),
+    )
+
+
 def retraction_circular(superevent: Superevent, stored: StoredMessage) -> Message | None:
     """Return the reply that LVK's circular retracts the event; None once LVK's notice has come."""
     if pending_retraction(superevent, [stored]) is None:
         return None
     sentence = _retraction_words(superevent, stored)
-    when = follow_up_lines.moment(superevent, stored.message.created)
+    when = _when(superevent, stored.message)
     title = f"{_title(superevent)} · retracted by circular"
     return blocks.message(
         f"{escape(title)}: {sentence.spoken}",
@@ -170,7 +182,7 @@ def _entry(follow_up: FollowUp, entry: FollowUpEntry) -> _Words:
     small = escape(
         _by_and_when(
             follow_up_lines.short(told.author, follow_up_lines.AUTHOR_MAX),
-            follow_up_lines.moment(superevent, told.created),
+            _when(superevent, told),
         )
     )
     facts = [_escape(superevent, line) for line in follow_up_lines.fact_lines(follow_up, entry)]
@@ -180,12 +192,19 @@ def _entry(follow_up: FollowUp, entry: FollowUpEntry) -> _Words:
     return _Words((first, *(f"• {fact}" for fact in facts), small), spoken)
 
 
+def _when(superevent: Superevent, message: RelatedMessage) -> str:
+    sent = follow_up_lines.moment(superevent, message.sent)
+    if message.first_created is None:
+        return sent
+    return f"{sent}, edited {follow_up_lines.moment(superevent, message.created)}"
+
+
 def _by_and_when(author: str, when: str) -> str:
     return f"{author} · {when}" if author else when
 
 
 def _has_positions(follow_up: FollowUp, entries: Sequence[FollowUpEntry]) -> bool:
-    return bool(follow_up.candidates) or any(
+    return bool(named_candidates(follow_up.candidates)) or any(
         entry.positions and not entry.stored.message.is_retracted for entry in entries
     )
 
@@ -199,7 +218,7 @@ def _small_print(follow_up: FollowUp, rest: int, *, has_levels: bool, has_region
     superevent = follow_up.superevent
     lines = []
     if rest > 0:
-        url = CIRCULARS_URL_TEMPLATE.format(quote(superevent.superevent_id, safe=""))
+        url = _circulars_url(superevent)
         older = escape(f"{quantities.pluralize(rest, 'older message')} not shown.")
         label = f"GCN's circulars about {plain_text(superevent.superevent_id)}"
         lines.append(_Words((f"{older} {link(url, label)}",), f"{older} {escape(f'{label}: {url}')}"))
@@ -219,6 +238,10 @@ def _small_print(follow_up: FollowUp, rest: int, *, has_levels: bool, has_region
         )
         lines += [_plain(superevent, line) for line in levels]
     return lines
+
+
+def _circulars_url(superevent: Superevent) -> str:
+    return CIRCULARS_URL_TEMPLATE.format(quote(superevent.superevent_id, safe=""))
 
 
 def _plain(superevent: Superevent, line: str, limit: int = _FACT_MAX) -> _Words:

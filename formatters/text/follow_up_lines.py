@@ -103,18 +103,19 @@ def levels_lines(superevent: Superevent, levels: LevelsMap, *, has_3d: bool) -> 
     )
     if has_3d:
         explained += " 3-D: the same in the volume, by probability per Mpc³ (luminosity distance)."
-    return [line + _newer_maps(superevent, levels), explained]
+    return [line + newer_maps(superevent, levels.unread), explained]
 
 
 def gw_map_line(superevent: Superevent, levels: LevelsMap) -> str:
     """Return which map regions are compared with, where no level is said."""
     name = map_name(superevent, levels.notice)
-    return f"The GW map is that of {name}.{_newer_maps(superevent, levels)}"
+    return f"The GW map is that of {name}.{newer_maps(superevent, levels.unread)}"
 
 
-def _newer_maps(superevent: Superevent, levels: LevelsMap) -> str:
-    unread = [vocabulary.notice_name(superevent, notice) for notice in levels.unread]
-    return f" That of {_join(unread)} is newer, but gwevent can't read it." if unread else ""
+def newer_maps(superevent: Superevent, unread: Sequence[Notice]) -> str:
+    """Return the sentence, with a blank before it, that newer maps than the one named can't be read."""
+    names = [vocabulary.notice_name(superevent, notice) for notice in unread]
+    return f" That of {_join(names)} is newer, but gwevent can't read it." if names else ""
 
 
 def fact_lines(follow_up: FollowUp, entry: FollowUpEntry) -> list[str]:

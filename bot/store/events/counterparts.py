@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, func, insert, select
@@ -23,6 +22,7 @@ from bot.store import schema
 from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.clauses import in_channel
 from bot.store.database import Database
+from bot.store.events.message_json import position_from_record, position_to_record
 from bot.store.outbox.follow_up_writer import request_follow_ups
 from formatters.models.counterpart import Decision
 from formatters.models.related_message import ReportedPosition
@@ -167,33 +167,12 @@ class CounterpartRepository:
 
 def position_to_json(position: ReportedPosition) -> str:
     """Return the stored form of a position that a person added."""
-    values = {
-        "ra": position.ra,
-        "dec": position.dec,
-        "redshift": position.redshift,
-        "redshift_error": position.redshift_error,
-        "distance": position.distance,
-        "distance_error": position.distance_error,
-    }
-    return json.dumps({key: value for key, value in values.items() if value is not None})
+    return json.dumps(position_to_record(position))
 
 
 def position_from_json(text: str) -> ReportedPosition:
     """Return a stored position; what another version of gwevent stored besides is left out."""
-    values = json.loads(text)
-
-    def number(key: str) -> float | None:
-        value = values.get(key)
-        return float(value) if isinstance(value, int | float) and isfinite(value) else None
-
-    return ReportedPosition(
-        ra=float(values["ra"]),
-        dec=float(values["dec"]),
-        redshift=number("redshift"),
-        redshift_error=number("redshift_error"),
-        distance=number("distance"),
-        distance_error=number("distance_error"),
-    )
+    return position_from_record(json.loads(text))
 
 
 def _names(name: str) -> frozenset[str]:

@@ -41,6 +41,7 @@ def to_json(message: RelatedMessage) -> str:
         **_given(
             author=message.author,
             number=message.number,
+            first_created=None if message.first_created is None else message.first_created.isoformat(),
             is_retracted=message.is_retracted,
             retracts_event=message.retracts_event,
         ),
@@ -72,6 +73,7 @@ def from_json(text: str) -> RelatedMessage:
         subject=_text(record, "subject"),
         author=_text(record, "author"),
         number=_integer(record, "number"),
+        first_created=None if "first_created" not in record else _required_time(record, "first_created"),
         is_retracted=record.get("is_retracted") is True,
         retracts_event=record.get("retracts_event") is True,
         positions=tuple(position_from_record(_object(p)) for p in _list(record, "positions")),

@@ -12,8 +12,9 @@ from sqlalchemy import select, update
 from bot.alerts.decode import decode
 from bot.app.factory import Factory
 from bot.commands.authorization import ChannelAuthorizer
-from bot.commands.candidate_words import changes_candidates
+from bot.commands.candidate_words import changes_candidates, parse_candidates
 from bot.commands.context import CommandContext
+from bot.runtime.threads import ThreadHangs
 from bot.samples import bns, to_avro
 from bot.store import schema
 from formatters.answers.answer import SHARE_ACTION
@@ -126,6 +127,26 @@ async def test_several_lines_are_added_and_what_is_left_out_is_said(factory: Fac
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "AT 2026 abc 197.45 -23.38 z=0.0098",
+        "the at 2026 abc, 197.45, -23.38, z=0.0098",
+        "AT2026 abc 197.45 -23.38 z=0.0098",
+        "AT 2026abc 197.45 -23.38 z=0.0098",
+        "name ra dec z\nAT 2026 abc 197.45 -23.38 0.0098",
+    ],
+)
+def test_a_designation_may_be_typed_in_several_words(words: str) -> None:
+    [(name, position)], _ = parse_candidates(words)
+    assert (name, position.ra, position.dec, position.redshift) == ("AT2026abc", 197.45, -23.38, 0.0098)
+
+
+def test_what_can_be_read_as_it_stands_isnt_joined() -> None:
+    [(name, position)], _ = parse_candidates("AT 2026 ra 197.45 dec -23.38")
+    assert (name, position.ra) == ("AT 2026", 197.45)
+
+
+@pytest.mark.parametrize(
     ("words", "sentence"),
     [
         ("candidates add", "Which one? Name and position"),
@@ -194,8 +215,21 @@ async def test_one_removes_only_what_one_added(factory: Factory, event: Notice) 
     await answer_text(factory, "candidates add AT2026abc 197.45 -23.38")
     assert "Somebody else" in await answer_text(factory, "candidates remove AT2026abc", OTHER_PERSON)
     assert "comes from GCN 1" in await answer_text(factory, "candidates remove AT2026abd")
-    assert "AT2026abc removed." in await answer_text(factory, "candidates remove at 2026abc")
+    removed = await answer_text(factory, f"candidates remove the at 2026abc from {event.superevent_id}")
+    assert "AT2026abc removed." in removed
     assert "AT2026abc" not in await answer_text(factory, "candidates")
+
+
+async def test_a_list_that_takes_too_long_isnt_called_empty(
+    factory: Factory, event: Notice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> None:
+        raise ThreadHangs("it hangs")
+
+    monkeypatch.setattr("bot.skymap_service.counterparts.run_in_thread", hang)
+    for words in ("candidates", "candidates export csv", "candidates keep AT2026abc"):
+        message = await dispatch(factory, words)
+        assert message.is_refusal and "takes too long" in message_text.render(message)
 
 
 async def test_export_is_a_table(factory: Factory, event: Notice) -> None:

@@ -144,7 +144,7 @@ async def test_an_event_that_is_named_is_answered_in_any_thread(factory: Factory
 
 
 async def test_without_significant_events_the_answer_says_what_it_is_about(factory: Factory) -> None:
-    assert "No event was received yet." in await answer_text(factory, "history")
+    assert "No event was received yet that still stands" in await answer_text(factory, "history")
     await record_notices(factory, dated("MS261122e", 22))
     assert "There is no real event; MOCK MS261122e is the newest mock." in await answer_text(
         factory, "history"
@@ -162,6 +162,12 @@ async def test_the_shared_answer_names_the_event_that_was_chosen(factory: Factor
     message = await router.dispatch("history", ASKER)
     (button,) = [b for block in message.blocks if block["type"] == "actions" for b in block["elements"]]
     assert button["value"] == "history S261119b"
+
+
+async def test_where_all_events_are_retracted_the_answer_says_that_none_stands(factory: Factory) -> None:
+    await record_notices(factory, [dated("S261120c", 20), decoded_notice("S261120c", "RETRACTION", 5)])
+    for words in ("history", "candidates", "check 10 20", "how far is it"):
+        assert "one that was retracted has to be named" in await answer_text(factory, words), words
 
 
 async def test_latest_is_the_newest_significant_event_that_stands_and_says_what_was_retracted(

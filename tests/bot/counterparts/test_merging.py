@@ -121,7 +121,9 @@ def test_a_description_is_no_name() -> None:
     assert [one.name[0] for one in found] == ["J", "J"]
 
 
-@pytest.mark.parametrize("name", ["Source 1", "candidate #1", "XRT source 1", "C1", "1"])
+@pytest.mark.parametrize(
+    "name", ["Source 1", "candidate #1", "XRT source 1", "C1", "1", "Host 2", "new X-ray candidate source 3"]
+)
 def test_a_number_in_one_message_is_no_name_in_another(name: str) -> None:
     first, second, third = merged(
         message("1", at(name)), message("2", at(name, RA + 5), hours=2), message("3", at("AT2026abc", RA + 9))
@@ -130,6 +132,12 @@ def test_a_number_in_one_message_is_no_name_in_another(name: str) -> None:
     assert third.name == f"GCN 2 {name}" and third.spread == 0
     [unnumbered] = merged(message("uuid", at(name), stream=Stream.HERMES))
     assert unnumbered.name.startswith("J1309")
+
+
+@pytest.mark.parametrize("name", ["SSS17a", "NGC 253", "DLT17ck", "AT2017gfo", "IceCube-230416A", "GOTO26x"])
+def test_a_name_with_a_number_is_the_same_in_each_message(name: str) -> None:
+    [one] = merged(message("1", at(name)), message("2", at(name, RA + 1), hours=2))
+    assert one.name == name
 
 
 def test_a_neutrino_of_a_circular_is_no_host_either() -> None:

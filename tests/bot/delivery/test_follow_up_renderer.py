@@ -276,6 +276,42 @@ async def test_a_defect_of_what_was_the_only_line_leaves_the_reply_as_it_stands(
     assert await desk.harness.renderer()(row) is None
 
 
+async def test_a_defect_in_the_words_of_what_is_no_message_leaves_the_reply_as_it_stands(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("a defect")
+
+    (channel,) = await desk.harness.create_subscribed_channels(words=STREAMS)
+    await desk.notice(EVENT[0])
+    position = ReportedPosition(ra=10, dec=80, name="AT2026abc")
+    await desk.harness.factory.counterparts.add((TEAM, channel), SID, [("AT2026abc", position)], AUTHOR)
+    row = delivery(DeliveryKind.FOLLOW_UP_EDIT, channel, follow_up_ts="2.0")
+    rendered = await desk.harness.renderer()(row)
+    assert rendered is not None and "1 counterpart candidate" in rendered.message.text
+    monkeypatch.setattr("formatters.text.follow_up_lines.levels_lines", fail)
+    assert await desk.harness.renderer()(row) is None
+
+
+async def test_a_defect_in_all_words_says_no_notice_couldnt_be_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("a defect")
+
+    (channel,) = await desk.harness.create_subscribed_channels(words=STREAMS)
+    await desk.notice(EVENT[0])
+    monkeypatch.setattr("formatters.posts.alert_card.status_labels", fail)
+    monkeypatch.setattr("formatters.text.follow_up_lines.subject", fail)
+    await desk.message(Stream.CIRCULARS, told())
+    row = delivery(DeliveryKind.FOLLOW_UP, channel)
+    rendered = await desk.harness.renderer()(row)
+    assert rendered is not None
+    text = rendered.message.text
+    assert text.startswith(f"{SID} · Follow-up: gwevent met a fault of its own")
+    assert text.endswith(f"https://gcn.nasa.gov/circulars?query={SID}") and "notice" not in text
+
+
 async def test_equal_replies_of_many_channels_are_rendered_once(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,9 +79,11 @@ def test_circular_becomes_a_message_with_its_number_as_key() -> None:
 def test_edited_circular_is_a_newer_version_of_the_same() -> None:
     edited = decoded(edited=NOW + timedelta(days=2))
     assert (edited.key, edited.created) == (decoded().key, NOW + timedelta(days=2))
+    assert (edited.sent, edited.first_created, decoded().first_created) == (NOW, NOW, None)
     assert "moderator" not in repr(edited).casefold(), "nobody's address is kept"
     assert decoded(extra={"version": 3, "editedOn": None}).created == NOW, "a version without its time"
-    assert decoded(edited=NOW - timedelta(days=2)).created == NOW
+    earlier = decoded(edited=NOW - timedelta(days=2))
+    assert earlier.created == earlier.sent == NOW and earlier.first_created is None
 
 
 @pytest.mark.parametrize(

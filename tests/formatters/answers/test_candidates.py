@@ -69,7 +69,7 @@ def candidate(name: str = "AT2017gfo", **changes: object) -> Counterpart:
 def answer(notice: Notice, rows: Sequence[CandidateRow], **changes: object) -> Message:
     superevent = Superevent.from_notices([notice])
     return candidates.message(
-        CandidateList(superevent=superevent, rows=rows, map_notice=notice, **changes)  # type: ignore[arg-type]
+        CandidateList(superevent=superevent, rows=rows, **({"map_notice": notice} | changes))  # type: ignore[arg-type]
     )
 
 
@@ -103,6 +103,35 @@ def test_one_row_says_all(
     ]
     said = message_text.render(message).replace("\xa0", " ")
     assert "AT2017gfo: kept by @U1, 27 Nov 03:00 UTC" in said and "circulars/34763" in said
+
+
+def test_what_was_rejected_does_not_count_as_inside(notice: Notice) -> None:
+    rejected = CandidateDecision(decision=Decision.REJECT, user_id="U1", at=NOW)
+    rows = [CandidateRow(candidate=candidate(name)) for name in ("A1", "A2")]
+    rows.append(CandidateRow(candidate=candidate("A3", decision=rejected)))
+    said = answer(notice, rows).text.replace("\xa0", " ")
+    assert f"3 counterpart candidates of {notice.superevent_id}, 2 in the 90 % region and 1 rejected." in said
+    without_map = answer(notice, rows[2:], map_notice=None).text
+    assert f"1 counterpart candidate of {notice.superevent_id}, 1 rejected." in without_map
+
+
+def test_without_a_single_level_none_is_said_to_be_outside(notice: Notice) -> None:
+    message = answer(notice, [CandidateRow(candidate=candidate(on_map=None))])
+    assert "region" not in message.text
+    assert "None could be compared with the map of" in message_text.render(message)
+
+
+def test_a_newer_map_that_cant_be_read_is_named(notice: Notice, make_notice: Callable[..., Notice]) -> None:
+    newer = make_notice(alert_type="UPDATE", time_created=notice.time_created + timedelta(hours=2))
+    message = candidates.message(
+        CandidateList(
+            superevent=Superevent.from_notices([notice, newer]),
+            rows=[CandidateRow(candidate=candidate())],
+            map_notice=notice,
+            unread=(newer,),
+        )
+    )
+    assert "That of UPDATE is newer, but gwevent can't read it." in message_text.render(message)
 
 
 def test_a_source_from_before_the_merger_says_so(notice: Notice) -> None:

@@ -294,6 +294,22 @@ def test_a_candidate_again_answers_the_circular_before_it_and_no_later_one() -> 
     assert pending_retraction(superevent(), [stored(kind=MessageKind.RETRACTION)]) is None
 
 
+def test_an_edited_circular_is_of_the_time_at_which_it_was_sent() -> None:
+    edited: dict[str, Any] = {"hours": 50, "first_created": stored().message.created}
+    times = "2024-11-26 05:10 UTC (T+3 h), edited 2024-11-28 04:10 UTC (T+2 days)"
+    assert f"· {times}" in said(reply(entry(author="", **edited)))
+    alone = follow_up.retraction_circular(superevent(), stored(**(RETRACTS | edited)))
+    assert alone is not None and alone.blocks[-1]["elements"][0]["text"].replace("\xa0", " ") == times
+
+
+def test_a_retraction_that_is_edited_after_it_was_answered_stays_answered() -> None:
+    again = superevent(notice("RETRACTION", 500), notice("UPDATE", 800))
+    before = stored(**RETRACTS).message.created
+    edited = stored(**(RETRACTS | {"hours": 50, "first_created": before}))
+    assert pending_retraction(again, [edited]) is None
+    assert follow_up.retraction_circular(again, edited) is None
+
+
 def test_a_withdrawn_message_is_said_to_be_withdrawn_and_its_numbers_are_gone(golden: Golden) -> None:
     withdrawn = neutrino_search(is_retracted=True, kind=MessageKind.RETRACTION)
     message = follow_up.message(reply(withdrawn))
@@ -342,6 +358,12 @@ def test_neutrinos_and_bursts_are_no_counterpart_candidates_until_somebody_decid
     kept = candidate("A", 0.2, Decision.KEEP, Stream.ICECUBE)
     line = follow_up_lines.candidates_line(event, [kept, candidate("C", 0.95)])
     assert line is not None and "2 counterpart candidates, 1 inside the 90\u00a0% region: A (kept)" in line
+
+
+def test_where_no_level_is_said_none_is_explained() -> None:
+    unnamed = candidate("A", 0.2, None, Stream.ICECUBE)
+    assert "evel" not in said(reply(entry(), candidates=(unnamed,)))
+    assert "Levels are in the map of" in said(reply(entry(), candidates=(candidate("C", 0.95),)))
 
 
 @pytest.mark.parametrize("chance", [0.0, -1.0, float("nan"), float("inf")])

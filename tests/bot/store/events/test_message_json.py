@@ -69,6 +69,7 @@ messages = st.builds(
     number=st.none() | st.integers(0, 10**9),
     is_retracted=st.booleans(),
     retracts_event=st.booleans(),
+    first_created=st.none() | times,
     positions=st.lists(positions, max_size=2).map(tuple),
     details=st.none() | searches | follow_ups,
 )
