@@ -199,6 +199,15 @@ def _without_whose(match: re.Match[str]) -> str:
     return f"{match[0][:start]}{' ' * (end - start)}{match[0][end:]}"
 
 
+def is_directly_behind_name(before: str) -> bool:
+    """Return whether a text ends with a name, behind which are words of grammar and numbers at the most."""
+    names = list(NAME.finditer(before))
+    if not names:
+        return False
+    words = re.findall(r"[^\W\d_]{2,}", before[names[-1].end() :])
+    return all(_FUNCTION_WORD.fullmatch(word) is not None for word in words)
+
+
 def name_before(before: str) -> str:
     """Return the last name before a position in its sentence, empty if there is none."""
     name = ""

@@ -24,10 +24,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.related_messages.position_context import (
-    NAME,
     Context,
     context_of,
     has_unit,
+    is_directly_behind_name,
     is_other_place,
     is_unrelated,
     name_before,
@@ -219,9 +219,9 @@ def _pair_at(text: str, start: int) -> _Found | None:
         return None
     behind = text[match.end() : match.end() + 12]
     # Without a label it may be a time and a duration: "12:00:01.1 -01:12:33.2 hours".
-    if has_unit(text, match.end()) or _TIME_BEFORE.search(before):
+    if has_unit(text, match.end()) or behind.lstrip().startswith("±") or _TIME_BEFORE.search(before):
         return None
-    if NAME.search(before) is None and _POSITION_WORD.search(f"{before} {behind}") is None:
+    if not is_directly_behind_name(before) and _POSITION_WORD.search(f"{before} {behind}") is None:
         return None
     return _found(match)
 

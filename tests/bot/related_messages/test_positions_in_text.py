@@ -369,6 +369,11 @@ _UNIT = st.text(alphabet="bcfghjklmpqrsuvwxyzσµ", min_size=1, max_size=9).filt
 @settings(deadline=None)
 @given(unit=_UNIT, value=st.floats(0.01, 4.99), blank=st.sampled_from((" ", "", "\n", " [", "  ")))
 def test_number_with_a_unit_is_no_redshift_and_no_position(unit: str, value: float, blank: str) -> None:
+    for text in (
+        f"AT2023abc {unit}x 12:00:01.1 -01:12:33.2",
+        f"AT2023abc 12:00:01.1 -01:12:33.2 +/- 0.5 {unit}",
+    ):
+        assert find_positions(text) == ()
     unit = f"{unit}]" if "[" in blank else unit
     (position,) = find_positions(f"AT2023abc at RA=49.8, Dec=37.8 with z = {value:.3f}{blank}{unit}, is new")
     assert position.redshift is None
