@@ -299,11 +299,11 @@ async def _publish(environment: DemoEnvironment, publishers: Mapping[str, Publis
     """Publish a sample at its time in the story, and return its topic."""
     environment.clock.advance_to(_time_of(sample))
     if isinstance(sample, SampleMessage):
-        topic, body, form = sample.topic, sample.body, "json"
+        topic = sample.topic
+        await asyncio.to_thread(publishers[topic].publish, sample.body, "json", reader_group=GROUP)
     else:
-        topic, body, form = TOPIC, to_avro(sample.record), "avro"
-    publish = publishers[topic].publish
-    await asyncio.to_thread(publish, body, "json" if form == "json" else "avro", reader_group=GROUP)
+        topic = TOPIC
+        await asyncio.to_thread(publishers[topic].publish, to_avro(sample.record), reader_group=GROUP)
     _out.print(f"published {sample.name}")
     return topic
 

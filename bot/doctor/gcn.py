@@ -38,7 +38,10 @@ def check_gcn(access: GcnAccess, topics: Sequence[ConfiguredTopic], timeout: flo
     if not missing:
         return Finding(name, Level.OK, f"answers, and has {', '.join(topic.entry for topic in topics)}.")
     found = f"GCN doesn't show {', '.join(topic.entry for topic in missing)}"
-    todo = "A topic appears with its first message; check the spelling in GWEVENT_GCN_TOPICS."
+    todo = (
+        "A topic appears with its first message; check the spelling in GWEVENT_GCN_TOPICS and"
+        " GWEVENT_NEARBY_TOPICS."
+    )
     if all(topic.is_optional for topic in missing):
         return Finding(name, Level.WARN, f"{found} (optional: the alerts come without).", todo)
     return Finding(name, Level.WARN, f"{found}.", todo)

@@ -266,7 +266,9 @@ def _check_topic(
         if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             near = get_close_matches(topic, shown, n=1)
             meant = f"Did you mean {near[0]}? " if near else ""
-            setting = "GWEVENT_KAFKA_URL" if brings_alerts else "GWEVENT_HOPSKOTCH_TOPICS"
+            setting = (
+                "GWEVENT_KAFKA_URL" if brings_alerts else "GWEVENT_HOPSKOTCH_TOPICS and GWEVENT_NEARBY_TOPICS"
+            )
             return Finding(
                 "topic",
                 Level.FAIL,

@@ -28,6 +28,7 @@ from bot.related_messages.message_fields import (
     without_real_events,
 )
 from bot.related_messages.photometry import Brightness, brightness_by_source
+from bot.setting_types.topics import is_test_topic
 from formatters.models.related_message import MessageKind, RelatedMessage, ReportedPosition, Stream
 
 DEGREES = {
@@ -69,8 +70,7 @@ def decode_hermes(record: Record, received: datetime | None) -> RelatedMessage:
     if not title and not data:
         raise UndecodablePayload("The HERMES message has neither a title nor data.")
     ids = superevent_ids(data.get("event_id"), is_lvk=False)
-    topic = line(record.get("topic"), MAX_NAME).casefold()
-    if topic.endswith("test") or topic.startswith("test"):
+    if is_test_topic(line(record.get("topic"), MAX_NAME)):
         ids = without_real_events(ids)
     withdrawn = record.get("retracted") is True
     brightness = brightness_by_source(data.get("photometry"))

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from bot.alerts import fields
 from bot.alerts.payload import Record, UndecodablePayload, read_record
+from bot.related_messages.message_fields import first_time
 from bot.related_messages.nearby_rates import (
     FERMI_GBM,
     ICECUBE_BRONZE,
@@ -92,7 +93,7 @@ def decode_nearby_alert(kind: str, body: bytes) -> NearbyAlert | None:
     ids = _texts(record.get("id"))
     if not ids:
         raise UndecodablePayload("The alert has no usable id.")
-    trigger_time = fields.time(record.get("trigger_time"))
+    trigger_time = first_time(record, "trigger_time")
     if trigger_time is None:
         raise UndecodablePayload("The alert has no usable trigger_time.")
     classification, is_burst = _classification(record) if stream == FERMI_GBM else _any_classification(record)
@@ -103,7 +104,7 @@ def decode_nearby_alert(kind: str, body: bytes) -> NearbyAlert | None:
         ids=ids,
         name=_name(stream, ids, record),
         trigger_time=trigger_time,
-        created=fields.time(record.get("alert_datetime")) or trigger_time,
+        created=first_time(record, "alert_datetime") or trigger_time,
         revision=_revision(record),
         position=_position(record, trigger_time),
         systematic_included=record.get("systematic_included") is True,

@@ -35,22 +35,54 @@ _OTHER_PLACE = re.compile(
     r"pointing|pointed|field|fov|\btile|centered|centred|\bearth\b|\bsun\b|solar|moon\b|geocent|zenith|nadir"
     r"|corner|vertex|vertices|annul|ellips|polygon|rectang|observatory|telescope is|latitude|longitude"
     r"|boresight|optical axis|spin axis|calibrator|comparison star|reference star|standard star|asteroid"
-    r"|coverage|phase cent|\baim(?:ed|point)|\btargeted|\bgalaxies\b"
+    r"|coverage|phase cent|\baim(?:ed|point)|\btargeted|\bgalaxies\b|\bpixel"
     r"|(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b[^.\n]{0,40}(?:sky ?map|localization|probability)"
     r"|(?:sky ?map|localization|probability)\W{1,3}(?:peak|maxim\w{0,4}|cent(?:er|re|roid)|mode)\b"
 )
 """Words before a position that make it the place of something else than a source: where a telescope looks,
 the Sun, the Earth, a corner of a region, a comparison star."""
+_MAP = re.compile(r"\b(?:sky[ -]?)?maps?\b")
+"""Before a position: the position is the map's, whatever property of it ("the sky map's mode")."""
+_WITH_A_MAP = re.compile(
+    r"\b(?:based on|using|from|with|within|inside|in|on|by|to)\b[^.,;:]{0,40}?"
+    r"(?P<whose>\b(?:sky[ -]?)?maps?\b)(?!['’])"
+)
+"""A map by which or in which something was found: the position may be that thing's."""
+_OF_A_PROBABILITY = re.compile(r"\b(?:sky[ -]?)?maps?\b|\bposteriori?\b")
+"""What a map's property is said of too: a source's position only if the sentence names the source."""
+_MAP_OF = re.compile(
+    r"\b(?:(?:sky[ -]?)?maps?|localization|probability|posterior)\b"
+    r"(?:\s(?!at\b|is\b|are\b|was\b|were\b)[\w-]{1,30}){0,3}?\s(?:of|for)\s(?:[\w/-]{1,30}\s){0,4}?(?P<whose>event|trigger|candidate|source|m?s\d{6}[a-z]{1,5})\b"
+)
+"""Whose map it is ("the sky map of the event peaks at"): no word for a source at the position."""
 _UNRELATED = re.compile(r"\bunrelated\b|\bnot (?:be )?(?:related|associated|connected)\b|\bruled out\b")
 _SOURCE = re.compile(
     r"source|transient|counterpart|candidate|afterglow|\bburst|\bgrb|\bfrb|trigger|neutrino|\btrack|\bobject"
     r"|supernova|kilonova|\bnova\b|flare|\bot\b|\bevent\b"
 )
 _WHEN = re.compile(
-    r"(?:\b(?:at|during)|\btime\sof)\s(?:the\s)?(?:time\s(?:of\s)?(?:the\s)?)?(?:trigger|event|burst|merger|grb|gw)\b"
-    r"(?!\s(?:position|location|site|direction|coordinates))"
+    r"(?P<whose>(?:\b(?:at|during)|\btime\sof)\s(?:the\s)?(?:time\s(?:of\s)?(?:the\s)?)?(?:trigger|event|burst|merger|grb|gw)\b"
+    r"(?!\s(?:position|location|site|direction|coordinates)))"
 )
 """When something pointed or stood there ("the boresight at the trigger time was"): no word for a source."""
+_FUNCTION_WORD = re.compile(
+    r"an?|the|th(?:is|at|ese|ose|en|an)|its?|we|and|or|but|nor|so|as|at|by|for|from|in(?:to)?|on(?:ly)?|off?|over|to"
+    r"|under|with(?:in|out)?|per|if|whil?e|when|where|which|whos?e?|after|before|since|until|during|via|near|is|are"
+    r"|was|were|be(?:en|ing)?|ha[sd]|have|can|could|may|might|will|would|do(?:es)?|did|not?|also|both",
+    re.IGNORECASE,
+)
+_DIRECTLY_BEHIND = re.compile(
+    r"(?:[^\S\n]{0,2}(?P<open>[(\[])?[^\S\n]?|[^\S\n]{0,2}\n[^\S\n]{0,8}(?=[a-zµσ]))(?P<word>[^\W\d_]+|[%°'\"])"
+    r"(?P<close>[^\S\n]?[)\]])?"
+)
+_NO_UNIT = re.compile(
+    r"\w{2,}(?:ed|ing|ly)|(?:ICRS|FK|J|RA|host|galax(?:y|ies)|spectro\w+|photo\w+)|(?:"
+    + _SOURCE.pattern.replace(r"\b", "")
+    + r")\w{0,2}",
+    re.IGNORECASE,
+)
+"""Other words behind a number that are no unit: verbs, adverbs, frames, and whose the number is ("a z=0.03
+galaxy")."""
 _NOT_A_POSITION = re.compile(
     r"(?:errors?|uncertaint(?:y|ies)|offsets?|accuracy|precision|rms|shifts?|scatter|motions?|sigma|step|size"
     r"|dither|difference)(?:[^\S\n](?:of|in|on|are|is|were|was|for|by))?[^\S\n]?[=:(]?[^\S\n]?$"
@@ -73,7 +105,7 @@ _PERCENT = re.compile(r"(?<![\d.])(\d\d(?:\.\d{1,2})?)[ ]?(?:%|percent|per cent)
 _REDSHIFT = re.compile(
     r"(?<![\w.])(?:z(?:_?\{?(?:host|spec|phot|sp|ph|hel)\}?)?[ ]?(?:=|:)[ ]?"
     r"|(?P<word>redshift)\b(?P<between>[^\d.;<>~]{0,25}?))"
-    r"(?P<z>\d{1,2}\.\d{1,6})(?![\d.])(?:[ ]?±[ ]?(?P<error>\d?\.\d{1,6}))?(?![ ]?-[ ]?\d|[ ]?mag|[ ]?AB)",
+    r"(?P<z>\d{1,2}\.\d{1,6})(?![\d.])(?:[ ]?±[ ]?(?P<error>\d?\.\d{1,6}))?(?![ ]?-[ ]?\d)",
     re.IGNORECASE,
 )
 _UNSURE = re.compile(r"limit|between|range|assum|less|more|max|min|\bif\b", re.IGNORECASE)
@@ -131,15 +163,49 @@ def is_unrelated(context: Context) -> bool:
     return any(_UNRELATED.search(part.lower()) is not None for part in (context.before, context.after))
 
 
+def has_unit(text: str, end: int) -> bool:
+    """Return whether the word directly behind a number, which ends at `end`, is or may be the number's unit.
+
+    Units are too many to list, so every word is one that isn't a word of grammar, a name, a frame or what the
+    number is of. In parentheses a word is one if it stands alone: "(UT)".
+    """
+    match = _DIRECTLY_BEHIND.match(text, end)
+    if match is None or (match["open"] and not match["close"]):
+        return False
+    word = match["word"]
+    if _FUNCTION_WORD.fullmatch(word) is not None or _NO_UNIT.fullmatch(word) is not None:
+        return False
+    return NAME.match(text, match.start("word")) is None
+
+
 def is_other_place(before: str) -> bool:
     """Return whether the words before a position make it something else than that of a source."""
-    folded = _WHEN.sub(lambda when: " " * len(when[0]), before.lower())
+    folded = _MAP_OF.sub(_without_whose, _WHEN.sub(_without_whose, before.lower()))
     if _NOT_A_POSITION.search(folded[-60:]) is not None:
         return True
+    if _OF_A_PROBABILITY.search(folded) is not None and not (_SOURCE.search(folded) or NAME.search(before)):
+        return True
     others = [match.end() for match in _OTHER_PLACE.finditer(folded)]
+    without = _WITH_A_MAP.sub(_without_whose, folded)
+    others = sorted([*others, *(match.end() for match in _MAP.finditer(without))])
     if not others:
         return False
     return _SOURCE.search(folded, others[-1]) is None and NAME.search(before, others[-1]) is None
+
+
+def _without_whose(match: re.Match[str]) -> str:
+    """Return the match with its group `whose` as blanks, so that what stands behind keeps its place."""
+    start, end = (at - match.start() for at in match.span("whose"))
+    return f"{match[0][:start]}{' ' * (end - start)}{match[0][end:]}"
+
+
+def is_directly_behind_name(before: str) -> bool:
+    """Return whether a text ends with a name, behind which are words of grammar and numbers at the most."""
+    names = list(NAME.finditer(before))
+    if not names:
+        return False
+    words = re.findall(r"[^\W\d_]{2,}", before[names[-1].end() :])
+    return all(_FUNCTION_WORD.fullmatch(word) is not None for word in words)
 
 
 def name_before(before: str) -> str:
@@ -236,6 +302,9 @@ def _radius(context: Context) -> tuple[float | None, float | None]:
 def _redshift(context: Context) -> tuple[float, float | None] | None:
     found = {}
     for match in _REDSHIFT.finditer(f"{context.before} ; {context.after}"):
+        # "z = 4.5 sigma": a redshift has no unit.
+        if has_unit(match.string, match.end()):
+            continue
         value = float(match["z"])
         # z = 19.5 is a magnitude.
         limit = 20 if match["word"] else 5

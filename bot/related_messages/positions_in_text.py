@@ -24,9 +24,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.related_messages.position_context import (
-    NAME,
     Context,
     context_of,
+    has_unit,
+    is_directly_behind_name,
     is_other_place,
     is_unrelated,
     name_before,
@@ -110,7 +111,6 @@ _OWN_ERRORS = re.compile(r"[(\[][^\S\n]?[+±-][^\S\n]?\d")
 _IN_ARCSEC = re.compile(rf"{_PLUS_MINUS}[^\S\n]?(?:arcsec|mas|\")")
 _FINE = 1e-3
 """The coarsest step, degrees, of numbers with an error in arc seconds: coarser ones are offsets too."""
-_TIME_BEHIND = re.compile(r"[^\S\n]{0,2}[(\[]?(?:UT|UTC|Z\b|s\b|sec|TT\b|GPS)")
 _TIME_BEFORE = re.compile(
     r"(?:\d{4}-\d\d-\d\d[T ]|\b(?:UTC?|from|between|T0|until|times?|start\w*|end\w*)\W{0,3})$"
 )
@@ -218,9 +218,10 @@ def _pair_at(text: str, start: int) -> _Found | None:
     if match is None or not ("." in match["cs"] or "." in match["cds"]):
         return None
     behind = text[match.end() : match.end() + 12]
-    if _TIME_BEHIND.match(behind) or _TIME_BEFORE.search(before):
+    # Without a label it may be a time and a duration: "12:00:01.1 -01:12:33.2 hours".
+    if has_unit(text, match.end()) or behind.lstrip().startswith("±") or _TIME_BEFORE.search(before):
         return None
-    if NAME.search(before) is None and _POSITION_WORD.search(f"{before} {behind}") is None:
+    if not is_directly_behind_name(before) and _POSITION_WORD.search(f"{before} {behind}") is None:
         return None
     return _found(match)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.routing.intents import UpdateFollowUp
+from bot.routing.related_messages import channels_wanting
 from bot.routing.state import RootState, Thread
 from formatters.models.related_message import Stream
 from formatters.models.subscription import Subscription
@@ -18,7 +19,7 @@ def plan_nearby_alert(
     It is shown where the channel has an active subscription to nearby alerts. Whether it overlaps the event's
     sky map is judged when the reply is rendered: a reply that has nothing to say isn't posted.
     """
-    wanting = {(s.team_id, s.channel_id) for s in subscriptions if Stream.NEARBY in s.criteria.streams}
+    wanting = channels_wanting(subscriptions, Stream.NEARBY)
     return [
         UpdateFollowUp(*thread.channel)
         for thread in threads

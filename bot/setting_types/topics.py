@@ -56,6 +56,11 @@ _ENTRY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}\*?", re.ASCII)
 """A topic's name in Kafka, or a pattern. A bare `*`, every topic of a broker, is none."""
 
 
+def is_test_topic(topic: str) -> bool:
+    """Return True if a word in a topic's name begins with "test": "hermes.test2", but not "hermes.latest"."""
+    return any(word.startswith("test") for word in re.split(r"[._-]", topic.casefold()))
+
+
 @dataclass(frozen=True, slots=True)
 class ConfiguredTopic:
     """A topic or pattern that the settings name."""
@@ -77,8 +82,7 @@ class ConfiguredTopic:
         """
         if not self.is_pattern:
             return topic == self.entry
-        words = re.split(r"[._-]", topic.casefold())
-        return topic.startswith(self.entry[:-1]) and "test" not in words and not topic.startswith("_")
+        return topic.startswith(self.entry[:-1]) and not is_test_topic(topic) and not topic.startswith("_")
 
 
 @dataclass(frozen=True, slots=True)

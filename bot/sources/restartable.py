@@ -24,7 +24,12 @@ class RestartableSource:
         """True once `stop` was called."""
 
     async def payloads(self) -> AsyncIterator[Payload]:
-        """Yield the payloads of a source. Raises what it raises; after `end` another takes its place."""
+        """Yield the payloads of a source until `stop`; after `end` another takes its place.
+
+        Raises what the source raises.
+        """
+        if self.is_stopped:
+            return
         if self._has_ended:
             self._current = self._create()
             self._has_ended = False

@@ -240,7 +240,8 @@ def test_each_optional_topic_is_tried_and_never_fails() -> None:
         " come without it)."
     )
     assert told[absent][1].startswith(
-        "Did you mean gcn.circulars? Check the spelling in GWEVENT_HOPSKOTCH_TOPICS."
+        "Did you mean gcn.circulars? Check the spelling in GWEVENT_HOPSKOTCH_TOPICS and"
+        " GWEVENT_NEARBY_TOPICS."
     )
     assert told[absent][1].endswith("Or take it out of the settings.")
     assert denied == "The credential may not read gcn.denied (optional: the alerts come without it)."

@@ -111,6 +111,22 @@ async def test_a_reader_that_ends_without_a_word_starts_again(factory: Factory) 
     running.cancel()
 
 
+async def test_a_source_that_was_stopped_after_a_defect_does_not_begin_again() -> None:
+    made = 0
+
+    def create() -> Flaky:
+        nonlocal made
+        made += 1
+        return Flaky([b"1"], [])
+
+    source = RestartableSource(create)
+    for close in (source.end("a defect"), source.stop()):
+        with pytest.raises(ValueError, match="closing"):
+            await close
+    assert [payload async for payload in source.payloads()] == []
+    assert made == 1
+
+
 async def test_payloads_of_all_extra_topics_are_handled_one_at_a_time() -> None:
     recorder = Recorder()
     handler = SequentialHandler(recorder)

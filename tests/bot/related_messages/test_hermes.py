@@ -129,8 +129,14 @@ def test_only_an_event_of_lvk_is_named() -> None:
     assert message(extra={"data": None}).superevent_ids == ()
 
 
+@pytest.mark.parametrize("topic", ["hermes.latest", "hermes.contest", "attest.hermes", "", None])
+def test_topic_whose_words_only_contain_test_names_real_events(topic: str | None) -> None:
+    assert message(extra={"topic": topic}).superevent_ids == ("S261122a",)
+
+
 def test_topic_for_tests_says_nothing_of_a_real_event() -> None:
-    assert message(extra={"topic": "hermes.test"}).superevent_ids == ()
+    for topic in ("hermes.test", "hermes.Test-2", "test", "hermes.testing", "hermes.own_test.a"):
+        assert message(extra={"topic": topic}).superevent_ids == ()
     assert message("MS261122ab", extra={"topic": "hermes.test"}).superevent_ids == ("MS261122ab",)
 
 

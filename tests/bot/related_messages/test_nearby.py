@@ -178,6 +178,12 @@ def test_a_map_in_the_alert_is_kept_and_a_huge_one_left_out() -> None:
     assert decoded(gbm_trigger(TIME, 1, 2, extra={"healpix_file": huge})).region_fits is None
 
 
+@pytest.mark.parametrize("year", [1, 1970, 2101, 9999])
+def test_a_version_of_an_impossible_year_does_not_stand_above_all_others(year: int) -> None:
+    alert = decoded(altered(gbm_trigger(TIME, 1, 2), alert_datetime=f"{year:04}-01-01T00:00:00Z"))
+    assert alert.created == alert.trigger_time
+
+
 def test_texts_are_one_short_line() -> None:
     alert = decoded(gbm_trigger(TIME, 1, 2, extra={"id": ["a\nb\0" + "c" * 1000]}))
     assert len(alert.key) <= 64 and "\n" not in alert.key and "\0" not in alert.key

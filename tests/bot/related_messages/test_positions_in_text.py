@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from bot.related_messages.position_context import has_unit
 from bot.related_messages.positions_in_text import MAX_POSITIONS, find_positions
 from formatters.text.quantities import separation
 
@@ -325,6 +326,79 @@ def test_pair_that_nothing_calls_a_position_isn_t_found(
         f"| {one} | {other} |\n| {left} | {right} |",
     ):
         assert find_positions(text) == ()
+
+
+_MAPS = st.sampled_from(("sky map", "skymap", "BAYESTAR skymap", "LVK sky map", "localization\nmap", "map"))
+_PROPERTY = st.text(alphabet="bcdhklmnprstz", min_size=4, max_size=10)
+"""Any word; without vowels it is none that says whose the position is."""
+_INTRODUCTION = st.sampled_from(("", "For this event, ", "For the candidate S230518h ", "After the GRB, "))
+
+
+@settings(deadline=None)
+@given(
+    map_=_MAPS, introduction=_INTRODUCTION, one=_PROPERTY, other=_PROPERTY, ra=st.floats(0, 359.9), dec=_DEC
+)
+def test_whatever_property_of_a_map_has_a_position_it_is_no_source(
+    map_: str, introduction: str, one: str, other: str, ra: float, dec: float
+) -> None:
+    place = f"RA {ra:.2f}, Dec {dec:.2f}"
+    for text in (
+        f"{introduction}the {map_}'s {one} {other} location is {place}",
+        f"{introduction}the {one} {other} location of the {map_} is {place}",
+        f"{introduction}the {map_} of the event {one} at {place}",
+        f"{introduction}the {one} pixel in the {map_} lies at {place}",
+        f"The maximum a posteriori {one} is {place}",
+        f"The posterior {one} {other} is at {place}",
+    ):
+        assert find_positions(text) == (), text
+    for text in (
+        f"In the {map_} we found a transient, {one} {other}, at {place}",
+        f"The {one} direction of the source based on the {map_} is {place}",
+        f"The maximum a posteriori position of the neutrino is {place}",
+        f"{introduction}AT2023abc was found in the {map_} at {place}",
+    ):
+        assert len(find_positions(text)) == 1, text
+
+
+_UNIT = st.text(alphabet="bcfghjklmpqrsuvwxyzσµ", min_size=1, max_size=9).filter(
+    lambda word: word not in ("by", "j", "fk", "frb", "grb")
+)
+"""Words without vowels: none of them is one of grammar, a verb or a noun but these."""
+
+
+@settings(deadline=None)
+@given(unit=_UNIT, value=st.floats(0.01, 4.99), blank=st.sampled_from((" ", "", "\n", " [", "  ")))
+def test_number_with_a_unit_is_no_redshift_and_no_position(unit: str, value: float, blank: str) -> None:
+    for text in (
+        f"AT2023abc {unit}x 12:00:01.1 -01:12:33.2",
+        f"AT2023abc 12:00:01.1 -01:12:33.2 +/- 0.5 {unit}",
+    ):
+        assert find_positions(text) == ()
+    unit = f"{unit}]" if "[" in blank else unit
+    (position,) = find_positions(f"AT2023abc at RA=49.8, Dec=37.8 with z = {value:.3f}{blank}{unit}, is new")
+    assert position.redshift is None
+    if blank:
+        assert find_positions(f"AT2023abc 12:00:01.1 -01:12:33.2{blank}{unit}") == ()
+
+
+@pytest.mark.parametrize(
+    "behind",
+    ["", ", r = 19.5", " was seen", " with KAIT", " (J2000)", " J2000", " in NGC 4993", "\nHost: NGC 4993",
+     " (host: NGC 4993)", " and AT2023abd", " AT2023abd", " measured", " 19.5"],
+)  # fmt: skip
+def test_what_is_no_unit_behind_a_number_takes_nothing_away(behind: str) -> None:
+    (position,) = find_positions(f"AT2023abc 12:00:01.1 -01:12:33.2{behind}")
+    assert position.name == "AT2023abc"
+    (position,) = find_positions(f"AT2023abc at RA=49.8, Dec=37.8 has z = 0.034{behind}")
+    assert position.redshift == 0.034
+
+
+@pytest.mark.parametrize(
+    "unit", ["sigma", "σ", "mag", "AB", "Mpc", "kpc", "deg", "hours", "UT", "GPS", "%", "s"]
+)
+def test_known_units_are_units(unit: str) -> None:
+    assert has_unit(f"4.5 {unit}", 3)
+    assert has_unit(f"4.5 ({unit})", 3)
 
 
 @settings(deadline=None)

@@ -60,7 +60,7 @@ def test_a_pattern_takes_no_topic_for_tests() -> None:
     hermes = ConfiguredTopic("hermes.*", is_optional=True)
     taken = [
         name
-        for name in ("hermes.a", "hermes.test", "hermes.a-Test", "hermes.latest", "other")
+        for name in ("hermes.a", "hermes.test", "hermes.a-Test", "hermes.test2", "hermes.latest", "other")
         if hermes.matches(name)
     ]
     assert taken == ["hermes.a", "hermes.latest"]

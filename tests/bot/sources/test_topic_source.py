@@ -28,7 +28,6 @@ QUICK = TopicTiming(
     watermark_interval_s=0.1,
     pattern_interval_s=0.2,
     refused_retry_s=0.5,
-    query_timeout_s=1.0,
 )
 PATIENT = 60.0
 
@@ -245,41 +244,50 @@ async def test_a_denied_topic_of_a_pattern_leaves_the_others(broker: EmbeddedBro
         assert [payload.body for payload in found] == [b"allowed"]
 
 
-class Refusing(Consumer):
-    """A consumer that may not fetch hermes.bad, which its first message says in its place."""
+@pytest.fixture
+def refusing() -> Any:
+    """Return a class of consumers, the first of which hears of hermes.bad once that it may not fetch it.
 
-    has_refused = False
+    Each test has its own: readers of an earlier one can't use the refusal up.
+    """
 
-    def poll(self, timeout: float = -1) -> Message | None:
-        message = super().poll(timeout)
-        if message is None or message.topic() != "hermes.bad" or Refusing.has_refused:
-            return message
-        Refusing.has_refused = True
-        return Message(
-            topic="hermes.bad", partition=0, error=KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
-        )
+    class Refusing(Consumer):
+        has_refused = False
+
+        def poll(self, timeout: float = -1) -> Message | None:
+            message = super().poll(timeout)
+            if message is None or message.topic() != "hermes.bad" or Refusing.has_refused:
+                return message
+            Refusing.has_refused = True
+            return Message(
+                topic="hermes.bad", partition=0, error=KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+            )
+
+    return Refusing
 
 
 async def test_a_topic_refused_in_fetching_is_left_out_of_a_pattern_and_tried_again(
-    broker: EmbeddedBroker,
+    broker: EmbeddedBroker, refusing: Any
 ) -> None:
     for topic in ("hermes.bad", "hermes.good"):
         broker.create_topic(topic)
     publish(broker, "hermes.bad", b"bad")
-    async with reading(broker, "hermes.*", consumer_class=Refusing) as (source, payloads):
+    async with reading(broker, "hermes.*", consumer_class=refusing) as (source, payloads):
         # How long it is named depends on the retry; the test below sees it with a patient one.
         assert [payload.body for payload in await take(payloads, 1)] == [b"bad"]
         assert source.status().connected
+        assert refusing.has_refused
 
 
-async def test_a_topic_refused_in_fetching_is_named_until_it_is_tried_again(broker: EmbeddedBroker) -> None:
+async def test_a_topic_refused_in_fetching_is_named_until_it_is_tried_again(
+    broker: EmbeddedBroker, refusing: Any
+) -> None:
     for topic in ("hermes.bad", "hermes.good"):
         broker.create_topic(topic)
     publish(broker, "hermes.bad", b"bad")
-    Refusing.has_refused = False
     listed: list[str] = []
 
-    class Listing(Refusing):
+    class Listing(refusing):  # type: ignore[misc]
         def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:
             listed.append("")
             return super().list_topics(topic, timeout) if topic else super().list_topics(timeout=timeout)
@@ -323,11 +331,12 @@ async def test_how_far_a_pattern_is_behind_is_asked_for_all_its_topics_together(
         await end(waiting)
 
 
-async def test_a_pattern_of_which_nothing_may_be_fetched_is_not_read(broker: EmbeddedBroker) -> None:
+async def test_a_pattern_of_which_nothing_may_be_fetched_is_not_read(
+    broker: EmbeddedBroker, refusing: Any
+) -> None:
     broker.create_topic("hermes.bad")
     publish(broker, "hermes.bad", b"bad")
-    Refusing.has_refused = False
-    async with reading(broker, "hermes.*", consumer_class=Refusing) as (source, payloads):
+    async with reading(broker, "hermes.*", consumer_class=refusing) as (source, payloads):
         waiting = asyncio.create_task(take(payloads, 1))
         await until(lambda: "may not be read with this credential" in source.status().detail)
         assert [payload.body for payload in await waiting] == [b"bad"]
