@@ -94,6 +94,9 @@ class GalaxiesCommand:
         if words.altitude is not None:
             constraints = replace(constraints, altitude=words.altitude)
         now = self._clock()
+        rows, windows_failed = await self._rows(
+            found.ranking.galaxies, sites, replace(own, constraints=constraints), now
+        )
         return answers.message(
             answers.GalaxyList(
                 superevent=superevent,
@@ -101,10 +104,9 @@ class GalaxiesCommand:
                 is_combined=found.is_combined,
                 unread=found.map_.unread,
                 ranking=found.ranking,
-                rows=await self._rows(
-                    found.ranking.galaxies, sites, replace(own, constraints=constraints), now
-                ),
+                rows=rows,
                 sites=sites,
+                windows_failed=windows_failed,
                 altitude_limit=constraints.altitude,
                 asked_at=now,
             )
@@ -112,16 +114,20 @@ class GalaxiesCommand:
 
     async def _rows(
         self, galaxies: Sequence[RankedGalaxy], sites: Sequence[Site], own: ChannelSites, now: datetime
-    ) -> list[answers.GalaxyRow]:
+    ) -> tuple[list[answers.GalaxyRow], bool]:
+        """Return the rows, and whether their windows took too long to compute."""
         if not sites:
-            return [answers.GalaxyRow(ranked=one) for one in galaxies]
+            return [answers.GalaxyRow(ranked=one) for one in galaxies], False
         places = [(one.galaxy.ra, one.galaxy.dec) for one in galaxies]
         altitudes = await self._observability.altitudes(places, sites, now)
         windows = await self._observability.windows(places, sites, own.constraints, now)
-        return [
+        rows = [
             answers.GalaxyRow(ranked=one, now=altitude, window=window)
-            for one, altitude, window in zip(galaxies, altitudes, windows, strict=True)
+            for one, altitude, window in zip(
+                galaxies, altitudes, windows or (None,) * len(galaxies), strict=True
+            )
         ]
+        return rows, windows is None
 
     async def _picture(
         self, superevent: Superevent, found: RankedMap, context: CommandContext | None

@@ -57,6 +57,8 @@ class GalaxyList:
     altitude_limit: float
     """Degrees above which a window counts."""
     asked_at: datetime
+    windows_failed: bool = False
+    """True if the windows took too long to compute; then no row has one."""
 
 
 def message(answer: GalaxyList) -> Message:
@@ -209,7 +211,7 @@ def _now_cell(now: PositionAltitude | None, answer: GalaxyList) -> str:
 
 def _window_cell(window: PositionWindow | None, answer: GalaxyList) -> str:
     if window is None:
-        return "none in 2 nights"
+        return _EMPTY_CELL if answer.windows_failed else "none in 2 nights"
     start, stop = window.start.astimezone(UTC), window.stop.astimezone(UTC)
     times = f"{night_times.day(start)} {start:%H:%M}–{stop:%H:%M} UTC"
     if start <= answer.asked_at < stop:
@@ -234,6 +236,8 @@ def _notes(answer: GalaxyList) -> Iterator[str]:
         yield "z questionable: so marked by the catalogue, the distance may be wrong."
     if any(one.magnitude is not None for one in galaxies):
         yield "Mag: the catalogue's (K or W1 of NED-LVS)."
+    if answer.windows_failed:
+        yield night_times.WINDOWS_FAILED
     if answer.sites:
         names = ", ".join(galaxy_lines.short_name(site.name) for site in answer.sites)
         dishes = [site for site in answer.sites if site.radio]
