@@ -75,11 +75,12 @@ class GalaxiesCommand:
             return answers.problem_message(superevent, found)
         # A terminal has no limit of characters.
         limit = None if context is None else MAX_CODE_CHARS
+        made_on = _map_lines(superevent, found)
         match words.verb:
             case GalaxyVerb.CSV:
-                return galaxies_export.csv_message(superevent, found.ranking, limit)
+                return galaxies_export.csv_message(superevent, found.ranking, limit, made_on)
             case GalaxyVerb.DS9:
-                return galaxies_export.ds9_message(superevent, found.ranking, limit)
+                return galaxies_export.ds9_message(superevent, found.ranking, limit, made_on)
             case GalaxyVerb.MAP:
                 return await self._picture(superevent, found, context)
             case GalaxyVerb.LIST:
@@ -142,4 +143,12 @@ class GalaxiesCommand:
             image = await self._image_provider(context.team_id, superevent, found.map_.notice, marks)
         except ImageFailed as failure:
             return event_details.no_image(superevent, failure.reason)
-        return answers.picture_message(superevent, found.map_.notice, found.ranking, image)
+        made_on = _map_lines(superevent, found)
+        return answers.picture_message(superevent, found.map_.notice, found.ranking, image, made_on)
+
+
+def _map_lines(superevent: Superevent, found: RankedMap) -> tuple[str, ...]:
+    map_ = found.map_
+    return tuple(
+        answers.map_lines(superevent, map_.notice, is_combined=found.is_combined, unread=map_.unread)
+    )

@@ -150,8 +150,10 @@ def beyond_catalogue(event: str, catalogue: CatalogueInfo, distance: Distance | 
     )
 
 
-def _map_lines(answer: GalaxyList) -> Iterator[str]:
-    superevent, notice = answer.superevent, answer.map_notice
+def map_lines(
+    superevent: Superevent, notice: Notice, *, is_combined: bool, unread: Sequence[Notice]
+) -> Iterator[str]:
+    """Yield which map the galaxies are ranked on, and which newer ones can't be read; not escaped."""
     which = vocabulary.notice_name(superevent.up_to(notice), notice)
     event = superevent.event
     if event is not None:
@@ -159,11 +161,17 @@ def _map_lines(answer: GalaxyList) -> Iterator[str]:
         side = "before" if sent < timedelta(0) else "after"
         which += f", sent {quantities.duration_text(sent)} {side} the merger"
     combined = notice.external is not None and notice.external.localization is not None
-    kind = " (combined map)" if answer.is_combined else " (the map of GW alone)" if combined else ""
+    kind = " (combined map)" if is_combined else " (the map of GW alone)" if combined else ""
     yield f"Ranked on the map of {which}{kind}."
-    if answer.unread:
-        newer = " and ".join(vocabulary.notice_name(superevent, one) for one in answer.unread[-3:])
+    if unread:
+        newer = " and ".join(vocabulary.notice_name(superevent, one) for one in unread[-3:])
         yield f"That of {newer} is newer, but can't be read."
+
+
+def _map_lines(answer: GalaxyList) -> Iterator[str]:
+    yield from map_lines(
+        answer.superevent, answer.map_notice, is_combined=answer.is_combined, unread=answer.unread
+    )
     completeness = galaxy_lines.completeness_text(answer.ranking)
     if completeness is not None:
         yield completeness
@@ -260,9 +268,13 @@ def csv_or_region_title(superevent: Superevent, ranking: GalaxyRanking, form: st
 
 
 def picture_message(
-    superevent: Superevent, notice: Notice, ranking: GalaxyRanking, shown: alert_card.ImageRef
+    superevent: Superevent,
+    notice: Notice,
+    ranking: GalaxyRanking,
+    shown: alert_card.ImageRef,
+    made_on: Sequence[str] = (),
 ) -> Message:
-    """Return the image of the notice's sky map with the first galaxies marked."""
+    """Return the image of the notice's sky map with the first galaxies marked; `made_on` are `map_lines`."""
     count = len(ranking.galaxies)
     which = notice_label(superevent, notice)
     of = "" if count == ranking.total else f" first {count} of"
@@ -272,11 +284,11 @@ def picture_message(
     lines = [f"Marked: {share} of the ranking, which isn't a probability that the event was there."]
     completeness = galaxy_lines.completeness_text(ranking)
     beyond = beyond_catalogue(_event_name(superevent), ranking.catalogue, ranking.distance)
-    lines += [line for line in (completeness,) if line is not None]
+    lines += [*made_on, *(line for line in (completeness,) if line is not None)]
     first = [] if beyond is None else [escape(beyond)]
     return blocks.message(
         escape(f"{title}. {shown.alt_text}", _NOTES_MAX),
         blocks.section(*first, bold(escape(title))),
         blocks.image(shown.alt_text, file_id=shown.file_id, url=shown.url),
-        blocks.context(escape(" ".join(lines))),
+        blocks.context(escape(" ".join(lines), _NOTES_MAX)),
     )

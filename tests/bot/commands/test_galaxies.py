@@ -150,6 +150,12 @@ async def test_exports(with_galaxies: Factory) -> None:
     assert "# Region file format: DS9" in region and "# point=circle text={1 DEMO J" in region
 
 
+@pytest.mark.parametrize("words", ["galaxies export csv", "galaxies export ds9"])
+async def test_an_export_names_its_map(with_galaxies: Factory, words: str) -> None:
+    name = await store(with_galaxies, *bns(NOW))
+    assert "Ranked on the map of UPDATE" in await ask(with_galaxies, f"{words} {name}")
+
+
 async def test_the_largest_answer_fits_one_message(with_galaxies: Factory) -> None:
     records = list(bns(NOW))
     name = await store(with_galaxies, records[0])
