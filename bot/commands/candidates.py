@@ -80,7 +80,9 @@ class CandidatesCommand:
         found = await self._candidates(superevent, context)
         rows = await asyncio.to_thread(_rows, found)
         newest = await self._service.newest_map(superevent)
-        windowed = None if context is None else await self._with_windows(superevent, rows, context)
+        windowed, windows_failed = None, False
+        if context is not None:
+            windowed, windows_failed = await self._with_windows(superevent, rows, context)
         return answers.message(
             answers.CandidateList(
                 superevent=superevent,
@@ -90,6 +92,7 @@ class CandidatesCommand:
                 unread=() if newest is None else newest.unread,
                 change=await self._service.region_change(superevent, found),
                 has_sites=windowed is not None,
+                windows_failed=windows_failed,
                 outcome=None if change is None else change.outcome,
                 notes=() if change is None else change.notes,
                 cosmology=COSMOLOGY,
@@ -100,14 +103,14 @@ class CandidatesCommand:
 
     async def _with_windows(
         self, superevent: Superevent, rows: list[answers.CandidateRow], context: CommandContext
-    ) -> list[answers.CandidateRow] | None:
-        """Return the rows, those that are shown with their windows; None if there is nothing to observe from.
+    ) -> tuple[list[answers.CandidateRow] | None, bool]:
+        """Return the rows, those that are shown with their windows, and whether these took too long.
 
-        A retracted event isn't followed up.
+        There are no rows if there is nothing to observe from; a retracted event isn't followed up.
         """
         own = await self._sites.for_channel(*context.channel)
         if not own.sites or superevent.is_retracted:
-            return None
+            return None, False
         shown = rows[: answers.MAX_ROWS]
         windows = await self._observability.windows(
             [(row.candidate.position.ra, row.candidate.position.dec) for row in shown],
@@ -115,8 +118,10 @@ class CandidatesCommand:
             own.constraints,
             self._clock(),
         )
+        if windows is None:
+            return rows, True
         with_windows = [replace(row, window=window) for row, window in zip(shown, windows, strict=True)]
-        return [*with_windows, *rows[len(shown) :]]
+        return [*with_windows, *rows[len(shown) :]], False
 
     async def _export(self, superevent: Superevent, text: str, context: CommandContext | None) -> Message:
         other = other_format(text)

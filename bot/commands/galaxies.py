@@ -75,11 +75,12 @@ class GalaxiesCommand:
             return answers.problem_message(superevent, found)
         # A terminal has no limit of characters.
         limit = None if context is None else MAX_CODE_CHARS
+        made_on = _map_lines(superevent, found)
         match words.verb:
             case GalaxyVerb.CSV:
-                return galaxies_export.csv_message(superevent, found.ranking, limit)
+                return galaxies_export.csv_message(superevent, found.ranking, limit, made_on)
             case GalaxyVerb.DS9:
-                return galaxies_export.ds9_message(superevent, found.ranking, limit)
+                return galaxies_export.ds9_message(superevent, found.ranking, limit, made_on)
             case GalaxyVerb.MAP:
                 return await self._picture(superevent, found, context)
             case GalaxyVerb.LIST:
@@ -94,6 +95,9 @@ class GalaxiesCommand:
         if words.altitude is not None:
             constraints = replace(constraints, altitude=words.altitude)
         now = self._clock()
+        rows, windows_failed = await self._rows(
+            found.ranking.galaxies, sites, replace(own, constraints=constraints), now
+        )
         return answers.message(
             answers.GalaxyList(
                 superevent=superevent,
@@ -101,10 +105,9 @@ class GalaxiesCommand:
                 is_combined=found.is_combined,
                 unread=found.map_.unread,
                 ranking=found.ranking,
-                rows=await self._rows(
-                    found.ranking.galaxies, sites, replace(own, constraints=constraints), now
-                ),
+                rows=rows,
                 sites=sites,
+                windows_failed=windows_failed,
                 altitude_limit=constraints.altitude,
                 asked_at=now,
             )
@@ -112,16 +115,20 @@ class GalaxiesCommand:
 
     async def _rows(
         self, galaxies: Sequence[RankedGalaxy], sites: Sequence[Site], own: ChannelSites, now: datetime
-    ) -> list[answers.GalaxyRow]:
+    ) -> tuple[list[answers.GalaxyRow], bool]:
+        """Return the rows, and whether their windows took too long to compute."""
         if not sites:
-            return [answers.GalaxyRow(ranked=one) for one in galaxies]
+            return [answers.GalaxyRow(ranked=one) for one in galaxies], False
         places = [(one.galaxy.ra, one.galaxy.dec) for one in galaxies]
         altitudes = await self._observability.altitudes(places, sites, now)
         windows = await self._observability.windows(places, sites, own.constraints, now)
-        return [
+        rows = [
             answers.GalaxyRow(ranked=one, now=altitude, window=window)
-            for one, altitude, window in zip(galaxies, altitudes, windows, strict=True)
+            for one, altitude, window in zip(
+                galaxies, altitudes, windows or (None,) * len(galaxies), strict=True
+            )
         ]
+        return rows, windows is None
 
     async def _picture(
         self, superevent: Superevent, found: RankedMap, context: CommandContext | None
@@ -136,4 +143,12 @@ class GalaxiesCommand:
             image = await self._image_provider(context.team_id, superevent, found.map_.notice, marks)
         except ImageFailed as failure:
             return event_details.no_image(superevent, failure.reason)
-        return answers.picture_message(superevent, found.map_.notice, found.ranking, image)
+        made_on = _map_lines(superevent, found)
+        return answers.picture_message(superevent, found.map_.notice, found.ranking, image, made_on)
+
+
+def _map_lines(superevent: Superevent, found: RankedMap) -> tuple[str, ...]:
+    map_ = found.map_
+    return tuple(
+        answers.map_lines(superevent, map_.notice, is_combined=found.is_combined, unread=map_.unread)
+    )

@@ -219,6 +219,9 @@ class _Reader:
         if joined := _NUMBER_AND_UNIT.fullmatch(word):
             self._take_measured(joined[1], joined[2], typed)
             if joined[3]:
+                if joined[3].isdecimal() and not self._is_behind_hours:
+                    # "1h30" has minutes; those of "2m30" could be seconds.
+                    raise CommandError(f'"{typed[:40]}" needs a unit for its second number: {EXAMPLES}.')
                 self.lengths.append(timedelta(minutes=int(joined[3].rstrip("min"))))
         elif _NUMBER.fullmatch(word) or word in _NUMBER_WORDS:
             number = str(_NUMBER_WORDS.get(word, word))

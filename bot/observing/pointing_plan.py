@@ -9,7 +9,7 @@ and must hold from the beginning of an exposure to its end; the centre decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil, radians, sin, sqrt
 
@@ -125,6 +125,10 @@ def plan_pointings(
     if most > 0 and observable >= LEAST_OBSERVABLE:
         task = _Task(ProbabilityCurve(skymap), telescope, view, slots, most)
         choice = _choose_fields(skymap, task)
+        if choice is not None and 2 * choice.ra.size <= most:
+            # There is time for much fewer only: of these the centres tried can lie closer together.
+            fewer = _choose_fields(skymap, replace(task, most=choice.ra.size))
+            choice = _better(choice, fewer)
     pointings = () if choice is None else _as_pointings(choice, view)
     return PointingPlan(
         telescope=telescope,
@@ -163,11 +167,15 @@ def _choose_fields(skymap: SkyMap, task: _Task) -> _Choice | None:
         return None
     pixels, region = worthwhile
     found = [
-        choice
+        _best_of(ra, dec, pixels, task)
         for ra, dec in (free_centres(pixels, region, footprint), grid_centres(pixels, footprint))
-        if (choice := _best_of(ra, dec, pixels, task)) is not None
     ]
-    return max(found, key=lambda one: one.covered, default=None)
+    return _better(*found)
+
+
+def _better(*choices: _Choice | None) -> _Choice | None:
+    """Return the one that covers the most, the first of equal ones; None if there is none."""
+    return max((one for one in choices if one is not None), key=lambda one: one.covered, default=None)
 
 
 def _worthwhile_pixels(skymap: SkyMap, task: _Task) -> tuple[Pixels, Integers] | None:

@@ -70,14 +70,17 @@ class ObservabilityService:
         sites: Sequence[Site],
         constraints: ObservingConstraints,
         now: datetime,
-    ) -> tuple[PositionWindow | None, ...]:
-        """Return the best window of each position (RA, Dec, ICRS degrees) in this night, else in the next."""
+    ) -> tuple[PositionWindow | None, ...] | None:
+        """Return the best window of each position (RA, Dec, ICRS degrees) in this night, else in the next.
+
+        None if that takes too long, which isn't the same as no window.
+        """
         compute = partial(best_windows, positions, sites, constraints, now, min_up=self._min_up)
         async with self._lock:
             try:
                 return await run_in_thread(compute)
             except ThreadHangs:
-                return (None,) * len(positions)
+                return None
 
     async def altitudes(
         self, positions: Sequence[tuple[float, float]], sites: Sequence[Site], at: datetime

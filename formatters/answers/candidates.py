@@ -59,6 +59,8 @@ class CandidateList:
     """What the newest map moved; None if nothing."""
     has_sites: bool = False
     """True if the channel has sites for windows."""
+    windows_failed: bool = False
+    """True if the windows took too long to compute; then no row has one."""
     outcome: str | None = None
     """What was changed, one sentence, not escaped; None for a question."""
     notes: Sequence[str] = ()
@@ -170,7 +172,7 @@ def _cells(row: CandidateRow, answer: CandidateList) -> list[str]:
         in_volume,
         _host_cell(row),
         _seen(candidate.offset),
-        *([_window_cell(row.window)] if answer.has_sites else []),
+        *([_window_cell(row.window, answer)] if answer.has_sites else []),
         _source_cell(candidate.sources),
         position,
     ]
@@ -215,9 +217,9 @@ def _seen(offset: timedelta | None) -> str:
     return f"seen {length} before the merger" if offset < timedelta(0) else f"{length} after"
 
 
-def _window_cell(window: PositionWindow | None) -> str:
+def _window_cell(window: PositionWindow | None, answer: CandidateList) -> str:
     if window is None:
-        return "none in 2 nights"
+        return _EMPTY_CELL if answer.windows_failed else "none in 2 nights"
     start, stop = window.start.astimezone(UTC), window.stop.astimezone(UTC)
     return (
         f"{plain_text(window.site.name, SHOWN_NAME_MAX)} {night_times.day(start)}"
@@ -273,6 +275,8 @@ def _notes(answer: CandidateList, shown: Sequence[CandidateRow]) -> Iterator[str
             " reported without an error has none."
         )
     yield f"Merged: the same name, or within {quantities.number(answer.merge_radius)}″."
+    if answer.windows_failed:
+        yield night_times.WINDOWS_FAILED
     if not answer.has_sites:
         yield "Best windows come with this channel's sites: sites add Palomar."
 

@@ -57,6 +57,8 @@ class GalaxyList:
     altitude_limit: float
     """Degrees above which a window counts."""
     asked_at: datetime
+    windows_failed: bool = False
+    """True if the windows took too long to compute; then no row has one."""
 
 
 def message(answer: GalaxyList) -> Message:
@@ -148,8 +150,10 @@ def beyond_catalogue(event: str, catalogue: CatalogueInfo, distance: Distance | 
     )
 
 
-def _map_lines(answer: GalaxyList) -> Iterator[str]:
-    superevent, notice = answer.superevent, answer.map_notice
+def map_lines(
+    superevent: Superevent, notice: Notice, *, is_combined: bool, unread: Sequence[Notice]
+) -> Iterator[str]:
+    """Yield which map the galaxies are ranked on, and which newer ones can't be read; not escaped."""
     which = vocabulary.notice_name(superevent.up_to(notice), notice)
     event = superevent.event
     if event is not None:
@@ -157,11 +161,17 @@ def _map_lines(answer: GalaxyList) -> Iterator[str]:
         side = "before" if sent < timedelta(0) else "after"
         which += f", sent {quantities.duration_text(sent)} {side} the merger"
     combined = notice.external is not None and notice.external.localization is not None
-    kind = " (combined map)" if answer.is_combined else " (the map of GW alone)" if combined else ""
+    kind = " (combined map)" if is_combined else " (the map of GW alone)" if combined else ""
     yield f"Ranked on the map of {which}{kind}."
-    if answer.unread:
-        newer = " and ".join(vocabulary.notice_name(superevent, one) for one in answer.unread[-3:])
+    if unread:
+        newer = " and ".join(vocabulary.notice_name(superevent, one) for one in unread[-3:])
         yield f"That of {newer} is newer, but can't be read."
+
+
+def _map_lines(answer: GalaxyList) -> Iterator[str]:
+    yield from map_lines(
+        answer.superevent, answer.map_notice, is_combined=answer.is_combined, unread=answer.unread
+    )
     completeness = galaxy_lines.completeness_text(answer.ranking)
     if completeness is not None:
         yield completeness
@@ -209,7 +219,7 @@ def _now_cell(now: PositionAltitude | None, answer: GalaxyList) -> str:
 
 def _window_cell(window: PositionWindow | None, answer: GalaxyList) -> str:
     if window is None:
-        return "none in 2 nights"
+        return _EMPTY_CELL if answer.windows_failed else "none in 2 nights"
     start, stop = window.start.astimezone(UTC), window.stop.astimezone(UTC)
     times = f"{night_times.day(start)} {start:%H:%M}–{stop:%H:%M} UTC"
     if start <= answer.asked_at < stop:
@@ -234,6 +244,8 @@ def _notes(answer: GalaxyList) -> Iterator[str]:
         yield "z questionable: so marked by the catalogue, the distance may be wrong."
     if any(one.magnitude is not None for one in galaxies):
         yield "Mag: the catalogue's (K or W1 of NED-LVS)."
+    if answer.windows_failed:
+        yield night_times.WINDOWS_FAILED
     if answer.sites:
         names = ", ".join(galaxy_lines.short_name(site.name) for site in answer.sites)
         dishes = [site for site in answer.sites if site.radio]
@@ -256,9 +268,13 @@ def csv_or_region_title(superevent: Superevent, ranking: GalaxyRanking, form: st
 
 
 def picture_message(
-    superevent: Superevent, notice: Notice, ranking: GalaxyRanking, shown: alert_card.ImageRef
+    superevent: Superevent,
+    notice: Notice,
+    ranking: GalaxyRanking,
+    shown: alert_card.ImageRef,
+    made_on: Sequence[str] = (),
 ) -> Message:
-    """Return the image of the notice's sky map with the first galaxies marked."""
+    """Return the image of the notice's sky map with the first galaxies marked; `made_on` are `map_lines`."""
     count = len(ranking.galaxies)
     which = notice_label(superevent, notice)
     of = "" if count == ranking.total else f" first {count} of"
@@ -268,11 +284,11 @@ def picture_message(
     lines = [f"Marked: {share} of the ranking, which isn't a probability that the event was there."]
     completeness = galaxy_lines.completeness_text(ranking)
     beyond = beyond_catalogue(_event_name(superevent), ranking.catalogue, ranking.distance)
-    lines += [line for line in (completeness,) if line is not None]
+    lines += [*made_on, *(line for line in (completeness,) if line is not None)]
     first = [] if beyond is None else [escape(beyond)]
     return blocks.message(
         escape(f"{title}. {shown.alt_text}", _NOTES_MAX),
         blocks.section(*first, bold(escape(title))),
         blocks.image(shown.alt_text, file_id=shown.file_id, url=shown.url),
-        blocks.context(escape(" ".join(lines))),
+        blocks.context(escape(" ".join(lines), _NOTES_MAX)),
     )

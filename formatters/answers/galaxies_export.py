@@ -24,18 +24,27 @@ CSV_HEADER = (
 
 
 def csv_message(
-    superevent: Superevent, ranking: GalaxyRanking, limit: int | None = MAX_CODE_CHARS
+    superevent: Superevent,
+    ranking: GalaxyRanking,
+    limit: int | None = MAX_CODE_CHARS,
+    made_on: Sequence[str] = (),
 ) -> Message:
-    """Return the galaxies by rank, as many whole lines as `limit` characters hold; None is no limit."""
+    """Return the galaxies by rank, as many whole lines as `limit` characters hold; None is no limit.
+
+    `made_on` are sentences about the map that they are ranked on.
+    """
     total, lines = 0.0, []
     for one in ranking.galaxies:
         total += one.share
         lines.append(csv_line(_values(one, total)))
-    return _message(superevent, ranking, "as a table", [csv_line(CSV_HEADER)], lines, limit)
+    return _message(superevent, ranking, "as a table", [csv_line(CSV_HEADER)], lines, limit, made_on)
 
 
 def ds9_message(
-    superevent: Superevent, ranking: GalaxyRanking, limit: int | None = MAX_CODE_CHARS
+    superevent: Superevent,
+    ranking: GalaxyRanking,
+    limit: int | None = MAX_CODE_CHARS,
+    made_on: Sequence[str] = (),
 ) -> Message:
     """Return the galaxies as points of a DS9 region file, with rank and name."""
     lines = [
@@ -45,7 +54,7 @@ def ds9_message(
     marks = alert_card.status_labels(superevent)
     event = " ".join([*marks, superevent.superevent_id]).encode("ascii", "replace").decode()
     head = [DS9_HEADER, f"# {' '.join(event.split())}: galaxies in the 90% volume, by rank", "icrs"]
-    return _message(superevent, ranking, "for DS9", head, lines, limit)
+    return _message(superevent, ranking, "for DS9", head, lines, limit, made_on)
 
 
 def _message(
@@ -55,6 +64,7 @@ def _message(
     head: Sequence[str],
     lines: Sequence[str],
     limit: int | None,
+    made_on: Sequence[str],
 ) -> Message:
     title = csv_or_region_title(superevent, ranking, form)
     kept = list(head)
@@ -67,13 +77,13 @@ def _message(
         kept.append(line)
     shown = len(kept) - len(head)
     reason = ", as many as a message holds" if shown < len(lines) else ""
-    cut = []
+    notes = [blocks.context(escape(" ".join(made_on)))] if made_on else []
     if shown < ranking.total:
         share = quantities.percent(sum(one.share for one in ranking.galaxies[:shown]))
         words = f"The first {quantities.number(shown)} by rank are here{reason}: {share} of the ranking."
-        cut = [blocks.context(escape(words))]
+        notes.append(blocks.context(escape(words)))
     return blocks.message(
-        escape(f"{title}."), blocks.section(bold(escape(title))), blocks.code("\n".join(kept)), *cut
+        escape(f"{title}."), blocks.section(bold(escape(title))), blocks.code("\n".join(kept)), *notes
     )
 
 

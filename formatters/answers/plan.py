@@ -75,7 +75,7 @@ def repeated_words(superevent: Superevent, request: PlanRequest) -> str:
 
 
 def picture_title(made: EventPlan) -> str:
-    """Return what the picture's key says of the fields: "12 fields at Paranal, 23 Nov: 71 %"."""
+    """Return the title of the picture's key: "12 fields at Paranal from 23 Nov 01:20 UTC: 71 %"."""
     fields = quantities.pluralize(len(made.plan.pointings), "field")
     name = plain_text(made.request.site.name, _SHOWN_NAME_MAX)
     begun = night_times.utc_day_and_clock(made.plan.pointings[0].start)

@@ -24,7 +24,7 @@ from bot.observing.footprints import bounding_radius, circle, parse_footprint
 from bot.observing.observatories import find_site
 from bot.observing.pointing_fields import measure
 from bot.observing.pointing_pixels import ProbabilityCurve, occupied_pixels, order_of_width
-from bot.observing.pointing_plan import plan_pointings
+from bot.observing.pointing_plan import LEAST_GAIN, LEAST_PART, plan_pointings
 from bot.observing.pointing_visibility import SiteView, Slots, unit_vectors
 from bot.skymap_service.cache import read_notice_maps
 from bot.skymaps import healpix
@@ -52,8 +52,8 @@ SITES = ("Rubin", "Palomar", "La Palma", "Siding Spring")
 NOW = datetime(2026, 11, 28, 18, 0, tzinfo=UTC)
 LIMITS = ObservingConstraints()
 AIM_S = 2.0
-ROUNDING = 1e-4
-"""gwevent leaves out fields that hold less than a tenth of that."""
+NEXT_TO_NOTHING = 2 * LEAST_GAIN
+"""Two fields that aren't worth their time: a plan may have those at the threshold, and another not."""
 TILEPY_SECONDS = 30
 TILEPY_ORDER = 9
 
@@ -74,6 +74,7 @@ def greedy_grid(case: Case, count: int) -> float:
     """Return what a plain plan covers: fields of a fixed grid, the best first, each in the first free slot.
 
     The grid has rows of equal declination without gaps between fields: of a circle, its inscribed square.
+    Fields that add next to nothing are left out, as gwevent leaves them out.
     """
     footprint = case.telescope.footprint
     side = footprint.radius * sqrt(2) if footprint.radius is not None else sqrt(footprint.area)
@@ -101,7 +102,9 @@ def greedy_grid(case: Case, count: int) -> float:
             chosen.append(field)
             if len(chosen) == count:
                 break
-    return sum(measure(case.curve, footprint, all_ra[chosen], all_dec[chosen]))
+    shares = measure(case.curve, footprint, all_ra[chosen], all_dec[chosen])
+    least = min(LEAST_GAIN, LEAST_PART * max(shares, default=0.0))
+    return sum(share for share in shares if share > least)
 
 
 def bound(case: Case, count: int) -> float:
@@ -187,7 +190,7 @@ def main() -> None:
         print("The collection of real notices, ../shared/notices, isn't there: nothing to plan for.")
         return
     folder = sys.argv[1] if len(sys.argv) > 1 else None
-    slowest, shortfalls = 0.0, []
+    slowest, by_clock, shortfalls = 0.0, 0.0, []
     print(
         "| map, site | field | gwevent, % | greedy grid, % | tilepy, % | bound, % | s |\n" + "|---" * 7 + "|"
     )
@@ -202,9 +205,10 @@ def main() -> None:
             case = Case(skymap, ProbabilityCurve(skymap), site, telescope, view, view.slots(telescope, None))
             ours, seconds = [], []
             for count in COUNTS:
-                start = time.process_time()
+                start, begun = time.process_time(), time.perf_counter()
                 plan = plan_pointings(skymap, site, telescope, LIMITS, NOW, count=count)
                 seconds.append(time.process_time() - start)
+                by_clock = max(by_clock, time.perf_counter() - begun)
                 ours.append(plan.covered)
             grid = [greedy_grid(case, count) for count in COUNTS]
             limits = [bound(case, count) for count in COUNTS]
@@ -221,12 +225,12 @@ def main() -> None:
             )
             slowest = max(slowest, *seconds)
             for count, mine, other, most in zip(COUNTS, ours, grid, limits, strict=True):
-                if mine < other - ROUNDING:
-                    shortfalls.append(f"{event}, {fov}, N = {count}: {mine:.5f} below the grid's {other:.5f}")
+                if mine < other - NEXT_TO_NOTHING:
+                    shortfalls.append(f"{event}, {fov}, N = {count}: {mine:.8f} below the grid's {other:.8f}")
                 if mine > most * 1.005:
                     shortfalls.append(f"{event}, {fov}, N = {count}: {mine:.5f} above the bound {most:.5f}")
-    print(f"slowest plan {slowest:.2f} s of CPU, aim ≤ {AIM_S:g} s")
-    print("\n".join(shortfalls) or "Never below the greedy grid.")
+    print(f"slowest plan {slowest:.2f} s of CPU, {by_clock:.2f} s by the clock, aim ≤ {AIM_S:g} s")
+    print("\n".join(shortfalls) or f"Nowhere below the greedy grid by more than {NEXT_TO_NOTHING:.3%}.")
 
 
 if __name__ == "__main__":

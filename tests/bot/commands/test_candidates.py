@@ -16,6 +16,7 @@ from bot.commands.candidate_words import changes_candidates, parse_candidates
 from bot.commands.context import CommandContext
 from bot.runtime.threads import ThreadHangs
 from bot.samples import bns, to_avro
+from bot.skymap_service import observability
 from bot.store import schema
 from formatters.answers.answer import SHARE_ACTION
 from formatters.blockkit.message import Message
@@ -279,6 +280,20 @@ async def test_the_best_window_is_of_the_channels_sites(factory: Factory, event:
     table = next(b for b in (await dispatch(factory, "candidates")).blocks if b["type"] == "table")
     cells = [cell["text"] for cell in table["rows"][1]]
     assert "UTC" in cells[5] or cells[5] == "none in 2 nights"
+
+
+async def test_windows_that_take_too_long_are_not_called_missing(
+    factory: Factory, event: Notice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> None:
+        raise ThreadHangs("")
+
+    await answer_text(factory, "sites add Palomar")
+    await store_message(factory, circular(event.superevent_id, 1, peak(event, "AT2026abc")))
+    monkeypatch.setattr(observability, "run_in_thread", hang)
+    said = await answer_text(factory, "candidates")
+    assert "AT2026abc" in said and "took too long to compute" in said
+    assert "none in 2 nights" not in said
 
 
 async def test_names_in_messages_are_never_marks_or_mentions(factory: Factory, event: Notice) -> None:

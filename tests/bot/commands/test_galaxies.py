@@ -17,7 +17,9 @@ from bot.commands.galaxy_sentences import expand_galaxies, read_galaxy_sentence
 from bot.commands.galaxy_words import GalaxyVerb, read_words
 from bot.demo.galaxies import write_demo_catalogue
 from bot.filters import FilterSyntaxError
+from bot.runtime.threads import ThreadHangs
 from bot.samples import bbh, bns, burst, mock, to_avro
+from bot.skymap_service import observability
 from bot.skymap_service.galaxy_ranking import MAX_RANKED, CatalogueChoice
 from formatters.answers.galaxies import MAX_ROWS
 from formatters.blockkit.message import Message
@@ -83,6 +85,19 @@ async def test_from_a_site_and_from_the_channels_own(with_galaxies: Factory) -> 
     assert "above 20°" in await ask(with_galaxies, f"galaxies altitude 20 {name}")
 
 
+async def test_windows_that_take_too_long_are_not_called_missing(
+    with_galaxies: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> None:
+        raise ThreadHangs("")
+
+    name = await store(with_galaxies, *bns(NOW))
+    monkeypatch.setattr(observability, "run_in_thread", hang)
+    said = await ask(with_galaxies, f"galaxies 2 from Palomar {name}")
+    assert "DEMO J" in said and "took too long to compute" in said
+    assert "none in 2 nights" not in said
+
+
 async def test_a_radio_telescope_needs_no_darkness(with_galaxies: Factory) -> None:
     name = await store(with_galaxies, *bns(NOW))
     dish = await ask(with_galaxies, f"galaxies 1 from Effelsberg {name}")
@@ -133,6 +148,12 @@ async def test_exports(with_galaxies: Factory) -> None:
         assert table.splitlines()[0] in await ask(with_galaxies, f"{words} {name}", None)
     region = await ask(with_galaxies, f"galaxies export ds9 {name}")
     assert "# Region file format: DS9" in region and "# point=circle text={1 DEMO J" in region
+
+
+@pytest.mark.parametrize("words", ["galaxies export csv", "galaxies export ds9"])
+async def test_an_export_names_its_map(with_galaxies: Factory, words: str) -> None:
+    name = await store(with_galaxies, *bns(NOW))
+    assert "Ranked on the map of UPDATE" in await ask(with_galaxies, f"{words} {name}")
 
 
 async def test_the_largest_answer_fits_one_message(with_galaxies: Factory) -> None:

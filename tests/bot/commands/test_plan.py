@@ -217,6 +217,8 @@ async def test_words_in_any_order_and_spelling(
         ("plan Paranal until 04:30", "until dawn or for a time"),
         ("plan Paranal 90 minutes until dawn", "One of the two"),
         ("plan Paranal 90 minutes before dawn", "before"),
+        ("plan Paranal 2m30", "unit for its second number"),
+        ("plan Paranal 10fields30", "unit for its second number"),
         ("plan Paranal 1 h 30", "30 fields or 30 minutes"),
         ("plan Paranal 10 20", "How many fields, 10 or 20"),
         (

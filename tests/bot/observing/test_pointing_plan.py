@@ -152,6 +152,45 @@ def test_the_probability_covered_is_that_of_the_full_map(place: tuple[float, flo
     assert 0.85 < plan.covered / (1 - 10 ** -(area / 150)) < 1.005
 
 
+@pytest.mark.parametrize("exposure", [1 / 60, 2])
+def test_the_sum_of_many_small_fields_is_what_points_at_random_say(exposure: float) -> None:
+    # Not pixels: the fields' centres are those of pixels too, so that coarse ones are wrong for all alike.
+    skymap = gaussian(300.0, 60.0, -30.0)
+    plan = plan_pointings(skymap, PARANAL, telescope("0.5deg circle", exposure, 0), LIMITS, NIGHT, count=60)
+    random = np.random.default_rng(1)
+    footprint, each, counted = plan.telescope.footprint, 4_000, 0.0
+    for number, one in enumerate(plan.pointings):
+        # Even on the cap around the centre, which is the field.
+        height = 1 - random.random(each) * (1 - np.cos(np.radians(0.25)))
+        angle, lon, lat = 2 * np.pi * random.random(each), np.radians(one.ra), np.radians(one.dec)
+        width = np.sqrt(1 - height**2)
+        east, north = width * np.cos(angle), width * np.sin(angle)
+        outward = height * np.cos(lat) - north * np.sin(lat)
+        x, y = outward * np.cos(lon) - east * np.sin(lon), outward * np.sin(lon) + east * np.cos(lon)
+        z = height * np.sin(lat) + north * np.cos(lat)
+        is_new = covers(footprint, one.ra, one.dec, (x, y, z))
+        assert is_new.mean() > 0.999
+        for before in plan.pointings[:number]:
+            is_new &= ~covers(footprint, before.ra, before.dec, (x, y, z))
+        pixel = healpix.finest_pixels(np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arcsin(z)))
+        tile = skymap.by_position[
+            np.searchsorted(skymap.start[skymap.by_position], pixel[is_new], side="right") - 1
+        ]
+        counted += float(skymap.density[tile].sum()) / each * np.radians(1) ** 2 * footprint.area
+    assert len(plan.pointings) == 60
+    assert plan.covered == pytest.approx(counted, rel=3e-3)
+
+
+def test_where_there_is_time_for_few_fields_more_that_are_asked_for_cost_none_of_them() -> None:
+    # RA 186° rises above the limit just before dawn, and nothing else of the map is up.
+    skymap = two_lobes((186.0, -25.0, 1.0), sigma=3.0)
+    few, many = (
+        plan_pointings(skymap, PARANAL, telescope("0.5deg circle"), LIMITS, NOW, count=count).covered
+        for count in (10, 100)
+    )
+    assert 0 < few <= many
+
+
 def test_what_sets_first_is_observed_first() -> None:
     # At dusk on Paranal in November RA 330° is about to set, RA 60° rises.
     skymap = two_lobes((62.0, -25.0, 0.8), (335.0, -25.0, 0.2))
