@@ -25,7 +25,7 @@ from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.notice import folded_id
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 
 PERMALINK_TIMEOUT_S = 2.0
 """For Slack's answer; the person waits for theirs, and the link is an extra."""

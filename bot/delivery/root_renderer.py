@@ -25,7 +25,7 @@ from formatters.models.notice import Notice, NoticeKey
 from formatters.models.observing import ChannelSites, Observability
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView, ImageRef
+from formatters.posts.channel_view import ChannelView, ImageRef
 
 log = structlog.get_logger(__name__)
 

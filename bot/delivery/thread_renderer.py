@@ -24,7 +24,7 @@ from formatters.models.criteria_set import CriteriaSet, GradeOutcome
 from formatters.models.notice import Category, Notice
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.text import grade_lines
 
 log = structlog.get_logger(__name__)

@@ -40,6 +40,10 @@ class Thread:
     """Targets that were mentioned, or will be by a pending post; as Slack writes them."""
     notified: frozenset[str] = frozenset()
     """The subset of `mentioned` that may have seen the mention already."""
+    is_acknowledged: bool = False
+    """True if somebody has the event ("I have it")."""
+    is_muted: bool = False
+    """True if the channel gets no replies and edits about the event but for a retraction."""
 
     @property
     def channel(self) -> ChannelRef:

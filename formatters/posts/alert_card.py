@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -21,7 +20,6 @@ from formatters.blockkit.mrkdwn import (
     web_url,
 )
 from formatters.models import significance
-from formatters.models.criteria_set import GradeOutcome
 from formatters.models.notice import (
     EARLYWARNING,
     Category,
@@ -30,8 +28,8 @@ from formatters.models.notice import (
     Notice,
     is_unusual_id,
 )
-from formatters.models.observing import Observability
 from formatters.models.superevent import Superevent
+from formatters.posts.channel_view import ChannelView as ChannelView
 from formatters.posts.root_facts import RootTexts, root_facts
 from formatters.text import (
     coincidence_lines,
@@ -57,35 +55,6 @@ NO_FACTS = "This notice carries no facts about the candidate."
 """Said of a notice without an event that is no retraction."""
 TOGGLE_OBSERVER_ACTION = "observe.toggle"
 """Slack action id of the button "I'm observing". The button's value is the superevent's id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRef:
-    """A reference to a sky-map image: a file uploaded to Slack (`file_id`) or a web address (`url`)."""
-
-    alt_text: str
-    file_id: str | None = None
-    url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelView:
-    """The parts of a card that depend on the channel. Equal superevents and views give equal cards."""
-
-    image: ImageRef | None = None
-    """Image of the newest sky map; None if there is none."""
-    observers: tuple[str, ...] = ()
-    """Slack user ids of the people who pressed "I'm observing" in this channel, in that order."""
-    mentions: tuple[str, ...] = ()
-    """Mentions that must notify, in Slack's syntax; empty except in the first post of a root message."""
-    observability: Observability | None = None
-    """What the channel's sites can observe of the newest map; None without sites or without a map."""
-    grades: tuple[GradeOutcome, ...] = ()
-    """What the channel's criteria sets say of the superevent, in the channel's order."""
-    is_root: bool = False
-    """True for a channel's root message, which has the button "I'm observing"; False in command answers."""
-    asked_at: datetime | None = None
-    """Time at which a command asked for the card, which then says the event's age; None in a post."""
 
 
 def alert_card(superevent: Superevent, view: ChannelView) -> Message:

@@ -13,7 +13,7 @@ from formatters.models.incident import Incident
 from formatters.models.notice import Category
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, incident
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text
 from formatters.text import quantities
 

@@ -18,6 +18,7 @@ from formatters.blockkit.mrkdwn import escape
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, card_budget
 from formatters.posts.card_budget import Line, Style
+from formatters.posts.channel_view import ChannelView
 from tests.support.browser import new_page
 
 GOLDEN = Path(__file__).parents[1] / "formatters" / "golden"
@@ -59,7 +60,7 @@ def real_roots(notices: Path) -> dict[str, dict[str, Any]]:
     for folder in ("real", "official", "mock"):
         for path in sorted((notices / folder).iterdir()):
             superevent = Superevent.from_notices([decode(path.read_bytes())])
-            card = alert_card.alert_card(superevent, alert_card.ChannelView(is_root=True))
+            card = alert_card.alert_card(superevent, ChannelView(is_root=True))
             found[path.name] = {"text": card.text, "blocks": [dict(block) for block in card.blocks]}
     return found
 

@@ -33,6 +33,7 @@ from formatters.models.notice import (
 )
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update
+from formatters.posts.channel_view import ChannelView
 from formatters.terminal import message_text, notice_text
 
 hostile = st.text(alphabet=st.sampled_from([*"<>&*_~`:|@!\n aZ0", "\u202e", "😀", "\u00a0"]), max_size=30)
@@ -160,9 +161,9 @@ superevents = st.sampled_from(["S241126dm", "MS181101ab", "TS241126a", "GW241126
 def test_every_message_is_sound(
     check: Callable[[Message], Message], superevent: Superevent, grades: tuple[GradeOutcome, ...]
 ) -> None:
-    root = alert_card.alert_card(superevent, alert_card.ChannelView(is_root=True, grades=grades))
+    root = alert_card.alert_card(superevent, ChannelView(is_root=True, grades=grades))
     assert all(len(str(block["text"]["text"]).split("\n")) <= 10 for block in root.blocks if "text" in block)
-    messages = [alert_card.alert_card(superevent, alert_card.ChannelView(grades=grades)), root]
+    messages = [alert_card.alert_card(superevent, ChannelView(grades=grades)), root]
     messages += [
         alert_update.alert_update(superevent, notice, grades_before=grades[:4], grades=grades[2:])
         for notice in superevent.notices

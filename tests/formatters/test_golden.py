@@ -40,13 +40,14 @@ from formatters.models.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
 from formatters.models.source_status import SourceStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention, unreadable_notice
+from formatters.posts.channel_view import ChannelView, ImageRef
 from formatters.views import subscription_modal
 from tests.support.plans import NOW as PLANNED_AT
 from tests.support.plans import made_plan
 
 NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
-VIEW = alert_card.ChannelView()
-ROOT = alert_card.ChannelView(is_root=True)
+VIEW = ChannelView()
+ROOT = ChannelView(is_root=True)
 
 NOTHING_PLANNED = NothingToObserve(
     reason=NothingReason.TOO_LOW, next_start=PLANNED_AT + timedelta(hours=9), searched=timedelta(days=370)
@@ -128,10 +129,10 @@ def test_grades_on_cards(
 ) -> None:
     for story, number in (("bns", 2), ("burst", 1), ("raven", 2)):
         superevent = Superevent.from_notices(stories[story][:number])
-        root = alert_card.ChannelView(is_root=True, grades=GRADES[kind])
+        root = ChannelView(is_root=True, grades=GRADES[kind])
         golden(f"grades-{kind}-{story}-root", check(alert_card.alert_card(superevent, root)))
     bns = Superevent.from_notices(stories["bns"][:2])
-    answered = alert_card.ChannelView(grades=GRADES[kind])
+    answered = ChannelView(grades=GRADES[kind])
     golden(f"grades-{kind}-card", check(alert_card.alert_card(bns, answered)))
 
 
@@ -157,10 +158,10 @@ def test_grades_in_replies(
         reply = alert_update.alert_update(bns, notice, grades_before=before, grades=after)
         golden(f"grades-{kind}-reply", check(reply))
     crowded = Superevent.from_notices(stories["ssm"])
-    below = alert_card.ChannelView(is_root=True, grades=(UNDECIDED, WOULD_BE))
+    below = ChannelView(is_root=True, grades=(UNDECIDED, WOULD_BE))
     golden("grades-below-buttons-root", check(alert_card.alert_card(crowded, below)))
     gone = bns.up_to(bns.notices[5])
-    view = alert_card.ChannelView(is_root=True, grades=ended)
+    view = ChannelView(is_root=True, grades=ended)
     golden("grades-ended-root", check(alert_card.alert_card(gone, view)))
 
 
@@ -214,7 +215,7 @@ def test_mentions(
     bns, raven = (Superevent.from_notices(stories[kind]) for kind in ("bns", "raven"))
     targets = ("<!here>", "<@U024BE7LH>", "<!subteam^S0AB1>")
     address = "https://example.slack.com/archives/C1/p1732586446000100"
-    first = alert_card.ChannelView(mentions=targets, is_root=True)
+    first = ChannelView(mentions=targets, is_root=True)
     golden("mention-root", check(alert_card.alert_card(bns.up_to(bns.notices[0]), first)))
     golden("mention-coincidence", check(mention.mention_message(raven, raven.notices[1], targets, address)))
     golden("mention-without-link", check(mention.mention_message(raven, raven.notices[1], targets[:1], None)))
@@ -351,7 +352,7 @@ def test_answers(
             plan.PlanAnswer(
                 superevent=seen[0],
                 plan=made_plan(with_map, 5),
-                image=alert_card.ImageRef(alt_text="The map with five fields", file_id="F024BE7LH"),
+                image=ImageRef(alt_text="The map with five fields", file_id="F024BE7LH"),
             )
         ),
         "plan-many": plan.message(

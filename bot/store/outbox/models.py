@@ -55,6 +55,12 @@ class DeliveryKind(StrEnum):
     """A message that Slack refuses a mention in this channel; its subject is the refusal."""
     FIRST_REAL_EVENT = "first_real"
     """A report to the operators of the first real event after a quiet period; its subject is the notice."""
+    ESCALATION = "escalation"
+    """A message that mentions whoever is next, since nobody has the event; its subject is the step."""
+    DRILL = "drill"
+    """A message of a drill, marked as one; its subject is the step, or the escalation at begin and end."""
+    MUTE = "mute"
+    """A reply that says who muted the event in the channel, or ended that; its subject is the action."""
 
 
 class DeliveryState(StrEnum):
@@ -177,6 +183,11 @@ DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
     DeliveryKind.INCIDENT_RESOLVED: KindRule(for_operators=True),
     DeliveryKind.MENTION_REFUSED: KindRule(),
     DeliveryKind.FIRST_REAL_EVENT: KindRule(for_operators=True),
+    DeliveryKind.ESCALATION: KindRule(
+        top_level=True, ordered=False, expires=True, needs_subscription=True, measured=False, purgeable=False
+    ),
+    DeliveryKind.DRILL: KindRule(expires=True, needs_subscription=True),
+    DeliveryKind.MUTE: KindRule(ordered=False),
 }
 """The rules of every kind; a test ensures that no kind is missing."""
 

@@ -22,7 +22,7 @@ from bot.runtime.typed_text import normalize_typed_text
 from bot.store.database import Database
 from formatters.models.notice import Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import ImageRef
+from formatters.posts.channel_view import ImageRef
 from formatters.terminal import message_text
 from tests.bot.commands.typed_questions import PENDING, QUESTIONS
 from tests.support.factories import TEAM, Clock

@@ -25,7 +25,7 @@ from formatters.answers.subscription_messages import subscription_list
 from formatters.models.subscription import Subscription
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
-from formatters.posts.alert_card import ChannelView
+from formatters.posts.channel_view import ChannelView
 from tests.bot.routing.test_mentions import BURST
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import AUTHOR, NOW, REAL, TEAM, decoded_notice

@@ -1,0 +1,72 @@
+"""Observations of a superevent that a channel's people plan, have made, or gave up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from formatters.models.pointing import Footprint
+
+MAX_FIELDS = 500
+"""The most fields of one observation."""
+
+
+class ObservationStatus(StrEnum):
+    """How far an observation is. The values are stored, and are those of the Treasure Map."""
+
+    PLANNED = "planned"
+    DONE = "completed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedField:
+    """One field that was, or is to be, observed."""
+
+    ra: float
+    """ICRS degrees."""
+    dec: float
+    time: datetime | None = None
+    """Begin of the exposure, UTC; None if it isn't known."""
+    position_angle: float = 0.0
+    """Degrees from north to east."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """The fields that one instrument observes in one band, as one person of a channel reported them."""
+
+    id: int
+    """The store's id."""
+    superevent_id: str
+    instrument: str
+    """The name of the channel's site, or of the instrument, as people call it; not escaped."""
+    status: ObservationStatus
+    user_id: str
+    """Slack's id of who reported it last."""
+    created_at: datetime
+    changed_at: datetime
+    footprint: Footprint | None = None
+    """None if the field of view isn't known: then nothing can be said about its share of the map."""
+    fields: tuple[ObservedField, ...] = ()
+    """In the order of observation; empty if nobody said which."""
+    observed_at: datetime | None = None
+    """When the exposures were made, for fields without a time; None if nobody said."""
+    band: str | None = None
+    """As it was typed: "r", "J", "clear"; not escaped. Bands are never added up."""
+    depth: float | None = None
+    """Limiting magnitude (AB unless said otherwise); None if nobody said."""
+    note: str = ""
+    """A reason or remark of who reported it; not escaped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentShare:
+    """What one instrument has of the newest sky map, for the card's line of people."""
+
+    instrument: str
+    """Not escaped."""
+    status: ObservationStatus
+    share: float | None
+    """Probability (0 to 1) of the newest map in its fields; None if it isn't known (yet)."""
