@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 
 from bot.routing.intents import CallKind
 from bot.store import schema
@@ -15,6 +15,8 @@ from bot.store.outbox.models import DeliveryState
 
 CLAIM_DURATION = timedelta(seconds=60)
 """A call that was claimed and has no outcome, because its process is gone, is made again after this."""
+
+_KNOWN_KINDS = [kind.value for kind in CallKind]
 
 _c = schema.webhook_calls
 
@@ -27,9 +29,35 @@ class WebhookCall:
     kind: CallKind
     incident_id: int | None
     superevent_id: str | None
+    escalation_id: int | None
     attempts: int
     """Including this one."""
     created_at: datetime
+
+
+def _waits_for_another() -> ColumnElement[bool]:
+    """Return the condition on a call that an earlier one of the same subject is being made, or is to be.
+
+    Otherwise the call that somebody has it could overtake the one that nobody has, which then pages people
+    in vain. One that failed and is made again later (it has a reason) holds nothing up: when it is made, it
+    finds that it was overtaken.
+    """
+    other = _c.alias("earlier")
+    is_earlier = (other.c.created_at < _c.c.created_at) | (
+        (other.c.created_at == _c.c.created_at) & (other.c.id < _c.c.id)
+    )
+    same_subject = or_(
+        other.c.escalation_id == _c.c.escalation_id,
+        other.c.superevent_id == _c.c.superevent_id,
+        other.c.trouble_id == _c.c.trouble_id,
+    )
+    return exists().where(
+        other.c.state == DeliveryState.PENDING.value,
+        other.c.reason.is_(None),
+        other.c.kind.in_(_KNOWN_KINDS),
+        is_earlier,
+        same_subject,
+    )
 
 
 class WebhookOutbox:
@@ -42,8 +70,8 @@ class WebhookOutbox:
         """Claim the oldest call that is due for `CLAIM_DURATION`; return None if none is due."""
         due = (_c.c.state == DeliveryState.PENDING.value) & or_(*due_conditions(_c.c.not_before))
         # A call of a kind that only a newer gwevent knows waits for that version.
-        due &= _c.c.kind.in_([kind.value for kind in CallKind])
-        query = select(_c).where(due).order_by(_c.c.id).limit(1)
+        due &= _c.c.kind.in_(_KNOWN_KINDS)
+        query = select(_c).where(due, ~_waits_for_another()).order_by(_c.c.id).limit(1)
         async with self._database.read_transaction() as connection:
             row = (await connection.execute(query, due_parameters(now))).first()
         if row is None:
@@ -52,7 +80,7 @@ class WebhookOutbox:
             mine = await connection.execute(
                 update(_c)
                 .where(_c.c.id == row.id, due)
-                .values(attempts=_c.c.attempts + 1, not_before=now + CLAIM_DURATION),
+                .values(attempts=_c.c.attempts + 1, not_before=now + CLAIM_DURATION, reason=None),
                 due_parameters(now),
             )
         if not mine.rowcount:
@@ -62,6 +90,7 @@ class WebhookOutbox:
             kind=CallKind(row.kind),
             incident_id=row.trouble_id,
             superevent_id=row.superevent_id,
+            escalation_id=row.escalation_id,
             attempts=row.attempts + 1,
             created_at=row.created_at,
         )
