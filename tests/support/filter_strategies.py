@@ -128,15 +128,11 @@ quiet_filters = any_filter.filter(_needs_only_the_notice)
 @st.composite
 def any_escalation(draw: st.DrawFn) -> tuple[EscalationStep, ...]:
     """Return up to five steps at increasing times; the last may be the webhook."""
-    minutes = sorted(draw(st.sets(st.integers(1, 720), max_size=5)))
-    steps: list[EscalationStep] = [
-        EscalationStep(
-            after=timedelta(minutes=after),
-            targets=tuple(draw(st.lists(targets, min_size=1, max_size=3, unique=True))),
-        )
-        for after in minutes
-    ]
-    if steps and draw(st.booleans()):
+    has_webhook: bool = draw(st.booleans())
+    minutes: list[int] = sorted(draw(st.sets(st.integers(1, 720), max_size=5)))
+    chosen = st.lists(targets, min_size=1, max_size=3, unique=True).map(tuple)
+    steps = [EscalationStep(after=timedelta(minutes=after), targets=draw(chosen)) for after in minutes]
+    if steps and has_webhook:
         steps[-1] = replace(steps[-1], targets=(), webhook=True)
     return tuple(steps)
 
