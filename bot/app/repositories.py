@@ -15,6 +15,7 @@ from bot.runtime.outcome_notifier import OutcomeNotifier
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.criteria_sets import CriteriaSetRepository
+from bot.store.channels.escalation_reports import EscalationReports
 from bot.store.channels.installations import InstallationRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.observers import ObserverRepository
@@ -87,6 +88,7 @@ class Repositories:
         self.posted_events = PostedEventRepository(database)
         self.refused_mentions = RefusedMentionRepository(database)
         self.installations = InstallationRepository(database)
+        self.escalation_reports = EscalationReports(database)
         self.channel_moves = ChannelMoves(database)
         self.channel_transfer = ChannelTransfer(database)
         self.counterparts = CounterpartRepository(database)

@@ -58,6 +58,8 @@ class CallState(StrEnum):
 
     UNTRIED = "untried"
     """Pending, and never attempted: it can still be cancelled."""
+    CANCELLED = "cancelled"
+    """Dropped before its first attempt: nobody heard of it."""
     MAY_BE_HEARD = "may be heard"
     """Attempted, made or given up."""
 
