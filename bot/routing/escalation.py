@@ -165,4 +165,3 @@ def decide_steps(steps: Sequence[WaitingStep], facts: EscalationFacts, now: date
             decisions.append(StepDecision(one, StepAction.MENTION if is_new else StepAction.SKIP))
             mentioned |= names
     return decisions
-

@@ -29,7 +29,12 @@ from bot.store.channels.clauses import in_channel
 from bot.store.channels.criteria_set_rows import refuse_missing_sets
 from bot.store.channels.escalation_rules import end_steps_without_rule
 from bot.store.channels.refused_mentions import attach_refusals, forget_refusals
-from bot.store.channels.subscription_numbers import allocate_number, assign_missing_numbers, channels_without_numbers, is_former_number
+from bot.store.channels.subscription_numbers import (
+    allocate_number,
+    assign_missing_numbers,
+    channels_without_numbers,
+    is_former_number,
+)
 from bot.store.channels.subscription_rows import (
     load_active_subscriptions,
     parse_rows,
