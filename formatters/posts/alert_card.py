@@ -25,8 +25,7 @@ from formatters.models.notice import (
 )
 from formatters.models.superevent import Superevent
 from formatters.posts.channel_view import ChannelView as ChannelView
-from formatters.posts.event_buttons import card_buttons
-from formatters.posts.people_lines import people_block
+from formatters.posts.event_buttons import people_and_buttons
 from formatters.posts.root_facts import RootTexts, root_facts
 from formatters.text import (
     coincidence_lines,
@@ -194,10 +193,7 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
         shown += _all_facts(superevent, notice, event, view)
     if view.image is not None:
         shown.append(blocks.image(view.image.alt_text, file_id=view.image.file_id, url=view.image.url))
-    shown += people_block(view.people, view.observers, event.time)
-    links = card_buttons(notice, view)
-    if links is not None:
-        shown.append(links)
+    shown += people_and_buttons(notice, view, event.time)
     shown += below
     grade = grade_lines.push_grade(view.grades)
     notification = escape(_notification_text(superevent, notice, event, grade))
@@ -288,11 +284,8 @@ def _retraction_card(superevent: Superevent, view: ChannelView) -> Message:
         blocks.header(title(superevent)),
         blocks.section(*lines),
         blocks.context(escape(notice_ordinal(superevent, notice))),
-        *people_block(view.people, view.observers, event_time, is_retracted=True),
+        *people_and_buttons(notice, view, event_time),
     ]
-    links = card_buttons(notice, view)
-    if links is not None:
-        shown.append(links)
     labels = " ".join(status_labels(superevent))
     notification = f"{labels} {superevent.superevent_id}: no longer a candidate of interest."
     if unconfirmed:
@@ -316,9 +309,6 @@ def _card_without_event(superevent: Superevent, view: ChannelView) -> Message:
         blocks.header(title(superevent)),
         blocks.section(words, *map(escape, before)),
         blocks.context(escape(footer(superevent, notice, None))),
-        *people_block(view.people, view.observers, None if known_event is None else known_event.time),
+        *people_and_buttons(notice, view, None if known_event is None else known_event.time),
     ]
-    links = card_buttons(notice, view)
-    if links is not None:
-        shown.append(links)
     return blocks.message(escape(" ".join([f"{title(superevent)}: {words}", *before])), *shown)

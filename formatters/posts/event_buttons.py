@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from formatters.blockkit.mrkdwn import OVERFLOW_MAX, OVERFLOW_MIN, plain_text, w
 from formatters.models.event_people import EventPeople
 from formatters.models.notice import Category, ExternalCoincidence, Notice, is_unusual_id
 from formatters.posts.channel_view import ChannelView
+from formatters.posts.people_lines import people_block
 from formatters.text import vocabulary
 
 TOGGLE_OBSERVER_ACTION = "observe.toggle"
@@ -75,9 +77,14 @@ def acknowledge_button(superevent_id: str) -> Block:
     return blocks.button(HAVE_IT, ACKNOWLEDGE_ACTION, value=superevent_id, is_primary=True)
 
 
-def is_waiting(people: EventPeople) -> bool:
-    """Return whether somebody is asked to take the event, and nobody has."""
-    return people.is_awaited and not people.acknowledgements
+def people_and_buttons(notice: Notice, view: ChannelView, event_time: datetime | None) -> list[Block]:
+    """Return what stands below a card's picture: the lines about people, and the row of buttons.
+
+    `event_time` is the merger's; None if no notice says it.
+    """
+    buttons = card_buttons(notice, view)
+    people = people_block(view.people, view.observers, event_time, is_retracted=notice.is_retraction)
+    return [*people, *([] if buttons is None else [buttons])]
 
 
 def card_buttons(notice: Notice, view: ChannelView) -> Block | None:
@@ -114,7 +121,7 @@ def link_buttons(notice: Notice) -> Block | None:
 
 def _acting_buttons(notice: Notice, view: ChannelView) -> list[Block]:
     superevent_id = notice.superevent_id
-    if is_waiting(view.people):
+    if view.people.is_waiting:
         first = [acknowledge_button(superevent_id)]
     elif notice.event is not None:
         first = [blocks.button("I'm observing", TOGGLE_OBSERVER_ACTION, value=superevent_id)]
