@@ -81,7 +81,7 @@ class ThreadRenderer:
             lambda: alert_update.alert_update(superevent, notice, overlap, before, after),
             lambda: alert_update.alert_update(superevent, notice, overlap),
         )
-        has_risen = _unless_it_fails(lambda: grade_lines.has_risen(before, after), False, superevent)
+        has_risen = unless_it_fails(lambda: grade_lines.has_risen(before, after), False, superevent)
         is_grade_news = superevent.category is Category.REAL and has_risen
         broadcast = is_grade_news or significance.should_broadcast(superevent, notice)
         return RenderedMessage(message=message, broadcast=broadcast)
@@ -155,7 +155,7 @@ class ThreadRenderer:
         # What is known by now: who is woken waits for no sky map.
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
         outcomes = self._grades.at_once(sets, superevent).outcomes
-        grade = _unless_it_fails(lambda: grade_lines.push_grade(outcomes), None, superevent)
+        grade = unless_it_fails(lambda: grade_lines.push_grade(outcomes), None, superevent)
         is_waiting = await self._is_waiting(delivery)
         root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
 
@@ -179,7 +179,7 @@ def _came_before(one: Notice, notice: Notice) -> bool:
     return one.received is None or (notice.received is not None and one.received < notice.received)
 
 
-def _unless_it_fails(get: Callable[[], T], otherwise: T, superevent: Superevent) -> T:
+def unless_it_fails(get: Callable[[], T], otherwise: T, superevent: Superevent) -> T:
     """Return what `get` returns; after a defect, what keeps neither the words nor a mention back."""
     try:
         return get()
