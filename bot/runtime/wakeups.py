@@ -22,7 +22,7 @@ class Wakeups:
     """Steps may be due of escalations: who is next, since nobody has an event."""
 
     def intents_planned(self) -> None:
-    """Steps of escalations may be due: who is next, since nobody has an event."""
+        """Wake the workers that carry out what a plan may hold: posts, edits, images, calls, steps."""
         self.deliveries.set()
         self.images.set()
         self.webhook.set()
