@@ -15,6 +15,7 @@ from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import mention_targets
 from bot.routing.intents import MentionReason
+from bot.routing.mentions import named_targets
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.overlap import probability_in_previous_region
 from bot.store.outbox.models import Delivery
@@ -135,12 +136,7 @@ class ThreadRenderer:
         if notice is None or superevent.is_retracted is not is_retraction:
             return None
         if is_retraction:
-            still_due = {
-                target
-                for criteria in planned.criteria_list
-                if criteria.notify is not None
-                for target in criteria.notify.targets
-            }
+            still_due = {target for criteria in planned.criteria_list for target in named_targets(criteria)}
         else:
             decided = DecidedGrades(superevent)
             still_due = {
