@@ -17,6 +17,7 @@ from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.criteria_sets import CriteriaSetRepository
 from bot.store.channels.installations import InstallationRepository
 from bot.store.channels.mentions import MentionRepository
+from bot.store.channels.observations import ObservationRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.posted_events import PostedEventRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
@@ -82,6 +83,7 @@ class Repositories:
         self.site_resolvers = ChannelSiteResolvers(self.sites)
         self.criteria_sets = CriteriaSetRepository(database)
         self.observers = ObserverRepository(database)
+        self.observations = ObservationRepository(database)
         self.mentions = MentionRepository(database)
         self.threads = ThreadRepository(database)
         self.posted_events = PostedEventRepository(database)
