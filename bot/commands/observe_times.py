@@ -16,7 +16,8 @@ _DATED = re.compile(
 )
 _TIMED = re.compile(rf"{_BEFORE}(?<![\w.:+-]){_CLOCK}{_ZONE}(?![\w:])", re.IGNORECASE | re.ASCII)
 _AGO = re.compile(
-    r"(?<!\S)(?P<number>\d{1,4}(?:\.\d{1,2})?|an?|half an)\s?(?P<unit>minutes?|mins?|m|hours?|hrs?|h)\s+ago(?!\w)",
+    r"(?<!\S)(?P<number>\d{1,4}(?:\.\d{1,2})?|an?|half an)\s?"
+    r"(?P<unit>minutes?|mins?|m|hours?|hrs?|h)\s+ago(?!\w)",
     re.IGNORECASE | re.ASCII,
 )
 _NOW = re.compile(r"(?<!\S)(?:(?:just|right)\s+now|now)(?!\S)", re.IGNORECASE)

@@ -57,13 +57,18 @@ _WHOLE = re.compile(r"#?\d{1,6}", re.ASCII)
 _RANGE = re.compile(r"#?(\d{1,4})(?:-|\.\.\.?|–)#?(\d{1,4})", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"(?:1[5-9]|2[0-7]),\d", re.ASCII)
 _FIELD_WORDS = frozenset(
-    ["field", "fields", "pointing", "pointings", "tile", "tiles", "exposure", "exposures", "visit", "visits", "frame", "frames", "image", "images"]
+    (
+        *("field", "fields", "pointing", "pointings", "tile", "tiles", "exposure", "exposures"),
+        *("visit", "visits", "frame", "frames", "image", "images"),
+    )
 )
 _ALL_WORDS = frozenset(["all", "everything", "every", "whole", "complete", "entire"])
 _REST_WORDS = frozenset(["rest", "remaining", "remainder", "others"])
-_FILLERS = frozenset(
-    ["the", "a", "an", "of", "its", "it's", "our", "my", "we", "i", "in", "with", "using", "and", "at", "on", "for", "down", "is", "was", "were", "are", "has", "have", "been", "this", "that", "please", "plan", "planned", "plus", "also", "each", "per", "then", "from", "tonight", "just", "now", "so", "far", "ok", "sky", "event", "by"]
-)
+_FILLER_WORDS = """
+    the a an of its it's our my we i in with using and at on for down is was were are has have been this that
+    please plan planned plus also each per then from tonight just now so far ok sky event by
+"""
+_FILLERS = frozenset(_FILLER_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -42,41 +42,28 @@ class Verb(StrEnum):
     CANCEL = "cancel"
 
 
+_PLAN_VERBS = """plan plans planning planned schedule scheduled queue queued"""
+_DONE_VERBS = """done observed complete completed finish finished taken executed"""
+_CANCEL_VERBS = """cancel cancelled canceled cancels drop dropped abort aborted skip skipped"""
 _VERBS = {
-    **dict.fromkeys(
-        ("plan", "plans", "planning", "planned", "schedule", "scheduled", "queue", "queued"), Verb.PLAN
-    ),
-    **dict.fromkeys(
-        ("done", "observed", "complete", "completed", "finish", "finished", "taken", "executed"), Verb.DONE
-    ),
-    **dict.fromkeys(
-        (
-            "cancel",
-            "cancelled",
-            "canceled",
-            "cancels",
-            "drop",
-            "dropped",
-            "abort",
-            "aborted",
-            "skip",
-            "skipped",
-        ),
-        Verb.CANCEL,
-    ),
+    **dict.fromkeys(_PLAN_VERBS.split(), Verb.PLAN),
+    **dict.fromkeys(_DONE_VERBS.split(), Verb.DONE),
+    **dict.fromkeys(_CANCEL_VERBS.split(), Verb.CANCEL),
     **dict.fromkeys(("observing", "observes", "observe"), Verb.OBSERVING),
 }
 _LIST_WORDS = frozenset(["show", "list", "all", "status", "who", "what", "?"])
-_FILLERS = frozenset(
-    ["the", "with", "at", "on", "using", "use", "we", "i", "me", "my", "our", "are", "is", "am", "it", "this", "that", "event", "please", "pls", "tonight", "now", "will", "for", "of", "in", "to", "telescope", "instrument", "site", "going"]
-)
-_NEGATIONS = frozenset(
-    ("not", "don't", "didn't", "can't", "cannot", "won't", "no", "stop", "stopped", "never")
-)
+_FILLER_WORDS = """
+    the with at on using use we i me my our are is am it this that event please pls tonight now will for of in
+    to telescope instrument site going i'm im we're
+"""
+_FILLERS = frozenset(_FILLER_WORDS.split())
+_NEGATION_WORDS = "not don't didn't can't cannot won't no stop stopped never"
+_NEGATIONS = frozenset(_NEGATION_WORDS.split())
 _QUOTED = re.compile(r"\"([^\"\n]{1,80})\"")
 _NOTE = re.compile(r"(?<![\w-])(?:notes?|remarks?|comments?|because)\b[\s:=]*(?P<note>.*)$", re.IGNORECASE)
 _ANGLE = re.compile(
-    r"(?<![\w-])(?:pa|position angle|posang)\s*[=:]?\s*(?P<angle>[+-]?\d{1,3}(?:\.\d{1,4})?)\s*(?:deg|°)?(?![\w.])",
+    r"(?<![\w-])(?:pa|position angle|posang)\s*[=:]?\s*"
+    r"(?P<angle>[+-]?\d{1,3}(?:\.\d{1,4})?)\s*(?:deg|°)?(?![\w.])",
     re.IGNORECASE,
 )
 _WITHOUT = re.compile(r"\b(?:without|no)\s+(?:a\s+|any\s+)?(?:telescope|instrument)\b", re.IGNORECASE)
@@ -93,7 +80,7 @@ class ObserveWords:
     is_myself: bool = False
     """True for "without a telescope": the person alone observes."""
     fields: PastedFields | None = None
-    values: Values = Values()
+    values: Values = field(default_factory=Values)
     observed_at: datetime | None = None
     plan_words: str = ""
     """For a plan without pasted fields: what `plan` reads, without the instrument."""
@@ -139,7 +126,8 @@ def parse_observe_words(
     words = line.split()
     if words and words[0].casefold() in ("from", "when", "where", "how", "can", "could", "should", "could"):
         raise CommandError(
-            "To see what a site can observe: /gwevent visible Palomar. To say that you observe: observe Palomar."
+            "To see what a site can observe: /gwevent visible Palomar. To say that you observe: observe"
+            " Palomar."
         )
     verb, before, after = _split_at_verb(words, own, instruments)
     if quoted is not None:
@@ -181,7 +169,8 @@ def _with_values(
     if verb is Verb.PLAN:
         if observed_at is not None:
             raise CommandError(
-                "A plan's fields have their own times: paste them with a time on each line, or leave the time out."
+                "A plan's fields have their own times: paste them with a time on each line, or leave the"
+                " time out."
             )
         return _plan(target, text, pasted, note, angle)
     values = parse_values(text.split())
@@ -296,8 +285,8 @@ def _unknown(words: list[str], own: ChannelSites, instruments: Instruments) -> s
     near = similar_names(shown, own, instruments)
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
     return (
-        f"I know no site or instrument “{shown}”.{meant} It reads like this: {EXAMPLES}; a telescope of another"
-        ' name stands in quotes, as in observe "My telescope" done r 21.'
+        f"I know no site or instrument “{shown}”.{meant} It reads like this: {EXAMPLES}; a telescope of"
+        ' another name stands in quotes, as in observe "My telescope" done r 21.'
     )
 
 

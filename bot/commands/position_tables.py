@@ -129,7 +129,7 @@ def parse_table_row(table: Table, line: str) -> ParsedRow | None:
 
 
 def split_row(table: Table, line: str) -> Sequence[str]:
-    """Return the cells of a row in the order of the table's columns; a line that is no row has another number."""
+    """Return the cells of a row in the order of the columns; a line that is no row has another number."""
     cells = _cells(line, table.delimiter)
     return _with_joined_names(cells) if table.delimiter == " " else cells
 
