@@ -12,6 +12,7 @@ from bot.criteria.decided_grades import DecidedGrades
 from bot.delivery.batch_loader import BatchLoader
 from bot.delivery.channel_grades import ChannelGrades, GradesAtOnce
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
+from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import mention_targets
@@ -48,6 +49,7 @@ class RootRenderer:
         self._event_states = event_states
         self._observability_service = observability
         self._grades = grades
+        self._quiet_events = QuietEvents(repositories.quiet_criteria)
         self._public_url = public_url
         # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts.
         self._load_observers = BatchLoader(repositories.observers.for_threads)
@@ -73,11 +75,14 @@ class RootRenderer:
         observability, is_missing = await self._get_observability(delivery, superevent)
         grades = await self._get_grades(delivery, superevent)
         is_missing |= grades.is_preliminary
+        mentions = await self._mention_targets(delivery, superevent)
         view = ChannelView(
             is_root=True,
             # Nobody can have pressed a button of a message that was never posted.
             observers=(await self._load_observers(delivery.thread_id) or ()) if was_seen else (),
-            mentions=await self._mention_targets(delivery, superevent),
+            # Who is woken reads why on the locked screen.
+            is_quiet=not mentions and await self._quiet_events.is_quiet(delivery, superevent),
+            mentions=mentions,
             observability=observability,
             grades=grades.outcomes,
         )
