@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,7 +13,6 @@ from bot.criteria.decided_grades import DecidedGrades
 from bot.delivery.batch_loader import BatchLoader
 from bot.delivery.channel_grades import ChannelGrades, GradesAtOnce
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
-from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import mention_targets
@@ -43,13 +43,16 @@ class RootRenderer:
         event_states: EventStates,
         observability: ObservabilityService,
         grades: ChannelGrades,
+        is_quiet: Callable[[Delivery, Superevent], Awaitable[bool]],
         public_url: str | None = None,
     ) -> None:
-        """`public_url` is the address at which the bot serves images itself, without a slash at its end."""
+        """`is_quiet` says whether an event is quiet in a delivery's channel (`QuietEvents`).
+
+        `public_url` is the address at which the bot serves images itself, without a slash at its end."""
         self._event_states = event_states
         self._observability_service = observability
         self._grades = grades
-        self._quiet_events = QuietEvents(repositories.quiet_criteria)
+        self._is_quiet = is_quiet
         self._public_url = public_url
         # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts.
         self._load_observers = BatchLoader(repositories.observers.for_threads)
@@ -81,7 +84,7 @@ class RootRenderer:
             # Nobody can have pressed a button of a message that was never posted.
             observers=(await self._load_observers(delivery.thread_id) or ()) if was_seen else (),
             # Who is woken reads why on the locked screen.
-            is_quiet=not mentions and await self._quiet_events.is_quiet(delivery, superevent),
+            is_quiet=not mentions and await self._is_quiet(delivery, superevent),
             mentions=mentions,
             observability=observability,
             grades=grades.outcomes,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -12,7 +11,6 @@ import structlog
 from bot.criteria.decided_grades import DecidedGrades
 from bot.delivery.channel_grades import ChannelGrades
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
-from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import mention_targets
@@ -50,7 +48,6 @@ class ThreadRenderer:
         self._mentions = repositories.mentions
         self._event_states = event_states
         self._grades = grades
-        self._quiet_events = QuietEvents(repositories.quiet_criteria)
         self._get_permalink = get_permalink
         self._replies: SingleFlight[
             tuple[int, int | None, bool, tuple[CriteriaSet, ...]], RenderedMessage | None
@@ -60,20 +57,7 @@ class ThreadRenderer:
         """Return the reply about a notice; None if that isn't stored any more. Raises StoreUnavailable."""
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
         key = (delivery.subject_id, delivery.superevent_revision, delivery.root_uneditable, sets)
-        rendered = await self._replies.get(key, lambda: self._render_reply(delivery, sets))
-        if rendered is None or not rendered.broadcast or not await self._is_reply_quiet(delivery):
-            return rendered
-        return replace(rendered, broadcast=False)
-
-    async def _is_reply_quiet(self, delivery: Delivery) -> bool:
-        if delivery.superevent_id is None or not await self._quiet_events.may_be_quiet(delivery):
-            return False
-        superevent = await self._notices.superevent(delivery.superevent_id)
-        key = await self._notices.notice_key(delivery.subject_id)
-        notice = None if superevent is None else next((n for n in superevent.notices if n.key == key), None)
-        if superevent is None or notice is None:
-            return False
-        return await self._quiet_events.is_reply_quiet(delivery, superevent, notice)
+        return await self._replies.get(key, lambda: self._render_reply(delivery, sets))
 
     async def _render_reply(
         self, delivery: Delivery, sets: tuple[CriteriaSet, ...]
