@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bot.delivery.channel_grades import ChannelCriteriaSets
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.observers import ObserverRepository
+from bot.store.channels.quiet_criteria import QuietCriteriaRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
 from bot.store.channels.stream_choices import StreamChoices
@@ -29,6 +30,7 @@ class RenderRepositories:
     observers: ObserverRepository
     images: ImageRepository
     mentions: MentionRepository
+    quiet_criteria: QuietCriteriaRepository
     refused_mentions: RefusedMentionRepository
     circulars: CircularRepository
     related_messages: RelatedMessageRepository
