@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Protocol
+from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
 from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
+from bot.commands.observation_plans import ObservationPlans
+from bot.commands.observation_stores import FieldsOfOthers, ObservationStores, shared_fields
 from bot.commands.observation_values import (
     as_observation,
     check_time,
@@ -20,63 +21,30 @@ from bot.commands.observation_values import (
     footprint_notes,
     merger_time,
     name_notes,
-    planned_fields,
     refuse_retracted,
+    typed_name,
 )
 from bot.commands.observe_targets import Target, channel_targets, known_names
 from bot.commands.observe_words import EXAMPLES, ObserveWords, Verb, parse_observe_words
-from bot.commands.plan_request import read_plan_request
 from bot.commands.plan_words import parse_plan_words
-from bot.observing.instruments import Instruments
 from bot.runtime.wakeups import Wakeups
-from bot.skymap_service.coverage import CoverageTakesTooLong
-from bot.skymap_service.pointings import PlanTakesTooLong, PointingService
-from bot.store.channels.observations import MAX_OBSERVATIONS, ObservationRepository, TooManyObservations
-from bot.store.channels.observers import ObserverRepository
-from bot.store.channels.sites import SiteRepository
+from bot.skymap_service.pointings import PointingService
+from bot.store.channels.observations import MAX_OBSERVATIONS, TooManyObservations
 from formatters.answers import observe as answers
-from formatters.answers import plan as plan_answers
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.coverage import SharedFields
-from formatters.models.event_plan import EventPlan
 from formatters.models.observation import (
     NewObservation,
-    Observation,
     ObservationStatus,
-    ObservedField,
 )
 from formatters.models.observing import ChannelSites
 from formatters.models.superevent import Superevent
 from formatters.text import night_times, quantities
 
-PLAN_MAX_AGE = timedelta(minutes=15)
-"""The plan that the person saw is the one that counts, if it isn't older."""
-SHARED_TIMEOUT_S = 5.0
-"""For whether somebody else has the same fields; the report is stored before, and its answer doesn't wait."""
 PLAN_WITHOUT_FIELDS = "an observation, fields not said"
 
 log = structlog.get_logger(__name__)
-
-
-class FieldsOfOthers(Protocol):
-    """What is needed of `bot.skymap_service.coverage.CoverageService`."""
-
-    async def shared_with_others(
-        self, team_id: str, channel_id: str, observation: Observation
-    ) -> tuple[SharedFields, ...]:
-        """Return which fields of an observation another instrument has planned or done."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservationStores:
-    """Where observations, observers and sites are kept, and the instruments that people may name."""
-
-    observations: ObservationRepository
-    observers: ObserverRepository
-    sites: SiteRepository
-    instruments: Instruments
 
 
 class ObservationReports:
@@ -91,7 +59,7 @@ class ObservationReports:
         wakeups: Wakeups,
     ) -> None:
         self._stores = stores
-        self._pointings = pointings
+        self._plans = ObservationPlans(stores.observations, pointings, others)
         self._others = others
         self._clock = clock
         self._wakeups = wakeups
@@ -147,7 +115,7 @@ class ObservationReports:
             case Verb.OBSERVING:
                 return await self._observing(superevent, words, new, now)
             case Verb.PLAN:
-                return await self._plan(superevent, words, new, own, now)
+                return await self._plans.report(superevent, words, new, own, now)
         return await self._done(superevent, words, new, now)
 
     async def _with_target(
@@ -209,7 +177,7 @@ class ObservationReports:
                     answers.Reported(
                         superevent=superevent,
                         sentences=(said, "Nothing changed."),
-                        next_words=f"observe {new.instrument} done {superevent.superevent_id}",
+                        next_words=f"observe {typed_name(words.target)} done {superevent.superevent_id}",
                     )
                 )
         await self._stores.observations.plan(new, f"{new.instrument}: {PLAN_WITHOUT_FIELDS}", now)
@@ -218,98 +186,9 @@ class ObservationReports:
                 superevent=superevent,
                 sentences=(f"{new.instrument} observes it.", "Which fields isn't said yet."),
                 notes=name_notes(words.target),
-                next_words=f"observe {new.instrument} plan {superevent.superevent_id}",
+                next_words=f"observe {typed_name(words.target)} plan {superevent.superevent_id}",
             )
         )
-
-    async def _plan(
-        self,
-        superevent: Superevent,
-        words: ObserveWords,
-        new: NewObservation,
-        own: ChannelSites,
-        now: datetime,
-    ) -> Message:
-        refuse_retracted(superevent)
-        target = words.target
-        assert target is not None, "a report without an instrument is asked about"
-        made: EventPlan | None = None
-        notes: tuple[str, ...] = ()
-        if words.fields is not None:
-            new, notes = planned_fields(new, words.fields), words.fields.notes
-        else:
-            made = await self._make_plan(superevent, words, target, own, now)
-            if made.nothing is not None or not made.plan.pointings:
-                return plan_answers.message(plan_answers.PlanAnswer(superevent=superevent, plan=made))
-            fields = tuple(
-                ObservedField(ra=one.ra % 360, dec=one.dec, time=one.start) for one in made.plan.pointings
-            )
-            new = replace(new, fields=fields, footprint=made.request.telescope.footprint)
-        detail = f"{new.instrument}: {answers.fields_words(as_observation(new, now))}"
-        result = await self._stores.observations.plan(new, detail, now)
-        stored = result.observation
-        name = stored.instrument
-        sentences = [f"{name} plans {answers.fields_words(stored)}."]
-        if made is not None:
-            sentences.append(
-                f"They hold {quantities.percent(made.plan.covered)} of the probability, on"
-                f" {plan_answers.map_words(superevent, made)}."
-            )
-            unread = plan_answers.unread_words(superevent, made)
-            sentences += [] if unread is None else [unread]
-        when = answers.time_words(stored, merger_time(superevent))
-        if when is not None:
-            sentences.append(f"Exposures begin {when}.")
-        replaced = [one for one in result.replaced if one.fields]
-        if replaced:
-            since = night_times.utc_day_and_clock(replaced[-1].created_at)
-            sentences.append(
-                f"It takes the place of the plan of {since}, {answers.fields_words(replaced[-1])}."
-            )
-        return answers.reported_message(
-            answers.Reported(
-                superevent=superevent,
-                sentences=tuple(sentences),
-                shared=await self._shared(stored, new),
-                notes=(*notes, *name_notes(target), *footprint_notes(stored)),
-                next_words=(
-                    f"observe {name} done {min(12, len(stored.fields))} r 21.5 {superevent.superevent_id}"
-                ),
-            )
-        )
-
-    async def _make_plan(
-        self,
-        superevent: Superevent,
-        words: ObserveWords,
-        target: Target,
-        own: ChannelSites,
-        now: datetime,
-    ) -> EventPlan:
-        if target.site is None:
-            raise CommandError(
-                f"{target.name} is at no site of this channel, so nothing can be planned for it here: paste"
-                " its fields, one on each line."
-            )
-        request, export = await asyncio.to_thread(
-            read_plan_request, f"{target.site.name} {words.plan_words}", own
-        )
-        if export is not None:
-            raise CommandError(f"A plan is exported by plan: plan {target.site.name} export {export}.")
-        if superevent.latest_with_map is None:
-            raise CommandError(
-                f"{superevent.superevent_id} has no sky map to plan on: paste the fields, one on each line."
-            )
-        try:
-            made = await self._pointings.plan(superevent, request, now, PLAN_MAX_AGE)
-        except PlanTakesTooLong:
-            raise CommandError(
-                "That plan took too long and was given up; fewer fields take less time:"
-                f" observe {target.name} plan 10."
-            ) from None
-        if made is None:
-            raise CommandError(f"The sky map of {superevent.superevent_id} isn't kept any more.")
-        return made
 
     async def _done(
         self, superevent: Superevent, words: ObserveWords, new: NewObservation, now: datetime
@@ -342,7 +221,8 @@ class ObservationReports:
                     f"This takes the place of the same report of {before}; another visit to the same fields"
                     " is told by its time, as in at 03:20 UTC."
                 )
-            shared = (*shared, *await self._shared(stored, report))
+            found, unknown = await shared_fields(self._others, stored, report)
+            shared, notes = (*shared, *found), (*notes, *unknown)
         if numbers:
             sentences.append(f"These are {answers.numbers_words(numbers)} of its plan.")
         if left:
@@ -415,14 +295,3 @@ class ObservationReports:
                 next_words=f"observe {cancelled[-1].instrument} plan {superevent.superevent_id}",
             )
         )
-
-    async def _shared(self, stored: Observation, new: NewObservation) -> tuple[SharedFields, ...]:
-        """Return whose fields these are too; none if that can't be said in time, for the report is stored."""
-        if not stored.fields or stored.footprint is None:
-            return ()
-        try:
-            async with asyncio.timeout(SHARED_TIMEOUT_S):
-                return await self._others.shared_with_others(new.team_id, new.channel_id, stored)
-        except (TimeoutError, CoverageTakesTooLong):
-            log.warning("shared_fields_not_compared", superevent_id=stored.superevent_id)
-            return ()

@@ -99,6 +99,13 @@ def merger_time(superevent: Superevent) -> datetime | None:
     return None if superevent.event is None else superevent.event.time
 
 
+def typed_name(target: Target | None) -> str:
+    """Return an instrument's name as it is typed behind `observe`: in quotes unless gwevent knows it."""
+    if target is None:
+        return ""
+    return target.name if target.is_known else f'"{target.name}"'
+
+
 def name_notes(target: Target | None) -> tuple[str, ...]:
     """Return the sentence that an instrument is kept by its name alone, if it is."""
     if target is None or target.is_known:

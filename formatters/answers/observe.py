@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from formatters.models.coverage import SharedFields
 from formatters.models.observation import Observation, ObservationStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
+from formatters.posts.people_lines import observers_block, person
 from formatters.text import night_times, quantities
 
 MAX_ROWS = 30
@@ -81,7 +81,7 @@ def list_message(listed: ObservationList) -> Message:
     name = event_name(listed.superevent)
     event = listed.superevent.event
     merger = None if event is None else event.time
-    people = alert_card.observers_block(listed.observers)
+    people = observers_block(listed.observers)
     if not listed.observations:
         said = f"{name}: nobody of this channel has reported an observation yet."
         how = "`/gwevent observe ZTF plan` · `/gwevent observe ZTF done 12 r 21.5`"
@@ -148,7 +148,9 @@ def _line(one: Observation, merger: datetime | None) -> str:
     when = time_words(one, merger)
     if when is not None:
         parts.append(escape(when))
-    parts.append(f"{_person(one.user_id)}, {escape(night_times.utc_day_and_clock(one.changed_at))}")
+    parts.append(
+        f"{person(one.user_id) or 'somebody'}, {escape(night_times.utc_day_and_clock(one.changed_at))}"
+    )
     if one.note:
         parts.append(f"“{escape(plain_text(one.note, _NOTE_MAX))}”")
     return " · ".join(parts)
@@ -156,11 +158,6 @@ def _line(one: Observation, merger: datetime | None) -> str:
 
 def _short(one: Observation) -> str:
     return f"{plain_text(one.instrument, _NAME_MAX)} {_STATUS_WORDS[one.status]}"
-
-
-def _person(user_id: str) -> str:
-    """Return the mention of a person, by which Slack shows the name; an answer to one person notifies nobody."""
-    return f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else "somebody"
 
 
 def _shared_sentences(shared: Sequence[SharedFields]) -> Iterator[tuple[str, str]]:
@@ -172,7 +169,7 @@ def _shared_sentences(shared: Sequence[SharedFields]) -> Iterator[tuple[str, str
         sentence = f"{name} {what} {numbers_words(one.fields)} of these too{bands}"
         who = "the Treasure Map" if one.user_id is None else None
         plain = f"{sentence}, says {who}." if who else f"{sentence}."
-        said = f", says {who}." if who else f" (reported by {_person(one.user_id or '')})."
+        said = f", says {who}." if who else f" (reported by {person(one.user_id or '') or 'somebody'})."
         yield plain, f":warning: {escape(sentence)}{said}"
     if len(shared) > _MAX_SHARED:
         more = f"{len(shared) - _MAX_SHARED} more have fields of these too: see coverage."
