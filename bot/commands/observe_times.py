@@ -1,0 +1,106 @@
+"""When something was observed, as people type it: "at 03:20", "20 min ago", "2026-11-28T03:20Z". Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from bot.commands.errors import CommandError
+
+_ZONE = r"(?P<zone>\s?(?:utc|ut|gmt|z)(?!\w))?"
+_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:\.\d{1,6})?))?"
+_BEFORE = r"(?:(?<!\S)(?:at|on|around|about|since|from|~)\s*)?"
+_DATED = re.compile(
+    rf"{_BEFORE}(?<![\w.:-])(?P<date>\d{{4}}-\d{{1,2}}-\d{{1,2}})(?:[T_ ]\s?{_CLOCK}){_ZONE}(?![\w:])",
+    re.IGNORECASE | re.ASCII,
+)
+_TIMED = re.compile(rf"{_BEFORE}(?<![\w.:+-]){_CLOCK}{_ZONE}(?![\w:])", re.IGNORECASE | re.ASCII)
+_AGO = re.compile(
+    r"(?<!\S)(?P<number>\d{1,4}(?:\.\d{1,2})?|an?|half an)\s?"
+    r"(?P<unit>minutes?|mins?|m|hours?|hrs?|h)\s+ago(?!\w)",
+    re.IGNORECASE | re.ASCII,
+)
+_NOW = re.compile(r"(?<!\S)(?:(?:just|right)\s+now|now)(?!\S)", re.IGNORECASE)
+_OTHER_ZONE = re.compile(
+    r"\s*(?:[ap]\.?m\b|local\b|[a-z]{1,3}[sd]t\b|ces?t\b|wes?t\b|ees?t\b|bst\b|clt\b|[+-]\d{2}:?\d{2}\b)",
+    re.IGNORECASE,
+)
+_DATE_ALONE = re.compile(r"(?<![\w.:-])\d{4}-\d{1,2}-\d{1,2}(?![\w:-])", re.ASCII)
+_TO_TIME = re.compile(rf"\s*(?:-|to|until|till)\s*{_CLOCK}{_ZONE}(?![\w:])", re.IGNORECASE | re.ASCII)
+UTC_ONLY = "Times are in UTC here: write at 03:20 UTC."
+
+
+def take_time(text: str, now: datetime) -> tuple[datetime | None, str, str]:
+    """Return the time (UTC) that a text names, the end of a range in words, and the text without them.
+
+    A time of day without a date is the last such time before `now`. Raises CommandError for a time in another
+    zone, for a date alone, and for two times.
+    """
+    found = _DATED.search(text) or _TIMED.search(text)
+    if found is None:
+        return _take_relative(text, now)
+    if _OTHER_ZONE.match(text[found.end() :]):
+        raise CommandError(UTC_ONLY)
+    time = _time(found, now)
+    rest, until = text[found.end() :], ""
+    if (end := _TO_TIME.match(rest)) is not None:
+        until = f"until {int(end['hour']):02}:{end['minute']} UTC"
+        rest = rest[end.end() :]
+    if _DATED.search(rest) or _TIMED.search(rest):
+        raise CommandError("One time at a time: the begin of the first exposure, as in at 03:20 UTC.")
+    return time, until, f"{text[: found.start()]} {rest}"
+
+
+def parse_time(text: str) -> datetime | None:
+    """Return the time (UTC) of a table's cell: ISO, or a Julian date or modified one; None if it is none."""
+    plain = text.strip().strip("\"'")
+    if re.fullmatch(r"\d{5}(?:\.\d{1,12})?|24\d{5}(?:\.\d{1,12})?", plain, re.ASCII):
+        days = float(plain)
+        mjd = days - 2_400_000.5 if days > 1_000_000 else days
+        return datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=mjd)
+    match = _DATED.fullmatch(plain)
+    if match is None:
+        return None
+    try:
+        return _dated(match)
+    except ValueError:
+        return None
+
+
+def _take_relative(text: str, now: datetime) -> tuple[datetime | None, str, str]:
+    if ago := _AGO.search(text):
+        words = {"a": 1.0, "an": 1.0, "half an": 0.5}
+        folded = ago["number"].casefold()
+        number = words[folded] if folded in words else float(folded)
+        length = (
+            timedelta(hours=number) if ago["unit"].casefold().startswith("h") else timedelta(minutes=number)
+        )
+        return now - length, "", f"{text[: ago.start()]} {text[ago.end() :]}"
+    if at := _NOW.search(text):
+        return now, "", f"{text[: at.start()]} {text[at.end() :]}"
+    if date := _DATE_ALONE.search(text):
+        raise CommandError(f"“{date[0]}”: at what time? Write {date[0]} 03:20 UTC.")
+    return None, "", text
+
+
+def _dated(found: re.Match[str]) -> datetime:
+    """Raises ValueError for a time that there isn't."""
+    year, month, day = map(int, found["date"].split("-"))
+    second = float(found["second"] or 0)
+    time = datetime(year, month, day, int(found["hour"]), int(found["minute"]), int(second), tzinfo=UTC)
+    return time + timedelta(seconds=second % 1)
+
+
+def _time(found: re.Match[str], now: datetime) -> datetime:
+    """Raises CommandError for a time that there isn't."""
+    try:
+        if "date" in found.groupdict():
+            return _dated(found)
+        second = float(found["second"] or 0)
+        time = now.astimezone(UTC).replace(
+            hour=int(found["hour"]), minute=int(found["minute"]), second=int(second), microsecond=0
+        ) + timedelta(seconds=second % 1)
+    except ValueError:
+        raise CommandError(f"“{' '.join(found[0].split())}” is no time; write it like 03:20 UTC.") from None
+    # Of a time of day the last one is meant: somebody reports what is over.
+    return time if time <= now else time - timedelta(days=1)
