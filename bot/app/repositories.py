@@ -17,6 +17,7 @@ from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.criteria_sets import CriteriaSetRepository
 from bot.store.channels.installations import InstallationRepository
 from bot.store.channels.mentions import MentionRepository
+from bot.store.channels.mutes import MuteRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.posted_events import PostedEventRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
@@ -82,6 +83,7 @@ class Repositories:
         self.site_resolvers = ChannelSiteResolvers(self.sites)
         self.criteria_sets = CriteriaSetRepository(database)
         self.observers = ObserverRepository(database)
+        self.mutes = MuteRepository(database)
         self.mentions = MentionRepository(database)
         self.threads = ThreadRepository(database)
         self.posted_events = PostedEventRepository(database)
@@ -131,6 +133,7 @@ class Repositories:
             notices=self.notices,
             subscriptions=self.subscriptions,
             observers=self.observers,
+            mutes=self.mutes,
             images=self.images,
             mentions=self.mentions,
             refused_mentions=self.refused_mentions,

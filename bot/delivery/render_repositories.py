@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.delivery.channel_grades import ChannelCriteriaSets
 from bot.store.channels.mentions import MentionRepository
+from bot.store.channels.mutes import MuteRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
@@ -27,6 +28,7 @@ class RenderRepositories:
     notices: NoticeRepository
     subscriptions: SubscriptionRepository
     observers: ObserverRepository
+    mutes: MuteRepository
     images: ImageRepository
     mentions: MentionRepository
     refused_mentions: RefusedMentionRepository

@@ -42,11 +42,14 @@ def mention_message(
     targets: Sequence[str],
     root: str | None,
     grade: str | None = None,
+    *,
+    is_muted: bool = False,
 ) -> Message:
     """Return the short message that mentions `targets` because of `notice`.
 
     `root` is the address of the superevent's card, which the message links; None if it is unknown. `grade`
-    are the words for the best grade of the channel's criteria sets, as in the card's push text.
+    are the words for the best grade of the channel's criteria sets, as in the card's push text. With
+    `is_muted`, it says that the card it links isn't up to date.
     """
     then = superevent.up_to(notice)
     before = superevent.previous_notice(notice)
@@ -59,7 +62,13 @@ def mention_message(
     known = superevent.latest_with_event
     if known is not None and known.event is not None:
         lines.append(push_text.push_facts(known, known.event, grade))
-    return _message(superevent, lines, targets, root)
+    note = None
+    if is_muted:
+        unmute = f"`/gwevent unmute {escape(superevent.superevent_id)}`"
+        note = (
+            f"Muted in this channel, so its card there shows an older state: {unmute} brings it up to date."
+        )
+    return _message(superevent, lines, targets, root, note)
 
 
 def retraction_mention(superevent: Superevent, targets: Sequence[str], root: str | None) -> Message:
@@ -74,13 +83,19 @@ def retraction_mention(superevent: Superevent, targets: Sequence[str], root: str
 
 
 def _message(
-    superevent: Superevent, reasons: Iterable[str], targets: Sequence[str], root: str | None
+    superevent: Superevent,
+    reasons: Iterable[str],
+    targets: Sequence[str],
+    root: str | None,
+    note: str | None = None,
 ) -> Message:
     mentioned, title = mentions(targets), alert_card.title(superevent)
     reason_text = " · ".join(map(escape, reasons))
     lines = [f"{mentioned} {bold(escape(title))}", reason_text]
     if root is not None:
         lines.append(link(root, f"All of {superevent.superevent_id}"))
+    if note is not None:
+        lines.append(note)
     text = f"{mentioned} {escape(title)} · {reason_text}"
     return blocks.message(text, blocks.section(*lines), mentions=tuple(targets))
 
