@@ -18,7 +18,7 @@ from formatters.models.significance import (
     is_unconfirmed_early_warning,
 )
 from formatters.models.superevent import Superevent
-from formatters.posts import alert_card
+from formatters.posts import alert_card, event_buttons
 from formatters.text import coincidence_lines, event_lines, push_text, quantities, warning_lines
 
 
@@ -44,12 +44,14 @@ def mention_message(
     grade: str | None = None,
     *,
     is_muted: bool = False,
+    is_waiting: bool = False,
 ) -> Message:
     """Return the short message that mentions `targets` because of `notice`.
 
     `root` is the address of the superevent's card, which the message links; None if it is unknown. `grade`
-    are the words for the best grade of the channel's criteria sets, as in the card's push text. With
-    `is_muted`, it says that the card it links isn't up to date.
+    are the words for the best grade of the channel's criteria sets, as in the card's push text. If the
+    channel waits for somebody to take the event, the message has the button "I have it". With `is_muted`, it
+    says that the card it links isn't up to date.
     """
     then = superevent.up_to(notice)
     before = superevent.previous_notice(notice)
@@ -68,7 +70,7 @@ def mention_message(
         note = (
             f"Muted in this channel, so its card there shows an older state: {unmute} brings it up to date."
         )
-    return _message(superevent, lines, targets, root, note)
+    return _message(superevent, lines, targets, root, note, is_waiting=is_waiting)
 
 
 def retraction_mention(superevent: Superevent, targets: Sequence[str], root: str | None) -> Message:
@@ -88,6 +90,8 @@ def _message(
     targets: Sequence[str],
     root: str | None,
     note: str | None = None,
+    *,
+    is_waiting: bool = False,
 ) -> Message:
     mentioned, title = mentions(targets), alert_card.title(superevent)
     reason_text = " · ".join(map(escape, reasons))
@@ -97,7 +101,10 @@ def _message(
     if note is not None:
         lines.append(note)
     text = f"{mentioned} {escape(title)} · {reason_text}"
-    return blocks.message(text, blocks.section(*lines), mentions=tuple(targets))
+    shown = [blocks.section(*lines)]
+    if is_waiting:
+        shown.append(blocks.actions(event_buttons.acknowledge_button(superevent.superevent_id)))
+    return blocks.message(text, *shown, mentions=tuple(targets))
 
 
 def _had_light_expected(superevent: Superevent | None) -> bool:

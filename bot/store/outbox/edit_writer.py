@@ -104,15 +104,23 @@ async def mark_threads_stale(
     now: datetime,
     *,
     not_before: datetime | None = None,
+    priority: Priority = Priority.EDIT,
     even_muted: bool = False,
 ) -> None:
     """Update the root messages of the threads (thread id -> channel) for a reason other than a notice.
 
-    That of a muted thread is updated when the mute ends, unless `even_muted`.
+    With a more urgent `priority` than other edits have, one that waits already becomes as urgent. That of a
+    muted thread is updated when the mute ends, unless `even_muted`.
     """
     if not channels:
         return
     await connection.execute(
         update(_t).where(_t.c.id.in_(channels)).values(wanted_revision=_t.c.wanted_revision + 1)
     )
-    await enqueue_edits(connection, channels, now, not_before=not_before, even_muted=even_muted)
+    await enqueue_edits(
+        connection, channels, now, not_before=not_before, priority=priority, even_muted=even_muted
+    )
+    if priority < Priority.EDIT:
+        waiting = (_d.c.kind == DeliveryKind.EDIT.value) & (_d.c.priority > int(priority))
+        waiting &= _d.c.thread_id.in_(channels) & (_d.c.state == DeliveryState.PENDING.value)
+        await connection.execute(update(_d).where(waiting).values(priority=int(priority)))
