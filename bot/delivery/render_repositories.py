@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bot.delivery.channel_grades import ChannelCriteriaSets
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.mentions import MentionRepository
+from bot.store.channels.mutes import MuteRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.quiet_criteria import QuietCriteriaRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
@@ -30,6 +31,7 @@ class RenderRepositories:
     notices: NoticeRepository
     subscriptions: SubscriptionRepository
     observers: ObserverRepository
+    mutes: MuteRepository
     event_people: EventPeopleRepository
     escalations: EscalationRepository
     images: ImageRepository

@@ -54,6 +54,8 @@ class Renderer:
 
     async def __call__(self, delivery: Delivery) -> RenderedMessage | None:
         """Return the message; None if there is nothing to post any more. Raises StoreUnavailable."""
+        if delivery.kind in HELD_BACK_KINDS and await self._threads.is_held_back(delivery):
+            return None
         return await RENDERERS[delivery.kind](self, delivery)
 
     async def _render_root(self, delivery: Delivery) -> RenderedMessage | None:
@@ -67,6 +69,9 @@ class Renderer:
 
     async def _render_mention(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._threads.render_mention(delivery)
+
+    async def _render_mute(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._threads.render_mute(delivery)
 
     async def _render_escalation(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._escalations.render(delivery)
@@ -136,6 +141,11 @@ class Renderer:
         return RenderedMessage(message=incident.first_real_event(superevent_id, alert_type, previous))
 
 
+HELD_BACK_KINDS = frozenset(
+    {DeliveryKind.REPLY, DeliveryKind.CIRCULAR, DeliveryKind.FOLLOW_UP, DeliveryKind.FOLLOW_UP_EDIT}
+)
+"""Kinds that aren't sent into the thread of an event that is muted in the channel."""
+
 RENDERERS: Mapping[DeliveryKind, Callable[[Renderer, Delivery], Awaitable[RenderedMessage | None]]] = {
     DeliveryKind.ROOT: Renderer._render_root,
     DeliveryKind.EDIT: Renderer._render_root,
@@ -154,6 +164,7 @@ RENDERERS: Mapping[DeliveryKind, Callable[[Renderer, Delivery], Awaitable[Render
     DeliveryKind.INCIDENT_RESOLVED: Renderer._render_incident,
     DeliveryKind.MENTION_REFUSED: Renderer._render_mention_refused,
     DeliveryKind.FIRST_REAL_EVENT: Renderer._render_first_real_event,
+    DeliveryKind.MUTE: Renderer._render_mute,
     DeliveryKind.ESCALATION: Renderer._render_escalation,
 }
 """The method that renders each kind. A test holds that every kind has one."""
