@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.delivery.channel_grades import ChannelCriteriaSets
+from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
@@ -27,6 +28,7 @@ class RenderRepositories:
     notices: NoticeRepository
     subscriptions: SubscriptionRepository
     observers: ObserverRepository
+    event_people: EventPeopleRepository
     images: ImageRepository
     mentions: MentionRepository
     refused_mentions: RefusedMentionRepository

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from bot.criteria.decided_grades import DecidedGrades
 from bot.filters import CriteriaEvaluator, MapProbabilities, category_allowed
+from bot.routing.escalation import plan_escalation_end, steps_after_mention
 from bot.routing.intents import (
     AlertOperators,
     CancelRoot,
@@ -82,6 +83,7 @@ def plan(
     alive: list[Thread] = []
     for thread in state.threads:
         channel = thread.channel
+        intents += plan_escalation_end(thread, superevent, evaluator, mentioning.get(channel, ()))
         if thread.root is RootState.DEAD:
             continue
         with_root.add(channel)
@@ -111,10 +113,12 @@ def plan(
     if not superevent.is_retracted:
         opened = [channel for channel in matching if channel not in with_root]
         intents += [
-            OpenRoot(
-                *channel,
+            _open_root(
+                channel,
                 matching[channel],
-                () if channel in deferred else certain_targets(mentioning.get(channel, ()), evaluator),
+                superevent,
+                evaluator,
+                () if channel in deferred else mentioning.get(channel, ()),
             )
             for channel in opened
         ]
@@ -160,7 +164,7 @@ def plan_after_map_queries(
     with_root = {thread.channel for thread in alive}
     opened = [channel for channel in matching if channel not in with_root]
     intents += [
-        OpenRoot(*channel, matching[channel], certain_targets(mentioning.get(channel, ()), evaluator))
+        _open_root(channel, matching[channel], superevent, evaluator, mentioning.get(channel, ()))
         for channel in opened
     ]
     if webhook_criteria is not None and without_map.evaluate(webhook_criteria).is_undecided:
@@ -170,6 +174,19 @@ def plan_after_map_queries(
             if not isinstance(intent, DeferToSkyMap)
         )
     return [*intents, *_replies_in_new_threads(opened, state)]
+
+
+def _open_root(
+    channel: ChannelRef,
+    subscription_id: int,
+    superevent: Superevent,
+    evaluator: CriteriaEvaluator,
+    mentioning: Sequence[Criteria],
+) -> OpenRoot:
+    """Return the root of a channel, with whom it mentions by `mentioning` and who is next after that."""
+    targets = certain_targets(mentioning, evaluator)
+    steps = steps_after_mention(targets, superevent, evaluator, mentioning)
+    return OpenRoot(*channel, subscription_id, targets, steps)
 
 
 def _replies_in_new_threads(opened: Sequence[ChannelRef], state: RoutingState) -> list[UpdateFollowUp]:

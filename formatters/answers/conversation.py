@@ -10,7 +10,8 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import observers_block, status_labels
+from formatters.posts.alert_card import status_labels
+from formatters.posts.people_lines import observers_block
 
 RUNS = (
     "gwevent knows only the alerts that LIGO, Virgo and KAGRA send: not whether detectors are running,"

@@ -106,7 +106,7 @@ class AcknowledgementRepository:
                 connection, team_id, channel_id, superevent_id, user_id, EventActionKind.ACKNOWLEDGED, now
             )
             channels = {thread: (team_id, channel_id)}
-            await mark_threads_stale(connection, channels, now, priority=Priority.ANSWER)
+            await mark_threads_stale(connection, channels, now, priority=Priority.ANSWER, even_muted=True)
         mine = Acknowledgement(user_id=user_id, since=now)
         return AcknowledgeResult(outcome=AcknowledgeOutcome.NEW, acknowledgements=(mine,))
 
@@ -130,7 +130,7 @@ class AcknowledgementRepository:
                 connection, team_id, channel_id, superevent_id, user_id, EventActionKind.HANDED_BACK, now
             )
             channels = {thread: (team_id, channel_id)}
-            await mark_threads_stale(connection, channels, now, priority=Priority.ANSWER)
+            await mark_threads_stale(connection, channels, now, priority=Priority.ANSWER, even_muted=True)
         return HandBackResult(outcome=HandBackOutcome.HANDED_BACK, acknowledgements=left, resumed=resumed)
 
 
