@@ -47,10 +47,7 @@ async def load_incident_calls(
 async def load_escalation_calls(
     connection: AsyncConnection, escalation_ids: Collection[int]
 ) -> dict[int, dict[CallKind, CallState]]:
-    """Return the calls that were planned about escalations, by escalation, in the order of their last plan.
-
-    They are locked as the others are, except in a read transaction.
-    """
+    """Return the calls that were planned about escalations, by escalation, locked as the others are."""
     slots = {_dedup_key(kind, id_): (id_, kind) for id_ in escalation_ids for kind in ESCALATION_CALLS}
     found: dict[int, dict[CallKind, CallState]] = {id_: {} for id_ in escalation_ids}
     for (escalation_id, kind), state in await _load_calls(connection, slots):
@@ -68,7 +65,7 @@ async def _load_calls(
     if not slots:
         return []
     query = select(_c.c.slot, _c.c.state, _c.c.attempts, _c.c.reason).where(_c.c.slot.in_(slots))
-    query = query.order_by(_c.c.created_at, _c.c.id).with_for_update()
+    query = query.with_for_update()
     return [
         (slots[row.slot], _call_state(row.state, row.attempts, row.reason))
         for row in (await connection.execute(query)).all()

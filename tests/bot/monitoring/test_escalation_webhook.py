@@ -8,17 +8,15 @@ from sqlalchemy import insert, select, update
 from bot.app.factory import Factory
 from bot.monitoring import webhook as webhook_module
 from bot.monitoring.webhook import Webhook
-from bot.routing.escalation_calls import plan_escalation_calls
-from bot.routing.intents import CallKind, CallWebhook, Intent
+from bot.routing.escalation_calls import EscalationChange
 from bot.store import schema
-from bot.store.outbox.webhook_writer import load_escalation_calls, write_webhook_calls
+from bot.store.outbox.escalation_calls import call_for_escalations
 from formatters.models.escalation import EscalationEnd
 from formatters.webhook.payload import WebhookFormat
 from tests.bot.monitoring.conftest import Pager
 from tests.bot.monitoring.test_webhook import calling, said, until, until_settled
 from tests.support.factories import REAL, TEAM, Clock, decoded_notice, record_notices, subscribe
 
-DUE, ACKNOWLEDGED, ENDED = "due", "acknowledged", "ended"
 _e, _a = schema.escalations, schema.acknowledgements
 
 
@@ -43,27 +41,16 @@ class Night:
             made = await connection.execute(insert(_e).values(row).returning(_e.c.id))
             self.escalation = made.scalar_one()
 
-    async def change(self, what: str) -> None:
+    async def change(self, what: EscalationChange) -> None:
         self.clock.advance(minutes=10)
         async with self.factory.database.exclusive_transaction() as connection:
-            if what == ACKNOWLEDGED:
+            if what is EscalationChange.ACKNOWLEDGED:
                 row = {"thread_id": self.thread, "user_id": "U0HASIT", "since": self.clock()}
                 await connection.execute(insert(_a).values(row))
-            elif what == ENDED:
+            elif what is EscalationChange.ENDED:
                 over = {"end_reason": EscalationEnd.RETRACTED.value, "ended_at": self.clock()}
                 await connection.execute(update(_e).values(over))
-            calls = (await load_escalation_calls(connection, [self.escalation]))[self.escalation]
-            intents: list[Intent] = [CallWebhook(kind=CallKind.ESCALATED, escalation_id=self.escalation)]
-            if what != DUE:
-                intents = [
-                    *plan_escalation_calls(
-                        self.escalation,
-                        calls,
-                        is_acknowledged=what == ACKNOWLEDGED,
-                        is_closed=what == ENDED,
-                    )
-                ]
-            await write_webhook_calls(connection, intents, self.clock())
+            await call_for_escalations(connection, [self.escalation], what, self.clock())
 
 
 async def test_an_escalation_is_opened_acknowledged_and_closed_by_one_key(
@@ -72,7 +59,9 @@ async def test_an_escalation_is_opened_acknowledged_and_closed_by_one_key(
     night = Night(factory, clock)
     await night.begin()
     async with calling(factory, clock, Webhook(f"{pager.url}/v2/enqueue", WebhookFormat.PAGERDUTY, "key")):
-        for number, what in enumerate((DUE, ACKNOWLEDGED, ENDED), start=1):
+        for number, what in enumerate(
+            (EscalationChange.DUE, EscalationChange.ACKNOWLEDGED, EscalationChange.ENDED), start=1
+        ):
             await night.change(what)
             await until(lambda number=number: len(pager.calls) == number)  # type: ignore[misc]
             await until_settled(factory)
@@ -90,9 +79,9 @@ async def test_an_acknowledgement_that_overtakes_its_trigger_ends_it(
     await night.begin()
     pager.status = 503
     async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON)):
-        await night.change(DUE)
+        await night.change(EscalationChange.DUE)
         await until(lambda: pager.refused >= 1)
-        await night.change(ACKNOWLEDGED)
+        await night.change(EscalationChange.ACKNOWLEDGED)
         pager.status = 200
         clock.advance(minutes=10)
         await until_settled(factory)
@@ -105,8 +94,8 @@ async def test_what_was_taken_before_the_call_pages_nobody(
 ) -> None:
     night = Night(factory, clock)
     await night.begin()
-    await night.change(DUE)
-    await night.change(ACKNOWLEDGED)
+    await night.change(EscalationChange.DUE)
+    await night.change(EscalationChange.ACKNOWLEDGED)
     async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON)):
         await until_settled(factory)
     assert pager.calls == []

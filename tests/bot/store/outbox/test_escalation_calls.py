@@ -8,16 +8,17 @@ import pytest
 from sqlalchemy import insert, select
 
 from bot.app.factory import Factory
-from bot.routing.escalation_calls import plan_escalation_calls
-from bot.routing.intents import CallKind, CallWebhook, Intent
+from bot.routing.escalation_calls import EscalationChange
+from bot.routing.intents import CallKind
 from bot.store import schema
 from bot.store.operations.webhook_calls import WebhookCall
-from bot.store.outbox.webhook_writer import load_escalation_calls, write_webhook_calls
+from bot.store.outbox.escalation_calls import call_for_escalations
 from tests.support.factories import REAL, TEAM, Clock, decoded_notice, record_notices, subscribe
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
-DUE, ACKNOWLEDGED, HANDED_BACK, ENDED = "due", "acknowledged", "handed back", "ended"
+DUE, ACKNOWLEDGED = EscalationChange.DUE, EscalationChange.ACKNOWLEDGED
+HANDED_BACK, ENDED = EscalationChange.HANDED_BACK, EscalationChange.ENDED
 
 
 async def escalate(factory: Factory, clock: Clock, number: int = 1) -> list[int]:
@@ -36,20 +37,10 @@ async def escalate(factory: Factory, clock: Clock, number: int = 1) -> list[int]
         return [int(result.scalar_one()) for result in made]
 
 
-async def change(factory: Factory, clock: Clock, what: str, *escalations: int) -> None:
-    """Let the webhook's step be due, somebody take the event, hand it back, or the reason be over."""
+async def change(factory: Factory, clock: Clock, what: EscalationChange, *escalations: int) -> None:
     clock.advance(seconds=1)
     async with factory.database.exclusive_transaction() as connection:
-        for one in escalations:
-            calls = (await load_escalation_calls(connection, [one]))[one]
-            intents: list[Intent] = [CallWebhook(kind=CallKind.ESCALATED, escalation_id=one)]
-            if what != DUE:
-                intents = [
-                    *plan_escalation_calls(
-                        one, calls, is_acknowledged=what == ACKNOWLEDGED, is_closed=what == ENDED
-                    )
-                ]
-            await write_webhook_calls(connection, intents, clock())
+        await call_for_escalations(connection, escalations, what, clock())
 
 
 async def claim(factory: Factory, clock: Clock) -> CallKind | None:
@@ -117,7 +108,7 @@ async def test_taking_and_handing_back_calls_each_time_in_order(factory: Factory
         CallKind.ESCALATED,
         CallKind.ESCALATION_ENDED,
     ]
-    await change(factory, clock, HANDED_BACK, one)
+    await change(factory, clock, DUE, one)
     await change(factory, clock, ENDED, one)
     assert await claim(factory, clock) is None
 
