@@ -32,6 +32,7 @@ from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.counterparts import CounterpartRepository
 from bot.store.events.deferred import DeferredRouting
+from bot.store.events.escalations import EscalationRepository
 from bot.store.events.gracedb_lookups import GraceDbLookups
 from bot.store.events.nearby_alerts import NearbyAlertRepository
 from bot.store.events.notices import NoticeRepository
@@ -100,6 +101,7 @@ class Repositories:
         self.counterparts = CounterpartRepository(database)
         # The outbox
         self.leases = WorkerLeases(database)
+        self.escalations = EscalationRepository(database, self.leases)
         self.outbox = Outbox(database, self.leases, Settlement(notifier))
         self.outbox_statistics = OutboxStatistics(database)
         self.images = ImageRepository(database, self.leases)
@@ -140,6 +142,7 @@ class Repositories:
             subscriptions=self.subscriptions,
             observers=self.observers,
             event_people=self.event_people,
+            escalations=self.escalations,
             images=self.images,
             mentions=self.mentions,
             refused_mentions=self.refused_mentions,

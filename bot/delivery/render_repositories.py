@@ -14,6 +14,7 @@ from bot.store.channels.stream_choices import StreamChoices
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.counterparts import CounterpartRepository
+from bot.store.events.escalations import EscalationRepository
 from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
 from bot.store.events.related_messages import RelatedMessageRepository
@@ -29,6 +30,7 @@ class RenderRepositories:
     subscriptions: SubscriptionRepository
     observers: ObserverRepository
     event_people: EventPeopleRepository
+    escalations: EscalationRepository
     images: ImageRepository
     mentions: MentionRepository
     refused_mentions: RefusedMentionRepository

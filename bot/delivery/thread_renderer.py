@@ -15,6 +15,7 @@ from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import mention_targets
 from bot.routing.intents import MentionReason
+from bot.routing.mentions import named_targets
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.overlap import probability_in_previous_region
 from bot.store.outbox.models import Delivery
@@ -81,7 +82,7 @@ class ThreadRenderer:
             lambda: alert_update.alert_update(superevent, notice, overlap, before, after),
             lambda: alert_update.alert_update(superevent, notice, overlap),
         )
-        has_risen = _unless_it_fails(lambda: grade_lines.has_risen(before, after), False, superevent)
+        has_risen = unless_it_fails(lambda: grade_lines.has_risen(before, after), False, superevent)
         is_grade_news = superevent.category is Category.REAL and has_risen
         broadcast = is_grade_news or significance.should_broadcast(superevent, notice)
         return RenderedMessage(message=message, broadcast=broadcast)
@@ -135,12 +136,7 @@ class ThreadRenderer:
         if notice is None or superevent.is_retracted is not is_retraction:
             return None
         if is_retraction:
-            still_due = {
-                target
-                for criteria in planned.criteria_list
-                if criteria.notify is not None
-                for target in criteria.notify.targets
-            }
+            still_due = {target for criteria in planned.criteria_list for target in named_targets(criteria)}
         else:
             decided = DecidedGrades(superevent)
             still_due = {
@@ -155,7 +151,7 @@ class ThreadRenderer:
         # What is known by now: who is woken waits for no sky map.
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
         outcomes = self._grades.at_once(sets, superevent).outcomes
-        grade = _unless_it_fails(lambda: grade_lines.push_grade(outcomes), None, superevent)
+        grade = unless_it_fails(lambda: grade_lines.push_grade(outcomes), None, superevent)
         is_waiting = await self._is_waiting(delivery)
         root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
 
@@ -179,7 +175,7 @@ def _came_before(one: Notice, notice: Notice) -> bool:
     return one.received is None or (notice.received is not None and one.received < notice.received)
 
 
-def _unless_it_fails(get: Callable[[], T], otherwise: T, superevent: Superevent) -> T:
+def unless_it_fails(get: Callable[[], T], otherwise: T, superevent: Superevent) -> T:
     """Return what `get` returns; after a defect, what keeps neither the words nor a mention back."""
     try:
         return get()
