@@ -113,7 +113,8 @@ class TreasureMapRepository:
     async def list_due(self, now: datetime) -> list[EventToRead]:
         """Return the superevents that are to be read now, those that have waited longest first."""
         due = or_(_e.c.next_at <= now, _e.c.next_at > now + LONGEST_WAIT)
-        return await self._events(due, _e.c.next_at)
+        # It knows LVK's real events only.
+        return await self._events(due & (_s.c.category == Category.REAL.value), _e.c.next_at)
 
     async def list_young(self, since: datetime) -> list[EventToRead]:
         """Return the real superevents after a time that have a thread and aren't read regularly."""
