@@ -160,7 +160,7 @@ def _parse_pointing(entry: Mapping[str, Any]) -> RawPointing | None:
             ra=position[0],
             dec=position[1],
             time=_time(entry.get("time")),
-            position_angle=0.0 if angle is None else round(angle % 360, 4),
+            position_angle=0.0 if angle is None else round(angle % 360, 4) % 360,
         ),
         band=_word(entry.get("band")),
         depth=_number(entry.get("depth")),
