@@ -14,7 +14,7 @@ CHANNEL = "gw-cbc"
 """The channel in which they do it."""
 OBSERVER, COLLEAGUE = "observer", "colleague"
 """The local Slack's two people: who looks at the page, and another one."""
-NOTIFY = f"notify @here if NS escalate 2min @{COLLEAGUE} 4min @{OBSERVER}"
+NOTIFY = f"notify @here if BNS escalate 2min @{COLLEAGUE} 4min @{OBSERVER}"
 """Who is mentioned, and who is next."""
 PAUSE_S = 4.0
 _STREAK_BEARING = 115.0
