@@ -12,6 +12,7 @@ from bot.delivery.channel_grades import ChannelGrades, Grading
 from bot.delivery.escalation_renderer import EscalationRenderer
 from bot.delivery.event_states import CACHE_SIZE, EventStates
 from bot.delivery.follow_up_renderer import FollowUpRenderer, FollowUpServices
+from bot.delivery.mute_renderer import MuteRenderer
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.root_renderer import RootRenderer
@@ -41,6 +42,7 @@ class Renderer:
         self._roots = RootRenderer(repositories, event_states, observability, grades, public_url)
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
         self._escalations = EscalationRenderer(repositories.escalations, event_states, grades, get_permalink)
+        self._mutes = MuteRenderer(repositories.mutes, event_states)
         self._follow_ups = FollowUpRenderer(repositories, event_states, follow_ups)
         self._repositories = repositories
         self._unreadable_notices: SingleFlight[tuple[DeliveryKind, int], RenderedMessage | None] = (
@@ -49,7 +51,7 @@ class Renderer:
 
     async def __call__(self, delivery: Delivery) -> RenderedMessage | None:
         """Return the message; None if there is nothing to post any more. Raises StoreUnavailable."""
-        if delivery.kind in HELD_BACK_KINDS and await self._threads.is_held_back(delivery):
+        if await self._mutes.is_held_back(delivery):
             return None
         return await RENDERERS[delivery.kind](self, delivery)
 
@@ -63,7 +65,7 @@ class Renderer:
         return await self._threads.render_mention(delivery)
 
     async def _render_mute(self, delivery: Delivery) -> RenderedMessage | None:
-        return await self._threads.render_mute(delivery)
+        return await self._mutes.render(delivery)
 
     async def _render_escalation(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._escalations.render(delivery)
@@ -132,11 +134,6 @@ class Renderer:
         previous = await self._repositories.notices.previous_real_event_time(superevent_id)
         return RenderedMessage(message=incident.first_real_event(superevent_id, alert_type, previous))
 
-
-HELD_BACK_KINDS = frozenset(
-    {DeliveryKind.REPLY, DeliveryKind.CIRCULAR, DeliveryKind.FOLLOW_UP, DeliveryKind.FOLLOW_UP_EDIT}
-)
-"""Kinds that aren't sent into the thread of an event that is muted in the channel."""
 
 RENDERERS: Mapping[DeliveryKind, Callable[[Renderer, Delivery], Awaitable[RenderedMessage | None]]] = {
     DeliveryKind.ROOT: Renderer._render_root,
