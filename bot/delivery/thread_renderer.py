@@ -168,8 +168,8 @@ class ThreadRenderer:
                 targets,
                 root,
                 grade,
-                is_waiting=people.is_waiting,
-                is_muted=people.mute is not None,
+                is_waiting=is_waiting,
+                is_muted=is_muted,
             )
 
         return RenderedMessage(message=render_or_fallback(superevent, render))
