@@ -22,6 +22,7 @@ from bot.filters import FilterSyntaxError
 from bot.related_messages.nearby_windows import NearbyWindows, parse_window
 from bot.setting_types.catalogues import NED_LVS_URL, parse_slug
 from bot.setting_types.databases import asynchronous_url
+from bot.setting_types.escalation_webhook import EscalationWebhookSetting
 from bot.setting_types.paths import OptionalPath
 from bot.setting_types.slack_access import SettingsError as SettingsError
 from bot.setting_types.slack_access import SlackAccess as SlackAccess
@@ -37,7 +38,7 @@ from bot.setting_types.topics import (
     parse_topics,
     split_list,
 )
-from bot.setting_types.urls import check_kafka_url, is_secure_url
+from bot.setting_types.urls import SecureUrl, check_kafka_url, is_secure_url
 from formatters.models.notice import Category, Notice
 from formatters.webhook.payload import WebhookFormat
 
@@ -92,7 +93,7 @@ class Settings(BaseSettings):
     """The catalogue that is used; None: the one that was imported last."""
     follow_up_galaxies: int = Field(default=300, ge=0, le=5_000)
     """The Follow-up reply names galaxies where the 90 % volume holds fewer; 0: never."""
-    ned_lvs_url: str = NED_LVS_URL
+    ned_lvs_url: SecureUrl = NED_LVS_URL
     """The file that `catalogue fetch ned-lvs` fetches, or the folder (ends with "/") that lists releases."""
     gracedb_url: str | None = "https://gracedb.ligo.org/api/"
     """The API that events are looked up in that were never received; None ("off") disables this."""
@@ -138,6 +139,8 @@ class Settings(BaseSettings):
     """PagerDuty's routing key; a bearer token for other formats."""
     webhook_filter: str | None = None
     """A filter in the subscription language; with None no alert calls the webhook."""
+    escalation_webhook: EscalationWebhookSetting = ""
+    """Workspaces whose escalations may call it: off, all, or team ids; empty: `escalation_webhook_policy`."""
     heartbeat_url: SecretStr | None = None
     """Pinged every two minutes while the bot is well: a dead man's switch."""
     log_format: Literal["auto", "console", "json"] = "auto"
@@ -273,13 +276,6 @@ class Settings(BaseSettings):
     @classmethod
     def _kafka_url(cls, value: str) -> str:
         check_kafka_url(value)
-        return value
-
-    @field_validator("ned_lvs_url")
-    @classmethod
-    def _ned_lvs_url(cls, value: str) -> str:
-        if not is_secure_url(value):
-            raise ValueError("it must be an https address (http only on this machine)")
         return value
 
     @field_validator("catalogue")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
+from bot.app.criteria_services import create_criteria_service
 from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.permalinks import create_permalinks
@@ -78,7 +79,7 @@ def create_slack_interface(
         on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
     )
     criteria_modal = CriteriaModal(
-        factory.create_criteria_service(clock, wakeups, authorizer),
+        create_criteria_service(factory, clock, wakeups, authorizer),
         clients,
         on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
 
 
 def is_secure_url(url: str) -> bool:
@@ -27,3 +30,13 @@ def check_kafka_url(url: str) -> None:
         raise ValueError("it must hold no password: hop auth add keeps that")
     if not known:
         raise ValueError("it must look like kafka://host[:port]/topic")
+
+
+def _check_secure(url: str) -> str:
+    if not is_secure_url(url):
+        raise ValueError("it must be an https address (http only on this machine)")
+    return url
+
+
+SecureUrl = Annotated[str, AfterValidator(_check_secure)]
+"""An https address, or http on this machine."""
