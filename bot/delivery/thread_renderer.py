@@ -15,7 +15,6 @@ from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import mention_targets
 from bot.routing.intents import MentionReason
-from bot.routing.mentions import named_targets
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.overlap import probability_in_previous_region
 from bot.store.outbox.models import Delivery
@@ -136,7 +135,8 @@ class ThreadRenderer:
         if notice is None or superevent.is_retracted is not is_retraction:
             return None
         if is_retraction:
-            still_due = {target for criteria in planned.criteria_list for target in named_targets(criteria)}
+            rules = [criteria.notify for criteria in planned.criteria_list if criteria.notify is not None]
+            still_due = {target for rule in rules for target in rule.all_targets}
         else:
             decided = DecidedGrades(superevent)
             still_due = {
