@@ -186,7 +186,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
             (
                 "subscribe … notify … escalate 5min @second 10min webhook",
-                "who is next if nobody presses _I have it_; times count from the first mention",
+                "who is next if nobody presses “I have it”; times count from the first mention",
             ),
             ("subscriptions test CBC BNS>0.5", "which past events it would have brought"),
         ),
