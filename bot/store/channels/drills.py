@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, true
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import CallKind, ChannelRef
@@ -166,7 +166,7 @@ async def _load(connection: AsyncConnection, drill_id: int) -> DrillReport | Non
     return DrillReport(report=report, posted=posted, called=None if called is None else _posted(called))
 
 
-def _posted(row: Row[Any]) -> Posted:
+def _posted(row: Any) -> Posted:
     is_given_up = row.state == DeliveryState.DEAD.value
     return Posted(at=row.sent_at, reason=row.reason, is_given_up=is_given_up)
 
