@@ -12,6 +12,7 @@ import structlog
 from bot.app.candidates_command import create_candidates_command
 from bot.app.criteria_services import create_criteria_service
 from bot.app.deployment import missing_database_error
+from bot.app.drill_parts import create_drill_command
 from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
 from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
@@ -262,6 +263,7 @@ class Factory(Repositories):
         wakeups = wakeups or Wakeups()
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
+        subscriptions = self.create_subscription_service(clock, wakeups, authorizer)
         handlers = CommandHandlers(
             candidates=create_candidates_command(
                 self, self.counterpart_service, self.observability, authorizer, wakeups, clock
@@ -275,6 +277,7 @@ class Factory(Repositories):
                 self.event_search,
                 clock,
             ),
+            drill=create_drill_command(self, clock, wakeups, authorizer, subscriptions).answer,
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
             galaxies=GalaxiesCommand(
                 self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
@@ -290,7 +293,7 @@ class Factory(Repositories):
                 source_statuses,
                 clock,
             ),
-            subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
+            subscriptions=SubscriptionCommands(subscriptions),
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)

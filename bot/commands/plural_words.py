@@ -21,6 +21,7 @@ SUBSCRIPTION_VERBS = {
     "pause": "pause",
     "resume": "resume",
     "test": "test",
+    "drill": "drill",
     "form": "dialog",
     "dialog": "dialog",
 }

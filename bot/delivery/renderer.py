@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.delivery.channel_grades import ChannelGrades, Grading
+from bot.delivery.drill_renderer import DrillRenderer
 from bot.delivery.escalation_renderer import EscalationRenderer
 from bot.delivery.event_states import CACHE_SIZE, EventStates
 from bot.delivery.follow_up_renderer import FollowUpRenderer, FollowUpServices
@@ -40,6 +41,7 @@ class Renderer:
         grades = ChannelGrades(repositories.criteria_sets, grading)
         self._roots = RootRenderer(repositories, event_states, observability, grades, public_url)
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
+        self._drills = DrillRenderer(repositories.drills)
         self._escalations = EscalationRenderer(repositories.escalations, event_states, grades, get_permalink)
         self._follow_ups = FollowUpRenderer(repositories, event_states, follow_ups)
         self._repositories = repositories
@@ -59,6 +61,12 @@ class Renderer:
 
     async def _render_mention(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._threads.render_mention(delivery)
+
+    async def _render_drill(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._drills.render_step(delivery)
+
+    async def _render_drill_end(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._drills.render_end(delivery)
 
     async def _render_escalation(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._escalations.render(delivery)
@@ -147,5 +155,7 @@ RENDERERS: Mapping[DeliveryKind, Callable[[Renderer, Delivery], Awaitable[Render
     DeliveryKind.MENTION_REFUSED: Renderer._render_mention_refused,
     DeliveryKind.FIRST_REAL_EVENT: Renderer._render_first_real_event,
     DeliveryKind.ESCALATION: Renderer._render_escalation,
+    DeliveryKind.DRILL: Renderer._render_drill,
+    DeliveryKind.DRILL_END: Renderer._render_drill_end,
 }
 """The method that renders each kind. A test holds that every kind has one."""
