@@ -145,6 +145,7 @@ class Repositories:
             notices=self.notices,
             subscriptions=self.subscriptions,
             observers=self.observers,
+            mutes=self.mutes,
             event_people=self.event_people,
             escalations=self.escalations,
             drills=self.drills,

@@ -152,22 +152,31 @@ class ThreadRenderer:
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
         outcomes = self._grades.at_once(sets, superevent).outcomes
         grade = unless_it_fails(lambda: grade_lines.push_grade(outcomes), None, superevent)
-        is_waiting = await self._is_waiting(delivery)
+        is_waiting, is_muted = await self._waits_and_is_muted(delivery)
         root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
 
         def render() -> Message:
             if is_retraction:
                 return mention.retraction_mention(superevent, targets, root)
-            return mention.mention_message(superevent, notice, targets, root, grade, is_waiting=is_waiting)
+            return mention.mention_message(
+                superevent,
+                notice,
+                targets,
+                root,
+                grade,
+                is_waiting=is_waiting,
+                is_muted=is_muted,
+            )
 
         return RenderedMessage(message=render_or_fallback(superevent, render))
 
-    async def _is_waiting(self, delivery: Delivery) -> bool:
-        """Return whether the thread waits for somebody to take its event."""
+    async def _waits_and_is_muted(self, delivery: Delivery) -> tuple[bool, bool]:
+        """Return whether a thread waits for somebody to take its event, and whether that is muted there."""
         if delivery.thread_id is None:
-            return False
-        people = await self._event_people.for_threads([delivery.thread_id])
-        return any(one.is_waiting for one in people.values())
+            return False, False
+        found = await self._event_people.for_threads([delivery.thread_id])
+        people = found.get(delivery.thread_id)
+        return (False, False) if people is None else (people.is_waiting, people.mute is not None)
 
 
 def _came_before(one: Notice, notice: Notice) -> bool:
