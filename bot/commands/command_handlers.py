@@ -12,6 +12,7 @@ from bot.commands.criteria import CriteriaCommands
 from bot.commands.event_details import EventDetailsCommand
 from bot.commands.galaxies import GalaxiesCommand
 from bot.commands.mute import MuteCommand
+from bot.commands.observe import ObserveCommand
 from bot.commands.plan import PlanCommand
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
@@ -33,6 +34,7 @@ class CommandHandlers:
     event_details: EventDetailsCommand
     galaxies: GalaxiesCommand
     mute: MuteCommand
+    observe: ObserveCommand
     plan: PlanCommand
     search: SearchCommands
     sites: SiteCommands

@@ -96,6 +96,23 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             is_listed=False,
         ),
         Command(
+            "observe",
+            None,
+            ("obs", "observing", "observes", "observation", "observations", "observed"),
+            event_handler=handlers.observe.list,
+            is_multiline=True,
+            may_change=True,
+        ),
+        # Everybody of the channel may report, as with the button, so nothing is authorized.
+        Command(
+            "observe change",
+            None,
+            event_handler=handlers.observe.report,
+            is_multiline=True,
+            may_change=True,
+            is_listed=False,
+        ),
+        Command(
             "plan",
             None,
             ("plans", "pointings", "pointing"),
