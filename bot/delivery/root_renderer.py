@@ -22,6 +22,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.outbox.images import IMAGE_PATH, StoredImage
 from bot.store.outbox.models import Delivery, DeliveryKind
 from formatters.blockkit.message import Message
+from formatters.models.event_people import NOBODY
 from formatters.models.notice import Notice, NoticeKey
 from formatters.models.observing import ChannelSites, Observability
 from formatters.models.superevent import Superevent
@@ -56,6 +57,7 @@ class RootRenderer:
         self._public_url = public_url
         # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts.
         self._load_observers = BatchLoader(repositories.observers.for_threads)
+        self._load_people = BatchLoader(repositories.event_people.for_threads)
         self._load_image = BatchLoader(repositories.images.for_threads)
         self._load_mentions = BatchLoader(repositories.mentions.for_roots)
         self._load_sites = BatchLoader(repositories.sites.for_channels)
@@ -85,6 +87,8 @@ class RootRenderer:
             observers=(await self._load_observers(delivery.thread_id) or ()) if was_seen else (),
             # Who is woken reads why on the locked screen.
             is_quiet=not mentions and await self._is_quiet(delivery, superevent),
+            # Also in the first post, whose mention asks somebody to take the event.
+            people=await self._load_people(delivery.thread_id) or NOBODY,
             mentions=mentions,
             observability=observability,
             grades=grades.outcomes,
