@@ -24,6 +24,7 @@ from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.mutes import MuteRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.posted_events import PostedEventRepository
+from bot.store.channels.quiet_criteria import QuietCriteriaRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
 from bot.store.channels.stream_choices import StreamChoices
@@ -94,6 +95,7 @@ class Repositories:
         self.mutes = MuteRepository(database)
         self.threads = ThreadRepository(database)
         self.posted_events = PostedEventRepository(database)
+        self.quiet_criteria = QuietCriteriaRepository(database)
         self.refused_mentions = RefusedMentionRepository(database)
         self.installations = InstallationRepository(database)
         self.escalation_reports = EscalationReports(database)
@@ -148,6 +150,7 @@ class Repositories:
             drills=self.drills,
             images=self.images,
             mentions=self.mentions,
+            quiet_criteria=self.quiet_criteria,
             refused_mentions=self.refused_mentions,
             circulars=self.circulars,
             related_messages=self.related_messages,

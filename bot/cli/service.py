@@ -121,7 +121,7 @@ def migrate(
             f"deliveries: {closed.deliveries}, incidents: {closed.incidents}, webhook calls: {closed.calls}."
         )
         if closed.rewritten:
-            typer.echo(f"Subscriptions written without criteria sets and grades: {closed.rewritten}.")
+            typer.echo(f"Subscriptions written without what 0.1.0 doesn't know: {closed.rewritten}.")
         if closed.left_out:
             typer.echo(f"gwevent 0.1.0 can't read, and won't serve: {', '.join(closed.left_out)}.")
 

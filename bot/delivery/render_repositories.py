@@ -9,6 +9,7 @@ from bot.store.channels.drills import DrillRepository
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.observers import ObserverRepository
+from bot.store.channels.quiet_criteria import QuietCriteriaRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
 from bot.store.channels.stream_choices import StreamChoices
@@ -35,6 +36,7 @@ class RenderRepositories:
     drills: DrillRepository
     images: ImageRepository
     mentions: MentionRepository
+    quiet_criteria: QuietCriteriaRepository
     refused_mentions: RefusedMentionRepository
     circulars: CircularRepository
     related_messages: RelatedMessageRepository

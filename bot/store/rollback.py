@@ -4,8 +4,9 @@ Its tables may stay as they are. But an open delivery or incident of a kind that
 process, and so does each restart. Later versions hold such rows instead (`unknown_deliveries_held`). And a
 subscription whose words it doesn't know brings nothing: those that name criteria sets are written without
 them, with the conditions of a grade in place of its name, so that the channel goes on to get the same alerts,
-and of the streams only the circulars stay, which 0.1.0 links one by one. Follow-up replies stand as they are;
-when this version runs again, the next message about the event brings them up to date.
+and of the streams only the circulars stay, which 0.1.0 links one by one. No event is quiet, and nobody is
+mentioned after the first mention. Follow-up replies stand as they are; when this version runs again, the next
+message about the event brings them up to date.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class RollbackResult:
     incidents: int
     calls: int
     rewritten: int = 0
-    """Subscriptions that no longer name criteria sets, grades or streams."""
+    """Subscriptions that no longer name criteria sets, grades, streams, quiet events or steps."""
     left_out: tuple[str, ...] = ()
     """Subscriptions that 0.1.0 can't read all the same, so they bring nothing: "C0123 subscription 2"."""
 
@@ -165,7 +166,9 @@ def _is_readable(criteria: Criteria) -> bool:
     every = [one for part in (criteria.filter, mention) if part is not None for one in conditions(part)]
     if criteria.criteria_sets or not criteria.real or not all(map(_is_condition_of_0_1_0, every)):
         return False
-    if not set(criteria.streams) <= set(STREAMS_OF_0_1_0):
+    if not set(criteria.streams) <= set(STREAMS_OF_0_1_0) or criteria.quiet is not None:
+        return False
+    if criteria.notify is not None and criteria.notify.escalation:
         return False
     try:
         parse_criteria(criteria.canonical)
@@ -187,13 +190,17 @@ def _is_condition_of_0_1_0(condition: Filter) -> bool:
 
 
 def _in_words_of_0_1_0(criteria: Criteria) -> Criteria:
-    """Return criteria without grades, with their definitions in place of their names, and circulars alone."""
+    """Return criteria without what 0.1.0 doesn't know, the definitions of grades in place of their names.
+
+    Whom they mention is mentioned by 0.1.0 too, but nobody after them.
+    """
     notify = criteria.notify
-    if notify is not None and notify.condition is not None:
-        notify = replace(notify, condition=_written_out(notify.condition))
+    if notify is not None:
+        condition = None if notify.condition is None else _written_out(notify.condition)
+        notify = replace(notify, condition=condition, escalation=())
     filter_ = None if criteria.filter is None else _written_out(criteria.filter)
     streams = tuple(stream for stream in criteria.streams if stream in STREAMS_OF_0_1_0)
-    return replace(criteria, streams=streams, criteria_sets=(), filter=filter_, notify=notify)
+    return replace(criteria, streams=streams, criteria_sets=(), filter=filter_, quiet=None, notify=notify)
 
 
 def _written_out(node: Filter) -> Filter:
