@@ -15,6 +15,7 @@ from bot.app.deployment import missing_database_error
 from bot.app.drill_parts import create_drill_command
 from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
+from bot.app.observation_services import create_observation_reports, create_observe_command
 from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
@@ -29,6 +30,8 @@ from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
 from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
+from bot.commands.mute import MuteCommand
+from bot.commands.observation_reports import ObservationReports
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
@@ -60,10 +63,12 @@ from bot.setting_types.escalation_webhook import EscalationWebhookPolicy, escala
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.counterparts import CounterpartService
+from bot.skymap_service.coverage import CoverageService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.galaxy_ranking import CatalogueChoice, GalaxyRankingService
 from bot.skymap_service.grading import GradingService
 from bot.skymap_service.observability import ObservabilityService
+from bot.skymap_service.pointings import PointingService
 from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
 from bot.sources.base import Source, SourceStatus
@@ -116,6 +121,8 @@ class Factory(Repositories):
         self.skymap_queries = SkyMapQueries(self.skymap_cache, probability, self.grading)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
         self.position_levels = PositionLevels(self.skymap_cache)
+        self.pointings = PointingService(self.position_levels)
+        self.coverage = CoverageService(self.position_levels, self.observations)
         self.counterpart_service = CounterpartService(
             self.related_messages, self.counterparts, self.position_levels
         )
@@ -283,7 +290,9 @@ class Factory(Repositories):
             galaxies=GalaxiesCommand(
                 self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
             ),
-            plan=create_plan_command(self, self.position_levels, clock, marked_image_provider),
+            mute=MuteCommand(self.mutes, wakeups, clock),
+            observe=create_observe_command(self, self.create_observation_reports(clock, wakeups), clock),
+            plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
             status=StatusCommand(
@@ -303,6 +312,12 @@ class Factory(Repositories):
             events, self.notices, default_events, self.threads, self.observers, clock, get_permalink
         )
         return CommandRouter(handlers, questions, authorizer, clock)
+
+    def create_observation_reports(
+        self, clock: Callable[[], datetime], wakeups: Wakeups
+    ) -> ObservationReports:
+        """Create what stores the observations that people report."""
+        return create_observation_reports(self, self.pointings, self.coverage, clock, wakeups)
 
     def create_subscription_service(
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer

@@ -22,6 +22,7 @@ from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.installations import InstallationRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.mutes import MuteRepository
+from bot.store.channels.observations import ObservationRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.posted_events import PostedEventRepository
 from bot.store.channels.quiet_criteria import QuietCriteriaRepository
@@ -91,6 +92,7 @@ class Repositories:
         self.observers = ObserverRepository(database)
         self.acknowledgements = AcknowledgementRepository(database)
         self.event_people = EventPeopleRepository(database)
+        self.observations = ObservationRepository(database)
         self.mentions = MentionRepository(database)
         self.mutes = MuteRepository(database)
         self.threads = ThreadRepository(database)
@@ -145,6 +147,7 @@ class Repositories:
             notices=self.notices,
             subscriptions=self.subscriptions,
             observers=self.observers,
+            mutes=self.mutes,
             event_people=self.event_people,
             escalations=self.escalations,
             drills=self.drills,

@@ -8,6 +8,7 @@ from bot.delivery.channel_grades import ChannelCriteriaSets
 from bot.store.channels.drills import DrillRepository
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.mentions import MentionRepository
+from bot.store.channels.mutes import MuteRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.quiet_criteria import QuietCriteriaRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
@@ -31,6 +32,7 @@ class RenderRepositories:
     notices: NoticeRepository
     subscriptions: SubscriptionRepository
     observers: ObserverRepository
+    mutes: MuteRepository
     event_people: EventPeopleRepository
     escalations: EscalationRepository
     drills: DrillRepository

@@ -14,6 +14,7 @@ from bot.delivery.drill_renderer import DrillRenderer
 from bot.delivery.escalation_renderer import EscalationRenderer
 from bot.delivery.event_states import CACHE_SIZE, EventStates
 from bot.delivery.follow_up_renderer import FollowUpRenderer, FollowUpServices
+from bot.delivery.mute_renderer import MuteRenderer
 from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
@@ -48,6 +49,7 @@ class Renderer:
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
         self._drills = DrillRenderer(repositories.drills)
         self._escalations = EscalationRenderer(repositories.escalations, event_states, grades, get_permalink)
+        self._mutes = MuteRenderer(repositories.mutes, event_states)
         self._follow_ups = FollowUpRenderer(repositories, event_states, follow_ups)
         self._repositories = repositories
         self._unreadable_notices: SingleFlight[tuple[DeliveryKind, int], RenderedMessage | None] = (
@@ -56,6 +58,8 @@ class Renderer:
 
     async def __call__(self, delivery: Delivery) -> RenderedMessage | None:
         """Return the message; None if there is nothing to post any more. Raises StoreUnavailable."""
+        if await self._mutes.is_held_back(delivery):
+            return None
         return await RENDERERS[delivery.kind](self, delivery)
 
     async def _render_root(self, delivery: Delivery) -> RenderedMessage | None:
@@ -75,6 +79,9 @@ class Renderer:
 
     async def _render_drill_end(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._drills.render_end(delivery)
+
+    async def _render_mute(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._mutes.render(delivery)
 
     async def _render_escalation(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._escalations.render(delivery)
@@ -162,6 +169,7 @@ RENDERERS: Mapping[DeliveryKind, Callable[[Renderer, Delivery], Awaitable[Render
     DeliveryKind.INCIDENT_RESOLVED: Renderer._render_incident,
     DeliveryKind.MENTION_REFUSED: Renderer._render_mention_refused,
     DeliveryKind.FIRST_REAL_EVENT: Renderer._render_first_real_event,
+    DeliveryKind.MUTE: Renderer._render_mute,
     DeliveryKind.ESCALATION: Renderer._render_escalation,
     DeliveryKind.DRILL: Renderer._render_drill,
     DeliveryKind.DRILL_END: Renderer._render_drill_end,

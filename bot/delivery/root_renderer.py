@@ -85,10 +85,10 @@ class RootRenderer:
             is_root=True,
             # Nobody can have pressed a button of a message that was never posted.
             observers=(await self._load_observers(delivery.thread_id) or ()) if was_seen else (),
-            # Also in the first post, whose mention asks somebody to take the event.
-            people=await self._load_people(delivery.thread_id) or NOBODY,
             # Who is woken reads why on the locked screen.
             is_quiet=not mentions and await self._is_quiet(delivery, superevent),
+            # Also in the first post, whose mention asks somebody to take the event.
+            people=await self._load_people(delivery.thread_id) or NOBODY,
             mentions=mentions,
             observability=observability,
             grades=grades.outcomes,

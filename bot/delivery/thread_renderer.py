@@ -15,7 +15,6 @@ from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import mention_targets
 from bot.routing.intents import MentionReason
-from bot.routing.mentions import named_targets
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.overlap import probability_in_previous_region
 from bot.store.outbox.models import Delivery
@@ -136,7 +135,8 @@ class ThreadRenderer:
         if notice is None or superevent.is_retracted is not is_retraction:
             return None
         if is_retraction:
-            still_due = {target for criteria in planned.criteria_list for target in named_targets(criteria)}
+            rules = [criteria.notify for criteria in planned.criteria_list if criteria.notify is not None]
+            still_due = {target for rule in rules for target in rule.all_targets}
         else:
             decided = DecidedGrades(superevent)
             still_due = {
@@ -152,22 +152,31 @@ class ThreadRenderer:
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
         outcomes = self._grades.at_once(sets, superevent).outcomes
         grade = unless_it_fails(lambda: grade_lines.push_grade(outcomes), None, superevent)
-        is_waiting = await self._is_waiting(delivery)
+        is_waiting, is_muted = await self._waits_and_is_muted(delivery)
         root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
 
         def render() -> Message:
             if is_retraction:
                 return mention.retraction_mention(superevent, targets, root)
-            return mention.mention_message(superevent, notice, targets, root, grade, is_waiting=is_waiting)
+            return mention.mention_message(
+                superevent,
+                notice,
+                targets,
+                root,
+                grade,
+                is_waiting=is_waiting,
+                is_muted=is_muted,
+            )
 
         return RenderedMessage(message=render_or_fallback(superevent, render))
 
-    async def _is_waiting(self, delivery: Delivery) -> bool:
-        """Return whether the thread waits for somebody to take its event."""
+    async def _waits_and_is_muted(self, delivery: Delivery) -> tuple[bool, bool]:
+        """Return whether a thread waits for somebody to take its event, and whether that is muted there."""
         if delivery.thread_id is None:
-            return False
-        people = await self._event_people.for_threads([delivery.thread_id])
-        return any(one.is_waiting for one in people.values())
+            return False, False
+        found = await self._event_people.for_threads([delivery.thread_id])
+        people = found.get(delivery.thread_id)
+        return (False, False) if people is None else (people.is_waiting, people.mute is not None)
 
 
 def _came_before(one: Notice, notice: Notice) -> bool:

@@ -36,6 +36,7 @@ from bot.routing.mentions import (
     plan_mentions,
     previous_state,
 )
+from bot.routing.mutes import is_held_back
 from bot.routing.operators import plan_event_call, plan_operator_alerts
 from bot.routing.related_messages import plan_replies_after_notice, plan_replies_in_new_threads
 from bot.routing.state import OperatorRules, RootState, RoutingState, Thread
@@ -91,17 +92,19 @@ def plan(
             intents.append(CancelRoot(thread.id))
             continue
         alive.append(thread)
-        if thread.root is not RootState.WAITING:
+        is_held = is_held_back(thread, superevent)
+        if thread.root is not RootState.WAITING and not is_held:
             # A waiting root needs no edit: it is rendered from the newest state when it is sent.
             intents.append(EditRoot(thread.id))
         followed = thread.subscription_id in active or channel in matching or channel in undecided
-        if not old and followed:
+        if not old and followed and not is_held:
             intents.append(Reply(thread.id))
+        # Somebody asked to be mentioned, whoever muted the event: a mention comes all the same.
         if not old and channel in mentioning and channel not in deferred:
             intents += plan_mentions(thread, superevent, evaluator, before, mentioning[channel])
     earlier = state.earlier_messages
     intents += plan_replies_after_notice(
-        alive,
+        [thread for thread in alive if not is_held_back(thread, superevent)],
         earlier.with_reply,
         earlier.streams,
         subscriptions,

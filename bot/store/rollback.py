@@ -27,8 +27,10 @@ from bot.store.channels.clauses import in_channel
 from bot.store.channels.subscription_numbers import assign_missing_numbers
 from bot.store.channels.subscription_rows import resolve_rows
 from bot.store.database import Database
+from bot.store.outbox.escalation_writer import CANCELLED, WAITING
 from bot.store.outbox.models import OPEN_STATES, DeliveryKind, DeliveryState
 from formatters.models.channel_change import BY_ROLLBACK
+from formatters.models.escalation import EscalationEnd
 from formatters.models.filter import (
     And,
     Compare,
@@ -73,6 +75,7 @@ REASON = "closed for an older gwevent"
 _ABOUT_INCIDENTS = (DeliveryKind.INCIDENT_OPENED.value, DeliveryKind.INCIDENT_RESOLVED.value)
 _c = schema.webhook_calls
 _d = schema.deliveries
+_e, _steps = schema.escalations, schema.escalation_steps
 _i = schema.incidents
 _s = schema.subscriptions
 
@@ -84,6 +87,8 @@ class RollbackResult:
     deliveries: int
     incidents: int
     calls: int
+    escalations: int = 0
+    """Escalations that were open: nobody further is mentioned."""
     rewritten: int = 0
     """Subscriptions that no longer name criteria sets, grades, streams, quiet events or steps."""
     left_out: tuple[str, ...] = ()
@@ -120,6 +125,18 @@ async def prepare_rollback(database: Database, now: datetime) -> RollbackResult:
             .values(**dead)
         )
         # 0.1.0 reads what is open in each of its checks, and tells the operators what they weren't told.
+        # 0.1.0 has no button to take an event; nobody is to be woken hours later, by this version again.
+        waiting = update(_steps).where(_steps.c.state == WAITING)
+        await connection.execute(waiting.values(state=CANCELLED))
+        escalations = await connection.execute(
+            update(_e)
+            .where(_e.c.closed_at.is_(None))
+            .values(
+                end_reason=func.coalesce(_e.c.end_reason, EscalationEnd.STOPPED.value),
+                ended_at=func.coalesce(_e.c.ended_at, now),
+                closed_at=now,
+            )
+        )
         closed = await connection.execute(
             update(_i)
             .where(unknown, _i.c.open_as.is_not(None) | ~_i.c.told)
@@ -129,6 +146,7 @@ async def prepare_rollback(database: Database, now: datetime) -> RollbackResult:
         deliveries=deliveries.rowcount,
         incidents=closed.rowcount,
         calls=calls.rowcount,
+        escalations=escalations.rowcount,
         rewritten=rewritten,
         left_out=left_out,
     )

@@ -144,7 +144,10 @@ async def _enqueue_missed_edits(
         priority = Priority(min(row.priority, Priority.EDIT)) if notice_id else Priority.EDIT
         wanted[notice_id, priority][row.id] = (row.team_id, row.channel_id)
     for (notice_id, priority), channels in wanted.items():
-        await enqueue_edits(connection, channels, now, notice_id=notice_id, priority=priority)
+        # What was sent was to reach a thread that is muted, and so is what came while it was sent.
+        await enqueue_edits(
+            connection, channels, now, notice_id=notice_id, priority=priority, even_muted=True
+        )
 
 
 async def _record_follow_up(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
@@ -366,6 +369,7 @@ EFFECTS: Mapping[DeliveryKind, KindEffects] = {
     DeliveryKind.INCIDENT_RESOLVED: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.MENTION_REFUSED: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.FIRST_REAL_EVENT: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.MUTE: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.ESCALATION: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.DRILL: KindEffects(_POSTED | {_count_drill_steps}, _GIVEN_UP),
     DeliveryKind.DRILL_END: KindEffects(_POSTED, _GIVEN_UP),

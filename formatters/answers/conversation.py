@@ -45,9 +45,7 @@ def runs() -> Message:
 
 
 _NEAREST = {
-    "observe": "The button “I'm observing” below an event's message says it to this channel.",
     "coverage": "“who is observing” lists who pressed “I'm observing” in this channel.",
-    "mute": "“subscriptions pause 3” stops a subscription for a while.",
 }
 
 

@@ -185,9 +185,7 @@ DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
     DeliveryKind.INCIDENT_RESOLVED: KindRule(for_operators=True),
     DeliveryKind.MENTION_REFUSED: KindRule(),
     DeliveryKind.FIRST_REAL_EVENT: KindRule(for_operators=True),
-    DeliveryKind.ESCALATION: KindRule(
-        top_level=True, ordered=False, expires=True, needs_subscription=True, measured=False, purgeable=False
-    ),
+    DeliveryKind.ESCALATION: KindRule(top_level=True, ordered=False, expires=True, needs_subscription=True),
     DeliveryKind.DRILL: KindRule(top_level=True, ordered=False, expires=True, needs_subscription=True),
     DeliveryKind.DRILL_END: KindRule(top_level=True, ordered=False, expires=True),
     DeliveryKind.MUTE: KindRule(ordered=False),

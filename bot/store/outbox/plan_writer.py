@@ -43,6 +43,7 @@ from bot.store.outbox.models import (
     Priority,
     delivery_row,
 )
+from bot.store.outbox.muted_threads import load_mutes
 from formatters.models.escalation import EscalationEnd
 from formatters.models.notice import Category, category_from_id
 from formatters.models.superevent import Superevent
@@ -77,6 +78,7 @@ async def load_threads(connection: AsyncConnection, superevent_id: str) -> list[
     rows = (await connection.execute(query)).all()
     roots = {row.id: _root_state(row.state, row.doubtful) for row in rows}
     mentioned, notified = await _load_mentioned(connection, superevent_id, roots)
+    muted = await load_mutes(connection, roots)
     escalating = await load_open_targets(connection, superevent_id)
     acknowledged = await _acknowledged_threads(connection, superevent_id)
     return [
@@ -88,6 +90,7 @@ async def load_threads(connection: AsyncConnection, superevent_id: str) -> list[
             root=roots[row.id],
             mentioned=frozenset(mentioned[row.id]),
             notified=frozenset(notified[row.id]),
+            is_muted=row.id in muted,
             is_acknowledged=row.id in acknowledged,
             escalating=escalating.get(row.id),
         )
@@ -202,10 +205,15 @@ async def write_plan(
     await enqueue_mentions(connection, intents, channels, event, notice_id, now)
     edited = {i.thread_id: channels[i.thread_id] for i in intents if isinstance(i, EditRoot)}
     teams = {channel[0] for channel in edited.values()} | {root.team_id for root in roots}
+    # A muted thread shows the picture once the mute ends.
+    teams |= {channels[thread][0] for thread in await load_mutes(connection, channels)}
     if draw_image and teams:
         await _enqueue_images(connection, teams, superevent_id, notice_id, now)
     due = now + IMAGE_WAIT if draw_image else None
-    await enqueue_edits(connection, edited, now, notice_id=notice_id, not_before=due, priority=edit)
+    # Whether a muted thread is edited was decided with the intents.
+    await enqueue_edits(
+        connection, edited, now, notice_id=notice_id, not_before=due, priority=edit, even_muted=True
+    )
 
 
 async def write_deferred_plan(
