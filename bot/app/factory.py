@@ -38,6 +38,7 @@ from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
+from bot.commands.webhook_steps import WebhookSteps
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
 from bot.delivery.renderer import Renderer
@@ -301,6 +302,7 @@ class Factory(Repositories):
                 self.incidents,
                 source_statuses,
                 clock,
+                WebhookSteps(self.escalation_reports, self.escalation_webhook).problem,
             ),
             subscriptions=SubscriptionCommands(subscriptions),
             visible=create_visible_command(self, events, self.observability, clock),

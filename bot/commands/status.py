@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot import __version__
@@ -29,13 +29,16 @@ class StatusCommand:
         incidents: IncidentRepository,
         source_statuses: Callable[[], list[SourceStatus]],
         clock: Callable[[], datetime],
+        find_problem: Callable[[], Awaitable[str | None]],
     ) -> None:
+        """`find_problem` returns a sentence about what people asked for and will not get; None without."""
         self._notices = notices
         self._subscriptions = subscriptions
         self._outbox_statistics = outbox_statistics
         self._incidents = incidents
         self._source_statuses = source_statuses
         self._clock = clock
+        self._find_problem = find_problem
         self._started_monotonic = time.monotonic()
 
     async def answer(self, arguments: str) -> Message:
@@ -56,6 +59,7 @@ class StatusCommand:
                 quarantined=counts.quarantined,
                 subscriptions=await self._subscriptions.count(),
                 incidents=tuple(await self._incidents.open_incidents()),
+                problem=await self._find_problem(),
             ),
             self._clock(),
         )
