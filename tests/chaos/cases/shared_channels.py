@@ -9,7 +9,6 @@ from bot.app.factory import open_factory
 from bot.filters import parse_criteria
 from formatters.posts.event_buttons import TOGGLE_OBSERVER_ACTION
 from tests.chaos.harness import ChaosHarness
-from tests.support.observing import say_observing
 
 ASKED = "all mock"
 
@@ -89,4 +88,5 @@ async def _press(chaos: ChaosHarness, channel: str, guest: str) -> None:
     roots = [m for m in found.messages.values() if not m.is_reply and TOGGLE_OBSERVER_ACTION in str(m.blocks)]
     if roots:
         root = chaos.rng.choice(roots)
-        await say_observing(chaos.local_slack, channel, root.ts, guest)
+        done = await chaos.local_slack.press(channel, root.ts, TOGGLE_OBSERVER_ACTION, user=guest)
+        assert done.ok, done.error
