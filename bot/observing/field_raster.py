@@ -16,7 +16,7 @@ Polygon = Sequence[tuple[float, float]]
 
 
 class FieldRaster:
-    """Polygons of a plane on a raster, and on ever coarser ones, which say whether all of a cell is inside."""
+    """Polygons of a plane on a raster, and on ever coarser ones that say whether all of a cell is inside."""
 
     def __init__(self, polygons: Sequence[Polygon]) -> None:
         """`polygons` are corners (x, y), as in a footprint; they have an extent along x and along y."""
