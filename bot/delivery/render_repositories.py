@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.delivery.channel_grades import ChannelCriteriaSets
+from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.observers import ObserverRepository
+from bot.store.channels.quiet_criteria import QuietCriteriaRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
 from bot.store.channels.stream_choices import StreamChoices
@@ -27,8 +29,10 @@ class RenderRepositories:
     notices: NoticeRepository
     subscriptions: SubscriptionRepository
     observers: ObserverRepository
+    event_people: EventPeopleRepository
     images: ImageRepository
     mentions: MentionRepository
+    quiet_criteria: QuietCriteriaRepository
     refused_mentions: RefusedMentionRepository
     circulars: CircularRepository
     related_messages: RelatedMessageRepository

@@ -7,10 +7,12 @@ shows what is known by then, and what was overtaken isn't posted at all.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from bot.delivery.channel_grades import ChannelGrades, Grading
 from bot.delivery.event_states import CACHE_SIZE, EventStates
 from bot.delivery.follow_up_renderer import FollowUpRenderer, FollowUpServices
+from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.root_renderer import RootRenderer
@@ -37,7 +39,10 @@ class Renderer:
         """`public_url` is the address at which the bot serves images itself, without a slash at its end."""
         event_states = EventStates(repositories.notices)
         grades = ChannelGrades(repositories.criteria_sets, grading)
-        self._roots = RootRenderer(repositories, event_states, observability, grades, public_url)
+        self._quiet_events = QuietEvents(repositories)
+        self._roots = RootRenderer(
+            repositories, event_states, observability, grades, self._quiet_events.is_quiet, public_url
+        )
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
         self._follow_ups = FollowUpRenderer(repositories, event_states, follow_ups)
         self._repositories = repositories
@@ -53,7 +58,10 @@ class Renderer:
         return await self._roots.render(delivery)
 
     async def _render_reply(self, delivery: Delivery) -> RenderedMessage | None:
-        return await self._threads.render_reply(delivery)
+        rendered = await self._threads.render_reply(delivery)
+        if rendered is None or not rendered.broadcast:
+            return rendered
+        return replace(rendered, broadcast=not await self._quiet_events.is_reply_quiet(delivery))
 
     async def _render_mention(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._threads.render_mention(delivery)

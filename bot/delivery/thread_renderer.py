@@ -46,6 +46,7 @@ class ThreadRenderer:
     ) -> None:
         self._notices = repositories.notices
         self._mentions = repositories.mentions
+        self._event_people = repositories.event_people
         self._event_states = event_states
         self._grades = grades
         self._get_permalink = get_permalink
@@ -155,14 +156,22 @@ class ThreadRenderer:
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
         outcomes = self._grades.at_once(sets, superevent).outcomes
         grade = _unless_it_fails(lambda: grade_lines.push_grade(outcomes), None, superevent)
+        is_waiting = await self._is_waiting(delivery)
         root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
 
         def render() -> Message:
             if is_retraction:
                 return mention.retraction_mention(superevent, targets, root)
-            return mention.mention_message(superevent, notice, targets, root, grade)
+            return mention.mention_message(superevent, notice, targets, root, grade, is_waiting=is_waiting)
 
         return RenderedMessage(message=render_or_fallback(superevent, render))
+
+    async def _is_waiting(self, delivery: Delivery) -> bool:
+        """Return whether the thread waits for somebody to take its event."""
+        if delivery.thread_id is None:
+            return False
+        people = await self._event_people.for_threads([delivery.thread_id])
+        return any(one.is_waiting for one in people.values())
 
 
 def _came_before(one: Notice, notice: Notice) -> bool:

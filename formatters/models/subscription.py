@@ -165,7 +165,7 @@ class Criteria:
         sets = ["criteria", *self.criteria_sets] if self.criteria_sets else []
         quiet = [] if self.quiet is None else ["quiet", _in_parentheses(self.quiet)]
         real = [] if self.real else ["only"]
-        return " ".join([self.group_and_filter, *real, *switches, *sets, *quiet])
+        return " ".join([self.group_and_filter, *real, *switches, *quiet, *sets])
 
     @property
     def group_and_filter(self) -> str:
