@@ -24,7 +24,12 @@ from bot.store.database import Database
 from bot.store.events.treasure_map_content import ReportedPointings, from_bytes, to_bytes
 from formatters.models.notice import Category
 from formatters.models.pointing import Footprint
-from formatters.models.treasure_map import NOT_READ, ReportedObservation, TreasureMapReading
+from formatters.models.treasure_map import (
+    NOT_READ,
+    ReportedObservation,
+    TreasureMapReading,
+    TreasureMapState,
+)
 
 ASK_PAUSE = timedelta(minutes=2)
 """Who asks for an event whose last request is younger gets what that brought."""
@@ -69,23 +74,13 @@ class KnownInstrument:
     footprint_read_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class TreasureMapState:
-    """How reading goes, for operators."""
-
-    read_at: datetime | None
-    """The newest complete answer about any superevent."""
-    problem: str | None
-    """Why the newest request failed, one sentence; None if it didn't, or there was none."""
-    events: int
-    """Superevents that are read regularly."""
-
-
 class TreasureMapRepository:
     """Stores what the Treasure Map answered. Methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.is_read = False
+        """True if the settings have the Treasure Map read, by this process or another."""
 
     async def pointings(self, superevent_id: str) -> TreasureMapReading:
         """Return what was last read of a superevent, with the instruments' names and fields of view."""
@@ -204,7 +199,7 @@ class TreasureMapRepository:
         async with self._database.read_transaction() as connection:
             read_at, events = (await connection.execute(counts)).one()
             problem = (await connection.execute(newest)).scalar()
-        return TreasureMapState(read_at, problem, events)
+        return TreasureMapState(read_at=read_at, problem=problem, events=events)
 
 
 def _insert(connection: AsyncConnection, table: Any) -> Any:
