@@ -30,6 +30,7 @@ from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
 from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
+from bot.commands.mute import MuteCommand
 from bot.commands.observation_reports import ObservationReports
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
@@ -287,6 +288,7 @@ class Factory(Repositories):
             ),
             observe=create_observe_command(self, self.create_observation_reports(clock, wakeups), clock),
             plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
+            mute=MuteCommand(self.mutes, wakeups, clock),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
             status=create_status_command(self, source_statuses, clock),
@@ -383,7 +385,7 @@ class Factory(Repositories):
         return WebhookNotifier(
             webhook,
             self.webhook_outbox,
-            WebhookEventBuilder(self.incidents, self.notices),
+            WebhookEventBuilder(self.incidents, self.notices, self.escalation_reports, clock),
             clock,
             wakeups=wakeups,
             is_clock_trusted=is_clock_trusted,

@@ -16,6 +16,7 @@ from bot.store.channels.acknowledgements import AcknowledgementRepository
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.criteria_sets import CriteriaSetRepository
+from bot.store.channels.escalation_reports import EscalationReports
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.installations import InstallationRepository
 from bot.store.channels.mentions import MentionRepository
@@ -33,6 +34,7 @@ from bot.store.database import Database
 from bot.store.events.circulars import CircularRepository
 from bot.store.events.counterparts import CounterpartRepository
 from bot.store.events.deferred import DeferredRouting
+from bot.store.events.escalations import EscalationRepository
 from bot.store.events.gracedb_lookups import GraceDbLookups
 from bot.store.events.nearby_alerts import NearbyAlertRepository
 from bot.store.events.notices import NoticeRepository
@@ -99,11 +101,13 @@ class Repositories:
         self.quiet_criteria = QuietCriteriaRepository(database)
         self.refused_mentions = RefusedMentionRepository(database)
         self.installations = InstallationRepository(database)
+        self.escalation_reports = EscalationReports(database)
         self.channel_moves = ChannelMoves(database)
         self.channel_transfer = ChannelTransfer(database)
         self.counterparts = CounterpartRepository(database)
         # The outbox
         self.leases = WorkerLeases(database)
+        self.escalations = EscalationRepository(database, self.leases)
         self.outbox = Outbox(database, self.leases, Settlement(notifier))
         self.outbox_statistics = OutboxStatistics(database)
         self.images = ImageRepository(database, self.leases)
@@ -143,7 +147,9 @@ class Repositories:
             notices=self.notices,
             subscriptions=self.subscriptions,
             observers=self.observers,
+            mutes=self.mutes,
             event_people=self.event_people,
+            escalations=self.escalations,
             images=self.images,
             mentions=self.mentions,
             quiet_criteria=self.quiet_criteria,

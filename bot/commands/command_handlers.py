@@ -9,6 +9,7 @@ from bot.commands.check import CheckCommand
 from bot.commands.criteria import CriteriaCommands
 from bot.commands.event_details import EventDetailsCommand
 from bot.commands.galaxies import GalaxiesCommand
+from bot.commands.mute import MuteCommand
 from bot.commands.observe import ObserveCommand
 from bot.commands.plan import PlanCommand
 from bot.commands.search import SearchCommands
@@ -28,6 +29,7 @@ class CommandHandlers:
     event_details: EventDetailsCommand
     galaxies: GalaxiesCommand
     observe: ObserveCommand
+    mute: MuteCommand
     plan: PlanCommand
     search: SearchCommands
     sites: SiteCommands

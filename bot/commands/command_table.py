@@ -119,6 +119,9 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             event_handler=handlers.plan.answer,
             is_shareable=True,
         ),
+        # Everybody of the channel may, as with the menu below its messages, so nothing is authorized.
+        Command("mute", None, event_handler=handlers.mute.mute, may_change=True),
+        Command("unmute", None, event_handler=handlers.mute.unmute, may_change=True, is_listed=False),
         subscription_command(
             "subscribe", subscriptions.subscribe, ("sub",), is_mutating=True, offers_modal=True
         ),

@@ -46,7 +46,6 @@ def runs() -> Message:
 
 _NEAREST = {
     "coverage": "“who is observing” lists who pressed “I'm observing” in this channel.",
-    "mute": "“subscriptions pause 3” stops a subscription for a while.",
 }
 
 

@@ -78,9 +78,9 @@ def muted(superevent: Superevent, mute: Mute, *, has_changed: bool) -> Message:
         return _answer(superevent, f"{by} muted it here at {when}. Nothing was changed.")
     return _answer(
         superevent,
-        f"it is muted here since {when}: no replies and no edits for newer notices, only for a retraction. "
+        f"it is muted here since {when}: no replies, and no edits for newer notices but a retraction. "
         "Mentions that a subscription asks for still come.",
-        "Its thread says that you did it. “Unmute here” in the same menu ends it.",
+        "Its thread says that you did it. “Unmute here” in the menu below its message ends it, or `unmute`.",
     )
 
 
@@ -92,6 +92,11 @@ def unmuted(superevent: Superevent, *, has_changed: bool) -> Message:
         superevent,
         "it is no longer muted here. Its message is brought up to date, and its thread says that you did it.",
     )
+
+
+def nothing_to_mute(superevent: Superevent) -> Message:
+    """Return the answer where the channel has no message of an event that somebody wants to mute there."""
+    return _answer(superevent, "it has no message in this channel, so there is nothing to mute here.")
 
 
 def no_thread(superevent: Superevent | None, superevent_id: str) -> Message:

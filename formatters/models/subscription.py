@@ -59,6 +59,12 @@ class MentionRule:
         return " ".join(["notify", self.silent_targets, *conditions, *steps])
 
     @property
+    def all_targets(self) -> tuple[str, ...]:
+        """Everybody whom the rule may mention, at once or by a step, each once; in Slack's syntax."""
+        steps = (target for step in self.escalation for target in step.targets)
+        return tuple(dict.fromkeys([*self.targets, *steps]))
+
+    @property
     def silent_targets(self) -> str:
         """The targets as mrkdwn that notifies nobody; people are counted, as names would notify them."""
         return silent_targets(self.targets)

@@ -1,7 +1,7 @@
 """Begin, end and resume escalations: rows that say who is next, and when, if nobody has an event.
 
 All functions run in the caller's transaction, an exclusive one: an acknowledgement and a step that is due
-never both win. Calls of the operators' webhook follow from the rows (`bot.store.events.escalations`).
+never both win. What the operators' webhook is to say of a change is written with it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing.intents import CallKind, ChannelRef
+from bot.routing.escalation_calls import EscalationChange
+from bot.routing.intents import ChannelRef
 from bot.store import schema
+from bot.store.outbox.escalation_calls import call_for_escalations
 from bot.store.outbox.models import DeliveryKind, DeliveryState
 from formatters.models.escalation import WEBHOOK, EscalationEnd, EscalationStep
 
@@ -25,7 +27,7 @@ CLOSED_AFTER = timedelta(days=1)
 """Time after its beginning at which an escalation is closed, whatever became of it."""
 
 _a, _e, _s = schema.acknowledgements, schema.escalations, schema.escalation_steps
-_c, _d = schema.webhook_calls, schema.deliveries
+_d, _t = schema.deliveries, schema.threads
 _FINAL = (EscalationEnd.RETRACTED, EscalationEnd.CONDITION, EscalationEnd.STOPPED)
 
 
@@ -135,6 +137,8 @@ async def end_escalations(
     await connection.execute(
         update(_e).where(_e.c.id.in_(ids)).values(end_reason=reason.value, ended_at=now, **final)
     )
+    change = EscalationChange.ENDED if final else EscalationChange.ACKNOWLEDGED
+    await call_for_escalations(connection, ids, change, now)
     return ids
 
 
@@ -157,6 +161,7 @@ async def resume_escalations(connection: AsyncConnection, which: ColumnElement[b
         if not left:
             end = {"end_reason": EscalationEnd.COMPLETE.value, "ended_at": now}
         await connection.execute(update(_e).where(_e.c.id == escalation_id).values(end))
+        await call_for_escalations(connection, [escalation_id], EscalationChange.HANDED_BACK, now)
         resumed += bool(left)
     return resumed
 
@@ -166,20 +171,36 @@ def step_targets(row: Any) -> set[str]:
     return {WEBHOOK} if row.webhook else set(row.targets.split())
 
 
-async def load_open_targets(
-    connection: AsyncConnection, thread_ids: Collection[int]
-) -> Mapping[int, frozenset[str]]:
-    """Return by thread whom waiting steps name, if only an empty set; threads without escalation are left out."""
+async def load_open_targets(connection: AsyncConnection, superevent_id: str) -> Mapping[int, frozenset[str]]:
+    """Return whom waiting steps name, by thread with an open escalation."""
     waiting = (_s.c.escalation_id == _e.c.id) & (_s.c.state == WAITING)
     query = (
         select(_e.c.thread_id, _s.c.targets, _s.c.webhook)
         .join(_s, waiting, isouter=True)
-        .where(_e.c.thread_id.in_(thread_ids), _e.c.closed_at.is_(None))
+        .join(_t, _t.c.id == _e.c.thread_id)
+        .where(_t.c.superevent_id == superevent_id, _e.c.closed_at.is_(None))
     )
     found: dict[int, frozenset[str]] = {}
     for row in (await connection.execute(query)).all():
         more = set() if row.targets is None else step_targets(row)
         found[row.thread_id] = found.get(row.thread_id, frozenset()) | more
+    return found
+
+
+async def load_told_by_steps(connection: AsyncConnection, superevent_id: str) -> Mapping[int, frozenset[str]]:
+    """Return by thread of an event whom the messages of steps may have mentioned."""
+    mine = (_d.c.thread_id == _t.c.id) & (_d.c.kind == DeliveryKind.ESCALATION.value)
+    doubtful = (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful
+    may_be_seen = _d.c.state.in_([DeliveryState.SENT.value, DeliveryState.SENDING.value]) | doubtful
+    query = (
+        select(_t.c.id, _s.c.targets)
+        .join(_d, mine)
+        .join(_s, _s.c.id == _d.c.subject_id)
+        .where(_t.c.superevent_id == superevent_id, may_be_seen)
+    )
+    found: dict[int, frozenset[str]] = {}
+    for row in (await connection.execute(query)).all():
+        found[row.id] = found.get(row.id, frozenset()) | set(row.targets.split())
     return found
 
 
@@ -190,10 +211,5 @@ async def _take_back_unsaid(connection: AsyncConnection, escalation_ids: Collect
     unsent &= (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful.is_(False)
     gone = delete(_d).where(unsent).returning(_d.c.subject_id)
     ids = list((await connection.execute(gone)).scalars())
-    untried = _c.c.escalation_id.in_(escalation_ids) & (_c.c.kind == CallKind.ESCALATED.value)
-    untried &= (_c.c.state == DeliveryState.PENDING.value) & (_c.c.attempts == 0)
-    silent = delete(_c).where(untried).returning(_c.c.escalation_id)
-    uncalled = list((await connection.execute(silent)).scalars())
-    webhook = _s.c.escalation_id.in_(uncalled) & _s.c.webhook.is_(True)
-    back = update(_s).where(_s.c.id.in_(ids) | webhook)
+    back = update(_s).where(_s.c.id.in_(ids))
     await connection.execute(back.values(state=CANCELLED, taken_at=None))
