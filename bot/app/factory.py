@@ -19,6 +19,7 @@ from bot.app.observation_services import create_observation_reports, create_obse
 from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
+from bot.app.status_command import create_status_command
 from bot.app.webhook_criteria import webhook_criteria
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.channel_criteria import ChannelCriteriaSets
@@ -35,10 +36,8 @@ from bot.commands.observation_reports import ObservationReports
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
-from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
-from bot.commands.webhook_steps import WebhookSteps
 from bot.delivery.outcome_writer import OutcomeWriter
 from bot.delivery.rate_control import CHANNEL_PAUSE_S, RateControl
 from bot.delivery.renderer import Renderer
@@ -295,15 +294,7 @@ class Factory(Repositories):
             plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
-            status=StatusCommand(
-                self.notices,
-                self.subscriptions,
-                self.outbox_statistics,
-                self.incidents,
-                source_statuses,
-                clock,
-                WebhookSteps(self.escalation_reports, self.escalation_webhook).problem,
-            ),
+            status=create_status_command(self, self.escalation_webhook, source_statuses, clock),
             subscriptions=SubscriptionCommands(subscriptions),
             visible=create_visible_command(self, events, self.observability, clock),
         )
@@ -424,6 +415,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
             open_instruments(settings.instruments_file),
             escalation_webhook_policy(settings),
         )
+        factory.treasure_map.is_read = settings.reads_treasure_map
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.
