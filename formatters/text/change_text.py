@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from formatters.blockkit.mrkdwn import plain_text
 from formatters.models.channel_change import (
+    BY_FORGETTING,
     BY_GWEVENT,
     BY_IMPORT,
     BY_ROLLBACK,
@@ -24,6 +25,7 @@ def author_names(users: Iterable[str]) -> str:
         BY_IMPORT: "gwevent's operator (`gwevent import`)",
         BY_GWEVENT: "gwevent itself (its confirmation couldn't be posted)",
         BY_ROLLBACK: "gwevent's operator (`gwevent migrate --prepare-rollback`)",
+        BY_FORGETTING: "gwevent's operator (`gwevent forget-person`)",
     }
     return " and ".join(dict.fromkeys(names.get(user) or user_mention(user) for user in users))
 
