@@ -93,7 +93,7 @@ async def fill(factory: Factory, person: str = PERSON, channel: str = "C1") -> N
     """Have one person do everything that leaves their id somewhere."""
     by, place = ChangeAuthor(person, NOW), (TEAM, channel)
     words = f"CBC notify <@{person}> <@{ANOTHER}> escalate 5min <@{person}> 10min <@{ANOTHER}>"
-    await subscribe(factory, words, channel)
+    await factory.subscriptions.add_confirmed(*place, parse_criteria(words), person, NOW)
     number = (await factory.subscriptions.for_channel(*place))[-1].number
     await factory.subscriptions.pause(*place, number, by)
     await factory.subscriptions.pause(*place, number, by, resume=True)
