@@ -17,6 +17,7 @@ from bot.app.instruments import open_instruments
 from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
+from bot.app.status_command import create_status_command
 from bot.app.webhook_criteria import webhook_criteria
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.channel_criteria import ChannelCriteriaSets
@@ -32,7 +33,6 @@ from bot.commands.mute import MuteCommand
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
-from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.delivery.outcome_writer import OutcomeWriter
@@ -284,14 +284,7 @@ class Factory(Repositories):
             plan=create_plan_command(self, self.position_levels, clock, marked_image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
-            status=StatusCommand(
-                self.notices,
-                self.subscriptions,
-                self.outbox_statistics,
-                self.incidents,
-                source_statuses,
-                clock,
-            ),
+            status=create_status_command(self, source_statuses, clock),
             subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
             visible=create_visible_command(self, events, self.observability, clock),
         )
@@ -406,6 +399,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
             open_instruments(settings.instruments_file),
             escalation_webhook_policy(settings),
         )
+        factory.treasure_map.is_read = settings.reads_treasure_map
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.
