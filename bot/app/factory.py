@@ -12,8 +12,10 @@ import structlog
 from bot.app.candidates_command import create_candidates_command
 from bot.app.criteria_services import create_criteria_service
 from bot.app.deployment import missing_database_error
+from bot.app.drill_parts import create_drill_command
 from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
+from bot.app.observation_services import create_observation_reports, create_observe_command
 from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
@@ -30,6 +32,7 @@ from bot.commands.event_lookup import EventLookup
 from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
 from bot.commands.mute import MuteCommand
+from bot.commands.observation_reports import ObservationReports
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
@@ -59,10 +62,12 @@ from bot.setting_types.escalation_webhook import EscalationWebhookPolicy, escala
 from bot.settings import Settings
 from bot.skymap_service.cache import SkyMapCache
 from bot.skymap_service.counterparts import CounterpartService
+from bot.skymap_service.coverage import CoverageService
 from bot.skymap_service.filter_queries import SkyMapQueries, observatory_probability
 from bot.skymap_service.galaxy_ranking import CatalogueChoice, GalaxyRankingService
 from bot.skymap_service.grading import GradingService
 from bot.skymap_service.observability import ObservabilityService
+from bot.skymap_service.pointings import PointingService
 from bot.skymap_service.position_levels import PositionLevels
 from bot.slack.client import SlackClient
 from bot.sources.base import Source, SourceStatus
@@ -115,6 +120,8 @@ class Factory(Repositories):
         self.skymap_queries = SkyMapQueries(self.skymap_cache, probability, self.grading)
         self.observability = ObservabilityService(self.skymap_cache, min_up)
         self.position_levels = PositionLevels(self.skymap_cache)
+        self.pointings = PointingService(self.position_levels)
+        self.coverage = CoverageService(self.position_levels, self.observations)
         self.counterpart_service = CounterpartService(
             self.related_messages, self.counterparts, self.position_levels
         )
@@ -263,6 +270,7 @@ class Factory(Repositories):
         wakeups = wakeups or Wakeups()
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
+        subscriptions = self.create_subscription_service(clock, wakeups, authorizer)
         handlers = CommandHandlers(
             candidates=create_candidates_command(
                 self, self.counterpart_service, self.observability, authorizer, wakeups, clock
@@ -276,16 +284,18 @@ class Factory(Repositories):
                 self.event_search,
                 clock,
             ),
+            drill=create_drill_command(self, clock, wakeups, authorizer, subscriptions).answer,
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
             galaxies=GalaxiesCommand(
                 self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
             ),
             mute=MuteCommand(self.mutes, wakeups, clock),
-            plan=create_plan_command(self, self.position_levels, clock, marked_image_provider),
+            observe=create_observe_command(self, self.create_observation_reports(clock, wakeups), clock),
+            plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
             status=create_status_command(self, source_statuses, clock),
-            subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
+            subscriptions=SubscriptionCommands(subscriptions),
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
@@ -293,6 +303,12 @@ class Factory(Repositories):
             events, self.notices, default_events, self.threads, self.observers, clock, get_permalink
         )
         return CommandRouter(handlers, questions, authorizer, clock)
+
+    def create_observation_reports(
+        self, clock: Callable[[], datetime], wakeups: Wakeups
+    ) -> ObservationReports:
+        """Create what stores the observations that people report."""
+        return create_observation_reports(self, self.pointings, self.coverage, clock, wakeups)
 
     def create_subscription_service(
         self, clock: Callable[[], datetime], wakeups: Wakeups, authorizer: ChannelAuthorizer

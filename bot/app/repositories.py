@@ -16,13 +16,16 @@ from bot.store.channels.acknowledgements import AcknowledgementRepository
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.criteria_sets import CriteriaSetRepository
+from bot.store.channels.drills import DrillRepository
 from bot.store.channels.escalation_reports import EscalationReports
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.installations import InstallationRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.mutes import MuteRepository
+from bot.store.channels.observations import ObservationRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.posted_events import PostedEventRepository
+from bot.store.channels.quiet_criteria import QuietCriteriaRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
 from bot.store.channels.stream_choices import StreamChoices
@@ -91,10 +94,12 @@ class Repositories:
         self.observers = ObserverRepository(database)
         self.acknowledgements = AcknowledgementRepository(database)
         self.event_people = EventPeopleRepository(database)
+        self.observations = ObservationRepository(database)
         self.mentions = MentionRepository(database)
         self.mutes = MuteRepository(database)
         self.threads = ThreadRepository(database)
         self.posted_events = PostedEventRepository(database)
+        self.quiet_criteria = QuietCriteriaRepository(database)
         self.refused_mentions = RefusedMentionRepository(database)
         self.installations = InstallationRepository(database)
         self.escalation_reports = EscalationReports(database)
@@ -103,6 +108,7 @@ class Repositories:
         self.counterparts = CounterpartRepository(database)
         # The outbox
         self.leases = WorkerLeases(database)
+        self.drills = DrillRepository(database, self.leases)
         self.escalations = EscalationRepository(database, self.leases)
         self.outbox = Outbox(database, self.leases, Settlement(notifier))
         self.outbox_statistics = OutboxStatistics(database)
@@ -146,8 +152,10 @@ class Repositories:
             mutes=self.mutes,
             event_people=self.event_people,
             escalations=self.escalations,
+            drills=self.drills,
             images=self.images,
             mentions=self.mentions,
+            quiet_criteria=self.quiet_criteria,
             refused_mentions=self.refused_mentions,
             circulars=self.circulars,
             related_messages=self.related_messages,

@@ -7,11 +7,14 @@ from datetime import datetime
 from functools import partial
 
 from bot.app.criteria_services import create_criteria_service
+from bot.app.drill_parts import create_drill_service
 from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.permalinks import create_permalinks
 from bot.app.slack_interface import SlackInterface, register_middleware_and_listeners
 from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.check import CheckCommand
+from bot.commands.event_lookup import EventLookup
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_provider import ImageProvider
 from bot.listeners.channel_membership import ChannelMembership
@@ -91,14 +94,16 @@ def create_slack_interface(
         configured_ops_channel=settings.ops_team_and_channel[1],
     )
     send_ephemeral = EphemeralSender(clients).send
+    check = CheckCommand(EventLookup(factory.notices, importer, clock), factory.skymap_cache, clock)
     listeners = ListenerServices(
         router=router,
         subscription_service=subscription_service,
         home_tab=home_tab,
         subscription_modal=subscription_modal,
         criteria_modal=criteria_modal,
-        check_modal=CheckModal(router, clients, send_ephemeral),
+        check_modal=CheckModal(check, clients, send_ephemeral),
         event_buttons=EventButtons(factory.acknowledgements, factory.mutes, factory.notices, clock, wakeups),
+        acknowledge_drill=create_drill_service(factory, clock, wakeups, authorizer).acknowledge,
         send_ephemeral=send_ephemeral,
         toggle_observer=ObserverButton(factory.observers, clock, wakeups).toggle,
         requeue_channel=channel_updates.requeue_channel,

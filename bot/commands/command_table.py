@@ -96,6 +96,23 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             is_listed=False,
         ),
         Command(
+            "observe",
+            None,
+            ("obs", "observing", "observes", "observation", "observations", "observed"),
+            event_handler=handlers.observe.list,
+            is_multiline=True,
+            may_change=True,
+        ),
+        # Everybody of the channel may report, as with the button, so nothing is authorized.
+        Command(
+            "observe change",
+            None,
+            event_handler=handlers.observe.report,
+            is_multiline=True,
+            may_change=True,
+            is_listed=False,
+        ),
+        Command(
             "plan",
             None,
             ("plans", "pointings", "pointing"),
@@ -113,6 +130,7 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
         subscription_command("edit", subscriptions.edit, is_mutating=True, is_listed=False),
         subscription_command("pause", subscriptions.pause, is_mutating=True, is_listed=False),
         subscription_command("resume", subscriptions.resume, is_mutating=True, is_listed=False),
+        subscription_command("drill", handlers.drill, ("drills",), is_mutating=True, is_listed=False),
         subscription_command("dialog", subscriptions.modal_button, ("form",), is_listed=False),
         Command("test", _backtest(handlers), is_shareable=True, is_listed=False),
         Command(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.delivery.channel_grades import ChannelCriteriaSets
+from bot.store.channels.drills import DrillRepository
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.mutes import MuteRepository
 from bot.store.channels.observers import ObserverRepository
+from bot.store.channels.quiet_criteria import QuietCriteriaRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
 from bot.store.channels.sites import SiteRepository
 from bot.store.channels.stream_choices import StreamChoices
@@ -33,8 +35,10 @@ class RenderRepositories:
     mutes: MuteRepository
     event_people: EventPeopleRepository
     escalations: EscalationRepository
+    drills: DrillRepository
     images: ImageRepository
     mentions: MentionRepository
+    quiet_criteria: QuietCriteriaRepository
     refused_mentions: RefusedMentionRepository
     circulars: CircularRepository
     related_messages: RelatedMessageRepository

@@ -7,12 +7,15 @@ shows what is known by then, and what was overtaken isn't posted at all.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from bot.delivery.channel_grades import ChannelGrades, Grading
+from bot.delivery.drill_renderer import DrillRenderer
 from bot.delivery.escalation_renderer import EscalationRenderer
 from bot.delivery.event_states import CACHE_SIZE, EventStates
 from bot.delivery.follow_up_renderer import FollowUpRenderer, FollowUpServices
 from bot.delivery.mute_renderer import MuteRenderer
+from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.root_renderer import RootRenderer
@@ -39,8 +42,12 @@ class Renderer:
         """`public_url` is the address at which the bot serves images itself, without a slash at its end."""
         event_states = EventStates(repositories.notices)
         grades = ChannelGrades(repositories.criteria_sets, grading)
-        self._roots = RootRenderer(repositories, event_states, observability, grades, public_url)
+        self._quiet_events = QuietEvents(repositories)
+        self._roots = RootRenderer(
+            repositories, event_states, observability, grades, self._quiet_events.is_quiet, public_url
+        )
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
+        self._drills = DrillRenderer(repositories.drills)
         self._escalations = EscalationRenderer(repositories.escalations, event_states, grades, get_permalink)
         self._mutes = MuteRenderer(repositories.mutes, event_states)
         self._follow_ups = FollowUpRenderer(repositories, event_states, follow_ups)
@@ -59,10 +66,19 @@ class Renderer:
         return await self._roots.render(delivery)
 
     async def _render_reply(self, delivery: Delivery) -> RenderedMessage | None:
-        return await self._threads.render_reply(delivery)
+        rendered = await self._threads.render_reply(delivery)
+        if rendered is None or not rendered.broadcast:
+            return rendered
+        return replace(rendered, broadcast=not await self._quiet_events.is_reply_quiet(delivery))
 
     async def _render_mention(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._threads.render_mention(delivery)
+
+    async def _render_drill(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._drills.render_step(delivery)
+
+    async def _render_drill_end(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._drills.render_end(delivery)
 
     async def _render_mute(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._mutes.render(delivery)
@@ -155,5 +171,7 @@ RENDERERS: Mapping[DeliveryKind, Callable[[Renderer, Delivery], Awaitable[Render
     DeliveryKind.FIRST_REAL_EVENT: Renderer._render_first_real_event,
     DeliveryKind.MUTE: Renderer._render_mute,
     DeliveryKind.ESCALATION: Renderer._render_escalation,
+    DeliveryKind.DRILL: Renderer._render_drill,
+    DeliveryKind.DRILL_END: Renderer._render_drill_end,
 }
 """The method that renders each kind. A test holds that every kind has one."""

@@ -135,12 +135,8 @@ class ThreadRenderer:
         if notice is None or superevent.is_retracted is not is_retraction:
             return None
         if is_retraction:
-            still_due = {
-                target
-                for criteria in planned.criteria_list
-                if criteria.notify is not None
-                for target in criteria.notify.targets
-            }
+            rules = [criteria.notify for criteria in planned.criteria_list if criteria.notify is not None]
+            still_due = {target for rule in rules for target in rule.all_targets}
         else:
             decided = DecidedGrades(superevent)
             still_due = {

@@ -9,16 +9,21 @@ from typing import Any
 import structlog
 from slack_bolt.async_app import AsyncAck
 
+from bot.commands.check import CheckCommand
 from bot.commands.context import CommandContext
-from bot.commands.router import CommandRouter
-from bot.commands.typed_events import find_typed_events
+from bot.commands.errors import store_unavailable
+from bot.commands.event_lookup import NoSuchEvent
+from bot.filters import FilterSyntaxError
 from bot.listeners.responses import SendEphemeral
-from bot.runtime.typed_text import normalize_typed_text
 from bot.slack.client import SlackClient
 from bot.slack.errors import SlackFailure
 from bot.slack.request_team import get_client
+from bot.store.database import StoreUnavailable
+from formatters.answers import answer
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
+from formatters.blockkit.mrkdwn import BUTTON_VALUE_MAX, utf16_length
+from formatters.models.notice import is_unusual_id
 from formatters.views import check_modal
 from formatters.views.check_modal import CheckContext
 
@@ -35,14 +40,14 @@ class CheckModal:
 
     def __init__(
         self,
-        router: CommandRouter,
+        check: CheckCommand,
         clients: Mapping[str, SlackClient],
         send_ephemeral: SendEphemeral,
         *,
         submit_timeout_s: float = SUBMIT_TIMEOUT_S,
     ) -> None:
         """`clients` by team id."""
-        self._router = router
+        self._check = check
         self._clients = clients
         self._send_ephemeral = send_ephemeral
         self._submit_timeout_s = submit_timeout_s
@@ -75,38 +80,41 @@ class CheckModal:
         if not done:
             await ack(response_action="update", view=check_modal.waiting_page(context))
             # Else Slack may show this page after the one that follows.
-            (answer, _), _ = await asyncio.gather(work, asyncio.sleep(AFTER_ACKNOWLEDGEMENT_S))
-            await self._show_late(asker, context, view["id"], answer)
+            (said, _), _ = await asyncio.gather(work, asyncio.sleep(AFTER_ACKNOWLEDGEMENT_S))
+            await self._show_late(asker, context, view["id"], said)
             return
-        answer, is_shown = work.result()
-        if answer.is_refusal:
-            await ack(response_action="errors", errors=check_modal.errors(answer))
+        said, is_shown = work.result()
+        if said.is_refusal:
+            await ack(response_action="errors", errors=check_modal.errors(said))
         elif is_shown:
             await ack()
         else:
-            await ack(response_action="update", view=check_modal.answer_page(context, answer))
+            await ack(response_action="update", view=check_modal.answer_page(context, said))
 
     async def _answer(self, asker: CommandContext, context: CheckContext, typed: str) -> tuple[Message, bool]:
         """Return the answer, and whether the person sees it in the channel."""
-        named = find_typed_events(normalize_typed_text(typed))
-        others = [one.text for one in named if one.superevent_id not in (None, context.superevent_id)]
-        if others:
-            return helping.error_message(
-                f"Here positions are compared with {context.superevent_id} only: leave {others[0]} out."
-            ), False
-        answer = await self._router.dispatch(f"check {context.superevent_id}\n{typed}", asker)
-        if answer.is_refusal:
-            return answer, False
-        return answer, await self._send_ephemeral(asker, answer, context.thread_ts)
+        try:
+            checked = await self._check.answer_about(context.superevent_id, typed)
+        except FilterSyntaxError as error:
+            return helping.error_message(str(error)), False
+        except NoSuchEvent:
+            return helping.error_message(f"gwevent doesn't know {context.superevent_id} any more."), False
+        except StoreUnavailable:
+            return store_unavailable(), False
+        question = f"check {context.superevent_id}\n{typed}"
+        # The button holds the question and asks it again, for which its event must be found in it.
+        if not is_unusual_id(context.superevent_id) and utf16_length(question) <= BUTTON_VALUE_MAX:
+            checked = answer.shareable(checked, question)
+        return checked, await self._send_ephemeral(asker, checked, context.thread_ts)
 
     async def _show_late(
-        self, asker: CommandContext, context: CheckContext, view_id: str, answer: Message
+        self, asker: CommandContext, context: CheckContext, view_id: str, said: Message
     ) -> None:
         try:
             client = get_client(self._clients, asker.team_id)
-            await client.update_view(view_id, check_modal.answer_page(context, answer))
+            await client.update_view(view_id, check_modal.answer_page(context, said))
         except SlackFailure as failure:
             # Most likely it was closed; the answer stands in the channel, unless it is a refusal.
             log.info("modal_not_updated", reason=failure.reason)
-            if answer.is_refusal:
-                await self._send_ephemeral(asker, answer, context.thread_ts)
+            if said.is_refusal:
+                await self._send_ephemeral(asker, said, context.thread_ts)

@@ -31,7 +31,7 @@ def register_event_listeners(
     """Register the listeners. They come before the listener of any action."""
 
     async def history(asker: CommandContext, superevent_id: str) -> Message:
-        return await router.dispatch(f"history {superevent_id}", asker)
+        return await router.dispatch(f"{superevent_id} history", asker)
 
     menu: Mapping[MenuVerb, Callable[[CommandContext, str], Awaitable[Message]]] = {
         MenuVerb.HISTORY: history,

@@ -45,7 +45,6 @@ def runs() -> Message:
 
 
 _NEAREST = {
-    "observe": "The button “I'm observing” below an event's message says it to this channel.",
     "coverage": "“who is observing” lists who pressed “I'm observing” in this channel.",
 }
 

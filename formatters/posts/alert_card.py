@@ -196,7 +196,8 @@ def _candidate_card(superevent: Superevent, notice: Notice, event: Event, view: 
     shown += people_and_buttons(notice, view, event.time)
     shown += below
     grade = grade_lines.push_grade(view.grades)
-    notification = escape(_notification_text(superevent, notice, event, grade))
+    words = title(superevent) if view.is_quiet else _notification_text(superevent, notice, event, grade)
+    notification = escape(words)
     return blocks.message(
         f"{mentioned} {notification}" if mentioned else notification, *shown, mentions=view.mentions
     )

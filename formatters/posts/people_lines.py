@@ -84,7 +84,7 @@ def muted_line(people: EventPeople, event_time: datetime | None, *, is_retracted
     by = person(people.mute.user_id)
     words = "Muted here" if by is None else f"Muted here by {by}"
     words = f"{words} at {since(people.mute.since, event_time)}"
-    return words if is_retracted else f"{words}: newer notices don't show here unless they retract it"
+    return words if is_retracted else f"{words}: no replies, no edits for newer notices but a retraction"
 
 
 def people_block(

@@ -29,7 +29,13 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 def escalation_worker(harness: DeliveryHarness, *, can_call: bool = True) -> EscalationWorker:
     factory = harness.factory
-    return EscalationWorker(factory.escalations, harness.clock, harness.wakeups, can_call=lambda _: can_call)
+    return EscalationWorker(
+        factory.escalations,
+        factory.drills,
+        harness.clock,
+        harness.wakeups,
+        can_call=lambda _: can_call,
+    )
 
 
 async def take(harness: DeliveryHarness, *, can_call: bool = True, **by: float) -> None:
@@ -43,7 +49,7 @@ async def take(harness: DeliveryHarness, *, can_call: bool = True, **by: float) 
 def mentioned(harness: DeliveryHarness, channel: str) -> list[str]:
     """Return whom the channel's posts mention, in order."""
     posts = [call for call in harness.calls("chat.postMessage", channel) if call.outcome == "ok"]
-    return [found for call in posts for found in first_words(call)]
+    return [found for call in posts for found in first_words(call) if found != "<@U9>"]
 
 
 def first_words(call: RecordedCall) -> list[str]:
@@ -101,7 +107,7 @@ async def test_a_step_says_when_nobody_had_it_and_what_is_known(harness: Deliver
     said = harness.local_slack.messages(channel)[-1]
     assert said["text"].startswith("<@U2> ") and EVENT in said["text"]
     assert f"At {NOW + timedelta(minutes=5):%H:%M} UTC (T+" in said["text"].replace("\u00a0", " ")
-    assert "nobody had it · BNS 95" in said["text"].replace("\u00a0", " ")
+    assert "nobody had it · FAR" in said["text"].replace("\u00a0", " ")
     assert "I have it" in str(said["blocks"]) and "thread_ts" not in said.get("metadata", {})
 
 
