@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.app.factory import Factory
+from bot.samples.treasure_map import pointing
 from bot.store.database import StoreUnavailable
 from bot.treasure_map import client as client_module
 from bot.treasure_map import reading, sync
@@ -18,7 +19,7 @@ from bot.treasure_map.sync import TreasureMapSync, interval_at, pause_after
 from formatters.models.observation import ObservationStatus
 from formatters.models.treasure_map import TreasureMapReading
 from tests.support.factories import MOCK, NOW, REAL, Clock, decoded_notice, record_notices, subscribe
-from tests.support.treasure_map import CUT_OFF, HANGS, HTML, TOKEN, FakeTreasureMap, Fault, grid, pointing
+from tests.support.treasure_map import CUT_OFF, HANGS, HTML, TOKEN, FakeTreasureMap, Fault, grid
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
