@@ -13,9 +13,9 @@ from bot.commands.context import CommandContext
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.errors import CommandError
 from bot.commands.event_lookup import EventLookup, NoSuchEvent, UnresolvedEvent
+from bot.commands.event_people import EventPeopleReader
 from bot.commands.typed_events import TypedEvent, find_misspelled_id
 from bot.commands.understanding import Topic, unexplained_words
-from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.threads import ThreadRepository
 from bot.store.events.notices import NoticeRepository
 from formatters.answers import answer, conversation, event_comparison, event_facts
@@ -62,7 +62,7 @@ class EventQuestions:
         notices: NoticeRepository,
         default_events: DefaultEventChooser,
         threads: ThreadRepository,
-        observers: ObserverRepository,
+        people: EventPeopleReader,
         clock: Callable[[], datetime],
         get_permalink: GetPermalink | None = None,
     ) -> None:
@@ -71,7 +71,7 @@ class EventQuestions:
         self._notices = notices
         self._default_events = default_events
         self._threads = threads
-        self._observers = observers
+        self._people = people
         self._clock = clock
         self._get_permalink = get_permalink
 
@@ -143,12 +143,11 @@ class EventQuestions:
 
     async def _answer_observers(self, superevent: Superevent, context: CommandContext | None) -> Message:
         if context is None:
-            raise CommandError("Who observes is said in a channel: ask in Slack.")
-        thread = await self._threads.thread_of_event(*context.channel, superevent.superevent_id)
-        people: tuple[str, ...] = ()
-        if thread is not None:
-            people = (await self._observers.for_threads([thread.thread_id])).get(thread.thread_id, ())
-        return conversation.observers(superevent, people, has_thread=thread is not None)
+            raise CommandError("Who has an event, and who observes it, is said in a channel: ask in Slack.")
+        found = await self._people.of_event(*context.channel, superevent.superevent_id)
+        if found is None:
+            return conversation.no_people(superevent)
+        return conversation.people(superevent, found.people, found.observers)
 
     def answer_without_event(self, topic: Topic) -> Message:
         """Return the answer to a greeting, thanks, or a question about runs."""

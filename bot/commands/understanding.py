@@ -171,7 +171,8 @@ _ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
 )
 """What a sentence about an event asks, by its words; the first that fits."""
 _OBSERVERS = re.compile(
-    r"\bwho(?:'s|s| is| are| else| all)?\b.*\b(?:observ\w+|follow\w*|looking|on it|pointing)\b|\bobservers\b"
+    r"\b(?:who|any(?:body|one)|some(?:body|one))(?:'s|s| is| are| else| all)?\b.*"
+    r"\b(?:observ\w+|follow\w*|looking|on it|pointing|(?:has|have|got|took|takes|taken) it)\b|\bobservers\b"
 )
 _COMPARE = words_pattern("compared? comparison vs versus difference differ diff")
 _VISIBLE = words_pattern(
