@@ -19,6 +19,7 @@ from bot.app.observation_services import create_observation_reports, create_obse
 from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
+from bot.app.status_command import create_status_command
 from bot.app.webhook_criteria import webhook_criteria
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.channel_criteria import ChannelCriteriaSets
@@ -35,7 +36,6 @@ from bot.commands.observation_reports import ObservationReports
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
-from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.delivery.outcome_writer import OutcomeWriter
@@ -289,26 +289,17 @@ class Factory(Repositories):
             galaxies=GalaxiesCommand(
                 self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
             ),
-            mute=MuteCommand(self.mutes, wakeups, clock),
             observe=create_observe_command(self, self.create_observation_reports(clock, wakeups), clock),
             plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
+            mute=MuteCommand(self.mutes, wakeups, clock),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
-            status=StatusCommand(
-                self.notices,
-                self.subscriptions,
-                self.outbox_statistics,
-                self.incidents,
-                source_statuses,
-                clock,
-            ),
+            status=create_status_command(self, source_statuses, clock),
             subscriptions=SubscriptionCommands(subscriptions),
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
-        questions = EventQuestions(
-            events, self.notices, default_events, self.threads, self.observers, clock, get_permalink
-        )
+        questions = EventQuestions(events, self.notices, default_events, self.threads, clock, get_permalink)
         return CommandRouter(handlers, questions, authorizer, clock)
 
     def create_observation_reports(
@@ -422,6 +413,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
             open_instruments(settings.instruments_file),
             escalation_webhook_policy(settings),
         )
+        factory.treasure_map.is_read = settings.reads_treasure_map
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

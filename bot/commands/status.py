@@ -10,6 +10,7 @@ from bot import __version__
 from bot.sources.base import SourceStatus
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.events.notices import NoticeRepository
+from bot.store.events.treasure_map import TreasureMapRepository
 from bot.store.operations.incidents import IncidentRepository
 from bot.store.outbox.statistics import OutboxStatistics
 from formatters.answers import status
@@ -27,6 +28,7 @@ class StatusCommand:
         subscriptions: SubscriptionRepository,
         outbox_statistics: OutboxStatistics,
         incidents: IncidentRepository,
+        treasure_map: TreasureMapRepository,
         source_statuses: Callable[[], list[SourceStatus]],
         clock: Callable[[], datetime],
     ) -> None:
@@ -34,6 +36,7 @@ class StatusCommand:
         self._subscriptions = subscriptions
         self._outbox_statistics = outbox_statistics
         self._incidents = incidents
+        self._treasure_map = treasure_map
         self._source_statuses = source_statuses
         self._clock = clock
         self._started_monotonic = time.monotonic()
@@ -56,6 +59,7 @@ class StatusCommand:
                 quarantined=counts.quarantined,
                 subscriptions=await self._subscriptions.count(),
                 incidents=tuple(await self._incidents.open_incidents()),
+                treasure_map=await self._treasure_map.state() if self._treasure_map.is_read else None,
             ),
             self._clock(),
         )
