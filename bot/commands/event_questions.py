@@ -126,9 +126,12 @@ class EventQuestions:
     async def answer_topic(
         self, superevent: Superevent, topic: Topic, words: str, context: CommandContext | None
     ) -> Message:
-        """Return what is asked about an event: a sentence and its card. Raises StoreUnavailable."""
-        if topic is Topic.OBSERVERS:
-            return await self._answer_observers(superevent, context)
+        """Return what is asked about an event: who has it, or a sentence and its card.
+
+        Raises StoreUnavailable.
+        """
+        if topic is Topic.PEOPLE:
+            return await self._answer_people(superevent, context)
         card = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
         sentence = event_facts.sentence(superevent, topic.value, self._clock())
         if topic is Topic.COMPARE:
@@ -141,7 +144,7 @@ class EventQuestions:
                 sentence = f"I don't understand “{shown}”; about an event I know {_ABOUT_EVENT}."
         return card if sentence is None else answer.with_introduction(sentence, card)
 
-    async def _answer_observers(self, superevent: Superevent, context: CommandContext | None) -> Message:
+    async def _answer_people(self, superevent: Superevent, context: CommandContext | None) -> Message:
         if context is None:
             raise CommandError("Who has an event, and who observes it, is said in a channel: ask in Slack.")
         found = await self._people.of_event(*context.channel, superevent.superevent_id)

@@ -68,7 +68,9 @@ def people(superevent: Superevent, found: EventPeople, observers: Sequence[str])
 def no_people(superevent: Superevent) -> Message:
     """Return the answer where the channel has no message of the event."""
     name = " ".join([*status_labels(superevent), superevent.superevent_id])
-    text = f"{name} has no message in this channel, so nobody could say here who has it or who is observing it."
+    text = (
+        f"{name} has no message in this channel, so nobody could say here who has it or who is observing it."
+    )
     return blocks.message(escape(text), blocks.section(escape(text)))
 
 
