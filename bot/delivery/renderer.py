@@ -19,7 +19,6 @@ from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.root_renderer import RootRenderer
-from bot.delivery.thread_people import ThreadPeople
 from bot.delivery.thread_renderer import GetPermalink, ThreadRenderer
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.observability import ObservabilityService
@@ -50,7 +49,7 @@ class Renderer:
             observability,
             grades,
             self._quiet_events.is_quiet,
-            ThreadPeople(repositories, follow_ups.coverage),
+            follow_ups.coverage,
             public_url,
         )
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
