@@ -22,6 +22,7 @@ from bot.filters import FilterSyntaxError
 from bot.related_messages.nearby_windows import NearbyWindows, parse_window
 from bot.setting_types.catalogues import NED_LVS_URL, parse_slug
 from bot.setting_types.databases import asynchronous_url
+from bot.setting_types.escalation_webhook import EscalationWebhookSetting
 from bot.setting_types.paths import OptionalPath
 from bot.setting_types.slack_access import SettingsError as SettingsError
 from bot.setting_types.slack_access import SlackAccess as SlackAccess
@@ -142,6 +143,8 @@ class Settings(BaseSettings):
     """PagerDuty's routing key; a bearer token for other formats."""
     webhook_filter: str | None = None
     """A filter in the subscription language; with None no alert calls the webhook."""
+    escalation_webhook: EscalationWebhookSetting = ""
+    """Workspaces whose escalations may call it: off, all, or team ids; empty: `escalation_webhook_policy`."""
     heartbeat_url: SecretStr | None = None
     """Pinged every two minutes while the bot is well: a dead man's switch."""
     log_format: Literal["auto", "console", "json"] = "auto"

@@ -18,10 +18,12 @@ from bot.app.slack_interface_factory import create_slack_interface
 from bot.app.treasure_map import create_treasure_map_sync
 from bot.app.webhook_criteria import webhook_criteria
 from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller
+from bot.delivery.escalation_worker import EscalationWorker
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
 from bot.delivery.worker import MAX_CONNECTIONS
 from bot.gracedb.backfill import REQUEST_INTERVAL_S
+from bot.setting_types.escalation_webhook import escalation_webhook_policy
 from bot.settings import Settings
 from bot.skymap_service.image_process import ImageProcess
 from bot.slack.gateway import SlackGateway
@@ -74,6 +76,13 @@ class Application(ServiceProcess):
         self.deferred_routing_worker = factory.create_deferred_routing_worker(
             self._clock, settings.max_age, self.wakeups, FALLBACK_POLL_S, webhook_criteria(settings)
         )
+        self.escalation_worker = EscalationWorker(
+            factory.escalations,
+            self._clock,
+            self.wakeups,
+            can_call=escalation_webhook_policy(settings).allows,
+            poll_s=FALLBACK_POLL_S,
+        )
         self._due_poller = DuePoller(factory.due_check, self._clock, self.wakeups)
         self._maintenance = Maintenance(
             settings, factory, clients, self._clock, self.wakeups, self._is_clock_trusted
@@ -117,6 +126,7 @@ class Application(ServiceProcess):
         start("deliver", self.delivery_worker.run)
         start("draw_images", self.image_worker.run)
         start("route_deferred", self.deferred_routing_worker.run)
+        start("take_steps", self.escalation_worker.run)
         start("poll_due", self._due_poller.run)
         save_ops_channel = self._maintenance.save_ops_channel
         start("connect_slack", lambda: self.slack.run(session, save_ops_channel, self.ready.set))

@@ -15,17 +15,16 @@ from bot.settings import Settings
 from bot.skymap_service.galaxy_ranking import CatalogueChoice
 from bot.skymap_service.observability import ObservabilityService
 from bot.skymap_service.pointings import PointingService
-from bot.skymap_service.position_levels import PositionLevels
 
 
 def create_plan_command(
     repositories: Repositories,
-    levels: PositionLevels,
+    pointings: PointingService,
     clock: Callable[[], datetime],
     image_provider: ProvideMarkedImage | None,
 ) -> PlanCommand:
     """Create the command that plans pointings."""
-    return PlanCommand(PointingService(levels), repositories.sites, clock, image_provider)
+    return PlanCommand(pointings, repositories.sites, clock, image_provider)
 
 
 def create_visible_command(

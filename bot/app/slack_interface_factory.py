@@ -6,17 +6,22 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
+from bot.app.criteria_services import create_criteria_service
 from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.permalinks import create_permalinks
 from bot.app.slack_interface import SlackInterface, register_middleware_and_listeners
 from bot.commands.authorization import ChannelAuthorizer
+from bot.commands.check import CheckCommand
+from bot.commands.event_lookup import EventLookup
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_provider import ImageProvider
 from bot.listeners.channel_membership import ChannelMembership
 from bot.listeners.channel_updates import ChannelUpdates
+from bot.listeners.check_modal import CheckModal
 from bot.listeners.criteria_modal import CriteriaModal
 from bot.listeners.ephemeral import EphemeralSender
+from bot.listeners.event_buttons import EventButtons
 from bot.listeners.home_content import HomeContent
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.observer_button import ObserverButton
@@ -74,7 +79,7 @@ def create_slack_interface(
         on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
     )
     criteria_modal = CriteriaModal(
-        factory.create_criteria_service(clock, wakeups, authorizer),
+        create_criteria_service(factory, clock, wakeups, authorizer),
         clients,
         on_saved=lambda context: home_tab.publish(context.team_id, context.user_id),
     )
@@ -87,13 +92,17 @@ def create_slack_interface(
         max_age=settings.max_age,
         configured_ops_channel=settings.ops_team_and_channel[1],
     )
+    send_ephemeral = EphemeralSender(clients).send
+    check = CheckCommand(EventLookup(factory.notices, importer, clock), factory.skymap_cache, clock)
     listeners = ListenerServices(
         router=router,
         subscription_service=subscription_service,
         home_tab=home_tab,
         subscription_modal=subscription_modal,
         criteria_modal=criteria_modal,
-        send_ephemeral=EphemeralSender(clients).send,
+        check_modal=CheckModal(check, clients, send_ephemeral),
+        event_buttons=EventButtons(factory.acknowledgements, factory.mutes, factory.notices, clock, wakeups),
+        send_ephemeral=send_ephemeral,
         toggle_observer=ObserverButton(factory.observers, clock, wakeups).toggle,
         requeue_channel=channel_updates.requeue_channel,
         move_channel=channel_updates.move_channel,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.commands.candidate_words import changes_candidates
 from bot.commands.galaxy_sentences import expand_galaxies
+from bot.commands.observe_words import expand_observe
 from bot.commands.plan_words import PLAN_WORDS, exports_plan
 
 SUBSCRIPTION_VERBS = {
@@ -55,6 +56,8 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         return "candidates", f"export {verb}"
     if (galaxies := expand_galaxies(word, arguments)) is not None:
         return galaxies
+    if (observe := expand_observe(word, arguments)) is not None:
+        return observe
     if word in PLAN_WORDS and verb.casefold() == "help":
         return "help", "plan"
     exported = exports_plan(word, arguments)

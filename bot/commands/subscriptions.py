@@ -133,12 +133,13 @@ def selects(criteria: Criteria, other: Criteria) -> bool:
     """Return whether `unsubscribe` with these criteria means a subscription with the other ones.
 
     A bare group means every subscription of that group ("Burst" means "Burst lowsig" too). Criteria with more
-    in them mean the same ones with any mentions.
+    in them mean the same ones with any mentions, and with any quiet events.
     """
     if criteria == Criteria(group=criteria.group):
         return other.group == criteria.group
     # By their words, since stored conditions on grades have a definition, and typed ones none.
-    return criteria.canonical in (other.canonical, replace(other, notify=None).canonical)
+    others = (other, replace(other, notify=None), replace(other, notify=None, quiet=None))
+    return criteria.canonical in [one.canonical for one in others]
 
 
 def _parse_single_number(command: str, arguments: str) -> int:

@@ -44,7 +44,7 @@ class Topic(StrEnum):
     RUNS = "runs"
 
 
-LATER_COMMANDS = frozenset({"observe", "coverage", "mute"})
+LATER_COMMANDS = frozenset({"coverage"})
 """Words of commands that gwevent doesn't have yet: it says so and names what comes nearest."""
 ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS, Topic.LATER})
 """Topics that need no event."""

@@ -7,10 +7,14 @@ shows what is known by then, and what was overtaken isn't posted at all.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from bot.delivery.channel_grades import ChannelGrades, Grading
+from bot.delivery.escalation_renderer import EscalationRenderer
 from bot.delivery.event_states import CACHE_SIZE, EventStates
 from bot.delivery.follow_up_renderer import FollowUpRenderer, FollowUpServices
+from bot.delivery.mute_renderer import MuteRenderer
+from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.root_renderer import RootRenderer
@@ -37,8 +41,13 @@ class Renderer:
         """`public_url` is the address at which the bot serves images itself, without a slash at its end."""
         event_states = EventStates(repositories.notices)
         grades = ChannelGrades(repositories.criteria_sets, grading)
-        self._roots = RootRenderer(repositories, event_states, observability, grades, public_url)
+        self._quiet_events = QuietEvents(repositories)
+        self._roots = RootRenderer(
+            repositories, event_states, observability, grades, self._quiet_events.is_quiet, public_url
+        )
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
+        self._escalations = EscalationRenderer(repositories.escalations, event_states, grades, get_permalink)
+        self._mutes = MuteRenderer(repositories.mutes, event_states)
         self._follow_ups = FollowUpRenderer(repositories, event_states, follow_ups)
         self._repositories = repositories
         self._unreadable_notices: SingleFlight[tuple[DeliveryKind, int], RenderedMessage | None] = (
@@ -47,16 +56,27 @@ class Renderer:
 
     async def __call__(self, delivery: Delivery) -> RenderedMessage | None:
         """Return the message; None if there is nothing to post any more. Raises StoreUnavailable."""
+        if await self._mutes.is_held_back(delivery):
+            return None
         return await RENDERERS[delivery.kind](self, delivery)
 
     async def _render_root(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._roots.render(delivery)
 
     async def _render_reply(self, delivery: Delivery) -> RenderedMessage | None:
-        return await self._threads.render_reply(delivery)
+        rendered = await self._threads.render_reply(delivery)
+        if rendered is None or not rendered.broadcast:
+            return rendered
+        return replace(rendered, broadcast=not await self._quiet_events.is_reply_quiet(delivery))
 
     async def _render_mention(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._threads.render_mention(delivery)
+
+    async def _render_mute(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._mutes.render(delivery)
+
+    async def _render_escalation(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._escalations.render(delivery)
 
     async def _render_confirmation(self, delivery: Delivery) -> RenderedMessage | None:
         subscription = await self._repositories.subscriptions.get(delivery.subject_id)
@@ -141,5 +161,7 @@ RENDERERS: Mapping[DeliveryKind, Callable[[Renderer, Delivery], Awaitable[Render
     DeliveryKind.INCIDENT_RESOLVED: Renderer._render_incident,
     DeliveryKind.MENTION_REFUSED: Renderer._render_mention_refused,
     DeliveryKind.FIRST_REAL_EVENT: Renderer._render_first_real_event,
+    DeliveryKind.MUTE: Renderer._render_mute,
+    DeliveryKind.ESCALATION: Renderer._render_escalation,
 }
 """The method that renders each kind. A test holds that every kind has one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,6 +22,7 @@ from bot.store.database import StoreUnavailable
 from bot.store.outbox.images import IMAGE_PATH, StoredImage
 from bot.store.outbox.models import Delivery, DeliveryKind
 from formatters.blockkit.message import Message
+from formatters.models.event_people import NOBODY
 from formatters.models.notice import Notice, NoticeKey
 from formatters.models.observing import ChannelSites, Observability
 from formatters.models.superevent import Superevent
@@ -42,15 +44,20 @@ class RootRenderer:
         event_states: EventStates,
         observability: ObservabilityService,
         grades: ChannelGrades,
+        is_quiet: Callable[[Delivery, Superevent], Awaitable[bool]],
         public_url: str | None = None,
     ) -> None:
-        """`public_url` is the address at which the bot serves images itself, without a slash at its end."""
+        """`is_quiet` says whether an event is quiet in a delivery's channel (`QuietEvents`).
+
+        `public_url` is the address at which the bot serves images itself, without a slash at its end."""
         self._event_states = event_states
         self._observability_service = observability
         self._grades = grades
+        self._is_quiet = is_quiet
         self._public_url = public_url
         # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts.
         self._load_observers = BatchLoader(repositories.observers.for_threads)
+        self._load_people = BatchLoader(repositories.event_people.for_threads)
         self._load_image = BatchLoader(repositories.images.for_threads)
         self._load_mentions = BatchLoader(repositories.mentions.for_roots)
         self._load_sites = BatchLoader(repositories.sites.for_channels)
@@ -73,11 +80,16 @@ class RootRenderer:
         observability, is_missing = await self._get_observability(delivery, superevent)
         grades = await self._get_grades(delivery, superevent)
         is_missing |= grades.is_preliminary
+        mentions = await self._mention_targets(delivery, superevent)
         view = ChannelView(
             is_root=True,
             # Nobody can have pressed a button of a message that was never posted.
             observers=(await self._load_observers(delivery.thread_id) or ()) if was_seen else (),
-            mentions=await self._mention_targets(delivery, superevent),
+            # Who is woken reads why on the locked screen.
+            is_quiet=not mentions and await self._is_quiet(delivery, superevent),
+            # Also in the first post, whose mention asks somebody to take the event.
+            people=await self._load_people(delivery.thread_id) or NOBODY,
+            mentions=mentions,
             observability=observability,
             grades=grades.outcomes,
         )

@@ -18,7 +18,7 @@ from bot.listeners.responses import message_body, respond_ephemerally
 from bot.slack.request_team import context_team
 from formatters.answers.answer import SHARE_ACTION
 from formatters.blockkit.mrkdwn import unescape
-from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
+from formatters.posts.event_buttons import TOGGLE_OBSERVER_ACTION
 from formatters.views.subscription_modal import END_ACTION_PATTERN
 
 ToggleObserver = Callable[[str, str, str, str], Awaitable[None]]

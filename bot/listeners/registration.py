@@ -12,9 +12,12 @@ from bot.commands.router import CommandRouter
 from bot.commands.subscription_service import SubscriptionService
 from bot.listeners.buttons import ToggleObserver, register_buttons
 from bot.listeners.channel_events import MoveChannel, RequeueChannel, register_channel_events
+from bot.listeners.check_modal import CheckModal
 from bot.listeners.criteria_listeners import register_criteria_listeners
 from bot.listeners.criteria_modal import CriteriaModal
 from bot.listeners.direct_messages import register_direct_messages
+from bot.listeners.event_buttons import EventButtons
+from bot.listeners.event_listeners import register_event_listeners
 from bot.listeners.home_listeners import register_home_listeners
 from bot.listeners.home_tab import HomeTab
 from bot.listeners.mentions import register_mentions
@@ -35,6 +38,8 @@ class ListenerServices:
     home_tab: HomeTab
     subscription_modal: SubscriptionModal
     criteria_modal: CriteriaModal
+    check_modal: CheckModal
+    event_buttons: EventButtons
     send_ephemeral: SendEphemeral
     toggle_observer: ToggleObserver
     requeue_channel: RequeueChannel
@@ -48,6 +53,7 @@ def register_listeners(app: AsyncApp, services: ListenerServices) -> None:
         app, services.subscription_service, services.home_tab, services.subscription_modal
     )
     register_criteria_listeners(app, services.criteria_modal, services.home_tab)
+    register_event_listeners(app, services.router, services.event_buttons, services.check_modal)
     register_slash_command(app, services.router, services.send_ephemeral)
     register_mentions(app, services.router, services.send_ephemeral)
     register_direct_messages(app, services.router, services.send_ephemeral)

@@ -77,6 +77,8 @@ class EndEscalation:
 
     thread_id: int
     reason: EscalationEnd
+    kept: frozenset[str] = frozenset()
+    """Whom rules that hold still name (WEBHOOK for the webhook): the steps for them go on."""
 
 
 @dataclass(frozen=True, slots=True)

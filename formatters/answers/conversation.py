@@ -10,7 +10,8 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import observers_block, status_labels
+from formatters.posts.alert_card import status_labels
+from formatters.posts.people_lines import observers_block
 
 RUNS = (
     "gwevent knows only the alerts that LIGO, Virgo and KAGRA send: not whether detectors are running,"
@@ -44,9 +45,7 @@ def runs() -> Message:
 
 
 _NEAREST = {
-    "observe": "The button “I'm observing” below an event's message says it to this channel.",
     "coverage": "“who is observing” lists who pressed “I'm observing” in this channel.",
-    "mute": "“subscriptions pause 3” stops a subscription for a while.",
 }
 
 

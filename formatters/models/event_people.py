@@ -30,5 +30,10 @@ class EventPeople:
     mute: Mute | None = None
     """Who muted the event here; None if it isn't muted."""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether somebody is to take the event, and nobody has."""
+        return self.is_awaited and not self.acknowledgements
+
 
 NOBODY = EventPeople()

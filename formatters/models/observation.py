@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -62,6 +63,23 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewObservation:
+    """What a person reports of an instrument; the attributes of `Observation` mean the same."""
+
+    team_id: str
+    channel_id: str
+    superevent_id: str
+    instrument: str
+    user_id: str
+    footprint: Footprint | None = None
+    fields: tuple[ObservedField, ...] = ()
+    observed_at: datetime | None = None
+    band: str | None = None
+    depth: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentShare:
     """What one instrument has of the newest sky map, for the card's line of people."""
 
@@ -70,3 +88,34 @@ class InstrumentShare:
     status: ObservationStatus
     share: float | None
     """Probability (0 to 1) of the newest map in its fields; None if it isn't known (yet)."""
+
+
+def without_done_fields(observations: Sequence[Observation]) -> tuple[Observation, ...]:
+    """Return observations in the order of their ids, plans without the fields that are done.
+
+    A field of a plan is done if its instrument reported the same centre later than the plan, in any band; a
+    report without fields says nothing of which, so it leaves the plan as it is. A plan whose fields are all
+    done is left out.
+    """
+    kept = []
+    for one in sorted(observations, key=lambda one: one.id):
+        if one.status != ObservationStatus.PLANNED or not one.fields:
+            kept.append(one)
+            continue
+        done = {
+            _place(field)
+            for other in observations
+            if other.status == ObservationStatus.DONE
+            and other.id > one.id
+            and other.instrument.casefold() == one.instrument.casefold()
+            for field in other.fields
+        }
+        left = tuple(field for field in one.fields if _place(field) not in done)
+        if left:
+            kept.append(replace(one, fields=left))
+    return tuple(kept)
+
+
+def _place(field: ObservedField) -> tuple[int, int]:
+    """Return a field's centre in arcseconds, which is equal for one centre however it was written."""
+    return round(field.ra * 3600) % (360 * 3600), round(field.dec * 3600)

@@ -59,6 +59,12 @@ class MentionRule:
         return " ".join(["notify", self.silent_targets, *conditions, *steps])
 
     @property
+    def all_targets(self) -> tuple[str, ...]:
+        """Everybody whom the rule may mention, at once or by a step, each once; in Slack's syntax."""
+        steps = (target for step in self.escalation for target in step.targets)
+        return tuple(dict.fromkeys([*self.targets, *steps]))
+
+    @property
     def silent_targets(self) -> str:
         """The targets as mrkdwn that notifies nobody; people are counted, as names would notify them."""
         return silent_targets(self.targets)
@@ -165,7 +171,7 @@ class Criteria:
         sets = ["criteria", *self.criteria_sets] if self.criteria_sets else []
         quiet = [] if self.quiet is None else ["quiet", _in_parentheses(self.quiet)]
         real = [] if self.real else ["only"]
-        return " ".join([self.group_and_filter, *real, *switches, *sets, *quiet])
+        return " ".join([self.group_and_filter, *real, *switches, *quiet, *sets])
 
     @property
     def group_and_filter(self) -> str:

@@ -16,7 +16,7 @@ from bot.local_slack.server import LocalSlack
 from formatters.blockkit import blocks
 from formatters.blockkit.mrkdwn import escape
 from formatters.models.superevent import Superevent
-from formatters.posts import alert_card, card_budget
+from formatters.posts import alert_card, card_budget, event_buttons
 from formatters.posts.card_budget import Line, Style
 from formatters.posts.channel_view import ChannelView
 from tests.support.browser import new_page
@@ -50,7 +50,7 @@ def golden_roots() -> dict[str, dict[str, Any]]:
     return {
         name: message
         for name, message in sorted(messages.items())
-        if alert_card.TOGGLE_OBSERVER_ACTION in json.dumps(message)
+        if event_buttons.TOGGLE_OBSERVER_ACTION in json.dumps(message)
     }
 
 

@@ -20,7 +20,7 @@ from bot.skymap_service.image_process import ImageFailed, ImageProcess
 from bot.store.outbox.plan_writer import IMAGE_WAIT
 from formatters.models.notice import RETRACTION, Category, Notice
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
+from formatters.posts.event_buttons import TOGGLE_OBSERVER_ACTION
 from formatters.skymap_image import DrawnPicture
 from tests.support import bot_process as worlds
 from tests.support.app_harness import ORIGIN, AppHarness, open_app_harness, plain_text

@@ -98,7 +98,8 @@ async def _choose_canary(
     )
     able = (
         active_roots(team_id, superevent_id)
-        .where(~failed)
+        # A muted thread isn't edited to show it.
+        .where(~failed, _t.c.id.not_in(select(schema.muted_threads.c.thread_id)))
         # A root message that has been posted already can show the image at once.
         .order_by(_t.c.root_ts.is_(None), _t.c.id)
         .limit(1)

@@ -1,6 +1,7 @@
 """The database tables. Every row that belongs to a workspace has its team id; times are UTC."""
 
 from bot.store.schema.acting import (
+    OPEN_ESCALATIONS,
     WAITING_STEPS,
     acknowledgements,
     escalation_steps,
@@ -66,6 +67,7 @@ from bot.store.schema.outbox import (
 
 __all__ = [
     "HELD",
+    "OPEN_ESCALATIONS",
     "READY",
     "READY_EDITS",
     "READY_POSTS",

@@ -22,6 +22,8 @@ from bot.store.schema.base import BigId, UtcDateTime, metadata, partial_index
 
 WAITING_STEPS = "state || '' = 'waiting'"
 """The condition on the steps that may become due."""
+OPEN_ESCALATIONS = "closed_at IS NULL"
+"""The condition on the escalations that may still change."""
 
 escalations = Table(
     "escalations",
@@ -43,9 +45,13 @@ escalations = Table(
     # Null while it runs; the values of EscalationEnd.
     Column("end_reason", String(16)),
     Column("ended_at", UtcDateTime),
+    # From then on nothing changes it: its reason is over, or a day has passed. Null until then, even if
+    # somebody has the event, who may hand it back.
+    Column("closed_at", UtcDateTime),
     # Who pressed "I have it" in a drill; for an event that is in `acknowledgements`.
     Column("acknowledged_by", String(32)),
     Index("ix_escalations_channel", "team_id", "channel_id", "id"),
+    partial_index("ix_escalations_open", OPEN_ESCALATIONS, "team_id", "started_at"),
     sqlite_autoincrement=True,
 )
 

@@ -22,7 +22,7 @@ from bot.slack.errors import SlackFailure
 from bot.sources.gcn import GcnAccess
 from bot.treasure_map.client import TreasureMap, TreasureMapError
 from formatters.terminal.findings import Level
-from formatters.webhook.payload import WebhookEvent, WebhookFormat
+from formatters.webhook.payload import WebhookAction, WebhookEvent, WebhookFormat
 from tests.bot.gracedb.fake import FakeGraceDb
 from tests.bot.monitoring.conftest import Pager, pager
 from tests.support.delivery_harness import IdleSource
@@ -162,7 +162,7 @@ async def _look_up(url: str) -> None:
 def alarm() -> WebhookEvent:
     return WebhookEvent(
         dedup_key="test",
-        is_resolved=False,
+        action=WebhookAction.TRIGGER,
         title="A test",
         text="Nothing is wrong.",
         is_urgent=False,

@@ -19,7 +19,7 @@ from bot.local_slack.server import LocalSlack
 from bot.slack.request_body import request_team, teams_in_request, uninstalled_team
 from bot.store import schema
 from formatters.answers.answer import SHARE_ACTION
-from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
+from formatters.posts.event_buttons import TOGGLE_OBSERVER_ACTION
 from formatters.views import home_tab, subscription_modal
 from tests.bot.listeners.test_subscription_modal import filled
 from tests.support.factories import NOW, REAL, TEAM, decoded_notice, record_notices, subscribe

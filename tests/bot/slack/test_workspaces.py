@@ -27,7 +27,7 @@ from bot.store import schema
 from bot.store.channels.installations import InstalledWorkspace, workspace_tables
 from bot.store.database import StoreUnavailable
 from formatters.answers.answer import SHARE_ACTION
-from formatters.posts.alert_card import TOGGLE_OBSERVER_ACTION
+from formatters.posts.event_buttons import TOGGLE_OBSERVER_ACTION
 from tests.bot.store.channels.test_installations import ONE
 from tests.support.delivery_harness import IdleSource
 from tests.support.factories import NOW, REAL, Clock, decoded_notice, record_notices

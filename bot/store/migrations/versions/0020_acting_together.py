@@ -12,6 +12,7 @@ depends_on = None
 
 UTC = sa.DateTime(timezone=True)
 BIG_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+OPEN = sa.text("closed_at IS NULL")
 WAITING = sa.text("state || '' = 'waiting'")
 
 
@@ -29,6 +30,7 @@ def upgrade() -> None:
         sa.Column("mentioned_at", UTC),
         sa.Column("end_reason", sa.String(16)),
         sa.Column("ended_at", UTC),
+        sa.Column("closed_at", UTC),
         sa.Column("acknowledged_by", sa.String(32)),
         sa.PrimaryKeyConstraint("id", name="pk_escalations"),
         sa.UniqueConstraint("mention_id", name="uq_escalations_mention_id"),
@@ -36,6 +38,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_escalations_thread_id", "escalations", ["thread_id"])
     op.create_index("ix_escalations_channel", "escalations", ["team_id", "channel_id", "id"])
+    op.create_index(
+        "ix_escalations_open",
+        "escalations",
+        ["team_id", "started_at"],
+        sqlite_where=OPEN,
+        postgresql_where=OPEN,
+    )
     op.create_table(
         "escalation_steps",
         sa.Column("id", BIG_ID, nullable=False),
