@@ -78,6 +78,7 @@ class Application(ServiceProcess):
         )
         self.escalation_worker = EscalationWorker(
             factory.escalations,
+            factory.drills,
             self._clock,
             self.wakeups,
             can_call=escalation_webhook_policy(settings).allows,

@@ -16,6 +16,7 @@ from bot.listeners.check_modal import CheckModal
 from bot.listeners.criteria_listeners import register_criteria_listeners
 from bot.listeners.criteria_modal import CriteriaModal
 from bot.listeners.direct_messages import register_direct_messages
+from bot.listeners.drill_button import AcknowledgeDrill, register_drill_button
 from bot.listeners.event_buttons import EventButtons
 from bot.listeners.event_listeners import register_event_listeners
 from bot.listeners.home_listeners import register_home_listeners
@@ -40,6 +41,7 @@ class ListenerServices:
     criteria_modal: CriteriaModal
     check_modal: CheckModal
     event_buttons: EventButtons
+    acknowledge_drill: AcknowledgeDrill
     send_ephemeral: SendEphemeral
     toggle_observer: ToggleObserver
     requeue_channel: RequeueChannel
@@ -54,6 +56,7 @@ def register_listeners(app: AsyncApp, services: ListenerServices) -> None:
     )
     register_criteria_listeners(app, services.criteria_modal, services.home_tab)
     register_event_listeners(app, services.router, services.event_buttons, services.check_modal)
+    register_drill_button(app, services.acknowledge_drill)
     register_slash_command(app, services.router, services.send_ephemeral)
     register_mentions(app, services.router, services.send_ephemeral)
     register_direct_messages(app, services.router, services.send_ephemeral)
