@@ -150,11 +150,9 @@ class EventQuestions:
             people = (await self._observers.for_threads([thread.thread_id])).get(thread.thread_id, ())
         return conversation.observers(superevent, people, has_thread=thread is not None)
 
-    def answer_without_event(self, topic: Topic, words: str) -> Message:
-        """Return the answer to a greeting, thanks, a question about runs, or a command of the future."""
+    def answer_without_event(self, topic: Topic) -> Message:
+        """Return the answer to a greeting, thanks, or a question about runs."""
         match topic:
-            case Topic.LATER:
-                return conversation.later_command(words)
             case Topic.GREETING:
                 return conversation.greeting()
             case Topic.THANKS:

@@ -44,17 +44,6 @@ def runs() -> Message:
     return blocks.message(text.replace("`", ""), blocks.section(text))
 
 
-_NEAREST = {
-    "coverage": "“who is observing” lists who pressed “I'm observing” in this channel.",
-}
-
-
-def later_command(word: str) -> Message:
-    """Return the answer to a command that gwevent doesn't have yet, with what comes nearest."""
-    text = escape(f"gwevent has no “{plain_text(word)}” yet. {_NEAREST.get(word, '')}".strip())
-    return blocks.message(text, blocks.section(text), is_refusal=True)
-
-
 def observers(superevent: Superevent, people: Sequence[str], *, has_thread: bool) -> Message:
     """Return who observes an event, as far as people said so in this channel by the button."""
     name = " ".join([*status_labels(superevent), superevent.superevent_id])

@@ -7,6 +7,19 @@ from collections.abc import Mapping
 from formatters.answers.help_page import WHICH_EVENT, HelpPage
 
 ACTING_PAGES: Mapping[str, HelpPage] = {
+    "coverage": HelpPage(
+        "Who has looked where",
+        (
+            ("coverage S230518h", "what is planned and done, by band, and what probable sky nobody has"),
+            ("coverage export csv", "every field for a program; `export json`: the numbers"),
+        ),
+        (
+            "The observations of this channel (`observe`) and, where gwevent reads it, everybody's in the"
+            " Treasure Map. Nothing is added over bands or depths. A new sky map changes the shares.",
+            WHICH_EVENT,
+        ),
+        ("covered", "cover", "footprints"),
+    ),
     "mute": HelpPage(
         "An event that this channel is done with",
         (

@@ -351,7 +351,6 @@ def test_answers(
         "greeting": conversation.greeting(),
         "thanks": conversation.thanks(),
         "runs": conversation.runs(),
-        "later-command": conversation.later_command("mute"),
         "observers": conversation.observers(seen[0], ["U024BE7LH", "W0ABC"], has_thread=True),
         "observers-none": conversation.observers(seen[0], [], has_thread=True),
         "observers-no-thread": conversation.observers(seen[0], [], has_thread=False),
