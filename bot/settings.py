@@ -294,6 +294,11 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(split_list(self.sources)))
 
     @property
+    def reads_treasure_map(self) -> bool:
+        """True if others' pointings are read."""
+        return self.treasuremap_token is not None and self.treasuremap_url is not None
+
+    @property
     def nearby_windows(self) -> NearbyWindows:
         """When a burst or neutrino counts as near an event."""
         return NearbyWindows(

@@ -12,12 +12,19 @@ import structlog
 from bot.app.candidates_command import create_candidates_command
 from bot.app.criteria_services import create_criteria_service
 from bot.app.deployment import missing_database_error
+from bot.app.drill_parts import create_drill_command
 from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
 from bot.app.observation_services import create_observation_reports, create_observe_command
-from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
+from bot.app.observing_commands import (
+    catalogue_choice,
+    create_coverage_command,
+    create_plan_command,
+    create_visible_command,
+)
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
+from bot.app.status_command import create_status_command
 from bot.app.webhook_criteria import webhook_criteria
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.channel_criteria import ChannelCriteriaSets
@@ -27,13 +34,14 @@ from bot.commands.criteria import CriteriaCommands
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
+from bot.commands.event_people import EventPeopleReader
 from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
+from bot.commands.mute import MuteCommand
 from bot.commands.observation_reports import ObservationReports
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
-from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.delivery.outcome_writer import OutcomeWriter
@@ -119,13 +127,18 @@ class Factory(Repositories):
         self.observability = ObservabilityService(self.skymap_cache, min_up)
         self.position_levels = PositionLevels(self.skymap_cache)
         self.pointings = PointingService(self.position_levels)
-        self.coverage = CoverageService(self.position_levels, self.observations)
+        self.coverage = CoverageService(self.position_levels, self.observations, self.treasure_map)
         self.counterpart_service = CounterpartService(
             self.related_messages, self.counterparts, self.position_levels
         )
         self.galaxy_rankings = GalaxyRankingService(self.position_levels, catalogues)
         self.follow_up_services = create_follow_up_services(
-            self, self.skymap_cache, self.position_levels, self.counterpart_service, self.galaxy_rankings
+            self,
+            self.skymap_cache,
+            self.position_levels,
+            self.counterpart_service,
+            self.galaxy_rankings,
+            self.coverage,
         )
 
     def create_pipeline(
@@ -268,11 +281,13 @@ class Factory(Repositories):
         wakeups = wakeups or Wakeups()
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
+        subscriptions = self.create_subscription_service(clock, wakeups, authorizer)
         handlers = CommandHandlers(
             candidates=create_candidates_command(
                 self, self.counterpart_service, self.observability, authorizer, wakeups, clock
             ),
             check=CheckCommand(events, self.skymap_cache, clock),
+            coverage=create_coverage_command(self, self.coverage, clock, marked_image_provider),
             criteria=CriteriaCommands(
                 create_criteria_service(self, clock, wakeups, authorizer),
                 ChannelCriteriaSets(self.criteria_sets, self.grading),
@@ -281,28 +296,24 @@ class Factory(Repositories):
                 self.event_search,
                 clock,
             ),
+            drill=create_drill_command(self, clock, wakeups, authorizer, subscriptions).answer,
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
             galaxies=GalaxiesCommand(
                 self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
             ),
+            mute=MuteCommand(self.mutes, wakeups, clock),
             observe=create_observe_command(self, self.create_observation_reports(clock, wakeups), clock),
             plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
-            status=StatusCommand(
-                self.notices,
-                self.subscriptions,
-                self.outbox_statistics,
-                self.incidents,
-                source_statuses,
-                clock,
-            ),
-            subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
+            status=create_status_command(self, self.escalation_webhook, source_statuses, clock),
+            subscriptions=SubscriptionCommands(subscriptions),
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
+        people = EventPeopleReader(self.threads, self.event_people, self.observers, self.observations)
         questions = EventQuestions(
-            events, self.notices, default_events, self.threads, self.observers, clock, get_permalink
+            events, self.notices, default_events, self.threads, people, clock, get_permalink
         )
         return CommandRouter(handlers, questions, authorizer, clock)
 
@@ -417,6 +428,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
             open_instruments(settings.instruments_file),
             escalation_webhook_policy(settings),
         )
+        factory.treasure_map.is_read = settings.reads_treasure_map
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

@@ -10,9 +10,8 @@ from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
 from bot.commands.plural_words import about_named_event as about_named_event
 from bot.commands.plural_words import expand_plural as expand_plural
-from bot.commands.understanding import LATER_COMMANDS, unexplained_words
+from bot.commands.understanding import unexplained_words
 from bot.filters.vocabulary import is_filter_word
-from formatters.answers import conversation
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 
@@ -113,12 +112,22 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             is_listed=False,
         ),
         Command(
+            "coverage",
+            None,
+            ("covered", "cover"),
+            event_handler=handlers.coverage.answer,
+            is_shareable=True,
+        ),
+        Command(
             "plan",
             None,
             ("plans", "pointings", "pointing"),
             event_handler=handlers.plan.answer,
             is_shareable=True,
         ),
+        # Everybody of the channel may, as with the menu below its messages, so nothing is authorized.
+        Command("mute", None, event_handler=handlers.mute.mute, may_change=True),
+        Command("unmute", None, event_handler=handlers.mute.unmute, may_change=True, is_listed=False),
         subscription_command(
             "subscribe", subscriptions.subscribe, ("sub",), is_mutating=True, offers_modal=True
         ),
@@ -127,6 +136,7 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
         subscription_command("edit", subscriptions.edit, is_mutating=True, is_listed=False),
         subscription_command("pause", subscriptions.pause, is_mutating=True, is_listed=False),
         subscription_command("resume", subscriptions.resume, is_mutating=True, is_listed=False),
+        subscription_command("drill", handlers.drill, ("drills",), is_mutating=True, is_listed=False),
         subscription_command("dialog", subscriptions.modal_button, ("form",), is_listed=False),
         Command("test", _backtest(handlers), is_shareable=True, is_listed=False),
         Command(
@@ -224,8 +234,6 @@ async def _help(arguments: str, context: CommandContext | None) -> CommandAnswer
         if found is not None:
             return CommandAnswer(found)
     for word in (word.casefold() for word in words):
-        if word in LATER_COMMANDS:
-            return CommandAnswer(conversation.later_command(word))
         filters = helping.page_for("filters") if is_filter_word(word) else None
         if filters is not None:
             return CommandAnswer(filters)

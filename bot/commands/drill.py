@@ -35,8 +35,8 @@ class DrillCommand:
         match = _NUMBER.fullmatch(words)
         if match is None:
             raise CommandError(
-                '"subscriptions drill" needs the number that "/gwevent subscriptions" shows, as in subscriptions'
-                " drill 2, or stop; nothing was begun."
+                '"subscriptions drill" needs the number that "/gwevent subscriptions" shows, as in'
+                " subscriptions drill 2, or the word stop; nothing was begun."
             )
         number = int(match[1])
         found = await self._subscriptions.find(context, number)

@@ -33,6 +33,7 @@ _ISO_IN_LINE = re.compile(
     r"(?<![\w.-])\d{4}-\d{2}-\d{2}[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?\s?(?:Z|UTC?)?(?![\w:])",
     re.IGNORECASE,
 )
+_CLOCKS = re.compile(r"\d{1,2}:\d{2}\s?-\s?\d{1,2}:\d{2}(?![\d:.])", re.ASCII)
 _START = re.compile(r"(?<![^\s,;])[^\s,;]")
 _SHOWN_PROBLEMS = 3
 _COLUMN_MAX = 30
@@ -119,6 +120,10 @@ def take_positions(text: str) -> tuple[tuple[ObservedField, ...], str]:
             continue
         if found is None or not _is_sure(found, text):
             continue
+        if (range_ := _CLOCKS.match(text, found.start)) is not None:
+            raise CommandError(
+                f"“{range_[0]}”: times, or a position? Write at {range_[0]} UTC, or its seconds too."
+            )
         fields.append(ObservedField(ra=found.ra, dec=found.dec))
         kept.append(text[end : start.start()])
         end = found.end

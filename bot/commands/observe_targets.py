@@ -17,7 +17,7 @@ from formatters.models.observing import ChannelSites, Site
 from formatters.models.pointing import Footprint, Telescope
 
 _MAX_NAME_WORDS = 6
-_SIMILAR = 0.72
+_SIMILAR = 0.65
 _MAX_NAMED = 6
 FOLDED_MIN = 2
 """Letters and digits that a name has at least."""

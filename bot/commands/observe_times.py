@@ -7,14 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 from bot.commands.errors import CommandError
 
-_ZONE = r"(?P<zone>\s?(?:utc|ut|gmt|z)(?!\w))?"
+_ZONE = r"(?P<zone>\s?(?:utc|ut|gmt)(?!\w)|z(?!\w))?"
+"""Z stands directly behind the digits: "at 03:20 z 20.5" names a band."""
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:\.\d{1,6})?))?"
-_BEFORE = r"(?:(?<!\S)(?:at|on|around|about|since|from|~)\s*)?"
+_UNTIL = r"(?:\s*(?:-|to|until|till)\s*(?P<until>\d{1,2}:\d{2})(?::\d{2}(?:\.\d{1,6})?)?)?"
+_BEFORE = r"(?P<before>(?<!\S)(?:at|on|around|about|since|from|~)\s*)?"
 _DATED = re.compile(
-    rf"{_BEFORE}(?<![\w.:-])(?P<date>\d{{4}}-\d{{1,2}}-\d{{1,2}})(?:[T_ ]\s?{_CLOCK}){_ZONE}(?![\w:])",
+    rf"{_BEFORE}(?<![\w.:-])(?P<date>\d{{4}}-\d{{1,2}}-\d{{1,2}})[T_ ]\s?{_CLOCK}{_ZONE}(?![\w:])",
     re.IGNORECASE | re.ASCII,
 )
-_TIMED = re.compile(rf"{_BEFORE}(?<![\w.:+-]){_CLOCK}{_ZONE}(?![\w:])", re.IGNORECASE | re.ASCII)
+_TIMED = re.compile(rf"{_BEFORE}(?<![\w.:+-]){_CLOCK}{_UNTIL}{_ZONE}(?![\w:])", re.IGNORECASE | re.ASCII)
 _AGO = re.compile(
     r"(?<!\S)(?P<number>\d{1,4}(?:\.\d{1,2})?|an?|half an)\s?"
     r"(?P<unit>minutes?|mins?|m|hours?|hrs?|h)\s+ago(?!\w)",
@@ -22,11 +24,11 @@ _AGO = re.compile(
 )
 _NOW = re.compile(r"(?<!\S)(?:(?:just|right)\s+now|now)(?!\S)", re.IGNORECASE)
 _OTHER_ZONE = re.compile(
-    r"\s*(?:[ap]\.?m\b|local\b|[a-z]{1,3}[sd]t\b|ces?t\b|wes?t\b|ees?t\b|bst\b|clt\b|[+-]\d{2}:?\d{2}\b)",
+    r"\s*(?:[ap]\.?m\b|local\b|[a-z]{1,3}[sd]t\b|ces?t\b|wes?t\b|ees?t\b|bst\b|clt\b)",
     re.IGNORECASE,
 )
+_OFFSET = re.compile(r"\s?[+-]\d{2}:?\d{2}\b", re.ASCII)
 _DATE_ALONE = re.compile(r"(?<![\w.:-])\d{4}-\d{1,2}-\d{1,2}(?![\w:-])", re.ASCII)
-_TO_TIME = re.compile(rf"\s*(?:-|to|until|till)\s*{_CLOCK}{_ZONE}(?![\w:])", re.IGNORECASE | re.ASCII)
 UTC_ONLY = "Times are in UTC here: write at 03:20 UTC."
 
 
@@ -34,21 +36,21 @@ def take_time(text: str, now: datetime) -> tuple[datetime | None, str, str]:
     """Return the time (UTC) that a text names, the end of a range in words, and the text without them.
 
     A time of day without a date is the last such time before `now`. Raises CommandError for a time in another
-    zone, for a date alone, and for two times.
+    zone and for a date alone.
     """
     found = _DATED.search(text) or _TIMED.search(text)
-    if found is None:
-        return _take_relative(text, now)
-    if _OTHER_ZONE.match(text[found.end() :]):
-        raise CommandError(UTC_ONLY)
-    time = _time(found, now)
-    rest, until = text[found.end() :], ""
-    if (end := _TO_TIME.match(rest)) is not None:
-        until = f"until {int(end['hour']):02}:{end['minute']} UTC"
-        rest = rest[end.end() :]
-    if _DATED.search(rest) or _TIMED.search(rest):
-        raise CommandError("One time at a time: the begin of the first exposure, as in at 03:20 UTC.")
-    return time, until, f"{text[: found.start()]} {rest}"
+    return _take_relative(text, now) if found is None else _taken(found, text, now)
+
+
+def take_labelled_time(text: str, now: datetime) -> tuple[datetime | None, str, str]:
+    """Return the same for a time that is surely one: with a date, with "at" before it or UTC behind it.
+
+    "13:09:48 -23:22:53" is a position.
+    """
+    found = _DATED.search(text) or next(
+        (one for one in _TIMED.finditer(text) if one["before"] or one["zone"]), None
+    )
+    return (None, "", text) if found is None else _taken(found, text, now)
 
 
 def parse_time(text: str) -> datetime | None:
@@ -65,6 +67,17 @@ def parse_time(text: str) -> datetime | None:
         return _dated(match)
     except ValueError:
         return None
+
+
+def _taken(found: re.Match[str], text: str, now: datetime) -> tuple[datetime, str, str]:
+    """Raises CommandError."""
+    rest = text[found.end() :]
+    is_dated = "date" in found.groupdict()
+    if _OTHER_ZONE.match(rest) or (is_dated and _OFFSET.match(rest)):
+        raise CommandError(UTC_ONLY)
+    time, until = _time(found, now), None if is_dated else found["until"]
+    left = f"{text[: found.start()]} {rest}"
+    return time, "" if until is None else f"until {until} UTC", left
 
 
 def _take_relative(text: str, now: datetime) -> tuple[datetime | None, str, str]:

@@ -164,7 +164,7 @@ class _Reader:
 
     def read_one(self) -> None:
         """Read the next word, with those behind it that belong to it."""
-        typed = self._words.pop(0).strip(",;:()[]")
+        typed = self._words.pop(0).strip(",;:()[]").rstrip(".!?")
         folded = typed.casefold()
         behind_band, self._is_behind_band = self._is_behind_band, False
         following = self._words[0].strip(",;:()[]").casefold() if self._words else ""
@@ -199,7 +199,8 @@ class _Reader:
                 )
         elif folded in _DEPTH_LABELS and (number := _DEPTH.fullmatch(following)):
             self._words.pop(0)
-            self._take_depth(number["depth"], number["unit"])
+            unit = self._words.pop(0).casefold() if self._has_unit() else number["unit"]
+            self._take_depth(number["depth"], unit)
         elif folded in _DEPTH_LABELS and (following in _DEPTH_LABELS or following in _DEPTH_UNITS):
             # "limiting mag 21.5", "depth to 21.5"
             pass
@@ -207,7 +208,7 @@ class _Reader:
             one, other = typed.split(",")
             raise CommandError(
                 f"“{typed}”: fields {one} and {other}, or a limiting magnitude of {one}.{other}? Write"
-                f" fields {one}, {other} and, or mag {one}.{other}."
+                f" field {one} and field {other}, or mag {one}.{other}."
             )
         elif numbers := _list(typed):
             self._numbers += numbers
@@ -225,6 +226,8 @@ class _Reader:
             self._take_depth(found["depth"], found["unit"])
         elif found := _DEPTH.fullmatch(typed):
             self._take_number(found, typed, following, behind_band=behind_band)
+        elif _WHOLE.fullmatch(typed):
+            self._take_count(int(typed.lstrip("#")))
         else:
             raise CommandError(_unknown(typed))
 
@@ -236,6 +239,9 @@ class _Reader:
             # Depths are compared within a band: one in another system stands apart.
             band = "Vega" if band is None else f"{band} (Vega)"
         return Values(selection=selection, band=band, depth=depth, remark=self._remark)
+
+    def _has_unit(self) -> bool:
+        return bool(self._words) and self._words[0].strip(",;:()[]").casefold() in _DEPTH_UNITS
 
     def _is_band_i(self, following: str) -> bool:
         return not following or following[:1].isdigit() or following in (*_BAND_LABELS, "mag", "to", "ab")
@@ -306,7 +312,7 @@ class _Reader:
 
 def _joined_lists(words: Sequence[str]) -> list[str]:
     """Return words in which "3, 5 and 7" and "1 - 12", "1 to 12" are one word each."""
-    text = " ".join(words)
+    text = re.sub(r"\s*([=~<>≤≥≈:]{1,2})\s*(?=\d)", r"\1", " ".join(words))
     text = re.sub(r"(?<![\w.])(\d{1,4})\s*,\s*(?=\d{1,4}(?![\w.]))", r"\1,", text)
     text = re.sub(r"(?<=\d),(\d{1,4})\s+and\s+(\d{1,4})(?![\w.])", r",\1,\2", text)
     text = re.sub(r"(?<![\w.])(\d{1,4})\s*-\s*(?=\d{1,4}(?![\w.]))", r"\1-", text)

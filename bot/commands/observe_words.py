@@ -18,12 +18,13 @@ from bot.commands.observe_targets import (
     similar_names,
     take_target,
 )
-from bot.commands.observe_times import take_time
+from bot.commands.observe_times import take_labelled_time, take_time
 from bot.commands.observe_values import Values, is_band, parse_values, take_band
 from bot.commands.plan_words import PLAN_WORDS
 from bot.observing.instruments import Instruments
 from bot.runtime.typed_text import normalize_typed_text
 from formatters.models.observing import ChannelSites
+from formatters.text import quantities
 
 OBSERVE_WORDS = ("observe", "obs", "observing", "observes", "observation", "observations", "observed")
 """The words of the command, in lower case."""
@@ -156,6 +157,9 @@ def _with_values(
     if (turned := _ANGLE.search(text)) is not None:
         angle = float(turned["angle"]) % 360
         text = f"{text[: turned.start()]} {text[turned.end() :]}"
+    observed_at, until = None, ""
+    if verb is Verb.DONE or pasted is not None:
+        observed_at, until, text = take_labelled_time(text, now)
     fields, text = take_positions(text)
     if fields and pasted is not None:
         raise CommandError("Fields stand in one place: below the words, one on each line.")
@@ -163,8 +167,7 @@ def _with_values(
         pasted = PastedFields(rows=tuple(FieldRow(field=one) for one in fields))
     if pasted is not None and angle is not None:
         pasted = _turned(pasted, angle)
-    observed_at, until = None, ""
-    if verb is Verb.DONE or pasted is not None:
+    if observed_at is None and (verb is Verb.DONE or pasted is not None):
         observed_at, until, text = take_time(text, now)
     if verb is Verb.PLAN:
         if observed_at is not None:
@@ -178,7 +181,8 @@ def _with_values(
         raise CommandError("A position angle belongs to fields that are pasted with it.")
     if pasted is not None and values.selection is not None and values.selection != _all_of(pasted, values):
         raise CommandError(
-            f"There are {len(pasted.rows)} fields on the lines: leave out which ones of the plan are meant."
+            f"The lines have {quantities.pluralize(len(pasted.rows), 'field')}: leave out which ones"
+            " of a plan are meant."
         )
     remark = " ".join(part for part in (until, values.remark, note) if part)
     return ObserveWords(
@@ -244,7 +248,7 @@ def _split_at_verb(
         for word in (behind if target is not None else words)
         if len(word) > 3 and not is_band(word) and find_target(word, own, instruments) is None
     ]
-    meant = next((found[0] for found in near if found), None)
+    meant = next((_VERBS[found[0]].value for found in near if found), None)
     if meant is not None:
         raise CommandError(f"Did you mean “{meant}”? It reads like this: {EXAMPLES}.")
     return Verb.OBSERVING, [], words

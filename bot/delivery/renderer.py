@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
+from bot.delivery.announcement_renderer import AnnouncementRenderer
 from bot.delivery.channel_grades import ChannelGrades, Grading
+from bot.delivery.drill_renderer import DrillRenderer
 from bot.delivery.escalation_renderer import EscalationRenderer
 from bot.delivery.event_states import CACHE_SIZE, EventStates
-from bot.delivery.follow_up_renderer import FollowUpRenderer, FollowUpServices
+from bot.delivery.follow_up_renderer import FollowUpRenderer
+from bot.delivery.follow_up_services import FollowUpServices
+from bot.delivery.mute_renderer import MuteRenderer
 from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
@@ -21,8 +25,7 @@ from bot.delivery.thread_renderer import GetPermalink, ThreadRenderer
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.observability import ObservabilityService
 from bot.store.outbox.models import Delivery, DeliveryKind
-from formatters.answers import subscription_messages
-from formatters.posts import circular_link, incident, subscription_change, unreadable_notice, welcome
+from formatters.posts import circular_link, incident, unreadable_notice
 
 
 class Renderer:
@@ -42,10 +45,19 @@ class Renderer:
         grades = ChannelGrades(repositories.criteria_sets, grading)
         self._quiet_events = QuietEvents(repositories)
         self._roots = RootRenderer(
-            repositories, event_states, observability, grades, self._quiet_events.is_quiet, public_url
+            repositories,
+            event_states,
+            observability,
+            grades,
+            self._quiet_events.is_quiet,
+            follow_ups.coverage,
+            public_url,
         )
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
+        self._announcements = AnnouncementRenderer(repositories)
+        self._drills = DrillRenderer(repositories.drills)
         self._escalations = EscalationRenderer(repositories.escalations, event_states, grades, get_permalink)
+        self._mutes = MuteRenderer(repositories.mutes, event_states)
         self._follow_ups = FollowUpRenderer(repositories, event_states, follow_ups)
         self._repositories = repositories
         self._unreadable_notices: SingleFlight[tuple[DeliveryKind, int], RenderedMessage | None] = (
@@ -54,7 +66,7 @@ class Renderer:
 
     async def __call__(self, delivery: Delivery) -> RenderedMessage | None:
         """Return the message; None if there is nothing to post any more. Raises StoreUnavailable."""
-        if delivery.kind in HELD_BACK_KINDS and await self._threads.is_held_back(delivery):
+        if await self._mutes.is_held_back(delivery):
             return None
         return await RENDERERS[delivery.kind](self, delivery)
 
@@ -70,26 +82,26 @@ class Renderer:
     async def _render_mention(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._threads.render_mention(delivery)
 
+    async def _render_drill(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._drills.render_step(delivery)
+
+    async def _render_drill_end(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._drills.render_end(delivery)
+
     async def _render_mute(self, delivery: Delivery) -> RenderedMessage | None:
-        return await self._threads.render_mute(delivery)
+        return await self._mutes.render(delivery)
 
     async def _render_escalation(self, delivery: Delivery) -> RenderedMessage | None:
         return await self._escalations.render(delivery)
 
     async def _render_confirmation(self, delivery: Delivery) -> RenderedMessage | None:
-        subscription = await self._repositories.subscriptions.get(delivery.subject_id)
-        if subscription is None:
-            return None
-        return RenderedMessage(message=subscription_messages.confirmation(subscription))
+        return await self._announcements.confirmation(delivery)
 
     async def _render_change(self, delivery: Delivery) -> RenderedMessage | None:
-        changes = await self._repositories.subscriptions.changes_to_announce(delivery.id)
-        if changes is None:
-            return None
-        return RenderedMessage(message=subscription_change.subscription_change(*changes))
+        return await self._announcements.change(delivery)
 
-    async def _render_welcome(self, _: Delivery) -> RenderedMessage | None:
-        return RenderedMessage(message=welcome.message())
+    async def _render_welcome(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._announcements.welcome(delivery)
 
     async def _render_circular(self, delivery: Delivery) -> RenderedMessage | None:
         circular = await self._repositories.circulars.get(delivery.subject_id)
@@ -141,11 +153,6 @@ class Renderer:
         return RenderedMessage(message=incident.first_real_event(superevent_id, alert_type, previous))
 
 
-HELD_BACK_KINDS = frozenset(
-    {DeliveryKind.REPLY, DeliveryKind.CIRCULAR, DeliveryKind.FOLLOW_UP, DeliveryKind.FOLLOW_UP_EDIT}
-)
-"""Kinds that aren't sent into the thread of an event that is muted in the channel."""
-
 RENDERERS: Mapping[DeliveryKind, Callable[[Renderer, Delivery], Awaitable[RenderedMessage | None]]] = {
     DeliveryKind.ROOT: Renderer._render_root,
     DeliveryKind.EDIT: Renderer._render_root,
@@ -166,5 +173,7 @@ RENDERERS: Mapping[DeliveryKind, Callable[[Renderer, Delivery], Awaitable[Render
     DeliveryKind.FIRST_REAL_EVENT: Renderer._render_first_real_event,
     DeliveryKind.MUTE: Renderer._render_mute,
     DeliveryKind.ESCALATION: Renderer._render_escalation,
+    DeliveryKind.DRILL: Renderer._render_drill,
+    DeliveryKind.DRILL_END: Renderer._render_drill_end,
 }
 """The method that renders each kind. A test holds that every kind has one."""

@@ -9,14 +9,12 @@ from typing import TypeVar
 import structlog
 
 from bot.criteria.decided_grades import DecidedGrades
-from bot.delivery.batch_loader import BatchLoader
 from bot.delivery.channel_grades import ChannelGrades
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.filters import mention_targets
 from bot.routing.intents import MentionReason
-from bot.routing.mentions import named_targets
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.overlap import probability_in_previous_region
 from bot.store.outbox.models import Delivery
@@ -25,7 +23,7 @@ from formatters.models import significance
 from formatters.models.criteria_set import CriteriaSet, GradeOutcome
 from formatters.models.notice import Category, Notice
 from formatters.models.superevent import Superevent
-from formatters.posts import alert_card, alert_update, mention, mute
+from formatters.posts import alert_card, alert_update, mention
 from formatters.posts.channel_view import ChannelView
 from formatters.text import grade_lines
 
@@ -48,8 +46,6 @@ class ThreadRenderer:
     ) -> None:
         self._notices = repositories.notices
         self._mentions = repositories.mentions
-        self._load_mute = BatchLoader(repositories.mutes.for_threads)
-        self._announced_mutes = repositories.mutes
         self._event_people = repositories.event_people
         self._event_states = event_states
         self._grades = grades
@@ -139,7 +135,8 @@ class ThreadRenderer:
         if notice is None or superevent.is_retracted is not is_retraction:
             return None
         if is_retraction:
-            still_due = {target for criteria in planned.criteria_list for target in named_targets(criteria)}
+            rules = [criteria.notify for criteria in planned.criteria_list if criteria.notify is not None]
+            still_due = {target for rule in rules for target in rule.all_targets}
         else:
             decided = DecidedGrades(superevent)
             still_due = {
@@ -155,54 +152,31 @@ class ThreadRenderer:
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
         outcomes = self._grades.at_once(sets, superevent).outcomes
         grade = unless_it_fails(lambda: grade_lines.push_grade(outcomes), None, superevent)
-        is_waiting = await self._is_waiting(delivery)
+        is_waiting, is_muted = await self._waits_and_is_muted(delivery)
         root = await self._get_permalink(delivery.team_id, delivery.channel_id, delivery.root_ts)
-        is_muted = await self._is_muted(delivery)
 
         def render() -> Message:
             if is_retraction:
                 return mention.retraction_mention(superevent, targets, root)
             return mention.mention_message(
-                superevent, notice, targets, root, grade, is_waiting=is_waiting, is_muted=is_muted
+                superevent,
+                notice,
+                targets,
+                root,
+                grade,
+                is_waiting=is_waiting,
+                is_muted=is_muted,
             )
 
         return RenderedMessage(message=render_or_fallback(superevent, render))
 
-    async def is_held_back(self, delivery: Delivery) -> bool:
-        """Return whether a reply isn't to be sent, because its event was muted in the channel.
-
-        Asked when its turn comes, whatever brought it into the outbox: it may have waited there, or have been
-        given up and brought back.
-        """
-        if not await self._is_muted(delivery):
-            return False
-        found = await self._event_states.latest(delivery)
-        return found is None or not any(notice.is_retraction for notice in found[0].notices)
-
-    async def _is_muted(self, delivery: Delivery) -> bool:
-        return delivery.thread_id is not None and await self._load_mute(delivery.thread_id) is not None
-
-    async def render_mute(self, delivery: Delivery) -> RenderedMessage | None:
-        """Return the reply about a mute or its end; None if what it is about isn't stored any more."""
-        found = await self._event_states.latest(delivery)
-        said = await self._announced_mutes.announcement(delivery.subject_id)
-        if found is None or said is None:
-            return None
-        superevent, _ = found
-        if said.is_muted:
-            return RenderedMessage(message=mute.muted(superevent, said.user_id, said.at))
-        missed = None
-        if (since := said.muted_since) is not None:
-            came = [n.received for n in superevent.notices if n.live and n.received is not None]
-            missed = sum(since < time <= said.at for time in came)
-        return RenderedMessage(message=mute.unmuted(superevent, said.user_id, said.at, missed))
-
-    async def _is_waiting(self, delivery: Delivery) -> bool:
-        """Return whether the thread waits for somebody to take its event."""
+    async def _waits_and_is_muted(self, delivery: Delivery) -> tuple[bool, bool]:
+        """Return whether a thread waits for somebody to take its event, and whether that is muted there."""
         if delivery.thread_id is None:
-            return False
-        people = await self._event_people.for_threads([delivery.thread_id])
-        return any(one.is_waiting for one in people.values())
+            return False, False
+        found = await self._event_people.for_threads([delivery.thread_id])
+        people = found.get(delivery.thread_id)
+        return (False, False) if people is None else (people.is_waiting, people.mute is not None)
 
 
 def _came_before(one: Notice, notice: Notice) -> bool:

@@ -70,7 +70,8 @@ def plan_mentions(
     `criteria_list` are the channel's criteria that mention somebody.
     """
     if superevent.is_retracted:
-        wanted = dict.fromkeys(t for criteria in criteria_list for t in named_targets(criteria))
+        rules = [criteria.notify for criteria in criteria_list if criteria.notify is not None]
+        wanted = dict.fromkeys(target for rule in rules for target in rule.all_targets)
         warned = tuple(target for target in wanted if target in thread.notified)
         newly = before is not None and not before.superevent.is_retracted
         return [Mention(thread.id, warned, MentionReason.RETRACTION)] if warned and newly else []
@@ -85,14 +86,6 @@ def plan_mentions(
     again = tuple(t for t in targets if upgraded or t not in thread.mentioned or t not in previous)
     steps = _steps(again, thread, superevent, evaluator, before, criteria_list)
     return [Mention(thread.id, again, MentionReason.UPGRADE, steps)] if again else []
-
-
-def named_targets(criteria: Criteria) -> tuple[str, ...]:
-    """Return everybody whom the criteria may mention: at once, or later by a step."""
-    if criteria.notify is None:
-        return ()
-    steps = (target for step in criteria.notify.escalation for target in step.targets)
-    return tuple(dict.fromkeys([*criteria.notify.targets, *steps]))
 
 
 def _steps(

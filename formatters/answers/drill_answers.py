@@ -17,7 +17,7 @@ def begun(drill: DrillReport) -> Message:
     first = silent_step(drill.report.steps[0].step)
     return _sentences(
         f"The drill of subscription {number} has begun: {first} will be mentioned here now, marked DRILL.",
-        f"It ends when somebody presses _I have it_, or with `{STOP_COMMAND}`, or 15 min after its last step.",
+        f"It ends when somebody presses _I have it_, by `{STOP_COMMAND}`, or 15 min after its last step.",
     )
 
 

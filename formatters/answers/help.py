@@ -164,7 +164,12 @@ PAGES: Mapping[str, HelpPage] = {
                 "what else names them, in one reply of the thread",
             ),
             ("subscribe … [criteria rubin-2026]", "with their grades by criteria sets; `help criteria`"),
+            ("subscribe … [quiet BBH]", "posted as ever, but a push has only the header"),
             ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
+            (
+                "subscribe … notify … escalate 5min @second 10min webhook",
+                "who is next if nobody presses “I have it”; times count from the first mention",
+            ),
             ("subscriptions test CBC BNS>0.5", "which past events it would have brought"),
         ),
         (
@@ -172,7 +177,7 @@ PAGES: Mapping[str, HelpPage] = {
             " `notify-mocks` before the `if`.",
             "More about filters: `help filters`.",
         ),
-        ("notify", "sub", "mention", "mentions"),
+        ("notify", "sub", "mention", "mentions", "escalate", "escalation", "quiet"),
     ),
     "unsubscribe": HelpPage(
         "Fewer alerts",
@@ -194,10 +199,14 @@ PAGES: Mapping[str, HelpPage] = {
             ),
             ("subscriptions pause 3", "stop it for a while; `resume 3` starts it again"),
             ("subscriptions remove 3", "the same as unsubscribe"),
+            (
+                "subscriptions drill 3",
+                "try its mentions now, marked DRILL, without an event; `drill stop` ends it",
+            ),
             ("subscriptions test CBC BNS>0.5", "which past events would have matched"),
             ("subscriptions history", "who changed what, the newest first"),
         ),
-        words=("subs", "subscription", "edit", "pause", "resume", "test", "dialog", "form"),
+        words=("subs", "subscription", "edit", "pause", "resume", "test", "drill", "dialog", "form"),
     ),
     "sites": HelpPage(
         "This channel's observing sites",
@@ -258,7 +267,7 @@ COMMANDS: tuple[Usage, ...] = tuple(usage for page in PAGES.values() for usage i
 OVERVIEW: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("See", ("latest", "events", "S230518h", "history", "map", "export")),
     ("Point", ("check", "visible", "galaxies", "candidates", "plan")),
-    ("Act", ("mute",)),
+    ("Act", ("observe", "coverage", "mute")),
     ("Channel", ("subscribe", "unsubscribe", "subscriptions", "sites", "criteria")),
     ("Bot", ("status", "help check")),
 )

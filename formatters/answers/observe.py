@@ -113,7 +113,7 @@ def fields_words(observation: Observation) -> str:
     if observation.band is not None:
         words.append(f"in {plain_text(observation.band, 20)}")
     if observation.depth is not None:
-        words.append(f"to {quantities.number(observation.depth, 2)} mag")
+        words.append(f"to {observation.depth:.4g} mag")
     return " ".join(words)
 
 

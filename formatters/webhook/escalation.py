@@ -82,7 +82,7 @@ def _holds(report: EscalationReport, superevent: Superevent | None, action: Webh
     match action:
         case WebhookAction.TRIGGER:
             is_retracted = superevent is not None and superevent.is_retracted
-            return not (report.acknowledgements or is_over or is_retracted)
+            return not (report.acknowledgements or is_over or is_retracted or report.is_closed)
         case WebhookAction.ACKNOWLEDGE:
             return bool(report.acknowledgements) and not is_over
         case WebhookAction.RESOLVE:

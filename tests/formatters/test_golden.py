@@ -11,6 +11,7 @@ from formatters.answers import (
     conversation,
     event_comparison,
     event_details,
+    event_people,
     help,  # noqa: A004
     plan,
     plan_export,
@@ -23,6 +24,8 @@ from formatters.answers import (
 from formatters.blockkit.message import Message
 from formatters.models import subscription
 from formatters.models.criteria_set import GradeOutcome, Stage, WhyUndecided
+from formatters.models.escalation import Acknowledgement, EscalationStep
+from formatters.models.event_people import NOBODY, EventPeople
 from formatters.models.event_plan import NothingReason, NothingToObserve
 from formatters.models.filter import (
     Compare,
@@ -37,6 +40,7 @@ from formatters.models.filter import (
     VisibleFrom,
 )
 from formatters.models.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
+from formatters.models.observation import InstrumentShare, ObservationStatus
 from formatters.models.source_status import SourceStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention, unreadable_notice
@@ -49,6 +53,10 @@ NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 VIEW = ChannelView()
 ROOT = ChannelView(is_root=True)
 
+WHO = EventPeople(
+    acknowledgements=(Acknowledgement(user_id="U0B", since=NOW),),
+    instruments=(InstrumentShare(instrument="ZTF", status=ObservationStatus.PLANNED, share=None),),
+)
 NOTHING_PLANNED = NothingToObserve(
     reason=NothingReason.TOO_LOW, next_start=PLANNED_AT + timedelta(hours=9), searched=timedelta(days=370)
 )
@@ -272,6 +280,17 @@ def _filtered() -> subscription.Subscription:
     )
 
 
+def _escalating() -> subscription.Subscription:
+    """Return a subscription with steps after its mention, and with quiet events."""
+    steps = (
+        EscalationStep(after=timedelta(minutes=5), targets=("<@U0SECOND>", "<!subteam^S0THIRD>")),
+        EscalationStep(after=timedelta(minutes=90), webhook=True),
+    )
+    notify = subscription.MentionRule(targets=("<!subteam^S0FIRST>",), only_ns=True, escalation=steps)
+    criteria = subscription.Criteria(group="CBC", quiet=Compare("BBH", Op.GE, 0.5), notify=notify)
+    return replace(_filtered(), criteria=criteria)
+
+
 def _matching(stories: dict[str, list[Notice]]) -> search_results.SearchResults:
     found = [Superevent.from_notices(stories[kind]) for kind in ("ssm", "raven", "bns", "mock")]
     return search_results.SearchResults(
@@ -339,10 +358,10 @@ def test_answers(
         "greeting": conversation.greeting(),
         "thanks": conversation.thanks(),
         "runs": conversation.runs(),
-        "later-command": conversation.later_command("mute"),
-        "observers": conversation.observers(seen[0], ["U024BE7LH", "W0ABC"], has_thread=True),
-        "observers-none": conversation.observers(seen[0], [], has_thread=True),
-        "observers-no-thread": conversation.observers(seen[0], [], has_thread=False),
+        "people": event_people.who(seen[0], WHO, ["U024BE7LH", "W0ABC"]),
+        "people-awaited": event_people.who(seen[0], EventPeople(is_awaited=True), ["U024BE7LH"]),
+        "people-none": event_people.who(seen[0], NOBODY, []),
+        "people-no-thread": event_people.nobody_here(seen[0]),
         "day": conversation.day("S230518", seen[:3], 3, NOW, is_catalogue_name=False),
         "day-catalogue": conversation.day("GW230518", seen[:1], 1, NOW, is_catalogue_name=True),
         "day-nothing": conversation.day("GW170817", [], 0, NOW, is_catalogue_name=True),
@@ -379,6 +398,8 @@ def test_answers(
         "subscription-confirmed": subscription_messages.confirmation(mine[0]),
         "subscription-confirmed-all": subscription_messages.confirmation(mine[2]),
         "subscription-confirmed-notify": subscription_messages.confirmation(mine[3]),
+        "subscription-confirmed-escalation": subscription_messages.confirmation(_escalating()),
+        "subscription-list-escalation": subscription_messages.subscription_list([_escalating()]),
         "subscription-subscribed": subscription_messages.subscribed(),
         "subscription-unchanged": subscription_messages.unchanged(filtered),
         "subscription-not-subscribed": subscription_messages.not_subscribed(

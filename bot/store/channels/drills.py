@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, true
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import CallKind, ChannelRef
@@ -20,6 +20,7 @@ from bot.store.database import Database
 from bot.store.outbox.drill_writer import begin_drill, end_drills, load_finished_drills
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import DeliveryKind, DeliveryState
+from bot.store.outbox.webhook_writer import CANCELLED_REASON
 from formatters.models.drill import DrillReport, Posted
 from formatters.models.escalation import EscalationEnd
 from formatters.models.event_action import EventAction, EventActionKind
@@ -163,10 +164,13 @@ async def _load(connection: AsyncConnection, drill_id: int) -> DrillReport | Non
         _c.c.escalation_id == drill_id, _c.c.kind == CallKind.ESCALATED.value
     )
     called = (await connection.execute(call)).first()
-    return DrillReport(report=report, posted=posted, called=None if called is None else _posted(called))
+    fate = None if called is None else _posted(called)
+    if fate is not None and fate.reason == CANCELLED_REASON:
+        fate = replace(fate, reason="the drill was over before")
+    return DrillReport(report=report, posted=posted, called=fate)
 
 
-def _posted(row: Row[Any]) -> Posted:
+def _posted(row: Any) -> Posted:
     is_given_up = row.state == DeliveryState.DEAD.value
     return Posted(at=row.sent_at, reason=row.reason, is_given_up=is_given_up)
 

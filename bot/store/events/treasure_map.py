@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,12 +24,20 @@ from bot.store.database import Database
 from bot.store.events.treasure_map_content import ReportedPointings, from_bytes, to_bytes
 from formatters.models.notice import Category
 from formatters.models.pointing import Footprint
-from formatters.models.treasure_map import NOT_READ, ReportedObservation, TreasureMapReading
+from formatters.models.treasure_map import (
+    NOT_READ,
+    ReportedObservation,
+    TreasureMapReading,
+    TreasureMapState,
+)
 
 ASK_PAUSE = timedelta(minutes=2)
 """Who asks for an event whose last request is younger gets what that brought."""
 LONGEST_WAIT = timedelta(hours=2)
 """A next request further ahead was planned before the clock was set back, and is due."""
+
+BATCH_SIZE = 500
+"""The most rows that are deleted at once."""
 
 Polygons = Sequence[Sequence[tuple[float, float]]]
 
@@ -69,23 +77,13 @@ class KnownInstrument:
     footprint_read_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class TreasureMapState:
-    """How reading goes, for operators."""
-
-    read_at: datetime | None
-    """The newest complete answer about any superevent."""
-    problem: str | None
-    """Why the newest request failed, one sentence; None if it didn't, or there was none."""
-    events: int
-    """Superevents that are read regularly."""
-
-
 class TreasureMapRepository:
     """Stores what the Treasure Map answered. Methods raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.is_read = False
+        """True if the settings have the Treasure Map read, by this process or another."""
 
     async def pointings(self, superevent_id: str) -> TreasureMapReading:
         """Return what was last read of a superevent, with the instruments' names and fields of view."""
@@ -196,6 +194,19 @@ class TreasureMapRepository:
         async with self._database.independent_transaction() as connection:
             await connection.execute(update(_i).where(_i.c.instrument_id == instrument_id).values(read))
 
+    async def forget(self, before: datetime) -> int:
+        """Delete what nobody has had read since a time; return the number of superevents.
+
+        Whoever asks for one of them has it read anew.
+        """
+        old = _e.c.next_at.is_(None) & (_e.c.tried_at < before)
+        async with self._database.read_transaction() as connection:
+            ids = (await connection.execute(select(_e.c.superevent_id).where(old))).scalars().all()
+        if ids:
+            async with self._database.independent_transaction() as connection:
+                await connection.execute(delete(_e).where(_e.c.superevent_id.in_(ids[:BATCH_SIZE]), old))
+        return len(ids[:BATCH_SIZE])
+
     async def state(self) -> TreasureMapState:
         """Return how reading goes."""
         tried = select(_e.c.problem).where(_e.c.tried_at.is_not(None))
@@ -204,7 +215,7 @@ class TreasureMapRepository:
         async with self._database.read_transaction() as connection:
             read_at, events = (await connection.execute(counts)).one()
             problem = (await connection.execute(newest)).scalar()
-        return TreasureMapState(read_at, problem, events)
+        return TreasureMapState(read_at=read_at, problem=problem, events=events)
 
 
 def _insert(connection: AsyncConnection, table: Any) -> Any:

@@ -173,6 +173,21 @@ async def resume_escalations(connection: AsyncConnection, which: ColumnElement[b
     return resumed
 
 
+async def merge_escalations(connection: AsyncConnection, kept: int, lost: int, now: datetime) -> None:
+    """Cancel the steps of thread `lost` for people who wait in thread `kept` of the same event and channel.
+
+    Those that are left go on in the merged thread, unless somebody has the event.
+    """
+    both = (_s.c.state == WAITING) & _e.c.thread_id.in_([kept, lost])
+    query = select(_e.c.thread_id, _s.c.targets, _s.c.webhook).join(_s, _s.c.escalation_id == _e.c.id)
+    named: dict[int, set[str]] = {kept: set(), lost: set()}
+    for row in (await connection.execute(query.where(both))).all():
+        named[row.thread_id] |= step_targets(row)
+    if named[kept] & named[lost]:
+        own = named[lost] - named[kept]
+        await end_escalations(connection, _e.c.thread_id == lost, EscalationEnd.CONDITION, now, kept=own)
+
+
 def step_targets(row: Any) -> set[str]:
     """Return whom a step's row names: its targets, or WEBHOOK."""
     return {WEBHOOK} if row.webhook else set(row.targets.split())

@@ -10,6 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.app.factory import Factory
+from bot.samples.treasure_map import pointing
+from bot.store.database import StoreUnavailable
 from bot.treasure_map import client as client_module
 from bot.treasure_map import reading, sync
 from bot.treasure_map.client import TreasureMap
@@ -17,7 +19,7 @@ from bot.treasure_map.sync import TreasureMapSync, interval_at, pause_after
 from formatters.models.observation import ObservationStatus
 from formatters.models.treasure_map import TreasureMapReading
 from tests.support.factories import MOCK, NOW, REAL, Clock, decoded_notice, record_notices, subscribe
-from tests.support.treasure_map import CUT_OFF, HANGS, HTML, TOKEN, FakeTreasureMap, Fault, grid, pointing
+from tests.support.treasure_map import CUT_OFF, HANGS, HTML, TOKEN, FakeTreasureMap, Fault, grid
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -79,14 +81,9 @@ async def test_it_is_read_every_few_minutes_while_the_event_is_young(
 
 
 def test_intervals_and_pauses() -> None:
-    ages = [timedelta(0), timedelta(hours=23), timedelta(days=1), timedelta(days=3), timedelta(days=7)]
-    assert [interval_at(age) and interval_at(age).total_seconds() / 60 for age in ages] == [
-        5,
-        5,
-        15,
-        60,
-        None,
-    ]  # type: ignore[union-attr]
+    ages = [timedelta(0), timedelta(hours=23), timedelta(days=1), timedelta(days=3)]
+    assert [interval_at(age) for age in ages] == [timedelta(minutes=n) for n in (5, 5, 15, 60)]
+    assert interval_at(timedelta(days=7)) is None
     assert interval_at(-timedelta(minutes=5)) == timedelta(minutes=5)
     assert [pause_after(n).total_seconds() / 60 for n in (1, 2, 3, 6, 7, 1_000)] == [1, 2, 4, 32, 60, 60]
 
@@ -273,14 +270,11 @@ async def test_a_restart_asks_nothing_again(
 async def test_only_the_process_with_the_lease_reads(
     factory: Factory, client: TreasureMap, fake: FakeTreasureMap, event: str, clock: Clock
 ) -> None:
-    leases = {"a": True, "b": False}
-    readers = {
-        name: TreasureMapSync(
-            client, factory.treasure_map, factory.notices, clock, may_read=lambda name=name: leases[name]
-        )
-        for name in leases
-    }
-    tasks = [asyncio.create_task(one.run()) for one in readers.values()]
+    readers = [
+        TreasureMapSync(client, factory.treasure_map, factory.notices, clock, may_read=may_read)
+        for may_read in (lambda: True, lambda: False)
+    ]
+    tasks = [asyncio.create_task(one.run()) for one in readers]
     async with asyncio.timeout(20):
         while await fields(factory) != 3:
             await asyncio.sleep(0.02)
@@ -319,6 +313,20 @@ async def test_who_asks_for_an_old_event_has_it_read_once(
     assert await reader.read_due() == 1
     clock.advance(days=1)
     assert await reader.read_due() == 0
+
+
+async def test_what_nobody_asks_for_in_a_year_is_forgotten(
+    factory: Factory, reader: TreasureMapSync, fake: FakeTreasureMap, event: str, clock: Clock
+) -> None:
+    await reader.read_due()
+    assert await factory.treasure_map.forget(clock() + timedelta(days=1)) == 0, "it is still followed"
+    clock.advance(days=8)
+    await reader.read_due()
+    assert await factory.treasure_map.forget(clock()) == 0
+    assert await factory.treasure_map.forget(clock() + timedelta(seconds=1)) == 1
+    assert await factory.treasure_map.pointings(event) == TreasureMapReading()
+    await factory.treasure_map.ask(event, clock())
+    assert await reader.read_due() == 1 and await fields(factory) == 3
 
 
 async def test_who_asks_for_a_young_event_does_not_wait_for_its_turn_nor_delay_it(
@@ -433,8 +441,6 @@ async def test_an_unreachable_store_ends_a_round_and_not_the_task(
     event: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from bot.store.database import StoreUnavailable
-
     monkeypatch.setattr(sync, "POLL_S", 0.01)
     whole, failed = factory.treasure_map.list_young, asyncio.Event()
 
