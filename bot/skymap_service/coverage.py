@@ -7,7 +7,7 @@ its probability there is added up again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -19,7 +19,10 @@ from bot.observing.coverage import (
     find_shared_fields,
     measure_coverage,
     measure_shares,
+    observation_group,
+    reported_group,
     unmeasured_shares,
+    without_own,
 )
 from bot.observing.field_regions import FieldGroup, SkyRegion, region_of
 from bot.runtime.single_flight import SingleFlight
@@ -29,9 +32,9 @@ from formatters.models.coverage import CoverageSummary, EventCoverage, SharedFie
 from formatters.models.notice import NoticeKey
 from formatters.models.observation import InstrumentShare, Observation
 from formatters.models.superevent import Superevent
-from formatters.models.treasure_map import TreasureMapReading
+from formatters.models.treasure_map import ReportedObservation, TreasureMapReading
 
-RANGES_KEPT = 4_000_000
+RANGES_KEPT = 2_000_000
 """Ranges of pixels that are kept for all groups of fields together, 16 bytes each; 500 fields have about
 100,000."""
 MAPS_KEPT = 4
@@ -80,7 +83,9 @@ class CoverageService:
         self._levels = levels
         self._observations = observations
         self._treasure_map = treasure_map
-        self._regions = _KeptRegions()
+        self._regions: LRUCache[FieldGroup, SkyRegion] = LRUCache(
+            RANGES_KEPT, getsizeof=lambda region: min(region.start.size + 1, RANGES_KEPT)
+        )
         self._maps: LRUCache[_MapKey, MapToCover] = LRUCache(MAPS_KEPT)
         self._shares: SingleFlight[_SharesKey, tuple[InstrumentShare, ...]] = SingleFlight(RESULTS_KEPT)
         self._coverages: SingleFlight[_CoverageKey, Coverage] = SingleFlight(RESULTS_KEPT // 8)
@@ -141,9 +146,8 @@ class CoverageService:
         observations = await self._observations.for_event(team_id, channel_id, name)
         reading = await self._reading(name)
         reported = () if reading is None else reading.observations
-        return await self._run(
-            partial(find_shared_fields, observation, observations, reported, self._regions.get)
-        )
+        regions = await self._regions_of((observation, *observations), reported)
+        return await self._run(partial(find_shared_fields, observation, observations, reported, regions))
 
     async def summary(self, superevent: Superevent, team_id: str, channel_id: str) -> CoverageSummary | None:
         """Return what the Follow-up reply says; None if nothing is planned or done with a known field."""
@@ -184,14 +188,30 @@ class CoverageService:
         self, map_: EventMap, observations: tuple[Observation, ...], reading: TreasureMapReading | None
     ) -> Coverage:
         reported = () if reading is None else reading.observations
-        return await self._run(
-            lambda: measure_coverage(self._prepare(map_), observations, reported, self._regions.get)
-        )
+        rest = [without_own(one, observations)[0] for one in reported]
+        regions = await self._regions_of(observations, rest)
+        return await self._run(lambda: measure_coverage(self._prepare(map_), observations, reported, regions))
 
     async def _measure_shares(
         self, map_: EventMap, observations: tuple[Observation, ...]
     ) -> tuple[InstrumentShare, ...]:
-        return await self._run(lambda: measure_shares(self._prepare(map_), observations, self._regions.get))
+        regions = await self._regions_of(observations)
+        return await self._run(lambda: measure_shares(self._prepare(map_), observations, regions))
+
+    async def _regions_of(
+        self, observations: Iterable[Observation], reported: Iterable[ReportedObservation] = ()
+    ) -> Callable[[FieldGroup], SkyRegion]:
+        """Return what groups of fields cover, after computing what isn't kept, one group after the other."""
+        groups = [*map(observation_group, observations), *map(reported_group, reported)]
+        found: dict[FieldGroup, SkyRegion] = {}
+        for group in groups:
+            if group is None or group in found:
+                continue
+            region = self._regions.get(group)
+            if region is None:
+                region = self._regions[group] = await self._run(partial(region_of, group))
+            found[group] = region
+        return found.__getitem__
 
     def _prepare(self, map_: EventMap) -> MapToCover:
         """Return the map prepared. Called in the one thread that computes."""
@@ -207,21 +227,6 @@ class CoverageService:
                 return await run_in_thread(work)
             except ThreadHangs as error:
                 raise CoverageTakesTooLong(str(error)) from error
-
-
-class _KeptRegions:
-    """What groups of fields cover; the least recently used go first."""
-
-    def __init__(self) -> None:
-        self._kept: LRUCache[FieldGroup, SkyRegion] = LRUCache(
-            RANGES_KEPT, getsizeof=lambda region: min(region.start.size + 1, RANGES_KEPT)
-        )
-
-    def get(self, group: FieldGroup) -> SkyRegion:
-        known = self._kept.get(group)
-        if known is None:
-            known = self._kept[group] = region_of(group)
-        return known
 
 
 def _map_key(map_: EventMap) -> _MapKey:
