@@ -112,7 +112,10 @@ async def test_all_other_kinds_are_purged_and_incidents_once_resolved(factory: F
         kind
         for kind in DeliveryKind
         if kind
-        not in (DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION, DeliveryKind.INCIDENT_OPENED)
+        not in (
+            *(DeliveryKind.ROOT, DeliveryKind.EDIT, DeliveryKind.MENTION),
+            *(DeliveryKind.ESCALATION, DeliveryKind.INCIDENT_OPENED),
+        )
     ]
     async with factory.database.exclusive_transaction() as connection:
         rows = [delivery_row(TEAM, "C8", kind, 0, NOW) for kind in others]
