@@ -3,7 +3,8 @@
 The keys of notices, superevents, threads, root messages and mentions are never deleted: they identify
 repeated notices and prevent a second root message for a superevent. Nor are messages that name a superevent,
 counterpart candidates, observations, mutes and the state of Follow-up replies, which stay with their threads:
-a reply that is edited after a year still lists all of them. Only BOOM's and HERMES' messages go whose event never came.
+a reply that is edited after a year still lists all of them. Only BOOM's and HERMES' messages go whose event
+never came.
 """
 
 from __future__ import annotations
