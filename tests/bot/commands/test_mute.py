@@ -41,7 +41,17 @@ async def event(factory: Factory, confirmation_without_wait: None) -> str:
 
 
 @pytest.mark.parametrize(
-    "words", ["mute {}", "{} mute", "mute {} please", "mute this event {}", "MUTE {}", "mute on {}"]
+    "words",
+    [
+        "mute {}",
+        "{} mute",
+        "mute {} please",
+        "mute this event {}",
+        "MUTE {}",
+        "mute on {}",
+        "please mute {}",
+        "could you mute {}?",
+    ],
 )
 async def test_an_event_is_muted_in_either_order(factory: Factory, event: str, words: str) -> None:
     answer = await said(factory, words.format(event))
@@ -85,6 +95,23 @@ async def test_elsewhere_there_is_nothing_to_mute(factory: Factory, event: str) 
         answer = await said(factory, f"mute {event}", CommandContext(TEAM, channel, "U0ASKER"))
         assert "no message in this channel, so there is nothing to mute here" in answer
     assert "type this in Slack" in await said(factory, f"mute {event}", None)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("silence this event", "Did you mean /gwevent mute?"),
+        ("stop these replies", "Did you mean /gwevent mute?"),
+        ("stop this", "Did you mean /gwevent unsubscribe?"),
+        ("how do I mute an event", "mute S230518h"),
+        ("muted", "Did you mean /gwevent mute?"),
+    ],
+)
+async def test_a_sentence_near_it_is_shown_the_word_and_mutes_nothing(
+    factory: Factory, event: str, words: str, expected: str
+) -> None:
+    assert expected in await said(factory, words)
+    assert not await is_muted(factory)
 
 
 async def test_a_second_unmute_is_told_that_nothing_was_muted(factory: Factory, event: str) -> None:
