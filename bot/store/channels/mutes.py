@@ -161,7 +161,7 @@ class MuteRepository:
 
 
 async def _may_have_follow_up(connection: AsyncConnection, thread: int, channel: ChannelRef) -> bool:
-    """Return whether a Follow-up reply was ever asked for in a thread, or its channel chose what makes one."""
+    """Return whether a thread's Follow-up reply was ever asked for, or its channel chose what makes one."""
     replies = schema.follow_ups
     asked = select(replies.c.thread_id).where(replies.c.thread_id == thread)
     if (await connection.execute(asked)).first() is not None:
