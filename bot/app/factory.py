@@ -16,7 +16,12 @@ from bot.app.drill_parts import create_drill_command
 from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
 from bot.app.observation_services import create_observation_reports, create_observe_command
-from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
+from bot.app.observing_commands import (
+    catalogue_choice,
+    create_coverage_command,
+    create_plan_command,
+    create_visible_command,
+)
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.status_command import create_status_command
@@ -122,13 +127,18 @@ class Factory(Repositories):
         self.observability = ObservabilityService(self.skymap_cache, min_up)
         self.position_levels = PositionLevels(self.skymap_cache)
         self.pointings = PointingService(self.position_levels)
-        self.coverage = CoverageService(self.position_levels, self.observations)
+        self.coverage = CoverageService(self.position_levels, self.observations, self.treasure_map)
         self.counterpart_service = CounterpartService(
             self.related_messages, self.counterparts, self.position_levels
         )
         self.galaxy_rankings = GalaxyRankingService(self.position_levels, catalogues)
         self.follow_up_services = create_follow_up_services(
-            self, self.skymap_cache, self.position_levels, self.counterpart_service, self.galaxy_rankings
+            self,
+            self.skymap_cache,
+            self.position_levels,
+            self.counterpart_service,
+            self.galaxy_rankings,
+            self.coverage,
         )
 
     def create_pipeline(
@@ -277,6 +287,7 @@ class Factory(Repositories):
                 self, self.counterpart_service, self.observability, authorizer, wakeups, clock
             ),
             check=CheckCommand(events, self.skymap_cache, clock),
+            coverage=create_coverage_command(self, self.coverage, clock, marked_image_provider),
             criteria=CriteriaCommands(
                 create_criteria_service(self, clock, wakeups, authorizer),
                 ChannelCriteriaSets(self.criteria_sets, self.grading),
@@ -300,9 +311,7 @@ class Factory(Repositories):
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
-        questions = EventQuestions(
-            events, self.notices, default_events, self.threads, self.observers, clock, get_permalink
-        )
+        questions = EventQuestions(events, self.notices, default_events, self.threads, clock, get_permalink)
         return CommandRouter(handlers, questions, authorizer, clock)
 
     def create_observation_reports(

@@ -151,6 +151,7 @@ class Repositories:
             observers=self.observers,
             mutes=self.mutes,
             event_people=self.event_people,
+            observations=self.observations,
             escalations=self.escalations,
             drills=self.drills,
             images=self.images,
