@@ -91,12 +91,10 @@ class WebhookEventBuilder:
         incidents: IncidentRepository,
         notices: NoticeRepository,
         escalations: EscalationReports,
-        clock: Callable[[], datetime],
     ) -> None:
         self._incidents = incidents
         self._notices = notices
         self._escalations = escalations
-        self._clock = clock
 
     async def build(self, call: WebhookCall) -> WebhookEvent | None:
         """Return the event to send; None if its subject has changed so that nothing is to be sent."""
@@ -122,7 +120,7 @@ class WebhookEventBuilder:
         if report.superevent_id is not None:
             superevent = await self._notices.superevent(report.superevent_id)
         return escalation.event_from_escalation(
-            report, superevent, _ESCALATION_ACTIONS[call.kind], self._clock()
+            report, superevent, _ESCALATION_ACTIONS[call.kind], call.created_at
         )
 
 

@@ -72,10 +72,8 @@ def end_message(drill: DrillReport) -> Message:
     report = drill.report
     outcome = _outcome(report)
     return blocks.message(
-        f"{_plain_title(report)}, over: {outcome}",
-        blocks.section(
-            f"{_title(report)} · over", f"{outcome} Begun at {clock(report.started_at)}, UTC throughout."
-        ),
+        f"{_plain_title(report)}, over: {outcome}".replace(f"_{HAVE_IT}_", HAVE_IT),
+        blocks.section(f"{_title(report)} at {clock(report.started_at)} · over", outcome),
         *blocks.sections(f"• {line}" for line in step_lines(drill)),
     )
 
@@ -161,7 +159,7 @@ def _fate(posted: Posted | None, begin: datetime, done: str, what: str) -> str:
     if posted is None:
         return f"{what} was not sent"
     if posted.at is not None:
-        return f"{done} at {clock(posted.at)}, {exact_length(posted.at - begin)} after the begin"
+        return f"{done} at {clock(posted.at)}, {exact_length(posted.at - begin)} into the drill"
     why = f" ({escape(posted.reason)})" if posted.reason else ""
     return f"{what} was {'given up' if posted.is_given_up else 'not accepted yet'}{why}"
 

@@ -32,6 +32,7 @@ from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.events.notices import load_notice_rows
 from bot.store.events.rows import read_notices
+from bot.store.outbox.drill_writer import DRILL_RANK
 from bot.store.outbox.edit_writer import mark_threads_stale
 from bot.store.outbox.escalation_calls import call_for_escalations
 from bot.store.outbox.escalation_writer import CANCELLED, CLOSED_AFTER, TAKEN, WAITING, end_escalations
@@ -308,6 +309,6 @@ async def _write_delivery(connection: AsyncConnection, row: Any, step_id: int, n
         now,
         thread_id=row.thread_id,
         dedup_key=f"{kind.value}:step:{step_id}",
-        event=ranks.get(row.thread_id),
+        event=DRILL_RANK if row.thread_id is None else ranks.get(row.thread_id),
     )
     await connection.execute(insert(_d).values(new))
