@@ -31,6 +31,8 @@ POLL_S = 2.0
 TIMEOUT_S = 10.0
 MAX_BACKOFF_S = 300.0
 GIVE_UP_AFTER = timedelta(hours=24)
+UNHEARD_AFTER_ATTEMPTS = 6
+"""Failed attempts, about a minute, after which an escalation's channel is told that nobody hears of it."""
 
 log = structlog.get_logger(__name__)
 
@@ -143,7 +145,7 @@ class WebhookNotifier:
         self._outbox = outbox
         self._events = events
         self._clock = clock
-        self._wakeup = wakeups.webhook
+        self._wakeups = wakeups
         self._elapsed = elapsed
         self._is_clock_trusted = is_clock_trusted
 
@@ -153,7 +155,7 @@ class WebhookNotifier:
             install_lease_check(session)
             await run_polling_worker(
                 lambda: self._send_next(session),
-                self._wakeup,
+                self._wakeups.webhook,
                 POLL_S,
                 expected=StoreUnavailable,
                 on_expected=lambda error: log.warning(
@@ -203,6 +205,10 @@ class WebhookNotifier:
             if now - call.created_at > GIVE_UP_AFTER and self._is_clock_trusted():
                 await self._outbox.dead_letter(call, str(failure))
                 return
+            is_awaited = call.kind is CallKind.ESCALATED and call.attempts >= UNHEARD_AFTER_ATTEMPTS
+            # Its channel relies on the operators, who know nothing of it yet.
+            if is_awaited and await self._outbox.report_unheard(call, now):
+                self._wakeups.deliveries.set()
             wait = min(MAX_BACKOFF_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
             await self._outbox.retry_later(call, now + timedelta(seconds=wait), str(failure))
             return

@@ -12,7 +12,7 @@ from formatters.models.drill import DrillReport, Posted
 from formatters.models.escalation import EscalationEnd, EscalationStep
 from formatters.models.escalation_report import EscalationReport, ReportedStep, StepState
 from formatters.models.subscription import silent_targets
-from formatters.posts.escalation import WEBHOOK_REFUSED
+from formatters.posts.escalation import unheard
 from formatters.posts.event_buttons import HAVE_IT
 
 ACKNOWLEDGE_DRILL_ACTION = "drill.acknowledge"
@@ -21,13 +21,13 @@ STOP_COMMAND = "/gwevent subscriptions drill stop"
 """The command that stops a drill."""
 
 
-def step_message(report: EscalationReport, reported: ReportedStep) -> Message:
+def step_message(report: EscalationReport, reported: ReportedStep, call: Posted | None = None) -> Message:
     """Return the message of a step: the first one begins the drill, the others say that nobody had it.
 
-    It says what was true when the step was taken.
+    It says what was true when the step was taken. `call` is the webhook's call, if that isn't accepted.
     """
     if reported.step.webhook:
-        return _step_message(report, reported, (), WEBHOOK_REFUSED)
+        return _step_message(report, reported, (), unheard(call))
     if not reported.step.after:
         return begin_message(report, reported)
     return _step_message(report, reported, reported.step.targets, "")

@@ -96,7 +96,7 @@ async def test_the_whole_chain_comes_on_its_times_and_each_message_says_drill(
     assert all("DRILL" in said for said in posts(harness, channel))
     shown = last_blocks(harness, channel)
     assert "after 5 min 1 person: mentioned at 12:05:00 UTC, 5 min 0 s into the drill" in shown
-    assert "after 10 min the operators' webhook: the call was given up (the drill was over before" in shown
+    assert "after 10 min the operators' webhook: the call was given up (it was over before" in shown
     await work(harness, hours=30)
     assert len(posts(harness, channel)) == 3, "it is over"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +27,7 @@ def minutes(number: float) -> timedelta:
     return timedelta(minutes=number)
 
 
-def report(*, taken: int = 3, **changes: object) -> EscalationReport:
+def report(*, taken: int = 3, **changes: Any) -> EscalationReport:
     """Return a drill of three steps, of which this many were taken."""
     steps = [
         EscalationStep(after=minutes(0), targets=(GROUP,)),
