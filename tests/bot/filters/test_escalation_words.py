@@ -49,6 +49,8 @@ def test_steps_count_from_the_first_mention() -> None:
         "Notify @here if NS Escalate: 5 Min: <@U2> → 10 Min: Webhook",
         "notify @here if NS and escalate after 5 mins mention <@U2>; at 10m call the operators\u2019 webhook",
         "notify @here if NS escalate 5\u2013min <@U2> \u2014 10\u2013min web-hook",
+        "notify @here if NS escalate after 5min:<@U2>. Then after 10min webhook!",
+        "notify @here if NS escalate 5min<@U2>10min webhook",
         "notify @here if NS escalation 5m <@U2> <@U2> and 10m webhook",
         "notify @here if NS escalate 05min <@U2> 600 s webhook",
     ],
