@@ -23,7 +23,7 @@ _PREPOSITIONS = frozenset(("after", "at", "in"))
 _SILENT = _JOINING | {
     "",
     *("to", "the", "call", "calls", "mention", "mentions", "notify", "ping", "page", "→", "⇒", "=>"),
-    *("operators'", "operator's", "operators"),
+    *("operators'", "operator's", "operators", "please"),
 }
 _MENTION = re.compile(r"<[@!][^<>]{1,200}>")
 _NAMES = frozenset(("from", "grade"))

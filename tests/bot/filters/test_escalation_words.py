@@ -50,6 +50,7 @@ def test_steps_count_from_the_first_mention() -> None:
         "notify @here if NS and escalate after 5 mins mention <@U2>; at 10m call the operators\u2019 webhook",
         "notify @here if NS escalate 5\u2013min <@U2> \u2014 10\u2013min web-hook",
         "notify @here if NS escalate after 5min:<@U2>. Then after 10min webhook!",
+        "and notify @here if NS, then escalate to <@U2> after 5 min, webhook after 10 min please",
         "notify @here if NS escalate 5min<@U2>10min webhook",
         "notify @here if NS escalation 5m <@U2> <@U2> and 10m webhook",
         "notify @here if NS escalate 05min <@U2> 600 s webhook",
