@@ -347,10 +347,10 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|criteria|candidates|galaxies|plan)\b"
+    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan)\b"
 )
 _STOPPING = re.compile(
-    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"
+    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|unmute|shut up)\b|\bstop this\b"
 )
 _DETAILS = (
     *("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles"),
@@ -421,6 +421,8 @@ def _read_unknown(
     near = near_words(first, sorted(commands))
     if _SUBSCRIBING.search(" ".join(words).casefold()):
         return Reading(nearest="subscribe")
+    if first == "quiet" or (first == "be" and words[1:2] == ["quiet"]):
+        return Reading(nearest="help quiet")
     if not event_count and _STOPPING.search(" ".join(words).casefold()):
         return Reading(nearest="unsubscribe")
     if near and near[0] in safe_commands and len(first) > 3:
