@@ -14,7 +14,6 @@ from formatters.text.criteria_text import describe, describe_quiet
 from tests.support.factories import subscription
 from tests.support.filter_strategies import criteria_list
 
-
 NEXT = "If nobody presses “I have it”: after 5 min"
 
 
