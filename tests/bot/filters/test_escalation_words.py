@@ -183,3 +183,34 @@ def test_any_words_are_steps_or_a_short_sentence(pieces: list[str]) -> None:
     typed = words.partition(" if ")[0].replace(",", " ").split()
     assert sum(len(step.targets) for step in rule.escalation) <= typed.count("<@U2>") + typed.count("@here")
     assert sum(step.webhook for step in rule.escalation) == typed.count("webhook")
+
+
+WRITTEN = "escalate 5min <@U2> 10min webhook"
+
+
+@st.composite
+def slips(draw: st.DrawFn) -> str:
+    """Return WRITTEN with one slip of the fingers outside of numbers and mentions."""
+    at = draw(
+        st.sampled_from([n for n, c in enumerate(WRITTEN) if not c.isdigit() and n not in range(14, 19)])
+    )
+    typed = draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz ,.;-"))
+    how = draw(st.sampled_from(["left out", "twice", "another", "one more", "swapped"]))
+    before, letter, after = WRITTEN[:at], WRITTEN[at], WRITTEN[at + 1 :]
+    return {
+        "left out": before + after,
+        "twice": before + letter + letter + after,
+        "another": before + typed + after,
+        "one more": before + typed + letter + after,
+        "swapped": before + after[:1] + letter + after[1:],
+    }[how]
+
+
+@settings(deadline=None, max_examples=300)
+@given(slips())
+def test_a_slip_of_the_fingers_is_asked_or_means_the_same(typed: str) -> None:
+    meant = rule_of(f"notify @here {WRITTEN}")
+    try:
+        assert rule_of(f"notify @here {typed}") == meant
+    except FilterSyntaxError as refused:
+        assert len(str(refused)) < 150
