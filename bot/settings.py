@@ -38,7 +38,7 @@ from bot.setting_types.topics import (
     parse_topics,
     split_list,
 )
-from bot.setting_types.urls import SecureUrl, check_kafka_url, is_secure_url
+from bot.setting_types.urls import TREASURE_MAP_URL, KafkaUrl, SecureUrl, is_secure_url
 from formatters.models.notice import Category, Notice
 from formatters.webhook.payload import WebhookFormat
 
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     slack_api_url: str = "https://slack.com/api/"
     database_url: str = Field(default="", repr=False)
     """SQLAlchemy URL, which may hold a password; empty means SQLite in the user's data directory."""
-    kafka_url: str = "kafka://kafka.scimma.org/igwn.gwalert"
+    kafka_url: KafkaUrl = "kafka://kafka.scimma.org/igwn.gwalert"
     kafka_group: str | None = None
     kafka_auth: Literal["hop", "off"] = "hop"
     sources: str = "hopskotch"
@@ -97,6 +97,10 @@ class Settings(BaseSettings):
     """The file that `catalogue fetch ned-lvs` fetches, or the folder (ends with "/") that lists releases."""
     gracedb_url: str | None = "https://gracedb.ligo.org/api/"
     """The API that events are looked up in that were never received; None ("off") disables this."""
+    treasuremap_token: SecretStr | None = None
+    """A token of treasuremap.space; with it, others' pointings are read there."""
+    treasuremap_url: str | None = TREASURE_MAP_URL
+    """The Treasure Map's API; None ("off") disables this too."""
     broker_keeps_days: float = Field(default=28, gt=0, le=3_650)
     """Retention of the broker; after a longer outage the gap is filled from GraceDB."""
     max_age_hours: float = Field(default=24, gt=0, le=876_000)
@@ -156,6 +160,7 @@ class Settings(BaseSettings):
         "kafka_group",
         "catalogue_dir",
         "catalogue",
+        "treasuremap_token",
         "gcn_client_id",
         "gcn_client_secret",
         "gcn_broker",
@@ -226,12 +231,12 @@ class Settings(BaseSettings):
             raise ValueError("it must be an https address (http only on this machine)")
         return None if value is None else value.rstrip("/")
 
-    @field_validator("gracedb_url", mode="before")
+    @field_validator("gracedb_url", "treasuremap_url", mode="before")
     @classmethod
     def _off_is_none(cls, value: object) -> object:
         return None if isinstance(value, str) and value.strip().casefold() in ("", "off") else value
 
-    @field_validator("slack_api_url", "gracedb_url")
+    @field_validator("slack_api_url", "gracedb_url", "treasuremap_url")
     @classmethod
     def _api_url(cls, value: str | None) -> str | None:
         if value is None:
@@ -272,12 +277,6 @@ class Settings(BaseSettings):
             raise ValueError("GWEVENT_WEBHOOK_URL must end with the topic: https://ntfy.sh/topic")
         return self
 
-    @field_validator("kafka_url")
-    @classmethod
-    def _kafka_url(cls, value: str) -> str:
-        check_kafka_url(value)
-        return value
-
     @field_validator("catalogue")
     @classmethod
     def _catalogue(cls, value: str | None) -> str | None:
@@ -293,6 +292,11 @@ class Settings(BaseSettings):
     def source_names(self) -> tuple[str, ...]:
         """The brokers to read, without repeats."""
         return tuple(dict.fromkeys(split_list(self.sources)))
+
+    @property
+    def reads_treasure_map(self) -> bool:
+        """True if others' pointings are read."""
+        return self.treasuremap_token is not None and self.treasuremap_url is not None
 
     @property
     def nearby_windows(self) -> NearbyWindows:

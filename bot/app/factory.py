@@ -16,9 +16,15 @@ from bot.app.drill_parts import create_drill_command
 from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
 from bot.app.observation_services import create_observation_reports, create_observe_command
-from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
+from bot.app.observing_commands import (
+    catalogue_choice,
+    create_coverage_command,
+    create_plan_command,
+    create_visible_command,
+)
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
+from bot.app.status_command import create_status_command
 from bot.app.webhook_criteria import webhook_criteria
 from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.channel_criteria import ChannelCriteriaSets
@@ -35,7 +41,6 @@ from bot.commands.observation_reports import ObservationReports
 from bot.commands.router import CommandRouter
 from bot.commands.search import SearchCommands
 from bot.commands.sites import SiteCommands
-from bot.commands.status import StatusCommand
 from bot.commands.subscription_service import SubscriptionService
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.delivery.outcome_writer import OutcomeWriter
@@ -121,13 +126,18 @@ class Factory(Repositories):
         self.observability = ObservabilityService(self.skymap_cache, min_up)
         self.position_levels = PositionLevels(self.skymap_cache)
         self.pointings = PointingService(self.position_levels)
-        self.coverage = CoverageService(self.position_levels, self.observations)
+        self.coverage = CoverageService(self.position_levels, self.observations, self.treasure_map)
         self.counterpart_service = CounterpartService(
             self.related_messages, self.counterparts, self.position_levels
         )
         self.galaxy_rankings = GalaxyRankingService(self.position_levels, catalogues)
         self.follow_up_services = create_follow_up_services(
-            self, self.skymap_cache, self.position_levels, self.counterpart_service, self.galaxy_rankings
+            self,
+            self.skymap_cache,
+            self.position_levels,
+            self.counterpart_service,
+            self.galaxy_rankings,
+            self.coverage,
         )
 
     def create_pipeline(
@@ -276,6 +286,7 @@ class Factory(Repositories):
                 self, self.counterpart_service, self.observability, authorizer, wakeups, clock
             ),
             check=CheckCommand(events, self.skymap_cache, clock),
+            coverage=create_coverage_command(self, self.coverage, clock, marked_image_provider),
             criteria=CriteriaCommands(
                 create_criteria_service(self, clock, wakeups, authorizer),
                 ChannelCriteriaSets(self.criteria_sets, self.grading),
@@ -289,26 +300,17 @@ class Factory(Repositories):
             galaxies=GalaxiesCommand(
                 self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
             ),
-            mute=MuteCommand(self.mutes, wakeups, clock),
             observe=create_observe_command(self, self.create_observation_reports(clock, wakeups), clock),
             plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
+            mute=MuteCommand(self.mutes, wakeups, clock),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
-            status=StatusCommand(
-                self.notices,
-                self.subscriptions,
-                self.outbox_statistics,
-                self.incidents,
-                source_statuses,
-                clock,
-            ),
+            status=create_status_command(self, self.escalation_webhook, source_statuses, clock),
             subscriptions=SubscriptionCommands(subscriptions),
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
-        questions = EventQuestions(
-            events, self.notices, default_events, self.threads, self.observers, clock, get_permalink
-        )
+        questions = EventQuestions(events, self.notices, default_events, self.threads, clock, get_permalink)
         return CommandRouter(handlers, questions, authorizer, clock)
 
     def create_observation_reports(
@@ -395,7 +397,7 @@ class Factory(Repositories):
         return WebhookNotifier(
             webhook,
             self.webhook_outbox,
-            WebhookEventBuilder(self.incidents, self.notices, self.escalation_reports, clock),
+            WebhookEventBuilder(self.incidents, self.notices, self.escalation_reports),
             clock,
             wakeups=wakeups,
             is_clock_trusted=is_clock_trusted,
@@ -422,6 +424,7 @@ async def open_factory(settings: Settings, *, create: bool = True) -> AsyncItera
             open_instruments(settings.instruments_file),
             escalation_webhook_policy(settings),
         )
+        factory.treasure_map.is_read = settings.reads_treasure_map
         await factory.clock_synchronizer.start()
         if not create:
             # A running process does this as a task, so that no alert waits for it.

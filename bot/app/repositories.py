@@ -42,6 +42,7 @@ from bot.store.events.notices import NoticeRepository
 from bot.store.events.quarantine import QuarantineRepository
 from bot.store.events.related_messages import RelatedMessageRepository
 from bot.store.events.search import EventSearch
+from bot.store.events.treasure_map import TreasureMapRepository
 from bot.store.operations.clock_offsets import ClockOffsetRepository
 from bot.store.operations.incidents import IncidentRepository
 from bot.store.operations.monitoring_counts import MonitoringCounts
@@ -83,6 +84,7 @@ class Repositories:
         self.deferred_routing = DeferredRouting(database, nearby)
         self.event_search = EventSearch(database)
         self.gracedb_lookups = GraceDbLookups(database)
+        self.treasure_map = TreasureMapRepository(database)
         # Channels
         notifier = OutcomeNotifier()
         self.subscriptions = SubscriptionRepository(database, notifier)
@@ -149,6 +151,7 @@ class Repositories:
             observers=self.observers,
             mutes=self.mutes,
             event_people=self.event_people,
+            observations=self.observations,
             escalations=self.escalations,
             drills=self.drills,
             images=self.images,

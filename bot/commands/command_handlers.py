@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.commands.candidates import CandidatesCommand
 from bot.commands.check import CheckCommand
 from bot.commands.context import CommandContext
+from bot.commands.coverage import CoverageCommand
 from bot.commands.criteria import CriteriaCommands
 from bot.commands.event_details import EventDetailsCommand
 from bot.commands.galaxies import GalaxiesCommand
@@ -28,6 +29,7 @@ class CommandHandlers:
 
     candidates: CandidatesCommand
     check: CheckCommand
+    coverage: CoverageCommand
     criteria: CriteriaCommands
     drill: Callable[[str, CommandContext], Awaitable[Message]]
     """`subscriptions drill`."""

@@ -14,8 +14,11 @@ from enum import StrEnum
 
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
+from bot.commands.coverage_words import asks_for_coverage
+from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
+from bot.commands.observe_sentences import read_observe_sentence
 from bot.commands.plan_sentences import read_plan_sentence
 from bot.commands.position_sentences import has_position, position_words
 from bot.commands.question_cleaning import TRAILING_MARKS
@@ -37,16 +40,12 @@ class Topic(StrEnum):
     TIME = "time"
     DETECTORS = "detectors"
     COMPARE = "compare"
-    OBSERVERS = "observers"
-    LATER = "later"
     GREETING = "greeting"
     THANKS = "thanks"
     RUNS = "runs"
 
 
-LATER_COMMANDS = frozenset({"coverage"})
-"""Words of commands that gwevent doesn't have yet: it says so and names what comes nearest."""
-ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS, Topic.LATER})
+ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS})
 """Topics that need no event."""
 
 
@@ -223,8 +222,6 @@ def read_question(
         if event_count == 0:
             return Reading(command="help")
         return Reading(topic=Topic.CARD if event_count == 1 else Topic.COMPARE)
-    if first in LATER_COMMANDS and (len(words) <= 3 or event_count):
-        return Reading(topic=Topic.LATER, arguments=first)
     if _PERIOD_AFTER_LAST.match(text) and "events" in commands:
         return Reading(command="events", arguments=text)
     if first in commands and not _is_sentence(first, words, event_count):
@@ -257,6 +254,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(topic=Topic.THANKS)
     if _OWN_STATE.search(plain) and not event_count:
         return Reading(command="status")
+    if not event_count and (drill := read_drill_sentence(plain)) is not None:
+        return Reading(nearest=drill)
     if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
         return Reading(command="subscriptions")
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
@@ -267,10 +266,12 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
     if event_count > 1:
         return Reading(topic=Topic.COMPARE)
+    if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
+        return Reading(command="observe", arguments=report)
     if has_position(sentence):
         return Reading(command="check", arguments=position_words(sentence))
-    if _OBSERVERS.search(plain):
-        return Reading(topic=Topic.OBSERVERS)
+    if "observe" in commands and _OBSERVERS.search(plain):
+        return Reading(command="observe")
     if event_count == 0 and _RUNS.search(plain) and (_RUNS_CONTEXT.search(plain)) and not _names_class(plain):
         return Reading(topic=Topic.RUNS)
     if _COMPARE.search(plain) and event_count:
@@ -283,6 +284,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="galaxies", arguments=asked)
     if "plan" in commands and (plan := read_plan_sentence(sentence)) is not None:
         return Reading(command="plan", arguments=plan)
+    if "coverage" in commands and asks_for_coverage(plain):
+        return Reading(command="coverage")
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and _ABOUT_EVENT[0][1].search(plain):
@@ -347,14 +350,14 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan)\b"
+    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage)\b"
 )
 _STOPPING = re.compile(
     r"^(?:stop|undo|cancel|remove|delete|snooze|silence|unmute|shut up)\b|\bstop this\b"
 )
 _DETAILS = (
     *("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles"),
-    *("candidates", "galaxies", "plan"),
+    *("candidates", "galaxies", "plan", "coverage"),
 )
 """Commands about an event to which a misspelled word of a sentence with an id is corrected."""
 

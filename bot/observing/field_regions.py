@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import degrees, isfinite, radians, tan
 
 import numpy as np
 
+from bot.observing.field_raster import FieldRaster
 from bot.observing.footprints import bounding_radius
 from bot.observing.pointing_pixels import (
-    MAX_PIXEL_ORDER,
     PIXEL_WIDTH_DEG,
     ProbabilityCurve,
     children,
@@ -28,22 +29,20 @@ from bot.skymaps.arrays import MAX_ORDER, SKY_AREA_DEG2, Flags, Floats, Integers
 from formatters.models.observation import ObservedField
 from formatters.models.pointing import Footprint
 
-FEW, SOME = 50, 2_000
-"""Fields of one shape up to which edges are followed one order finer than for more; beyond SOME coarser."""
 FINER = 4
 """Orders by which the finest pixels are finer than those in which plans compare fields: 14 across a field
 become 224. A pixel belongs to a field if its centre does, so that a field is right within 0.2 % or so, and
-many are together far better."""
-MAX_FIELDS = 100_000
-"""The most different fields of one shape that are measured."""
+many are together far better. For very many, coarser pixels do."""
+MAX_FIELDS = 20_000
+"""The most different fields of one shape that are measured; then a computation takes some seconds."""
+_MOST_PIXELS = 8_000_000
+"""Pixels that are looked at for one group of fields, about; a million takes some 0.4 s."""
 _REACH = 1.05
 """The farthest corner of a pixel from its centre, in pixel widths; at the poles it is nearly that."""
 _CHUNK_PIXELS = 1_500_000
 """Pixels that are looked at together, about; each takes some 200 bytes for a moment."""
-_RASTER = 2_000
-"""Cells along each side of the raster on which a camera of many detectors is looked up."""
-_FEW_POLYGONS = 4
-_SKY_PIXELS = 12 * 4**MAX_ORDER
+_FEW_CORNERS = 8
+_SKY_PIXELS: int = 12 * 4**MAX_ORDER
 
 Centre = tuple[float, float, float]
 """RA and Dec in ICRS degrees, and the position angle in degrees from north to east."""
@@ -59,7 +58,7 @@ class FieldGroup:
     @classmethod
     def of(cls, footprint: Footprint, fields: Iterable[ObservedField]) -> FieldGroup:
         """Return the group of these fields; what isn't on the sky is left out."""
-        every = ((one.ra % 360, one.dec, one.position_angle % 360) for one in fields if _is_on_sky(one))
+        every = ((one.ra % 360, one.dec, one.position_angle % 360) for one in fields if is_on_sky(one))
         if footprint.radius is not None:
             every = ((ra, dec, 0.0) for ra, dec, _ in every)
         return cls(footprint, tuple(dict.fromkeys(every)))
@@ -81,7 +80,8 @@ class SkyRegion:
     @property
     def area(self) -> float:
         """Return the area in deg²."""
-        return float((self.stop - self.start).astype(np.float64).sum()) / _SKY_PIXELS * SKY_AREA_DEG2
+        sizes = (self.stop - self.start).astype(np.float64)
+        return float(sizes.sum()) / _SKY_PIXELS * SKY_AREA_DEG2
 
     def probability(self, curve: ProbabilityCurve) -> float:
         """Return the probability (0 to 1) of a map in it."""
@@ -181,9 +181,11 @@ def _covered_ranges(group: FieldGroup) -> Iterator[tuple[Integers, Integers, Int
     centres = np.array(group.centres[:MAX_FIELDS], np.float64).reshape(-1, 3)
     if not len(centres):
         return
-    finer = FINER - (len(centres) > FEW) - (len(centres) > SOME) - (len(centres) > 10 * SOME)
-    order = min(pixel_order(group.footprint) + finer, MAX_PIXEL_ORDER + FINER)
-    shape = _Shape(group.footprint)
+    coarsest = pixel_order(group.footprint)
+    order = coarsest + FINER
+    while order > coarsest and len(centres) * _pixels_per_field(group.footprint, order) > _MOST_PIXELS:
+        order -= 1
+    shape = _shape(group.footprint)
     chunk = max(1, int(_CHUNK_PIXELS / _pixels_per_field(group.footprint, order)))
     for begin in range(0, len(centres), chunk):
         some = centres[begin : begin + chunk]
@@ -194,10 +196,15 @@ def _covered_ranges(group: FieldGroup) -> Iterator[tuple[Integers, Integers, Int
 
 
 def _pixels_per_field(footprint: Footprint, order: int) -> float:
-    across = 2 * bounding_radius(footprint) / (PIXEL_WIDTH_DEG / 2**order)
-    # Of a simple shape only the pixels along its edge are looked at in the finest order.
-    is_simple = footprint.radius is not None or len(footprint.polygons) == 1
-    return 16 * across + 400 if is_simple else across**2 + 400
+    across: float = 2 * bounding_radius(footprint) / (PIXEL_WIDTH_DEG / 2**order)
+    # Only the pixels along the edges are looked at in the finest order; cameras have edges all over.
+    return 16 * across + 400 if _is_simple(footprint) else across**2 + 400
+
+
+def _is_simple(footprint: Footprint) -> bool:
+    """Return True for a circle and for a polygon of few corners, whose edges are looked at one by one."""
+    polygons = footprint.polygons
+    return footprint.radius is not None or (len(polygons) == 1 and len(polygons[0]) <= _FEW_CORNERS)
 
 
 def _covered_pixels(shape: _Shape, centres: Floats, order: int) -> Iterator[tuple[int, Integers, Integers]]:
@@ -226,13 +233,16 @@ def _covered_pixels(shape: _Shape, centres: Floats, order: int) -> Iterator[tupl
             inside = shape.holds(points, ra[owner], dec[owner], angle[owner])
             yield at, owner[inside], ipix[inside]
             return
-        if shape.is_simple and shape.reach + radius < 60:
-            depth, grown = shape.depth(points, ra[owner], dec[owner], angle[owner], radius)
-            inside = depth > grown
+        if shape.reach + radius < 60:
+            inside, partly = shape.compare(points, ra[owner], dec[owner], angle[owner], radius)
             yield at, owner[inside], ipix[inside]
-            undecided = np.abs(depth) <= grown
-            owner, ipix = owner[undecided], ipix[undecided]
+            owner, ipix = owner[partly], ipix[partly]
         owner, ipix = np.repeat(owner, 4), children(ipix, 1)
+
+
+@lru_cache(maxsize=4)
+def _shape(footprint: Footprint) -> _Shape:
+    return _Shape(footprint)
 
 
 class _Shape:
@@ -240,10 +250,9 @@ class _Shape:
 
     def __init__(self, footprint: Footprint) -> None:
         self.reach = bounding_radius(footprint)
-        self.is_simple = footprint.radius is not None or len(footprint.polygons) == 1
         self._radius = None if footprint.radius is None else degrees(tan(radians(footprint.radius)))
-        self._polygons = footprint.polygons
-        self._raster = _Raster(footprint.polygons) if len(footprint.polygons) > _FEW_POLYGONS else None
+        self._corners = footprint.polygons[0] if _is_simple(footprint) and footprint.polygons else ()
+        self._raster = None if _is_simple(footprint) else FieldRaster(footprint.polygons)
 
     def holds(self, points: Floats, ra: Floats, dec: Floats, angle: Floats) -> Flags:
         """Return which points, (n, 3), lie in the field that is centred at each one's position."""
@@ -252,48 +261,26 @@ class _Shape:
             return np.asarray(x**2 + y**2 <= self._radius**2, np.bool_)
         if self._raster is not None:
             return self._raster.holds(x, y)
-        return np.logical_or.reduce([_edge_distance(one, x, y)[0] for one in self._polygons])
+        return _edge_distance(self._corners, x, y)[0]
 
-    def depth(
+    def compare(
         self, points: Floats, ra: Floats, dec: Floats, angle: Floats, radius: float
-    ) -> tuple[Floats, Floats]:
-        """Return how far inside the edge each point lies, and how far a circle around it reaches.
+    ) -> tuple[Flags, Flags]:
+        """Return around which points a circle lies wholly inside the field, and around which maybe partly.
 
-        Both in degrees of the plane; negative outside. `radius` is the circle's on the sky, degrees.
+        `radius` is the circle's on the sky, degrees; with the field's it is less than 60°.
         """
         x, y, distance = _on_plane(points, ra, dec, angle)
         # The plane stretches what is far from its centre.
         grown = np.degrees(np.tan(np.radians(distance + radius)) - np.tan(np.radians(distance)))
+        if self._raster is not None:
+            return self._raster.compare(x, y, float(grown.max(initial=0)))
         if self._radius is not None:
-            return self._radius - np.hypot(x, y), grown
-        inside, to_edge = _edge_distance(self._polygons[0], x, y)
-        return np.where(inside, to_edge, -to_edge), grown
-
-
-class _Raster:
-    """Polygons drawn on a fine raster of the plane."""
-
-    def __init__(self, polygons: tuple[tuple[tuple[float, float], ...], ...]) -> None:
-        corners = np.array([corner for polygon in polygons for corner in polygon])
-        self._low = corners.min(axis=0)
-        self._cell = (corners.max(axis=0) - self._low) / _RASTER
-        self._cells = np.zeros((_RASTER, _RASTER), np.bool_)
-        x, y = (self._low[axis] + self._cell[axis] * (np.arange(_RASTER) + 0.5) for axis in (0, 1))
-        for polygon in polygons:
-            (left, bottom), (right, top) = np.min(polygon, axis=0), np.max(polygon, axis=0)
-            columns = slice(*np.searchsorted(x, (left, right)))
-            rows = slice(*np.searchsorted(y, (bottom, top)))
-            grid_x, grid_y = np.meshgrid(x[columns], y[rows])
-            self._cells[rows, columns] |= _edge_distance(polygon, grid_x, grid_y)[0]
-
-    def holds(self, x: Floats, y: Floats) -> Flags:
-        """Return which points of the plane lie in a polygon."""
-        column = np.floor((x - self._low[0]) / self._cell[0])
-        row = np.floor((y - self._low[1]) / self._cell[1])
-        inside = (column >= 0) & (column < _RASTER) & (row >= 0) & (row < _RASTER)
-        found = np.zeros(x.shape, np.bool_)
-        found[inside] = self._cells[row[inside].astype(np.int64), column[inside].astype(np.int64)]
-        return found
+            depth = self._radius - np.hypot(x, y)
+        else:
+            inside, to_edge = _edge_distance(self._corners, x, y)
+            depth = np.where(inside, to_edge, -to_edge)
+        return depth > grown, np.abs(depth) <= grown
 
 
 def _on_plane(points: Floats, ra: Floats, dec: Floats, angle: Floats) -> tuple[Floats, Floats, Floats]:
@@ -330,16 +317,6 @@ def _edge_distance(polygon: tuple[tuple[float, float], ...], x: Floats, y: Float
     return inside, np.sqrt(nearest)
 
 
-def _is_on_sky(field: ObservedField) -> bool:
+def is_on_sky(field: ObservedField) -> bool:
+    """Return True if a field's centre and angle are numbers that a place on the sky has."""
     return isfinite(field.ra) and isfinite(field.position_angle) and abs(field.dec) <= 90
-
-
-__all__ = [
-    "FieldGroup",
-    "SkyRegion",
-    "empty_region",
-    "parts_inside",
-    "region_of",
-    "region_of_ranges",
-    "union",
-]

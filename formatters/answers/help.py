@@ -199,10 +199,14 @@ PAGES: Mapping[str, HelpPage] = {
             ),
             ("subscriptions pause 3", "stop it for a while; `resume 3` starts it again"),
             ("subscriptions remove 3", "the same as unsubscribe"),
+            (
+                "subscriptions drill 3",
+                "try its mentions now, marked DRILL, without an event; `drill stop` ends it",
+            ),
             ("subscriptions test CBC BNS>0.5", "which past events would have matched"),
             ("subscriptions history", "who changed what, the newest first"),
         ),
-        words=("subs", "subscription", "edit", "pause", "resume", "test", "dialog", "form"),
+        words=("subs", "subscription", "edit", "pause", "resume", "test", "drill", "dialog", "form"),
     ),
     "sites": HelpPage(
         "This channel's observing sites",
@@ -263,7 +267,7 @@ COMMANDS: tuple[Usage, ...] = tuple(usage for page in PAGES.values() for usage i
 OVERVIEW: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("See", ("latest", "events", "S230518h", "history", "map", "export")),
     ("Point", ("check", "visible", "galaxies", "candidates", "plan")),
-    ("Act", ("mute",)),
+    ("Act", ("observe", "coverage", "mute")),
     ("Channel", ("subscribe", "unsubscribe", "subscriptions", "sites", "criteria")),
     ("Bot", ("status", "help check")),
 )

@@ -53,3 +53,15 @@ class TreasureMapReading:
 
 
 NOT_READ = TreasureMapReading()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreasureMapState:
+    """How reading the Treasure Map goes, for operators."""
+
+    read_at: datetime | None
+    """The newest complete answer about any superevent."""
+    problem: str | None
+    """Why the newest request failed, one sentence; None if it didn't, or there was none."""
+    events: int
+    """Superevents that are read regularly."""

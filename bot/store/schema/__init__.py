@@ -11,7 +11,6 @@ from bot.store.schema.acting import (
     observations,
     treasure_map_events,
     treasure_map_instruments,
-    treasure_map_pointings,
 )
 from bot.store.schema.base import BigId, UtcDateTime, metadata
 from bot.store.schema.channels import (
@@ -120,7 +119,6 @@ __all__ = [
     "threads",
     "treasure_map_events",
     "treasure_map_instruments",
-    "treasure_map_pointings",
     "webhook_calls",
     "workers",
     "write_checks",

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     Text,
@@ -145,30 +146,17 @@ treasure_map_events = Table(
     "treasure_map_events",
     metadata,
     Column("superevent_id", String(64), primary_key=True),
-    Column("next_at", UtcDateTime, nullable=False),
-    # The last complete answer; null if there was none yet.
+    # When it is to be read next; null if only when somebody asks.
+    Column("next_at", UtcDateTime, index=True),
+    # The last request, whatever became of it, and the last complete answer; null if there was none yet.
+    Column("tried_at", UtcDateTime),
     Column("read_at", UtcDateTime),
     Column("failures", Integer, nullable=False),
     # Why the last request failed, in one sentence without secrets; null after a success.
     Column("problem", Text),
-)
-
-treasure_map_pointings = Table(
-    "treasure_map_pointings",
-    metadata,
-    Column("superevent_id", String(64), primary_key=True),
-    # The Treasure Map's id.
-    Column("pointing_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("status", String(16), nullable=False),
-    Column("instrument_id", BigInteger, nullable=False),
-    Column("instrument", String(128), nullable=False),
-    Column("ra", Float, nullable=False),
-    Column("dec", Float, nullable=False),
-    Column("position_angle", Float, nullable=False),
-    Column("time", UtcDateTime),
-    Column("band", String(64)),
-    Column("depth", Float),
-    Column("depth_unit", String(32)),
+    # The last complete answer, see `bot.store.events.treasure_map_content`: one value, so that a reader never
+    # sees half an answer, and one short write instead of thousands of rows while an alert waits.
+    Column("content", LargeBinary),
 )
 
 treasure_map_instruments = Table(
@@ -176,7 +164,10 @@ treasure_map_instruments = Table(
     metadata,
     Column("instrument_id", BigInteger, primary_key=True, autoincrement=False),
     Column("name", String(128), nullable=False),
-    # As JSON: one polygon a detector, corners in degrees around the pointing; an empty list if unknown.
-    Column("polygons", Text, nullable=False),
-    Column("read_at", UtcDateTime, nullable=False),
+    Column("nickname", String(128)),
+    Column("listed_at", UtcDateTime, nullable=False),
+    # As JSON: one polygon a detector, corners in degrees on the plane that touches the sky at the pointing, x
+    # east and y north; an empty list if there is none that can be used; null if it wasn't read yet.
+    Column("polygons", Text),
+    Column("footprint_read_at", UtcDateTime),
 )

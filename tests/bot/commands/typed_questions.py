@@ -76,6 +76,27 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "give me the pointings",
         )
     ),
+    *(
+        (
+            words,
+            ("Nobody in this channel has planned or reported an observation of S230518h", "isn't read here"),
+        )
+        for words in (
+            "coverage S230518h",
+            "S230518h coverage",
+            "coverage of S230518h",
+            "covrage S230518h",
+            "what is covered of S230518h?",
+            "what's covered in S230518h",
+            "show me the coverage of S230518h",
+            "S230518h: what sky is left?",
+            "who has looked at S230518h",
+        )
+    ),
+    ("coverage export csv S230518h", ("S230518h: coverage of the map of UPDATE", "row,source,instrument")),
+    ("export coverage S230518h", ("row,source,instrument",)),
+    ("S230518h coverage json", ("in_no_field",)),
+    ("coverage Palomar S230518h", ("says nothing here", "coverage export csv")),
     ("plan Palomar S230518h", ("Palomar has no field of view in this channel", "sites add Palomar fov")),
     ("plan 12 from ZTF S230518h", ("Palomar", "has no field of view in this channel")),
     ("plan Palomar 0 S230518h", ("a plan has 1 to 200 fields",)),
@@ -199,8 +220,13 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("how far is S230518h", ("S230518h: luminosity distance 204 ± 57 Mpc",)),
     ("how many BNS so far", ("5 of 9 events match BNS",)),
     ("what changed in S241125n", ("S241125n: 3 notices", "↳ combined")),
-    ("who is observing", ("S261120c", "who is observing")),
-    ("who is observing S241125n", ("S241125n", "who is observing")),
+    ("who is observing", ("S261120c", "nobody of this channel has reported")),
+    ("who is observing S241125n", ("S241125n", "nobody of this channel has reported")),
+    ("observe S241125n", ("S241125n", "nobody of this channel has reported")),
+    ("DECam done r 23 S241125n", ("S241125n: DECam has done fields not said in r to 23 mag",)),
+    ("Zwicky Transient Facility finished 12 r 21.5 S241125n", ("ZTF has no plan with fields",)),
+    ("observe from Palomar S241125n", ("/gwevent visible Palomar",)),
+    ("how do I observe", ("Who points where",)),
     ("list", ("The last 5 events", "S261120c")),
     ("events", ("The last 5 events", "S261120c")),
     ("last", ("S261120c", CARD)),

@@ -127,34 +127,23 @@ def upgrade() -> None:
     op.create_table(
         "treasure_map_events",
         sa.Column("superevent_id", sa.String(64), nullable=False),
-        sa.Column("next_at", UTC, nullable=False),
+        sa.Column("next_at", UTC),
+        sa.Column("tried_at", UTC),
         sa.Column("read_at", UTC),
         sa.Column("failures", sa.Integer, nullable=False),
         sa.Column("problem", sa.Text),
+        sa.Column("content", sa.LargeBinary),
         sa.PrimaryKeyConstraint("superevent_id", name="pk_treasure_map_events"),
     )
-    op.create_table(
-        "treasure_map_pointings",
-        sa.Column("superevent_id", sa.String(64), nullable=False),
-        sa.Column("pointing_id", sa.BigInteger, autoincrement=False, nullable=False),
-        sa.Column("status", sa.String(16), nullable=False),
-        sa.Column("instrument_id", sa.BigInteger, nullable=False),
-        sa.Column("instrument", sa.String(128), nullable=False),
-        sa.Column("ra", sa.Float, nullable=False),
-        sa.Column("dec", sa.Float, nullable=False),
-        sa.Column("position_angle", sa.Float, nullable=False),
-        sa.Column("time", UTC),
-        sa.Column("band", sa.String(64)),
-        sa.Column("depth", sa.Float),
-        sa.Column("depth_unit", sa.String(32)),
-        sa.PrimaryKeyConstraint("superevent_id", "pointing_id", name="pk_treasure_map_pointings"),
-    )
+    op.create_index("ix_treasure_map_events_next_at", "treasure_map_events", ["next_at"])
     op.create_table(
         "treasure_map_instruments",
         sa.Column("instrument_id", sa.BigInteger, autoincrement=False, nullable=False),
         sa.Column("name", sa.String(128), nullable=False),
-        sa.Column("polygons", sa.Text, nullable=False),
-        sa.Column("read_at", UTC, nullable=False),
+        sa.Column("nickname", sa.String(128)),
+        sa.Column("listed_at", UTC, nullable=False),
+        sa.Column("polygons", sa.Text),
+        sa.Column("footprint_read_at", UTC),
         sa.PrimaryKeyConstraint("instrument_id", name="pk_treasure_map_instruments"),
     )
     op.add_column("webhook_calls", sa.Column("escalation_id", sa.BigInteger()))
@@ -163,7 +152,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("webhook_calls", "escalation_id")
     op.drop_table("treasure_map_instruments")
-    op.drop_table("treasure_map_pointings")
     op.drop_table("treasure_map_events")
     op.drop_table("event_actions")
     op.drop_table("observations")
