@@ -15,7 +15,12 @@ from bot.app.deployment import missing_database_error
 from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
 from bot.app.observation_services import create_observation_reports, create_observe_command
-from bot.app.observing_commands import catalogue_choice, create_plan_command, create_visible_command
+from bot.app.observing_commands import (
+    catalogue_choice,
+    create_coverage_command,
+    create_plan_command,
+    create_visible_command,
+)
 from bot.app.permalinks import create_permalinks
 from bot.app.repositories import Repositories
 from bot.app.status_command import create_status_command
@@ -120,13 +125,18 @@ class Factory(Repositories):
         self.observability = ObservabilityService(self.skymap_cache, min_up)
         self.position_levels = PositionLevels(self.skymap_cache)
         self.pointings = PointingService(self.position_levels)
-        self.coverage = CoverageService(self.position_levels, self.observations)
+        self.coverage = CoverageService(self.position_levels, self.observations, self.treasure_map)
         self.counterpart_service = CounterpartService(
             self.related_messages, self.counterparts, self.position_levels
         )
         self.galaxy_rankings = GalaxyRankingService(self.position_levels, catalogues)
         self.follow_up_services = create_follow_up_services(
-            self, self.skymap_cache, self.position_levels, self.counterpart_service, self.galaxy_rankings
+            self,
+            self.skymap_cache,
+            self.position_levels,
+            self.counterpart_service,
+            self.galaxy_rankings,
+            self.coverage,
         )
 
     def create_pipeline(
@@ -274,6 +284,7 @@ class Factory(Repositories):
                 self, self.counterpart_service, self.observability, authorizer, wakeups, clock
             ),
             check=CheckCommand(events, self.skymap_cache, clock),
+            coverage=create_coverage_command(self, self.coverage, clock, marked_image_provider),
             criteria=CriteriaCommands(
                 create_criteria_service(self, clock, wakeups, authorizer),
                 ChannelCriteriaSets(self.criteria_sets, self.grading),

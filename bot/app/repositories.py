@@ -149,6 +149,7 @@ class Repositories:
             observers=self.observers,
             mutes=self.mutes,
             event_people=self.event_people,
+            observations=self.observations,
             escalations=self.escalations,
             images=self.images,
             mentions=self.mentions,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.commands.candidates import CandidatesCommand
 from bot.commands.check import CheckCommand
+from bot.commands.coverage import CoverageCommand
 from bot.commands.criteria import CriteriaCommands
 from bot.commands.event_details import EventDetailsCommand
 from bot.commands.galaxies import GalaxiesCommand
@@ -25,6 +26,7 @@ class CommandHandlers:
 
     candidates: CandidatesCommand
     check: CheckCommand
+    coverage: CoverageCommand
     criteria: CriteriaCommands
     event_details: EventDetailsCommand
     galaxies: GalaxiesCommand

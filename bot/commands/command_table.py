@@ -10,9 +10,8 @@ from bot.commands.context import CommandContext
 from bot.commands.errors import CommandError
 from bot.commands.plural_words import about_named_event as about_named_event
 from bot.commands.plural_words import expand_plural as expand_plural
-from bot.commands.understanding import LATER_COMMANDS, unexplained_words
+from bot.commands.understanding import unexplained_words
 from bot.filters.vocabulary import is_filter_word
-from formatters.answers import conversation
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 
@@ -111,6 +110,13 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
             is_multiline=True,
             may_change=True,
             is_listed=False,
+        ),
+        Command(
+            "coverage",
+            None,
+            ("covered", "cover"),
+            event_handler=handlers.coverage.answer,
+            is_shareable=True,
         ),
         Command(
             "plan",
@@ -227,8 +233,6 @@ async def _help(arguments: str, context: CommandContext | None) -> CommandAnswer
         if found is not None:
             return CommandAnswer(found)
     for word in (word.casefold() for word in words):
-        if word in LATER_COMMANDS:
-            return CommandAnswer(conversation.later_command(word))
         filters = helping.page_for("filters") if is_filter_word(word) else None
         if filters is not None:
             return CommandAnswer(filters)

@@ -134,11 +134,9 @@ class EventQuestions:
                 sentence = f"I don't understand “{shown}”; about an event I know {_ABOUT_EVENT}."
         return card if sentence is None else answer.with_introduction(sentence, card)
 
-    def answer_without_event(self, topic: Topic, words: str) -> Message:
-        """Return the answer to a greeting, thanks, a question about runs, or a command of the future."""
+    def answer_without_event(self, topic: Topic) -> Message:
+        """Return the answer to a greeting, thanks, or a question about runs."""
         match topic:
-            case Topic.LATER:
-                return conversation.later_command(words)
             case Topic.GREETING:
                 return conversation.greeting()
             case Topic.THANKS:

@@ -58,6 +58,10 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
         return galaxies
     if (observe := expand_observe(word, arguments)) is not None:
         return observe
+    if word in COVERAGE_WORDS and verb.casefold() == "help":
+        return "help", "coverage"
+    if word == "export" and COVERAGE_WORDS & set(arguments.casefold().split()):
+        return "coverage", f"export {_without(arguments, COVERAGE_WORDS)}"
     if word in PLAN_WORDS and verb.casefold() == "help":
         return "help", "plan"
     exported = exports_plan(word, arguments)
@@ -68,6 +72,7 @@ def expand_plural(word: str, arguments: str) -> tuple[str, str]:
     return word, arguments
 
 
+COVERAGE_WORDS = frozenset(("coverage", "covered"))
 CANDIDATE_WORDS = ("candidates", "candidate", "counterparts", "counterpart")
 CRITERIA_WORDS = ("criteria", "criterion")
 
@@ -93,3 +98,7 @@ def about_named_event(word: str, arguments: str) -> tuple[str, str]:
         return word, arguments
     expanded = expand_plural(word, arguments)
     return {"criteria": ("criteria show", ""), "criteria show": expanded}.get(expanded[0], (word, arguments))
+
+
+def _without(arguments: str, words: frozenset[str]) -> str:
+    return " ".join(word for word in arguments.split() if word.casefold() not in words)

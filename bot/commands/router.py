@@ -275,7 +275,7 @@ class CommandRouter:
                 return await self._answer_nonstandard(*named, context)
             return await self._not_understood(reading, asked, context)
         if reading.topic in ABOUT_NO_EVENT:
-            return _Answer(self._events.answer_without_event(reading.topic, reading.arguments))
+            return _Answer(self._events.answer_without_event(reading.topic))
         if reading.topic is Topic.COMPARE and len(typed) > 1:
             superevents = [await self._events.get(event) for event in typed]
             return _Answer(self._events.compare(superevents), is_shareable=True)

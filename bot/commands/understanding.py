@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
+from bot.commands.coverage_words import asks_for_coverage
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.observe_sentences import read_observe_sentence
@@ -38,15 +39,12 @@ class Topic(StrEnum):
     TIME = "time"
     DETECTORS = "detectors"
     COMPARE = "compare"
-    LATER = "later"
     GREETING = "greeting"
     THANKS = "thanks"
     RUNS = "runs"
 
 
-LATER_COMMANDS = frozenset({"coverage"})
-"""Words of commands that gwevent doesn't have yet: it says so and names what comes nearest."""
-ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS, Topic.LATER})
+ABOUT_NO_EVENT = frozenset({Topic.GREETING, Topic.THANKS, Topic.RUNS})
 """Topics that need no event."""
 
 
@@ -223,8 +221,6 @@ def read_question(
         if event_count == 0:
             return Reading(command="help")
         return Reading(topic=Topic.CARD if event_count == 1 else Topic.COMPARE)
-    if first in LATER_COMMANDS and (len(words) <= 3 or event_count):
-        return Reading(topic=Topic.LATER, arguments=first)
     if _PERIOD_AFTER_LAST.match(text) and "events" in commands:
         return Reading(command="events", arguments=text)
     if first in commands and not _is_sentence(first, words, event_count):
@@ -285,6 +281,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="galaxies", arguments=asked)
     if "plan" in commands and (plan := read_plan_sentence(sentence)) is not None:
         return Reading(command="plan", arguments=plan)
+    if "coverage" in commands and asks_for_coverage(plain):
+        return Reading(command="coverage")
     if (command := _inner_command(plain, event_count, commands)) is not None:
         return command
     if event_count and _ABOUT_EVENT[0][1].search(plain):
@@ -349,14 +347,14 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|criteria|candidates|galaxies|plan|observe)\b"
+    r"|check|export|mentions?|notify|criteria|candidates|galaxies|plan|observe|coverage)\b"
 )
 _STOPPING = re.compile(
     r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"
 )
 _DETAILS = (
     *("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles"),
-    *("candidates", "galaxies", "plan"),
+    *("candidates", "galaxies", "plan", "coverage"),
 )
 """Commands about an event to which a misspelled word of a sentence with an id is corrected."""
 

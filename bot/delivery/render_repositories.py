@@ -8,6 +8,7 @@ from bot.delivery.channel_grades import ChannelCriteriaSets
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.mutes import MuteRepository
+from bot.store.channels.observations import ObservationRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.quiet_criteria import QuietCriteriaRepository
 from bot.store.channels.refused_mentions import RefusedMentionRepository
@@ -33,6 +34,7 @@ class RenderRepositories:
     observers: ObserverRepository
     mutes: MuteRepository
     event_people: EventPeopleRepository
+    observations: ObservationRepository
     escalations: EscalationRepository
     images: ImageRepository
     mentions: MentionRepository

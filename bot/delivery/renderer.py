@@ -12,12 +12,14 @@ from dataclasses import replace
 from bot.delivery.channel_grades import ChannelGrades, Grading
 from bot.delivery.escalation_renderer import EscalationRenderer
 from bot.delivery.event_states import CACHE_SIZE, EventStates
-from bot.delivery.follow_up_renderer import FollowUpRenderer, FollowUpServices
+from bot.delivery.follow_up_renderer import FollowUpRenderer
+from bot.delivery.follow_up_services import FollowUpServices
 from bot.delivery.mute_renderer import MuteRenderer
 from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.root_renderer import RootRenderer
+from bot.delivery.thread_people import ThreadPeople
 from bot.delivery.thread_renderer import GetPermalink, ThreadRenderer
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.observability import ObservabilityService
@@ -43,7 +45,13 @@ class Renderer:
         grades = ChannelGrades(repositories.criteria_sets, grading)
         self._quiet_events = QuietEvents(repositories)
         self._roots = RootRenderer(
-            repositories, event_states, observability, grades, self._quiet_events.is_quiet, public_url
+            repositories,
+            event_states,
+            observability,
+            grades,
+            self._quiet_events.is_quiet,
+            ThreadPeople(repositories, follow_ups.coverage),
+            public_url,
         )
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
         self._escalations = EscalationRenderer(repositories.escalations, event_states, grades, get_permalink)

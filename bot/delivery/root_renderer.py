@@ -15,6 +15,7 @@ from bot.delivery.channel_grades import ChannelGrades, GradesAtOnce
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
+from bot.delivery.thread_people import ThreadPeople
 from bot.filters import mention_targets
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.observability import ObservabilityService
@@ -22,7 +23,6 @@ from bot.store.database import StoreUnavailable
 from bot.store.outbox.images import IMAGE_PATH, StoredImage
 from bot.store.outbox.models import Delivery, DeliveryKind
 from formatters.blockkit.message import Message
-from formatters.models.event_people import NOBODY
 from formatters.models.notice import Notice, NoticeKey
 from formatters.models.observing import ChannelSites, Observability
 from formatters.models.superevent import Superevent
@@ -45,6 +45,7 @@ class RootRenderer:
         observability: ObservabilityService,
         grades: ChannelGrades,
         is_quiet: Callable[[Delivery, Superevent], Awaitable[bool]],
+        people: ThreadPeople,
         public_url: str | None = None,
     ) -> None:
         """`is_quiet` says whether an event is quiet in a delivery's channel (`QuietEvents`).
@@ -54,10 +55,10 @@ class RootRenderer:
         self._observability_service = observability
         self._grades = grades
         self._is_quiet = is_quiet
+        self._people = people
         self._public_url = public_url
         # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts.
         self._load_observers = BatchLoader(repositories.observers.for_threads)
-        self._load_people = BatchLoader(repositories.event_people.for_threads)
         self._load_image = BatchLoader(repositories.images.for_threads)
         self._load_mentions = BatchLoader(repositories.mentions.for_roots)
         self._load_sites = BatchLoader(repositories.sites.for_channels)
@@ -80,6 +81,8 @@ class RootRenderer:
         observability, is_missing = await self._get_observability(delivery, superevent)
         grades = await self._get_grades(delivery, superevent)
         is_missing |= grades.is_preliminary
+        found_people = await self._people.of_thread(delivery, superevent)
+        is_missing |= found_people.is_incomplete
         mentions = await self._mention_targets(delivery, superevent)
         view = ChannelView(
             is_root=True,
@@ -88,7 +91,7 @@ class RootRenderer:
             # Who is woken reads why on the locked screen.
             is_quiet=not mentions and await self._is_quiet(delivery, superevent),
             # Also in the first post, whose mention asks somebody to take the event.
-            people=await self._load_people(delivery.thread_id) or NOBODY,
+            people=found_people.people,
             mentions=mentions,
             observability=observability,
             grades=grades.outcomes,

@@ -138,7 +138,15 @@ def measure_coverage(
         covered.append(CoveredObservation(observation=one, share=_share(region, map_)))
         if region is not None and one.status in (DONE, PLANNED):
             depths = () if one.depth is None else (DepthRange(low=one.depth, high=one.depth),)
-            looked.append(_Looked(one.instrument, one.status == DONE, one.band, region, depths))
+            looked.append(
+                _Looked(
+                    instrument=one.instrument,
+                    is_done=one.status == DONE,
+                    band=one.band,
+                    region=region,
+                    depths=depths,
+                )
+            )
     others = []
     for told in reported:
         rest, own = without_own(told, observations)
@@ -153,7 +161,15 @@ def measure_coverage(
                 if told.depths is None
                 else (DepthRange(low=told.depths[0], high=told.depths[1], unit=told.depth_unit),)
             )
-            looked.append(_Looked(told.instrument, told.status == DONE, told.band, region, depths))
+            looked.append(
+                _Looked(
+                    instrument=told.instrument,
+                    is_done=told.status == DONE,
+                    band=told.band,
+                    region=region,
+                    depths=depths,
+                )
+            )
     done = union([one.region for one in looked if one.is_done])
     every = union([one.region for one in looked])
     share_done, share_every = done.probability(map_.curve), every.probability(map_.curve)
@@ -251,7 +267,8 @@ def find_shared_fields(
         numbers = tuple(
             place + 1
             for place, field in enumerate(observation.fields)
-            if (at := number_of.get(_centre(group.footprint, field))) is not None and parts[at] >= SHARED_PART
+            if (centre := _centre(group.footprint, field)) is not None
+            and parts[number_of[centre]] >= SHARED_PART
         )
         if numbers:
             known = tuple(dict.fromkeys(band for band in bands if band is not None))

@@ -26,12 +26,13 @@ class FieldRaster:
         inside = np.zeros((_SIDE, _SIDE), np.bool_)
         for polygon in polygons:
             self._draw(polygon, inside)
-        self._any, self._all = [inside], [inside]
+        self._any: list[Flags] = [inside]
+        self._all: list[Flags] = [inside]
         for _ in range(LEVELS):
             some, every = self._any[-1], self._all[-1]
             half = len(some) // 2
-            self._any.append(some.reshape(half, 2, half, 2).any(axis=(1, 3)))
-            self._all.append(every.reshape(half, 2, half, 2).all(axis=(1, 3)))
+            self._any.append(np.logical_or.reduce(some.reshape(half, 2, half, 2), axis=(1, 3)))
+            self._all.append(np.logical_and.reduce(every.reshape(half, 2, half, 2), axis=(1, 3)))
 
     def holds(self, x: Floats, y: Floats) -> Flags:
         """Return which points of the plane lie in a polygon, by the cell in which they lie."""

@@ -42,7 +42,7 @@ _REACH = 1.05
 _CHUNK_PIXELS = 1_500_000
 """Pixels that are looked at together, about; each takes some 200 bytes for a moment."""
 _FEW_CORNERS = 8
-_SKY_PIXELS = 12 * 4**MAX_ORDER
+_SKY_PIXELS: int = 12 * 4**MAX_ORDER
 
 Centre = tuple[float, float, float]
 """RA and Dec in ICRS degrees, and the position angle in degrees from north to east."""
@@ -58,7 +58,7 @@ class FieldGroup:
     @classmethod
     def of(cls, footprint: Footprint, fields: Iterable[ObservedField]) -> FieldGroup:
         """Return the group of these fields; what isn't on the sky is left out."""
-        every = ((one.ra % 360, one.dec, one.position_angle % 360) for one in fields if _is_on_sky(one))
+        every = ((one.ra % 360, one.dec, one.position_angle % 360) for one in fields if is_on_sky(one))
         if footprint.radius is not None:
             every = ((ra, dec, 0.0) for ra, dec, _ in every)
         return cls(footprint, tuple(dict.fromkeys(every)))
@@ -80,8 +80,8 @@ class SkyRegion:
     @property
     def area(self) -> float:
         """Return the area in deg²."""
-        pixels = float(np.sum((self.stop - self.start).astype(np.float64)))
-        return pixels / _SKY_PIXELS * SKY_AREA_DEG2
+        sizes = (self.stop - self.start).astype(np.float64)
+        return float(sizes.sum()) / _SKY_PIXELS * SKY_AREA_DEG2
 
     def probability(self, curve: ProbabilityCurve) -> float:
         """Return the probability (0 to 1) of a map in it."""
@@ -317,5 +317,6 @@ def _edge_distance(polygon: tuple[tuple[float, float], ...], x: Floats, y: Float
     return inside, np.sqrt(nearest)
 
 
-def _is_on_sky(field: ObservedField) -> bool:
+def is_on_sky(field: ObservedField) -> bool:
+    """Return True if a field's centre and angle are numbers that a place on the sky has."""
     return isfinite(field.ra) and isfinite(field.position_angle) and abs(field.dec) <= 90

@@ -7,11 +7,11 @@ its probability there is added up again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from bot.observing.coverage import (
     Coverage,
@@ -40,11 +40,13 @@ RANGES_KEPT = 2_000_000
 MAPS_KEPT = 4
 """Maps that are kept prepared: the newest of the events that are observed now."""
 RESULTS_KEPT = 256
+READINGS_KEPT, READING_AGE_S = 4, 10.0
+"""Readings of the Treasure Map that a fan-out of Follow-up replies shares, and for how many seconds."""
 
 T = TypeVar("T")
 _MapKey = tuple[NoticeKey, bool]
-_SharesKey = tuple[_MapKey, tuple[Observation, ...]]
-_CoverageKey = tuple[_MapKey, tuple[Observation, ...], TreasureMapReading | None]
+_Version = tuple[Hashable, ...]
+"""What tells the observations of one event apart; they themselves may hold many thousand fields."""
 
 
 class CoverageTakesTooLong(RuntimeError):
@@ -61,6 +63,11 @@ class ChannelObservations(Protocol):
 
 class TreasureMapReadings(Protocol):
     """What is needed of `bot.store.events.treasure_map.TreasureMapRepository`."""
+
+    @property
+    def is_read(self) -> bool:
+        """True if this deployment reads the Treasure Map."""
+        ...
 
     async def pointings(self, superevent_id: str) -> TreasureMapReading:
         """Return what was last read of an event."""
@@ -87,8 +94,12 @@ class CoverageService:
             RANGES_KEPT, getsizeof=lambda region: min(region.start.size + 1, RANGES_KEPT)
         )
         self._maps: LRUCache[_MapKey, MapToCover] = LRUCache(MAPS_KEPT)
-        self._shares: SingleFlight[_SharesKey, tuple[InstrumentShare, ...]] = SingleFlight(RESULTS_KEPT)
-        self._coverages: SingleFlight[_CoverageKey, Coverage] = SingleFlight(RESULTS_KEPT // 8)
+        self._shares: SingleFlight[tuple[_MapKey, _Version], tuple[InstrumentShare, ...]] = SingleFlight(
+            RESULTS_KEPT
+        )
+        self._coverages: SingleFlight[tuple[_MapKey, _Version], Coverage] = SingleFlight(RESULTS_KEPT // 8)
+        self._reading_at_once: SingleFlight[str, TreasureMapReading | None] = SingleFlight(0)
+        self._recent: TTLCache[str, tuple[TreasureMapReading | None]] = TTLCache(READINGS_KEPT, READING_AGE_S)
         # One at a time: each takes a core for up to some seconds, and the posts need the other.
         self._lock = asyncio.Lock()
 
@@ -97,10 +108,6 @@ class CoverageService:
         name = superevent.superevent_id
         observations = await self._observations.for_event(team_id, channel_id, name)
         return await self._cover(superevent, observations, await self._reading(name))
-
-    async def common_coverage(self, superevent: Superevent) -> EventCoverage | None:
-        """Return what the Treasure Map alone covers; None if no map of the event can be read."""
-        return await self._cover(superevent, (), await self._reading(superevent.superevent_id))
 
     async def shares(
         self, superevent: Superevent, observations: Sequence[Observation]
@@ -115,7 +122,9 @@ class CoverageService:
         map_ = await self._levels.newest_map(superevent)
         if map_ is None:
             return unmeasured_shares(asked)
-        return await self._shares.get((_map_key(map_), asked), lambda: self._measure_shares(map_, asked))
+        return await self._shares.get(
+            (_map_key(map_), _version(asked)), lambda: self._measure_shares(map_, asked)
+        )
 
     def shares_at_once(
         self, superevent: Superevent, observations: Sequence[Observation]
@@ -124,11 +133,12 @@ class CoverageService:
         asked = tuple(observations)
         if not asked:
             return ()
+        version = _version(asked)
         for notice in reversed(superevent.notices):
             if notice.best_localization is None:
                 continue
             for is_combined in (True, False):
-                known = self._shares.cached(((notice.key, is_combined), asked))
+                known = self._shares.cached(((notice.key, is_combined), version))
                 if known is not None:
                     return known
             return None
@@ -163,7 +173,7 @@ class CoverageService:
         map_ = await self._levels.newest_map(superevent)
         if map_ is None:
             return None
-        key = (_map_key(map_), observations, reading)
+        key = (_map_key(map_), (*_version(observations), *_reading_version(reading)))
         found = await self._coverages.get(key, lambda: self._measure(map_, observations, reading))
         return EventCoverage(
             notice=map_.notice,
@@ -182,14 +192,22 @@ class CoverageService:
         )
 
     async def _reading(self, superevent_id: str) -> TreasureMapReading | None:
-        return None if self._treasure_map is None else await self._treasure_map.pointings(superevent_id)
+        if self._treasure_map is None or not self._treasure_map.is_read:
+            return None
+        return await self._treasure_map.pointings(superevent_id)
+
+    async def _recent_reading(self, superevent_id: str) -> TreasureMapReading | None:
+        kept = self._recent.get(superevent_id)
+        if kept is None:
+            reading = await self._reading_at_once.get(superevent_id, lambda: self._reading(superevent_id))
+            kept = self._recent[superevent_id] = (reading,)
+        return kept[0]
 
     async def _measure(
         self, map_: EventMap, observations: tuple[Observation, ...], reading: TreasureMapReading | None
     ) -> Coverage:
         reported = () if reading is None else reading.observations
-        rest = [without_own(one, observations)[0] for one in reported]
-        regions = await self._regions_of(observations, rest)
+        regions = await self._regions_of(observations, reported)
         return await self._run(lambda: measure_coverage(self._prepare(map_), observations, reported, regions))
 
     async def _measure_shares(
@@ -199,18 +217,34 @@ class CoverageService:
         return await self._run(lambda: measure_shares(self._prepare(map_), observations, regions))
 
     async def _regions_of(
-        self, observations: Iterable[Observation], reported: Iterable[ReportedObservation] = ()
+        self, observations: Sequence[Observation], reported: Sequence[ReportedObservation] = ()
     ) -> Callable[[FieldGroup], SkyRegion]:
-        """Return what groups of fields cover, after computing what isn't kept, one group after the other."""
-        groups = [*map(observation_group, observations), *map(reported_group, reported)]
+        """Return what groups of fields cover, after computing what isn't kept, one group after the other.
+
+        Each group is a computation of its own, so that none of them takes long and other questions get their
+        turn between two.
+        """
         found: dict[FieldGroup, SkyRegion] = {}
-        for group in groups:
-            if group is None or group in found:
-                continue
-            region = self._regions.get(group)
-            if region is None:
-                region = self._regions[group] = await self._run(partial(region_of, group))
-            found[group] = region
+
+        def look_up() -> list[FieldGroup]:
+            groups = [observation_group(one) for one in observations]
+            groups += [reported_group(without_own(one, observations)[0]) for one in reported]
+            missing: dict[FieldGroup, None] = {}
+            for group in groups:
+                if group is None or group in found:
+                    continue
+                kept = self._regions.get(group)
+                if kept is None:
+                    missing[group] = None
+                else:
+                    found[group] = kept
+            return list(missing)
+
+        def measure(group: FieldGroup) -> None:
+            found[group] = self._regions[group] = region_of(group)
+
+        for group in await self._run(look_up):
+            await self._run(partial(measure, group))
         return found.__getitem__
 
     def _prepare(self, map_: EventMap) -> MapToCover:
@@ -227,6 +261,19 @@ class CoverageService:
                 return await run_in_thread(work)
             except ThreadHangs as error:
                 raise CoverageTakesTooLong(str(error)) from error
+
+
+def _version(observations: Sequence[Observation]) -> _Version:
+    # A plan loses the fields that are done without being changed itself.
+    return tuple((one.id, one.changed_at, one.status, len(one.fields)) for one in observations)
+
+
+def _reading_version(reading: TreasureMapReading | None) -> _Version:
+    if reading is None:
+        return (None,)
+    # Instruments are read at other times than pointings.
+    groups = ((one.instrument, one.footprint is None, len(one.fields)) for one in reading.observations)
+    return (reading.read_at, *groups)
 
 
 def _map_key(map_: EventMap) -> _MapKey:

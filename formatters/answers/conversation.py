@@ -42,17 +42,6 @@ def runs() -> Message:
     return blocks.message(text.replace("`", ""), blocks.section(text))
 
 
-_NEAREST = {
-    "coverage": "“who is observing” lists who pressed “I'm observing” in this channel.",
-}
-
-
-def later_command(word: str) -> Message:
-    """Return the answer to a command that gwevent doesn't have yet, with what comes nearest."""
-    text = escape(f"gwevent has no “{plain_text(word)}” yet. {_NEAREST.get(word, '')}".strip())
-    return blocks.message(text, blocks.section(text), is_refusal=True)
-
-
 def day(
     typed: str,
     superevents: Sequence[Superevent],

@@ -78,6 +78,13 @@ def no_map(superevent: Superevent) -> Message:
     return blocks.message(escape(words), blocks.section(escape(words)), is_refusal=True)
 
 
+def numbered_rows(coverage: EventCoverage) -> tuple[tuple[int, CoveredObservation | ReportedCoverage], ...]:
+    """Return the rows that the answer shows with their numbers, which the picture repeats."""
+    shown: list[CoveredObservation | ReportedCoverage] = [*coverage.observations[:MAX_OBSERVATIONS]]
+    shown += coverage.reported[:MAX_REPORTED]
+    return tuple(enumerate(shown, 1))
+
+
 def picture_title(coverage: EventCoverage) -> str:
     """Return the title of the picture's key: "Fields: 41 % done, 12 % more planned"."""
     done, planned = quantities.percent(coverage.done), quantities.percent(coverage.planned)
@@ -134,8 +141,9 @@ def _observation_lines(answer: CoverageAnswer) -> Iterator[str]:
         yield escape("Nobody in this channel has planned or reported an observation.")
         return
     yield bold("In this channel")
-    for number, one in enumerate(found[:MAX_OBSERVATIONS], 1):
-        yield _observation_line(answer.superevent, number, one)
+    for number, one in numbered_rows(answer.coverage):
+        if isinstance(one, CoveredObservation):
+            yield _observation_line(answer.superevent, number, one)
     if len(found) > MAX_OBSERVATIONS:
         yield escape(f"{len(found) - MAX_OBSERVATIONS} more are in the export.")
 
@@ -170,9 +178,9 @@ def _reported_lines(answer: CoverageAnswer) -> Iterator[str]:
     yield head
     if not found.reported:
         yield "Nobody has reported a pointing there."
-    first = min(len(found.observations), MAX_OBSERVATIONS) + 1
-    for number, one in enumerate(found.reported[:MAX_REPORTED], first):
-        yield escape(f"{number}. {_reported_words(answer.superevent, one)}", _LINE_MAX)
+    for number, one in numbered_rows(found):
+        if isinstance(one, ReportedCoverage):
+            yield escape(f"{number}. {_reported_words(answer.superevent, one)}", _LINE_MAX)
     if len(found.reported) > MAX_REPORTED:
         yield escape(f"{len(found.reported) - MAX_REPORTED} more are in the export.")
     if reading.left_out:
@@ -241,8 +249,8 @@ def _notes(answer: CoverageAnswer) -> Iterator[str]:
         yield "What is planned counts until somebody says done or cancels it, also when its time is over."
     if found.pieces:
         yield (
-            "RA and Dec: the most probable place of each of the largest pieces, ICRS, degrees; slivers between"
-            " fields are in the sum only."
+            "RA and Dec: the most probable place of each of the largest pieces, ICRS, degrees; slivers"
+            " between fields are in the sum only."
         )
     if found.reading is None:
         yield "The Treasure Map isn't read here: what others observe isn't in these numbers."

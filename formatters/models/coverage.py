@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from formatters.models.notice import Notice
 from formatters.models.observation import Observation, ObservationStatus
@@ -82,6 +83,8 @@ class CoverageSummary:
     """How many instruments have something planned or done."""
     reported_only: int = 0
     """How many of them are known from the Treasure Map alone."""
+    as_of: datetime | None = None
+    """When the newest of it was reported, or read from the Treasure Map."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,11 @@ class EventCoverage:
             return None
         folded = {name.casefold() for name in own}
         reported_only = sum(name.casefold() not in folded for name in others)
+        times = [one.observation.changed_at for one in self.observations]
+        if self.reading is not None and self.reading.read_at is not None:
+            times.append(self.reading.read_at)
         return CoverageSummary(
+            as_of=max(times, default=None),
             notice=self.notice,
             is_combined=self.is_combined,
             done=self.done,

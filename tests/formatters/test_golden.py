@@ -339,7 +339,6 @@ def test_answers(
         "greeting": conversation.greeting(),
         "thanks": conversation.thanks(),
         "runs": conversation.runs(),
-        "later-command": conversation.later_command("mute"),
         "day": conversation.day("S230518", seen[:3], 3, NOW, is_catalogue_name=False),
         "day-catalogue": conversation.day("GW230518", seen[:1], 1, NOW, is_catalogue_name=True),
         "day-nothing": conversation.day("GW170817", [], 0, NOW, is_catalogue_name=True),

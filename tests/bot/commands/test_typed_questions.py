@@ -357,7 +357,7 @@ def test_no_text_keeps_the_rules_busy(text: str) -> None:
         ("95.7 -10.96", "95.700, -10.960"),
         ("is 95.7 -10.96 inside the map of S230518h?", "in S230518h"),
         ("subscibe CBC", "Did you mean /gwevent subscribe?"),
-        ("coverage", "no “coverage” yet"),
+        ("coverage", "Nobody in this channel has planned or reported an observation of S261120c"),
         ("good morning gwevent", "latest"),
         ("aladin S230518h", "90 % credible region of S230518h"),
         ("what's new?", "S261120c: 1 notice"),

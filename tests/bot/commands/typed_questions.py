@@ -76,6 +76,27 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "give me the pointings",
         )
     ),
+    *(
+        (
+            words,
+            ("Nobody in this channel has planned or reported an observation of S230518h", "isn't read here"),
+        )
+        for words in (
+            "coverage S230518h",
+            "S230518h coverage",
+            "coverage of S230518h",
+            "covrage S230518h",
+            "what is covered of S230518h?",
+            "what's covered in S230518h",
+            "show me the coverage of S230518h",
+            "S230518h: what sky is left?",
+            "who has looked at S230518h",
+        )
+    ),
+    ("coverage export csv S230518h", ("S230518h: coverage of the map of UPDATE", "row,source,instrument")),
+    ("export coverage S230518h", ("row,source,instrument",)),
+    ("S230518h coverage json", ("in_no_field",)),
+    ("coverage Palomar S230518h", ("says nothing here", "coverage export csv")),
     ("plan Palomar S230518h", ("Palomar has no field of view in this channel", "sites add Palomar fov")),
     ("plan 12 from ZTF S230518h", ("Palomar", "has no field of view in this channel")),
     ("plan Palomar 0 S230518h", ("a plan has 1 to 200 fields",)),
