@@ -56,6 +56,8 @@ class PlanResult:
     observation: Observation
     replaced: tuple[Observation, ...]
     """The instrument's plans before it, with all their fields; usually none or one."""
+    has_thread: bool
+    """The channel has a message of the event, whose card shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class DoneResult:
     """The report of the same fields, band and time that it takes the place of; None if there was none."""
     left: int
     """Fields of the instrument's plan that aren't done yet."""
+    has_thread: bool
+    """The channel has a message of the event, whose card shows it."""
 
 
 class ObservationRepository:
@@ -89,8 +93,8 @@ class ObservationRepository:
                 new = replace(new, instrument=older[-1].instrument)
             await connection.execute(delete(_o).where(_o.c.id.in_([one.id for one in older])))
             stored = await _insert(connection, new, ObservationStatus.PLANNED, now)
-            await _record(connection, new, EventActionKind.PLANNED, detail, now)
-        return PlanResult(observation=stored, replaced=older)
+            has_thread = await _record(connection, new, EventActionKind.PLANNED, detail, now)
+        return PlanResult(observation=stored, replaced=older, has_thread=has_thread)
 
     async def done(self, new: NewObservation, detail: str, now: datetime) -> DoneResult:
         """Store what an instrument observed; a report of the same fields, band and time replaces the former.
@@ -106,11 +110,11 @@ class ObservationRepository:
                 values |= {"created_at": twin.created_at, "instrument": twin.instrument}
                 await connection.execute(update(_o).where(_o.c.id == twin.id).values(values))
                 (stored,) = await _load(connection, _o.c.id == twin.id)
-            await _record(connection, new, EventActionKind.OBSERVED, detail, now)
+            has_thread = await _record(connection, new, EventActionKind.OBSERVED, detail, now)
             here = _of_event((new.team_id, new.channel_id), new.superevent_id)
             left = without_done_fields(await _load(connection, here & _is_instrument(new.instrument)))
         planned = sum(len(one.fields) for one in left if one.status == ObservationStatus.PLANNED)
-        return DoneResult(observation=stored, corrected=twin, left=planned)
+        return DoneResult(observation=stored, corrected=twin, left=planned, has_thread=has_thread)
 
     async def cancel(self, new: NewObservation, detail: str, now: datetime) -> tuple[Observation, ...]:
         """Cancel an instrument's plan for the reason in `new.note`; return the plans that were cancelled.
@@ -234,8 +238,11 @@ async def _insert(
 
 async def _record(
     connection: AsyncConnection, new: NewObservation, kind: EventActionKind, detail: str, now: datetime
-) -> None:
-    """Write the action, and have the thread's card and Follow-up reply brought up to date."""
+) -> bool:
+    """Write the action, and have the thread's card and Follow-up reply brought up to date.
+
+    Return whether there is a thread.
+    """
     action = EventAction(
         team_id=new.team_id,
         channel_id=new.channel_id,
@@ -251,3 +258,4 @@ async def _record(
     threads = dict.fromkeys((await connection.execute(query)).scalars(), channel)
     await mark_threads_stale(connection, threads, now, not_before=now + COALESCE_FOR)
     await request_follow_ups(connection, threads, now, can_wait=True)
+    return bool(threads)
