@@ -93,13 +93,13 @@ class InstrumentShare:
 def without_done_fields(observations: Sequence[Observation]) -> tuple[Observation, ...]:
     """Return observations in the order of their ids, plans without the fields that are done.
 
-    A field of a plan is done if its instrument reported the same centre later than the plan, in any band; a
-    report without fields says nothing of which, so it leaves the plan as it is. A plan whose fields are all
-    done is left out.
+    A field of a plan, cancelled or not, is done if its instrument reported the same centre later than the
+    plan, in any band; a report without fields says nothing of which, so it leaves the plan as it is. A plan
+    whose fields are all done is left out.
     """
     kept = []
     for one in sorted(observations, key=lambda one: one.id):
-        if one.status != ObservationStatus.PLANNED or not one.fields:
+        if one.status == ObservationStatus.DONE or not one.fields:
             kept.append(one)
             continue
         done = {

@@ -19,7 +19,7 @@ from bot.store import schema
 from bot.store.channels.clauses import in_channel
 from bot.store.channels.event_actions import record_action
 from bot.store.channels.observation_rows import (
-    fields_to_json,
+    NOTE_MAX,
     folded_name,
     observations_from_rows,
     row_values,
@@ -129,15 +129,15 @@ class ObservationRepository:
                 for one in without_done_fields(await _load(connection, here & _is_instrument(new.instrument)))
             }
             open_plans = [one for one in plans if one.id in left]
-            for one in open_plans:
-                values = {
-                    "status": ObservationStatus.CANCELLED.value,
-                    "user_id": new.user_id,
-                    "changed_at": now,
-                    "note": new.note[:500],
-                    "fields": fields_to_json(left[one.id]),
-                }
-                await connection.execute(update(_o).where(_o.c.id == one.id).values(values))
+            # With all its fields: what is done after all is told by the numbers of the plan.
+            values = {
+                "status": ObservationStatus.CANCELLED.value,
+                "user_id": new.user_id,
+                "changed_at": now,
+                "note": new.note[:NOTE_MAX],
+            }
+            cancelled = _o.c.id.in_([one.id for one in open_plans])
+            await connection.execute(update(_o).where(cancelled).values(values))
             if open_plans:
                 await _record(connection, new, EventActionKind.CANCELLED, detail, now)
         return tuple(replace(one, fields=left[one.id]) for one in open_plans)
@@ -145,11 +145,14 @@ class ObservationRepository:
     async def whole_plan(
         self, team_id: str, channel_id: str, superevent_id: str, instrument: str
     ) -> Observation | None:
-        """Return an instrument's plan with all its fields, done or not; None if it has none."""
+        """Return an instrument's newest plan with all its fields, done or not; None if it has none.
+
+        One that was cancelled counts: the sky may have cleared.
+        """
         where = (
             _of_event((team_id, channel_id), superevent_id)
             & _is_instrument(instrument)
-            & (_o.c.status == ObservationStatus.PLANNED.value)
+            & (_o.c.status != ObservationStatus.DONE.value)
         )
         async with self._database.read_transaction() as connection:
             found = await _load(connection, where)

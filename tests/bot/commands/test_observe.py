@@ -153,6 +153,20 @@ async def test_the_plans_numbers_stay_whatever_is_done(
     assert "has 4 fields, not 5" in await answer_text(factory, "observe Paranal done 5 r 21", hours=20)
 
 
+async def test_what_is_done_of_a_cancelled_plan_after_all_is_told_by_its_numbers(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    await dispatch(factory, "observe Paranal plan 4")
+    await dispatch(factory, "observe Paranal done 2 r 21.5", hours=20)
+    await dispatch(factory, "observe Paranal cancel clouds", hours=20)
+    await dispatch(factory, "observe Paranal done 2 r 21.6", hours=20)
+    text = await answer_text(factory, "observe Paranal done 4 r 20", hours=20)
+    assert "These are fields 1–4 of its plan." in text and "left" not in text
+    assert states(await stored(factory, event)) == [("Paranal", DONE, 2), ("Paranal", DONE, 4)]
+    await dispatch(factory, "observe Paranal plan 3", hours=20)
+    assert "has 3 fields, not 4" in await answer_text(factory, "observe Paranal done 4 r 20", hours=20)
+
+
 async def test_times_of_a_plan_that_is_not_over_are_no_times_of_what_is_done(
     factory: Factory, event: Notice, paranal: Telescope
 ) -> None:
