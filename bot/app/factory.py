@@ -12,6 +12,7 @@ import structlog
 from bot.app.candidates_command import create_candidates_command
 from bot.app.criteria_services import create_criteria_service
 from bot.app.deployment import missing_database_error
+from bot.app.drill_parts import create_drill_command
 from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
 from bot.app.observation_services import create_observation_reports, create_observe_command
@@ -279,6 +280,7 @@ class Factory(Repositories):
         wakeups = wakeups or Wakeups()
         authorizer = authorizer or ChannelAuthorizer()
         events = EventLookup(self.notices, importer, clock)
+        subscriptions = self.create_subscription_service(clock, wakeups, authorizer)
         handlers = CommandHandlers(
             candidates=create_candidates_command(
                 self, self.counterpart_service, self.observability, authorizer, wakeups, clock
@@ -293,17 +295,18 @@ class Factory(Repositories):
                 self.event_search,
                 clock,
             ),
+            drill=create_drill_command(self, clock, wakeups, authorizer, subscriptions).answer,
             event_details=EventDetailsCommand(self.skymap_cache, clock, image_provider),
             galaxies=GalaxiesCommand(
                 self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
             ),
+            mute=MuteCommand(self.mutes, wakeups, clock),
             observe=create_observe_command(self, self.create_observation_reports(clock, wakeups), clock),
             plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
-            mute=MuteCommand(self.mutes, wakeups, clock),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
             status=create_status_command(self, source_statuses, clock),
-            subscriptions=SubscriptionCommands(self.create_subscription_service(clock, wakeups, authorizer)),
+            subscriptions=SubscriptionCommands(subscriptions),
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)

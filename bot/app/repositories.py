@@ -16,6 +16,7 @@ from bot.store.channels.acknowledgements import AcknowledgementRepository
 from bot.store.channels.bulk_transfer import ChannelTransfer
 from bot.store.channels.channel_moves import ChannelMoves
 from bot.store.channels.criteria_sets import CriteriaSetRepository
+from bot.store.channels.drills import DrillRepository
 from bot.store.channels.escalation_reports import EscalationReports
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.installations import InstallationRepository
@@ -107,6 +108,7 @@ class Repositories:
         self.counterparts = CounterpartRepository(database)
         # The outbox
         self.leases = WorkerLeases(database)
+        self.drills = DrillRepository(database, self.leases)
         self.escalations = EscalationRepository(database, self.leases)
         self.outbox = Outbox(database, self.leases, Settlement(notifier))
         self.outbox_statistics = OutboxStatistics(database)
@@ -151,6 +153,7 @@ class Repositories:
             event_people=self.event_people,
             observations=self.observations,
             escalations=self.escalations,
+            drills=self.drills,
             images=self.images,
             mentions=self.mentions,
             quiet_criteria=self.quiet_criteria,

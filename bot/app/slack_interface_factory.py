@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from bot.app.criteria_services import create_criteria_service
+from bot.app.drill_parts import create_drill_service
 from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.observation_services import create_observation_dialog
@@ -103,6 +104,7 @@ def create_slack_interface(
         criteria_modal=criteria_modal,
         check_modal=CheckModal(check, clients, send_ephemeral),
         event_buttons=EventButtons(factory.acknowledgements, factory.mutes, factory.notices, clock, wakeups),
+        acknowledge_drill=create_drill_service(factory, clock, wakeups, authorizer).acknowledge,
         send_ephemeral=send_ephemeral,
         observe_modal=ObserveModal(
             create_observation_dialog(factory, factory.create_observation_reports(clock, wakeups), clock),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.commands.candidates import CandidatesCommand
 from bot.commands.check import CheckCommand
+from bot.commands.context import CommandContext
 from bot.commands.coverage import CoverageCommand
 from bot.commands.criteria import CriteriaCommands
 from bot.commands.event_details import EventDetailsCommand
@@ -18,6 +20,7 @@ from bot.commands.sites import SiteCommands
 from bot.commands.status import StatusCommand
 from bot.commands.subscriptions import SubscriptionCommands
 from bot.commands.visible import VisibleCommand
+from formatters.blockkit.message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,12 @@ class CommandHandlers:
     check: CheckCommand
     coverage: CoverageCommand
     criteria: CriteriaCommands
+    drill: Callable[[str, CommandContext], Awaitable[Message]]
+    """`subscriptions drill`."""
     event_details: EventDetailsCommand
     galaxies: GalaxiesCommand
-    observe: ObserveCommand
     mute: MuteCommand
+    observe: ObserveCommand
     plan: PlanCommand
     search: SearchCommands
     sites: SiteCommands

@@ -136,6 +136,7 @@ def command_table(handlers: CommandHandlers) -> tuple[Command, ...]:
         subscription_command("edit", subscriptions.edit, is_mutating=True, is_listed=False),
         subscription_command("pause", subscriptions.pause, is_mutating=True, is_listed=False),
         subscription_command("resume", subscriptions.resume, is_mutating=True, is_listed=False),
+        subscription_command("drill", handlers.drill, ("drills",), is_mutating=True, is_listed=False),
         subscription_command("dialog", subscriptions.modal_button, ("form",), is_listed=False),
         Command("test", _backtest(handlers), is_shareable=True, is_listed=False),
         Command(

@@ -22,6 +22,7 @@ SUBSCRIPTION_VERBS = {
     "pause": "pause",
     "resume": "resume",
     "test": "test",
+    "drill": "drill",
     "form": "dialog",
     "dialog": "dialog",
 }

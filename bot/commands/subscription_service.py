@@ -198,6 +198,10 @@ class SubscriptionService:
         sets = await self._criteria_sets.sets_by_slug(context.team_id)
         return partial(_parse_with_sets, sites, sets, self._escalation_webhook.refusal(context.team_id))
 
+    def may_call_webhook(self, team_id: str) -> bool:
+        """Return whether an escalation of this workspace may call the operators' webhook."""
+        return self._escalation_webhook.allows(team_id)
+
     async def choosable_sets(self, team_id: str) -> Sequence[CriteriaSet]:
         """Return the criteria sets that a subscription may choose, in less than a second.
 

@@ -9,6 +9,7 @@ import structlog
 
 from bot.runtime.polling_worker import run_polling_worker
 from bot.runtime.wakeups import Wakeups
+from bot.store.channels.drills import DrillRepository
 from bot.store.database import StoreUnavailable
 from bot.store.events.escalations import EscalationRepository
 
@@ -24,6 +25,7 @@ class EscalationWorker:
     def __init__(
         self,
         escalations: EscalationRepository,
+        drills: DrillRepository,
         clock: Callable[[], datetime],
         wakeups: Wakeups,
         *,
@@ -32,6 +34,7 @@ class EscalationWorker:
     ) -> None:
         """`can_call` tells whether the operators' webhook is there, and may be called for a workspace."""
         self._escalations = escalations
+        self._drills = drills
         self._clock = clock
         self._wakeups = wakeups
         self._can_call = can_call
@@ -53,7 +56,9 @@ class EscalationWorker:
         """Take what is due now; return True if there may be more at once. Raises StoreUnavailable."""
         now = self._clock()
         taken = await self._escalations.take_due(now, self._can_call)
+        # A drill that stood still for a day tells how it went before it is closed.
+        ended = await self._drills.end_finished(now)
         closed = await self._escalations.close_old(now)
-        if taken or closed:
+        if taken or ended or closed:
             self._wakeups.intents_planned()
         return bool(closed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.delivery.channel_grades import ChannelCriteriaSets
+from bot.store.channels.drills import DrillRepository
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.mentions import MentionRepository
 from bot.store.channels.mutes import MuteRepository
@@ -36,6 +37,7 @@ class RenderRepositories:
     event_people: EventPeopleRepository
     observations: ObservationRepository
     escalations: EscalationRepository
+    drills: DrillRepository
     images: ImageRepository
     mentions: MentionRepository
     quiet_criteria: QuietCriteriaRepository

@@ -140,6 +140,16 @@ def parse_steps(words: Sequence[str], parse_target: Callable[[str], str]) -> tup
     )
 
 
+def parse_minutes(text: str) -> timedelta:
+    """Parse the time of a step: "5", which are minutes, "5min", "1h". Raises FilterSyntaxError."""
+    words = text.split()
+    found = _read_time([f"{text}min"] if text.isdecimal() else words, 0)
+    if found is None or (found[1] < len(words)):
+        raise FilterSyntaxError(f"{_quoted(text)} is no time: minutes after the first mention, like 5.")
+    _check_length(text, found[0])
+    return _whole_minutes(found[0])
+
+
 def _begins_escalation(words: Sequence[str], at: int) -> bool:
     if not begins_escalation(words[at]):
         return False

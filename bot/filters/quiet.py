@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.filters.evaluator import NO_PROBABILITIES, CriteriaEvaluator, MapProbabilities, evaluate_filter
 from bot.filters.event_attributes import extract_attributes
+from bot.filters.satisfiability import find_contradiction
+from formatters.models.filter import Compare, Op
 from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
 
@@ -32,3 +35,16 @@ def is_quiet(
         one.quiet is not None and evaluate_filter(one.quiet, attributes, NO_PROBABILITIES).matches
         for one in bringing
     )
+
+
+def without_idle_quiet(criteria: Criteria) -> Criteria:
+    """Return the criteria without a quiet condition that no event they bring can meet: "BNS quiet BBH"."""
+    quiet = criteria.quiet
+    if quiet is None:
+        return criteria
+    if isinstance(quiet, Compare) and quiet.op is Op.GE:
+        # Two classes of exactly 50 % each are no reason for a sentence in the channel.
+        quiet = replace(quiet, op=Op.GT)
+    both = quiet if criteria.filter is None else criteria.filter & quiet
+    idle = find_contradiction(replace(criteria, filter=both, quiet=None, notify=None)) is not None
+    return replace(criteria, quiet=None) if idle else criteria

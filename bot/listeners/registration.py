@@ -16,6 +16,7 @@ from bot.listeners.check_modal import CheckModal
 from bot.listeners.criteria_listeners import register_criteria_listeners
 from bot.listeners.criteria_modal import CriteriaModal
 from bot.listeners.direct_messages import register_direct_messages
+from bot.listeners.drill_button import AcknowledgeDrill, register_drill_button
 from bot.listeners.event_buttons import EventButtons
 from bot.listeners.event_listeners import register_event_listeners
 from bot.listeners.home_listeners import register_home_listeners
@@ -42,6 +43,7 @@ class ListenerServices:
     criteria_modal: CriteriaModal
     check_modal: CheckModal
     event_buttons: EventButtons
+    acknowledge_drill: AcknowledgeDrill
     send_ephemeral: SendEphemeral
     observe_modal: ObserveModal
     requeue_channel: RequeueChannel
@@ -56,6 +58,7 @@ def register_listeners(app: AsyncApp, services: ListenerServices) -> None:
     )
     register_criteria_listeners(app, services.criteria_modal, services.home_tab)
     register_event_listeners(app, services.router, services.event_buttons, services.check_modal)
+    register_drill_button(app, services.acknowledge_drill)
     register_observe_listeners(app, services.observe_modal)
     register_slash_command(app, services.router, services.send_ephemeral)
     register_mentions(app, services.router, services.send_ephemeral)

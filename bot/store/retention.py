@@ -33,12 +33,14 @@ _PURGEABLE_KINDS = [kind.value for kind in kinds_where(lambda rule: rule.purgeab
 _c = schema.webhook_calls
 _a = schema.nearby_alerts
 _d = schema.deliveries
+_e = schema.escalations
 _f = schema.follow_ups
 _m = schema.related_messages
 _n = schema.notices
 _o = schema.incidents
 _p = schema.payloads
 _q = schema.quarantine
+_s = schema.escalation_steps
 _t = schema.threads
 
 
@@ -65,6 +67,7 @@ class PurgeResult:
     changes: int = 0
     nearby_alerts: int = 0
     candidates: int = 0
+    escalations: int = 0
 
 
 NOTHING_PURGED = PurgeResult(payloads=0, deliveries=0, quarantined=0, incidents=0)
@@ -87,6 +90,7 @@ class Retention:
             changes=await self.purge_changes(now - keep.changes),
             nearby_alerts=await self.purge_nearby_alerts(now - keep.deliveries),
             candidates=await self.purge_candidates(now - keep.deliveries),
+            escalations=await self.purge_escalations(now - keep.deliveries),
         )
 
     async def purge_payloads(self, received_before: datetime) -> int:
@@ -217,6 +221,24 @@ class Retention:
             async with self._database.exclusive_transaction() as connection:
                 # The event may have come in the meantime.
                 result = await connection.execute(delete(_m).where(_m.c.id.in_(ids), old))
+            removed += result.rowcount
+        return removed
+
+    async def purge_escalations(self, closed_before: datetime) -> int:
+        """Delete escalations and drills that were closed, with their steps and webhook calls.
+
+        Who had an event stays with its thread, whose card goes on to show it.
+        """
+        unmade = select(_c.c.escalation_id).where(
+            _c.c.escalation_id == _e.c.id, _c.c.state == DeliveryState.PENDING.value
+        )
+        old = (_e.c.closed_at < closed_before) & ~unmade.exists()
+        removed = 0
+        while ids := await self._next_batch(select(_e.c.id).where(old)):
+            async with self._database.exclusive_transaction() as connection:
+                await connection.execute(delete(_c).where(_c.c.escalation_id.in_(ids)))
+                await connection.execute(delete(_s).where(_s.c.escalation_id.in_(ids)))
+                result = await connection.execute(delete(_e).where(_e.c.id.in_(ids)))
             removed += result.rowcount
         return removed
 

@@ -28,6 +28,7 @@ from bot.store.channels.reachability import (
 from bot.store.channels.refused_mentions import record_mention_outcomes
 from bot.store.channels.subscriptions import confirm_subscriptions, discard_unconfirmed
 from bot.store.outbox.claiming import release_threads
+from bot.store.outbox.drill_writer import count_drill_steps
 from bot.store.outbox.edit_writer import enqueue_edits, mark_threads_stale
 from bot.store.outbox.escalation_writer import mark_mentioned
 from bot.store.outbox.follow_up_outcomes import (
@@ -184,6 +185,11 @@ async def _count_steps(connection: AsyncConnection, delivered: DeliveredBatch, n
     await mark_mentioned(connection, [d.subject_id for d, _ in delivered], now)
 
 
+async def _count_drill_steps(connection: AsyncConnection, delivered: DeliveredBatch, now: datetime) -> None:
+    """Count a drill's steps from its first mention, which Slack accepted now."""
+    await count_drill_steps(connection, [d.subject_id for d, _ in delivered], now)
+
+
 async def _confirm_subscription(
     connection: AsyncConnection, delivered: DeliveredBatch, now: datetime
 ) -> None:
@@ -309,6 +315,7 @@ _ON_DELIVERED: tuple[DeliveredEffect, ...] = (
     _record_mentions,
     _count_steps_from_root,
     _count_steps,
+    _count_drill_steps,
     _confirm_subscription,
     _requeue_reachable_channel,
 )
@@ -364,5 +371,7 @@ EFFECTS: Mapping[DeliveryKind, KindEffects] = {
     DeliveryKind.FIRST_REAL_EVENT: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.MUTE: KindEffects(_POSTED, _GIVEN_UP),
     DeliveryKind.ESCALATION: KindEffects(_POSTED, _GIVEN_UP),
+    DeliveryKind.DRILL: KindEffects(_POSTED | {_count_drill_steps}, _GIVEN_UP),
+    DeliveryKind.DRILL_END: KindEffects(_POSTED, _GIVEN_UP),
 }
 """What follows from each kind's outcomes; total, by a test."""

@@ -164,7 +164,12 @@ PAGES: Mapping[str, HelpPage] = {
                 "what else names them, in one reply of the thread",
             ),
             ("subscribe … [criteria rubin-2026]", "with their grades by criteria sets; `help criteria`"),
+            ("subscribe … [quiet BBH]", "posted as ever, but a push has only the header"),
             ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
+            (
+                "subscribe … notify … escalate 5min @second 10min webhook",
+                "who is next if nobody presses _I have it_; times count from the first mention",
+            ),
             ("subscriptions test CBC BNS>0.5", "which past events it would have brought"),
         ),
         (
@@ -172,7 +177,7 @@ PAGES: Mapping[str, HelpPage] = {
             " `notify-mocks` before the `if`.",
             "More about filters: `help filters`.",
         ),
-        ("notify", "sub", "mention", "mentions"),
+        ("notify", "sub", "mention", "mentions", "escalate", "escalation", "quiet"),
     ),
     "unsubscribe": HelpPage(
         "Fewer alerts",

@@ -37,7 +37,9 @@ class EscalationEnd(StrEnum):
     COMPLETE = "complete"
     """Every step was taken."""
     STOPPED = "stopped"
-    """Somebody stopped a drill."""
+    """Somebody stopped a drill, or the operators went back to a version that knows no escalations."""
+    PREEMPTED = "preempted"
+    """A drill gave way to an event for which somebody is mentioned in its channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

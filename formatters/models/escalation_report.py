@@ -48,6 +48,8 @@ class EscalationReport:
     end: EscalationEnd | None = None
     """Why there are no further steps; None while there may be some."""
     ended_at: datetime | None = None
+    is_closed: bool = False
+    """True if nothing changes it any more."""
     thread_id: int | None = None
     superevent_id: str | None = None
     """None for a drill, and for an event whose thread was purged."""
@@ -55,6 +57,8 @@ class EscalationReport:
     """The number of the channel's subscription that is drilled; None for an event."""
     started_by: str | None = None
     """Slack's id of who began the drill; None for an event."""
+    ended_by: str | None = None
+    """Slack's id of who ended the drill, by "I have it" or by stopping it; None if nobody did."""
 
     @property
     def is_drill(self) -> bool:

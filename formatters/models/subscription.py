@@ -37,6 +37,12 @@ class MentionRule:
     """Who is next, at increasing times after the first mention, as long as nobody says "I have it"."""
 
     @property
+    def all_targets(self) -> tuple[str, ...]:
+        """Everybody whom the rule may mention, those of its steps too, each once."""
+        steps = (target for step in self.escalation for target in step.targets)
+        return tuple(dict.fromkeys((*self.targets, *steps)))
+
+    @property
     def canonical(self) -> str:
         """The canonical text: "notify @here <@U024BE7LH> notify-mocks if NS"."""
         parts = ["notify", *map(_typed_target, self.targets)]
@@ -57,12 +63,6 @@ class MentionRule:
         for step in self.escalation:
             steps += [_minutes(step), silent_targets(step.targets) or WEBHOOK]
         return " ".join(["notify", self.silent_targets, *conditions, *steps])
-
-    @property
-    def all_targets(self) -> tuple[str, ...]:
-        """Everybody whom the rule may mention, at once or by a step, each once; in Slack's syntax."""
-        steps = (target for step in self.escalation for target in step.targets)
-        return tuple(dict.fromkeys([*self.targets, *steps]))
 
     @property
     def silent_targets(self) -> str:
@@ -169,7 +169,7 @@ class Criteria:
             # Circulars alone are written as before there were other streams.
             switches += ["streams", *self.streams] if self.streams != (Stream.CIRCULARS,) else self.streams
         sets = ["criteria", *self.criteria_sets] if self.criteria_sets else []
-        quiet = [] if self.quiet is None else ["quiet", _in_parentheses(self.quiet)]
+        quiet = [] if self.quiet is None else ["quiet", in_parentheses(self.quiet)]
         real = [] if self.real else ["only"]
         return " ".join([self.group_and_filter, *real, *switches, *quiet, *sets])
 
@@ -220,7 +220,7 @@ class Subscription:
     doesn't have ("ntt-kilonova Silver"). Conditions on them are unknown, so they never hold."""
 
 
-def _in_parentheses(condition: Filter) -> str:
+def in_parentheses(condition: Filter) -> str:
     """Return a condition as one group: "BBH", "(BBH or Terrestrial)"."""
     return f"({condition.canonical})" if isinstance(condition, And | Or) else condition.canonical
 

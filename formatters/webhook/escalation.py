@@ -23,6 +23,7 @@ _ENDS = {
     EscalationEnd.RETRACTED: "LVK retracted the event.",
     EscalationEnd.CONDITION: "Its condition no longer holds, or the channel changed its subscription.",
     EscalationEnd.STOPPED: "It was stopped.",
+    EscalationEnd.PREEMPTED: "It gave way to an event.",
 }
 """Why it is over, where that isn't time alone."""
 
@@ -77,11 +78,11 @@ def _holds(report: EscalationReport, superevent: Superevent | None, action: Webh
     """Return True if a call still says what is so: it may have waited for hours."""
     if superevent is None and not report.is_drill:
         return False
-    is_over = report.end in (EscalationEnd.RETRACTED, EscalationEnd.CONDITION, EscalationEnd.STOPPED)
+    is_over = report.end in _ENDS
     match action:
         case WebhookAction.TRIGGER:
             is_retracted = superevent is not None and superevent.is_retracted
-            return not (report.acknowledgements or is_over or is_retracted)
+            return not (report.acknowledgements or is_over or is_retracted or report.is_closed)
         case WebhookAction.ACKNOWLEDGE:
             return bool(report.acknowledgements) and not is_over
         case WebhookAction.RESOLVE:
@@ -117,7 +118,7 @@ def _lines(
             mentioned = [
                 _plain_target(target)
                 for reported in report.steps
-                if reported.state is StepState.TAKEN
+                if reported.state is StepState.TAKEN and reported.step.after
                 for target in reported.step.targets
             ]
             if mentioned:
@@ -127,8 +128,11 @@ def _lines(
             yield f"Slack user {people} in {where} has it since {at}."
         case WebhookAction.RESOLVE:
             reason = None if report.end is None else _ENDS.get(report.end)
-            if reason is None:
-                reason = "The drill is over." if report.is_drill else "The time to take it has passed."
+            if reason is None and report.is_drill:
+                who = ", ".join(plain_text(taken.user_id) for taken in report.acknowledgements)
+                reason = f"Slack user {who} pressed “I have it”." if who else "Nobody pressed “I have it”."
+            elif reason is None:
+                reason = "A day has passed since it began."
             yield f"{reason} ({where}, {at})"
 
 

@@ -23,6 +23,7 @@ from formatters.answers import (
 from formatters.blockkit.message import Message
 from formatters.models import subscription
 from formatters.models.criteria_set import GradeOutcome, Stage, WhyUndecided
+from formatters.models.escalation import EscalationStep
 from formatters.models.event_plan import NothingReason, NothingToObserve
 from formatters.models.filter import (
     Compare,
@@ -272,6 +273,17 @@ def _filtered() -> subscription.Subscription:
     )
 
 
+def _escalating() -> subscription.Subscription:
+    """Return a subscription with steps after its mention, and with quiet events."""
+    steps = (
+        EscalationStep(after=timedelta(minutes=5), targets=("<@U0SECOND>", "<!subteam^S0THIRD>")),
+        EscalationStep(after=timedelta(minutes=90), webhook=True),
+    )
+    notify = subscription.MentionRule(targets=("<!subteam^S0FIRST>",), only_ns=True, escalation=steps)
+    criteria = subscription.Criteria(group="CBC", quiet=Compare("BBH", Op.GE, 0.5), notify=notify)
+    return replace(_filtered(), criteria=criteria)
+
+
 def _matching(stories: dict[str, list[Notice]]) -> search_results.SearchResults:
     found = [Superevent.from_notices(stories[kind]) for kind in ("ssm", "raven", "bns", "mock")]
     return search_results.SearchResults(
@@ -375,6 +387,8 @@ def test_answers(
         "subscription-confirmed": subscription_messages.confirmation(mine[0]),
         "subscription-confirmed-all": subscription_messages.confirmation(mine[2]),
         "subscription-confirmed-notify": subscription_messages.confirmation(mine[3]),
+        "subscription-confirmed-escalation": subscription_messages.confirmation(_escalating()),
+        "subscription-list-escalation": subscription_messages.subscription_list([_escalating()]),
         "subscription-subscribed": subscription_messages.subscribed(),
         "subscription-unchanged": subscription_messages.unchanged(filtered),
         "subscription-not-subscribed": subscription_messages.not_subscribed(

@@ -107,10 +107,12 @@ async def load_report(connection: AsyncConnection, escalation_id: int) -> Escala
         # What only a newer gwevent knows as a reason is a condition that is over.
         end=None if row.end_reason is None else _end(row.end_reason),
         ended_at=row.ended_at,
+        is_closed=row.closed_at is not None,
         thread_id=row.thread_id,
         superevent_id=row.superevent_id,
         drill_number=row.drill_number,
         started_by=row.started_by,
+        ended_by=row.acknowledged_by,
     )
 
 
@@ -139,7 +141,7 @@ async def _acknowledgements(
 ) -> tuple[Acknowledgement, ...]:
     """Return who has the event; for a drill that is in its own row, since it ends with it."""
     if row.thread_id is None:
-        if row.acknowledged_by is None:
+        if row.acknowledged_by is None or row.end_reason != EscalationEnd.ACKNOWLEDGED.value:
             return ()
         return (Acknowledgement(user_id=row.acknowledged_by, since=row.ended_at or row.started_at),)
     people = select(_a.c.user_id, _a.c.since).where(_a.c.thread_id == row.thread_id)

@@ -93,9 +93,14 @@ async def mark_mentioned(connection: AsyncConnection, mention_ids: Collection[in
 
     The webhook goes on to count from when the notice was stored: while Slack is down it still pages.
     """
-    which = _e.c.mention_id.in_(mention_ids) & _e.c.mentioned_at.is_(None)
+    await count_steps_from(connection, _e.c.mention_id.in_(mention_ids), at)
+
+
+async def count_steps_from(connection: AsyncConnection, which: ColumnElement[bool], at: datetime) -> None:
+    """Count the steps that mention people from `at`, once, in the escalations among `which`."""
+    unmentioned = which & _e.c.mentioned_at.is_(None)
     ids = (
-        await connection.execute(update(_e).where(which).values(mentioned_at=at).returning(_e.c.id))
+        await connection.execute(update(_e).where(unmentioned).values(mentioned_at=at).returning(_e.c.id))
     ).scalars()
     waiting = _s.c.escalation_id.in_(list(ids)) & (_s.c.state == WAITING) & _s.c.webhook.is_(False)
     rows = (await connection.execute(select(_s.c.id, _s.c.after_s).where(waiting))).all()
@@ -111,11 +116,13 @@ async def end_escalations(
     now: datetime,
     *,
     kept: Collection[str] = (),
+    is_final: bool = False,
 ) -> list[int]:
     """End the open escalations among `which`, a condition on `escalations`; return their ids.
 
     With `kept`, targets (WEBHOOK for the webhook) that are still wanted, only steps without any of them are
-    cancelled, and only escalations that have no step left end.
+    cancelled, and only escalations that have no step left end. With `is_final` nothing follows for any
+    reason, as where a drill ends.
     """
     open_ = which & _e.c.closed_at.is_(None)
     if reason is EscalationEnd.ACKNOWLEDGED:
@@ -133,7 +140,7 @@ async def end_escalations(
         ids = sorted({row.escalation_id for row in steps} - left)
     if reason is EscalationEnd.ACKNOWLEDGED:
         await _take_back_unsaid(connection, ids)
-    final = {"closed_at": now} if reason in _FINAL else {}
+    final = {"closed_at": now} if is_final or reason in _FINAL else {}
     await connection.execute(
         update(_e).where(_e.c.id.in_(ids)).values(end_reason=reason.value, ended_at=now, **final)
     )
@@ -164,6 +171,21 @@ async def resume_escalations(connection: AsyncConnection, which: ColumnElement[b
         await call_for_escalations(connection, [escalation_id], EscalationChange.HANDED_BACK, now)
         resumed += bool(left)
     return resumed
+
+
+async def merge_escalations(connection: AsyncConnection, kept: int, lost: int, now: datetime) -> None:
+    """Cancel the steps of thread `lost` for people who wait in thread `kept` of the same event and channel.
+
+    Those that are left go on in the merged thread, unless somebody has the event.
+    """
+    both = (_s.c.state == WAITING) & _e.c.thread_id.in_([kept, lost])
+    query = select(_e.c.thread_id, _s.c.targets, _s.c.webhook).join(_s, _s.c.escalation_id == _e.c.id)
+    named: dict[int, set[str]] = {kept: set(), lost: set()}
+    for row in (await connection.execute(query.where(both))).all():
+        named[row.thread_id] |= step_targets(row)
+    if named[kept] & named[lost]:
+        own = named[lost] - named[kept]
+        await end_escalations(connection, _e.c.thread_id == lost, EscalationEnd.CONDITION, now, kept=own)
 
 
 def step_targets(row: Any) -> set[str]:

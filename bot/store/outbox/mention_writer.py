@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef, Intent, Mention, MentionReason, OpenRoot
 from bot.store import schema
+from bot.store.outbox.drill_writer import preempt_drills
 from bot.store.outbox.escalation_writer import NewEscalation, begin_escalations
 from bot.store.outbox.models import DeliveryKind, EventRank, delivery_row
 
@@ -88,4 +89,6 @@ async def _begin_escalations(
         )
         for row in (await connection.execute(made)).all()
     ]
+    # Who is mentioned for an event must not take it for the drill.
+    await preempt_drills(connection, {one.channel for one in new}, now)
     await begin_escalations(connection, new, now)

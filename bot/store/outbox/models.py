@@ -58,7 +58,9 @@ class DeliveryKind(StrEnum):
     ESCALATION = "escalation"
     """A message that mentions whoever is next, since nobody has the event; its subject is the step."""
     DRILL = "drill"
-    """A message of a drill, marked as one; its subject is the step, or the escalation at begin and end."""
+    """A message of a drill, marked as one; its subject is the step, the first of which begins it."""
+    DRILL_END = "drill_end"
+    """A message that a drill is over, and how long it took; its subject is the escalation."""
     MUTE = "mute"
     """A reply that says who muted the event in the channel, or ended that; its subject is the action."""
 
@@ -183,10 +185,12 @@ DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
     DeliveryKind.INCIDENT_RESOLVED: KindRule(for_operators=True),
     DeliveryKind.MENTION_REFUSED: KindRule(),
     DeliveryKind.FIRST_REAL_EVENT: KindRule(for_operators=True),
-    DeliveryKind.ESCALATION: KindRule(
-        top_level=True, ordered=False, expires=True, needs_subscription=True, measured=False, purgeable=False
+    DeliveryKind.ESCALATION: KindRule(top_level=True, ordered=False, expires=True, needs_subscription=True),
+    # Not purged while the last message tells when each was posted.
+    DeliveryKind.DRILL: KindRule(
+        top_level=True, ordered=False, expires=True, needs_subscription=True, purgeable=False
     ),
-    DeliveryKind.DRILL: KindRule(expires=True, needs_subscription=True),
+    DeliveryKind.DRILL_END: KindRule(top_level=True, ordered=False, expires=True),
     DeliveryKind.MUTE: KindRule(ordered=False),
 }
 """The rules of every kind; a test ensures that no kind is missing."""

@@ -64,11 +64,8 @@ async def _load_calls(
     """
     if not slots:
         return []
-    query = (
-        select(_c.c.slot, _c.c.state, _c.c.attempts, _c.c.reason)
-        .where(_c.c.slot.in_(slots))
-        .with_for_update()
-    )
+    query = select(_c.c.slot, _c.c.state, _c.c.attempts, _c.c.reason).where(_c.c.slot.in_(slots))
+    query = query.with_for_update()
     return [
         (slots[row.slot], _call_state(row.state, row.attempts, row.reason))
         for row in (await connection.execute(query)).all()

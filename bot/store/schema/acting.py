@@ -48,7 +48,7 @@ escalations = Table(
     # From then on nothing changes it: its reason is over, or a day has passed. Null until then, even if
     # somebody has the event, who may hand it back.
     Column("closed_at", UtcDateTime),
-    # Who pressed "I have it" in a drill; for an event that is in `acknowledgements`.
+    # Who ended a drill by "I have it", or stopped it; for an event that is in `acknowledgements`.
     Column("acknowledged_by", String(32)),
     Index("ix_escalations_channel", "team_id", "channel_id", "id"),
     partial_index("ix_escalations_open", OPEN_ESCALATIONS, "team_id", "started_at"),

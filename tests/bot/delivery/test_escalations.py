@@ -29,7 +29,13 @@ pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
 def escalation_worker(harness: DeliveryHarness, *, can_call: bool = True) -> EscalationWorker:
     factory = harness.factory
-    return EscalationWorker(factory.escalations, harness.clock, harness.wakeups, can_call=lambda _: can_call)
+    return EscalationWorker(
+        factory.escalations,
+        factory.drills,
+        harness.clock,
+        harness.wakeups,
+        can_call=lambda _: can_call,
+    )
 
 
 async def take(harness: DeliveryHarness, *, can_call: bool = True, **by: float) -> None:

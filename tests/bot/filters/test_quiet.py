@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.filters import parse_criteria
-from bot.filters.quiet import is_quiet
+from bot.filters.quiet import is_quiet, without_idle_quiet
 from formatters.models.superevent import Superevent
 from tests.support.factories import decoded_notice
 from tests.support.filter_strategies import GRB, SKY
@@ -67,3 +67,18 @@ def test_a_retraction_of_a_quiet_event_is_quiet() -> None:
     notices = [decoded_notice(**BBH), decoded_notice(alert_type="RETRACTION", minutes=5)]
     assert quiet(Superevent.from_notices(notices), "CBC quiet BBH")
     assert not quiet(Superevent.from_notices(notices[1:]), "CBC quiet BBH")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("CBC quiet BBH", "CBC quiet BBH"),
+        ("CBC BNS quiet BBH", "CBC BNS"),
+        ("CBC BNS>0.2 quiet BBH", "CBC BNS>0.2 quiet BBH"),
+        ("CBC (BNS or NSBH) quiet BBH notify @here", "CBC (BNS or NSBH) notify @here"),
+        ("Burst quiet BBH", "Burst"),
+        ("CBC", "CBC"),
+    ],
+)
+def test_a_condition_that_no_event_of_the_subscription_meets_is_left_out(words: str, expected: str) -> None:
+    assert without_idle_quiet(parse_criteria(words)).canonical == expected

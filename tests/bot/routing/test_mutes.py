@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ RETRACTED = decoded_notice(alert_type="RETRACTION", minutes=6)
 AGAIN = decoded_notice(alert_type="UPDATE", minutes=7)
 
 
-def muted(**values: object) -> Thread:
+def muted(**values: Any) -> Thread:
     return replace(thread(), is_muted=True, **values)
 
 

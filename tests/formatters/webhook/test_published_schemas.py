@@ -212,6 +212,7 @@ def test_a_call_that_was_overtaken_says_nothing(stories: dict[str, list[Notice]]
     assert event_from_escalation(of_event(), retracted, trigger, NOW) is None
     complete = of_event(end=EscalationEnd.COMPLETE)
     assert event_from_escalation(complete, bns, trigger, NOW) is not None, "it is the last step"
+    assert event_from_escalation(replace(complete, is_closed=True), bns, trigger, NOW) is None
 
 
 def test_a_drill_is_marked_in_every_call() -> None:

@@ -1,0 +1,37 @@
+"""How a drill went: its steps, and when Slack and the webhook's service took what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from formatters.models.escalation_report import EscalationReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """What became of a step's message, or of the webhook's call."""
+
+    at: datetime | None = None
+    """When it was accepted; None if it wasn't (yet)."""
+    reason: str | None = None
+    """Why the last attempt failed, in Slack's or gwevent's words; not escaped."""
+    is_given_up: bool = False
+    """True if it isn't tried any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillReport:
+    """A drill as it stands."""
+
+    report: EscalationReport
+    posted: Mapping[int, Posted] = field(default_factory=dict)
+    """What became of the messages, by the store's id of the step."""
+    called: Posted | None = None
+    """What became of the webhook's call; None if it wasn't called."""
+
+    @property
+    def is_closed(self) -> bool:
+        """True if it is over: the last step may be taken, and still somebody be awaited."""
+        return self.report.is_closed
