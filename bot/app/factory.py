@@ -34,6 +34,7 @@ from bot.commands.criteria import CriteriaCommands
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
+from bot.commands.event_people import EventPeopleReader
 from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
 from bot.commands.mute import MuteCommand
@@ -305,12 +306,15 @@ class Factory(Repositories):
             plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
-            status=create_status_command(self, source_statuses, clock),
+            status=create_status_command(self, self.escalation_webhook, source_statuses, clock),
             subscriptions=SubscriptionCommands(subscriptions),
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
-        questions = EventQuestions(events, self.notices, default_events, self.threads, clock, get_permalink)
+        people = EventPeopleReader(self.threads, self.event_people, self.observers, self.observations)
+        questions = EventQuestions(
+            events, self.notices, default_events, self.threads, people, clock, get_permalink
+        )
         return CommandRouter(handlers, questions, authorizer, clock)
 
     def create_observation_reports(

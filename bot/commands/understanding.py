@@ -38,6 +38,7 @@ class Topic(StrEnum):
     COINCIDENCE = "coincidence"
     TIME = "time"
     DETECTORS = "detectors"
+    PEOPLE = "people"
     COMPARE = "compare"
     GREETING = "greeting"
     THANKS = "thanks"
@@ -171,7 +172,10 @@ _ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
 )
 """What a sentence about an event asks, by its words; the first that fits."""
 _OBSERVERS = re.compile(
-    r"\bwho(?:'s|s| is| are| else| all)?\b.*\b(?:observ\w+|follow\w*|looking|on it|pointing)\b|\bobservers\b"
+    r"\bwho(?:'s|s| is| are| else| all)?\b.*\b(?:observ\w+|follow\w*|looking|pointing)\b|\bobservers\b"
+)
+_HAS_IT = re.compile(
+    r"\b(?:who|any(?:body|one)|some(?:body|one))\b.*\b(?:on it|(?:has|have|got|took|takes|taken) it)\b"
 )
 _COMPARE = words_pattern("compared? comparison vs versus difference differ diff")
 _VISIBLE = words_pattern(
@@ -267,6 +271,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="observe", arguments=report)
     if has_position(sentence):
         return Reading(command="check", arguments=position_words(sentence))
+    if _HAS_IT.search(plain):
+        return Reading(topic=Topic.PEOPLE)
     if "observe" in commands and _OBSERVERS.search(plain):
         return Reading(command="observe")
     if event_count == 0 and _RUNS.search(plain) and (_RUNS_CONTEXT.search(plain)) and not _names_class(plain):

@@ -1,4 +1,4 @@
-"""Drills in the local Slack: the whole chain, marked DRILL, on its real times; it ends by how long it took."""
+"""Drills in the local Slack: the whole chain, marked DRILL, on its real times, and how long it took."""
 
 from __future__ import annotations
 
