@@ -401,7 +401,7 @@ class Factory(Repositories):
         return WebhookNotifier(
             webhook,
             self.webhook_outbox,
-            WebhookEventBuilder(self.incidents, self.notices, self.escalation_reports, clock),
+            WebhookEventBuilder(self.incidents, self.notices, self.escalation_reports),
             clock,
             wakeups=wakeups,
             is_clock_trusted=is_clock_trusted,

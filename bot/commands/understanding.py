@@ -15,6 +15,7 @@ from enum import StrEnum
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
 from bot.commands.coverage_words import asks_for_coverage
+from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.observe_sentences import read_observe_sentence
@@ -257,6 +258,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(topic=Topic.THANKS)
     if _OWN_STATE.search(plain) and not event_count:
         return Reading(command="status")
+    if not event_count and (drill := read_drill_sentence(plain)) is not None:
+        return Reading(nearest=drill)
     if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
         return Reading(command="subscriptions")
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
