@@ -310,9 +310,7 @@ class Factory(Repositories):
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
-        questions = EventQuestions(
-            events, self.notices, default_events, self.threads, self.observers, clock, get_permalink
-        )
+        questions = EventQuestions(events, self.notices, default_events, self.threads, clock, get_permalink)
         return CommandRouter(handlers, questions, authorizer, clock)
 
     def create_observation_reports(

@@ -10,6 +10,7 @@ from bot.app.criteria_services import create_criteria_service
 from bot.app.drill_parts import create_drill_service
 from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
+from bot.app.observation_services import create_observation_dialog
 from bot.app.permalinks import create_permalinks
 from bot.app.slack_interface import SlackInterface, register_middleware_and_listeners
 from bot.commands.authorization import ChannelAuthorizer
@@ -25,7 +26,7 @@ from bot.listeners.ephemeral import EphemeralSender
 from bot.listeners.event_buttons import EventButtons
 from bot.listeners.home_content import HomeContent
 from bot.listeners.home_tab import HomeTab
-from bot.listeners.observer_button import ObserverButton
+from bot.listeners.observe_modal import ObserveModal
 from bot.listeners.registration import ListenerServices
 from bot.listeners.subscription_modal import SubscriptionModal
 from bot.runtime.wakeups import Wakeups
@@ -105,7 +106,11 @@ def create_slack_interface(
         event_buttons=EventButtons(factory.acknowledgements, factory.mutes, factory.notices, clock, wakeups),
         acknowledge_drill=create_drill_service(factory, clock, wakeups, authorizer).acknowledge,
         send_ephemeral=send_ephemeral,
-        toggle_observer=ObserverButton(factory.observers, clock, wakeups).toggle,
+        observe_modal=ObserveModal(
+            create_observation_dialog(factory, factory.create_observation_reports(clock, wakeups), clock),
+            EventLookup(factory.notices, importer, clock),
+            clients,
+        ),
         requeue_channel=channel_updates.requeue_channel,
         move_channel=channel_updates.move_channel,
     )

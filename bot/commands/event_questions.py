@@ -15,7 +15,6 @@ from bot.commands.errors import CommandError
 from bot.commands.event_lookup import EventLookup, NoSuchEvent, UnresolvedEvent
 from bot.commands.typed_events import TypedEvent, find_misspelled_id
 from bot.commands.understanding import Topic, unexplained_words
-from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.threads import ThreadRepository
 from bot.store.events.notices import NoticeRepository
 from formatters.answers import answer, conversation, event_comparison, event_facts
@@ -62,7 +61,6 @@ class EventQuestions:
         notices: NoticeRepository,
         default_events: DefaultEventChooser,
         threads: ThreadRepository,
-        observers: ObserverRepository,
         clock: Callable[[], datetime],
         get_permalink: GetPermalink | None = None,
     ) -> None:
@@ -71,7 +69,6 @@ class EventQuestions:
         self._notices = notices
         self._default_events = default_events
         self._threads = threads
-        self._observers = observers
         self._clock = clock
         self._get_permalink = get_permalink
 
@@ -123,12 +120,8 @@ class EventQuestions:
         """Split a question into the nonstandard id that it begins with, and the rest; None without one."""
         return await self._lookup.split_leading_nonstandard_id(question)
 
-    async def answer_topic(
-        self, superevent: Superevent, topic: Topic, words: str, context: CommandContext | None
-    ) -> Message:
-        """Return what is asked about an event: a sentence and its card. Raises StoreUnavailable."""
-        if topic is Topic.OBSERVERS:
-            return await self._answer_observers(superevent, context)
+    def answer_topic(self, superevent: Superevent, topic: Topic, words: str) -> Message:
+        """Return what is asked about an event: a sentence and its card."""
         card = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
         sentence = event_facts.sentence(superevent, topic.value, self._clock())
         if topic is Topic.COMPARE:
@@ -140,15 +133,6 @@ class EventQuestions:
                 shown = plain_text(" ".join(unexplained))
                 sentence = f"I don't understand “{shown}”; about an event I know {_ABOUT_EVENT}."
         return card if sentence is None else answer.with_introduction(sentence, card)
-
-    async def _answer_observers(self, superevent: Superevent, context: CommandContext | None) -> Message:
-        if context is None:
-            raise CommandError("Who observes is said in a channel: ask in Slack.")
-        thread = await self._threads.thread_of_event(*context.channel, superevent.superevent_id)
-        people: tuple[str, ...] = ()
-        if thread is not None:
-            people = (await self._observers.for_threads([thread.thread_id])).get(thread.thread_id, ())
-        return conversation.observers(superevent, people, has_thread=thread is not None)
 
     def answer_without_event(self, topic: Topic) -> Message:
         """Return the answer to a greeting, thanks, or a question about runs."""

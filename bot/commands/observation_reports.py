@@ -96,11 +96,6 @@ class ObservationReports:
         self._wakeups.deliveries.set()
         return message
 
-    async def targets(self, context: CommandContext) -> tuple[Target, ...]:
-        """Return the instruments at the channel's sites."""
-        own = await self._stores.sites.for_channel(*context.channel)
-        return await asyncio.to_thread(channel_targets, own, self._stores.instruments)
-
     async def _store(
         self,
         superevent: Superevent,

@@ -18,6 +18,10 @@ CLOCKS_DIFFER = timedelta(minutes=2)
 """By which a time that was observed at may lie ahead."""
 
 
+class ImpossibleTime(CommandError):
+    """A time at which nobody can have observed the event."""
+
+
 def chosen_numbers(
     selection: Selection | None, count: int, left: set[int], instrument: str
 ) -> tuple[int, ...]:
@@ -74,15 +78,15 @@ def done_fields(new: NewObservation, pasted: PastedFields) -> list[NewObservatio
 
 
 def check_time(time: datetime | None, superevent: Superevent, now: datetime) -> None:
-    """Raise CommandError for a time at which nobody can have observed the event."""
+    """Raise ImpossibleTime for a time at which nobody can have observed the event."""
     if time is None:
         return
     said = night_times.utc_day_and_clock(time)
     if time > now + CLOCKS_DIFFER:
-        raise CommandError(f"{said} is still to come: what is planned is told with plan.")
+        raise ImpossibleTime(f"{said} is still to come: what is planned is told with plan.")
     merger = merger_time(superevent)
     if merger is not None and time < merger:
-        raise CommandError(
+        raise ImpossibleTime(
             f"{said} is before the merger ({night_times.utc_day_and_clock(merger)}): write the date too, as"
             f" in at {merger:%Y-%m-%d} 03:20 UTC."
         )

@@ -181,8 +181,8 @@ def _with_values(
         raise CommandError("A position angle belongs to fields that are pasted with it.")
     if pasted is not None and values.selection is not None and values.selection != _all_of(pasted, values):
         raise CommandError(
-            f"The lines have {quantities.pluralize(len(pasted.rows), 'field')}: leave out which ones of a plan"
-            " are meant."
+            f"The lines have {quantities.pluralize(len(pasted.rows), 'field')}: leave out which ones"
+            " of a plan are meant."
         )
     remark = " ".join(part for part in (until, values.remark, note) if part)
     return ObserveWords(

@@ -17,6 +17,7 @@ from bot.commands.corrections import near_words
 from bot.commands.coverage_words import asks_for_coverage
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
+from bot.commands.observe_sentences import read_observe_sentence
 from bot.commands.plan_sentences import read_plan_sentence
 from bot.commands.position_sentences import has_position, position_words
 from bot.commands.question_cleaning import TRAILING_MARKS
@@ -38,7 +39,6 @@ class Topic(StrEnum):
     TIME = "time"
     DETECTORS = "detectors"
     COMPARE = "compare"
-    OBSERVERS = "observers"
     GREETING = "greeting"
     THANKS = "thanks"
     RUNS = "runs"
@@ -263,10 +263,12 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="help", arguments=" ".join(unexplained_words(plain.replace("help", ""))))
     if event_count > 1:
         return Reading(topic=Topic.COMPARE)
+    if "observe" in commands and (report := read_observe_sentence(sentence)) is not None:
+        return Reading(command="observe", arguments=report)
     if has_position(sentence):
         return Reading(command="check", arguments=position_words(sentence))
-    if _OBSERVERS.search(plain):
-        return Reading(topic=Topic.OBSERVERS)
+    if "observe" in commands and _OBSERVERS.search(plain):
+        return Reading(command="observe")
     if event_count == 0 and _RUNS.search(plain) and (_RUNS_CONTEXT.search(plain)) and not _names_class(plain):
         return Reading(topic=Topic.RUNS)
     if _COMPARE.search(plain) and event_count:
@@ -345,7 +347,7 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|criteria|candidates|galaxies|plan|coverage)\b"
+    r"|check|export|mentions?|notify|criteria|candidates|galaxies|plan|observe|coverage)\b"
 )
 _STOPPING = re.compile(
     r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"

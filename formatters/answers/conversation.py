@@ -10,8 +10,6 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import status_labels
-from formatters.posts.people_lines import observers_block
 
 RUNS = (
     "gwevent knows only the alerts that LIGO, Virgo and KAGRA send: not whether detectors are running,"
@@ -44,18 +42,6 @@ def runs() -> Message:
     return blocks.message(text.replace("`", ""), blocks.section(text))
 
 
-def observers(superevent: Superevent, people: Sequence[str], *, has_thread: bool) -> Message:
-    """Return who observes an event, as far as people said so in this channel by the button."""
-    name = " ".join([*status_labels(superevent), superevent.superevent_id])
-    listed = observers_block(tuple(people))
-    if listed:
-        count = f"{len(people)} {'person has' if len(people) == 1 else 'people have'}"
-        text = f"{name}: {count} pressed “I'm observing” in this channel."
-    elif has_thread:
-        text = f"{name}: nobody has pressed “I'm observing” in this channel yet."
-    else:
-        text = f"{name} has no message in this channel, so nobody could say here who is observing it."
-    return blocks.message(escape(text), blocks.section(escape(text)), *listed)
 
 
 def day(

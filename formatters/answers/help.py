@@ -263,7 +263,7 @@ COMMANDS: tuple[Usage, ...] = tuple(usage for page in PAGES.values() for usage i
 OVERVIEW: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("See", ("latest", "events", "S230518h", "history", "map", "export")),
     ("Point", ("check", "visible", "galaxies", "candidates", "plan")),
-    ("Act", ("coverage", "mute")),
+    ("Act", ("observe", "coverage", "mute")),
     ("Channel", ("subscribe", "unsubscribe", "subscriptions", "sites", "criteria")),
     ("Bot", ("status", "help check")),
 )

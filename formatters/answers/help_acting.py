@@ -7,6 +7,28 @@ from collections.abc import Mapping
 from formatters.answers.help_page import WHICH_EVENT, HelpPage
 
 ACTING_PAGES: Mapping[str, HelpPage] = {
+    "observe": HelpPage(
+        "Who points where",
+        (
+            ("observe S230518h", "what this channel's people plan, have done and gave up"),
+            ("observe ZTF", "ZTF observes it; which fields isn't said"),
+            ("observe ZTF plan 12", "the fields of `plan ZTF 12`, in place of its older plan"),
+            ("observe ZTF done 12 r 21.5", "the first 12 of its plan, in r to 21.5 mag"),
+            ("observe ZTF done 3,5,7 g 21 at 03:20", "or `1-12`, `all`, `rest`; UTC"),
+            (
+                "observe DECam done r 23 (several lines)",
+                "your own fields: RA and Dec, a line each, or a table",
+            ),
+            ("observe ZTF cancel clouds", "what isn't done yet of its plan"),
+            ("observe without a telescope", "name yourself on the card; `cancel` behind it takes you off"),
+        ),
+        (
+            "The button *I'm observing* asks the same. Telescopes: this channel's sites, instruments, any"
+            " other name in quotes. Everybody of the channel may report, and sees it on the card.",
+            WHICH_EVENT,
+        ),
+        ("observing", "obs", "observation", "observations", "observed", "done", "observers"),
+    ),
     "coverage": HelpPage(
         "Who has looked where",
         (

@@ -326,15 +326,24 @@ async def test_an_event_with_an_unusual_id_has_the_same_buttons(
     assert odd in local_slack.ephemerals(channel)[-1]["text"]
 
 
+async def test_the_first_post_has_the_button_of_its_mention(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    rule = "CBC notify @here if NS escalate 60min <@U0SECOND>"
+    channel = await posted(bot, local_slack, factory, words=rule)
+    (first,) = [call for call in local_slack.calls if call.method == "chat.postMessage"]
+    assert ACKNOWLEDGE_ACTION in str(first.args["blocks"]) and "<!here>" in str(first.args["text"])
+    assert "you have it now" in await press(local_slack, channel, ACKNOWLEDGE_ACTION)
+
+
 async def test_a_mention_in_the_thread_can_be_answered_by_its_button(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
     bbh = {"BNS": 0.0, "NSBH": 0.0, "BBH": 0.99, "Terrestrial": 0.01}
     no_light = {"HasNS": 0.0, "HasRemnant": 0.0, "HasMassGap": 0.0}
     before = decoded_notice(classification=bbh, properties=no_light)
-    channel = await posted(bot, local_slack, factory, before, words="CBC notify @here if NS")
-    await escalate(bot, factory, channel)
-    await until(local_slack, lambda: has(local_slack, channel, ACKNOWLEDGE_ACTION))
+    rule = "CBC notify @here if NS escalate 60min <@U0SECOND>"
+    channel = await posted(bot, local_slack, factory, before, words=rule)
     await record_notices(factory, decoded_notice(alert_type="INITIAL", minutes=5))
     bot.delivery_worker.wake()
 
@@ -345,5 +354,6 @@ async def test_a_mention_in_the_thread_can_be_answered_by_its_button(
     await until(local_slack, lambda: mentioned() is not None)
     said = mentioned()
     assert said is not None and ACKNOWLEDGE_ACTION in json.dumps(said["blocks"])
+    await until(local_slack, lambda: has(local_slack, channel, ACKNOWLEDGE_ACTION))
     assert "you have it now" in await press(local_slack, channel, ACKNOWLEDGE_ACTION, card=said)
     await until(local_slack, lambda: has(local_slack, channel, "On it:"))
