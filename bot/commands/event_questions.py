@@ -18,7 +18,7 @@ from bot.commands.typed_events import TypedEvent, find_misspelled_id
 from bot.commands.understanding import Topic, unexplained_words
 from bot.store.channels.threads import ThreadRepository
 from bot.store.events.notices import NoticeRepository
-from formatters.answers import answer, conversation, event_comparison, event_facts
+from formatters.answers import answer, conversation, event_comparison, event_facts, event_people
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import plain_text
@@ -149,8 +149,8 @@ class EventQuestions:
             raise CommandError("Who has an event, and who observes it, is said in a channel: ask in Slack.")
         found = await self._people.of_event(*context.channel, superevent.superevent_id)
         if found is None:
-            return conversation.no_people(superevent)
-        return conversation.people(superevent, found.people, found.observers)
+            return event_people.nobody_here(superevent)
+        return event_people.who(superevent, found.people, found.observers)
 
     def answer_without_event(self, topic: Topic) -> Message:
         """Return the answer to a greeting, thanks, or a question about runs."""

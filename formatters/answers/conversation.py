@@ -9,10 +9,7 @@ from formatters.answers import recent
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, plain_text
-from formatters.models.event_people import EventPeople
 from formatters.models.superevent import Superevent
-from formatters.posts.alert_card import status_labels
-from formatters.posts.people_lines import people_block
 
 RUNS = (
     "gwevent knows only the alerts that LIGO, Virgo and KAGRA send: not whether detectors are running,"
@@ -43,35 +40,6 @@ def runs() -> Message:
     """Return the answer to "are the detectors up" and "when is the next observing run"."""
     text = f"{RUNS} Whether alerts arrive here: `status`."
     return blocks.message(text.replace("`", ""), blocks.section(text))
-
-
-def people(superevent: Superevent, found: EventPeople, observers: Sequence[str]) -> Message:
-    """Return who has an event, observes it or muted it in this channel, as its message says."""
-    name = escape(" ".join([*status_labels(superevent), superevent.superevent_id]))
-    known = superevent.latest_with_event
-    event_time = None if known is None or known.event is None else known.event.time
-    is_retracted = superevent.is_retracted
-    listed = people_block(found, tuple(observers), event_time, is_retracted=is_retracted)
-    nobody = []
-    if not found.acknowledgements and (found.is_awaited or not listed):
-        nobody.append("nobody has it")
-    if not found.instruments and not observers:
-        nobody.append("nobody has said that they observe it")
-    text = f"{name}, in this channel"
-    if nobody:
-        text += f": {' and '.join(nobody)}"
-    lines = [text] if not listed else [text, *(element["text"] for element in listed[0]["elements"])]
-    more = [] if not found.instruments else [blocks.context("`coverage` says how much of the map that is.")]
-    return blocks.message("\n".join(lines), blocks.section(*lines), *more)
-
-
-def no_people(superevent: Superevent) -> Message:
-    """Return the answer where the channel has no message of the event."""
-    name = " ".join([*status_labels(superevent), superevent.superevent_id])
-    text = (
-        f"{name} has no message in this channel, so nobody could say here who has it or who is observing it."
-    )
-    return blocks.message(escape(text), blocks.section(escape(text)))
 
 
 def day(
