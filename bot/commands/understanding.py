@@ -358,10 +358,11 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|criteria|candidates|galaxies|plan|observe|coverage|mute|unmute)\b"
+    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage"
+    r"|mute|unmute)\b"
 )
 _STOPPING = re.compile(
-    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"
+    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|unmute|shut up)\b|\bstop this\b"
 )
 _STOPPING_EVENT = re.compile(
     r"^(?:snooze|silence|quiet|unmute|shut up)\b|\b(?:mute|muted|event|thread|updates?|replies)\b"
@@ -439,6 +440,8 @@ def _read_unknown(
     near = near_words(first, sorted(commands))
     if _SUBSCRIBING.search(" ".join(words).casefold()):
         return Reading(nearest="subscribe")
+    if first == "quiet" or (first == "be" and words[1:2] == ["quiet"]):
+        return Reading(nearest="help quiet")
     if not event_count and _STOPPING.search(" ".join(words).casefold()):
         is_about_event = _STOPPING_EVENT.search(" ".join(words).casefold())
         return Reading(nearest="mute" if is_about_event else "unsubscribe")
