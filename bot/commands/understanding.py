@@ -361,9 +361,7 @@ _HOW_TO = re.compile(
     r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage"
     r"|mute|unmute)\b"
 )
-_STOPPING = re.compile(
-    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|unmute|shut up)\b|\bstop this\b"
-)
+_STOPPING = re.compile(r"^(?:stop|undo|cancel|remove|delete|snooze|silence|unmute|shut up)\b|\bstop this\b")
 _STOPPING_EVENT = re.compile(
     r"^(?:snooze|silence|quiet|unmute|shut up)\b|\b(?:mute|muted|event|thread|updates?|replies)\b"
 )
