@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from bot.app.factory import Factory
 from bot.store import schema
 from bot.store.outbox.images import StoredImageJob
-from tests.support.factories import NOW, REAL, TEAM, decoded_notice, record_notices, subscribe
+from tests.support.factories import NOW, REAL, TEAM, decoded_notice, planner, record_notices, subscribe
 from tests.support.filter_strategies import SKY
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
@@ -67,7 +67,7 @@ async def test_a_map_that_comes_while_the_only_channel_is_muted_is_drawn_for_lat
     await wanted_image(factory, "C1")
     await factory.mutes.mute(TEAM, "C1", REAL, "U1", NOW)
     newer = replace(decoded_notice(alert_type="UPDATE", minutes=5), localization=SKY)
-    await record_notices(factory, newer)
+    await factory.notices.record(newer, b"newer", "hopskotch:1", NOW, planner(), draw_image=True)
     table = schema.images
     async with factory.database.read_transaction() as connection:
         states = (await connection.execute(select(table.c.state).order_by(table.c.id))).scalars().all()
