@@ -84,7 +84,7 @@ def test_a_token_that_fits_in_no_header_is_refused_without_being_shown(
 ) -> None:
     monkeypatch.setenv("GWEVENT_TREASUREMAP_TOKEN", token)
     with pytest.raises(
-        SettingsError, match="GWEVENT_TREASUREMAP_TOKEN can't be used: .*without blanks"
+        SettingsError, match=r"GWEVENT_TREASUREMAP_TOKEN can't be used: .*without blanks"
     ) as refused:
         Settings.load(None)
     assert token not in str(refused.value)
