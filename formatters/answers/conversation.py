@@ -42,8 +42,6 @@ def runs() -> Message:
     return blocks.message(text.replace("`", ""), blocks.section(text))
 
 
-
-
 def day(
     typed: str,
     superevents: Sequence[Superevent],
