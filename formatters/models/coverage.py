@@ -124,9 +124,11 @@ class EventCoverage:
     @property
     def unmeasured(self) -> int:
         """Return how many observations, planned or done, have no share: they are in no number."""
-        known = [(one.observation.status, one.share) for one in self.observations]
-        known += [(one.reported.status, one.share) for one in self.reported if one.reported.fields]
-        return sum(share is None and status in _COUNTED for status, share in known)
+        own = sum(one.share is None and one.observation.status in _COUNTED for one in self.observations)
+        return own + sum(
+            one.share is None and one.reported.status in _COUNTED and bool(one.reported.fields)
+            for one in self.reported
+        )
 
     @property
     def summary(self) -> CoverageSummary | None:
