@@ -15,7 +15,6 @@ from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.maintenance import Maintenance
 from bot.app.process import ServiceProcess
 from bot.app.slack_interface_factory import create_slack_interface
-from bot.app.treasure_map import create_treasure_map_sync
 from bot.app.webhook_criteria import webhook_criteria
 from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller
 from bot.delivery.escalation_worker import EscalationWorker
@@ -88,9 +87,6 @@ class Application(ServiceProcess):
         self._maintenance = Maintenance(
             settings, factory, clients, self._clock, self.wakeups, self._is_clock_trusted
         )
-        self._treasure_map = create_treasure_map_sync(
-            settings, factory, self._clock, self.metrics.count_treasure_map_request
-        )
         self.ready = asyncio.Event()
         """Set once Slack has identified the bot and its events arrive."""
 
@@ -138,8 +134,7 @@ class Application(ServiceProcess):
             lambda: self._maintenance.repatriate_channels(self.ready, lambda: self.slack.identity),
         )
         start("repair_gaps", self._repair_gaps)
-        if self._treasure_map is not None:
-            start("read_treasure_map", self._treasure_map.run)
+        start("read_treasure_map", self._read_treasure_map)
         if not self._factory.database.is_sqlite:
             start("listen", self._listen_for_notifications)
             if not self._sources:
@@ -154,6 +149,9 @@ class Application(ServiceProcess):
             shared_with=self.slack.importer,
         )
         await self._maintenance.repair_gaps(importer)
+
+    async def _read_treasure_map(self) -> None:
+        await self._maintenance.read_treasure_map(self.metrics.count_treasure_map_request)
 
     async def _listen_for_notifications(self) -> None:
         """Wake the workers when another process has stored a notice (PostgreSQL's NOTIFY)."""

@@ -18,6 +18,7 @@ from bot.app.application import Application
 from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.galaxies import write_demo_catalogue
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
+from bot.demo.treasure_map import TOKEN, DemoTreasureMap
 from bot.local_slack.app_manifest import GWEVENT, AppConfig
 from bot.local_slack.errors import Json
 from bot.local_slack.server import LocalSlack
@@ -200,9 +201,11 @@ async def play_once() -> None:
 @asynccontextmanager
 async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
     story = _create_story(utc_now())
-    local_slack = LocalSlack(config=_app_config(story))
+    clock = SimulatedClock()
+    local_slack, treasure_map = LocalSlack(config=_app_config(story)), DemoTreasureMap(story, clock)
     try:
         await local_slack.start(port)
+        await treasure_map.start()
     except OSError:
         raise SettingsError(f"Port {port} is taken; choose another with --port.") from None
     try:
@@ -210,12 +213,11 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
         with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="gwevent-demo-") as folder:
             for topic in (TOPIC, *DEMO_MESSAGE_TOPICS):
                 broker.create_topic(topic)
-            settings = _settings(local_slack, broker, Path(folder))
+            settings = _settings(local_slack, broker, treasure_map, Path(folder))
             await asyncio.to_thread(write_demo_catalogue, catalogue_folder(settings), utc_now())
             sources = create_sources(settings)
             async with open_factory(settings) as factory:
                 factory.thresholds = THRESHOLDS
-                clock = SimulatedClock()
                 clock.set_time(utc_now() - MAX_STORY_AGE)
                 bot = Application(settings, factory, sources, clock)
                 stop = asyncio.Event()
@@ -229,6 +231,7 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
                     stop.set()
                     await running
     finally:
+        await treasure_map.stop()
         await local_slack.stop()
 
 
@@ -266,7 +269,9 @@ def _event_at_night(story: Sequence[Sample]) -> str:
     return max(angles, key=lambda name: angles[name])
 
 
-def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> Settings:
+def _settings(
+    local_slack: LocalSlack, broker: EmbeddedBroker, treasure_map: DemoTreasureMap, folder: Path
+) -> Settings:
     return Settings.model_validate(
         {
             "slack_bot_token": SecretStr(local_slack.bot_token),
@@ -278,6 +283,8 @@ def _settings(local_slack: LocalSlack, broker: EmbeddedBroker, folder: Path) -> 
             "kafka_auth": "off",
             "hopskotch_topics": ",".join(DEMO_MESSAGE_TOPICS),
             "gracedb_url": None,
+            "treasuremap_token": SecretStr(TOKEN),
+            "treasuremap_url": treasure_map.url,
             "mock_pictures": True,
         }
     )
