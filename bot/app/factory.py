@@ -305,7 +305,7 @@ class Factory(Repositories):
             plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
-            status=create_status_command(self, source_statuses, clock),
+            status=create_status_command(self, self.escalation_webhook, source_statuses, clock),
             subscriptions=SubscriptionCommands(subscriptions),
             visible=create_visible_command(self, events, self.observability, clock),
         )
@@ -397,7 +397,7 @@ class Factory(Repositories):
         return WebhookNotifier(
             webhook,
             self.webhook_outbox,
-            WebhookEventBuilder(self.incidents, self.notices, self.escalation_reports, clock),
+            WebhookEventBuilder(self.incidents, self.notices, self.escalation_reports),
             clock,
             wakeups=wakeups,
             is_clock_trusted=is_clock_trusted,

@@ -15,6 +15,7 @@ from enum import StrEnum
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
 from bot.commands.coverage_words import asks_for_coverage
+from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.observe_sentences import read_observe_sentence
@@ -253,6 +254,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(topic=Topic.THANKS)
     if _OWN_STATE.search(plain) and not event_count:
         return Reading(command="status")
+    if not event_count and (drill := read_drill_sentence(plain)) is not None:
+        return Reading(nearest=drill)
     if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
         return Reading(command="subscriptions")
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
@@ -347,10 +350,10 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|criteria|candidates|galaxies|plan|observe|coverage)\b"
+    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage)\b"
 )
 _STOPPING = re.compile(
-    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"
+    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|unmute|shut up)\b|\bstop this\b"
 )
 _DETAILS = (
     *("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles"),
@@ -421,6 +424,8 @@ def _read_unknown(
     near = near_words(first, sorted(commands))
     if _SUBSCRIBING.search(" ".join(words).casefold()):
         return Reading(nearest="subscribe")
+    if first == "quiet" or (first == "be" and words[1:2] == ["quiet"]):
+        return Reading(nearest="help quiet")
     if not event_count and _STOPPING.search(" ".join(words).casefold()):
         return Reading(nearest="unsubscribe")
     if near and near[0] in safe_commands and len(first) > 3:

@@ -17,12 +17,15 @@ import aiohttp
 
 from bot.app.instruments import read_instruments
 from bot.app.secret_files import mode_readable_by_others
+from bot.commands.webhook_steps import WebhookSteps
 from bot.criteria.operator_criteria import parse_operator_criteria
 from bot.doctor.catalogue import check_catalogue
 from bot.filters import find_contradiction
 from bot.observing.instruments import InvalidInstruments
 from bot.runtime.http_proxy import proxy_for
+from bot.setting_types.escalation_webhook import OFF, escalation_webhook_policy
 from bot.settings import Settings
+from bot.store.channels.escalation_reports import EscalationReports
 from bot.store.database import Database
 from formatters.terminal.findings import Finding, Level
 from formatters.text.quantities import pluralize
@@ -187,15 +190,33 @@ async def check_http_port(settings: Settings) -> list[Finding]:
 async def check_webhook(settings: Settings) -> list[Finding]:
     """Check that the webhook's host is reachable; a call of the webhook would page someone."""
     if settings.webhook_url is None:
-        if settings.webhook_filter is None:
-            return []
+        without = [
+            name
+            for name, is_set in (
+                ("GWEVENT_WEBHOOK_FILTER", settings.webhook_filter is not None),
+                ("GWEVENT_ESCALATION_WEBHOOK", settings.escalation_webhook not in ("", OFF)),
+            )
+            if is_set
+        ]
         todo = "Set GWEVENT_WEBHOOK_URL too."
-        return [Finding("Webhook", Level.WARN, "GWEVENT_WEBHOOK_FILTER is set, and no address.", todo)]
+        return [Finding("Webhook", Level.WARN, f"{name} is set, and no address.", todo) for name in without]
     words = settings.webhook_filter
-    called = "for the bot's incidents" + (f" and for {words}" if words else "")
+    policy = escalation_webhook_policy(settings)
+    by = "" if policy.teams == () else ", and as the last step of escalations"
+    by += f" of {', '.join(policy.teams)}" if policy.teams else ""
+    called = f"for the bot's incidents{f', for {words}' if words else ''}{by}"
     url = settings.webhook_url.get_secret_value()
     found = await _check_secret_host("Webhook", url, f"it is called {called}", "GWEVENT_WEBHOOK_URL")
     return [found, *check_webhook_filter(words)]
+
+
+async def check_webhook_steps(reports: EscalationReports, settings: Settings) -> list[Finding]:
+    """Check that subscriptions with the webhook as a step have it called. Raises StoreUnavailable."""
+    problem = await WebhookSteps(reports, escalation_webhook_policy(settings)).problem()
+    if problem is None:
+        return []
+    todo = "Set GWEVENT_WEBHOOK_URL, and GWEVENT_ESCALATION_WEBHOOK to their workspaces."
+    return [Finding("Escalations", Level.WARN, f"{problem}.", todo)]
 
 
 async def check_heartbeat(settings: Settings) -> list[Finding]:

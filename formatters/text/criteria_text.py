@@ -143,7 +143,7 @@ def describe_escalation(notify: MentionRule, *, silent: bool = False) -> str | N
         for step in notify.escalation
     ]
     counted = "times count from the first mention of a real event"
-    return f"If nobody presses *I have it*: {', '.join(steps)}; {counted}."
+    return f"If nobody presses “I have it”: {', '.join(steps)}; {counted}."
 
 
 def step_time(step: EscalationStep) -> str:

@@ -186,10 +186,7 @@ DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
     DeliveryKind.MENTION_REFUSED: KindRule(),
     DeliveryKind.FIRST_REAL_EVENT: KindRule(for_operators=True),
     DeliveryKind.ESCALATION: KindRule(top_level=True, ordered=False, expires=True, needs_subscription=True),
-    # Not purged while the last message tells when each was posted.
-    DeliveryKind.DRILL: KindRule(
-        top_level=True, ordered=False, expires=True, needs_subscription=True, purgeable=False
-    ),
+    DeliveryKind.DRILL: KindRule(top_level=True, ordered=False, expires=True, needs_subscription=True),
     DeliveryKind.DRILL_END: KindRule(top_level=True, ordered=False, expires=True),
     DeliveryKind.MUTE: KindRule(ordered=False),
 }
