@@ -34,6 +34,7 @@ from bot.commands.criteria import CriteriaCommands
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
+from bot.commands.event_people import EventPeopleReader
 from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
 from bot.commands.mute import MuteCommand
@@ -78,6 +79,7 @@ from bot.slack.client import SlackClient
 from bot.sources.base import Source, SourceStatus
 from bot.sources.credentials import DEFAULT_GROUP
 from bot.sources.restartable import RestartableSource
+from bot.store.channels.channel_history import ChannelHistory
 from bot.store.database import Database
 from bot.store.outbox.models import Delivery, Outcome
 from formatters.models.notice import Notice
@@ -306,11 +308,14 @@ class Factory(Repositories):
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
             status=create_status_command(self, self.escalation_webhook, source_statuses, clock),
-            subscriptions=SubscriptionCommands(subscriptions),
+            subscriptions=SubscriptionCommands(subscriptions, ChannelHistory(self.database)),
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
-        questions = EventQuestions(events, self.notices, default_events, self.threads, clock, get_permalink)
+        people = EventPeopleReader(self.threads, self.event_people, self.observers, self.observations)
+        questions = EventQuestions(
+            events, self.notices, default_events, self.threads, people, clock, get_permalink
+        )
         return CommandRouter(handlers, questions, authorizer, clock)
 
     def create_observation_reports(

@@ -13,11 +13,12 @@ from bot.commands.context import CommandContext
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.errors import CommandError
 from bot.commands.event_lookup import EventLookup, NoSuchEvent, UnresolvedEvent
+from bot.commands.event_people import EventPeopleReader
 from bot.commands.typed_events import TypedEvent, find_misspelled_id
 from bot.commands.understanding import Topic, unexplained_words
 from bot.store.channels.threads import ThreadRepository
 from bot.store.events.notices import NoticeRepository
-from formatters.answers import answer, conversation, event_comparison, event_facts
+from formatters.answers import answer, conversation, event_comparison, event_facts, event_people
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import plain_text
@@ -61,6 +62,7 @@ class EventQuestions:
         notices: NoticeRepository,
         default_events: DefaultEventChooser,
         threads: ThreadRepository,
+        people: EventPeopleReader,
         clock: Callable[[], datetime],
         get_permalink: GetPermalink | None = None,
     ) -> None:
@@ -69,6 +71,7 @@ class EventQuestions:
         self._notices = notices
         self._default_events = default_events
         self._threads = threads
+        self._people = people
         self._clock = clock
         self._get_permalink = get_permalink
 
@@ -120,8 +123,15 @@ class EventQuestions:
         """Split a question into the nonstandard id that it begins with, and the rest; None without one."""
         return await self._lookup.split_leading_nonstandard_id(question)
 
-    def answer_topic(self, superevent: Superevent, topic: Topic, words: str) -> Message:
-        """Return what is asked about an event: a sentence and its card."""
+    async def answer_topic(
+        self, superevent: Superevent, topic: Topic, words: str, context: CommandContext | None
+    ) -> Message:
+        """Return what is asked about an event: who has it, or a sentence and its card.
+
+        Raises StoreUnavailable.
+        """
+        if topic is Topic.PEOPLE:
+            return await self._answer_people(superevent, context)
         card = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
         sentence = event_facts.sentence(superevent, topic.value, self._clock())
         if topic is Topic.COMPARE:
@@ -133,6 +143,14 @@ class EventQuestions:
                 shown = plain_text(" ".join(unexplained))
                 sentence = f"I don't understand “{shown}”; about an event I know {_ABOUT_EVENT}."
         return card if sentence is None else answer.with_introduction(sentence, card)
+
+    async def _answer_people(self, superevent: Superevent, context: CommandContext | None) -> Message:
+        if context is None:
+            raise CommandError("Who has an event, and who observes it, is said in a channel: ask in Slack.")
+        found = await self._people.of_event(*context.channel, superevent.superevent_id)
+        if found is None:
+            return event_people.nobody_here(superevent)
+        return event_people.who(superevent, found.people, found.observers)
 
     def answer_without_event(self, topic: Topic) -> Message:
         """Return the answer to a greeting, thanks, or a question about runs."""
