@@ -28,8 +28,8 @@ from bot.settings import Settings
 from bot.store.channels.escalation_reports import EscalationReports
 from bot.store.database import Database
 from formatters.terminal.findings import Finding, Level
-from formatters.webhook.payload import WebhookFormat
 from formatters.text.quantities import pluralize
+from formatters.webhook.payload import WebhookFormat
 
 WARN_BELOW_BYTES = 1_000_000_000
 """Bytes: more than a week of mock notices takes."""
