@@ -14,6 +14,7 @@ class AnnouncementRenderer:
 
     def __init__(self, repositories: RenderRepositories) -> None:
         self._subscriptions = repositories.subscriptions
+        self._refused_mentions = repositories.refused_mentions
 
     async def confirmation(self, delivery: Delivery) -> RenderedMessage | None:
         """Return the post that puts a subscription in force; None if it is gone."""
@@ -32,3 +33,8 @@ class AnnouncementRenderer:
     async def welcome(self, _: Delivery) -> RenderedMessage | None:
         """Return the first message to who installed the app."""
         return RenderedMessage(message=welcome.message())
+
+    async def mention_refused(self, delivery: Delivery) -> RenderedMessage | None:
+        """Return whom Slack refuses to mention; None if nothing is refused any more."""
+        refused = await self._refused_mentions.for_refusal(delivery.subject_id)
+        return RenderedMessage(message=subscription_messages.mention_refused(refused)) if refused else None

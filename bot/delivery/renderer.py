@@ -141,8 +141,7 @@ class Renderer:
         return RenderedMessage(message=incident.resolved(found) if is_resolved else incident.opened(found))
 
     async def _render_mention_refused(self, delivery: Delivery) -> RenderedMessage | None:
-        refused = await self._repositories.refused_mentions.for_refusal(delivery.subject_id)
-        return RenderedMessage(message=subscription_messages.mention_refused(refused)) if refused else None
+        return await self._announcements.mention_refused(delivery)
 
     async def _render_first_real_event(self, delivery: Delivery) -> RenderedMessage | None:
         key = await self._repositories.notices.notice_key(delivery.subject_id)

@@ -197,7 +197,7 @@ def find_shared_fields(
     if group is None:
         return ()
     number_of = {centre: place for place, centre in enumerate(group.centres)}
-    mine = _names(observation.instrument, observation.footprint)
+    own, mine = normalized_name(observation.instrument), _names(observation.instrument, observation.footprint)
     found: dict[tuple[str, ObservationStatus, str | None], tuple[list[SkyRegion], list[str | None], str]] = {}
 
     def add(
@@ -215,7 +215,8 @@ def find_shared_fields(
         bands.append(band)
 
     for one in observations:
-        if one.id != observation.id and not mine & _names(one.instrument, None):
+        # One's camera at somebody else's site is somebody else's.
+        if one.id != observation.id and normalized_name(one.instrument) != own:
             add(one.instrument, one.status, one.user_id, one.band, observation_group(one))
     for told in reported:
         if mine & _reported_names(told):
