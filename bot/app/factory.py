@@ -79,6 +79,7 @@ from bot.slack.client import SlackClient
 from bot.sources.base import Source, SourceStatus
 from bot.sources.credentials import DEFAULT_GROUP
 from bot.sources.restartable import RestartableSource
+from bot.store.channels.channel_history import ChannelHistory
 from bot.store.database import Database
 from bot.store.outbox.models import Delivery, Outcome
 from formatters.models.notice import Notice
@@ -307,7 +308,7 @@ class Factory(Repositories):
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
             status=create_status_command(self, self.escalation_webhook, source_statuses, clock),
-            subscriptions=SubscriptionCommands(subscriptions),
+            subscriptions=SubscriptionCommands(subscriptions, ChannelHistory(self.database)),
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
@@ -401,7 +402,7 @@ class Factory(Repositories):
         return WebhookNotifier(
             webhook,
             self.webhook_outbox,
-            WebhookEventBuilder(self.incidents, self.notices, self.escalation_reports, clock),
+            WebhookEventBuilder(self.incidents, self.notices, self.escalation_reports),
             clock,
             wakeups=wakeups,
             is_clock_trusted=is_clock_trusted,

@@ -15,6 +15,7 @@ from enum import StrEnum
 from bot.commands.candidate_sentences import read_candidate_sentence
 from bot.commands.corrections import near_words
 from bot.commands.coverage_words import asks_for_coverage
+from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.observe_sentences import read_observe_sentence
@@ -231,6 +232,8 @@ def read_question(
         return Reading(command=first, arguments=text[len(words[0]) :].strip())
     sentence = _POLITE_HEAD.sub("", " ".join(words)).rstrip(TRAILING_MARKS)
     folded = sentence.casefold()
+    if (muting := _MUTING.fullmatch(folded)) and muting["word"] in commands:
+        return Reading(command=muting["word"], arguments=muting["rest"] or "")
     if len(words) <= MAX_SENTENCE_WORDS:
         found = _read_sentence(sentence, folded, event_count, commands)
         if found is not None:
@@ -257,6 +260,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(topic=Topic.THANKS)
     if _OWN_STATE.search(plain) and not event_count:
         return Reading(command="status")
+    if not event_count and (drill := read_drill_sentence(plain)) is not None:
+        return Reading(nearest=drill)
     if re.search(r"\bsubscri(?:bed|ptions?)\b", plain) and not event_count:
         return Reading(command="subscriptions")
     if event_count and (inside := _INSIDE.fullmatch(sentence)) and unexplained_words(inside["what"]):
@@ -353,11 +358,19 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|criteria|candidates|galaxies|plan|observe|coverage)\b"
+    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage|mute"
+    r"|unmute)\b"
 )
 _STOPPING = re.compile(
-    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|quiet|unmute|be quiet|shut up)\b|\bstop this\b"
+    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|unmute|shut up)\b|\bstop this\b"
 )
+_STOPPING_EVENT = re.compile(
+    r"^(?:snooze|silence|quiet|unmute|shut up)\b|\b(?:mute|muted|event|thread|updates?|replies)\b"
+)
+_MUTING = re.compile(
+    r"(?:(?:can|could|would|will) you (?:please )?)?(?P<word>mute|unmute)(?:\s+(?P<rest>.*))?"
+)
+"""A polite sentence that asks for it: "could you mute this"."""
 _DETAILS = (
     *("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles"),
     *("candidates", "galaxies", "plan", "coverage"),
@@ -427,8 +440,11 @@ def _read_unknown(
     near = near_words(first, sorted(commands))
     if _SUBSCRIBING.search(" ".join(words).casefold()):
         return Reading(nearest="subscribe")
+    if first == "quiet" or (first == "be" and words[1:2] == ["quiet"]):
+        return Reading(nearest="help quiet")
     if not event_count and _STOPPING.search(" ".join(words).casefold()):
-        return Reading(nearest="unsubscribe")
+        is_about_event = _STOPPING_EVENT.search(" ".join(words).casefold())
+        return Reading(nearest="mute" if is_about_event else "unsubscribe")
     if near and near[0] in safe_commands and len(first) > 3:
         return Reading(command=near[0], arguments=" ".join(words[1:]), corrected=words[0])
     if near or event_count:

@@ -80,7 +80,7 @@ def muted(superevent: Superevent, mute: Mute, *, has_changed: bool) -> Message:
         superevent,
         f"it is muted here since {when}: no replies, and no edits for newer notices but a retraction. "
         "Mentions that a subscription asks for still come.",
-        "Its thread says that you did it. “Unmute here” in the menu below its message ends it, or `unmute`.",
+        "Its thread says that you did it. “Unmute here” in the menu below its message ends it, or “unmute”.",
     )
 
 

@@ -14,6 +14,7 @@ from bot.store.channels.subscription_rows import parse_rows
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryState
 from bot.store.outbox.webhook_writer import CANCELLED_REASON
+from formatters.models.drill import Posted
 from formatters.models.escalation import WEBHOOK, Acknowledgement, EscalationEnd, EscalationStep
 from formatters.models.escalation_report import EscalationReport, ReportedStep, StepState
 
@@ -99,6 +100,18 @@ class EscalationReports:
         }
         closed = {row.escalation_id for row in others if row.kind == CallKind.ESCALATION_ENDED.value}
         return not opened <= closed
+
+
+async def load_call_fate(connection: AsyncConnection, escalation_id: int) -> Posted | None:
+    """Return what became of the call that nobody has it; None if it wasn't planned."""
+    query = select(_c.c.state, _c.c.sent_at, _c.c.reason).where(
+        _c.c.escalation_id == escalation_id, _c.c.kind == CallKind.ESCALATED.value
+    )
+    row = (await connection.execute(query)).first()
+    if row is None:
+        return None
+    reason = "it was over before" if row.reason == CANCELLED_REASON else row.reason
+    return Posted(at=row.sent_at, reason=reason, is_given_up=row.state == DeliveryState.DEAD.value)
 
 
 async def load_report(connection: AsyncConnection, escalation_id: int) -> EscalationReport | None:

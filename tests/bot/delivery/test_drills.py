@@ -92,11 +92,11 @@ async def test_the_whole_chain_comes_on_its_times_and_each_message_says_drill(
     assert len(posts(harness, channel)) == 2
     await work(harness, seconds=1)
     last = posts(harness, channel)[-1]
-    assert last == "DRILL of subscription 1, over: Nobody pressed _I have it_ within 25 min 0 s."
+    assert last == "DRILL of subscription 1, over: Nobody pressed I have it within 25 min 0 s."
     assert all("DRILL" in said for said in posts(harness, channel))
     shown = last_blocks(harness, channel)
-    assert "after 5 min 1 person: mentioned at 12:05:00 UTC, 5 min 0 s after the begin" in shown
-    assert "after 10 min the operators' webhook: the call was given up (the drill was over before" in shown
+    assert "after 5 min 1 person: mentioned at 12:05:00 UTC, 5 min 0 s into the drill" in shown
+    assert "after 10 min the operators' webhook: the call was given up (it was over before" in shown
     await work(harness, hours=30)
     assert len(posts(harness, channel)) == 3, "it is over"
 
@@ -177,7 +177,7 @@ async def test_what_the_webhook_opened_is_closed_with_the_drill(harness: Deliver
     await work(harness)
     over = await harness.factory.webhook_outbox.claim(harness.clock())
     assert over is not None and over.kind.value == "escalation_end"
-    assert "accepted the call at 12:10:00 UTC, 10 min 0 s after the begin" in last_blocks(harness, channel)
+    assert "accepted the call at 12:10:00 UTC, 10 min 0 s into the drill" in last_blocks(harness, channel)
 
 
 @pytest.mark.parametrize("change", ["edit", "pause", "end"])

@@ -43,7 +43,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def calling(factory: Factory, clock: Clock, webhook: Webhook) -> AsyncIterator[WebhookNotifier]:
-    events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports, clock)
+    events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports)
     caller = WebhookNotifier(webhook, factory.webhook_outbox, events, clock, wakeups=Wakeups())
     task = asyncio.create_task(caller.run())
     yield caller
@@ -194,7 +194,7 @@ async def test_ntfy_and_pagerduty(factory: Factory, clock: Clock, pager: Pager) 
 async def test_expired_claim_sends_no_call(factory: Factory, clock: Clock, pager: Pager) -> None:
     """The process is paused between claim and request, so another one may have made the call."""
     slept = 0.0
-    events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports, clock)
+    events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports)
     caller = WebhookNotifier(
         Webhook(pager.url, WebhookFormat.JSON),
         factory.webhook_outbox,
@@ -250,7 +250,7 @@ async def test_late_failure_does_not_undo_a_delivered_call(factory: Factory, clo
 
 async def test_after_a_jump_no_call_is_given_up(factory: Factory, clock: Clock, pager: Pager) -> None:
     sure = False
-    events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports, clock)
+    events = WebhookEventBuilder(factory.incidents, factory.notices, factory.escalation_reports)
     caller = WebhookNotifier(
         Webhook(pager.url, WebhookFormat.JSON),
         factory.webhook_outbox,
