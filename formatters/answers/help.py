@@ -384,6 +384,8 @@ def unknown_command(question: str, nearest: str | None = None) -> Message:
     text = f"I don't understand “{escape(plain_text(question))}”."
     first = question.partition(" ")[0].casefold()
     near = [nearest] if nearest else difflib.get_close_matches(first, _COMMAND_WORDS, n=1, cutoff=0.6)
+    if nearest is None and any(first in page.words for page in PAGES.values()):
+        near = [f"help {first}"]
     if near:
         text += f" Did you mean `/gwevent {near[0]}`?"
     return blocks.message(

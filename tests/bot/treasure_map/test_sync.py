@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.app.factory import Factory
+from bot.samples.treasure_map import pointing
 from bot.store.database import StoreUnavailable
 from bot.treasure_map import client as client_module
 from bot.treasure_map import reading, sync
@@ -18,7 +19,7 @@ from bot.treasure_map.sync import TreasureMapSync, interval_at, pause_after
 from formatters.models.observation import ObservationStatus
 from formatters.models.treasure_map import TreasureMapReading
 from tests.support.factories import MOCK, NOW, REAL, Clock, decoded_notice, record_notices, subscribe
-from tests.support.treasure_map import CUT_OFF, HANGS, HTML, TOKEN, FakeTreasureMap, Fault, grid, pointing
+from tests.support.treasure_map import CUT_OFF, HANGS, HTML, TOKEN, FakeTreasureMap, Fault, grid
 
 pytestmark = pytest.mark.backends("sqlite", "postgresql")
 
@@ -312,6 +313,20 @@ async def test_who_asks_for_an_old_event_has_it_read_once(
     assert await reader.read_due() == 1
     clock.advance(days=1)
     assert await reader.read_due() == 0
+
+
+async def test_what_nobody_asks_for_in_a_year_is_forgotten(
+    factory: Factory, reader: TreasureMapSync, fake: FakeTreasureMap, event: str, clock: Clock
+) -> None:
+    await reader.read_due()
+    assert await factory.treasure_map.forget(clock() + timedelta(days=1)) == 0, "it is still followed"
+    clock.advance(days=8)
+    await reader.read_due()
+    assert await factory.treasure_map.forget(clock()) == 0
+    assert await factory.treasure_map.forget(clock() + timedelta(seconds=1)) == 1
+    assert await factory.treasure_map.pointings(event) == TreasureMapReading()
+    await factory.treasure_map.ask(event, clock())
+    assert await reader.read_due() == 1 and await fields(factory) == 3
 
 
 async def test_who_asks_for_a_young_event_does_not_wait_for_its_turn_nor_delay_it(
