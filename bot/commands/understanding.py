@@ -358,8 +358,8 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage"
-    r"|mute|unmute)\b"
+    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage|mute"
+    r"|unmute)\b"
 )
 _STOPPING = re.compile(
     r"^(?:stop|undo|cancel|remove|delete|snooze|silence|unmute|shut up)\b|\bstop this\b"
