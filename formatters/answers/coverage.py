@@ -86,13 +86,13 @@ def numbered_rows(coverage: EventCoverage) -> tuple[tuple[int, CoveredObservatio
 
 
 def picture_title(coverage: EventCoverage) -> str:
-    """Return the title of the picture's key: "Fields: 41 % done, 12 % more planned"."""
+    """Return the title of the picture's key: "Fields: 41 % done, 12 % more planned (dashed)"."""
     done, planned = quantities.percent(coverage.done), quantities.percent(coverage.planned)
     if coverage.planned <= 0:
         return f"Fields: {done} done"
-    return (
-        f"Fields: {done} done, {planned} more planned" if coverage.done > 0 else f"Fields: {planned} planned"
-    )
+    if coverage.done <= 0:
+        return f"Fields: {planned} planned (dashed)"
+    return f"Fields: {done} done, {planned} more planned (dashed)"
 
 
 def _title(answer: CoverageAnswer) -> str:
