@@ -346,20 +346,6 @@ async def test_who_asks_for_an_old_event_has_it_read_once(
     assert await reader.read_due() == 0
 
 
-async def test_what_nobody_asks_for_in_a_year_is_forgotten(
-    factory: Factory, reader: TreasureMapSync, fake: FakeTreasureMap, event: str, clock: Clock
-) -> None:
-    await reader.read_due()
-    assert await factory.treasure_map.forget(clock() + timedelta(days=1)) == 0, "it is still followed"
-    clock.advance(days=8)
-    await reader.read_due()
-    assert await factory.treasure_map.forget(clock()) == 0
-    assert await factory.treasure_map.forget(clock() + timedelta(seconds=1)) == 1
-    assert await factory.treasure_map.pointings(event) == TreasureMapReading()
-    await factory.treasure_map.ask(event, clock())
-    assert await reader.read_due() == 1 and await fields(factory) == 3
-
-
 async def test_who_asks_for_a_young_event_does_not_wait_for_its_turn_nor_delay_it(
     factory: Factory, reader: TreasureMapSync, fake: FakeTreasureMap, event: str, clock: Clock
 ) -> None:
