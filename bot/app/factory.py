@@ -12,7 +12,7 @@ import structlog
 from bot.app.candidates_command import create_candidates_command
 from bot.app.criteria_services import create_criteria_service
 from bot.app.deployment import missing_database_error
-from bot.app.drill_parts import create_drill_command
+from bot.app.escalation_parts import create_drill_command
 from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
 from bot.app.observation_services import create_observation_reports, create_observe_command
@@ -34,7 +34,7 @@ from bot.commands.criteria import CriteriaCommands
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
-from bot.commands.event_people import EventPeopleReader
+from bot.commands.event_people import PeopleOfEvent
 from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
 from bot.commands.mute import MuteCommand
@@ -312,7 +312,7 @@ class Factory(Repositories):
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
-        people = EventPeopleReader(self.threads, self.event_people, self.observers, self.observations)
+        people = PeopleOfEvent(self.threads, self.event_people, self.observers, self.observations)
         questions = EventQuestions(
             events, self.notices, default_events, self.threads, people, clock, get_permalink
         )

@@ -1,29 +1,24 @@
-"""Who has an event in a channel, observes it or muted it there, for answers."""
+"""The answer to "who has it": who has an event in a channel, observes it or muted it there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from bot.commands.context import CommandContext
+from bot.commands.errors import CommandError
 from bot.observing.coverage import unmeasured_shares
 from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.observations import ObservationRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.threads import ThreadRepository
-from formatters.models.event_people import NOBODY, EventPeople
+from formatters.answers import event_people
+from formatters.blockkit.message import Message
+from formatters.models.event_people import NOBODY
+from formatters.models.superevent import Superevent
 
 
-@dataclass(frozen=True, slots=True)
 class PeopleOfEvent:
-    """The people of an event's thread in a channel."""
-
-    people: EventPeople
-    """Without what instruments cover, which `coverage` answers."""
-    observers: tuple[str, ...]
-    """Slack's ids of who observes without a telescope's name."""
-
-
-class EventPeopleReader:
-    """Reads what a card says of people."""
+    """Answers with what the event's card says of people, but for what instruments cover."""
 
     def __init__(
         self,
@@ -37,13 +32,16 @@ class EventPeopleReader:
         self._observers = observers
         self._observations = observations
 
-    async def of_event(self, team_id: str, channel_id: str, superevent_id: str) -> PeopleOfEvent | None:
-        """Return the people; None if the channel has no message of the event. Raises StoreUnavailable."""
-        thread = await self._threads.thread_of_event(team_id, channel_id, superevent_id)
+    async def answer(self, superevent: Superevent, context: CommandContext | None) -> Message:
+        """Return the answer in the channel where it is asked. Raises CommandError, StoreUnavailable."""
+        if context is None:
+            raise CommandError("Who has an event, and who observes it, is said in a channel: ask in Slack.")
+        thread = await self._threads.thread_of_event(*context.channel, superevent.superevent_id)
         if thread is None:
-            return None
+            return event_people.nobody_here(superevent)
         here = [thread.thread_id]
         people = (await self._people.for_threads(here)).get(thread.thread_id, NOBODY)
         observers = (await self._observers.for_threads(here)).get(thread.thread_id, ())
         observations = (await self._observations.for_threads(here)).get(thread.thread_id, ())
-        return PeopleOfEvent(replace(people, instruments=unmeasured_shares(observations)), observers)
+        with_instruments = replace(people, instruments=unmeasured_shares(observations))
+        return event_people.who(superevent, with_instruments, observers)

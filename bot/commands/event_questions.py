@@ -13,12 +13,12 @@ from bot.commands.context import CommandContext
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.errors import CommandError
 from bot.commands.event_lookup import EventLookup, NoSuchEvent, UnresolvedEvent
-from bot.commands.event_people import EventPeopleReader
+from bot.commands.event_people import PeopleOfEvent
 from bot.commands.typed_events import TypedEvent, find_misspelled_id
 from bot.commands.understanding import Topic, unexplained_words
 from bot.store.channels.threads import ThreadRepository
 from bot.store.events.notices import NoticeRepository
-from formatters.answers import answer, conversation, event_comparison, event_facts, event_people
+from formatters.answers import answer, conversation, event_comparison, event_facts
 from formatters.answers import help as helping
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import plain_text
@@ -62,7 +62,7 @@ class EventQuestions:
         notices: NoticeRepository,
         default_events: DefaultEventChooser,
         threads: ThreadRepository,
-        people: EventPeopleReader,
+        people: PeopleOfEvent,
         clock: Callable[[], datetime],
         get_permalink: GetPermalink | None = None,
     ) -> None:
@@ -128,10 +128,10 @@ class EventQuestions:
     ) -> Message:
         """Return what is asked about an event: who has it, or a sentence and its card.
 
-        Raises StoreUnavailable.
+        Raises CommandError without a channel, StoreUnavailable.
         """
         if topic is Topic.PEOPLE:
-            return await self._answer_people(superevent, context)
+            return await self._people.answer(superevent, context)
         card = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
         sentence = event_facts.sentence(superevent, topic.value, self._clock())
         if topic is Topic.COMPARE:
@@ -143,14 +143,6 @@ class EventQuestions:
                 shown = plain_text(" ".join(unexplained))
                 sentence = f"I don't understand “{shown}”; about an event I know {_ABOUT_EVENT}."
         return card if sentence is None else answer.with_introduction(sentence, card)
-
-    async def _answer_people(self, superevent: Superevent, context: CommandContext | None) -> Message:
-        if context is None:
-            raise CommandError("Who has an event, and who observes it, is said in a channel: ask in Slack.")
-        found = await self._people.of_event(*context.channel, superevent.superevent_id)
-        if found is None:
-            return event_people.nobody_here(superevent)
-        return event_people.who(superevent, found.people, found.observers)
 
     def answer_without_event(self, topic: Topic) -> Message:
         """Return the answer to a greeting, thanks, or a question about runs."""

@@ -14,6 +14,7 @@ from math import isfinite
 import numpy as np
 
 from bot.observing.field_regions import (
+    MAX_FIELDS,
     FieldGroup,
     SkyRegion,
     parts_inside,
@@ -114,8 +115,16 @@ def measure_coverage(
         if not rest.fields and own:
             others.append(ReportedCoverage(reported=rest, own=own))
             continue
-        region = _region(reported_group(rest), region_of)
-        others.append(ReportedCoverage(reported=rest, own=own, share=_share(region, map_)))
+        group = reported_group(rest)
+        region = _region(group, region_of)
+        others.append(
+            ReportedCoverage(
+                reported=rest,
+                own=own,
+                share=_share(region, map_),
+                is_partial=group is not None and len(group.centres) > MAX_FIELDS,
+            )
+        )
         if region is not None and told.status in (DONE, PLANNED):
             depths = (
                 ()
@@ -257,7 +266,7 @@ def without_own(
         if one.status == reported.status
         and one.fields
         and names & _names(one.instrument, one.footprint)
-        and (one.band is None or reported.band is None or one.band == reported.band)
+        and (one.band is None or reported.band is None or _bare_band(one.band) == reported.band)
     ]
     if not twins or not reported.fields:
         return reported, 0
@@ -355,3 +364,8 @@ def _names(instrument: str, footprint: Footprint | None) -> set[str]:
 def _reported_names(reported: ReportedObservation) -> set[str]:
     names = {normalized_name(one) for one in (reported.instrument, *reported.other_names)}
     return names - {""}
+
+
+def _bare_band(band: str) -> str:
+    """Return a band without its magnitudes' system, which the Treasure Map keeps with the depth."""
+    return band.removesuffix("(Vega)").rstrip()

@@ -17,6 +17,7 @@ from formatters.models.coverage import (
     ReportedCoverage,
     UncoveredPiece,
 )
+from formatters.models.notice import Category
 from formatters.models.observation import ObservationStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
@@ -86,13 +87,13 @@ def numbered_rows(coverage: EventCoverage) -> tuple[tuple[int, CoveredObservatio
 
 
 def picture_title(coverage: EventCoverage) -> str:
-    """Return the title of the picture's key: "Fields: 41 % done, 12 % more planned"."""
+    """Return the title of the picture's key: "Fields: 41 % done, 12 % more planned (dashed)"."""
     done, planned = quantities.percent(coverage.done), quantities.percent(coverage.planned)
     if coverage.planned <= 0:
         return f"Fields: {done} done"
-    return (
-        f"Fields: {done} done, {planned} more planned" if coverage.done > 0 else f"Fields: {planned} planned"
-    )
+    if coverage.done <= 0:
+        return f"Fields: {planned} planned (dashed)"
+    return f"Fields: {done} done, {planned} more planned (dashed)"
 
 
 def _title(answer: CoverageAnswer) -> str:
@@ -102,6 +103,10 @@ def _title(answer: CoverageAnswer) -> str:
 
 def _name(superevent: Superevent) -> str:
     return " ".join([*alert_card.status_labels(superevent), plain_text(superevent.superevent_id)])
+
+
+def _is_real(superevent: Superevent) -> bool:
+    return superevent.category is Category.REAL
 
 
 def _percent(share: float) -> str:
@@ -116,6 +121,10 @@ def _summary_lines(answer: CoverageAnswer) -> Iterator[str]:
     yield (
         f"Of {made_on}. This says only that somebody looked, or will: in whatever band and to whatever depth."
     )
+    if found.unmeasured:
+        count = quantities.pluralize(found.unmeasured, "observation")
+        verb = "is" if found.unmeasured == 1 else "are"
+        yield f"{count} whose fields or field of view nobody said {verb} in none of these numbers."
     unread = coverage_lines.unread_line(superevent, found.unread)
     if unread is not None:
         yield unread
@@ -167,6 +176,9 @@ def _reported_lines(answer: CoverageAnswer) -> Iterator[str]:
     reading = found.reading
     if reading is None:
         return
+    if reading.read_at is None and not _is_real(answer.superevent):
+        yield "The Treasure Map has real events only."
+        return
     if reading.read_at is None:
         why = f": {reading.problem}" if reading.problem else "."
         yield escape(f"The Treasure Map hasn't been read for this event yet{why}", _LINE_MAX)
@@ -204,6 +216,7 @@ def _reported_words(superevent: Superevent, covered: ReportedCoverage) -> str:
         )
     parts = [
         coverage_lines.fields_words(len(one.fields), covered.share, has_footprint=one.footprint is not None),
+        "at least, for not all of them are measured" if covered.is_partial else "",
         f"and {own}" if own else "",
         coverage_lines.times_words(superevent, one.fields, None),
         plain_text(one.band, coverage_lines.BAND_MAX) if one.band else coverage_lines.NO_BAND,
@@ -214,20 +227,13 @@ def _reported_words(superevent: Superevent, covered: ReportedCoverage) -> str:
 
 def _uncovered_lines(answer: CoverageAnswer) -> Iterator[str]:
     found = answer.coverage
-    yield (
-        f"{bold('In nobody’s field')} "
-        + escape(
-            f"(planned or done): {_percent(found.uncovered)} of the map; of its"
-            f" 90{quantities.NBSP}% region {_percent(found.uncovered_90)} in"
-            f" {quantities.area(found.uncovered_90_area)}."
-        )
-        if found.uncovered_90_area > 0
-        else f"{bold('In nobody’s field')} "
-        + escape(
-            f"(planned or done): {_percent(found.uncovered)} of the map, nothing of its"
-            f" 90{quantities.NBSP}% region."
-        )
-    )
+    region = f"its 90{quantities.NBSP}% region"
+    inside = f"nothing of it lies in {region}."
+    if found.uncovered_90_area > 0:
+        share, area = _percent(found.uncovered_90), quantities.area(found.uncovered_90_area)
+        inside = f"of that, {share} lies in {area} of {region}."
+    left = escape(f"(planned or done): {_percent(found.uncovered)} of the map; {inside}")
+    yield f"{bold('In nobody’s field')} {left}"
     for piece in found.pieces:
         yield escape(_piece_words(piece))
 
@@ -263,6 +269,8 @@ def _nothing(answer: CoverageAnswer) -> Message:
     reading = found.reading
     if reading is None:
         lines.append("The Treasure Map isn't read here, so what others observe isn't known.")
+    elif reading.read_at is None and not _is_real(superevent):
+        lines.append("The Treasure Map has real events only.")
     elif reading.read_at is None:
         why = f": {reading.problem}" if reading.problem else "."
         lines.append(f"The Treasure Map hasn't been read for this event yet{why}")
