@@ -10,20 +10,18 @@ from typing import Any
 import aiohttp
 import structlog
 
+from bot.app.escalation_parts import create_escalation_worker
 from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.maintenance import Maintenance
 from bot.app.process import ServiceProcess
 from bot.app.slack_interface_factory import create_slack_interface
-from bot.app.treasure_map import create_treasure_map_sync
 from bot.app.webhook_criteria import webhook_criteria
 from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller
-from bot.delivery.escalation_worker import EscalationWorker
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
 from bot.delivery.worker import MAX_CONNECTIONS
 from bot.gracedb.backfill import REQUEST_INTERVAL_S
-from bot.setting_types.escalation_webhook import escalation_webhook_policy
 from bot.settings import Settings
 from bot.skymap_service.image_process import ImageProcess
 from bot.slack.gateway import SlackGateway
@@ -76,20 +74,10 @@ class Application(ServiceProcess):
         self.deferred_routing_worker = factory.create_deferred_routing_worker(
             self._clock, settings.max_age, self.wakeups, FALLBACK_POLL_S, webhook_criteria(settings)
         )
-        self.escalation_worker = EscalationWorker(
-            factory.escalations,
-            factory.drills,
-            self._clock,
-            self.wakeups,
-            can_call=escalation_webhook_policy(settings).allows,
-            poll_s=FALLBACK_POLL_S,
-        )
+        self.escalation_worker = create_escalation_worker(factory, settings, self._clock, self.wakeups)
         self._due_poller = DuePoller(factory.due_check, self._clock, self.wakeups)
         self._maintenance = Maintenance(
             settings, factory, clients, self._clock, self.wakeups, self._is_clock_trusted
-        )
-        self._treasure_map = create_treasure_map_sync(
-            settings, factory, self._clock, self.metrics.count_treasure_map_request
         )
         self.ready = asyncio.Event()
         """Set once Slack has identified the bot and its events arrive."""
@@ -138,8 +126,7 @@ class Application(ServiceProcess):
             lambda: self._maintenance.repatriate_channels(self.ready, lambda: self.slack.identity),
         )
         start("repair_gaps", self._repair_gaps)
-        if self._treasure_map is not None:
-            start("read_treasure_map", self._treasure_map.run)
+        start("read_treasure_map", self._read_treasure_map)
         if not self._factory.database.is_sqlite:
             start("listen", self._listen_for_notifications)
             if not self._sources:
@@ -154,6 +141,9 @@ class Application(ServiceProcess):
             shared_with=self.slack.importer,
         )
         await self._maintenance.repair_gaps(importer)
+
+    async def _read_treasure_map(self) -> None:
+        await self._maintenance.read_treasure_map(self.metrics.count_treasure_map_request)
 
     async def _listen_for_notifications(self) -> None:
         """Wake the workers when another process has stored a notice (PostgreSQL's NOTIFY)."""

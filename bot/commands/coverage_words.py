@@ -36,7 +36,7 @@ _SENTENCE = re.compile(
     r"\b(?:covered|uncovered|coverage)\b|\b(?:what|which)(?: sky| area| part)? (?:is|s) left\b"
     r"|\bwho (?:has |have )?(?:looked|pointed|covers)\b|\bwhat has nobody (?:observed|looked at)\b"
 )
-_MARKS = ",:;.?!()"
+_MARKS = ",:;.?!()'\"“”"
 
 
 def asks_for_coverage(plain: str) -> bool:

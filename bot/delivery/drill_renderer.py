@@ -23,7 +23,10 @@ class DrillRenderer:
         reported = next(one for one in found.report.steps if one.id == delivery.subject_id)
         if reported.state is not StepState.TAKEN:
             return None
-        return RenderedMessage(message=drill.step_message(found.report, reported))
+        call = found.called if reported.step.webhook else None
+        if call is not None and call.at is not None:
+            return None
+        return RenderedMessage(message=drill.step_message(found.report, reported, call))
 
     async def render_end(self, delivery: Delivery) -> RenderedMessage | None:
         """Return the last message; None if the drill was purged. Raises StoreUnavailable."""

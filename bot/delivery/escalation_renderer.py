@@ -47,6 +47,9 @@ class EscalationRenderer:
         targets = tuple(target for target in taken.step.targets if target in wanted)
         if superevent.is_retracted or not (WEBHOOK in wanted if taken.step.webhook else targets):
             return None
+        if taken.step.webhook and taken.call is not None and taken.call.at is not None:
+            # Whoever is behind the webhook has heard of it after all.
+            return None
         assert delivery.root_ts is not None, "the outbox hands out steps beside posted roots only"
         sets = await self._grades.sets((delivery.team_id, delivery.channel_id))
         outcomes = self._grades.at_once(sets, superevent).outcomes
@@ -55,7 +58,7 @@ class EscalationRenderer:
 
         def render() -> Message:
             if taken.step.webhook:
-                return escalation.webhook_refused(superevent, taken.taken_at, root)
+                return escalation.webhook_refused(superevent, taken.taken_at, root, taken.call)
             return escalation.step_message(superevent, targets, taken.taken_at, root, grade)
 
         return RenderedMessage(message=render_or_fallback(superevent, render))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
+from bot.delivery.announcement_renderer import AnnouncementRenderer
 from bot.delivery.channel_grades import ChannelGrades, Grading
 from bot.delivery.drill_renderer import DrillRenderer
 from bot.delivery.escalation_renderer import EscalationRenderer
@@ -20,13 +21,11 @@ from bot.delivery.quiet_events import QuietEvents
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
 from bot.delivery.root_renderer import RootRenderer
-from bot.delivery.thread_people import ThreadPeople
 from bot.delivery.thread_renderer import GetPermalink, ThreadRenderer
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.observability import ObservabilityService
 from bot.store.outbox.models import Delivery, DeliveryKind
-from formatters.answers import subscription_messages
-from formatters.posts import circular_link, incident, subscription_change, unreadable_notice, welcome
+from formatters.posts import circular_link, incident, unreadable_notice
 
 
 class Renderer:
@@ -51,10 +50,11 @@ class Renderer:
             observability,
             grades,
             self._quiet_events.is_quiet,
-            ThreadPeople(repositories, follow_ups.coverage),
+            follow_ups.coverage,
             public_url,
         )
         self._threads = ThreadRenderer(repositories, event_states, grades, get_permalink)
+        self._announcements = AnnouncementRenderer(repositories)
         self._drills = DrillRenderer(repositories.drills)
         self._escalations = EscalationRenderer(repositories.escalations, event_states, grades, get_permalink)
         self._mutes = MuteRenderer(repositories.mutes, event_states)
@@ -95,19 +95,13 @@ class Renderer:
         return await self._escalations.render(delivery)
 
     async def _render_confirmation(self, delivery: Delivery) -> RenderedMessage | None:
-        subscription = await self._repositories.subscriptions.get(delivery.subject_id)
-        if subscription is None:
-            return None
-        return RenderedMessage(message=subscription_messages.confirmation(subscription))
+        return await self._announcements.confirmation(delivery)
 
     async def _render_change(self, delivery: Delivery) -> RenderedMessage | None:
-        changes = await self._repositories.subscriptions.changes_to_announce(delivery.id)
-        if changes is None:
-            return None
-        return RenderedMessage(message=subscription_change.subscription_change(*changes))
+        return await self._announcements.change(delivery)
 
-    async def _render_welcome(self, _: Delivery) -> RenderedMessage | None:
-        return RenderedMessage(message=welcome.message())
+    async def _render_welcome(self, delivery: Delivery) -> RenderedMessage | None:
+        return await self._announcements.welcome(delivery)
 
     async def _render_circular(self, delivery: Delivery) -> RenderedMessage | None:
         circular = await self._repositories.circulars.get(delivery.subject_id)
@@ -147,8 +141,7 @@ class Renderer:
         return RenderedMessage(message=incident.resolved(found) if is_resolved else incident.opened(found))
 
     async def _render_mention_refused(self, delivery: Delivery) -> RenderedMessage | None:
-        refused = await self._repositories.refused_mentions.for_refusal(delivery.subject_id)
-        return RenderedMessage(message=subscription_messages.mention_refused(refused)) if refused else None
+        return await self._announcements.mention_refused(delivery)
 
     async def _render_first_real_event(self, delivery: Delivery) -> RenderedMessage | None:
         key = await self._repositories.notices.notice_key(delivery.subject_id)

@@ -15,7 +15,7 @@ from bot.delivery.channel_grades import ChannelGrades, GradesAtOnce
 from bot.delivery.event_states import CACHE_SIZE, EventStates, render_or_fallback
 from bot.delivery.render_repositories import RenderRepositories
 from bot.delivery.rendered_message import RenderedMessage
-from bot.delivery.thread_people import ThreadPeople
+from bot.delivery.thread_people import InstrumentShares, ThreadPeople
 from bot.filters import mention_targets
 from bot.runtime.single_flight import SingleFlight
 from bot.skymap_service.observability import ObservabilityService
@@ -45,7 +45,7 @@ class RootRenderer:
         observability: ObservabilityService,
         grades: ChannelGrades,
         is_quiet: Callable[[Delivery, Superevent], Awaitable[bool]],
-        people: ThreadPeople,
+        shares: InstrumentShares,
         public_url: str | None = None,
     ) -> None:
         """`is_quiet` says whether an event is quiet in a delivery's channel (`QuietEvents`).
@@ -55,7 +55,7 @@ class RootRenderer:
         self._observability_service = observability
         self._grades = grades
         self._is_quiet = is_quiet
-        self._people = people
+        self._people = ThreadPeople(repositories, shares)
         self._public_url = public_url
         # A fan-out renders hundreds of roots at once; one query for each would cost more than the posts.
         self._load_observers = BatchLoader(repositories.observers.for_threads)

@@ -14,7 +14,7 @@ import structlog
 from bot.app.deployment import LOCAL_ENV_FILE, setting_problems
 from bot.app.factory import open_factory
 from bot.doctor.gcn import check_gcn
-from bot.doctor.host import check_host, nearest_folder
+from bot.doctor.host import check_host, check_webhook_steps, nearest_folder
 from bot.doctor.kafka import check_kafka
 from bot.doctor.other_servers import check_other_servers
 from bot.doctor.slack_remedies import remedy
@@ -96,6 +96,7 @@ async def _check_database(settings: Settings) -> list[Finding]:
             subscriptions = await factory.subscriptions.count()
             away = await factory.channel_moves.list_unreachable_channels()
             incomplete = await factory.criteria_sets.list_missing()
+            steps = await check_webhook_steps(factory.escalation_reports, settings)
             running = not factory.database.acquire_instance_lock() or await factory.leases.has_other_workers()
     except (StoreUnavailable, InvalidDatabaseUrl) as error:
         todo = "Set GWEVENT_DATABASE_URL to a place that can be written, or free some space there."
@@ -130,6 +131,7 @@ async def _check_database(settings: Settings) -> list[Finding]:
             " subscription."
         )
         findings.append(Finding(name="Criteria", level=Level.WARN, result=found, advice=todo))
+    findings += steps
     if counts.quarantined:
         found = f"{counts.quarantined} payloads couldn't be handled and are kept."
         todo = "Run gwevent replay --quarantine after an upgrade."

@@ -69,7 +69,10 @@ def _parse_normalized(words: str, sites: SiteNameResolver | None, *, is_canonica
     at = next(
         (n for n, word in enumerate(all_words) if _normalized(word.strip(",")) == "notify"), len(all_words)
     )
-    sets, tokens = split_off_sets(tokenize(" ".join(all_words[:at])), is_canonical=is_canonical)
+    before = all_words[:at]
+    if at < len(all_words) and before and before[-1].casefold().strip(",") == "and":
+        before.pop()  # "CBC and notify @here"
+    sets, tokens = split_off_sets(tokenize(" ".join(before)), is_canonical=is_canonical)
     streams, tokens = split_off_streams(tokens)
     quiet, tokens = split_off_quiet(tokens, sites)
     _refuse_stray_escalation(tokens)

@@ -21,9 +21,11 @@ _JOINING = frozenset(("and", "then", "&", "-", "—", "->"))
 """Words that people write between the parts of a rule; they say nothing more."""
 _PREPOSITIONS = frozenset(("after", "at", "in"))
 _SILENT = _JOINING | {
+    "",
     *("to", "the", "call", "calls", "mention", "mentions", "notify", "ping", "page", "→", "⇒", "=>"),
-    *("operators'", "operator's", "operators"),
+    *("operators'", "operator's", "operators", "please"),
 }
+_MENTION = re.compile(r"<[@!][^<>]{1,200}>")
 _NAMES = frozenset(("from", "grade"))
 """After these in a condition a word is a name."""
 
@@ -163,8 +165,9 @@ def _begins_escalation(words: Sequence[str], at: int) -> bool:
 
 
 def _without_commas(words: Sequence[str]) -> list[str]:
-    """Return the words parted at commas, semicolons and colons, but for those inside of numbers."""
-    return re.sub(r"[;:]|(?<!\d),|,(?!\d)", " ", " ".join(words)).split()
+    """Return the words parted at mentions, commas, semicolons and colons; a number keeps its comma."""
+    text = _MENTION.sub(r" \g<0> ", " ".join(words))
+    return re.sub(r"[;:]|(?<!\d),|,(?!\d)", " ", text).split()
 
 
 def _read_items(words: Sequence[str], parse_target: Callable[[str], str]) -> list[_Time | _Target]:

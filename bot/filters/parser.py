@@ -63,6 +63,14 @@ from formatters.models.quantity import QUANTITIES
 __all__ = ["SiteNameResolver", "parse_condition", "parse_filter", "parse_tokens", "unknown_word_error"]
 
 
+_OF_SUBSCRIPTIONS = {
+    "quiet": "it stands by itself in a subscription, as in CBC quiet BBH",
+    "escalate": 'it stands after "notify" of a subscription, as in notify @here escalate 5min @second',
+    "notify": "it stands at the end of a subscription, as in CBC notify @here",
+}
+"""What belongs to a subscription, but not to its filter, and where."""
+
+
 def parse_filter(text: str, sites: SiteNameResolver | None = None) -> Filter:
     """Parse a filter. Raises FilterSyntaxError with a sentence that points at what is wrong.
 
@@ -101,7 +109,9 @@ def parse_condition(
 def unknown_word_error(token: Token) -> FilterSyntaxError:
     """Return the error for a word that is no condition, with a similar word if there is one."""
     plain = token.normalized.replace("-", "")
-    if plain in SWITCHES or token.normalized in ("all", "criteria", "quiet"):
+    if plain in _OF_SUBSCRIPTIONS:
+        return FilterSyntaxError(f"{token.quoted} is no condition: {_OF_SUBSCRIPTIONS[plain]}.")
+    if plain in SWITCHES or token.normalized in ("all", "criteria"):
         return FilterSyntaxError(f'{token.quoted} stands by itself, outside of "and", "or", "not" and "( )".')
     if re.fullmatch(FLOAT + r"%?", token.text, re.IGNORECASE):
         return FilterSyntaxError(

@@ -137,7 +137,9 @@ class SubscriptionModal:
         except StoreUnavailable:
             raise InvalidForm({"words": STORE_UNAVAILABLE}) from None
         criteria = criteria_from_form(form, parse)
-        return without_idle_quiet(criteria) if form.quiet and modal_context.number is None else criteria
+        if modal_context.number is not None or not form.quiet:
+            return criteria
+        return await asyncio.to_thread(without_idle_quiet, criteria)
 
     async def show_more(self, context: CommandContext, view: Mapping[str, Any]) -> None:
         """Show all inputs, with what was entered so far."""

@@ -31,6 +31,8 @@ POLL_S = 2.0
 TIMEOUT_S = 10.0
 MAX_BACKOFF_S = 300.0
 GIVE_UP_AFTER = timedelta(hours=24)
+UNHEARD_AFTER_ATTEMPTS = 6
+"""Failed attempts, about a minute, after which an escalation's channel is told that nobody hears of it."""
 
 log = structlog.get_logger(__name__)
 
@@ -91,12 +93,10 @@ class WebhookEventBuilder:
         incidents: IncidentRepository,
         notices: NoticeRepository,
         escalations: EscalationReports,
-        clock: Callable[[], datetime],
     ) -> None:
         self._incidents = incidents
         self._notices = notices
         self._escalations = escalations
-        self._clock = clock
 
     async def build(self, call: WebhookCall) -> WebhookEvent | None:
         """Return the event to send; None if its subject has changed so that nothing is to be sent."""
@@ -122,7 +122,7 @@ class WebhookEventBuilder:
         if report.superevent_id is not None:
             superevent = await self._notices.superevent(report.superevent_id)
         return escalation.event_from_escalation(
-            report, superevent, _ESCALATION_ACTIONS[call.kind], self._clock()
+            report, superevent, _ESCALATION_ACTIONS[call.kind], call.created_at
         )
 
 
@@ -145,7 +145,7 @@ class WebhookNotifier:
         self._outbox = outbox
         self._events = events
         self._clock = clock
-        self._wakeup = wakeups.webhook
+        self._wakeups = wakeups
         self._elapsed = elapsed
         self._is_clock_trusted = is_clock_trusted
 
@@ -155,7 +155,7 @@ class WebhookNotifier:
             install_lease_check(session)
             await run_polling_worker(
                 lambda: self._send_next(session),
-                self._wakeup,
+                self._wakeups.webhook,
                 POLL_S,
                 expected=StoreUnavailable,
                 on_expected=lambda error: log.warning(
@@ -205,6 +205,10 @@ class WebhookNotifier:
             if now - call.created_at > GIVE_UP_AFTER and self._is_clock_trusted():
                 await self._outbox.dead_letter(call, str(failure))
                 return
+            is_awaited = call.kind is CallKind.ESCALATED and call.attempts >= UNHEARD_AFTER_ATTEMPTS
+            # Its channel relies on the operators, who know nothing of it yet.
+            if is_awaited and await self._outbox.report_unheard(call, now):
+                self._wakeups.deliveries.set()
             wait = min(MAX_BACKOFF_S, 2.0 ** min(call.attempts, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
             await self._outbox.retry_later(call, now + timedelta(seconds=wait), str(failure))
             return

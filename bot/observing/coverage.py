@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from math import isfinite, sqrt
+from math import isfinite
 
 import numpy as np
 
@@ -17,75 +17,36 @@ from bot.observing.field_regions import (
     FieldGroup,
     SkyRegion,
     parts_inside,
-    region_of_ranges,
     union,
 )
 from bot.observing.footprints import bounding_radius
 from bot.observing.observatories import normalized_name
-from bot.observing.pointing_pixels import ProbabilityCurve, order_of_width
+from bot.observing.pointing_pixels import ProbabilityCurve
 from bot.observing.pointing_visibility import unit_vectors
-from bot.skymaps import healpix
-from bot.skymaps.arrays import MAX_ORDER, SKY_AREA_DEG2, Floats, Integers
-from bot.skymaps.regions import label_components
-from bot.skymaps.skymap import SkyMap, in_credible_region
+from bot.observing.uncovered_sky import MapToCover, Uncovered, find_uncovered
+from bot.skymaps.arrays import Floats
 from formatters.models.coverage import (
     BandCoverage,
     CoveredObservation,
     DepthRange,
     ReportedCoverage,
     SharedFields,
-    UncoveredPiece,
 )
 from formatters.models.observation import InstrumentShare, Observation, ObservationStatus, ObservedField
 from formatters.models.pointing import Footprint
 from formatters.models.treasure_map import ReportedObservation
 
-LEVEL = 0.9
-"""The credible region of which it is said what nobody has."""
-MAX_PIECES = 5
 SAME_PLACE = 0.05
 """How near two centres are, in parts of the field's radius, to be one field reported twice."""
 SAME_TIME = timedelta(minutes=30)
 """How near two times are to be those of one exposure: of some, the middle is reported or the end."""
 SHARED_PART = 0.5
 """The part of a field from which on it counts as somebody else's too."""
-_CELLS = 20_000
-"""Cells into which the 90 % region is divided, about, to find its connected pieces."""
-_MAX_CELL_ORDER = 14
 _PAIRS_AT_ONCE = 5_000
 """Pointings that are compared with an observation's fields at once."""
 
 RegionOf = Callable[[FieldGroup], SkyRegion]
 DONE, PLANNED = ObservationStatus.DONE, ObservationStatus.PLANNED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MapToCover:
-    """A sky map, prepared for many questions."""
-
-    curve: ProbabilityCurve
-    credible: SkyRegion
-    """Its 90 % region."""
-
-    @classmethod
-    def of(cls, skymap: SkyMap) -> MapToCover:
-        """Prepare a map."""
-        inside = in_credible_region(skymap, LEVEL)
-        credible = region_of_ranges(skymap.start[inside], skymap.stop[inside])
-        return cls(curve=ProbabilityCurve(skymap), credible=credible)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uncovered:
-    """What of a map is in no field."""
-
-    probability: float
-    """Of the whole map, 0 to 1."""
-    in_credible: float
-    """Of the 90 % region."""
-    area: float
-    """That one's area in deg²."""
-    pieces: tuple[UncoveredPiece, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +140,7 @@ def measure_coverage(
         bands=_by_band(looked, map_.curve),
         done=share_done,
         planned=max(0.0, share_every - share_done),
-        uncovered=_uncovered(map_, every, 1 - share_every),
+        uncovered=find_uncovered(map_, every, 1 - share_every),
     )
 
 
@@ -236,7 +197,7 @@ def find_shared_fields(
     if group is None:
         return ()
     number_of = {centre: place for place, centre in enumerate(group.centres)}
-    mine = _names(observation.instrument, observation.footprint)
+    own, mine = normalized_name(observation.instrument), _names(observation.instrument, observation.footprint)
     found: dict[tuple[str, ObservationStatus, str | None], tuple[list[SkyRegion], list[str | None], str]] = {}
 
     def add(
@@ -254,7 +215,8 @@ def find_shared_fields(
         bands.append(band)
 
     for one in observations:
-        if one.id != observation.id and not mine & _names(one.instrument, None):
+        # One's camera at somebody else's site is somebody else's.
+        if one.id != observation.id and normalized_name(one.instrument) != own:
             add(one.instrument, one.status, one.user_id, one.band, observation_group(one))
     for told in reported:
         if mine & _reported_names(told):
@@ -295,7 +257,7 @@ def without_own(
         if one.status == reported.status
         and one.fields
         and names & _names(one.instrument, one.footprint)
-        and (one.band is None or reported.band is None or one.band == reported.band)
+        and (one.band is None or reported.band is None or _bare_band(one.band) == reported.band)
     ]
     if not twins or not reported.fields:
         return reported, 0
@@ -357,71 +319,6 @@ def _depth_ranges(depths: Iterable[DepthRange]) -> tuple[DepthRange, ...]:
     return tuple(found.values())
 
 
-def _uncovered(map_: MapToCover, covered: SkyRegion, probability: float) -> Uncovered:
-    left = map_.credible.without(covered)
-    return Uncovered(
-        probability=float(np.clip(probability, 0, 1)),
-        in_credible=left.probability(map_.curve),
-        area=left.area,
-        pieces=_pieces(left, map_),
-    )
-
-
-def _pieces(left: SkyRegion, map_: MapToCover) -> tuple[UncoveredPiece, ...]:
-    """Return the largest connected parts of a region, by cells of which at least half lies in it.
-
-    Slivers between fields are no pieces, though they belong to the sum.
-    """
-    if left.is_empty:
-        return ()
-    order = min(max(order_of_width(sqrt(map_.credible.area / _CELLS)), 5), _MAX_CELL_ORDER)
-    shift = 2 * (MAX_ORDER - order)
-    first, last = left.start >> shift, (left.stop - 1) >> shift
-    count = last - first + 1
-    begin = np.cumsum(count) - count
-    cells = np.unique(np.arange(int(count.sum())) - np.repeat(begin - first, count))
-    probability, size = _in_cells(left, cells, shift, map_.curve)
-    kept = size >= 0.5
-    cells, probability, size = cells[kept], probability[kept], size[kept]
-    if not cells.size:
-        return ()
-    label = label_components(np.full(cells.size, order), cells)
-    shares, sizes = np.bincount(label, probability), np.bincount(label, size)
-    cell_area = SKY_AREA_DEG2 / 12 / 4**order
-    pieces = []
-    for piece in np.argsort(-shares, kind="stable")[:MAX_PIECES].tolist():
-        members = np.flatnonzero(label == piece)
-        densest = members[np.argmax(probability[members] / size[members])]
-        ra, dec = healpix.centres(order, cells[densest])
-        pieces.append(
-            UncoveredPiece(
-                ra=float(ra),
-                dec=float(dec),
-                probability=float(shares[piece]),
-                area=float(sizes[piece]) * cell_area,
-            )
-        )
-    return tuple(pieces)
-
-
-def _in_cells(
-    region: SkyRegion, cells: Integers, shift: int, curve: ProbabilityCurve
-) -> tuple[Floats, Floats]:
-    """Return the probability of a region in each cell, and the part (0 to 1) of the cell that it is."""
-    before = np.concatenate([[0.0], np.cumsum(curve.until(region.stop) - curve.until(region.start))])
-    length = (region.stop - region.start).astype(np.float64)
-    length_before = np.concatenate([[0.0], np.cumsum(length)])
-
-    def until(place: Integers) -> tuple[Floats, Floats]:
-        at = np.maximum(np.searchsorted(region.start, place, side="right") - 1, 0)
-        inside = np.clip(place, region.start[at], region.stop[at])
-        probability = before[at] + curve.until(inside) - curve.until(region.start[at])
-        return probability, length_before[at] + (inside - region.start[at]).astype(np.float64)
-
-    (low, low_length), (high, high_length) = until(cells << shift), until((cells + 1) << shift)
-    return np.maximum(high - low, 0), (high_length - low_length) / float(1 << shift)
-
-
 def _group(footprint: Footprint | None, fields: Sequence[ObservedField]) -> FieldGroup | None:
     if footprint is None:
         return None
@@ -458,3 +355,8 @@ def _names(instrument: str, footprint: Footprint | None) -> set[str]:
 def _reported_names(reported: ReportedObservation) -> set[str]:
     names = {normalized_name(one) for one in (reported.instrument, *reported.other_names)}
     return names - {""}
+
+
+def _bare_band(band: str) -> str:
+    """Return a band without its magnitudes' system, which the Treasure Map keeps with the depth."""
+    return band.removesuffix("(Vega)").rstrip()

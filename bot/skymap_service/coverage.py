@@ -15,7 +15,6 @@ from cachetools import LRUCache, TTLCache
 
 from bot.observing.coverage import (
     Coverage,
-    MapToCover,
     find_shared_fields,
     measure_coverage,
     measure_shares,
@@ -25,6 +24,7 @@ from bot.observing.coverage import (
     without_own,
 )
 from bot.observing.field_regions import FieldGroup, SkyRegion, region_of
+from bot.observing.uncovered_sky import MapToCover
 from bot.runtime.single_flight import SingleFlight
 from bot.runtime.threads import ThreadHangs, run_in_thread
 from bot.skymap_service.position_levels import EventMap, PositionLevels

@@ -168,7 +168,7 @@ PAGES: Mapping[str, HelpPage] = {
             ("subscribe … notify @here|@channel|@person|@group [if NS|if filter]", "with a mention"),
             (
                 "subscribe … notify … escalate 5min @second 10min webhook",
-                "who is next if nobody presses _I have it_; times count from the first mention",
+                "who is next if nobody presses “I have it”; times count from the first mention",
             ),
             ("subscriptions test CBC BNS>0.5", "which past events it would have brought"),
         ),
@@ -199,10 +199,14 @@ PAGES: Mapping[str, HelpPage] = {
             ),
             ("subscriptions pause 3", "stop it for a while; `resume 3` starts it again"),
             ("subscriptions remove 3", "the same as unsubscribe"),
+            (
+                "subscriptions drill 3",
+                "try its mentions now, marked DRILL, without an event; `drill stop` ends it",
+            ),
             ("subscriptions test CBC BNS>0.5", "which past events would have matched"),
             ("subscriptions history", "who changed what, the newest first"),
         ),
-        words=("subs", "subscription", "edit", "pause", "resume", "test", "dialog", "form"),
+        words=("subs", "subscription", "edit", "pause", "resume", "test", "drill", "dialog", "form"),
     ),
     "sites": HelpPage(
         "This channel's observing sites",
@@ -380,6 +384,8 @@ def unknown_command(question: str, nearest: str | None = None) -> Message:
     text = f"I don't understand “{escape(plain_text(question))}”."
     first = question.partition(" ")[0].casefold()
     near = [nearest] if nearest else difflib.get_close_matches(first, _COMMAND_WORDS, n=1, cutoff=0.6)
+    if nearest is None and any(first in page.words for page in PAGES.values()):
+        near = [f"help {first}"]
     if near:
         text += f" Did you mean `/gwevent {near[0]}`?"
     return blocks.message(

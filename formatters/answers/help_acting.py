@@ -7,19 +7,6 @@ from collections.abc import Mapping
 from formatters.answers.help_page import WHICH_EVENT, HelpPage
 
 ACTING_PAGES: Mapping[str, HelpPage] = {
-    "coverage": HelpPage(
-        "Who has looked where",
-        (
-            ("coverage S230518h", "what is planned and done, by band, and what probable sky nobody has"),
-            ("coverage export csv", "every field for a program; `export json`: the numbers"),
-        ),
-        (
-            "The observations of this channel (`observe`) and, where gwevent reads it, everybody's in the"
-            " Treasure Map. Nothing is added over bands or depths. A new sky map changes the shares.",
-            WHICH_EVENT,
-        ),
-        ("covered", "cover", "footprints"),
-    ),
     "observe": HelpPage(
         "Who points where",
         (
@@ -41,6 +28,19 @@ ACTING_PAGES: Mapping[str, HelpPage] = {
             WHICH_EVENT,
         ),
         ("observing", "obs", "observation", "observations", "observed", "done", "observers"),
+    ),
+    "coverage": HelpPage(
+        "Who has looked where",
+        (
+            ("coverage S230518h", "what is planned and done, by band, and what probable sky nobody has"),
+            ("coverage export csv", "every field for a program; `export json`: the numbers"),
+        ),
+        (
+            "The observations of this channel (`observe`) and, where gwevent reads it, everybody's in the"
+            " Treasure Map. Nothing is added over bands or depths. A new sky map changes the shares.",
+            WHICH_EVENT,
+        ),
+        ("covered", "cover", "footprints"),
     ),
     "mute": HelpPage(
         "An event that this channel is done with",

@@ -47,6 +47,8 @@ class Status:
     subscriptions: int
     incidents: tuple[Incident, ...] = ()
     """Open incidents, oldest first, as reported to the operators."""
+    problem: str | None = None
+    """What people asked for and will not get, one sentence, not escaped; None if there is nothing."""
     treasure_map: TreasureMapState | None = None
     """How reading others' pointings goes; None if the settings don't have them read."""
 
@@ -70,6 +72,8 @@ def message(status: Status, now: datetime) -> Message:
         payloads = quantities.pluralize(status.quarantined, "payload")
         lines.append(f"In quarantine: {payloads} that couldn't be handled")
     lines.append(f"Subscriptions: {quantities.number(status.subscriptions)}")
+    if status.problem is not None:
+        lines.append(status.problem)
     foot = escape(
         f"gwevent {plain_text(status.version)} · running for"
         f" {quantities.duration_text(now - status.started_at)}"

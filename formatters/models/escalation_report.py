@@ -64,8 +64,3 @@ class EscalationReport:
     def is_drill(self) -> bool:
         """True if no event is behind it."""
         return self.drill_number is not None
-
-    @property
-    def webhook_step(self) -> ReportedStep | None:
-        """The step that calls the operators' webhook; None if it has none."""
-        return next((reported for reported in self.steps if reported.step.webhook), None)

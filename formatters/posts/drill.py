@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import NBSP, bold, escape, mentions
-from formatters.models.drill import DrillReport, Posted
-from formatters.models.escalation import EscalationEnd, EscalationStep
+from formatters.models.drill import DrillReport
+from formatters.models.escalation import EscalationEnd, EscalationStep, Posted
 from formatters.models.escalation_report import EscalationReport, ReportedStep, StepState
 from formatters.models.subscription import silent_targets
-from formatters.posts.escalation import WEBHOOK_REFUSED
+from formatters.posts.escalation import unheard
 from formatters.posts.event_buttons import HAVE_IT
 
 ACKNOWLEDGE_DRILL_ACTION = "drill.acknowledge"
@@ -21,13 +21,13 @@ STOP_COMMAND = "/gwevent subscriptions drill stop"
 """The command that stops a drill."""
 
 
-def step_message(report: EscalationReport, reported: ReportedStep) -> Message:
+def step_message(report: EscalationReport, reported: ReportedStep, call: Posted | None = None) -> Message:
     """Return the message of a step: the first one begins the drill, the others say that nobody had it.
 
-    It says what was true when the step was taken.
+    It says what was true when the step was taken. `call` is the webhook's call, if that isn't accepted.
     """
     if reported.step.webhook:
-        return _step_message(report, reported, (), WEBHOOK_REFUSED)
+        return _step_message(report, reported, (), unheard(call))
     if not reported.step.after:
         return begin_message(report, reported)
     return _step_message(report, reported, reported.step.targets, "")
@@ -72,10 +72,8 @@ def end_message(drill: DrillReport) -> Message:
     report = drill.report
     outcome = _outcome(report)
     return blocks.message(
-        f"{_plain_title(report)}, over: {outcome}",
-        blocks.section(
-            f"{_title(report)} · over", f"{outcome} Begun at {clock(report.started_at)}, UTC throughout."
-        ),
+        f"{_plain_title(report)}, over: {outcome}".replace(f"_{HAVE_IT}_", HAVE_IT),
+        blocks.section(f"{_title(report)} at {clock(report.started_at)} · over", outcome),
         *blocks.sections(f"• {line}" for line in step_lines(drill)),
     )
 
@@ -161,7 +159,7 @@ def _fate(posted: Posted | None, begin: datetime, done: str, what: str) -> str:
     if posted is None:
         return f"{what} was not sent"
     if posted.at is not None:
-        return f"{done} at {clock(posted.at)}, {exact_length(posted.at - begin)} after the begin"
+        return f"{done} at {clock(posted.at)}, {exact_length(posted.at - begin)} into the drill"
     why = f" ({escape(posted.reason)})" if posted.reason else ""
     return f"{what} was {'given up' if posted.is_given_up else 'not accepted yet'}{why}"
 

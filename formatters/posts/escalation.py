@@ -7,7 +7,8 @@ from datetime import datetime
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
-from formatters.blockkit.mrkdwn import bold, escape, link, mentions
+from formatters.blockkit.mrkdwn import bold, escape, link, mentions, plain_text
+from formatters.models.escalation import Posted
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, event_buttons
 from formatters.posts.people_lines import since
@@ -36,9 +37,23 @@ def step_message(
     return _message(superevent, targets, [_nobody_had_it(superevent, taken_at)], root, grade)
 
 
-def webhook_refused(superevent: Superevent, taken_at: datetime, root: str | None) -> Message:
-    """Return the message that a webhook step came to nothing, and that still nobody has the event."""
-    return _message(superevent, (), [_nobody_had_it(superevent, taken_at), WEBHOOK_REFUSED], root, None)
+def webhook_refused(
+    superevent: Superevent, taken_at: datetime, root: str | None, call: Posted | None = None
+) -> Message:
+    """Return the message that a webhook step came to nothing, and that still nobody has the event.
+
+    `call` is the call that isn't accepted; None if the webhook can't be called at all.
+    """
+    return _message(superevent, (), [_nobody_had_it(superevent, taken_at), unheard(call)], root, None)
+
+
+def unheard(call: Posted | None) -> str:
+    """Return why nobody hears of an escalation by the webhook, as plain text."""
+    if call is None:
+        return WEBHOOK_REFUSED
+    why = f" ({plain_text(call.reason)})" if call.reason else ""
+    rest = "" if call.is_given_up else "; it is called again and again for a day"
+    return f"The operators' webhook was called and its service didn't accept the call{why}{rest}"
 
 
 def _nobody_had_it(superevent: Superevent, at: datetime) -> str:

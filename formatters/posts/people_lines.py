@@ -11,6 +11,7 @@ from formatters.blockkit.message import Block
 from formatters.blockkit.mrkdwn import NBSP, escape, plain_text
 from formatters.models.escalation import Acknowledgement
 from formatters.models.event_people import EventPeople
+from formatters.models.forgotten import FORGOTTEN, FORGOTTEN_WORDS
 from formatters.models.observation import InstrumentShare, ObservationStatus
 from formatters.text import quantities
 
@@ -32,6 +33,8 @@ _STATUS_WORDS = {
 
 def person(user_id: str) -> str | None:
     """Return a person in Slack's syntax, which notifies nobody in an edit; None if it is no user id."""
+    if user_id == FORGOTTEN:
+        return FORGOTTEN_WORDS
     return f"<@{user_id}>" if _USER.fullmatch(user_id) else None
 
 

@@ -10,6 +10,7 @@ from operator import and_
 from formatters.blockkit.mrkdwn import SECTION_MAX, escape, plain_text, target_label
 from formatters.models.escalation import EscalationStep
 from formatters.models.filter import And, Filter, Significant, map_queries
+from formatters.models.forgotten import FORGOTTEN, FORGOTTEN_WORDS
 from formatters.models.related_message import Stream
 from formatters.models.significance import MIN_NEUTRON_STAR_PROBABILITY, MIN_REMNANT_PROBABILITY
 from formatters.models.subscription import Criteria, MentionRule, silent_targets
@@ -142,7 +143,7 @@ def describe_escalation(notify: MentionRule, *, silent: bool = False) -> str | N
         for step in notify.escalation
     ]
     counted = "times count from the first mention of a real event"
-    return f"If nobody presses *I have it*: {', '.join(steps)}; {counted}."
+    return f"If nobody presses “I have it”: {', '.join(steps)}; {counted}."
 
 
 def step_time(step: EscalationStep) -> str:
@@ -172,5 +173,7 @@ def describe(criteria: Criteria, *, silent: bool = False) -> list[str]:
 
 def user_mention(user_id: str) -> str:
     """Return a mention of a Slack user id, which Slack shows as a name; any other text is escaped."""
+    if user_id == FORGOTTEN:
+        return FORGOTTEN_WORDS
     # Anything that is not a Slack user id must not become mark-up.
     return f"<@{user_id}>" if re.fullmatch(r"[UW][A-Z0-9]+", user_id) else escape(plain_text(user_id))

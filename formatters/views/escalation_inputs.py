@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from formatters.blockkit import blocks
 from formatters.blockkit.message import Block
-from formatters.blockkit.mrkdwn import bold
 from formatters.views import modal_inputs
 from formatters.views.modal_inputs import input_block
 from formatters.views.subscription_form import SubscriptionForm
@@ -14,8 +12,8 @@ QUIET = {"bbh": "Quiet BBH (50 % or more)"}
 LABELS = {
     "quiet": "Quiet events",
     "next_after": "… after so many minutes",
-    "next_people": "If nobody has it, mention next …",
-    "webhook_after": "If nobody has it, call the operators' webhook after so many minutes",
+    "next_people": "If nobody presses “I have it”, mention next …",
+    "webhook_after": "If nobody does, call the operators' webhook after so many minutes",
 }
 _MAX_MINUTES = "720"
 
@@ -33,13 +31,13 @@ def quiet_block(entered: SubscriptionForm) -> Block:
 def escalation_blocks(entered: SubscriptionForm, *, has_webhook: bool) -> list[Block]:
     """Return the inputs of the next step, and of the webhook's where the workspace may call it."""
     shown = [
-        blocks.section(bold("If nobody presses I have it")),
         input_block("next_people", LABELS["next_people"], modal_inputs.people(entered.next_people)),
         input_block(
             "next_after",
             LABELS["next_after"],
             _minutes(entered.next_after),
-            hint="Counted from the first mention, real events only. More steps, or a group: in words, below.",
+            hint="Counted from the first mention, real events only. More steps, or a group:"
+            " /gwevent help escalate",
         ),
     ]
     # What is stored is shown, even if the operators no longer allow it.

@@ -29,15 +29,16 @@ _ENDS = {
 
 
 def event_from_escalation(
-    report: EscalationReport, superevent: Superevent | None, action: WebhookAction, now: datetime
+    report: EscalationReport, superevent: Superevent | None, action: WebhookAction, planned_at: datetime
 ) -> WebhookEvent | None:
-    """Return what to tell the operators of an escalation at `now`; None if it doesn't hold (any more).
+    """Return what to tell the operators of an escalation; None if it doesn't hold (any more).
 
-    `superevent` is None for a drill, and only for one.
+    `superevent` is None for a drill, and only for one. `planned_at` is when the call was due: nobody had the
+    event then, since the step was taken or it was handed back.
     """
     if not _holds(report, superevent, action):
         return None
-    time = _time(report, action, now)
+    time = _time(report, action, planned_at)
     card = None if superevent is None else alert_card.alert_card(superevent, ChannelView())
     subject = f"subscription {report.drill_number}" if card is None else message_text.notification_text(card)
     lines = [*_lines(report, superevent, action, time)]
@@ -89,15 +90,14 @@ def _holds(report: EscalationReport, superevent: Superevent | None, action: Webh
             return True
 
 
-def _time(report: EscalationReport, action: WebhookAction, now: datetime) -> datetime:
+def _time(report: EscalationReport, action: WebhookAction, planned_at: datetime) -> datetime:
     match action:
         case WebhookAction.TRIGGER:
-            step = report.webhook_step
-            return now if step is None or step.taken_at is None else step.taken_at
+            return planned_at
         case WebhookAction.ACKNOWLEDGE:
             return report.acknowledgements[0].since
         case WebhookAction.RESOLVE:
-            return report.ended_at or now
+            return report.ended_at or planned_at
 
 
 def _lines(

@@ -5,69 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
+from bot.samples.treasure_map import FOOTPRINTS, INSTRUMENTS, pointing
+
 TOKEN = "a-token-of-the-tests"
 BROKEN, CUT_OFF, HANGS, HTML = "broken", "cut off", "hangs", "html"
 Fault = int | str | tuple[int, str]
-
-INSTRUMENTS = (
-    {"id": 38, "instrument_name": "Dark Energy Camera", "nickname": "DECam", "instrument_type": 1},
-    {"id": 47, "instrument_name": "Zwicky Transient Facility", "nickname": "ZTF", "instrument_type": 1},
-    {"id": 71, "instrument_name": "Round Camera", "nickname": None, "instrument_type": 1},
-)
-ZTF_HALF_DEG = 3.43
-
-
-def square(half: float, x: float = 0.0, y: float = 0.0) -> str:
-    """Return the WKT of a square detector as the server gives it, longitude and latitude around (0, 0)."""
-    corners = [(x - half, y + half), (x + half, y + half), (x + half, y - half), (x - half, y - half)]
-    ring = ", ".join(f"{lon:.4f} {lat:.4f}" for lon, lat in [*corners, corners[0]])
-    return f"POLYGON (({ring}))"
-
-
-FOOTPRINTS: dict[int, list[str]] = {
-    38: [square(0.3, x, y) for x in (-0.62, 0.0, 0.62) for y in (-0.62, 0.0, 0.62)],
-    47: [square(ZTF_HALF_DEG)],
-    71: [],
-}
-
-
-def pointing(number: int, ra: float, dec: float, time: datetime, **changes: Any) -> dict[str, Any]:
-    """Return a pointing as `GET /pointings` gives it: RA and Dec null, the position as WKT, UTC without zone.
-
-    Right ascensions above 180° are negative, as PostGIS gives longitudes.
-    """
-    lon = ra - 360 if ra > 180 else ra
-    at = time.astimezone(UTC).replace(tzinfo=None).isoformat()
-    return {
-        "position": f"POINT({lon:.6g} {dec:.6g})",
-        "ra": None,
-        "dec": None,
-        "instrumentid": 47,
-        "depth": 20.5,
-        "depth_err": None,
-        "depth_unit": "ab_mag",
-        "band": "g",
-        "pos_angle": 0.0,
-        "time": at,
-        "status": "completed",
-        "central_wave": 4770.0,
-        "bandwidth": 1380.0,
-        "id": number,
-        "submitterid": 7,
-        "datecreated": at,
-        "dateupdated": None,
-        "doi_url": None,
-        "doi_id": None,
-        "instrument_name": "ZTF",
-        "username": "an.observer",
-    } | changes
 
 
 def grid(
@@ -87,7 +36,7 @@ class FakeTreasureMap:
     pointings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Superevent -> its pointings."""
     instruments: list[dict[str, Any]] = field(default_factory=lambda: [dict(one) for one in INSTRUMENTS])
-    footprints: dict[int, list[str]] = field(default_factory=lambda: dict(FOOTPRINTS))
+    footprints: dict[int, Sequence[str]] = field(default_factory=lambda: dict(FOOTPRINTS))
     asked: Counter[str] = field(default_factory=Counter)
     """Requests by path, pointings by superevent too: "pointings S1"."""
     queries: list[Mapping[str, str]] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
@@ -10,22 +10,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.routing.intents import CallKind, ChannelRef
+from bot.routing.intents import ChannelRef
 from bot.store import schema
 from bot.store.channels.clauses import in_channel
-from bot.store.channels.escalation_reports import load_report
+from bot.store.channels.escalation_reports import load_call_fate, load_report
 from bot.store.channels.event_actions import record_action
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.outbox.drill_writer import begin_drill, end_drills, load_finished_drills
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from bot.store.outbox.webhook_writer import CANCELLED_REASON
-from formatters.models.drill import DrillReport, Posted
-from formatters.models.escalation import EscalationEnd
+from formatters.models.drill import DrillReport
+from formatters.models.escalation import EscalationEnd, Posted
 from formatters.models.event_action import EventAction, EventActionKind
 
-_c, _d, _e = schema.webhook_calls, schema.deliveries, schema.escalations
+_d, _e = schema.deliveries, schema.escalations
 
 
 class DrillOutcome(Enum):
@@ -160,14 +159,8 @@ async def _load(connection: AsyncConnection, drill_id: int) -> DrillReport | Non
         _d.c.subject_id.in_(steps),
     )
     posted = {row.subject_id: _posted(row) for row in (await connection.execute(messages)).all()}
-    call = select(_c.c.state, _c.c.sent_at, _c.c.reason).where(
-        _c.c.escalation_id == drill_id, _c.c.kind == CallKind.ESCALATED.value
-    )
-    called = (await connection.execute(call)).first()
-    fate = None if called is None else _posted(called)
-    if fate is not None and fate.reason == CANCELLED_REASON:
-        fate = replace(fate, reason="the drill was over before")
-    return DrillReport(report=report, posted=posted, called=fate)
+    called = await load_call_fate(connection, drill_id)
+    return DrillReport(report=report, posted=posted, called=called)
 
 
 def _posted(row: Any) -> Posted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 from sqlalchemy import Row, select
@@ -9,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import CallKind
 from bot.store import schema
+from bot.store.channels.subscription_rows import parse_rows
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryState
 from bot.store.outbox.webhook_writer import CANCELLED_REASON
-from formatters.models.escalation import Acknowledgement, EscalationEnd, EscalationStep
+from formatters.models.escalation import WEBHOOK, Acknowledgement, EscalationEnd, EscalationStep, Posted
 from formatters.models.escalation_report import EscalationReport, ReportedStep, StepState
 
 _a = schema.acknowledgements
@@ -42,6 +44,23 @@ class EscalationReports:
         if report is None:
             return None
         return report, next(reported for reported in report.steps if reported.id == step_id)
+
+    async def count_webhook_steps(self) -> dict[str, int]:
+        """Return the number of subscriptions, paused ones too, with a webhook step, by workspace."""
+        table = schema.subscriptions
+        query = select(table).where(table.c.confirmed_at.is_not(None))
+        # Few have one, so the words are searched before any are parsed.
+        query = query.where(table.c.words.like(f"%escalate%{WEBHOOK}%"))
+        async with self._database.read_transaction() as connection:
+            rows = (await connection.execute(query)).all()
+        rules = [(s.team_id, s.criteria.notify) for s in parse_rows(rows)]
+        return dict(
+            Counter(
+                team_id
+                for team_id, rule in rules
+                if rule is not None and any(step.webhook for step in rule.escalation)
+            )
+        )
 
     async def is_said_by_another(self, call_id: int) -> bool:
         """Return True if another escalation of the same thread says what this call says, or contradicts it.
@@ -80,6 +99,18 @@ class EscalationReports:
         }
         closed = {row.escalation_id for row in others if row.kind == CallKind.ESCALATION_ENDED.value}
         return not opened <= closed
+
+
+async def load_call_fate(connection: AsyncConnection, escalation_id: int) -> Posted | None:
+    """Return what became of the call that nobody has it; None if it wasn't planned."""
+    query = select(_c.c.state, _c.c.sent_at, _c.c.reason).where(
+        _c.c.escalation_id == escalation_id, _c.c.kind == CallKind.ESCALATED.value
+    )
+    row = (await connection.execute(query)).first()
+    if row is None:
+        return None
+    reason = "it was over before" if row.reason == CANCELLED_REASON else row.reason
+    return Posted(at=row.sent_at, reason=reason, is_given_up=row.state == DeliveryState.DEAD.value)
 
 
 async def load_report(connection: AsyncConnection, escalation_id: int) -> EscalationReport | None:

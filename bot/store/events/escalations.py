@@ -28,6 +28,7 @@ from bot.routing.escalation import (
 from bot.routing.escalation_calls import EscalationChange
 from bot.routing.intents import MentionReason
 from bot.store import schema
+from bot.store.channels.escalation_reports import load_call_fate
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.events.notices import load_notice_rows
@@ -37,8 +38,8 @@ from bot.store.outbox.escalation_calls import call_for_escalations
 from bot.store.outbox.escalation_writer import CANCELLED, CLOSED_AFTER, TAKEN, WAITING, end_escalations
 from bot.store.outbox.event_rank import event_ranks
 from bot.store.outbox.leases import WorkerLeases
-from bot.store.outbox.models import OPEN_STATES, DeliveryKind, delivery_row
-from formatters.models.escalation import EscalationEnd, EscalationStep
+from bot.store.outbox.models import DRILL_RANK, OPEN_STATES, DeliveryKind, delivery_row
+from formatters.models.escalation import EscalationEnd, EscalationStep, Posted
 from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
 
@@ -64,6 +65,8 @@ class TakenStep:
     """True if its reason is over, or a day has passed."""
     criteria_list: tuple[Criteria, ...]
     """The channel's active criteria that mention somebody: targets that are in none of them are left out."""
+    call: Posted | None = None
+    """What became of the webhook's call; None if it wasn't called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class EscalationRepository:
             has_it = select(_a.c.user_id).where(_a.c.thread_id == row.thread_id).limit(1)
             is_acknowledged = (await connection.execute(has_it)).first() is not None
             here = await load_active_subscriptions(connection, (row.team_id, row.channel_id))
+            call = await load_call_fate(connection, row.escalation_id)
         mentioned = {target for targets in earlier for target in targets.split()}
         end = None if row.end_reason is None else EscalationEnd(row.end_reason)
         return TakenStep(
@@ -149,6 +153,7 @@ class EscalationRepository:
             end=EscalationEnd.ACKNOWLEDGED if is_acknowledged else end,
             is_closed=row.closed_at is not None,
             criteria_list=tuple(s.criteria for s in here if s.criteria.notify is not None),
+            call=call,
         )
 
     def _is_mine(self, team_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -308,6 +313,6 @@ async def _write_delivery(connection: AsyncConnection, row: Any, step_id: int, n
         now,
         thread_id=row.thread_id,
         dedup_key=f"{kind.value}:step:{step_id}",
-        event=ranks.get(row.thread_id),
+        event=DRILL_RANK if row.thread_id is None else ranks.get(row.thread_id),
     )
     await connection.execute(insert(_d).values(new))

@@ -12,6 +12,7 @@ from bot.store import schema
 from bot.store.database import Database
 from bot.store.outbox.due_time import due_conditions, due_parameters
 from bot.store.outbox.models import DeliveryState
+from bot.store.outbox.unheard_calls import report_unheard_call
 
 CLAIM_DURATION = timedelta(seconds=60)
 """A call that was claimed and has no outcome, because its process is gone, is made again after this."""
@@ -102,6 +103,12 @@ class WebhookOutbox:
     async def retry_later(self, call: WebhookCall, not_before: datetime, reason: str) -> None:
         """Record that the call failed and is to be made again at `not_before`."""
         await self._record_outcome(call, only_latest_attempt=True, not_before=not_before, reason=reason)
+
+    async def report_unheard(self, call: WebhookCall, now: datetime) -> bool:
+        """Have an escalation's channel told, once, that the call isn't heard; return if it will be."""
+        assert call.escalation_id is not None, "nobody waits for other calls"
+        async with self._database.exclusive_transaction() as connection:
+            return await report_unheard_call(connection, call.escalation_id, now)
 
     async def dead_letter(self, call: WebhookCall, reason: str) -> None:
         """Record that the call is given up."""

@@ -17,13 +17,12 @@ from bot.store.outbox.escalation_writer import (
     count_steps_from,
     end_escalations,
 )
-from bot.store.outbox.models import DeliveryKind, delivery_row
+from bot.store.outbox.models import DRILL_RANK, DeliveryKind, delivery_row
 from formatters.models.escalation import EscalationEnd, EscalationStep
 from formatters.models.subscription import MentionRule
 
 CLOSES_AFTER = timedelta(minutes=15)
 """Time after its last step at which a drill ends, if nobody has pressed "I have it"."""
-
 _d, _e, _s = schema.deliveries, schema.escalations, schema.escalation_steps
 
 
@@ -67,7 +66,7 @@ async def end_drills(
     await end_escalations(connection, _e.c.id.in_(ids), reason, now, is_final=True)
     await connection.execute(update(_e).where(_e.c.id.in_(ids)).values(acknowledged_by=ended_by))
     kind = DeliveryKind.DRILL_END
-    reports = [delivery_row(row.team_id, row.channel_id, kind, row.id, now) for row in rows]
+    reports = [delivery_row(row.team_id, row.channel_id, kind, row.id, now, event=DRILL_RANK) for row in rows]
     await connection.execute(insert(_d), reports)
     return ids
 

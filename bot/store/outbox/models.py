@@ -117,6 +117,10 @@ class EventRank:
     """A number that is smaller for newer events."""
 
 
+DRILL_RANK = EventRank(mock=True, order=0)
+"""The rank of a drill's messages: posts about real events go before them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindRule:
     """A set of rules for every delivery of one kind."""
@@ -186,10 +190,7 @@ DELIVERY_KINDS: Mapping[DeliveryKind, KindRule] = {
     DeliveryKind.MENTION_REFUSED: KindRule(),
     DeliveryKind.FIRST_REAL_EVENT: KindRule(for_operators=True),
     DeliveryKind.ESCALATION: KindRule(top_level=True, ordered=False, expires=True, needs_subscription=True),
-    # Not purged while the last message tells when each was posted.
-    DeliveryKind.DRILL: KindRule(
-        top_level=True, ordered=False, expires=True, needs_subscription=True, purgeable=False
-    ),
+    DeliveryKind.DRILL: KindRule(top_level=True, ordered=False, expires=True, needs_subscription=True),
     DeliveryKind.DRILL_END: KindRule(top_level=True, ordered=False, expires=True),
     DeliveryKind.MUTE: KindRule(ordered=False),
 }

@@ -66,7 +66,7 @@ async def ask(router: CommandRouter, question: str, context: CommandContext | No
 
 def test_the_table_has_every_question_once() -> None:
     questions = [question for question, _ in QUESTIONS]
-    assert len(questions) == len(set(questions)) == 202
+    assert len(questions) == len(set(questions)) == 223
     assert set(questions) >= PENDING
 
 
@@ -399,6 +399,12 @@ def test_no_text_keeps_the_rules_busy(text: str) -> None:
         ("subscriptions test BNS", "would have matched"),
         ("subscriptions edit 3 BNS", "no subscription"),
         ("subscriptions pause 3", "no subscription"),
+        ("subscriptions drill 3", "no subscription"),
+        ("subscriptions drill", "needs the number"),
+        ("drill stop", "No drill is running in this channel"),
+        ("stop the drill!", "Did you mean /gwevent subscriptions drill stop?"),
+        ("please run a drill of subscription 2", "Did you mean /gwevent subscriptions drill 2?"),
+        ("how do I drill", "Did you mean /gwevent help drill?"),
         ("sites show", "no sites yet"),
         ("help subscriptions", "subscriptions pause 3"),
         ("export", "Say which of json, moc, ds9, csv"),

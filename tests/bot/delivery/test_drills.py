@@ -1,4 +1,4 @@
-"""Drills in the local Slack: the whole chain, marked DRILL, on its real times; it ends by how long it took."""
+"""Drills in the local Slack: the whole chain, marked DRILL, on its real times, and how long it took."""
 
 from __future__ import annotations
 
@@ -92,11 +92,11 @@ async def test_the_whole_chain_comes_on_its_times_and_each_message_says_drill(
     assert len(posts(harness, channel)) == 2
     await work(harness, seconds=1)
     last = posts(harness, channel)[-1]
-    assert last == "DRILL of subscription 1, over: Nobody pressed _I have it_ within 25 min 0 s."
+    assert last == "DRILL of subscription 1, over: Nobody pressed I have it within 25 min 0 s."
     assert all("DRILL" in said for said in posts(harness, channel))
     shown = last_blocks(harness, channel)
-    assert "after 5 min 1 person: mentioned at 12:05:00 UTC, 5 min 0 s after the begin" in shown
-    assert "after 10 min the operators' webhook: the call was given up (the drill was over before" in shown
+    assert "after 5 min 1 person: mentioned at 12:05:00 UTC, 5 min 0 s into the drill" in shown
+    assert "after 10 min the operators' webhook: the call was given up (it was over before" in shown
     await work(harness, hours=30)
     assert len(posts(harness, channel)) == 3, "it is over"
 
@@ -177,7 +177,7 @@ async def test_what_the_webhook_opened_is_closed_with_the_drill(harness: Deliver
     await work(harness)
     over = await harness.factory.webhook_outbox.claim(harness.clock())
     assert over is not None and over.kind.value == "escalation_end"
-    assert "accepted the call at 12:10:00 UTC, 10 min 0 s after the begin" in last_blocks(harness, channel)
+    assert "accepted the call at 12:10:00 UTC, 10 min 0 s into the drill" in last_blocks(harness, channel)
 
 
 @pytest.mark.parametrize("change", ["edit", "pause", "end"])
@@ -236,3 +236,34 @@ async def test_another_channels_button_takes_nothing(harness: DeliveryHarness) -
     assert done.outcome is DrillOutcome.OVER and done.drill is None
     found = await drills(harness).get(drill)
     assert found is not None and found.report.end is None
+
+
+async def test_a_webhook_that_isnt_heard_is_told_in_the_channel(harness: DeliveryHarness) -> None:
+    channel, _ = await begun(harness)
+    await work(harness, minutes=5)
+    await work(harness, minutes=5)
+    outbox = harness.factory.webhook_outbox
+    call = await outbox.claim(harness.clock())
+    assert call is not None
+    await outbox.retry_later(call, harness.clock(), "HTTP 503")
+    assert await outbox.report_unheard(call, harness.clock())
+    assert not await outbox.report_unheard(call, harness.clock()), "once"
+    await work(harness)
+    said = posts(harness, channel)[-1]
+    assert "its service didn't accept the call (HTTP 503); it is called again and again for a day" in said
+    await outbox.mark_sent(call, harness.clock())
+    await work(harness, minutes=15)
+    assert "accepted the call at 12:10:00 UTC" in last_blocks(harness, channel)
+
+
+async def test_a_webhook_that_is_heard_after_all_is_not_complained_of(harness: DeliveryHarness) -> None:
+    channel, _ = await begun(harness)
+    await work(harness, minutes=5)
+    await work(harness, minutes=5)
+    outbox = harness.factory.webhook_outbox
+    call = await outbox.claim(harness.clock())
+    assert call is not None and await outbox.report_unheard(call, harness.clock())
+    await outbox.mark_sent(call, harness.clock())
+    before = posts(harness, channel)
+    await work(harness)
+    assert posts(harness, channel) == before

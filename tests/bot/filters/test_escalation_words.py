@@ -49,6 +49,9 @@ def test_steps_count_from_the_first_mention() -> None:
         "Notify @here if NS Escalate: 5 Min: <@U2> → 10 Min: Webhook",
         "notify @here if NS and escalate after 5 mins mention <@U2>; at 10m call the operators\u2019 webhook",
         "notify @here if NS escalate 5\u2013min <@U2> \u2014 10\u2013min web-hook",
+        "notify @here if NS escalate after 5min:<@U2>. Then after 10min webhook!",
+        "and notify @here if NS, then escalate to <@U2> after 5 min, webhook after 10 min please",
+        "notify @here if NS escalate 5min<@U2>10min webhook",
         "notify @here if NS escalation 5m <@U2> <@U2> and 10m webhook",
         "notify @here if NS escalate 05min <@U2> 600 s webhook",
     ],
@@ -180,3 +183,34 @@ def test_any_words_are_steps_or_a_short_sentence(pieces: list[str]) -> None:
     typed = words.partition(" if ")[0].replace(",", " ").split()
     assert sum(len(step.targets) for step in rule.escalation) <= typed.count("<@U2>") + typed.count("@here")
     assert sum(step.webhook for step in rule.escalation) == typed.count("webhook")
+
+
+WRITTEN = "escalate 5min <@U2> 10min webhook"
+
+
+@st.composite
+def slips(draw: st.DrawFn) -> str:
+    """Return WRITTEN with one slip of the fingers outside of numbers and mentions."""
+    at = draw(
+        st.sampled_from([n for n, c in enumerate(WRITTEN) if not c.isdigit() and n not in range(14, 19)])
+    )
+    typed = draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz ,.;-"))
+    how = draw(st.sampled_from(["left out", "twice", "another", "one more", "swapped"]))
+    before, letter, after = WRITTEN[:at], WRITTEN[at], WRITTEN[at + 1 :]
+    return {
+        "left out": before + after,
+        "twice": before + letter + letter + after,
+        "another": before + typed + after,
+        "one more": before + typed + letter + after,
+        "swapped": before + after[:1] + letter + after[1:],
+    }[how]
+
+
+@settings(deadline=None, max_examples=300)
+@given(slips())
+def test_a_slip_of_the_fingers_is_asked_or_means_the_same(typed: str) -> None:
+    meant = rule_of(f"notify @here {WRITTEN}")
+    try:
+        assert rule_of(f"notify @here {typed}") == meant
+    except FilterSyntaxError as refused:
+        assert len(str(refused)) < 150

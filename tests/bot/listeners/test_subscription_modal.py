@@ -195,7 +195,7 @@ async def test_who_is_next_and_quiet_events_are_chosen_in_the_form(
     mine, other = f"<@{local_slack.user}>", f"<@{local_slack.colleague}>"
     assert await in_channel(factory, channel) == [f"CBC quiet BBH notify {mine} escalate 5min {other}"]
     (confirmation,) = local_slack.messages(channel)
-    assert f"If nobody presses *I have it*: after 5\u00a0min {other}" in words(confirmation)
+    assert f"If nobody presses “I have it”: after 5\u00a0min {other}" in words(confirmation)
     assert "Quiet: events with BBH of 50 % or more" in words(confirmation).replace("\u00a0", " ")
     await typed(local_slack, channel, "dialog 1")
     view = await opened(local_slack)

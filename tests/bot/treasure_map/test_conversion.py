@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.observing.footprints import covers, polygon_footprint
+from bot.samples.treasure_map import FOOTPRINTS, pointing, square
 from bot.store.events.treasure_map_content import ReportedPointings, from_bytes, to_bytes
 from bot.treasure_map import conversion
 from bot.treasure_map.client import UnreadableAnswer
@@ -28,7 +29,7 @@ from bot.treasure_map.conversion import (
 from formatters.models.observation import ObservationStatus
 from formatters.models.treasure_map import ReportedObservation
 from tests.support.clock import NOW
-from tests.support.treasure_map import FOOTPRINTS, grid, pointing, square
+from tests.support.treasure_map import grid
 
 
 def observations(*pointings: Any) -> tuple[ReportedObservation, ...]:

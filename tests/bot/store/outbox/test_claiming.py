@@ -101,6 +101,7 @@ def test_every_kind_has_a_place_in_the_order() -> None:
         DeliveryKind.FIRST_REAL_EVENT,
         DeliveryKind.ESCALATION,
         DeliveryKind.DRILL,
+        DeliveryKind.DRILL_END,
         DeliveryKind.MUTE,
     }
 
