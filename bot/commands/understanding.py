@@ -24,6 +24,7 @@ from bot.commands.plan_sentences import read_plan_sentence
 from bot.commands.position_sentences import has_position, position_words
 from bot.commands.question_cleaning import TRAILING_MARKS
 from bot.commands.question_cleaning import clean_question as clean_question
+from bot.commands.stopping_sentences import nearest_to_stopping, read_muting
 
 
 class Topic(StrEnum):
@@ -227,8 +228,8 @@ def read_question(
         return Reading(command=first, arguments=text[len(words[0]) :].strip())
     sentence = _POLITE_HEAD.sub("", " ".join(words)).rstrip(TRAILING_MARKS)
     folded = sentence.casefold()
-    if (muting := _MUTING.fullmatch(folded)) and muting["word"] in commands:
-        return Reading(command=muting["word"], arguments=muting["rest"] or "")
+    if (muting := read_muting(folded)) is not None and muting[0] in commands:
+        return Reading(command=muting[0], arguments=muting[1])
     if len(words) <= MAX_SENTENCE_WORDS:
         found = _read_sentence(sentence, folded, event_count, commands)
         if found is not None:
@@ -353,17 +354,9 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage|mute"
-    r"|unmute)\b"
+    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage"
+    r"|mute|unmute)\b"
 )
-_STOPPING = re.compile(r"^(?:stop|undo|cancel|remove|delete|snooze|silence|unmute|shut up)\b|\bstop this\b")
-_STOPPING_EVENT = re.compile(
-    r"^(?:snooze|silence|quiet|unmute|shut up)\b|\b(?:mute|muted|event|thread|updates?|replies)\b"
-)
-_MUTING = re.compile(
-    r"(?:(?:can|could|would|will) you (?:please )?)?(?P<word>mute|unmute)(?:\s+(?P<rest>.*))?"
-)
-"""A polite sentence that asks for it: "could you mute this"."""
 _DETAILS = (
     *("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles"),
     *("candidates", "galaxies", "plan", "coverage"),
@@ -435,9 +428,8 @@ def _read_unknown(
         return Reading(nearest="subscribe")
     if first == "quiet" or (first == "be" and words[1:2] == ["quiet"]):
         return Reading(nearest="help quiet")
-    if not event_count and _STOPPING.search(" ".join(words).casefold()):
-        is_about_event = _STOPPING_EVENT.search(" ".join(words).casefold())
-        return Reading(nearest="mute" if is_about_event else "unsubscribe")
+    if not event_count and (stopping := nearest_to_stopping(" ".join(words).casefold())) is not None:
+        return Reading(nearest=stopping)
     if near and near[0] in safe_commands and len(first) > 3:
         return Reading(command=near[0], arguments=" ".join(words[1:]), corrected=words[0])
     if near or event_count:

@@ -1,6 +1,6 @@
 """Repository of what was read in the Treasure Map: others' pointings for each superevent, and instruments.
 
-It lies in the path of no alert: nothing that plans or delivers depends on these rows.
+No alert waits for it: of what is delivered, only a line of the Follow-up reply comes from these rows.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from bot.observing.footprints import FootprintProblem, polygon_footprint
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.events.treasure_map_content import ReportedPointings, from_bytes, to_bytes
+from bot.store.outbox.follow_up_writer import request_follow_ups
+from bot.store.outbox.plan_writer import load_threads
 from formatters.models.notice import Category
 from formatters.models.pointing import Footprint
 from formatters.models.treasure_map import (
@@ -144,20 +146,27 @@ class TreasureMapRepository:
     ) -> bool:
         """Store a complete answer in place of the last one; return whether it differs from that.
 
+        If so, Follow-up replies that stand are brought up to date, which say what is covered: by an edit that
+        can wait, and none is posted for it.
+
         `next_at` is the time of the next request; None if there is none unless somebody asks.
         """
         content = await asyncio.to_thread(to_bytes, pointings)
         row = {"next_at": next_at, "tried_at": now, "read_at": now, "failures": 0, "problem": None}
+        here = _e.c.superevent_id == superevent_id
         async with self._database.independent_transaction() as connection:
-            query = select(_e.c.content).where(_e.c.superevent_id == superevent_id)
-            known = (await connection.execute(query)).scalar()
+            known = (await connection.execute(select(_e.c.content).where(here))).scalar()
             if known == content:
-                await connection.execute(update(_e).where(_e.c.superevent_id == superevent_id).values(row))
+                await connection.execute(update(_e).where(here).values(row))
                 return False
+        async with self._database.exclusive_transaction() as connection:
             new = _insert(connection, _e).values(superevent_id=superevent_id, content=content, **row)
             await connection.execute(
                 new.on_conflict_do_update(index_elements=["superevent_id"], set_={**row, "content": content})
             )
+            threads = await load_threads(connection, superevent_id)
+            channels = {thread.id: thread.channel for thread in threads}
+            await request_follow_ups(connection, channels, now, create=False, can_wait=True)
         return True
 
     async def record_failure(
