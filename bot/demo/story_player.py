@@ -18,10 +18,6 @@ from bot.app.application import Application
 from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.galaxies import write_demo_catalogue
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
-from bot.demo.night import CHANNEL as NIGHT_CHANNEL
-from bot.demo.night import NightAct, create_night
-from bot.demo.night import criteria as night_criteria
-from bot.demo.night import find_problems as find_night_problems
 from bot.demo.treasure_map import TOKEN, DemoTreasureMap
 from bot.local_slack.app_manifest import GWEVENT, AppConfig
 from bot.local_slack.errors import Json
@@ -106,7 +102,7 @@ class SimulatedClock:
         self._ahead = max(self._ahead, at - utc_now())
 
 
-Sample = SampleNotice | SampleMessage | NightAct
+Sample = SampleNotice | SampleMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +141,12 @@ async def serve(port: int) -> None:
 def _create_story(now: datetime) -> list[Sample]:
     """Return the notices and the messages about them in the order of publishing."""
     notices = create_demo_notices(now)
-    story: list[Sample] = [*notices, *create_demo_messages(notices), *create_night(notices)]
+    story: list[Sample] = [*notices, *create_demo_messages(notices)]
     return sorted(story, key=_time_of)
 
 
 def _time_of(sample: Sample) -> datetime:
-    if not isinstance(sample, SampleNotice):
+    if isinstance(sample, SampleMessage):
         return sample.sent
     return datetime.fromisoformat(str(sample.record["time_created"]))
 
@@ -187,21 +183,15 @@ async def play_once() -> None:
         with _publishers(environment.broker) as publishers:
             for sample in story:
                 topic = await _publish(environment, publishers, sample)
-                if topic is None:
-                    continue
                 await asyncio.to_thread(publishers[topic].wait_until_read, GROUP, TIMEOUT_S)
                 await _wait_until_delivered(environment)
         answer = await environment.local_slack.command(
             "/gwevent", "MS181101ab", channel=environment.channels["gw-mocks"]
         )
         await answer.wait_for_answer()
-        night = environment.channels[NIGHT_CHANNEL]
-        [act, *_] = [sample for sample in story if isinstance(sample, NightAct)]
-        problems = find_night_problems(environment.local_slack, night, act.superevent_id)
+        problems = []
         for name, channel in environment.channels.items():
             _print_channel(environment.local_slack, name, channel)
-            if name == NIGHT_CHANNEL:
-                continue
             problems += _find_problems(environment.local_slack, name, channel, story)
         if problems:
             raise DemoFailed(" ".join(problems))
@@ -219,7 +209,7 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
     except OSError:
         raise SettingsError(f"Port {port} is taken; choose another with --port.") from None
     try:
-        channels = {name: local_slack.add_channel(name) for name in (*CHANNEL_CRITERIA, NIGHT_CHANNEL)}
+        channels = {name: local_slack.add_channel(name) for name in CHANNEL_CRITERIA}
         with EmbeddedBroker() as broker, tempfile.TemporaryDirectory(prefix="gwevent-demo-") as folder:
             for topic in (TOPIC, *DEMO_MESSAGE_TOPICS):
                 broker.create_topic(topic)
@@ -302,10 +292,8 @@ def _settings(
 
 async def _subscribe(environment: DemoEnvironment) -> None:
     await _command(environment, "gw-cbc", f"criteria add {DEMO_CRITERIA_SET} {DEMO_GRADES}")
-    channels = {**CHANNEL_CRITERIA, NIGHT_CHANNEL: night_criteria(environment.local_slack)}
-    for name in ("gw-cbc", NIGHT_CHANNEL):
-        await _command(environment, name, f"sites add {TELESCOPE}")
-    for name, words in channels.items():
+    await _command(environment, "gw-cbc", f"sites add {TELESCOPE}")
+    for name, words in CHANNEL_CRITERIA.items():
         await _command(environment, name, f"subscribe {words}")
 
 
@@ -314,15 +302,9 @@ async def _command(environment: DemoEnvironment, channel: str, words: str) -> No
     await done.wait_for_answer(timeout=TIMEOUT_S)
 
 
-async def _publish(
-    environment: DemoEnvironment, publishers: Mapping[str, Publisher], sample: Sample
-) -> str | None:
-    """Publish a sample at its time in the story, and return its topic; None for what somebody does."""
+async def _publish(environment: DemoEnvironment, publishers: Mapping[str, Publisher], sample: Sample) -> str:
+    """Publish a sample at its time in the story, and return its topic."""
     environment.clock.advance_to(_time_of(sample))
-    if isinstance(sample, NightAct):
-        await sample.perform(environment.local_slack, environment.channels[NIGHT_CHANNEL])
-        _out.print(sample.name)
-        return None
     if isinstance(sample, SampleMessage):
         topic = sample.topic
         await asyncio.to_thread(publishers[topic].publish, sample.body, "json", reader_group=GROUP)
