@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import structlog
 
+from bot.app.escalation_parts import create_escalation_worker
 from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.maintenance import Maintenance
@@ -17,12 +18,10 @@ from bot.app.process import ServiceProcess
 from bot.app.slack_interface_factory import create_slack_interface
 from bot.app.webhook_criteria import webhook_criteria
 from bot.delivery.due_poller import FALLBACK_POLL_S, DuePoller
-from bot.delivery.escalation_worker import EscalationWorker
 from bot.delivery.image_drawer import ImageDrawer
 from bot.delivery.image_worker import ImageWorker
 from bot.delivery.worker import MAX_CONNECTIONS
 from bot.gracedb.backfill import REQUEST_INTERVAL_S
-from bot.setting_types.escalation_webhook import escalation_webhook_policy
 from bot.settings import Settings
 from bot.skymap_service.image_process import ImageProcess
 from bot.slack.gateway import SlackGateway
@@ -75,14 +74,7 @@ class Application(ServiceProcess):
         self.deferred_routing_worker = factory.create_deferred_routing_worker(
             self._clock, settings.max_age, self.wakeups, FALLBACK_POLL_S, webhook_criteria(settings)
         )
-        self.escalation_worker = EscalationWorker(
-            factory.escalations,
-            factory.drills,
-            self._clock,
-            self.wakeups,
-            can_call=escalation_webhook_policy(settings).allows,
-            poll_s=FALLBACK_POLL_S,
-        )
+        self.escalation_worker = create_escalation_worker(factory, settings, self._clock, self.wakeups)
         self._due_poller = DuePoller(factory.due_check, self._clock, self.wakeups)
         self._maintenance = Maintenance(
             settings, factory, clients, self._clock, self.wakeups, self._is_clock_trusted

@@ -12,7 +12,7 @@ import structlog
 from bot.app.candidates_command import create_candidates_command
 from bot.app.criteria_services import create_criteria_service
 from bot.app.deployment import missing_database_error
-from bot.app.drill_parts import create_drill_command
+from bot.app.escalation_parts import create_drill_command
 from bot.app.follow_up_services import create_follow_up_services
 from bot.app.instruments import open_instruments
 from bot.app.observation_services import create_observation_reports, create_observe_command
@@ -34,6 +34,7 @@ from bot.commands.criteria import CriteriaCommands
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.event_details import EventDetailsCommand, ProvideImage
 from bot.commands.event_lookup import EventLookup
+from bot.commands.event_people import PeopleOfEvent
 from bot.commands.event_questions import EventQuestions, GetPermalink
 from bot.commands.galaxies import GalaxiesCommand, ProvideMarkedImage
 from bot.commands.mute import MuteCommand
@@ -78,6 +79,7 @@ from bot.slack.client import SlackClient
 from bot.sources.base import Source, SourceStatus
 from bot.sources.credentials import DEFAULT_GROUP
 from bot.sources.restartable import RestartableSource
+from bot.store.channels.channel_history import ChannelHistory
 from bot.store.database import Database
 from bot.store.outbox.models import Delivery, Outcome
 from formatters.models.notice import Notice
@@ -300,17 +302,20 @@ class Factory(Repositories):
             galaxies=GalaxiesCommand(
                 self.galaxy_rankings, self.observability, self.sites, clock, marked_image_provider
             ),
+            mute=MuteCommand(self.mutes, wakeups, clock),
             observe=create_observe_command(self, self.create_observation_reports(clock, wakeups), clock),
             plan=create_plan_command(self, self.pointings, clock, marked_image_provider),
-            mute=MuteCommand(self.mutes, wakeups, clock),
             search=self.create_search_commands(clock),
             sites=SiteCommands(self.sites, authorizer, wakeups, clock, self.instruments),
             status=create_status_command(self, self.escalation_webhook, source_statuses, clock),
-            subscriptions=SubscriptionCommands(subscriptions),
+            subscriptions=SubscriptionCommands(subscriptions, ChannelHistory(self.database)),
             visible=create_visible_command(self, events, self.observability, clock),
         )
         default_events = DefaultEventChooser(self.notices, self.event_search, self.threads)
-        questions = EventQuestions(events, self.notices, default_events, self.threads, clock, get_permalink)
+        people = PeopleOfEvent(self.threads, self.event_people, self.observers, self.observations)
+        questions = EventQuestions(
+            events, self.notices, default_events, self.threads, people, clock, get_permalink
+        )
         return CommandRouter(handlers, questions, authorizer, clock)
 
     def create_observation_reports(

@@ -13,6 +13,7 @@ from bot.commands.context import CommandContext
 from bot.commands.default_event import DefaultEventChooser
 from bot.commands.errors import CommandError
 from bot.commands.event_lookup import EventLookup, NoSuchEvent, UnresolvedEvent
+from bot.commands.event_people import PeopleOfEvent
 from bot.commands.typed_events import TypedEvent, find_misspelled_id
 from bot.commands.understanding import Topic, unexplained_words
 from bot.store.channels.threads import ThreadRepository
@@ -61,6 +62,7 @@ class EventQuestions:
         notices: NoticeRepository,
         default_events: DefaultEventChooser,
         threads: ThreadRepository,
+        people: PeopleOfEvent,
         clock: Callable[[], datetime],
         get_permalink: GetPermalink | None = None,
     ) -> None:
@@ -69,6 +71,7 @@ class EventQuestions:
         self._notices = notices
         self._default_events = default_events
         self._threads = threads
+        self._people = people
         self._clock = clock
         self._get_permalink = get_permalink
 
@@ -120,8 +123,15 @@ class EventQuestions:
         """Split a question into the nonstandard id that it begins with, and the rest; None without one."""
         return await self._lookup.split_leading_nonstandard_id(question)
 
-    def answer_topic(self, superevent: Superevent, topic: Topic, words: str) -> Message:
-        """Return what is asked about an event: a sentence and its card."""
+    async def answer_topic(
+        self, superevent: Superevent, topic: Topic, words: str, context: CommandContext | None
+    ) -> Message:
+        """Return what is asked about an event: who has it, or a sentence and its card.
+
+        Raises CommandError without a channel, StoreUnavailable.
+        """
+        if topic is Topic.PEOPLE:
+            return await self._people.answer(superevent, context)
         card = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
         sentence = event_facts.sentence(superevent, topic.value, self._clock())
         if topic is Topic.COMPARE:

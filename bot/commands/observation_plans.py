@@ -15,6 +15,7 @@ from bot.commands.observation_values import (
     name_notes,
     planned_fields,
     refuse_retracted,
+    thread_notes,
     typed_name,
 )
 from bot.commands.observe_targets import Target
@@ -100,7 +101,13 @@ class ObservationPlans:
                 superevent=superevent,
                 sentences=tuple(sentences),
                 shared=shared,
-                notes=(*notes, *name_notes(target), *footprint_notes(stored), *unknown),
+                notes=(
+                    *notes,
+                    *name_notes(target),
+                    *footprint_notes(stored),
+                    *thread_notes(superevent, has_thread=result.has_thread),
+                    *unknown,
+                ),
                 next_words=f"observe {typed_name(target)} done {count} r 21.5 {superevent.superevent_id}",
             )
         )

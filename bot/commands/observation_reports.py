@@ -22,6 +22,7 @@ from bot.commands.observation_values import (
     merger_time,
     name_notes,
     refuse_retracted,
+    thread_notes,
     typed_name,
 )
 from bot.commands.observe_targets import Target, channel_targets, known_names
@@ -175,12 +176,15 @@ class ObservationReports:
                         next_words=f"observe {typed_name(words.target)} done {superevent.superevent_id}",
                     )
                 )
-        await self._stores.observations.plan(new, f"{new.instrument}: {PLAN_WITHOUT_FIELDS}", now)
+        result = await self._stores.observations.plan(new, f"{new.instrument}: {PLAN_WITHOUT_FIELDS}", now)
         return answers.reported_message(
             answers.Reported(
                 superevent=superevent,
                 sentences=(f"{new.instrument} observes it.", "Which fields isn't said yet."),
-                notes=name_notes(words.target),
+                notes=(
+                    *name_notes(words.target),
+                    *thread_notes(superevent, has_thread=result.has_thread),
+                ),
                 next_words=f"observe {typed_name(words.target)} plan {superevent.superevent_id}",
             )
         )
@@ -201,11 +205,11 @@ class ObservationReports:
         merger = merger_time(superevent)
         sentences: list[str] = []
         shared: tuple[SharedFields, ...] = ()
-        name, left = new.instrument, 0
+        name, left, has_thread = new.instrument, 0, True
         for report in reports:
             detail = f"{report.instrument}: {answers.fields_words(as_observation(report, now))}"
             result = await self._stores.observations.done(report, detail, now)
-            stored, left = result.observation, result.left
+            stored, left, has_thread = result.observation, result.left, result.has_thread
             name = stored.instrument
             when = answers.time_words(stored, merger)
             at = "" if when is None else f", {when}"
@@ -231,6 +235,7 @@ class ObservationReports:
                     *notes,
                     *name_notes(words.target),
                     *footprint_notes(as_observation(reports[0], now)),
+                    *thread_notes(superevent, has_thread=has_thread),
                 ),
                 next_words=f"coverage {superevent.superevent_id}",
             )

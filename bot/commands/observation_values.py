@@ -117,6 +117,16 @@ def name_notes(target: Target | None) -> tuple[str, ...]:
     return (f"“{target.name}” is no instrument that gwevent knows: it is kept by this name.",)
 
 
+def thread_notes(superevent: Superevent, *, has_thread: bool) -> tuple[str, ...]:
+    """Return the sentence that no card shows a report, if so."""
+    if has_thread:
+        return ()
+    return (
+        f"This channel has no message of {superevent.superevent_id}: who asks here with observe or coverage"
+        " sees it.",
+    )
+
+
 def footprint_notes(observation: Observation) -> tuple[str, ...]:
     """Return the sentence that nothing can be said of a share of the map, if so."""
     if observation.footprint is not None or not observation.fields:

@@ -13,7 +13,8 @@ _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:\.\d{1,6})?
 _UNTIL = r"(?:\s*(?:-|to|until|till)\s*(?P<until>\d{1,2}:\d{2})(?::\d{2}(?:\.\d{1,6})?)?)?"
 _BEFORE = r"(?P<before>(?<!\S)(?:at|on|around|about|since|from|~)\s*)?"
 _DATED = re.compile(
-    rf"{_BEFORE}(?<![\w.:-])(?P<date>\d{{4}}-\d{{1,2}}-\d{{1,2}})[T_ ]\s?{_CLOCK}{_ZONE}(?![\w:])",
+    rf"{_BEFORE}(?<![\w.:-])(?P<date>\d{{4}}-\d{{1,2}}-\d{{1,2}})(?P<joint>[T_ ])\s?"
+    rf"{_CLOCK}{_UNTIL}{_ZONE}(?![\w:])",
     re.IGNORECASE | re.ASCII,
 )
 _TIMED = re.compile(rf"{_BEFORE}(?<![\w.:+-]){_CLOCK}{_UNTIL}{_ZONE}(?![\w:])", re.IGNORECASE | re.ASCII)
@@ -27,7 +28,9 @@ _OTHER_ZONE = re.compile(
     r"\s*(?:[ap]\.?m\b|local\b|[a-z]{1,3}[sd]t\b|ces?t\b|wes?t\b|ees?t\b|bst\b|clt\b)",
     re.IGNORECASE,
 )
-_OFFSET = re.compile(r"\s?[+-]\d{2}:?\d{2}\b", re.ASCII)
+_OFFSET = re.compile(r"\s?\+\d{2}:?\d{2}\b|-\d{4}\b", re.ASCII)
+_ZONE_OR_RANGE = re.compile(r"-(?:0\d|1[0-4]):(?:00|30|45)$", re.ASCII)
+"""The end of "2026-11-28 03:20-04:00", which may be the zone of Chile, or when the exposures ended."""
 _DATE_ALONE = re.compile(r"(?<![\w.:-])\d{4}-\d{1,2}-\d{1,2}(?![\w:-])", re.ASCII)
 UTC_ONLY = "Times are in UTC here: write at 03:20 UTC."
 
@@ -72,10 +75,14 @@ def parse_time(text: str) -> datetime | None:
 def _taken(found: re.Match[str], text: str, now: datetime) -> tuple[datetime, str, str]:
     """Raises CommandError."""
     rest = text[found.end() :]
-    is_dated = "date" in found.groupdict()
+    is_dated, until = "date" in found.groupdict(), found["until"]
     if _OTHER_ZONE.match(rest) or (is_dated and _OFFSET.match(rest)):
         raise CommandError(UTC_ONLY)
-    time, until = _time(found, now), None if is_dated else found["until"]
+    if is_dated and not found["zone"] and _ZONE_OR_RANGE.search(found[0]):
+        if found["joint"] == "T":
+            raise CommandError(UTC_ONLY)
+        raise CommandError(f"“{found[0].split()[-1]}”: a range, or another zone? Write to {until} UTC.")
+    time = _time(found, now)
     left = f"{text[: found.start()]} {rest}"
     return time, "" if until is None else f"until {until} UTC", left
 

@@ -305,7 +305,7 @@ class CommandRouter:
         self, superevent: Superevent, reading: Reading, context: CommandContext | None
     ) -> _Answer:
         assert reading.topic is not None
-        message = self._events.answer_topic(superevent, reading.topic, reading.arguments)
+        message = await self._events.answer_topic(superevent, reading.topic, reading.arguments, context)
         return await self._with_thread_link(CommandAnswer(message, superevent.superevent_id), context, True)
 
     async def _answer_nonstandard(

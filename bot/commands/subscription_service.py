@@ -27,7 +27,6 @@ from bot.store.channels.change_log import ChangeAuthor
 from bot.store.channels.criteria_sets import CriteriaSetRepository
 from bot.store.channels.subscriptions import SubscriptionRepository
 from bot.store.database import StoreUnavailable
-from formatters.models.channel_change import ChannelChange
 from formatters.models.criteria_set import CriteriaSet
 from formatters.models.subscription import Criteria, Subscription
 
@@ -317,10 +316,6 @@ class SubscriptionService:
         """Return the channel's subscription with this number, or why there is none."""
         found = next((s for s in await self.for_channel(context) if s.number == number), None)
         return await self._not_found(context, number) if found is None else found
-
-    async def history(self, context: CommandContext, page: int) -> tuple[list[ChannelChange], int]:
-        """Return a page of the changes in the channel, the newest first, and the number of all changes."""
-        return await self._subscriptions.history(*context.channel, page)
 
     async def _set_paused(
         self, context: CommandContext, number: int, *, resume: bool

@@ -19,6 +19,7 @@ from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.observe_sentences import read_observe_sentence
+from bot.commands.people_questions import asks_who_has_it, asks_who_observes
 from bot.commands.plan_sentences import read_plan_sentence
 from bot.commands.position_sentences import has_position, position_words
 from bot.commands.question_cleaning import TRAILING_MARKS
@@ -39,6 +40,7 @@ class Topic(StrEnum):
     COINCIDENCE = "coincidence"
     TIME = "time"
     DETECTORS = "detectors"
+    PEOPLE = "people"
     COMPARE = "compare"
     GREETING = "greeting"
     THANKS = "thanks"
@@ -171,9 +173,6 @@ _ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
     (Topic.DETECTORS, words_pattern("detectors? instruments? ifos? interferometers? pipelines? search")),
 )
 """What a sentence about an event asks, by its words; the first that fits."""
-_OBSERVERS = re.compile(
-    r"\bwho(?:'s|s| is| are| else| all)?\b.*\b(?:observ\w+|follow\w*|looking|on it|pointing)\b|\bobservers\b"
-)
 _COMPARE = words_pattern("compared? comparison vs versus difference differ diff")
 _VISIBLE = words_pattern(
     "sees? observed? observable observability visible visibility rises? rising sets? up point reach"
@@ -228,6 +227,8 @@ def read_question(
         return Reading(command=first, arguments=text[len(words[0]) :].strip())
     sentence = _POLITE_HEAD.sub("", " ".join(words)).rstrip(TRAILING_MARKS)
     folded = sentence.casefold()
+    if (muting := _MUTING.fullmatch(folded)) and muting["word"] in commands:
+        return Reading(command=muting["word"], arguments=muting["rest"] or "")
     if len(words) <= MAX_SENTENCE_WORDS:
         found = _read_sentence(sentence, folded, event_count, commands)
         if found is not None:
@@ -270,7 +271,9 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="observe", arguments=report)
     if has_position(sentence):
         return Reading(command="check", arguments=position_words(sentence))
-    if "observe" in commands and _OBSERVERS.search(plain):
+    if asks_who_has_it(plain):
+        return Reading(topic=Topic.PEOPLE)
+    if "observe" in commands and asks_who_observes(plain):
         return Reading(command="observe")
     if event_count == 0 and _RUNS.search(plain) and (_RUNS_CONTEXT.search(plain)) and not _names_class(plain):
         return Reading(topic=Topic.RUNS)
@@ -350,11 +353,17 @@ _SUBSCRIBING = re.compile(
 )
 _HOW_TO = re.compile(
     r"^how (?:do|to|can|could|does|would|should)\b.*\b(subscribe|unsubscribe|subscriptions?|filters?|sites?"
-    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage)\b"
+    r"|check|export|mentions?|notify|escalate|quiet|criteria|candidates|galaxies|plan|observe|coverage|mute"
+    r"|unmute)\b"
 )
-_STOPPING = re.compile(
-    r"^(?:stop|undo|cancel|remove|delete|snooze|silence|unmute|shut up)\b|\bstop this\b"
+_STOPPING = re.compile(r"^(?:stop|undo|cancel|remove|delete|snooze|silence|unmute|shut up)\b|\bstop this\b")
+_STOPPING_EVENT = re.compile(
+    r"^(?:snooze|silence|quiet|unmute|shut up)\b|\b(?:mute|muted|event|thread|updates?|replies)\b"
 )
+_MUTING = re.compile(
+    r"(?:(?:can|could|would|will) you (?:please )?)?(?P<word>mute|unmute)(?:\s+(?P<rest>.*))?"
+)
+"""A polite sentence that asks for it: "could you mute this"."""
 _DETAILS = (
     *("history", "map", "export", "json", "moc", "ds9", "csv", "check", "visible", "tiles"),
     *("candidates", "galaxies", "plan", "coverage"),
@@ -427,7 +436,8 @@ def _read_unknown(
     if first == "quiet" or (first == "be" and words[1:2] == ["quiet"]):
         return Reading(nearest="help quiet")
     if not event_count and _STOPPING.search(" ".join(words).casefold()):
-        return Reading(nearest="unsubscribe")
+        is_about_event = _STOPPING_EVENT.search(" ".join(words).casefold())
+        return Reading(nearest="mute" if is_about_event else "unsubscribe")
     if near and near[0] in safe_commands and len(first) > 3:
         return Reading(command=near[0], arguments=" ".join(words[1:]), corrected=words[0])
     if near or event_count:

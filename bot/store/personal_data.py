@@ -75,7 +75,7 @@ PERSON_COLUMNS: tuple[PersonColumn, ...] = (
     _column(schema.mentions.c.targets, Treatment.TAKEN_OUT, "whom an event mentioned"),
     _column(schema.escalation_steps.c.targets, Treatment.TAKEN_OUT, "who is next if nobody takes an event"),
     _column(schema.refused_mentions.c.target, Treatment.DELETED, "whom Slack refuses to mention"),
-    _column(schema.observers.c.user_id, Treatment.DELETED, "who pressed “I'm observing”"),
+    _column(schema.observers.c.user_id, Treatment.DELETED, "who observes without a telescope"),
     _column(schema.acknowledgements.c.user_id, Treatment.DELETED, "who pressed “I have it”"),
     # The direct message to who installed the app is addressed to them.
     _column(schema.deliveries.c.channel_id, Treatment.DELETED, "who was welcomed"),

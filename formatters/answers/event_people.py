@@ -1,4 +1,4 @@
-"""What a person is told who pressed a button about who has an event, or who muted it."""
+"""Answers about who has an event and who muted it: to a button, and to "who has it"."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import escape
 from formatters.models.escalation import Acknowledgement
-from formatters.models.event_people import Mute
+from formatters.models.event_people import EventPeople, Mute
 from formatters.models.superevent import Superevent
 from formatters.posts.alert_card import status_labels
 from formatters.posts.event_buttons import HAVE_IT
-from formatters.posts.people_lines import person, since
+from formatters.posts.people_lines import people_block, person, since
 
 _GIVE_BACK = "To give it back: “I no longer have it” in the menu below the event's message."
 
@@ -56,7 +56,9 @@ def handed_back(superevent: Superevent, others: Sequence[Acknowledgement], resum
             f"Whoever is next is called, unless somebody presses “{HAVE_IT}” before.",
         )
     return _answer(
-        superevent, "you no longer have it, and nobody has. Nobody is called for it: no step is left here."
+        superevent,
+        "you no longer have it, and nobody has. Nobody is called for it, since no step is left: tell the "
+        "others here.",
     )
 
 
@@ -80,7 +82,7 @@ def muted(superevent: Superevent, mute: Mute, *, has_changed: bool) -> Message:
         superevent,
         f"it is muted here since {when}: no replies, and no edits for newer notices but a retraction. "
         "Mentions that a subscription asks for still come.",
-        "Its thread says that you did it. “Unmute here” in the menu below its message ends it, or `unmute`.",
+        "Its thread says that you did it. “Unmute here” in the menu below its message ends it, or “unmute”.",
     )
 
 
@@ -106,6 +108,32 @@ def no_thread(superevent: Superevent | None, superevent_id: str) -> Message:
         return _answer(superevent, said)
     text = escape(f"{superevent_id}: {said}")
     return blocks.message(text, blocks.section(text), is_refusal=True)
+
+
+def who(superevent: Superevent, found: EventPeople, observers: Sequence[str]) -> Message:
+    """Return who has an event, observes it or muted it in this channel, as its message says."""
+    name = escape(" ".join([*status_labels(superevent), superevent.superevent_id]))
+    listed = people_block(found, observers, _event_time(superevent), is_retracted=superevent.is_retracted)
+    nobody = []
+    if not found.acknowledgements and (found.is_awaited or not listed):
+        nobody.append("nobody has it")
+    if not found.instruments and not observers:
+        nobody.append("nobody has said that they observe it")
+    text = f"{name}, in this channel"
+    if nobody:
+        text += f": {' and '.join(nobody)}"
+    lines = [text] if not listed else [text, *(element["text"] for element in listed[0]["elements"])]
+    more = [] if not found.instruments else [blocks.context("`coverage` says how much of the map that is.")]
+    return blocks.message("\n".join(lines), blocks.section(*lines), *more)
+
+
+def nobody_here(superevent: Superevent) -> Message:
+    """Return the answer where the channel has no message of the event."""
+    name = " ".join([*status_labels(superevent), superevent.superevent_id])
+    text = (
+        f"{name} has no message in this channel, so nobody could say here who has it or who is observing it."
+    )
+    return blocks.message(escape(text), blocks.section(escape(text)))
 
 
 def _answer(superevent: Superevent, sentences: str, more: str | None = None) -> Message:

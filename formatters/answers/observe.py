@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from formatters.blockkit import blocks
@@ -138,7 +138,11 @@ def time_words(observation: Observation, merger: datetime | None) -> str | None:
     since = night_times.since_merger(times[0], merger)
     first = night_times.utc_day_and_clock(times[0])
     words = first if since is None else f"{first} ({since})"
-    return words if times[-1] == times[0] else f"{words} to {night_times.utc_day_and_clock(times[-1])}"
+    if times[-1] == times[0]:
+        return words
+    begin, end = times[0].astimezone(UTC), times[-1].astimezone(UTC)
+    same_day = begin.date() == end.date()
+    return f"{words} to {f'{end:%H:%M} UTC' if same_day else night_times.utc_day_and_clock(end)}"
 
 
 def _line(one: Observation, merger: datetime | None) -> str:

@@ -21,6 +21,10 @@ class EventActionKind(StrEnum):
     DRILL_STOPPED = "drill stopped"
 
 
+OBSERVATION_KINDS = (EventActionKind.PLANNED, EventActionKind.OBSERVED, EventActionKind.CANCELLED)
+"""Actions that change nothing of what the channel receives."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventAction:
     """One thing that a person did about an event in a channel."""
@@ -31,7 +35,8 @@ class EventAction:
     """None for a drill."""
     user_id: str
     """Slack's user id."""
-    kind: EventActionKind
+    kind: EventActionKind | str
+    """A text if only another version of gwevent knows the kind."""
     at: datetime
     detail: str = ""
     """What exactly, in plain words; not escaped."""

@@ -93,26 +93,29 @@ class InstrumentShare:
 def without_done_fields(observations: Sequence[Observation]) -> tuple[Observation, ...]:
     """Return observations in the order of their ids, plans without the fields that are done.
 
-    A field of a plan is done if its instrument reported the same centre later than the plan, in any band; a
-    report without fields says nothing of which, so it leaves the plan as it is. A plan whose fields are all
-    done is left out.
+    A field of a plan, cancelled or not, is done if its instrument reported the same centre later than the
+    plan, in any band; a report without fields says nothing of which, so it leaves the plan as it is. A plan
+    whose fields are all done is left out, and so is one without fields once anything is done.
     """
     kept = []
     for one in sorted(observations, key=lambda one: one.id):
-        if one.status != ObservationStatus.PLANNED or not one.fields:
-            kept.append(one)
-            continue
-        done = {
-            _place(field)
+        later = [
+            other
             for other in observations
             if other.status == ObservationStatus.DONE
             and other.id > one.id
             and other.instrument.casefold() == one.instrument.casefold()
-            for field in other.fields
-        }
-        left = tuple(field for field in one.fields if _place(field) not in done)
-        if left:
-            kept.append(replace(one, fields=left))
+        ]
+        if one.status == ObservationStatus.DONE or not later:
+            kept.append(one)
+        elif not one.fields:
+            if one.status == ObservationStatus.CANCELLED:
+                kept.append(one)
+        else:
+            done = {_place(field) for other in later for field in other.fields}
+            left = tuple(field for field in one.fields if _place(field) not in done)
+            if left:
+                kept.append(replace(one, fields=left))
     return tuple(kept)
 
 

@@ -26,6 +26,8 @@ ROWS = """article => {
   const kinds = [];
   for (const block of article.querySelectorAll(".block")) {
     if (["image", "actions"].includes(block.dataset.block)) break;
+    // Behind the foot stand the people, below the picture if there is one.
+    if (kinds.some(([kind]) => kind === "context")) break;
     const middles = [];
     const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
@@ -40,7 +42,7 @@ ROWS = """article => {
   }
   return kinds;
 }"""
-"""Return kind and number of rows of each block before the picture and the buttons."""
+"""Return kind and number of rows of each block before the picture, the people and the buttons."""
 HEADER, FOOT = "header", "context"
 
 

@@ -11,6 +11,7 @@ from formatters.answers import (
     conversation,
     event_comparison,
     event_details,
+    event_people,
     help,  # noqa: A004
     plan,
     plan_export,
@@ -23,7 +24,8 @@ from formatters.answers import (
 from formatters.blockkit.message import Message
 from formatters.models import subscription
 from formatters.models.criteria_set import GradeOutcome, Stage, WhyUndecided
-from formatters.models.escalation import EscalationStep
+from formatters.models.escalation import Acknowledgement, EscalationStep
+from formatters.models.event_people import NOBODY, EventPeople
 from formatters.models.event_plan import NothingReason, NothingToObserve
 from formatters.models.filter import (
     Compare,
@@ -38,6 +40,7 @@ from formatters.models.filter import (
     VisibleFrom,
 )
 from formatters.models.notice import ASSEMBLED_FROM, GRACEDB, RETRACTION, Notice
+from formatters.models.observation import InstrumentShare, ObservationStatus
 from formatters.models.source_status import SourceStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, alert_update, mention, unreadable_notice
@@ -50,6 +53,10 @@ NOW = datetime(2024, 11, 27, 3, 0, tzinfo=UTC)
 VIEW = ChannelView()
 ROOT = ChannelView(is_root=True)
 
+WHO = EventPeople(
+    acknowledgements=(Acknowledgement(user_id="U0B", since=NOW),),
+    instruments=(InstrumentShare(instrument="ZTF", status=ObservationStatus.PLANNED, share=None),),
+)
 NOTHING_PLANNED = NothingToObserve(
     reason=NothingReason.TOO_LOW, next_start=PLANNED_AT + timedelta(hours=9), searched=timedelta(days=370)
 )
@@ -351,6 +358,10 @@ def test_answers(
         "greeting": conversation.greeting(),
         "thanks": conversation.thanks(),
         "runs": conversation.runs(),
+        "people": event_people.who(seen[0], WHO, ["U024BE7LH", "W0ABC"]),
+        "people-awaited": event_people.who(seen[0], EventPeople(is_awaited=True), ["U024BE7LH"]),
+        "people-none": event_people.who(seen[0], NOBODY, []),
+        "people-no-thread": event_people.nobody_here(seen[0]),
         "day": conversation.day("S230518", seen[:3], 3, NOW, is_catalogue_name=False),
         "day-catalogue": conversation.day("GW230518", seen[:1], 1, NOW, is_catalogue_name=True),
         "day-nothing": conversation.day("GW170817", [], 0, NOW, is_catalogue_name=True),

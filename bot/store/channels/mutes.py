@@ -6,13 +6,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.routing.intents import ChannelRef
 from bot.store import schema
+from bot.store.channels.change_log import MIN_POST_INTERVAL
 from bot.store.channels.clauses import in_channel
 from bot.store.channels.event_actions import record_action
+from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.outbox.edit_writer import mark_threads_stale
 from bot.store.outbox.event_rank import event_rank
@@ -152,10 +154,20 @@ class MuteRepository:
             if is_muted:
                 # Whatever tries a new picture first must be able to show it.
                 await reassign_canary(connection, {thread}, now)
-            else:
+            elif await _may_have_follow_up(connection, thread, channel):
                 await request_follow_ups(connection, {thread: channel}, now)
             mute = Mute(user_id=user_id, since=now) if is_muted else before
             return MuteOutcome(is_muted=is_muted, has_changed=True, mute=mute)
+
+
+async def _may_have_follow_up(connection: AsyncConnection, thread: int, channel: ChannelRef) -> bool:
+    """Return whether a thread's Follow-up reply was ever asked for, or its channel chose what makes one."""
+    replies = schema.follow_ups
+    asked = select(replies.c.thread_id).where(replies.c.thread_id == thread)
+    if (await connection.execute(asked)).first() is not None:
+        return True
+    subscriptions = await load_active_subscriptions(connection, channel)
+    return any(subscription.criteria.streams for subscription in subscriptions)
 
 
 async def _announce(
@@ -166,16 +178,21 @@ async def _announce(
     action: int,
     now: datetime,
 ) -> None:
-    """Have the thread told. A reply that was never tried says the newest action instead of an older one."""
-    unseen = (
-        (_d.c.thread_id == thread)
-        & (_d.c.kind == DeliveryKind.MUTE.value)
-        & (_d.c.state == DeliveryState.PENDING.value)
-        & _d.c.doubtful.is_(False)
-    )
+    """Have the thread told, at most once in MIN_POST_INTERVAL, so that nobody floods it.
+
+    A reply that was never tried says the newest action instead of an older one.
+    """
+    about = (_d.c.thread_id == thread) & (_d.c.kind == DeliveryKind.MUTE.value)
+    unseen = about & (_d.c.state == DeliveryState.PENDING.value) & _d.c.doubtful.is_(False)
     taken_up = await connection.execute(update(_d).where(unseen).values(subject_id=action))
     if taken_up.rowcount:
         return
+    newest = select(func.max(_d.c.created_at, type_=schema.UtcDateTime())).where(about)
+    before = (await connection.execute(newest)).scalar_one()
+    # A time ahead of that is of a clock that was set back.
+    due = now if before is None else min(max(now, before + MIN_POST_INTERVAL), now + MIN_POST_INTERVAL)
     event = await event_rank(connection, superevent_id)
-    row = delivery_row(*channel, DeliveryKind.MUTE, action, now, thread_id=thread, event=event)
+    row = delivery_row(
+        *channel, DeliveryKind.MUTE, action, now, thread_id=thread, not_before=due, event=event
+    )
     await connection.execute(insert(_d).values(row))

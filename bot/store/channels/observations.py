@@ -19,7 +19,7 @@ from bot.store import schema
 from bot.store.channels.clauses import in_channel
 from bot.store.channels.event_actions import record_action
 from bot.store.channels.observation_rows import (
-    fields_to_json,
+    NOTE_MAX,
     folded_name,
     observations_from_rows,
     row_values,
@@ -56,6 +56,8 @@ class PlanResult:
     observation: Observation
     replaced: tuple[Observation, ...]
     """The instrument's plans before it, with all their fields; usually none or one."""
+    has_thread: bool
+    """The channel has a message of the event, whose card shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class DoneResult:
     """The report of the same fields, band and time that it takes the place of; None if there was none."""
     left: int
     """Fields of the instrument's plan that aren't done yet."""
+    has_thread: bool
+    """The channel has a message of the event, whose card shows it."""
 
 
 class ObservationRepository:
@@ -89,8 +93,8 @@ class ObservationRepository:
                 new = replace(new, instrument=older[-1].instrument)
             await connection.execute(delete(_o).where(_o.c.id.in_([one.id for one in older])))
             stored = await _insert(connection, new, ObservationStatus.PLANNED, now)
-            await _record(connection, new, EventActionKind.PLANNED, detail, now)
-        return PlanResult(observation=stored, replaced=older)
+            has_thread = await _record(connection, new, EventActionKind.PLANNED, detail, now)
+        return PlanResult(observation=stored, replaced=older, has_thread=has_thread)
 
     async def done(self, new: NewObservation, detail: str, now: datetime) -> DoneResult:
         """Store what an instrument observed; a report of the same fields, band and time replaces the former.
@@ -106,11 +110,11 @@ class ObservationRepository:
                 values |= {"created_at": twin.created_at, "instrument": twin.instrument}
                 await connection.execute(update(_o).where(_o.c.id == twin.id).values(values))
                 (stored,) = await _load(connection, _o.c.id == twin.id)
-            await _record(connection, new, EventActionKind.OBSERVED, detail, now)
+            has_thread = await _record(connection, new, EventActionKind.OBSERVED, detail, now)
             here = _of_event((new.team_id, new.channel_id), new.superevent_id)
             left = without_done_fields(await _load(connection, here & _is_instrument(new.instrument)))
         planned = sum(len(one.fields) for one in left if one.status == ObservationStatus.PLANNED)
-        return DoneResult(observation=stored, corrected=twin, left=planned)
+        return DoneResult(observation=stored, corrected=twin, left=planned, has_thread=has_thread)
 
     async def cancel(self, new: NewObservation, detail: str, now: datetime) -> tuple[Observation, ...]:
         """Cancel an instrument's plan for the reason in `new.note`; return the plans that were cancelled.
@@ -125,15 +129,15 @@ class ObservationRepository:
                 for one in without_done_fields(await _load(connection, here & _is_instrument(new.instrument)))
             }
             open_plans = [one for one in plans if one.id in left]
-            for one in open_plans:
-                values = {
-                    "status": ObservationStatus.CANCELLED.value,
-                    "user_id": new.user_id,
-                    "changed_at": now,
-                    "note": new.note[:500],
-                    "fields": fields_to_json(left[one.id]),
-                }
-                await connection.execute(update(_o).where(_o.c.id == one.id).values(values))
+            # With all its fields: what is done after all is told by the numbers of the plan.
+            values = {
+                "status": ObservationStatus.CANCELLED.value,
+                "user_id": new.user_id,
+                "changed_at": now,
+                "note": new.note[:NOTE_MAX],
+            }
+            cancelled = _o.c.id.in_([one.id for one in open_plans])
+            await connection.execute(update(_o).where(cancelled).values(values))
             if open_plans:
                 await _record(connection, new, EventActionKind.CANCELLED, detail, now)
         return tuple(replace(one, fields=left[one.id]) for one in open_plans)
@@ -141,11 +145,14 @@ class ObservationRepository:
     async def whole_plan(
         self, team_id: str, channel_id: str, superevent_id: str, instrument: str
     ) -> Observation | None:
-        """Return an instrument's plan with all its fields, done or not; None if it has none."""
+        """Return an instrument's newest plan with all its fields, done or not; None if it has none.
+
+        One that was cancelled counts: the sky may have cleared.
+        """
         where = (
             _of_event((team_id, channel_id), superevent_id)
             & _is_instrument(instrument)
-            & (_o.c.status == ObservationStatus.PLANNED.value)
+            & (_o.c.status != ObservationStatus.DONE.value)
         )
         async with self._database.read_transaction() as connection:
             found = await _load(connection, where)
@@ -234,8 +241,11 @@ async def _insert(
 
 async def _record(
     connection: AsyncConnection, new: NewObservation, kind: EventActionKind, detail: str, now: datetime
-) -> None:
-    """Write the action, and have the thread's card and Follow-up reply brought up to date."""
+) -> bool:
+    """Write the action, and have the thread's card and Follow-up reply brought up to date.
+
+    Return whether there is a thread.
+    """
     action = EventAction(
         team_id=new.team_id,
         channel_id=new.channel_id,
@@ -251,3 +261,4 @@ async def _record(
     threads = dict.fromkeys((await connection.execute(query)).scalars(), channel)
     await mark_threads_stale(connection, threads, now, not_before=now + COALESCE_FOR)
     await request_follow_ups(connection, threads, now, can_wait=True)
+    return bool(threads)

@@ -27,6 +27,13 @@ async def load_mutes(connection: AsyncConnection, thread_ids: Collection[int]) -
     return {row.thread_id: Mute(user_id=row.muted_by, since=row.muted_at) for row in rows}
 
 
+async def load_muted_threads(connection: AsyncConnection, superevent_id: str) -> set[int]:
+    """Return a superevent's threads that are muted, in all channels."""
+    t = schema.threads
+    query = select(_u.c.thread_id).join(t, t.c.id == _u.c.thread_id).where(t.c.superevent_id == superevent_id)
+    return set((await connection.execute(query)).scalars())
+
+
 async def without_muted(
     connection: AsyncConnection, channels: Mapping[int, ChannelRef]
 ) -> Mapping[int, ChannelRef]:

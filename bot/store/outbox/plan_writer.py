@@ -43,7 +43,7 @@ from bot.store.outbox.models import (
     Priority,
     delivery_row,
 )
-from bot.store.outbox.muted_threads import load_mutes
+from bot.store.outbox.muted_threads import load_muted_threads
 from formatters.models.escalation import EscalationEnd
 from formatters.models.notice import Category, category_from_id
 from formatters.models.superevent import Superevent
@@ -78,7 +78,7 @@ async def load_threads(connection: AsyncConnection, superevent_id: str) -> list[
     rows = (await connection.execute(query)).all()
     roots = {row.id: _root_state(row.state, row.doubtful) for row in rows}
     mentioned, notified = await _load_mentioned(connection, superevent_id, roots)
-    muted = await load_mutes(connection, roots)
+    muted = await load_muted_threads(connection, superevent_id)
     escalating = await load_open_targets(connection, superevent_id)
     acknowledged = await _acknowledged_threads(connection, superevent_id)
     return [
@@ -206,7 +206,7 @@ async def write_plan(
     edited = {i.thread_id: channels[i.thread_id] for i in intents if isinstance(i, EditRoot)}
     teams = {channel[0] for channel in edited.values()} | {root.team_id for root in roots}
     # A muted thread shows the picture once the mute ends.
-    teams |= {channels[thread][0] for thread in await load_mutes(connection, channels)}
+    teams |= {channels[thread][0] for thread in await load_muted_threads(connection, superevent_id)}
     if draw_image and teams:
         await _enqueue_images(connection, teams, superevent_id, notice_id, now)
     due = now + IMAGE_WAIT if draw_image else None

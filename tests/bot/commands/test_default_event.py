@@ -189,6 +189,18 @@ async def test_who_observes_is_what_the_channels_people_say(factory: Factory) ->
     assert "S261119b" in shown and "U0WATCHER" in shown
 
 
+async def test_who_has_it_is_what_the_channels_message_says(factory: Factory) -> None:
+    await story(factory)
+    await post_roots(factory)
+    for words in ("who has it", "has anybody got it?", "who's on it"):
+        shown = await answer_text(factory, words)
+        assert "nobody has it and nobody has said that they observe it" in shown, words
+    await factory.observers.toggle(TEAM, "C1", "S261119b", "U0WATCHER", Clock()())
+    await factory.acknowledgements.acknowledge(TEAM, "C1", "S261119b", "U0HASIT", Clock()())
+    shown = await answer_text(factory, "who has it?")
+    assert "On it: " in shown and "U0HASIT" in shown and "U0WATCHER" in shown
+
+
 async def test_slack_that_gives_no_address_keeps_no_answer_waiting(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

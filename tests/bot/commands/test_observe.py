@@ -153,6 +153,20 @@ async def test_the_plans_numbers_stay_whatever_is_done(
     assert "has 4 fields, not 5" in await answer_text(factory, "observe Paranal done 5 r 21", hours=20)
 
 
+async def test_what_is_done_of_a_cancelled_plan_after_all_is_told_by_its_numbers(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    await dispatch(factory, "observe Paranal plan 4")
+    await dispatch(factory, "observe Paranal done 2 r 21.5", hours=20)
+    await dispatch(factory, "observe Paranal cancel clouds", hours=20)
+    await dispatch(factory, "observe Paranal done 2 r 21.6", hours=20)
+    text = await answer_text(factory, "observe Paranal done 4 r 20", hours=20)
+    assert "These are fields 1–4 of its plan." in text and "left" not in text
+    assert states(await stored(factory, event)) == [("Paranal", DONE, 2), ("Paranal", DONE, 4)]
+    await dispatch(factory, "observe Paranal plan 3", hours=20)
+    assert "has 3 fields, not 4" in await answer_text(factory, "observe Paranal done 4 r 20", hours=20)
+
+
 async def test_times_of_a_plan_that_is_not_over_are_no_times_of_what_is_done(
     factory: Factory, event: Notice, paranal: Telescope
 ) -> None:
@@ -282,3 +296,34 @@ async def test_a_repeated_report_is_stored_once_and_no_answer_has_a_share_button
         assert [block for block in answer.blocks if block["type"] == "actions"] == []
     assert "takes the place of the same report" in message_text.render(answer)
     assert states(await stored(factory, event)) == [("DECam", DONE, 1)]
+
+
+async def test_where_no_card_shows_it_the_answer_says_so(factory: Factory, event: Notice) -> None:
+    elsewhere = CommandContext(TEAM, "C9", "U0ASKER")
+    for words in ("DECam", "DECam plan\n100 10", "DECam done r 23"):
+        text = await answer_text(factory, f"observe {event.superevent_id} {words}", elsewhere)
+        assert f"This channel has no message of {event.superevent_id}" in text
+    assert "DECam done" in await answer_text(factory, f"observe {event.superevent_id}", elsewhere)
+    assert await stored(factory, event) == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["<!channel> *x*", "<@U0OTHER>", "`code` & <b>", "@here :boom:", "a|b<https://x.y|z>"]
+)
+async def test_hostile_words_mention_and_link_nobody(factory: Factory, event: Notice, name: str) -> None:
+    for words in (f'observe "{name}" done r 20 note {name}', f'observe "{name}" plan r\n100 10', "observe"):
+        answer = await dispatch(factory, words, hours=1)
+        shown = str(answer.blocks)
+        assert "<!" not in shown and "<http" not in shown and "<@U0OTHER>" not in shown
+        assert answer.mentions == ()
+
+
+@pytest.mark.timeout(120)
+async def test_five_hundred_fields_are_kept_and_more_are_refused(factory: Factory, event: Notice) -> None:
+    lines = [f"{number % 360} {number % 80}" for number in range(500)]
+    text = await answer_text(factory, "observe DECam plan\n" + "\n".join(lines), hours=1)
+    assert "DECam plans 500 fields" in text
+    (plan,) = await stored(factory, event)
+    assert len(plan.fields) == 500
+    more = await answer_text(factory, "observe DECam plan\n" + "\n".join([*lines, "1 1", "2 2"]), hours=1)
+    assert "at most 500 fields" in more

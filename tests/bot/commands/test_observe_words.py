@@ -148,6 +148,8 @@ def test_fields_band_and_depth(
         ("ZTF done 12 r 21 at 03:20 PST", "Times are in UTC"),
         ("ZTF done 12 r 21 at 3:20 am", "Times are in UTC"),
         ("ZTF done 12 r 21 2026-11-28T03:20:00-04:00", "Times are in UTC"),
+        ("ZTF done 12 r 21 2026-11-28T03:20:00+0100", "Times are in UTC"),
+        ("ZTF done 12 r 21 2026-11-28 03:20-04:00", "a range, or another zone?"),
         ("ZTF done 12 r 21 at 25:20", "is no time"),
         ("ZTF done 12 r 21 2026-11-27", "at what time?"),
         ("ZTF done 12 r 21 03:20-04:10", "times, or a position?"),
@@ -174,6 +176,8 @@ def test_what_is_not_clear_is_asked_about(words: str, asked: str) -> None:
         ("an hour ago", NOW - timedelta(hours=1)),
         ("just now", NOW),
         ("03:20-04:10 UTC", NOW.replace(hour=3, minute=20)),
+        ("at 2026-11-28 03:20-04:10", NOW.replace(hour=3, minute=20)),
+        ("2026-11-28T03:20 to 04:10", NOW.replace(hour=3, minute=20)),
     ],
 )
 def test_times(words: str, time: datetime) -> None:

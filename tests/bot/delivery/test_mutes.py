@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from bot.local_slack.web_api.dispatcher import RecordedCall
+from bot.routing.planner import plan_unreadable_payload
+from bot.routing.related_messages import plan_message
 from bot.store import schema
 from bot.store.channels.mutes import MuteOutcome
 from bot.store.outbox.edit_writer import mark_threads_stale
@@ -18,6 +20,7 @@ from formatters.models.event_people import Mute
 from tests.bot.routing.test_mentions import BURST
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.factories import NOW, decoded_notice, record_notices, subscribe
+from tests.support.related_messages import related_message
 
 FIRST, SECOND = decoded_notice(), decoded_notice(alert_type="INITIAL", minutes=5)
 THIRD = decoded_notice(alert_type="UPDATE", minutes=9)
@@ -242,3 +245,62 @@ async def test_what_was_given_up_and_comes_back_respects_the_mute(harness: Deliv
     texts = [call.args["text"] for call in accepted(harness, POST, channel)]
     assert len(texts) == 2 and texts[1].startswith("Muted here")
     assert NOW + timedelta(seconds=60) == harness.clock()
+
+
+async def test_a_muted_thread_is_told_of_mutes_twice_a_minute_at_most(harness: DeliveryHarness) -> None:
+    channel = await muted_channel(harness)
+    for _ in range(3):
+        await unmute(harness, channel)
+        await harness.run_rounds()
+        await mute(harness, channel)
+        await harness.run_rounds()
+    assert len(accepted(harness, POST, channel)) == 2
+    harness.advance(seconds=30)
+    await harness.wait_until_delivered()
+    texts = [call.args["text"] for call in accepted(harness, POST, channel)]
+    assert len(texts) == 3 and texts[2].startswith("Muted here")
+
+
+async def test_a_circular_about_a_muted_event_stands_in_its_thread_once_the_mute_ends(
+    harness: DeliveryHarness,
+) -> None:
+    channel = await muted_channel(harness, "CBC circulars")
+    record = harness.factory.related_messages.record
+    await record(related_message("40001"), harness.clock(), is_news=True, plan=plan_message)
+    harness.advance(seconds=60)
+    await harness.run_rounds()
+    assert len(accepted(harness, POST, channel)) == 2
+    await unmute(harness, channel)
+    harness.advance(seconds=60)
+    await harness.wait_until_delivered()
+    texts = [call.args["text"] for call in accepted(harness, POST, channel)]
+    assert len(texts) == 4 and any("40001" in text for text in texts[2:])
+
+
+async def test_a_circular_that_retracts_a_muted_event_is_told(harness: DeliveryHarness) -> None:
+    channel = await muted_channel(harness, "CBC circulars")
+    message = related_message("40002", retracts_event=True)
+    await harness.factory.related_messages.record(message, harness.clock(), is_news=True, plan=plan_message)
+    harness.wake()
+    await harness.wait_until_delivered()
+    texts = [call.args["text"] for call in accepted(harness, POST, channel)]
+    assert len(texts) == 3 and "retract" in texts[2].casefold()
+
+
+async def test_a_notice_that_cannot_be_read_is_told_in_a_muted_thread(harness: DeliveryHarness) -> None:
+    channel = await muted_channel(harness)
+    await harness.factory.quarantine.add(
+        b"x", "test:1", "broken", EVENT, harness.clock(), plan_unreadable_payload, tell_channels=True
+    )
+    harness.wake()
+    await harness.wait_until_delivered()
+    texts = [call.args["text"] for call in accepted(harness, POST, channel)]
+    assert len(texts) == 3 and "couldn't read" in texts[2], "it may be the retraction"
+
+
+async def test_a_mute_moves_with_its_channel(harness: DeliveryHarness) -> None:
+    channel = await muted_channel(harness)
+    team, now = harness.local_slack.team_id, harness.clock()
+    await harness.factory.channel_moves.move_channel((team, channel), (team, "CNEW"), now, now)
+    again = await harness.factory.mutes.mute(team, "CNEW", EVENT, "U2", now)
+    assert again is not None and not again.has_changed and again.mute == Mute(user_id="U1", since=NOW)

@@ -14,7 +14,7 @@ from bot.store.database import StoreUnavailable
 from formatters.models.observation import ObservationStatus
 from formatters.models.pointing import Telescope
 from tests.bot.listeners.test_subscription_modal import block, words
-from tests.support.factories import AUTHOR, REAL, TEAM, decoded_notice, record_notices, subscribe
+from tests.support.factories import AUTHOR, REAL, TEAM, Clock, decoded_notice, record_notices, subscribe
 from tests.support.observing import PATIENCE_S, observed, open_dialog, say_observing
 
 PALOMAR = find_site("Palomar")
@@ -62,6 +62,22 @@ async def test_the_dialog_offers_the_channels_telescope_and_stores_what_is_done(
     (found,) = await factory.observations.for_event(TEAM, card[0], REAL)
     assert (found.band, found.depth, found.note) == ("r", 21.5, "cirrus")
     assert found.footprint == factory.instruments.parse("ZTF") and len(found.fields) == 2
+
+
+async def test_the_card_shows_it_half_a_minute_later(
+    local_slack: LocalSlack, bot: Application, clock: Clock, card: tuple[str, str]
+) -> None:
+    await open_dialog(local_slack, *card)
+    assert (await local_slack.submit(observed("ZTF", "done", fields=FIELDS, band="r", time="now"))).ok
+    await local_slack.wait_for(lambda: "has done 2 fields" in words(local_slack.view()))
+    clock.advance(seconds=29)
+    bot.delivery_worker.wake()
+    assert "Observing:" not in words(local_slack.messages(card[0]))
+    clock.advance(seconds=2)
+    bot.delivery_worker.wake()
+    await local_slack.wait_for(
+        lambda: "Observing: ZTF done" in words(local_slack.messages(card[0])), PATIENCE_S
+    )
 
 
 async def test_what_cannot_be_read_is_marked_at_its_input(

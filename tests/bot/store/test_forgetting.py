@@ -53,10 +53,8 @@ WITHOUT_PEOPLE = {
     *("notices.alert_type", "notices.origin", "notices.facts", "notices.content"),
     *("pictures.alt_text", "pictures.file_id", "pictures.token"),
     *("troubles.what", "troubles.open_as", "troubles.detail"),
-    *("treasure_map_events.problem", "treasure_map_events.pointings", "treasure_map_instruments.name"),
-    *("treasure_map_instruments.polygons", "treasure_map_pointings.status"),
-    *("treasure_map_pointings.instrument", "treasure_map_pointings.band"),
-    *("treasure_map_pointings.depth_unit", "treasure_map_events.content", "treasure_map_instruments.content"),
+    *("treasure_map_events.problem", "treasure_map_instruments.name", "treasure_map_instruments.nickname"),
+    "treasure_map_instruments.polygons",
 }
 """Columns with text that names nobody, with their table, or alone if that holds in every table."""
 

@@ -16,7 +16,7 @@ ROWS = {
     "mentions.targets": "an event keeps whom it mentioned",
     "escalation_steps.targets": "if nobody takes an event",
     "refused_mentions.target": "whom Slack refuses to mention",
-    "observers.user_id": 'who pressed "I\'m observing"',
+    "observers.user_id": "who said that they observe without a telescope",
     "acknowledgements.user_id": "who has an event",
     "deliveries.channel_id": "the welcome goes there",
     "channels.channel_id": "the welcome goes there",

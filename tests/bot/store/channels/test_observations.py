@@ -105,6 +105,20 @@ async def test_a_plan_made_after_the_same_fields_were_done_is_another_visit(fact
     assert [one.status for one in await repository.for_event(TEAM, "C1", REAL)] == [DONE, DONE]
 
 
+async def test_observing_without_fields_ends_with_the_first_report_of_what_is_done(
+    factory: Factory,
+) -> None:
+    repository = factory.observations
+    await repository.plan(new(), "", NOW)
+    assert [one.status for one in await repository.for_event(TEAM, "C1", REAL)] == [PLANNED]
+    await repository.done(new("DECam", band="r"), "", NOW)
+    await repository.done(new(band="r"), "", NOW)
+    assert [one.status for one in await repository.for_event(TEAM, "C1", REAL)] == [DONE, DONE]
+    assert await repository.cancel(new(), "", NOW) == ()
+    await repository.plan(new(), "", NOW)
+    assert [one.status for one in await repository.for_event(TEAM, "C1", REAL)] == [DONE, DONE, PLANNED]
+
+
 async def test_the_same_report_again_corrects_the_first(factory: Factory) -> None:
     repository = factory.observations
     first = await repository.done(new(fields=fields(1), band="r", depth=20.0), "", NOW)
