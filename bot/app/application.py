@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import structlog
 
-from bot.app.escalation_worker import create_escalation_worker
+from bot.app.escalation_parts import create_escalation_worker
 from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.maintenance import Maintenance
@@ -74,7 +74,7 @@ class Application(ServiceProcess):
         self.deferred_routing_worker = factory.create_deferred_routing_worker(
             self._clock, settings.max_age, self.wakeups, FALLBACK_POLL_S, webhook_criteria(settings)
         )
-        self.escalation_worker = create_escalation_worker(settings, factory, self._clock, self.wakeups)
+        self.escalation_worker = create_escalation_worker(factory, settings, self._clock, self.wakeups)
         self._due_poller = DuePoller(factory.due_check, self._clock, self.wakeups)
         self._maintenance = Maintenance(
             settings, factory, clients, self._clock, self.wakeups, self._is_clock_trusted

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from bot.app.criteria_services import create_criteria_service
-from bot.app.drill_parts import create_drill_service
+from bot.app.escalation_parts import create_drill_service
 from bot.app.factory import Factory
 from bot.app.gracedb_importer import create_gracedb_importer
 from bot.app.observation_services import create_observation_dialog

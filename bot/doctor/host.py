@@ -29,12 +29,15 @@ from bot.store.channels.escalation_reports import EscalationReports
 from bot.store.database import Database
 from formatters.terminal.findings import Finding, Level
 from formatters.text.quantities import pluralize
+from formatters.webhook.payload import WebhookFormat
 
 WARN_BELOW_BYTES = 1_000_000_000
 """Bytes: more than a week of mock notices takes."""
 FAIL_BELOW_BYTES = 100_000_000
 """Bytes: a day of mock notices."""
 TIMEOUT_S = 10.0
+_NTFY_TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
+"""binwiederhier/ntfy, docs/api/openapi.yaml."""
 DISKLESS_LOCAL_TYPES = frozenset({"tmpfs", "ramfs", "overlay", "aufs", "zfs", "ubifs", "rootfs"})
 """Local file systems that the kernel lists as having no disk (`nodev`)."""
 
@@ -207,7 +210,16 @@ async def check_webhook(settings: Settings) -> list[Finding]:
     called = f"for the bot's incidents{f', for {words}' if words else ''}{by}"
     url = settings.webhook_url.get_secret_value()
     found = await _check_secret_host("Webhook", url, f"it is called {called}", "GWEVENT_WEBHOOK_URL")
-    return [found, *check_webhook_filter(words)]
+    return [found, *_check_ntfy_topic(settings.webhook_format, url), *check_webhook_filter(words)]
+
+
+def _check_ntfy_topic(form: WebhookFormat, url: str) -> list[Finding]:
+    """Check the topic, which is a secret: ntfy answers 404 to others, and nobody is told."""
+    topic = urlsplit(url).path.rstrip("/").rpartition("/")[2]
+    if form is not WebhookFormat.NTFY or _NTFY_TOPIC.fullmatch(topic):
+        return []
+    todo = "End GWEVENT_WEBHOOK_URL with 1 to 64 letters, digits, - or _, as in https://ntfy.sh/topic."
+    return [Finding("Webhook", Level.FAIL, "ntfy takes no topic like that of its address.", todo)]
 
 
 async def check_webhook_steps(reports: EscalationReports, settings: Settings) -> list[Finding]:

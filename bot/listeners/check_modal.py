@@ -115,6 +115,6 @@ class CheckModal:
             await client.update_view(view_id, check_modal.answer_page(context, said))
         except SlackFailure as failure:
             # Most likely it was closed; the answer stands in the channel, unless it is a refusal.
-            log.info("modal_not_updated", reason=failure.reason)
+            log.warning("modal_not_updated", reason=failure.reason)
             if said.is_refusal:
                 await self._send_ephemeral(asker, said, context.thread_ts)

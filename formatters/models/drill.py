@@ -4,21 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
+from formatters.models.escalation import Posted
 from formatters.models.escalation_report import EscalationReport
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Posted:
-    """What became of a step's message, or of the webhook's call."""
-
-    at: datetime | None = None
-    """When it was accepted; None if it wasn't (yet)."""
-    reason: str | None = None
-    """Why the last attempt failed, in Slack's or gwevent's words; not escaped."""
-    is_given_up: bool = False
-    """True if it isn't tried any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

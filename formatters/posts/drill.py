@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
 from formatters.blockkit.mrkdwn import NBSP, bold, escape, mentions
-from formatters.models.drill import DrillReport, Posted
-from formatters.models.escalation import EscalationEnd, EscalationStep
+from formatters.models.drill import DrillReport
+from formatters.models.escalation import EscalationEnd, EscalationStep, Posted
 from formatters.models.escalation_report import EscalationReport, ReportedStep, StepState
 from formatters.models.subscription import silent_targets
 from formatters.posts.escalation import unheard

@@ -8,7 +8,7 @@ from datetime import datetime
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
 from formatters.blockkit.mrkdwn import bold, escape, link, mentions, plain_text
-from formatters.models.drill import Posted
+from formatters.models.escalation import Posted
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card, event_buttons
 from formatters.posts.people_lines import since

@@ -20,8 +20,8 @@ from bot.store.database import Database
 from bot.store.outbox.drill_writer import begin_drill, end_drills, load_finished_drills
 from bot.store.outbox.leases import WorkerLeases
 from bot.store.outbox.models import DeliveryKind, DeliveryState
-from formatters.models.drill import DrillReport, Posted
-from formatters.models.escalation import EscalationEnd
+from formatters.models.drill import DrillReport
+from formatters.models.escalation import EscalationEnd, Posted
 from formatters.models.event_action import EventAction, EventActionKind
 
 _d, _e = schema.deliveries, schema.escalations

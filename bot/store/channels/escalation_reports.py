@@ -14,8 +14,7 @@ from bot.store.channels.subscription_rows import parse_rows
 from bot.store.database import Database
 from bot.store.outbox.models import DeliveryState
 from bot.store.outbox.webhook_writer import CANCELLED_REASON
-from formatters.models.drill import Posted
-from formatters.models.escalation import WEBHOOK, Acknowledgement, EscalationEnd, EscalationStep
+from formatters.models.escalation import WEBHOOK, Acknowledgement, EscalationEnd, EscalationStep, Posted
 from formatters.models.escalation_report import EscalationReport, ReportedStep, StepState
 
 _a = schema.acknowledgements

@@ -33,15 +33,13 @@ from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.events.notices import load_notice_rows
 from bot.store.events.rows import read_notices
-from bot.store.outbox.drill_writer import DRILL_RANK
 from bot.store.outbox.edit_writer import mark_threads_stale
 from bot.store.outbox.escalation_calls import call_for_escalations
 from bot.store.outbox.escalation_writer import CANCELLED, CLOSED_AFTER, TAKEN, WAITING, end_escalations
 from bot.store.outbox.event_rank import event_ranks
 from bot.store.outbox.leases import WorkerLeases
-from bot.store.outbox.models import OPEN_STATES, DeliveryKind, delivery_row
-from formatters.models.drill import Posted
-from formatters.models.escalation import EscalationEnd, EscalationStep
+from bot.store.outbox.models import DRILL_RANK, OPEN_STATES, DeliveryKind, delivery_row
+from formatters.models.escalation import EscalationEnd, EscalationStep, Posted
 from formatters.models.subscription import Criteria
 from formatters.models.superevent import Superevent
 

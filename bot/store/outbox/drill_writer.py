@@ -17,15 +17,12 @@ from bot.store.outbox.escalation_writer import (
     count_steps_from,
     end_escalations,
 )
-from bot.store.outbox.models import DeliveryKind, EventRank, delivery_row
+from bot.store.outbox.models import DRILL_RANK, DeliveryKind, delivery_row
 from formatters.models.escalation import EscalationEnd, EscalationStep
 from formatters.models.subscription import MentionRule
 
 CLOSES_AFTER = timedelta(minutes=15)
 """Time after its last step at which a drill ends, if nobody has pressed "I have it"."""
-DRILL_RANK = EventRank(mock=True, order=0)
-"""The rank of a drill's messages: posts about real events go before them."""
-
 _d, _e, _s = schema.deliveries, schema.escalations, schema.escalation_steps
 
 

@@ -117,6 +117,10 @@ class EventRank:
     """A number that is smaller for newer events."""
 
 
+DRILL_RANK = EventRank(mock=True, order=0)
+"""The rank of a drill's messages: posts about real events go before them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindRule:
     """A set of rules for every delivery of one kind."""

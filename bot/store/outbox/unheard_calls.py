@@ -8,9 +8,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
-from bot.store.outbox.drill_writer import DRILL_RANK
 from bot.store.outbox.event_rank import event_ranks
-from bot.store.outbox.models import DeliveryKind, delivery_row
+from bot.store.outbox.models import DRILL_RANK, DeliveryKind, delivery_row
 
 _d, _e, _s = schema.deliveries, schema.escalations, schema.escalation_steps
 

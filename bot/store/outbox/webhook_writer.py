@@ -101,12 +101,15 @@ async def write_webhook_calls(connection: AsyncConnection, intents: Sequence[Int
 async def _write_call(connection: AsyncConnection, call: CallWebhook, now: datetime) -> None:
     slot = _dedup_key(call.kind, call.incident_id, call.superevent_id, call.escalation_id)
     pending = {"state": DeliveryState.PENDING.value, "not_before": now, "created_at": now, "reason": None}
-    if call.escalation_id is not None:
-        # Somebody may take and hand back an escalation again and again: its calls are made again, by the
-        # same rows. Their attempts stay counted, so that what may have been heard isn't taken as unheard.
-        again = await connection.execute(update(_c).where(_c.c.slot == slot).values(**pending, sent_at=None))
-        if again.rowcount:
-            return
+    # Somebody may take and hand back an escalation again and again, and an event may be a candidate again
+    # that was retracted before its call: their calls are made again, by the same rows. Their attempts stay
+    # counted, so that what may have been heard isn't taken as unheard.
+    mine = _c.c.slot == slot
+    if call.escalation_id is None:
+        mine &= (_c.c.attempts == 0) & (_c.c.reason == CANCELLED_REASON)
+    again = await connection.execute(update(_c).where(mine).values(**pending, sent_at=None))
+    if again.rowcount:
+        return
     made = {"state": DeliveryState.SENT.value, "sent_at": now} if call.already_made else {}
     await connection.execute(
         insert(_c).values(

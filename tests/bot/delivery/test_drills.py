@@ -236,3 +236,34 @@ async def test_another_channels_button_takes_nothing(harness: DeliveryHarness) -
     assert done.outcome is DrillOutcome.OVER and done.drill is None
     found = await drills(harness).get(drill)
     assert found is not None and found.report.end is None
+
+
+async def test_a_webhook_that_isnt_heard_is_told_in_the_channel(harness: DeliveryHarness) -> None:
+    channel, _ = await begun(harness)
+    await work(harness, minutes=5)
+    await work(harness, minutes=5)
+    outbox = harness.factory.webhook_outbox
+    call = await outbox.claim(harness.clock())
+    assert call is not None
+    await outbox.retry_later(call, harness.clock(), "HTTP 503")
+    assert await outbox.report_unheard(call, harness.clock())
+    assert not await outbox.report_unheard(call, harness.clock()), "once"
+    await work(harness)
+    said = posts(harness, channel)[-1]
+    assert "its service didn't accept the call (HTTP 503); it is called again and again for a day" in said
+    await outbox.mark_sent(call, harness.clock())
+    await work(harness, minutes=15)
+    assert "accepted the call at 12:10:00 UTC" in last_blocks(harness, channel)
+
+
+async def test_a_webhook_that_is_heard_after_all_is_not_complained_of(harness: DeliveryHarness) -> None:
+    channel, _ = await begun(harness)
+    await work(harness, minutes=5)
+    await work(harness, minutes=5)
+    outbox = harness.factory.webhook_outbox
+    call = await outbox.claim(harness.clock())
+    assert call is not None and await outbox.report_unheard(call, harness.clock())
+    await outbox.mark_sent(call, harness.clock())
+    before = posts(harness, channel)
+    await work(harness)
+    assert posts(harness, channel) == before

@@ -137,6 +137,18 @@ async def test_steps_that_call_nobody_are_warned_of(factory: Factory) -> None:
     assert await check_webhook_steps(reports, every) == []
 
 
+@pytest.mark.parametrize(
+    ("topic", "is_taken"), [("gw-night_1", True), ("gw.night", False), ("g" * 65, False)]
+)
+async def test_topics_that_ntfy_refuses_are_found(topic: str, is_taken: bool) -> None:
+    settings = Settings.model_validate(
+        {"webhook_url": f"http://127.0.0.1:1/{topic}", "webhook_format": "ntfy"}
+    )
+    found = [finding.result for finding in await check_webhook(settings)]
+    assert ("ntfy takes no topic like that of its address." in found) is not is_taken
+    assert topic not in " ".join(found), "it is a password"
+
+
 async def test_workspaces_without_a_webhook_are_warned_of() -> None:
     (found,) = await check_webhook(Settings.model_validate({"escalation_webhook": "all"}))
     assert found.result == "GWEVENT_ESCALATION_WEBHOOK is set, and no address."

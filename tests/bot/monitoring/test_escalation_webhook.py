@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import insert, select, update
 
@@ -11,10 +13,11 @@ from bot.monitoring.webhook import Webhook
 from bot.routing.escalation_calls import EscalationChange
 from bot.store import schema
 from bot.store.outbox.escalation_calls import call_for_escalations
+from bot.store.outbox.models import DeliveryKind
 from formatters.models.escalation import EscalationEnd
 from formatters.webhook.payload import WebhookFormat
 from tests.bot.monitoring.conftest import Pager
-from tests.bot.monitoring.test_webhook import calling, said, until, until_settled
+from tests.bot.monitoring.test_webhook import PATIENCE_S, calling, said, until, until_settled
 from tests.support.factories import REAL, TEAM, Clock, decoded_notice, record_notices, subscribe
 
 _e, _a = schema.escalations, schema.acknowledgements
@@ -100,3 +103,39 @@ async def test_what_was_taken_before_the_call_pages_nobody(
         await until_settled(factory)
     assert pager.calls == []
     assert await factory.webhook_outbox.count_by_state() == {"dead": 1}
+
+
+async def test_a_channel_hears_that_its_last_step_isnt_heard(
+    factory: Factory, clock: Clock, pager: Pager
+) -> None:
+    night = Night(factory, clock)
+    await night.begin()
+    async with factory.database.exclusive_transaction() as connection:
+        step = {
+            "escalation_id": night.escalation,
+            "team_id": TEAM,
+            "position": 0,
+            "after_s": 600,
+            "targets": "",
+            "webhook": True,
+            "due_at": clock(),
+            "state": "taken",
+            "taken_at": clock(),
+        }
+        await connection.execute(insert(schema.escalation_steps).values(step))
+    pager.status = 503
+    async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON)):
+        await night.change(EscalationChange.DUE)
+        async with asyncio.timeout(PATIENCE_S):
+            while pager.refused < webhook_module.UNHEARD_AFTER_ATTEMPTS + 2:
+                assert pager.refused >= webhook_module.UNHEARD_AFTER_ATTEMPTS or not await told(factory)
+                clock.advance(minutes=6)
+                await asyncio.sleep(0.05)
+    assert len(await told(factory)) == 1, "once"
+
+
+async def told(factory: Factory) -> list[int]:
+    _d = schema.deliveries
+    query = select(_d.c.subject_id).where(_d.c.kind == DeliveryKind.ESCALATION.value)
+    async with factory.database.read_transaction() as connection:
+        return list((await connection.execute(query)).scalars())

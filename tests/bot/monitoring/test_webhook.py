@@ -159,6 +159,12 @@ async def test_retraction_before_the_webhook_call_cancels_it(
     line = pipeline(factory, clock, "all")
     await take(line, notice_record(), notice_record(alert_type=RETRACTION, minutes=5))
     assert await factory.webhook_outbox.count_by_state() == {"dead": 1}
+    await take(line, notice_record(alert_type=RETRACTION, minutes=6))
+    assert await factory.webhook_outbox.count_by_state() == {"dead": 1}, "nobody heard of it"
+    await take(line, notice_record(alert_type="UPDATE", minutes=7))
+    assert await factory.webhook_outbox.count_by_state() == {"pending": 1}, "a candidate again"
+    await take(line, notice_record(alert_type=RETRACTION, minutes=8))
+    assert await factory.webhook_outbox.count_by_state() == {"dead": 1}
     pager.status = 503
     await take(line, notice_record("S261122b"))
     async with calling(factory, clock, Webhook(pager.url, WebhookFormat.JSON)):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from formatters.answers import drill_answers
 from formatters.blockkit.message import Message
-from formatters.models.drill import DrillReport, Posted
-from formatters.models.escalation import Acknowledgement, EscalationEnd, EscalationStep
+from formatters.models.drill import DrillReport
+from formatters.models.escalation import Acknowledgement, EscalationEnd, EscalationStep, Posted
 from formatters.models.escalation_report import EscalationReport, ReportedStep, StepState
 from formatters.posts import drill
 from formatters.terminal import message_text

@@ -1,4 +1,4 @@
-"""Composition of what carries drills: the service that the command and the button share."""
+"""Composition of what carries escalations and drills: their worker, and what people do about drills."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from bot.commands.authorization import ChannelAuthorizer
 from bot.commands.drill import DrillCommand
 from bot.commands.drill_service import DrillService
 from bot.commands.subscription_service import SubscriptionService
+from bot.delivery.due_poller import FALLBACK_POLL_S
+from bot.delivery.escalation_worker import EscalationWorker
 from bot.runtime.wakeups import Wakeups
+from bot.setting_types.escalation_webhook import escalation_webhook_policy
+from bot.settings import Settings
 
 
 def create_drill_service(
@@ -32,3 +36,17 @@ def create_drill_command(
 ) -> DrillCommand:
     """Create `/gwevent subscriptions drill`."""
     return DrillCommand(create_drill_service(repositories, clock, wakeups, authorizer), subscriptions)
+
+
+def create_escalation_worker(
+    repositories: Repositories, settings: Settings, clock: Callable[[], datetime], wakeups: Wakeups
+) -> EscalationWorker:
+    """Create the worker that takes the steps of escalations and drills when they are due."""
+    return EscalationWorker(
+        repositories.escalations,
+        repositories.drills,
+        clock,
+        wakeups,
+        can_call=escalation_webhook_policy(settings).allows,
+        poll_s=FALLBACK_POLL_S,
+    )
