@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from formatters.blockkit.mrkdwn import plain_text
+from formatters.blockkit.mrkdwn import plain_text, replace_nbsp
 from formatters.models.audit import AuditEntry
 from formatters.models.forgotten import FORGOTTEN, FORGOTTEN_WORDS
 from formatters.text.quantities import iso
@@ -22,7 +22,7 @@ def to_table(entries: Sequence[AuditEntry]) -> str:
     for row in rows:
         cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
         lines.append("  ".join([*cells, row[-1]]).rstrip())
-    return "\n".join(lines)
+    return replace_nbsp("\n".join(lines))
 
 
 def to_json(entry: AuditEntry) -> dict[str, str | None]:

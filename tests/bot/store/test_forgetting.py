@@ -13,7 +13,9 @@ from bot.cli.channel_file import dumps, loads
 from bot.criteria.parsing import parse_grades
 from bot.filters import parse_criteria
 from bot.store import schema
+from bot.store.audit import AuditLog, AuditQuery
 from bot.store.channels.change_log import ChangeAuthor
+from bot.store.channels.channel_history import ChannelHistory
 from bot.store.outbox.models import DeliveryKind, delivery_row
 from bot.store.personal_data import PERSON_COLUMNS, PersonalData, without_target
 from formatters.models.channel_change import BY_FORGETTING
@@ -229,3 +231,19 @@ def test_a_step_that_mentions_nobody_else_is_left_out() -> None:
     assert left.notify.escalation == (EscalationStep(after=timedelta(minutes=5), targets=(f"<@{ANOTHER}>",)),)
     assert without_target(parse_criteria("CBC"), f"<@{PERSON}>") == parse_criteria("CBC")
     assert replace(left, notify=None) == parse_criteria("CBC")
+
+
+@pytest.mark.backends("sqlite", "postgresql")
+async def test_the_audit_reads_every_table_and_merges_them_by_time(factory: Factory) -> None:
+    await fill(factory)
+    audit = await AuditLog(factory.database).entries(AuditQuery(user_id=PERSON))
+    assert {one.what.split(":")[0].split(" ")[0] for one in audit.entries} >= {
+        *("subscription", "criteria", "app", REAL)
+    }
+    assert not audit.is_cut
+    times = [one.at for one in audit.entries]
+    assert times == sorted(times, reverse=True)
+    here = await AuditLog(factory.database).entries(AuditQuery(channel_id="C1", since=NOW))
+    assert here.entries and all(one.channel_id == "C1" for one in here.entries)
+    page, total = await ChannelHistory(factory.database).page(TEAM, "C1", 1)
+    assert 0 < len(page) <= total
