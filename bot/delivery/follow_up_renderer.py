@@ -57,7 +57,7 @@ MAX_IN_VOLUME = 300
 
 T = TypeVar("T")
 _GalaxiesKey = tuple[NoticeKey, str, datetime, int] | None
-_CoverageKey = tuple[NoticeKey, float, float, int, int, datetime | None] | None
+_CoverageKey = tuple[NoticeKey, float, float, tuple[int, int, int], datetime | None] | None
 _Key = tuple[
     tuple[NoticeKey, ...],
     tuple[Stream, ...],
@@ -325,4 +325,5 @@ def _coverage_key(coverage: CoverageSummary | None) -> _CoverageKey:
     if coverage is None:
         return None
     one = coverage
-    return one.notice.key, one.done, one.planned, one.instruments, one.reported_only, one.as_of
+    counts = (one.instruments, one.reported_only, one.unmeasured)
+    return one.notice.key, one.done, one.planned, counts, one.as_of

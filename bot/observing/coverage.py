@@ -257,7 +257,7 @@ def without_own(
         if one.status == reported.status
         and one.fields
         and names & _names(one.instrument, one.footprint)
-        and (one.band is None or reported.band is None or one.band == reported.band)
+        and (one.band is None or reported.band is None or _bare_band(one.band) == reported.band)
     ]
     if not twins or not reported.fields:
         return reported, 0
@@ -355,3 +355,8 @@ def _names(instrument: str, footprint: Footprint | None) -> set[str]:
 def _reported_names(reported: ReportedObservation) -> set[str]:
     names = {normalized_name(one) for one in (reported.instrument, *reported.other_names)}
     return names - {""}
+
+
+def _bare_band(band: str) -> str:
+    """Return a band without its magnitudes' system, which the Treasure Map keeps with the depth."""
+    return band.removesuffix("(Vega)").rstrip()

@@ -41,7 +41,7 @@ _REACH = 1.05
 """The farthest corner of a pixel from its centre, in pixel widths; at the poles it is nearly that."""
 _CHUNK_PIXELS = 1_500_000
 """Pixels that are looked at together, about; each takes some 200 bytes for a moment."""
-_FEW_CORNERS = 8
+_FEW_CORNERS, _FEW_DETECTORS = 8, 8
 _SKY_PIXELS: int = 12 * 4**MAX_ORDER
 
 Centre = tuple[float, float, float]
@@ -182,7 +182,8 @@ def _covered_ranges(group: FieldGroup) -> Iterator[tuple[Integers, Integers, Int
     if not len(centres):
         return
     coarsest = pixel_order(group.footprint)
-    order = coarsest + FINER
+    # Of many detectors the errors along their edges cancel out in one field already.
+    order = coarsest + FINER - (len(group.footprint.polygons) > _FEW_DETECTORS)
     while order > coarsest and len(centres) * _pixels_per_field(group.footprint, order) > _MOST_PIXELS:
         order -= 1
     shape = _shape(group.footprint)

@@ -34,9 +34,6 @@ PACE_S = 1.0
 """The least time between two requests."""
 FOLLOWED_FOR = timedelta(days=7)
 INSTRUMENTS_KEPT_FOR = timedelta(days=7)
-POINTINGS_KEPT_FOR = timedelta(days=365)
-"""After the last request for them."""
-FORGET_INTERVAL_S = 86_400.0
 MAX_FOOTPRINTS_AT_ONCE = 20
 """Fields of view that are read after one answer; the others follow after the next."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
@@ -93,7 +90,6 @@ class TreasureMapSync:
         self._not_before = 0.0
         """The monotonic time before which no superevent is read, since the server failed for one."""
         self._is_refusal_logged = False
-        self._forget_at = time.monotonic()
 
     async def run(self) -> None:
         """Read what is due, until cancelled."""
@@ -102,7 +98,6 @@ class TreasureMapSync:
                 if self._may_read():
                     try:
                         await self.read_due()
-                        await self._forget_old()
                     except StoreUnavailable as error:
                         log.warning("store_unavailable", subsystem="treasure_map", reason=str(error))
                 await asyncio.sleep(POLL_S)
@@ -123,12 +118,6 @@ class TreasureMapSync:
             await self._read(event)
             read += 1
         return read
-
-    async def _forget_old(self) -> None:
-        """Once a day, delete what nobody asked for in a year."""
-        if time.monotonic() >= self._forget_at:
-            self._forget_at = time.monotonic() + FORGET_INTERVAL_S
-            await self._repository.forget(self._clock() - POINTINGS_KEPT_FOR)
 
     async def _begin_with_young(self) -> None:
         """Have superevents read regularly that have come, or that are significant now."""

@@ -86,13 +86,13 @@ def numbered_rows(coverage: EventCoverage) -> tuple[tuple[int, CoveredObservatio
 
 
 def picture_title(coverage: EventCoverage) -> str:
-    """Return the title of the picture's key: "Fields: 41 % done, 12 % more planned"."""
+    """Return the title of the picture's key: "Fields: 41 % done, 12 % more planned (dashed)"."""
     done, planned = quantities.percent(coverage.done), quantities.percent(coverage.planned)
     if coverage.planned <= 0:
         return f"Fields: {done} done"
-    return (
-        f"Fields: {done} done, {planned} more planned" if coverage.done > 0 else f"Fields: {planned} planned"
-    )
+    if coverage.done <= 0:
+        return f"Fields: {planned} planned (dashed)"
+    return f"Fields: {done} done, {planned} more planned (dashed)"
 
 
 def _title(answer: CoverageAnswer) -> str:
@@ -116,6 +116,10 @@ def _summary_lines(answer: CoverageAnswer) -> Iterator[str]:
     yield (
         f"Of {made_on}. This says only that somebody looked, or will: in whatever band and to whatever depth."
     )
+    if found.unmeasured:
+        count = quantities.pluralize(found.unmeasured, "observation")
+        verb = "is" if found.unmeasured == 1 else "are"
+        yield f"{count} whose fields or field of view nobody said {verb} in none of these numbers."
     unread = coverage_lines.unread_line(superevent, found.unread)
     if unread is not None:
         yield unread
@@ -214,20 +218,13 @@ def _reported_words(superevent: Superevent, covered: ReportedCoverage) -> str:
 
 def _uncovered_lines(answer: CoverageAnswer) -> Iterator[str]:
     found = answer.coverage
-    yield (
-        f"{bold('In nobody’s field')} "
-        + escape(
-            f"(planned or done): {_percent(found.uncovered)} of the map; of its"
-            f" 90{quantities.NBSP}% region {_percent(found.uncovered_90)} in"
-            f" {quantities.area(found.uncovered_90_area)}."
-        )
-        if found.uncovered_90_area > 0
-        else f"{bold('In nobody’s field')} "
-        + escape(
-            f"(planned or done): {_percent(found.uncovered)} of the map, nothing of its"
-            f" 90{quantities.NBSP}% region."
-        )
-    )
+    region = f"its 90{quantities.NBSP}% region"
+    inside = f"nothing of it lies in {region}."
+    if found.uncovered_90_area > 0:
+        share, area = _percent(found.uncovered_90), quantities.area(found.uncovered_90_area)
+        inside = f"of that, {share} lies in {area} of {region}."
+    left = escape(f"(planned or done): {_percent(found.uncovered)} of the map; {inside}")
+    yield f"{bold('In nobody’s field')} {left}"
     for piece in found.pieces:
         yield escape(_piece_words(piece))
 

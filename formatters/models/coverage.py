@@ -9,6 +9,8 @@ from formatters.models.notice import Notice
 from formatters.models.observation import Observation, ObservationStatus
 from formatters.models.treasure_map import ReportedObservation, TreasureMapReading
 
+_COUNTED = (ObservationStatus.DONE, ObservationStatus.PLANNED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoveredObservation:
@@ -83,6 +85,8 @@ class CoverageSummary:
     """How many instruments have something planned or done."""
     reported_only: int = 0
     """How many of them are known from the Treasure Map alone."""
+    unmeasured: int = 0
+    """Observations, planned or done, whose fields or field of view aren't known: they are in no number."""
     as_of: datetime | None = None
     """When the newest of it was reported, or read from the Treasure Map."""
 
@@ -118,6 +122,15 @@ class EventCoverage:
     """The largest parts of it, the most probable first."""
 
     @property
+    def unmeasured(self) -> int:
+        """Return how many observations, planned or done, have no share: they are in no number."""
+        own = sum(one.share is None and one.observation.status in _COUNTED for one in self.observations)
+        return own + sum(
+            one.share is None and one.reported.status in _COUNTED and bool(one.reported.fields)
+            for one in self.reported
+        )
+
+    @property
     def summary(self) -> CoverageSummary | None:
         """Return it in short; None if nothing is planned or done in a known field."""
         own = {
@@ -134,6 +147,7 @@ class EventCoverage:
         if self.reading is not None and self.reading.read_at is not None:
             times.append(self.reading.read_at)
         return CoverageSummary(
+            unmeasured=self.unmeasured,
             as_of=max(times, default=None),
             notice=self.notice,
             is_combined=self.is_combined,
@@ -145,7 +159,7 @@ class EventCoverage:
 
 
 def _counts(status: ObservationStatus | None, share: float | None) -> bool:
-    return share is not None and status in (ObservationStatus.DONE, ObservationStatus.PLANNED)
+    return share is not None and status in _COUNTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

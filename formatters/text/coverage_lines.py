@@ -62,6 +62,9 @@ def follow_up_line(superevent: Superevent, summary: CoverageSummary) -> str:
     elif summary.reported_only:
         instruments += f", {summary.reported_only} of them in the Treasure Map"
     made_on = map_words(superevent, summary.notice, is_combined=summary.is_combined)
+    if summary.unmeasured:
+        left_out = quantities.pluralize(summary.unmeasured, "observation")
+        instruments += f", {left_out} without known fields not counted"
     as_of = "" if summary.as_of is None else f", as of {after_merger(superevent, summary.as_of)}"
     return (
         f"Coverage of {made_on}: {' and '.join(told)}, in any band and to any depth"

@@ -36,7 +36,8 @@ def escalation_blocks(entered: SubscriptionForm, *, has_webhook: bool) -> list[B
             "next_after",
             LABELS["next_after"],
             _minutes(entered.next_after),
-            hint="Counted from the first mention, real events only. More steps, or a group: /gwevent help escalate",
+            hint="Counted from the first mention, real events only. More steps, or a group:"
+            " /gwevent help escalate",
         ),
     ]
     # What is stored is shown, even if the operators no longer allow it.

@@ -1,6 +1,6 @@
 """Repository of what was read in the Treasure Map: others' pointings for each superevent, and instruments.
 
-It lies in the path of no alert: nothing that plans or delivers depends on these rows.
+No alert waits for it: of what is delivered, only a line of the Follow-up reply comes from these rows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +22,8 @@ from bot.observing.footprints import FootprintProblem, polygon_footprint
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.events.treasure_map_content import ReportedPointings, from_bytes, to_bytes
+from bot.store.outbox.follow_up_writer import request_follow_ups
+from bot.store.outbox.plan_writer import load_threads
 from formatters.models.notice import Category
 from formatters.models.pointing import Footprint
 from formatters.models.treasure_map import (
@@ -35,9 +37,6 @@ ASK_PAUSE = timedelta(minutes=2)
 """Who asks for an event whose last request is younger gets what that brought."""
 LONGEST_WAIT = timedelta(hours=2)
 """A next request further ahead was planned before the clock was set back, and is due."""
-
-BATCH_SIZE = 500
-"""The most rows that are deleted at once."""
 
 Polygons = Sequence[Sequence[tuple[float, float]]]
 
@@ -144,20 +143,27 @@ class TreasureMapRepository:
     ) -> bool:
         """Store a complete answer in place of the last one; return whether it differs from that.
 
+        If so, Follow-up replies that stand are brought up to date, which say what is covered: by an edit that
+        can wait, and none is posted for it.
+
         `next_at` is the time of the next request; None if there is none unless somebody asks.
         """
         content = await asyncio.to_thread(to_bytes, pointings)
         row = {"next_at": next_at, "tried_at": now, "read_at": now, "failures": 0, "problem": None}
+        here = _e.c.superevent_id == superevent_id
         async with self._database.independent_transaction() as connection:
-            query = select(_e.c.content).where(_e.c.superevent_id == superevent_id)
-            known = (await connection.execute(query)).scalar()
+            known = (await connection.execute(select(_e.c.content).where(here))).scalar()
             if known == content:
-                await connection.execute(update(_e).where(_e.c.superevent_id == superevent_id).values(row))
+                await connection.execute(update(_e).where(here).values(row))
                 return False
+        async with self._database.exclusive_transaction() as connection:
             new = _insert(connection, _e).values(superevent_id=superevent_id, content=content, **row)
             await connection.execute(
                 new.on_conflict_do_update(index_elements=["superevent_id"], set_={**row, "content": content})
             )
+            threads = await load_threads(connection, superevent_id)
+            channels = {thread.id: thread.channel for thread in threads}
+            await request_follow_ups(connection, channels, now, create=False, can_wait=True)
         return True
 
     async def record_failure(
@@ -193,19 +199,6 @@ class TreasureMapRepository:
         read = {"polygons": json.dumps(polygons), "footprint_read_at": now}
         async with self._database.independent_transaction() as connection:
             await connection.execute(update(_i).where(_i.c.instrument_id == instrument_id).values(read))
-
-    async def forget(self, before: datetime) -> int:
-        """Delete what nobody has had read since a time; return the number of superevents.
-
-        Whoever asks for one of them has it read anew.
-        """
-        old = _e.c.next_at.is_(None) & (_e.c.tried_at < before)
-        async with self._database.read_transaction() as connection:
-            ids = (await connection.execute(select(_e.c.superevent_id).where(old))).scalars().all()
-        if ids:
-            async with self._database.independent_transaction() as connection:
-                await connection.execute(delete(_e).where(_e.c.superevent_id.in_(ids[:BATCH_SIZE]), old))
-        return len(ids[:BATCH_SIZE])
 
     async def state(self) -> TreasureMapState:
         """Return how reading goes."""

@@ -146,6 +146,14 @@ async def test_each_observation_and_all_together(factory: Factory, event: Notice
     assert [row[0] for row in bands] == ["r", "band not said"] and bands[0][3] == "21.5\xa0mag"
 
 
+async def test_what_has_no_share_is_said_to_be_in_no_number(factory: Factory, event: Notice) -> None:
+    await factory.observations.done(made(event), "", NOW)
+    await factory.observations.done(made(event, "Dome", footprint=None), "", NOW)
+    text = await answer_text(factory, "coverage")
+    assert "1 observation whose fields or field of view nobody said is in none of these numbers." in text
+    assert "2. Dome done by" in text and "no share: its field of view is not known" in text
+
+
 async def test_a_new_map_changes_the_shares(factory: Factory, event: Notice) -> None:
     await factory.observations.done(made(event), "", NOW)
     before = await answer_text(factory, f"coverage {event.superevent_id}")

@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, select
 from structlog.testing import capture_logs
 
 from bot.app.factory import Factory
 from bot.samples.treasure_map import pointing
+from bot.store import schema
 from bot.store.database import StoreUnavailable
+from bot.store.outbox.models import DeliveryKind
 from bot.treasure_map import client as client_module
 from bot.treasure_map import reading, sync
 from bot.treasure_map.client import TreasureMap
@@ -155,6 +158,34 @@ async def test_a_pointing_that_disappears_or_changes_is_as_the_newest_answer_say
     clock.advance(minutes=5)
     await reader.read_due()
     assert (await factory.treasure_map.pointings(event)).observations == ()
+
+
+async def test_a_follow_up_reply_that_stands_is_edited_when_pointings_change_and_none_is_posted(
+    factory: Factory, reader: TreasureMapSync, fake: FakeTreasureMap, event: str, clock: Clock
+) -> None:
+    follow_ups, deliveries, threads = schema.follow_ups, schema.deliveries, schema.threads
+
+    async def wanted() -> list[tuple[int, int]]:
+        """Return the revision that each reply should show, and the number of edits that wait."""
+        async with factory.database.read_transaction() as connection:
+            revisions = (await connection.execute(select(follow_ups.c.wanted_revision))).scalars().all()
+            edits = select(deliveries.c.id).where(deliveries.c.kind == DeliveryKind.FOLLOW_UP_EDIT.value)
+            waiting = len((await connection.execute(edits)).all())
+        return [(revision, waiting) for revision in revisions]
+
+    await reader.read_due()
+    assert await wanted() == [], "nobody asked for a reply, and others' pointings post none"
+    async with factory.database.exclusive_transaction() as connection:
+        thread = (await connection.execute(select(threads.c.id))).scalar_one()
+        stands = {"thread_id": thread, "ts": "2.0", "wanted_revision": 1, "shown_revision": 1}
+        await connection.execute(insert(follow_ups).values(stands))
+    clock.advance(minutes=5)
+    await reader.read_due()
+    assert await wanted() == [(1, 0)], "nothing changed"
+    fake.pointings[REAL] += grid(2, NOW, first=50)
+    clock.advance(minutes=5)
+    await reader.read_due()
+    assert await wanted() == [(2, 1)]
 
 
 @pytest.mark.parametrize("fault", [500, 503, (503, "20"), (429, "20"), 400, HTML, CUT_OFF, HANGS])
@@ -313,20 +344,6 @@ async def test_who_asks_for_an_old_event_has_it_read_once(
     assert await reader.read_due() == 1
     clock.advance(days=1)
     assert await reader.read_due() == 0
-
-
-async def test_what_nobody_asks_for_in_a_year_is_forgotten(
-    factory: Factory, reader: TreasureMapSync, fake: FakeTreasureMap, event: str, clock: Clock
-) -> None:
-    await reader.read_due()
-    assert await factory.treasure_map.forget(clock() + timedelta(days=1)) == 0, "it is still followed"
-    clock.advance(days=8)
-    await reader.read_due()
-    assert await factory.treasure_map.forget(clock()) == 0
-    assert await factory.treasure_map.forget(clock() + timedelta(seconds=1)) == 1
-    assert await factory.treasure_map.pointings(event) == TreasureMapReading()
-    await factory.treasure_map.ask(event, clock())
-    assert await reader.read_due() == 1 and await fields(factory) == 3
 
 
 async def test_who_asks_for_a_young_event_does_not_wait_for_its_turn_nor_delay_it(
