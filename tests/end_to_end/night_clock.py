@@ -16,7 +16,11 @@ CLOCK_VARIABLE = "NIGHT_CLOCK"
 def run(environment: dict[str, str], folder: str, log: str, step: str | None, command: str = "run") -> None:
     """Become `gwevent run` or another command by the time in the file that NIGHT_CLOCK names."""
     path = Path(environment.pop(CLOCK_VARIABLE))
-    SteadyClock.__call__ = lambda _: read_time(path)  # type: ignore[method-assign]
+
+    def now(_: SteadyClock) -> datetime:
+        return read_time(path)
+
+    SteadyClock.__call__ = now  # type: ignore[assignment, method-assign]
     Factory.create_delivery_worker = functools.partialmethod(  # type: ignore[assignment, method-assign]
         Factory.create_delivery_worker, channel_pause_s=0.0
     )

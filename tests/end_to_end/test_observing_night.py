@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -166,12 +167,19 @@ def as_time(stored: object) -> datetime:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def night(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Night]:
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """The URL of a PostgreSQL database; None for a SQLite file."""
+    if request.param == "sqlite":
+        return None
+    databases: Databases = request.getfixturevalue("postgres")
+    return databases.create(request.getfixturevalue("migrated_postgres"))
+
+
+@pytest.fixture
+async def night(database_url: str | None, tmp_path: Path) -> AsyncIterator[Night]:
     """One process on SQLite; or two servers and a consumer on PostgreSQL."""
     async with open_deployment(tmp_path) as deployment:
-        if request.param == "postgresql":
-            databases: Databases = request.getfixturevalue("postgres")
-            deployment.postgres = databases.create(request.getfixturevalue("migrated_postgres"))
+        deployment.postgres = database_url
         made = Night(deployment)
         await made.prepare()
         yield made
@@ -208,18 +216,27 @@ async def test_a_night_from_the_alert_to_its_coverage(night: Night) -> None:
     ((user, since),) = night.query(held)
     assert (user, as_time(since)) == (slack.user, first + timedelta(minutes=11, seconds=7))
     await wait_until(lambda: "On it: <@" in night.card(name), what="the card says who")
-    await night.stay_at(first + timedelta(hours=12, minutes=1), GROUP, SECOND, THIRD)
 
-    # They plan, observe half of it, and ask what is covered.
+    # They plan, observe half of it, and ask what is covered. The last step's time passes.
     night.set_time(first + timedelta(minutes=20))
     assert "Paranal plans 6 fields" in await night.ask(f"observe Paranal plan 6 {name}")
     night.set_time(first + timedelta(hours=14))
     assert "Paranal has done 3 fields in r to 21.5 mag" in await night.ask(
         f"observe Paranal done 3 r 21.5 {name}"
     )
+    exported = await night.ask(f"coverage export json {name}")
+    numbers, _ = json.JSONDecoder().raw_decode(exported, exported.index("{"))
+    assert 0.1 < numbers["planned_besides"] < numbers["done"] < 0.2
+    # An answer with a picture comes on its own: Slack takes a while to process the file.
+    await slack.command("/gwevent", f"coverage {name}", channel=night.channel)
+    shown = "of the probability is in fields that are done"
+    await wait_until(
+        lambda: [c for c in slack.calls if c.method == "chat.postEphemeral" and shown in c.args["text"]],
+        what="coverage is answered",
+    )
     await night.settle()
     assert "Paranal" in night.card(name)
-    assert night.mentioned() == [GROUP, SECOND, THIRD]
+    await night.stay_at(night.now, GROUP, SECOND, THIRD)
     done = "select user_id, action from event_actions order by id"
     assert [action for _, action in night.query(done)] == ["acknowledged", "planned", "observed"]
     for bot in night.bots:
