@@ -25,6 +25,7 @@ from bot.treasure_map.client import (
     TreasureMap,
     TreasureMapBusy,
     TreasureMapError,
+    UnreadableAnswer,
 )
 from bot.treasure_map.reading import read_pointings
 
@@ -40,6 +41,7 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 """After a failure; each further one doubles it."""
 MAX_FAILURES_WHEN_ASKED = 5
 """Requests for a superevent that is read only when somebody asks."""
+DEFECT = "The Treasure Map's answer meets a defect of gwevent, which the log names."
 
 _INTERVALS = (
     (timedelta(days=1), timedelta(minutes=5)),
@@ -147,12 +149,17 @@ class TreasureMapSync:
         superevent_id = event.superevent_id
         try:
             raw = await read_pointings(self._client, superevent_id, event.event_time)
+            pointings = await asyncio.to_thread(conversion.group_pointings, raw)
         except TreasureMapError as error:
             await self._record_failure(event, error)
             return
+        except Exception:
+            # A defect, or an answer that nobody thought of: this process brings alerts, and goes on.
+            log.exception("unexpected_error", subsystem="treasure_map", superevent_id=superevent_id)
+            await self._record_failure(event, UnreadableAnswer(DEFECT))
+            return
         self._on_request("ok")
         self._server_failures, self._is_refusal_logged = 0, False
-        pointings = await asyncio.to_thread(conversion.group_pointings, raw)
         now = self._clock()
         is_new = await self._repository.record(superevent_id, pointings, now, await self._next_at(event, now))
         if is_new:
@@ -221,6 +228,10 @@ class TreasureMapSync:
                 await self._read_footprint(number)
         except TreasureMapError as error:
             log.info("treasure_map_instruments_unread", reason=str(error))
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("unexpected_error", subsystem="treasure_map")
 
     async def _read_list(self, used: dict[int, str]) -> None:
         now, known = self._clock(), await self._repository.instruments()

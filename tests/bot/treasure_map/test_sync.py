@@ -16,7 +16,7 @@ from bot.store import schema
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import DeliveryKind
 from bot.treasure_map import client as client_module
-from bot.treasure_map import reading, sync
+from bot.treasure_map import conversion, reading, sync
 from bot.treasure_map.client import TreasureMap
 from bot.treasure_map.sync import TreasureMapSync, interval_at, pause_after
 from formatters.models.observation import ObservationStatus
@@ -279,6 +279,31 @@ async def test_a_refused_token_is_logged_once_and_asked_again_in_an_hour(
     assert "another token" not in str(logs)
     assert outcomes == ["refused"] * 4 and fake.requests() == 4
     assert (await factory.treasure_map.state()).problem == "The Treasure Map refuses the token (HTTP 401)."
+
+
+@pytest.mark.parametrize("where", ["group_pointings", "parse_footprint"])
+async def test_a_defect_ends_neither_the_reading_nor_the_process(
+    factory: Factory,
+    reader: TreasureMapSync,
+    fake: FakeTreasureMap,
+    event: str,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(conversion, where, fails)
+        assert await reader.read_due() == 1
+    assert [entry["subsystem"] for entry in logs if entry["event"] == "unexpected_error"] == ["treasure_map"]
+    known = await factory.treasure_map.pointings(event)
+    assert (known.problem is not None) is (where == "group_pointings")
+    clock.advance(minutes=5)
+    await reader.read_due()
+    known = await factory.treasure_map.pointings(event)
+    assert known.problem is None and all(one.footprint is not None for one in known.observations)
 
 
 async def test_a_restart_asks_nothing_again(
