@@ -16,7 +16,7 @@ OBSERVER, COLLEAGUE = "observer", "colleague"
 """The local Slack's two people: who looks at the page, and another one."""
 NOTIFY = f"notify @here if BNS escalate 2min @{COLLEAGUE} 4min @{OBSERVER}"
 """Who is mentioned, and who is next."""
-PAUSE_S = 4.0
+PAUSE_S = 3.0
 _STREAK_BEARING = 115.0
 _FIELD_STEP_DEG = 1.9
 
