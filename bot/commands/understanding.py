@@ -19,6 +19,7 @@ from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.observe_sentences import read_observe_sentence
+from bot.commands.people_questions import asks_who_has_it, asks_who_observes
 from bot.commands.plan_sentences import read_plan_sentence
 from bot.commands.position_sentences import has_position, position_words
 from bot.commands.question_cleaning import TRAILING_MARKS
@@ -173,12 +174,6 @@ _ABOUT_EVENT: tuple[tuple[Topic, re.Pattern[str]], ...] = (
     (Topic.DETECTORS, words_pattern("detectors? instruments? ifos? interferometers? pipelines? search")),
 )
 """What a sentence about an event asks, by its words; the first that fits."""
-_OBSERVERS = re.compile(
-    r"\bwho(?:'s|s| is| are| else| all)?\b.*\b(?:observ\w+|follow\w*|looking|pointing)\b|\bobservers\b"
-)
-_HAS_IT = re.compile(
-    r"\b(?:who|any(?:body|one)|some(?:body|one))\b.*\b(?:on it|(?:has|have|got|took|takes|taken) it)\b"
-)
 _COMPARE = words_pattern("compared? comparison vs versus difference differ diff")
 _VISIBLE = words_pattern(
     "sees? observed? observable observability visible visibility rises? rising sets? up point reach"
@@ -277,9 +272,9 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="observe", arguments=report)
     if has_position(sentence):
         return Reading(command="check", arguments=position_words(sentence))
-    if _HAS_IT.search(plain):
+    if asks_who_has_it(plain):
         return Reading(topic=Topic.PEOPLE)
-    if "observe" in commands and _OBSERVERS.search(plain):
+    if "observe" in commands and asks_who_observes(plain):
         return Reading(command="observe")
     if event_count == 0 and _RUNS.search(plain) and (_RUNS_CONTEXT.search(plain)) and not _names_class(plain):
         return Reading(topic=Topic.RUNS)

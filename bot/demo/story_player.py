@@ -19,9 +19,9 @@ from bot.app.factory import Factory, open_factory, utc_now
 from bot.demo.galaxies import write_demo_catalogue
 from bot.demo.kafka_broker import EmbeddedBroker, Publisher
 from bot.demo.night import CHANNEL, COLLEAGUE, NOTIFY, SampleAct, create_demo_acts
+from bot.demo.transcript import find_problems, is_card, print_channel, top_level_messages
 from bot.demo.treasure_map import TOKEN, DemoTreasureMap
 from bot.local_slack.app_manifest import GWEVENT, AppConfig
-from bot.local_slack.errors import Json
 from bot.local_slack.server import LocalSlack
 from bot.monitoring.rules import Thresholds
 from bot.observing.ephemeris import sun_and_moon
@@ -39,10 +39,8 @@ from bot.samples import (
 from bot.setting_types.catalogues import catalogue_folder
 from bot.settings import Settings, SettingsError
 from bot.sources.factory import create_sources
-from formatters.blockkit.message import Message
 from formatters.models.notice import Category, category_from_id
 from formatters.posts.event_buttons import ACKNOWLEDGE_ACTION
-from formatters.terminal import message_text
 from formatters.text import quantities
 
 TOPIC = "igwn.gwalert"
@@ -200,8 +198,9 @@ async def play_once() -> None:
         await answer.wait_for_answer()
         problems = []
         for name, channel in environment.channels.items():
-            _print_channel(environment.local_slack, name, channel)
-            problems += _find_problems(environment.local_slack, name, channel, story)
+            print_channel(_out, environment.local_slack, name, channel)
+            criteria = CHANNEL_CRITERIA[name]
+            problems += find_problems(environment.local_slack, channel, name, criteria, story)
         if problems:
             raise DemoFailed(" ".join(problems))
         published = [sample for sample in story if not isinstance(sample, SampleAct)]
@@ -328,8 +327,8 @@ async def _act(environment: DemoEnvironment, act: SampleAct) -> None:
     else:
         card = next(
             message
-            for message in _roots(local_slack, channel)
-            if _is_card(message) and act.superevent_id in message["text"]
+            for message in top_level_messages(local_slack, channel)
+            if is_card(message) and act.superevent_id in message["text"]
         )
         await local_slack.press(channel, card["ts"], ACKNOWLEDGE_ACTION, act.superevent_id, user=who)
     _out.print(f"{act.name}: {act.superevent_id}")
@@ -377,71 +376,3 @@ async def _wait_until(true: Callable[[], bool], running: asyncio.Task[None], wha
         if asyncio.get_running_loop().time() > deadline:
             raise DemoFailed(f"It took more than {TIMEOUT_S:.0f} s until {what}.")
         await asyncio.sleep(0.02)
-
-
-def _print_channel(local_slack: LocalSlack, name: str, channel: str) -> None:
-    _out.rule(f"#{name}")
-    for message in _roots(local_slack, channel):
-        _out.print(message_text.render(_to_message(message)), markup=False)
-        for reply in local_slack.messages(channel, thread_ts=message["ts"]):
-            if reply["ts"] != message["ts"]:
-                _out.print()
-                text = message_text.render(_to_message(reply))
-                _out.print("\n".join(f"    │ {line}" for line in text.splitlines()), markup=False)
-        _out.print()
-    for ephemeral in local_slack.ephemerals(channel):
-        _out.print("[dim]only visible to who asked:[/dim]")
-        _out.print(message_text.render(_to_message(ephemeral)), markup=False)
-        _out.print()
-
-
-def _roots(local_slack: LocalSlack, channel: str) -> list[Json]:
-    return [m for m in local_slack.messages(channel) if m.get("thread_ts") in (None, m["ts"])]
-
-
-def _is_card(message: Json) -> bool:
-    """Return whether a message is an event's card, which has a header; mentions have none."""
-    return any(block["type"] == "header" for block in message.get("blocks") or ())
-
-
-def _to_message(message: Json) -> Message:
-    return Message(message["text"], tuple(message.get("blocks") or ()))
-
-
-def _find_problems(local_slack: LocalSlack, name: str, channel: str, story: Sequence[Sample]) -> list[str]:
-    """Compare a channel's messages with those expected from the story's records; return the differences."""
-    samples = [sample for sample in story if isinstance(sample, SampleNotice)]
-    messages = [sample for sample in story if isinstance(sample, SampleMessage)]
-    roots: dict[str, list[Json]] = {}
-    for message in filter(_is_card, _roots(local_slack, channel)):
-        found = [s for s in {s.record["superevent_id"] for s in samples} if s in message["text"]]
-        if found:
-            roots.setdefault(found[0], []).append(message)
-    problems = []
-    for superevent_id in {sample.record["superevent_id"] for sample in samples}:
-        records = [s.record for s in samples if s.record["superevent_id"] == superevent_id]
-        wanted = _is_expected(name, superevent_id, records[0]["event"])
-        held = roots.get(superevent_id, [])
-        if len(held) != int(wanted):
-            problems.append(f"#{name} has {len(held)} messages of {superevent_id}, not {int(wanted)}.")
-            continue
-        if wanted:
-            replies = len(local_slack.messages(channel, thread_ts=held[0]["ts"])) - 1
-            # What names the event stands in one reply.
-            follow_ups = "streams" in CHANNEL_CRITERIA[name].split() and any(
-                message.superevent_id == superevent_id for message in messages
-            )
-            expected = len(records) - 1 + int(follow_ups)
-            if replies != expected:
-                problems.append(f"#{name} has {replies} replies to {superevent_id}, not {expected}.")
-    return problems
-
-
-def _is_expected(name: str, superevent_id: str, event: Json) -> bool:
-    if not event["significant"]:
-        return False
-    if name == "gw-mocks":
-        return True
-    return category_from_id(superevent_id) is Category.REAL and CHANNEL_CRITERIA[name].startswith(
-        event["group"]
-    )
