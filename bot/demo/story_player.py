@@ -322,8 +322,10 @@ async def _act(environment: DemoEnvironment, act: SampleAct) -> None:
             lambda: len(local_slack.messages(channel)) > seen, f"whoever is next is mentioned ({act.name})"
         )
     elif act.words is not None:
-        done = await local_slack.command("/gwevent", act.words, channel=channel, user=who)
-        await done.wait_for_answer(timeout=TIMEOUT_S)
+        answers = len(local_slack.ephemerals(channel))
+        await local_slack.command("/gwevent", act.words, channel=channel, user=who)
+        # One with a picture doesn't come by the response_url.
+        await _wait_for(lambda: len(local_slack.ephemerals(channel)) > answers, f"{act.name} is answered")
     else:
         card = next(
             message
