@@ -14,6 +14,7 @@ from math import isfinite
 import numpy as np
 
 from bot.observing.field_regions import (
+    MAX_FIELDS,
     FieldGroup,
     SkyRegion,
     parts_inside,
@@ -114,8 +115,16 @@ def measure_coverage(
         if not rest.fields and own:
             others.append(ReportedCoverage(reported=rest, own=own))
             continue
-        region = _region(reported_group(rest), region_of)
-        others.append(ReportedCoverage(reported=rest, own=own, share=_share(region, map_)))
+        group = reported_group(rest)
+        region = _region(group, region_of)
+        others.append(
+            ReportedCoverage(
+                reported=rest,
+                own=own,
+                share=_share(region, map_),
+                is_partial=group is not None and len(group.centres) > MAX_FIELDS,
+            )
+        )
         if region is not None and told.status in (DONE, PLANNED):
             depths = (
                 ()
