@@ -177,11 +177,13 @@ class EscalationRepository:
         for row in (await connection.execute(query.order_by(_e.c.id, _s.c.position))).all():
             found.setdefault(row.id, (row, []))[1].append(_waiting_step(row))
         pending = []
+        # One event may be due in hundreds of channels.
+        superevents: dict[str, Superevent | None] = {}
         for row, steps in found.values():
             # A time further ahead than the step's own length was written before the clock was set back.
             if all(now < one.due_at <= now + one.step.after for one in steps):
                 continue
-            one = await _decide(connection, row, steps, now, can_call)
+            one = await _decide(connection, row, steps, now, can_call, superevents)
             if one.decisions or one.is_acknowledged:
                 pending.append(one)
         return pending
@@ -200,13 +202,21 @@ async def _decide(
     steps: Sequence[WaitingStep],
     now: datetime,
     can_call: Callable[[str], bool],
+    superevents: dict[str, Superevent | None],
 ) -> _Pending:
-    """Read what the fate of an escalation's steps depends on, and decide it."""
+    """Read what the fate of an escalation's steps depends on, and decide it.
+
+    `superevents` are those that were read before; it is added to.
+    """
     if row.thread_id is None:
         drill = EscalationFacts(wanted=None, can_mention=True, can_call=can_call(row.team_id))
         return _Pending(row, decide_steps(steps, drill, now), None, is_acknowledged=False, has_root=True)
     thread = (await connection.execute(select(_t).where(_t.c.id == row.thread_id))).first()
-    superevent = None if thread is None else await _load_superevent(connection, thread.superevent_id)
+    superevent = None
+    if thread is not None:
+        if thread.superevent_id not in superevents:
+            superevents[thread.superevent_id] = await _load_superevent(connection, thread.superevent_id)
+        superevent = superevents[thread.superevent_id]
     wanted: frozenset[str] = frozenset()
     if superevent is not None:
         here = await load_active_subscriptions(connection, (row.team_id, row.channel_id))

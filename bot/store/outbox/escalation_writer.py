@@ -54,37 +54,41 @@ async def begin_escalations(
 
     Nobody has an event that begins to escalate: an acknowledgement from before it was retracted ends.
     """
-    ids = []
-    for one in escalations:
-        team_id, channel_id = one.channel
-        if one.thread_id is not None:
-            await connection.execute(delete(_a).where(_a.c.thread_id == one.thread_id))
-        row = {
-            "team_id": team_id,
-            "channel_id": channel_id,
+    if not escalations:
+        return []
+    # One alert may begin hundreds in the transaction that stores it: no statement for each.
+    threads = [one.thread_id for one in escalations if one.thread_id is not None]
+    if threads:
+        await connection.execute(delete(_a).where(_a.c.thread_id.in_(threads)))
+    rows = [
+        {
+            "team_id": one.channel[0],
+            "channel_id": one.channel[1],
             "thread_id": one.thread_id,
             "mention_id": one.mention_id,
             "drill_number": one.drill_number,
             "started_by": one.started_by,
             "started_at": now,
         }
-        result = await connection.execute(insert(_e).values(row).returning(_e.c.id))
-        escalation_id = int(result.scalar_one())
-        ids.append(escalation_id)
-        steps = [
-            {
-                "escalation_id": escalation_id,
-                "team_id": team_id,
-                "position": position,
-                "after_s": round(step.after.total_seconds()),
-                "targets": " ".join(step.targets),
-                "webhook": step.webhook,
-                "due_at": now + step.after,
-                "state": WAITING,
-            }
-            for position, step in enumerate(one.steps)
-        ]
-        await connection.execute(insert(_s), steps)
+        for one in escalations
+    ]
+    written = insert(_e).returning(_e.c.id, sort_by_parameter_order=True)
+    ids = [int(found) for found in (await connection.execute(written, rows)).scalars()]
+    steps = [
+        {
+            "escalation_id": escalation_id,
+            "team_id": one.channel[0],
+            "position": position,
+            "after_s": round(step.after.total_seconds()),
+            "targets": " ".join(step.targets),
+            "webhook": step.webhook,
+            "due_at": now + step.after,
+            "state": WAITING,
+        }
+        for escalation_id, one in zip(ids, escalations, strict=True)
+        for position, step in enumerate(one.steps)
+    ]
+    await connection.execute(insert(_s), steps)
     return ids
 
 
@@ -103,10 +107,10 @@ async def count_steps_from(connection: AsyncConnection, which: ColumnElement[boo
         await connection.execute(update(_e).where(unmentioned).values(mentioned_at=at).returning(_e.c.id))
     ).scalars()
     waiting = _s.c.escalation_id.in_(list(ids)) & (_s.c.state == WAITING) & _s.c.webhook.is_(False)
-    rows = (await connection.execute(select(_s.c.id, _s.c.after_s).where(waiting))).all()
-    for row in rows:
-        due = at + timedelta(seconds=row.after_s)
-        await connection.execute(update(_s).where(_s.c.id == row.id).values(due_at=due))
+    lengths = (await connection.execute(select(_s.c.after_s).where(waiting).distinct())).scalars().all()
+    for after_s in lengths:
+        same = update(_s).where(waiting, _s.c.after_s == after_s)
+        await connection.execute(same.values(due_at=at + timedelta(seconds=after_s)))
 
 
 async def end_escalations(
