@@ -27,6 +27,7 @@ from bot.setting_types.paths import OptionalPath
 from bot.setting_types.slack_access import SettingsError as SettingsError
 from bot.setting_types.slack_access import SlackAccess as SlackAccess
 from bot.setting_types.slack_access import choose_slack_access
+from bot.setting_types.tokens import HeaderToken
 from bot.setting_types.topics import (
     DEFAULT_GCN_TOPICS,
     DEFAULT_HOPSKOTCH_TOPICS,
@@ -97,7 +98,7 @@ class Settings(BaseSettings):
     """The file that `catalogue fetch ned-lvs` fetches, or the folder (ends with "/") that lists releases."""
     gracedb_url: str | None = "https://gracedb.ligo.org/api/"
     """The API that events are looked up in that were never received; None ("off") disables this."""
-    treasuremap_token: SecretStr | None = None
+    treasuremap_token: HeaderToken | None = None
     """A token of treasuremap.space; with it, others' pointings are read there."""
     treasuremap_url: str | None = TREASURE_MAP_URL
     """The Treasure Map's API; None ("off") disables this too."""

@@ -21,6 +21,7 @@ from formatters.answers import help as helping
 from formatters.answers.event_details import MAX_CODE_CHARS
 from formatters.blockkit.message import Message
 from formatters.models.coverage import CoveredObservation, EventCoverage
+from formatters.models.notice import Category
 from formatters.models.observation import ObservationStatus, ObservedField
 from formatters.models.pointing import Footprint
 from formatters.models.superevent import Superevent
@@ -70,7 +71,8 @@ class CoverageCommand:
         if context is None:
             raise CommandError(COVERAGE_NEEDS_CHANNEL)
         now = self._clock()
-        if self._treasure_map.is_read:
+        is_real = superevent.category is Category.REAL
+        if self._treasure_map.is_read and is_real:
             # An event that is no longer young is read only when somebody asks; this answer doesn't wait.
             await self._treasure_map.ask(superevent.superevent_id, now)
         try:

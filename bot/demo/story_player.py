@@ -246,13 +246,14 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
 
 def _app_config(story: Sequence[Sample]) -> AppConfig:
     """Return the app with examples to type that the story gives: the event with candidates and galaxies, and
-    a plan for the one that is up at night.
+    a plan for the one that is up at night, with what the Treasure Map has of it.
     """
     named = next(
         s.superevent_id for s in story if isinstance(s, SampleMessage) and s.topic == CIRCULARS_TOPIC
     )
     first, *others = GWEVENT.examples
-    mine = (f"candidates {named}", f"galaxies {named}", f"plan {_event_at_night(story)}")
+    at_night = _event_at_night(story)
+    mine = (f"candidates {named}", f"galaxies {named}", f"plan {at_night}", f"coverage {at_night}")
     return AppConfig(commands=(replace(GWEVENT, examples=(first, *mine, *others)),))
 
 
@@ -322,8 +323,10 @@ async def _act(environment: DemoEnvironment, act: SampleAct) -> None:
             lambda: len(local_slack.messages(channel)) > seen, f"whoever is next is mentioned ({act.name})"
         )
     elif act.words is not None:
-        done = await local_slack.command("/gwevent", act.words, channel=channel, user=who)
-        await done.wait_for_answer(timeout=TIMEOUT_S)
+        answers = len(local_slack.ephemerals(channel))
+        await local_slack.command("/gwevent", act.words, channel=channel, user=who)
+        # One with a picture doesn't come by the response_url.
+        await _wait_for(lambda: len(local_slack.ephemerals(channel)) > answers, f"{act.name} is answered")
     else:
         card = next(
             message

@@ -6,14 +6,13 @@ one in J are two answers to two questions, and "any band" says only that somebod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from math import isfinite
 
 import numpy as np
 
 from bot.observing.field_regions import (
+    MAX_FIELDS,
     FieldGroup,
     SkyRegion,
     parts_inside,
@@ -22,9 +21,8 @@ from bot.observing.field_regions import (
 from bot.observing.footprints import bounding_radius
 from bot.observing.observatories import normalized_name
 from bot.observing.pointing_pixels import ProbabilityCurve
-from bot.observing.pointing_visibility import unit_vectors
+from bot.observing.same_fields import Places, find_same
 from bot.observing.uncovered_sky import MapToCover, Uncovered, find_uncovered
-from bot.skymaps.arrays import Floats
 from formatters.models.coverage import (
     BandCoverage,
     CoveredObservation,
@@ -38,12 +36,10 @@ from formatters.models.treasure_map import ReportedObservation
 
 SAME_PLACE = 0.05
 """How near two centres are, in parts of the field's radius, to be one field reported twice."""
-SAME_TIME = timedelta(minutes=30)
-"""How near two times are to be those of one exposure: of some, the middle is reported or the end."""
+UNKNOWN_FIELD_DEG = 0.01
+"""The same for fields of an unknown size, in degrees."""
 SHARED_PART = 0.5
 """The part of a field from which on it counts as somebody else's too."""
-_PAIRS_AT_ONCE = 5_000
-"""Pointings that are compared with an observation's fields at once."""
 
 RegionOf = Callable[[FieldGroup], SkyRegion]
 DONE, PLANNED = ObservationStatus.DONE, ObservationStatus.PLANNED
@@ -114,8 +110,16 @@ def measure_coverage(
         if not rest.fields and own:
             others.append(ReportedCoverage(reported=rest, own=own))
             continue
-        region = _region(reported_group(rest), region_of)
-        others.append(ReportedCoverage(reported=rest, own=own, share=_share(region, map_)))
+        group = reported_group(rest)
+        region = _region(group, region_of)
+        others.append(
+            ReportedCoverage(
+                reported=rest,
+                own=own,
+                share=_share(region, map_),
+                is_partial=group is not None and len(group.centres) > MAX_FIELDS,
+            )
+        )
         if region is not None and told.status in (DONE, PLANNED):
             depths = (
                 ()
@@ -262,28 +266,19 @@ def without_own(
     if not twins or not reported.fields:
         return reported, 0
     own = np.zeros(len(reported.fields), np.bool_)
-    theirs = unit_vectors(*_positions(reported.fields))
-    times = [one.time for one in reported.fields]
+    theirs = Places.of(reported.fields)
+    by_radius: dict[float, list[Places]] = {}
     for one in twins:
         footprint = one.footprint or reported.footprint
-        radius = 0.01 if footprint is None else SAME_PLACE * bounding_radius(footprint)
-        mine = unit_vectors(*_positions(one.fields))
-        for at, twin in _near_pairs(theirs, mine, radius):
-            time, other = times[at], one.fields[twin].time or one.observed_at
-            if time is None or other is None or abs(time - other) <= SAME_TIME:
-                own[at] = True
+        radius = UNKNOWN_FIELD_DEG if footprint is None else SAME_PLACE * bounding_radius(footprint)
+        by_radius.setdefault(radius, []).append(Places.of(one.fields, one.observed_at))
+    for radius, places in by_radius.items():
+        mine = Places(
+            np.concatenate([one.vectors for one in places]), np.concatenate([one.times for one in places])
+        )
+        own |= find_same(theirs, mine, radius)
     kept = tuple(field for field, is_own in zip(reported.fields, own.tolist(), strict=True) if not is_own)
     return replace(reported, fields=kept), int(own.sum())
-
-
-def _near_pairs(some: Floats, others: Floats, radius: float) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of unit vectors, (n, 3) and (m, 3), that are at most `radius` degrees apart."""
-    chord = (2 * np.sin(np.radians(radius) / 2)) ** 2
-    for begin in range(0, len(some), _PAIRS_AT_ONCE):
-        # |a − b|² = 2 − 2 a·b
-        near = 2 - 2 * some[begin : begin + _PAIRS_AT_ONCE] @ others.T <= chord + 1e-14
-        first, second = np.nonzero(near)
-        yield from zip((first + begin).tolist(), second.tolist(), strict=True)
 
 
 def _by_band(looked: Sequence[_Looked], curve: ProbabilityCurve) -> tuple[BandCoverage, ...]:
@@ -336,14 +331,6 @@ def _region(group: FieldGroup | None, region_of: RegionOf) -> SkyRegion | None:
 
 def _share(region: SkyRegion | None, map_: MapToCover) -> float | None:
     return None if region is None else region.probability(map_.curve)
-
-
-def _positions(fields: Sequence[ObservedField]) -> tuple[Floats, Floats]:
-    # A place that is none is near nothing.
-    return (
-        np.array([one.ra if isfinite(one.ra) else np.nan for one in fields]),
-        np.array([one.dec if isfinite(one.dec) else np.nan for one in fields]),
-    )
 
 
 def _names(instrument: str, footprint: Footprint | None) -> set[str]:

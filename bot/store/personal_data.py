@@ -102,13 +102,13 @@ PERSON_COLUMNS: tuple[PersonColumn, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOf:
-    """A subscription whose rule mentions the person."""
+    """A subscription whose rule mentions the person, or whose messages go to them alone."""
 
     team_id: str
     channel_id: str
     number: int | None
     problem: str | None = None
-    """Why they stay in it, as a sentence; None if they were taken out."""
+    """What is left to do about it, as a sentence; None if they were taken out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class Forgetting:
     rows: Mapping[str, int]
     """The number of rows by `PersonColumn.name`; those without rows are left out."""
     rules: tuple[RuleOf, ...] = ()
-    """The subscriptions that mention them."""
+    """The subscriptions that mention them, or that are in a direct message of theirs."""
     cards: int = 0
     """Messages in Slack that are edited, because they show the person."""
 
@@ -162,6 +162,7 @@ async def _forget(connection: AsyncConnection, user_id: str, now: datetime) -> F
     threads = await _threads_that_show(connection, user_id)
     rules = await _leave_rules(connection, user_id, now)
     kept_in = {(rule.team_id, rule.channel_id) for rule in rules if rule.problem is not None}
+    rules += await _own_direct_messages(connection, user_id)
     rows: dict[str, int] = {}
     for one in PERSON_COLUMNS:
         match one.treatment:
@@ -288,6 +289,18 @@ async def _leave_rules(connection: AsyncConnection, user_id: str, now: datetime)
             RuleOf(team_id=row.team_id, channel_id=row.channel_id, number=row.number, problem=problem)
         )
     return done
+
+
+async def _own_direct_messages(connection: AsyncConnection, user_id: str) -> list[RuleOf]:
+    """Return what a person subscribed in a direct message, whose id is that of a conversation with one."""
+    s = schema.subscriptions
+    query = select(s).where(s.c.created_by == user_id, s.c.channel_id.startswith("D"))
+    rows = (await connection.execute(query.order_by(s.c.id))).all()
+    problem = "It is in a direct message, perhaps their own, and goes on: /gwevent unsubscribe there ends it."
+    return [
+        RuleOf(team_id=row.team_id, channel_id=row.channel_id, number=row.number, problem=problem)
+        for row in rows
+    ]
 
 
 async def _leave_rule(connection: AsyncConnection, row: Any, user_id: str, now: datetime) -> str | None:

@@ -160,6 +160,8 @@ def _parse_pointing(entry: Mapping[str, Any]) -> RawPointing | None:
             ra=position[0],
             dec=position[1],
             time=_time(entry.get("time")),
+            # From north to east, as astronomers count. The Treasure Map's own pages turn its fields the other
+            # way (`project_footprint` in its server/utils/geometry.py takes north to the west).
             position_angle=0.0 if angle is None else round(angle % 360, 4) % 360,
         ),
         band=_word(entry.get("band")),

@@ -25,6 +25,7 @@ from bot.treasure_map.client import (
     TreasureMap,
     TreasureMapBusy,
     TreasureMapError,
+    UnreadableAnswer,
 )
 from bot.treasure_map.reading import read_pointings
 
@@ -34,15 +35,13 @@ PACE_S = 1.0
 """The least time between two requests."""
 FOLLOWED_FOR = timedelta(days=7)
 INSTRUMENTS_KEPT_FOR = timedelta(days=7)
-POINTINGS_KEPT_FOR = timedelta(days=365)
-"""After the last request for them."""
-FORGET_INTERVAL_S = 86_400.0
 MAX_FOOTPRINTS_AT_ONCE = 20
 """Fields of view that are read after one answer; the others follow after the next."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 """After a failure; each further one doubles it."""
 MAX_FAILURES_WHEN_ASKED = 5
 """Requests for a superevent that is read only when somebody asks."""
+DEFECT = "The Treasure Map's answer meets a defect of gwevent, which the log names."
 
 _INTERVALS = (
     (timedelta(days=1), timedelta(minutes=5)),
@@ -93,7 +92,6 @@ class TreasureMapSync:
         self._not_before = 0.0
         """The monotonic time before which no superevent is read, since the server failed for one."""
         self._is_refusal_logged = False
-        self._forget_at = time.monotonic()
 
     async def run(self) -> None:
         """Read what is due, until cancelled."""
@@ -102,7 +100,6 @@ class TreasureMapSync:
                 if self._may_read():
                     try:
                         await self.read_due()
-                        await self._forget_old()
                     except StoreUnavailable as error:
                         log.warning("store_unavailable", subsystem="treasure_map", reason=str(error))
                 await asyncio.sleep(POLL_S)
@@ -123,12 +120,6 @@ class TreasureMapSync:
             await self._read(event)
             read += 1
         return read
-
-    async def _forget_old(self) -> None:
-        """Once a day, delete what nobody asked for in a year."""
-        if time.monotonic() >= self._forget_at:
-            self._forget_at = time.monotonic() + FORGET_INTERVAL_S
-            await self._repository.forget(self._clock() - POINTINGS_KEPT_FOR)
 
     async def _begin_with_young(self) -> None:
         """Have superevents read regularly that have come, or that are significant now."""
@@ -158,12 +149,17 @@ class TreasureMapSync:
         superevent_id = event.superevent_id
         try:
             raw = await read_pointings(self._client, superevent_id, event.event_time)
+            pointings = await asyncio.to_thread(conversion.group_pointings, raw)
         except TreasureMapError as error:
             await self._record_failure(event, error)
             return
+        except Exception:
+            # A defect, or an answer that nobody thought of: this process brings alerts, and goes on.
+            log.exception("unexpected_error", subsystem="treasure_map", superevent_id=superevent_id)
+            await self._record_failure(event, UnreadableAnswer(DEFECT))
+            return
         self._on_request("ok")
         self._server_failures, self._is_refusal_logged = 0, False
-        pointings = await asyncio.to_thread(conversion.group_pointings, raw)
         now = self._clock()
         is_new = await self._repository.record(superevent_id, pointings, now, await self._next_at(event, now))
         if is_new:
@@ -232,6 +228,10 @@ class TreasureMapSync:
                 await self._read_footprint(number)
         except TreasureMapError as error:
             log.info("treasure_map_instruments_unread", reason=str(error))
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("unexpected_error", subsystem="treasure_map")
 
     async def _read_list(self, used: dict[int, str]) -> None:
         now, known = self._clock(), await self._repository.instruments()

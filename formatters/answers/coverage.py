@@ -17,6 +17,7 @@ from formatters.models.coverage import (
     ReportedCoverage,
     UncoveredPiece,
 )
+from formatters.models.notice import Category
 from formatters.models.observation import ObservationStatus
 from formatters.models.superevent import Superevent
 from formatters.posts import alert_card
@@ -104,6 +105,10 @@ def _name(superevent: Superevent) -> str:
     return " ".join([*alert_card.status_labels(superevent), plain_text(superevent.superevent_id)])
 
 
+def _is_real(superevent: Superevent) -> bool:
+    return superevent.category is Category.REAL
+
+
 def _percent(share: float) -> str:
     return quantities.percent(share) if share > 0 else f"0{quantities.NBSP}%"
 
@@ -171,6 +176,9 @@ def _reported_lines(answer: CoverageAnswer) -> Iterator[str]:
     reading = found.reading
     if reading is None:
         return
+    if reading.read_at is None and not _is_real(answer.superevent):
+        yield "The Treasure Map has real events only."
+        return
     if reading.read_at is None:
         why = f": {reading.problem}" if reading.problem else "."
         yield escape(f"The Treasure Map hasn't been read for this event yet{why}", _LINE_MAX)
@@ -208,6 +216,7 @@ def _reported_words(superevent: Superevent, covered: ReportedCoverage) -> str:
         )
     parts = [
         coverage_lines.fields_words(len(one.fields), covered.share, has_footprint=one.footprint is not None),
+        "at least, for not all of them are measured" if covered.is_partial else "",
         f"and {own}" if own else "",
         coverage_lines.times_words(superevent, one.fields, None),
         plain_text(one.band, coverage_lines.BAND_MAX) if one.band else coverage_lines.NO_BAND,
@@ -260,6 +269,8 @@ def _nothing(answer: CoverageAnswer) -> Message:
     reading = found.reading
     if reading is None:
         lines.append("The Treasure Map isn't read here, so what others observe isn't known.")
+    elif reading.read_at is None and not _is_real(superevent):
+        lines.append("The Treasure Map has real events only.")
     elif reading.read_at is None:
         why = f": {reading.problem}" if reading.problem else "."
         lines.append(f"The Treasure Map hasn't been read for this event yet{why}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Message
@@ -47,12 +48,10 @@ def csv_message(superevent: Superevent, coverage: EventCoverage, limit: int | No
 
     People's names aren't in it.
     """
-    lines = [csv_line(_HEADER)]
-    for row in _rows(coverage):
-        for field in row.fields or (None,):
-            lines.append(csv_line(_values(row, field)))
-    kept = _within(lines, limit)
-    return _message(superevent, coverage, "\n".join(kept), len(kept) - 1, len(lines) - 1, "line")
+    lines = (csv_line(_values(row, field)) for row in _rows(coverage) for field in row.fields or (None,))
+    kept = _within(chain([csv_line(_HEADER)], lines), limit)
+    every = sum(max(1, len(row.fields)) for row in _rows(coverage))
+    return _message(superevent, coverage, "\n".join(kept), len(kept) - 1, every, "line")
 
 
 def json_message(superevent: Superevent, coverage: EventCoverage, limit: int | None) -> Message:
@@ -199,8 +198,8 @@ def _message(
     return blocks.message(escape(f"{title}."), blocks.section(bold(escape(title))), blocks.code(text), *cut)
 
 
-def _within(lines: Sequence[str], limit: int | None) -> list[str]:
-    """Return as many whole lines as a number of characters holds."""
+def _within(lines: Iterable[str], limit: int | None) -> list[str]:
+    """Return as many whole lines as a number of characters holds; the others aren't even made."""
     kept: list[str] = []
     left = limit
     for line in lines:

@@ -56,7 +56,9 @@ def handed_back(superevent: Superevent, others: Sequence[Acknowledgement], resum
             f"Whoever is next is called, unless somebody presses “{HAVE_IT}” before.",
         )
     return _answer(
-        superevent, "you no longer have it, and nobody has. Nobody is called for it: no step is left here."
+        superevent,
+        "you no longer have it, and nobody has. Nobody is called for it, since no step is left: tell the "
+        "others here.",
     )
 
 

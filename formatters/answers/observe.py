@@ -17,14 +17,15 @@ from formatters.posts import alert_card
 from formatters.posts.people_lines import observers_block, person
 from formatters.text import night_times, quantities
 
-MAX_ROWS = 30
+MAX_ROWS = 25
 """Observations that a list shows."""
 MAX_RANGES = 8
 """Runs of numbers that a sentence shows."""
 _MAX_SHARED = 3
 _NOTES_MAX = 1_200
+_LIST_TEXT_MAX = 600
 _NAME_MAX = 40
-_NOTE_MAX = 120
+_NOTE_MAX = 80
 _STATUS_WORDS = {
     ObservationStatus.PLANNED: "planned",
     ObservationStatus.DONE: "done",
@@ -94,7 +95,7 @@ def list_message(listed: ObservationList) -> Message:
     notes.append("Shares of the sky map: `/gwevent coverage`.")
     text = f"{title}: {', '.join(dict.fromkeys(_short(one) for one in shown))}."
     return blocks.message(
-        escape(text, _NOTES_MAX),
+        escape(text, _LIST_TEXT_MAX),
         *blocks.sections([bold(escape(title)), *lines]),
         *people,
         blocks.context(" ".join(notes)),

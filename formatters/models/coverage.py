@@ -41,6 +41,8 @@ class ReportedCoverage:
     """How many those are; they are counted with the channel's."""
     share: float | None = None
     """Probability (0 to 1) of the map in the fields; None without a field of view."""
+    is_partial: bool = False
+    """True if there are more fields than are measured, so that it is at least this share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

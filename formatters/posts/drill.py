@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from formatters.blockkit import blocks
 from formatters.blockkit.message import Block, Message
-from formatters.blockkit.mrkdwn import NBSP, bold, escape, mentions
+from formatters.blockkit.mrkdwn import NBSP, bold, escape, mentions, plain_text
 from formatters.models.drill import DrillReport
 from formatters.models.escalation import EscalationEnd, EscalationStep, Posted
 from formatters.models.escalation_report import EscalationReport, ReportedStep, StepState
@@ -88,7 +88,14 @@ def step_lines(drill: DrillReport) -> Iterator[str]:
         if reported.state is StepState.TAKEN and reported.step.webhook:
             yield line + _call_fate(drill.called, begin)
         elif reported.state is StepState.TAKEN:
-            yield line + _fate(drill.posted.get(reported.id), begin, "mentioned", "the message")
+            posted = drill.posted.get(reported.id)
+            refused = [target for target in reported.step.targets if target in drill.refused]
+            if posted is None or posted.at is None or not refused:
+                yield line + _fate(posted, begin, "mentioned", "the message")
+                continue
+            why = escape(plain_text(drill.refused[refused[0]]))
+            told = _fate(posted, begin, "posted", "the message")
+            yield f"{line}{told}, but Slack refuses to mention {silent_targets(refused)} here ({why})"
         else:
             yield f"{line}not reached"
 

@@ -23,8 +23,8 @@ def summary(
 ) -> str:
     """Return the lines about a person who was, or would be, forgotten.
 
-    `rows` are (who it is, what becomes of it, number of rows), `rules` are (subscription, why the person
-    stays in it or None).
+    `rows` are (who it is, what becomes of it, number of rows), `rules` are (subscription, what is
+    left to do about it or None).
     """
     if not rows and not rules:
         return f"{user_id} is named nowhere in this database.\n{NOT_IN_THE_DATABASE}"
@@ -35,7 +35,7 @@ def summary(
         if problem is None:
             done = "no longer mentions them, and the channel is told"
         else:
-            done = f"STILL MENTIONS THEM. {problem}"
+            done = f"LEFT AS IT IS. {problem}"
         lines.append(f"  {subscription}: {done}")
     if cards:
         lines.append(f"  {pluralize(cards, 'message')} in Slack that show them: edited by the running bot")

@@ -124,9 +124,8 @@ def describe_quiet(criteria: Criteria) -> str | None:
     if criteria.quiet is None:
         return None
     return (
-        f"Quiet: events with {filter_sentence(criteria.quiet)}. They are posted and kept up to date, but a"
-        " push has only the header, and no reply goes to the whole channel. Coincidences, mentions, and what"
-        " another subscription of this channel brings loudly stay loud."
+        f"Quiet: events with {filter_sentence(criteria.quiet)}. A push has only the header, and no reply goes"
+        " to the whole channel; coincidences and mentions stay loud."
     )
 
 

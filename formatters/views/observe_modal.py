@@ -98,11 +98,14 @@ class ObserveChoices:
 
 def view(place: ObserveModalContext, choices: ObserveChoices, entered: ObserveForm | None = None) -> View:
     """Return the modal with its inputs; `entered` are their values where it is shown again."""
-    names = list(dict.fromkeys([*choices.own, *choices.others]))[: MAX_OPTIONS - 1]
+    offered = dict.fromkeys([*choices.own, *choices.others])
+    labels = {name: plain_text(name, MAX_OPTION_CHARS) for name in offered}
+    # Slack refuses an option without a label.
+    names = [name for name in offered if labels[name].strip()][: MAX_OPTIONS - 1]
     chosen = choices.chosen if entered is None else entered.instrument
     form = ObserveForm() if entered is None else entered
     options = {
-        **{_value(name): plain_text(name, MAX_OPTION_CHARS) for name in names},
+        **{_value(name): labels[name] for name in names},
         NO_TELESCOPE: "Without a telescope",
     }
     said = [

@@ -15,6 +15,7 @@ from bot.store import schema
 from bot.store.channels.clauses import in_channel
 from bot.store.channels.escalation_reports import load_call_fate, load_report
 from bot.store.channels.event_actions import record_action
+from bot.store.channels.refused_mentions import load_refused_mentions
 from bot.store.channels.subscription_rows import load_active_subscriptions
 from bot.store.database import Database
 from bot.store.outbox.drill_writer import begin_drill, end_drills, load_finished_drills
@@ -160,7 +161,10 @@ async def _load(connection: AsyncConnection, drill_id: int) -> DrillReport | Non
     )
     posted = {row.subject_id: _posted(row) for row in (await connection.execute(messages)).all()}
     called = await load_call_fate(connection, drill_id)
-    return DrillReport(report=report, posted=posted, called=called)
+    channel = (report.team_id, report.channel_id)
+    found = await load_refused_mentions(connection, in_channel(schema.refused_mentions, channel))
+    refused = {one.target: one.reason for one in found[channel]}
+    return DrillReport(report=report, posted=posted, called=called, refused=refused)
 
 
 def _posted(row: Any) -> Posted:

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store import schema
 from bot.store.channels.clauses import in_channel
+from bot.store.channels.event_actions import record_action
 from bot.store.database import Database
 from bot.store.outbox.edit_writer import mark_threads_stale
+from formatters.models.event_action import EventAction, EventActionKind
 
 _o = schema.observers
 _t = schema.threads
@@ -50,7 +52,7 @@ class ObserverRepository:
         *,
         observes: bool,
     ) -> bool | None:
-        """Have a person on the line "Observing", or not; return True if that changed it.
+        """Have a person on the line "Observing", or not, and log it; return True if that changed it.
 
         Return None if the channel has no thread of this event.
         """
@@ -66,6 +68,16 @@ class ObserverRepository:
                 await connection.execute(insert(_o).values(thread_id=thread, user_id=user_id, since=now))
             else:
                 await self._remove(connection, thread, user_id)
+            action = EventAction(
+                team_id=team_id,
+                channel_id=channel_id,
+                superevent_id=superevent_id,
+                user_id=user_id,
+                kind=EventActionKind.PLANNED if observes else EventActionKind.CANCELLED,
+                at=now,
+                detail="observes without a telescope" if observes else "no longer observes",
+            )
+            await record_action(connection, action)
             await mark_threads_stale(connection, {thread: (team_id, channel_id)}, now)
             return True
 

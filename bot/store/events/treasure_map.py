@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,9 +37,6 @@ ASK_PAUSE = timedelta(minutes=2)
 """Who asks for an event whose last request is younger gets what that brought."""
 LONGEST_WAIT = timedelta(hours=2)
 """A next request further ahead was planned before the clock was set back, and is due."""
-
-BATCH_SIZE = 500
-"""The most rows that are deleted at once."""
 
 Polygons = Sequence[Sequence[tuple[float, float]]]
 
@@ -202,19 +199,6 @@ class TreasureMapRepository:
         read = {"polygons": json.dumps(polygons), "footprint_read_at": now}
         async with self._database.independent_transaction() as connection:
             await connection.execute(update(_i).where(_i.c.instrument_id == instrument_id).values(read))
-
-    async def forget(self, before: datetime) -> int:
-        """Delete what nobody has had read since a time; return the number of superevents.
-
-        Whoever asks for one of them has it read anew.
-        """
-        old = _e.c.next_at.is_(None) & (_e.c.tried_at < before)
-        async with self._database.read_transaction() as connection:
-            ids = (await connection.execute(select(_e.c.superevent_id).where(old))).scalars().all()
-        if ids:
-            async with self._database.independent_transaction() as connection:
-                await connection.execute(delete(_e).where(_e.c.superevent_id.in_(ids[:BATCH_SIZE]), old))
-        return len(ids[:BATCH_SIZE])
 
     async def state(self) -> TreasureMapState:
         """Return how reading goes."""

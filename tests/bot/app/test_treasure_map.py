@@ -12,7 +12,7 @@ from bot.app.factory import Factory
 from bot.app.treasure_map import create_treasure_map_sync
 from bot.local_slack.server import LocalSlack
 from bot.samples.treasure_map import pointing
-from bot.settings import Settings
+from bot.settings import Settings, SettingsError
 from bot.store.database import Database
 from bot.treasure_map import reading, sync
 from tests.support.delivery_harness import IdleSource
@@ -76,6 +76,21 @@ def test_without_a_token_nothing_is_started(factory: Factory, clock: Clock) -> N
         assert not settings.reads_treasure_map
         assert create_treasure_map_sync(settings, factory, clock, lambda _: None) is None
     assert Settings.model_validate({"treasuremap_token": "x"}).reads_treasure_map
+
+
+@pytest.mark.parametrize("token", ["tökén", "two words", "a\nb"])
+def test_a_token_that_fits_in_no_header_is_refused_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("GWEVENT_TREASUREMAP_TOKEN", token)
+    with pytest.raises(
+        SettingsError, match=r"GWEVENT_TREASUREMAP_TOKEN can't be used: .*without blanks"
+    ) as refused:
+        Settings.load(None)
+    assert token not in str(refused.value)
+    monkeypatch.setenv("GWEVENT_TREASUREMAP_TOKEN", " abc\n")
+    padded = Settings.load(None).treasuremap_token
+    assert padded is not None and padded.get_secret_value() == "abc"
 
 
 @pytest.mark.backends("postgresql")

@@ -20,7 +20,7 @@ from bot.commands.context import CommandContext
 from bot.commands.coverage_words import read_coverage_words
 from bot.commands.errors import CommandError
 from bot.observing.footprints import circle, rectangle
-from bot.samples import bbh, to_avro
+from bot.samples import bbh, ms181101ab, to_avro
 from bot.skymap_service.coverage import CoverageService, CoverageTakesTooLong
 from bot.skymap_service.image_process import ImageFailed
 from formatters.blockkit.message import Message
@@ -195,6 +195,20 @@ async def test_the_treasure_map_stands_beside_the_channels_own(
     told.reading = TreasureMapReading(problem="The token isn't accepted.")
     text = message_text.render(await command.answer(superevent, "", ASKER))
     assert "hasn't been read for this event yet: The token isn't accepted." in text
+
+
+async def test_the_treasure_map_isnt_asked_about_mocks(factory: Factory) -> None:
+    await subscribe(factory, "all mock", "C1")
+    event = await store(factory, [to_avro(record) for record in ms181101ab(NOW)][:1])
+    superevent = await factory.notices.superevent(event.superevent_id)
+    assert superevent is not None
+    told = MadeTreasureMap(TreasureMapReading())
+    service = CoverageService(factory.position_levels, factory.observations, told)
+    command = coverage.CoverageCommand(service, told, lambda: NOW)
+    assert "has real events only" in message_text.render(await command.answer(superevent, "", ASKER))
+    await factory.observations.done(made(event), "", NOW)
+    assert "has real events only" in message_text.render(await command.answer(superevent, "", ASKER))
+    assert told.asked == []
 
 
 async def test_exports_have_every_field_and_the_numbers(factory: Factory, event: Notice) -> None:

@@ -120,9 +120,10 @@ async def test_i_have_it_ends_the_chain_and_says_how_long_it_took(harness: Deliv
 async def test_an_acknowledgement_and_a_step_never_both_win(harness: DeliveryHarness) -> None:
     """The step's message waits to be sent when somebody presses the button."""
     channel, drill = await begun(harness)
-    harness.advance(minutes=5)
-    await harness.factory.escalations.take_due(harness.clock(), lambda _: True)
-    await drills(harness).acknowledge(place(harness, channel), drill, "U0HASIT", harness.clock())
+    async with harness.claims_paused:
+        harness.advance(minutes=5)
+        await harness.factory.escalations.take_due(harness.clock(), lambda _: True)
+        await drills(harness).acknowledge(place(harness, channel), drill, "U0HASIT", harness.clock())
     await work(harness)
     assert [said.partition(":")[0] for said in posts(harness, channel)] == [
         "DRILL of subscription 1, there is no event",
@@ -267,3 +268,23 @@ async def test_a_webhook_that_is_heard_after_all_is_not_complained_of(harness: D
     before = posts(harness, channel)
     await work(harness)
     assert posts(harness, channel) == before
+
+
+async def test_a_mention_that_slack_refuses_is_told_at_the_end(harness: DeliveryHarness) -> None:
+    harness.local_slack.fail("chat.postMessage", error="restricted_action", times=None, having=("everybody",))
+    (channel,) = await harness.create_subscribed_channels(
+        words="CBC notify <!here> if NS escalate 5min <@U2>"
+    )
+    begun_now = await drills(harness).begin(place(harness, channel), 1, BEGINNER, harness.clock())
+    assert begun_now.drill is not None
+    drill = begun_now.drill.report.id
+    await harness.factory.escalations.take_due(harness.clock(), lambda _: True)
+    await harness.wait_until(lambda: was_posted(harness, channel))
+    await drills(harness).acknowledge(place(harness, channel), drill, "U0HASIT", harness.clock())
+    await work(harness)
+    assert "but Slack refuses to mention @here here" in last_blocks(harness, channel)
+
+
+async def was_posted(harness: DeliveryHarness, channel: str) -> bool:
+    harness.advance(seconds=70)
+    return any("DRILL" in said for said in posts(harness, channel))

@@ -128,6 +128,7 @@ async def test_the_first_press_takes_the_event_and_every_other_changes_nothing(
     assert late.startswith(f"{REAL}: <@{me}> has had it since ") and late.endswith("Nothing was changed.")
 
 
+@pytest.mark.slow
 async def test_two_who_press_at_once_both_learn_who_has_it(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
@@ -157,6 +158,7 @@ async def test_who_has_it_gives_it_back_and_nobody_else_can(
     assert not has(local_slack, channel, "On it:")
 
 
+@pytest.mark.slow
 async def test_a_retracted_event_cannot_be_taken(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
@@ -173,6 +175,7 @@ async def test_a_retracted_event_cannot_be_taken(
     assert "RETRACTED S" in await press(local_slack, channel, ACKNOWLEDGE_ACTION)
 
 
+@pytest.mark.slow
 async def test_a_card_that_is_no_longer_known_says_so(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
@@ -184,6 +187,7 @@ async def test_a_card_that_is_no_longer_known_says_so(
     assert said == f"{REAL}: gwevent keeps no message of it in this channel any more, so nothing was changed."
 
 
+@pytest.mark.slow
 async def test_a_guest_of_another_workspace_takes_an_event_in_a_shared_channel(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
@@ -199,6 +203,7 @@ async def test_a_guest_of_another_workspace_takes_an_event_in_a_shared_channel(
     assert [(row.team_id, row.user_id) for row in rows] == [(TEAM, guest)]
 
 
+@pytest.mark.slow
 async def test_an_event_is_muted_and_unmuted_from_the_menu(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:
@@ -214,6 +219,17 @@ async def test_an_event_is_muted_and_unmuted_from_the_menu(
     done = await choose(local_slack, channel, "unmute", local_slack.colleague)
     assert "it is no longer muted here" in text_of(await done.wait_for_answer(PATIENCE_S))
     await until(local_slack, lambda: has(local_slack, channel, "Mute here"))
+
+
+@pytest.mark.slow
+async def test_a_muted_card_still_says_who_has_the_event(
+    bot: Application, local_slack: LocalSlack, factory: Factory
+) -> None:
+    channel = await waiting(bot, local_slack, factory)
+    await choose(local_slack, channel, "mute")
+    await until(local_slack, lambda: has(local_slack, channel, "Muted here by"))
+    await press(local_slack, channel, ACKNOWLEDGE_ACTION, local_slack.colleague)
+    await until(local_slack, lambda: has(local_slack, channel, f"On it: <@{local_slack.colleague}> since "))
 
 
 async def test_the_history_is_answered_to_who_asks(
@@ -336,6 +352,7 @@ async def test_the_first_post_has_the_button_of_its_mention(
     assert "you have it now" in await press(local_slack, channel, ACKNOWLEDGE_ACTION)
 
 
+@pytest.mark.slow
 async def test_a_mention_in_the_thread_can_be_answered_by_its_button(
     bot: Application, local_slack: LocalSlack, factory: Factory
 ) -> None:

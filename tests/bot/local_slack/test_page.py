@@ -359,6 +359,7 @@ async def test_a_menu_behind_buttons_stays_on_the_screen_and_opens_pages(page: P
         await stage.client.chat_postMessage(channel=stage.cbc, text="card", blocks=blocks)
         shown = message(page, f"Card {number}")
         await shown.get_by_role("button", name="More options").click()
+        await expect(shown.get_by_text("Mute", exact=True)).to_be_in_viewport(ratio=1)
         box = await shown.locator("[id^=overflow_menu_popup_]").bounding_box()
         assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= SIZES["phone"]["width"]
         await shown.get_by_text("Mute", exact=True).click()

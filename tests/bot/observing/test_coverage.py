@@ -201,6 +201,15 @@ def test_pointings_of_ones_own_in_the_treasure_map_arent_counted_twice(hill: Map
     assert told.own == 1 and told.reported.fields == theirs.fields[1:]
 
 
+def test_more_pointings_than_are_measured_are_said_to_be_at_least(
+    hill: MapToCover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.observing.coverage.MAX_FIELDS", 1)
+    few, many = reported(), reported("KMTNet", (HERE, (63.0, -30.0)))
+    told = measure(hill, others=(few, many)).reported
+    assert [one.is_partial for one in told] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "own"),
     [

@@ -247,3 +247,10 @@ async def test_the_audit_reads_every_table_and_merges_them_by_time(factory: Fact
     assert here.entries and all(one.channel_id == "C1" for one in here.entries)
     page, total = await ChannelHistory(factory.database).page(TEAM, "C1", 1)
     assert 0 < len(page) <= total
+
+
+async def test_what_goes_to_a_persons_direct_messages_is_named(factory: Factory) -> None:
+    await factory.subscriptions.add_confirmed(TEAM, "D7", parse_criteria("CBC"), PERSON, NOW)
+    done = await PersonalData(factory.database).forget(PERSON, NOW)
+    (rule,) = done.rules
+    assert rule.channel_id == "D7" and rule.problem is not None and "direct message" in rule.problem

@@ -16,7 +16,7 @@ from bot.store import schema
 from bot.store.database import StoreUnavailable
 from bot.store.outbox.models import DeliveryKind
 from bot.treasure_map import client as client_module
-from bot.treasure_map import reading, sync
+from bot.treasure_map import conversion, reading, sync
 from bot.treasure_map.client import TreasureMap
 from bot.treasure_map.sync import TreasureMapSync, interval_at, pause_after
 from formatters.models.observation import ObservationStatus
@@ -281,6 +281,31 @@ async def test_a_refused_token_is_logged_once_and_asked_again_in_an_hour(
     assert (await factory.treasure_map.state()).problem == "The Treasure Map refuses the token (HTTP 401)."
 
 
+@pytest.mark.parametrize("where", ["group_pointings", "parse_footprint"])
+async def test_a_defect_ends_neither_the_reading_nor_the_process(
+    factory: Factory,
+    reader: TreasureMapSync,
+    fake: FakeTreasureMap,
+    event: str,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(conversion, where, fails)
+        assert await reader.read_due() == 1
+    assert [entry["subsystem"] for entry in logs if entry["event"] == "unexpected_error"] == ["treasure_map"]
+    known = await factory.treasure_map.pointings(event)
+    assert (known.problem is not None) is (where == "group_pointings")
+    clock.advance(minutes=5)
+    await reader.read_due()
+    known = await factory.treasure_map.pointings(event)
+    assert known.problem is None and all(one.footprint is not None for one in known.observations)
+
+
 async def test_a_restart_asks_nothing_again(
     factory: Factory,
     client: TreasureMap,
@@ -344,20 +369,6 @@ async def test_who_asks_for_an_old_event_has_it_read_once(
     assert await reader.read_due() == 1
     clock.advance(days=1)
     assert await reader.read_due() == 0
-
-
-async def test_what_nobody_asks_for_in_a_year_is_forgotten(
-    factory: Factory, reader: TreasureMapSync, fake: FakeTreasureMap, event: str, clock: Clock
-) -> None:
-    await reader.read_due()
-    assert await factory.treasure_map.forget(clock() + timedelta(days=1)) == 0, "it is still followed"
-    clock.advance(days=8)
-    await reader.read_due()
-    assert await factory.treasure_map.forget(clock()) == 0
-    assert await factory.treasure_map.forget(clock() + timedelta(seconds=1)) == 1
-    assert await factory.treasure_map.pointings(event) == TreasureMapReading()
-    await factory.treasure_map.ask(event, clock())
-    assert await reader.read_due() == 1 and await fields(factory) == 3
 
 
 async def test_who_asks_for_a_young_event_does_not_wait_for_its_turn_nor_delay_it(

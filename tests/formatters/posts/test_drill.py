@@ -129,6 +129,12 @@ def test_each_step_is_told_with_its_fate() -> None:
     )
     *_, uncalled = drill.step_lines(replace(NOBODY_HAD_IT, called=None))
     assert "not called, since none is configured" in uncalled
+    refused = replace(NOBODY_HAD_IT, refused={"<!here>": "restricted_action", "<!channel>": "other"})
+    assert [line.replace("\u00a0", " ") for line in drill.step_lines(refused)][:2] == [
+        "at once 1 group: mentioned at 03:00:02 UTC, 2 s into the drill",
+        "after 5 min @here, 1 person: posted at 03:05:00 UTC, 5 min 0 s into the drill, but Slack refuses to"
+        " mention @here here (restricted_action)",
+    ]
     *_, waits = drill.step_lines(replace(NOBODY_HAD_IT, called=Posted(reason="HTTP 503")))
     assert waits.endswith("the call was not accepted yet (HTTP 503)")
 

@@ -82,6 +82,19 @@ def test_fallback_text_keeps_mentions_and_drops_buttons(
     assert "Observing: @U12" in quiet, "who observes needn't hear of each edit"
 
 
+def test_what_only_acts_is_left_out_of_text_and_what_opens_a_page_stays(
+    stories: dict[str, list[Notice]],
+) -> None:
+    superevent = Superevent.from_notices(stories["bns"][:1])
+    card = alert_card.alert_card(superevent, ChannelView(is_root=True))
+    shown = message_text.render(card)
+    assert "[Check position] · GraceDB: https://" in shown and "Circulars: https://gcn.nasa.gov/" in shown
+    assert shown.endswith("[History] · [Mute here]")
+    said = message_text.fallback_text(card)
+    assert "Circulars: https://gcn.nasa.gov/" in said and "Treasure Map: https://" in said
+    assert not any(words in said for words in ("History", "Mute here", "Check position"))
+
+
 def test_the_fallback_says_all_of_it_escaped(stories: dict[str, list[Notice]]) -> None:
     for notices in stories.values():
         message = alert_card.alert_card(Superevent.from_notices(notices), ChannelView())

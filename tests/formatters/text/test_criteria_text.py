@@ -41,10 +41,10 @@ def test_a_subscription_without_them_says_nothing_of_steps_and_quiet_events() ->
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("quiet BBH", "Quiet: events with BBH of 50 % or more. They are posted"),
+        ("quiet BBH", "Quiet: events with BBH of 50 % or more. A push has only"),
         (
             "quiet (BBH or NSBH>0.9)",
-            "Quiet: events with BBH of 50 % or more or NSBH above 90 %. They are posted",
+            "Quiet: events with BBH of 50 % or more or NSBH above 90 %. A push has only",
         ),
     ],
 )

@@ -214,3 +214,37 @@ async def test_rows_that_only_a_later_version_can_read_are_left_out_or_lack_what
 def test_fields_survive_as_json() -> None:
     given = (*fields(1), ObservedField(ra=359.999999, dec=-89.5, position_angle=12.5))
     assert fields_from_json(fields_to_json(given)) == given
+
+
+async def test_a_person_without_a_telescope_is_on_the_line_once_and_in_the_log(factory: Factory) -> None:
+    await subscribe(factory, "CBC", "C1")
+    await record_notices(factory, decoded_notice())
+    observers = factory.observers
+    said = [
+        await observers.set_observing(TEAM, "C1", REAL, "U1", NOW, observes=observes)
+        for observes in (True, True, False, False)
+    ]
+    assert said == [True, False, True, False]
+    assert await observers.set_observing(TEAM, "C2", REAL, "U1", NOW, observes=True) is None
+    assert await actions(factory) == [
+        ("U1", "planned", "observes without a telescope"),
+        ("U1", "cancelled", "no longer observes"),
+    ]
+
+
+async def test_observations_follow_their_channel_to_its_new_id(factory: Factory) -> None:
+    repository = factory.observations
+    await repository.plan(new(fields=fields(1, 2)), "", NOW)
+    await repository.done(new(fields=fields(1)), "", NOW)
+    await repository.plan(new(channel="C2", fields=fields(3)), "", NOW)
+    await factory.channel_moves.move_channel((TEAM, "C1"), (TEAM, "C2"), NOW, NOW)
+    assert await repository.for_event(TEAM, "C1", REAL) == ()
+    moved = await repository.for_event(TEAM, "C2", REAL)
+    assert [(one.status, one.fields) for one in moved] == [
+        (PLANNED, fields(2)),
+        (DONE, fields(1)),
+        (PLANNED, fields(3)),
+    ]
+    whole = await repository.whole_plan(TEAM, "C2", REAL, "ZTF")
+    assert whole is not None and whole.fields == fields(3)
+    assert len((await repository.plan(new(channel="C2", fields=fields(4)), "", NOW)).replaced) == 2
