@@ -17,10 +17,13 @@ from bot.routing.escalation import (
     step_targets,
 )
 from bot.routing.intents import EndEscalation, Mention, MentionReason, OpenRoot
-from bot.routing.state import RootState
+from bot.routing.planner import plan, plan_after_map_queries, required_map_queries
+from bot.routing.state import RootState, RoutingState
 from formatters.models.escalation import WEBHOOK, EscalationEnd, EscalationStep
+from formatters.models.superevent import Superevent
 from tests.bot.routing.test_mentions import BBH, BURST, RETRACTED, mentions, planned, thread
-from tests.support.factories import NOW, TEAM, decoded_notice
+from tests.support.factories import MAX_AGE, NOW, TEAM, decoded_notice, subscription
+from tests.support.filter_strategies import SKY
 
 ONE = "CBC notify <@U1> if NS escalate 5min <@U2> 10min <@U3> 15min webhook"
 SECOND = decoded_notice(alert_type="INITIAL", minutes=5)
@@ -165,3 +168,20 @@ def test_whenever_the_worker_runs_each_step_comes_once_in_order_and_nobody_twice
 
 def test_whom_steps_name() -> None:
     assert step_targets([parse_criteria(ONE), parse_criteria("CBC")]) == {"<@U2>", "<@U3>", WEBHOOK}
+
+
+def test_a_mention_that_waited_for_the_sky_map_brings_its_steps() -> None:
+    words = "CBC notify <@U1> if near 197.45 -23.38 5deg escalate 5min <@U2>"
+    first = replace(decoded_notice(), localization=SKY)
+    state = RoutingState(
+        superevent=Superevent.from_notices([first]), notice=first, subscriptions=[subscription(words)]
+    )
+    (opened, *_) = plan(state, live=True, now=NOW, max_age=MAX_AGE)
+    assert isinstance(opened, OpenRoot) and (opened.mention, opened.steps) == ((), ())
+    standing = replace(state, threads=[thread(RootState.WAITING)])
+    queries = required_map_queries(state.superevent, state.subscriptions)
+    for answer, steps in ((1.0, [(step(5, "<@U2>"),)]), (0.0, [])):
+        later = plan_after_map_queries(
+            standing, probabilities=dict.fromkeys(queries, answer), now=NOW, max_age=MAX_AGE
+        )
+        assert [mention.steps for mention in mentions(later)] == steps

@@ -31,7 +31,7 @@ async def killed(chaos: ChaosHarness, *, events: int = 12, channels: int = 3) ->
             taken |= await _take(chaos, chaos.rng.choice(names), chaos.rng.choice(begun))
         try:
             async with asyncio.timeout(chaos.rng.uniform(2.0, 6.0)):
-                await bot.wait_for_exit()
+                assert await bot.wait_for_exit() == -9, bot.stderr
         except TimeoutError:
             await chaos.kill(bot)
     chaos.local_slack.faults.clear()
