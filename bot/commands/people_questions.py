@@ -9,6 +9,8 @@ _OBSERVES = re.compile(
 )
 _HAS_IT = re.compile(
     r"\b(?:who|any(?:body|one)|some(?:body|one))\b.*\b(?:on it|(?:has|have|got|took|takes|taken) it)\b"
+    # Where the event's name stood: "who has S261120c?", "who's on S261120c".
+    r"|^who(?:'s|s| is| has)?(?: (?:has|have|had|got|took|taken|on))?\W*$"
 )
 
 
