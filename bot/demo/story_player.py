@@ -245,15 +245,15 @@ async def _demo_environment(port: int) -> AsyncIterator[DemoEnvironment]:
 
 
 def _app_config(story: Sequence[Sample]) -> AppConfig:
-    """Return the app with examples to type that the story gives: the event with candidates and galaxies, and
-    a plan for the one that is up at night, with what the Treasure Map has of it.
+    """Return the app with examples to type that the story gives: the event with candidates, galaxies and
+    observations, and a plan for the one that is up at night.
     """
     named = next(
         s.superevent_id for s in story if isinstance(s, SampleMessage) and s.topic == CIRCULARS_TOPIC
     )
     first, *others = GWEVENT.examples
-    at_night = _event_at_night(story)
-    mine = (f"candidates {named}", f"galaxies {named}", f"plan {at_night}", f"coverage {at_night}")
+    about_it = (f"{word} {named}" for word in ("candidates", "galaxies", "coverage"))
+    mine = (*about_it, f"plan {_event_at_night(story)}")
     return AppConfig(commands=(replace(GWEVENT, examples=(first, *mine, *others)),))
 
 
