@@ -132,6 +132,8 @@ class EventQuestions:
         """
         if topic is Topic.PEOPLE:
             return await self._people.answer(superevent, context)
+        if topic is Topic.TAKING:
+            return await self._people.answer_to_taking(superevent, context)
         card = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
         sentence = event_facts.sentence(superevent, topic.value, self._clock())
         if topic is Topic.COMPARE:

@@ -56,6 +56,12 @@ _DEPTH = re.compile(
 _WHOLE = re.compile(r"#?\d{1,6}", re.ASCII)
 _RANGE = re.compile(r"#?(\d{1,4})(?:-|\.\.\.?|–)#?(\d{1,4})", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"(?:1[5-9]|2[0-7]),\d", re.ASCII)
+_TIME_WORDS = frozenset(["at", "from", "by", "@"])
+"""Words before a time; a number without a colon behind them is asked about."""
+_TIME_LIKE = re.compile(r"(?:[01]?\d|2[0-3])(?:[.h][0-5]\dh?|h|[0-5]\d)?", re.ASCII)
+"""A time of day without a colon: "21.30", "0320", "3h20", "21"; "21.5" and "21.75" are depths."""
+MAX_DIGITS = 2
+"""Of a whole number of fields behind "at": more digits are taken for a time."""
 _FIELD_WORDS = frozenset(
     (
         *("field", "fields", "pointing", "pointings", "tile", "tiles", "exposure", "exposures"),
@@ -168,6 +174,10 @@ class _Reader:
         folded = typed.casefold()
         behind_band, self._is_behind_band = self._is_behind_band, False
         following = self._words[0].strip(",;:()[]").casefold() if self._words else ""
+        if folded in _TIME_WORDS and self._has_time_like(following):
+            raise CommandError(_time_or_value(typed, following))
+        if folded in ("utc", "ut", "gmt"):
+            raise CommandError("A time has a colon: write it like at 03:20 UTC.")
         if not typed or (folded in _FILLERS and not (folded == "i" and self._is_band_i(following))):
             # "done 12 i 21.5": the band, not the person.
             self._is_behind_band = behind_band
@@ -239,6 +249,13 @@ class _Reader:
             # Depths are compared within a band: one in another system stands apart.
             band = "Vega" if band is None else f"{band} (Vega)"
         return Values(selection=selection, band=band, depth=depth, remark=self._remark)
+
+    def _has_time_like(self, following: str) -> bool:
+        """Return whether a number follows that may be a time of day, as in "at 21.30", and nothing else."""
+        if _TIME_LIKE.fullmatch(following) is None:
+            return False
+        behind = self._words[1].strip(",;:()[].").casefold() if len(self._words) > 1 else ""
+        return behind not in _DEPTH_UNITS and (behind not in _FIELD_WORDS or len(following) > MAX_DIGITS)
 
     def _has_unit(self) -> bool:
         return bool(self._words) and self._words[0].strip(",;:()[]").casefold() in _DEPTH_UNITS
@@ -353,6 +370,17 @@ def _fields_or_mag(number: str) -> str:
         f"“{number}”: {number} fields, or a limiting magnitude of {number}? Write {number} fields, or mag"
         f" {number}."
     )
+
+
+def _time_or_value(word: str, number: str) -> str:
+    digits = re.findall(r"\d+", number)
+    hour, minute = (digits[0], digits[1]) if len(digits) > 1 else (number.rstrip("h"), "00")
+    if len(hour) > MAX_DIGITS:
+        hour, minute = hour[:-2], hour[-2:]
+    time = f"{word} {hour.zfill(2)}:{minute} UTC"
+    if "h" in number or number.startswith("0") or not BRIGHTEST <= float(number) <= FAINTEST:
+        return f"“{word} {number}”: a time has a colon: write {time}."
+    return f"“{word} {number}”: a time, or a limiting magnitude? Write {time}, or mag {number}."
 
 
 def _unknown(typed: str) -> str:

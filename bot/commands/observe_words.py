@@ -125,7 +125,11 @@ def parse_observe_words(
     if quoted is not None:
         line = f"{line[: quoted.start()]} {line[quoted.end() :]}"
     words = line.split()
-    if words and words[0].casefold() in ("from", "when", "where", "how", "can", "could", "should", "could"):
+    if words and words[0].casefold() in ("is", "isn't", "has", "have", "did", "does", "was", "were"):
+        raise CommandError(
+            "Nothing was changed, since that was a question; /gwevent observe lists what is reported."
+        )
+    if words and words[0].casefold() in ("from", "when", "where", "how", "can", "could", "should"):
         raise CommandError(
             "To see what a site can observe: /gwevent visible Palomar. To say that you observe: observe"
             " Palomar."
@@ -234,7 +238,8 @@ def _split_at_verb(
         folded = word.casefold().strip(",.:;!")
         if folded in _NEGATIONS:
             raise CommandError(
-                f"“{word}”: to take something back, write cancel, as in observe ZTF cancel clouds."
+                f"“{word}”: to take something back, write cancel, as in observe ZTF cancel clouds; your own"
+                " name on the card: observe cancel without a telescope."
             )
         verb = _VERBS.get(folded)
         # A name may hold such a word, and a verb ends the name.
@@ -274,6 +279,12 @@ def _find_target(
         return target, rest
     if verb is Verb.OBSERVING:
         raise CommandError(_unknown(_without_fillers(after), own, instruments))
+    for at, word in enumerate(after):
+        # "observed 4 fields with ZTF in r"
+        if word.casefold() in ("with", "using", "from", "at", "by", "on"):
+            target, rest = take_target(after[at + 1 :], own, instruments)
+            if target is not None:
+                return target, [*after[:at], *rest]
     return None, after
 
 

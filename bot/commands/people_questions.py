@@ -7,13 +7,33 @@ import re
 _OBSERVES = re.compile(
     r"\bwho(?:'s|s| is| are| else| all)?\b.*\b(?:observ\w+|follow\w*|looking|pointing)\b|\bobservers\b"
 )
+_OBSERVED = re.compile(
+    r"^(?:has|have|had|did|is|was) (?:\S+ ){1,5}?(?:observed?|observing|done)"
+    r"(?: (?:it|this|that|event|already|yet|now))*$"
+)
+_OTHER_SIGNALS = re.compile(r"\b(?:fermi|gbm|swift|bat|guano|icecube|raven|grbs?|neutrinos?|gamma)\b")
 _HAS_IT = re.compile(
     r"\b(?:who|any(?:body|one)|some(?:body|one))\b.*\b(?:on it|(?:has|have|got|took|takes|taken) it)\b"
 )
 
+_TAKING = re.compile(
+    r"(?:i(?:'ve| have|'ll| will| am|'m)?|im|we(?:'ve| have)?)? ?"
+    r"(?:(?:have |got |have got |take |taking |took )(?:it|this|that|this one)|mine|ack(?:nowledged?|ing)?"
+    r"|on (?:it|this)|(?:no longer|don't|do not) have (?:it|this)"
+    r"|(?:hand|give|giving|handing) (?:it |this )?back|release)"
+    r"(?: (?:it|this|now|event|please))*"
+)
+
+
+def wants_to_take(plain: str) -> bool:
+    """Return whether a sentence in small letters takes an event or gives it back: "I have it", "ack"."""
+    return _TAKING.fullmatch(plain) is not None
+
 
 def asks_who_observes(plain: str) -> bool:
     """Return whether a sentence in small letters asks who observes an event."""
+    if _OBSERVED.fullmatch(plain) and not _OTHER_SIGNALS.search(plain):
+        return True
     return _OBSERVES.search(plain) is not None
 
 

@@ -1,0 +1,115 @@
+"""Reports as a tired person types them: what isn't clear is asked, nothing is guessed."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.app.factory import Factory
+from bot.commands.observe_sentences import MYSELF, read_observe_sentence
+from bot.commands.people_questions import wants_to_take
+from bot.commands.question_cleaning import clean_question
+from formatters.models.notice import Notice
+from formatters.models.observation import ObservationStatus
+from formatters.models.pointing import Telescope
+from tests.bot.commands.test_observe import answer_text, stored
+from tests.bot.commands.test_observe import event as event
+from tests.bot.commands.test_observe import paranal as paranal
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("r at 21.30", "at 21:30 UTC, or mag 21.30"),
+        ("3 r at 20.15", "at 20:15 UTC, or mag 20.15"),
+        ("r 21.5 at 0320", "write at 03:20 UTC"),
+        ("r 21.5 at 3h20", "write at 03:20 UTC"),
+        ("r 21.5 from 2130", "write from 21:30 UTC"),
+        ("r 21.5 at 4", "write at 04:00 UTC"),
+        ("r 21.5 0320 UTC", "A time has a colon"),
+    ],
+)
+async def test_a_time_without_a_colon_is_neither_a_depth_nor_a_number_of_fields(
+    factory: Factory, event: Notice, paranal: Telescope, words: str, asked: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    assert asked in await answer_text(factory, f"observe Paranal done {words}", hours=21)
+    assert [one.status for one in await stored(factory, event)] == [ObservationStatus.PLANNED]
+
+
+@pytest.mark.parametrize("words", ["r at 21.5", "r at 21.75", "r at 21.30 mag", "at 4 fields r 21.5"])
+async def test_a_depth_behind_at_stays_one(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    assert "Paranal has done" in await answer_text(factory, f"observe Paranal done {words}", hours=21)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "please observe Paranal done 3 r 21.5",
+        "✅ observe Paranal done 3 r 21.5 👍🏽",
+        "ok obs Paranal done 3 r 21.5",
+        "observe Paranal done 3 r 21.5 :white_check_mark:",
+        "I observed 3 fields with Paranal in r to 21.5",
+        "Observed 3 fields from Paranal, r, 21.5 mag",
+    ],
+)
+async def test_what_people_put_around_a_report_doesnt_keep_it_from_being_stored(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    text = await answer_text(factory, words, hours=21)
+    assert "Paranal has done 3 fields in r to 21.5 mag" in text
+
+
+@pytest.mark.parametrize("words", ["I have it", "i’ve got it!", "ack", "I’m on it 👍", "I no longer have it"])
+async def test_who_types_that_they_have_it_is_shown_the_button(
+    factory: Factory, event: Notice, words: str
+) -> None:
+    text = await answer_text(factory, words)
+    assert "Nothing was changed by these words" in text and event.superevent_id in text
+    assert "“I have it” on its message" in text
+
+
+@pytest.mark.parametrize("words", ["stop observing", "I'm not observing", "we no longer observe"])
+async def test_who_stops_observing_is_shown_cancel_and_not_unsubscribe(
+    factory: Factory, event: Notice, words: str
+) -> None:
+    text = await answer_text(factory, words)
+    assert "cancel without a telescope" in text and "unsubscribe" not in text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("I'm observing", MYSELF),
+        ("im observing it", MYSELF),
+        ("we are observing with ZTF", " with ZTF"),
+        ("I observed ZTF 3 r", "done ZTF 3 r"),
+        ("what can we observe", None),
+        ("observer runs", None),
+        ("is it observable", None),
+    ],
+)
+def test_a_sentence_about_oneself_is_a_report(sentence: str, expected: str | None) -> None:
+    found = read_observe_sentence(sentence)
+    assert found == (None if expected is None else expected.strip())
+
+
+@pytest.mark.parametrize(
+    "plain", ["who has it", "has it", "i have a question", "we have a problem", "", "got"]
+)
+def test_what_takes_nothing_isnt_read_so(plain: str) -> None:
+    assert not wants_to_take(plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(("👍", "👍"), ("🙏 latest ✅", "latest ✅"), (":+1::skin-tone-3: latest", "latest")),
+        *(("check 1 2 ☉", "check 1 2"), ("13:09:48 -23:22:53", "13:09:48 -23:22:53"), ("12 M☉", "12 M☉")),
+    ],
+)
+def test_emoji_around_a_question_say_nothing(text: str, expected: str) -> None:
+    assert clean_question(text) == expected
