@@ -41,15 +41,21 @@ class Verb(StrEnum):
     PLAN = "plan"
     DONE = "done"
     CANCEL = "cancel"
+    UNDO = "undo"
+    """The last report of what was done was wrong, or about another event."""
 
 
 _PLAN_VERBS = """plan plans planning planned schedule scheduled queue queued"""
 _DONE_VERBS = """done observed complete completed finish finished taken executed"""
 _CANCEL_VERBS = """cancel cancelled canceled cancels drop dropped abort aborted skip skipped"""
+_UNDO_VERBS = """undo remove removed delete deleted revert"""
+_REPORT_WORDS = frozenset(("done", "report", "reported", "last", "latest", "that", "this", "it", "the", "my"))
+"""Words behind `cancel` and `undo` by which the report of what was done is meant."""
 _VERBS = {
     **dict.fromkeys(_PLAN_VERBS.split(), Verb.PLAN),
     **dict.fromkeys(_DONE_VERBS.split(), Verb.DONE),
     **dict.fromkeys(_CANCEL_VERBS.split(), Verb.CANCEL),
+    **dict.fromkeys(_UNDO_VERBS.split(), Verb.UNDO),
     **dict.fromkeys(("observing", "observes", "observe"), Verb.OBSERVING),
 }
 _LIST_WORDS = frozenset(["show", "list", "all", "status", "who", "what", "?"])
@@ -140,6 +146,17 @@ def parse_observe_words(
         after = [*_without_fillers(before), *after]
     else:
         target, after = _find_target(verb, _without_fillers(before), after, own, instruments)
+    behind = {word.casefold().strip(" ,:;.!()-") for word in after}
+    if verb is Verb.CANCEL and behind <= _REPORT_WORDS and behind & {"done", "report", "reported"}:
+        # "cancel done" isn't a plan that is given up for the reason "done".
+        verb = Verb.UNDO
+    if verb is Verb.UNDO:
+        if not behind <= _REPORT_WORDS or pasted is not None:
+            raise CommandError(
+                f"“{' '.join(after)[:40]}” is nothing I know here: undo takes back the telescope's last"
+                " report of what was done, as in observe ZTF undo."
+            )
+        return ObserveWords(verb=verb, target=target)
     if verb is Verb.CANCEL:
         reason = " ".join(after).strip(" ,:;()-")
         return ObserveWords(verb=verb, target=target, note=_note(f"{reason} {note}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from bot.app.factory import Factory
@@ -11,9 +13,10 @@ from bot.commands.question_cleaning import clean_question
 from formatters.models.notice import Notice
 from formatters.models.observation import ObservationStatus
 from formatters.models.pointing import Telescope
-from tests.bot.commands.test_observe import answer_text, stored
+from tests.bot.commands.test_observe import OTHER_THERE, answer_text, stored
 from tests.bot.commands.test_observe import event as event
 from tests.bot.commands.test_observe import paranal as paranal
+from tests.support.factories import NOW
 
 
 @pytest.mark.parametrize(
@@ -113,3 +116,50 @@ def test_what_takes_nothing_isnt_read_so(plain: str) -> None:
 )
 def test_emoji_around_a_question_say_nothing(text: str, expected: str) -> None:
     assert clean_question(text) == expected
+
+
+@pytest.mark.parametrize("words", ["observe Paranal undo", "observe undo", "observe Paranal cancel done"])
+async def test_a_report_about_the_wrong_event_is_taken_back(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    await answer_text(factory, "observe Paranal done 1 g 20", hours=21)
+    await answer_text(factory, "observe Paranal done 3 r 21.5", hours=22)
+    text = await answer_text(factory, words, hours=23)
+    assert "Paranal's report of 23 Nov 10:00 UTC is taken back: 3 fields in r to 21.5 mag" in text
+    left = [(one.status, len(one.fields), one.band) for one in await stored(factory, event)]
+    assert left == [(ObservationStatus.PLANNED, 3, None), (ObservationStatus.DONE, 1, "g")]
+    await answer_text(factory, words, hours=23)
+    text = await answer_text(factory, "observe Paranal undo", hours=23)
+    assert "nothing to take back" in text
+    assert len((await stored(factory, event))[0].fields) == 4
+
+
+async def test_undo_takes_no_fields(factory: Factory, event: Notice, paranal: Telescope) -> None:
+    await answer_text(factory, "observe Paranal done r 21")
+    assert "undo takes back" in await answer_text(factory, "observe Paranal undo 3 r")
+    assert len(await stored(factory, event)) == 1
+
+
+async def test_numbers_of_a_plan_that_somebody_else_made_since_say_so(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    await answer_text(factory, "observe Paranal plan 4", OTHER_THERE, hours=20)
+    text = await answer_text(factory, "observe Paranal done 3 r 21.5", hours=21)
+    assert "fields 1–3 of its plan of 23 Nov 08:00 UTC, which somebody else made." in text
+
+
+async def test_a_phone_whose_clock_is_ahead_doesnt_move_a_report_to_the_day_before(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    hours = 40
+    clock = NOW + timedelta(hours=hours, minutes=1)
+    text = await answer_text(factory, f"observe Paranal done r 21.5 at {clock:%H:%M}", hours=hours)
+    (done,) = await stored(factory, event)
+    assert done.observed_at is not None and done.observed_at.date() == clock.date(), text
+
+
+async def test_a_mistyped_year_shows(factory: Factory, event: Notice, paranal: Telescope) -> None:
+    text = await answer_text(factory, "observe Paranal done r 21.5 at 2025-11-23 03:20", hours=21)
+    assert "2025-11-23 03:20 UTC is before the merger" in text
