@@ -12,6 +12,7 @@ _OBSERVED = re.compile(
     r"(?: (?:it|this|that|event|already|yet|now))*$"
 )
 _OTHER_SIGNALS = re.compile(r"\b(?:fermi|gbm|swift|bat|guano|icecube|raven|grbs?|neutrinos?|gamma)\b")
+_MUTED = re.compile(r"^(?:is|was|are|who|why)\b.*\bmuted?\b")
 _HAS_IT = re.compile(
     r"\b(?:who|any(?:body|one)|some(?:body|one))\b.*\b(?:on it|(?:has|have|got|took|takes|taken) it)\b"
 )
@@ -38,5 +39,5 @@ def asks_who_observes(plain: str) -> bool:
 
 
 def asks_who_has_it(plain: str) -> bool:
-    """Return whether a sentence in small letters asks who has an event: "who has it", "anybody on it?"."""
-    return _HAS_IT.search(plain) is not None
+    """Return whether a sentence in small letters asks who has an event, or muted it: "anybody on it?"."""
+    return _HAS_IT.search(plain) is not None or _MUTED.search(plain) is not None

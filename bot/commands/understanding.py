@@ -298,7 +298,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return command
     if event_count and _ABOUT_EVENT[0][1].search(plain):
         return Reading(topic=Topic.COINCIDENCE, arguments=plain)
-    if _VISIBLE.search(plain) and (event_count or not _names_class(plain)):
+    is_stopping = not event_count and nearest_to_stopping(plain) is not None
+    if _VISIBLE.search(plain) and not is_stopping and (event_count or not _names_class(plain)):
         rest = [
             word for word in sentence.split() if word.casefold().strip(TRAILING_MARKS) not in _VISIBLE_FILLERS
         ]

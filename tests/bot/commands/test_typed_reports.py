@@ -163,3 +163,16 @@ async def test_a_phone_whose_clock_is_ahead_doesnt_move_a_report_to_the_day_befo
 async def test_a_mistyped_year_shows(factory: Factory, event: Notice, paranal: Telescope) -> None:
     text = await answer_text(factory, "observe Paranal done r 21.5 at 2025-11-23 03:20", hours=21)
     assert "2025-11-23 03:20 UTC is before the merger" in text
+
+
+@pytest.mark.parametrize("words", ["is it muted", "who muted this"])
+async def test_whether_an_event_is_muted_is_said_and_nothing_is_changed(
+    factory: Factory, event: Notice, words: str
+) -> None:
+    await answer_text(factory, "mute")
+    assert "Muted here by @U0ASKER" in await answer_text(factory, words)
+    assert "it isn't muted here" not in await answer_text(factory, "un-mute")
+
+
+async def test_shutting_up_is_no_site(factory: Factory, event: Notice) -> None:
+    assert "Did you mean /gwevent mute?" in await answer_text(factory, "shut up")
