@@ -65,7 +65,7 @@ def observing_line(instruments: Sequence[InstrumentShare], observers: Sequence[s
     """
     by_instrument: dict[str, list[str]] = {}
     for one in instruments:
-        share = "" if one.share is None else f" {_share(one.share)}"
+        share = "" if one.share is None else f" {quantities.percent(one.share)}"
         by_instrument.setdefault(one.instrument, []).append(f"{_STATUS_WORDS[one.status]}{share}")
     parts = [
         f"{escape(plain_text(name, INSTRUMENT_MAX))} {escape(', '.join(states))}"
@@ -75,11 +75,6 @@ def observing_line(instruments: Sequence[InstrumentShare], observers: Sequence[s
     shown = [_first(parts, MAX_INSTRUMENTS, " · ")] if parts else []
     shown += [_first(people, MAX_OBSERVERS, ", ")] if people else []
     return f"Observing: {' · '.join(shown)}" if shown else None
-
-
-def _share(share: float) -> str:
-    """Return a share; fields where the map has nothing hold 0 % and not "<1 %", as `coverage` says too."""
-    return quantities.percent(share) if share > 0 else f"0{NBSP}%"
 
 
 def muted_line(people: EventPeople, event_time: datetime | None, *, is_retracted: bool) -> str | None:

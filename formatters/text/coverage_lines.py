@@ -55,7 +55,7 @@ def follow_up_line(superevent: Superevent, summary: CoverageSummary) -> str:
     told = [f"{quantities.percent(summary.done)} done"] if summary.done > 0 else []
     if not told and summary.planned <= 0:
         # All fields lie where the map has nothing, done or planned.
-        told.append(f"0{quantities.NBSP}% done or planned")
+        told.append("nothing of it, done or planned")
     elif summary.planned > 0:
         more = "more " if told else ""
         told.append(f"{quantities.percent(summary.planned)} {more}planned")

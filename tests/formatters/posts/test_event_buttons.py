@@ -303,17 +303,6 @@ def test_more_people_than_there_is_room_for_are_counted() -> None:
     assert observing is not None and observing.endswith(", and 28 more") and observing.count("<@") == 12
 
 
-def test_fields_where_the_map_has_nothing_hold_no_percent() -> None:
-    shares = [
-        InstrumentShare(instrument=name, status=ObservationStatus.DONE, share=share)
-        for name, share in (("DECam", 0.0), ("ZTF", 1e-6))
-    ]
-    said = people_lines.observing_line(shares, ())
-    assert said is not None
-    words = said.replace("\xa0", " ")
-    assert words == "Observing: DECam done 0 % · ZTF done &lt;1 %"
-
-
 def test_a_mention_asks_to_be_taken_only_while_nobody_has_the_event() -> None:
     before, now = notice(event=event(significant=False)), notice("INITIAL", minutes=30)
     superevent = Superevent.from_notices([before, now])
