@@ -276,6 +276,10 @@ class CommandRouter:
         if command.event_handler is not None:
             if subject.superevent is None:
                 return _Answer(helping.error_message(NO_EVENT))
+            if subject.is_doubtful and command.name in ACTING_COMMANDS:
+                # A report about the wrong event would be counted there.
+                refusal = f"{subject.introduction} Nothing was changed: say which one, by its id."
+                return _Answer(helping.error_message(refusal))
             message = await command.event_handler(subject.superevent, arguments, context)
         else:
             assert command.handler is not None
