@@ -7,12 +7,17 @@ from datetime import timedelta
 import pytest
 
 from bot.app.factory import Factory
+from bot.commands.observe_form import form_words, input_errors
 from bot.commands.observe_sentences import MYSELF, read_observe_sentence
+from bot.commands.observe_words import Verb, parse_observe_words
 from bot.commands.people_questions import wants_to_take
 from bot.commands.question_cleaning import clean_question
+from bot.observing.instruments import Instruments
 from formatters.models.notice import Notice
 from formatters.models.observation import ObservationStatus
+from formatters.models.observing import ChannelSites
 from formatters.models.pointing import Telescope
+from formatters.views.observe_modal import ObserveForm
 from tests.bot.commands.test_observe import OTHER_THERE, answer_text, stored
 from tests.bot.commands.test_observe import event as event
 from tests.bot.commands.test_observe import paranal as paranal
@@ -176,3 +181,44 @@ async def test_whether_an_event_is_muted_is_said_and_nothing_is_changed(
 
 async def test_shutting_up_is_no_site(factory: Factory, event: Notice) -> None:
     assert "Did you mean /gwevent mute?" in await answer_text(factory, "shut up")
+
+
+@pytest.mark.parametrize("words", ["r mag 21,5", "r 21,5 mag", "r to 21,5", "r limiting magnitude 21,5 AB"])
+async def test_a_decimal_comma_beside_mag_is_one(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    await answer_text(factory, "observe Paranal plan 4")
+    assert "in r to 21.5 mag" in await answer_text(factory, f"observe Paranal done 3 {words}", hours=21)
+
+
+def form(**inputs: str) -> ObserveForm:
+    return ObserveForm(instrument="ZTF", **inputs)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "errors"),
+    [
+        ({"depth": "21,5"}, {}),
+        ({"depth": "about 21.5"}, {"depth": "“mag about” is no limiting magnitude: write mag 21.5."}),
+        ({"band": "L-band"}, {}),
+        ({"band": "Sloan r"}, {}),
+        ({"time": "0320"}, {"time": "“at 0320”: a time has a colon: write at 03:20 UTC."}),
+    ],
+)
+def test_the_dialogs_inputs_are_read_as_people_type_them(
+    inputs: dict[str, str], errors: dict[str, str]
+) -> None:
+    assert input_errors(form(status="done", **inputs), ChannelSites(), Instruments(), NOW) == errors
+
+
+@pytest.mark.parametrize("band", ["g,r", "g r", "g/r", "g+r"])
+def test_several_bands_in_one_input_are_no_band(band: str) -> None:
+    found = input_errors(form(status="done", band=band), ChannelSites(), Instruments(), NOW)
+    assert "One band at a time, not g and r" in found["band"]
+
+
+@pytest.mark.parametrize("reason", ["done", "report", "undo", "clouds", "done, it is", "note", ""])
+def test_a_reason_in_the_dialog_is_never_a_command(reason: str) -> None:
+    words = form_words(form(status="cancel", note=reason))
+    read = parse_observe_words(words, ChannelSites(), Instruments(), NOW)
+    assert (read.verb, read.note) == (Verb.CANCEL, reason)
