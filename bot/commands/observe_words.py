@@ -64,6 +64,8 @@ _FILLER_WORDS = """
     to telescope instrument site going i'm im we're
 """
 _FILLERS = frozenset(_FILLER_WORDS.split())
+_EITHER_CASE = frozenset("UGRIY")
+"""Bands of which the small letter is another band."""
 _NEGATION_WORDS = "not don't didn't can't cannot won't no stop stopped never"
 _NEGATIONS = frozenset(_NEGATION_WORDS.split())
 _QUOTED = re.compile(r"\"([^\"\n]{1,80})\"")
@@ -163,11 +165,23 @@ def parse_observe_words(
     if verb is Verb.OBSERVING:
         rest = _without_fillers(after)
         if rest:
+            _refuse_second_target(target, rest, own, instruments)
             raise CommandError(_unknown(rest, own, instruments))
         if pasted is not None:
             raise CommandError("Are these fields planned or done? Write plan or done behind the telescope.")
         return ObserveWords(verb=verb, target=target, note=_note(note))
-    return _with_values(verb, target, " ".join(after), pasted, note, now)
+    try:
+        read = _with_values(verb, target, " ".join(after), pasted, note, now)
+    except CommandError:
+        _refuse_second_target(target, after, own, instruments)
+        raise
+    if read.values.band in _EITHER_CASE and line.isupper():
+        # With caps lock on nobody knows which of the two bands is meant.
+        band = read.values.band
+        raise CommandError(
+            f"All of it is in capitals: {band}, or {band.casefold()}? Write the band as it is."
+        )
+    return read
 
 
 def _with_values(
@@ -303,6 +317,24 @@ def _find_target(
             if target is not None:
                 return target, [*after[:at], *rest]
     return None, after
+
+
+def _refuse_second_target(
+    target: Target | None, words: list[str], own: ChannelSites, instruments: Instruments
+) -> None:
+    """Raise CommandError if a second instrument stands among words that aren't understood."""
+    for at in range(len(words)):
+        other, _ = take_target([word.strip(",;+&/") for word in words[at:]], own, instruments)
+        if target is not None and other is not None and other.name != target.name:
+            raise CommandError(
+                f"One telescope at a time: report {target.name} and {other.name} each by itself, as in"
+                f" observe {other.name} done r 21.5."
+            )
+
+
+def has_note(text: str) -> bool:
+    """Return whether words after `observe` end with a remark, in which everything may stand."""
+    return _NOTE.search(text.partition("\n")[0]) is not None
 
 
 def _without_fillers(words: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from bot.commands.command_table import (
     about_named_event,
     command_table,
     expand_plural,
+    has_note,
 )
 from bot.commands.command_types import Command, CommandAnswer
 from bot.commands.context import CommandContext
@@ -153,7 +154,12 @@ class CommandRouter:
     ) -> _Answer:
         """Return the answer, or the sentence that says why there is none. Raises StoreUnavailable."""
         reading, typed = self._read(asked, find_typed_events(asked))
-        if is_question and reading.command is not None and reading.command in ACTING_COMMANDS:
+        if (
+            is_question
+            and reading.command is not None
+            and reading.command in ACTING_COMMANDS
+            and not (reading.command == "observe change" and has_note(reading.arguments))
+        ):
             # "ZTF done?" asks, and nothing is stored, muted or begun because of a question.
             standing = ACTING_COMMANDS[reading.command]
             if standing is None:

@@ -222,3 +222,29 @@ def test_a_reason_in_the_dialog_is_never_a_command(reason: str) -> None:
     words = form_words(form(status="cancel", note=reason))
     read = parse_observe_words(words, ChannelSites(), Instruments(), NOW)
     assert (read.verb, read.note) == (Verb.CANCEL, reason)
+
+
+@pytest.mark.parametrize("words", ["Paranal, DECam", "Paranal + DECam", "Paranal and DECam done r 21"])
+async def test_two_telescopes_are_told_one_by_one(
+    factory: Factory, event: Notice, paranal: Telescope, words: str
+) -> None:
+    text = await answer_text(factory, f"observe {words}")
+    assert "One telescope at a time: report Paranal and DECam each by itself" in text
+    assert await stored(factory, event) == ()
+
+
+async def test_with_caps_lock_on_the_band_is_asked_about(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    text = await answer_text(factory, "OBSERVE PARANAL DONE R 21.5")
+    assert "R, or r?" in text and await stored(factory, event) == ()
+    assert "in V to 19 mag" in await answer_text(factory, "OBSERVE PARANAL DONE V 19")
+    assert "in R to 19 mag" in await answer_text(factory, "observe Paranal done R 19")
+
+
+async def test_a_question_mark_in_a_note_is_the_notes(
+    factory: Factory, event: Notice, paranal: Telescope
+) -> None:
+    text = await answer_text(factory, "observe Paranal done r 21.5 note clouds from the west?")
+    assert "Paranal has observed it" in text
+    assert [one.note for one in await stored(factory, event)] == ["clouds from the west"]
