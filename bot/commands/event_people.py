@@ -11,7 +11,7 @@ from bot.store.channels.event_people import EventPeopleRepository
 from bot.store.channels.observations import ObservationRepository
 from bot.store.channels.observers import ObserverRepository
 from bot.store.channels.threads import ThreadRepository
-from formatters.answers import event_people
+from formatters.answers import answer, event_people
 from formatters.blockkit.message import Message
 from formatters.models.event_people import NOBODY
 from formatters.models.superevent import Superevent
@@ -45,3 +45,12 @@ class PeopleOfEvent:
         observations = (await self._observations.for_threads(here)).get(thread.thread_id, ())
         with_instruments = replace(people, instruments=unmeasured_shares(observations))
         return event_people.who(superevent, with_instruments, observers)
+
+    async def answer_to_taking(self, superevent: Superevent, context: CommandContext | None) -> Message:
+        """Return the answer to who types "I have it": it is a button, and so it stands.
+
+        Words choose an event by themselves, and those who are next must not be stopped for another one.
+        Raises CommandError, StoreUnavailable.
+        """
+        standing = await self.answer(superevent, context)
+        return answer.with_introduction(event_people.TAKEN_BY_BUTTON, standing)

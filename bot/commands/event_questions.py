@@ -51,6 +51,8 @@ class Subject:
     """A sentence that says which event was chosen; None if one was named."""
     is_chosen: bool = False
     """True if nobody named the event."""
+    is_doubtful: bool = False
+    """True if nobody named it, and another one may be meant as well."""
 
 
 class EventQuestions:
@@ -109,7 +111,14 @@ class EventQuestions:
         if chosen is None:
             return Subject(None, None, arguments)
         name = chosen.superevent.superevent_id
-        return Subject(name, chosen.superevent, arguments, chosen.introduction, is_chosen=True)
+        return Subject(
+            name,
+            chosen.superevent,
+            arguments,
+            chosen.introduction,
+            is_chosen=True,
+            is_doubtful=chosen.is_doubtful,
+        )
 
     async def get(self, typed: TypedEvent) -> Superevent:
         """Return an event that somebody named. Raises NoSuchEvent, UnresolvedEvent, StoreUnavailable."""
@@ -132,6 +141,8 @@ class EventQuestions:
         """
         if topic is Topic.PEOPLE:
             return await self._people.answer(superevent, context)
+        if topic is Topic.TAKING:
+            return await self._people.answer_to_taking(superevent, context)
         card = alert_card.alert_card(superevent, ChannelView(asked_at=self._clock()))
         sentence = event_facts.sentence(superevent, topic.value, self._clock())
         if topic is Topic.COMPARE:

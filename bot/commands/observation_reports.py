@@ -108,6 +108,8 @@ class ObservationReports:
         match words.verb:
             case Verb.CANCEL:
                 return await self._cancel(superevent, new, now)
+            case Verb.UNDO:
+                return await self._undo(superevent, new, now)
             case Verb.OBSERVING:
                 return await self._observing(superevent, words, new, now)
             case Verb.PLAN:
@@ -129,9 +131,8 @@ class ObservationReports:
                 possible = [one for one in possible if one.site == named.site]
         else:
             found = await self._stores.observations.for_event(*context.channel, superevent.superevent_id)
-            planned = dict.fromkeys(
-                one.instrument for one in found if one.status is ObservationStatus.PLANNED
-            )
+            meant = ObservationStatus.DONE if words.verb is Verb.UNDO else ObservationStatus.PLANNED
+            planned = dict.fromkeys(one.instrument for one in found if one.status is meant)
             possible = [Target(name=name) for name in planned] or list(at_sites)
             by_name = {one.name: one for one in at_sites}
             possible = [by_name.get(one.name, one) for one in possible]
@@ -202,6 +203,7 @@ class ObservationReports:
         else:
             one, numbers, notes = await self._from_plan(words, new, now)
             reports = [one]
+        of_when = "" if not numbers else await self._plan_time(new)
         merger = merger_time(superevent)
         sentences: list[str] = []
         shared: tuple[SharedFields, ...] = ()
@@ -213,7 +215,11 @@ class ObservationReports:
             name = stored.instrument
             when = answers.time_words(stored, merger)
             at = "" if when is None else f", {when}"
-            sentences.append(f"{name} has done {answers.fields_words(stored)}{at}.")
+            if stored.fields:
+                sentences.append(f"{name} has done {answers.fields_words(stored)}{at}.")
+            else:
+                sentences.append(f"{name} has observed it{answers.band_and_depth(stored)}{at}.")
+                sentences.append("Which fields isn't said.")
             if result.corrected is not None:
                 before = night_times.utc_day_and_clock(result.corrected.changed_at)
                 sentences.append(
@@ -223,7 +229,7 @@ class ObservationReports:
             found, unknown = await shared_fields(self._others, stored, report)
             shared, notes = (*shared, *found), (*notes, *unknown)
         if numbers:
-            sentences.append(f"These are {answers.numbers_words(numbers)} of its plan.")
+            sentences.append(f"These are {answers.numbers_words(numbers)} of its plan{of_when}.")
         if left:
             sentences.append(f"{quantities.pluralize(left, 'field')} of its plan left.")
         return answers.reported_message(
@@ -240,6 +246,14 @@ class ObservationReports:
                 next_words=f"coverage {superevent.superevent_id}",
             )
         )
+
+    async def _plan_time(self, new: NewObservation) -> str:
+        """Return when somebody else made the instrument's plan, as in " of 23 Nov 03:20 UTC, which …"."""
+        place = (new.team_id, new.channel_id, new.superevent_id)
+        plan = await self._stores.observations.whole_plan(*place, new.instrument)
+        if plan is None or plan.user_id == new.user_id:
+            return ""
+        return f" of {night_times.utc_day_and_clock(plan.created_at)}, which somebody else made"
 
     async def _from_plan(
         self, words: ObserveWords, new: NewObservation, now: datetime
@@ -276,13 +290,38 @@ class ObservationReports:
         changed = replace(new, fields=tuple(fields), footprint=footprint, band=new.band or plan.band)
         return changed, numbers, () if new.observed_at is not None else (note,)
 
+    async def _undo(self, superevent: Superevent, new: NewObservation, now: datetime) -> Message:
+        """Take back the instrument's newest report of what was done: it may belong to another event."""
+        place = (new.team_id, new.channel_id, new.superevent_id)
+        last = await self._stores.observations.last_done(*place, new.instrument)
+        if last is None or not await self._stores.observations.undo(
+            last, new, f"{last.instrument}: taken back, {answers.fields_words(last)}", now
+        ):
+            raise CommandError(
+                f"Nothing is reported as done by {new.instrument} for {superevent.superevent_id} in this"
+                " channel, so there is nothing to take back."
+            )
+        at = night_times.utc_day_and_clock(last.changed_at)
+        whose = "" if last.user_id == new.user_id else " Somebody else had reported it."
+        return answers.reported_message(
+            answers.Reported(
+                superevent=superevent,
+                sentences=(
+                    f"{last.instrument}'s report of {at} is taken back: {answers.fields_words(last)}.",
+                    f"Its fields of the plan count as planned again.{whose}",
+                ),
+                next_words=f"observe {superevent.superevent_id}",
+            )
+        )
+
     async def _cancel(self, superevent: Superevent, new: NewObservation, now: datetime) -> Message:
         reason = f": {new.note}" if new.note else ""
         cancelled = await self._stores.observations.cancel(new, f"{new.instrument}{reason}", now)
         if not cancelled:
             raise CommandError(
                 f"{new.instrument} has nothing planned for {superevent.superevent_id} in this channel that"
-                " could be cancelled; what is done stays."
+                " could be cancelled; what is done stays, unless it is taken back:"
+                f" observe {new.instrument} undo."
             )
         what = answers.fields_words(cancelled[-1])
         return answers.reported_message(

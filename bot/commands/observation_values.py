@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
 from bot.commands.errors import CommandError
 from bot.commands.observe_fields import PastedFields
 from bot.commands.observe_targets import Target
+from bot.commands.observe_times import CLOCKS_DIFFER
 from bot.commands.observe_values import Selection
 from bot.commands.observe_words import NOTE_MAX
 from formatters.models.observation import MAX_FIELDS, NewObservation, Observation, ObservationStatus
 from formatters.models.superevent import Superevent
 from formatters.text import night_times, quantities
-
-CLOCKS_DIFFER = timedelta(minutes=2)
-"""By which a time that was observed at may lie ahead."""
 
 
 class ImpossibleTime(CommandError):
@@ -86,6 +84,9 @@ def check_time(time: datetime | None, superevent: Superevent, now: datetime) -> 
         raise ImpossibleTime(f"{said} is still to come: what is planned is told with plan.")
     merger = merger_time(superevent)
     if merger is not None and time < merger:
+        if time.year != merger.year:
+            # A year that was mistyped shows.
+            said = f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         raise ImpossibleTime(
             f"{said} is before the merger ({night_times.utc_day_and_clock(merger)}): write the date too, as"
             f" in at {merger:%Y-%m-%d} 03:20 UTC."

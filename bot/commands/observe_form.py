@@ -31,7 +31,8 @@ def form_words(form: ObserveForm) -> str:
         return "without a telescope cancel" if form.status == "cancel" else "without a telescope"
     head = f'"{name}" {form.status}'
     if form.status == "cancel":
-        return f"{head} {_line(form.note)}"
+        # Behind "note", so that no word of the reason is read as one of the grammar: "done".
+        return f"{head} note {_line(form.note)}" if form.note else head
     parts = [head, *(words for _, words in _pieces(form) if "\n" not in words)]
     if form.note:
         parts.append(f"note {_line(form.note)}")

@@ -14,11 +14,33 @@ _REPORT = re.compile(
 )
 
 
-def read_observe_sentence(sentence: str) -> str | None:
-    """Return what stands after `observe` for a sentence that begins with a telescope and "done"; else None.
+_OBSERVING = re.compile(
+    r"^(?P<who>(?:i|we)(?:'m|'re|'ll|'ve| am| are| will| have)? |im |me )?(?:(?:now|also|just|still) )?"
+    r"(?P<verb>observe|observing|observed)\b(?P<rest>.*)$",
+    re.IGNORECASE,
+)
+_NOT_OBSERVING = re.compile(
+    r"^(?:(?:i|we)(?:'m|'re| am| are|) |im )?"
+    r"(?:not|no longer|stop|stops|stopped|don't|didn't|won't|can't|cannot) observ(?:e|ing)\b",
+    re.IGNORECASE,
+)
+_ALONE = frozenset(["", "it", "this", "this event", "now", "it now", "that", "the event"])
+MYSELF = "without a telescope"
 
-    Only names that gwevent knows by itself count: such a sentence stores something.
+
+def read_observe_sentence(sentence: str) -> str | None:
+    """Return what stands after `observe` for a sentence that reports something; None for others.
+
+    It begins with a telescope and "done", where only names that gwevent knows by itself count, since such a
+    sentence stores something; or somebody says of themselves that they observe.
     """
+    if _NOT_OBSERVING.match(sentence):
+        return "not observing"
+    if (said := _OBSERVING.match(sentence)) is not None:
+        rest = said["rest"].strip(" .!,")
+        if rest.casefold() in _ALONE and (said["who"] or "").strip().casefold()[:1] == "i":
+            return MYSELF
+        return f"done {rest}" if said["verb"].casefold() == "observed" else rest
     found = _REPORT.match(sentence)
     if found is None or not _is_telescope(found["name"]):
         return None

@@ -32,6 +32,8 @@ _OFFSET = re.compile(r"\s?\+\d{2}:?\d{2}\b|-\d{4}\b", re.ASCII)
 _ZONE_OR_RANGE = re.compile(r"-(?:0\d|1[0-4]):(?:00|30|45)$", re.ASCII)
 """The end of "2026-11-28 03:20-04:00", which may be the zone of Chile, or when the exposures ended."""
 _DATE_ALONE = re.compile(r"(?<![\w.:-])\d{4}-\d{1,2}-\d{1,2}(?![\w:-])", re.ASCII)
+CLOCKS_DIFFER = timedelta(minutes=2)
+"""By which a time that was observed at may lie ahead: a phone's clock isn't the server's."""
 UTC_ONLY = "Times are in UTC here: write at 03:20 UTC."
 
 
@@ -123,4 +125,4 @@ def _time(found: re.Match[str], now: datetime) -> datetime:
     except ValueError:
         raise CommandError(f"“{' '.join(found[0].split())}” is no time; write it like 03:20 UTC.") from None
     # Of a time of day the last one is meant: somebody reports what is over.
-    return time if time <= now else time - timedelta(days=1)
+    return time if time <= now + CLOCKS_DIFFER else time - timedelta(days=1)

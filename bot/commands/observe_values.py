@@ -56,6 +56,14 @@ _DEPTH = re.compile(
 _WHOLE = re.compile(r"#?\d{1,6}", re.ASCII)
 _RANGE = re.compile(r"#?(\d{1,4})(?:-|\.\.\.?|–)#?(\d{1,4})", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"(?:1[5-9]|2[0-7]),\d", re.ASCII)
+_TIME_WORDS = frozenset(["at", "from", "by", "@"])
+"""Words before a time; a number without a colon behind them is asked about."""
+_TIME_LIKE = re.compile(r"(?:[01]?\d|2[0-3])(?:[.h][0-5]\dh?|h|[0-5]\d)?", re.ASCII)
+"""A time of day without a colon: "21.30", "0320", "3h20", "21"; "21.5" and "21.75" are depths."""
+MAX_DIGITS = 2
+"""Of a whole number of fields behind "at": more digits are taken for a time."""
+_COMMA_NUMBER = re.compile(r"\d{1,2},\d{1,2}", re.ASCII)
+_MONTH = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*")
 _FIELD_WORDS = frozenset(
     (
         *("field", "fields", "pointing", "pointings", "tile", "tiles", "exposure", "exposures"),
@@ -114,7 +122,7 @@ def take_band(words: Sequence[str]) -> tuple[str | None, list[str]]:
     while queue:
         word = queue.pop(0)
         if word.casefold() in _BAND_LABELS and queue:
-            bands.append(queue.pop(0).strip(",:"))
+            bands.append(_named_band(queue.pop(0)))
         elif found := _BAND_ALONE.fullmatch(word):
             bands.append(found["band"])
             if left and left[-1].casefold() == "in":
@@ -168,6 +176,10 @@ class _Reader:
         folded = typed.casefold()
         behind_band, self._is_behind_band = self._is_behind_band, False
         following = self._words[0].strip(",;:()[]").casefold() if self._words else ""
+        if folded in _TIME_WORDS and self._has_time_like(following):
+            raise CommandError(_time_or_value(typed, following))
+        if folded in ("utc", "ut", "gmt"):
+            raise CommandError("A time has a colon: write it like at 03:20 UTC.")
         if not typed or (folded in _FILLERS and not (folded == "i" and self._is_band_i(following))):
             # "done 12 i 21.5": the band, not the person.
             self._is_behind_band = behind_band
@@ -181,7 +193,7 @@ class _Reader:
         elif folded in _BAND_LABELS:
             if not self._words:
                 raise CommandError(f"Which {folded}? For example: {EXAMPLES}.")
-            self._bands.append(self._words.pop(0).strip(",;:"))
+            self._bands.append(_named_band(self._words.pop(0)))
             self._is_behind_band = True
         elif folded in _ALL_WORDS:
             self._is_all = True
@@ -204,6 +216,14 @@ class _Reader:
         elif folded in _DEPTH_LABELS and (following in _DEPTH_LABELS or following in _DEPTH_UNITS):
             # "limiting mag 21.5", "depth to 21.5"
             pass
+        elif folded in _DEPTH_LABELS and _COMMA_NUMBER.fullmatch(following):
+            # Behind "mag" a comma parts no fields.
+            self._words.pop(0)
+            unit = self._words.pop(0).casefold() if self._has_unit() else None
+            self._take_depth(following.replace(",", "."), unit)
+        elif _COMMA_NUMBER.fullmatch(typed) and following in _DEPTH_UNITS:
+            self._words.pop(0)
+            self._take_depth(typed.replace(",", "."), following)
         elif _DECIMAL_COMMA.fullmatch(typed):
             one, other = typed.split(",")
             raise CommandError(
@@ -224,6 +244,8 @@ class _Reader:
                 raise CommandError(_fields_or_mag(found["depth"]))
             self._bands.append(found["band"])
             self._take_depth(found["depth"], found["unit"])
+        elif folded in _DEPTH_LABELS and len(typed) > 1 and following:
+            raise CommandError(f"“{typed} {following[:20]}” is no limiting magnitude: write mag 21.5.")
         elif found := _DEPTH.fullmatch(typed):
             self._take_number(found, typed, following, behind_band=behind_band)
         elif _WHOLE.fullmatch(typed):
@@ -239,6 +261,15 @@ class _Reader:
             # Depths are compared within a band: one in another system stands apart.
             band = "Vega" if band is None else f"{band} (Vega)"
         return Values(selection=selection, band=band, depth=depth, remark=self._remark)
+
+    def _has_time_like(self, following: str) -> bool:
+        """Return whether a number follows that may be a time of day, as in "at 21.30", and nothing else."""
+        if _TIME_LIKE.fullmatch(following) is None:
+            return False
+        behind = self._words[1].strip(",;:()[].").casefold() if len(self._words) > 1 else ""
+        if _MONTH.fullmatch(behind):
+            return False
+        return behind not in _DEPTH_UNITS and (behind not in _FIELD_WORDS or len(following) > MAX_DIGITS)
 
     def _has_unit(self) -> bool:
         return bool(self._words) and self._words[0].strip(",;:()[]").casefold() in _DEPTH_UNITS
@@ -338,13 +369,26 @@ def _list(typed: str) -> list[int]:
     return numbers
 
 
+def _named_band(typed: str) -> str:
+    """Return the band behind the word "band". Raises CommandError for several in one word: "g,r"."""
+    band = typed.strip(",;:.")
+    parts = re.split(r"[,/+&-]", band)
+    if len(parts) > 1 and all(is_band(part) for part in parts):
+        raise _several_bands(parts)
+    return band
+
+
+def _several_bands(bands: Sequence[str]) -> CommandError:
+    return CommandError(
+        f"One band at a time, not {' and '.join(bands[:2])}: depths are never added over bands."
+        " Report each by itself."
+    )
+
+
 def _one_band(bands: Sequence[str]) -> str | None:
     different = list(dict.fromkeys(bands))
     if len(different) > 1:
-        raise CommandError(
-            f"One band at a time, not {' and '.join(different[:2])}: depths are never added over bands."
-            " Report each by itself."
-        )
+        raise _several_bands(different)
     return different[0] if different else None
 
 
@@ -353,6 +397,17 @@ def _fields_or_mag(number: str) -> str:
         f"“{number}”: {number} fields, or a limiting magnitude of {number}? Write {number} fields, or mag"
         f" {number}."
     )
+
+
+def _time_or_value(word: str, number: str) -> str:
+    digits = re.findall(r"\d+", number)
+    hour, minute = (digits[0], digits[1]) if len(digits) > 1 else (number.rstrip("h"), "00")
+    if len(hour) > MAX_DIGITS:
+        hour, minute = hour[:-2], hour[-2:]
+    time = f"{word} {hour.zfill(2)}:{minute} UTC"
+    if "h" in number or number.startswith("0") or not BRIGHTEST <= float(number) <= FAINTEST:
+        return f"“{word} {number}”: a time has a colon: write {time}."
+    return f"“{word} {number}”: a time, or a limiting magnitude? Write {time}, or mag {number}."
 
 
 def _unknown(typed: str) -> str:

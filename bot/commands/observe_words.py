@@ -41,15 +41,21 @@ class Verb(StrEnum):
     PLAN = "plan"
     DONE = "done"
     CANCEL = "cancel"
+    UNDO = "undo"
+    """The last report of what was done was wrong, or about another event."""
 
 
 _PLAN_VERBS = """plan plans planning planned schedule scheduled queue queued"""
 _DONE_VERBS = """done observed complete completed finish finished taken executed"""
 _CANCEL_VERBS = """cancel cancelled canceled cancels drop dropped abort aborted skip skipped"""
+_UNDO_VERBS = """undo remove removed delete deleted revert"""
+_REPORT_WORDS = frozenset(("done", "report", "reported", "last", "latest", "that", "this", "it", "the", "my"))
+"""Words behind `cancel` and `undo` by which the report of what was done is meant."""
 _VERBS = {
     **dict.fromkeys(_PLAN_VERBS.split(), Verb.PLAN),
     **dict.fromkeys(_DONE_VERBS.split(), Verb.DONE),
     **dict.fromkeys(_CANCEL_VERBS.split(), Verb.CANCEL),
+    **dict.fromkeys(_UNDO_VERBS.split(), Verb.UNDO),
     **dict.fromkeys(("observing", "observes", "observe"), Verb.OBSERVING),
 }
 _LIST_WORDS = frozenset(["show", "list", "all", "status", "who", "what", "?"])
@@ -58,6 +64,8 @@ _FILLER_WORDS = """
     to telescope instrument site going i'm im we're
 """
 _FILLERS = frozenset(_FILLER_WORDS.split())
+_EITHER_CASE = frozenset("UGRIY")
+"""Bands of which the small letter is another band."""
 _NEGATION_WORDS = "not don't didn't can't cannot won't no stop stopped never"
 _NEGATIONS = frozenset(_NEGATION_WORDS.split())
 _QUOTED = re.compile(r"\"([^\"\n]{1,80})\"")
@@ -125,7 +133,11 @@ def parse_observe_words(
     if quoted is not None:
         line = f"{line[: quoted.start()]} {line[quoted.end() :]}"
     words = line.split()
-    if words and words[0].casefold() in ("from", "when", "where", "how", "can", "could", "should", "could"):
+    if words and words[0].casefold() in ("is", "isn't", "has", "have", "did", "does", "was", "were"):
+        raise CommandError(
+            "Nothing was changed, since that was a question; /gwevent observe lists what is reported."
+        )
+    if words and words[0].casefold() in ("from", "when", "where", "how", "can", "could", "should"):
         raise CommandError(
             "To see what a site can observe: /gwevent visible Palomar. To say that you observe: observe"
             " Palomar."
@@ -136,17 +148,40 @@ def parse_observe_words(
         after = [*_without_fillers(before), *after]
     else:
         target, after = _find_target(verb, _without_fillers(before), after, own, instruments)
+    behind = {word.casefold().strip(" ,:;.!()-") for word in after}
+    if verb is Verb.CANCEL and behind <= _REPORT_WORDS and behind & {"done", "report", "reported"}:
+        # "cancel done" isn't a plan that is given up for the reason "done".
+        verb = Verb.UNDO
+    if verb is Verb.UNDO:
+        if not behind <= _REPORT_WORDS or pasted is not None:
+            raise CommandError(
+                f"“{' '.join(after)[:40]}” is nothing I know here: undo takes back the telescope's last"
+                " report of what was done, as in observe ZTF undo."
+            )
+        return ObserveWords(verb=verb, target=target)
     if verb is Verb.CANCEL:
         reason = " ".join(after).strip(" ,:;()-")
         return ObserveWords(verb=verb, target=target, note=_note(f"{reason} {note}"))
     if verb is Verb.OBSERVING:
         rest = _without_fillers(after)
         if rest:
+            _refuse_second_target(target, rest, own, instruments)
             raise CommandError(_unknown(rest, own, instruments))
         if pasted is not None:
             raise CommandError("Are these fields planned or done? Write plan or done behind the telescope.")
         return ObserveWords(verb=verb, target=target, note=_note(note))
-    return _with_values(verb, target, " ".join(after), pasted, note, now)
+    try:
+        read = _with_values(verb, target, " ".join(after), pasted, note, now)
+    except CommandError:
+        _refuse_second_target(target, after, own, instruments)
+        raise
+    if read.values.band in _EITHER_CASE and line.isupper():
+        # With caps lock on nobody knows which of the two bands is meant.
+        band = read.values.band
+        raise CommandError(
+            f"All of it is in capitals: {band}, or {band.casefold()}? Write the band as it is."
+        )
+    return read
 
 
 def _with_values(
@@ -234,7 +269,8 @@ def _split_at_verb(
         folded = word.casefold().strip(",.:;!")
         if folded in _NEGATIONS:
             raise CommandError(
-                f"“{word}”: to take something back, write cancel, as in observe ZTF cancel clouds."
+                f"“{word}”: to take something back, write cancel, as in observe ZTF cancel clouds; your own"
+                " name on the card: observe cancel without a telescope."
             )
         verb = _VERBS.get(folded)
         # A name may hold such a word, and a verb ends the name.
@@ -274,7 +310,31 @@ def _find_target(
         return target, rest
     if verb is Verb.OBSERVING:
         raise CommandError(_unknown(_without_fillers(after), own, instruments))
+    for at, word in enumerate(after):
+        # "observed 4 fields with ZTF in r"
+        if word.casefold() in ("with", "using", "from", "at", "by", "on"):
+            target, rest = take_target(after[at + 1 :], own, instruments)
+            if target is not None:
+                return target, [*after[:at], *rest]
     return None, after
+
+
+def _refuse_second_target(
+    target: Target | None, words: list[str], own: ChannelSites, instruments: Instruments
+) -> None:
+    """Raise CommandError if a second instrument stands among words that aren't understood."""
+    for at in range(len(words)):
+        other, _ = take_target([word.strip(",;+&/") for word in words[at:]], own, instruments)
+        if target is not None and other is not None and other.name != target.name:
+            raise CommandError(
+                f"One telescope at a time: report {target.name} and {other.name} each by itself, as in"
+                f" observe {other.name} done r 21.5."
+            )
+
+
+def has_note(text: str) -> bool:
+    """Return whether words after `observe` end with a remark, in which everything may stand."""
+    return _NOTE.search(text.partition("\n")[0]) is not None
 
 
 def _without_fillers(words: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.commands.candidate_words import changes_candidates
 from bot.commands.galaxy_sentences import expand_galaxies
 from bot.commands.observe_words import expand_observe
+from bot.commands.observe_words import has_note as has_note
 from bot.commands.plan_words import PLAN_WORDS, exports_plan
 
 SUBSCRIPTION_VERBS = {

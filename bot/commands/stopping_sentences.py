@@ -15,7 +15,7 @@ _ABOUT_EVENT = re.compile(
 
 def read_muting(folded: str) -> tuple[str, str] | None:
     """Return the command that a sentence (in lower case) asks for politely, and the words behind it."""
-    found = _MUTING.fullmatch(folded)
+    found = _MUTING.fullmatch(re.sub(r"\bun[- ]mute\b", "unmute", folded))
     return None if found is None else (found["word"], found["rest"] or "")
 
 

@@ -19,11 +19,12 @@ from bot.commands.drill_sentences import read_drill_sentence
 from bot.commands.galaxy_sentences import read_galaxy_sentence
 from bot.commands.grade_sentences import asks_for_change, asks_for_grades, asks_for_list
 from bot.commands.observe_sentences import read_observe_sentence
-from bot.commands.people_questions import asks_who_has_it, asks_who_observes
+from bot.commands.people_questions import asks_who_has_it, asks_who_observes, wants_to_take
 from bot.commands.plan_sentences import read_plan_sentence
 from bot.commands.position_sentences import has_position, position_words
 from bot.commands.question_cleaning import TRAILING_MARKS
 from bot.commands.question_cleaning import clean_question as clean_question
+from bot.commands.question_cleaning import is_question as is_question
 from bot.commands.stopping_sentences import nearest_to_stopping, read_muting
 
 
@@ -42,6 +43,7 @@ class Topic(StrEnum):
     TIME = "time"
     DETECTORS = "detectors"
     PEOPLE = "people"
+    TAKING = "taking"
     COMPARE = "compare"
     GREETING = "greeting"
     THANKS = "thanks"
@@ -272,6 +274,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return Reading(command="observe", arguments=report)
     if has_position(sentence):
         return Reading(command="check", arguments=position_words(sentence))
+    if wants_to_take(plain):
+        return Reading(topic=Topic.TAKING)
     if asks_who_has_it(plain):
         return Reading(topic=Topic.PEOPLE)
     if "observe" in commands and asks_who_observes(plain):
@@ -294,7 +298,8 @@ def _read_sentence(sentence: str, folded: str, event_count: int, commands: Colle
         return command
     if event_count and _ABOUT_EVENT[0][1].search(plain):
         return Reading(topic=Topic.COINCIDENCE, arguments=plain)
-    if _VISIBLE.search(plain) and (event_count or not _names_class(plain)):
+    is_stopping = not event_count and nearest_to_stopping(plain) is not None
+    if _VISIBLE.search(plain) and not is_stopping and (event_count or not _names_class(plain)):
         rest = [
             word for word in sentence.split() if word.casefold().strip(TRAILING_MARKS) not in _VISIBLE_FILLERS
         ]

@@ -231,8 +231,9 @@ def _uncovered_lines(answer: CoverageAnswer) -> Iterator[str]:
     inside = f"nothing of it lies in {region}."
     if found.uncovered_90_area > 0:
         share, area = _percent(found.uncovered_90), quantities.area(found.uncovered_90_area)
-        inside = f"of that, {share} lies in {area} of {region}."
+        inside = f"{share} of the map in {area} of {region}."
     left = escape(f"(planned or done): {_percent(found.uncovered)} of the map; {inside}")
+    # Both shares are of the whole map: "of that, 73 %" would be a part of the first one.
     yield f"{bold('In nobody’s field')} {left}"
     for piece in found.pieces:
         yield escape(_piece_words(piece))

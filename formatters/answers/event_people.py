@@ -15,6 +15,11 @@ from formatters.posts.alert_card import status_labels
 from formatters.posts.event_buttons import HAVE_IT
 from formatters.posts.people_lines import people_block, person, since
 
+TAKEN_BY_BUTTON = (
+    "Nothing was changed by these words. An event is taken by the button “I have it” on its message, where"
+    " this channel asks for that, and given back by “I no longer have it” in the menu there."
+)
+"""What who types "I have it" is told."""
 _GIVE_BACK = "To give it back: “I no longer have it” in the menu below the event's message."
 
 

@@ -20,6 +20,7 @@ ACTING_PAGES: Mapping[str, HelpPage] = {
                 "your own fields: RA and Dec, a line each, or a table",
             ),
             ("observe ZTF cancel clouds", "what isn't done yet of its plan"),
+            ("observe ZTF undo", "take back its last report of what was done"),
             ("observe without a telescope", "name yourself on the card; `cancel` behind it takes you off"),
         ),
         (

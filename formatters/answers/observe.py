@@ -110,12 +110,15 @@ def event_name(superevent: Superevent) -> str:
 def fields_words(observation: Observation) -> str:
     """Return "12 fields in r to 21.5 mag", or what of it is known; not escaped."""
     count = len(observation.fields)
-    words = [quantities.pluralize(count, "field") if count else "fields not said"]
-    if observation.band is not None:
-        words.append(f"in {plain_text(observation.band, 20)}")
-    if observation.depth is not None:
-        words.append(f"to {observation.depth:.4g} mag")
-    return " ".join(words)
+    said = quantities.pluralize(count, "field") if count else "fields not said"
+    return f"{said}{band_and_depth(observation)}"
+
+
+def band_and_depth(observation: Observation) -> str:
+    """Return " in r to 21.5 mag", or what of it is known, behind a blank; not escaped."""
+    band = "" if observation.band is None else f" in {plain_text(observation.band, 20)}"
+    depth = "" if observation.depth is None else f" to {observation.depth:.4g} mag"
+    return f"{band}{depth}"
 
 
 def numbers_words(numbers: Iterable[int]) -> str:

@@ -53,7 +53,10 @@ def unread_line(superevent: Superevent, unread: Sequence[Notice]) -> str | None:
 def follow_up_line(superevent: Superevent, summary: CoverageSummary) -> str:
     """Return the Follow-up reply's line about coverage."""
     told = [f"{quantities.percent(summary.done)} done"] if summary.done > 0 else []
-    if summary.planned > 0 or not told:
+    if not told and summary.planned <= 0:
+        # All fields lie where the map has nothing, done or planned.
+        told.append("nothing of it, done or planned")
+    elif summary.planned > 0:
         more = "more " if told else ""
         told.append(f"{quantities.percent(summary.planned)} {more}planned")
     instruments = quantities.pluralize(summary.instruments, "instrument")

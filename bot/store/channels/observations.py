@@ -142,6 +142,32 @@ class ObservationRepository:
                 await _record(connection, new, EventActionKind.CANCELLED, detail, now)
         return tuple(replace(one, fields=left[one.id]) for one in open_plans)
 
+    async def last_done(
+        self, team_id: str, channel_id: str, superevent_id: str, instrument: str
+    ) -> Observation | None:
+        """Return an instrument's newest report of what was done, None if there is none."""
+        where = (
+            _of_event((team_id, channel_id), superevent_id)
+            & _is_instrument(instrument)
+            & (_o.c.status == ObservationStatus.DONE.value)
+        )
+        async with self._database.read_transaction() as connection:
+            found = await _load(connection, where)
+        return max(found, key=lambda one: (one.changed_at, one.id), default=None)
+
+    async def undo(self, done: Observation, new: NewObservation, detail: str, now: datetime) -> bool:
+        """Delete a report of what was done; return whether it was still there.
+
+        `new` says who takes it back, and where; the log of actions keeps that.
+        """
+        here = _of_event((new.team_id, new.channel_id), new.superevent_id)
+        same = here & (_o.c.id == done.id) & (_o.c.changed_at == done.changed_at)
+        async with self._database.exclusive_transaction() as connection:
+            gone = (await connection.execute(delete(_o).where(same))).rowcount
+            if gone:
+                await _record(connection, new, EventActionKind.CANCELLED, detail, now)
+        return bool(gone)
+
     async def whole_plan(
         self, team_id: str, channel_id: str, superevent_id: str, instrument: str
     ) -> Observation | None:

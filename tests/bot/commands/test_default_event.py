@@ -111,6 +111,23 @@ async def test_a_channels_low_significance_root_is_marked_and_the_significant_on
     )
 
 
+@pytest.mark.parametrize("words", ["observe ZTF done r 21.5", "observe ZTF", "mute", "ZTF done"])
+async def test_where_two_events_may_be_meant_nothing_is_stored_before_one_is_named(
+    factory: Factory, words: str
+) -> None:
+    await story(factory, "all mock lowsig")
+    await post_roots(factory)
+    shown = await answer_text(factory, words)
+    assert "S261121d is this channel's newest." in shown and "one is S261119b." in shown
+    assert "Nothing was changed: say which one, by its id." in shown
+    for name in ("S261121d", "S261119b"):
+        assert await factory.observations.for_event(*ASKER.channel, name) == ()
+    named = await answer_text(factory, f"{words} S261119b")
+    assert "S261119b" in named and "Nothing was changed" not in named
+    in_thread = await answer_text(factory, words, replace(ASKER, thread_ts="S261121d.1"))
+    assert "S261121d" in in_thread and "Nothing was changed" not in in_thread
+
+
 async def test_a_channel_with_mocks_alone_means_its_mock(factory: Factory) -> None:
     await subscribe(factory, "all mock", "C1")
     await record_notices(factory, dated("MS261122e", 22))

@@ -113,7 +113,10 @@ async def test_a_night_planned_done_in_parts_and_cancelled(
     assert "These are fields 1–3 of its plan." in text and "5 fields of its plan left." in text
     assert "Their times are those of the plan" in text
     text = await answer_text(factory, "observe Paranal done 5,6 r 21 at 03:20", OTHER_THERE, hours=20)
-    assert "These are fields 5–6 of its plan." in text and "23 Nov 03:20" in text
+    assert (
+        "These are fields 5–6 of its plan of 22 Nov 12:00 UTC, which somebody else made." in text
+        and "23 Nov 03:20" in text
+    )
     assert states(await stored(factory, event)) == [
         ("Paranal", PLANNED, 3),
         ("Paranal", DONE, 3),
@@ -260,7 +263,7 @@ async def test_a_retracted_event_is_not_planned_but_what_was_done_can_be_told(
     assert "was retracted" in await answer_text(factory, f"observe Paranal plan 3 {name}", hours=2)
     assert "was retracted" in await answer_text(factory, f"observe Paranal {name}", hours=2)
     text = await answer_text(factory, f"observe Paranal done r 21.5 {name}", hours=2)
-    assert "RETRACTED" in text and "Paranal has done" in text
+    assert "RETRACTED" in text and "Paranal has observed it" in text
 
 
 async def test_oneself_without_a_telescope(factory: Factory, event: Notice) -> None:
@@ -276,7 +279,7 @@ async def test_the_event_may_stand_before_or_behind(
 ) -> None:
     name = event.superevent_id
     for words in (f"observe {name} Paranal done r 20", f"{name} observe Paranal done g 20"):
-        assert f"{name}: Paranal has done" in await answer_text(factory, words, ASKER)
+        assert f"{name}: Paranal has observed it" in await answer_text(factory, words, ASKER)
     assert f"{name}: Paranal has done" in await answer_text(
         factory, f"observe Paranal done i 20 {name}\n100 10", ASKER, hours=1
     )

@@ -223,7 +223,10 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("who is observing", ("S261120c", "nobody of this channel has reported")),
     ("who is observing S241125n", ("S241125n", "nobody of this channel has reported")),
     ("observe S241125n", ("S241125n", "nobody of this channel has reported")),
-    ("DECam done r 23 S241125n", ("S241125n: DECam has done fields not said in r to 23 mag",)),
+    (
+        "DECam done r 23 S241125n",
+        ("S241125n: DECam has observed it in r to 23 mag", "Which fields isn't said"),
+    ),
     ("Zwicky Transient Facility finished 12 r 21.5 S241125n", ("ZTF has no plan with fields",)),
     ("observe from Palomar S241125n", ("/gwevent visible Palomar",)),
     ("how do I observe", ("Who points where",)),

@@ -136,7 +136,7 @@ async def test_a_slow_report_is_acknowledged_in_time_and_shown_when_it_is_stored
     monkeypatch.setattr(bot.slack.listeners.observe_modal, "_submit_timeout_s", 0.0)
     await open_dialog(local_slack, *card)
     assert (await local_slack.submit(observed("ZTF", "done", band="r"))).ok
-    await local_slack.wait_for(lambda: "has done fields not said in r" in words(local_slack.view()))
+    await local_slack.wait_for(lambda: "has observed it in r" in words(local_slack.view()))
     await local_slack.close_view()
     await open_dialog(local_slack, *card)
     assert (await local_slack.submit(observed("ZTF", "done", band="r", fields="12"))).ok

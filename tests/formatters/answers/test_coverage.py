@@ -210,7 +210,8 @@ def test_as_many_observations_as_a_channel_may_have_fit_a_message(
             "41 % done, in any band and to any depth (3 instruments, 1 of them in the Treasure",
         ),
         (0.41, 0.0, 3, 3, "(3 instruments in the Treasure Map"),
-        (0.0, 0.0, 1, 0, "<1 % planned"),
+        (0.0, 0.0, 1, 0, ": nothing of it, done or planned, in any"),
+        (0.001, 0.0, 1, 0, ": <1 % done, in any"),
     ],
 )
 def test_the_follow_up_replys_line(
